@@ -1,0 +1,353 @@
+"""The operations of the Test Calls API that this program needs, in either dialect, errors mapped in one place.
+
+Reads are repeated a few times when the service stumbles; a launch is sent exactly once, whatever happens: whether it may be
+sent again is not for this room to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar, cast
+
+import anyio
+import pydantic_core
+from pydantic import TypeAdapter, ValidationError
+
+from planner.api.transport import Answer, Transport
+from planner.api.wire import (
+    WireBatch,
+    WireBilling,
+    WireCall,
+    WireGrade,
+    WirePhoneNumber,
+    WireRun,
+    WireTranscript,
+    WireTurn,
+)
+from planner.errors import (
+    CredentialError,
+    IncompleteError,
+    LostAnswerError,
+    NotFoundError,
+    PlannerError,
+    RefusedError,
+    ServiceError,
+    ThrottledError,
+    UnreachableError,
+    UsageError,
+)
+
+PAGE_LIMIT = 200
+"""The most runs the list endpoint gives at once."""
+READS_AT_ONCE = 6
+"""The HTTP pool's cost grows with the square of what is in flight, and a read waits on the service, not on us."""
+READ_PAUSES_SECONDS = (0.5, 1.0, 2.0)
+"""Between tries of a read; after the last the error stands."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class RequestStats:
+    requests: int = 0
+    refused: int = 0
+    """429 answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """One POST that may cost money. One prompt goes to the single endpoint, more become a batch of that many runs."""
+
+    target_type: str
+    target_id: int
+    direction: str
+    mode: str
+    target_number: str | None
+    prompts: tuple[str, ...]
+    stagger_seconds: int = 0
+    name: str = ""
+
+    def path(self) -> str:
+        return "/v1/test-calls" if len(self.prompts) == 1 else "/v1/test-call-batches"
+
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "target_type": self.target_type,
+            "target_id": self.target_id,
+            "direction": self.direction,
+            "consent_to_charge": True,
+        }
+        if self.mode != "bot":  # the default of one dialect, unknown to the other
+            body["mode"] = self.mode
+        if self.target_number is not None:
+            body["target_number"] = self.target_number
+        if len(self.prompts) == 1:
+            return body | {"scenario_prompt": self.prompts[0]}
+        return body | {
+            "scenario_prompts": list(self.prompts),
+            "run_count": len(self.prompts),
+            "stagger_seconds": self.stagger_seconds,
+            "name": self.name,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What a launch's answer told: the run itself for a single one, or a batch's id and its run ids."""
+
+    batch_id: int | None
+    run_ids: tuple[int, ...]
+    run: WireRun | None
+
+
+class ApiClient:
+    """`clock_offset_seconds` is the server's clock less ours, from the last `Date` header; 0, and not `clock_known`, before."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        on_request: Callable[[str, str, int | None, str], None] | None = None,
+    ) -> None:
+        self._transport = transport
+        self._now = now
+        self._sleep = sleep
+        self._on_request = on_request
+        self._reads = anyio.CapacityLimiter(READS_AT_ONCE)
+        self.stats = RequestStats()
+        self.clock_offset_seconds = 0.0
+        self.clock_known = False
+
+    async def close(self) -> None:
+        await self._transport.close()
+
+    # Launching
+
+    async def launch(self, request: LaunchRequest, *, on_sending: Callable[[], None]) -> Launched:
+        """Send one launch, once. `on_sending` is called when its first byte is about to leave, and may still forbid it.
+
+        Raises:
+            UnreachableError: it provably never left.
+            ThrottledError: refused by 429, not charged.
+            LostAnswerError, ServiceError: it may have been carried out.
+            UsageError (and below), RefusedError: the service said no, nothing was started.
+        """
+        answer = await self._send(
+            "POST", request.path(), body=pydantic_core.to_json(request.body()), on_sending=on_sending
+        )
+        if len(request.prompts) == 1:
+            run = _parse(answer, _RUN)
+            return Launched(run.batch_id, (run.id,), run)
+        batch = _parse(answer, _BATCH)
+        return Launched(batch.id, tuple(batch.run_ids), None)
+
+    # Reading
+
+    async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> list[WireRun]:
+        """One page of the org's runs, newest first."""
+        return await self._read("/v1/test-calls", _RUNS, limit=limit, offset=offset)
+
+    async def batches(self) -> list[WireBatch]:
+        return await self._read("/v1/test-call-batches", _BATCHES)
+
+    async def batch(self, batch_id: int) -> WireBatch:
+        return await self._read(f"/v1/test-call-batches/{batch_id}", _BATCH)
+
+    async def call(self, call_id: int) -> tuple[WireCall, dict[str, Any]]:
+        """The call, and the object it was read from."""
+        document = await self._read(f"/v1/calls/{call_id}", _OBJECT)
+        return _validated(_CALL, document, "call"), document
+
+    async def transcript(self, call_id: int) -> list[WireTurn] | None:
+        """The turns, or None when the service has no transcript for the call."""
+        try:
+            transcript = await self._read(f"/v1/calls/{call_id}/transcript", _TRANSCRIPT)
+        except NotFoundError:
+            return None
+        return transcript.transcripts if isinstance(transcript, WireTranscript) else transcript
+
+    async def history(self, call_id: int) -> list[dict[str, Any]] | None:
+        """The structured turn history, or None when there is none."""
+        try:
+            return await self._read(f"/v1/calls/{call_id}/history", _OBJECTS)
+        except NotFoundError:
+            return None
+
+    async def grade(self, call_id: int) -> WireGrade | None:
+        try:
+            return await self._read(f"/v1/calls/{call_id}/grade", _GRADE)
+        except NotFoundError:
+            return None
+
+    async def agent(self, agent_id: int) -> dict[str, Any]:
+        return await self._read(f"/v1/agents/{agent_id}", _OBJECT)
+
+    async def phone_number(self, phone_number_id: int) -> WirePhoneNumber:
+        return await self._read(f"/v1/phone-numbers/{phone_number_id}", _PHONE_NUMBER)
+
+    async def billing(self) -> WireBilling:
+        return await self._read("/v1/billing", _BILLING)
+
+    async def _read(self, path: str, adapter: TypeAdapter[T], **query: int) -> T:
+        for pause_seconds in (*READ_PAUSES_SECONDS, None):
+            try:
+                async with self._reads:
+                    answer = await self._send("GET", path, query=query)
+                return _parse(answer, adapter)
+            except (ServiceError, LostAnswerError, UnreachableError, ThrottledError) as error:
+                if pause_seconds is None:
+                    raise
+                wanted = error.retry_after_seconds if isinstance(error, ThrottledError) else None
+                await self._sleep(min(max(pause_seconds, wanted or 0.0), 30.0))
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, int] | None = None,
+        body: bytes | None = None,
+        on_sending: Callable[[], None] | None = None,
+    ) -> Answer:
+        self.stats.requests += 1
+        try:
+            answer = await self._transport.send(method, path, query=query or {}, body=body, on_sending=on_sending)
+        except IncompleteError as error:
+            self._told(method, path, None, str(error))
+            raise
+        self._told(method, path, answer.status, "")
+        if date := answer.headers.get("date"):
+            self._hear_clock(date)
+        if answer.status == 429:
+            self.stats.refused += 1
+        if not 200 <= answer.status < 300:
+            raise error_of(answer, f"{method} {path}")
+        return answer
+
+    def _told(self, method: str, path: str, status: int | None, problem: str) -> None:
+        if self._on_request is not None:
+            self._on_request(method, path, status, problem)
+
+    def _hear_clock(self, date: str) -> None:
+        try:
+            server = parsedate_to_datetime(date)
+        except ValueError:
+            return  # a clock we cannot read is no clock; the last offset stands
+        if server.tzinfo is None:
+            server = server.replace(tzinfo=UTC)
+        self.clock_offset_seconds = (server - self._now()).total_seconds()
+        self.clock_known = True
+
+
+_RUN = TypeAdapter(WireRun)
+_RUNS = TypeAdapter(list[WireRun])
+_BATCH = TypeAdapter(WireBatch)
+_BATCHES = TypeAdapter(list[WireBatch])
+_CALL = TypeAdapter(WireCall)
+_TRANSCRIPT: TypeAdapter[WireTranscript | list[WireTurn]] = TypeAdapter(WireTranscript | list[WireTurn])
+_GRADE = TypeAdapter(WireGrade)
+_BILLING = TypeAdapter(WireBilling)
+_PHONE_NUMBER = TypeAdapter(WirePhoneNumber)
+_OBJECT = TypeAdapter(dict[str, Any])
+_OBJECTS = TypeAdapter(list[dict[str, Any]])
+
+
+def _validated(adapter: TypeAdapter[T], document: object, what: str) -> T:
+    try:
+        return adapter.validate_python(document)
+    except ValidationError as error:
+        raise ServiceError(f"the service sent a {what} that makes no sense: {_first(error)}", _GARBAGE_HINT) from error
+
+
+def _parse(answer: Answer, adapter: TypeAdapter[T]) -> T:
+    """Raises ServiceError for anything but the JSON that was asked for."""
+    try:
+        document = pydantic_core.from_json(answer.body)
+    except ValueError as error:
+        kind = answer.headers.get("content-type", "no content type").split(";")[0]
+        raise ServiceError(f"the service answered {answer.status} with {kind}, not JSON", _GARBAGE_HINT) from error
+    return _validated(adapter, document, "answer")
+
+
+_GARBAGE_HINT = "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?"
+
+
+def _first(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in fault["loc"])
+    return f"{place}: {fault['msg']}" if place else fault["msg"]
+
+
+def error_of(answer: Answer, request: str) -> PlannerError:
+    """The one mapping from a refused request to the error tree."""
+    detail = _detail(answer)
+    status = answer.status
+    match status:
+        case 401 | 403:
+            return CredentialError(
+                f"the service refuses the key ({status}: {detail})",
+                "Check THUNDERPHONE_API_KEY: the key of this organisation, whole, with access to test calls.",
+            )
+        case 402:
+            return RefusedError(
+                f"no balance for test calls (402: {detail})",
+                "Top up the organisation's balance, then run the same command again.",
+            )
+        case 404:
+            return NotFoundError(f"{request}: the service does not know it (404: {detail})")
+        case 429:
+            return ThrottledError(
+                f"the service refuses more requests for now (429: {detail})",
+                retry_after_seconds=_retry_after(answer.headers),
+            )
+        case 408:
+            return ServiceError(f"{request}: the service gave up (408: {detail})", status=status)
+        case _ if 400 <= status < 500:
+            return UsageError(f"{request}: the service refuses the request ({status}: {detail})")
+        case _:
+            return ServiceError(
+                f"{request}: the service failed ({status}: {detail})",
+                _GARBAGE_HINT if status < 400 else "",
+                status=status,
+            )
+
+
+def _detail(answer: Answer) -> str:
+    """One line of what the service said: its `detail`, or its field messages."""
+    try:
+        document = pydantic_core.from_json(answer.body)
+    except ValueError:
+        return "no JSON body"
+    if isinstance(document, dict):
+        fields = cast("dict[str, Any]", document)
+        if isinstance(fields.get("detail"), str):
+            return _line(fields["detail"])
+        return _line("; ".join(f"{name}: {_messages(said)}" for name, said in fields.items()))
+    return _line(str(document))
+
+
+def _messages(said: object) -> str:
+    if isinstance(said, Sequence) and not isinstance(said, str):
+        return " ".join(str(part) for part in cast("Sequence[object]", said))
+    return str(said)
+
+
+def _line(text: str) -> str:
+    """Foreign text, made harmless for one line of a terminal."""
+    clean = "".join(char if char.isprintable() else " " for char in text)
+    return clean if len(clean) <= 300 else clean[:299] + "…"
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds; a date or nonsense is None (RFC 9110 allows dates; then the caller's own pause serves)."""
+    try:
+        seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 86_400 else None

@@ -1,0 +1,166 @@
+"""The one place that knows httpx: one request out, `(status, headers, body)` or one of our errors back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import httpx
+
+from planner.errors import LostAnswerError, UnreachableError
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""Larger answers are garbage; the largest honest one (200 runs with transcripts) stays far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+
+class Transport(Protocol):
+    """One request over the wire.
+
+    `on_sending` marks a request that must never be sent twice: it is called once, when the connection stands and before
+    the first byte leaves. A request that ends without it provably never left.
+
+    Raises:
+        UnreachableError: it provably never left.
+        LostAnswerError: it may have arrived.
+    """
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any],
+        body: bytes | None,
+        on_sending: Callable[[], None] | None = None,
+    ) -> Answer: ...
+
+    async def close(self) -> None: ...
+
+
+class HttpxTransport:
+    """Requests with `on_sending` never use a kept connection: one that the server has meanwhile closed would make a request
+    ambiguous that was never read."""
+
+    def __init__(
+        self,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        app: Any = None,
+        timeout_seconds: float = 60.0,
+        connect_timeout_seconds: float = 10.0,
+    ) -> None:
+        self._base_url = base_url
+        self._in_process = app is not None
+        timeout = httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds)
+
+        def client(keepalive: int) -> httpx.AsyncClient:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=keepalive)
+            transport = httpx.ASGITransport(app=app) if app is not None else None
+            # Redirects are never followed: the key goes to no other host.
+            return httpx.AsyncClient(
+                base_url=base_url,
+                headers=dict(headers),
+                timeout=timeout,
+                limits=limits,
+                transport=transport,
+                follow_redirects=False,
+            )
+
+        self._kept = client(8)
+        self._fresh = client(0)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any],
+        body: bytes | None,
+        on_sending: Callable[[], None] | None = None,
+    ) -> Answer:
+        client = self._kept if on_sending is None else self._fresh
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        sending = _Sending(on_sending)
+        if self._in_process:
+            sending.begins()
+        try:
+            async with client.stream(
+                method,
+                path,
+                params=dict(query),
+                content=body,
+                headers=headers,
+                extensions={"trace": sending.trace},
+            ) as response:
+                chunks = bytearray()
+                async for chunk in response.aiter_bytes():
+                    chunks += chunk
+                    if len(chunks) > MAX_BODY_BYTES:
+                        raise LostAnswerError("the service sent an answer over 64 MiB")
+                return Answer(response.status_code, response.headers, bytes(chunks))
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise UnreachableError(
+                f"the service at {self._base_url} cannot be reached: {_reason(error)}",
+                "Check the network and THUNDERPHONE_API_BASE_URL, then run the same command again.",
+            ) from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            if sending.not_begun:
+                raise UnreachableError(
+                    f"no connection to the service at {self._base_url} could be made: {_reason(error)}",
+                    "Check the network and THUNDERPHONE_API_BASE_URL, then run the same command again.",
+                ) from error
+            raise LostAnswerError(f"the service's answer was lost: {_reason(error)}") from error
+
+    async def close(self) -> None:
+        await self._kept.aclose()
+        await self._fresh.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class _Sending:
+    """Whether a request's first byte may have left; asked only of requests that said `on_sending`."""
+
+    def __init__(self, on_sending: Callable[[], None] | None) -> None:
+        self._on_sending = on_sending
+        self._begun = False
+
+    @property
+    def not_begun(self) -> bool:
+        return self._on_sending is not None and not self._begun
+
+    def begins(self) -> None:
+        if self._on_sending is not None and not self._begun:
+            self._on_sending()
+            self._begun = True
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """The trace extension of httpcore. The first `send_…` of any kind counts, a proxy's CONNECT too: early is safe."""
+        del info
+        if ".send_" in event and event.endswith(".started"):
+            self.begins()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.ConnectTimeout):
+        return "no connection in time"
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    return str(error) or type(error).__name__

@@ -1,0 +1,71 @@
+"""What is wrong with an authored file, and where. Collected, never raised one by one; rendering lives elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Severity(Enum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of a file. `file` is relative to the working directory with `/`; lines and columns count from 1, in
+    characters; the end is exclusive (the column after the last character)."""
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that explains the first one, such as "first defined here"."""
+
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One fault. `summary` is stable and holds none of the user's names; `detail` says what, why and how to mend it."""
+
+    severity: Severity
+    code: str
+    summary: str
+    detail: str
+    span: Span
+    related: tuple[Related, ...] = ()
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """Collects faults; a plan with any error calls nobody."""
+
+    items: list[Diagnostic] = field(default_factory=list[Diagnostic])
+
+    def error(self, code: str, summary: str, detail: str, span: Span, *related: Related) -> None:
+        self.items.append(Diagnostic(Severity.ERROR, code, summary, detail, span, related))
+
+    def warning(self, code: str, summary: str, detail: str, span: Span, *related: Related) -> None:
+        self.items.append(Diagnostic(Severity.WARNING, code, summary, detail, span, related))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(item.severity is Severity.ERROR for item in self.items)
+
+    def in_order(self) -> list[Diagnostic]:
+        """By file, line and column, so that output is the same whatever found them first."""
+        return sorted(self.items, key=lambda item: (item.span, item.code, item.detail))
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self.in_order())
+
+    def __len__(self) -> int:
+        return len(self.items)

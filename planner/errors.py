@@ -1,0 +1,93 @@
+"""Every error a user can meet, in one tree; the exit code is a property of the kind.
+
+::
+
+    PlannerError
+    ├── UsageError              2    the command line, the working directory, the store
+    │   ├── PlanInvalidError    2    carries the diagnostics
+    │   ├── CredentialError     2    no key, or 401/403
+    │   └── NotFoundError       2    404: a target (or call) the service does not know
+    ├── RefusedError            3    consent, ceiling, policy, balance or digest: nothing (more) is called
+    ├── IncompleteError         4    something is unknown or unavailable now; running again goes on
+    │   ├── ServiceError        4    5xx, garbage, an answer that makes no sense
+    │   ├── UnreachableError    4    the request provably never left (DNS, connection refused)
+    │   ├── LostAnswerError     4    the request may have arrived: timeout, reset
+    │   ├── ThrottledError      4    429; carries `retry_after_seconds`
+    │   └── StoreError          4    the results store cannot be read or written
+    └── InterruptedRunError   130    SIGINT or SIGTERM
+
+Anything else that reaches `cli.py` is a bug of this tool (exit 5).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from planner.diagnostics import Diagnostics
+
+
+class PlannerError(Exception):
+    """What went wrong in one line (`str(error)`), and how to mend it (`hint`, may be empty)."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(PlannerError):
+    exit_code = 2
+
+
+class PlanInvalidError(UsageError):
+    def __init__(self, message: str, diagnostics: Diagnostics, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.diagnostics = diagnostics
+
+
+class CredentialError(UsageError):
+    pass
+
+
+class NotFoundError(UsageError):
+    pass
+
+
+class RefusedError(PlannerError):
+    exit_code = 3
+
+
+class IncompleteError(PlannerError):
+    exit_code = 4
+
+
+class ServiceError(IncompleteError):
+    """`status` is the HTTP status, or None where the body, not the status, was the trouble."""
+
+    def __init__(self, message: str, hint: str = "", *, status: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class UnreachableError(IncompleteError):
+    pass
+
+
+class LostAnswerError(IncompleteError):
+    pass
+
+
+class ThrottledError(IncompleteError):
+    def __init__(self, message: str, hint: str = "", *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class StoreError(IncompleteError):
+    pass
+
+
+class InterruptedRunError(PlannerError):
+    exit_code = 130

@@ -1,0 +1,288 @@
+"""What happened on one call, in one vocabulary whatever the service's dialect; immutable once collected.
+
+Missing data stays missing: `None` means the service did not tell, never zero, never empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from hashlib import sha256
+from typing import Any, cast
+
+import pydantic_core
+from pydantic import BaseModel, ConfigDict
+
+from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
+
+SCHEMA_VERSION = "1.0"
+
+
+class Role(Enum):
+    AGENT = "agent"
+    """The agent under test."""
+    CALLER = "caller"
+    """The test bot."""
+    TOOL = "tool"
+    """A tool call of the agent, or its result."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Turn(_Frozen):
+    """One turn. `number` counts from 1 over all turns as reports show them; times count from the recording's start."""
+
+    number: int
+    role: Role
+    text: str
+    start_ms: int | None = None
+    end_ms: int | None = None
+    ttfa_ms: int | None = None
+    """Agent turns: time to first audio."""
+
+
+class ToolCall(_Frozen):
+    """A tool call of the agent. `turn` is the number of the turn that made it, None when only the history told of it."""
+
+    name: str
+    arguments: dict[str, Any] = {}
+    has_result: bool = False
+    result: Any = None
+    turn: int | None = None
+    start_ms: int | None = None
+
+
+class Call(_Frozen):
+    call_id: int
+    status: str
+    """`completed` or `failed`, as the service says it."""
+    end_reason: str | None = None
+    duration_seconds: float | None = None
+    product: str | None = None
+    transferred_to: str | None = None
+    document: dict[str, Any] = {}
+    """The call object as received, less signed URLs: for checks that name a path into it."""
+
+
+class Grade(_Frozen):
+    """The platform's own grade. `score` is 0..1 in every dialect."""
+
+    status: str
+    score: float | None = None
+    outcome: str | None = None
+    goal: str | None = None
+    issues: int | None = None
+    critical_issues: int | None = None
+    summary: str | None = None
+
+
+class Evidence(_Frozen):
+    """One run. `turns` and `tools` are None when the service had no transcript to give (not: an empty one)."""
+
+    schema_version: str = SCHEMA_VERSION
+    run_id: int
+    run_status: str
+    """`completed` or `failed`: the run's, as distinct from the call's."""
+    error_message: str = ""
+    call: Call | None = None
+    turns: tuple[Turn, ...] | None = None
+    tools: tuple[ToolCall, ...] | None = None
+    grade: Grade | None = None
+    cost_cents: int | None = None
+    """What the run was billed, the test multiplier included; None while the bill is not known."""
+
+    @property
+    def call_id(self) -> int | None:
+        return self.call.call_id if self.call else None
+
+    @property
+    def duration_seconds(self) -> float | None:
+        return self.call.duration_seconds if self.call else None
+
+    def to_bytes(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+def evidence_digest(document: bytes) -> str:
+    """The name a stored evidence goes by."""
+    return sha256(document).hexdigest()
+
+
+# From the wire. The service's two dialects name roles and scale scores differently; from here on there is one way.
+
+_AGENT_ROLES = frozenset({"agent", "assistant"})
+_CALLER_ROLES = frozenset({"user", "caller"})
+_TOOL_CALL_ROLES = frozenset({"tool_call", "function_call"})
+_TOOL_RESULT_ROLES = frozenset({"tool_response", "tool_result", "tool", "function_call_output"})
+
+
+def evidence_from_wire(
+    run: WireRun,
+    call: tuple[WireCall, Mapping[str, Any]] | None,
+    transcript: Sequence[WireTurn] | None,
+    history: Sequence[Mapping[str, Any]] | None,
+    grade: WireGrade | None,
+) -> Evidence:
+    """One record of one ended run. `None` for what the service did not have."""
+    turns, tools = _turns_and_tools(transcript)
+    if not tools:
+        # A transcript without tool turns does not say that no tool was called; the history does.
+        tools = None if history is None else _tools_of_history(history)
+    return Evidence(
+        run_id=run.id,
+        run_status=run.status,
+        error_message=run.error_message or "",
+        call=None if call is None or run.call_id is None else _call(run.call_id, *call),
+        turns=turns,
+        tools=tools,
+        grade=_grade(call[0] if call else None, grade),
+        cost_cents=_cost_cents(run, call[0] if call else None),
+    )
+
+
+def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
+    return Call(
+        call_id=call_id,
+        status=call.status or "unknown",
+        end_reason=call.end_reason,
+        duration_seconds=call.duration_seconds,
+        product=call.product,
+        transferred_to=call.transfer_destination or None,
+        # Signed URLs are credentials: never stored.
+        document={key: value for key, value in document.items() if "url" not in key.lower()},
+    )
+
+
+def _cost_cents(run: WireRun, call: WireCall | None) -> int | None:
+    """A test run costs the call's bill times `charge_multiplier` (source: the reference page, notes on money)."""
+    if run.call_id is None:
+        return 0 if run.status == "failed" else None  # no call was made, so none is billed
+    if call is None or call.billing_total_cents is None:
+        return None
+    multiplier = 2.0 if run.charge_multiplier is None else run.charge_multiplier
+    return round(call.billing_total_cents * multiplier)
+
+
+def _grade(call: WireCall | None, grade: WireGrade | None) -> Grade | None:
+    """The grade endpoint's word, completed by what the call object repeats of it."""
+    if grade is None and (call is None or call.grade_status is None):
+        return None
+    detected: object = grade.detected_issues if grade else None
+    issues = cast("list[Any]", detected) if isinstance(detected, list) else None
+    score = grade.score if grade and grade.score is not None else (call.grade_score if call else None)
+    return Grade(
+        status=(grade and grade.status) or (call and call.grade_status) or "unknown",
+        score=_unit_score(score),
+        outcome=(grade and grade.call_outcome) or (call and call.call_outcome) or None,
+        goal=(grade and grade.goal_achievement) or (call and call.goal_achievement) or None,
+        issues=len(issues) if issues is not None else (call.issue_count if call else None),
+        critical_issues=_critical(issues) if issues is not None else (call.critical_issue_count if call else None),
+        summary=(grade and grade.summary) or None,
+    )
+
+
+def _unit_score(score: float | None) -> float | None:
+    """One dialect writes 0.0 to 1.0, the other an integer 0 to 100; JSON keeps the two apart (`1.0`, `1`)."""
+    if score is None:
+        return None
+    return score / 100 if isinstance(score, int) or score > 1 else score
+
+
+def _critical(issues: Sequence[Any]) -> int:
+    return sum(
+        1
+        for issue in issues
+        if isinstance(issue, Mapping) and str(cast("Mapping[str, Any]", issue).get("severity")).lower() == "critical"
+    )
+
+
+def _turns_and_tools(transcript: Sequence[WireTurn] | None) -> tuple[tuple[Turn, ...] | None, tuple[ToolCall, ...]]:
+    """Turns are None when nothing in the transcript has a role we know: then it was not understood."""
+    if transcript is None:
+        return None, ()
+    turns: list[Turn] = []
+    tools: list[ToolCall] = []
+    for wire in transcript:
+        role = (wire.role or "").lower()
+        number = len(turns) + 1
+        if role in _TOOL_CALL_ROLES:
+            tools.append(_tool_call(wire.content, number, _ms(wire.start_ms)))
+            kind, text = Role.TOOL, f"{tools[-1].name}({_compact(tools[-1].arguments)})"
+        elif role in _TOOL_RESULT_ROLES:
+            result = _json(wire.content)
+            _answer(tools, result)
+            kind, text = Role.TOOL, _compact(result)
+        elif role in _AGENT_ROLES or role in _CALLER_ROLES:
+            kind = Role.AGENT if role in _AGENT_ROLES else Role.CALLER
+            text = wire.content if isinstance(wire.content, str) else _compact(wire.content)
+        else:
+            continue
+        turns.append(
+            Turn(
+                number=number,
+                role=kind,
+                text=text,
+                start_ms=_ms(wire.start_ms),
+                end_ms=_ms(wire.end_ms),
+                ttfa_ms=_ms(wire.ttfa_ms),
+            )
+        )
+    return (None if transcript and not turns else tuple(turns)), tuple(tools)
+
+
+def _tools_of_history(history: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
+    """Items are turns as in a transcript, or a chat model's messages with `tool_calls`."""
+    tools: list[ToolCall] = []
+    for item in history:
+        role = str(item.get("role") or item.get("type") or "").lower()
+        content = item.get("content")
+        if role in _TOOL_CALL_ROLES:
+            tools.append(_tool_call(content if content is not None else item, None, _ms(item.get("start_ms"))))
+        elif role in _TOOL_RESULT_ROLES:
+            _answer(tools, _json(content if content is not None else item.get("output")))
+        calls = item.get("tool_calls")
+        if isinstance(calls, list):
+            tools += [_tool_call(call, None, None) for call in cast("list[Any]", calls)]
+    return tuple(tools)
+
+
+def _tool_call(content: object, turn: int | None, start_ms: int | None) -> ToolCall:
+    document = _json(content)
+    fields = cast("dict[str, Any]", document) if isinstance(document, dict) else {"name": str(document)}
+    if isinstance(fields.get("function"), dict):
+        fields = cast("dict[str, Any]", fields["function"])
+    arguments = _json(fields.get("arguments"))
+    return ToolCall(
+        name=str(fields.get("name") or "unknown"),
+        arguments=cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {},
+        turn=turn,
+        start_ms=start_ms,
+    )
+
+
+def _answer(tools: list[ToolCall], result: object) -> None:
+    """A result belongs to the earliest call that has none."""
+    for index, tool in enumerate(tools):
+        if not tool.has_result:
+            tools[index] = tool.model_copy(update={"has_result": True, "result": result})
+            return
+
+
+def _json(content: object) -> object:
+    """JSON that came as a string is read; a string that is not JSON stays one."""
+    if isinstance(content, str):
+        try:
+            return pydantic_core.from_json(content)
+        except ValueError:
+            return content
+    return content
+
+
+def _compact(content: object) -> str:
+    return content if isinstance(content, str) else pydantic_core.to_json(content).decode()
+
+
+def _ms(value: object) -> int | None:
+    return round(value) if isinstance(value, int | float) else None
