@@ -1,0 +1,50 @@
+"""Cases and earlier results become changes, priced and named: the one way through this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from planner.changes.diff import Rerun, diff
+from planner.changes.digest import change_set_digest
+from planner.changes.estimate import DEFAULT_RATES, Target, estimate
+from planner.changes.history import PastRun
+from planner.changes.model import ChangeSet
+from planner.results.model import CaseDocument
+from planner.spec.model import Case
+
+
+def build_change_set(
+    cases: Sequence[Case],
+    baseline: Mapping[str, CaseDocument],
+    *,
+    revisions: Mapping[Target, str | None],
+    products: Mapping[Target, str | None],
+    rates: Mapping[str, float],
+    history: Sequence[PastRun],
+    already_made: Mapping[str, int],
+    rerun: Rerun,
+    now: datetime,
+    partial: bool,
+    evidence_stored: Callable[[str], bool] | None = None,
+) -> ChangeSet:
+    """What has to happen to each case, what it would cost, and the digest that consent is bound to.
+
+    Args:
+        cases: the selected cases of all plans loaded.
+        baseline: the stored cases of these plans, by case id.
+        revisions: `<updated_at> <digest>` of the agent behind (kind, id); None or absent where the service was not asked.
+        products: what the agent behind (kind, id) runs on; None or absent where not known.
+        rates: the project's cents per started minute by product; published ones fill in.
+        history: runs of earlier invocations (`history.past_runs`).
+        already_made: runs of this change set that an interrupted invocation has made, by case id; they lower the estimate only.
+        partial: only some of the plans' cases were selected; nothing is dropped.
+        evidence_stored: whether a digest's evidence is there to be judged again (`ResultsRepository.has_evidence`).
+    """
+    changes = diff(
+        cases, baseline, revisions=revisions, rerun=rerun, now=now, partial=partial, evidence_stored=evidence_stored
+    )
+    total, prices = estimate(
+        changes, history=history, products=products, rates={**DEFAULT_RATES, **rates}, already_made=already_made
+    )
+    return ChangeSet(change_set_digest(changes), changes, total, prices)

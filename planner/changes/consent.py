@@ -1,0 +1,188 @@
+"""Whether exactly this may be called: who agreed, and whether every ceiling and policy allows it. Otherwise nobody is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from planner.changes.model import Action, Change, ChangeSet, Consent, Estimate, Reason
+from planner.errors import RefusedError, UsageError
+from planner.spec.model import Case, Plan, Policy
+
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_NAMED: Final = 5
+
+
+def check_consent(
+    change_set: ChangeSet,
+    plans: Sequence[Plan],
+    *,
+    consent_given: bool,
+    max_cost_cents: int | None,
+    policy: Policy,
+    plan_digest: str | None,
+    now: datetime,
+    by: str,
+    command: str,
+    already_made: Mapping[str, int] | None = None,
+    already_spent_cents: Mapping[str, int] | None = None,
+) -> Consent:
+    """The decision to spend, as it will be recorded; its ceiling is the lower of the command's and the project's.
+
+    Where there is nothing to call, no consent is asked for, and none is recorded that was not given.
+
+    Args:
+        plan_digest: what was agreed to (`--plan-digest`), or None.
+        by: the user or CI actor.
+        command: the whole command to type to consent to this change set (`consent_command`).
+        already_made: runs an interrupted invocation of this change set has made, by case id.
+        already_spent_cents: what those cost, by case id: a ceiling holds for the change set, not for each attempt at it.
+
+    Raises:
+        UsageError: `plan_digest` is not a digest.
+        RefusedError: another digest, a target or a number of calls against policy, consent missing, or a ceiling that the
+            expected cost is above. It says what to type or to change.
+    """
+    if plan_digest is not None:
+        _check_digest(change_set, plan_digest, command)
+    ceilings = [cents for cents in (max_cost_cents, policy.max_cost_cents) if cents is not None]
+    consent = Consent(consent_given, by, now, change_set.digest, min(ceilings, default=None))
+    calls = {
+        change.case_id: left
+        for change in change_set.with_action(Action.CALL)
+        if (left := change.runs - (already_made or {}).get(change.case_id, 0)) > 0
+    }
+    if not calls:
+        return consent
+    _check_policy(change_set, calls, policy)
+    if not consent_given:
+        raise RefusedError(
+            f"{price_line(change_set.estimate)}; nobody is called without consent to that charge",
+            f"to run exactly this: {command}",
+        )
+    _check_ceilings(change_set, calls, already_spent_cents or {}, _ceilings(plans, max_cost_cents, policy))
+    return consent
+
+
+def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents: int = 0) -> str:
+    """`command` (such as `planner run plans/`) with what consents to exactly this change set; no ceiling where none is known.
+
+    The ceiling holds for the whole change set, so it includes what an interrupted invocation has spent of it.
+    """
+    if change_set.estimate.calls == 0:
+        return command
+    high = change_set.estimate.high_cents
+    whole = None if high is None else high + already_spent_cents
+    ceiling = "" if whole is None else f" --max-cost {whole // 100}.{whole % 100:02d}"
+    return f"{command} --consent-to-charge{ceiling} --plan-digest {change_set.digest}"
+
+
+def price_line(estimate: Estimate) -> str:
+    """`11 calls, expected $1.76 ($1.44–$2.40; 31 past runs of these scenarios)`, or that the cost is unknown, and why."""
+    calls = f"{estimate.calls} call{'' if estimate.calls == 1 else 's'}"
+    if estimate.expected_cents is None or estimate.low_cents is None or estimate.high_cents is None:
+        return f"{calls} of unknown cost ({estimate.basis.removeprefix('unknown: ')})"
+    spread = f"{_dollars(estimate.low_cents)}–{_dollars(estimate.high_cents)}"
+    return f"{calls}, expected {_dollars(estimate.expected_cents)} ({spread}; {estimate.basis})"
+
+
+def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None:
+    if not _DIGEST.fullmatch(plan_digest):
+        raise UsageError(
+            f"{plan_digest!r} is not the digest of a change set",
+            "copy it whole from `planner plan`: sha256: and 64 hex digits",
+        )
+    if plan_digest == change_set.digest:
+        return
+    moved = [
+        f"{change.case_id} ({change.detail})"
+        for change in change_set.with_action(Action.CALL)
+        if change.reason is Reason.AGENT_EDITED
+    ]
+    edited = f"; agents edited since: {_some(moved)}" if moved else ""
+    raise RefusedError(
+        f"the change set is not the one agreed to: {plan_digest} was, today's is {change_set.digest}{edited}",
+        f"look at it with `planner plan`; to agree to today's: {command}",
+    )
+
+
+def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Policy) -> None:
+    count = sum(calls.values())
+    if count > policy.max_calls:
+        raise RefusedError(
+            f"{count} calls would be made, policy.max_calls allows {policy.max_calls} an invocation",
+            "select fewer cases with --select, or raise it in planner.yaml",
+        )
+    if policy.allowed_targets is None:
+        return
+    forbidden = {
+        _target(change): None
+        for change in change_set.changes
+        if change.case is not None
+        and change.case_id in calls
+        and (change.case.target.kind, change.case.target.id) not in policy.allowed_targets
+    }
+    if forbidden:
+        raise RefusedError(
+            f"policy.allowed_targets does not allow to call {_some(forbidden)}",
+            "add it in planner.yaml, or leave its cases out with --select",
+        )
+
+
+def _target(change: Change) -> str:
+    target = change.case.target if change.case else None
+    return f"{target.alias} ({target.kind} {target.id})" if target else change.case_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Ceiling:
+    """What may be spent on the cases of one plan, or (None) on all."""
+
+    name: str
+    cents: int
+    plan: str | None
+
+    def covers(self, case: Case) -> bool:
+        return self.plan is None or self.plan == case.plan
+
+
+def _ceilings(plans: Sequence[Plan], max_cost_cents: int | None, policy: Policy) -> list[_Ceiling]:
+    limits = [
+        ("--max-cost", max_cost_cents, None),
+        ("policy.max_cost_cents", policy.max_cost_cents, None),
+        *((f"budget.max_cost_cents of plan {plan.name}", plan.max_cost_cents, plan.name) for plan in plans),
+    ]
+    return [_Ceiling(name, cents, plan) for name, cents, plan in limits if cents is not None]
+
+
+def _check_ceilings(
+    change_set: ChangeSet, calls: Mapping[str, int], spent_cents: Mapping[str, int], ceilings: Sequence[_Ceiling]
+) -> None:
+    cases = [change.case for change in change_set.changes if change.case is not None]
+    broken: list[str] = []
+    for ceiling in ceilings:
+        covered = [case.case_id for case in cases if ceiling.covers(case)]
+        prices = {case_id: change_set.prices[case_id] for case_id in covered if case_id in calls}
+        if not prices:
+            continue
+        # A price that is not known is not taken for 0: the budget ledger lets such calls go one at a time.
+        expected = round(sum((price.expected_cents or 0) * calls[case_id] for case_id, price in prices.items()))
+        spent = sum(spent_cents.get(case_id, 0) for case_id in covered)
+        if expected + spent > ceiling.cents:
+            before = f" beside {_dollars(spent)} already spent" if spent else ""
+            broken.append(f"{_dollars(expected)} expected{before}, {ceiling.name} allows {_dollars(ceiling.cents)}")
+    if broken:
+        raise RefusedError("; ".join(broken), "select fewer cases with --select, or raise the ceiling")
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+    return ", ".join(listed[:_NAMED]) + more
+
+
+def _dollars(cents: int) -> str:
+    return f"${cents // 100:,}.{cents % 100:02d}"

@@ -1,0 +1,135 @@
+"""What moved, in a few readable lines: the `detail` of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from difflib import SequenceMatcher
+from typing import Final
+
+from planner.results.model import CaseInputs
+
+_SHOWN_LINES: Final = 8
+_SHOWN_CHARACTERS: Final = 160
+_CONTEXT_CHARACTERS: Final = 40
+# Line matching takes time with the square of the lines; what differs in more lines than this is a rewrite, shown from its start.
+_MATCHED_LINES: Final = 200
+
+_SETTINGS: Final = (
+    ("direction", "direction"),
+    ("mode", "mode"),
+    ("target_number", "target number"),
+)
+
+
+def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
+    """Each input that moved: settings as `name old → new`, the prompt as lines that start with `- ` and `+ `."""
+    lines = _settings_lines(old, new)
+    if old.prompt != new.prompt:
+        lines += _prompt_lines(old.prompt, new.prompt)
+    return "\n".join(lines) or "the stored copy does not show where (it may be redacted)"
+
+
+def revision_digest(revision: str) -> str:
+    """What tells two revisions apart: the last word of `<updated_at> <digest>`. An agent saved unchanged is the same agent."""
+    return revision.rpartition(" ")[2]
+
+
+def revision_detail(old: str, new: str) -> str:
+    """`2026-11-20 → 2026-11-24`; with the time of day where the day is the same, or the digests where there are no dates."""
+    before, after = _instant(old), _instant(new)
+    if before is None or after is None:
+        return f"revision {revision_digest(old)} → {revision_digest(new)}"
+    if before.date() != after.date():
+        return f"{before:%Y-%m-%d} → {after:%Y-%m-%d}"
+    if before != after:
+        return f"{before:%Y-%m-%d %H:%M:%S} → {after:%H:%M:%S}"
+    return f"{before:%Y-%m-%d}, revision {revision_digest(old)} → {revision_digest(new)}"
+
+
+def age(span: timedelta) -> str:
+    """In the largest unit that still tells it well: `45 min`, `36 h`, `15 d`."""
+    minutes = max(0, int(span.total_seconds() // 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+
+
+def _instant(revision: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(revision.rpartition(" ")[0])
+    except ValueError:
+        return None
+
+
+def _settings_lines(old: CaseInputs, new: CaseInputs) -> list[str]:
+    lines: list[str] = []
+    if old.target_kind != new.target_kind:
+        lines.append(f"target {old.target_kind} {old.target_id} → {new.target_kind} {new.target_id}")
+    elif old.target_id != new.target_id:
+        lines.append(f"target {old.target_id} → {new.target_id}")
+    for field, name in _SETTINGS:
+        before, after = getattr(old, field), getattr(new, field)
+        if before != after:
+            lines.append(f"{name} {before or 'none'} → {after or 'none'}")
+    return lines
+
+
+def _prompt_lines(old: str, new: str) -> list[str]:
+    """Changed lines only, `- ` before `+ `, bounded in number and width; what is left out is said."""
+    before, after = _without_common_ends(old.splitlines(), new.splitlines())
+    if not before and not after:
+        return ["only line ends or a last empty line changed"]
+    changed: list[str] = []
+    for removed, added in _hunks(before, after):
+        pairs = len(removed) == len(added)
+        shown = [_around_difference(*pair) for pair in zip(removed, added, strict=True)] if pairs else []
+        changed += [f"- {line}" for line in ([pair[0] for pair in shown] or map(_clipped, removed))]
+        changed += [f"+ {line}" for line in ([pair[1] for pair in shown] or map(_clipped, added))]
+    return _bounded(changed)
+
+
+def _bounded(changed: list[str]) -> list[str]:
+    """The first lines of each side, so that neither hides the other, and how many are left out."""
+    removed = sum(line.startswith("-") for line in changed)
+    added = len(changed) - removed
+    room = {"-": max(_SHOWN_LINES // 2, _SHOWN_LINES - added), "+": max(_SHOWN_LINES // 2, _SHOWN_LINES - removed)}
+    shown: list[str] = []
+    for line in changed:
+        room[line[0]] -= 1
+        if room[line[0]] >= 0:
+            shown.append(line)
+    left_out = len(changed) - len(shown)
+    return [*shown, f"… {left_out} more changed line{'' if left_out == 1 else 's'}"] if left_out else shown
+
+
+def _hunks(before: list[str], after: list[str]) -> list[tuple[list[str], list[str]]]:
+    if max(len(before), len(after)) > _MATCHED_LINES:
+        return [(before, after)]
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    return [(before[i:j], after[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
+
+
+def _without_common_ends(before: list[str], after: list[str]) -> tuple[list[str], list[str]]:
+    start = _common(before, after)
+    before, after = before[start:], after[start:]
+    end = _common(before[::-1], after[::-1])
+    return before[: len(before) - end], after[: len(after) - end]
+
+
+def _common(left: Sequence[str], right: Sequence[str]) -> int:
+    """How many leading elements two sequences share."""
+    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+
+
+def _around_difference(old: str, new: str) -> tuple[str, str]:
+    """Two versions of one line; where they are long, the part where they differ."""
+    start = max(0, _common(old, new) - _CONTEXT_CHARACTERS)
+    if max(len(old), len(new)) <= _SHOWN_CHARACTERS:
+        start = 0
+    return _clipped(old, start), _clipped(new, start)
+
+
+def _clipped(line: str, start: int = 0) -> str:
+    end = start + _SHOWN_CHARACTERS
+    return ("…" if start else "") + line[start:end] + ("…" if end < len(line) else "")

@@ -1,0 +1,225 @@
+"""Cases against the baseline: what has to happen to each, and why. Pure; the clock and what a key could tell are passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal, assert_never
+
+from planner.changes.detail import age, inputs_detail, revision_detail, revision_digest
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.changes.model import Action, Change, Reason
+from planner.results.model import CaseDocument, CaseInputs, RunDocument
+from planner.spec.model import Case
+
+Rerun = Literal["changed", "failed", "all"]
+
+_COUNTABLE_FAULTS: Final = (None, "agent", "author")
+"""Of runs that say something about the agent, as `RunVerdict.countable` has it."""
+_NO_CALL_FAULTS: Final = ("platform", "caller")
+"""Of runs that no other expectation could make countable: there was no proper call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Today:
+    """One case as it is now, and what is known now."""
+
+    case: Case
+    inputs: CaseInputs
+    call_fingerprint: str
+    check_fingerprint: str
+    now: datetime
+    evidence_stored: Callable[[str], bool] | None
+
+    def can_judge_again(self, run: RunDocument) -> bool:
+        return run.evidence is not None and (self.evidence_stored is None or self.evidence_stored(run.evidence))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What to do with one case; `kept` of the prior runs stand beside the calls."""
+
+    action: Action
+    reason: Reason
+    runs: int = 0
+    detail: str = ""
+    kept: tuple[int, ...] = ()
+
+
+def diff(
+    cases: Sequence[Case],
+    baseline: Mapping[str, CaseDocument],
+    *,
+    revisions: Mapping[tuple[str, int], str | None],
+    rerun: Rerun,
+    now: datetime,
+    partial: bool,
+    evidence_stored: Callable[[str], bool] | None = None,
+) -> tuple[Change, ...]:
+    """One change per case, in the order given, then the baseline's cases that no plan has any more.
+
+    The first reason that holds is given: new, prompt or settings changed, agent edited, expired, failed last time, unknown last
+    time, runs raised, expectations changed. Where only expectations changed, stored evidence is judged again first, also
+    when the case had failed: it is free, and tells whether the expectation was at fault.
+
+    `rerun="all"` calls every case afresh (`forced` where there is no better reason). `rerun="failed"` leaves alone whatever passed
+    or is new: `keep` with reason `not_selected`, unless it would have been kept anyway.
+
+    Calls beside kept runs (`kept_run_ids`) are for what is missing: runs raised since, or runs of an undecided case that could not count.
+    Kept runs are to be judged again with today's expectations; where these changed, only runs with evidence are kept.
+
+    `keep` and `recheck` carry the inputs and call fingerprint that the stored runs were made with, and `keep` their check
+    fingerprint: whoever stores such a case again must store these, or a change left alone would be lost.
+
+    Args:
+        baseline: every stored case of the plans loaded, by case id.
+        revisions: what the service says of the agent behind (kind, id) now: `<updated_at> <digest>`; None or absent: not known.
+        partial: only some cases were selected; nothing is dropped.
+        evidence_stored: whether the evidence of a digest is there to be judged again; None takes it for granted.
+    """
+    expectation_digests: dict[int, str] = {}
+    changes: list[Change] = []
+    for case in cases:
+        inputs = case_inputs(case, revisions.get((case.target.kind, case.target.id)))
+        check = check_fingerprint(case, expectation_digests)
+        today = _Today(case, inputs, call_fingerprint(inputs), check, now, evidence_stored)
+        changes.append(_change(today, baseline.get(case.case_id), rerun))
+    if not partial:
+        present = {case.case_id for case in cases}
+        changes += [_dropped(prior) for case_id, prior in baseline.items() if case_id not in present]
+    return tuple(changes)
+
+
+def _change(today: _Today, prior: CaseDocument | None, rerun: Rerun) -> Change:
+    case, inputs, call, check = today.case, today.inputs, today.call_fingerprint, today.check_fingerprint
+    step = _step(today, prior)
+    match rerun:
+        case "changed":
+            pass
+        case "failed":
+            step = _only_failed(step, prior)
+        case "all":
+            step = _afresh(step, case)
+        case _:
+            assert_never(rerun)
+    if prior is not None and step.action in (Action.KEEP, Action.RECHECK):
+        inputs, call = prior.inputs, prior.call_fingerprint
+        check = check if step.action is Action.RECHECK else prior.check_fingerprint
+    return Change(
+        case.case_id, step.action, step.reason, step.runs, step.detail, case, prior, inputs, call, check, step.kept
+    )
+
+
+def _step(today: _Today, prior: CaseDocument | None) -> _Step:
+    case, inputs = today.case, today.inputs
+    if prior is None:
+        return _call(case, Reason.NEW)
+    if today.call_fingerprint != prior.call_fingerprint:
+        reason = Reason.PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
+        return _call(case, reason, inputs_detail(prior.inputs, inputs))
+    if (edited := _edited(prior.inputs.agent_revision, inputs.agent_revision)) is not None:
+        return _call(case, Reason.AGENT_EDITED, edited)
+    if (expired := _expired(case, prior, today.now)) is not None:
+        return _call(case, Reason.EXPIRED, expired)
+    return _same_call(today, prior)
+
+
+def _same_call(today: _Today, prior: CaseDocument) -> _Step:
+    """The stored runs are what a call would be today; they need judging again where expectations changed."""
+    case = today.case
+    expectations_changed = today.check_fingerprint != prior.check_fingerprint
+
+    def usable(run: RunDocument) -> bool:
+        return not expectations_changed or today.can_judge_again(run)
+
+    recheckable = bool(prior.runs) and all(usable(run) or run.fault in _NO_CALL_FAULTS for run in prior.runs)
+    match prior.outcome:
+        case "failed":
+            if not (expectations_changed and recheckable):
+                return _call(case, Reason.FAILED_LAST_TIME)
+        case "unknown":
+            # Other expectations may decide what these could not, but they cannot make up for calls that did not happen.
+            lost = _NO_CALL_FAULTS if expectations_changed else (*_NO_CALL_FAULTS, "judge")
+            kept = [run for run in prior.runs if run.fault not in lost and usable(run)]
+            if len(kept) < case.runs:
+                return _missing(case, Reason.UNKNOWN_LAST_TIME, kept)
+            if not expectations_changed:  # Every call was countable, and still not enough to decide.
+                return _call(case, Reason.UNKNOWN_LAST_TIME)
+        case "passed" | "flaky":
+            pass
+        case _:
+            assert_never(prior.outcome)
+    kept = [run for run in prior.runs if usable(run) or run.fault in _NO_CALL_FAULTS]
+    if case.runs > prior.runs_required and len(kept) < case.runs:
+        return _missing(case, Reason.RUNS_RAISED, kept)
+    if not expectations_changed:
+        flaky = f"flaky: {prior.runs_passed} of {prior.runs_total} runs passed" if prior.outcome == "flaky" else ""
+        return _Step(Action.KEEP, Reason.PASSED, detail=flaky)
+    if not recheckable:
+        return _call(case, Reason.EXPECTATIONS_CHANGED, "the stored evidence is gone")
+    return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{_stored_runs(len(prior.runs))} · free")
+
+
+def _call(case: Case, reason: Reason, detail: str = "") -> _Step:
+    return _Step(Action.CALL, reason, case.runs, detail)
+
+
+def _missing(case: Case, reason: Reason, kept: Sequence[RunDocument]) -> _Step:
+    detail = f"beside {_stored_runs(len(kept))}" if kept else ""
+    return _Step(Action.CALL, reason, case.runs - len(kept), detail, tuple(run.run_id for run in kept))
+
+
+def _stored_runs(count: int) -> str:
+    return f"{count} stored run{'' if count == 1 else 's'}"
+
+
+def _edited(before: str | None, after: str | None) -> str | None:
+    """What to say of an agent that is another one now; None where it is the same, or where either side is not known."""
+    if before is None or after is None or revision_digest(before) == revision_digest(after):
+        return None
+    return revision_detail(before, after)
+
+
+def _expired(case: Case, prior: CaseDocument, now: datetime) -> str | None:
+    """Why what is stored is too old to stand; a run of unknown age is not known to be young enough."""
+    if case.max_age is None or prior.outcome not in ("passed", "flaky"):
+        return None
+    ended = [run.completed_at for run in prior.runs if run.fault in _COUNTABLE_FAULTS]
+    known = [_aware(moment) for moment in ended if moment is not None]
+    if not known or len(known) < len(ended):
+        return f"the age of the stored runs is not known, max_age {age(case.max_age)}"
+    oldest = now - min(known)
+    return f"oldest run {age(oldest)} ago, max_age {age(case.max_age)}" if oldest > case.max_age else None
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _only_failed(step: _Step, prior: CaseDocument | None) -> _Step:
+    passed_or_new = prior is None or prior.outcome in ("passed", "flaky")
+    if step.action is Action.KEEP or not passed_or_new:
+        return step
+    return _Step(Action.KEEP, Reason.NOT_SELECTED, detail=f"left as it is: {step.reason.label}")
+
+
+def _afresh(step: _Step, case: Case) -> _Step:
+    if step.action is not Action.CALL or step.reason in (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED):
+        return _call(case, Reason.FORCED)
+    return step if not step.kept else _call(case, step.reason)
+
+
+def _dropped(prior: CaseDocument) -> Change:
+    return Change(
+        prior.case_id,
+        Action.DROP,
+        Reason.NO_LONGER_IN_PLAN,
+        0,
+        "",
+        None,
+        prior,
+        None,
+        prior.call_fingerprint,
+        prior.check_fingerprint,
+    )

@@ -1,0 +1,48 @@
+"""What past calls cost and how long they took: what the next ones are priced by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from planner.results.model import CaseDocument, RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """One run that was made. `target` is (kind, id); cost (the bill, test multiplier included) and length may be unknown."""
+
+    run_id: int
+    case_id: str
+    plan: str
+    scenario: str
+    target: tuple[str, int]
+    cost_cents: int | None
+    duration_seconds: float | None
+
+
+def past_runs(results: Iterable[RunResult]) -> tuple[PastRun, ...]:
+    """Every run of these invocations, each once however often it was carried on, in the order first met."""
+    found: dict[int, PastRun] = {}
+    for result in results:
+        for case in result.cases:
+            for run in runs_of(case):
+                found.setdefault(run.run_id, run)
+    return tuple(found.values())
+
+
+def runs_of(case: CaseDocument) -> Iterator[PastRun]:
+    """The runs of one stored case, without those that the platform failed before they cost anything: no call was made, so they
+    say nothing of what one costs."""
+    for run in case.runs:
+        if run.fault == "platform" and not run.cost_cents:
+            continue
+        yield PastRun(
+            run.run_id,
+            case.case_id,
+            case.plan,
+            case.scenario,
+            (case.inputs.target_kind, case.inputs.target_id),
+            run.cost_cents,
+            run.duration_seconds,
+        )

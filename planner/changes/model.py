@@ -1,0 +1,115 @@
+"""What has to happen to each case and why, what it would cost, and who agreed to exactly that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from planner.results.model import CaseDocument, CaseInputs
+from planner.spec.model import Case
+
+
+class Action(Enum):
+    CALL = "call"
+    RECHECK = "recheck"
+    KEEP = "keep"
+    DROP = "drop"
+
+
+class Reason(Enum):
+    """Stable codes; `label` is the phrase for people."""
+
+    NEW = "new"
+    PROMPT_CHANGED = "prompt_changed"
+    SETTINGS_CHANGED = "settings_changed"
+    AGENT_EDITED = "agent_edited"
+    FAILED_LAST_TIME = "failed_last_time"
+    UNKNOWN_LAST_TIME = "unknown_last_time"
+    RUNS_RAISED = "runs_raised"
+    EXPIRED = "expired"
+    FORCED = "forced"
+    EXPECTATIONS_CHANGED = "expectations_changed"
+    PASSED = "passed"
+    NOT_SELECTED = "not_selected"
+    """`--rerun failed`: it passed, or is new, and only failures were asked for."""
+    NO_LONGER_IN_PLAN = "no_longer_in_plan"
+
+    @property
+    def label(self) -> str:
+        return _LABELS.get(self, self.value.replace("_", " "))
+
+
+_LABELS = {
+    Reason.AGENT_EDITED: "agent edited since",
+    Reason.NOT_SELECTED: "not asked for",
+    Reason.NO_LONGER_IN_PLAN: "no longer in the plan",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has to happen to one case.
+
+    `case` is None exactly for `DROP`; `prior` is the stored case it was compared with (None when new). `runs` counts the
+    calls to make (0 unless `CALL`); `kept_runs` of the prior runs stand beside them (raised `runs`, or a case left unknown).
+    """
+
+    case_id: str
+    action: Action
+    reason: Reason
+    runs: int
+    detail: str
+    case: Case | None
+    prior: CaseDocument | None
+    inputs: CaseInputs | None
+    call_fingerprint: str
+    check_fingerprint: str
+    kept_run_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CasePrice:
+    """Per call of one case, in cents; None is unknown, never 0."""
+
+    expected_cents: float | None
+    low_cents: float | None
+    high_cents: int | None
+    expected_seconds: float | None
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Of the calls still to be made. Totals are None when any call's price is unknown."""
+
+    calls: int
+    expected_cents: int | None
+    low_cents: int | None
+    high_cents: int | None
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """`digest` is `sha256:` + 64 hex over what would be called and expected, not over agent revisions or prices."""
+
+    digest: str
+    changes: tuple[Change, ...]
+    estimate: Estimate
+    prices: dict[str, CasePrice]
+    """By case id, for every case to call."""
+
+    def with_action(self, action: Action) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action is action)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The recorded decision to spend, bound to a digest and a ceiling."""
+
+    given: bool
+    by: str
+    at: datetime
+    digest: str
+    max_cost_cents: int | None

@@ -1,0 +1,169 @@
+"""Results in a folder of this machine (default `.planner/`): private to its owner, ignored by git, safe against a crash."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from planner.errors import StoreError
+from planner.results.store import UNCONDITIONAL, Expected, segments
+
+_LOCK: Final = ".lock"
+_IGNORE: Final = ".gitignore"
+_HALF_WRITTEN: Final = ".half-written-"
+
+_ELSEWHERE: Final = "or choose another place with --store"
+_HINTS: Final = {
+    errno.ENOSPC: "the disk is full: free some space and run the same command again",
+    errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
+    errno.EROFS: "it is on a read-only file system: choose another place with --store",
+    errno.EACCES: f"make the folder readable and writable for this user, {_ELSEWHERE}",
+    errno.EPERM: f"make the folder readable and writable for this user, {_ELSEWHERE}",
+    errno.ENOTDIR: f"something that is not a folder is in the way: move it, {_ELSEWHERE}",
+    errno.EISDIR: f"a folder is in the way: move it, {_ELSEWHERE}",
+    errno.EEXIST: f"something that is not a folder is in the way: move it, {_ELSEWHERE}",
+    errno.ENAMETOOLONG: "a name is too long for this file system: shorten the plan's or the environment's name",
+}
+
+
+class DirectoryStore:
+    """A `Store` of plain files. Reading makes nothing; the folder is made by the first write.
+
+    The folder is made with mode 0700 and its own `.gitignore`; files have mode 0600, also in a folder that was there before.
+    Writers of any number of processes and threads take turns through one lock file; readers need no lock.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._swept: set[Path] = set()
+
+    def get(self, key: str) -> bytes | None:
+        path = self._path(key)
+        with self._mapped("read", path):
+            try:
+                self._refuse_links(path)
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
+        path = self._path(key)
+        with self._mapped("written", path), self._locked():
+            self._refuse_links(path)
+            self._make_folder(path.parent)
+            if expected is not UNCONDITIONAL:
+                try:
+                    current = path.read_bytes()
+                except FileNotFoundError:
+                    current = None
+                if current != expected:
+                    return False
+            _replace(path, data)
+        return True
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        folder_names = prefix.split("/")[:-1]
+        start = self._folder.joinpath(*segments("/".join(folder_names))) if folder_names else self._folder
+        with self._mapped("listed", start):
+            found = sorted(self._walk(start, "".join(f"{name}/" for name in folder_names)))
+        return (key for key in found if key.startswith(prefix))
+
+    def locate(self, key: str) -> str:
+        return str(self._path(key))
+
+    def _path(self, key: str) -> Path:
+        return self._folder.joinpath(*segments(key))
+
+    def _walk(self, folder: Path, prefix: str) -> Iterator[str]:
+        try:
+            entries = list(os.scandir(folder))
+        except FileNotFoundError:
+            return
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._walk(folder / entry.name, f"{prefix}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield prefix + entry.name
+
+    @contextmanager
+    def _mapped(self, done: str, path: Path) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            hint = _HINTS.get(error.errno or 0, f"look at {self._folder}, {_ELSEWHERE}")
+            raise StoreError(f"results cannot be {done} at {path}: {error.strerror or error}", hint) from error
+
+    @contextmanager
+    def _locked(self) -> Generator[None]:
+        """Writers one after the other. The lock goes with the process that holds it, so a killed one leaves none behind."""
+        self._make_root()
+        lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if all(entry.name == _LOCK for entry in self._folder.iterdir()):
+                # Only in a folder that holds nothing yet: `--store .` must not make git ignore somebody's whole project.
+                _replace(self._folder / _IGNORE, b"*\n")
+            yield
+        finally:
+            os.close(lock)
+
+    def _make_root(self) -> None:
+        if not self._folder.is_dir():
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            _sync(self._folder.parent)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Under the lock: make the folders of a key, and once per folder remove what killed writers left half written."""
+        inside = self._folder
+        for name in folder.relative_to(self._folder).parts:
+            inside = inside / name
+            if not inside.is_dir():
+                inside.mkdir(mode=0o700)
+                _sync(inside.parent)
+        if folder not in self._swept:
+            for leftover in folder.glob(f"{_HALF_WRITTEN}*"):
+                leftover.unlink(missing_ok=True)
+            self._swept.add(folder)
+
+    def _refuse_links(self, path: Path) -> None:
+        """A link inside the store could lead a read or a write anywhere; a store never makes one."""
+        inside = self._folder
+        for name in path.relative_to(self._folder).parts:
+            inside = inside / name
+            if inside.is_symlink():
+                raise StoreError(
+                    f"{inside} is a symbolic link, which a results store never holds", f"remove it, {_ELSEWHERE}"
+                )
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Put a whole new file in the place of an old one, durably: bytes first, then the name, then the folder's entry."""
+    file, name = tempfile.mkstemp(prefix=_HALF_WRITTEN, dir=path.parent)
+    half_written = Path(name)
+    try:
+        with os.fdopen(file, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        half_written.replace(path)
+    except BaseException:
+        half_written.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

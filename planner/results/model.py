@@ -1,0 +1,172 @@
+"""The results document: what an invocation found, the source of every report and the next baseline.
+
+Fields are a contract (docs: `schemas/results.schema.json`): a minor version only adds some; a reader refuses a newer major.
+The stored document keeps prompts and numbers as they are; `planner.reports.redaction` makes the one that others may see.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "1.0"
+
+PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
+CaseOutcomeName = Literal["passed", "flaky", "failed", "unknown"]
+RunOutcomeName = Literal["passed", "failed", "errored"]
+Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
+Action = Literal["call", "recheck", "keep", "drop"]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class QuoteDocument(_Document):
+    turn: int = Field(description="Number of the turn, from 1.")
+    role: str = Field(description="agent, caller or tool.")
+    start_ms: int | None = Field(description="From the start of the recording; null where the service did not say.")
+    text: str
+
+
+class FindingDocument(_Document):
+    expectation: str = Field(description="Id of the expectation.")
+    check: str
+    outcome: Literal["passed", "failed", "errored"]
+    severity: Literal["critical", "error", "warning"]
+    message: str
+    quote: QuoteDocument | None = None
+
+
+class RunDocument(_Document):
+    run_id: int
+    batch_id: int | None = None
+    call_id: int | None = None
+    outcome: RunOutcomeName
+    fault: Literal["agent", "caller", "platform", "judge", "author"] | None = None
+    reason: str = Field(default="", description="One line: why it did not pass.")
+    cost_cents: int | None = Field(default=None, description="What was billed; null while unknown.")
+    duration_seconds: float | None = None
+    adopted: bool = Field(default=False, description="Found again after its launch's answer was lost.")
+    invocation_id: str = Field(default="", description="The invocation that launched it.")
+    evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
+    completed_at: datetime | None = None
+    findings: list[FindingDocument] = []
+
+
+class CaseInputs(_Document):
+    """All that decides what a call will be."""
+
+    prompt: str
+    target_kind: Literal["agent", "phone_number"]
+    target_id: int
+    direction: str
+    mode: str
+    target_number: str | None = None
+    agent_revision: str | None = Field(
+        default=None, description="What the service said of the agent when it was called; null where unknown."
+    )
+
+
+class CaseDocument(_Document):
+    case_id: str
+    plan: str
+    scenario: str
+    target: str = Field(description="The author's alias.")
+    tags: list[str] = []
+    action: Action
+    reason: str = Field(description="Reason code of the action.")
+    detail: str = ""
+    carried_from: str | None = Field(
+        default=None, description="The invocation that made the runs of a kept or rechecked case."
+    )
+    outcome: CaseOutcomeName
+    outcome_reason: str = Field(default="", description="One line: why it is not simply passed.")
+    runs_required: int = Field(description="Calls the plan asks for.")
+    runs_passed: int
+    runs_total: int = Field(description="All calls that stand as evidence of the case.")
+    pass_rate: float | None = None
+    interval: tuple[float, float] | None = None
+    min_pass_rate: float = 1.0
+    compared: Compared
+    inputs: CaseInputs
+    call_fingerprint: str
+    check_fingerprint: str
+    file: str = Field(default="", description="Plan file, relative to the working directory.")
+    line: int = Field(default=0, description="Line of the scenario.")
+    finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
+    runs: list[RunDocument] = []
+
+
+class ConsentDocument(_Document):
+    given: bool
+    by: str = Field(default="", description="User or CI actor.")
+    at: datetime | None = None
+    digest: str = ""
+    max_cost_cents: int | None = None
+
+
+class CostDocument(_Document):
+    estimated_cents: int | None = Field(description="Expected before the first call; null when unknown.")
+    actual_cents: int = Field(
+        description="Bill of every run this change set launched, earlier interrupted invocations included."
+    )
+    this_invocation_cents: int
+    ambiguous_cents: int = Field(description="Reserved for launches whose fate is unknown.")
+    ceiling_cents: int | None = None
+    carried_cents: int = Field(
+        default=0, description="What the kept and rechecked runs once cost; not part of this bill."
+    )
+
+
+class StatsDocument(_Document):
+    requests: int = 0
+    launches: int = Field(default=0, description="POSTs accepted or adopted.")
+    refused: int = Field(default=0, description="429 answers.")
+    wall_seconds: float = 0.0
+
+
+class OpenLaunch(_Document):
+    """A launch whose fate is unknown."""
+
+    launch_id: str
+    cases: list[str]
+    reserved_cents: int
+    state: str
+    detail: str = ""
+
+
+class DroppedCase(_Document):
+    case_id: str
+    reason: str
+
+
+class RunResult(_Document):
+    schema_version: str = SCHEMA_VERSION
+    tool_version: str
+    outcome: PlanOutcome
+    exit_code: int
+    problems: list[str] = Field(
+        default=[], description="What else holds, one line each: ceilings, service trouble, interruption."
+    )
+    next_steps: list[str] = Field(default=[], description="How to go on, one line each.")
+    invocation_id: str
+    change_set_digest: str
+    environment: str = ""
+    sandbox: bool = False
+    partial: bool = Field(default=False, description="Only some cases were selected.")
+    finished: bool = Field(
+        default=True,
+        description="False: interrupted, over a ceiling or with launches of unknown fate; never a baseline.",
+    )
+    started_at: datetime
+    ended_at: datetime
+    consent: ConsentDocument
+    plans: list[str] = []
+    cases: list[CaseDocument]
+    dropped: list[DroppedCase] = []
+    open_launches: list[OpenLaunch] = []
+    cost: CostDocument
+    stats: StatsDocument

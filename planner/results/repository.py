@@ -1,0 +1,202 @@
+"""Results by what they mean, over any store: evidence, invocations, and the baseline that the next change set compares with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeVar, cast
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from planner import evidence as evidence_module
+from planner.errors import StoreError, UsageError
+from planner.evidence import Evidence, evidence_digest
+from planner.results import model
+from planner.results.model import CaseDocument, RunResult
+from planner.results.store import UNCONDITIONAL, Store, segment_for
+
+BASELINE_SCHEMA_VERSION: Final = "1.0"
+
+_ATTEMPTS: Final = 20
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_Stored = TypeVar("_Stored", bound=BaseModel)
+
+
+class BaselineDocument(BaseModel):
+    """`latest/<environment>/<plan>.json`: every case of one plan, as its newest whole invocation left it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    schema_version: str = BASELINE_SCHEMA_VERSION
+    tool_version: str
+    invocation_id: str
+    environment: str
+    plan: str
+    ended_at: AwareDatetime
+    cases: list[CaseDocument]
+
+
+class ResultsRepository:
+    """Raises `StoreError` where the store fails or holds something unreadable, `UsageError` for what a newer planner wrote.
+
+    Never takes an unreadable document for a missing one: a lost baseline would be paid for again in calls.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def save_evidence(self, evidence: Evidence) -> str:
+        """Store one run's evidence, durably; returns the digest it goes by. Saving the same again does nothing."""
+        data = evidence.to_bytes()
+        digest = evidence_digest(data)
+        key = _evidence_key(digest)
+        if not self._store.put(key, data, expected=None) and self._store.get(key) != data:
+            self._store.put(key, data, expected=UNCONDITIONAL)  # The name says what belongs there: damage is mended.
+        return digest
+
+    def load_evidence(self, digest: str) -> Evidence | None:
+        """The evidence of that digest, or None where it was never stored or has been pruned."""
+        if not _DIGEST.fullmatch(digest):
+            raise StoreError(
+                f"a stored result names evidence that cannot be: {digest!r}", "run its case again with --rerun all"
+            )
+        key = _evidence_key(digest)
+        data = self._store.get(key)
+        if data is None:
+            return None
+        if evidence_digest(data) != digest:
+            raise self._unreadable(key, "its content is not what its name says", "its case can then be called again")
+        return self._read(key, data, Evidence, evidence_module.SCHEMA_VERSION, "its case can then be called again")
+
+    def has_evidence(self, digest: str) -> bool:
+        """Whether `load_evidence` would find something; its content is not looked at."""
+        return bool(_DIGEST.fullmatch(digest)) and self._store.get(_evidence_key(digest)) is not None
+
+    def save_invocation(self, result: RunResult) -> None:
+        """Store what an invocation found, replacing what the same invocation stored before.
+
+        Ids are expected to sort by the time they were given: `invocations` reads them in that order.
+        """
+        self._store.put(_invocation_key(result.invocation_id), _bytes(result), expected=UNCONDITIONAL)
+
+    def load_invocation(self, invocation_id: str) -> RunResult | None:
+        key = _invocation_key(invocation_id)
+        data = self._store.get(key)
+        return None if data is None else self._read_invocation(key, data)
+
+    def invocations(self) -> Iterator[RunResult]:
+        """Every stored invocation, newest first, read one at a time."""
+        for key in sorted(self._store.keys("runs/"), reverse=True):
+            data = self._store.get(key)
+            if data is not None:  # Pruned between listing and reading.
+                yield self._read_invocation(key, data)
+
+    def promote(self, result: RunResult, environment: str) -> None:
+        """Make the invocation the baseline of each of its plans, unless one that ended later already is.
+
+        Raises:
+            ValueError: it is unfinished or partial (neither ever becomes a baseline), or holds a case of a plan it did not load.
+            StoreError: other writers were first, again and again.
+        """
+        if result.partial or not result.finished:
+            raise ValueError(f"invocation {result.invocation_id} is {'partial' if result.partial else 'unfinished'}")
+        if strangers := sorted({case.plan for case in result.cases} - set(result.plans)):
+            raise ValueError(
+                f"invocation {result.invocation_id} has cases of plans it did not load: {', '.join(strangers)}"
+            )
+        for plan in result.plans:
+            self._promote_plan(
+                BaselineDocument(
+                    tool_version=result.tool_version,
+                    invocation_id=result.invocation_id,
+                    environment=environment,
+                    plan=plan,
+                    ended_at=result.ended_at,
+                    cases=[case for case in result.cases if case.plan == plan],
+                )
+            )
+
+    def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
+        """The stored cases of these plans, by case id, in stored order; a plan that never finished has none."""
+        cases: dict[str, CaseDocument] = {}
+        for plan in plan_names:
+            key = _baseline_key(environment, plan)
+            if (data := self._store.get(key)) is not None:
+                cases |= {case.case_id: case for case in self._read_baseline(key, data).cases}
+        return cases
+
+    def _promote_plan(self, document: BaselineDocument) -> None:
+        key = _baseline_key(document.environment, document.plan)
+        for _ in range(_ATTEMPTS):
+            current = self._store.get(key)
+            if current is not None and self._read_baseline(key, current).ended_at > document.ended_at:
+                return
+            if self._store.put(key, _bytes(document), expected=current):
+                return
+        raise StoreError(
+            f"{self._store.locate(key)} was changed by others {_ATTEMPTS} times while it was to be replaced",
+            "the results themselves are stored; run the same command again",
+        )
+
+    def _read_invocation(self, key: str, data: bytes) -> RunResult:
+        return self._read(key, data, RunResult, model.SCHEMA_VERSION, "only the history loses an entry")
+
+    def _read_baseline(self, key: str, data: bytes) -> BaselineDocument:
+        return self._read(
+            key, data, BaselineDocument, BASELINE_SCHEMA_VERSION, "all its cases then count as new and are called"
+        )
+
+    def _read(self, key: str, data: bytes, kind: type[_Stored], readable: str, consequence: str) -> _Stored:
+        try:
+            document = from_json(data)
+        except ValueError as error:
+            raise self._unreadable(key, f"not JSON ({error})", consequence) from error
+        written = _schema_major(document)
+        if written is None:
+            raise self._unreadable(key, "it names no schema_version", consequence)
+        major = readable.partition(".")[0]
+        if written > int(major):
+            fields = cast("dict[str, Any]", document)
+            by = f"planner {fields['tool_version']}" if fields.get("tool_version") else "a newer planner"
+            raise UsageError(
+                f"{self._store.locate(key)} was written by {by}: schema {fields['schema_version']}, this one reads {major}.x",
+                "upgrade planner to at least that version, or choose another place with --store",
+            )
+        try:
+            return kind.model_validate(document)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise self._unreadable(key, f"{where}: {first['msg']}", consequence) from error
+
+    def _unreadable(self, key: str, why: str, consequence: str) -> StoreError:
+        return StoreError(
+            f"the stored result {key} cannot be read: {why}",
+            f"restore {self._store.locate(key)} from a backup, or delete it: {consequence}",
+        )
+
+
+def _bytes(document: BaseModel) -> bytes:
+    return document.model_dump_json().encode()
+
+
+def _schema_major(document: object) -> int | None:
+    if not isinstance(document, dict):
+        return None
+    version = cast("dict[str, object]", document).get("schema_version")
+    if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)*", version):
+        return None
+    return int(version.partition(".")[0])
+
+
+def _evidence_key(digest: str) -> str:
+    return f"evidence/{digest}.json"
+
+
+def _invocation_key(invocation_id: str) -> str:
+    return f"runs/{invocation_id}.json"
+
+
+def _baseline_key(environment: str, plan: str) -> str:
+    return f"latest/{segment_for(environment)}/{segment_for(plan)}.json"

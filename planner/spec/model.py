@@ -1,0 +1,112 @@
+"""What a plan means once read: values, no YAML, no templates, no positions but the ones reports need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from planner.checks.base import Expectation
+from planner.diagnostics import Span
+
+Direction = Literal["outbound", "inbound"]
+Mode = Literal["bot", "sip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a case calls. `alias` is the author's name for it; `id` the service's (64-bit)."""
+
+    alias: str
+    kind: Literal["agent", "phone_number"]
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Failures are reported, not counted, through the day `until` (UTC)."""
+
+    until: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One scenario × target × matrix point, fully rendered. `case_id` is stable while unrelated things change."""
+
+    case_id: str
+    plan: str
+    scenario: str
+    target: Target
+    point: tuple[tuple[str, str], ...]
+    """(axis, value as it stands in the case id), in the order written."""
+    prompt: str
+    direction: Direction
+    mode: Mode
+    target_number: str | None
+    """E.164, or None for the service's default."""
+    runs: int
+    min_pass_rate: float
+    min_runs: int
+    """Fewer countable runs than this: unknown."""
+    stagger_seconds: int
+    timeout_seconds: float
+    platform_failures: Literal["ignore", "fail"]
+    expectations: tuple[Expectation, ...]
+    """Each with an `id`, unique within the case."""
+    expectation_spans: tuple[Span, ...]
+    """Where each expectation is written."""
+    tags: frozenset[str]
+    """The plan's and the scenario's."""
+    span: Span
+    """Where the scenario is written."""
+    description: str = ""
+    confidence: float | None = None
+    max_age: timedelta | None = None
+    retries: int = 0
+    quarantine: Quarantine | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One plan file, expanded. `file` is relative to the working directory, with `/`."""
+
+    name: str
+    file: str
+    description: str
+    owners: tuple[str, ...]
+    tags: frozenset[str]
+    max_cost_cents: int | None
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits a project sets for every invocation (`planner.yaml`)."""
+
+    max_cost_cents: int | None = None
+    allowed_targets: frozenset[tuple[str, int]] | None = None
+    """(kind, id); None allows all."""
+    max_concurrent_runs: int | None = None
+    max_calls: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSettings:
+    settle_seconds: float = 600
+    """How long an ambiguous launch is looked for before it may be sent again."""
+    linger_seconds: float = 60
+    """How long `run` waits, when all else is done, for ambiguous launches to settle."""
+    mark_prompts: bool = False
+    """End each prompt with a short reference, which makes the search for a lost launch exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`planner.yaml`, or its defaults where there is none."""
+
+    environments: tuple[tuple[str, tuple[Target, ...]], ...] = ()
+    execution: ExecutionSettings = ExecutionSettings()
+    policy: Policy = Policy()
+    rates: tuple[tuple[str, float], ...] = ()
+    """(product, cents per minute)."""

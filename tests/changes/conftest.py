@@ -1,0 +1,155 @@
+"""Cases and what an earlier invocation stored of them, as the tests of this folder need them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import pytest
+
+from planner.changes.build import build_change_set
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.changes.model import ChangeSet
+from planner.checks.base import Expectation, Judgement, passed
+from planner.diagnostics import Span
+from planner.evidence import Evidence
+from planner.results.model import CaseDocument, RunDocument
+from planner.spec.model import Case, Plan, Target
+
+_SPAN = Span("plans/refunds.yaml", 3, 5, 3, 12)
+
+
+class Says(Expectation, frozen=True):
+    """A check with one field of its own: enough for whoever never judges."""
+
+    check: Literal["says"] = "says"
+    any_of: tuple[Any, ...] = ("30 days",)
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        return passed(f"run {evidence.run_id}")
+
+
+@pytest.fixture(scope="session")
+def now() -> datetime:
+    return datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def says() -> type[Says]:
+    return Says
+
+
+@pytest.fixture(scope="session")
+def make_case() -> Callable[..., Case]:
+    """A case of plan `refunds`; keywords replace fields, `name` names the scenario."""
+
+    def make(name: str = "late-order", **fields: Any) -> Case:
+        case = Case(
+            case_id=f"refunds/{name}@support",
+            plan="refunds",
+            scenario=name,
+            target=Target("support", "agent", 12),
+            point=(),
+            prompt="You are a polite caller asking about order 12345.",
+            direction="outbound",
+            mode="bot",
+            target_number=None,
+            runs=3,
+            min_pass_rate=1.0,
+            min_runs=2,
+            stagger_seconds=0,
+            timeout_seconds=900,
+            platform_failures="ignore",
+            expectations=(Says(id="says"),),
+            expectation_spans=(_SPAN,),
+            tags=frozenset(),
+            span=_SPAN,
+        )
+        return replace(case, **fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_runs(now: datetime) -> Callable[..., list[RunDocument]]:
+    """One run for each fault given (None: it passed), numbered from `first`, one minute of 16 cents each."""
+
+    def make(*faults: str | None, first: int = 101, **fields: Any) -> list[RunDocument]:
+        return [
+            RunDocument.model_validate(
+                {
+                    "run_id": first + index,
+                    "outcome": "passed" if fault is None else "failed" if fault in ("agent", "author") else "errored",
+                    "fault": fault,
+                    "cost_cents": 16,
+                    "duration_seconds": 54.0,
+                    "evidence": f"{first + index:064x}",
+                    "completed_at": now - timedelta(days=1),
+                    **fields,
+                }
+            )
+            for index, fault in enumerate(faults)
+        ]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def store_case(make_runs: Callable[..., list[RunDocument]]) -> Callable[..., CaseDocument]:
+    """What an earlier invocation stored of a case: passed in all its runs, unless fields say otherwise."""
+
+    def store(case: Case, *, revision: str | None = None, **fields: Any) -> CaseDocument:
+        inputs = case_inputs(case, revision)
+        runs = fields.pop("runs", None) or make_runs(*[None] * case.runs)
+        return CaseDocument.model_validate(
+            {
+                "case_id": case.case_id,
+                "plan": case.plan,
+                "scenario": case.scenario,
+                "target": case.target.alias,
+                "action": "call",
+                "reason": "new",
+                "outcome": "passed",
+                "runs_required": case.runs,
+                "runs_passed": sum(run.fault is None for run in runs),
+                "runs_total": len(runs),
+                "compared": "new",
+                "inputs": inputs,
+                "call_fingerprint": call_fingerprint(inputs),
+                "check_fingerprint": check_fingerprint(case),
+                "runs": runs,
+                **fields,
+            }
+        )
+
+    return store
+
+
+@pytest.fixture(scope="session")
+def build(now: datetime) -> Callable[..., ChangeSet]:
+    """The change set of cases against stored ones; without keywords: nothing known but the `spark` behind agent 12."""
+
+    def build_set(cases: list[Case], stored: list[CaseDocument] | None = None, **known: Any) -> ChangeSet:
+        defaults: dict[str, Any] = {
+            "revisions": {},
+            "products": {("agent", 12): "spark"},
+            "rates": {},
+            "history": [],
+            "already_made": {},
+            "rerun": "changed",
+            "now": now,
+            "partial": False,
+        }
+        return build_change_set(cases, {prior.case_id: prior for prior in stored or []}, **{**defaults, **known})
+
+    return build_set
+
+
+@pytest.fixture(scope="session")
+def make_plan() -> Callable[..., Plan]:
+    def make(name: str = "refunds", max_cost_cents: int | None = None, cases: tuple[Case, ...] = ()) -> Plan:
+        return Plan(name, f"plans/{name}.yaml", "", (), frozenset(), max_cost_cents, cases)
+
+    return make

@@ -1,0 +1,94 @@
+"""Prompt differences that can be read in a terminal, however large the prompts."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.changes.detail import inputs_detail
+from planner.results.model import CaseInputs
+
+
+def _detail(old: str, new: str) -> str:
+    def inputs(prompt: str) -> CaseInputs:
+        return CaseInputs(prompt=prompt, target_kind="agent", target_id=12, direction="outbound", mode="bot")
+
+    return inputs_detail(inputs(old), inputs(new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "detail"),
+    [
+        ("one\ntwo\nthree", "one\n2\nthree", "- two\n+ 2"),
+        ("one\nthree", "one\ntwo\nthree", "+ two"),
+        ("one\ntwo\nthree", "one\nthree", "- two"),
+        ("a\nb\nc\nd\ne", "A\nb\nc\nd\nE", "- a\n+ A\n- e\n+ E"),
+        ("same\nsame", "same", "- same"),
+        ("one\n", "one", "only line ends or a last empty line changed"),
+        ("one\r\ntwo", "one\ntwo", "only line ends or a last empty line changed"),
+    ],
+)
+def test_changed_lines_only(old: str, new: str, detail: str) -> None:
+    """What moved is shown, old before new, without what stayed."""
+    assert _detail(old, new) == detail
+
+
+def test_a_long_line_is_shown_where_it_differs() -> None:
+    """In a line too long to show, the words around the difference are what is shown, of both sides alike."""
+    before, after = "x" * 300 + " calm " + "y" * 300, "x" * 300 + " furious " + "y" * 300
+    shown_x = "x" * 39
+    assert _detail(before, after) == (f"- …{shown_x} calm {'y' * 115}…\n+ …{shown_x} furious {'y' * 112}…")
+
+
+def test_a_line_that_just_fits() -> None:
+    """A line of 160 characters is shown whole, on both sides; with one more, both are shown from where they differ."""
+    line = "x" * 159
+    assert _detail(f"{line}a", f"{line}b") == f"- {line}a\n+ {line}b"
+    assert _detail(f"{line}a", f"{line}bc") == f"- …{'x' * 40}a\n+ …{'x' * 40}bc"
+
+
+def test_a_long_line_beside_none_is_cut() -> None:
+    """A long line that was added is cut, and shows that it is."""
+    assert _detail("one", f"one\n{'x' * 500}") == f"+ {'x' * 160}…"
+
+
+def test_many_lines_are_bounded() -> None:
+    """Of many changed lines the first of each side are shown, and how many more there are."""
+    old, new = "\n".join(f"old {n}" for n in range(20)), "\n".join(f"new {n}" for n in range(30))
+    assert _detail(old, new).splitlines() == [
+        *(f"- old {n}" for n in range(4)),
+        *(f"+ new {n}" for n in range(4)),
+        "… 42 more changed lines",
+    ]
+    assert _detail("one", "\n".join(f"new {n}" for n in range(8))).splitlines() == [
+        "- one",
+        *(f"+ new {n}" for n in range(7)),
+        "… 1 more changed line",
+    ]
+
+
+def test_one_changed_line_among_many() -> None:
+    """One line moved among many hundred is shown alone."""
+    lines = [f"line {n}" for n in range(900)]
+    after = [*lines[:300], "another", *lines[301:]]
+    assert _detail("\n".join(lines), "\n".join(after)) == "- line 300\n+ another"
+
+
+def test_rewritten_prompts_take_no_time() -> None:
+    """Two prompts of the largest size with nothing in common are compared in well under a second."""
+    old, new = "\n".join(["x", *"ab" * 4000, "x"]), "\n".join(["y", *"bba" * 3000, "y"])
+    begun = perf_counter()
+    assert _detail(old, new).splitlines()[-1].startswith("…")
+    assert perf_counter() - begun < 0.5
+
+
+@given(st.text(), st.text())
+def test_detail_is_bounded_and_says_something(old: str, new: str) -> None:
+    """Whatever two prompts are, what differs is told in at most nine lines of at most 164 characters."""
+    lines = _detail(old, new).split("\n")
+    assert all(lines)
+    assert len(lines) <= 9
+    assert max(len(line) for line in lines) <= 164

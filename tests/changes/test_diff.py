@@ -1,0 +1,501 @@
+"""What has to happen to a case, and why: each reason alone, then where several hold, then laws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.changes.detail import age
+from planner.changes.diff import diff
+from planner.changes.model import Action, Change, Reason
+from planner.results.model import CaseDocument
+from planner.spec.model import Case, Target
+
+MakeCase = Callable[..., Case]
+StoreCase = Callable[..., CaseDocument]
+Decide = Callable[..., tuple[Any, ...]]
+_AGENT = ("agent", 12)
+
+
+@pytest.fixture(scope="session")
+def changes_of(now: datetime) -> Callable[..., tuple[Change, ...]]:
+    def changes(cases: list[Case], stored: list[CaseDocument], **known: Any) -> tuple[Change, ...]:
+        defaults: dict[str, Any] = {"revisions": {}, "rerun": "changed", "now": now, "partial": False}
+        return diff(cases, {prior.case_id: prior for prior in stored}, **{**defaults, **known})
+
+    return changes
+
+
+@pytest.fixture(scope="session")
+def decide(changes_of: Callable[..., tuple[Change, ...]]) -> Decide:
+    """(action, reason, runs, kept run ids, detail) of one case against what is stored of it."""
+
+    def decide(case: Case, prior: CaseDocument | None, **known: Any) -> tuple[Any, ...]:
+        (change,) = changes_of([case], [prior] if prior else [], **known)
+        return change.action.value, change.reason.value, change.runs, change.kept_run_ids, change.detail
+
+    return decide
+
+
+def test_new(make_case: MakeCase, decide: Decide) -> None:
+    """A case that was never run is called as often as the plan asks."""
+    assert decide(make_case(), None) == ("call", "new", 3, (), "")
+
+
+def test_nothing_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
+    """A passing case that nothing has changed about is kept."""
+    assert decide(make_case(), store_case(make_case())) == ("keep", "passed", 0, (), "")
+
+
+def test_prompt_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
+    """Another prompt means calling afresh; the detail shows the lines that moved."""
+    after = make_case(prompt="You are an impatient caller asking about order 12345.")
+    assert decide(after, store_case(make_case())) == (
+        "call",
+        "prompt_changed",
+        3,
+        (),
+        "- You are a polite caller asking about order 12345.\n+ You are an impatient caller asking about order 12345.",
+    )
+
+
+def test_settings_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
+    """Any other input that moved is named."""
+    after = make_case(target=Target("support", "agent", 14), mode="sip", target_number="+14155550199")
+    assert decide(after, store_case(make_case())) == (
+        "call",
+        "settings_changed",
+        3,
+        (),
+        "target 12 → 14\nmode bot → sip\ntarget number none → +14155550199",
+    )
+
+
+def test_prompt_and_settings_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
+    """Where both moved, the reason is the prompt and the detail tells both."""
+    after = make_case(target=Target("support", "phone_number", 31), prompt="Ask.")
+    assert decide(after, store_case(make_case(prompt="Say.")))[1:] == (
+        "prompt_changed",
+        3,
+        (),
+        "target agent 12 → phone_number 31\n- Say.\n+ Ask.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "detail"),
+    [
+        ("2026-11-20T08:00:00Z a1", "2026-11-24T09:00:00Z b2", "2026-11-20 → 2026-11-24"),
+        ("2026-11-24T08:00:00Z a1", "2026-11-24T09:30:05Z b2", "2026-11-24 08:00:00 → 09:30:05"),
+        ("2026-11-24T08:00:00Z a1", "2026-11-24T08:00:00Z b2", "2026-11-24, revision a1 → b2"),
+        ("a1", "2026-11-24T08:00:00Z b2", "revision a1 → b2"),
+        ("yesterday a1", "today b2", "revision a1 → b2"),
+        ("2026-11-24T08:00:00 a1", "2026-11-24T08:00:00Z b2", "2026-11-24 08:00:00 → 08:00:00"),
+    ],
+)
+def test_agent_edited(
+    make_case: MakeCase, store_case: StoreCase, decide: Decide, before: str, after: str, detail: str
+) -> None:
+    """An agent that is another one now is called afresh; the detail tells when it was edited, as far as that is known."""
+    prior = store_case(make_case(), revision=before)
+    assert decide(make_case(), prior, revisions={_AGENT: after}) == ("call", "agent_edited", 3, (), detail)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("2026-11-20T08:00:00Z a1", "2026-11-24T08:00:00Z a1"),
+        (None, "2026-11-24T08:00:00Z a1"),
+        ("2026-11-24T08:00:00Z a1", None),
+        (None, None),
+    ],
+)
+def test_agent_not_known_to_be_edited(
+    make_case: MakeCase, store_case: StoreCase, decide: Decide, before: str | None, after: str | None
+) -> None:
+    """An agent saved without a change is the same, and what either side does not know is no reason to call."""
+    prior = store_case(make_case(), revision=before)
+    assert decide(make_case(), prior, revisions={_AGENT: after})[:2] == ("keep", "passed")
+
+
+def test_failed_last_time(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """What failed is called afresh, all runs of it."""
+    prior = store_case(make_case(), outcome="failed", runs=make_runs(None, "agent", None))
+    assert decide(make_case(), prior) == ("call", "failed_last_time", 3, (), "")
+
+
+def test_unknown_last_time(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """Of an undecided case only the runs that could not count are called again; the others stand beside them."""
+    prior = store_case(
+        make_case(runs=5, min_runs=3), outcome="unknown", runs=make_runs("platform", None, "judge", "agent", "caller")
+    )
+    assert decide(make_case(runs=5, min_runs=3), prior) == (
+        "call",
+        "unknown_last_time",
+        3,
+        (102, 104),
+        "beside 2 stored runs",
+    )
+
+
+def test_unknown_with_no_countable_run(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
+) -> None:
+    """With nothing to keep, an undecided case is called afresh."""
+    prior = store_case(make_case(), outcome="unknown", runs=make_runs("platform", "platform", "platform"))
+    assert decide(make_case(), prior) == ("call", "unknown_last_time", 3, (), "")
+
+
+def test_unknown_though_all_count(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """A case that all its runs left undecided is called afresh, rather than left unknown for ever."""
+    prior = store_case(make_case(), outcome="unknown", runs=make_runs(None, None, "agent"))
+    assert decide(make_case(), prior) == ("call", "unknown_last_time", 3, (), "")
+
+
+def test_runs_raised(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """Raising `runs` calls only the missing ones; a run the platform failed is not made up for (that is what retries are for)."""
+    prior = store_case(make_case(), runs=make_runs(None, "platform", None))
+    assert decide(make_case(runs=5, min_runs=3), prior) == (
+        "call",
+        "runs_raised",
+        2,
+        (101, 102, 103),
+        "beside 3 stored runs",
+    )
+
+
+def test_runs_lowered(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
+    """Lowering `runs` is no reason to call or to judge again; nor is raising it to no more than what is stored."""
+    prior = store_case(make_case(runs=5, min_runs=3))
+    assert decide(make_case(runs=1, min_runs=1), prior)[:2] == ("keep", "passed")
+    lowered = prior.model_copy(update={"runs_required": 1})
+    assert decide(make_case(runs=5, min_runs=3), lowered)[:2] == ("keep", "passed")
+
+
+def test_stopped_early(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """A case that was decided with fewer runs than the plan asks for is not called to make up the number."""
+    prior = store_case(make_case(), runs=make_runs(None, None))
+    assert decide(make_case(), prior)[:2] == ("keep", "passed")
+
+
+def test_flaky_is_kept(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """A flaky case held its rate: it is kept, and said to be flaky."""
+    case = make_case(runs=5, min_runs=3, min_pass_rate=0.8)
+    prior = store_case(case, outcome="flaky", runs=make_runs(None, None, "agent", None, None))
+    assert decide(case, prior) == ("keep", "passed", 0, (), "flaky: 4 of 5 runs passed")
+
+
+def test_expectations_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
+    """Where only expectations changed, the stored runs are judged again, free."""
+    assert decide(make_case(min_pass_rate=0.5), store_case(make_case())) == (
+        "recheck",
+        "expectations_changed",
+        0,
+        (),
+        "3 stored runs · free",
+    )
+
+
+def test_expectations_changed_after_a_failure(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
+) -> None:
+    """A failed case whose expectations changed is judged again before anything is paid for."""
+    prior = store_case(make_case(runs=1, min_runs=1), outcome="failed", runs=make_runs("agent"))
+    assert decide(make_case(runs=1, min_runs=1, min_pass_rate=0.5), prior) == (
+        "recheck",
+        "expectations_changed",
+        0,
+        (),
+        "1 stored run · free",
+    )
+
+
+def test_expectations_changed_of_an_undecided_case(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
+) -> None:
+    """Other expectations may decide what a check could not; they cannot make up for calls that never happened."""
+    after = make_case(min_pass_rate=0.5)
+    undecided = store_case(make_case(), outcome="unknown", runs=make_runs("judge", "judge", None))
+    assert decide(after, undecided)[:3] == ("recheck", "expectations_changed", 0)
+    not_called = store_case(make_case(), outcome="unknown", runs=make_runs("judge", "platform", None))
+    assert decide(after, not_called) == ("call", "unknown_last_time", 1, (101, 103), "beside 2 stored runs")
+
+
+def test_recheck_needs_evidence(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """Runs whose evidence was never stored, or is gone, cannot be judged again: the case is called."""
+    after = make_case(min_pass_rate=0.5)
+    never_stored = store_case(make_case(), runs=make_runs(None, None, None, evidence=None))
+    gone = ("call", "expectations_changed", 3, (), "the stored evidence is gone")
+    assert decide(after, never_stored) == gone
+    assert decide(after, store_case(make_case()), evidence_stored=lambda digest: digest != f"{102:064x}") == gone
+    failed = store_case(make_case(), outcome="failed", runs=make_runs("agent", "agent", None, evidence=None))
+    assert decide(after, failed) == ("call", "failed_last_time", 3, (), "")
+
+
+def test_recheck_without_evidence_of_calls_that_never_happened(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
+) -> None:
+    """A run the platform failed has nothing to judge, so it does not stand in the way of a recheck."""
+    runs = [*make_runs(None, None), *make_runs("platform", first=103, evidence=None)]
+    assert decide(make_case(min_pass_rate=0.5), store_case(make_case(), runs=runs))[:3] == (
+        "recheck",
+        "expectations_changed",
+        0,
+    )
+
+
+def test_runs_raised_and_expectations_changed(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
+) -> None:
+    """Missing runs are called beside those that can be judged again, whether the case had passed or failed."""
+    after = make_case(runs=5, min_runs=3, min_pass_rate=0.5)
+    assert decide(after, store_case(make_case()))[1:4] == ("runs_raised", 2, (101, 102, 103))
+    runs = [*make_runs(None, "agent"), *make_runs(None, first=103, evidence=None)]
+    assert decide(after, store_case(make_case(), runs=runs, outcome="passed"))[1:4] == ("runs_raised", 3, (101, 102))
+    failed = store_case(make_case(), runs=make_runs(None, "agent", "agent"), outcome="failed")
+    assert decide(after, failed)[1:4] == ("runs_raised", 2, (101, 102, 103))
+
+
+def test_expired(make_case: MakeCase, store_case: StoreCase, make_runs: Any, now: datetime, decide: Decide) -> None:
+    """A passing result with a run older than max_age is called again; one of exactly that age is not."""
+    case = make_case(max_age=timedelta(days=14))
+    young = make_runs(None, None)
+    old = make_runs(None, first=103, completed_at=now - timedelta(days=15))
+    assert decide(case, store_case(case, runs=young + old)) == (
+        "call",
+        "expired",
+        3,
+        (),
+        "oldest run 15 d ago, max_age 14 d",
+    )
+    just = make_runs(None, first=103, completed_at=now - timedelta(days=14))
+    assert decide(case, store_case(case, runs=young + just))[:2] == ("keep", "passed")
+    uncounted = make_runs("platform", first=103, completed_at=now - timedelta(days=15))
+    assert decide(case, store_case(case, runs=young + uncounted))[:2] == ("keep", "passed")
+    failed = store_case(case, outcome="failed", runs=[*make_runs("agent"), *old])
+    assert decide(case, failed)[:2] == ("call", "failed_last_time")
+
+
+def test_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """With max_age, runs that nobody knows the age of do not stand; without it they do."""
+    case = make_case(max_age=timedelta(hours=36))
+    prior = store_case(case, runs=[*make_runs(None), *make_runs(None, None, first=102, completed_at=None)])
+    assert decide(case, prior)[1:] == ("expired", 3, (), "the age of the stored runs is not known, max_age 36 h")
+    assert decide(make_case(), prior)[:2] == ("keep", "passed")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [
+        (-5, "0 min"),
+        (0, "0 min"),
+        (119, "119 min"),
+        (120, "2 h"),
+        (47 * 60 + 59, "47 h"),
+        (48 * 60, "2 d"),
+        (71 * 60, "2 d"),
+    ],
+)
+def test_ages(minutes: int, text: str) -> None:
+    """An age is told in the largest unit that still tells it well, rounded down."""
+    assert age(timedelta(minutes=minutes)) == text
+
+
+def test_age_without_a_zone_is_utc(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """A stored time that names no zone is taken for UTC, not for an error."""
+    case = make_case(max_age=timedelta(minutes=90))
+    prior = store_case(case, runs=make_runs(None, None, None, completed_at="2026-11-24T10:29:00"))
+    assert decide(case, prior)[1:] == ("expired", 3, (), "oldest run 91 min ago, max_age 90 min")
+
+
+def test_dropped(make_case: MakeCase, store_case: StoreCase, changes_of: Any) -> None:
+    """A stored case that no plan has any more is dropped, after the others; not while only some cases were selected."""
+    kept, gone = make_case("kept"), store_case(make_case("gone"))
+    changes = changes_of([kept], [gone, store_case(kept)])
+    assert [(change.case_id, change.action, change.reason, change.case) for change in changes] == [
+        ("refunds/kept@support", Action.KEEP, Reason.PASSED, kept),
+        ("refunds/gone@support", Action.DROP, Reason.NO_LONGER_IN_PLAN, None),
+    ]
+    assert (changes[1].prior, changes[1].runs, changes[1].inputs) == (gone, 0, None)
+    assert [change.case_id for change in changes_of([kept], [gone, store_case(kept)], partial=True)] == [kept.case_id]
+
+
+_EDITS: Mapping[str, Mapping[str, Any]] = {
+    "prompt_changed": {"prompt": "Ask."},
+    "settings_changed": {"mode": "sip"},
+    "runs_raised": {"runs": 5, "min_runs": 3},
+    "expectations_changed": {"min_pass_rate": 0.5},
+    "passed": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        ("prompt_changed", "prompt_changed"),
+        ("settings_changed", "settings_changed"),
+        ("runs_raised", "forced"),
+        ("expectations_changed", "forced"),
+        ("passed", "forced"),
+    ],
+)
+def test_rerun_all(make_case: MakeCase, store_case: StoreCase, decide: Decide, edit: str, reason: str) -> None:
+    """`--rerun all` calls every case afresh, and says `forced` only where nothing else asks for as much."""
+    after = make_case(**_EDITS[edit])
+    decided = decide(after, store_case(make_case()), rerun="all")
+    assert decided[:4] == ("call", reason, after.runs, ())
+
+
+def test_rerun_all_of_what_did_not_pass(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
+) -> None:
+    """What was undecided keeps its reason but none of its runs; expectations without evidence are no better reason."""
+    unknown = store_case(make_case(), outcome="unknown", runs=make_runs(None, "platform", "platform"))
+    assert decide(make_case(), unknown, rerun="all") == ("call", "unknown_last_time", 3, (), "")
+    assert decide(make_case(), None, rerun="all") == ("call", "new", 3, (), "")
+    bare = store_case(make_case(), runs=make_runs(None, None, None, evidence=None))
+    assert decide(make_case(min_pass_rate=0.5), bare, rerun="all") == ("call", "forced", 3, (), "")
+
+
+def test_rerun_failed(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
+    """`--rerun failed` leaves alone what passed or is new, and says what it would have been."""
+    assert decide(make_case(), None, rerun="failed") == ("keep", "not_selected", 0, (), "left as it is: new")
+    assert decide(make_case(prompt="Ask."), store_case(make_case()), rerun="failed") == (
+        "keep",
+        "not_selected",
+        0,
+        (),
+        "left as it is: prompt changed",
+    )
+    assert decide(make_case(), store_case(make_case()), rerun="failed")[:2] == ("keep", "passed")
+    failed = store_case(make_case(), outcome="failed", runs=make_runs("agent", "agent", None))
+    assert decide(make_case(), failed, rerun="failed")[:3] == ("call", "failed_last_time", 3)
+    assert decide(make_case(prompt="Ask."), failed, rerun="failed")[:3] == ("call", "prompt_changed", 3)
+    unknown = store_case(make_case(), outcome="unknown", runs=make_runs("platform", "platform", None))
+    assert decide(make_case(), unknown, rerun="failed")[:3] == ("call", "unknown_last_time", 2)
+
+
+def test_a_case_left_alone_keeps_what_it_was_made_with(
+    make_case: MakeCase, store_case: StoreCase, changes_of: Any
+) -> None:
+    """What was not called carries the inputs and digests of its stored runs, so that the change is still there next time."""
+    prior = store_case(make_case(), revision="2026-11-20T08:00:00Z a1")
+    edited = make_case(prompt="Ask.", min_pass_rate=0.5)
+    (left,) = changes_of([edited], [prior], rerun="failed")
+    assert (left.inputs, left.call_fingerprint, left.check_fingerprint) == (
+        prior.inputs,
+        prior.call_fingerprint,
+        prior.check_fingerprint,
+    )
+    (rechecked,) = changes_of([make_case(min_pass_rate=0.5)], [prior])
+    assert (rechecked.inputs, rechecked.call_fingerprint) == (prior.inputs, prior.call_fingerprint)
+    assert rechecked.check_fingerprint != prior.check_fingerprint
+    (called,) = changes_of([edited], [prior], revisions={_AGENT: "2026-11-24T08:00:00Z b2"})
+    assert called.inputs.prompt == "Ask."
+    assert called.inputs.agent_revision == "2026-11-24T08:00:00Z b2"
+    assert called.call_fingerprint != prior.call_fingerprint
+
+
+def test_redacted_store(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
+    """Where the store shows no difference (it is redacted), the fingerprint still tells that something moved."""
+    prior = store_case(make_case(), call_fingerprint=f"sha256:{'0' * 64}")
+    assert decide(make_case(), prior)[1:] == (
+        "settings_changed",
+        3,
+        (),
+        "the stored copy does not show where (it may be redacted)",
+    )
+
+
+_NAMES = st.lists(st.sampled_from([f"s{n}" for n in range(8)]), unique=True, min_size=1)
+
+
+@given(names=_NAMES, rerun=st.sampled_from(["changed", "failed"]), partial=st.booleans())
+def test_the_same_again_keeps_everything(
+    make_case: MakeCase, store_case: StoreCase, changes_of: Any, names: list[str], rerun: str, partial: bool
+) -> None:
+    """diff(x, x) keeps everything and calls nobody."""
+    cases = [make_case(name) for name in names]
+    changes = changes_of(cases, [store_case(case) for case in cases], rerun=rerun, partial=partial)
+    assert [(change.case, change.action, change.runs) for change in changes] == [
+        (case, Action.KEEP, 0) for case in cases
+    ]
+
+
+@given(names=_NAMES, data=st.data())
+def test_one_edit_changes_one_case(
+    make_case: MakeCase, store_case: StoreCase, changes_of: Any, names: list[str], data: st.DataObject
+) -> None:
+    """Any single edit of one case changes exactly that case, for the reason of that edit."""
+    cases = [make_case(name) for name in names]
+    stored = [store_case(case) for case in cases]
+    edited = data.draw(st.integers(0, len(cases) - 1))
+    edit = data.draw(st.sampled_from([name for name in _EDITS if name != "passed"]))
+    cases[edited] = replace(cases[edited], **_EDITS[edit])
+    reasons = [change.reason.value for change in changes_of(cases, stored)]
+    assert reasons == [edit if index == edited else "passed" for index in range(len(cases))]
+
+
+_FAULTS = st.lists(st.sampled_from([None, "agent", "author", "platform", "caller", "judge"]), max_size=6)
+
+
+@given(
+    faults=_FAULTS,
+    outcome=st.sampled_from(["passed", "flaky", "failed", "unknown"]),
+    runs=st.integers(1, 6),
+    required=st.integers(1, 6),
+    rate=st.sampled_from([0.5, 1.0]),
+    rerun=st.sampled_from(["changed", "failed", "all"]),
+)
+def test_runs_add_up(
+    make_case: MakeCase,
+    store_case: StoreCase,
+    make_runs: Any,
+    changes_of: Any,
+    faults: list[str | None],
+    outcome: str,
+    runs: int,
+    required: int,
+    rate: float,
+    rerun: str,
+) -> None:
+    """Whatever is stored, a called case ends with exactly the runs the plan asks for, and nothing else makes a call."""
+    case = make_case(runs=runs, min_runs=(runs + 1) // 2, min_pass_rate=rate)
+    prior = store_case(make_case(), outcome=outcome, runs_required=required).model_copy(
+        update={"runs": make_runs(*faults)}
+    )
+    (change,) = changes_of([case], [prior], rerun=rerun)
+    if change.action is Action.CALL:
+        assert change.runs + len(change.kept_run_ids) == runs
+        assert change.runs > 0
+    else:
+        assert (change.runs, change.kept_run_ids) == (0, ())
+    assert set(change.kept_run_ids) <= {run.run_id for run in prior.runs}
+    if rerun == "all":
+        assert change.action is Action.CALL
+        assert change.kept_run_ids == ()
+
+
+def test_labels_for_people() -> None:
+    """Each reason reads as a phrase."""
+    assert [reason.label for reason in Reason] == [
+        "new",
+        "prompt changed",
+        "settings changed",
+        "agent edited since",
+        "failed last time",
+        "unknown last time",
+        "runs raised",
+        "expired",
+        "forced",
+        "expectations changed",
+        "passed",
+        "not asked for",
+        "no longer in the plan",
+    ]

@@ -1,0 +1,285 @@
+"""Prices: where they come from, how wide they are, and that unknown is never 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.changes.history import PastRun, past_runs
+from planner.changes.model import CasePrice, ChangeSet, Estimate
+from planner.results.model import CaseDocument, RunResult
+from planner.spec.model import Case, Target
+
+MakeCase = Callable[..., Case]
+StoreCase = Callable[..., CaseDocument]
+Build = Callable[..., ChangeSet]
+
+
+def _past(case: Case, *costs: int | None, first: int = 1, seconds: float | None = 54.0) -> list[PastRun]:
+    target = (case.target.kind, case.target.id)
+    return [
+        PastRun(first + index, case.case_id, case.plan, case.scenario, target, cost, seconds)
+        for index, cost in enumerate(costs)
+    ]
+
+
+def test_nothing_to_call(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
+    """A change set that calls nobody costs nothing, and says so."""
+    change_set = build([make_case()], [store_case(make_case())])
+    assert (change_set.estimate, change_set.prices) == (Estimate(0, 0, 0, 0, "nothing to call"), {})
+
+
+def test_by_assumption(make_case: MakeCase, build: Build) -> None:
+    """With a rate and no past runs, a call is taken to last 2 minutes (1 to 4) at twice the rate."""
+    change_set = build([make_case()])
+    basis = "assumed 1–4 minutes at 16 ¢/min (spark)"
+    assert change_set.prices == {"refunds/late-order@support": CasePrice(32.0, 16.0, 64, None, basis)}
+    assert change_set.estimate == Estimate(3, 96, 48, 192, basis)
+
+
+def test_the_projects_rates_come_first(make_case: MakeCase, build: Build) -> None:
+    """A project may know another rate for a product, or one that is not published; fractions of a cent are rounded up at the top."""
+    assert build([make_case()], rates={"spark": 10}).estimate == Estimate(
+        3, 120, 60, 240, "assumed 1–4 minutes at 20 ¢/min (spark)"
+    )
+    storm = build([make_case(runs=1)], rates={"storm-base": 0.55}, products={("agent", 12): "storm-base"})
+    assert storm.estimate == Estimate(1, 2, 1, 5, "assumed 1–4 minutes at 1.1 ¢/min (storm-base)")
+    assert storm.prices["refunds/late-order@support"].high_cents == 5
+
+
+@pytest.mark.parametrize(
+    ("products", "why"),
+    [
+        ({("agent", 12): "storm-base"}, "no rate for product storm-base"),
+        ({("agent", 12): None}, "the product is not known"),
+        ({}, "the product is not known"),
+    ],
+)
+def test_unknown(make_case: MakeCase, build: Build, products: dict[Any, Any], why: str) -> None:
+    """Without past runs and without a rate the price is unknown, and the basis says what is missing."""
+    change_set = build([make_case()], products=products)
+    basis = f"unknown: no past runs and {why}"
+    assert change_set.prices == {"refunds/late-order@support": CasePrice(None, None, None, None, basis)}
+    assert change_set.estimate == Estimate(3, None, None, None, basis)
+
+
+def test_one_unknown_price_makes_the_sum_unknown(make_case: MakeCase, build: Build) -> None:
+    """A sum with an unknown part is unknown, unless the calls of that part are already made."""
+    known = make_case("known")
+    other = make_case("other", target=Target("hotline", "phone_number", 77))
+    assert build([known, other]).estimate == Estimate(
+        6, None, None, None, "unknown: no past runs and the product is not known"
+    )
+    made = build([known, other], already_made={other.case_id: 3})
+    assert made.estimate == Estimate(3, 96, 48, 192, "assumed 1–4 minutes at 16 ¢/min (spark)")
+
+
+def test_from_the_narrowest_group_with_enough_runs(make_case: MakeCase, build: Build) -> None:
+    """Three past runs of the case come before its scenario's, then its target's, then its product's."""
+    case = make_case()
+    sibling = replace(case, case_id="refunds/late-order[mood=calm]@support")
+    stranger = make_case("other")
+    elsewhere = make_case("other", target=Target("hotline", "phone_number", 77))
+    groups = {
+        "these cases": _past(case, 16, 16, 16, first=1),
+        "these scenarios": _past(sibling, 32, 32, 32, first=11),
+        "these targets": _past(stranger, 48, 48, 48, first=21),
+        "the same product": _past(elsewhere, 64, 64, 64, first=31),
+    }
+    products = {("agent", 12): "spark", ("phone_number", 77): "spark"}
+    for index, name in enumerate(groups):
+        history = [run for group in list(groups.values())[index:] for run in group]
+        price = build([case], history=history, products=products).prices[case.case_id]
+        assert (price.expected_cents, price.basis) == (16.0 * (index + 1), f"3 past runs of {name}")
+
+
+def test_runs_on_another_target_are_not_the_cases_own(make_case: MakeCase, build: Build) -> None:
+    """A case that calls another agent now is not priced by what the old one cost."""
+    before = make_case(target=Target("support", "agent", 11))
+    price = build([make_case()], history=_past(before, 99, 99, 99)).prices[before.case_id]
+    assert price.basis == "assumed 1–4 minutes at 16 ¢/min (spark)"
+
+
+def test_too_few_runs_give_way_to_a_wider_group(make_case: MakeCase, build: Build) -> None:
+    """Two runs of the case give way to three of the target; where no group has three, the narrowest is used."""
+    case, other = make_case(), make_case("other")
+    own = _past(case, 16, 16)
+    price = build([case], history=[*own, *_past(other, 64, first=11)]).prices[case.case_id]
+    assert (price.expected_cents, price.basis) == (32.0, "3 past runs of these targets")
+    price = build([case], history=own).prices[case.case_id]
+    assert (price.expected_cents, price.basis) == (16.0, "2 past runs of these cases")
+    price = build([case], history=own[:1]).prices[case.case_id]
+    assert price.basis == "1 past run of these cases"
+
+
+def test_runs_of_unknown_cost_price_nothing(make_case: MakeCase, build: Build) -> None:
+    """A bill that is not known yet is not a bill of 0; such a run still tells how long a call takes."""
+    case = make_case()
+    price = build([case], history=_past(case, None, None, None, seconds=90.0)).prices[case.case_id]
+    assert price == CasePrice(32.0, 16.0, 64, 90.0, "assumed 1–4 minutes at 16 ¢/min (spark)")
+
+
+def test_length_from_the_narrowest_group_that_tells(make_case: MakeCase, build: Build) -> None:
+    """The expected length is the mean of the case's own runs, else of a wider group."""
+    case, other = make_case(), make_case("other")
+    history = [*_past(case, 16, seconds=None), *_past(other, 16, 16, first=11, seconds=30.0)]
+    assert build([case], history=history).prices[case.case_id].expected_seconds == 30.0
+    history += _past(case, 16, first=21, seconds=60.0)
+    assert build([case], history=history).prices[case.case_id].expected_seconds == 60.0
+
+
+def test_what_is_reserved(make_case: MakeCase, build: Build) -> None:
+    """Reserved is the dearest past run and one started minute; the dearest alone once twenty are known."""
+    case = make_case()
+
+    def high(count: int, **known: Any) -> int | None:
+        history = _past(case, 48, *[16] * (count - 1))
+        return build([case], history=history, **known).prices[case.case_id].high_cents
+
+    assert high(19) == 48 + 16
+    assert high(20) == 48
+    # A minute's price is not known: nothing seen is cheaper to be wrong with than the dearest.
+    assert high(3, products={}) == 48 + 48
+
+
+def test_runs_stored_with_the_case_count(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
+) -> None:
+    """The runs of the baseline are past runs, each once also where the history tells of them again; failed connections are not."""
+    case = make_case(prompt="Ask.")
+    runs = [*make_runs(None, None, None), *make_runs("platform", first=104, cost_cents=0)]
+    prior = store_case(make_case(), runs=runs)
+    basis = "3 past runs of these cases"
+    assert build([case], [prior]).estimate.basis == basis
+    assert build([case], [prior], history=_past(case, 16, 16, first=101)).estimate.basis == basis
+
+
+def test_a_platform_failure_that_was_billed_counts(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, build: Build
+) -> None:
+    """A call that failed after it was paid for tells what a call costs."""
+    prior = store_case(make_case(), outcome="failed", runs=make_runs("platform", "agent", None))
+    assert build([make_case()], [prior]).estimate.basis == "3 past runs of these cases"
+
+
+def test_constant_bills(make_case: MakeCase, build: Build) -> None:
+    """Bills that never varied give a narrow range, and room for the last call's reservation."""
+    case = make_case(runs=11)
+    estimate = build([case], history=_past(case, *[16] * 31)).estimate
+    # 16² · 1/32 · 31/32 a call, 11 + 11²/31 of them, t = 1.310 with 30 degrees: 14.1 above the mean.
+    assert estimate == Estimate(11, 176, 176, 191, "31 past runs of these cases")
+
+
+def test_varying_bills(make_case: MakeCase, build: Build) -> None:
+    """The range widens with what the bills varied, and with how few of them there are."""
+    case = make_case(runs=10)
+    many = build([case], history=_past(case, *[16, 16, 32, 48] * 10)).estimate
+    few = build([case], history=_past(case, 16, 16, 32, 48)).estimate
+    # Variance 180.5, 10 + 10²/40 of them, t = 1.303: ± 61.9, and 48 - 28 reserved. Variance 234.7, 10 + 10²/4, t = 1.627:
+    # ± 147.5, no less than a minute each, and 48 + 16 - 28 reserved.
+    assert many == Estimate(10, 280, 218, 362, "40 past runs of these cases")
+    assert few == Estimate(10, 280, 160, 464, "4 past runs of these cases")
+
+
+def test_one_and_two_bills(make_case: MakeCase, build: Build) -> None:
+    """One bill tells nothing of the spread, so a started minute more or less is as likely as not; two tell a little."""
+    case = make_case(runs=4)
+    # 32² · 1/2 · 1/2, 4 + 4² of them, t = 2.699 with 1 degree: ± 193.1; reserved 16 over the mean.
+    assert build([case], history=_past(case, 32)).estimate == Estimate(4, 128, 64, 338, "1 past run of these cases")
+    # Variance 128, 4 + 4²/2 of them, the same t: ± 105.8; reserved 48 - 24 over the mean.
+    assert build([case], history=_past(case, 16, 32)).estimate == Estimate(4, 96, 64, 226, "2 past runs of these cases")
+
+
+def test_mixed_bases(make_case: MakeCase, build: Build) -> None:
+    """Billed and assumed prices add up, and the basis names both; past runs are counted once, by their widest group."""
+    own, wide = make_case("own"), make_case("wide")
+    assumed = make_case("assumed", target=Target("hotline", "phone_number", 77))
+    products = {("agent", 12): "spark", ("phone_number", 77): "bolt"}
+    history = [*_past(own, 16, 16, 16), *_past(make_case("gone"), 16, 16, first=11)]
+    change_set = build([own, wide, assumed], history=history, products=products, rates={"bolt": 5})
+    assert change_set.estimate.basis == "5 past runs of these targets; assumed 1–4 minutes at 10 ¢/min (bolt)"
+    assert change_set.estimate.expected_cents == 3 * 16 + 3 * 16 + 3 * 20
+
+
+def test_already_made_calls_are_not_priced_again(make_case: MakeCase, build: Build) -> None:
+    """Runs that an interrupted invocation has made lower the estimate and leave price and digest alone."""
+    case = make_case()
+    before, after = build([case]), build([case], already_made={case.case_id: 2})
+    assert after.estimate == Estimate(1, 32, 16, 64, "assumed 1–4 minutes at 16 ¢/min (spark)")
+    assert (after.prices, after.digest) == (before.prices, before.digest)
+    assert build([case], already_made={case.case_id: 9}).estimate == Estimate(0, 0, 0, 0, "nothing to call")
+
+
+def test_the_range_holds_what_it_says(make_case: MakeCase, build: Build) -> None:
+    """Drawn from one distribution, the real sum lies between low and high in at least 80 of 100 invocations, for few and many runs."""
+    chance = Random(20261124)  # noqa: S311 - a simulation, not a secret
+    case = make_case(runs=20)
+    for seen in (3, 10, 40):
+        inside = 0
+        for _ in range(400):
+            bills = [16 * chance.choice((1, 1, 1, 2, 2, 3)) for _ in range(seen + 20)]
+            estimate = build([case], history=_past(case, *bills[:seen])).estimate
+            assert estimate.low_cents is not None
+            assert estimate.high_cents is not None
+            inside += estimate.low_cents <= sum(bills[seen:]) <= estimate.high_cents
+        assert inside / 400 >= 0.8, seen
+
+
+_COSTS = st.lists(st.integers(1, 6).map(lambda minutes: 16 * minutes), max_size=8)
+
+
+@given(costs=_COSTS, product=st.sampled_from([None, "spark", "storm-base"]), runs=st.integers(1, 30))
+def test_laws_of_an_estimate(
+    make_case: MakeCase, build: Build, costs: list[int], product: str | None, runs: int
+) -> None:
+    """Unknown is None and never 0; otherwise low ≤ expected ≤ high, and a ceiling of high lets the last call be reserved."""
+    case = make_case(runs=runs)
+    change_set = build([case], history=_past(case, *costs), products={("agent", 12): product})
+    estimate, price = change_set.estimate, change_set.prices[case.case_id]
+    if not costs and product != "spark":
+        assert (estimate.expected_cents, estimate.low_cents, estimate.high_cents) == (None, None, None)
+        assert (price.expected_cents, price.low_cents, price.high_cents) == (None, None, None)
+        return
+    assert estimate.low_cents is not None
+    assert estimate.expected_cents is not None
+    assert estimate.high_cents is not None
+    assert price.expected_cents is not None
+    assert price.high_cents is not None
+    assert 0 < estimate.low_cents <= estimate.expected_cents <= estimate.high_cents
+    assert price.expected_cents * (runs - 1) + price.high_cents <= estimate.high_cents
+
+
+def test_past_runs_are_each_told_once(store_case: StoreCase, make_case: MakeCase, make_runs: Any, now: Any) -> None:
+    """A run carried through several invocations is one past run."""
+    case = store_case(make_case(), runs=make_runs(None, None))
+    later = store_case(make_case(), runs=[*case.runs, *make_runs(None, first=103, cost_cents=None)])
+
+    def result(invocation: str, *cases: CaseDocument) -> RunResult:
+        return RunResult.model_validate(
+            {
+                "tool_version": "0.1.0",
+                "outcome": "passed",
+                "exit_code": 0,
+                "invocation_id": invocation,
+                "change_set_digest": "",
+                "started_at": now,
+                "ended_at": now,
+                "consent": {"given": True},
+                "cases": cases,
+                "cost": {"estimated_cents": 1, "actual_cents": 1, "this_invocation_cents": 1, "ambiguous_cents": 0},
+                "stats": {},
+            }
+        )
+
+    target = ("agent", 12)
+    assert past_runs([result("b", later), result("a", case)]) == (
+        PastRun(101, case.case_id, "refunds", "late-order", target, 16, 54.0),
+        PastRun(102, case.case_id, "refunds", "late-order", target, 16, 54.0),
+        PastRun(103, case.case_id, "refunds", "late-order", target, None, 54.0),
+    )

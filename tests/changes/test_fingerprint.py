@@ -1,0 +1,186 @@
+"""What a fingerprint depends on, and what it must not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint, digest_of
+from planner.spec.model import Case, Quarantine, Target
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def _reversed_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _reversed_keys(value[key]) for key in reversed(value)}
+    return [_reversed_keys(item) for item in value] if isinstance(value, list) else value
+
+
+@given(_JSON)
+def test_key_order_does_not_matter(document: Any) -> None:
+    """The digest of a document is the same in whatever order its keys are written."""
+    assert digest_of(document) == digest_of(_reversed_keys(document))
+
+
+@given(_JSON, _JSON)
+def test_documents_that_differ_have_different_digests(left: Any, right: Any) -> None:
+    """Two documents have one digest exactly when they are equal as JSON (where 1.0 is 1, and true is not)."""
+
+    def exact(value: Any) -> str:
+        return json.dumps(_plain(value), sort_keys=True)
+
+    def _plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: _plain(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [_plain(item) for item in value]
+        return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+    if exact(left) != exact(right):
+        assert digest_of(left) != digest_of(right)
+    else:
+        assert digest_of(left) == digest_of(right)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [(2**63 - 1, 2**63 - 2), (float("nan"), float("inf")), (float("inf"), float("-inf")), ("\ud800", "\ud801")],
+)
+def test_values_beyond_rfc_8785_still_tell_apart(left: Any, right: Any) -> None:
+    """64-bit ids, infinities and lone surrogates are digested without an error, and neighbours differ."""
+    assert digest_of([left]) != digest_of([right])
+
+
+def test_the_largest_exact_integers_are_plain() -> None:
+    """Every integer that a double holds exactly is digested as RFC 8785 writes it, the next one is not."""
+    assert digest_of([2**53 - 1, 1 - 2**53]) == _sha256(b"[9007199254740991,-9007199254740991]")
+    assert digest_of([2**53]) == _sha256(b'[{"integer":"9007199254740992"}]')
+
+
+def test_what_is_not_json_is_a_bug() -> None:
+    """A value that JSON cannot hold is refused, not digested by its looks."""
+    with pytest.raises(TypeError, match="not a JSON value: datetime"):
+        digest_of({"until": date(2026, 1, 1)})
+
+
+def test_fingerprints_stay_what_they_are(make_case: Callable[..., Case]) -> None:
+    """Stored results hold these digests: another value here means that every stored case is called again, for money."""
+    case = make_case()
+    call = (
+        b'{"direction":"outbound","mode":"bot","prompt":"You are a polite caller asking about order 12345.",'
+        b'"target_id":12,"target_kind":"agent","target_number":null,"version":1}'
+    )
+    says = _sha256(b'{"any_of":["30 days"],"check":"says","severity":"error","version":1}')
+    check = (
+        b'{"confidence":null,"expectations":["%s"],"min_pass_rate":1,"min_runs":null,"platform_failures":"ignore",'
+        b'"quarantined_until":null,"version":1}' % says.encode()
+    )
+    assert call_fingerprint(case_inputs(case, None)) == _sha256(call)
+    assert check_fingerprint(case) == _sha256(check)
+
+
+def _sha256(canonical: bytes) -> str:
+    return f"sha256:{sha256(canonical).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"prompt": "Another."},
+        {"prompt": "You are a polite caller asking about order 12345. "},
+        {"target": Target("support", "agent", 13)},
+        {"target": Target("support", "phone_number", 12)},
+        {"direction": "inbound"},
+        {"mode": "sip"},
+        {"target_number": "+14155550199"},
+    ],
+    ids=str,
+)
+def test_each_input_of_a_call_counts(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
+    """Whatever decides what a call is changes its fingerprint, and nothing else about the case does."""
+    before, after = make_case(), make_case(**edit)
+    assert call_fingerprint(case_inputs(before, None)) != call_fingerprint(case_inputs(after, None))
+    assert check_fingerprint(before) == check_fingerprint(after)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"target": Target("helpdesk", "agent", 12)},
+        {"runs": 4},
+        {"stagger_seconds": 9},
+        {"timeout_seconds": 60},
+        {"tags": frozenset({"smoke"})},
+        {"retries": 2},
+        {"max_age": timedelta(days=1)},
+        {"description": "Other words."},
+    ],
+    ids=str,
+)
+def test_what_decides_neither_call_nor_judgement(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
+    """Names, waiting times and the number of runs leave both fingerprints as they are."""
+    before, after = make_case(), make_case(**edit)
+    assert call_fingerprint(case_inputs(before, "now a1")) == call_fingerprint(case_inputs(after, None))
+    assert check_fingerprint(before) == check_fingerprint(after)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"min_pass_rate": 0.8},
+        {"min_runs": 3},
+        {"platform_failures": "fail"},
+        {"confidence": 0.9},
+        {"quarantine": Quarantine(date(2027, 1, 31), "VOX-41")},
+        {"expectations": ()},
+    ],
+    ids=str,
+)
+def test_each_rule_of_judgement_counts(make_case: Callable[..., Case], edit: dict[str, Any]) -> None:
+    """Whatever decides a verdict changes the check fingerprint."""
+    assert check_fingerprint(make_case()) != check_fingerprint(make_case(**edit))
+
+
+def test_expectations_count_by_what_they_ask(make_case: Callable[..., Case], says: Callable[..., Any]) -> None:
+    """A field, a repetition or a severity counts; the order, the ids and the descriptions do not."""
+    one, two = says(id="one"), says(id="two", any_of=("thirty days",))
+    base = make_case(expectations=(one, two))
+
+    def same(*expectations: Any) -> bool:
+        return check_fingerprint(base) == check_fingerprint(replace(base, expectations=expectations))
+
+    assert same(two, one)
+    assert same(says(id="renamed", description="why"), two)
+    assert not same(one, one)
+    assert not same(one, says(id="two", any_of=("thirty days",), severity="warning"))
+    assert not same(one, two, two)
+
+
+def test_min_runs_that_follows_runs_is_no_expectation(make_case: Callable[..., Case]) -> None:
+    """Asking for more calls raises the default of min_runs with it; that alone is not a changed expectation."""
+    assert check_fingerprint(make_case(runs=3, min_runs=2)) == check_fingerprint(make_case(runs=5, min_runs=3))
+    assert check_fingerprint(make_case(runs=5, min_runs=2)) != check_fingerprint(make_case(runs=5, min_runs=3))
+
+
+def test_shared_expectations_are_digested_once(make_case: Callable[..., Case], says: Callable[..., Any]) -> None:
+    """The digests passed along are used for the same expectation, and give the same fingerprint."""
+    shared = says(id="one")
+    known: dict[int, str] = {}
+    case = make_case(expectations=(shared, says(id="two", any_of=(1,))))
+    assert check_fingerprint(case, known) == check_fingerprint(case)
+    assert len(known) == 2
+    known[id(shared)] = "another"
+    assert check_fingerprint(case, known) != check_fingerprint(case)

@@ -1,0 +1,334 @@
+"""Results in a folder: whole or not at all, one writer at a time, nothing outside the folder, and errors that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from planner.errors import StoreError
+from planner.results.directory import DirectoryStore
+from planner.results.store import UNCONDITIONAL
+
+
+def test_what_was_put_is_got(store: DirectoryStore) -> None:
+    """A key holds the last bytes put there, of any content."""
+    assert store.get("runs/a.json") is None
+    assert store.put("runs/a.json", b"\0\xff one", expected=UNCONDITIONAL)
+    assert store.put("runs/a.json", b"", expected=UNCONDITIONAL)
+    assert store.get("runs/a.json") == b""
+
+
+def test_compare_and_swap(store: DirectoryStore) -> None:
+    """A write happens only where the key holds what is expected; otherwise nothing changes."""
+    assert not store.put("a", b"new", expected=b"old")
+    assert store.get("a") is None
+    assert store.put("a", b"one", expected=None)
+    assert not store.put("a", b"two", expected=None)
+    assert not store.put("a", b"two", expected=b"on")
+    assert store.get("a") == b"one"
+    assert store.put("a", b"two", expected=b"one")
+    assert store.get("a") == b"two"
+
+
+def test_keys_by_prefix(store: DirectoryStore, folder: Path) -> None:
+    """Keys come in order of their text, by any prefix; the store's own files and what else lies there are none."""
+    for key in ["runs/b.json", "runs/a.json", "latest/_/x.json", "latest/eu/x.json", "runs-old"]:
+        store.put(key, b"1", expected=None)
+    (folder / "runs" / ".half-written-x").touch()
+    (folder / "runs" / "link").symlink_to(folder / "runs" / "a.json")
+    (folder / "linked").symlink_to(folder / "runs")
+    assert list(store.keys("")) == ["latest/_/x.json", "latest/eu/x.json", "runs-old", "runs/a.json", "runs/b.json"]
+    assert list(store.keys("runs/")) == ["runs/a.json", "runs/b.json"]
+    assert list(store.keys("runs")) == ["runs-old", "runs/a.json", "runs/b.json"]
+    assert list(store.keys("latest/e")) == ["latest/eu/x.json"]
+    assert list(store.keys("intents/")) == []
+    with pytest.raises(ValueError, match="not a key"):
+        store.keys("../")
+
+
+_KEYS = st.sampled_from(["runs/a", "runs/b", "latest/x/a", "c"])
+_DATA = st.sampled_from([b"", b"one", b"two"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@given(writes=st.lists(st.tuples(_KEYS, _DATA, st.one_of(st.none(), _DATA, st.just(UNCONDITIONAL))), max_size=8))
+def test_it_is_a_dictionary_with_compare_and_swap(
+    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, bytes, object]]
+) -> None:
+    """Any sequence of writes leaves what the same sequence leaves in a dictionary."""
+    store = DirectoryStore(tmp_path_factory.mktemp("store"))
+    model: dict[str, bytes] = {}
+    for key, data, expected in writes:
+        swapped = expected is UNCONDITIONAL or model.get(key) == expected
+        assert store.put(key, data, expected=expected) is swapped  # pyright: ignore[reportArgumentType]
+        if swapped:
+            model[key] = data
+    assert {key: store.get(key) for key in store.keys("")} == dict(sorted(model.items()))
+
+
+def test_it_is_private_and_ignored_by_git(store: DirectoryStore, folder: Path) -> None:
+    """The folder is 0700 with a .gitignore for all of it, folders within are 0700 and files 0600, whatever the umask."""
+    before = os.umask(0)
+    try:
+        store.put("runs/a.json", b"1", expected=None)
+    finally:
+        os.umask(before)
+    modes = {
+        path.relative_to(folder).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.rglob("*")]
+    }
+    assert modes == {".": 0o700, ".gitignore": 0o600, ".lock": 0o600, "runs": 0o700, "runs/a.json": 0o600}
+    assert (folder / ".gitignore").read_text() == "*\n"
+
+
+def test_somebody_elses_folder_is_not_ignored(tmp_path: Path) -> None:
+    """A store in a folder with other content (`--store .`) leaves git's view of it alone."""
+    (tmp_path / "README.md").touch()
+    DirectoryStore(tmp_path).put("runs/a.json", b"1", expected=None)
+    assert not (tmp_path / ".gitignore").exists()
+
+
+def test_an_authors_gitignore_stays(store: DirectoryStore, folder: Path) -> None:
+    """A .gitignore that somebody changed is not written again."""
+    store.put("a", b"1", expected=None)
+    (folder / ".gitignore").write_text("evidence/\n")
+    DirectoryStore(folder).put("b", b"1", expected=None)
+    assert (folder / ".gitignore").read_text() == "evidence/\n"
+
+
+def test_reading_makes_nothing(store: DirectoryStore, folder: Path) -> None:
+    """Reading a store that does not exist finds nothing and makes nothing."""
+    assert store.get("runs/a.json") is None
+    assert list(store.keys("runs/")) == []
+    assert not folder.parent.exists()
+
+
+def test_a_folder_removed_in_between(store: DirectoryStore, folder: Path) -> None:
+    """When the folder is removed under a running program, the next write makes it again."""
+    store.put("runs/a", b"1", expected=None)
+    subprocess.run(["rm", "-r", str(folder)], check=True)
+    assert store.put("runs/a", b"2", expected=None)
+    assert (folder / ".gitignore").exists()
+
+
+def test_a_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder named relative to the working directory works alike."""
+    monkeypatch.chdir(tmp_path)
+    store = DirectoryStore(Path(".planner"))
+    assert store.put("latest/_/a.json", b"1", expected=None)
+    assert (tmp_path / ".planner/latest/_/a.json").read_bytes() == b"1"
+    assert store.locate("latest/_/a.json") == ".planner/latest/_/a.json"
+
+
+@pytest.mark.parametrize("inside", ["runs", "runs/a.json"])
+def test_links_do_not_lead_out(store: DirectoryStore, folder: Path, tmp_path: Path, inside: str) -> None:
+    """A symbolic link inside the store is neither followed nor replaced, for reading and for writing."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a.json").write_bytes(b"precious")
+    store.put("other", b"1", expected=None)
+    link = folder / inside
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside if inside == "runs" else outside / "a.json")
+    for attempt in (
+        lambda: store.get("runs/a.json"),
+        lambda: store.put("runs/a.json", b"2", expected=UNCONDITIONAL),
+    ):
+        with pytest.raises(StoreError, match="is a symbolic link, which a results store never holds") as caught:
+            attempt()
+        assert caught.value.hint == "remove it, or choose another place with --store"
+    assert (outside / "a.json").read_bytes() == b"precious"
+    assert link.is_symlink()
+
+
+def test_writing_leaves_no_file_open(store: DirectoryStore) -> None:
+    """However much is written, swapped in vain or refused, no descriptor stays open."""
+    store.put("a", b"1", expected=None)
+    before = sum(1 for _ in Path("/dev/fd").iterdir())
+    for _ in range(20):
+        store.put("a", b"2", expected=UNCONDITIONAL)
+        store.put("a", b"2", expected=None)
+    assert sum(1 for _ in Path("/dev/fd").iterdir()) == before
+
+
+_RACE = """
+import sys
+from pathlib import Path
+from planner.results.directory import DirectoryStore
+store = DirectoryStore(Path(sys.argv[1]))
+added = 0
+while added < int(sys.argv[2]):
+    current = store.get("counter")
+    added += store.put("counter", str(int(current or 0) + 1).encode(), expected=current)
+"""
+
+
+def test_writers_of_several_processes_lose_nothing(folder: Path) -> None:
+    """Four processes that count up by compare-and-swap arrive at the sum, with nobody's step lost."""
+    writers = [subprocess.Popen([sys.executable, "-c", _RACE, str(folder), "50"]) for _ in range(4)]
+    assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]
+    assert DirectoryStore(folder).get("counter") == b"200"
+
+
+_FLOOD = """
+import sys
+from pathlib import Path
+from planner.results.directory import DirectoryStore
+from planner.results.store import UNCONDITIONAL
+store = DirectoryStore(Path(sys.argv[1]))
+print("ready", flush=True)
+for n in range(1_000_000):
+    store.put("runs/a", bytes([n % 256]) * 200_000, expected=UNCONDITIONAL)
+"""
+
+
+def test_killed_writers_leave_whole_documents(store: DirectoryStore, folder: Path) -> None:
+    """A kill -9 in the middle of writing leaves the old document or the new one, never a torn one, and no lock; leftovers are swept."""
+    store.put("runs/a", b"x" * 200_000, expected=None)
+    leftovers = 0
+    for attempt in range(8):
+        writer = subprocess.Popen([sys.executable, "-c", _FLOOD, str(folder)], stdout=subprocess.PIPE)
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        try:
+            writer.wait(timeout=0.01 + attempt * 0.003)
+        except subprocess.TimeoutExpired:
+            writer.send_signal(signal.SIGKILL)
+            writer.wait()
+        writer.stdout.close()
+        document = store.get("runs/a")
+        assert document is not None
+        assert len(document) == 200_000
+        assert len(set(document)) == 1
+        leftovers += sum(path.name.startswith(".half-written-") for path in (folder / "runs").iterdir())
+    assert list(store.keys("")) == ["runs/a"]
+    DirectoryStore(folder).put("runs/b", b"1", expected=None)
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == ["a", "b"], leftovers
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there can a descriptor be asked for its path")
+def test_bytes_are_durable_before_their_name(
+    store: DirectoryStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole document reaches the disk under another name, then takes its place, then the folder's entry is made durable.
+
+    A power cut cannot be had here, so what is synced is watched, and synced.
+    """
+    store.put("runs/a", b"old", expected=None)
+    synced: list[tuple[str, bytes]] = []
+    really = os.fsync
+
+    def watched(descriptor: int) -> None:
+        really(descriptor)
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        content = path.read_bytes() if path.is_file() else b""
+        place = path.relative_to(folder.parent.resolve()).as_posix()
+        synced.append((place if path.is_dir() else place.partition(".half-written-")[0], content))
+        synced.append(("a holds", (folder / "runs/a").read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    store.put("runs/a", b"new", expected=b"old")
+    assert synced == [(".planner/runs/", b"new"), ("a holds", b"old"), (".planner/runs", b""), ("a holds", b"new")]
+    synced.clear()
+    store.put("latest/eu/x", b"1", expected=None)
+    assert [place for place, _ in synced if place != "a holds"] == [
+        ".planner",
+        ".planner/latest",
+        ".planner/latest/eu/",
+        ".planner/latest/eu",
+    ]
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow over 4 KiB: a real failing write, in the middle, without a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_write_that_fails_in_the_middle(store: DirectoryStore, folder: Path) -> None:
+    """A write that the file system cuts off leaves the old document, and nothing half written."""
+    store.put("runs/a", b"good", expected=None)
+    with pytest.raises(StoreError, match=r"results cannot be written at .*/runs/a: File too large") as caught:
+        store.put("runs/a", b"x" * 100_000, expected=UNCONDITIONAL)
+    assert caught.value.hint == f"look at {folder}, or choose another place with --store"
+    assert store.get("runs/a") == b"good"
+    assert [path.name for path in (folder / "runs").iterdir()] == ["a"]
+
+
+class _Full(DirectoryStore):
+    """A store on a file system that answers every write with one error: what cannot be made here cheaply and without root."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        super().__init__(folder)
+        self._number = number
+
+    def _make_root(self) -> None:
+        raise OSError(self._number, os.strerror(self._number))
+
+
+@pytest.mark.parametrize(
+    ("number", "message", "hint"),
+    [
+        (errno.ENOSPC, "No space left on device", "the disk is full: free some space and run the same command again"),
+        (
+            errno.EDQUOT,
+            "Disk quota exceeded",
+            "the disk quota is used up: free some space and run the same command again",
+        ),
+        (errno.EROFS, "Read-only file system", "it is on a read-only file system: choose another place with --store"),
+        (
+            errno.EACCES,
+            "Permission denied",
+            "make the folder readable and writable for this user, or choose another place with --store",
+        ),
+    ],
+)
+def test_what_to_do_about_the_disk(folder: Path, number: int, message: str, hint: str) -> None:
+    """Each way a disk refuses is one line that says what, and one that says what to do."""
+    with pytest.raises(StoreError) as caught:
+        _Full(folder, number).put("a", b"1", expected=None)
+    assert (str(caught.value), caught.value.hint) == (f"results cannot be written at {folder}/a: {message}", hint)
+    assert caught.value.exit_code == 4
+
+
+def test_files_in_the_way(store: DirectoryStore, folder: Path) -> None:
+    """A file where a folder should be, or a folder where a document should be, is told from a missing document."""
+    store.put("runs", b"1", expected=None)
+    for attempt in (lambda: store.get("runs/a"), lambda: store.put("runs/a", b"1", expected=None)):
+        with pytest.raises(StoreError, match=r"runs/a: (Not a directory|File exists)") as caught:
+            attempt()
+        assert (
+            caught.value.hint
+            == "something that is not a folder is in the way: move it, or choose another place with --store"
+        )
+    (folder / "latest").mkdir()
+    with pytest.raises(StoreError, match=r"results cannot be read at .*/latest: Is a directory"):
+        store.get("latest")
+    (folder.parent / "file").touch()
+    with pytest.raises(StoreError, match=r"results cannot be written at .*: "):
+        DirectoryStore(folder.parent / "file").put("a", b"1", expected=None)
+    with pytest.raises(StoreError, match=r"results cannot be listed at .*/file: Not a directory"):
+        DirectoryStore(folder.parent / "file").keys("")
+
+
+def test_a_name_too_long(store: DirectoryStore) -> None:
+    """A name the file system cannot take says which names to shorten."""
+    with pytest.raises(StoreError, match="File name too long") as caught:
+        store.put(f"latest/_/{'x' * 300}.json", b"1", expected=None)
+    assert "shorten the plan's or the environment's name" in caught.value.hint

@@ -1,0 +1,295 @@
+"""Evidence, invocations and baselines, whole and damaged, older and newer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.errors import StoreError, UsageError
+from planner.evidence import Call, Evidence, Role, Turn
+from planner.results.directory import DirectoryStore
+from planner.results.model import RunResult
+from planner.results.repository import ResultsRepository
+from planner.results.store import UNCONDITIONAL, Expected
+
+MakeResult = Callable[..., RunResult]
+
+_EVIDENCE = Evidence(
+    run_id=2**63 - 1,
+    run_status="completed",
+    call=Call(
+        call_id=7, status="completed", duration_seconds=54.5, document={"nested": {"list": [1, None, "é\u2028"]}}
+    ),
+    turns=(Turn(number=1, role=Role.AGENT, text="Hello \0 \x1b[31m", start_ms=0),),
+    cost_cents=16,
+)
+
+
+def test_evidence_comes_back_as_it_was(repository: ResultsRepository, folder: Path) -> None:
+    """Evidence is found again by its digest, which is its file's name; missing fields stay missing."""
+    digest = repository.save_evidence(_EVIDENCE)
+    assert repository.load_evidence(digest) == _EVIDENCE
+    assert repository.has_evidence(digest)
+    assert [path.name for path in (folder / "evidence").iterdir()] == [f"{digest}.json"]
+
+
+def test_evidence_that_is_not_there(repository: ResultsRepository) -> None:
+    """Evidence never stored, or pruned, is None; a digest that cannot be one is a damaged result."""
+    assert repository.load_evidence("0" * 64) is None
+    assert not repository.has_evidence("0" * 64)
+    assert not repository.has_evidence("../../etc/passwd")
+    with pytest.raises(StoreError, match=r"names evidence that cannot be: '\.\./x'") as caught:
+        repository.load_evidence("../x")
+    assert caught.value.hint == "run its case again with --rerun all"
+
+
+def test_damaged_evidence(repository: ResultsRepository, folder: Path) -> None:
+    """Evidence that is not what its name says is an error that names it; saving it again mends it."""
+    digest = repository.save_evidence(_EVIDENCE)
+    path = folder / "evidence" / f"{digest}.json"
+    path.write_bytes(path.read_bytes().replace(b"Hello", b"Howdy"))
+    with pytest.raises(StoreError) as caught:
+        repository.load_evidence(digest)
+    assert (str(caught.value), caught.value.hint) == (
+        f"the stored result evidence/{digest}.json cannot be read: its content is not what its name says",
+        f"restore {path} from a backup, or delete it: its case can then be called again",
+    )
+    assert repository.save_evidence(_EVIDENCE) == digest
+    assert repository.load_evidence(digest) == _EVIDENCE
+
+
+def test_saving_evidence_again_writes_nothing(repository: ResultsRepository, folder: Path) -> None:
+    """The same evidence is stored once."""
+    path = folder / "evidence" / f"{repository.save_evidence(_EVIDENCE)}.json"
+    before = path.stat().st_ino
+    repository.save_evidence(_EVIDENCE)
+    assert path.stat().st_ino == before
+
+
+def test_invocations_newest_first(repository: ResultsRepository, make_result: MakeResult) -> None:
+    """Invocations come back whole, newest first; one saved again replaces itself."""
+    older = make_result("refunds/a@s", invocation_id="20261123T120000Z-9", finished=False)
+    newer = make_result("refunds/a@s", invocation_id="20261124T120000Z-1")
+    for result in (newer, older, older.model_copy(update={"finished": True})):
+        repository.save_invocation(result)
+    assert [(found.invocation_id, found.finished) for found in repository.invocations()] == [
+        ("20261124T120000Z-1", True),
+        ("20261123T120000Z-9", True),
+    ]
+    assert repository.load_invocation("20261124T120000Z-1") == newer
+    assert repository.load_invocation("20261124T120000Z-2") is None
+
+
+def test_an_invocation_pruned_while_listing(
+    repository: ResultsRepository, make_result: MakeResult, folder: Path
+) -> None:
+    """An invocation that goes away between listing and reading is left out."""
+    for number in (1, 2):
+        repository.save_invocation(make_result(invocation_id=f"i{number}"))
+    listing = repository.invocations()
+    assert next(listing).invocation_id == "i2"
+    (folder / "runs" / "i1.json").unlink()
+    assert list(listing) == []
+
+
+def test_an_impossible_invocation_id(repository: ResultsRepository, make_result: MakeResult) -> None:
+    """An invocation id that would lead out of the store is refused."""
+    with pytest.raises(ValueError, match="not a key"):
+        repository.save_invocation(make_result(invocation_id="../../x"))
+
+
+def test_baseline(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
+    """A finished invocation becomes the baseline of each of its plans, also of one that has no case left."""
+    result = make_result("refunds/a@s", "hours/b@s", "refunds/c@s", plans=["hours", "refunds", "empty"])
+    repository.promote(result, "")
+    assert list(repository.baseline("", ["refunds"])) == ["refunds/a@s", "refunds/c@s"]
+    assert repository.baseline("", ["hours", "refunds", "empty", "other"]) == {
+        case_id: next(case for case in result.cases if case.case_id == case_id)
+        for case_id in ("hours/b@s", "refunds/a@s", "refunds/c@s")
+    }
+    assert sorted(path.relative_to(folder).as_posix() for path in (folder / "latest").rglob("*.json")) == [
+        "latest/_/empty.json",
+        "latest/_/hours.json",
+        "latest/_/refunds.json",
+    ]
+    repository.promote(make_result(plans=["refunds"], ended_at=result.ended_at), "")
+    assert repository.baseline("", ["refunds"]) == {}
+
+
+def test_environments_do_not_mix(repository: ResultsRepository, make_result: MakeResult) -> None:
+    """Each environment has its own baseline, and no environment is one of its own."""
+    for environment in ("staging", "Staging", "_", ""):
+        repository.promote(make_result(f"refunds/{environment or 'none'}@s"), environment)
+    found = {name: list(repository.baseline(name, ["refunds"])) for name in ("staging", "Staging", "_", "", "other")}
+    assert found == {
+        "staging": ["refunds/staging@s"],
+        "Staging": ["refunds/Staging@s"],
+        "_": ["refunds/_@s"],
+        "": ["refunds/none@s"],
+        "other": [],
+    }
+
+
+@pytest.mark.parametrize(("field", "value", "word"), [("finished", False, "unfinished"), ("partial", True, "partial")])
+def test_what_never_becomes_a_baseline(
+    repository: ResultsRepository, make_result: MakeResult, field: str, value: bool, word: str
+) -> None:
+    """Unfinished and partial invocations are refused, and the baseline stays."""
+    with pytest.raises(ValueError, match=f"invocation 20261124T120000Z-1 is {word}"):
+        repository.promote(make_result("refunds/a@s", **{field: value}), "")
+    assert repository.baseline("", ["refunds"]) == {}
+
+
+def test_cases_of_plans_not_loaded(repository: ResultsRepository, make_result: MakeResult) -> None:
+    """A result with a case of a plan that it did not load would lose that case: it is refused."""
+    with pytest.raises(ValueError, match="has cases of plans it did not load: hours"):
+        repository.promote(make_result("refunds/a@s", "hours/b@s", plans=["refunds"]), "")
+
+
+def test_an_older_invocation_does_not_replace_a_newer(repository: ResultsRepository, make_result: MakeResult) -> None:
+    """Of two jobs the one that ended later is the baseline, in whatever order they store."""
+    ended = datetime(2026, 11, 24, 13, tzinfo=UTC)
+    repository.promote(make_result("refunds/newer@s", ended_at=ended), "")
+    repository.promote(make_result("refunds/older@s", ended_at=ended - timedelta(seconds=1)), "")
+    assert list(repository.baseline("", ["refunds"])) == ["refunds/newer@s"]
+    repository.promote(make_result("refunds/newest@s", ended_at=ended + timedelta(seconds=1)), "")
+    assert list(repository.baseline("", ["refunds"])) == ["refunds/newest@s"]
+
+
+class _Contended(DirectoryStore):
+    """Somebody else writes the key just before each of the first `rivals` compare-and-swaps of it."""
+
+    def __init__(self, folder: Path, rivals: int, rival: bytes) -> None:
+        super().__init__(folder)
+        self.rivals = rivals
+        self._rival = rival
+
+    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
+        if self.rivals:
+            self.rivals -= 1
+            super().put(key, self._rival + b" " * self.rivals, expected=UNCONDITIONAL)
+        return super().put(key, data, expected=expected)
+
+
+@pytest.fixture
+def rival(tmp_path: Path, make_result: MakeResult) -> bytes:
+    """A baseline as another job stores it, a minute before ours."""
+    ended = datetime(2026, 11, 24, 12, 4, tzinfo=UTC)
+    store = DirectoryStore(tmp_path / "rival")
+    ResultsRepository(store).promote(make_result("refunds/rival@s", ended_at=ended), "")
+    return store.get("latest/_/refunds.json") or b""
+
+
+def test_others_write_at_the_same_time(folder: Path, make_result: MakeResult, rival: bytes) -> None:
+    """Where another job was first, its document is read and compared, and ours is tried again."""
+    repository = ResultsRepository(_Contended(folder, 3, rival))
+    repository.promote(make_result("refunds/ours@s"), "")
+    assert list(repository.baseline("", ["refunds"])) == ["refunds/ours@s"]
+
+
+def test_others_write_all_the_time(folder: Path, make_result: MakeResult, rival: bytes) -> None:
+    """After many attempts it ends with an error that says that the results are safe."""
+    repository = ResultsRepository(_Contended(folder, 1000, rival))
+    with pytest.raises(StoreError) as caught:
+        repository.promote(make_result("refunds/ours@s"), "")
+    assert (str(caught.value), caught.value.hint) == (
+        f"{folder}/latest/_/refunds.json was changed by others 20 times while it was to be replaced",
+        "the results themselves are stored; run the same command again",
+    )
+
+
+def _rewrite(path: Path, **fields: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **fields}))
+
+
+@pytest.mark.parametrize("tool", ["2.1.0", ""])
+def test_a_newer_planners_documents(
+    repository: ResultsRepository, make_result: MakeResult, folder: Path, tool: str
+) -> None:
+    """What a newer major version wrote is refused with the version that reads it, for reading and for replacing."""
+    result = make_result("refunds/a@s")
+    repository.save_invocation(result)
+    repository.promote(result, "")
+    for place in ("runs/20261124T120000Z-1.json", "latest/_/refunds.json"):
+        _rewrite(folder / place, schema_version="2.0", tool_version=tool, cases="something else")
+    by = f"planner {tool}" if tool else "a newer planner"
+    for place, attempt in {
+        "runs/20261124T120000Z-1.json": lambda: list(repository.invocations()),
+        "latest/_/refunds.json": lambda: repository.baseline("", ["refunds"]),
+    }.items():
+        with pytest.raises(UsageError) as caught:
+            attempt()
+        assert str(caught.value) == f"{folder}/{place} was written by {by}: schema 2.0, this one reads 1.x"
+        assert caught.value.hint == "upgrade planner to at least that version, or choose another place with --store"
+        assert caught.value.exit_code == 2
+    with pytest.raises(UsageError, match="was written by"):
+        repository.promote(result, "")
+
+
+@pytest.mark.parametrize("version", ["0.9", "1", "1.7", "1.7.2"])
+def test_older_and_minor_versions_are_read(
+    repository: ResultsRepository, make_result: MakeResult, folder: Path, version: str
+) -> None:
+    """An older document, and one with fields that this version does not know, is read."""
+    result = make_result("refunds/a@s")
+    repository.promote(result, "")
+    _rewrite(folder / "latest/_/refunds.json", schema_version=version, a_field_of_later={"x": 1})
+    assert list(repository.baseline("", ["refunds"]).values()) == result.cases
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "not JSON (EOF while parsing a value at line 1 column 0)"),
+        (b'{"schema_version": "1.0", ', "not JSON (EOF while parsing a value at line 1 column 26)"),
+        (b"\xff\xfe", "not JSON (expected value at line 1 column 1)"),
+        (b"[" * 100_000, "not JSON (recursion limit exceeded at line 1 column 202)"),
+        (b"[]", "it names no schema_version"),
+        (b"{}", "it names no schema_version"),
+        (b'{"schema_version": 1}', "it names no schema_version"),
+        (b'{"schema_version": "one"}', "it names no schema_version"),
+        (b'{"schema_version": "99999999999999999999"}', "it names no schema_version"),
+        (b'{"schema_version": "1.0"}', "tool_version: Field required"),
+    ],
+)
+def test_damaged_documents(
+    repository: ResultsRepository, store: DirectoryStore, folder: Path, content: bytes, why: str
+) -> None:
+    """A damaged baseline is an error that names it and what deleting it would cost, never taken for no baseline."""
+    store.put("latest/_/refunds.json", content, expected=None)
+    with pytest.raises(StoreError) as caught:
+        repository.baseline("", ["refunds"])
+    assert (str(caught.value), caught.value.hint) == (
+        f"the stored result latest/_/refunds.json cannot be read: {why}",
+        f"restore {folder}/latest/_/refunds.json from a backup, or delete it: all its cases then count as new and are called",
+    )
+
+
+def test_damage_deep_inside(repository: ResultsRepository, make_result: MakeResult, folder: Path) -> None:
+    """The first field that cannot be right is named by its path."""
+    repository.promote(make_result("refunds/a@s"), "")
+    path = folder / "latest/_/refunds.json"
+    document = json.loads(path.read_bytes())
+    document["cases"][0]["runs"][0]["outcome"] = "great"
+    path.write_text(json.dumps(document))
+    with pytest.raises(StoreError) as caught:
+        repository.baseline("", ["refunds"])
+    assert str(caught.value) == snapshot(
+        "the stored result latest/_/refunds.json cannot be read: cases.0.runs.0.outcome: Input should be 'passed', 'failed' or 'errored'"
+    )
+
+
+def test_a_damaged_invocation(repository: ResultsRepository, store: DirectoryStore, folder: Path) -> None:
+    """A damaged invocation costs an entry of the history, and the hint says so."""
+    store.put("runs/i1.json", b"{", expected=None)
+    with pytest.raises(StoreError, match=r"the stored result runs/i1\.json cannot be read: not JSON") as caught:
+        list(repository.invocations())
+    assert caught.value.hint == (
+        f"restore {folder}/runs/i1.json from a backup, or delete it: only the history loses an entry"
+    )
