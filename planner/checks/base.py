@@ -1,0 +1,93 @@
+"""What every kind of check shares: the fields an author may always write, and what judging one run gives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from planner.evidence import Evidence, Turn
+
+
+class FindingOutcome(Enum):
+    PASSED = "passed"
+    FAILED = "failed"
+    ERRORED = "errored"
+    """The check could not be decided: what it asks about is not in the evidence."""
+
+
+class CheckSeverity(Enum):
+    CRITICAL = "critical"
+    """Failing in any run fails the case, whatever the pass rate."""
+    ERROR = "error"
+    WARNING = "warning"
+    """Reported; never fails a case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The words a finding rests on. `turn` counts from 1; `start_ms` from the recording's start."""
+
+    turn: int
+    role: str
+    start_ms: int | None
+    text: str
+
+    @classmethod
+    def of(cls, turn: Turn) -> Quote:
+        return cls(turn.number, turn.role.value, turn.start_ms, turn.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one check says of one run. `message` is one line: what was found, against what was asked."""
+
+    outcome: FindingOutcome
+    message: str
+    quote: Quote | None = None
+
+
+def passed(message: str, quote: Quote | None = None) -> Judgement:
+    return Judgement(FindingOutcome.PASSED, message, quote)
+
+
+def failed(message: str, quote: Quote | None = None) -> Judgement:
+    return Judgement(FindingOutcome.FAILED, message, quote)
+
+
+def errored(message: str, quote: Quote | None = None) -> Judgement:
+    return Judgement(FindingOutcome.ERRORED, message, quote)
+
+
+class Expectation(BaseModel, ABC, frozen=True):
+    """One declared check. Subclasses add their fields, a `check: Literal[...]`, a `version` and `judge`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: ClassVar[int] = 1
+    """Raised when the same fields may be judged differently: stored runs are then judged again."""
+
+    check: str = Field(description="The kind of check.")
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
+        default=None, description="Names this expectation in reports; by default the kind of check."
+    )
+    severity: CheckSeverity = Field(
+        default=CheckSeverity.ERROR,
+        description="critical: fails the case in any run. error: counts against the pass rate. warning: reported only.",
+    )
+    min_pass_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Share of runs in which this expectation must hold; by default the scenario's."
+    )
+    description: str | None = Field(default=None, description="Why this is expected, for the reader of a report.")
+
+    @abstractmethod
+    def judge(self, evidence: Evidence) -> Judgement:
+        """Judge one run. Pure: no I/O, no clock. Missing data is `errored`, never passed."""
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        """All that decides a judgement, as JSON values; `id` and `description` do not."""
+        fields = self.model_dump(mode="json", exclude={"id", "description"}, exclude_none=True, by_alias=True)
+        return {**fields, "version": self.version}

@@ -1,0 +1,124 @@
+"""`call`: how the call went and how it ended."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.combining import all_hold
+from planner.checks.fields import Count, Name, Names, given, one_message
+from planner.checks.wording import counted, listed, shown
+from planner.evidence import Call, Evidence, Role
+
+_OLDER_WORDS = {"ai_hangup": "agent_end", "user_hangup": "caller_hangup"}
+_DIALLED = re.compile(r"\+?\d+")
+
+
+def end_reason_of(call: Call) -> str | None:
+    """The reason in today's words, whichever of the service's vocabularies it came in."""
+    return None if call.end_reason is None else _today(call.end_reason)
+
+
+def _today(end_reason: str) -> str:
+    return _OLDER_WORDS.get(end_reason, end_reason)
+
+
+class CallCheck(Expectation, frozen=True):
+    """How the call went: all that is written must hold."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"check": "call", "status": "completed", "min_turns": 4},
+                {"check": "call", "end_reason": ["agent_end", "caller_hangup"]},
+                {"check": "call", "transferred_to": "+14155550142"},
+            ]
+        }
+    )
+
+    check: Literal["call"] = Field(description="The kind of check.")
+    status: Literal["completed", "failed"] | None = Field(
+        default=None,
+        description="How the service says the call ended. A call that `failed` is the platform's fault and is not judged.",
+    )
+    end_reason: Annotated[Name | Names, one_message("must be a word or a list of words")] | None = Field(
+        default=None,
+        description="Why the call ended: one of the service's words, or a list of those that are welcome.",
+        examples=["agent_end", ["agent_end", "caller_hangup"]],
+    )
+    min_turns: Count | None = Field(
+        default=None, description="Turns of agent and caller together, at least; tool calls are not turns."
+    )
+    max_turns: Count | None = Field(default=None, description="Turns of agent and caller together, at most.")
+    transferred_to: Name | None = Field(
+        default=None,
+        description="Where the call was transferred. A phone number may be written with or without spaces and dashes.",
+        examples=["+14155550142"],
+    )
+
+    @model_validator(mode="after")
+    def _something_to_check(self) -> Self:
+        if not given(self.status, self.end_reason, self.min_turns, self.max_turns, self.transferred_to):
+            raise ValueError("needs at least one of `status`, `end_reason`, `min_turns`, `max_turns`, `transferred_to`")
+        if self.min_turns is not None and self.max_turns is not None and self.max_turns < self.min_turns:
+            raise ValueError(f"`max_turns` ({self.max_turns}) is less than `min_turns` ({self.min_turns})")
+        return self
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        call = evidence.call
+        if call is None:
+            return errored("no call was made")
+        conditions: list[Judgement] = []
+        if self.status is not None:
+            conditions.append(_is(f"the call {call.status}", call.status == self.status, self.status))
+        if self.end_reason is not None:
+            conditions.append(_judge_end(call, self.end_reason))
+        if self.min_turns is not None or self.max_turns is not None:
+            conditions.append(self._judge_turns(evidence))
+        if self.transferred_to is not None:
+            conditions.append(_judge_transfer(call, self.transferred_to))
+        return all_hold(conditions)
+
+    def _judge_turns(self, evidence: Evidence) -> Judgement:
+        if evidence.turns is None:
+            return errored("the service gave no transcript to count turns in")
+        count = sum(turn.role is not Role.TOOL for turn in evidence.turns)
+        if not count:
+            return errored("the transcript is empty: how many turns there were cannot be told")
+        found = f"had {counted(count, 'turn')}"
+        if self.min_turns is not None and count < self.min_turns:
+            return failed(f"{found}, expected at least {self.min_turns}")
+        if self.max_turns is not None and count > self.max_turns:
+            return failed(f"{found}, expected at most {self.max_turns}")
+        return passed(found)
+
+
+def _is(found: str, holds: bool, expected: str) -> Judgement:
+    return passed(found) if holds else failed(f"{found}, expected {expected}")
+
+
+def _judge_end(call: Call, expected: str | tuple[str, ...]) -> Judgement:
+    welcome = (expected,) if isinstance(expected, str) else expected
+    reason = end_reason_of(call)
+    if reason is None:
+        return errored("the service did not say why the call ended")
+    return _is(f"ended with {shown(reason)}", reason in map(_today, welcome), listed(list(map(shown, welcome)), "or"))
+
+
+def _judge_transfer(call: Call, expected: str) -> Judgement:
+    if call.transferred_to is not None:
+        same = _address(call.transferred_to) == _address(expected)
+        return _is(f"was transferred to {shown(call.transferred_to)}", same, shown(expected))
+    reason = end_reason_of(call)
+    if reason is None or reason == "transfer":
+        return errored("the service did not say where the call was transferred")
+    return failed(f"was not transferred: it ended with {shown(reason)}, expected a transfer to {shown(expected)}")
+
+
+def _address(text: str) -> str:
+    """Phone numbers without what people write between digits; anything else whatever its case."""
+    dialled = re.sub(r"[\s().-]", "", text.removeprefix("tel:"))
+    return dialled if _DIALLED.fullmatch(dialled) else text.casefold()

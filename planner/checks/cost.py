@@ -1,0 +1,28 @@
+"""`cost`: what the run was billed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.fields import Count
+from planner.evidence import Evidence
+
+
+class Cost(Expectation, frozen=True):
+    """The bill of the run, in US cents, the test multiplier included."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"check": "cost", "max_cents": 32}]})
+
+    check: Literal["cost"] = Field(description="The kind of check.")
+    max_cents: Count = Field(description="Highest bill that holds, in US cents.")
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        cents = evidence.cost_cents
+        if cents is None:
+            return errored("the service has not billed this run yet")
+        if cents > self.max_cents:
+            return failed(f"cost {cents} cents, expected at most {self.max_cents}")
+        return passed(f"cost {cents} cents")

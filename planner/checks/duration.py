@@ -1,0 +1,41 @@
+"""`duration`: how long the call lasted."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.fields import Seconds, given
+from planner.evidence import Evidence
+
+
+class Duration(Expectation, frozen=True):
+    """The length of the call, in seconds."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"check": "duration", "min_seconds": 10, "max_seconds": 180}]}
+    )
+
+    check: Literal["duration"] = Field(description="The kind of check.")
+    min_seconds: Seconds | None = Field(default=None, description="Shortest length that holds.")
+    max_seconds: Seconds | None = Field(default=None, description="Longest length that holds.")
+
+    @model_validator(mode="after")
+    def _limits_agree(self) -> Self:
+        if not given(self.min_seconds, self.max_seconds):
+            raise ValueError("needs `min_seconds`, `max_seconds` or both")
+        if self.min_seconds is not None and self.max_seconds is not None and self.max_seconds < self.min_seconds:
+            raise ValueError(f"`max_seconds` ({self.max_seconds:g}) is less than `min_seconds` ({self.min_seconds:g})")
+        return self
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        seconds = evidence.duration_seconds
+        if seconds is None:
+            return errored("the service did not say how long the call lasted")
+        if self.min_seconds is not None and seconds < self.min_seconds:
+            return failed(f"lasted {seconds:g} s, expected at least {self.min_seconds:g} s")
+        if self.max_seconds is not None and seconds > self.max_seconds:
+            return failed(f"lasted {seconds:g} s, expected at most {self.max_seconds:g} s")
+        return passed(f"lasted {seconds:g} s")

@@ -1,0 +1,101 @@
+"""`grade`: what the platform's own grading made of the call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.combining import all_hold
+from planner.checks.fields import Count, NotBool, given
+from planner.checks.wording import shown
+from planner.evidence import Evidence
+
+
+class GradeCheck(Expectation, frozen=True):
+    """The platform's own grade: all that is written must hold."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"check": "grade", "min_score": 0.8},
+                {"check": "grade", "outcome": "success", "max_critical_issues": 0},
+            ]
+        }
+    )
+
+    check: Literal["grade"] = Field(description="The kind of check.")
+    min_score: Annotated[float, Field(ge=0, le=1), NotBool] | None = Field(
+        default=None, description="Lowest score that holds, from 0 to 1.", examples=[0.8]
+    )
+    outcome: Literal["success", "failure", "unknown", "no_conversation"] | None = Field(
+        default=None, description="What the platform says came of the call."
+    )
+    goal: Literal["achieved", "missed", "no_opportunity"] | None = Field(
+        default=None, description="Whether the platform says the agent's goal was achieved."
+    )
+    max_issues: Count | None = Field(default=None, description="Issues the platform detected, at most.")
+    max_critical_issues: Count | None = Field(
+        default=None, description="Critical issues the platform detected, at most."
+    )
+
+    @field_validator("min_score", mode="before")
+    @classmethod
+    def _score_is_a_share(cls, score: Any) -> Any:
+        if isinstance(score, int | float) and not isinstance(score, bool) and 1 < score <= 100:
+            raise ValueError(f"a score runs from 0 to 1: for {score:g} of 100 write {score / 100:g}")
+        return score
+
+    @model_validator(mode="after")
+    def _something_to_check(self) -> Self:
+        if not given(self.min_score, self.outcome, self.goal, self.max_issues, self.max_critical_issues):
+            raise ValueError(
+                "needs at least one of `min_score`, `outcome`, `goal`, `max_issues`, `max_critical_issues`"
+            )
+        return self
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        grade = evidence.grade
+        if grade is None:
+            return errored("the service gave no grade")
+        if grade.status != "completed":
+            return errored(f"the service has no finished grade: its status is {shown(grade.status)}")
+        conditions: list[Judgement] = []
+        if self.min_score is not None:
+            conditions.append(_at_least("score", grade.score, self.min_score))
+        if self.outcome is not None:
+            conditions.append(_equal("outcome", grade.outcome, self.outcome))
+        if self.goal is not None:
+            conditions.append(_equal("goal", grade.goal, self.goal))
+        if self.max_issues is not None:
+            conditions.append(_at_most("issues", grade.issues, self.max_issues))
+        if self.max_critical_issues is not None:
+            conditions.append(_at_most("critical issues", grade.critical_issues, self.max_critical_issues))
+        return all_hold(conditions)
+
+
+def _at_least(what: str, found: float | None, limit: float) -> Judgement:
+    if found is None:
+        return _not_told(what)
+    return passed(f"{what} {found:g}") if found >= limit else failed(f"{what} {found:g}, expected at least {limit:g}")
+
+
+def _at_most(what: str, found: int | None, limit: int) -> Judgement:
+    if found is None:
+        return _not_told(what)
+    return passed(f"{found} {what}") if found <= limit else failed(f"{found} {what}, expected at most {limit}")
+
+
+def _equal(what: str, found: str | None, expected: str) -> Judgement:
+    if found is None:
+        return _not_told(what)
+    return (
+        passed(f"{what} {shown(found)}")
+        if found == expected
+        else failed(f"{what} {shown(found)}, expected {shown(expected)}")
+    )
+
+
+def _not_told(what: str) -> Judgement:
+    return errored(f"the grade does not tell the {what}")

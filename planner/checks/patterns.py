@@ -1,0 +1,70 @@
+"""Regular expressions in plans: RE2 syntax, compiled once, linear time whatever a plan or a call says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Annotated, Any, Protocol, cast
+
+import re2  # pyright: ignore[reportMissingTypeStubs] - it ships none; `RegularExpression` is the part we use
+from pydantic import AfterValidator, Field
+
+_re2: Any = re2
+
+_LOOKAROUND = re.compile(r"\(\?(?:=|!|<=|<!)")
+_POSSESSIVE = re.compile(r"\(\?>|[*+?}]\+")
+_BACKREFERENCE = re.compile(r"\\[1-9]|\(\?P=")
+_ANY_CHARACTER = "\u2603"
+"""A character no plan is about: a pattern that finds both it and the empty text finds every text."""
+
+
+class Found(Protocol):
+    def group(self) -> str: ...
+
+
+class RegularExpression(Protocol):
+    """What we use of a compiled RE2 pattern."""
+
+    def search(self, text: str) -> Found | None: ...
+    def finditer(self, text: str) -> Iterator[Found]: ...
+    def findall(self, text: str) -> list[str]: ...
+    def sub(self, repl: str, text: str) -> str: ...
+
+
+@lru_cache(maxsize=4096)
+def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpression:
+    """Raises `ValueError` with a sentence for the author when RE2 cannot read the pattern."""
+    options = _re2.Options()
+    options.log_errors = False
+    options.case_sensitive = not ignore_case
+    try:
+        return cast("RegularExpression", _re2.compile(pattern, options))
+    except _re2.error as error:
+        detail = error.args[0].decode("utf-8", "replace")
+        raise ValueError(f"not a regular expression RE2 can read: {detail}{_advice(pattern)}") from error
+
+
+def _advice(pattern: str) -> str:
+    if _LOOKAROUND.search(pattern):
+        return ". Lookahead and lookbehind are not supported: RE2 promises linear time and has neither"
+    if _BACKREFERENCE.search(pattern):
+        return ". Backreferences are not supported: RE2 promises linear time and has none"
+    if _POSSESSIVE.search(pattern):
+        return ". Possessive quantifiers and atomic groups are not supported, and not needed: RE2 never backtracks"
+    return ""
+
+
+def check_pattern(pattern: str) -> str:
+    """The pattern itself, when it compiles and can tell texts apart. Raises `ValueError` with a sentence for the author."""
+    compiled = compile_pattern(pattern)
+    if compiled.search("") and compiled.search(_ANY_CHARACTER):
+        raise ValueError("this regular expression matches every text, so it checks nothing")
+    return pattern
+
+
+Pattern = Annotated[
+    str,
+    AfterValidator(check_pattern),
+    Field(description="A regular expression (RE2 syntax), found anywhere in the text.", examples=["refund(s|ed)?"]),
+]

@@ -1,0 +1,87 @@
+"""`says`: somebody says these words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from planner.checks.base import Judgement, Quote, errored, failed, passed
+from planner.checks.combining import all_hold
+from planner.checks.fields import Count, Positive
+from planner.checks.phrases import overlap
+from planner.checks.speech import Sought, SpeechCheck
+from planner.checks.wording import counted
+from planner.evidence import Turn
+
+_CLOSE = 0.5
+"""Share of a missing phrase's words that a turn must have to be quoted as the closest."""
+
+
+class Says(SpeechCheck, frozen=True):
+    """Somebody, by default the agent, says something."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"check": "says", "any_of": ["30 days", "thirty days"]},
+                {"check": "says", "matches": r"\bthank(s| you)\b", "in": "last"},
+            ]
+        }
+    )
+
+    check: Literal["says"] = Field(description="The kind of check.")
+    min_count: Count | None = Field(
+        default=None,
+        description="How often at least, by default once; of `all_of`, each phrase. 0 leaves only `max_count` to hold.",
+    )
+    max_count: Positive | None = Field(default=None, description="How often at most; of `all_of`, each phrase.")
+
+    @model_validator(mode="after")
+    def _counts_agree(self) -> Self:
+        if self.max_count is None and self._least == 0:
+            raise ValueError("`min_count: 0` without `max_count` always holds, so it checks nothing")
+        if self.max_count is not None and self.max_count < self._least:
+            raise ValueError(f"`max_count` ({self.max_count}) is less than `min_count` ({self._least})")
+        return self
+
+    @property
+    def _least(self) -> int:
+        return 1 if self.min_count is None else self.min_count
+
+    def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
+        return all_hold([self._judge_one(sought, turns) for sought in self.sought])
+
+    def judge_silence(self, message: str) -> Judgement:
+        return failed(message) if self._least else errored(message)
+
+    def _judge_one(self, sought: Sought, turns: Sequence[Turn]) -> Judgement:
+        found = sought.find(turns)
+        times = f"{self.subject}said {sought.told()} {counted(len(found), 'time')}"
+        if not found and self._least:
+            expected = "" if self._least == 1 else f", expected at least {self._least} times"
+            return failed(
+                f"{self.subject}never said {sought.told()} {self.place(turns)}{expected}", _closest(sought, turns)
+            )
+        if len(found) < self._least:
+            return failed(f"{times} {self.place(turns)}, expected at least {self._least}", found[-1].quote)
+        if self.max_count is not None and len(found) > self.max_count:
+            return failed(
+                f"{times} {self.place(turns)}, expected at most {self.max_count}", found[self.max_count].quote
+            )
+        if not found or self.min_count is not None or self.max_count is not None:
+            return passed(f"{times} {self.place(turns)}", found[0].quote if found else None)
+        return passed(self.told(found[0]), found[0].quote)
+
+
+def _closest(sought: Sought, turns: Sequence[Turn]) -> Quote | None:
+    """The one turn that was asked about, or the one that comes closest to the phrases, the latest of several."""
+    if len(turns) == 1:
+        return Quote.of(turns[0])
+    near = [
+        (max((overlap(phrase, turn.text) for phrase in sought.phrases), default=0.0), turn.number, turn)
+        for turn in turns
+    ]
+    share, _, turn = max(near)
+    return Quote.of(turn) if share >= _CLOSE else None

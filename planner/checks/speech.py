@@ -1,0 +1,194 @@
+"""What `says` and `never_says` share: whose words, which turns, and where in them something is said."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Literal, Self, assert_never
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from planner.checks.base import Expectation, Judgement, Quote, errored
+from planner.checks.fields import Phrases, Positive, one_message
+from planner.checks.patterns import Pattern, compile_pattern
+from planner.checks.phrases import phrase_finder, searchable, straight
+from planner.checks.wording import counted, listed, shown
+from planner.evidence import Evidence, Role, Turn
+
+Speaker = Literal["agent", "caller", "any"]
+
+_SPEAKERS = frozenset({Role.AGENT, Role.CALLER})
+
+
+class FirstTurns(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    first: Positive = Field(description="How many turns of that speaker, from the start.")
+
+
+class LastTurns(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    last: Positive = Field(description="How many turns of that speaker, from the end.")
+
+
+Where = Annotated[
+    Literal["any", "first", "last"] | FirstTurns | LastTurns,
+    one_message("must be any, first, last, {first: N} or {last: N}, with N of 1 or more"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Once that something was said. `words` is the plan's phrase, or what the regular expression matched."""
+
+    turn: Turn
+    words: str
+
+    @property
+    def quote(self) -> Quote:
+        return Quote.of(self.turn)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """One thing to look for: phrases that are as good as each other, or a regular expression."""
+
+    phrases: tuple[str, ...]
+    pattern: str | None
+    ignore_case: bool
+
+    def find(self, turns: Sequence[Turn]) -> list[Occurrence]:
+        if self.pattern is not None:
+            expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
+            return [
+                Occurrence(turn, found.group())
+                for turn in turns
+                for found in expression.finditer(searchable(turn.text))
+            ]
+        finder = phrase_finder(self.phrases, fold=self.ignore_case)
+        return [Occurrence(turn, phrase) for turn in turns for phrase in finder.find(turn.text)]
+
+    def told(self) -> str:
+        """`"30 days"`, `any of "30 days", "thirty days"` or `anything that matches "thirty|30"`."""
+        if self.pattern is not None:
+            return f"anything that matches {shown(self.pattern)}"
+        phrases = ", ".join(map(shown, self.phrases))
+        return phrases if len(self.phrases) == 1 else f"any of {phrases}"
+
+
+class SpeechCheck(Expectation, frozen=True):
+    """The fields of `says` and `never_says`."""
+
+    who: Speaker = Field(default="agent", description="Whose turns to look in.")
+    any_of: Phrases | None = Field(
+        default=None,
+        description="Phrases, one of which is enough. Whole words; punctuation and kinds of quotes do not matter.",
+        examples=[["30 days", "thirty days"]],
+    )
+    all_of: Phrases | None = Field(
+        default=None,
+        description="Phrases that belong together, each in whatever turn.",
+        examples=[["30 days", "original receipt"]],
+    )
+    matches: Pattern | None = Field(
+        default=None,
+        description="A regular expression (RE2 syntax) found anywhere in a turn.",
+        examples=[r"\b(30|thirty) days\b"],
+    )
+    ignore_case: bool = Field(default=True, description="Whether upper and lower case are alike.")
+    in_: Where = Field(
+        default="any",
+        alias="in",
+        description="Which turns of that speaker: any, first, last, {first: N} or {last: N}.",
+        examples=["first", {"first": 2}, {"last": 1}],
+    )
+    spoken: bool = Field(default=False, description="Not supported by planner 0.1 yet.")
+
+    @field_validator("spoken")
+    @classmethod
+    def _spoken_is_upcoming(cls, spoken: bool) -> bool:
+        if spoken:
+            raise ValueError("`spoken: true` is not supported by planner 0.1 yet; list the spellings under `any_of`")
+        return spoken
+
+    @model_validator(mode="after")
+    def _one_way_to_say_it(self) -> Self:
+        written = [name for name in ("any_of", "all_of", "matches") if getattr(self, name) is not None]
+        if not written:
+            raise ValueError("needs one of `any_of`, `all_of` or `matches`: the words to look for")
+        if len(written) > 1:
+            raise ValueError(
+                f"takes one of `any_of`, `all_of` and `matches`, not {listed([f'`{name}`' for name in written])}"
+            )
+        return self
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        if evidence.turns is None:
+            return errored("the service gave no transcript")
+        spoken = [turn for turn in evidence.turns if turn.role in _SPEAKERS]
+        if not spoken:
+            return errored("the transcript is empty: whether anybody spoke cannot be told")
+        turns = self._asked(spoken)
+        return (
+            self.judge_turns(turns)
+            if turns
+            else self.judge_silence(f"the {self.who} has no turn in a transcript of {len(spoken)}")
+        )
+
+    @abstractmethod
+    def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
+        """Judge what was said in the turns that were asked about; at least one."""
+
+    @abstractmethod
+    def judge_silence(self, message: str) -> Judgement:
+        """Judge a call on which the other side spoke and this one did not."""
+
+    @cached_property
+    def sought(self) -> tuple[Sought, ...]:
+        """What has to be said: one thing, or every phrase of `all_of`."""
+        if self.all_of is not None:
+            return tuple(Sought((phrase,), None, self.ignore_case) for phrase in self.all_of)
+        return (Sought(self.any_of or (), self.matches, self.ignore_case),)
+
+    @property
+    def subject(self) -> str:
+        """Before "said": nothing for the agent, which every report is about."""
+        return "the caller " if self.who == "caller" else ""
+
+    def place(self, turns: Sequence[Turn]) -> str:
+        """`in 5 agent turns`, `in the last agent turn`."""
+        noun = "turn" if self.who == "any" else f"{self.who} turn"
+        match self.in_:
+            case "any":
+                return f"in {counted(len(turns), noun)}"
+            case "first" | FirstTurns():
+                which = "first"
+            case "last" | LastTurns():
+                which = "last"
+            case _:
+                assert_never(self.in_)
+        return f"in the {which} {noun}" if len(turns) == 1 else f"in the {which} {len(turns)} {noun}s"
+
+    def told(self, occurrence: Occurrence) -> str:
+        """`said "refunded" at turn 6`, and for a regular expression which one that matches."""
+        told = f"{self.subject}said {shown(occurrence.words)} at turn {occurrence.turn.number}"
+        return told if self.matches is None else f"{told}, which matches {shown(self.matches)}"
+
+    def _asked(self, spoken: Sequence[Turn]) -> Sequence[Turn]:
+        turns = [turn for turn in spoken if self.who in ("any", turn.role.value)]
+        match self.in_:
+            case "any":
+                return turns
+            case "first":
+                return turns[:1]
+            case "last":
+                return turns[-1:]
+            case FirstTurns(first=count):
+                return turns[:count]
+            case LastTurns(last=count):
+                return turns[-count:]
+            case _:
+                assert_never(self.in_)

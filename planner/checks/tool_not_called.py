@@ -1,0 +1,37 @@
+"""`tool_not_called`: the agent does not call a tool, or not in this way."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from planner.checks.base import Judgement, errored, failed, passed
+from planner.checks.tools import CallsOfTool, ToolCheck
+from planner.checks.wording import counted, shown
+
+
+class ToolNotCalled(ToolCheck, frozen=True):
+    """The agent makes no call that fits all that is written; other calls of the tool are welcome."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"check": "tool_not_called", "name": "issue_refund"},
+                {"check": "tool_not_called", "name": "issue_refund", "before": "verify_identity"},
+            ]
+        }
+    )
+
+    check: Literal["tool_not_called"] = Field(description="The kind of check.")
+
+    def judge_calls(self, calls: CallsOfTool) -> Judgement:
+        if calls.fitting:
+            call = calls.fitting[0]
+            place = f" at turn {call.turn}" if call.turn is not None else ""
+            return failed(f"called {self.shown_name}{place} with {shown(call.arguments)}", calls.quote_of(call))
+        if calls.undecided:
+            return errored(calls.untold_results())
+        if calls.misfits:
+            return passed(f"called {self.shown_name} {counted(len(calls.misfits), 'time')}, never in this way")
+        return passed(f"never called {self.shown_name}; {calls.told_tools()}")

@@ -1,0 +1,112 @@
+"""Findings → run outcome, and whose fault it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
+from planner.checks.call import end_reason_of
+from planner.evidence import Evidence, Role
+from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
+
+_log = logging.getLogger(__name__)
+
+HANGUP_SECONDS = 10
+"""A caller who ends the call sooner, before the agent could answer anything, hung up at once."""
+
+
+def judge_run(expectations: Sequence[Expectation], evidence: Evidence) -> RunVerdict:
+    """Judge one finished run.
+
+    A run fails when an expectation fails that is critical, or an error without a `min_pass_rate` of its own; those with
+    one are counted over the runs of the case (`judge_case`), and warnings are only reported.
+    """
+    if (broken := _platform_failure(evidence)) is not None:
+        return RunVerdict(
+            RunOutcome.ERRORED,
+            Fault.PLATFORM,
+            tuple(_finding(expectation, errored(f"not judged: {broken}")) for expectation in expectations),
+            broken,
+        )
+    findings = tuple(_finding(expectation, _judge(expectation, evidence)) for expectation in expectations)
+    decisive = [
+        finding for expectation, finding in zip(expectations, findings, strict=True) if _decides_runs(expectation)
+    ]
+    broken_rules = [finding for finding in decisive if finding.outcome is FindingOutcome.FAILED]
+    undecided = [finding for finding in decisive if finding.outcome is FindingOutcome.ERRORED]
+    if not broken_rules and not undecided:
+        return RunVerdict(RunOutcome.PASSED, None, findings)
+    critical = any(finding.severity is CheckSeverity.CRITICAL for finding in broken_rules)
+    if not critical and (hung_up := _hung_up_at_once(evidence)) is not None:
+        return RunVerdict(RunOutcome.ERRORED, Fault.CALLER, findings, hung_up)
+    if broken_rules:
+        return RunVerdict(RunOutcome.FAILED, Fault.AGENT, findings, _reason(broken_rules))
+    return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, findings, _reason(undecided))
+
+
+def platform_verdict(reason: str) -> RunVerdict:
+    """Of a run that there is no evidence of: we stopped waiting, or it was never made. Nobody's agent is at fault."""
+    return RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, (), reason)
+
+
+def _judge(expectation: Expectation, evidence: Evidence) -> Judgement:
+    try:
+        return expectation.judge(evidence)
+    except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
+        _log.debug("check %s broke on run %s", expectation.check, evidence.run_id, exc_info=True)
+        return errored(f"a bug in planner: the check {expectation.check} broke with {type(error).__name__}")
+
+
+def _finding(expectation: Expectation, judgement: Judgement) -> Finding:
+    return Finding(
+        expectation=expectation_name(expectation),
+        check=expectation.check,
+        outcome=judgement.outcome,
+        severity=expectation.severity,
+        message=judgement.message,
+        quote=judgement.quote,
+    )
+
+
+def expectation_name(expectation: Expectation) -> str:
+    """Its id; by default the kind of check."""
+    return expectation.id or expectation.check
+
+
+def _decides_runs(expectation: Expectation) -> bool:
+    match expectation.severity:
+        case CheckSeverity.CRITICAL:
+            return True
+        case CheckSeverity.ERROR:
+            return expectation.min_pass_rate is None
+        case CheckSeverity.WARNING:
+            return False
+
+
+def _reason(findings: Sequence[Finding]) -> str:
+    first = f"{findings[0].expectation}: {findings[0].message}"
+    return first if len(findings) == 1 else f"{first} (and {len(findings) - 1} more)"
+
+
+def _platform_failure(evidence: Evidence) -> str | None:
+    if evidence.run_status == "failed":
+        told = " ".join(evidence.error_message.split())
+        return f"the run failed: {told}" if told else "the run failed"
+    if evidence.call is None:
+        return "no call was made"
+    if evidence.call.status == "failed":
+        return "the call failed"
+    return None
+
+
+def _hung_up_at_once(evidence: Evidence) -> str | None:
+    """Only where it is plain: the caller ended the call within seconds, and the agent had answered nothing it said."""
+    call, turns = evidence.call, evidence.turns
+    if call is None or turns is None or call.duration_seconds is None or call.duration_seconds >= HANGUP_SECONDS:
+        return None
+    roles = [turn.role for turn in turns if turn.role is not Role.TOOL]
+    answered = Role.CALLER in roles and Role.AGENT in roles[roles.index(Role.CALLER) :]
+    if end_reason_of(call) != "caller_hangup" or answered:
+        return None
+    return f"the caller hung up after {call.duration_seconds:g} s, before the agent could answer"

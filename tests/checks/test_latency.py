@@ -1,0 +1,107 @@
+"""`latency`: what is measured, percentiles, messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.checks.latency import percentile
+from planner.evidence import Role, Turn
+
+
+def said(
+    number: int, role: str, start_ms: int | None = None, end_ms: int | None = None, ttfa_ms: int | None = None
+) -> Turn:
+    return Turn(number=number, role=Role(role), text="…", start_ms=start_ms, end_ms=end_ms, ttfa_ms=ttfa_ms)
+
+
+GAPS = (
+    said(1, "agent", 0, 1000),
+    said(2, "caller", 1500, 3000),
+    said(3, "agent", 3800, 5000),  # 800 ms
+    said(4, "caller", 5200, 6000),
+    said(5, "tool", 6100, 6200),
+    said(6, "agent", 8400, 9000),  # 2400 ms, whatever the tool did meanwhile
+    said(7, "agent", 9500, 9900),  # goes on talking: answers nobody
+    said(8, "caller", 10_000, 12_000),
+    said(9, "agent", 11_500, 13_000),  # interrupts: 0 ms
+)
+
+
+@pytest.mark.parametrize(
+    ("turns", "fields", "expected"),
+    [
+        (GAPS, {"p50_ms": 800, "max_ms": 2400}, ("passed", "p50 800 ms; max 2400 ms (over 3 agent turns)", None)),
+        (GAPS, {"p50_ms": 799}, ("failed", "p50 800 ms at turn 3, expected at most 799 ms (over 3 agent turns)", 3)),
+        (
+            GAPS,
+            {"p50_ms": 900, "p95_ms": 2000, "max_ms": 2300.5},
+            (
+                "failed",
+                (
+                    "p95 2400 ms at turn 6, expected at most 2000 ms; max 2400 ms at turn 6, expected at most 2300.5 ms "
+                    "(over 3 agent turns)"
+                ),
+                6,
+            ),
+        ),
+        (
+            (said(1, "caller", 0, 1000), said(2, "agent", 9000, 9500, ttfa_ms=450)),
+            {"max_ms": 450},
+            ("passed", "max 450 ms (over 1 agent turn)", None),
+        ),
+        (
+            (said(1, "agent", ttfa_ms=300), said(2, "caller", 0, None), said(3, "agent", 9000)),
+            {"max_ms": 400},
+            ("passed", "max 300 ms (over 1 agent turn, 1 without timing)", None),
+        ),
+        (
+            (said(1, "caller"), said(2, "agent")),
+            {"max_ms": 400},
+            ("errored", "the service timed none of the agent's turns", None),
+        ),
+        ((said(1, "agent", 0, 900),), {"max_ms": 400}, ("errored", "no agent turn answers the caller", None)),
+        ((), {"max_ms": 400}, ("errored", "no agent turn answers the caller", None)),
+        (None, {"max_ms": 400}, ("errored", "the service gave no transcript to time turns in", None)),
+    ],
+)
+def test_latency_is_told_against_its_limits(
+    talk: Any, judge: Any, turns: object, fields: dict[str, Any], expected: object
+) -> None:
+    """The service's own figure where there is one, else the gap; without any timing nothing is decided."""
+    assert judge(talk(turns=turns), check="latency", **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, [((), "needs at least one of `p50_ms`, `p95_ms`, `max_ms`")]),
+        ({"p50_ms": 0}, [(("p50_ms",), "Input should be greater than 0")]),
+        ({"max_ms": False}, [(("max_ms",), "must be a number, not false")]),
+        (
+            {"p95_ms": 900, "max_ms": 800},
+            [((), "`max_ms` (800) is less than `p95_ms` (900), which can then never decide")],
+        ),
+        (
+            {"p50_ms": 900, "p95_ms": 800},
+            [((), "`p95_ms` (800) is less than `p50_ms` (900), which can then never decide")],
+        ),
+    ],
+)
+def test_latency_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """Every refusal stands at its field and says what to write instead."""
+    assert refusal(check="latency", **fields) == expected
+
+
+@given(st.lists(st.integers(0, 9000), min_size=1), st.integers(1, 100))
+def test_a_percentile_is_a_real_value_that_enough_do_not_exceed(milliseconds: list[int], share: int) -> None:
+    """Nearest rank: the least measured value that at least this share of all values do not exceed."""
+    ordered = [(float(value), said(number, "agent")) for number, value in enumerate(sorted(milliseconds), start=1)]
+    found, _ = percentile(ordered, share)
+    values = [value for value, _ in ordered]
+    assert found in values
+    assert sum(value <= found for value in values) * 100 >= share * len(values)
+    assert all(sum(value <= less for value in values) * 100 < share * len(values) for less in values if less < found)

@@ -1,0 +1,120 @@
+"""`duration`, `cost` and `grade`: judgement, messages, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.evidence import Call, Grade
+
+GRADED = Grade(status="completed", score=0.8, outcome="success", goal="achieved", issues=2, critical_issues=0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fields", "expected"),
+    [
+        (54, {"min_seconds": 54, "max_seconds": 54}, ("passed", "lasted 54 s", None)),
+        (54.25, {"max_seconds": 40}, ("failed", "lasted 54.25 s, expected at most 40 s", None)),
+        (5, {"min_seconds": 7.5}, ("failed", "lasted 5 s, expected at least 7.5 s", None)),
+        (None, {"max_seconds": 40}, ("errored", "the service did not say how long the call lasted", None)),
+    ],
+)
+def test_duration_is_told_against_its_limit(
+    talk: Any, judge: Any, seconds: float | None, fields: dict[str, Any], expected: object
+) -> None:
+    """Limits are included; an unknown length is neither a pass nor a failure."""
+    call = Call(call_id=9, status="completed", duration_seconds=seconds)
+    assert judge(talk(call=call), check="duration", **fields) == expected
+
+
+def test_duration_of_no_call_cannot_be_decided(talk: Any, judge: Any) -> None:
+    """Without a call there is no length, not one of 0 s."""
+    expected = ("errored", "the service did not say how long the call lasted", None)
+    assert judge(talk(call=None), check="duration", max_seconds=9) == expected
+
+
+@pytest.mark.parametrize(
+    ("cents", "expected"),
+    [
+        (16, ("passed", "cost 16 cents", None)),
+        (17, ("failed", "cost 17 cents, expected at most 16", None)),
+        (None, ("errored", "the service has not billed this run yet", None)),
+    ],
+)
+def test_cost_is_told_against_its_limit(talk: Any, judge: Any, cents: int | None, expected: object) -> None:
+    """An unknown bill is not a bill of 0."""
+    assert judge(talk(cost_cents=cents), check="cost", max_cents=16) == expected
+
+
+@pytest.mark.parametrize(
+    ("grade", "fields", "expected"),
+    [
+        (GRADED, {"min_score": 0.8}, ("passed", "score 0.8", None)),
+        (
+            GRADED,
+            {"min_score": 0.5, "outcome": "success", "goal": "achieved", "max_issues": 2, "max_critical_issues": 0},
+            ("passed", 'score 0.8; outcome "success"; goal "achieved"; 2 issues; 0 critical issues', None),
+        ),
+        (GRADED, {"min_score": 0.9}, ("failed", "score 0.8, expected at least 0.9", None)),
+        (GRADED, {"outcome": "failure"}, ("failed", 'outcome "success", expected "failure"', None)),
+        (GRADED, {"goal": "missed"}, ("failed", 'goal "achieved", expected "missed"', None)),
+        (GRADED, {"max_issues": 1}, ("failed", "2 issues, expected at most 1", None)),
+        (
+            Grade(status="completed", critical_issues=1),
+            {"min_score": 0.9, "max_critical_issues": 0},
+            ("failed", "1 critical issues, expected at most 0", None),
+        ),
+        (
+            Grade(status="completed"),
+            {"min_score": 0, "outcome": "success", "goal": "missed", "max_issues": 9},
+            (
+                "errored",
+                (
+                    "the grade does not tell the score; the grade does not tell the outcome; "
+                    "the grade does not tell the goal; the grade does not tell the issues"
+                ),
+                None,
+            ),
+        ),
+        (
+            Grade(status="pending", score=1.0),
+            {"min_score": 0.5},
+            ("errored", 'the service has no finished grade: its status is "pending"', None),
+        ),
+        (None, {"min_score": 0.5}, ("errored", "the service gave no grade", None)),
+    ],
+)
+def test_grade_is_told_against_what_is_expected(
+    talk: Any, judge: Any, grade: Grade | None, fields: dict[str, Any], expected: object
+) -> None:
+    """All that is written must hold; a grade that is pending, absent or silent about it decides nothing."""
+    assert judge(talk(grade=grade), check="grade", **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"check": "duration"}, [((), "needs `min_seconds`, `max_seconds` or both")]),
+        (
+            {"check": "duration", "min_seconds": 9, "max_seconds": 7.5},
+            [((), "`max_seconds` (7.5) is less than `min_seconds` (9)")],
+        ),
+        ({"check": "duration", "max_seconds": True}, [(("max_seconds",), "must be a number, not true")]),
+        ({"check": "cost"}, [(("max_cents",), "Field required")]),
+        ({"check": "cost", "max_cents": -1}, [(("max_cents",), "Input should be greater than or equal to 0")]),
+        (
+            {"check": "grade"},
+            [((), "needs at least one of `min_score`, `outcome`, `goal`, `max_issues`, `max_critical_issues`")],
+        ),
+        (
+            {"check": "grade", "min_score": 80},
+            [(("min_score",), "a score runs from 0 to 1: for 80 of 100 write 0.8")],
+        ),
+        ({"check": "grade", "min_score": 101}, [(("min_score",), "Input should be less than or equal to 1")]),
+        ({"check": "grade", "min_score": False}, [(("min_score",), "must be a number, not false")]),
+    ],
+)
+def test_limits_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """Every refusal stands at its field and says what to write instead."""
+    assert refusal(**fields) == expected

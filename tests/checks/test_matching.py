@@ -1,0 +1,124 @@
+"""Matchers of JSON values: what equals what, and what is told of what does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.checks.matching import ABSENT, read_matcher
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.text().filter(lambda key: key not in ("matches", "any_of", "exists")), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "actual"),
+    [
+        ("17", 17),
+        ("17.5", 17.5),
+        ("true", True),
+        (17, 17.0),
+        (None, None),
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"a": {"b": [1, {"c": "2"}]}}, {"a": {"b": [1, {"c": 2, "d": 3}]}}),
+        ({"matches": "^ord"}, "order"),
+        ({"matches": r"^\d+$"}, 17),
+        ({"matches": "late"}, {"status": "late"}),
+        ({"matches": "^null$"}, None),
+        ({"any_of": ["a", 17]}, "a"),
+        ({"any_of": [{"matches": "^x"}, None]}, None),
+        ({"exists": True}, None),
+        ({"exists": False}, ABSENT),
+        ({"a": {"exists": False}}, {"b": 1}),
+    ],
+)
+def test_a_value_that_is_as_expected(written: Any, actual: Any) -> None:
+    """Numbers equal by value, a string what it spells, objects by the keys that are written."""
+    assert read_matcher(written).mismatch(actual, "x") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "actual", "told"),
+    [
+        (17, "17", 'x was the string "17", expected 17'),
+        ("17", 18, 'x was 18, expected "17"'),
+        ("a", "A", 'x was "A", expected "a"'),
+        (True, 1, "x was 1, expected true"),
+        (1, True, "x was true, expected 1"),
+        (None, 0, "x was 0, expected null"),
+        ("a", ABSENT, 'x was not given, expected "a"'),
+        ("a", ["a"], 'x was ["a"], expected "a"'),
+        ({"a": 1}, [1], 'x was [1], expected {"a":1}'),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, "x.a.b was 2, expected 1"),
+        ({"a": 1}, {}, "x.a was not given, expected 1"),
+        ([1, 2], [1], "x was [1], expected [1,2]"),
+        ([1, 2], [1, 3], "x[1] was 3, expected 2"),
+        ({"matches": "^a"}, "b", 'x was "b", expected a match of "^a"'),
+        ({"matches": "^a"}, ABSENT, 'x was not given, expected a match of "^a"'),
+        ({"any_of": [1, "b"]}, 2, 'x was 2, expected one of 1, "b"'),
+        ({"any_of": [1]}, ABSENT, "x was not given, expected one of 1"),
+        ({"exists": True}, ABSENT, "x was not given"),
+        ({"exists": False}, 3, "x was 3, expected not to be given"),
+    ],
+)
+def test_a_value_that_is_not_as_expected(written: Any, actual: Any, told: str) -> None:
+    """What was found is told against what was asked, at the path where they part."""
+    assert read_matcher(written).mismatch(actual, "x") == told
+
+
+def test_exact_allows_no_further_key_at_any_depth() -> None:
+    """What is not written is unwelcome, within keys too."""
+    assert read_matcher({"a": 1}, exact=True).mismatch({"a": 1, "b": 2}, "") == "b was 2, expected not to be given"
+    inner = read_matcher({"a": [{"b": 1}]}, exact=True)
+    assert inner.mismatch({"a": [{"b": 1, "c": 2}]}, "x") == "x.a[0].c was 2, expected not to be given"
+    assert inner.mismatch({"a": [{"b": 1}]}, "x") is None
+
+
+def test_a_long_value_is_cut() -> None:
+    """A message stays a line, whatever a tool was given."""
+    told = read_matcher("a").mismatch("b\n" * 500, "x")
+    assert told is not None
+    assert len(told) < 200
+    assert "\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"matches": "a", "any_of": [1]}, "takes one of `matches`, `any_of` and `exists`, with no other key beside it"),
+        ({"exists": True, "a": 1}, "takes one of `matches`, `any_of` and `exists`, with no other key beside it"),
+        ({"matches": 3}, "`matches` takes a regular expression, in quotes"),
+        ({"any_of": []}, "`any_of` takes a list of at least one value"),
+        ({"any_of": "a"}, "`any_of` takes a list of at least one value"),
+        ({"exists": "yes"}, "`exists` takes true or false"),
+        ({"a": [{"exists": 1}]}, "`exists` takes true or false"),
+    ],
+)
+def test_a_matcher_that_cannot_be_meant_is_refused(written: Any, message: str) -> None:
+    """Wherever it stands, the author reads what it takes."""
+    with pytest.raises(ValueError, match="takes") as caught:
+        read_matcher(written)
+    assert str(caught.value) == message
+
+
+@given(JSON)
+def test_any_value_equals_itself(value: Any) -> None:
+    """What an author copies from a call matches that call, exactly too."""
+    assert read_matcher(value).mismatch(value, "x") is None
+    assert read_matcher(value, exact=True).mismatch(value, "x") is None
+
+
+@given(JSON, JSON)
+def test_exact_is_never_more_lenient(written: Any, actual: Any) -> None:
+    """Whatever `exact` accepts is accepted without it."""
+    if read_matcher(written, exact=True).mismatch(actual, "x") is None:
+        assert read_matcher(written).mismatch(actual, "x") is None

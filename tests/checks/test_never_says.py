@@ -1,0 +1,117 @@
+"""`never_says`: judgement, messages, and that it is the negation of `says`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.checks.never_says import NeverSays
+from planner.checks.says import Says
+from planner.evidence import Evidence, Role, Turn
+
+PROMISES = ("agent: I guarantee it.", "caller: You promise?", "agent: No promises.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"any_of": ["swear"]}, ("passed", 'never said "swear" in 2 agent turns', None)),
+        ({"any_of": ["promise"]}, ("passed", 'never said "promise" in 2 agent turns', None)),
+        ({"any_of": ["guarantee"], "in": "last"}, ("passed", 'never said "guarantee" in the last agent turn', None)),
+        ({"all_of": ["guarantee", "swear"]}, ("passed", 'never said "swear" in 2 agent turns', None)),
+        (
+            {"matches": r"\bswear\b"},
+            ("passed", r'never said anything that matches "\\bswear\\b" in 2 agent turns', None),
+        ),
+        ({"any_of": ["promises", "guarantee"]}, ("failed", 'said "guarantee" at turn 1', 1)),
+        ({"who": "caller", "any_of": ["promise"]}, ("failed", 'the caller said "promise" at turn 2', 2)),
+        ({"who": "any", "any_of": ["promise"]}, ("failed", 'said "promise" at turn 2', 2)),
+        (
+            {"all_of": ["no promises", "guarantee"]},
+            ("failed", 'said all of "no promises" at turn 3 and "guarantee" at turn 1', 3),
+        ),
+        (
+            {"matches": "(?i)GUARANTEE[sd]?"},
+            ("failed", 'said "guarantee" at turn 1, which matches "(?i)GUARANTEE[sd]?"', 1),
+        ),
+    ],
+)
+def test_never_says_quotes_what_was_said(talk: Any, judge: Any, fields: dict[str, Any], expected: object) -> None:
+    """Each way to ask has its message, and a failure quotes the offending turn."""
+    assert judge(talk(*PROMISES), check="never_says", **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ((), "the transcript is empty: whether anybody spoke cannot be told"),
+        (
+            ("caller: Hello?",),
+            "the agent has no turn in a transcript of 1: nothing can be told from what was not said",
+        ),
+    ],
+)
+def test_never_says_passes_nobody_who_said_nothing(talk: Any, judge: Any, lines: tuple[str, ...], message: str) -> None:
+    """A completed call without a word of the agent must not pass for a well-behaved agent."""
+    assert judge(talk(*lines), check="never_says", any_of=["guarantee"]) == ("errored", message, None)
+
+
+def test_never_says_cannot_be_decided_without_a_transcript(talk: Any, judge: Any) -> None:
+    """A missing transcript is neither a pass nor a failure."""
+    expected = ("errored", "the service gave no transcript", None)
+    assert judge(talk(turns=None), check="never_says", any_of=["guarantee"]) == expected
+
+
+def test_never_says_takes_no_counts(refusal: Any) -> None:
+    """Never is never: `max_count` belongs to `says`."""
+    assert refusal(check="never_says", any_of=["a"], max_count=1) == [
+        (("max_count",), "Extra inputs are not permitted")
+    ]
+
+
+WORDS = st.sampled_from(["yes", "no", "30 days", "thirty", "Days!", "don’t", "a-b", "$5", "返金"])
+TEXT = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
+TURNS = st.lists(st.tuples(st.sampled_from(list(Role)), TEXT), max_size=6).map(
+    lambda spoken: tuple(
+        Turn(number=number, role=role, text=text) for number, (role, text) in enumerate(spoken, start=1)
+    )
+)
+QUESTIONS = st.fixed_dictionaries(
+    {
+        "who": st.sampled_from(["agent", "caller", "any"]),
+        "in": st.sampled_from(["any", "first", "last", {"first": 2}, {"last": 2}]),
+        "ignore_case": st.booleans(),
+    }
+).flatmap(
+    lambda fields: st.one_of(
+        st.lists(TEXT, min_size=1, max_size=3).map(lambda phrases: {**fields, "any_of": phrases}),
+        st.lists(TEXT, min_size=1, max_size=3).map(lambda phrases: {**fields, "all_of": phrases}),
+        st.sampled_from(["days?", "^yes", "no$", r"\d+"]).map(lambda pattern: {**fields, "matches": pattern}),
+    )
+)
+
+
+@given(turns=TURNS, question=QUESTIONS)
+def test_never_says_is_the_negation_of_says(turns: tuple[Turn, ...], question: dict[str, Any]) -> None:
+    """Where both decide, exactly one of them passes."""
+    evidence = Evidence(run_id=1, run_status="completed", turns=turns)
+    says = Says.model_validate({"check": "says", **question}).judge(evidence).outcome.value
+    never = NeverSays.model_validate({"check": "never_says", **question}).judge(evidence).outcome.value
+    assert (says, never) in {("passed", "failed"), ("failed", "passed"), ("failed", "errored"), ("errored", "errored")}
+
+
+@given(turns=TURNS, question=QUESTIONS, data=st.data())
+def test_the_order_of_phrases_does_not_matter(
+    turns: tuple[Turn, ...], question: dict[str, Any], data: st.DataObject
+) -> None:
+    """Shuffling `any_of` or `all_of` never changes an outcome."""
+    shuffled = {
+        key: data.draw(st.permutations(value)) if key in ("any_of", "all_of") else value
+        for key, value in question.items()
+    }
+    evidence = Evidence(run_id=1, run_status="completed", turns=turns)
+    one, other = (Says.model_validate({"check": "says", **fields}).judge(evidence) for fields in (question, shuffled))
+    assert one.outcome is other.outcome

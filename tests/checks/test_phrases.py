@@ -1,0 +1,133 @@
+"""When two texts hold the same words."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.checks.phrases import latin_words, overlap, padded_words, phrase_finder, searchable, words_of_any_script
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("30 days", "Within 30 days."),
+        ("30 days", "a 30-day or 30\u2011DAYS window"),
+        ("30 days", "30\n\tdays"),
+        ("30 days", "**30 days**"),
+        ("don't know", "I don’t know"),
+        ("don't know", "I don`t know"),
+        ("don't know", "I don´t know"),
+        ("café", "cafe\u0301 au lait"),
+        ("STRASSE", "die Straße"),
+        ("ABC 123", "ＡＢＣ　１２３"),
+        ("acme", "Acme™ support"),
+        ("acme", "Acme\u00ad support"),
+        ("e mail", "an e-mail"),
+        ("1000 dollars", "1,000 dollars"),
+        ("1,234.50", "exactly 1234.50."),
+        ("at 9:30", "at 9:30, then"),
+        ("3.5", "about 3.5%"),
+        ("$30", "it costs $30."),
+        ("100%", "I am 100% sure"),
+        ("ana@acme.com", "write to Ana@acme.com!"),
+        ("dr smith", "Dr. Smith is in"),
+        ("返金", "返金は30日以内です"),
+        ("コーヒー", "コーヒーを"),
+        ("30日", "返金は30日以内です"),
+        ("คืนเงิน", "ขอคืนเงินได้"),
+        ("धन्यवाद", "आपका धन्यवाद।"),
+        ("yes", "yes"),
+    ],
+)
+def test_a_phrase_is_found_whatever_is_typographic(phrase: str, text: str) -> None:
+    """Case, punctuation, white space, quotes, width and composition do not matter."""
+    assert phrase_finder((phrase,), fold=True).find(text) == [phrase]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("30 days", "130 days"),
+        ("30 days", "30 daysails"),
+        ("30 days", "30 good days"),
+        ("3", "about 3.5"),
+        ("9", "at 9:30"),
+        ("1000", "1,000,000"),
+        ("don't", "I do not"),
+        ("refund", "refunded"),
+        ("ano", "el año"),
+        ("$30", "30 euros"),
+        ("yes", ""),
+    ],
+)
+def test_a_phrase_is_not_found_inside_other_words(phrase: str, text: str) -> None:
+    """Only whole words count, and what joins digits makes one number."""
+    assert phrase_finder((phrase,), fold=True).find(text) == []
+
+
+def test_case_matters_only_when_asked() -> None:
+    """`fold=False` keeps upper and lower case apart, also beyond ASCII."""
+    assert phrase_finder(("Éclair",), fold=False).find("éclair Éclair") == ["Éclair"]
+    assert phrase_finder(("Éclair",), fold=True).find("éclair Éclair") == ["Éclair", "Éclair"]
+
+
+def test_repeated_words_count_each_time() -> None:
+    """Neighbouring occurrences share no boundary, so none is swallowed."""
+    assert phrase_finder(("yes",), fold=True).find("yes, yes, yes") == ["yes"] * 3
+    assert phrase_finder(("yes", "no"), fold=True).find("yes no yes") == ["yes", "no", "yes"]
+
+
+def test_of_phrases_that_begin_alike_the_longer_is_the_one_said() -> None:
+    """The message names what was said as fully as the plan does."""
+    assert phrase_finder(("no", "no refunds"), fold=True).find("No refunds, no.") == ["no refunds", "no"]
+
+
+def test_a_phrase_with_regular_expression_characters_is_literal() -> None:
+    """Phrases are no patterns, however they are spelled."""
+    assert phrase_finder(("a+b", "$5.00 = 5"), fold=True).find("a+b; aab; $5.00 = 5") == ["a+b", "$5.00 = 5"]
+
+
+@given(st.text())
+def test_words_are_a_fixed_point(text: str) -> None:
+    """Reading the words again changes nothing, and each stands between spaces of its own."""
+    words = padded_words(text, fold=True)
+    assert padded_words(words, fold=True) == words
+    assert words == "".join(f" {word} " for word in words.split(" ") if word)
+
+
+@given(st.text(), st.text(), st.text())
+def test_a_text_holds_its_own_words(before: str, phrase: str, after: str) -> None:
+    """Any phrase with a word in it is found in a text that says it."""
+    if padded_words(phrase, fold=True):
+        assert phrase_finder((phrase,), fold=True).find(f"{before} \n {phrase} \n {after}")
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF)))
+def test_the_fast_way_finds_the_same_words(text: str) -> None:
+    """Latin text takes a short cut, which changes nothing but the time."""
+    text = unicodedata.normalize("NFKC", text)
+    if max(text, default="") < "\u0300":
+        assert latin_words(text) == words_of_any_script(text)
+
+
+def test_every_latin_character_is_one_word_or_none_either_way() -> None:
+    """The two ways agree on each character that the short cut may meet."""
+    for character in map(chr, range(0x300)):
+        if unicodedata.normalize("NFKC", character) == character:
+            assert latin_words(character) == words_of_any_script(character), ascii(character)
+
+
+def test_overlap_is_the_share_of_the_phrases_words() -> None:
+    """One of two words is half, in whatever order."""
+    assert overlap("thirty days", "fourteen Days") == 0.5
+    assert overlap("days thirty", "thirty days") == 1.0
+    assert overlap("refund", "no") == 0.0
+
+
+def test_regular_expressions_see_plain_quotes_and_single_spaces() -> None:
+    """What people type in a pattern is what they see in a transcript."""
+    assert searchable(" I don’t\n “know”  cafe\u0301 ") == 'I don\'t "know" café'

@@ -1,0 +1,129 @@
+"""The registry of checks, and what every check promises."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from pydantic import ValidationError
+
+import planner.checks
+from planner.checks import CHECKS, UPCOMING_CHECKS
+from planner.checks.base import Expectation
+
+FOLDER = Path(planner.checks.__file__).parent
+EXAMPLES = [(name, example) for name, kind in CHECKS.items() for example in kind.model_json_schema()["examples"]]
+
+
+def test_every_check_goes_by_the_name_it_is_registered_under() -> None:
+    """The `check:` an author writes, the registry's key and the model's literal are one."""
+    names = {name: get_args(kind.model_fields["check"].annotation) for name, kind in CHECKS.items()}
+    assert names == {name: (name,) for name in CHECKS}
+    assert not UPCOMING_CHECKS & CHECKS.keys()
+
+
+def test_every_kind_of_check_has_a_file_of_its_own() -> None:
+    """One file per kind, which never imports the registry back."""
+    for name, kind in CHECKS.items():
+        assert Path(kind.__module__.rpartition(".")[2]).name == name
+    for file in FOLDER.glob("*.py"):
+        imported = [node.module for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
+        assert "planner.checks" not in imported, file.name
+
+
+@pytest.mark.parametrize(
+    ("name", "example"), EXAMPLES, ids=[f"{name}-{index}" for index, (name, _) in enumerate(EXAMPLES)]
+)
+def test_every_example_of_the_schema_can_be_written(read: Any, name: str, example: dict[str, Any]) -> None:
+    """Documentation and editors show nothing that validation refuses."""
+    assert example["check"] == name
+    assert isinstance(read(**example), Expectation)
+
+
+@pytest.mark.parametrize("kind", CHECKS.values(), ids=CHECKS)
+def test_every_field_is_described(kind: type[Expectation]) -> None:
+    """Editors have a sentence for each field, and the check itself has one."""
+    schema = kind.model_json_schema()
+    assert schema["description"]
+    undescribed = [name for name, field in schema["properties"].items() if "description" not in field]
+    assert undescribed == []
+    assert all(re.search(r"[.…]$", field["description"]) for field in schema["properties"].values())
+
+
+def test_the_fingerprint_holds_what_decides_a_judgement(read: Any) -> None:
+    """Names and descriptions may change for free; fields, defaults and the check's own version may not."""
+    said = read(check="says", any_of=["a"], id="greets", description="Because.")
+    assert said.fingerprint_fields() == {
+        "check": "says",
+        "severity": "error",
+        "who": "agent",
+        "any_of": ["a"],
+        "ignore_case": True,
+        "in": "any",
+        "spoken": False,
+        "version": 1,
+    }
+    assert (
+        said.fingerprint_fields()
+        == read(check="says", any_of=["a"], who="agent", ignore_case=True).fingerprint_fields()
+    )
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES[::2], ids=str)
+def test_an_expectation_cannot_be_changed(read: Any, name: str, example: dict[str, Any]) -> None:
+    """Cases share expectations: what one reader sees, all see."""
+    with pytest.raises(ValidationError, match="frozen"):
+        read(**example).check = name
+
+
+def test_the_fingerprint_keeps_a_null_that_is_expected(read: Any) -> None:
+    """`{x: null}` and no `x` ask different things."""
+    with_null = read(check="tool_called", name="a", arguments={"x": None}).fingerprint_fields()
+    without = read(check="tool_called", name="a", arguments={}).fingerprint_fields()
+    assert with_null["arguments"] == {"x": None}
+    assert without["arguments"] == {}
+
+
+def test_judging_twice_gives_the_same(talk: Any, read: Any) -> None:
+    """What is cached inside a check changes neither its equality nor its judgement."""
+    evidence = talk("agent: Hello.", "caller: Hi.")
+    for _, example in EXAMPLES:
+        expectation, twin = read(**example), read(**example)
+        assert expectation.judge(evidence) == expectation.judge(evidence)
+        assert expectation == twin
+        assert expectation.model_dump() == twin.model_dump()
+
+
+KEYWORDS = {
+    "$defs", "$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "examples",
+    "exclusiveMinimum", "items", "maximum", "minItems", "minLength", "minimum", "not", "pattern", "properties", "required",
+    "title", "type",
+}  # fmt: skip
+
+
+def keywords(schema: Any) -> set[tuple[str, str]]:
+    """(keyword, type it stands beside) of a schema and all schemas in it."""
+    if isinstance(schema, list):
+        return set().union(*map(keywords, schema))
+    if not isinstance(schema, dict):
+        return set()
+    found = {(key, str(schema.get("type"))) for key in schema}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            found |= set().union(*map(keywords, value.values()))
+        elif key not in ("examples", "default", "enum", "const"):
+            found |= keywords(value)
+    return found
+
+
+@pytest.mark.parametrize("kind", CHECKS.values(), ids=CHECKS)
+def test_limits_reach_the_schema_as_json_schema_spells_them(kind: type[Expectation]) -> None:
+    """No keyword of the validation library leaks into what editors read, and none stands beside the wrong type."""
+    found = keywords(kind.model_json_schema())
+    assert {key for key, _ in found} <= KEYWORDS
+    assert {beside for key, beside in found if key == "minLength"} <= {"string"}
+    assert {beside for key, beside in found if key == "minItems"} <= {"array"}
+    assert {beside for key, beside in found if key in ("minimum", "maximum")} <= {"integer", "number"}

@@ -1,0 +1,470 @@
+"""From findings to outcomes: whose fault a run is, what a case comes to, how it compares."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import comb
+from random import Random
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, Quote, errored, failed, passed
+from planner.diagnostics import Span
+from planner.evidence import Call, Evidence, Role, Turn
+from planner.outcome import (
+    CaseOutcome,
+    CaseRules,
+    CaseVerdict,
+    Fault,
+    Finding,
+    PlanOutcome,
+    RunOutcome,
+    RunVerdict,
+    Sample,
+    compare,
+    judge_case,
+    judge_run,
+    plan_outcome,
+    platform_verdict,
+)
+from planner.spec.model import Case, Target
+
+
+class Fixed(Expectation, frozen=True):
+    """A check that finds what it is told to find."""
+
+    check: Literal["fixed"] = "fixed"
+    finds: Literal["passed", "failed", "errored", "crash"] = "passed"
+
+    def judge(self, evidence: Evidence) -> Judgement:  # noqa: ARG002 - it knows already
+        quote = Quote(1, "agent", None, "Hello.")
+        match self.finds:
+            case "passed":
+                return passed("as it should be", quote)
+            case "failed":
+                return failed("not as it should be", quote)
+            case "errored":
+                return errored("nobody knows")
+            case "crash":
+                raise ZeroDivisionError("boom")
+
+
+def expect(finds: str, id: str | None = None, severity: str = "error", min_pass_rate: float | None = None) -> Fixed:  # noqa: A002
+    return Fixed.model_validate(
+        {"id": id or finds, "finds": finds, "severity": severity, "min_pass_rate": min_pass_rate}
+    )
+
+
+def evidence(*lines: str, **fields: Any) -> Evidence:
+    """A completed run whose call lasted 54 s, with turns told as `agent: Hello.`"""
+    turns = tuple(
+        Turn(number=number, role=Role(line.partition(":")[0]), text=line.partition(":")[2].strip())
+        for number, line in enumerate(lines or ("agent: Hello.", "caller: Hi.", "agent: Bye."), start=1)
+    )
+    call = Call(call_id=9, status="completed", end_reason="agent_end", duration_seconds=54)
+    return Evidence.model_validate({"run_id": 1, "run_status": "completed", "call": call, "turns": turns, **fields})
+
+
+def outcome(verdict: RunVerdict) -> tuple[str, str | None, str]:
+    return verdict.outcome.word, verdict.fault.value if verdict.fault else None, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("expectations", "expected"),
+    [
+        ([], ("passed", None, "")),
+        ([expect("passed")], ("passed", None, "")),
+        ([expect("failed", severity="warning"), expect("errored", severity="warning")], ("passed", None, "")),
+        ([expect("failed", min_pass_rate=0.5), expect("errored", min_pass_rate=0.5)], ("passed", None, "")),
+        ([expect("passed"), expect("failed")], ("failed", "agent", "failed: not as it should be")),
+        (
+            [expect("failed", "polite"), expect("failed", "brief", "critical"), expect("errored")],
+            ("failed", "agent", "polite: not as it should be (and 1 more)"),
+        ),
+        (
+            [expect("failed", severity="critical", min_pass_rate=0.1)],
+            ("failed", "agent", "failed: not as it should be"),
+        ),
+        ([expect("passed"), expect("errored")], ("errored", "judge", "errored: nobody knows")),
+        ([expect("errored"), expect("failed")], ("failed", "agent", "failed: not as it should be")),
+        (
+            [expect("crash")],
+            ("errored", "judge", "crash: a bug in planner: the check fixed broke with ZeroDivisionError"),
+        ),
+    ],
+)
+def test_a_run_by_its_findings(expectations: Sequence[Expectation], expected: object) -> None:
+    """A failure found is a failure; what is undecided is an error; warnings and rates of their own decide no run."""
+    assert outcome(judge_run(expectations, evidence())) == expected
+
+
+def test_findings_tell_check_severity_message_and_quote() -> None:
+    """A finding goes by its expectation's id, by default the kind of check."""
+    findings = judge_run([expect("failed", "polite", "critical"), Fixed()], evidence()).findings
+    quote = Quote(1, "agent", None, "Hello.")
+    assert findings == (
+        Finding("polite", "fixed", FindingOutcome.FAILED, CheckSeverity.CRITICAL, "not as it should be", quote),
+        Finding("fixed", "fixed", FindingOutcome.PASSED, CheckSeverity.ERROR, "as it should be", quote),
+    )
+
+
+def test_a_check_that_breaks_leaves_its_traceback_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """The report has one line; whoever mends the check has the traceback."""
+    with caplog.at_level(logging.DEBUG, "planner"):
+        judge_run([expect("crash")], evidence())
+    assert "ZeroDivisionError: boom" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"run_status": "failed"}, "the run failed"),
+        ({"run_status": "failed", "error_message": "no\n carrier"}, "the run failed: no carrier"),
+        ({"call": None}, "no call was made"),
+        ({"call": Call(call_id=9, status="failed")}, "the call failed"),
+    ],
+)
+def test_what_the_platform_failed_is_not_judged(fields: dict[str, Any], reason: str) -> None:
+    """No finding of such a run says anything about the agent, passing ones neither."""
+    verdict = judge_run([expect("passed"), expect("failed")], evidence(**fields))
+    assert outcome(verdict) == ("errored", "platform", reason)
+    assert [finding.outcome for finding in verdict.findings] == [FindingOutcome.ERRORED] * 2
+    assert verdict.findings[0].message == f"not judged: {reason}"
+    assert not verdict.countable
+
+
+def test_a_call_that_timed_out_is_judged_like_any_other() -> None:
+    """`completed` with `end_reason: timeout` is the agent's to answer for."""
+    call = Call(call_id=9, status="completed", end_reason="timeout", duration_seconds=900)
+    assert outcome(judge_run([expect("failed")], evidence(call=call)))[:2] == ("failed", "agent")
+
+
+def hung_up(seconds: float | None, end_reason: str = "caller_hangup") -> Call:
+    return Call(call_id=9, status="completed", end_reason=end_reason, duration_seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "lines", [("agent: Hello.",), ("agent: Hello.", "caller: Oh, sorry.", "tool: end"), ("caller: Oh.",)]
+)
+@pytest.mark.parametrize("end_reason", ["caller_hangup", "user_hangup"])
+@pytest.mark.parametrize("finds", ["failed", "errored"])
+def test_a_caller_that_hangs_up_at_once_is_at_fault(lines: tuple[str, ...], end_reason: str, finds: str) -> None:
+    """Within seconds, before the agent could answer anything: nothing was tested."""
+    verdict = judge_run([expect(finds)], evidence(*lines, call=hung_up(4, end_reason)))
+    assert outcome(verdict) == ("errored", "caller", "the caller hung up after 4 s, before the agent could answer")
+
+
+@pytest.mark.parametrize(
+    ("lines", "call"),
+    [
+        (("agent: Hello.",), hung_up(10)),
+        (("agent: Hello.",), hung_up(None)),
+        (("agent: Hello.",), hung_up(4, "agent_end")),
+        (("agent: Hello.", "caller: A refund.", "agent: No!"), hung_up(4)),
+    ],
+)
+def test_a_caller_that_hangs_up_is_not_lightly_blamed(lines: tuple[str, ...], call: Call) -> None:
+    """A late hang-up, one after an answer or one of unknown length may be what the agent deserved."""
+    assert outcome(judge_run([expect("failed")], evidence(*lines, call=call)))[:2] == ("failed", "agent")
+
+
+def test_a_hang_up_without_a_transcript_is_not_blamed() -> None:
+    """Whether the agent answered is not known then."""
+    assert outcome(judge_run([expect("errored")], evidence(turns=None, call=hung_up(4))))[:2] == ("errored", "judge")
+
+
+def test_a_hang_up_excuses_no_critical_failure_and_spoils_no_pass() -> None:
+    """What may never happen happened; and what holds holds."""
+    short = evidence("agent: Hello.", call=hung_up(4))
+    assert outcome(judge_run([expect("failed", severity="critical")], short))[:2] == ("failed", "agent")
+    assert outcome(judge_run([expect("passed")], short)) == ("passed", None, "")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What of a case decides its verdict."""
+
+    min_pass_rate: float = 1.0
+    min_runs: int = 1
+    platform_failures: Literal["ignore", "fail"] = "ignore"
+    expectations: tuple[Expectation, ...] = ()
+
+
+CRITICAL = expect("passed", "safe", "critical")
+POLITE = expect("passed", "polite", min_pass_rate=0.6)
+PLATFORM = platform_verdict("it never ended")
+JUDGE = RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, ())
+CALLER = RunVerdict(RunOutcome.ERRORED, Fault.CALLER, ())
+AUTHOR = RunVerdict(RunOutcome.FAILED, Fault.AUTHOR, ())
+
+
+def runs(passing: int, failing: int = 0, *others: RunVerdict) -> list[RunVerdict]:
+    good, bad = RunVerdict(RunOutcome.PASSED, None, ()), RunVerdict(RunOutcome.FAILED, Fault.AGENT, ())
+    return [good] * passing + [bad] * failing + list(others)
+
+
+def with_findings(verdict: RunVerdict, **outcomes: str) -> RunVerdict:
+    found = [
+        Finding(name, "fixed", FindingOutcome(found), CheckSeverity.ERROR, "…") for name, found in outcomes.items()
+    ]
+    return replace(verdict, findings=tuple(found))
+
+
+GOOD, BAD = runs(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdicts", "expected"),
+    [
+        (Rules(), runs(3), ("passed", 3, 3, "")),
+        (Rules(min_pass_rate=0.8), runs(4, 1), ("flaky", 4, 5, "4 of 5 runs passed, 80 % needed")),
+        (Rules(min_pass_rate=0.81), runs(4, 1), ("failed", 4, 5, "4 of 5 runs passed, 81 % needed")),
+        (Rules(), runs(0, 1), ("failed", 0, 1, "0 of 1 run passed, 100 % needed")),
+        (Rules(min_pass_rate=0), runs(0, 3), ("flaky", 0, 3, "0 of 3 runs passed, 0 % needed")),
+        (Rules(), runs(2, 0, AUTHOR), ("failed", 2, 3, "2 of 3 runs passed, 100 % needed")),
+        (Rules(), [], ("unknown", 0, 0, "no run was made")),
+        (Rules(min_runs=2), runs(2, 0, PLATFORM), ("passed", 2, 2, "not counted: 1 platform")),
+        (
+            Rules(min_runs=3),
+            runs(2, 0, PLATFORM, CALLER, JUDGE, JUDGE),
+            ("unknown", 2, 2, "2 of 6 runs can be counted, 3 needed: 1 caller, 1 platform, 2 judge"),
+        ),
+        (Rules(min_runs=3), runs(0, 2), ("unknown", 0, 2, "2 of 2 runs can be counted, 3 needed")),
+        (Rules(min_runs=0), runs(0, 0, JUDGE), ("unknown", 0, 0, "0 of 1 run can be counted, 1 needed: 1 judge")),
+        (
+            Rules(min_pass_rate=0.5),
+            runs(1, 1, JUDGE),
+            ("flaky", 1, 2, "1 of 2 runs passed, 50 % needed (not counted: 1 judge)"),
+        ),
+        (
+            Rules(platform_failures="fail"),
+            runs(2, 0, PLATFORM, JUDGE),
+            ("failed", 2, 3, "2 of 3 runs passed, 100 % needed (not counted: 1 judge)"),
+        ),
+        (
+            Rules(min_pass_rate=0.5, expectations=(CRITICAL,)),
+            [with_findings(GOOD, safe="passed"), with_findings(BAD, safe="failed"), GOOD],
+            ("failed", 2, 3, "critical safe failed in 1 of 3 runs"),
+        ),
+        (
+            Rules(min_runs=5, expectations=(CRITICAL,)),
+            [with_findings(BAD, safe="failed")],
+            ("failed", 0, 1, "critical safe failed in 1 of 1 run"),
+        ),
+        (
+            Rules(expectations=(CRITICAL,)),
+            [with_findings(GOOD, safe="passed")],
+            ("passed", 1, 1, ""),
+        ),
+        (Rules(expectations=(POLITE,)), [with_findings(GOOD, polite="passed")] * 3, ("passed", 3, 3, "")),
+        (
+            Rules(expectations=(POLITE,)),
+            [with_findings(GOOD, polite=found) for found in ("passed", "failed", "passed", "failed", "passed")],
+            ("flaky", 5, 5, "polite held in 3 of 5 runs, 60 % needed"),
+        ),
+        (
+            Rules(expectations=(POLITE,)),
+            [with_findings(GOOD, polite=found) for found in ("passed", "failed", "failed", "errored")],
+            ("failed", 4, 4, "polite held in 1 of 3 runs, 60 % needed"),
+        ),
+        (
+            Rules(min_runs=2, expectations=(POLITE,)),
+            [with_findings(GOOD, polite=found) for found in ("passed", "errored")],
+            ("unknown", 2, 2, "polite was decided in 1 of 2 runs, 2 needed"),
+        ),
+        (
+            Rules(min_pass_rate=0.5, expectations=(POLITE,)),
+            [with_findings(GOOD, polite="passed"), with_findings(CALLER, polite="failed")],
+            ("passed", 1, 1, "not counted: 1 caller"),
+        ),
+        (
+            Rules(expectations=(POLITE,)),
+            [with_findings(BAD, polite="failed")],
+            ("failed", 0, 1, "0 of 1 run passed, 100 % needed; polite held in 0 of 1 run, 60 % needed"),
+        ),
+        (
+            Rules(expectations=(expect("failed", "loud", "warning", min_pass_rate=1.0),)),
+            [with_findings(GOOD, loud="failed")],
+            ("passed", 1, 1, ""),
+        ),
+    ],
+)
+def test_a_case_by_its_runs(rules: CaseRules, verdicts: list[RunVerdict], expected: object) -> None:
+    """The worst of the case's rate, of rates of single expectations and of critical ones, and why."""
+    verdict = judge_case(rules, verdicts)
+    assert (verdict.outcome.word, verdict.runs_passed, verdict.runs_countable, verdict.reason) == expected
+
+
+def test_a_case_verdict_has_rate_and_interval() -> None:
+    """Both are of countable runs; with none of those there is neither."""
+    verdict = judge_case(Rules(), runs(4, 1, JUDGE))
+    assert verdict.pass_rate == 0.8
+    assert verdict.interval == pytest.approx((0.3755346297625253, 0.9637758913675698))
+    assert judge_case(Rules(), [JUDGE]) == CaseVerdict(
+        CaseOutcome.UNKNOWN, 0, 0, None, None, "0 of 1 run can be counted, 1 needed: 1 judge"
+    )
+
+
+def test_a_case_of_a_plan_has_the_rules_in_it() -> None:
+    """The plan's own `Case` is judged as it is."""
+    span = Span("plans/refunds.yaml", 3, 5, 3, 12)
+    case = Case(
+        case_id="refunds/late@support",
+        plan="refunds",
+        scenario="late",
+        target=Target("support", "agent", 12),
+        point=(),
+        prompt="Ask.",
+        direction="outbound",
+        mode="bot",
+        target_number=None,
+        runs=5,
+        min_pass_rate=0.8,
+        min_runs=3,
+        stagger_seconds=0,
+        timeout_seconds=900,
+        platform_failures="ignore",
+        expectations=(POLITE,),
+        expectation_spans=(span,),
+        tags=frozenset(),
+        span=span,
+    )
+    good, bad = with_findings(GOOD, polite="passed"), with_findings(BAD, polite="passed")
+    assert judge_case(case, [good] * 4 + [bad]).reason == "4 of 5 runs passed, 80 % needed"
+
+
+@given(st.integers(1, 200), st.data())
+def test_the_rate_as_written_is_exact(total: int, data: st.DataObject) -> None:
+    """`min_pass_rate: 0.35` of 20 runs is 7 runs, whatever binary floating point makes of 0.35 * 20."""
+    hundredths = data.draw(st.integers(0, 100))
+    passing = data.draw(st.integers(0, total))
+    verdict = judge_case(
+        Rules(min_pass_rate=float(f"0.{hundredths:02}") if hundredths < 100 else 1.0), runs(passing, total - passing)
+    )
+    assert (verdict.outcome is CaseOutcome.FAILED) is (passing * 100 < hundredths * total)
+
+
+@given(
+    st.builds(Rules, st.sampled_from([0.0, 0.5, 0.8, 1.0]), st.integers(0, 4), st.sampled_from(["ignore", "fail"])),
+    st.lists(st.sampled_from([GOOD, BAD, PLATFORM, JUDGE, CALLER, AUTHOR]), max_size=8),
+    st.randoms(use_true_random=False),
+)
+def test_a_case_does_not_depend_on_the_order_of_its_runs(
+    rules: Rules, verdicts: list[RunVerdict], random: Random
+) -> None:
+    """Runs end in any order; and a case without enough countable runs never passes."""
+    shuffled = random.sample(verdicts, len(verdicts))
+    assert judge_case(rules, shuffled) == judge_case(rules, verdicts)
+    verdict = judge_case(rules, verdicts)
+    if verdict.runs_countable < max(1, rules.min_runs):
+        assert verdict.outcome is CaseOutcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("cases", "refused", "interrupted", "expected"),
+    [
+        ([], False, False, "passed"),
+        ([CaseOutcome.PASSED, CaseOutcome.FLAKY], False, False, "passed"),
+        ([CaseOutcome.PASSED, CaseOutcome.UNKNOWN], False, False, "unknown"),
+        ([CaseOutcome.FAILED, CaseOutcome.UNKNOWN], False, False, "failed"),
+        ([CaseOutcome.FAILED], True, False, "refused"),
+        ([CaseOutcome.FAILED], True, True, "interrupted"),
+    ],
+)
+def test_a_plan_is_the_worst_of_its_cases(
+    cases: list[CaseOutcome], refused: bool, interrupted: bool, expected: str
+) -> None:
+    """In the order in which exit codes tell: 130, 3, 1, 4, 0."""
+    assert plan_outcome(cases, refused=refused, interrupted=interrupted).word == expected
+
+
+def test_every_outcome_has_a_word() -> None:
+    """What results say is the name, in lower case, of each outcome there is."""
+    for kind in (RunOutcome, CaseOutcome, PlanOutcome):
+        assert [member.word for member in kind] == [member.name.lower() for member in kind]
+
+
+def sample(passing: int, total: int, outcome: CaseOutcome | None = None) -> Sample:
+    """By default as with `min_pass_rate: 1`."""
+    return Sample(outcome or (CaseOutcome.PASSED if passing == total else CaseOutcome.FAILED), passing, total)
+
+
+UNKNOWN = Sample(CaseOutcome.UNKNOWN, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (None, sample(5, 5), "new"),
+        (sample(5, 5), None, "gone"),
+        (sample(5, 5), sample(5, 5), "same"),
+        (sample(0, 5), sample(1, 5), "same"),
+        (sample(9, 10), sample(0, 10), "same"),
+        (sample(1, 1), sample(0, 1), "not_enough_evidence"),
+        (sample(2, 2), sample(0, 2), "not_enough_evidence"),
+        (sample(3, 3), sample(0, 3), "regressed"),
+        (sample(3, 3), sample(1, 3), "not_enough_evidence"),
+        (sample(5, 5), sample(0, 5), "regressed"),
+        (sample(0, 5), sample(5, 5), "fixed"),
+        (sample(5, 5), sample(4, 5), "not_enough_evidence"),
+        (UNKNOWN, sample(5, 5), "not_enough_evidence"),
+        (sample(5, 5), UNKNOWN, "not_enough_evidence"),
+        (sample(5, 5), sample(0, 0), "not_enough_evidence"),
+        (sample(10, 10), sample(9, 10, CaseOutcome.FLAKY), "same"),
+        (sample(10, 10), sample(4, 10, CaseOutcome.FLAKY), "regressed"),
+        (sample(4, 10, CaseOutcome.FLAKY), sample(10, 10), "fixed"),
+        # The rate rose for certain, and yet the case fails: a critical expectation, or a higher rate is required.
+        (sample(3, 10, CaseOutcome.FLAKY), sample(9, 10, CaseOutcome.FAILED), "not_enough_evidence"),
+    ],
+)
+def test_a_case_against_the_baseline(before: Sample | None, now: Sample | None, expected: str) -> None:
+    """Changed outcomes are told from chance by Fisher's test; where they cannot be, that is what is said."""
+    assert compare({"case": (before, now)}) == {"case": expected}
+
+
+def test_steady_cases_do_not_hide_a_regression() -> None:
+    """The headline of one broken case among 55 that always pass is one regression."""
+    suite = {f"steady-{number}": (sample(5, 5), sample(5, 5)) for number in range(55)}
+    compared = compare({**suite, "broken": (sample(5, 5), sample(0, 5))})
+    assert compared.pop("broken") == "regressed"
+    assert set(compared.values()) == {"same"}
+
+
+def test_cases_that_waver_make_a_change_less_certain() -> None:
+    """Where many cases may differ by chance, three runs of one prove nothing."""
+    wavering = {f"wavering-{number}": (sample(5, 10), sample(6, 10)) for number in range(4)}
+    compared = compare({**wavering, "broken": (sample(3, 3), sample(0, 3))})
+    assert compared["broken"] == "not_enough_evidence"
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 5, 8, 12])
+def test_an_unchanged_agent_is_rarely_called_changed(total: int) -> None:
+    """By enumeration: with the same true rate before and now, `regressed` or `fixed` is said in at most 5 % of suites."""
+    for rate in (Fraction(step, 20) for step in range(21)):
+        chance = [comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(total + 1)]
+        wrong = sum(
+            chance[before] * chance[now]
+            for before in range(total + 1)
+            for now in range(total + 1)
+            if compare({"case": (sample(before, total), sample(now, total))})["case"] in ("regressed", "fixed")
+        )
+        assert wrong <= Fraction(1, 20), (total, rate, float(wrong))
+
+
+def test_an_unchanged_suite_is_rarely_called_changed() -> None:
+    """By simulation: of 400 suites of 12 shaky but unchanged cases, at most 5 % report any difference, within chance."""
+    random = Random(20261124)  # noqa: S311 - repeatable, and no secret
+    wrong = 0
+    for _ in range(400):
+        suite = {
+            str(number): tuple(sample(sum(random.random() < 0.85 for _ in range(10)), 10) for _ in range(2))
+            for number in range(12)
+        }
+        wrong += bool({"regressed", "fixed"} & set(compare(suite).values()))  # pyright: ignore[reportArgumentType]
+    assert wrong <= 20 + 3 * (400 * 0.05 * 0.95) ** 0.5

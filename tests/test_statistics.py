@@ -1,0 +1,209 @@
+"""Statistics against SciPy 1.17's figures, against exact enumeration, and by their laws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import product
+from math import comb
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.statistics import (
+    Counts,
+    bootstrap_interval,
+    clopper_pearson_interval,
+    could_differ,
+    fisher_mid_p,
+    holm,
+    least_mid_p,
+    median,
+    wilson_interval,
+)
+
+# Both by the proportion_ci of scipy.stats.binomtest, methods wilson and exact.
+SCIPY_INTERVALS = [
+    (0, 1, 0.95, (0.0, 0.7934506856227626), (0.0, 0.975)),
+    (1, 1, 0.95, (0.20654931437723745, 1.0), (0.025000000000000022, 1.0)),
+    (4, 5, 0.95, (0.3755346297625253, 0.9637758913675698), (0.28358206388191054, 0.9949492366205319)),
+    (5, 5, 0.95, (0.5655175352168251, 1.0), (0.47817624989501856, 1.0)),
+    (0, 20, 0.95, (0.0, 0.16112515805281935), (0.0, 0.16843347098308548)),
+    (7, 20, 0.95, (0.1811918241010821, 0.5671457233147637), (0.1539092047845412, 0.5921885345328283)),
+    (13, 20, 0.9, (0.46651268884847175, 0.797739959943239), (0.44196548868451113, 0.8226890824255308)),
+    (998, 1000, 0.95, (0.9927371921365078, 0.9994513564118792), (0.9927941610880622, 0.9997576988831184)),
+    (500, 1000, 0.99, (0.45940700521208483, 0.5405929947879151), (0.45885255330701225, 0.5411474466929878)),
+    (1, 3, 0.8, (0.10577563612172286, 0.6788173521696517), (0.03451061539437023, 0.8041998943409083)),
+]
+
+# scipy.stats.fisher_exact's two-sided p, and that less half of scipy.stats.hypergeom's mass of equally likely tables
+SCIPY_FISHER = [
+    ((3, 3), (0, 3), 0.05000000000000001),
+    ((5, 5), (0, 5), 0.003968253968253969),
+    ((5, 5), (5, 5), 0.5),
+    ((8, 10), (3, 10), 0.037628006668254346),
+    ((10, 10), (5, 10), 0.016253869969040248),
+    ((1, 1), (0, 1), 0.5),
+    ((2, 3), (4, 7), 0.75),
+    ((19, 20), (12, 20), 0.010442260442260442),
+    ((50, 100), (35, 100), 0.03338820256545744),
+    ((0, 4), (0, 9), 0.5),
+    ((480, 500), (455, 500), 0.0013061656810233867),
+]
+
+COUNTS = st.integers(1, 12).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
+P_VALUES = st.dictionaries(st.text(max_size=3), st.fractions(0, 1), max_size=8)
+LEVEL = Fraction(1, 20)
+
+
+def seeded(seed: int) -> Random:
+    return Random(seed)  # noqa: S311 - repeatable, and no secret
+
+
+@pytest.mark.parametrize(("passed", "total", "confidence", "wilson", "exact"), SCIPY_INTERVALS)
+def test_intervals_are_scipys(
+    passed: int, total: int, confidence: float, wilson: tuple[float, float], exact: tuple[float, float]
+) -> None:
+    """Wilson's and Clopper and Pearson's intervals agree with SciPy's to 9 digits."""
+    assert wilson_interval(passed, total, confidence) == pytest.approx(wilson, rel=1e-9)
+    assert clopper_pearson_interval(passed, total, confidence) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize("total", [1, 2, 5, 20])
+def test_clopper_pearson_covers_as_often_as_it_says(total: int) -> None:
+    """By enumeration: whatever the true rate, the interval holds it with at least the stated probability."""
+    intervals = [clopper_pearson_interval(passed, total, 0.9) for passed in range(total + 1)]
+    for rate in (step / 40 for step in range(41)):
+        covered = sum(
+            comb(total, passed) * rate**passed * (1 - rate) ** (total - passed)
+            for passed, (low, high) in enumerate(intervals)
+            if low <= rate <= high
+        )
+        assert covered >= 0.9 - 1e-9
+
+
+@given(COUNTS, st.floats(0.5, 0.999))
+def test_an_interval_holds_the_rate_and_widens_with_confidence(counts: Counts, confidence: float) -> None:
+    """0 ≤ low ≤ rate ≤ high ≤ 1, mirrored for failures; more confidence is never narrower."""
+    passed, total = counts
+    for interval in (wilson_interval, clopper_pearson_interval):
+        low, high = interval(passed, total, confidence)
+        assert 0 <= low <= passed / total <= high <= 1
+        assert interval(total - passed, total, confidence) == pytest.approx((1 - high, 1 - low), abs=1e-9)
+        wider_low, wider_high = interval(passed, total, (1 + confidence) / 2)
+        assert wider_low <= low
+        assert high <= wider_high
+
+
+@pytest.mark.parametrize(("before", "now", "mid_p"), SCIPY_FISHER)
+def test_fisher_mid_p_is_scipys(before: Counts, now: Counts, mid_p: float) -> None:
+    """Fisher's two-sided test less half of what is as likely as what was seen."""
+    assert float(fisher_mid_p(before, now)) == pytest.approx(mid_p, rel=1e-9)
+
+
+@given(COUNTS, COUNTS)
+def test_fisher_mid_p_by_dealing_out_every_run(before: Counts, now: Counts) -> None:
+    """Counted over all ways to say which runs passed, with fractions: nothing is approximated."""
+    (passed_before, total_before), (passed_now, total_now) = before, now
+    passed = passed_before + passed_now
+    ways = {
+        k: comb(total_before, k) * comb(total_now, passed - k)
+        for k in range(passed + 1)
+        if k <= total_before and passed - k <= total_now
+    }
+    all_ways = comb(total_before + total_now, passed)
+    seen = ways[passed_before]
+    expected = sum(
+        (
+            Fraction(way, all_ways) if way < seen else Fraction(way, 2 * all_ways)
+            for way in ways.values()
+            if way <= seen
+        ),
+        start=Fraction(0),
+    )
+    assert fisher_mid_p(before, now) == expected == fisher_mid_p(now, before)
+    least = min(fisher_mid_p((k, total_before), (passed - k, total_now)) for k in ways)
+    assert least_mid_p(before, now) == least
+
+
+def holm_by_closed_testing(p_values: dict[str, Fraction], level: Fraction) -> frozenset[str]:
+    """Holm is the closure of Bonferroni: reject what every intersection that holds it rejects."""
+    keys = sorted(p_values)
+    subsets = [
+        {key for key, taken in zip(keys, mask, strict=True) if taken} for mask in product([0, 1], repeat=len(keys))
+    ]
+    bonferroni = {frozenset(s): min(p_values[key] for key in s) * len(s) <= level for s in subsets if s}
+    return frozenset(key for key in keys if all(rejected for s, rejected in bonferroni.items() if key in s))
+
+
+@given(P_VALUES, st.sampled_from([LEVEL, Fraction(1, 3), Fraction(4, 5)]))
+def test_holm_is_the_closure_of_bonferroni(p_values: dict[str, Fraction], level: Fraction) -> None:
+    """Step-down and closed testing agree, ties included."""
+    assert holm(p_values, level) == holm_by_closed_testing(p_values, level)
+
+
+def test_holm_stops_at_the_first_that_is_not_small_enough() -> None:
+    """A later p-value that would pass on its own does not."""
+    p_values = {"a": Fraction(1, 100), "b": Fraction(3, 100), "c": Fraction(4, 100)}
+    assert holm(p_values, LEVEL) == {"a"}
+
+
+def test_could_differ_leaves_out_what_could_never_differ() -> None:
+    """Cases that passed every run before and now do not weaken what is said of the one that did not."""
+    steady = {f"steady-{number}": least_mid_p((5, 5), (5, 5)) for number in range(55)}
+    assert could_differ({**steady, "broken": least_mid_p((5, 5), (0, 5))}, LEVEL) == {"broken"}
+    assert could_differ(steady, LEVEL) == frozenset()
+
+
+def test_could_differ_keeps_what_could_differ_even_when_it_does_not() -> None:
+    """The family is chosen by totals, never by which table was seen: else it would be picking winners."""
+    shaky = {f"shaky-{number}": least_mid_p((5, 10), (5, 10)) for number in range(3)}
+    assert could_differ(shaky, LEVEL) == shaky.keys()
+
+
+@given(st.dictionaries(st.text(max_size=3), st.fractions(0, 1), max_size=8))
+def test_could_differ_is_tarones_least_family(least: dict[str, Fraction]) -> None:
+    """Some allowance k is met by at most k hypotheses, no smaller one is, and those that meet it are the family."""
+    family = could_differ(least, LEVEL)
+    sizes = {k: sum(p * k <= LEVEL for p in least.values()) for k in range(1, len(least) + 1)}
+    fitting = [k for k, size in sizes.items() if size <= k]
+    assert family == ({key for key, p in least.items() if p * fitting[0] <= LEVEL} if fitting else set())
+
+
+def test_bootstrap_intervals_are_scipys() -> None:
+    """Of a median and of its change, by percentiles, as scipy.stats.bootstrap gives them with 200,000 resamples."""
+    before = [54, 61, 48, 75, 52, 66, 58, 49, 71, 60]
+    now = [80, 77, 91, 69, 85, 88, 74, 95]
+    assert bootstrap_interval([before], median, seeded(1)) == pytest.approx((51.5, 66.0), abs=0.6)
+    change = bootstrap_interval([before, now], lambda before, now: median(now) - median(before), seeded(1))
+    assert change == pytest.approx((12.5, 35.0), abs=1.0)
+
+
+def test_the_bootstrap_interpolates_between_resamples() -> None:
+    """Percentiles of five draws, by hand: 5 % of the way from the first to the last, and 95 %."""
+
+    class InTurn:
+        """Draws each value of a sample in turn."""
+
+        draws = 0
+
+        def choices(self, population: Sequence[float], *, k: int) -> list[float]:
+            self.draws += 1
+            return [population[self.draws % k]] * k
+
+    low, high = bootstrap_interval([[10, 20, 30, 40, 50]], median, InTurn(), confidence=0.9, resamples=5)
+    assert (low, high) == pytest.approx((12, 48))
+
+
+def test_the_bootstrap_repeats_with_its_randomness() -> None:
+    """The same seed gives the same interval, another one another; one value has no width."""
+    values = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
+
+    def mean(sample: Sequence[float]) -> float:
+        return sum(sample) / len(sample)
+
+    assert bootstrap_interval([values], mean, seeded(7)) == bootstrap_interval([values], mean, seeded(7))
+    assert bootstrap_interval([values], mean, seeded(7)) != bootstrap_interval([values], mean, seeded(8))
+    assert bootstrap_interval([[2.5]], median, seeded(1)) == (2.5, 2.5)
