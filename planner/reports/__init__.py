@@ -1,0 +1,34 @@
+"""`RunResult -> str`, one file per format; nothing here decides anything, reads a clock or does I/O.
+
+What is rendered is redacted first (`redaction.redact`); each format neutralises hostile text for its place (`neutral`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import MappingProxyType
+
+from planner.results.model import RunResult
+
+Render = Callable[[RunResult], str]
+
+
+def _late(module: str) -> Render:
+    """The format's `render`, imported when first used: `report --format json` does not wait for an XML library."""
+
+    def render(result: RunResult) -> str:
+        found: Render = import_module(f"{__name__}.{module}").render
+        return found(result)
+
+    return render
+
+
+FORMATS: Mapping[str, Render] = MappingProxyType(
+    {
+        "markdown": _late("markdown"),
+        "json": _late("json"),
+        "junit": _late("junit"),
+    }
+)
+"""By the name that `planner report --format` takes."""

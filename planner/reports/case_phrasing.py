@@ -1,0 +1,203 @@
+"""What a case, its runs and findings say, in the words that every format uses. As in `phrasing`: no markup, nothing decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from planner.changes.model import Reason
+from planner.reports.quantities import clock, duration, money, percent
+from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
+
+Neutral = Callable[[str], str]
+"""Makes a hostile text harmless for the place a format writes to."""
+
+ADOPTED = "found again after its launch's answer was lost"
+
+COMPARED = {
+    "regressed": "regressed",
+    "fixed": "fixed",
+    "not_enough_evidence": "not enough evidence",
+    "new": "new",
+    "same": "same",
+    "gone": "gone",
+}
+"""In the order in which a reader wants to know."""
+OUTCOMES = ("failed", "unknown", "flaky", "passed")
+"""Worst first."""
+_ACTIONS = {"call": "called", "recheck": "rechecked", "keep": "kept", "drop": "dropped"}
+_FAULTS = {
+    "agent": "fault of the agent",
+    "caller": "fault of the test bot",
+    "platform": "fault of the platform",
+    "judge": "undecided",
+    "author": "fault of the plan's author",
+}
+
+
+def worst_first(cases: Iterable[CaseDocument]) -> list[CaseDocument]:
+    """Failed, unknown, flaky, passed; in each those that regressed first, else in the order of the plans."""
+    return sorted(cases, key=lambda case: (OUTCOMES.index(case.outcome), case.compared != "regressed"))
+
+
+def with_outcome(result: RunResult, outcome: str) -> list[CaseDocument]:
+    return worst_first(case for case in result.cases if case.outcome == outcome)
+
+
+def alike(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
+    """Cases of one scenario with the same open expectations, together: the cases of a matrix mostly fail alike."""
+    groups: dict[tuple[str, str, frozenset[str]], list[CaseDocument]] = {}
+    for case in cases:
+        expectations = frozenset(finding.expectation for run in telling_runs(case) for finding in open_findings(run))
+        groups.setdefault((case.plan, case.scenario, expectations), []).append(case)
+    return list(groups.values())
+
+
+def compared(case: CaseDocument) -> str:
+    return COMPARED[case.compared]
+
+
+def why(case: CaseDocument) -> str:
+    """What was done with a case and why: `called: prompt changed`, `kept: passed`."""
+    done = "not called" if case.action == "call" and not case.runs else _ACTIONS[case.action]
+    return f"{done}: {reason_label(case.reason)}"
+
+
+def why_in_full(case: CaseDocument) -> str:
+    """With the detail, where that is a phrase: `called: agent edited since (2026-11-20 → 2026-11-24)`."""
+    return why(case) if "\n" in case.detail or not case.detail else f"{why(case)} ({case.detail})"
+
+
+def reason_label(code: str) -> str:
+    """The phrase for a reason code; one of a later version is shown as it is."""
+    return Reason(code).label if code in {reason.value for reason in Reason} else code.replace("_", " ")
+
+
+def runs_passed(case: CaseDocument) -> str:
+    """`2 of 3`, with the interval of the pass rate where there is one: `2 of 3 (21–94 %)`."""
+    if not case.runs_total:
+        return "not called"
+    text = f"{case.runs_passed} of {case.runs_total}"
+    if case.interval is None:
+        return text
+    low, high = (round(bound * 100) for bound in case.interval)
+    return f"{text} ({low}–{high} %)"
+
+
+def reason(case: CaseDocument) -> str:
+    """Why a case is not simply passed; where nothing says so, its rate: `3 of 3 runs passed, all must`."""
+    if case.outcome_reason or not case.runs_total:
+        return case.outcome_reason or "not called"
+    required = "all" if case.min_pass_rate >= 1 else percent(case.min_pass_rate)
+    return f"{case.runs_passed} of {case.runs_total} runs passed, {required} must"
+
+
+def interval(case: CaseDocument) -> str:
+    """`pass rate 6–79 %`: the 95 % interval; empty where there is none."""
+    if case.interval is None:
+        return ""
+    low, high = (round(bound * 100) for bound in case.interval)
+    return f"pass rate {low}–{high} % (95 % interval)"
+
+
+def case_cost(case: CaseDocument) -> str:
+    """The bill of all runs that stand for a case; unknown bills make it a lower bound."""
+    if not case.runs:
+        return "–"
+    bills = [run.cost_cents for run in case.runs if run.cost_cents is not None]
+    if not bills:
+        return money(None)
+    return money(sum(bills)) if len(bills) == len(case.runs) else f"at least {money(sum(bills))}"
+
+
+def run_facts(run: RunDocument) -> str:
+    """`run 81 · call 91 · 54 s · $0.16`; an unknown call, length or bill is said to be."""
+    call = "no call" if run.call_id is None else f"call {run.call_id}"
+    length = "length unknown" if run.duration_seconds is None else duration(run.duration_seconds)
+    bill = "bill unknown" if run.cost_cents is None else money(run.cost_cents)
+    batch = [] if run.batch_id is None else [f"batch {run.batch_id}"]
+    return " · ".join([f"run {run.run_id}", *batch, call, length, bill, *([ADOPTED] if run.adopted else [])])
+
+
+def run_reason(run: RunDocument) -> str:
+    """Why a run did not pass, where its findings do not say it already."""
+    said = any(finding.message and finding.message in run.reason for finding in open_findings(run))
+    return "" if said else run.reason
+
+
+def fault(run: RunDocument) -> str:
+    """Whose fault a run that did not pass is; empty for one that passed."""
+    return _FAULTS[run.fault] if run.fault else ""
+
+
+def finding_label(finding: FindingDocument) -> str:
+    """What kind of finding it is beyond its name: `says, critical`; empty where the name says it all."""
+    parts = [
+        finding.check if finding.check != finding.expectation else "",
+        finding.severity if finding.severity != "error" else "",
+        "undecided" if finding.outcome == "errored" else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def open_findings(run: RunDocument) -> list[FindingDocument]:
+    """What did not hold or could not be decided, gravest first."""
+    gravity = ("critical", "error", "warning")
+    found = [finding for finding in run.findings if finding.outcome != "passed"]
+    return sorted(found, key=lambda finding: (finding.outcome == "errored", gravity.index(finding.severity)))
+
+
+def quote_place(quote: QuoteDocument) -> str:
+    """`turn 6, agent, 0:42`."""
+    moment = [] if quote.start_ms is None else [clock(quote.start_ms)]
+    return ", ".join([f"turn {quote.turn}", quote.role, *moment])
+
+
+def telling_runs(case: CaseDocument) -> list[RunDocument]:
+    """The runs that say why a case is not simply passed: those that did not pass, or with a finding that is no mere warning."""
+    return [
+        run
+        for run in case.runs
+        if run.outcome != "passed" or any(finding.severity != "warning" for finding in open_findings(run))
+    ]
+
+
+def run_lines(run: RunDocument, neutral: Neutral, *, characters: int) -> list[str]:
+    """A run as plain lines: what it was and why it did not pass, then each open finding with its quote, indented."""
+    told = ", ".join(filter(None, [run.outcome, fault(run)]))
+    because = run_reason(run)
+    because = f": {neutral(shortened(because, characters))}" if because else ""
+    lines = [run_facts(run), f"  {told}{because}"]
+    quoted: set[QuoteDocument] = set()
+    for finding in open_findings(run):
+        lines += [f"  {line}" for line in finding_lines(finding, neutral, quoted, characters=characters)]
+    return lines
+
+
+def finding_lines(
+    finding: FindingDocument, neutral: Neutral, quoted: set[QuoteDocument], *, characters: int
+) -> list[str]:
+    """`states-window (says, critical): what was found`, and the words it rests on below, unless they are in `quoted`."""
+    label = finding_label(finding)
+    aside = f" ({neutral(label)})" if label else ""
+    lines = [f"{neutral(finding.expectation)}{aside}: {neutral(shortened(finding.message, characters))}"]
+    if finding.quote is not None:
+        lines.append(
+            f"  {neutral(quote_place(finding.quote))}: {quote_words(finding.quote, neutral, quoted, characters)}"
+        )
+    return lines
+
+
+def quote_words(quote: QuoteDocument, neutral: Neutral, quoted: set[QuoteDocument], characters: int) -> str:
+    """`“the words”` once, then `as above`: several findings may rest on one turn. Adds to `quoted`."""
+    if quote in quoted:
+        return "as above"
+    quoted.add(quote)
+    return f"“{neutral(shortened(quote.text, characters)) or '(nothing)'}”"
+
+
+def shortened(text: str, characters: int) -> str:
+    """Cut in the middle, so that how it begins and ends stays."""
+    if len(text) <= characters:
+        return text
+    keep = characters - 3
+    return f"{text[: (keep + 1) // 2].rstrip()} … {text[len(text) - keep // 2 :].lstrip()}"

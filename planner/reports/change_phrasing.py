@@ -1,0 +1,152 @@
+"""What a change set says, in the words that text and Markdown share; already redacted, not yet neutralised for a place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.reports.quantities import age, count, money, money_range
+from planner.reports.redaction import Redactor
+from planner.spec.model import Plan
+
+_DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
+"""Their detail is lines of what moved; that of the others is a phrase."""
+_SHOWN_CEILINGS = 3
+_SIGNS = {Action.CALL: "~", Action.RECHECK: "?", Action.KEEP: "=", Action.DROP: "-"}
+_DONE = {Action.RECHECK: "recheck", Action.KEEP: "kept", Action.DROP: "dropped"}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownChange:
+    """One change to list: `sign` `name` `what`, `why`; `moved` are the lines of what moved, empty where shown before."""
+
+    sign: str
+    name: str
+    what: str
+    why: str
+    moved: tuple[str, ...]
+    is_new: bool
+
+
+def shown_changes(
+    change_set: ChangeSet, action: Action, *, already_made: Mapping[str, int], redactor: Redactor
+) -> list[ShownChange]:
+    """The changes with an action, in order. The cases of a matrix mostly move alike: the lines are shown once a scenario."""
+    names = redactor.names(change.case_id for change in change_set.changes)
+    seen: set[tuple[str, str]] = set()
+    shown: list[ShownChange] = []
+    for change in change_set.with_action(action):
+        moved: tuple[str, ...] = ()
+        why = _why(change, already_made.get(change.case_id, 0), redactor)
+        if change.reason in _DETAIL_BELOW and change.detail:
+            key = (_scenario(change), change.detail)
+            if key in seen:
+                why += ", the same as above"
+            else:
+                seen.add(key)
+                moved = tuple(redactor.text(line) for line in change.detail.splitlines())
+        shown.append(ShownChange(_sign(change), names[change.case_id], _what(change), why, moved, change.prior is None))
+    return shown
+
+
+def scope(change_set: ChangeSet, plans: Sequence[Plan]) -> str:
+    """`3 plans · 24 cases · 72 runs`; where only some were selected, of how many."""
+    cases = [change.case for change in change_set.changes if change.case is not None]
+    written = sum(len(plan.cases) for plan in plans)
+    selected = count(len(cases), "case") if written <= len(cases) else f"{len(cases):,} of {count(written, 'case')}"
+    return " · ".join([count(len(plans), "plan"), selected, count(sum(case.runs for case in cases), "run")])
+
+
+def kept(change_set: ChangeSet, *, now: datetime | None) -> list[tuple[str, str]]:
+    """Kept cases folded by reason: (`20 cases kept`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`); ages need a `now`."""
+    by_reason: dict[Reason, list[Change]] = {}
+    for change in change_set.with_action(Action.KEEP):
+        by_reason.setdefault(change.reason, []).append(change)
+    lines: list[tuple[str, str]] = []
+    for reason, changes in by_reason.items():
+        parts = [reason.label]
+        flaky = sum(change.prior is not None and change.prior.outcome == "flaky" for change in changes)
+        parts += [f"{flaky:,} flaky"] if flaky else []
+        parts += _ages(changes, now)
+        lines.append((f"{count(len(changes), 'case')} kept", ", ".join(parts)))
+    return lines
+
+
+def price(estimate: Estimate) -> str:
+    """`expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios)`, or that it is unknown and why."""
+    if estimate.expected_cents is None:
+        return f"cost unknown ({estimate.basis.removeprefix('unknown: ')})"
+    return f"expected {money(estimate.expected_cents)} ({money_range(estimate.low_cents, estimate.high_cents)}, {estimate.basis})"
+
+
+def ceilings(limits: Sequence[tuple[str, int]]) -> str:
+    """`ceiling $9.00 (plan refunds)`, the lowest three; empty where there is none."""
+    parts = [f"{money(cents)} ({label})" for label, cents in lowest_ceilings(limits)]
+    return f"ceiling{'s' if len(parts) > 1 else ''} {', '.join(parts)}" if parts else ""
+
+
+def lowest_ceilings(limits: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    return sorted(limits, key=lambda limit: limit[1])[:_SHOWN_CEILINGS]
+
+
+def call_reasons(change_set: ChangeSet) -> str:
+    """`1 new, 2 prompt changed`: the cases to call, most first."""
+    counted = Counter(change.reason.label for change in change_set.with_action(Action.CALL))
+    return ", ".join(f"{number:,} {label}" for label, number in counted.most_common())
+
+
+def what_next(change_set: ChangeSet) -> str:
+    """What the command below it is for; empty where there is nothing to do."""
+    if change_set.estimate.calls:
+        return "To run exactly this:"
+    if any(change.action is not Action.KEEP for change in change_set.changes):
+        return "To bring the stored results up to date, free of charge:"
+    return ""
+
+
+def made_before(already_made: Mapping[str, int]) -> str:
+    """That an interrupted invocation has made some of the calls; empty where none."""
+    made = sum(already_made.values())
+    return f"{count(made, 'more call')} already made by an interrupted invocation, not paid for again" if made else ""
+
+
+def _sign(change: Change) -> str:
+    return "+" if change.action is Action.CALL and change.prior is None else _SIGNS[change.action]
+
+
+def _what(change: Change) -> str:
+    return count(change.runs, "call") if change.action is Action.CALL else _DONE[change.action]
+
+
+def _why(change: Change, made: int, redactor: Redactor) -> str:
+    parts = [change.reason.label]
+    if change.detail and change.reason not in _DETAIL_BELOW:
+        detail = redactor.text(" ".join(change.detail.split()))
+        if change.reason is Reason.AGENT_EDITED:
+            parts = [f"{parts[0]} ({detail})"]
+        else:
+            parts.append(detail)
+    if made:
+        parts.append(f"{made:,} already made")
+    return " · ".join(parts)
+
+
+def _scenario(change: Change) -> str:
+    return f"{change.case.plan}/{change.case.scenario}" if change.case else change.case_id
+
+
+def _ages(changes: Sequence[Change], now: datetime | None) -> list[str]:
+    ended = [
+        run.completed_at if run.completed_at.tzinfo else run.completed_at.replace(tzinfo=UTC)
+        for change in changes
+        if change.prior is not None
+        for run in change.prior.runs
+        if run.completed_at is not None
+    ]
+    if now is None or not ended:
+        return []
+    newest, oldest = age(now - max(ended)), age(now - min(ended))
+    return [f"{newest} ago"] if newest == oldest else [f"newest {newest} ago", f"oldest {oldest}"]

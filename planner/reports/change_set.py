@@ -1,0 +1,125 @@
+"""The change set as people and programs read it: text for a terminal, JSON, and (next door) Markdown.
+
+Phone numbers are redacted here, whoever calls; a project's own patterns come with the `redactor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from pydantic_core import to_json
+
+from planner.changes.model import Action, ChangeSet
+from planner.reports import change_phrasing
+from planner.reports.change_phrasing import ShownChange
+from planner.reports.change_set_markdown import render as render_markdown
+from planner.reports.neutral import for_json_text, for_terminal
+from planner.reports.redaction import Redactor
+from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
+from planner.spec.model import Plan
+
+__all__ = ["render_json", "render_markdown", "render_text"]
+
+SCHEMA_VERSION = "1.0"
+
+_COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
+_PLAIN = Redactor()
+
+
+def render_text(
+    change_set: ChangeSet,
+    *,
+    plans: Sequence[Plan],
+    ceilings: Sequence[tuple[str, int]],
+    command: str,
+    width: int,
+    color: bool,
+    already_made: Mapping[str, int],
+    now: datetime | None = None,
+    redactor: Redactor = _PLAIN,
+) -> str:
+    """What would happen to each case, what it would cost and what to type; case ids and the command are never cut.
+
+    Args:
+        plans: those loaded, whether or not all their cases were selected.
+        ceilings: (`plan refunds`, cents) each.
+        command: what to type to do exactly this.
+        width: of the terminal, in cells.
+        already_made: runs of this change set that an interrupted invocation has made, by case id.
+        now: for the ages of what is kept; without it they are not told.
+    """
+    paint = painter(color=color)
+    listed: list[Row] = []
+    for action in (Action.CALL, Action.RECHECK, Action.DROP):
+        shown = change_phrasing.shown_changes(change_set, action, already_made=already_made, redactor=redactor)
+        listed += [_row(change, width, paint) for change in shown]
+    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(change_set, now=now)]
+    lines = [change_phrasing.scope(change_set, plans), "", *rows(listed, width, paint)]
+    lines += ["", *_price_lines(change_set, ceilings, already_made, width)] if listed else []
+    lines += _what_to_type(change_set, command, paint)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def render_json(change_set: ChangeSet, *, redactor: Redactor = _PLAIN) -> str:
+    """The document of cli.md; unknown prices are null."""
+    names = redactor.names(change.case_id for change in change_set.changes)
+    estimate = change_set.estimate
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "digest": change_set.digest,
+        "changes": [
+            {
+                "case_id": names[change.case_id],
+                "action": change.action.value,
+                "reason": change.reason.value,
+                "runs": change.runs,
+                "detail": redactor.text(change.detail),
+            }
+            for change in change_set.changes
+        ],
+        "estimate": {
+            "calls": estimate.calls,
+            "expected_cents": estimate.expected_cents,
+            "low_cents": estimate.low_cents,
+            "high_cents": estimate.high_cents,
+            "basis": estimate.basis,
+        },
+        "summary": {action.value: len(change_set.with_action(action)) for action in Action},
+    }
+    return for_json_text(to_json(document, indent=2).decode()) + "\n"
+
+
+def _row(change: ShownChange, width: int, paint: Paint) -> Row:
+    below = [line for text in change.moved for line in _moved(for_terminal(text), width, paint)]
+    columns = (change.what, for_terminal(change.why))
+    return Row(change.sign, for_terminal(change.name), columns, _COLOURS[change.sign], tuple(below))
+
+
+def _moved(text: str, width: int, paint: Paint) -> list[str]:
+    colour = {"-": Colour.RED, "+": Colour.GREEN}.get(text[:1])
+    lines = wrapped(text, width, indent=" " * 6, hanging=" " * 8)
+    return [paint(line, colour) for line in lines] if colour else lines
+
+
+def _price_lines(
+    change_set: ChangeSet, ceilings: Sequence[tuple[str, int]], already_made: Mapping[str, int], width: int
+) -> list[str]:
+    estimate = change_set.estimate
+    if not estimate.calls:
+        parts = ["Calls: none", change_phrasing.made_before(already_made)]
+    else:
+        parts = [
+            f"Calls: {estimate.calls:,}",
+            change_phrasing.price(estimate),
+            change_phrasing.ceilings(ceilings),
+            change_phrasing.made_before(already_made),
+        ]
+    return wrapped(for_terminal(" · ".join(filter(None, parts))), width, hanging="  ")
+
+
+def _what_to_type(change_set: ChangeSet, command: str, paint: Paint) -> list[str]:
+    lead = change_phrasing.what_next(change_set)
+    if not lead:
+        return ["Nothing to do."]
+    return [f"Nothing was called. {lead}", f"  {paint(for_terminal(command), Colour.BOLD)}"]

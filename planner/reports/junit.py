@@ -1,0 +1,189 @@
+"""`junit.xml`: what every CI reads. A failed case is a failure, an unknown one an error, a dropped one skipped.
+
+One test suite a plan, one test case a case, in the order of the document. A first suite, `planner`, tells of the
+invocation, so that a refusal or an interruption is not green just because no case failed. Flaky cases pass and carry
+`flakyFailure`, as Surefire writes it.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import assert_never
+
+from junitparser import (
+    Attr,
+    Element,
+    Error,
+    Failure,
+    IntAttr,
+    JUnitXml,
+    Properties,
+    Property,
+    Skipped,
+    TestCase,
+    TestSuite,
+)
+from junitparser.junitparser import FinalResult
+from junitparser.xunit2 import FlakyFailure
+
+from planner.reports import case_phrasing, phrasing
+from planner.reports.neutral import for_terminal, for_xml
+from planner.reports.quantities import money
+from planner.results.model import CaseDocument, DroppedCase, OpenLaunch, RunResult
+
+_QUOTED_CHARACTERS = 2000
+
+
+class _Case(TestCase):
+    """With the place of the scenario, as pytest writes it and GitLab shows it."""
+
+    file = Attr()
+    line = IntAttr()
+
+
+def render(result: RunResult) -> str:
+    """The report in the xunit2 flavour of JUnit XML, indented."""
+    by_plan: dict[str, list[TestCase]] = {plan: [] for plan in result.plans}
+    for case in result.cases:
+        by_plan.setdefault(case.plan, []).append(_case(case))
+    for dropped in result.dropped:
+        by_plan.setdefault(dropped.case_id.partition("/")[0], []).append(_dropped(dropped))
+    document = JUnitXml("planner (sandbox)" if result.sandbox else "planner")
+    document.add_testsuite(_invocation(result))
+    for plan, cases in by_plan.items():
+        document.add_testsuite(_suite(plan, result, cases))
+    document.update_statistics()
+    written = BytesIO()
+    document.write(written, pretty=True)  # pyright: ignore[reportUnknownMemberType] -- its IO has no type argument
+    return written.getvalue().decode()
+
+
+def _suite(name: str, result: RunResult, cases: list[TestCase]) -> TestSuite:
+    suite = TestSuite(_attribute(name))
+    suite.timestamp = result.started_at.isoformat()
+    suite.add_testcases(cases)
+    return suite
+
+
+def _invocation(result: RunResult) -> TestSuite:
+    case = TestCase("invocation", "planner", result.stats.wall_seconds)
+    if result.exit_code not in (0, 1):  # 1 is told by the cases that failed
+        error = Error(phrasing.meaning(result), result.outcome)
+        error.text = _block([for_terminal(line) for line in (*result.problems, *result.next_steps)])
+        case.result = error
+    case.system_out = _block(_summary(result))
+    suite = _suite("planner", result, [case])
+    for name, value in _facts(result).items():
+        suite.add_property(name, _attribute(value))
+    return suite
+
+
+def _summary(result: RunResult) -> list[str]:
+    return [
+        f"{phrasing.verdict(result)}: {phrasing.headline(result)}",
+        *([phrasing.SANDBOX_NOTE] if result.sandbox else []),
+        f"{phrasing.meaning(result)} (exit code {result.exit_code})",
+        f"{phrasing.outcome_counts(result)} · {phrasing.scope(result, for_terminal)}",
+        *map(for_terminal, result.problems),
+        *(f"warning: {line}" for line in phrasing.warnings(result, for_terminal)),
+        *map(_launch, result.open_launches),
+        *(f"next: {for_terminal(line)}" for line in result.next_steps),
+        *(f"cost: {line}" for line in [phrasing.cost(result), *phrasing.cost_details(result)]),
+        f"consent: {phrasing.consent(result, for_terminal)}",
+        phrasing.numbers(result),
+        *filter(None, [phrasing.not_a_baseline(result)]),
+    ]
+
+
+def _launch(launch: OpenLaunch) -> str:
+    cases = ", ".join(map(for_terminal, launch.cases))
+    facts = phrasing.launch_facts(launch, for_terminal)
+    return f"launch {for_terminal(launch.launch_id)} of unknown fate: {facts}: {cases}; {for_terminal(launch.detail)}"
+
+
+def _facts(result: RunResult) -> dict[str, str]:
+    return {
+        "outcome": result.outcome,
+        "exit_code": str(result.exit_code),
+        "invocation_id": result.invocation_id,
+        "change_set_digest": result.change_set_digest,
+        "environment": result.environment,
+        "sandbox": str(result.sandbox).lower(),
+        "tool_version": result.tool_version,
+        "expected_cost": money(result.cost.estimated_cents),
+        "cost": money(result.cost.actual_cents),
+        "started_at": phrasing.moment(result.started_at),
+        "ended_at": phrasing.moment(result.ended_at),
+    }
+
+
+def _case(case: CaseDocument) -> TestCase:
+    seconds = sum(run.duration_seconds or 0.0 for run in case.runs)
+    test = _Case(_attribute(case.case_id), _attribute(f"{case.plan}.{case.scenario}"), seconds)
+    if case.file:
+        test.file, test.line = _attribute(case.file), case.line
+    properties = Properties()
+    for name, value in _case_facts(case).items():
+        properties.add_property(Property(name, _attribute(value)))
+    _append(test, properties)
+    runs = case_phrasing.telling_runs(case)
+    reason = _attribute(case.outcome_reason or case.outcome)
+    lines = [line for run in runs for line in case_phrasing.run_lines(run, for_terminal, characters=_QUOTED_CHARACTERS)]
+    match case.outcome:
+        case "failed":
+            test.result = _with_text(Failure(reason, "failed"), lines)
+        case "unknown":
+            test.result = _with_text(Error(reason, "unknown"), lines)
+        case "flaky":
+            for run in runs:
+                flaky = FlakyFailure(_attribute(run.reason or run.outcome), run.outcome)
+                flaky.stack_trace = _block(case_phrasing.run_lines(run, for_terminal, characters=_QUOTED_CHARACTERS))
+                _append(test, flaky)
+        case "passed":
+            if lines:
+                test.system_out = _block(lines)
+        case _:
+            assert_never(case.outcome)
+    return test
+
+
+def _case_facts(case: CaseDocument) -> dict[str, str]:
+    facts = {
+        "outcome": case.outcome,
+        "compared": case_phrasing.compared(case),
+        "why": case_phrasing.why(case),
+        "runs_passed": case_phrasing.runs_passed(case),
+        "cost": case_phrasing.case_cost(case),
+    }
+    if case.outcome_reason:
+        facts["reason"] = case.outcome_reason
+    if case.detail:
+        facts["detail"] = case.detail
+    if case.carried_from:
+        facts["carried_from"] = case.carried_from
+    return facts
+
+
+def _dropped(dropped: DroppedCase) -> TestCase:
+    test = TestCase(_attribute(dropped.case_id), _attribute(dropped.case_id.partition("@")[0].replace("/", ".")))
+    test.result = Skipped(_attribute(f"dropped: {case_phrasing.reason_label(dropped.reason)}"))
+    return test
+
+
+def _append(parent: Element, child: Element) -> None:
+    parent.append(child)  # pyright: ignore[reportUnknownMemberType] -- its argument has no annotation
+
+
+def _with_text(result: FinalResult, lines: list[str]) -> FinalResult:
+    result.text = _block(lines)
+    return result
+
+
+def _attribute(text: str) -> str:
+    """One line: a parser would read a line end in an attribute as a space."""
+    return " ⏎ ".join(map(for_terminal, text.splitlines()))
+
+
+def _block(lines: list[str]) -> str:
+    """Lines whose hostile parts are neutralised already."""
+    return for_xml("\n".join(lines))

@@ -1,0 +1,305 @@
+"""`report.md`: for a job summary, a pull request or an e-mail. Headline first, what failed next, the rest folded.
+
+The text stays under `max_bytes` whatever the size of the result: it is written with less and less detail until it fits,
+and says what is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from planner.reports import case_phrasing, phrasing
+from planner.reports.neutral import for_markdown, markdown_block, markdown_code
+from planner.reports.quantities import count
+from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
+
+MAX_BYTES = 1_000_000
+"""A job summary may have 1 MiB a step, and is not the only one to write to it."""
+
+MARKS = {"failed": "❌", "unknown": "❔", "flaky": "⚠️", "passed": "✅"}
+_OUTCOME_MARKS = {"passed": "✅", "failed": "❌", "unknown": "❔", "refused": "✋", "interrupted": "⏹️"}
+_FOLD_FROM = 10
+"""More passed cases than this are folded away."""
+_OPEN_CASES = 10
+"""Cases told in full, one of each kind of failure, before the rest of them is folded away."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """How much is shown: cases with their quotes, runs a case, findings a run, characters a text, rows of the table, lists."""
+
+    cases: int
+    runs: int
+    findings: int
+    characters: int
+    rows: int
+    listed: int
+
+
+_DETAILS = (
+    _Detail(cases=50, runs=5, findings=8, characters=600, rows=10_000, listed=100),
+    _Detail(cases=25, runs=3, findings=4, characters=400, rows=2_000, listed=50),
+    _Detail(cases=20, runs=2, findings=3, characters=240, rows=200, listed=20),
+    _Detail(cases=10, runs=1, findings=2, characters=160, rows=50, listed=10),
+    _Detail(cases=5, runs=1, findings=1, characters=120, rows=0, listed=5),
+)
+
+
+def render(result: RunResult, *, max_bytes: int = MAX_BYTES) -> str:
+    """The report as GitHub-flavoured Markdown of at most `max_bytes` of UTF-8 (at least 4,000)."""
+    text = ""
+    for detail in _DETAILS:
+        text = _joined(_blocks(result, detail))
+        if _size(text) <= max_bytes:
+            return text
+    return _without_largest(_blocks(result, _DETAILS[-1]), max_bytes)
+
+
+def _joined(blocks: Iterable[str]) -> str:
+    return "\n\n".join(blocks) + "\n"
+
+
+def _size(text: str) -> int:
+    return len(text.encode())
+
+
+def _without_largest(blocks: list[str], max_bytes: int) -> str:
+    """The last resort, where single texts are enormous: the largest blocks are left out, one by one."""
+    note = "*Left out here: it is too long for this place. `results.json` has it.*"
+    while _size(_joined(blocks)) > max_bytes and max(map(_size, blocks)) > _size(note):
+        largest = max(range(len(blocks)), key=lambda index: _size(blocks[index]))
+        blocks[largest] = note
+    return _joined(blocks)
+
+
+def _blocks(result: RunResult, detail: _Detail) -> list[str]:
+    return [
+        *_head(result, detail),
+        *_cases_in_full(result, detail, "failed", "Failed"),
+        *_cases_in_full(result, detail, "flaky", "Flaky"),
+        *_warnings(result, detail),
+        *_table(result, detail),
+        *_cases_in_full(result, detail, "unknown", "Unknown"),
+        *_not_called(result, detail),
+        *_open_launches(result, detail),
+        *_going_on(result, detail),
+        *_cost(result),
+        *_consent(result),
+        *_invocation(result),
+    ]
+
+
+def _head(result: RunResult, detail: _Detail) -> list[str]:
+    blocks = [f"# {_OUTCOME_MARKS[result.outcome]} {phrasing.verdict(result)}: {phrasing.headline(result)}"]
+    if result.sandbox:
+        blocks.append(f"> **Sandbox.** {phrasing.SANDBOX_NOTE}")
+    blocks.append(f"**{phrasing.meaning(result)}** (exit code {result.exit_code})")
+    counts = phrasing.outcome_counts(result)
+    blocks.append(" · ".join(filter(None, [counts, phrasing.scope(result, for_markdown)])))
+    if result.problems:
+        blocks.append(_list([_text(problem, detail) for problem in result.problems], detail))
+    return blocks
+
+
+def _cases_in_full(result: RunResult, detail: _Detail, outcome: str, title: str) -> list[str]:
+    cases = case_phrasing.with_outcome(result, outcome)
+    if not cases:
+        return []
+    blocks = [f"## {title} ({len(cases):,})"]
+    groups = case_phrasing.alike(cases)
+    leaders = [group[0] for group in groups][: min(_OPEN_CASES, detail.cases)]
+    for case in leaders:
+        blocks += _case(case, detail)
+    others = [case for case in cases if all(case is not leader for leader in leaders)]
+    folded = others[: detail.cases - len(leaders)]
+    if folded:
+        blocks.append(f"<details><summary>{count(len(folded), f'more {outcome} case')}</summary>")
+        for case in folded:
+            blocks += _case(case, detail)
+        blocks.append("</details>")
+    if len(cases) > detail.cases:
+        more = count(len(cases) - detail.cases, f"more {outcome} case")
+        blocks.append(f"*{more}: {'see the table of all cases' if detail.rows else 'see `results.json`'}.*")
+    return blocks
+
+
+def _case(case: CaseDocument, detail: _Detail) -> list[str]:
+    place = markdown_code(f"{case.file}:{case.line}") if case.file else ""
+    facts = [
+        case_phrasing.compared(case),
+        case_phrasing.interval(case),
+        for_markdown(case_phrasing.why_in_full(case)),
+        place,
+    ]
+    blocks = [
+        f"### {MARKS[case.outcome]} {markdown_code(case.case_id)}",
+        f"**{_text(case_phrasing.reason(case), detail)}** · {' · '.join(filter(None, facts))}",
+    ]
+    if "\n" in case.detail:
+        blocks.append(markdown_block(case.detail, "diff"))
+    telling = case_phrasing.telling_runs(case)
+    shown = telling[: detail.runs]
+    items = [_run(run, detail) for run in shown]
+    if len(telling) > len(shown):
+        items.append(f"- *{count(len(telling) - len(shown), 'more run')} with findings*")
+    if items:
+        blocks.append("\n".join(items))
+    return blocks
+
+
+def _run(run: RunDocument, detail: _Detail) -> str:
+    because = case_phrasing.run_reason(run)
+    because = f": {_text(because, detail)}" if because else ""
+    fault = case_phrasing.fault(run)
+    lines = [f"- **{run.outcome}**{f', {fault}' if fault else ''}{because}  ", f"  {case_phrasing.run_facts(run)}"]
+    findings = case_phrasing.open_findings(run)
+    quoted: set[QuoteDocument] = set()
+    for finding in findings[: detail.findings]:
+        lines += _finding(finding, quoted, detail)
+    if len(findings) > detail.findings:
+        lines.append(f"  - *{count(len(findings) - detail.findings, 'more finding')}*")
+    return "\n".join(lines)
+
+
+def _finding(finding: FindingDocument, quoted: set[QuoteDocument], detail: _Detail) -> list[str]:
+    label = case_phrasing.finding_label(finding)
+    aside = f" ({for_markdown(label)})" if label else ""
+    lines = [f"  - {markdown_code(finding.expectation)}{aside}: {_text(finding.message, detail)}"]
+    if finding.quote is not None:
+        place = for_markdown(case_phrasing.quote_place(finding.quote))
+        words = case_phrasing.quote_words(finding.quote, for_markdown, quoted, detail.characters)
+        lines += ["", f"    > {place}: {words}", ""]
+    return lines
+
+
+def _warnings(result: RunResult, detail: _Detail) -> list[str]:
+    lines = phrasing.warnings(result, markdown_code)
+    return ["## Warnings", _list(lines, detail)] if lines else []
+
+
+def _table(result: RunResult, detail: _Detail) -> list[str]:
+    if not result.cases:
+        return []
+    ranked = case_phrasing.worst_first(result.cases)
+    open_cases = [case for case in ranked if case.outcome != "passed"]
+    passed = [case for case in ranked if case.outcome == "passed"]
+    blocks = [f"## All cases ({len(ranked):,})"]
+    if detail.rows == 0:
+        return [*blocks, _by_scenario(result, detail)]
+    folded = len(passed) > _FOLD_FROM
+    shown_first = open_cases if folded else [*open_cases, *passed]
+    if shown_first:
+        blocks += _rows(shown_first, detail.rows)
+    if folded:
+        left = max(1, detail.rows - len(open_cases))
+        blocks += [
+            f"<details><summary>{count(len(passed), 'passed case')}</summary>",
+            *_rows(passed, left),
+            "</details>",
+        ]
+    return blocks
+
+
+def _rows(cases: Sequence[CaseDocument], rows: int) -> list[str]:
+    lines = [
+        "| Case | Outcome | Compared | Runs passed (95 % interval) | Cost | Why |",
+        "| --- | --- | --- | --- | ---: | --- |",
+    ]
+    for case in cases[:rows]:
+        cells = [
+            markdown_code(case.case_id, in_table=True),
+            f"{MARKS[case.outcome]} {case.outcome}",
+            case_phrasing.compared(case),
+            case_phrasing.runs_passed(case),
+            case_phrasing.case_cost(case),
+            for_markdown(case_phrasing.why(case)),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    blocks = ["\n".join(lines)]
+    if len(cases) > rows:
+        blocks.append(f"*{count(len(cases) - rows, 'more case')}: see `results.json`.*")
+    return blocks
+
+
+def _by_scenario(result: RunResult, detail: _Detail) -> str:
+    """Where there is no room for a row a case: the outcomes of each scenario."""
+    scenarios: dict[str, list[CaseDocument]] = {}
+    for case in result.cases:
+        scenarios.setdefault(f"{case.plan}/{case.scenario}", []).append(case)
+    lines = [
+        f"{markdown_code(name)}: {sum(case.outcome == 'passed' for case in cases):,} of {count(len(cases), 'case')} passed"
+        for name, cases in scenarios.items()
+    ]
+    return _list(lines, detail)
+
+
+def _not_called(result: RunResult, detail: _Detail) -> list[str]:
+    lines: list[str] = []
+    for label, number, origins in phrasing.carried(result):
+        made_by = f", runs of {phrasing.some([markdown_code(origin) for origin in origins], 3)}" if origins else ""
+        lines.append(f"{count(number, 'case')} {for_markdown(label)}{made_by}")
+    lines += [
+        f"{markdown_code(dropped.case_id)} dropped: {_text(case_phrasing.reason_label(dropped.reason), detail)}"
+        for dropped in result.dropped
+    ]
+    return ["## Not called", _list(lines, detail)] if lines else []
+
+
+def _open_launches(result: RunResult, detail: _Detail) -> list[str]:
+    if not result.open_launches:
+        return []
+    lines: list[str] = []
+    for launch in result.open_launches:
+        cases = phrasing.some([markdown_code(case_id) for case_id in launch.cases], 3)
+        told = f"; {_text(launch.detail, detail)}" if launch.detail else ""
+        lines.append(
+            f"{markdown_code(launch.launch_id)} · {phrasing.launch_facts(launch, for_markdown)}: {cases}{told}"
+        )
+    return ["## Launches of unknown fate", _list(lines, detail)]
+
+
+def _going_on(result: RunResult, detail: _Detail) -> list[str]:
+    if not result.next_steps:
+        return []
+    lines: list[str] = []
+    for line in result.next_steps:
+        prose, command = phrasing.step(line)
+        lines.append(" ".join(filter(None, [for_markdown(prose), markdown_code(command)])))
+    return ["## How to go on", _list(lines, detail)]
+
+
+def _cost(result: RunResult) -> list[str]:
+    details = [f"- {line}" for line in phrasing.cost_details(result)]
+    simulated = " (simulated)" if result.sandbox else ""
+    return ["## Cost", "\n".join([f"- **{phrasing.cost(result)}**{simulated}", *details])]
+
+
+def _consent(result: RunResult) -> list[str]:
+    digest = f"- change set {markdown_code(result.change_set_digest)}"
+    lines = [f"- {phrasing.consent(result, for_markdown)}", digest]
+    if result.consent.given and result.consent.digest != result.change_set_digest:
+        lines.append(f"- consented to {markdown_code(result.consent.digest or 'no digest')}")
+    return ["## Consent", "\n".join(lines)]
+
+
+def _invocation(result: RunResult) -> list[str]:
+    lines = [
+        f"- {markdown_code(result.invocation_id)}, planner {markdown_code(result.tool_version)}",
+        f"- {phrasing.moment(result.started_at)} to {phrasing.moment(result.ended_at)}",
+        f"- {phrasing.numbers(result)}",
+    ]
+    if excluded := phrasing.not_a_baseline(result):
+        lines.append(f"- {excluded}")
+    return ["## Invocation", "\n".join(lines)]
+
+
+def _text(text: str, detail: _Detail) -> str:
+    return for_markdown(case_phrasing.shortened(text, detail.characters))
+
+
+def _list(lines: Sequence[str], detail: _Detail) -> str:
+    shown = [f"- {line}" for line in lines[: detail.listed]]
+    if len(lines) > detail.listed:
+        shown.append(f"- *{len(lines) - detail.listed:,} more*")
+    return "\n".join(shown)

@@ -1,0 +1,209 @@
+"""What a result says as a whole, in the words that every format uses: counts and sentences only, no markup, nothing decided.
+
+Texts from calls, plans and the service come through untouched, for each format to neutralise for its place; where a
+sentence holds one, the format passes its `Neutral` in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, why
+from planner.reports.quantities import count, duration, money
+from planner.results.model import OpenLaunch, RunResult
+
+SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
+
+_VERDICTS = {
+    "passed": "Passed",
+    "failed": "Failed",
+    "unknown": "Incomplete",
+    "refused": "Refused",
+    "interrupted": "Interrupted",
+}
+_MEANINGS = {
+    0: "Every case passed, or as many of its runs as its plan asks for.",
+    1: "An expectation failed: the agent is at fault.",
+    2: "A plan, the configuration, the key or the command line is at fault, not the agent.",
+    3: "Consent was withheld, or a ceiling or policy forbids more: nothing was called that is not in this report.",
+    4: "Some outcome is unknown, or the service failed. Running the same command again goes on without paying twice.",
+    5: "This tool has a bug: its verdict cannot be relied on.",
+    130: "Interrupted: this is what was done. Running the same command again goes on without paying twice.",
+}
+
+
+def verdict(result: RunResult) -> str:
+    """One word for the outcome; in the sandbox it says so."""
+    word = _VERDICTS[result.outcome]
+    return f"{word} (sandbox)" if result.sandbox else word
+
+
+def meaning(result: RunResult) -> str:
+    """What the exit code says, in a sentence."""
+    if result.exit_code == 0 and not result.cases:
+        return "There was nothing to do."
+    return _MEANINGS.get(result.exit_code, "See the problems listed.")
+
+
+def headline(result: RunResult) -> str:
+    """What changed and what it cost: `2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`."""
+    by_comparison = Counter(case.compared for case in result.cases)
+    failing = Counter(case.compared for case in result.cases if case.outcome == "failed")
+    parts: list[str] = []
+    for compared, word in COMPARED.items():
+        number = by_comparison[compared]
+        if not number:
+            continue
+        # That a case regressed says that it fails; that it is the same, or new, does not.
+        aside = f" ({failing[compared]:,} failing)" if failing[compared] and compared != "regressed" else ""
+        of_what = " of a change" if compared == "not_enough_evidence" else ""
+        parts.append(f"{number:,} {word}{of_what}{aside}")
+    outcomes = Counter(case.outcome for case in result.cases)
+    parts += [f"{outcomes[outcome]:,} {outcome}" for outcome in ("flaky", "unknown") if outcomes[outcome]]
+    if result.dropped:
+        parts.append(f"{len(result.dropped):,} dropped")
+    return f"{', '.join(parts) or 'no cases'}; {cost(result)}"
+
+
+def cost(result: RunResult) -> str:
+    """What was spent of what was expected; a bill that is not known makes it a lower bound, never a smaller sum."""
+    spent, expected = result.cost.actual_cents, result.cost.estimated_cents
+    unbilled = unbilled_runs(result)
+    if not (spent or unbilled or result.cost.ambiguous_cents or result.stats.launches):
+        return f"nothing called, {money(expected)} expected" if expected else "nothing called"
+    least = "at least " if unbilled or result.cost.ambiguous_cents else ""
+    against = "expected cost unknown" if expected is None else f"of {money(expected)} expected"
+    return f"{least}{money(spent)}{',' if expected is None else ''} {against}"
+
+
+def cost_details(result: RunResult) -> list[str]:
+    """The parts of the bill, one line each: this invocation, what is not known yet, the ceiling, what was carried over."""
+    costs = result.cost
+    lines: list[str] = []
+    if costs.this_invocation_cents != costs.actual_cents:
+        lines.append(
+            f"{money(costs.this_invocation_cents)} of it in this invocation, the rest in earlier ones of the same change set"
+        )
+    if unbilled := unbilled_runs(result):
+        lines.append(f"the bill of {count(unbilled, 'run')} is unknown and not in it")
+    if costs.ambiguous_cents:
+        launches = count(len(result.open_launches), "launch", "launches")
+        lines.append(f"up to {money(costs.ambiguous_cents)} more for {launches} of unknown fate")
+    if costs.ceiling_cents is not None:
+        lines.append(f"the ceiling is {money(costs.ceiling_cents)}")
+    if costs.carried_cents:
+        lines.append(
+            f"kept and rechecked runs once cost {money(costs.carried_cents)}; they were not called or paid for again"
+        )
+    return lines
+
+
+def unbilled_runs(result: RunResult) -> int:
+    """Runs of this change set whose bill is not known."""
+    return sum(run.cost_cents is None for case in result.cases if case.action == "call" for run in case.runs)
+
+
+def scope(result: RunResult, neutral: Neutral) -> str:
+    """`24 cases · 72 runs · 3 plans · environment staging · only some cases were selected`."""
+    parts = [
+        count(len(result.cases), "case"),
+        count(sum(case.runs_total for case in result.cases), "run"),
+        count(len(result.plans), "plan"),
+    ]
+    if result.environment:
+        parts.append(f"environment {neutral(result.environment)}")
+    if result.partial:
+        parts.append("only some cases were selected")
+    return " · ".join(parts)
+
+
+def outcome_counts(result: RunResult) -> str:
+    """`3 failed, 1 unknown, 1 flaky, 52 passed`."""
+    counted = Counter(case.outcome for case in result.cases)
+    return ", ".join(f"{counted[outcome]:,} {outcome}" for outcome in OUTCOMES if counted[outcome])
+
+
+def warnings(result: RunResult, neutral: Neutral) -> list[str]:
+    """Warnings that came true, most runs first: `latency failed in 3 runs of 1 case`."""
+    runs: Counter[str] = Counter()
+    cases: dict[str, set[str]] = {}
+    for case in result.cases:
+        for run in case.runs:
+            for finding in run.findings:
+                if finding.severity == "warning" and finding.outcome == "failed":
+                    runs[finding.expectation] += 1
+                    cases.setdefault(finding.expectation, set()).add(case.case_id)
+    return [
+        f"{neutral(expectation)} failed in {count(number, 'run')} of {count(len(cases[expectation]), 'case')}"
+        for expectation, number in runs.most_common()
+    ]
+
+
+def carried(result: RunResult) -> list[tuple[str, int, list[str]]]:
+    """Cases that were not called, by what was done and why: (`kept: passed`, how many, invocations that made their runs)."""
+    counted: Counter[str] = Counter()
+    origins: dict[str, dict[str, None]] = {}
+    for case in result.cases:
+        if case.action != "call":
+            counted[why(case)] += 1
+            if case.carried_from:
+                origins.setdefault(why(case), {})[case.carried_from] = None
+    return [(label, number, list(origins.get(label, ()))) for label, number in counted.most_common()]
+
+
+def launch_facts(launch: OpenLaunch, neutral: Neutral) -> str:
+    """`ambiguous · 2 cases · up to $0.32`."""
+    return f"{neutral(launch.state)} · {count(len(launch.cases), 'case')} · up to {money(launch.reserved_cents)}"
+
+
+def consent(result: RunResult, neutral: Neutral) -> str:
+    """Who agreed, when and up to what: `given by ana at 2026-11-24 10:00:00 UTC, up to $9.00`."""
+    given = result.consent
+    if not given.given:
+        return "not given"
+    by = f" by {neutral(given.by)}" if given.by else ""
+    at = f" at {moment(given.at)}" if given.at else ""
+    ceiling = "without a ceiling" if given.max_cost_cents is None else f"up to {money(given.max_cost_cents)}"
+    return f"given{by}{at}, {ceiling}"
+
+
+def not_a_baseline(result: RunResult) -> str:
+    """Which later invocations will not compare with this one, and why; empty where all will."""
+    reasons = (
+        (result.partial, "only some cases were selected"),
+        (not result.finished, "it did not finish"),
+    )
+    holding = [text for holds, text in reasons if holds]
+    if holding:
+        return f"Not a baseline for later invocations: {' and '.join(holding)}."
+    return "A baseline for later invocations on the sandbox only." if result.sandbox else ""
+
+
+def numbers(result: RunResult) -> str:
+    """`31 requests · 12 launches · 2 refused (429) · 3 min 2 s`."""
+    stats = result.stats
+    refused = [f"{stats.refused:,} refused (429)"] if stats.refused else []
+    launches = count(stats.launches, "launch", "launches")
+    return " · ".join([count(stats.requests, "request"), launches, *refused, duration(stats.wall_seconds)])
+
+
+def moment(at: datetime) -> str:
+    """`2026-11-24 10:30:05 UTC`; a time without a zone is taken for UTC."""
+    utc = at.astimezone(UTC) if at.tzinfo else at
+    return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def step(line: str) -> tuple[str, str]:
+    """A next step as prose and the command to type, either of which may be empty."""
+    if line.startswith("planner "):
+        return "", line
+    prose, found, command = line.partition(": planner ")
+    return (prose + ":", "planner " + command) if found else (line, "")
+
+
+def some(items: Sequence[str], shown: int) -> str:
+    """`a, b and 3 more`."""
+    more = f" and {len(items) - shown:,} more" if len(items) > shown else ""
+    return ", ".join(items[:shown]) + more

@@ -1,0 +1,70 @@
+"""Money, time and counts as people read them; one wording for all formats. What is unknown is said to be, never shown as 0."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+UNKNOWN = "unknown"
+
+
+def money(cents: int | None) -> str:
+    """`176` → `$1.76`; None → `unknown`."""
+    return UNKNOWN if cents is None else f"${cents // 100:,}.{cents % 100:02d}"
+
+
+def money_range(low_cents: int | None, high_cents: int | None) -> str:
+    """`$1.44–$2.40`; one price when both ends agree; an end that is not known is said to be."""
+    if low_cents == high_cents:
+        return money(low_cents)
+    return f"{money(low_cents)}–{money(high_cents)}"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`count(1, "call")` → `1 call`; `count(1200, "call")` → `1,200 calls`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float | None) -> str:
+    """`0.4 s`, `54 s`, `3 min 12 s`, `1 h 2 min`; None → `unknown`."""
+    if seconds is None:
+        return UNKNOWN
+    if 0 < seconds < 9.95:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours:,} h {rest} min" if rest else f"{hours:,} h"
+
+
+def age(passed: timedelta) -> str:
+    """How long ago, in its one largest unit, rounded down: `2 h`, `6 d`; what has not happened yet is `0 s` ago."""
+    seconds = max(0, int(passed.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 48 * 3600:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 86400:,} d"
+
+
+def clock(milliseconds: int) -> str:
+    """A moment of a recording as players show it: `0:42`, `1:02:07`."""
+    seconds = milliseconds // 1000
+    if seconds < 3600:
+        return f"{seconds // 60}:{seconds % 60:02d}"
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def percent(share: float) -> str:
+    """`0.8` → `80 %`. Only all is `100 %` and only none is `0 %`."""
+    whole = round(share * 100)
+    if whole == 100 and share < 1:
+        return "> 99 %"
+    if whole == 0 and share > 0:
+        return "< 1 %"
+    return f"{whole} %"

@@ -1,0 +1,157 @@
+"""What `planner run` prints at its end: read in ten seconds, with the rest in the report files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from planner.reports import case_phrasing, phrasing
+from planner.reports.neutral import for_terminal
+from planner.reports.quantities import count
+from planner.reports.terminal import Colour, Paint, painter, wrapped
+from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunResult
+
+_SHOWN_FAILURES = 6
+_SHOWN_ALIKE = 2
+_SHOWN_FINDINGS = 3
+_SHOWN_OTHERS = 4
+_SHOWN_PROBLEMS = 6
+
+_SIGNS = {
+    "failed": ("✗", Colour.RED),
+    "unknown": ("?", Colour.YELLOW),
+    "flaky": ("~", Colour.YELLOW),
+    "passed": ("✓", Colour.GREEN),
+}
+_OUTCOME_SIGNS = {
+    "passed": ("✓", Colour.GREEN),
+    "failed": ("✗", Colour.RED),
+    "unknown": ("?", Colour.YELLOW),
+    "refused": ("!", Colour.YELLOW),
+    "interrupted": ("!", Colour.YELLOW),
+}
+
+
+def render_text(result: RunResult, *, report_paths: Sequence[str], width: int, color: bool) -> str:
+    """Headline, what failed with its quotes, cost, where the reports are and how to go on; no line is wider than `width`
+    (cells) but what must stay in one piece to be copied: case ids, paths and commands."""
+    paint = painter(color=color)
+    lines = _head(result, width, paint)
+    lines += _failures(result, width, paint)
+    for outcome in ("unknown", "flaky"):
+        lines += _others(result, outcome, width, paint)
+    lines += ["", *_foot(result, report_paths, width, paint)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _head(result: RunResult, width: int, paint: Paint) -> list[str]:
+    sign, colour = _OUTCOME_SIGNS[result.outcome]
+    first, *more = wrapped(f"{phrasing.verdict(result)}: {phrasing.headline(result)}", width, indent="  ")
+    lines = [f"{paint(sign, colour)} {paint(first[2:], Colour.BOLD)}", *(paint(line, Colour.BOLD) for line in more)]
+    if result.sandbox:
+        lines += wrapped(phrasing.SANDBOX_NOTE, width, indent="  ")
+    lines += wrapped(f"{phrasing.meaning(result)} (exit code {result.exit_code})", width, indent="  ")
+    for problem in result.problems[:_SHOWN_PROBLEMS]:
+        lines += wrapped(for_terminal(problem), width, indent="  · ", hanging="    ")
+    if len(result.problems) > _SHOWN_PROBLEMS:
+        lines.append(f"  · and {len(result.problems) - _SHOWN_PROBLEMS} more")
+    return lines
+
+
+def _failures(result: RunResult, width: int, paint: Paint) -> list[str]:
+    groups = case_phrasing.alike(case_phrasing.with_outcome(result, "failed"))
+    lines: list[str] = []
+    for case, *others in groups[:_SHOWN_FAILURES]:
+        lines += ["", _name(case, paint), *wrapped(_facts(case), width, indent="      ")]
+        lines += _findings(case, width, paint)
+        if others:
+            lines.append(f"      {count(len(others), 'more case')} of this scenario failed alike:")
+            lines += [f"        {for_terminal(other.case_id)}" for other in others[:_SHOWN_ALIKE]]
+            lines += [f"        … and {len(others) - _SHOWN_ALIKE} more"] if len(others) > _SHOWN_ALIKE else []
+    left = sum(map(len, groups[_SHOWN_FAILURES:]))
+    return [*lines, "", f"  … and {count(left, 'more failed case')}, in the report"] if left else lines
+
+
+def _others(result: RunResult, outcome: str, width: int, paint: Paint) -> list[str]:
+    cases = case_phrasing.with_outcome(result, outcome)
+    lines: list[str] = [""] if cases else []
+    for case in cases[:_SHOWN_OTHERS]:
+        told = f"{outcome}: {for_terminal(case_phrasing.reason(case))}"
+        lines += [_name(case, paint), *wrapped(told, width, indent="      ")]
+    if len(cases) > _SHOWN_OTHERS:
+        lines.append(f"  … and {count(len(cases) - _SHOWN_OTHERS, f'more {outcome} case')}, in the report")
+    return lines
+
+
+def _name(case: CaseDocument, paint: Paint) -> str:
+    sign, colour = _SIGNS[case.outcome]
+    return f"  {paint(sign, colour)} {paint(for_terminal(case.case_id), Colour.BOLD)}"
+
+
+def _facts(case: CaseDocument) -> str:
+    return " · ".join(
+        [
+            for_terminal(case_phrasing.reason(case)),
+            case_phrasing.compared(case),
+            for_terminal(case_phrasing.why_in_full(case)),
+        ]
+    )
+
+
+def _findings(case: CaseDocument, width: int, paint: Paint) -> list[str]:
+    """What failed, once for all runs in which it did, in the words of the first; runs without a finding by their reason."""
+    found: dict[str, list[FindingDocument]] = {}
+    reasons: dict[str, None] = {}
+    for run in case_phrasing.telling_runs(case):
+        open_findings = [finding for finding in case_phrasing.open_findings(run) if finding.severity != "warning"]
+        for finding in open_findings:
+            found.setdefault(finding.expectation, []).append(finding)
+        if not open_findings:
+            reasons[": ".join(filter(None, [case_phrasing.fault(run), for_terminal(run.reason)]))] = None
+    characters = 2 * max(width - 8, 40)
+    lines: list[str] = []
+    quoted: set[QuoteDocument] = set()
+    for findings in list(found.values())[:_SHOWN_FINDINGS]:
+        message, *quote = case_phrasing.finding_lines(findings[0], for_terminal, quoted, characters=characters)
+        times = f" (in {len(findings)} runs)" if len(findings) > 1 else ""
+        lines += wrapped(message + times, width, indent="      ", hanging="        ")
+        for line in quote:
+            lines += [paint(part, Colour.DIM) for part in wrapped(line.strip(), width, indent="        ")]
+    if len(found) > _SHOWN_FINDINGS:
+        lines.append(f"      … and {count(len(found) - _SHOWN_FINDINGS, 'more expectation')}")
+    for reason in list(reasons)[:_SHOWN_FINDINGS]:
+        lines += wrapped(reason, width, indent="      ", hanging="        ")
+    return lines
+
+
+def _foot(result: RunResult, report_paths: Sequence[str], width: int, paint: Paint) -> list[str]:
+    counts = phrasing.outcome_counts(result)
+    cost = "; ".join([phrasing.cost(result), *phrasing.cost_details(result)])
+    parts = [
+        ("Cases", " · ".join(filter(None, [counts, phrasing.scope(result, for_terminal)]))),
+        ("Cost", f"{cost} (simulated)" if result.sandbox else cost),
+        ("Calls", f"{phrasing.numbers(result)}"),
+    ]
+    lines: list[str] = []
+    if warnings := phrasing.warnings(result, for_terminal):
+        parts.append(("Warnings", phrasing.some(warnings, _SHOWN_OTHERS)))
+    for label, text in parts:
+        lines += _labelled(label, text, width, paint)
+    lines += _with_label("Reports", [_MARGIN + for_terminal(path) for path in report_paths], paint)
+    steps: list[str] = []
+    for line in result.next_steps:
+        prose, command = phrasing.step(line)
+        steps += wrapped(for_terminal(prose), width, indent=_MARGIN) if prose else []
+        steps += [_MARGIN + for_terminal(command)] if command else []
+    return [*lines, *_with_label("Next", steps, paint)]
+
+
+_MARGIN = " " * 9
+
+
+def _labelled(label: str, text: str, width: int, paint: Paint) -> list[str]:
+    return _with_label(label, wrapped(text, width, indent=_MARGIN), paint)
+
+
+def _with_label(label: str, lines: Sequence[str], paint: Paint) -> list[str]:
+    """`lines` start with the margin that the label takes the place of."""
+    return [paint(label, Colour.DIM) + lines[0][len(label) :], *lines[1:]] if lines else []

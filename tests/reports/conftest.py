@@ -1,0 +1,537 @@
+"""The one canonical result set that every format renders, and its opposite, in which nobody was called; a change set likewise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.diagnostics import Span
+from planner.results.model import (
+    CaseDocument,
+    CaseInputs,
+    ConsentDocument,
+    CostDocument,
+    DroppedCase,
+    FindingDocument,
+    OpenLaunch,
+    QuoteDocument,
+    RunDocument,
+    RunResult,
+    StatsDocument,
+)
+from planner.spec.model import Case, Plan, Target
+
+DIGEST = "sha256:" + "9f3c2a7b" * 8
+NUMBER = "+14155550199"
+HOSTILE = (
+    'I "guarantee" it <img src=x onerror=alert(1)> @acme/voice, see https://evil.example/x or www.evil.example #12 '
+    "\x1b]8;;https://evil.example\x07click\x1b]8;;\x07 \x1b[31mred\x1b[0m ![i](//e.vil/p.png) [a](javascript:b) | cell |\n"
+    "::set-output name=a::b ##[add-mask]c `code` **bold** $x$ \u202egnp\u202c ]]> & \x00\ufffe call (415) 555-0199"
+)
+
+
+def _finding(
+    expectation: str,
+    check: str,
+    outcome: str,
+    message: str,
+    quote: QuoteDocument | None = None,
+    severity: str = "error",
+) -> FindingDocument:
+    return FindingDocument.model_validate(
+        {
+            "expectation": expectation,
+            "check": check,
+            "outcome": outcome,
+            "severity": severity,
+            "message": message,
+            "quote": quote,
+        }
+    )
+
+
+def _run(run_id: int, **fields: Any) -> RunDocument:
+    return RunDocument.model_validate(
+        {
+            "run_id": run_id,
+            "batch_id": 7,
+            "call_id": run_id + 9000,
+            "outcome": "passed",
+            "cost_cents": 16,
+            "duration_seconds": 54.0,
+            "invocation_id": "20261124T100000-a1",
+            "evidence": "e" * 64,
+            "completed_at": datetime(2026, 11, 24, 10, 1, run_id % 60, tzinfo=UTC),
+            "findings": [_finding("completes", "call", "passed", "the call completed")],
+            **fields,
+        }
+    )
+
+
+def _case(case_id: str, **fields: Any) -> CaseDocument:
+    plan, rest = case_id.split("/", 1)
+    return CaseDocument.model_validate(
+        {
+            "case_id": case_id,
+            "plan": plan,
+            "scenario": rest.partition("[")[0].partition("@")[0],
+            "target": case_id.rpartition("@")[2],
+            "tags": ["smoke"],
+            "action": "call",
+            "reason": "new",
+            "outcome": "passed",
+            "runs_required": 1,
+            "runs_passed": 1,
+            "runs_total": 1,
+            "pass_rate": 1.0,
+            "interval": (0.21, 1.0),
+            "compared": "same",
+            "inputs": CaseInputs(
+                prompt="You are Ana. Your number is +1 415 555 0199.",
+                target_kind="agent",
+                target_id=12,
+                direction="outbound",
+                mode="bot",
+            ),
+            "call_fingerprint": "c" * 64,
+            "check_fingerprint": "d" * 64,
+            "file": f"plans/{plan}.yaml",
+            "line": 12,
+            "finding_lines": {"completes": 20},
+            "runs": [_run(800)],
+            **fields,
+        }
+    )
+
+
+def _regressed() -> CaseDocument:
+    said = QuoteDocument(turn=6, role="agent", start_ms=42_300, text=HOSTILE)
+    return _case(
+        "refunds/refund-window[mood=furious]@support",
+        reason="prompt_changed",
+        detail="- You are a polite caller.\n+ You are a furious caller.",
+        outcome="failed",
+        outcome_reason="1 of 3 runs passed, 80 % needed; critical states-window failed in 1 of 3 runs",
+        runs_required=3,
+        runs_passed=1,
+        runs_total=3,
+        pass_rate=1 / 3,
+        interval=(0.06, 0.79),
+        min_pass_rate=0.8,
+        compared="regressed",
+        finding_lines={"states-window": 22, "no-guarantee": 25},
+        inputs=CaseInputs(
+            prompt="You are a furious caller.",
+            target_kind="phone_number",
+            target_id=77,
+            direction="inbound",
+            mode="sip",
+            target_number=NUMBER,
+            agent_revision="2026-11-24T09:00:00Z 5f1e",
+        ),
+        runs=[
+            _run(801),
+            _run(
+                802,
+                outcome="failed",
+                fault="agent",
+                reason='states-window: the agent never said any of "30 days", "thirty days" (and 1 more)',
+                cost_cents=32,
+                duration_seconds=192.4,
+                findings=[
+                    _finding("completes", "call", "passed", "the call completed"),
+                    _finding(
+                        "states-window",
+                        "says",
+                        "failed",
+                        'the agent never said any of "30 days", "thirty days"',
+                        severity="critical",
+                    ),
+                    _finding("no-guarantee", "never_says", "failed", "the agent said what it must never say", said),
+                ],
+            ),
+            _run(
+                803,
+                outcome="failed",
+                fault="agent",
+                reason="no-guarantee: the agent said what it must never say",
+                cost_cents=None,
+                adopted=True,
+                findings=[
+                    _finding("no-guarantee", "never_says", "failed", "the agent said what it must never say", said),
+                    _finding("polite", "grade", "errored", "the grade is pending: not decided"),
+                ],
+            ),
+        ],
+    )
+
+
+def _flaky() -> CaseDocument:
+    looked_up = QuoteDocument(turn=3, role="tool", start_ms=None, text='lookup_hours({"day": "Sunday"})')
+    slow = _finding("latency", "latency", "failed", "p95 was 3120 ms, at most 2500 ms asked", severity="warning")
+    return _case(
+        "hours/opening@hotline",
+        reason="agent_edited",
+        detail="2026-11-20 → 2026-11-24",
+        outcome="flaky",
+        outcome_reason="3 of 4 runs passed, 70 % needed",
+        runs_required=4,
+        runs_passed=3,
+        runs_total=4,
+        pass_rate=0.75,
+        interval=(0.3, 0.95),
+        min_pass_rate=0.7,
+        runs=[
+            *(_run(number, findings=[slow]) for number in (811, 812, 813)),
+            _run(
+                814,
+                outcome="failed",
+                fault="agent",
+                reason="tool_called: day was Sunday, Monday asked",
+                findings=[_finding("tool_called", "tool_called", "failed", "day was Sunday, Monday asked", looked_up)],
+            ),
+        ],
+    )
+
+
+def _unknown() -> CaseDocument:
+    return _case(
+        'hours/late[day="New Year\'s Eve | 31"]@hotline',
+        outcome="unknown",
+        outcome_reason="0 of 2 runs can be counted, 1 needed: 1 platform, 1 judge",
+        runs_required=2,
+        runs_passed=0,
+        runs_total=2,
+        pass_rate=None,
+        interval=None,
+        compared="new",
+        runs=[
+            _run(
+                821,
+                call_id=None,
+                outcome="errored",
+                fault="platform",
+                reason="the run failed: carrier rejected the call to 4155550199",
+                cost_cents=0,
+                duration_seconds=None,
+                findings=[],
+            ),
+            _run(
+                822,
+                outcome="errored",
+                fault="judge",
+                reason="polite: the grade is pending: not decided",
+                findings=[_finding("polite", "grade", "errored", "the grade is pending: not decided")],
+            ),
+        ],
+    )
+
+
+@pytest.fixture
+def canonical() -> RunResult:
+    """Every outcome, action, comparison and fault at once, as stored: not redacted."""
+    earlier = "20261120T080000-77"
+    return RunResult(
+        tool_version="0.1.0",
+        outcome="failed",
+        exit_code=1,
+        problems=[
+            "budget.max_cost_cents of plan refunds is reached: 1 case was not called",
+            "the service answered 503 to 2 of 31 requests",
+        ],
+        next_steps=[
+            f"Go on, without paying for anything twice: planner run plans/ --consent-to-charge --max-cost 9.00 --plan-digest {DIGEST}",
+            "planner reconcile 3f9a2c11",
+        ],
+        invocation_id="20261124T100000-a1",
+        change_set_digest=DIGEST,
+        environment="staging",
+        partial=True,
+        finished=False,
+        started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
+        ended_at=datetime(2026, 11, 24, 10, 3, 2, tzinfo=UTC),
+        consent=ConsentDocument(
+            given=True, by="ana", at=datetime(2026, 11, 24, 9, 59, 58, tzinfo=UTC), digest=DIGEST, max_cost_cents=900
+        ),
+        plans=["hours", "orders", "refunds"],
+        cases=[
+            _regressed(),
+            _case(
+                "refunds/late-order@support",
+                reason="failed_last_time",
+                compared="fixed",
+                runs=[_run(805, cost_cents=48)],
+            ),
+            _flaky(),
+            _case(
+                "hours/closing@hotline",
+                action="recheck",
+                reason="expectations_changed",
+                detail="1 stored run · free",
+                carried_from=earlier,
+                runs=[_run(701, invocation_id=earlier)],
+            ),
+            _case(
+                "hours/holiday@hotline",
+                action="keep",
+                reason="passed",
+                carried_from=earlier,
+                runs=[_run(702, invocation_id=earlier)],
+            ),
+            _case(
+                "hours/menu@hotline",
+                action="keep",
+                reason="passed",
+                carried_from=earlier,
+                runs=[_run(703, cost_cents=None)],
+            ),
+            _case("hours/parking@hotline", reason="forced", compared="not_enough_evidence", runs=[_run(806)]),
+            _unknown(),
+            _case(
+                "orders/status@support",
+                outcome="unknown",
+                outcome_reason="no run was made; 1 of 1 calls not made: the ceiling of plan refunds is reached",
+                runs_passed=0,
+                runs_total=0,
+                pass_rate=None,
+                interval=None,
+                compared="new",
+                runs=[],
+            ),
+        ],
+        dropped=[DroppedCase(case_id="refunds/old-case@support", reason="no_longer_in_plan")],
+        open_launches=[
+            OpenLaunch(
+                launch_id="3f9a2c11",
+                cases=["orders/status@support"],
+                reserved_cents=32,
+                state="ambiguous",
+                detail="the answer was lost; looked for since 2026-11-24T10:01:00Z",
+            )
+        ],
+        cost=CostDocument(
+            estimated_cents=1420,
+            actual_cents=1502,
+            this_invocation_cents=1470,
+            ambiguous_cents=32,
+            ceiling_cents=900,
+            carried_cents=48,
+        ),
+        stats=StatsDocument(requests=31, launches=5, refused=2, wall_seconds=182.0),
+    )
+
+
+@pytest.fixture
+def nothing_called() -> RunResult:
+    """Consent was withheld: nobody was called, and no price is known."""
+    return RunResult(
+        tool_version="0.1.0",
+        outcome="refused",
+        exit_code=3,
+        problems=["11 calls of unknown cost; nobody is called without consent to that charge"],
+        next_steps=[f"to run exactly this: planner run --consent-to-charge --plan-digest {DIGEST}"],
+        invocation_id="20261124T100000-a2",
+        change_set_digest=DIGEST,
+        sandbox=True,
+        finished=False,
+        started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
+        ended_at=datetime(2026, 11, 24, 10, 0, 1, tzinfo=UTC),
+        consent=ConsentDocument(given=False),
+        plans=["hours"],
+        cases=[
+            _case(
+                "hours/opening@hotline",
+                outcome="unknown",
+                outcome_reason="no run was made; 1 of 1 calls not made: consent was withheld",
+                runs_passed=0,
+                runs_total=0,
+                pass_rate=None,
+                interval=None,
+                compared="new",
+                runs=[],
+            )
+        ],
+        cost=CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0),
+        stats=StatsDocument(wall_seconds=0.4),
+    )
+
+
+@pytest.fixture
+def all_passed() -> RunResult:
+    """The usual day on the sandbox: a few calls, all passed, all bills known."""
+    return RunResult(
+        tool_version="0.1.0",
+        outcome="passed",
+        exit_code=0,
+        invocation_id="20261124T100000-a3",
+        change_set_digest=DIGEST,
+        sandbox=True,
+        started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
+        ended_at=datetime(2026, 11, 24, 10, 0, 9, tzinfo=UTC),
+        consent=ConsentDocument(given=True, by="ana", at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC), digest=DIGEST),
+        plans=["hours"],
+        cases=[
+            _case("hours/opening@hotline", compared="new"),
+            _case("hours/closing@hotline", compared="new", runs=[_run(802)]),
+        ],
+        cost=CostDocument(estimated_cents=32, actual_cents=32, this_invocation_cents=32, ambiguous_cents=0),
+        stats=StatsDocument(requests=9, launches=1, wall_seconds=8.6),
+    )
+
+
+@pytest.fixture
+def many() -> Callable[[int], RunResult]:
+    """A result of so many cases, every tenth failed with a quote, as a large suite of matrices gives."""
+
+    def build(number: int) -> RunResult:
+        cases = [
+            _case(
+                f"suite-{index // 60}/scenario-{index // 20}[mood=furious,language=Spanish,order={index}]@support",
+                **(_failing_fields() if index % 10 == 0 else {}),
+            )
+            for index in range(number)
+        ]
+        return RunResult(
+            tool_version="0.1.0",
+            outcome="failed",
+            exit_code=1,
+            invocation_id="20261124T100000-a4",
+            change_set_digest=DIGEST,
+            started_at=datetime(2026, 11, 24, 10, 0, tzinfo=UTC),
+            ended_at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
+            consent=ConsentDocument(given=True, by="ana", digest=DIGEST, max_cost_cents=90_000),
+            plans=[f"suite-{index}" for index in range(number // 60 + 1)],
+            cases=cases,
+            cost=CostDocument(
+                estimated_cents=number * 16,
+                actual_cents=number * 16,
+                this_invocation_cents=number * 16,
+                ambiguous_cents=0,
+            ),
+            stats=StatsDocument(requests=number * 3, launches=number // 20, wall_seconds=1800.0),
+        )
+
+    return build
+
+
+def _failing_fields() -> dict[str, Any]:
+    case = _regressed()
+    return {
+        name: getattr(case, name)
+        for name in (
+            "outcome",
+            "outcome_reason",
+            "runs_passed",
+            "runs_total",
+            "pass_rate",
+            "interval",
+            "compared",
+            "runs",
+        )
+    }
+
+
+def _planned_case(case_id: str, runs: int) -> Case:
+    plan, rest = case_id.split("/", 1)
+    return Case(
+        case_id=case_id,
+        plan=plan,
+        scenario=rest.partition("[")[0].partition("@")[0],
+        target=Target(case_id.rpartition("@")[2], "agent", 12),
+        point=(),
+        prompt="You are a caller.",
+        direction="outbound",
+        mode="bot",
+        target_number=None,
+        runs=runs,
+        min_pass_rate=1.0,
+        min_runs=1,
+        stagger_seconds=2,
+        timeout_seconds=900,
+        platform_failures="ignore",
+        expectations=(),
+        expectation_spans=(),
+        tags=frozenset(),
+        span=Span(f"plans/{plan}.yaml", 12, 3, 12, 9),
+    )
+
+
+def _change(
+    case_id: str, action: Action, reason: Reason, *, runs: int = 0, detail: str = "", prior: CaseDocument | None = None
+) -> Change:
+    case = None if action is Action.DROP else _planned_case(case_id, runs or 3)
+    return Change(case_id, action, reason, runs, detail, case, prior, None, "c" * 64, "d" * 64)
+
+
+@pytest.fixture
+def change_set() -> ChangeSet:
+    """Every action and every way to tell why."""
+    call, prior = Action.CALL, _case("hours/any@hotline")
+    numbers = "target number +14155550199 → +14155550142"
+    changes = (
+        _change("refunds/refund-window[mood=furious]@support", call, Reason.NEW, runs=5),
+        _change(
+            "refunds/late-order@support",
+            call,
+            Reason.PROMPT_CHANGED,
+            runs=3,
+            detail="- You are a polite caller asking about order 12345.\n+ You are an impatient caller, \x1b[31m@acme ``` ::x.",
+            prior=prior,
+        ),
+        _change(
+            "refunds/number[mood=calm]@support", call, Reason.SETTINGS_CHANGED, runs=1, detail=numbers, prior=prior
+        ),
+        _change(
+            "refunds/number[mood=furious]@support", call, Reason.SETTINGS_CHANGED, runs=1, detail=numbers, prior=prior
+        ),
+        _change(
+            "hours/opening@hotline", call, Reason.AGENT_EDITED, runs=3, detail="2026-11-20 → 2026-11-24", prior=prior
+        ),
+        _change(
+            "hours/late@hotline", call, Reason.UNKNOWN_LAST_TIME, runs=1, detail="beside 2 stored runs", prior=prior
+        ),
+        _change(
+            "hours/closing@hotline",
+            Action.RECHECK,
+            Reason.EXPECTATIONS_CHANGED,
+            detail="3 stored runs · free",
+            prior=prior,
+        ),
+        *(_change(f"hours/kept-{index}@hotline", Action.KEEP, Reason.PASSED, prior=prior) for index in range(20)),
+        _change("hours/flaky@hotline", Action.KEEP, Reason.PASSED, prior=_flaky()),
+        _change("hours/skipped@hotline", Action.KEEP, Reason.NOT_SELECTED, detail="left as it is: new"),
+        _change("refunds/old-case@support", Action.DROP, Reason.NO_LONGER_IN_PLAN, prior=prior),
+    )
+    return ChangeSet(DIGEST, changes, Estimate(11, 176, 144, 240, "31 past runs of these scenarios"), {})
+
+
+@pytest.fixture
+def nothing_to_do() -> ChangeSet:
+    kept = _change("hours/kept@hotline", Action.KEEP, Reason.PASSED, prior=_case("hours/kept@hotline"))
+    return ChangeSet(DIGEST, (kept,), Estimate(0, 0, 0, 0, "nothing to call"), {})
+
+
+@pytest.fixture
+def many_calls() -> Callable[[int], ChangeSet]:
+    """A first plan of so many cases, at a price nobody knows."""
+
+    def build(number: int) -> ChangeSet:
+        changes = tuple(
+            _change(
+                f"suite/scenario-{index // 20}[order={index},mood=furious]@support", Action.CALL, Reason.NEW, runs=1
+            )
+            for index in range(number)
+        )
+        basis = "unknown: no past runs and the product is not known"
+        return ChangeSet(DIGEST, changes, Estimate(number, None, None, None, basis), {})
+
+    return build
+
+
+@pytest.fixture
+def plans() -> list[Plan]:
+    return [Plan(name, f"plans/{name}.yaml", "", (), frozenset(), None, ()) for name in ("hours", "refunds")]

@@ -1,0 +1,291 @@
+"""The change set as text, JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from inline_snapshot import external_file, snapshot
+from markdown_it import MarkdownIt
+from rich.cells import cell_len
+
+from planner.changes.model import Action, ChangeSet, Reason
+from planner.reports.change_set import render_json, render_markdown, render_text
+from planner.reports.redaction import Redactor
+from planner.spec.model import Plan
+
+_NOW = datetime(2026, 11, 24, 12, 1, 30, tzinfo=UTC)
+_LIMITS = [("policy", 5_000), ("plan refunds", 900)]
+
+
+def _command(change_set: ChangeSet) -> str:
+    return f"planner run --consent-to-charge --max-cost 2.40 --plan-digest {change_set.digest}"
+
+
+def _text(change_set: ChangeSet, plans: list[Plan], width: int = 100, **given: Any) -> str:
+    arguments: dict[str, Any] = {
+        "ceilings": _LIMITS,
+        "command": _command(change_set),
+        "color": False,
+        "already_made": {},
+        "now": _NOW,
+        **given,
+    }
+    return render_text(change_set, plans=plans, width=width, **arguments)
+
+
+def _markdown(change_set: ChangeSet, plans: list[Plan], **given: Any) -> str:
+    arguments: dict[str, Any] = {
+        "ceilings": _LIMITS,
+        "command": _command(change_set),
+        "already_made": {},
+        "now": _NOW,
+        **given,
+    }
+    return render_markdown(change_set, plans=plans, **arguments)
+
+
+def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """Each case with what will happen and why, the price with its basis and ceilings, and what to type."""
+    assert _text(change_set, plans) == snapshot("""\
+2 plans · 29 cases · 83 runs
+
+  + refunds/refund-window[mood=furious]@support   5 calls   new
+  ~ refunds/late-order@support                    3 calls   prompt changed
+      - You are a polite caller asking about order 12345.
+      + You are an impatient caller, �@acme ``` : :x.
+  ~ refunds/number[mood=calm]@support             1 call    settings changed
+      target number +•••••••••99 → +•••••••••42
+  ~ refunds/number[mood=furious]@support          1 call    settings changed, the same as above
+  ~ hours/opening@hotline                         3 calls   agent edited since (2026-11-20 →
+                                                            2026-11-24)
+  ~ hours/late@hotline                            1 call    unknown last time · beside 2 stored runs
+  ? hours/closing@hotline                         recheck   expectations changed · 3 stored runs ·
+                                                            free
+  - refunds/old-case@support                      dropped   no longer in the plan
+  = 21 cases kept                                           passed, 1 flaky, newest 1 h ago, oldest
+                                                            2 h
+  = 1 case kept                                             not asked for
+
+Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceilings $9.00 (plan
+  refunds), $50.00 (policy)
+Nothing was called. To run exactly this:
+  planner run --consent-to-charge --max-cost 2.40 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
+""")
+
+
+def test_a_narrow_terminal(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """At 60 columns names are still whole and everything else is wrapped."""
+    assert _text(change_set, plans, 60, already_made={"hours/opening@hotline": 2}) == snapshot("""\
+2 plans · 29 cases · 83 runs
+
+  + refunds/refund-window[mood=furious]@support
+      5 calls   new
+  ~ refunds/late-order@support
+      3 calls   prompt changed
+      - You are a polite caller asking about order 12345.
+      + You are an impatient caller, �@acme ``` : :x.
+  ~ refunds/number[mood=calm]@support
+      1 call    settings changed
+      target number +•••••••••99 → +•••••••••42
+  ~ refunds/number[mood=furious]@support
+      1 call    settings changed, the same as above
+  ~ hours/opening@hotline
+      3 calls   agent edited since (2026-11-20 → 2026-11-24)
+                · 2 already made
+  ~ hours/late@hotline
+      1 call    unknown last time · beside 2 stored runs
+  ? hours/closing@hotline
+      recheck   expectations changed · 3 stored runs · free
+  - refunds/old-case@support
+      dropped   no longer in the plan
+  = 21 cases kept   passed, 1 flaky, newest 1 h ago, oldest
+                    2 h
+  = 1 case kept   not asked for
+
+Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of
+  these scenarios) · ceilings $9.00 (plan refunds), $50.00
+  (policy) · 2 more calls already made by an interrupted
+  invocation, not paid for again
+Nothing was called. To run exactly this:
+  planner run --consent-to-charge --max-cost 2.40 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
+""")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_only_names_and_the_command_are_wider(change_set: ChangeSet, plans: list[Plan], width: int) -> None:
+    """What is copied stays in one piece; nothing else is wider than the terminal."""
+    wide = [line for line in _text(change_set, plans, width).splitlines() if cell_len(line) > width]
+    names = {change.case_id for change in change_set.changes}
+    assert [line for line in wide if line[4:] not in names and not line.startswith("  planner run")] == []
+
+
+def test_colour_is_only_added(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """Without its colour codes the coloured text is the plain one."""
+    coloured = _text(change_set, plans, color=True)
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == _text(change_set, plans)
+    assert "\x1b[31m      - You are a polite caller" in coloured
+
+
+def test_nothing_to_do(nothing_to_do: ChangeSet, plans: list[Plan]) -> None:
+    """Where every case is kept there is nothing to type."""
+    assert _text(nothing_to_do, plans, now=None) == snapshot("""\
+2 plans · 1 case · 3 runs
+
+  = 1 case kept      passed
+
+Calls: none
+Nothing to do.
+""")
+
+
+def test_only_a_recheck(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """What costs nothing says so."""
+    only = tuple(change for change in change_set.changes if change.action in (Action.RECHECK, Action.DROP))
+    free = ChangeSet(change_set.digest, only, replace(change_set.estimate, calls=0, basis="nothing to call"), {})
+    text = _text(free, plans)
+    assert "Calls: none\n" in text
+    assert "Nothing was called. To bring the stored results up to date, free of charge:\n  planner run" in text
+
+
+def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Plan]) -> None:
+    """What is unknown is said to be, with the reason, in every form; never $0.00."""
+    change_set = many_calls(3)
+    assert "Calls: 3 · cost unknown (no past runs and the product is not known)" in _text(
+        change_set, plans, ceilings=[]
+    )
+    assert "## 3 calls would be made, of unknown cost" in _markdown(change_set, plans)
+    assert "| 3 | unknown | unknown | none |" in _markdown(change_set, plans, ceilings=[])
+    assert json.loads(render_json(change_set))["estimate"]["expected_cents"] is None
+    assert "$0.00" not in _text(change_set, plans) + _markdown(change_set, plans)
+
+
+def test_some_cases_are_selected(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """Where plans hold more cases than were selected, the first line says so."""
+    case = change_set.changes[0].case
+    assert case is not None
+    assert _text(change_set, [replace(plans[0], cases=(case,) * 60)]).startswith("1 plan · 29 of 60 cases · 83 runs\n")
+
+
+def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """What is kept tells how old it is, where a clock was given, and how much of it is flaky."""
+    kept = next(change for change in change_set.changes if change.action is Action.KEEP)
+    assert kept.prior is not None
+    old_run = kept.prior.runs[0].model_copy(update={"completed_at": (_NOW - timedelta(days=6)).replace(tzinfo=None)})
+    old = replace(kept, case_id="hours/old@hotline", prior=kept.prior.model_copy(update={"runs": [old_run]}))
+    text = _text(replace(change_set, changes=(*change_set.changes, old)), plans, 160)
+    assert "22 cases kept" in text
+    assert "passed, 1 flaky, newest 1 h ago, oldest 6 d\n" in text
+    assert "ago" not in _text(change_set, plans, now=None)
+
+
+def test_the_whole_document(change_set: ChangeSet) -> None:
+    """The fields that programs were promised, with their values."""
+    document = json.loads(render_json(change_set))
+    assert list(document) == ["schema_version", "digest", "changes", "estimate", "summary"]
+    assert document["estimate"] == snapshot(
+        {
+            "calls": 11,
+            "expected_cents": 176,
+            "low_cents": 144,
+            "high_cents": 240,
+            "basis": "31 past runs of these scenarios",
+        }
+    )
+    assert document["summary"] == snapshot({"call": 6, "recheck": 1, "keep": 22, "drop": 1})
+    assert document["changes"][0] == snapshot(
+        {
+            "case_id": "refunds/refund-window[mood=furious]@support",
+            "action": "call",
+            "reason": "new",
+            "runs": 5,
+            "detail": "",
+        }
+    )
+    assert document["changes"][2]["detail"] == "target number +•••••••••99 → +•••••••••42"
+    assert len(document["changes"]) == len(change_set.changes)
+
+
+def test_the_whole_markdown(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """Headline and cost are open, the reasons folded, and the digest says what to do next."""
+    assert _markdown(change_set, plans, already_made={"hours/opening@hotline": 2}) == external_file(
+        "golden/change_set.md", format=".txt"
+    )
+
+
+def test_no_changes_in_markdown(nothing_to_do: ChangeSet, plans: list[Plan]) -> None:
+    """Without changes the comment says so, and there is nothing to type."""
+    text = _markdown(nothing_to_do, plans)
+    assert text.startswith("## No calls would be made\n\n**Nothing was called and nothing was charged.**\n")
+    assert "planner run" not in text
+
+
+@pytest.mark.parametrize("number", [3, 300, 3_000])
+def test_a_comment_never_gets_too_long(many_calls: Callable[[int], ChangeSet], plans: list[Plan], number: int) -> None:
+    """However many calls, the comment fits, with its headline and the digest, and says what it leaves out."""
+    change_set = many_calls(number)
+    text = _markdown(change_set, plans)
+    assert len(text.encode()) <= 60_000
+    assert text.startswith(f"## {number:,} calls would be made")
+    assert f"Change set `{change_set.digest}`" in text
+    assert ("more: `planner plan` shows all" in text) == (number == 3_000)
+
+
+def test_the_smallest_comment(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """Where not even ten cases fit, none is listed, and the folded parts count them."""
+    wordy = tuple(replace(change, case_id=f"{'x' * 600}{index}") for index, change in enumerate(change_set.changes))
+    text = _markdown(replace(change_set, changes=wordy), plans, max_bytes=4_000)
+    assert len(text.encode()) <= 4_000
+    assert "<summary>Why each case is called (6)</summary>\n\n*6 more: `planner plan` shows all.*" in text
+
+
+def test_the_command_is_never_cut(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """What cannot be left out stays whole, even where it alone is too long."""
+    command = "planner run " + " ".join(f"--select 'plan/scenario-{number}@*'" for number in range(200))
+    assert command in _markdown(change_set, plans, command=command, max_bytes=4_000)
+
+
+def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """On a pull request from a fork a stranger wrote the plan: no markup, escape sequence or command comes out of it."""
+    hostile = tuple(
+        replace(
+            change,
+            case_id=f'p/s[x="</details> ``` @acme ::x {index}\x1b[31m|"]@t',
+            detail=f"- ```\n+ </details>\x9b1m{index}",
+        )
+        for index, change in enumerate(change_set.changes)
+    )
+    attacked = replace(change_set, changes=hostile)
+    text, markdown = _text(attacked, plans), _markdown(attacked, plans)
+    for shown in (text, markdown, render_json(attacked)):
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown)
+    assert "::" not in text
+    tokens = [
+        child
+        for token in MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)
+        for child in [token, *(token.children or [])]
+    ]
+    html = {token.content.strip() for token in tokens if token.type in ("html_block", "html_inline")}
+    assert all(re.fullmatch(r"<details><summary>[A-Z][\w ,]+ \(\d+\)</summary>|</details>", block) for block in html)
+
+
+def test_numbers_and_more_are_redacted(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """Phone numbers always, and what the project lists when its redactor is given."""
+    redactor = Redactor((re.compile("polite"),))
+    for shown in (_text(change_set, plans, redactor=redactor), _markdown(change_set, plans, redactor=redactor)):
+        assert "4155550199" not in shown
+        assert "You are a [redacted] caller" in shown
+
+
+def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """Whatever the reason code, text shows its phrase and no code."""
+    for reason in Reason:
+        change = replace(change_set.changes[0], reason=reason)
+        text = _text(replace(change_set, changes=(change,)), plans)
+        assert reason.label in text
+        assert "_" not in text

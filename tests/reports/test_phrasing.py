@@ -1,0 +1,143 @@
+"""The sentences that every format shares."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.changes.model import Reason
+from planner.reports import case_phrasing, phrasing
+from planner.results.model import Action, Compared, PlanOutcome, RunDocument, RunResult
+
+
+def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
+    """Whoever reads the report need not look up the exit code."""
+    codes = (0, 1, 2, 3, 4, 5, 130, 77)
+    assert {code: phrasing.meaning(canonical.model_copy(update={"exit_code": code})) for code in codes} == snapshot(
+        {
+            0: "Every case passed, or as many of its runs as its plan asks for.",
+            1: "An expectation failed: the agent is at fault.",
+            2: "A plan, the configuration, the key or the command line is at fault, not the agent.",
+            3: "Consent was withheld, or a ceiling or policy forbids more: nothing was called that is not in this report.",
+            4: "Some outcome is unknown, or the service failed. Running the same command again goes on without paying twice.",
+            5: "This tool has a bug: its verdict cannot be relied on.",
+            130: "Interrupted: this is what was done. Running the same command again goes on without paying twice.",
+            77: "See the problems listed.",
+        }
+    )
+
+
+def test_every_outcome_has_a_word(canonical: RunResult) -> None:
+    """The first word of a report, and the sandbox beside it."""
+    words = {
+        outcome: phrasing.verdict(canonical.model_copy(update={"outcome": outcome, "sandbox": True}))
+        for outcome in get_args(PlanOutcome)
+    }
+    assert words == snapshot(
+        {
+            "passed": "Passed (sandbox)",
+            "failed": "Failed (sandbox)",
+            "unknown": "Incomplete (sandbox)",
+            "refused": "Refused (sandbox)",
+            "interrupted": "Interrupted (sandbox)",
+        }
+    )
+
+
+def test_every_comparison_and_action_has_a_phrase(canonical: RunResult) -> None:
+    """What was done with a case, and how it compares, is said in words."""
+    case = canonical.cases[0]
+    compared = [case_phrasing.compared(case.model_copy(update={"compared": name})) for name in get_args(Compared)]
+    assert compared == snapshot(["regressed", "fixed", "same", "new", "gone", "not enough evidence"])
+    done = [case_phrasing.why(case.model_copy(update={"action": name})) for name in get_args(Action)]
+    assert done == snapshot(
+        ["called: prompt changed", "rechecked: prompt changed", "kept: prompt changed", "dropped: prompt changed"]
+    )
+
+
+def test_every_fault_has_a_phrase(canonical: RunResult) -> None:
+    """A run that did not pass says whose fault that is."""
+    run = canonical.cases[0].runs[0]
+    faults = (None, "agent", "caller", "platform", "judge", "author")
+    assert [case_phrasing.fault(run.model_copy(update={"fault": fault})) for fault in faults] == snapshot(
+        [
+            "",
+            "fault of the agent",
+            "fault of the test bot",
+            "fault of the platform",
+            "undecided",
+            "fault of the plan's author",
+        ]
+    )
+
+
+def test_a_reason_code_is_shown_as_its_phrase() -> None:
+    """Known codes have the label of the change; one of a later version is still readable."""
+    assert [case_phrasing.reason_label(reason.value) for reason in Reason] == [reason.label for reason in Reason]
+    assert case_phrasing.reason_label("moon_phase_changed") == "moon phase changed"
+
+
+@pytest.mark.parametrize(
+    ("spent", "expected", "launches", "text"),
+    [
+        (0, None, 0, "nothing called"),
+        (0, 1420, 0, "nothing called, $14.20 expected"),
+        (0, 1420, 1, "$0.00 of $14.20 expected"),
+        (1502, None, 5, "$15.02, expected cost unknown"),
+        (1502, 1420, 5, "$15.02 of $14.20 expected"),
+    ],
+)
+def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches: int, text: str) -> None:
+    """What was spent of what was expected; nothing called is not the same as called for nothing."""
+    cost = all_passed.cost.model_copy(update={"actual_cents": spent, "estimated_cents": expected})
+    stats = all_passed.stats.model_copy(update={"launches": launches})
+    assert phrasing.cost(all_passed.model_copy(update={"cost": cost, "stats": stats})) == text
+
+
+@pytest.mark.parametrize(
+    ("bills", "text"),
+    [((), "–"), ((None,), "unknown"), ((16, None), "at least $0.16"), ((16, 0), "$0.16")],
+    ids=["none", "unknown", "some", "all"],
+)
+def test_case_cost(canonical: RunResult, bills: tuple[int | None, ...], text: str) -> None:
+    """A bill that is missing makes the sum a lower bound, and no bill at all makes it unknown."""
+    run: RunDocument = canonical.cases[0].runs[0]
+    runs = [run.model_copy(update={"cost_cents": cents}) for cents in bills]
+    assert case_phrasing.case_cost(canonical.cases[0].model_copy(update={"runs": runs})) == text
+
+
+def test_some_of_many() -> None:
+    """A list is cut after what is read, and what is left is counted."""
+    assert phrasing.some(["a", "b", "c"], 3) == "a, b, c"
+    assert phrasing.some([str(number) for number in range(1_204)], 2) == "0, 1 and 1,202 more"
+
+
+@pytest.mark.parametrize(
+    ("line", "prose", "command"),
+    [
+        ("planner reconcile 3f9a", "", "planner reconcile 3f9a"),
+        ("Go on: planner run plans/", "Go on:", "planner run plans/"),
+        ("Raise the ceiling to go on.", "Raise the ceiling to go on.", ""),
+    ],
+    ids=["command", "both", "prose"],
+)
+def test_a_step_is_prose_and_a_command(line: str, prose: str, command: str) -> None:
+    """What is to be typed is told apart from what is to be read."""
+    assert phrasing.step(line) == (prose, command)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("short", "short"), ("x" * 20, "x" * 20), ("beginning of it, and the end", "beginning … the end")],
+)
+def test_a_long_text_is_cut_in_the_middle(text: str, shown: str) -> None:
+    """How it begins and how it ends stays."""
+    assert case_phrasing.shortened(text, 20) == shown
+
+
+def test_a_time_without_a_zone_is_utc(canonical: RunResult) -> None:
+    """Times are shown in UTC, whatever zone they were stored in."""
+    naive = canonical.started_at.replace(tzinfo=None)
+    assert phrasing.moment(naive) == phrasing.moment(canonical.started_at) == "2026-11-24 10:00:00 UTC"

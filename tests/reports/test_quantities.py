@@ -1,0 +1,93 @@
+"""Money, time and counts as people read them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.reports.quantities import age, clock, count, duration, money, money_range, percent
+
+
+@pytest.mark.parametrize(
+    ("cents", "text"), [(0, "$0.00"), (5, "$0.05"), (176, "$1.76"), (123_456_789, "$1,234,567.89"), (None, "unknown")]
+)
+def test_money(cents: int | None, text: str) -> None:
+    """Cents are shown as dollars, and an unknown sum as unknown, never as $0.00."""
+    assert money(cents) == text
+
+
+@given(st.integers(0, 10**12))
+def test_money_keeps_every_cent(cents: int) -> None:
+    """What is shown is the sum itself, to the cent."""
+    assert int(money(cents).replace("$", "").replace(",", "").replace(".", "")) == cents
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [(144, 240, "$1.44–$2.40"), (16, 16, "$0.16"), (None, None, "unknown"), (144, None, "$1.44–unknown")],
+)
+def test_money_range(low: int | None, high: int | None, text: str) -> None:
+    """A range shows both ends, or one price where they agree."""
+    assert money_range(low, high) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 launches"), (1, "1 launch"), (2, "2 launches"), (1200, "1,200 launches")]
+)
+def test_count_agrees_in_number(number: int, text: str) -> None:
+    """One is singular, everything else plural."""
+    assert count(number, "launch", "launches") == text
+    assert count(number, "call") == text.replace("launches", "calls").replace("launch", "call")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "unknown"),
+        (0, "0 s"),
+        (0.42, "0.4 s"),
+        (8, "8 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min"),
+        (192.4, "3 min 12 s"),
+        (3599.7, "1 h"),
+        (3720, "1 h 2 min"),
+    ],
+)
+def test_duration(seconds: float | None, text: str) -> None:
+    """A duration has at most two units and rounds over the edge of one into the next."""
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("passed", "text"),
+    [
+        (timedelta(seconds=-5), "0 s"),
+        (timedelta(seconds=59.9), "59 s"),
+        (timedelta(minutes=59), "59 min"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(days=6), "6 d"),
+        (timedelta(days=6, hours=23), "6 d"),
+    ],
+)
+def test_age(passed: timedelta, text: str) -> None:
+    """An age is told in one unit, rounded down."""
+    assert age(passed) == text
+
+
+@pytest.mark.parametrize(("milliseconds", "text"), [(0, "0:00"), (42_900, "0:42"), (3_727_000, "1:02:07")])
+def test_clock(milliseconds: int, text: str) -> None:
+    """A moment of a recording reads as a player shows it."""
+    assert clock(milliseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"), [(0, "0 %"), (0.001, "< 1 %"), (0.8, "80 %"), (0.999, "> 99 %"), (1, "100 %")]
+)
+def test_percent(share: float, text: str) -> None:
+    """Only all is 100 % and only none is 0 %."""
+    assert percent(share) == text

@@ -1,0 +1,217 @@
+"""Phone numbers and what a project lists never leave; what a reader needs stays."""
+
+from __future__ import annotations
+
+import re
+from time import process_time
+from typing import Any
+
+import phonenumbers
+import pytest
+import re2  # pyright: ignore[reportMissingTypeStubs] -- it ships none
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from phonenumbers import PhoneNumberFormat
+from pydantic import BaseModel
+
+from planner.reports.redaction import Redactor, mask_digits, redact
+from planner.results.model import DroppedCase, RunResult
+
+_SPOKEN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+digits = st.text("0123456789", min_size=7, max_size=15)
+gaps = st.sampled_from(["", " ", "-", ".", "/", ") ", " (", "\u00a0", "–", "\u2011", " - ", "\n", "\u202d"])
+words = st.sampled_from(["", "call ", "(", '"', "tel:", "号码", "at\t", "and "])
+
+
+@st.composite
+def written_numbers(draw: st.DrawFn) -> str:
+    """A number of 7 to 15 digits, split by separators as people write it, with or without a plus."""
+    number = draw(digits)
+    split = [digit + draw(gaps if draw(st.integers(0, 3)) == 0 else st.just("")) for digit in number[:-1]]
+    return draw(st.sampled_from(["", "+", "＋", "+ "])) + "".join(split) + number[-1]
+
+
+def _digits(text: str) -> str:
+    return "".join(re.findall(r"\d", text))
+
+
+@given(words, written_numbers(), words)
+def test_a_number_never_leaks(before: str, number: str, after: str) -> None:
+    """Of seven digits or more, however separated, the last two are left; a date is no number."""
+    assume(not re.fullmatch(r"(\d{4}([-/.])\d\d\2\d\d|\d\d?([-/.])\d\d?\3\d{4}|0\.\d+)", number))
+    assert _digits(Redactor().text(f"{before}{number} {after}")) == _digits(number)[-2:]
+
+
+@given(digits, st.sampled_from([" ", ", ", "-", " … ", ". "]), st.booleans())
+def test_a_spoken_number_never_leaks(number: str, gap: str, is_upper: bool) -> None:
+    """A number said digit by digit is a number too: its last two words are left."""
+    said = gap.join(_SPOKEN[int(digit)] for digit in number)
+    text = Redactor().text(f"It is {said.upper() if is_upper else said}, thanks.")
+    kept = [word for word in re.findall(r"\w+", text.lower()) if word in _SPOKEN]
+    assert kept == [_SPOKEN[int(digit)] for digit in number[-2:]]
+
+
+@pytest.mark.parametrize(
+    "style",
+    [PhoneNumberFormat.E164, PhoneNumberFormat.INTERNATIONAL, PhoneNumberFormat.NATIONAL, PhoneNumberFormat.RFC3966],
+)
+def test_every_country_is_covered(style: int) -> None:
+    """The way each country writes its numbers is recognised, numbers of fewer than seven digits aside."""
+    leaked: dict[str, str] = {}
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        number = phonenumbers.example_number(region)
+        assert number is not None
+        written = phonenumbers.format_number(number, style)
+        redacted = Redactor().text(f"Call {written} now")
+        if len(_digits(written)) >= 7 and _digits(redacted) != _digits(written)[-2:]:
+            leaked[written] = redacted
+    assert leaked == {}
+
+
+@given(st.text(st.sampled_from("0123456789+-. ()/Tab,one two:"), max_size=60))
+def test_redacting_twice_changes_nothing_more(text: str) -> None:
+    """What is redacted already stays as it is."""
+    redactor = Redactor()
+    assert redactor.text(redactor.text(text)) == redactor.text(text)
+    assert redactor.name(redactor.name(text)) == redactor.name(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("+1 (415) 555-0199", "+• (•••) •••-••99"),
+        ("my number: four one five 555 oh one nine nine", "my number: • • • ••• • • nine nine"),
+        ("one eight hundred, five five five, twelve thirty four", "• • •, • • •, •• thirty four"),
+        ("at 555-0199 x12", "at •••-••99 x12"),
+        ("item 1151293680", "item ••••••••80"),
+        ("+44 2010-12-12", "+•• ••••-••-12"),
+    ],
+)
+def test_what_is_hidden(text: str, redacted: str) -> None:
+    """The shape of a number stays, so that a reader sees what was there."""
+    assert Redactor().text(text) == redacted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-20 → 2026-11-24T10:00:00.123456Z",
+        "on 24.12.2026 at 10:30",
+        "order #W2378156, credit_card_9513926",
+        "p95 was 3120 ms, at most 2500 ms asked",
+        "$15.02 of $1,420.00",
+        "score 0.8333333333",
+        "sha256:9f3c12345678aa00",
+        "invocation 12345678ab",
+        "5f1e1d2c-1234-4abc-8def-123456789012",
+        "run 90071992547 and 90071992548",
+        "12345 and 678",
+        "eight hundred and thirty dollars, one or two of them",
+    ],
+)
+def test_what_stays(text: str) -> None:
+    """Dates, sums, measures, ids and digests are no phone numbers."""
+    assert Redactor(known_ids=frozenset({"90071992547", "90071992548"})).text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "redacted"),
+    [
+        ("orders/status[order=12345678]@support", "orders/status[order=12345678]@support"),
+        ("orders/status[order=1151293680]@support", "orders/status[order=••••••••80]@support"),
+        ('a/b[from="+15550199"]@c', 'a/b[from="+••••••99"]@c'),
+        ("planner run --max-cost 2.40 --plan-digest sha256:" + "12345678" * 7 + "1234567a", None),
+    ],
+)
+def test_names_stay_readable(name: str, redacted: str | None) -> None:
+    """In a name only ten digits, or seven after a plus, are a phone number."""
+    assert Redactor().name(name) == (name if redacted is None else redacted)
+
+
+def test_a_short_number_is_masked_where_it_is_one() -> None:
+    """A field that holds a phone number is masked whatever its length."""
+    assert [mask_digits(number) for number in ("+41", "112", "+14155550199")] == ["+41", "•12", "+•••••••••99"]
+
+
+@pytest.mark.parametrize("compile_pattern", [re.compile, re2.compile], ids=["re", "re2"])
+def test_a_project_lists_more(compile_pattern: Any) -> None:
+    """What a project's expressions match is left out of texts and names, whichever library compiled them."""
+    redactor = Redactor((compile_pattern(r"(?i)acct-\w+"),))
+    assert redactor.text("Your account ACCT-9x is open") == "Your account [redacted] is open"
+    assert redactor.name("plan/x[account=acct-9x]@t") == "plan/x[account=[redacted]]@t"
+
+
+def test_different_names_stay_different() -> None:
+    """Two cases that differ only in what is hidden are still two."""
+    names = [f"p/s[n=+141555501{last}]@t" for last in ("99", "98")] + [f"p/s[n=+14155560{last}]@t" for last in ("199",)]
+    shown = Redactor().names([*names, names[0]])
+    assert shown == {
+        "p/s[n=+14155550199]@t": "p/s[n=+•••••••••99]@t",
+        "p/s[n=+14155550198]@t": "p/s[n=+•••••••••98]@t",
+        "p/s[n=+14155560199]@t": "p/s[n=+•••••••••99]@t~2",
+    }
+
+
+_KEPT_AS_THEY_ARE = {
+    # digests, ids and codes of this tool or the service, which no call or author writes
+    "schema_version", "tool_version", "invocation_id", "carried_from", "change_set_digest", "digest", "evidence",
+    "call_fingerprint", "check_fingerprint", "launch_id", "state", "agent_revision",
+    # closed sets and slugs
+    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "fault", "target_kind",
+}  # fmt: skip
+
+
+def _poisoned(value: Any, field: str, poison: str) -> Any:
+    """The same document with `poison` in every text that is not in the list above, present and future fields included."""
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        return value.model_copy(update={name: _poisoned(getattr(value, name), name, poison) for name in fields})
+    if isinstance(value, list):
+        return [_poisoned(item, field, poison) for item in value]
+    if isinstance(value, str) and field not in _KEPT_AS_THEY_ARE:
+        is_code = field == "reason" and value.isidentifier()
+        return value if is_code else f"{value} {poison}"
+    return value
+
+
+@pytest.mark.parametrize("number", ["+14155550199", "(415) 555-0199", "4155550199", "+1 415.555.0199"])
+def test_no_field_of_the_document_leaks(canonical: RunResult, number: str) -> None:
+    """A number in any text of the document is gone from the redacted one, whichever field it stands in."""
+    poisoned = _poisoned(canonical, "", number)
+    assert poisoned.model_dump_json().count(number) > 100
+    assert number not in redact(poisoned).model_dump_json()
+
+
+def test_redaction_keeps_everything_else(canonical: RunResult) -> None:
+    """Ids, counts, times and money are untouched, and cases are still found by their ids."""
+    redacted = redact(canonical)
+    assert [case.case_id for case in redacted.cases] == [case.case_id for case in canonical.cases]
+    assert redacted.cost == canonical.cost
+    assert redacted.cases[0].inputs.target_number == "+•••••••••99"
+    assert redacted.cases[0].runs[0] == canonical.cases[0].runs[0]
+    assert redacted.cases[1].inputs.prompt == "You are Ana. Your number is +• ••• ••• ••99."
+    assert redact(redacted) == redacted
+
+
+def test_open_launches_and_dropped_cases_go_by_the_same_names(canonical: RunResult) -> None:
+    """A case is called the same wherever the document names it."""
+    case_id = "orders/status[n=+14155550199]@support"
+    launch = canonical.open_launches[0].model_copy(update={"cases": [case_id]})
+    result = canonical.model_copy(
+        update={
+            "cases": [canonical.cases[0].model_copy(update={"case_id": case_id})],
+            "open_launches": [launch],
+            "dropped": [DroppedCase(case_id=case_id, reason="no_longer_in_plan")],
+        }
+    )
+    redacted = redact(result)
+    names = {redacted.cases[0].case_id, redacted.open_launches[0].cases[0], redacted.dropped[0].case_id}
+    assert names == {"orders/status[n=+•••••••••99]@support"}
+
+
+@pytest.mark.parametrize("part", ["1", "1 ", "+ ", "one ", "0.", "1-", "a1", "2026-11-24 ", "1/", "abcdef12", "("])
+def test_hostile_digits_take_linear_time(part: str) -> None:
+    """A very long run of digits, separators or number words is redacted like a short one: a square would take minutes."""
+    started = process_time()
+    Redactor().text(part * 100_000)
+    assert process_time() - started < 3

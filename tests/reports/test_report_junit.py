@@ -1,0 +1,81 @@
+"""`junit.xml`, compared whole and read back by a parser."""
+
+from __future__ import annotations
+
+import re
+
+from inline_snapshot import external_file
+from junitparser import JUnitXml
+
+from planner.reports import junit
+from planner.reports.redaction import redact
+from planner.results.model import RunResult
+
+
+def _read(text: str) -> JUnitXml:
+    return JUnitXml.fromstring(text.encode())
+
+
+def test_the_whole_report(canonical: RunResult) -> None:
+    """Every outcome, action, comparison and fault reads as it should."""
+    assert junit.render(redact(canonical)) == external_file("golden/canonical.xml", format=".txt")
+
+
+def test_failure_error_and_skipped_are_three_things(canonical: RunResult) -> None:
+    """A failed case is a failure, an unknown one an error, a dropped one skipped; flaky and passed ones are neither."""
+    cases = [case for suite in _read(junit.render(canonical)) for case in suite]
+    kinds = {case.name: [type(result).__name__ for result in case.result] for case in cases}
+    assert kinds == {
+        "invocation": [],
+        "hours/opening@hotline": [],
+        "hours/closing@hotline": [],
+        "hours/holiday@hotline": [],
+        "hours/menu@hotline": [],
+        "hours/parking@hotline": [],
+        'hours/late[day="New Year\'s Eve | 31"]@hotline': ["Error"],
+        "orders/status@support": ["Error"],
+        "refunds/refund-window[mood=furious]@support": ["Failure"],
+        "refunds/late-order@support": [],
+        "refunds/old-case@support": ["Skipped"],
+    }
+
+
+def test_a_refusal_is_not_green(nothing_called: RunResult) -> None:
+    """An invocation that did not do what it was asked to is an error of its own, sandbox or not."""
+    document = _read(junit.render(nothing_called))
+    (invocation,) = next(iter(document))
+    assert [result.type for result in invocation.result] == ["refused"]
+    assert document.name == "planner (sandbox)"
+    assert (document.errors, document.failures) == (2, 0)
+
+
+def test_a_good_day_is_green(all_passed: RunResult) -> None:
+    """All passed has neither failures nor errors."""
+    document = _read(junit.render(all_passed))
+    assert (document.tests, document.failures, document.errors, document.skipped) == (3, 0, 0, 0)
+
+
+def test_an_undecided_run_of_a_passed_case_is_told(canonical: RunResult) -> None:
+    """What could not be decided is in the output of a case that passed all the same."""
+    undecided = canonical.cases[7].runs[1]
+    case = canonical.cases[3].model_copy(update={"runs": [undecided]})
+    (_, suite) = _read(junit.render(canonical.model_copy(update={"cases": [case], "dropped": [], "plans": []})))
+    (test,) = suite
+    assert test.result == []
+    assert "polite (grade, undecided): the grade is pending" in (test.system_out or "")
+
+
+def test_a_case_without_a_file_has_no_place(canonical: RunResult) -> None:
+    """No attribute is written for what is not known."""
+    case = canonical.cases[1].model_copy(update={"file": "", "line": 0})
+    text = junit.render(canonical.model_copy(update={"cases": [case]}))
+    assert "file=" not in text
+
+
+def test_it_is_safe_to_print(canonical: RunResult) -> None:
+    """No control character, reordering or workflow command is in it, and XML's own rules hold."""
+    text = junit.render(canonical)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ufffe]", text)
+    assert not re.search(r"^\s*::", text, re.MULTILINE)
+    assert "##[" not in text
+    assert "<img" not in text

@@ -1,0 +1,181 @@
+"""`report.md`, compared whole, at every size, and with hostile text in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from inline_snapshot import external_file
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from planner.reports import markdown
+from planner.reports.redaction import redact
+from planner.results.model import CaseDocument, RunResult
+
+_GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def _tokens(text: str) -> list[Token]:
+    return [child for token in _GITHUB.parse(text) for child in [token, *(token.children or [])]]
+
+
+def test_the_whole_report(canonical: RunResult) -> None:
+    """Every outcome, action, comparison and fault reads as it should."""
+    assert markdown.render(redact(canonical)) == external_file("golden/canonical.md", format=".txt")
+
+
+def test_nobody_was_called(nothing_called: RunResult) -> None:
+    """A refusal says that nothing was called, why, and what to type; an unknown price is no price."""
+    text = markdown.render(redact(nothing_called))
+    assert text == external_file("golden/nothing_called.md", format=".txt")
+    assert "$0.00" not in text
+
+
+def test_a_good_day(all_passed: RunResult) -> None:
+    """All passed is short, and the sandbox says that it is one."""
+    assert markdown.render(redact(all_passed)) == external_file("golden/all_passed.md", format=".txt")
+
+
+def test_where_all_passed_all_are_folded(all_passed: RunResult) -> None:
+    """A good day of many cases is a headline and a fold."""
+    text = markdown.render(all_passed.model_copy(update={"cases": all_passed.cases * 10}))
+    assert "## All cases (20)\n\n<details><summary>20 passed cases</summary>\n\n| Case |" in text
+
+
+def test_what_was_kept_without_a_known_maker(canonical: RunResult) -> None:
+    """Kept cases are counted also where nobody knows which invocation made their runs."""
+    case = canonical.cases[4].model_copy(update={"carried_from": None})
+    text = markdown.render(canonical.model_copy(update={"cases": [case], "dropped": []}))
+    assert "## Not called\n\n- 1 case kept: passed\n" in text
+
+
+def test_nothing_to_do(all_passed: RunResult) -> None:
+    """Without a case there is no table, and the report says so."""
+    text = markdown.render(all_passed.model_copy(update={"cases": [], "plans": []}))
+    assert "**There was nothing to do.** (exit code 0)" in text
+    assert "## All cases" not in text
+
+
+def test_hostile_text_does_nothing(canonical: RunResult) -> None:
+    """Whatever was said on a call, the only HTML is our own folding, and nothing is a link, an image or emphasis of theirs."""
+    tokens = _tokens(markdown.render(canonical))
+    assert not {"link_open", "image", "em_open", "s_open", "html_inline"} & {token.type for token in tokens}
+    html = {token.content.strip() for token in tokens if token.type == "html_block"}
+    assert all(re.fullmatch(r"<details><summary>\d+ passed cases?</summary>|</details>", block) for block in html)
+    rows = [token for token in tokens if token.type == "tr_open"]
+    cells = [token for token in tokens if token.type in ("td_open", "th_open")]
+    assert (len(rows), len(cells)) == (len(canonical.cases) + 1, 6 * (len(canonical.cases) + 1))
+
+
+@pytest.mark.parametrize("number", [10, 100, 1_000])
+def test_it_stays_small_and_readable(many: Callable[[int], RunResult], number: int) -> None:
+    """At any size the failed cases come first, passed ones are folded, and each case has its row."""
+    text = markdown.render(many(number))
+    assert len(text.encode()) <= markdown.MAX_BYTES
+    assert text.count("\n| `suite-") == number
+    assert text.index("## Failed") < text.index("## All cases")
+    folded = text[text.rindex("<details>") : text.rindex("</details>")] if number > 20 else ""
+    assert folded.count("| ✅ passed |") == (number - number // 10 if folded else 0)
+    assert folded.count("❌") == 0
+
+
+@pytest.mark.parametrize("max_bytes", [4_000, 60_000, 300_000])
+def test_it_fits_where_it_goes(many: Callable[[int], RunResult], max_bytes: int) -> None:
+    """With less room there is less detail, but the headline, the way on and the consent are always there."""
+    text = markdown.render(many(3_000), max_bytes=max_bytes)
+    assert len(text.encode()) <= max_bytes
+    assert text.startswith("# ❌ Failed: 300 regressed, 2,700 same; at least $480.00 of $480.00 expected\n")
+    assert "## Consent" in text
+    assert "see `results.json`" in text
+
+
+def test_without_room_for_rows_scenarios_are_told(many: Callable[[int], RunResult]) -> None:
+    """In the least of room the table of cases becomes a line a scenario, the first of them."""
+    text = markdown.render(many(3_000), max_bytes=4_500)
+    assert (
+        "## All cases (3,000)\n\n- `suite-0/scenario-0`: 18 of 20 cases passed\n- `suite-0/scenario-1`: 18 of 20"
+        in text
+    )
+    assert "- *145 more*\n" in text
+    assert "| Case |" not in text
+
+
+def test_what_fails_as_before_is_not_hidden_among_the_same(all_passed: RunResult) -> None:
+    """The headline tells how many of the cases that did not change are failing."""
+    same = [case.model_copy(update={"compared": "same"}) for case in all_passed.cases]
+    cases = [same[0].model_copy(update={"outcome": "failed"}), same[1]]
+    text = markdown.render(all_passed.model_copy(update={"cases": cases}))
+    assert text.startswith("# ✅ Passed (sandbox): 2 same (1 failing); ")
+
+
+def test_what_is_folded_is_closed(many: Callable[[int], RunResult]) -> None:
+    """Each fold that is opened is closed before the next heading of its own level."""
+    text = markdown.render(many(1_000))
+    folds = [token.content.strip() for token in _tokens(text) if token.type == "html_block"]
+    assert folds == [
+        "<details><summary>40 more failed cases</summary>",
+        "</details>",
+        "<details><summary>900 passed cases</summary>",
+        "</details>",
+    ]
+    assert "*50 more failed cases: see the table of all cases.*" in text
+
+
+def test_one_enormous_text_is_left_out(canonical: RunResult) -> None:
+    """A case id that alone is too long does not make the report too long."""
+    case = canonical.cases[0].model_copy(update={"case_id": f"plan/s[x={'y' * 9_000}]@t"})
+    text = markdown.render(canonical.model_copy(update={"cases": [case]}), max_bytes=4_000)
+    assert len(text.encode()) <= 4_000
+    assert "too long for this place" in text
+    assert text.startswith("# ❌ Failed: ")
+    assert "## How to go on" in text
+
+
+def test_one_case_of_each_kind_is_open(many: Callable[[int], RunResult]) -> None:
+    """Of cases that fail alike the first is told in full, the others are folded away."""
+    text = markdown.render(many(100))
+    opened = text[text.index("## Failed (10)") : text.index("<details><summary>5 more failed cases</summary>")]
+    assert opened.count("### ❌ ") == 5
+    assert text.count("### ❌ ") == 10
+
+
+def test_one_turn_is_quoted_once(canonical: RunResult) -> None:
+    """Where two findings of a run rest on the same words, the second says so."""
+    run = canonical.cases[0].runs[1]
+    findings = [run.findings[2], run.findings[2].model_copy(update={"expectation": "other"})]
+    case = canonical.cases[0].model_copy(update={"runs": [run.model_copy(update={"findings": findings})]})
+    text = markdown.render(canonical.model_copy(update={"cases": [case]}))
+    assert text.count("    > turn 6, agent, 0:42: “I ") == 1
+    assert "    > turn 6, agent, 0:42: as above\n" in text
+
+
+def test_many_findings_are_counted(canonical: RunResult) -> None:
+    """Runs and findings beyond what is read are counted, not dropped in silence."""
+    failed = canonical.cases[0]
+    run = failed.runs[1]
+    many_findings = run.model_copy(update={"findings": run.findings[1:2] * 12})
+    case = failed.model_copy(update={"runs": [many_findings] * 9})
+    text = markdown.render(canonical.model_copy(update={"cases": [case]}))
+    assert "- *4 more runs with findings*" in text
+    assert text.count("  - *4 more findings*") == 5
+
+
+def test_what_was_said_is_quoted_even_if_it_was_nothing(canonical: RunResult) -> None:
+    """An empty turn is quoted as such."""
+    failed: CaseDocument = canonical.cases[0]
+    run = failed.runs[1]
+    finding = run.findings[2]
+    assert finding.quote is not None
+    silent = finding.model_copy(update={"quote": finding.quote.model_copy(update={"text": " \n"})})
+    case = failed.model_copy(update={"runs": [run.model_copy(update={"findings": [silent]})]})
+    text = markdown.render(canonical.model_copy(update={"cases": [case]}))
+    assert "    > turn 6, agent, 0:42: “(nothing)”" in text
+
+
+def test_consent_to_another_change_set_is_told(canonical: RunResult) -> None:
+    """Where what was agreed to is not what ran, both digests are shown."""
+    consent = canonical.consent.model_copy(update={"digest": "sha256:" + "0" * 64})
+    text = markdown.render(canonical.model_copy(update={"consent": consent}))
+    assert f"- change set `{canonical.change_set_digest}`\n- consented to `sha256:{'0' * 64}`" in text

@@ -1,0 +1,195 @@
+"""What `planner run` prints at its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from inline_snapshot import snapshot
+from rich.cells import cell_len
+
+from planner.reports.redaction import redact
+from planner.reports.summary import render_text
+from planner.results.model import RunResult
+
+_PATHS = ["reports/report.md", "reports/results.json", "reports/junit.xml"]
+
+
+def _plain(result: RunResult, width: int = 80) -> str:
+    return render_text(redact(result), report_paths=_PATHS, width=width, color=False)
+
+
+def test_the_whole_summary(canonical: RunResult) -> None:
+    """What failed comes with its quotes, then what is unknown or flaky, the cost, the reports and how to go on."""
+    assert _plain(canonical) == snapshot("""\
+✗ Failed: 1 regressed, 1 fixed, 1 not enough evidence of a change, 2 new, 4
+  same, 1 flaky, 2 unknown, 1 dropped; at least $15.02 of $14.20 expected
+  An expectation failed: the agent is at fault. (exit code 1)
+  · budget.max_cost_cents of plan refunds is reached: 1 case was not called
+  · the service answered 503 to 2 of 31 requests
+
+  ✗ refunds/refund-window[mood=furious]@support
+      1 of 3 runs passed, 80 % needed; critical states-window failed in 1 of 3
+      runs · regressed · called: prompt changed
+      states-window (says, critical): the agent never said any of "30 days",
+        "thirty days"
+      no-guarantee (never_says): the agent said what it must never say (in 2
+        runs)
+        turn 6, agent, 0:42: “I "guarantee" it <img src=x onerror=alert(1)>
+        @acme/voice, see https:// … b # #[add-mask]c `code` **bold** $x$ �gnp�
+        ]]> & �� call (•••) •••-••99”
+      polite (grade, undecided): the grade is pending: not decided
+
+  ? hours/late[day="New Year's Eve | 31"]@hotline
+      unknown: 0 of 2 runs can be counted, 1 needed: 1 platform, 1 judge
+  ? orders/status@support
+      unknown: no run was made; 1 of 1 calls not made: the ceiling of plan
+      refunds is reached
+
+  ~ hours/opening@hotline
+      flaky: 3 of 4 runs passed, 70 % needed
+
+Cases    1 failed, 2 unknown, 1 flaky, 5 passed · 9 cases · 14 runs · 3 plans ·
+         environment staging · only some cases were selected
+Cost     at least $15.02 of $14.20 expected; $14.70 of it in this invocation,
+         the rest in earlier ones of the same change set; the bill of 1 run is
+         unknown and not in it; up to $0.32 more for 1 launch of unknown fate;
+         the ceiling is $9.00; kept and rechecked runs once cost $0.48; they
+         were not called or paid for again
+Calls    31 requests · 5 launches · 2 refused (429) · 3 min 2 s
+Warnings latency failed in 3 runs of 1 case
+Reports  reports/report.md
+         reports/results.json
+         reports/junit.xml
+Next     Go on, without paying for anything twice:
+         planner run plans/ --consent-to-charge --max-cost 9.00 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
+         planner reconcile 3f9a2c11
+""")
+
+
+def test_nobody_was_called(nothing_called: RunResult) -> None:
+    """A refusal says why and what to type."""
+    assert _plain(nothing_called) == snapshot("""\
+! Refused (sandbox): 1 new, 1 unknown; nothing called
+  These are simulated calls on the sandbox: nobody was phoned, and nothing was
+  charged.
+  Consent was withheld, or a ceiling or policy forbids more: nothing was called
+  that is not in this report. (exit code 3)
+  · 11 calls of unknown cost; nobody is called without consent to that charge
+
+  ? hours/opening@hotline
+      unknown: no run was made; 1 of 1 calls not made: consent was withheld
+
+Cases    1 unknown · 1 case · 0 runs · 1 plan
+Cost     nothing called (simulated)
+Calls    0 requests · 0 launches · 0.4 s
+Reports  reports/report.md
+         reports/results.json
+         reports/junit.xml
+Next     to run exactly this:
+         planner run --consent-to-charge --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
+""")
+
+
+def test_a_good_day(all_passed: RunResult) -> None:
+    """All passed takes a few lines."""
+    assert _plain(all_passed) == snapshot("""\
+✓ Passed (sandbox): 2 new; $0.32 of $0.32 expected
+  These are simulated calls on the sandbox: nobody was phoned, and nothing was
+  charged.
+  Every case passed, or as many of its runs as its plan asks for. (exit code 0)
+
+Cases    2 passed · 2 cases · 2 runs · 1 plan
+Cost     $0.32 of $0.32 expected (simulated)
+Calls    9 requests · 1 launch · 8.6 s
+Reports  reports/report.md
+         reports/results.json
+         reports/junit.xml
+""")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_line_is_too_wide(canonical: RunResult, width: int) -> None:
+    """Only what must stay in one piece to be copied runs over: case ids, paths, commands."""
+    lines = _plain(canonical, width).splitlines()
+    too_wide = [line for line in lines if cell_len(line) > width]
+    copied = re.compile(r"  [✗?~] |\s+planner |(Reports)?\s+reports/")
+    assert [line for line in too_wide if not copied.match(line)] == []
+
+
+def test_colour_is_only_added(canonical: RunResult) -> None:
+    """Without its colour codes the coloured text is the plain one, and no code is left open."""
+    coloured = render_text(redact(canonical), report_paths=_PATHS, width=80, color=True)
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == _plain(canonical)
+    assert all(line.count("\x1b[0m") * 2 == line.count("\x1b[") for line in coloured.splitlines())
+    assert "\x1b[31m✗\x1b[0m" in coloured
+
+
+def test_hostile_text_does_nothing(canonical: RunResult) -> None:
+    """No escape sequence and no workflow command comes out, however the lines are wrapped."""
+    for width in range(40, 130, 7):
+        text = render_text(canonical, report_paths=_PATHS, width=width, color=False)
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]|##\\[", text)
+        assert not re.search(r"^\s*::", text, re.MULTILINE)
+
+
+def test_ten_seconds(many: Callable[[int], RunResult]) -> None:
+    """A thousand cases fit on a screen or two: the first kinds of failure, and how many more there are."""
+    text = _plain(many(1_000))
+    assert len(text.splitlines()) < 110
+    assert "  … and 88 more failed cases, in the report\n" in text
+
+
+def test_cases_that_fail_alike_are_told_together(many: Callable[[int], RunResult]) -> None:
+    """The cases of a matrix mostly fail alike: one is told in full, the others by their ids, the first two of them."""
+    result = many(100)
+    failed = [
+        case.model_copy(update={"plan": "one", "scenario": "one"}) for case in result.cases if case.outcome == "failed"
+    ]
+    lines = _plain(result.model_copy(update={"cases": failed})).splitlines()
+    start = lines.index("      9 more cases of this scenario failed alike:")
+    assert lines[start + 1 : start + 4] == [
+        *(f"        {case.case_id}" for case in failed[1:3]),
+        "        … and 7 more",
+    ]
+    assert sum(line.startswith("  ✗ ") for line in lines) == 1
+
+
+def test_one_turn_is_quoted_once(canonical: RunResult) -> None:
+    """Where two findings rest on the same words, the second says so."""
+    run = canonical.cases[0].runs[1]
+    findings = [run.findings[2], run.findings[2].model_copy(update={"expectation": "other"})]
+    case = canonical.cases[0].model_copy(update={"runs": [run.model_copy(update={"findings": findings})]})
+    text = _plain(canonical.model_copy(update={"cases": [case]}))
+    assert text.count("turn 6, agent, 0:42: “I ") == 1
+    assert "turn 6, agent, 0:42: as above\n" in text
+
+
+def test_many_of_everything_is_counted(canonical: RunResult) -> None:
+    """Problems, findings and cases beyond what is read are counted, not dropped in silence."""
+    failed, unknown = canonical.cases[0], canonical.cases[7]
+    run = failed.runs[1]
+    findings = [run.findings[1].model_copy(update={"expectation": f"says-{number}"}) for number in range(5)]
+    many_findings = failed.model_copy(update={"runs": [run.model_copy(update={"findings": findings})]})
+    result = canonical.model_copy(
+        update={"problems": [f"problem {number}" for number in range(9)], "cases": [many_findings, *[unknown] * 6]}
+    )
+    text = _plain(result)
+    assert "  · and 3 more\n" in text
+    assert "      … and 2 more expectations\n" in text
+    assert "  … and 2 more unknown cases, in the report\n" in text
+
+
+def test_a_failure_without_a_finding_gives_its_reason(canonical: RunResult) -> None:
+    """Where the platform failed the runs of a failed case, the reason is told once."""
+    lost = canonical.cases[7].runs[0]
+    case = canonical.cases[0].model_copy(update={"runs": [lost, lost]})
+    text = _plain(canonical.model_copy(update={"cases": [case]}))
+    assert text.count("fault of the platform: the run failed: carrier rejected the call to") == 1
+
+
+def test_a_case_without_a_reason(all_passed: RunResult) -> None:
+    """An outcome without a reason stands alone."""
+    case = all_passed.cases[0].model_copy(update={"outcome": "flaky", "outcome_reason": ""})
+    assert "\n      flaky: 1 of 1 runs passed, all must\n" in _plain(all_passed.model_copy(update={"cases": [case]}))
