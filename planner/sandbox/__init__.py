@@ -1,0 +1,11 @@
+"""The Test Calls API on your own machine: same endpoints, its own state, real (small) conversations, faults on demand.
+
+Imports no other room of this project: where the client is wrong about the API, the sandbox must disagree with it.
+"""
+
+from planner.sandbox.sandbox import Sandbox
+from planner.sandbox.store import StateFileError
+from planner.sandbox.world import World
+from planner.sandbox.worldfile import WorldError, builtin_worlds, load_world
+
+__all__ = ["Sandbox", "StateFileError", "World", "WorldError", "builtin_worlds", "load_world"]

@@ -1,0 +1,177 @@
+"""Making runs: the conversation is computed here and now, and with it when the run will end and what it will cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversations import Conversations
+from planner.sandbox.draws import seed_of, shuffled
+from planner.sandbox.faults import Fault
+from planner.sandbox.money import billable_minutes, estimate_cents, rate_cents
+from planner.sandbox.records import OWN_USER_ID, Batch, LaunchEvent, Run
+from planner.sandbox.requests import LaunchRequest
+from planner.sandbox.script import Snapshot
+from planner.sandbox.state import State
+from planner.sandbox.world import World
+
+NOBODY = "Nobody answers here: the number has no agent for this direction."
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who takes part for the organization: the snapshot and its digest (None: nobody), and the number called or calling."""
+
+    snapshot: Snapshot | None
+    digest: str
+    number: str
+
+
+def digest_of(snapshot: Snapshot) -> str:
+    return sha256(json.dumps(snapshot.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
+def make_launch(
+    world: World,
+    state: State,
+    request: LaunchRequest,
+    answerer: Answerer,
+    now: float,
+    faults: list[Fault],
+    conversations: Conversations,
+    *,
+    requested_by_id: int = OWN_USER_ID,
+) -> LaunchEvent:
+    """The event of an accepted launch."""
+    count = request.run_count
+    prompts = request.prompts or ("",)
+    run_ids = list(range(state.next_run_id, state.next_run_id + count))
+    if any(fault.spec.kind == "shuffle_ids" for fault in faults):
+        run_ids = shuffled(run_ids, seed_of(world.seed, "shuffle", state.next_run_id))
+    batch_id = state.next_batch_id if request.is_batch else None
+    product = answerer.snapshot.product if answerer.snapshot else next(iter(world.rates), "")
+    estimate = estimate_cents(world, str(product))
+    runs: list[Run] = []
+    seen: dict[str, int] = {}
+    call_id = state.next_call_id
+    for index, run_id in enumerate(run_ids):
+        prompt = prompts[index % len(prompts)]
+        before = state.occurrences(request.target_type, request.target_id, request.direction, request.mode, prompt)
+        occurrence = before + seen.get(prompt, 0)
+        seen[prompt] = seen.get(prompt, 0) + 1
+        seed = seed_of(
+            world.seed, request.target_type, request.target_id, request.direction, request.mode, prompt, occurrence
+        )
+        starts_at = now + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
+        run = Run(
+            id=run_id,
+            batch_id=batch_id,
+            target_type=request.target_type,
+            target_id=request.target_id,
+            direction=request.direction,
+            mode=request.mode,
+            target_number=request.target_number or world.demo_number,
+            prompt=prompt,
+            requested_by_id=requested_by_id,
+            snapshot=answerer.digest,
+            seed=seed,
+            time_scale=world.time_scale,
+            created_at=now,
+            starts_at=starts_at,
+            call_id_at=starts_at,
+            ends_at=starts_at,
+            transcript_at=starts_at,
+            grade_at=starts_at,
+            duration_ms=0,
+            call_id=None,
+            sip_call_id=None,
+            from_number=(request.target_number or world.demo_number)
+            if request.direction == "outbound"
+            else answerer.number,
+            to_number=answerer.number
+            if request.direction == "outbound"
+            else (request.target_number or world.demo_number),
+            charge_multiplier=world.charge_multiplier,
+            estimated_cost_cents=estimate,
+            billable_minutes=0,
+            call_cents=0,
+            cost_cents=0,
+            error_message=NOBODY if answerer.snapshot is None else "",
+        )
+        if answerer.snapshot is not None:
+            conversation = conversations.of(answerer.digest, answerer.snapshot, prompt, seed, request.direction)
+            run, call_id = _with_call(run, conversation, world, str(product), call_id)
+        runs.append(_spoilt(run, index, faults))
+    batch = None
+    if batch_id is not None:
+        batch = Batch(
+            id=batch_id,
+            name=request.name,
+            target_type=request.target_type,
+            target_id=request.target_id,
+            direction=request.direction,
+            target_number=request.target_number,
+            prompts=request.prompts,
+            run_count=count,
+            stagger_seconds=request.stagger_seconds,
+            requested_by_id=requested_by_id,
+            created_at=now,
+            run_ids=tuple(run_ids),
+            estimated_cost_cents=estimate * count,
+            estimated_minutes=world.estimated_minutes * count,
+        )
+    return LaunchEvent(now, batch, tuple(runs))
+
+
+def _with_call(run: Run, conversation: Conversation, world: World, product: str, call_id: int) -> tuple[Run, int]:
+    """The run with its call, its times and its bill; and the next free call id."""
+    ends_at = run.starts_at + conversation.duration_ms / 1000 / world.time_scale
+    minutes = billable_minutes(conversation.duration_ms)
+    call_cents = minutes * rate_cents(world, product)
+    sip = run.mode == "sip"
+    placed = replace(
+        run,
+        call_id=call_id,
+        sip_call_id=call_id + 1 if sip else None,
+        call_id_at=run.starts_at + world.delays.call_id_seconds / world.time_scale,
+        ends_at=ends_at,
+        transcript_at=ends_at + world.delays.transcript_seconds / world.time_scale,
+        grade_at=ends_at + world.delays.grade_seconds / world.time_scale,
+        duration_ms=conversation.duration_ms,
+        billable_minutes=minutes,
+        call_cents=call_cents,
+        cost_cents=call_cents * run.charge_multiplier,
+    )
+    return placed, call_id + (2 if sip else 1)
+
+
+def _spoilt(run: Run, index: int, faults: list[Fault]) -> Run:
+    """The run after the faults of its launch."""
+    for fault in faults:
+        spec = fault.spec
+        if spec.runs is not None and index >= spec.runs:
+            continue
+        if spec.kind == "hang":
+            run = replace(run, ends_at=None, billable_minutes=0, call_cents=0, cost_cents=0)
+        elif spec.kind == "fail_run":
+            run = replace(
+                run,
+                call_id=None,
+                sip_call_id=None,
+                duration_ms=0,
+                billable_minutes=0,
+                call_cents=0,
+                cost_cents=0,
+                ends_at=run.starts_at,
+                error_message="The call could not be placed: no answer from the carrier.",
+            )
+        elif spec.kind == "late":
+            run = replace(
+                run,
+                call_id_at=run.call_id_at + (spec.seconds if "call_id" in spec.what else 0),
+                transcript_at=run.transcript_at + (spec.seconds if "transcript" in spec.what else 0),
+                grade_at=run.grade_at + (spec.seconds if "grade" in spec.what else 0),
+            )
+    return run

@@ -1,0 +1,100 @@
+"""The five operations of the reference page: runs and batches, started and read."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from planner.sandbox import wire, wire_calls
+from planner.sandbox.errors import not_found
+from planner.sandbox.exchange import answer
+from planner.sandbox.reading_calls import shown_turns, view_of
+from planner.sandbox.records import Batch, Run
+from planner.sandbox.requests import (
+    STATUSES,
+    TARGET_TYPES,
+    LaunchRequest,
+    json_object,
+    launch_request,
+    page,
+    query_choice,
+    query_integer,
+)
+from planner.sandbox.sandbox import Sandbox
+from planner.sandbox.timeline import has_ended, run_status
+from planner.sandbox.wire import Object
+
+
+async def list_runs(sandbox: Sandbox, request: Request) -> Response:
+    """Newest first."""
+    query = request.query_params
+    window = page(query)
+    target_type = query_choice(query, "target_type", TARGET_TYPES)
+    status = query_choice(query, "status", STATUSES)
+    agent_id = query_integer(query, "agent_id")
+    now = sandbox.now()
+    matching = (
+        run
+        for run in sandbox.state.newest_first()
+        if (target_type is None or run.target_type == target_type)
+        and (agent_id is None or run.agent_id == agent_id)
+        and (status is None or run_status(run, now) == status)
+    )
+    return answer(
+        [_shown_run(sandbox, run, now) for run in islice(matching, window.offset, window.offset + window.limit)]
+    )
+
+
+async def start_run(sandbox: Sandbox, request: Request) -> Response:
+    event = sandbox.launch(await _body(sandbox, request, is_batch=False))
+    return answer(_shown_run(sandbox, event.runs[0], event.at), 201 if sandbox.dialect == "page" else 200)
+
+
+async def list_batches(sandbox: Sandbox, request: Request) -> Response:
+    """Newest first."""
+    window = page(request.query_params)
+    now = sandbox.now()
+    batches = islice(reversed(sandbox.state.batches), window.offset, window.offset + window.limit)
+    return answer([_shown_batch(sandbox, batch, now) for batch in batches])
+
+
+async def start_batch(sandbox: Sandbox, request: Request) -> Response:
+    event = sandbox.launch(await _body(sandbox, request, is_batch=True))
+    assert event.batch is not None
+    return answer(_shown_batch(sandbox, event.batch, event.at), 201)
+
+
+async def read_batch(sandbox: Sandbox, request: Request) -> Response:
+    batch_id: int = request.path_params["batch_id"]
+    batch = sandbox.state.batch(batch_id)
+    if batch is None:
+        raise not_found("Test call batch")
+    return answer(_shown_batch(sandbox, batch, sandbox.now()))
+
+
+async def _body(sandbox: Sandbox, request: Request, *, is_batch: bool) -> LaunchRequest:
+    document = json_object(await request.body(), request.headers.get("content-type", ""))
+    return launch_request(document, sandbox.dialect, is_batch=is_batch, trim=sandbox.world.trim_prompts)
+
+
+def _shown_batch(sandbox: Sandbox, batch: Batch, now: float) -> Object:
+    show = wire.page_batch if sandbox.dialect == "page" else wire.client_batch
+    return show(batch, sandbox.state, now)
+
+
+def _shown_run(sandbox: Sandbox, run: Run, now: float) -> Object:
+    if sandbox.dialect == "page":
+        return wire.page_run(run, now)
+    snapshot = sandbox.state.snapshots.get(run.snapshot)
+    number = sandbox.world.phone_numbers.get(run.target_id) if run.target_type == "phone_number" else None
+    view = view_of(sandbox, run, run.call_id, now) if has_ended(run, now) and run.call_id is not None else None
+    return wire.client_run(
+        run,
+        now,
+        agent_name=snapshot.name if snapshot else None,
+        target_name=(number.label or number.number) if number else snapshot.name if snapshot else "",
+        grade=wire_calls.grade(view, "client") if view else None,
+        transcript=wire_calls.transcript(shown_turns(view), "client", sandbox.world.assistant_role) if view else [],
+    )

@@ -1,0 +1,253 @@
+"""One organization of the service: its world, what it remembers, and the operations its endpoints perform."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import JsonValue
+from starlette.types import ASGIApp
+
+from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversations import Conversations
+from planner.sandbox.errors import insufficient_balance, not_found, throttled
+from planner.sandbox.faults import Fault, Faults
+from planner.sandbox.launching import Answerer, digest_of, make_launch
+from planner.sandbox.money import can_cover, estimate_cents
+from planner.sandbox.records import (
+    FOREIGN_USER_ID,
+    OWN_USER_ID,
+    EditEvent,
+    FaultEvent,
+    LaunchEvent,
+    RegradeEvent,
+    Run,
+    SnapshotEvent,
+    TopUpEvent,
+)
+from planner.sandbox.requests import Dialect, LaunchRequest
+from planner.sandbox.script import Snapshot
+from planner.sandbox.state import State
+from planner.sandbox.store import Store
+from planner.sandbox.timeline import run_status
+from planner.sandbox.wire import Object
+from planner.sandbox.world import World
+
+_FOREIGN_PROMPT = "You are somebody else's caller. Ask for the opening hours."
+
+
+class Sandbox:
+    """`app` is the ASGI application. Give `state_path` to make it remember across processes; `now` is its clock (epoch seconds)."""
+
+    def __init__(
+        self,
+        world: World,
+        dialect: Dialect = "page",
+        api_keys: Collection[str] | None = None,
+        now: Callable[[], float] = time.time,
+        state_path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.world = world
+        self.dialect: Dialect = dialect
+        self.api_keys = None if api_keys is None else frozenset(api_keys)
+        self.now = now
+        self.state = State()
+        self.faults = Faults(world.faults, world.seed)
+        self.concurrency_limit = world.concurrency_limit
+        self._store = Store(None if state_path is None else Path(state_path), self.state.apply)
+        self._conversations = Conversations()
+        self._snapshots: dict[tuple[int, int | None], tuple[Snapshot, str]] = {}
+        for event in self.state.faults.values():
+            self.faults.recall(event.key, event.seen, event.fired)
+
+    @cached_property
+    def app(self) -> ASGIApp:
+        from planner.sandbox.app import build_app  # app.py knows this class
+
+        return build_app(self)
+
+    def refresh(self) -> None:
+        """See what other processes with the same state file have done."""
+        self._store.refresh()
+
+    def close(self) -> None:
+        self._store.close()
+
+    # Agents
+
+    def snapshot(self, agent_id: int) -> tuple[Snapshot, str]:
+        """The agent as it answers now, and the digest it is remembered by; KeyError when the world has no such agent."""
+        declared = self._declared(agent_id, None)
+        edit = self.state.edits.get(agent_id)
+        if edit is not None and self.state.snapshots[edit.digest].updated_at > declared[0].updated_at:
+            return self.state.snapshots[edit.digest], edit.digest
+        return declared
+
+    def _declared(self, agent_id: int, revision: int | None) -> tuple[Snapshot, str]:
+        if (agent_id, revision) not in self._snapshots:
+            snapshot = self.world.snapshot(agent_id, revision)
+            self._snapshots[agent_id, revision] = snapshot, digest_of(snapshot)
+        return self._snapshots[agent_id, revision]
+
+    def deploy(self, agent_id: int, revision: int | None) -> None:
+        """Deploy a revision of the world file now, or (None) today's once more."""
+        base = self.snapshot(agent_id)[0] if revision is None else self._declared(agent_id, revision)[0]
+        at = self.now()
+        edited = base.model_copy(update={"updated_at": at})
+        digest = digest_of(edited)
+        self._store.append(SnapshotEvent(digest, edited), EditEvent(at, agent_id, digest))
+
+    # Launching
+
+    def launch(self, request: LaunchRequest) -> LaunchEvent:
+        """Accept a valid request, or raise 404, 402 or 429 (in this order). On disk when this returns."""
+        with self._store.change():
+            answerer = self._answerer(request)
+            now = self.now()
+            product = answerer.snapshot.product if answerer.snapshot else ""
+            estimate = estimate_cents(self.world, product) * request.run_count
+            if not can_cover(self.world, self.state, now, estimate):
+                raise insufficient_balance()
+            if self.state.live_runs(now) + request.run_count > self.concurrency_limit:
+                raise throttled(self.world.retry_after_seconds)
+            spoiling = self.faults.firing("launch", "launch")
+            for fault in spoiling:
+                self.note_fired(fault)
+                if fault.spec.kind == "agent_edit" and fault.spec.agent_id is not None:
+                    self.deploy(fault.spec.agent_id, fault.spec.revision)
+                    answerer = self._answerer(request)
+            return self._accept(request, answerer, now, spoiling, OWN_USER_ID)
+
+    def _accept(
+        self, request: LaunchRequest, answerer: Answerer, now: float, faults: list[Fault], user_id: int
+    ) -> LaunchEvent:
+        event = make_launch(
+            self.world, self.state, request, answerer, now, faults, self._conversations, requested_by_id=user_id
+        )
+        remember: list[SnapshotEvent] = []
+        if answerer.snapshot is not None and answerer.digest not in self.state.snapshots:
+            remember.append(SnapshotEvent(answerer.digest, answerer.snapshot))
+        self._store.append(*remember, event)
+        return event
+
+    def _answerer(self, request: LaunchRequest) -> Answerer:
+        if request.target_type == "agent":
+            if request.target_id not in self.world.agents:
+                raise not_found("Agent")
+            number = next(
+                (
+                    number.number
+                    for number in self.world.phone_numbers.values()
+                    if number.inbound_agent_id == request.target_id
+                ),
+                "",
+            )
+            return Answerer(*self.snapshot(request.target_id), number)
+        phone = self.world.phone_numbers.get(request.target_id)
+        if phone is None or phone.status in ("released", "releasing"):
+            raise not_found("Phone number")
+        agent_id = phone.inbound_agent_id if request.direction == "outbound" else phone.outbound_agent_id
+        if agent_id is None or phone.status != "active":
+            return Answerer(None, "", phone.number)
+        return Answerer(*self.snapshot(agent_id), phone.number)
+
+    def add_foreign_runs(self, count: int, *, identical: bool) -> None:
+        """Runs of somebody else in the same organization: like the newest of our own, or of their own making."""
+        newest = next((run for run in self.state.newest_first() if run.requested_by_id == OWN_USER_ID), None)
+        first_agent = next(iter(self.world.agents))
+        for _ in range(count):
+            request = LaunchRequest(
+                "agent", first_agent, "outbound", "bot", "", (_FOREIGN_PROMPT,), 1, 0, "", is_batch=False
+            )
+            if identical and newest is not None:
+                request = LaunchRequest(
+                    newest.target_type,
+                    newest.target_id,
+                    newest.direction,
+                    newest.mode,
+                    newest.target_number,
+                    (newest.prompt,),
+                    1,
+                    0,
+                    "",
+                    is_batch=False,
+                )
+            with self._store.change():
+                self._accept(request, self._answerer(request), self.now(), [], FOREIGN_USER_ID)
+
+    def regrade(self, run: Run) -> None:
+        """Grade a call once more, which is billed."""
+        now = self.now()
+        if not can_cover(self.world, self.state, now, self.world.regrade_cents):
+            raise insufficient_balance()
+        grade_at = now + self.world.delays.grade_seconds / self.world.time_scale
+        self._store.append(RegradeEvent(now, run.call_id or 0, self.world.regrade_cents, grade_at))
+
+    def top_up(self, amount_cents: int) -> None:
+        self._store.append(TopUpEvent(self.now(), amount_cents))
+
+    def note_fired(self, fault: Fault) -> None:
+        """Remember that a fault of the world file has fired, so that `times` holds across restarts."""
+        if fault.key.startswith("world:"):
+            self._store.append(FaultEvent(fault.key, fault.seen, fault.fired))
+
+    # Conversations
+
+    def conversation(self, run: Run) -> Conversation:
+        """What was said on a run's call; KeyError when nobody was there."""
+        return self._conversations.of(
+            run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed, run.direction
+        )
+
+    # Truth
+
+    def ledger(self) -> Object:
+        """What the service believes it charged, and charges once calls end: the bill of a run is fixed at its launch."""
+        self.refresh()
+        now = self.now()
+        runs: list[JsonValue] = [
+            {
+                "run_id": run.id,
+                "batch_id": run.batch_id,
+                "call_id": run.call_id,
+                "prompt": run.prompt,
+                "target_type": run.target_type,
+                "target_id": run.target_id,
+                "direction": run.direction,
+                "mode": run.mode,
+                "cost_cents": run.cost_cents,
+                "status": run_status(run, now),
+                "requested_by_id": run.requested_by_id,
+                "foreign": run.requested_by_id != OWN_USER_ID,
+                "created_at": run.created_at,
+                "started_at": run.starts_at,
+                "ended_at": run.ends_at,
+                "duration_ms": run.duration_ms,
+            }
+            for run in self.state.runs
+        ]
+        launches: list[JsonValue] = [
+            {
+                "at": launch.at,
+                "batch_id": launch.batch.id if launch.batch else None,
+                "run_ids": [run.id for run in launch.runs],
+                "cost_cents": sum(run.cost_cents for run in launch.runs),
+                "foreign": launch.runs[0].requested_by_id != OWN_USER_ID,
+            }
+            for launch in self.state.launches
+        ]
+        regrades: list[JsonValue] = [
+            {"at": event.at, "call_id": event.call_id, "cost_cents": event.cost_cents} for event in self.state.regrades
+        ]
+        return {
+            "launches": launches,
+            "runs": runs,
+            "regrades": regrades,
+            "total_cents": sum(run.cost_cents for run in self.state.runs)
+            + sum(event.cost_cents for event in self.state.regrades),
+            "foreign_cents": sum(run.cost_cents for run in self.state.runs if run.requested_by_id != OWN_USER_ID),
+            "faults": [dict[str, JsonValue](item) for item in self.faults.state()],
+        }

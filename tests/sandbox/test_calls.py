@@ -1,0 +1,186 @@
+"""Calls and what can be read of them: the log, transcript, history, grade, audio."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
+
+RETURN_WINDOW = "You are Ana Ruiz. Ask how many days you have to return order 12345."
+
+
+@pytest.fixture
+async def window(bench: Bench) -> dict[str, Any]:
+    return await bench.finished(target_id=14, scenario_prompt=RETURN_WINDOW)
+
+
+async def test_call_log(bench: Bench, window: dict[str, Any]) -> None:
+    """A finished call has times, a duration in conversation time, and a bill: started minutes × rate."""
+    call = await bench.get(f"/v1/calls/{window['call_id']}")
+    minutes = -(-call["duration_seconds"] // 60)
+    assert call["status"] == "completed"
+    assert call["is_test_call"] is True
+    assert 15 <= call["duration_seconds"] <= 90
+    assert (call["billable_minutes"], call["billing_total_cents"]) == (minutes, 8 * minutes)
+    assert (call["start_time"], call["end_time"]) == (window["started_at"], window["completed_at"])
+    assert call["end_reason"] in ("agent_end", "caller_hangup")
+    assert (call["product"], call["voice"], call["agent_id"]) == ("spark", "maya", 14)
+
+
+async def test_call_under_way(bench: Bench) -> None:
+    """While a call runs it has no end and no bill, and its transcript grows."""
+    await bench.start(target_id=14, scenario_prompt=RETURN_WINDOW)
+    bench.clock.talk(1)
+    assert (await bench.http.get("/v1/calls/987654321")).status_code == 404
+    bench.clock.talk(20)
+    call = await bench.get("/v1/calls/987654321")
+    assert call["status"] == "in_progress"
+    assert [call[field] for field in ("end_time", "duration_seconds", "end_reason", "billing_total_cents")] == [
+        None
+    ] * 4
+    so_far = (await bench.get("/v1/calls/987654321/transcript"))["transcripts"]
+    bench.clock.talk(600)
+    whole = (await bench.get("/v1/calls/987654321/transcript"))["transcripts"]
+    assert 0 < len(so_far) < len(whole)
+    assert whole[: len(so_far)] == so_far
+
+
+async def test_page_transcript_has_speech_and_tools(bench: Bench, window: dict[str, Any]) -> None:
+    """On the page a transcript tells of tools, too, and the history is the same."""
+    document = await bench.get(f"/v1/calls/{window['call_id']}/transcript")
+    turns = document["transcripts"]
+    called = next(turn for turn in turns if turn["role"] == "tool_call")
+    answered = next(turn for turn in turns if turn["role"] == "tool_response")
+    assert document["call_id"] == window["call_id"]
+    assert {turn["role"] for turn in turns} == {"agent", "user", "tool_call", "tool_response"}
+    assert called["content"] == {"name": "lookup_order", "arguments": {"order_id": "12345"}}
+    assert called["content_type"] == answered["content_type"] == "application/json"
+    assert answered["content"]["item"] == "walking shoes"
+    assert all("ttfa_ms" in turn for turn in turns if turn["role"] == "agent")
+    assert all("ttfa_ms" not in turn for turn in turns if turn["role"] != "agent")
+    assert await bench.get(f"/v1/calls/{window['call_id']}/history") == turns
+
+
+async def test_client_transcript_has_speech_only(client_bench: Bench) -> None:
+    """The client's transcript entries are text; tools are in the history."""
+    run = await client_bench.finished(target_id=14, scenario_prompt=RETURN_WINDOW)
+    turns = (await client_bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    history = await client_bench.get(f"/v1/calls/{run['call_id']}/history")
+    assert {turn["role"] for turn in turns} == {"agent", "user"}
+    assert [turn for turn in history if turn["role"] in ("agent", "user")] == turns
+    assert "tool_call" in {turn["role"] for turn in history}
+    assert run["transcript"] == turns
+
+
+async def test_assistant_role(demo: Any) -> None:
+    """A world can call the agent `assistant`, as older pages do."""
+    async with bench_of(demo.model_copy(update={"assistant_role": "assistant"})) as bench:
+        run = await bench.finished()
+        turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    assert {turn["role"] for turn in turns} >= {"assistant", "user"}
+    assert "agent" not in {turn["role"] for turn in turns}
+
+
+async def test_grade_comes_after_the_call(bench: Bench) -> None:
+    """A grade is 404 before the end, pending at first, then tells of goals and issues; the call object repeats it."""
+    await bench.start(target_id=14, scenario_prompt=RETURN_WINDOW)
+    bench.clock.talk(5)
+    assert (await bench.http.get("/v1/calls/987654321/grade")).status_code == 404
+    run = bench.sandbox.state.runs[0]
+    bench.clock.talk(run.duration_ms / 1000 - 1)
+    pending = await bench.get("/v1/calls/987654321/grade")
+    assert (pending["status"], pending["score"], pending["goal_achievement"]) == ("pending", None, None)
+    assert (await bench.get("/v1/calls/987654321"))["grade_status"] == "pending"
+    bench.clock.talk(10)
+    graded = await bench.get("/v1/calls/987654321/grade")
+    call = await bench.get("/v1/calls/987654321")
+    assert (graded["status"], graded["score"], graded["goal_achievement"]) == ("completed", 1.0, "achieved")
+    assert (graded["call_outcome"], graded["detected_issues"]) == ("success", [])
+    assert (call["grade_score"], call["issue_count"], call["critical_issue_count"]) == (1.0, 0, 0)
+
+
+async def test_grade_of_a_call_that_led_nowhere(bench: Bench) -> None:
+    """Declined goals cost points and are issues."""
+    run = await bench.finished(target_id=14, scenario_prompt="Ask what the capital of Australia is.")
+    grade = await bench.get(f"/v1/calls/{run['call_id']}/grade")
+    assert grade["score"] < 0.8
+    assert grade["goal_achievement"] == "no_opportunity"
+    assert "declined" in grade["detected_issues"][0]["description"]
+
+
+async def test_grading_again_is_billed(bench: Bench, window: dict[str, Any]) -> None:
+    """POST grade answers 201, is pending again, and costs; it needs the call to be over and the money to be there."""
+    before = (await bench.get("/v1/billing"))["balance_cents"]
+    path = f"/v1/calls/{window['call_id']}/grade"
+    response = await bench.http.post(path)
+    assert (response.status_code, response.json()["status"]) == (201, "pending")
+    assert (await bench.get("/v1/billing"))["balance_cents"] == before - 4
+    bench.clock.talk(10)
+    assert (await bench.get(path))["status"] == "completed"
+    assert (await bench.get("/_sandbox/ledger"))["regrades"][0]["cost_cents"] == 4
+    await bench.control(top_up_cents=-before)
+    assert (await bench.http.post(path)).status_code == 402
+
+
+async def test_grading_too_early(bench: Bench) -> None:
+    """A call under way cannot be graded again."""
+    await bench.start()
+    bench.clock.talk(5)
+    assert (await bench.http.post("/v1/calls/987654321/grade")).status_code == 409
+
+
+async def test_audio_is_not_recorded(bench: Bench, window: dict[str, Any]) -> None:
+    """There is no recording, and the answer says why."""
+    response = await bench.http.get(f"/v1/calls/{window['call_id']}/audio")
+    assert (response.status_code, response.json()) == (404, {"detail": "This sandbox does not record audio."})
+
+
+async def test_list_of_calls(bench: Bench) -> None:
+    """`{"results", "total", "limit", "offset"}`, newest first, filtered by what the client may ask for."""
+    await bench.finished(target_id=12)
+    await bench.finished(target_id=14, mode="sip", target_number="+14155550188")
+    await bench.finished(target_id=12, direction="inbound")
+    bench.clock.advance(86_400)
+    await bench.start(target_id=14)
+    bench.clock.talk(10)
+
+    async def ids(**query: Any) -> list[int]:
+        response = await bench.http.get("/v1/calls", params=query)
+        assert response.status_code == 200, response.text
+        return [call["call_id"] - 987654321 for call in response.json()["results"]]
+
+    page = await bench.get("/v1/calls?limit=2&offset=1")
+    assert (page["total"], page["limit"], page["offset"]) == (5, 2, 1)
+    assert await ids() == [4, 3, 1, 2, 0]
+    assert await ids(agent_id=14) == [4, 1, 2]
+    assert await ids(direction="inbound") == [3, 2]
+    assert await ids(status="in_progress") == [4]
+    assert await ids(status="completed", limit=1) == [3]
+    assert await ids(start_date="2026-11-26") == [4]
+    assert await ids(end_date="2026-11-25") == [3, 1, 2, 0]
+    assert await ids(start_date="2026-11-25T12:00:00Z", end_date="2026-11-25T12:00:10+00:00") == [0]
+    assert await ids(from_number="+14155550188") == [1, 2]
+    assert await ids(to_number="+14155550179") == [0]
+    assert await ids(phone_number="+14155550179") == [3, 0]
+    assert await ids(exclude_test_calls="true") == []
+    assert (await bench.http.get("/v1/calls?start_date=yesterday")).json() == {
+        "start_date": ["Enter a valid date or time in ISO 8601."]
+    }
+
+
+async def test_nobody_answers(bench: Bench) -> None:
+    """A number without an agent for the direction: the run fails and says so."""
+    run = await bench.finished(target_type="phone_number", target_id=78, direction="inbound")
+    assert (run["status"], run["call_id"]) == ("failed", None)
+    assert "no agent" in run["error_message"]
+    assert await bench.get("/v1/calls") == {"results": [], "total": 0, "limit": 50, "offset": 0}
+
+
+async def test_failed_run_in_the_client_dialect() -> None:
+    """The client's run object bears a run without a call."""
+    async with bench_of(dialect="client") as bench:
+        run = await bench.finished(target_type="phone_number", target_id=78, direction="inbound")
+    assert (run["duration_seconds"], run["grade"], run["transcript"]) == (None, None, [])
+    assert (run["agent_name"], run["target_name"]) == (None, "After-hours line")

@@ -1,0 +1,275 @@
+"""Faults on demand: each kind, its schedule, and that what was done is what the ledger says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from planner.sandbox import World
+from planner.sandbox.faults import Fault, FaultSpec
+from tests.sandbox.conftest import Bench, Clock, bench_of, single  # pyright: ignore[reportMissingImports]
+
+
+async def test_lost_answer(bench: Bench) -> None:
+    """The work is done, the answer never comes; after `times` it does again."""
+    await bench.control(faults=[{"kind": "lost_answer", "times": 1}])
+    with pytest.raises(httpx.TransportError):
+        await bench.start()
+    assert (await bench.start()).json()["id"] == 7111
+    assert [run["id"] for run in await bench.runs()] == [7111, 7110]
+
+
+async def test_lost_answer_waits_for_work_that_was_done(bench: Bench) -> None:
+    """A refused launch does not use up a lost answer."""
+    await bench.control(faults=[{"kind": "lost_answer", "times": 1}])
+    assert (await bench.start(target_id=999)).status_code == 404
+    with pytest.raises(httpx.TransportError):
+        await bench.start()
+
+
+async def test_error_before(bench: Bench) -> None:
+    """A 5xx with nothing done."""
+    await bench.control(faults=[{"kind": "error_before", "times": 1, "status": 502}])
+    assert (await bench.start()).status_code == 502
+    assert await bench.runs() == []
+
+
+async def test_error_after(bench: Bench) -> None:
+    """A 5xx with everything done."""
+    await bench.control(faults=[{"kind": "error_after", "times": 1}])
+    response = await bench.start_batch(run_count=2)
+    assert (response.status_code, response.json()) == (503, {"detail": "Internal server error."})
+    assert len(await bench.runs()) == 2
+
+
+@pytest.mark.parametrize("body", ["html", "cut"])
+async def test_garbage(bench: Bench, body: str) -> None:
+    """The work is done and the answer is no JSON."""
+    await bench.control(faults=[{"kind": "garbage", "times": 1, "body": body}])
+    response = await bench.start()
+    assert response.status_code == 201
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+        response.json()
+    assert response.headers["content-type"].startswith("text/html" if body == "html" else "application/json")
+    assert len(await bench.runs()) == 1
+
+
+async def test_slow(bench: Bench) -> None:
+    """The work is done at once, the answer takes its time."""
+    await bench.control(faults=[{"kind": "slow", "route": "billing", "seconds": 0.01}])
+    assert (await bench.http.get("/v1/billing")).status_code == 200
+
+
+@pytest.mark.parametrize("retry_after", [None, 7])
+async def test_throttle(bench: Bench, retry_after: int | None) -> None:
+    """429 with and without Retry-After, on any route."""
+    await bench.control(faults=[{"kind": "throttle", "route": "any", "times": 1, "retry_after_seconds": retry_after}])
+    response = await bench.http.get("/v1/agents")
+    assert response.status_code == 429
+    assert response.headers.get("retry-after") == (None if retry_after is None else "7")
+    assert (await bench.http.get("/v1/agents")).status_code == 200
+
+
+async def test_no_balance(bench: Bench) -> None:
+    """402 in the middle."""
+    await bench.control(faults=[{"kind": "no_balance", "after": 1, "times": 1}])
+    assert [(await bench.start()).status_code for _ in range(3)] == [201, 402, 201]
+
+
+async def test_hang(bench: Bench) -> None:
+    """A run that never ends holds its place and is never billed; the others of its batch go on."""
+    await bench.control(faults=[{"kind": "hang", "times": 1, "runs": 1}])
+    await bench.start_batch(run_count=2, stagger_seconds=0)
+    bench.clock.advance(86_400)
+    assert [run["status"] for run in await bench.runs()] == ["completed", "in_progress"]
+    row = await bench.get("/v1/test-call-batches/201")
+    call = await bench.get("/v1/calls/987654321")
+    assert (row["status"], row["completed_runs"], row["completed_at"]) == ("in_progress", 1, None)
+    assert (call["status"], call["billing_total_cents"], call["grade_status"]) == ("in_progress", None, None)
+    assert bench.sandbox.state.live_runs(bench.clock()) == 1
+    ledger: Any = bench.sandbox.ledger()
+    assert ledger["runs"][0]["cost_cents"] == 0
+
+
+async def test_late(bench: Bench) -> None:
+    """Call ids, transcripts and grades come later than the end, by the clock."""
+    await bench.control(faults=[{"kind": "late", "seconds": 60, "times": 1}])
+    await bench.start()
+    bench.clock.talk(400)
+    (run,) = await bench.runs()
+    assert (run["status"], run["call_id"]) == ("completed", None)
+    bench.clock.advance(53.5)
+    (run,) = await bench.runs()
+    assert run["call_id"] == 987654321
+    assert (await bench.get("/v1/calls/987654321/transcript"))["transcripts"] == []
+    assert (await bench.get("/v1/calls/987654321/grade"))["status"] == "pending"
+    bench.clock.advance(10)
+    assert (await bench.get("/v1/calls/987654321/transcript"))["transcripts"]
+    assert (await bench.get("/v1/calls/987654321/grade"))["status"] == "completed"
+
+
+async def test_late_grade_only(bench: Bench) -> None:
+    """`what` names what is late."""
+    await bench.control(faults=[{"kind": "late", "seconds": 600, "what": ["grade"]}])
+    run = await bench.finished()
+    assert (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    assert (await bench.get(f"/v1/calls/{run['call_id']}/grade"))["status"] == "pending"
+
+
+async def test_shuffled_ids(bench: Bench) -> None:
+    """Ids do not follow the prompts any more, but every prompt has its run."""
+    await bench.control(faults=[{"kind": "shuffle_ids", "times": 1}])
+    prompts = [f"Ask about item {number}." for number in range(10)]
+    row = (await bench.start_batch(run_count=10, scenario_prompts=prompts)).json()
+    by_id = {run["id"]: run["scenario_prompt"] for run in await bench.runs()}
+    assert sorted(row["run_ids"]) == sorted(by_id)
+    assert row["run_ids"] != sorted(row["run_ids"])
+    assert [by_id[run_id] for run_id in row["run_ids"]] == prompts
+    ordered = (await bench.start_batch(run_count=10, scenario_prompts=prompts)).json()["run_ids"]
+    assert ordered == sorted(ordered)
+
+
+async def test_foreign_runs_between_pages(bench: Bench) -> None:
+    """Somebody else's runs appear between two pages of the list; the ledger tells them apart."""
+    await bench.start(scenario_prompt="mine")
+    await bench.control(faults=[{"kind": "foreign_runs", "route": "list", "after": 1, "times": 1, "count": 2}])
+    assert [run["id"] for run in await bench.runs(limit=1)] == [7110]
+    assert [run["id"] for run in await bench.runs(limit=1, offset=1)] == [7111]
+    ledger: Any = bench.sandbox.ledger()
+    assert [run["foreign"] for run in ledger["runs"]] == [False, True, True]
+    assert ledger["foreign_cents"] == sum(run["cost_cents"] for run in ledger["runs"] if run["foreign"]) > 0
+
+
+async def test_identical_foreign_runs(client_bench: Bench) -> None:
+    """Somebody else may ask for the very same; only `requested_by_id` tells."""
+    await client_bench.start(scenario_prompt="mine", target_number="+14155550123")
+    await client_bench.control(foreign_runs={"count": 1, "identical": True})
+    theirs, mine = await client_bench.runs()
+    same = ("target_type", "target_id", "direction", "mode", "scenario_prompt", "target_number")
+    assert [theirs[field] for field in same] == [mine[field] for field in same]
+    assert (mine["requested_by_id"], theirs["requested_by_id"]) == (1, 2)
+
+
+async def test_identical_foreign_runs_without_any_of_ours(bench: Bench) -> None:
+    """With nothing to copy they are of their own making."""
+    await bench.control(foreign_runs={"identical": True})
+    (theirs,) = await bench.runs()
+    assert "somebody else" in theirs["scenario_prompt"]
+
+
+async def test_agent_edited_in_the_middle(bench: Bench) -> None:
+    """From the launch on at which the fault strikes, the agent is another."""
+    await bench.control(faults=[{"kind": "agent_edit", "agent_id": 14, "revision": 2, "after": 1, "times": 1}])
+    prompt = "You are Ana Ruiz. Ask how many days you have to return order 12345."
+    before, after = [await bench.finished(target_id=14, scenario_prompt=prompt) for _ in range(2)]
+    texts = [str(await bench.get(f"/v1/calls/{run['call_id']}/transcript")) for run in (before, after)]
+    assert "30 days" in texts[0]
+    assert "30 days" not in texts[1]
+    assert (await bench.get("/v1/agents/14"))["updated_at"] > "2026-11-25T12"
+
+
+async def test_faults_of_a_world_file_hold_across_restarts(demo: World, tmp_path: Path) -> None:
+    """`times` counts what happened before a restart, too."""
+    faults = (FaultSpec(kind="error_before", times=2), FaultSpec(kind="hang", times=1))
+    world = demo.model_copy(update={"faults": faults})
+    statuses: list[int] = []
+    hanging: list[int] = []
+    for _ in range(3):
+        async with bench_of(world, state_path=tmp_path / "state.jsonl", now=Clock()) as bench:
+            statuses += [(await bench.start()).status_code for _ in range(2)]
+            hanging = [run.id for run in bench.sandbox.state.runs if run.ends_at is None]
+    assert statuses == [503, 503, 201, 201, 201, 201]
+    assert hanging == [7110]
+
+
+async def test_control_says_what_is_in_force(bench: Bench) -> None:
+    """GET and POST answer what is in force; faults can be cleared."""
+    await bench.control(faults=[{"kind": "error_before"}], concurrency_limit=3)
+    await bench.start()
+    state = await bench.get("/_sandbox/control")
+    assert state == {
+        "world": "demo",
+        "dialect": "page",
+        "faults": [{"key": "control:0:error_before", "seen": 1, "fired": 1}],
+        "concurrency_limit": 3,
+        "live_runs": 0,
+        "balance_cents": 50_000,
+    }
+    assert (await bench.control(clear_faults=True))["faults"] == []
+    assert (await bench.start()).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"faults": [{"kind": "meteor"}]}, "faults.0.kind: Input should be"),
+        ({"faults": [{"kind": "agent_edit"}]}, "faults.0: Value error, agent_id belongs to agent_edit"),
+        ({"faults": [{"kind": "agent_edit", "agent_id": 1}]}, "deploy: there is no agent 1"),
+        ({"deploy": {"agent_id": 14, "revision": 9}}, "deploy: agent 14 has no revision 9"),
+        ({"mood": "stormy"}, "mood: Extra inputs are not permitted"),
+        ([], ": Input should be an object"),
+    ],
+)
+async def test_control_refuses_what_it_does_not_know(bench: Bench, body: Any, message: str) -> None:
+    """A wrong order to the sandbox is refused with its place, and changes nothing."""
+    response = await bench.http.post("/_sandbox/control", json=body)
+    assert response.status_code == 400
+    assert response.json()["detail"].startswith(message)
+    assert (await bench.get("/_sandbox/control"))["faults"] == []
+
+
+def _struck(**schedule: Any) -> list[int]:
+    fault = Fault("k", FaultSpec(kind="slow", **schedule), seed=5)
+    return [number for number in range(1, 21) if fault.fires()]
+
+
+def test_schedules() -> None:
+    """`after`, `every` and `times` together; the default strikes always."""
+    assert _struck() == list(range(1, 21))
+    assert _struck(times=2) == [1, 2]
+    assert _struck(after=3, every=5) == [4, 9, 14, 19]
+    assert _struck(after=3, every=5, times=2) == [4, 9]
+
+
+def test_probability_is_seeded() -> None:
+    """With a probability the same requests are struck every time, about as many as asked."""
+    assert _struck(probability=0.3) == _struck(probability=0.3)
+    fault = Fault("k", FaultSpec(kind="slow", probability=0.3), seed=1)
+    assert 230 < sum(fault.fires() for _ in range(1000)) < 370
+
+
+async def test_trimmed_prompts(demo: World) -> None:
+    """A world may strip white space around prompts, as some services do: matching must bear it."""
+    async with bench_of(demo.model_copy(update={"trim_prompts": True})) as bench:
+        await bench.start(scenario_prompt="  Ask when you open.\n")
+        await bench.start_batch(run_count=1, scenario_prompts=["a\n"])
+        assert [run["scenario_prompt"] for run in await bench.runs()] == ["a", "Ask when you open."]
+    async with bench_of(demo) as bench:
+        await bench.start(scenario_prompt="a\n")
+        assert [run["scenario_prompt"] for run in await bench.runs()] == ["a\n"]
+
+
+async def test_busy_world_says_when_to_come_back() -> None:
+    """`busy` has room for four and sends Retry-After."""
+    async with bench_of("busy") as bench:
+        response = await bench.start_batch(run_count=5)
+        assert (response.status_code, response.headers["retry-after"]) == (429, "1")
+        assert (await bench.start_batch(run_count=4)).status_code == 201
+
+
+async def test_faulty_world_charges_what_its_ledger_says() -> None:
+    """On a bad day a client that asks blindly again and again pays more than once: the ledger shows it."""
+    async with bench_of("faulty") as bench:
+        answered = 0
+        for _ in range(30):
+            try:
+                response = await bench.http.post("/v1/test-calls", json=single())
+                answered += response.status_code == 201 and "id" in response.text
+            except httpx.TransportError:
+                pass
+            bench.clock.talk(700)
+        ledger: Any = bench.sandbox.ledger()
+    assert len([run for run in ledger["runs"] if not run["foreign"]]) > answered > 10

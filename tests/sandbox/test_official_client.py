@@ -1,0 +1,225 @@
+"""The vendor's own client, 0.2.0, against a sandbox on a real socket: it parses every answer it has a model for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from thunderphone import ThunderPhone
+from thunderphone.generated.api.agents import agents_list, agents_retrieve, agents_versions_list
+from thunderphone.generated.api.authentication import whoami_list
+from thunderphone.generated.api.billing import billing_list
+from thunderphone.generated.api.calls import (
+    calls_grade,
+    calls_grade_list,
+    calls_history_list,
+    calls_list,
+    calls_retrieve,
+    calls_transcript_list,
+)
+from thunderphone.generated.api.healthz import healthz_list
+from thunderphone.generated.api.phone_numbers import phone_numbers_list, phone_numbers_retrieve
+from thunderphone.generated.api.test_call_batches import (
+    test_call_batches_create as create_batch,
+)
+from thunderphone.generated.api.test_call_batches import (
+    test_call_batches_list as list_batches,
+)
+from thunderphone.generated.api.test_call_batches import (
+    test_call_batches_retrieve as read_batch,
+)
+from thunderphone.generated.api.test_calls import test_calls_create as create_run
+from thunderphone.generated.api.test_calls import test_calls_list as list_runs
+from thunderphone.generated.client import AuthenticatedClient
+from thunderphone.generated.models import (
+    CallsGradeBody,
+    DirectionD75Enum,
+    SimulationBatchCreateRequest,
+    SimulationRunCreateRequest,
+    SimulationRunStatusEnum,
+    TargetTypeEnum,
+)
+
+KEY = "sk_live_abcdef"
+PROMPT = "You are Ana Ruiz. Ask how many days you have to return order 12345."
+PROGRAM = """\
+import sys
+from dataclasses import dataclass
+from planner.sandbox import Sandbox, load_world
+from planner.sandbox.server import serve
+
+serve(Sandbox(load_world("demo"), sys.argv[1]), "127.0.0.1", 0, on_ready=lambda url: print(url, flush=True))
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    url: str
+    client: AuthenticatedClient
+
+
+def _serve(dialect: str) -> Iterator[Served]:
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, dialect], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        client = AuthenticatedClient(base_url=url, token=KEY, raise_on_unexpected_status=True)
+        yield Served(url, client)
+        client.get_httpx_client().close()
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    yield from _serve("client")
+
+
+@pytest.fixture(scope="module")
+def served_page() -> Iterator[Served]:
+    yield from _serve("page")
+
+
+def _run_request() -> SimulationRunCreateRequest:
+    return SimulationRunCreateRequest(
+        consent_to_charge=True,
+        target_id=14,
+        target_type=TargetTypeEnum.AGENT,
+        direction=DirectionD75Enum.OUTBOUND,
+        scenario_prompt=PROMPT,
+    )
+
+
+def _until_ended(served: Served, run_id: int) -> Any:
+    """Poll the list as a client would."""
+    for _ in range(400):
+        run = next(run for run in list_runs.sync(client=served.client) or [] if run.id == run_id)
+        if run.status is SimulationRunStatusEnum.COMPLETED:
+            return run
+        time.sleep(0.02)
+    raise AssertionError("the run did not end")
+
+
+def _score(served: Served, call_id: int) -> int | None:
+    """Poll until the grade is there."""
+    for _ in range(100):
+        grade = calls_grade_list.sync(call_id, client=served.client)
+        assert grade is not None
+        if grade.score is not None:
+            return grade.score
+        time.sleep(0.02)
+    return None
+
+
+def test_run_from_start_to_transcript(served: Served) -> None:
+    """It starts a run, polls the list, reads the call, its transcript, history and grade."""
+    started = create_run.sync(client=served.client, body=_run_request())
+    assert started is not None
+    assert started.status is SimulationRunStatusEnum.QUEUED
+    run = _until_ended(served, started.id)
+    call = calls_retrieve.sync(run.call_id, client=served.client)
+    transcript = calls_transcript_list.sync(run.call_id, client=served.client)
+    history = calls_history_list.sync(run.call_id, client=served.client)
+    assert call is not None
+    assert transcript is not None
+    assert history is not None
+    assert call.duration_seconds == run.duration_seconds
+    assert call.prompt_snapshot.startswith("You are Maya")
+    assert [tool.additional_properties["name"] for tool in call.tool_snapshot] == [
+        "lookup_order",
+        "create_return",
+        "cancel_order",
+    ]
+    assert any("30 days" in entry.content for entry in transcript.transcripts if entry.role == "agent")
+    assert any(item["role"] == "tool_call" for item in history)
+    assert _score(served, run.call_id) == 100
+    assert calls_grade.sync(run.call_id, client=served.client, body=CallsGradeBody()) is not None
+
+
+def test_batch_from_start_to_end(served: Served) -> None:
+    """It starts a batch with the client's defaults (3 runs, 5 s apart), lists and follows it."""
+    started = create_batch.sync(
+        client=served.client,
+        body=SimulationBatchCreateRequest(
+            consent_to_charge=True,
+            target_id=12,
+            target_type=TargetTypeEnum.AGENT,
+            name="nightly",
+            scenario_prompts=[PROMPT],
+        ),
+    )
+    assert started is not None
+    assert (started.status.value, started.run_count, started.stagger_seconds, started.name) == (
+        "pending",
+        3,
+        5,
+        "nightly",
+    )
+    assert started.estimated_cost_cents == 3 * 16
+    assert isinstance(started.run_ids, list)
+    for run_id in started.run_ids:
+        _until_ended(served, run_id)
+    ended = read_batch.sync(started.id, client=served.client)
+    assert ended is not None
+    assert (ended.status.value, ended.completed_runs) == ("completed", 3)
+    assert started.id in [row.id for row in list_batches.sync(client=served.client) or []]
+
+
+def test_everything_around(served: Served) -> None:
+    """Agents, versions, numbers, calls, billing, whoami and health all parse."""
+    client = served.client
+    assert [agent.id for agent in agents_list.sync(client=client) or []] == [12, 14, 17]
+    for answer in (
+        agents_retrieve.sync(14, client=client),
+        agents_versions_list.sync(14, client=client),
+        phone_numbers_list.sync(client=client),
+        phone_numbers_retrieve.sync(77, client=client),
+        calls_list.sync(client=client),
+        billing_list.sync(client=client),
+        whoami_list.sync(client=client),
+        healthz_list.sync(client=client),
+    ):
+        assert answer is not None
+
+
+def test_facade(served: Served) -> None:
+    """The hand-written facade finds a call's end and transcript."""
+    started = create_run.sync(client=served.client, body=_run_request())
+    assert started is not None
+    run = _until_ended(served, started.id)
+    with ThunderPhone(KEY, base_url=served.url) as phone:
+        call = phone.calls.wait_for_completion(run.call_id, poll_interval=0.01)
+        assert phone.calls.transcript(call.call_id).transcripts
+
+
+def test_page_dialect_as_far_as_the_client_can(served_page: Served) -> None:
+    """In the page's dialect the client parses what has all its fields: batches, transcripts, histories, health."""
+    http = httpx.Client(base_url=served_page.url, headers={"Authorization": f"Bearer {KEY}"})
+    body = {
+        "target_type": "agent",
+        "target_id": 14,
+        "direction": "outbound",
+        "scenario_prompt": PROMPT,
+        "consent_to_charge": True,
+    }
+    run = http.post("/v1/test-calls", json=body).json()
+    listed: dict[str, Any] = {}
+    for _ in range(400):
+        listed = http.get("/v1/test-calls").json()[0]
+        if listed["status"] == "completed":
+            break
+        time.sleep(0.02)
+    http.close()
+    assert (listed["id"], listed["status"]) == (run["id"], "completed")
+    transcript = calls_transcript_list.sync(listed["call_id"], client=served_page.client)
+    assert transcript is not None
+    assert {"agent", "user", "tool_call"} <= {entry.role for entry in transcript.transcripts}
+    assert calls_history_list.sync(listed["call_id"], client=served_page.client)
+    assert healthz_list.sync(client=served_page.client) is not None

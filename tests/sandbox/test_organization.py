@@ -1,0 +1,117 @@
+"""Agents, versions, numbers, billing, who is asking."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planner.sandbox import load_world
+from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
+
+
+async def test_agents(bench: Bench) -> None:
+    """A plain array of agents; one of them by its id is the same."""
+    agents = await bench.get("/v1/agents")
+    assert [agent["id"] for agent in agents] == [12, 14, 17]
+    assert await bench.get("/v1/agents/14") == agents[1]
+    assert agents[1]["updated_at"] == "2026-11-20T09:00:00.000Z"
+    assert agents[1]["has_draft"] is False
+    assert "Never promise" in agents[1]["prompt"]
+
+
+async def test_versions_in_both_dialects(bench: Bench, client_bench: Bench) -> None:
+    """Revisions, newest first: an array on the page, counted in the client."""
+    versions = await bench.get("/v1/agents/14/versions")
+    assert [version["version"] for version in versions] == [3, 2]
+    assert versions[0]["created_at"] == "2026-11-20T09:00:00.000Z"
+    assert await client_bench.get("/v1/agents/14/versions") == {"count": 2, "results": versions}
+
+
+async def test_an_edited_agent(bench: Bench) -> None:
+    """Deploying a revision moves `updated_at`, and the calls after it are that revision's."""
+    await bench.control(deploy={"agent_id": 14, "revision": 2})
+    agent = await bench.get("/v1/agents/14")
+    assert agent["updated_at"] == "2026-11-25T12:00:00.000Z"
+    assert agent["prompt"].startswith("You answer the phone")
+    assert [version["version"] for version in await bench.get("/v1/agents/14/versions")] == [2]
+    bench.clock.advance(60)
+    await bench.control(deploy={"agent_id": 14})
+    assert (await bench.get("/v1/agents/14"))["updated_at"] == "2026-11-25T12:01:00.000Z"
+
+
+async def test_a_regressed_world_has_a_newer_revision() -> None:
+    """`regressed` is the demo world with one agent edited: newer, another prompt, the others untouched."""
+    async with bench_of("demo") as demo, bench_of("regressed") as regressed:
+        before = {agent["id"]: agent for agent in await demo.get("/v1/agents")}
+        after = {agent["id"]: agent for agent in await regressed.get("/v1/agents")}
+    assert after[14]["updated_at"] > before[14]["updated_at"]
+    assert after[14]["prompt"] != before[14]["prompt"]
+    assert (after[12], after[17]) == (before[12], before[17])
+
+
+async def test_phone_numbers(bench: Bench, client_bench: Bench) -> None:
+    """Numbers with who answers and who calls from them."""
+    number = await bench.get("/v1/phone-numbers/78")
+    assert number == {
+        "id": 78,
+        "number": "+14155550178",
+        "label": "After-hours line",
+        "inbound_agent_id": 17,
+        "outbound_agent_id": None,
+        "status": "active",
+    }
+    assert [listed["id"] for listed in await bench.get("/v1/phone-numbers")] == [77, 78, 79]
+    listed = await client_bench.get("/v1/phone-numbers/78")
+    assert (listed["outbound_eligible"], listed["outbound_ineligible_reason"]) == (False, "no_outbound_agent")
+
+
+async def test_released_number_is_gone(demo: Any) -> None:
+    """A released number is no target; one that is not active yet has nobody who answers."""
+    numbers = dict(demo.phone_numbers)
+    numbers[77] = numbers[77].model_copy(update={"status": "released"})
+    numbers[78] = numbers[78].model_copy(update={"status": "provisioning"})
+    async with bench_of(demo.model_copy(update={"phone_numbers": numbers})) as bench:
+        assert (await bench.start(target_type="phone_number", target_id=77)).status_code == 404
+        run = await bench.finished(target_type="phone_number", target_id=78)
+    assert run["status"] == "failed"
+
+
+async def test_balance_falls_with_bills(bench: Bench) -> None:
+    """The balance falls when a call ends, by the call's bill times the multiplier."""
+    assert await bench.get("/v1/billing") == {"balance_cents": 50_000, "balance_usd": "500.00", "currency": "usd"}
+    await bench.start()
+    assert (await bench.get("/v1/billing"))["balance_cents"] == 50_000
+    bench.clock.talk(600)
+    call = await bench.get("/v1/calls/987654321")
+    billing = await bench.get("/v1/billing")
+    assert billing["balance_cents"] == 50_000 - 2 * call["billing_total_cents"]
+    assert bench.sandbox.ledger()["total_cents"] == 2 * call["billing_total_cents"]
+
+
+async def test_client_billing(client_bench: Bench) -> None:
+    """The client also reads a test-call budget; without one of its own it is the balance."""
+    billing = await client_bench.get("/v1/billing")
+    assert (billing["test_call_budget_cents"], billing["test_call_budget_remaining_cents"]) == (50_000, 50_000)
+    assert billing["spending_limit_reached"] is False
+    await client_bench.start()
+    assert (await client_bench.get("/v1/billing"))["available_cash_cents"] == 50_000 - 16
+
+
+async def test_test_call_budget() -> None:
+    """A budget for test calls refuses what the balance would bear."""
+    world = load_world("demo").model_copy(update={"test_call_budget_cents": 20})
+    async with bench_of(world, dialect="client") as bench:
+        assert (await bench.start()).status_code == 200
+        assert (await bench.start()).status_code == 402
+        bench.clock.talk(700)
+        billing = await bench.get("/v1/billing")
+    assert billing["test_call_budget_cents"] == 20
+    assert billing["test_call_budget_remaining_cents"] == max(0, 20 - (50_000 - billing["balance_cents"]))
+
+
+async def test_whoami(bench: Bench, client_bench: Bench) -> None:
+    """Organization, kind of credential, the key's beginning and never the key."""
+    answer = await bench.get("/v1/whoami")
+    assert answer["organization"] == {"id": 4410, "name": "Larkfield Health"}
+    assert (answer["credential_kind"], answer["key_prefix"]) == ("api_key", "sk_live_YOUR")
+    assert "test_calls:write" in answer["scopes"]
+    assert (await client_bench.get("/v1/whoami"))["role"] is None

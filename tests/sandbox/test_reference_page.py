@@ -1,0 +1,275 @@
+"""Every sentence of the Test Calls reference page, kept by the sandbox in the page's dialect."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.sandbox.conftest import Bench, batch, single  # pyright: ignore[reportMissingImports]
+
+RUN_FIELDS = [
+    "id",
+    "target_type",
+    "target_id",
+    "direction",
+    "target_number",
+    "scenario_prompt",
+    "mode",
+    "status",
+    "charge_multiplier",
+    "estimated_cost_cents",
+    "call_id",
+    "sip_call_id",
+    "error_message",
+    "started_at",
+    "completed_at",
+    "batch_id",
+    "created_at",
+    "updated_at",
+]
+BATCH_FIELDS = [
+    "id",
+    "name",
+    "target_type",
+    "target_id",
+    "direction",
+    "target_number",
+    "scenario_prompts",
+    "run_count",
+    "stagger_seconds",
+    "status",
+    "total_runs",
+    "completed_runs",
+    "failed_runs",
+    "error_message",
+    "requested_by_id",
+    "started_at",
+    "completed_at",
+    "created_at",
+    "updated_at",
+    "run_ids",
+]
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+async def test_single_run_is_created_queued(bench: Bench) -> None:
+    """`Returns 201 Created with the run. Status starts at queued`, and a run has exactly the fields of the page."""
+    response = await bench.start()
+    run = response.json()
+    assert response.status_code == 201
+    assert list(run) == RUN_FIELDS
+    assert run["id"] == 7110
+    assert (run["status"], run["call_id"], run["started_at"], run["completed_at"]) == ("queued", None, None, None)
+    assert TIMESTAMP.fullmatch(run["created_at"])
+    assert run["created_at"] == run["updated_at"] == "2026-11-25T12:00:00.000Z"
+
+
+async def test_run_advances_to_completed(bench: Bench) -> None:
+    """`advances to completed or failed`: queued, in_progress with a call_id, completed."""
+    await bench.start()
+    bench.clock.talk(3)
+    (under_way,) = await bench.runs()
+    bench.clock.talk(600)
+    (over,) = await bench.runs()
+    assert (under_way["status"], under_way["completed_at"]) == ("in_progress", None)
+    assert under_way["call_id"] == 987654321
+    assert over["status"] == "completed"
+    assert over["created_at"] < over["started_at"] < over["completed_at"] == over["updated_at"]
+    assert over["error_message"] == ""
+
+
+async def test_defaults_of_a_single_run(bench: Bench) -> None:
+    """`target_number … defaults to a demo number if omitted`, `mode … bot (default)`, `charge_multiplier … default 2`."""
+    run = (await bench.start()).json()
+    assert run["target_number"] == "+14155550199"
+    assert run["mode"] == "bot"
+    assert run["charge_multiplier"] == 2
+    assert run["estimated_cost_cents"] == 16
+    assert run["batch_id"] is None
+    assert run["sip_call_id"] is None
+
+
+async def test_scenario_prompt_is_optional(bench: Bench) -> None:
+    """`scenario_prompt … no`: without one the bot still makes a sane call."""
+    run = await bench.finished(scenario_prompt=None)
+    call = await bench.get(f"/v1/calls/{run['call_id']}")
+    assert run["scenario_prompt"] == ""
+    assert call["status"] == "completed"
+
+
+async def test_sip_mode_has_both_call_logs(bench: Bench) -> None:
+    """`sip_call_id … For mode=sip: the inbound call log the webhook created`; only one of the two is billed."""
+    run = await bench.finished(mode="sip")
+    leg = await bench.get(f"/v1/calls/{run['sip_call_id']}")
+    call = await bench.get(f"/v1/calls/{run['call_id']}")
+    assert run["sip_call_id"] != run["call_id"]
+    assert (call["direction"], leg["direction"]) == ("outbound", "inbound")
+    assert leg["duration_seconds"] == call["duration_seconds"]
+    assert (leg["billing_total_cents"], leg["billed_at"]) == (0, None)
+    assert call["billing_total_cents"] > 0
+
+
+async def test_phone_number_as_target(bench: Bench) -> None:
+    """`target_type … agent or phone_number`: the number's inbound agent answers."""
+    run = await bench.finished(target_type="phone_number", target_id=78, scenario_prompt="Ask when you open.")
+    call = await bench.get(f"/v1/calls/{run['call_id']}")
+    assert call["agent_id"] == 17
+    assert call["to_number"] == "+14155550178"
+    assert call["from_number"] == "+14155550199"
+
+
+async def test_inbound_direction(bench: Bench) -> None:
+    """`inbound (bot answers)`: the bot speaks first, the agent says who is calling."""
+    run = await bench.finished(direction="inbound", target_number="+14155550101")
+    transcript = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    call = await bench.get(f"/v1/calls/{run['call_id']}")
+    assert [turn["role"] for turn in transcript[:2]] == ["user", "agent"]
+    assert "Iris from Larkfield Clinic" in transcript[1]["content"]
+    assert (call["from_number"], call["to_number"]) == ("+14155550179", "+14155550101")
+
+
+async def test_batch_is_created_in_progress(bench: Bench) -> None:
+    """`Returns 201 Created with the batch row`, `in in_progress`, fields and values as on the page."""
+    response = await bench.start_batch()
+    row = response.json()
+    assert response.status_code == 201
+    assert list(row) == BATCH_FIELDS
+    assert (row["id"], row["name"], row["status"]) == (201, "", "in_progress")
+    assert (row["target_number"], row["requested_by_id"], row["error_message"]) == ("", 1, "")
+    assert (row["total_runs"], row["completed_runs"], row["failed_runs"]) == (5, 0, 0)
+    assert row["started_at"] == row["created_at"] == row["updated_at"]
+    assert row["run_ids"] == [7110, 7111, 7112, 7113, 7114]
+
+
+async def test_batch_detail_is_the_same_shape(bench: Bench) -> None:
+    """`Returns the same batch shape as the create response`, with progress and an end."""
+    await bench.start_batch()
+    bench.clock.talk(600)
+    row = await bench.get("/v1/test-call-batches/201")
+    assert list(row) == BATCH_FIELDS
+    assert (row["status"], row["completed_runs"]) == ("completed", 5)
+    assert row["completed_at"] == row["updated_at"] > row["started_at"]
+    assert [listed["id"] for listed in await bench.get("/v1/test-call-batches")] == [201]
+
+
+async def test_batch_prompts_rotate(bench: Bench) -> None:
+    """`Rotates through prompts per run (modulo)`."""
+    row = (await bench.start_batch(scenario_prompts=["a", "b"], run_count=5)).json()
+    runs = {run["id"]: run["scenario_prompt"] for run in await bench.runs()}
+    assert [runs[run_id] for run_id in row["run_ids"]] == ["a", "b", "a", "b", "a"]
+    assert row["scenario_prompts"] == ["a", "b"]
+
+
+async def test_batch_with_one_prompt_for_all(bench: Bench) -> None:
+    """`scenario_prompt … Same prompt for all runs (alternative to array)`."""
+    row = (await bench.start_batch(scenario_prompts=None, scenario_prompt="Ask about parking.", run_count=2)).json()
+    assert row["scenario_prompts"] == ["Ask about parking."]
+    assert {run["scenario_prompt"] for run in await bench.runs()} == {"Ask about parking."}
+    assert {run["batch_id"] for run in await bench.runs()} == {201}
+
+
+async def test_batch_without_prompts(bench: Bench) -> None:
+    """`scenario_prompts … no`."""
+    row = (await bench.start_batch(scenario_prompts=None, run_count=1, stagger_seconds=None)).json()
+    assert (row["scenario_prompts"], row["stagger_seconds"]) == ([], 0)
+
+
+async def test_stagger_delays_the_launches(bench: Bench) -> None:
+    """`stagger_seconds … Delay between spawning successive runs`, in conversation time."""
+    await bench.start_batch(stagger_seconds=60)
+    bench.clock.talk(3)
+    assert [run["status"] for run in reversed(await bench.runs())] == ["in_progress", *["queued"] * 4]
+    bench.clock.talk(60)
+    assert [run["status"] for run in reversed(await bench.runs())][1] == "in_progress"
+
+
+@pytest.mark.parametrize("consent", [None, False, "true", 1])
+@pytest.mark.parametrize("path", ["/v1/test-calls", "/v1/test-call-batches"])
+async def test_consent_is_needed(bench: Bench, consent: Any, path: str) -> None:
+    """`400 consent_to_charge missing / false`: and then nothing is started."""
+    body = (single if path.endswith("calls") else batch)(consent_to_charge=consent)
+    response = await bench.http.post(path, json=body)
+    assert response.status_code == 400
+    assert list(response.json()) == ["consent_to_charge"]
+    assert await bench.runs() == []
+
+
+@pytest.mark.parametrize(
+    ("target_type", "target_id", "message"), [("agent", 999, "Agent"), ("phone_number", 12, "Phone number")]
+)
+async def test_target_not_found(bench: Bench, target_type: str, target_id: int, message: str) -> None:
+    """`404 Target agent or phone number not found`."""
+    response = await bench.start(target_type=target_type, target_id=target_id)
+    assert (response.status_code, response.json()) == (404, {"detail": f"{message} not found."})
+
+
+async def test_insufficient_balance(bench: Bench) -> None:
+    """`402 Insufficient balance`: what runs in flight have reserved counts, and a batch must fit whole."""
+    await bench.control(top_up_cents=-50_000 + 40)
+    assert (await bench.start_batch(run_count=3)).status_code == 402
+    assert (await bench.start()).status_code == 201
+    assert (await bench.start()).status_code == 201
+    response = await bench.start()
+    assert response.status_code == 402
+    assert "Insufficient balance" in response.json()["detail"]
+
+
+async def test_concurrency_limit(bench: Bench) -> None:
+    """`429 Max concurrent test-call runs per org reached`: a batch must fit in what is free; an ended run frees its place."""
+    assert (await bench.start_batch(run_count=19)).status_code == 201
+    assert (await bench.start_batch(run_count=2)).status_code == 429
+    assert (await bench.start()).status_code == 201
+    response = await bench.start()
+    assert response.status_code == 429
+    assert "concurrent" in response.json()["detail"]
+    assert "retry-after" not in response.headers
+    bench.clock.talk(700)
+    assert (await bench.start()).status_code == 201
+
+
+async def test_lists_are_arrays_newest_first(bench: Bench) -> None:
+    """`Returns an array of Test call run objects`; `limit … Default 50, max 200`; `offset`."""
+    await bench.control(concurrency_limit=1000)
+    for _ in range(11):
+        await bench.start_batch(run_count=20, stagger_seconds=0)
+    newest_first = list(range(7110 + 219, 7109, -1))
+    assert [run["id"] for run in await bench.runs()] == newest_first[:50]
+    assert [run["id"] for run in await bench.runs(limit=3, offset=5)] == newest_first[5:8]
+    assert len(await bench.runs(limit=200)) == 200
+    assert len(await bench.runs(limit=10_000)) == 200
+    assert [run["id"] for run in await bench.runs(limit=200, offset=210)] == newest_first[210:]
+    assert [row["id"] for row in await bench.get("/v1/test-call-batches?limit=2&offset=1")] == [210, 209]
+
+
+async def test_list_filters(bench: Bench) -> None:
+    """`target_type`, `status` and `agent_id` filter the list."""
+    await bench.start(target_id=12)
+    bench.clock.talk(600)
+    await bench.start(target_id=14)
+    await bench.start(target_type="phone_number", target_id=77)
+    assert [run["id"] for run in await bench.runs(target_type="phone_number")] == [7112]
+    assert [run["id"] for run in await bench.runs(target_type="agent")] == [7111, 7110]
+    assert [run["id"] for run in await bench.runs(status="queued")] == [7112, 7111]
+    assert [run["id"] for run in await bench.runs(status="completed")] == [7110]
+    assert [run["id"] for run in await bench.runs(agent_id=14)] == [7111]
+    assert await bench.runs(status="failed") == []
+
+
+async def test_failed_run(bench: Bench) -> None:
+    """`error_message … Populated on status=failed`; a call that never was costs nothing."""
+    await bench.control(faults=[{"kind": "fail_run", "times": 1}])
+    run = await bench.finished()
+    assert (run["status"], run["call_id"]) == ("failed", None)
+    assert "could not be placed" in run["error_message"]
+    assert (await bench.get("/_sandbox/ledger"))["total_cents"] == 0
+
+
+async def test_batch_whose_runs_all_failed(bench: Bench) -> None:
+    """`failed_runs` counts, and a batch without a completed run is failed."""
+    await bench.control(faults=[{"kind": "fail_run"}])
+    await bench.start_batch(run_count=2, stagger_seconds=0)
+    bench.clock.talk(60)
+    row = await bench.get("/v1/test-call-batches/201")
+    assert (row["status"], row["completed_runs"], row["failed_runs"]) == ("failed", 0, 2)
