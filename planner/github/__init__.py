@@ -1,0 +1,5 @@
+"""The pull request: what GitHub says of the event, and the job summary, annotations and outputs we give back.
+
+`publish.publisher(...)` is the door: the composition root calls it with the environment and gets None outside of GitHub
+Actions. Nothing here decides anything; the text of reports comes as strings.
+"""

@@ -1,0 +1,59 @@
+"""Step outputs: the few facts later steps and jobs build on. The names are the outputs of `action.yml`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from planner.changes.model import ChangeSet
+from planner.results.model import RunResult
+
+_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
+    """What would be called and what it would cost, in cents; an unknown price is empty, never 0."""
+    estimate = change_set.estimate
+    return {
+        "digest": change_set.digest,
+        "calls": str(estimate.calls),
+        "expected-cents": _cents(estimate.expected_cents),
+        "low-cents": _cents(estimate.low_cents),
+        "high-cents": _cents(estimate.high_cents),
+    }
+
+
+def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
+    """What was found and what this invocation alone cost, so that the outputs of several jobs may be added up."""
+    return {
+        "outcome": result.outcome,
+        "digest": result.change_set_digest,
+        "expected-cents": _cents(result.cost.estimated_cents),
+        "cost-cents": _cents(result.cost.this_invocation_cents),
+        "ambiguous-cents": _cents(result.cost.ambiguous_cents),
+        "report-dir": report_dir,
+    }
+
+
+def append_outputs(path: Path, outputs: Mapping[str, str], *, new_delimiter: Callable[[], str]) -> None:
+    """Add to the file GITHUB_OUTPUT names.
+
+    Values may hold anything: each is written as a heredoc whose end only we know, so none can start an output of its
+    own. Raises `OSError`, and `ValueError` for a name GitHub would not take or a delimiter that is in the value.
+    """
+    blocks = [_block(name, value, new_delimiter()) for name, value in outputs.items()]
+    with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
+        file.write("".join(blocks))
+
+
+def _block(name: str, value: str, delimiter: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of an output")
+    if not delimiter or delimiter in value:
+        raise ValueError(f"the delimiter of output {name!r} is in its value")
+    return f"{name}<<{delimiter}\n{value}\n{delimiter}\n"
+
+
+def _cents(cents: int | None) -> str:
+    return "" if cents is None else str(cents)

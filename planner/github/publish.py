@@ -1,0 +1,129 @@
+"""What a command gives back to GitHub: annotations, job summary and outputs, in one call for each kind of result.
+
+Telling GitHub never decides anything: where a file cannot be written, the log says so and the exit code stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.changes.model import ChangeSet
+from planner.diagnostics import Diagnostics, Severity
+from planner.errors import PlannerError
+from planner.github import annotations
+from planner.github.annotations import Annotation
+from planner.github.context import GithubContext, read_context
+from planner.github.outputs import append_outputs, change_set_outputs, run_outputs
+from planner.github.summary import append_summary
+from planner.reports.neutral import for_markdown, markdown_code
+from planner.reports.quantities import count
+from planner.results.model import RunResult
+
+
+def publisher(
+    env: Mapping[str, str],
+    *,
+    working_directory: Path,
+    write_line: Callable[[str], None],
+    new_delimiter: Callable[[], str],
+) -> Publisher | None:
+    """The publisher for this step, or None outside of GitHub Actions.
+
+    `write_line` writes one line to the job's log: to standard error, where a workflow command works as well and does not
+    end up in a document that standard output was redirected to. `new_delimiter` gives a token nobody can guess.
+    Raises `UsageError` when GitHub's event file cannot be read.
+    """
+    context = read_context(env)
+    if context is None:
+        return None
+    return Publisher(context, _prefix(context.workspace, working_directory), write_line, new_delimiter)
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    context: GithubContext
+    path_prefix: str
+    """From the repository's root to the working directory, with a `/` at its end unless empty."""
+    write_line: Callable[[str], None]
+    new_delimiter: Callable[[], str]
+
+    def diagnostics(self, diagnostics: Diagnostics) -> None:
+        """Faults of plans: an annotation each (the worst nine), all of them in the summary; nothing where there are none."""
+        if len(diagnostics):
+            self._annotate(annotations.of_diagnostics(diagnostics, path_prefix=self.path_prefix))
+            self._summarise(_diagnostics_markdown(diagnostics))
+
+    def change_set(self, change_set: ChangeSet, markdown: str) -> None:
+        """What would be called: `markdown` in the summary, digest and price as outputs."""
+        self._summarise(markdown)
+        self._output(change_set_outputs(change_set))
+
+    def result(self, result: RunResult, markdown: str, *, report_dir: str) -> None:
+        """What was found: annotations on the failed expectations, `markdown` in the summary, verdict and bill as outputs."""
+        self._annotate(annotations.of_result(result, path_prefix=self.path_prefix))
+        self._summarise(markdown)
+        self._output(run_outputs(result, report_dir=report_dir))
+
+    def error(self, error: PlannerError) -> None:
+        """Why the command ended early, and how to mend it, as an annotation without a place."""
+        message = f"{error}\n{error.hint}" if error.hint else str(error)
+        self._annotate([Annotation("error", "", message)])
+
+    def exit_code(self, exit_code: int) -> None:
+        """The last word of every command, whatever it was."""
+        self._output({"exit-code": str(exit_code)})
+
+    def _annotate(self, found: Iterable[Annotation]) -> None:
+        for command in annotations.commands(found):
+            self.write_line(command)
+
+    def _summarise(self, markdown: str) -> None:
+        path = self.context.summary_file
+        if path is None:
+            return
+        try:
+            if not append_summary(path, markdown):
+                self._complain(
+                    "the job summary of this step is full (1 MiB): the report files have what is missing there"
+                )
+        except OSError as error:
+            self._complain(f"the job summary could not be written: {error.strerror}")
+
+    def _output(self, outputs: Mapping[str, str]) -> None:
+        path = self.context.output_file
+        if path is None:
+            return
+        try:
+            append_outputs(path, outputs, new_delimiter=self.new_delimiter)
+        except OSError as error:
+            self._complain(f"the step's outputs could not be written: {error.strerror}")
+
+    def _complain(self, message: str) -> None:
+        self.write_line(Annotation("warning", "", message).command())
+
+
+def _prefix(workspace: Path | None, working_directory: Path) -> str:
+    if workspace is None:
+        return ""
+    root, here = workspace.resolve(), working_directory.resolve()
+    if here == root or not here.is_relative_to(root):
+        return ""
+    return here.relative_to(root).as_posix() + "/"
+
+
+def _diagnostics_markdown(diagnostics: Diagnostics) -> str:
+    """All faults as a list. Their texts quote a plan, which on a pull request from a fork a stranger wrote."""
+    errors = sum(item.severity is Severity.ERROR for item in diagnostics)
+    warnings = len(diagnostics) - errors
+    headline = " and ".join(
+        count(number, word) for number, word in ((errors, "error"), (warnings, "warning")) if number
+    )
+    verdict = "Nothing was called: the plans have" if errors else "The plans have"
+    lines = [f"## {verdict} {headline}", ""]
+    for item in diagnostics:
+        place = markdown_code(f"{item.span.file}:{item.span.line}:{item.span.column}")
+        lines.append(f"- {place} **{item.severity.value}** {for_markdown(item.summary)} ({markdown_code(item.code)})  ")
+        lines.append(f"  {for_markdown(item.detail)}")
+    return "\n".join(lines) + "\n"

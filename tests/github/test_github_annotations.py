@@ -1,0 +1,181 @@
+"""Faults on their lines: the worst nine, escaped, and a count of the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from planner.diagnostics import Diagnostics, Span
+from planner.github.annotations import Annotation, commands, of_diagnostics, of_result
+from planner.results.model import CaseDocument, RunDocument, RunResult
+
+FAILED, PASSED = ("failed", "error"), ("passed", "error")
+
+
+def test_a_fault_of_a_plan_is_shown_where_it_is_errors_first(diagnostics: Diagnostics) -> None:
+    """The end column is exclusive here and inclusive at GitHub; the path starts at the repository's root."""
+    assert commands(of_diagnostics(diagnostics, path_prefix="services/voice/")) == snapshot(
+        [
+            "::error file=services/voice/plans/a.yaml,line=9,endLine=9,col=5,endColumn=11,title=Unknown key [unknown-key]::scenario has no key prompts.",
+            "::warning file=services/voice/plans/a.yaml,line=3,endLine=3,col=7,endColumn=17,title=Unused variable [unused-var]::policy_days is used nowhere.",
+        ]
+    )
+
+
+def test_a_stretch_of_several_lines_has_no_columns() -> None:
+    """GitHub shows nothing at all where it has."""
+    found = Diagnostics()
+    found.error("e", "S", "", Span("a.yaml", 2, 3, 5, 1))
+    assert commands(of_diagnostics(found)) == ["::error file=a.yaml,line=2,endLine=5,title=S [e]::S"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "command"),
+    [
+        (Annotation("notice", "", "only words"), "::notice::only words"),
+        (Annotation("error", "t", "no file, no line", line=3, column=2), "::error title=t::no file, no line"),
+        (Annotation("error", "", "a file as such", "a.yaml"), "::error file=a.yaml::a file as such"),
+        (
+            Annotation("error", "", "empty stretch", "a.yaml", 1, 4, 1, 4),
+            "::error file=a.yaml,line=1,endLine=1,col=4,endColumn=4::empty stretch",
+        ),
+        (
+            Annotation("error", "50%: a,b", "100%\nof\r\n::set-output::x"),
+            "::error title=50%25%3A a%2Cb::100%25%0Aof%0A::set-output::x",
+        ),
+    ],
+)
+def test_properties_that_are_not_known_are_left_out_and_the_rest_is_escaped(
+    annotation: Annotation, command: str
+) -> None:
+    """A message cannot end its line, a property cannot end itself."""
+    assert annotation.command() == command
+
+
+@given(title=st.text(), message=st.text(), file=st.text())
+def test_no_text_breaks_out_of_its_command(title: str, message: str, file: str) -> None:
+    """One line, with the properties that were given and no other."""
+    command = Annotation("error", title, message, file, 1).command()
+    assert len(command.splitlines()) <= 1
+    properties = re.fullmatch(r"::error ?(.*?)::.*", command, re.DOTALL)
+    assert properties
+    names = [part.partition("=")[0] for part in properties[1].split(",") if part]
+    assert set(names) <= {"file", "line", "endLine", "title"}
+    assert len(names) == len(set(names))
+
+
+def test_nine_are_shown_and_the_others_are_counted() -> None:
+    """Ten is what GitHub shows of a step; a tenth that says how many there are is worth more than a tenth fault."""
+    nine = [Annotation("error", "", str(number)) for number in range(9)]
+    assert commands(nine) == [f"::error::{number}" for number in range(9)]
+    assert commands([*nine, *nine])[9:] == ["::notice::9 more in the summary"]
+
+
+def test_a_long_message_is_shortened() -> None:
+    """GitHub would cut it at 4 KiB, in the middle of an escape if need be."""
+    assert Annotation("error", "", "x" * 5000).command() == "::error::" + "x" * 3999 + "…"
+
+
+def test_failures_of_one_line_share_an_annotation(
+    make_case: Callable[..., CaseDocument],
+    make_run: Callable[..., RunDocument],
+    make_result: Callable[..., RunResult],
+) -> None:
+    """A matrix and repeated runs make one line many failures; the first is quoted, all cases are named."""
+    mixed = [make_run(1, states_window=PASSED), make_run(2, states_window=FAILED)]
+    all_bad = [make_run(3, states_window=FAILED, text="::error::no\n<b>")]
+    result = make_result(
+        make_case("refunds/late-order[mood=calm]@support", outcome="failed", runs=mixed),
+        make_case("refunds/late-order[mood=furious]@support", outcome="failed", runs=all_bad),
+    )
+    assert commands(of_result(result)) == snapshot(
+        [
+            '::error file=plans/refunds.yaml,line=21,title=states-window failed in 2 of 3 runs%3A refunds/late-order[mood=calm]@support and 1 other case::the agent never said it (run 2) agent, turn 4: "We never refund."%0Aalso refunds/late-order[mood=furious]@support'
+        ]
+    )
+
+
+def test_hostile_words_stay_words(
+    make_case: Callable[..., CaseDocument],
+    make_run: Callable[..., RunDocument],
+    make_result: Callable[..., RunResult],
+) -> None:
+    """What was said on a call is quoted in one line, whatever it looks like."""
+    text = "\x1b[31m\n::set-output name=x::y\n##[error]z"
+    result = make_result(make_case(outcome="failed", runs=[make_run(1, text=text, polite=FAILED)]))
+    assert commands(of_result(result)) == snapshot(
+        [
+            '::error file=plans/refunds.yaml,line=22,title=polite failed in 1 of 1 run%3A refunds/late-order@support::the agent never said it (run 1) agent, turn 4: "�%0A::set-output name=x::y%0A# #[error]z"'
+        ]
+    )
+
+
+def test_the_worst_come_first(
+    make_case: Callable[..., CaseDocument],
+    make_run: Callable[..., RunDocument],
+    make_result: Callable[..., RunResult],
+) -> None:
+    """Critical, failed, unknown; then, as warnings, what failed no case: flaky cases and expectations of that severity."""
+    result = make_result(
+        make_case("a/flaky@s", outcome="flaky", file="a.yaml", runs=[make_run(1, polite=FAILED)]),
+        make_case("b/warned@s", outcome="failed", file="b.yaml", runs=[make_run(2, quick=("failed", "warning"))]),
+        make_case("c/unknown@s", outcome="unknown", file="c.yaml", outcome_reason="no call was made"),
+        make_case("d/failed@s", outcome="failed", file="d.yaml", runs=[make_run(3, polite=FAILED)]),
+        make_case(
+            "e/critical@s", outcome="failed", file="e.yaml", runs=[make_run(4, states_window=("failed", "critical"))]
+        ),
+        make_case("f/passed@s", outcome="passed", file="f.yaml", runs=[make_run(5, polite=PASSED)]),
+    )
+    assert [(found.level, found.file, found.line, found.title) for found in of_result(result)] == snapshot(
+        [
+            ("error", "e.yaml", 21, "states-window failed in 1 of 1 run: e/critical@s"),
+            ("error", "d.yaml", 22, "polite failed in 1 of 1 run: d/failed@s"),
+            ("error", "c.yaml", 10, "outcome unknown: c/unknown@s"),
+            ("warning", "a.yaml", 22, "polite failed in 1 of 1 run: a/flaky@s"),
+            ("warning", "b.yaml", 23, "quick failed in 1 of 1 run: b/warned@s"),
+        ]
+    )
+
+
+def test_an_error_is_not_shown_as_a_failure(
+    make_case: Callable[..., CaseDocument],
+    make_run: Callable[..., RunDocument],
+    make_result: Callable[..., RunResult],
+) -> None:
+    """A check that could not be decided leaves its case unknown: that is said, and nothing is said to have failed."""
+    undecided = make_case(
+        outcome="unknown", outcome_reason="polite: no transcript", runs=[make_run(1, polite=("errored", "error"))]
+    )
+    assert [(found.title, found.message) for found in of_result(make_result(undecided))] == [
+        ("outcome unknown: refunds/late-order@support", "polite: no transcript")
+    ]
+
+
+def test_a_case_without_a_place_is_annotated_without_one(
+    make_case: Callable[..., CaseDocument],
+    make_run: Callable[..., RunDocument],
+    make_result: Callable[..., RunResult],
+) -> None:
+    """Results of an older version may not know the file; a run may have no quote; an expectation may have no line of its own."""
+    run = make_run(1, gone=FAILED)
+    bare = run.model_copy(update={"findings": [run.findings[0].model_copy(update={"quote": None})]})
+    known = make_result(make_case(outcome="failed", runs=[bare]))
+    unknown = make_result(make_case(outcome="unknown", file="", line=0))
+    assert [*commands(of_result(known, path_prefix="v/")), *commands(of_result(unknown, path_prefix="v/"))] == snapshot(
+        [
+            "::error file=v/plans/refunds.yaml,line=10,title=gone failed in 1 of 1 run%3A refunds/late-order@support::the agent never said it (run 1)",
+            "::error title=outcome unknown%3A refunds/late-order@support::too few runs say anything of the agent",
+        ]
+    )
+
+
+def test_a_passed_result_has_no_annotations(
+    make_case: Callable[..., CaseDocument], make_result: Callable[..., RunResult]
+) -> None:
+    """Silence is what success looks like in a diff."""
+    assert of_result(make_result(make_case())) == []

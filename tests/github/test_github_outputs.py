@@ -1,0 +1,121 @@
+"""Outputs survive any value, and only what was meant becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from planner.changes.model import ChangeSet
+from planner.github.outputs import append_outputs, change_set_outputs, run_outputs
+from planner.results.model import CostDocument, RunResult
+
+
+def read_as_the_runner_does(text: str) -> dict[str, str]:
+    """The runner's own reading of the file, in few words: `name<<end`, lines up to `end`."""
+    values: dict[str, str] = {}
+    lines = iter(text.split("\n"))
+    for line in lines:
+        if not line:
+            continue
+        name, _, end = line.partition("<<")
+        assert end, f"not a heredoc: {line!r}"
+        value: list[str] = []
+        for inner in lines:
+            if inner == end:
+                break
+            value.append(inner)
+        values[name] = "\n".join(value)
+    return values
+
+
+def test_outputs_are_appended_as_heredocs(tmp_path: Path, new_delimiter: Callable[[], str]) -> None:
+    """What an earlier command wrote stays; each value has an end of its own."""
+    path = tmp_path / "output"
+    path.write_text("earlier=1\n")
+    append_outputs(path, {"outcome": "passed", "report-dir": "reports"}, new_delimiter=new_delimiter)
+    assert path.read_text() == snapshot("""\
+earlier=1
+outcome<<end-1
+passed
+end-1
+report-dir<<end-2
+reports
+end-2
+""")
+
+
+@given(value=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r")))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_value_can_start_an_output_of_its_own(tmp_path: Path, value: str) -> None:
+    """Whatever a value holds, the runner reads back that value under that name and nothing else."""
+    path = tmp_path / "output"
+    path.write_text("")
+    append_outputs(path, {"report-dir": value}, new_delimiter=lambda: "a-token-nobody-can-guess")
+    assert read_as_the_runner_does(path.read_bytes().decode()) == {"report-dir": value}
+
+
+def test_half_a_character_is_replaced(tmp_path: Path, new_delimiter: Callable[[], str]) -> None:
+    """A lone surrogate cannot be written as UTF-8 and must not stop the report."""
+    append_outputs(tmp_path / "output", {"report-dir": "a\ud800b"}, new_delimiter=new_delimiter)
+    assert read_as_the_runner_does((tmp_path / "output").read_text()) == {"report-dir": "a?b"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "delimiter"),
+    [
+        ("Outcome", "x", "end"),
+        ("a b", "x", "end"),
+        ("a=b", "x", "end"),
+        ("", "x", "end"),
+        ("a", "the end", "end"),
+        ("a", "x", ""),
+    ],
+)
+def test_a_bad_name_or_delimiter_writes_nothing(tmp_path: Path, name: str, value: str, delimiter: str) -> None:
+    """Both would be our own bug, and half a file would be worse than none."""
+    path = tmp_path / "output"
+    with pytest.raises(ValueError, match="output"):
+        append_outputs(path, {"good": "1", name: value}, new_delimiter=lambda: delimiter)
+    assert not path.exists()
+
+
+def test_a_change_set_gives_its_digest_and_its_price(change_set: ChangeSet) -> None:
+    """In cents, as the estimate has them."""
+    assert change_set_outputs(change_set) == snapshot(
+        {
+            "digest": "sha256:9999999999999999999999999999999999999999999999999999999999999999",
+            "calls": "11",
+            "expected-cents": "176",
+            "low-cents": "144",
+            "high-cents": "240",
+        }
+    )
+
+
+def test_an_unknown_price_is_empty_and_never_zero(change_set: ChangeSet, make_result: Callable[..., RunResult]) -> None:
+    """In the change set and in the results alike."""
+    unknown = replace(change_set.estimate, expected_cents=None, low_cents=None, high_cents=None)
+    outputs = change_set_outputs(replace(change_set, estimate=unknown))
+    assert (outputs["expected-cents"], outputs["low-cents"], outputs["high-cents"]) == ("", "", "")
+    cost = CostDocument(estimated_cents=None, actual_cents=0, this_invocation_cents=0, ambiguous_cents=0)
+    assert run_outputs(make_result(cost=cost), report_dir="reports")["expected-cents"] == ""
+
+
+def test_a_result_gives_its_verdict_and_the_bill_of_this_invocation(make_result: Callable[..., RunResult]) -> None:
+    """The bill is this invocation's 48 cents, not the change set's 80: the outputs of several jobs may be added up."""
+    assert run_outputs(make_result(), report_dir="out/reports") == snapshot(
+        {
+            "outcome": "failed",
+            "digest": "sha256:9999999999999999999999999999999999999999999999999999999999999999",
+            "expected-cents": "64",
+            "cost-cents": "48",
+            "ambiguous-cents": "16",
+            "report-dir": "out/reports",
+        }
+    )
