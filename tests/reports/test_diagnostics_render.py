@@ -1,0 +1,371 @@
+"""Faults as text, JSON, annotations and SARIF, each compared whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from planner.diagnostics import Diagnostics, Related, Span
+from planner.reports.diagnostics import count, render_github, render_json, render_sarif, render_text
+
+SOURCES = {
+    "plans/a.yaml": "\ufeffversion: 1\r\nplan: a\r\n\truns: \u202efive 名前 x\r\n",
+    "plans/b.yaml": "a: 1\n" + "x" * 300 + " here " + "y" * 300 + "\n\nlast",
+}
+
+
+@pytest.fixture
+def diagnostics() -> Diagnostics:
+    """One of everything: an error with a related place, a warning, a stretch of lines, hostile words."""
+    found = Diagnostics()
+    found.warning("unused-variable", "variable is used by no template", "remove `x`", Span("plans/b.yaml", 1, 1, 1, 2))
+    found.error(
+        "duplicate-key",
+        "key is written twice",
+        "`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one",
+        Span("plans/a.yaml", 3, 2, 3, 6),
+        Related("the first one", Span("plans/a.yaml", 2, 1, 2, 5)),
+    )
+    found.error(
+        "bad-value", "value cannot be used", "50% of\r\n::error::\x1b[31m it\u202e", Span("plans/b.yaml", 1, 1, 4, 5)
+    )
+    return found
+
+
+@pytest.fixture
+def read_source() -> Callable[[str], str | None]:
+    return SOURCES.get
+
+
+def test_text(diagnostics: Diagnostics, read_source: Callable[[str], str | None]) -> None:
+    """Each fault with its line, a caret under it, wrapped words, related places, and a count at the end."""
+    assert render_text(diagnostics, read_source=read_source, width=80, color=False) == snapshot("""\
+plans/a.yaml:3:2: error: key is written twice [duplicate-key]
+    3 |  runs: �five 名前 x
+      |  ^^^^
+        `runs` is written twice in this mapping, and this explanation is so long
+        that it has to be wrapped; keep one
+        the first one: plans/a.yaml:2:1
+    2 | plan: a
+      | ^^^^
+
+plans/b.yaml:1:1: warning: variable is used by no template [unused-variable]
+    1 | a: 1
+      | ^
+        remove `x`
+
+plans/b.yaml:1:1: error: value cannot be used [bad-value]
+    1 | a: 1
+      | ^^^^
+        50% of\\u000d\\u000a::error::\\u001b[31m it\\u202e
+
+2 errors and 1 warning in 2 files
+""")
+
+
+def test_text_in_colour_says_the_same(diagnostics: Diagnostics, read_source: Callable[[str], str | None]) -> None:
+    """Colour adds escape codes of its own and nothing else."""
+    coloured = render_text(diagnostics, read_source=read_source, width=80, color=True)
+    assert coloured.splitlines()[0] == snapshot(
+        "\x1b[1mplans/a.yaml:3:2\x1b[0m: \x1b[31m\x1b[1merror\x1b[0m: key is written twice [duplicate-key]"
+    )
+    for code in ("\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"):
+        assert code in coloured
+        coloured = coloured.replace(code, "")
+    assert coloured == render_text(diagnostics, read_source=read_source, width=80, color=False)
+
+
+def test_no_fault_is_no_text() -> None:
+    """Silence where there is nothing to say; the other formats are complete documents all the same."""
+    nothing = Diagnostics()
+    assert render_text(nothing, read_source=SOURCES.get, width=80, color=False) == ""
+    assert render_github(nothing) == ""
+    assert json.loads(render_json(nothing)) == {"schema_version": "1.0", "diagnostics": []}
+    assert json.loads(render_sarif(nothing, tool_version="0"))["runs"][0]["results"] == []
+    assert count(nothing) == "no faults"
+
+
+@pytest.mark.parametrize(
+    ("span", "line"),
+    [
+        (
+            Span("plans/b.yaml", 2, 302, 2, 306),
+            snapshot(["    2 | …xxxxxxxxxxxxxxx here yyyyyyyyyyyyyyyyyyyyyyyyyyyy…", "      |                  ^^^^"]),
+        ),
+        (
+            Span("plans/b.yaml", 2, 1, 2, 607),
+            snapshot(
+                [
+                    "    2 | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…",
+                    "      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+                ]
+            ),
+        ),
+        (
+            Span("plans/b.yaml", 2, 603, 2, 607),
+            snapshot(
+                [
+                    "    2 | …yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
+                    "      |                                                ^^^^",
+                ]
+            ),
+        ),
+        (Span("plans/b.yaml", 3, 1, 3, 1), snapshot([])),
+        (Span("plans/b.yaml", 4, 5, 4, 5), snapshot(["    4 | last", "      |     ^"])),
+        (Span("plans/b.yaml", 9, 1, 9, 5), snapshot([])),
+        (Span("plans/a.yaml", 3, 14, 3, 16), snapshot(["    3 |  runs: �five 名前 x", "      |              ^^^^"])),
+        (Span("gone.yaml", 1, 1, 1, 2), snapshot([])),
+    ],
+    ids=range(8),
+)
+def test_excerpts(span: Span, line: list[str]) -> None:
+    """Long lines are cut around the caret, wide characters are counted as wide, and a line that is not there is left out."""
+    found = Diagnostics()
+    found.error("x", "summary", "detail", span)
+    text = render_text(found, read_source=SOURCES.get, width=60, color=False)
+    assert [shown.rstrip() for shown in text.splitlines()[1:-3]] == line
+
+
+def test_json(diagnostics: Diagnostics) -> None:
+    """The documented fields, in the order of files, lines and columns."""
+    assert render_json(diagnostics) == snapshot("""\
+{
+  "schema_version": "1.0",
+  "diagnostics": [
+    {
+      "severity": "error",
+      "code": "duplicate-key",
+      "summary": "key is written twice",
+      "detail": "`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one",
+      "file": "plans/a.yaml",
+      "line": 3,
+      "column": 2,
+      "end_line": 3,
+      "end_column": 6,
+      "related": [
+        {
+          "message": "the first one",
+          "file": "plans/a.yaml",
+          "line": 2,
+          "column": 1,
+          "end_line": 2,
+          "end_column": 5
+        }
+      ]
+    },
+    {
+      "severity": "warning",
+      "code": "unused-variable",
+      "summary": "variable is used by no template",
+      "detail": "remove `x`",
+      "file": "plans/b.yaml",
+      "line": 1,
+      "column": 1,
+      "end_line": 1,
+      "end_column": 2,
+      "related": []
+    },
+    {
+      "severity": "error",
+      "code": "bad-value",
+      "summary": "value cannot be used",
+      "detail": "50% of\\r\\n::error::\\u001b[31m it\u202e",
+      "file": "plans/b.yaml",
+      "line": 1,
+      "column": 1,
+      "end_line": 4,
+      "end_column": 5,
+      "related": []
+    }
+  ]
+}
+""")
+
+
+def test_github(diagnostics: Diagnostics) -> None:
+    """Workflow commands with errors first, their special characters written so that no other command can come of them."""
+    assert render_github(diagnostics) == snapshot("""\
+::error file=plans/a.yaml,line=3,endLine=3,title=key is written twice [duplicate-key],col=2,endColumn=6::`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one
+::error file=plans/b.yaml,line=1,endLine=4,title=value cannot be used [bad-value]::50%25 of\\u000d\\u000a::error::\\u001b[31m it\\u202e
+::warning file=plans/b.yaml,line=1,endLine=1,title=variable is used by no template [unused-variable],col=1,endColumn=2::remove `x`
+""")
+
+
+def test_github_shows_nine_and_counts_the_rest() -> None:
+    """A step has ten annotations: nine faults, errors before warnings, and how many more there are."""
+    found = Diagnostics()
+    for number in range(12):
+        report = found.warning if number < 6 else found.error
+        report("x", "summary", f"detail {number}", Span("a.yaml", number + 1, 1, number + 1, 2))
+    lines = render_github(found).splitlines()
+    assert [line.rpartition("::")[2] for line in lines[:9]] == [
+        f"detail {number}" for number in (6, 7, 8, 9, 10, 11, 0, 1, 2)
+    ]
+    assert lines[9:] == ["::notice::3 more faults; `planner validate` lists all"]
+
+
+def test_sarif(diagnostics: Diagnostics) -> None:
+    """A SARIF log with the rules that were broken and where."""
+    assert render_sarif(diagnostics, tool_version="0.1.0") == snapshot("""\
+{
+  "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+  "version": "2.1.0",
+  "runs": [
+    {
+      "tool": {
+        "driver": {
+          "name": "planner",
+          "version": "0.1.0",
+          "rules": [
+            {
+              "id": "bad-value",
+              "shortDescription": {
+                "text": "value cannot be used"
+              },
+              "fullDescription": {
+                "text": "The value has the right type but does not mean anything here; the message says why."
+              }
+            },
+            {
+              "id": "duplicate-key",
+              "shortDescription": {
+                "text": "key is written twice"
+              },
+              "fullDescription": {
+                "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans."
+              }
+            },
+            {
+              "id": "unused-variable",
+              "shortDescription": {
+                "text": "variable is used by no template"
+              },
+              "fullDescription": {
+                "text": "A variable that nothing uses is a leftover or a typing mistake in a template."
+              }
+            }
+          ]
+        }
+      },
+      "columnKind": "unicodeCodePoints",
+      "results": [
+        {
+          "ruleId": "duplicate-key",
+          "level": "error",
+          "message": {
+            "text": "`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one"
+          },
+          "locations": [
+            {
+              "physicalLocation": {
+                "artifactLocation": {
+                  "uri": "plans/a.yaml"
+                },
+                "region": {
+                  "startLine": 3,
+                  "startColumn": 2,
+                  "endLine": 3,
+                  "endColumn": 6
+                }
+              }
+            }
+          ],
+          "relatedLocations": [
+            {
+              "physicalLocation": {
+                "artifactLocation": {
+                  "uri": "plans/a.yaml"
+                },
+                "region": {
+                  "startLine": 2,
+                  "startColumn": 1,
+                  "endLine": 2,
+                  "endColumn": 5
+                }
+              },
+              "message": {
+                "text": "the first one"
+              }
+            }
+          ]
+        },
+        {
+          "ruleId": "unused-variable",
+          "level": "warning",
+          "message": {
+            "text": "remove `x`"
+          },
+          "locations": [
+            {
+              "physicalLocation": {
+                "artifactLocation": {
+                  "uri": "plans/b.yaml"
+                },
+                "region": {
+                  "startLine": 1,
+                  "startColumn": 1,
+                  "endLine": 1,
+                  "endColumn": 2
+                }
+              }
+            }
+          ],
+          "relatedLocations": []
+        },
+        {
+          "ruleId": "bad-value",
+          "level": "error",
+          "message": {
+            "text": "50% of\\r\\n::error::\\u001b[31m it\u202e"
+          },
+          "locations": [
+            {
+              "physicalLocation": {
+                "artifactLocation": {
+                  "uri": "plans/b.yaml"
+                },
+                "region": {
+                  "startLine": 1,
+                  "startColumn": 1,
+                  "endLine": 4,
+                  "endColumn": 5
+                }
+              }
+            }
+          ],
+          "relatedLocations": []
+        }
+      ]
+    }
+  ]
+}
+""")
+
+
+@given(st.text(), st.text())
+def test_authored_text_commands_nothing(detail: str, file: str) -> None:
+    """Whatever an author writes: one annotation a fault, and no control character on the terminal."""
+    found = Diagnostics()
+    found.error("x", "summary", detail, Span(file, 1, 1, 1, 2))
+    assert render_github(found).count("\n") == 1
+    shown = render_text(found, read_source=lambda _: detail, width=80, color=False)
+    assert all(character.isprintable() or character == "\n" for character in shown)
+
+
+@pytest.mark.parametrize(
+    ("errors", "warnings", "said"),
+    [(1, 0, "1 error in 1 file"), (2, 1, "2 errors and 1 warning in 1 file"), (0, 1_200, "1,200 warnings in 1 file")],
+)
+def test_count(errors: int, warnings: int, said: str) -> None:
+    """Numbers with their nouns."""
+    found = Diagnostics()
+    for number in range(errors):
+        found.error("x", "summary", str(number), Span("a.yaml", 1, 1, 1, 2))
+    for number in range(warnings):
+        found.warning("x", "summary", str(number), Span("a.yaml", 1, 1, 1, 2))
+    assert count(found) == said

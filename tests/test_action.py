@@ -1,0 +1,248 @@
+"""`action.yml`: its steps run as GitHub runs them, with inputs that try to be more than inputs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from planner.changes.model import ChangeSet, Estimate
+from planner.github.outputs import change_set_outputs
+
+ROOT = Path(__file__).resolve().parent.parent
+ACTION: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
+STEPS: dict[str, dict[str, Any]] = {step["id"]: step for step in ACTION["runs"]["steps"] if "id" in step}
+EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
+
+PrepareStep = Callable[..., "subprocess.Popen[str]"]
+RunStep = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def start_step(tmp_path: Path) -> PrepareStep:
+    """Starts a step's script with the action's inputs, as the runner does. `program` stands where planner is installed."""
+
+    def start(step: str, program: str, **inputs: str) -> subprocess.Popen[str]:
+        installed = tmp_path / "runner/phone-test-planner/bin/planner"
+        installed.parent.mkdir(parents=True, exist_ok=True)
+        installed.write_text(program, encoding="utf-8")
+        installed.chmod(installed.stat().st_mode | stat.S_IXUSR)
+        given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        defaults = {name: spec.get("default", "") for name, spec in ACTION["inputs"].items()}
+        assert given.keys() <= defaults.keys()
+        values = {**defaults, **given}
+        env = {
+            name: EXPRESSION.sub(lambda found: values[found[1].removeprefix("inputs.")], expression)
+            for name, expression in STEPS[step]["env"].items()
+        }
+        script = tmp_path / "step.sh"
+        script.write_text(STEPS[step]["run"], encoding="utf-8")
+        work = tmp_path / "work"
+        work.mkdir(exist_ok=True)
+        return subprocess.Popen(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", str(script)],
+            cwd=work,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(tmp_path),
+                "RUNNER_TEMP": str(tmp_path / "runner"),
+                "CI": "true",
+                "GITHUB_ACTIONS": "true",
+                "GITHUB_ACTOR": "ana",
+                "GITHUB_OUTPUT": str(tmp_path / f"{step}.output"),
+                "GITHUB_STEP_SUMMARY": str(tmp_path / f"{step}.md"),
+                "GITHUB_WORKSPACE": str(work),
+                **env,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.fixture
+def run_step(start_step: PrepareStep) -> RunStep:
+    """The same, to its end."""
+
+    def run(step: str, program: str, **inputs: str) -> subprocess.CompletedProcess[str]:
+        with start_step(step, program, **inputs) as process:
+            stdout, stderr = process.communicate(timeout=30)
+        return subprocess.CompletedProcess(step, process.returncode, stdout, stderr)
+
+    return run
+
+
+ECHO = """\
+#!/usr/bin/env bash
+printf '%s\\n' "$@"
+exit 3
+"""
+
+
+def arguments(completed: subprocess.CompletedProcess[str]) -> list[str]:
+    """What the program was called with; its exit code, here always 3, is the step's."""
+    assert (completed.returncode, completed.stderr) == (3, "")
+    return completed.stdout.splitlines()
+
+
+def test_by_default_the_plans_are_validated_and_priced(run_step: RunStep) -> None:
+    """With no input at all, nobody is called and no key is needed."""
+    assert arguments(run_step("validate", ECHO)) == ["validate", "--", "plans/"]
+    assert arguments(run_step("plan", ECHO)) == ["plan", "--", "plans/"]
+
+
+def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
+    """Lists are written one a line; blank lines and the spaces around a line mean nothing."""
+    inputs = {
+        "paths": "plans/a b.yaml\n\n  more/\n",
+        "select": "refunds/*\nhours/*\n",
+        "tag": "smoke",
+        "environment": "staging",
+        "sandbox": "true",
+        "max_cost": "2.40",
+        "plan_digest": "sha256:9f",
+        "report_dir": "out dir",
+        "api_key": "sk_live_1",
+    }
+    shared = ["--select=refunds/*", "--select=hours/*", "--tag=smoke", "--environment=staging", "--sandbox"]
+    assert arguments(run_step("validate", ECHO, **inputs)) == ["validate", "--", "plans/a b.yaml", "more/"]
+    assert arguments(run_step("plan", ECHO, **inputs)) == [
+        "plan",
+        *shared,
+        "--refresh",
+        "--",
+        "plans/a b.yaml",
+        "more/",
+    ]
+    assert arguments(run_step("run", ECHO, **inputs)) == [
+        "run",
+        "--consent-to-charge",
+        "--report-dir=out dir",
+        *shared,
+        "--max-cost=2.40",
+        "--plan-digest=sha256:9f",
+        "--",
+        "plans/a b.yaml",
+        "more/",
+    ]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["$(touch owned)", "`touch owned`", '"; touch owned; "', "*", "--consent-to-charge", "a && touch owned", "~", "-"],
+)
+def test_no_input_becomes_an_option_or_a_command(run_step: RunStep, tmp_path: Path, hostile: str) -> None:
+    """A branch name or a title that ends up in an input stays one argument, word for word, after `--` or behind its `=`."""
+    assert arguments(run_step("validate", ECHO, paths=hostile)) == ["validate", "--", hostile]
+    planned = arguments(run_step("plan", ECHO, paths=hostile, select=hostile, environment=hostile))
+    assert planned == ["plan", f"--select={hostile}", f"--environment={hostile}", "--", hostile]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("sandbox", ["false", "", "True", "1", "yes"])
+def test_only_the_word_true_is_true(run_step: RunStep, sandbox: str) -> None:
+    """What is almost a yes is a no."""
+    assert "--sandbox" not in arguments(run_step("plan", ECHO, sandbox=sandbox))
+
+
+def outputs_of(path: Path) -> dict[str, str]:
+    """The outputs a step has set, as the runner reads them."""
+    found = re.findall(r"^([a-z-]+)<<(\S+)\n(.*?)\n\2$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return {name: value for name, _, value in found}
+
+
+PLAN = """\
+version: 1
+plan: tiny
+targets: {support: {agent: 14}}
+scenarios:
+  hello:
+    prompt: You are a calm caller. Ask where your order 12345 is.
+    expect:
+      - {check: duration, max_seconds: 600}
+"""
+
+
+def test_with_consent_the_action_calls_judges_and_reports(run_step: RunStep, tmp_path: Path) -> None:
+    """The real program, step after step in the sandbox: the outputs that the action's own are made of, and summaries."""
+    program = f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n'
+    (tmp_path / "work/plans").mkdir(parents=True)
+    (tmp_path / "work/plans/tiny.yaml").write_text(PLAN, encoding="utf-8")
+    for step in ("validate", "plan", "run"):
+        completed = run_step(step, program, sandbox="true")
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        assert outputs_of(tmp_path / f"{step}.output")["exit-code"] == "0"
+    planned, called = outputs_of(tmp_path / "plan.output"), outputs_of(tmp_path / "run.output")
+    assert (planned["calls"], called["outcome"], called["report-dir"]) == ("1", "passed", "reports")
+    assert planned["digest"] == called["digest"]
+    assert int(called["cost-cents"]) > 0
+    assert "tiny/hello@support" in (tmp_path / "plan.md").read_text(encoding="utf-8")
+    assert "tiny/hello@support" in (tmp_path / "run.md").read_text(encoding="utf-8")
+    assert (tmp_path / "work/reports/report.md").exists()
+
+
+def test_another_change_set_than_the_approved_one_is_refused(run_step: RunStep, tmp_path: Path) -> None:
+    """The step fails with 3, says so in the outputs, and nobody is called."""
+    program = f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n'
+    (tmp_path / "work/plans").mkdir(parents=True)
+    (tmp_path / "work/plans/tiny.yaml").write_text(PLAN, encoding="utf-8")
+    completed = run_step("run", program, sandbox="true", plan_digest="sha256:" + "0" * 64)
+    assert completed.returncode == 3, completed.stdout + completed.stderr
+    refused = outputs_of(tmp_path / "run.output")
+    assert (refused["outcome"], refused["exit-code"], refused["cost-cents"]) == ("refused", "3", "0")
+
+
+def test_calls_are_made_only_with_consent() -> None:
+    """The step that may charge is skipped unless the consent is the word true, which is not the default."""
+    assert STEPS["run"]["if"] == "inputs.consent-to-charge == 'true'"
+    assert ACTION["inputs"]["consent-to-charge"]["default"] == "false"
+    assert [name for name, step in STEPS.items() if "--consent-to-charge" in step["run"]] == ["run"]
+
+
+def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
+    """Validating is for everybody."""
+    assert [name for name, step in STEPS.items() if "THUNDERPHONE_API_KEY" in step["env"]] == ["plan", "run"]
+
+
+@pytest.mark.parametrize("step", list(STEPS))
+def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str) -> None:
+    """GitHub signals one process, the shell's: planner has taken its place, hears it and can report."""
+    program = "#!/usr/bin/env bash\ntrap 'echo heard; exit 130' TERM\necho ready\nwhile :; do sleep 0.02; done\n"
+    with start_step(step, program) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=30)[0] == "heard\n"
+    assert process.returncode == 130
+
+
+def test_no_script_contains_an_expression() -> None:
+    """What GitHub pastes into a script is code: inputs come as variables."""
+    assert [step["name"] for step in ACTION["runs"]["steps"] if "${{" in step.get("run", "")] == []
+
+
+def test_every_input_is_used() -> None:
+    """And none is used that is not declared."""
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r"\binputs\.([a-z-]+)", text)) == set(ACTION["inputs"])
+
+
+def test_outputs_are_ones_that_the_commands_write() -> None:
+    """A name that differs by a letter would be empty without a word."""
+    estimate = Estimate(calls=0, expected_cents=0, low_cents=0, high_cents=0, basis="")
+    planned = change_set_outputs(ChangeSet(digest="", changes=(), estimate=estimate, prices={})).keys()
+    written = {"plan": planned | {"exit-code"}, "validate": {"exit-code"}}
+    for output in ACTION["outputs"].values():
+        for step, name in re.findall(r"steps\.(\w+)\.outputs\.([a-z-]+)", output["value"]):
+            assert step == "run" or name in written[step], output

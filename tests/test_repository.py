@@ -1,0 +1,212 @@
+"""What must be true of the repository as a whole, so that what it says of itself stays true."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+import planner
+from planner.errors import PlannerError
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = sorted((ROOT / "planner").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def rooms() -> set[str]:
+    """The modules and packages right below `planner`."""
+    here = ROOT / "planner"
+    modules = {path.stem for path in here.glob("*.py")} - {"__init__"}
+    return {f"planner.{name}" for name in modules | {path.parent.name for path in here.glob("*/__init__.py")}}
+
+
+def contract(name: str) -> dict[str, Any]:
+    """An import contract of pyproject.toml, by its id."""
+    contracts: list[dict[str, Any]] = PROJECT["tool"]["importlinter"]["contracts"]
+    return next(found for found in contracts if found["id"] == name)
+
+
+def test_no_room_is_forgotten_in_the_import_contracts() -> None:
+    """A new room stands on a floor, the sandbox may not import it, and it may not import the sandbox."""
+    others = rooms() - {"planner.sandbox"}
+    assert {f"planner.{layer}" for layer in contract("floors")["layers"]} == others
+    assert set(contract("sandbox-imports-nothing")["forbidden_modules"]) == others
+    assert set(contract("two-doors-to-the-sandbox")["source_modules"]) == others
+
+
+def test_every_folder_of_the_package_is_a_package() -> None:
+    """A folder without `__init__.py` imports here and is missing in what users install."""
+    folders = {path.parent for path in SOURCES}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_no_module_is_two_things() -> None:
+    """400 lines is where a module has become two."""
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
+    assert {path: length for path, length in lengths.items() if length > 400} == {}
+
+
+def test_no_module_is_named_for_what_does_not_fit_elsewhere() -> None:
+    """There is no helper room: a thing that has no name yet has no place yet."""
+    shapeless = {"utils", "util", "helpers", "helper", "common", "misc", "shared"}
+    assert [path for path in SOURCES if path.stem in shapeless] == []
+
+
+def test_every_test_says_which_behaviour_it_shows() -> None:
+    """In its docstring."""
+    silent = [
+        f"{path.relative_to(ROOT)}::{node.name}"
+        for path in TESTS
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.name.startswith("test_")
+        and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
+def test_no_test_mocks_what_can_be_had() -> None:
+    """The sandbox and fakes of the real interface instead: a mock passes while the program is broken."""
+    mocking = re.compile(r"^\s*(?:from|import) unittest(?:\.mock| import mock)", re.MULTILINE)
+    assert [path for path in TESTS if mocking.search(path.read_text(encoding="utf-8"))] == []
+
+
+def committed_files() -> list[Path]:
+    """All text files that are, or would be, committed."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("not a git work tree")
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:8000]]
+
+
+def test_nothing_names_a_package_host_or_somebodys_machine() -> None:
+    """Where packages come from is the user's choice, and a path of one machine is true nowhere else."""
+    hosts = [
+        ".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"))
+    ]
+    wanted = re.compile(
+        "|".join([*map(re.escape, hosts), r"(?<![\w.~/-])/(?:root|work|home/\w+)/", r"(?<!\w)C:\\Users"])
+    )
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"
+        for path in committed_files()
+        if path != Path(__file__)
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if wanted.search(line)
+    ]
+    assert found == []
+
+
+def test_no_file_hides_what_it_says() -> None:
+    """Characters that reorder or hide text stand in no file but expected outputs: what a reviewer sees is what runs."""
+    hiding = re.compile("[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u2060\ufeff\x00-\x08\x0b\x0e-\x1f\x7f]")
+    files = [path for path in committed_files() if "golden" not in path.parts]
+    assert [path for path in files if hiding.search(path.read_text(encoding="utf-8"))] == []
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    """In the package, in its metadata, and on top of the changelog."""
+    assert PROJECT["project"]["version"] == planner.__version__
+    released = re.findall(r"^## ([0-9]\S*)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert released[0] == planner.__version__
+
+
+def test_every_package_is_pinned_to_the_version_it_resolves_to() -> None:
+    """Two machines get the same packages although no lock file is committed."""
+    lock = ROOT / "uv.lock"
+    if not lock.exists():
+        pytest.skip("no uv.lock: these packages were not installed by uv")
+    resolved = {
+        package["name"]: package["version"]
+        for package in tomllib.loads(lock.read_text(encoding="utf-8"))["package"]
+        if "registry" in package["source"]
+    }
+    pins: dict[str, str] = dict(pin.split("==") for pin in PROJECT["tool"]["uv"]["constraint-dependencies"])
+    assert pins == resolved
+
+
+def test_the_example_plans_lead_editors_to_their_schema() -> None:
+    """The first line names it, so that a key is completed and a typo underlined while it is written."""
+    plans = sorted((ROOT / "plans").glob("*.yaml"))
+    assert plans
+    for plan in plans:
+        first = plan.read_text(encoding="utf-8").splitlines()[0]
+        assert first == "# yaml-language-server: $schema=../schemas/plan.schema.json", plan
+
+
+def links(markdown: str) -> list[str]:
+    """Relative targets of the links of a Markdown text, without their fragments."""
+    targets = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", markdown)
+    return [target.partition("#")[0] for target in targets if not re.match(r"https?:|mailto:|#", target)]
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
+def test_documents_link_to_what_is_there(name: str) -> None:
+    """A dead link is the first thing a stranger finds."""
+    targets = links((ROOT / name).read_text(encoding="utf-8"))
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_contributors_table_has_all_rooms() -> None:
+    """CONTRIBUTING.md is the map of the house."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = [room.replace(".", "/") for room in sorted(rooms())]
+    names = [f"`{path}/`" if (ROOT / path).is_dir() else f"`{path}.py`" for path in paths]
+    assert [name for name in names if name not in text] == []
+
+
+def table_rows(markdown: str, heading: str) -> list[list[str]]:
+    """Cells of the table whose first heading is `heading`, without the heading and the line below it."""
+    lines = markdown.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows: list[list[str]] = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_stranger_needs_one_command_for_each_thing() -> None:
+    """Both commands install what they need and stand in the README as they are."""
+    wanted = ["pip install uv && uv run planner run --sandbox --consent-to-charge", "pip install uv && uv run pytest"]
+    assert re.findall(r"^pip install uv && .*$", README, re.MULTILINE) == wanted
+
+
+def test_the_readme_tells_every_exit_code() -> None:
+    """Those of all errors, and the four that are no error: passed, failed, calls would be made, and 5 for a bug."""
+    kinds = [PlannerError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert {int(row[0]) for row in table_rows(README, "Exit code")} == {kind.exit_code for kind in kinds} | {
+        0,
+        1,
+        5,
+        10,
+    }
+
+
+@pytest.mark.parametrize(("heading", "section"), [("Input", "inputs"), ("Output", "outputs")])
+def test_the_readme_tells_every_input_and_output_of_the_action(heading: str, section: str) -> None:
+    """By its name, and no other."""
+    action: dict[str, Any] = YAML(typ="safe").load(ROOT / "action.yml")
+    named = {name for row in table_rows(README, heading) for name in re.findall(r"`([a-z-]+)`", row[0])}
+    assert named == set(action[section])
