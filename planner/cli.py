@@ -1,0 +1,313 @@
+"""argv → typed options; the composition root: clock, environment and randomness come from here; the one error boundary."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from planner import __version__
+from planner.errors import PlanInvalidError, PlannerError
+
+if TYPE_CHECKING:
+    from planner.commands.selection import Selection
+    from planner.commands.shell import Shell
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INTERRUPTED = 130
+BUG = 5
+USAGE = 2
+
+
+class _Root(click.Group):
+    """Commands in the order a user meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+
+@click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="planner", message="%(prog)s %(version)s")
+@click.option("-v", "--verbose", count=True, help="Say why (-v: decisions; -vv: every request too).")
+@click.pass_context
+def planner(context: click.Context, verbose: int) -> None:
+    """Test plans for phone agents: validate, see what changed and what it costs, consent, call, judge, report."""
+    context.obj = verbose
+
+
+def _shell(verbosity: int) -> Shell:
+    import anyio
+
+    from planner.commands.shell import Shell
+    from planner.execution.work import Clock
+
+    return Shell(
+        cwd=Path.cwd(),
+        environ=os.environ,
+        out=sys.stdout,
+        err=sys.stderr,
+        clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=anyio.sleep),
+        new_id=lambda: secrets.token_hex(8),
+        width=shutil.get_terminal_size((100, 24)).columns,
+        verbosity=verbosity,
+    )
+
+
+class _Dollars(click.ParamType[int]):
+    """`12.50` → 1250 cents, exactly: money is never a float."""
+
+    name = "dollars"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"\$?(\d{1,9})(?:\.(\d{1,2}))?", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no amount of dollars; write it as 12.50", param, ctx)
+        return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+
+
+def _selecting(command: F) -> F:
+    """The options that `plan` and `run` share."""
+    for decorate in reversed(
+        (
+            click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path)),
+            click.option(
+                "--select", multiple=True, metavar="GLOB", help="Only cases whose id matches (* and ?); repeatable."
+            ),
+            click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
+            click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
+            click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository)."),
+            click.option(
+                "--rerun",
+                type=click.Choice(["changed", "failed", "all"]),
+                default="changed",
+                show_default=True,
+                help="changed: new, changed, drifted, or not passed last time. failed: only what did not pass last time.",
+            ),
+            click.option("--sandbox", is_flag=True, help="Use the embedded service: no key, no money, no phone."),
+            click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def _selection(values: dict[str, Any]) -> Selection:
+    from planner.commands.selection import Selection
+
+    if values["world"] is not None and not values["sandbox"]:
+        raise click.UsageError("--world is the sandbox's: it needs --sandbox")
+    return Selection(
+        paths=tuple(values["paths"]),
+        select=tuple(values["select"]),
+        tags=tuple(values["tags"]),
+        environment=values["environment"],
+        store=values["store"],
+        rerun=values["rerun"],
+        sandbox=values["sandbox"],
+        world=values["world"],
+    )
+
+
+@planner.command()
+@click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
+@click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
+    """Find everything that is wrong with the plans. Offline, needs no key.
+
+    PATH… are plan files or folders; by default plans/.
+    """
+    from planner.commands.validate import validate as command
+
+    return command(_shell(verbosity), paths, environment=environment, output_format=output_format)
+
+
+@planner.command()
+@_selecting
+@click.option("--refresh", is_flag=True, help="Ask the service for agent revisions and the balance (needs a key).")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def plan(verbosity: int, refresh: bool, detailed_exitcode: bool, output_format: Any, **values: Any) -> int:
+    """Show what would be called, why, and what it would cost. Calls nobody."""
+    from planner.commands.plan import PlanOptions
+    from planner.commands.plan import plan as command
+
+    return command(_shell(verbosity), PlanOptions(_selection(values), refresh, detailed_exitcode, output_format))
+
+
+@planner.command()
+@_selecting
+@click.option(
+    "--consent-to-charge", is_flag=True, help="Agree that these calls are charged. Without it nobody is called."
+)
+@click.option("--max-cost", type=_Dollars(), metavar="DOLLARS", help="Hard ceiling, such as 12.50.")
+@click.option("--plan-digest", metavar="SHA256:…", help="Refuse if today's change set is another one.")
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    metavar="DIR",
+)
+@click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="At most so many runs at once.")
+@click.option("--fail-fast", is_flag=True, help="Launch nothing more once a run has failed.")
+@click.pass_obj
+def run(verbosity: int, **values: Any) -> int:
+    """Call, judge and report what changed. Refuses to call anyone without --consent-to-charge."""
+    from planner.commands.run import RunOptions
+    from planner.commands.run import run as command
+
+    return command(
+        _shell(verbosity),
+        RunOptions(
+            selection=_selection(values),
+            consent_to_charge=values["consent_to_charge"],
+            max_cost_cents=values["max_cost"],
+            plan_digest=values["plan_digest"],
+            report_dir=values["report_dir"],
+            max_concurrent=values["max_concurrent"],
+            fail_fast=values["fail_fast"],
+        ),
+    )
+
+
+@planner.command()
+@click.argument("launch", required=False)
+@click.option(
+    "--adopt", multiple=True, type=int, metavar="RUN_ID", help="These runs are the launch's; one --adopt a run."
+)
+@click.option("--assume-not-sent", is_flag=True, help="It was looked for and is not there: it may be sent again.")
+@click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository).")
+@click.option("--sandbox", is_flag=True, help="The embedded service's launches.")
+@click.option("--world", metavar="NAME|FILE", hidden=True)
+@click.pass_obj
+def reconcile(verbosity: int, **values: Any) -> int:
+    """List launches whose fate is unknown (exit 4 while any is open), or settle one.
+
+    A launch is open when its answer was lost and the service's lists do not tell which run, if any, it became. `run`
+    settles most by itself. Adopt the runs you recognise; assume not sent only what you are sure never happened: if it
+    did, its calls will be paid for twice.
+    """
+    from planner.commands.reconcile import ReconcileOptions
+    from planner.commands.reconcile import reconcile as command
+    from planner.commands.selection import Selection
+
+    selection = Selection(store=values["store"], sandbox=values["sandbox"], world=values["world"])
+    return command(
+        _shell(verbosity), ReconcileOptions(selection, values["launch"], values["adopt"], values["assume_not_sent"])
+    )
+
+
+@planner.command()
+@click.option(
+    "--out", "directory", type=click.Path(path_type=Path), default=Path("schemas"), show_default=True, metavar="DIR"
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 2 if a file there is not up to date.")
+@click.pass_obj
+def schema(verbosity: int, directory: Path, check: bool) -> int:
+    """Write the JSON Schemas of plans, project config and results."""
+    from planner.commands.schema import schema as command
+
+    return command(_shell(verbosity), directory, check=check)
+
+
+@planner.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0: any that is free.")
+@click.option("--world", default="demo", show_default=True, metavar="NAME|FILE")
+@click.option("--dialect", type=click.Choice(["page", "client"]), default="page", show_default=True)
+@click.option("--api-key", "api_keys", multiple=True, metavar="KEY", help="Take this key only; repeatable.")
+@click.option("--state", type=click.Path(path_type=Path), metavar="FILE", help="Remember everything here.")
+@click.pass_obj
+def sandbox(verbosity: int, **values: Any) -> int:
+    """Serve the embedded API on a port, for any client."""
+    from planner.commands.sandbox import SandboxOptions
+    from planner.commands.sandbox import sandbox as command
+
+    return command(_shell(verbosity), SandboxOptions(**values))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code (the contract of README.md, "Exit codes")."""
+    try:
+        code = planner.main(arguments, prog_name="planner", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        _tell("Interrupted. Nothing is dialled twice: run the same command again to go on.")
+        _publish_exit_code(INTERRUPTED)
+        return INTERRUPTED
+    except (BrokenPipeError, SystemExit):
+        # The reader of a pipe went away: click's own word for it is exit 1, which here would blame the agent. Python would
+        # complain once more at exit.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
+        return 141
+    except PlannerError as error:
+        _report(error)
+        return error.exit_code
+    except Exception:  # noqa: BLE001 - the one boundary: everything else is a bug of ours
+        _bug()
+        return BUG
+    code = code if isinstance(code, int) else 0
+    _publish_exit_code(code)
+    return code
+
+
+def _publish_exit_code(code: int) -> None:
+    """The last word in a workflow's outputs; asking needs no import where there is no workflow."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from planner.commands.reporting import publisher_of
+
+        if to_github := publisher_of(_shell(0)):
+            to_github.exit_code(code)
+
+
+def _report(error: PlannerError) -> None:
+    """One line that says what, and one that says how to mend it; for GitHub an annotation as well."""
+    from planner.commands.reporting import publisher_of, tell_diagnostics
+    from planner.reports.neutral import for_terminal
+    from planner.reports.redaction import Redactor
+
+    shell = _shell(0)
+    if isinstance(error, PlanInvalidError):
+        tell_diagnostics(shell, error.diagnostics)
+    # Both may repeat what the service said.
+    shown = [for_terminal(Redactor().name(line)) for line in (str(error), error.hint) if line]
+    shell.tell("planner: " + "\n  ".join(shown))
+    if to_github := publisher_of(shell):
+        if isinstance(error, PlanInvalidError):
+            to_github.diagnostics(error.diagnostics)
+        to_github.error(error)
+        to_github.exit_code(error.exit_code)
+
+
+def _bug() -> None:
+    """A traceback is for us, not for the user's terminal."""
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", prefix="planner-bug-", suffix=".log", delete=False, encoding="utf-8") as log:
+        log.write(f"planner {__version__}, Python {sys.version}\n{traceback.format_exc()}")
+    _tell(f"planner: this is a bug in planner, not in your plans. The details are in {log.name}; please report them.")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(text + "\n")

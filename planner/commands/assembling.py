@@ -1,0 +1,248 @@
+"""From changes, and what their calls gave, to the cases of the results document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from planner.changes.model import Action, Change
+from planner.checks.base import CheckSeverity, FindingOutcome, Quote
+from planner.evidence import Evidence
+from planner.execution.work import RunRecord
+from planner.outcome import (
+    CaseOutcome,
+    CaseVerdict,
+    Fault,
+    Finding,
+    RunOutcome,
+    RunVerdict,
+    Sample,
+    compare,
+    judge_case,
+    judge_run,
+    platform_verdict,
+)
+from planner.results.model import CaseDocument, CaseInputs, FindingDocument, QuoteDocument, RunDocument
+from planner.results.model import Compared as ComparedName
+from planner.spec.model import Case
+
+LoadEvidence = Callable[[str], Evidence | None]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRun:
+    verdict: RunVerdict
+    document: RunDocument
+
+
+def judge_record(case: Case, record: RunRecord) -> JudgedRun:
+    """One run that the engine reports."""
+    if record.evidence is None:
+        verdict = platform_verdict("it had not ended when we stopped waiting for it")
+    else:
+        verdict = judge_run(case.expectations, record.evidence)
+    return JudgedRun(
+        verdict,
+        RunDocument(
+            run_id=record.run_id,
+            batch_id=record.batch_id,
+            call_id=record.evidence.call_id if record.evidence else None,
+            outcome=verdict.outcome.word,
+            fault=verdict.fault.value if verdict.fault else None,
+            reason=verdict.reason,
+            cost_cents=record.cost_cents,
+            duration_seconds=record.evidence.duration_seconds if record.evidence else None,
+            adopted=record.adopted,
+            invocation_id=record.invocation_id,
+            evidence=record.digest,
+            completed_at=record.completed_at,
+            findings=[_finding_document(finding) for finding in verdict.findings],
+        ),
+    )
+
+
+def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence) -> JudgedRun:
+    """A run of earlier results, by today's expectations; as it stood where its evidence is gone or never came."""
+    evidence = load_evidence(run.evidence) if run.evidence is not None else None
+    if evidence is None:
+        return JudgedRun(_stored_verdict(run), run)
+    verdict = judge_run(case.expectations, evidence)
+    return JudgedRun(
+        verdict,
+        run.model_copy(
+            update={
+                "outcome": verdict.outcome.word,
+                "fault": verdict.fault.value if verdict.fault else None,
+                "reason": verdict.reason,
+                "findings": [_finding_document(finding) for finding in verdict.findings],
+            }
+        ),
+    )
+
+
+def assemble_cases(
+    changes: Sequence[Change],
+    made: Mapping[str, Sequence[JudgedRun]],
+    load_evidence: LoadEvidence,
+    *,
+    not_called: str,
+) -> list[CaseDocument]:
+    """Every case of the change set that was not dropped, compared with what was stored.
+
+    `made` are the runs made (or gone on with) by case id; `not_called` says, in one line, why runs are missing where some are.
+    """
+    judged: list[tuple[Change, Case, CaseVerdict | None, list[JudgedRun]]] = []
+    for change in changes:
+        if change.case is None or (change.action is Action.KEEP and change.prior is None):
+            continue  # dropped, or new and not asked for (`--rerun failed`): there is nothing to report
+        if change.action is Action.KEEP:
+            judged.append((change, change.case, None, []))
+            continue
+        runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence)
+        judged.append((change, change.case, judge_case(change.case, [run.verdict for run in runs]), runs))
+    compared = _compared([(change, verdict) for change, _, verdict, _ in judged if verdict is not None])
+    return [
+        _kept(change, case)
+        if verdict is None
+        else _document(change, case, verdict, runs, compared[change.case_id], not_called)
+        for change, case, verdict, runs in judged
+    ]
+
+
+def _runs_of(change: Change, case: Case, made: Sequence[JudgedRun], load_evidence: LoadEvidence) -> list[JudgedRun]:
+    prior = change.prior.runs if change.prior else []
+    if change.action is Action.CALL:
+        prior = [run for run in prior if run.run_id in change.kept_run_ids]
+    return [*(judge_stored(case, run, load_evidence) for run in prior), *made]
+
+
+def _kept(change: Change, case: Case) -> CaseDocument:
+    """The stored case, with today's places in the files."""
+    if change.prior is None:
+        raise ValueError(f"{change.case_id} is kept and was never stored")
+    return change.prior.model_copy(
+        update=_today(change, case) | {"carried_from": _maker(change.prior.runs), "compared": "same"}
+    )
+
+
+def _document(
+    change: Change, case: Case, verdict: CaseVerdict, runs: Sequence[JudgedRun], compared: ComparedName, not_called: str
+) -> CaseDocument:
+    missing = case.runs - len(runs) if change.action is Action.CALL else 0
+    reasons = [verdict.reason] if verdict.reason else []
+    if missing > 0 and not_called:
+        reasons.append(f"{missing} of {case.runs} calls not made: {not_called}")
+    documents = [run.document for run in runs]
+    return CaseDocument(
+        case_id=case.case_id,
+        plan=case.plan,
+        scenario=case.scenario,
+        target=case.target.alias,
+        carried_from=_maker(documents) if change.action is Action.RECHECK else None,
+        outcome=verdict.outcome.word,
+        outcome_reason="; ".join(reasons),
+        runs_required=case.runs,
+        runs_passed=verdict.runs_passed,
+        runs_total=len(runs),
+        pass_rate=verdict.pass_rate,
+        interval=verdict.interval,
+        min_pass_rate=case.min_pass_rate,
+        compared=compared,
+        inputs=_inputs(change),
+        call_fingerprint=change.call_fingerprint,
+        check_fingerprint=change.check_fingerprint,
+        runs=documents,
+        **_today(change, case),
+    )
+
+
+def _today(change: Change, case: Case) -> dict[str, Any]:
+    """What the files say now, whatever was stored."""
+    return {
+        "tags": sorted(case.tags),
+        "action": change.action.value,
+        "reason": change.reason.value,
+        "detail": change.detail,
+        "file": case.span.file,
+        "line": case.span.line,
+        "finding_lines": {
+            expectation.id or expectation.check: span.line
+            for expectation, span in zip(case.expectations, case.expectation_spans, strict=True)
+        },
+    }
+
+
+def _inputs(change: Change) -> CaseInputs:
+    if change.inputs is None:
+        raise ValueError(f"{change.case_id} has a case and no inputs")
+    return change.inputs
+
+
+def _maker(runs: Sequence[RunDocument]) -> str | None:
+    """The invocation that made the newest of these runs."""
+    return max((run.invocation_id for run in runs), default=None)
+
+
+def _compared(changes: Sequence[tuple[Change, CaseVerdict]]) -> dict[str, ComparedName]:
+    """Called cases are samples, compared as such. A recheck has the same runs on both sides: what changed is known, not guessed."""
+    compared: dict[str, ComparedName] = {}
+    samples: dict[str, tuple[Sample | None, Sample]] = {}
+    for change, verdict in changes:
+        now = Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable)
+        if change.prior is None:
+            samples[change.case_id] = (None, now)
+        elif change.action is Action.RECHECK:
+            compared[change.case_id] = _rechecked(_prior_outcome(change.prior), verdict.outcome)
+        else:
+            countable = [run for run in change.prior.runs if run.fault in (None, "agent", "author")]
+            before = Sample(_prior_outcome(change.prior), sum(run.fault is None for run in countable), len(countable))
+            samples[change.case_id] = (before, now)
+    return compared | compare(samples)
+
+
+def _prior_outcome(prior: CaseDocument) -> CaseOutcome:
+    return CaseOutcome[prior.outcome.upper()]
+
+
+def _rechecked(before: CaseOutcome, now: CaseOutcome) -> ComparedName:
+    if CaseOutcome.UNKNOWN in (before, now) and before is not now:
+        return "not_enough_evidence"
+    if (before is CaseOutcome.FAILED) == (now is CaseOutcome.FAILED):
+        return "same"
+    return "regressed" if now is CaseOutcome.FAILED else "fixed"
+
+
+def _finding_document(finding: Finding) -> FindingDocument:
+    quote = finding.quote
+    return FindingDocument(
+        expectation=finding.expectation,
+        check=finding.check,
+        outcome=finding.outcome.value,
+        severity=finding.severity.value,
+        message=finding.message,
+        quote=None
+        if quote is None
+        else QuoteDocument(turn=quote.turn, role=quote.role, start_ms=quote.start_ms, text=quote.text),
+    )
+
+
+def _stored_verdict(run: RunDocument) -> RunVerdict:
+    return RunVerdict(
+        RunOutcome[run.outcome.upper()],
+        None if run.fault is None else Fault(run.fault),
+        tuple(
+            Finding(
+                finding.expectation,
+                finding.check,
+                FindingOutcome(finding.outcome),
+                CheckSeverity(finding.severity),
+                finding.message,
+                None
+                if finding.quote is None
+                else Quote(finding.quote.turn, finding.quote.role, finding.quote.start_ms, finding.quote.text),
+            )
+            for finding in run.findings
+        ),
+        run.reason,
+    )

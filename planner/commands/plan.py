@@ -1,0 +1,101 @@
+"""`planner plan`: what would be called, why, and what it would cost. Calls nobody."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Literal
+
+import anyio
+
+from planner.changes.consent import consent_command
+from planner.commands.interruption import interruptible
+from planner.commands.preparing import Preparation, open_journal, prepare
+from planner.commands.reporting import publisher_of, tell_diagnostics
+from planner.commands.selection import Loaded, Selection, load
+from planner.commands.service import TargetState, open_client, read_billing, read_targets
+from planner.commands.shell import Shell
+from planner.commands.stores import Place, place_of
+from planner.reports.change_set import render_json, render_markdown, render_text
+from planner.reports.quantities import money
+
+CALLS_WOULD_BE_MADE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """`refresh` asks the service for agent revisions, products and the balance."""
+
+    selection: Selection
+    refresh: bool = False
+    detailed_exitcode: bool = False
+    output_format: Literal["text", "json"] = "text"
+
+
+def plan(shell: Shell, options: PlanOptions) -> int:
+    loaded = load(shell, options.selection)
+    tell_diagnostics(shell, loaded.diagnostics)
+    place = place_of(shell, loaded.root, options.selection)
+    # the sandbox costs nothing to ask
+    ask = options.refresh or options.selection.sandbox
+    targets = anyio.run(_ask, shell, options, loaded, place) if ask else {}
+    journal = open_journal(place)
+    try:
+        prepared = prepare(shell, options.selection, loaded, place, targets=targets, journal=journal)
+    finally:
+        if journal:
+            journal.close()
+    _show(shell, options, loaded, prepared)
+    return CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0
+
+
+async def _ask(shell: Shell, options: PlanOptions, loaded: Loaded, place: Place) -> dict[tuple[str, int], TargetState]:
+    selection = options.selection
+    async with (
+        interruptible(),
+        open_client(shell, sandbox_dir=place.directory if selection.sandbox else None, world=selection.world) as client,
+    ):
+        targets = await read_targets(client, loaded.cases)
+        billing = await read_billing(client)
+        if billing is not None and billing.balance_cents is not None:
+            left = billing.test_call_budget_remaining_cents
+            budget = f" · test-call budget left {money(left)}" if left is not None else ""
+            shell.tell(f"balance {money(billing.balance_cents)}{budget}")
+        return targets
+
+
+def _show(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparation) -> None:
+    change_set = prepared.change_set
+    command = consent_command(
+        shlex.join(["planner", "run", *options.selection.words()]),
+        change_set,
+        already_spent_cents=sum(prepared.spent_cents.values()),
+    )
+    ceilings = [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans if plan.max_cost_cents is not None]
+    if loaded.project.policy.max_cost_cents is not None:
+        ceilings.insert(0, ("policy", loaded.project.policy.max_cost_cents))
+    if options.output_format == "json":
+        shell.print(render_json(change_set))
+    else:
+        shell.print(
+            render_text(
+                change_set,
+                plans=loaded.plans,
+                ceilings=ceilings,
+                command=command,
+                width=shell.width,
+                color=shell.color,
+                already_made=prepared.already_made,
+                now=shell.clock.now(),
+            )
+        )
+    if to_github := publisher_of(shell):
+        markdown = render_markdown(
+            change_set,
+            plans=loaded.plans,
+            ceilings=ceilings,
+            command=command,
+            already_made=prepared.already_made,
+            now=shell.clock.now(),
+        )
+        to_github.change_set(change_set, markdown)

@@ -1,0 +1,119 @@
+"""From plans and earlier results to a priced change set: what `plan` prints and `run` carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from planner.changes.build import build_change_set
+from planner.changes.detail import revision_digest
+from planner.changes.history import past_runs
+from planner.changes.model import Action, Change, ChangeSet, Estimate
+from planner.commands.selection import Loaded, Selection
+from planner.commands.service import TargetState
+from planner.commands.shell import Shell
+from planner.commands.stores import Place
+from planner.execution.journal import Journal
+from planner.execution.launches import Slot
+
+HISTORY_INVOCATIONS = 20
+"""So many of the newest invocations are what prices are learned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """`resumable` are the runs that earlier invocations launched and no finished result holds, by case id: they stand in for
+    as many of the calls of `change_set`, whose estimate is of what is left; `whole_estimate` is of all of them."""
+
+    change_set: ChangeSet
+    whole_estimate: Estimate
+    resumable: Mapping[str, tuple[Slot, ...]]
+    spent_cents: Mapping[str, int]
+    """What earlier, unfinished invocations of this change set have spent or reserved, by case id."""
+
+    @property
+    def already_made(self) -> dict[str, int]:
+        return {case_id: len(slots) for case_id, slots in self.resumable.items()}
+
+    @property
+    def calls_to_make(self) -> int:
+        return sum(change.runs for change in self.change_set.changes) - sum(self.already_made.values())
+
+
+def prepare(
+    shell: Shell,
+    selection: Selection,
+    loaded: Loaded,
+    place: Place,
+    *,
+    targets: Mapping[tuple[str, int], TargetState],
+    journal: Journal | None,
+) -> Preparation:
+    """`targets` is empty where the service was not asked; `journal` None where there is none yet."""
+    repository = place.repository
+    history = past_runs(islice(repository.invocations(), HISTORY_INVOCATIONS))
+    baseline = repository.baseline(place.environment, loaded.plan_names)
+
+    def build(already_made: Mapping[str, int]) -> ChangeSet:
+        return build_change_set(
+            loaded.cases,
+            baseline,
+            revisions={key: state.revision for key, state in targets.items()},
+            products={key: state.product for key, state in targets.items()},
+            rates=dict(loaded.project.rates),
+            history=history,
+            already_made=already_made,
+            rerun=selection.rerun,
+            now=shell.clock.now(),
+            partial=selection.partial,
+            evidence_stored=repository.has_evidence,
+        )
+
+    whole = change_set = build({})
+    resumable = _resumable(journal, whole, selection) if journal else {}
+    if resumable:  # what is made already is not priced again
+        change_set = build({case_id: len(slots) for case_id, slots in resumable.items()})
+    spent: dict[str, int] = {}
+    for slot in charged_slots(journal, change_set.digest) if journal else ():
+        spent[slot.case_id] = spent.get(slot.case_id, 0) + slot.committed_cents
+    return Preparation(change_set, whole.estimate, resumable, spent)
+
+
+def charged_slots(journal: Journal, digest: str) -> list[Slot]:
+    """What this change set has launched, whoever did, and no finished result holds yet."""
+    return [slot for slot in journal.slots_of_change_set(digest) if slot.consumed_by is None]
+
+
+def open_journal(place: Place) -> Journal | None:
+    """The journal if there is one: looking leaves no trace."""
+    return Journal(place.journal_path) if place.journal_path.exists() else None
+
+
+def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) -> dict[str, tuple[Slot, ...]]:
+    """Runs of the same call, collected ones first. Who asks for calls that would otherwise be kept (`--rerun`) goes on only
+    with what the same, unfinished request launched."""
+    wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
+    found: dict[str, list[Slot]] = {}
+    slots = journal.unconsumed_slots()
+    for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
+        change = wanted.get(slot.case_id)
+        if change is None or not _same_call(slot, change):
+            continue
+        if selection.rerun != "changed":
+            launch = journal.launch(slot.launch_id)
+            if launch is None or launch.change_set_digest != change_set.digest:
+                continue
+        mine = found.setdefault(slot.case_id, [])
+        if len(mine) < change.runs:
+            mine.append(slot)
+    return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
+
+
+def _same_call(slot: Slot, change: Change) -> bool:
+    if slot.call_fingerprint != change.call_fingerprint:
+        return False
+    today = change.inputs.agent_revision if change.inputs else None
+    if today is None or slot.agent_revision is None:
+        return True
+    return revision_digest(today) == revision_digest(slot.agent_revision)

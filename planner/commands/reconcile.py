@@ -1,0 +1,124 @@
+"""`planner reconcile`: launches whose fate is unknown, and a person's word on one.
+
+Adopt when the service's own list shows the runs (same target, same prompt, the launch's time) and nobody else asked for
+them. Assume not sent only when it was looked for and is not there: if it was carried out after all, its calls are paid
+for a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio
+
+from planner.commands.interruption import interruptible
+from planner.commands.selection import Selection
+from planner.commands.service import open_client
+from planner.commands.shell import Shell
+from planner.commands.stores import Place, locked, place_of
+from planner.errors import UsageError
+from planner.execution.journal import Journal
+from planner.execution.launches import UNSETTLED, Launch, LaunchState
+from planner.execution.reconciling import Lost, Match, bind_slots, match_lost
+from planner.reports.quantities import count
+from planner.spec import find_root
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileOptions:
+    """Of the store that `selection` names. With `launch`, one of `adopt` and `assume_not_sent`."""
+
+    selection: Selection
+    launch: str | None = None
+    adopt: Sequence[int] = ()
+    assume_not_sent: bool = False
+
+
+def reconcile(shell: Shell, options: ReconcileOptions) -> int:
+    """4 while any launch is open, else 0."""
+    if (options.adopt or options.assume_not_sent) and options.launch is None:
+        raise UsageError("say which launch: planner reconcile LAUNCH …", "`planner reconcile` lists them.")
+    if options.adopt and options.assume_not_sent:
+        raise UsageError("--adopt and --assume-not-sent say the opposite of each other")
+    place = place_of(shell, find_root(shell.cwd), options.selection)
+    if not place.journal_path.exists():
+        shell.print("No launch is open: nothing was ever launched from this store.")
+        return 0
+    with locked(place):
+        journal = Journal(place.journal_path)
+        try:
+            journal.suspect_interrupted()
+            if options.launch is not None and (options.adopt or options.assume_not_sent):
+                _settle(shell, journal, options.launch, options)
+            return anyio.run(_list, shell, options, place, journal)
+        finally:
+            journal.close()
+
+
+def _settle(shell: Shell, journal: Journal, launch_id: str, options: ReconcileOptions) -> None:
+    launch = journal.launch(launch_id)
+    if launch is None or launch.state not in UNSETTLED:
+        raise UsageError(f"launch {launch_id} is not open", "`planner reconcile` lists those that are.")
+    slots = journal.slots_of(launch_id)
+    if options.assume_not_sent:
+        journal.settle(launch_id, LaunchState.ABSENT, detail="a person said that it was not sent")
+        shell.print(f"{launch_id} counts as never sent; the next run may launch its {count(len(slots), 'call')} again.")
+        return
+    if len(options.adopt) != len(slots):
+        raise UsageError(
+            f"launch {launch_id} asked for {count(len(slots), 'run')}, --adopt names {len(options.adopt)}",
+            "Name exactly as many.",
+        )
+    if taken := sorted(journal.claimed_run_ids() & set(options.adopt)):
+        raise UsageError(f"runs {', '.join(map(str, taken))} belong to another launch already")
+    journal.settle(launch_id, LaunchState.ADOPTED, detail="a person said so", run_ids=tuple(options.adopt))
+    if bindings := bind_slots(slots, {}, tuple(options.adopt)):
+        journal.bind(launch_id, bindings)
+    shell.print(f"{launch_id} adopted; the next run picks up its {count(len(slots), 'call')} without paying again.")
+
+
+async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: Journal) -> int:
+    launches = [launch for launch in journal.launches(UNSETTLED) if options.launch in (None, launch.launch_id)]
+    if not launches:
+        shell.print("No launch is open.")
+        return 0
+    lost = [Lost(launch, journal.slots_of(launch.launch_id)) for launch in launches]
+    async with (
+        interruptible(),
+        open_client(
+            shell,
+            sandbox_dir=place.directory if options.selection.sandbox else None,
+            world=options.selection.world,
+        ) as client,
+    ):
+        matches = match_lost(
+            lost,
+            batches=await client.batches(),
+            runs=await client.runs(),
+            claimed=journal.claimed_run_ids(),
+            requesters=set(),
+        )
+    for match in sorted(matches, key=lambda match: match.lost.launch.sent_at):
+        _show(shell, match)
+    return 4
+
+
+def _show(shell: Shell, match: Match) -> None:
+    launch: Launch = match.lost.launch
+    cases = sorted({slot.case_id for slot in match.lost.slots})
+    reserved = sum(slot.reserved_cents for slot in match.lost.slots)
+    shell.print(
+        f"{launch.launch_id}  {count(len(match.lost.slots), 'call')} to {launch.line.target_type} {launch.line.target_id},"
+        f" sent {launch.sent_at:%Y-%m-%d %H:%M:%S} UTC, up to ${reserved / 100:.2f}: {launch.detail}"
+    )
+    for case_id in cases:
+        shell.print(f"    {case_id}")
+    if not match.candidates:
+        shell.print("  no run of the service matches. If you are sure that it was never carried out:")
+        shell.print(f"  planner reconcile {launch.launch_id} --assume-not-sent")
+        return
+    for candidate in match.candidates:
+        ids = " ".join(str(run_id) for run_id in candidate.run_ids)
+        made = f" of {candidate.created_at:%H:%M:%S} UTC" if candidate.created_at else ""
+        shell.print(f"  candidate{made}: planner reconcile {launch.launch_id} --adopt {ids}")

@@ -1,0 +1,72 @@
+"""Handing out what the reports room renders: files, the terminal, GitHub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from planner.commands.shell import Shell
+from planner.diagnostics import Diagnostics
+from planner.errors import StoreError
+from planner.github.publish import Publisher, publisher
+from planner.reports import FORMATS
+from planner.reports.diagnostics import render_text as render_diagnostics
+from planner.reports.redaction import redact
+from planner.reports.summary import render_text as render_summary
+from planner.results.model import RunResult
+
+REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit"}
+"""File name → format."""
+
+
+def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
+    """In words, with the lines they are about, to standard error; nothing where there are none."""
+    if not len(diagnostics):
+        return
+
+    def read_source(file: str) -> str | None:
+        try:
+            return (shell.cwd / file).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return None  # the diagnostic itself says that it cannot be read
+
+    shell.tell(render_diagnostics(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color))
+
+
+def publisher_of(shell: Shell) -> Publisher | None:
+    return publisher(
+        shell.environ, working_directory=shell.cwd, write_line=shell.tell, new_delimiter=lambda: f"end-{shell.new_id()}"
+    )
+
+
+def write_reports(shell: Shell, result: RunResult, report_dir: Path) -> None:
+    """The report files and GitHub's summary, redacted as everything that others see.
+
+    Raises:
+        StoreError: a file cannot be written; the results are in the store all the same.
+    """
+    shown = redact(result)
+    directory = shell.cwd / report_dir
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, output_format in REPORT_FILES.items():
+            _replace(directory / name, FORMATS[output_format](shown))
+    except OSError as error:
+        raise StoreError(
+            f"the reports cannot be written to {report_dir}: {error.strerror}",
+            "The results are stored: mend the folder or choose another --report-dir, and run the same command again.",
+        ) from error
+    if to_github := publisher_of(shell):
+        to_github.result(shown, FORMATS["markdown"](shown), report_dir=report_dir.as_posix())
+
+
+def show_result(shell: Shell, result: RunResult, report_dir: Path) -> None:
+    """The summary, on the terminal."""
+    paths = [str(report_dir / name) for name in REPORT_FILES]
+    shell.print(render_summary(redact(result), report_paths=paths, width=shell.width, color=shell.color))
+
+
+def _replace(path: Path, text: str) -> None:
+    """A reader never meets half a report."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, encoding="utf-8", errors="replace")
+    temporary.replace(path)

@@ -1,0 +1,375 @@
+"""`planner run`: the main job. Plans → changes → consent → calls → verdicts → reports, and an exit code."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from planner import __version__
+from planner.api.client import ApiClient
+from planner.api.wire import WireBilling
+from planner.changes.consent import check_consent, consent_command
+from planner.changes.model import Action, Consent
+from planner.commands.assembling import JudgedRun, assemble_cases, judge_record
+from planner.commands.calling import check_balance, ledger_of, works_of
+from planner.commands.interruption import interruptible
+from planner.commands.preparing import Preparation, charged_slots, prepare
+from planner.commands.progress import ProgressState, open_progress
+from planner.commands.reporting import show_result, tell_diagnostics, write_reports
+from planner.commands.selection import Loaded, Selection, load
+from planner.commands.service import open_client, read_billing, read_targets
+from planner.commands.shell import Shell
+from planner.commands.stores import Place, locked, place_of
+from planner.commands.verdict import Ending, ending_of
+from planner.errors import InterruptedRunError, RefusedError
+from planner.execution.context import Context
+from planner.execution.engine import execute
+from planner.execution.journal import Journal
+from planner.execution.launches import UNSETTLED
+from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.outcome import RunOutcome
+from planner.reports.quantities import count
+from planner.results.model import (
+    CaseDocument,
+    ConsentDocument,
+    CostDocument,
+    DroppedCase,
+    OpenLaunch,
+    RunResult,
+    StatsDocument,
+)
+from planner.spec.model import Case
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """`max_cost_cents` is `--max-cost` in cents."""
+
+    selection: Selection
+    consent_to_charge: bool = False
+    max_cost_cents: int | None = None
+    plan_digest: str | None = None
+    report_dir: Path = Path("reports")
+    max_concurrent: int | None = None
+    fail_fast: bool = False
+
+    def command(self) -> str:
+        return shlex.join(["planner", "run", *self.selection.words()])
+
+
+def run(shell: Shell, options: RunOptions) -> int:
+    """Raises any PlannerError that ends the command before there is something to report."""
+    loaded = load(shell, options.selection)
+    tell_diagnostics(shell, loaded.diagnostics)
+    place = place_of(shell, loaded.root, options.selection)
+    with locked(place):
+        journal = Journal(place.journal_path)
+        try:
+            return anyio.run(_Invocation(shell, options, loaded, place, journal).run)
+        finally:
+            journal.close()
+
+
+class _Invocation:
+    """One execution of `planner run`, from the first read of the service to the last report."""
+
+    def __init__(self, shell: Shell, options: RunOptions, loaded: Loaded, place: Place, journal: Journal) -> None:
+        self._shell = shell
+        self._options = options
+        self._loaded = loaded
+        self._place = place
+        self._journal = journal
+        self._started_at = shell.clock.now()
+        self._started = shell.clock.monotonic()
+        self._id = f"{self._started_at:%Y%m%dT%H%M%S}-{shell.new_id()[:8]}"
+        self._judged: dict[str, list[JudgedRun]] = {}
+        self._records: list[RunRecord] = []
+        self._fresh = 0
+        self._progress_note = shell.tell
+
+    async def run(self) -> int:
+        selection = self._options.selection
+        async with (
+            interruptible() as interrupted,
+            open_client(
+                self._shell,
+                sandbox_dir=self._place.directory if selection.sandbox else None,
+                world=selection.world,
+                on_request=self._trace if self._shell.verbosity > 1 else None,
+            ) as client,
+        ):
+            suspects = self._journal.suspect_interrupted()
+            if suspects:
+                self._shell.tell(
+                    f"an earlier invocation died with {count(suspects, 'launch', 'launches')} unanswered;"
+                    " looking there before anything is sent again"
+                )
+            targets = await read_targets(client, self._loaded.cases)
+            billing = await read_billing(client)
+            if interrupted.is_set():
+                raise InterruptedRunError("interrupted before anything was called", "Run the same command again.")
+            prepared = prepare(
+                self._shell, selection, self._loaded, self._place, targets=targets, journal=self._journal
+            )
+            try:
+                consent = self._consent(prepared, billing)
+            except RefusedError as error:
+                self._refuse(prepared, client, error)
+                raise
+            outcome = await self._execute(client, prepared, billing, interrupted)
+            return self._finish(prepared, client, consent, outcome)
+
+    # Consent
+
+    def _consent(self, prepared: Preparation, billing: WireBilling | None) -> Consent:
+        options = self._options
+        consent = check_consent(
+            prepared.change_set,
+            self._loaded.plans,
+            consent_given=options.consent_to_charge,
+            max_cost_cents=options.max_cost_cents,
+            policy=self._loaded.project.policy,
+            plan_digest=options.plan_digest,
+            now=self._shell.clock.now(),
+            by=self._actor(),
+            command=consent_command(
+                options.command(), prepared.change_set, already_spent_cents=sum(prepared.spent_cents.values())
+            ),
+            already_made=prepared.already_made,
+            already_spent_cents=prepared.spent_cents,
+        )
+        if prepared.calls_to_make and billing is not None:
+            check_balance(billing)
+        return consent
+
+    def _actor(self) -> str:
+        """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
+        environ = self._shell.environ
+        names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
+        return next((environ[name] for name in names if environ.get(name)), "unknown")
+
+    # Execution
+
+    async def _execute(
+        self, client: ApiClient, prepared: Preparation, billing: WireBilling | None, interrupted: anyio.Event
+    ) -> Outcome:
+        works = works_of(prepared.change_set)
+        if not works:
+            return Outcome()
+        project = self._loaded.project
+        concurrent = [limit for limit in (self._options.max_concurrent, project.policy.max_concurrent_runs) if limit]
+        progress = open_progress(self._shell)
+        self._progress_note = progress.note  # a live display is not written over
+        cases = {case.case_id: case for case in self._loaded.cases}
+        context = Context(
+            client=client,
+            journal=self._journal,
+            ledger=ledger_of(
+                self._loaded,
+                charged_slots(self._journal, prepared.change_set.digest),
+                max_cost_cents=self._options.max_cost_cents,
+                billing=billing,
+            ),
+            save_evidence=self._place.repository.save_evidence,
+            load_evidence=self._place.repository.load_evidence,
+            settings=Settings(
+                settle_seconds=project.execution.settle_seconds,
+                linger_seconds=project.execution.linger_seconds,
+                mark_prompts=project.execution.mark_prompts,
+                max_concurrent_runs=min(concurrent, default=None),
+            ),
+            clock=self._shell.clock,
+            new_id=self._shell.new_id,
+            observer=Observer(
+                on_run=lambda record: self._judge(cases[record.case_id], record, context),
+                on_snapshot=lambda snapshot: progress.update(self._progress(snapshot)),
+                narrate=progress.note if self._shell.verbosity else lambda _: None,
+            ),
+            invocation_id=self._id,
+            change_set_digest=prepared.change_set.digest,
+            works={work.case_id: work for work in works},
+        )
+        try:
+            return await execute(
+                context, [slot for slots in prepared.resumable.values() for slot in slots], interrupted=interrupted
+            )
+        finally:
+            self._progress_note = self._shell.tell
+            progress.close()
+
+    def _judge(self, case: Case, record: RunRecord, context: Context) -> None:
+        judged = judge_record(case, record)
+        self._records.append(record)
+        self._fresh += not record.resumed
+        self._judged.setdefault(case.case_id, []).append(judged)
+        if self._options.fail_fast and judged.verdict.outcome is RunOutcome.FAILED:
+            context.outcome.fail_fast = True
+            context.stopped = True
+            context.wake()
+
+    def _progress(self, snapshot: Snapshot) -> ProgressState:
+        elapsed = self._shell.clock.monotonic() - self._started
+        done, total = snapshot.runs_done, snapshot.runs_total
+        left = elapsed / self._fresh * (total - done) if self._fresh else None
+        return ProgressState(
+            runs_done=done,
+            runs_total=total,
+            in_flight=snapshot.in_flight,
+            spent_cents=snapshot.spent_cents,
+            reserved_cents=snapshot.reserved_cents,
+            ceiling_cents=self._ceiling_cents(),
+            elapsed_seconds=elapsed,
+            left_seconds=left,
+            waiting=snapshot.waiting,
+        )
+
+    def _ceiling_cents(self) -> int | None:
+        limits = [self._options.max_cost_cents, self._loaded.project.policy.max_cost_cents]
+        return min((cents for cents in limits if cents is not None), default=None)
+
+    def _trace(self, method: str, path: str, status: int | None, problem: str) -> None:
+        self._progress_note(f"{method} {path} → {status if status is not None else problem}")
+
+    # The end
+
+    def _refuse(self, prepared: Preparation, client: ApiClient, error: RefusedError) -> None:
+        """Nobody was called. The reports say so: an older one left standing would be taken for today's."""
+        consent = Consent(
+            self._options.consent_to_charge,
+            self._actor(),
+            self._shell.clock.now(),
+            prepared.change_set.digest,
+            self._ceiling_cents(),
+        )
+        cases = assemble_cases(
+            prepared.change_set.changes, {}, self._place.repository.load_evidence, not_called="refused"
+        )
+        ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
+        result = self._result(prepared, client, consent, Outcome(), ending, cases)
+        write_reports(self._shell, result, self._options.report_dir)
+
+    def _finish(self, prepared: Preparation, client: ApiClient, consent: Consent, outcome: Outcome) -> int:
+        cases = assemble_cases(
+            prepared.change_set.changes,
+            self._judged,
+            self._place.repository.load_evidence,
+            not_called=_why_not_called(outcome),
+        )
+        open_overdue = {record.case_id for record in self._records if record.evidence is None and not record.resumed}
+        ending = ending_of(
+            self._loaded.cases, cases, outcome, open_overdue, command=self._again(), now=self._shell.clock.now()
+        )
+        result = self._result(prepared, client, consent, outcome, ending, cases)
+        self._place.repository.save_invocation(result)
+        if ending.finished:
+            if not result.partial:
+                self._place.repository.promote(result, self._place.environment)
+            self._consume(result)
+        write_reports(self._shell, result, self._options.report_dir)
+        show_result(self._shell, result, self._options.report_dir)
+        return ending.exit_code
+
+    def _again(self) -> str:
+        options = self._options
+        words = [options.command(), "--consent-to-charge"]
+        if options.max_cost_cents is not None:
+            words.append(f"--max-cost {options.max_cost_cents / 100:.2f}")
+        return " ".join(words)
+
+    def _consume(self, result: RunResult) -> None:
+        """Runs that finished results hold are not gone on with again. Those of a partial invocation are no baseline, so
+        that what passed there still stands in for the same calls of a whole one."""
+        outcomes = {case.case_id: case.outcome for case in result.cases}
+        spare = result.partial and self._options.selection.rerun == "changed"
+        self._journal.consume(
+            self._id,
+            [
+                (record.launch_id, record.ordinal)
+                for record in self._records
+                if not (spare and outcomes[record.case_id] in ("passed", "flaky"))
+            ],
+        )
+
+    def _result(
+        self,
+        prepared: Preparation,
+        client: ApiClient,
+        consent: Consent,
+        outcome: Outcome,
+        ending: Ending,
+        cases: list[CaseDocument],
+    ) -> RunResult:
+        change_set = prepared.change_set
+        selection = self._options.selection
+        return RunResult(
+            tool_version=__version__,
+            outcome=ending.outcome,
+            exit_code=ending.exit_code,
+            problems=list(ending.problems),
+            next_steps=list(ending.next_steps),
+            invocation_id=self._id,
+            change_set_digest=change_set.digest,
+            environment=selection.environment or "",
+            sandbox=selection.sandbox,
+            partial=selection.partial,
+            finished=ending.finished,
+            started_at=self._started_at,
+            ended_at=self._shell.clock.now(),
+            consent=ConsentDocument(
+                given=consent.given,
+                by=consent.by,
+                at=consent.at,
+                digest=consent.digest,
+                max_cost_cents=consent.max_cost_cents,
+            ),
+            plans=self._loaded.plan_names,
+            cases=cases,
+            dropped=[
+                DroppedCase(case_id=change.case_id, reason=change.reason.value)
+                for change in change_set.with_action(Action.DROP)
+            ],
+            open_launches=[
+                OpenLaunch(
+                    launch_id=launch.launch_id,
+                    cases=list(launch.case_ids),
+                    reserved_cents=launch.reserved_cents,
+                    state="several candidates" if launch.several else "not found yet",
+                    detail=launch.detail,
+                )
+                for launch in outcome.unsettled
+            ],
+            cost=self._cost(prepared, cases),
+            stats=StatsDocument(
+                requests=client.stats.requests,
+                launches=outcome.launches,
+                refused=client.stats.refused,
+                wall_seconds=round(self._shell.clock.monotonic() - self._started, 3),
+            ),
+        )
+
+    def _cost(self, prepared: Preparation, cases: list[CaseDocument]) -> CostDocument:
+        charged = charged_slots(self._journal, prepared.change_set.digest)
+        mine = {launch.launch_id for launch in self._journal.launches_of(self._id)}
+        unsettled = {launch.launch_id for launch in self._journal.launches(UNSETTLED)}
+        return CostDocument(
+            estimated_cents=prepared.whole_estimate.expected_cents,
+            actual_cents=sum(slot.cost_cents or 0 for slot in charged),
+            this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
+            ambiguous_cents=sum(slot.reserved_cents for slot in charged if slot.launch_id in unsettled),
+            ceiling_cents=self._ceiling_cents(),
+            carried_cents=sum(run.cost_cents or 0 for case in cases if case.action != "call" for run in case.runs),
+        )
+
+
+def _why_not_called(outcome: Outcome) -> str:
+    reasons = [
+        "interrupted" if outcome.interrupted else "",
+        f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
+        outcome.refusal or outcome.usage or outcome.trouble,
+        "--fail-fast" if outcome.fail_fast else "",
+        "their launch's fate is unknown" if outcome.unsettled else "",
+    ]
+    return "; ".join(reason for reason in reasons if reason)

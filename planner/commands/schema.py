@@ -1,0 +1,47 @@
+"""`planner schema`: the JSON Schemas of plan files, project config, results and change sets, made from the models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from planner.commands.shell import Shell
+from planner.errors import UsageError
+from planner.results.model import RunResult
+from planner.spec import plan_schema, project_schema
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """File name → schema."""
+    results = RunResult.model_json_schema(mode="serialization")
+    return {
+        "plan.schema.json": plan_schema(),
+        "project.schema.json": project_schema(),
+        "results.schema.json": {"$schema": DIALECT, **results, "title": "planner results"},
+    }
+
+
+def schema(shell: Shell, directory: Path, *, check: bool) -> int:
+    """Write them, or with `check` say whether those that are there are up to date (0, or 2)."""
+    stale: list[str] = []
+    for name, document in schemas().items():
+        path = shell.cwd / directory / name
+        text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+        try:
+            if check:
+                if not path.exists() or path.read_text(encoding="utf-8") != text:
+                    stale.append(str(directory / name))
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{directory / name} cannot be written or read: {error.strerror}") from error
+        shell.print(str(directory / name))
+    if stale:
+        raise UsageError(
+            f"not what `planner schema` writes: {', '.join(stale)}", "Run `planner schema` and commit what it wrote."
+        )
+    return 0

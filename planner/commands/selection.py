@@ -1,0 +1,144 @@
+"""Which plans and cases a command is about: the options that `plan`, `run` and others share, and what they select."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.changes.diff import Rerun
+from planner.commands.shell import Shell
+from planner.diagnostics import Diagnostics
+from planner.errors import PlanInvalidError, UsageError
+from planner.spec import find_root, load_plans, load_project
+from planner.spec.model import Case, Plan, Project
+
+DEFAULT_PATH = Path("plans")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Options as typed. `world` names the sandbox's world where it is not the built-in one."""
+
+    paths: tuple[Path, ...] = ()
+    select: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    environment: str | None = None
+    store: str | None = None
+    rerun: Rerun = "changed"
+    sandbox: bool = False
+    world: str | None = None
+
+    @property
+    def partial(self) -> bool:
+        return bool(self.select or self.tags)
+
+    def words(self) -> list[str]:
+        """The options again, as they would be typed."""
+        words: list[str] = [str(path) for path in self.paths]
+        if self.sandbox:
+            words.append("--sandbox")
+        if self.world is not None:
+            words += ["--world", self.world]
+        for glob in self.select:
+            words += ["--select", glob]
+        for tag in self.tags:
+            words += ["--tag", tag]
+        if self.environment is not None:
+            words += ["--environment", self.environment]
+        if self.store is not None:
+            words += ["--store", self.store]
+        if self.rerun != "changed":
+            words += ["--rerun", self.rerun]
+        return words
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`cases` are the selected ones of `plans`. `diagnostics` are warnings only."""
+
+    root: Path
+    project: Project
+    plans: tuple[Plan, ...]
+    cases: tuple[Case, ...]
+    diagnostics: Diagnostics
+
+    @property
+    def plan_names(self) -> list[str]:
+        return [plan.name for plan in self.plans]
+
+
+def read_files(
+    shell: Shell, paths: Sequence[Path], environment: str | None
+) -> tuple[Path, Project, tuple[Plan, ...], Diagnostics]:
+    """The project's root and config, and its plans, with everything that is wrong with them.
+
+    Raises:
+        UsageError: a path does not exist, or there is no plan.
+    """
+    root = find_root(shell.cwd)
+    project, diagnostics = load_project(root, cwd=shell.cwd)
+    if environment is not None and not diagnostics.has_errors:
+        _known_environment(project, environment)
+    plans, found = load_plans(
+        [shell.cwd / path for path in paths or (DEFAULT_PATH,)], cwd=shell.cwd, project=project, environment=environment
+    )
+    diagnostics.items.extend(found.items)
+    return root, project, plans, diagnostics
+
+
+def load(shell: Shell, selection: Selection) -> Loaded:
+    """Valid plans and the cases selected of them.
+
+    Raises:
+        PlanInvalidError: with all diagnostics.
+        UsageError: nothing there, or nothing selected.
+    """
+    root, project, plans, diagnostics = read_files(shell, selection.paths, selection.environment)
+    if diagnostics.has_errors:
+        raise PlanInvalidError("the plans are not valid, so nobody is called", diagnostics)
+    cases = tuple(case for plan in plans for case in plan.cases)
+    return Loaded(root, project, plans, _selected(cases, selection), diagnostics)
+
+
+def _known_environment(project: Project, environment: str) -> None:
+    names = [name for name, _ in project.environments]
+    if environment not in names:
+        known = ", ".join(names) if names else "none"
+        raise UsageError(
+            f"there is no environment {environment!r}", f"planner.yaml declares under `environments`: {known}."
+        )
+
+
+def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]:
+    for glob in selection.select:
+        if not any(matches(glob, case.case_id) for case in cases):
+            near = difflib.get_close_matches(glob, [case.case_id for case in cases], n=1, cutoff=0.5)
+            raise UsageError(
+                f"--select {glob}: no case matches",
+                (f"Did you mean {near[0]!r}? " if near else "")
+                + "`*` and `?` match anything; brackets stand for themselves.",
+            )
+    known_tags = {tag for case in cases for tag in case.tags}
+    for tag in selection.tags:
+        if tag not in known_tags:
+            raise UsageError(
+                f"--tag {tag}: no case has it", f"Tags of these plans: {', '.join(sorted(known_tags)) or 'none'}."
+            )
+    chosen = tuple(
+        case
+        for case in cases
+        if (not selection.select or any(matches(glob, case.case_id) for glob in selection.select))
+        and (not selection.tags or case.tags.intersection(selection.tags))
+    )
+    if not chosen:
+        raise UsageError("no case is selected", "Each of --select and --tag matches some, no case matches both.")
+    return chosen
+
+
+def matches(glob: str, case_id: str) -> bool:
+    """`*` and `?` as in a shell; brackets are part of case ids, so they stand for themselves."""
+    pattern = "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in glob)
+    return re.fullmatch(pattern, case_id, re.DOTALL) is not None

@@ -1,0 +1,53 @@
+"""Everything a command may touch of the world outside, passed in by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from planner.execution.work import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """`width` is the terminal's columns; `verbosity` counts the `-v`s."""
+
+    cwd: Path
+    environ: Mapping[str, str]
+    out: TextIO
+    err: TextIO
+    clock: Clock
+    new_id: Callable[[], str]
+    """A short token that nobody can guess and that never comes twice."""
+    width: int
+    verbosity: int = 0
+
+    def print(self, text: str) -> None:
+        """A result, to standard output."""
+        self.out.write(text if text.endswith("\n") else text + "\n")
+        self.out.flush()
+
+    def tell(self, text: str) -> None:
+        """Everything else, to standard error."""
+        self.err.write(text if text.endswith("\n") else text + "\n")
+        self.err.flush()
+
+    @property
+    def color(self) -> bool:
+        """Of standard output."""
+        return _colorful(self.out, self.environ)
+
+    @property
+    def err_color(self) -> bool:
+        return _colorful(self.err, self.environ)
+
+    @property
+    def err_is_live(self) -> bool:
+        """Whether standard error may be redrawn."""
+        return self.err.isatty() and not self.environ.get("CI") and self.environ.get("TERM") != "dumb"
+
+
+def _colorful(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    return stream.isatty() and not environ.get("NO_COLOR") and not environ.get("CI") and environ.get("TERM") != "dumb"

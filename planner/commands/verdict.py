@@ -1,0 +1,111 @@
+"""How an invocation ends: the outcome's word, the exit code, what else holds, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from planner.execution.work import Outcome
+from planner.reports.quantities import count, money
+from planner.results.model import CaseDocument, PlanOutcome
+from planner.spec.model import Case
+
+_ORDER: Final = (5, 130, 2, 3, 1, 4)
+"""Where several hold, the exit code is the first of these: a failure found stays one whatever is still unknown."""
+_WORD: Final[dict[int, PlanOutcome]] = {
+    0: "passed",
+    1: "failed",
+    2: "refused",
+    3: "refused",
+    4: "unknown",
+    130: "interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`finished`: every call asked for was made and its fate is known, so that the results may become the baseline."""
+
+    outcome: PlanOutcome
+    exit_code: int
+    problems: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    finished: bool
+
+
+def ending_of(
+    plan_cases: Sequence[Case],
+    cases: Sequence[CaseDocument],
+    outcome: Outcome,
+    overdue: AbstractSet[str],
+    *,
+    command: str,
+    now: datetime,
+) -> Ending:
+    """`overdue` are cases with a run that did not end in time and may still; `command` is what was typed.
+
+    Quarantined cases do not make the exit code non-zero through the day they are quarantined until.
+    """
+    quarantined = {
+        case.case_id for case in plan_cases if case.quarantine is not None and now.date() <= case.quarantine.until
+    }
+    counted = [case for case in cases if case.case_id not in quarantined]
+    failed = [case for case in counted if case.outcome == "failed"]
+    unknown = [case for case in counted if case.outcome == "unknown"]
+    waiting = sorted(case.case_id for case in cases if case.outcome == "unknown" and case.case_id in overdue)
+    codes: set[int] = set()
+    problems: list[str] = []
+    steps: list[str] = []
+    if outcome.interrupted:
+        codes.add(130)
+        problems.append(
+            "interrupted: nothing more was launched; runs under way are picked up next time, not dialled again"
+        )
+    if outcome.usage:
+        codes.add(2)
+        problems.append(outcome.usage)
+    if outcome.refusal:
+        codes.add(3)
+        problems.append(outcome.refusal)
+    if outcome.ceiling:
+        codes.add(3)
+        problems.append(f"the ceiling was reached ({outcome.ceiling})")
+        steps.append("Raise the ceiling to make the calls that are left.")
+    if failed or outcome.fail_fast:  # --fail-fast stopped at a failed run, whose case may not be decided any more
+        codes.add(1)
+    if outcome.trouble:
+        codes.add(4)
+        problems.append(outcome.trouble)
+    if outcome.unsettled:
+        codes.add(4)
+        cents = sum(launch.reserved_cents for launch in outcome.unsettled)
+        problems.append(
+            f"{count(len(outcome.unsettled), 'launch', 'launches')} of unknown fate (up to {money(cents)}):"
+            " not sent again until that is known"
+        )
+        if any(launch.several for launch in outcome.unsettled):
+            steps.append("Several runs could be theirs: `planner reconcile` lists them, a person must choose.")
+    if unknown:
+        codes.add(4)
+    if waiting:
+        problems.append(f"{count(len(waiting), 'case')} left open by runs that did not end in time")
+    if outcome.left:
+        left = sum(outcome.left.values())
+        problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
+    finished = not (
+        outcome.interrupted
+        or outcome.usage
+        or outcome.refusal
+        or outcome.ceiling
+        or outcome.trouble
+        or outcome.unsettled
+        or outcome.left
+        or waiting
+    )
+    if not finished or unknown:
+        steps.append(f"Go on, without paying for anything twice: {command}")
+    code = next((code for code in _ORDER if code in codes), 0)
+    return Ending(_WORD[code], code, tuple(problems), tuple(steps), finished)

@@ -1,0 +1,160 @@
+"""A project in a temporary folder, the command line run in it, and a served sandbox to call."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.cli import main
+
+HOURS = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  saturday:
+    prompt: |
+      You are {{ name }}, calm. Ask when the clinic is open on Saturday.
+    matrix:
+      axes:
+        name: [Ana, Bob]
+    runs: 2
+    expect:
+      - {check: call, status: completed}
+  cancel:
+    prompt: |
+      You are Dora Diaz, polite. Cancel your appointment of Monday.
+    expect:
+      - {check: duration, max_seconds: 600}
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one invocation gave."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Project:
+    """A folder with plans, and `planner` run in it (in this process, as a user's shell would run it)."""
+
+    root: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.root / name).read_text(encoding="utf-8")
+        assert old in text
+        self.write(name, text.replace(old, new))
+
+    def planner(self, *arguments: str) -> Ran:
+        self.capsys.readouterr()
+        code = main(list(arguments))
+        captured = self.capsys.readouterr()
+        return Ran(code, captured.out, captured.err)
+
+    def results(self) -> Any:
+        return json.loads((self.root / "reports" / "results.json").read_text(encoding="utf-8"))
+
+    def actions(self, *arguments: str) -> dict[str, tuple[str, str, int]]:
+        """Per case what `plan` says: action, reason, calls."""
+        ran = self.planner("plan", "--format", "json", *arguments)
+        assert ran.code == 0, ran.err
+        return {
+            change["case_id"]: (change["action"], change["reason"], change["runs"]) for change in ran.json["changes"]
+        }
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+    for name in list(os.environ):
+        if name.startswith(("THUNDERPHONE_", "GITHUB_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)
+    project = Project(tmp_path, capsys)
+    project.write("plans/hours.yaml", HOURS)
+    return project
+
+
+@dataclass(frozen=True)
+class Served:
+    """A sandbox on a port of its own."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+    def ledger(self) -> Any:
+        with urllib.request.urlopen(f"{self.url}/_sandbox/ledger", timeout=10) as answer:  # noqa: S310 - loopback
+            return json.load(answer)
+
+    def control(self, command: dict[str, Any]) -> None:
+        request = urllib.request.Request(  # noqa: S310 - loopback
+            f"{self.url}/_sandbox/control", json.dumps(command).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+            assert answer.status == 200
+
+    def own_runs(self) -> list[Any]:
+        return [run for run in self.ledger()["runs"] if not run.get("foreign")]
+
+
+@pytest.fixture
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    """Start a served sandbox with these options of `planner sandbox`."""
+    started: list[subprocess.Popen[str]] = []
+    world = tmp_path_factory.mktemp("worlds") / "fast.yaml"
+    world.write_text("extends: demo\nversion: 1\nworld: fast\ntime_scale: 600\n")
+
+    def start(*options: str) -> Served:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world), *options],
+            cwd=tmp_path_factory.mktemp("service"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        url = next(word for word in first.split() if word.startswith("http://"))
+        return Served(url, process)
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(timeout=10)
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+@pytest.fixture
+def service(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> Served:
+    """A served demo world, and the environment that points to it."""
+    served = serve()
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    return served

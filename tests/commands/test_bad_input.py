@@ -1,0 +1,186 @@
+"""What users get wrong and services do wrong: one line that says what and what to do, the right exit code, no traceback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+
+
+@pytest.fixture
+def keyed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Project]:
+    """The project with a key, pointed at some address."""
+
+    def point(url: str) -> Project:
+        monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_live_of_somebody")
+        monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", url)
+        return project
+
+    return point
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """A server that answers everything with these bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.recv(65_536)
+                    connection.sendall(body)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+
+
+HTML = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: 20\r\n\r\n<html>Log in!</html>"
+)
+
+
+def test_a_missing_key(project: Project) -> None:
+    """No key is the author's to mend; the sandbox needs none."""
+    ran = project.planner("run", CONSENT)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "planner: there is no API key\n"
+        "  Set THUNDERPHONE_API_KEY in the environment, or try the same with --sandbox, which needs none.\n"
+    )
+
+
+def test_a_rejected_key(keyed: Callable[[str], Project], serve: Callable[..., Served]) -> None:
+    """401 is found by a read, before anything is spent, and the key is not printed."""
+    served = serve("--api-key", "sk_live_another")
+    ran = keyed(served.url).planner("run", CONSENT)
+    assert ran.code == 2
+    assert "refuses the key (401" in ran.err
+    assert "sk_live_of_somebody" not in ran.err
+    assert served.ledger()["runs"] == []
+
+
+def test_an_unreachable_server(keyed: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address that was tried is named."""
+    ran = keyed("http://127.0.0.1:9").planner("run", CONSENT)
+    assert ran.code == 4
+    assert "http://127.0.0.1:9 cannot be reached" in ran.err
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:80", "ftp://host", "http://", "http://host:port", "http://[::1"])
+def test_a_base_url_that_is_none(url: str, keyed: Callable[[str], Project]) -> None:
+    """A slip in the environment is a usage error."""
+    ran = keyed(url).planner("run", CONSENT)
+    assert ran.code == 2
+    assert f"THUNDERPHONE_API_BASE_URL is {url!r}, not a web address".replace("::", ": :") in ran.err
+
+
+def test_an_html_answer(keyed: Callable[[str], Project]) -> None:
+    """A proxy's page in between is not taken for the API."""
+    with answering(HTML) as url:
+        ran = keyed(url).planner("run", CONSENT)
+    assert ran.code == 4
+    assert "the service answered 200 with text/html, not JSON" in ran.err
+
+
+def test_a_target_that_does_not_exist(project: Project, service: Served) -> None:
+    """404 is found by a read, before anything is spent; the alias leads to the plan."""
+    project.edit("plans/hours.yaml", "agent: 12", "agent: 404")
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 2
+    assert "the service does not know agent 404 (target 'clinic' of the plans)" in ran.err
+    assert service.ledger()["runs"] == []
+
+
+def test_no_balance(project: Project, service: Served) -> None:
+    """An empty account is found by a read: refused, nobody called."""
+    service.control({"top_up_cents": -50_000})
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 3
+    assert "no balance" in ran.err
+    assert service.ledger()["runs"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "nowhere"], "nowhere"),
+        (["run", "empty"], "no plan"),
+        (["plan", "--select", "hours/satturday*"], "Did you mean 'hours/saturday[name="),
+        (["plan", "--tag", "smoke"], "--tag smoke: no case has it"),
+        (["plan", "--environment", "staging"], "no environment 'staging'"),
+        (["run", "--max-cost", "a lot"], "'a lot' is no amount of dollars"),
+        (["run", "--max-cost", "1.234"], "'1.234' is no amount of dollars"),
+        (["run", "--world", "busy"], "--world is the sandbox's: it needs --sandbox"),
+        (["run", "--sandbox", "--world", "nowhere.yaml"], "--world"),
+        (["plan", "--store", "git:refs/planner"], "only a directory can be a store"),
+        (["rnu"], "No such command 'rnu'"),
+        (["run", "--max-concurrent", "0"], "0 is not in the range"),
+    ],
+)
+def test_usage(arguments: list[str], said: str, project: Project) -> None:
+    """Bad usage is exit 2 and says which word."""
+    (project.root / "empty").mkdir()
+    ran = project.planner(*arguments)
+    assert ran.code == 2
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_plan_from_the_future(project: Project) -> None:
+    """A newer grammar is refused by name, at its line."""
+    project.write("plans/hours.yaml", HOURS.replace("version: 1", "version: 2"))
+    ran = project.planner("validate")
+    assert ran.code == 2
+    assert "plans/hours.yaml:1:10" in ran.err
+
+
+def test_a_broken_plan_calls_nobody(project: Project, service: Served) -> None:
+    """Any error in any plan, and no case of any plan is called."""
+    project.write("plans/other.yaml", HOURS.replace("plan: hours", "plan: other").replace("check: call", "chekc: call"))
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 2
+    assert "plans/other.yaml:" in ran.err
+    assert service.ledger()["runs"] == []
+
+
+def test_validate_as_json(project: Project) -> None:
+    """The documented fields, for programs."""
+    project.edit("plans/hours.yaml", "runs: 2", "rnus: 2")
+    ran = project.planner("validate", "--format", "json")
+    assert ran.code == 2
+    (fault,) = ran.json["diagnostics"]
+    assert set(fault) >= {"severity", "code", "summary", "detail", "file", "line", "column", "end_line", "end_column"}
+    assert (fault["file"], fault["line"], fault["column"]) == ("plans/hours.yaml", 12, 5)
+
+
+def test_a_store_that_cannot_be_read(project: Project) -> None:
+    """A baseline that is damaged is never taken for a missing one, which would be paid for again."""
+    project.planner("run", "--sandbox", CONSENT)
+    baseline = next((project.root / ".planner/sandbox/latest").rglob("*.json"))
+    baseline.write_text("{")
+    ran = project.planner("run", "--sandbox", CONSENT)
+    assert ran.code == 4
+    assert str(baseline.relative_to(project.root)) in ran.err
+
+
+def test_reports_that_cannot_be_written(project: Project) -> None:
+    """The results are stored all the same, so that the next run does not call again."""
+    (project.root / "reports/report.md").mkdir(parents=True)
+    ran = project.planner("run", "--sandbox", CONSENT)
+    assert ran.code == 4
+    assert "the reports cannot be written to reports" in ran.err
+    (project.root / "reports/report.md").rmdir()
+    assert project.planner("run", "--sandbox", CONSENT).code == 0
+    assert {case["action"] for case in project.results()["cases"]} == {"keep"}

@@ -1,0 +1,216 @@
+"""`planner plan`, `reconcile`, `schema`, `validate` and the program's own manners."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
+from planner.execution.work import Line
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+
+
+def test_plan_is_keyless_and_leaves_no_trace(project: Project) -> None:
+    """It works from what is stored, calls nobody, and writes nothing."""
+    ran = project.planner("plan")
+    assert ran.code == 0
+    assert "hours/cancel@clinic" in ran.out
+    assert "Nothing was called. To run exactly this:" in ran.out
+    assert sorted(path.name for path in project.root.iterdir()) == ["plans"]
+
+
+def test_plan_as_json(project: Project) -> None:
+    """The documented fields; an unknown price is null, never 0."""
+    document = project.planner("plan", "--format", "json").json
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", document["digest"])
+    assert document["summary"] == {"call": 3, "recheck": 0, "keep": 0, "drop": 0}
+    assert document["estimate"]["calls"] == 5
+    assert document["estimate"]["expected_cents"] is None
+    assert set(document["changes"][0]) == {"case_id", "action", "reason", "runs", "detail"}
+
+
+def test_detailed_exit_code(project: Project) -> None:
+    """10 when calls would be made, 0 when none would."""
+    assert project.planner("plan", "--sandbox", "--detailed-exitcode").code == 10
+    assert project.planner("run", "--sandbox", CONSENT).code == 0
+    assert project.planner("plan", "--sandbox", "--detailed-exitcode").code == 0
+
+
+def test_keyless_and_keyed_plans_agree(project: Project, service: Served) -> None:
+    """The digest does not depend on what only a key can see; the price does."""
+    keyless = project.planner("plan", "--format", "json").json
+    keyed = project.planner("plan", "--format", "json", "--refresh").json
+    assert keyless["digest"] == keyed["digest"]
+    assert keyed["estimate"]["expected_cents"] == 160
+
+
+def test_an_edited_agent_is_drift(project: Project, service: Served) -> None:
+    """What changed outside git is told apart; without a key it cannot be seen."""
+    project.planner("run", CONSENT)
+    service.control({"deploy": {"agent_id": 12}})
+    assert {action for action, _, _ in project.actions("--refresh").values()} == {"keep"}  # same prompt: no other agent
+    project.edit("plans/hours.yaml", "agent: 12", "agent: 14")
+    project.planner("run", CONSENT)
+    service.control({"deploy": {"agent_id": 14, "revision": 2}})
+    assert {reason for _, reason, _ in project.actions("--refresh").values()} == {"agent_edited"}
+    assert {action for action, _, _ in project.actions().values()} == {"keep"}
+
+
+def test_sandbox_and_real_results_never_mix(project: Project, service: Served) -> None:
+    """What passed on the embedded sandbox is still new for the service."""
+    project.planner("run", "--sandbox", CONSENT)
+    assert {reason for _, reason, _ in project.actions().values()} == {"new"}
+
+
+def test_an_interrupted_change_set_keeps_its_digest(project: Project) -> None:
+    """Runs already made lower the price, not the digest, so that the same command goes on after a crash."""
+    before = project.planner("plan", "--sandbox", "--format", "json").json
+    project.planner("run", "--sandbox", CONSENT, "--select", "hours/cancel*")
+    after = project.planner("plan", "--sandbox", "--format", "json").json
+    assert after["digest"] == before["digest"]
+    assert after["estimate"]["calls"] == before["estimate"]["calls"] - 1
+
+
+def open_launch(project: Project, prompt: str = "You are Dora.") -> Journal:
+    """A launch whose answer was lost, in the journal of the real store."""
+    from datetime import UTC, datetime
+
+    journal = Journal(project.root / ".planner/journal.sqlite")
+    journal.intend(
+        LaunchIntent(
+            "lost-1",
+            "earlier",
+            "sha256:0",
+            Line("agent", 12, "outbound", "bot", None, 0),
+            "planner lost-1",
+            datetime.now(UTC),
+            5.0,
+            (SlotIntent("hours/cancel@clinic", "hours", prompt, "f", None, 32),),
+        )
+    )
+    journal.settle("lost-1", LaunchState.SENT)
+    journal.settle("lost-1", LaunchState.AMBIGUOUS, detail="no answer in time")
+    return journal
+
+
+def test_reconcile_without_a_journal(project: Project) -> None:
+    """Where nothing was ever launched nothing is open."""
+    assert project.planner("reconcile").code == 0
+
+
+def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
+    """An open launch is listed with the run it may have become; adopted, it is open no more."""
+    import httpx
+
+    made = httpx.post(
+        f"{service.url}/v1/test-calls",
+        headers={"Authorization": "Bearer sk_test_x"},
+        json={
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "scenario_prompt": "You are Dora.",
+            "consent_to_charge": True,
+        },
+    ).json()["id"]
+    open_launch(project).close()
+    ran = project.planner("reconcile")
+    assert ran.code == 4
+    assert f"planner reconcile lost-1 --adopt {made}" in ran.out
+    assert project.planner("reconcile", "lost-1", "--adopt", str(made), "--adopt", "8").code == 2
+    assert project.planner("reconcile", "lost-1", "--adopt", str(made)).code == 0
+    assert project.planner("reconcile").code == 0
+
+
+def test_reconcile_assume_not_sent(project: Project, service: Served) -> None:
+    """A person's word settles it; twice is once too often."""
+    open_launch(project).close()
+    ran = project.planner("reconcile", "lost-1")
+    assert ran.code == 4
+    assert "planner reconcile lost-1 --assume-not-sent" in ran.out
+    assert project.planner("reconcile", "--assume-not-sent").code == 2
+    assert project.planner("reconcile", "lost-1", "--adopt", "1", "--assume-not-sent").code == 2
+    assert project.planner("reconcile", "lost-1", "--assume-not-sent").code == 0
+    assert project.planner("reconcile", "lost-1", "--assume-not-sent").code == 2
+
+
+def test_schemas_are_written_and_checked(project: Project) -> None:
+    """`--check` finds what is stale or missing."""
+    assert project.planner("schema", "--check").code == 2
+    ran = project.planner("schema", "--out", "somewhere")
+    assert ran.code == 0
+    for line in ran.out.split():
+        assert json.loads((project.root / line).read_text())["$schema"].startswith("https://json-schema.org/")
+    assert project.planner("schema", "--out", "somewhere", "--check").code == 0
+    project.write("somewhere/plan.schema.json", "{}")
+    ran = project.planner("schema", "--out", "somewhere", "--check")
+    assert ran.code == 2
+    assert "somewhere/plan.schema.json" in ran.err
+
+
+def test_version_and_help(project: Project) -> None:
+    """Both ways in answer alike, and every command helps."""
+    for command in ([sys.executable, "-m", "planner", "--version"], ["planner", "--version"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert re.fullmatch(r"planner \d+\.\d+\.\d+\n", done.stdout)
+    for command in ("validate", "plan", "run", "reconcile", "schema", "sandbox"):
+        assert project.planner(command, "--help").code == 0
+
+
+def test_a_reader_that_goes_away(project: Project) -> None:
+    """`planner plan | head -1` is no error of ours and prints no traceback."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner", "plan"],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 141
+
+
+def test_a_bug_says_that_it_is_one(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The traceback goes to a file; the user reads one line. Patched: no bug of ours can be asked for by name."""
+    import planner.commands.validate
+
+    def broken(*_: object, **__: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(planner.commands.validate, "validate", broken)
+    ran = project.planner("validate")
+    assert ran.code == 5
+    assert "Traceback" not in ran.err
+    log = re.search(r"details are in (\S+);", ran.err)
+    assert log
+    assert "ZeroDivisionError" in Path(log[1]).read_text(encoding="utf-8")
+
+
+def test_a_served_sandbox_says_how_to_call_it(serve: Callable[..., Served]) -> None:
+    """What it prints is what a shell needs."""
+    served = serve()
+    assert served.process.stdout is not None
+    assert served.process.stdout.readline() == (
+        f"  export THUNDERPHONE_API_BASE_URL={served.url} THUNDERPHONE_API_KEY=sk_test_sandbox\n"
+    )
+
+
+def test_a_port_that_is_taken(project: Project, service: Served) -> None:
+    """It says which, and what to do."""
+    port = service.url.rsplit(":", 1)[1]
+    ran = project.planner("sandbox", "--port", port)
+    assert ran.code == 2
+    assert f"port {port} of 127.0.0.1 cannot be used" in ran.err

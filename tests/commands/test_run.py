@@ -1,0 +1,323 @@
+"""The main job, end to end, against a sandbox on a socket."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+
+
+def test_without_consent_nobody_is_called(project: Project, service: Served) -> None:
+    """The refusal says what it would have cost and what to type, and the reports say that it was refused."""
+    ran = project.planner("run")
+    assert ran.code == 3
+    assert "5 calls, expected $1.60" in ran.err
+    assert re.search(r"planner run --consent-to-charge --max-cost \d+\.\d\d --plan-digest sha256:[0-9a-f]{64}", ran.err)
+    assert service.ledger()["runs"] == []
+    results = project.results()
+    assert results["outcome"] == "refused"
+    assert results["consent"]["given"] is False
+    assert [case["runs_total"] for case in results["cases"]] == [0, 0, 0]
+
+
+def test_what_the_refusal_says_to_type_runs(project: Project, service: Served) -> None:
+    """The command of the refusal makes exactly those calls."""
+    command = re.search(r"planner (run .*)", project.planner("run").err)
+    assert command
+    ran = project.planner(*command[1].split())
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 5
+
+
+def test_first_run_calls_everything_and_the_second_nobody(project: Project, service: Served) -> None:
+    """Unchanged passing cases are kept; results and bill agree with the service's ledger to the cent."""
+    first = project.planner("run", CONSENT)
+    assert first.code == 0, first.err + first.out
+    ledger = service.ledger()
+    results = project.results()
+    assert results["cost"]["actual_cents"] == results["cost"]["this_invocation_cents"] == ledger["total_cents"]
+    assert results["stats"]["launches"] == len(ledger["launches"])
+    assert sorted(run["run_id"] for case in results["cases"] for run in case["runs"]) == [
+        run["run_id"] for run in ledger["runs"]
+    ]
+    assert {case["action"] for case in results["cases"]} == {"call"}
+
+    second = project.planner("run", CONSENT)
+    assert second.code == 0
+    assert service.ledger() == ledger
+    again = project.results()
+    assert {(case["action"], case["reason"], case["carried_from"]) for case in again["cases"]} == {
+        ("keep", "passed", results["invocation_id"])
+    }
+    assert again["cost"]["this_invocation_cents"] == again["cost"]["actual_cents"] == 0
+    assert [case["runs"] for case in again["cases"]] == [case["runs"] for case in results["cases"]]
+
+
+def test_a_second_run_needs_no_consent(project: Project, service: Served) -> None:
+    """Where there is nothing to call there is nothing to consent to."""
+    project.planner("run", CONSENT)
+    assert project.planner("run").code == 0
+
+
+def test_editing_an_expectation_rechecks_for_free(project: Project, service: Served) -> None:
+    """Stored evidence is judged by today's expectations, and can fail by them."""
+    project.planner("run", CONSENT)
+    before = service.ledger()
+    project.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 601")
+    assert project.actions()["hours/cancel@clinic"] == ("recheck", "expectations_changed", 0)
+    assert project.planner("run").code == 0
+    project.edit("plans/hours.yaml", "max_seconds: 601", "max_seconds: 1")
+    ran = project.planner("run")
+    assert ran.code == 1
+    assert service.ledger() == before
+    case = next(case for case in project.results()["cases"] if case["case_id"] == "hours/cancel@clinic")
+    assert (case["action"], case["outcome"], case["compared"]) == ("recheck", "failed", "regressed")
+    assert case["runs"][0]["findings"][0]["outcome"] == "failed"
+
+
+def test_editing_a_prompt_calls_only_its_cases(project: Project, service: Served) -> None:
+    """One changed line does not call the suite again."""
+    project.planner("run", CONSENT)
+    project.edit("plans/hours.yaml", "Cancel your appointment of Monday.", "Cancel your appointment of Tuesday.")
+    assert Counter(action for action, _, _ in project.actions().values()) == {"keep": 2, "call": 1}
+    assert project.planner("run", CONSENT).code == 0
+    assert [run["prompt"].strip() for run in service.own_runs()][5:] == [
+        "You are Dora Diaz, polite. Cancel your appointment of Tuesday."
+    ]
+
+
+def test_deleting_a_scenario_drops_it(project: Project, service: Served) -> None:
+    """What is no longer in the plan is dropped, once, and said."""
+    project.planner("run", CONSENT)
+    text = (project.root / "plans/hours.yaml").read_text()
+    project.write("plans/hours.yaml", text[: text.index("  cancel:")])
+    assert project.actions()["hours/cancel@clinic"] == ("drop", "no_longer_in_plan", 0)
+    assert project.planner("run").code == 0
+    assert project.results()["dropped"] == [{"case_id": "hours/cancel@clinic", "reason": "no_longer_in_plan"}]
+    assert "hours/cancel@clinic" not in project.actions()
+
+
+def test_raising_runs_calls_only_the_missing_ones(project: Project, service: Served) -> None:
+    """From 2 to 3 runs is one more call a case, and all three stand as evidence."""
+    project.planner("run", CONSENT)
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 3")
+    assert project.planner("run", CONSENT).code == 0
+    assert len(service.own_runs()) == 7
+    assert [case["runs_total"] for case in project.results()["cases"]] == [3, 3, 1]
+
+
+def test_a_broken_ceiling_refuses_up_front(project: Project, service: Served) -> None:
+    """Expected above the ceiling: nobody is called. The command's and the plan's own hold alike."""
+    ran = project.planner("run", CONSENT, "--max-cost", "0.50")
+    assert ran.code == 3
+    assert "--max-cost allows $0.50" in ran.err
+    project.edit("plans/hours.yaml", "scenarios:", "budget: {max_cost_cents: 50}\nscenarios:")
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 3
+    assert "budget.max_cost_cents of plan hours allows $0.50" in ran.err
+    assert service.ledger()["runs"] == []
+
+
+def test_a_ceiling_reached_in_the_middle_ends_well(project: Project, service: Served) -> None:
+    """The expected cost fits, the reservations do not: what fits is called, the rest is listed, and a higher ceiling goes on."""
+    ran = project.planner("run", CONSENT, "--max-cost", "1.61")
+    results = project.results()
+    if ran.code == 0:  # every bill came in low enough
+        assert results["cost"]["actual_cents"] <= 161
+    else:
+        assert ran.code == 3
+    assert service.ledger()["total_cents"] <= 161
+    assert project.planner("run", CONSENT, "--max-cost", "20").code == 0
+    assert len(service.own_runs()) == 5
+
+
+def test_a_digest_that_does_not_match_calls_nobody(project: Project, service: Served) -> None:
+    """Consent is to one change set; after an edit it is another."""
+    digest = project.planner("plan", "--format", "json").json["digest"]
+    project.edit("plans/hours.yaml", "of Monday", "of Friday")
+    ran = project.planner("run", CONSENT, "--plan-digest", digest)
+    assert ran.code == 3
+    assert digest in ran.err
+    assert service.ledger()["runs"] == []
+    assert project.planner("run", CONSENT, "--plan-digest", "sha256:abc").code == 2
+
+
+def test_selecting_cases(project: Project, service: Served) -> None:
+    """A partial invocation is no baseline, and what passed in it is not paid for again."""
+    ran = project.planner("run", CONSENT, "--select", "hours/saturday[[]*")
+    assert ran.code == 2  # brackets stand for themselves
+    assert project.planner("run", CONSENT, "--select", "hours/saturday[name=Ana]@*").code == 0
+    assert len(service.own_runs()) == 2
+    assert project.results()["partial"] is True
+    assert project.actions()["hours/saturday[name=Ana]@clinic"] == ("call", "new", 2)
+    assert project.planner("run", CONSENT).code == 0
+    assert Counter(run["prompt"] for run in service.own_runs()).most_common()[0][1] == 2
+    assert len(service.own_runs()) == 5
+
+
+def test_rerun_all_calls_again(project: Project, service: Served) -> None:
+    """Asked for, passing cases are called again, each time."""
+    project.planner("run", CONSENT)
+    for total in (10, 15):
+        assert project.planner("run", CONSENT, "--rerun", "all").code == 0
+        assert len(service.own_runs()) == total
+
+
+FAILING = """\
+version: 1
+plan: strict
+targets: {clinic: {agent: 12}}
+scenarios:
+  impossible:
+    prompt: You are Ana. Ask for the opening hours.
+    expect:
+      - {check: never_says, any_of: [clinic, hours, open, "the", "you"], id: mute}
+"""
+
+
+def test_a_failing_case(project: Project, service: Served) -> None:
+    """Exit 1, the turn quoted in every report, and the next run calls it again."""
+    project.write("plans/hours.yaml", FAILING)
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 1, ran.err
+    results = project.results()
+    case = results["cases"][0]
+    assert results["outcome"] == "failed"
+    assert (case["outcome"], case["runs"][0]["outcome"], case["runs"][0]["fault"]) == ("failed", "failed", "agent")
+    quote = case["runs"][0]["findings"][0]["quote"]
+    assert quote["role"] == "agent"
+    assert quote["text"].split()[0] in (project.root / "reports/report.md").read_text()
+    assert project.actions()["strict/impossible@clinic"] == ("call", "failed_last_time", 1)
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "error_after", "garbage"])
+@pytest.mark.parametrize("dialect", ["page", "client"])
+def test_a_lost_answer_is_not_paid_twice(
+    fault: str, dialect: str, project: Project, serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The work was done and the answer never came: the runs are found and adopted."""
+    served = serve("--dialect", dialect)
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    served.control({"faults": [{"kind": fault, "route": "launch", "times": 1}]})
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 0, ran.err + ran.out
+    assert Counter(Counter(run["prompt"] for run in served.own_runs()).values()) == {2: 2, 1: 1}
+    results = project.results()
+    assert any(run["adopted"] for case in results["cases"] for run in case["runs"])
+    assert results["cost"]["actual_cents"] == served.ledger()["total_cents"]
+
+
+def test_no_balance_in_the_middle(project: Project, service: Served) -> None:
+    """402 is a refusal: exit 3, nothing is lost, and with money the same command goes on."""
+    service.control({"faults": [{"kind": "no_balance", "route": "launch", "times": 1}]})
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 3
+    assert "402" in ran.out
+    assert project.planner("run", CONSENT).code == 0
+    assert len(service.own_runs()) == 5
+
+
+def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "planner", "run", CONSENT, *arguments],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_reports_and_the_next_run_goes_on(
+    sent: signal.Signals, project: Project, service: Served
+) -> None:
+    """Exit 130 within five seconds with a report; the same command again pays for nothing twice."""
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
+    process = start(project, "--max-concurrent", "2")
+    wait_for(lambda: len(service.own_runs()) >= 2)
+    began = time.monotonic()
+    process.send_signal(sent)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err
+    assert time.monotonic() - began < 5
+    results = project.results()
+    assert results["outcome"] == "interrupted"
+    assert results["finished"] is False
+    assert "without paying" in out
+    assert project.planner("run", CONSENT).code == 0
+    assert len(service.own_runs()) == 21
+    assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+
+
+def test_kill_nine_at_ten_moments(project: Project, service: Served) -> None:
+    """Killed in the middle again and again, then run to the end: no run twice, none lost, the bill to the cent."""
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 30")
+    project.write("planner.yaml", "execution: {settle_seconds: 1, linger_seconds: 5}\n")
+    for number in range(10):
+        process = start(project, "--max-concurrent", "6")
+        before = len(service.own_runs())
+        wait_for(lambda: process.poll() is not None or len(service.own_runs()) > before or before >= 61)  # noqa: B023
+        time.sleep(0.05 * number)
+        process.kill()
+        process.communicate()
+    for _ in range(3):
+        ran = project.planner("run", CONSENT)
+        if ran.code != 4:
+            break
+    assert ran.code == 0, ran.err + ran.out
+    assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {30: 2, 1: 1}
+    assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+
+
+def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
+    """Two at once would both pay: the second says who holds the store."""
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
+    process = start(project, "--max-concurrent", "1")
+    wait_for(service.own_runs)
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 4
+    assert f"in use by process {process.pid}" in ran.err
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+
+def test_fail_fast_launches_nothing_more(project: Project, service: Served) -> None:
+    """After the first failed run the rest is left, and said to be."""
+    project.write("plans/hours.yaml", FAILING.replace("prompt: You", "runs: 20\n    prompt: You"))
+    ran = project.planner("run", CONSENT, "--fail-fast", "--max-concurrent", "2")
+    assert ran.code == 1
+    assert len(service.own_runs()) < 20
+    assert "not made" in ran.out
+
+
+def test_reports_go_to_github(
+    project: Project, service: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """In a workflow the summary and the outputs are written too."""
+    summary, outputs = tmp_path / "summary.md", tmp_path / "outputs"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(outputs))
+    assert project.planner("run", CONSENT).code == 0
+    assert summary.read_text().startswith("# ✅ Passed")
+    assert "cost-cents" in outputs.read_text()
