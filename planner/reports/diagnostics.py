@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import quote
 
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span
 
@@ -231,4 +232,4 @@ def _sarif_location(span: Span) -> dict[str, Any]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-    return {"physicalLocation": {"artifactLocation": {"uri": span.file}, "region": region}}
+    return {"physicalLocation": {"artifactLocation": {"uri": quote(span.file)}, "region": region}}

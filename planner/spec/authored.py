@@ -1,0 +1,221 @@
+"""The authored documents as pydantic models: what keys there are, their types and bounds. Also the source of the schemas.
+
+Every field may be missing here, so that one fault does not hide the next; what is required is checked where it is
+used. Mappings whose parts are read one by one (targets, scenarios, expectations) are typed for the schema only.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
+
+FORMAT_VERSION = 1
+
+SLUG = r"^[a-z0-9][a-z0-9_-]*$"
+NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+TAG = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$"
+
+MAX_RUNS = 1_000
+DEFAULT_MAX_CASES = 500
+MAX_CASES = 100_000
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+Tag = Annotated[str, StringConstraints(pattern=TAG, max_length=100)]
+TargetId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class Authored(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TargetFields(Authored):
+    """What to call: an agent or a phone number of the organisation, by the service's id."""
+
+    agent: TargetId | None = Field(default=None, description="Id of the agent to call.", examples=[12])
+    phone_number: TargetId | None = Field(default=None, description="Id of the phone number to call.", examples=[77])
+
+
+class BudgetFields(Authored):
+    max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="This plan may not cost more, in US cents; the project's and the command's ceilings apply too.",
+        examples=[900],
+    )
+
+
+class AxisFileFields(Authored):
+    """Values from a file: one column of a CSV file with a header, JSON lines, or text with one value a line."""
+
+    file: Text | None = Field(default=None, description="The file, relative to this one.", examples=["orders.csv"])
+    column: Text | None = Field(
+        default=None, description="Column of a CSV file, or key of JSON objects.", examples=["number"]
+    )
+
+
+class MatrixFields(Authored):
+    """Named lists whose combinations become cases."""
+
+    axes: SkipValidation[dict[str, list[Any] | AxisFileFields]] = Field(
+        default_factory=dict,
+        description="Axis name to its values: texts, numbers, booleans, or mappings with an id. Templates use the name.",
+        examples=[{"mood": ["calm", "furious"], "language": ["English", "Spanish"]}],
+    )
+    include: list[SkipValidation[dict[str, Any]]] = Field(
+        default_factory=list[Any],
+        description="Combinations to add. Each names every axis; a value may be new.",
+        examples=[[{"mood": "confused", "language": "English"}]],
+    )
+    exclude: list[SkipValidation[dict[str, Any]]] = Field(
+        default_factory=list[Any],
+        description="Combinations to leave out. An axis that is not named matches any value.",
+        examples=[[{"mood": "calm", "language": "Spanish"}]],
+    )
+    strategy: Literal["full", "pairwise"] = Field(default="full", description="full: every combination.")
+    max_cases: Annotated[int, Field(ge=1, le=MAX_CASES)] = Field(
+        default=DEFAULT_MAX_CASES, description="More cases than this (all targets together) is an error.", examples=[60]
+    )
+
+
+class ScenarioDefaults(Authored):
+    """What a scenario may say and `defaults` may say for all scenarios."""
+
+    description: str | None = Field(default=None, description="What happens on this call, for the reader.")
+    tags: list[Tag] = Field(
+        default_factory=list,
+        description="To select cases by; added to the plan's tags.",
+        examples=[["policy", "smoke"]],
+    )
+    targets: list[str] = Field(
+        default_factory=list, description="Aliases to call; by default all targets of the plan.", examples=[["support"]]
+    )
+    direction: Literal["outbound", "inbound"] = Field(
+        default="outbound", description="outbound: the test bot calls. inbound: the test bot answers."
+    )
+    mode: Literal["bot", "sip"] = Field(default="bot", description="bot: bot to bot. sip: over a SIP loopback.")
+    target_number: SkipValidation[str | None] = Field(
+        default=None, description="Phone number the bot appears to call from, E.164, quoted.", examples=["+14155550199"]
+    )
+    runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] = Field(default=1, description="Calls per case.", examples=[3])
+    min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="Share of runs that must pass.", examples=[0.8]
+    )
+    min_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = Field(
+        default=None,
+        description="With fewer countable runs the outcome is unknown; by default half of runs, rounded up.",
+    )
+    platform_failures: Literal["ignore", "fail"] = Field(
+        default="ignore", description="ignore: a run the platform failed does not count. fail: it counts as failed."
+    )
+    stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
+        default=0, description="Pause between launches of one batch, in seconds.", examples=[2]
+    )
+    timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=900, description="How long to wait for one run, in seconds.", examples=[900]
+    )
+    expect: list[SkipValidation[dict[str, Any]]] = Field(
+        default_factory=list[Any], description="What must hold on every call; a scenario's come after the defaults'."
+    )
+
+
+class ScenarioFields(ScenarioDefaults):
+    """A prompt for the test bot, its matrix and what is expected of the agent."""
+
+    prompt: str | None = Field(
+        default=None,
+        description="What the test bot does, as a Jinja template over vars and axes.",
+        examples=["You are {{ caller }}. Ask how many days you have to return an order."],
+    )
+    prompt_file: Text | None = Field(
+        default=None, description="File that holds the prompt, relative to this file.", examples=["prompts/refund.md"]
+    )
+    matrix: SkipValidation[MatrixFields | None] = Field(
+        default=None, description="Varies the prompt: one case for each combination of the axes' values."
+    )
+
+
+class PlanFields(Authored):
+    """A test plan for phone agents."""
+
+    version: int | None = Field(default=None, description="Version of the plan format.", examples=[FORMAT_VERSION])
+    plan: Slug | None = Field(
+        default=None,
+        description="Name of the plan: a slug, unique among the files loaded together.",
+        examples=["refunds"],
+    )
+    description: str = Field(default="", description="What the plan is there to show.")
+    owners: list[Text] = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
+    tags: list[Tag] = Field(
+        default_factory=list, description="Tags of all scenarios, to select cases by.", examples=[["billing"]]
+    )
+    targets: SkipValidation[dict[str, TargetFields] | list[Slug]] = Field(
+        default_factory=dict,
+        description="Alias to what it calls; or a list of aliases that an environment of planner.yaml defines.",
+        examples=[{"support": {"agent": 12}, "hotline": {"phone_number": 77}}],
+    )
+    vars: SkipValidation[dict[str, Any]] = Field(
+        default_factory=dict, description="Values for the templates of all scenarios.", examples=[{"policy_days": 30}]
+    )
+    budget: SkipValidation[BudgetFields | None] = Field(default=None, description="What this plan may cost.")
+    defaults: SkipValidation[ScenarioDefaults | None] = Field(
+        default=None,
+        description="Fields of all scenarios that do not say otherwise; expectations are added.",
+    )
+    scenarios: SkipValidation[dict[str, ScenarioFields]] = Field(default_factory=dict, description="Slug to scenario.")
+
+
+class ExecutionFields(Authored):
+    settle_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=600, description="How long a launch of unknown fate is looked for before it may be sent again."
+    )
+    linger_seconds: Annotated[float, Field(ge=0, le=86_400)] = Field(
+        default=60, description="How long a run waits at its end for launches of unknown fate."
+    )
+    mark_prompts: bool = Field(
+        default=False,
+        description="End each prompt with a short reference that makes the search for a lost launch exact.",
+    )
+
+
+class PolicyFields(Authored):
+    max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="No invocation may cost more, in US cents.", examples=[2000]
+    )
+    allowed_targets: SkipValidation[list[TargetFields] | None] = Field(
+        default=None,
+        description="What may be called; by default everything.",
+        examples=[[{"agent": 12}, {"phone_number": 77}]],
+    )
+    max_concurrent_runs: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Calls in flight at one time, at most."
+    )
+    max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Calls in one invocation, at most.")
+
+
+class ProjectFields(Authored):
+    """`planner.yaml`: what holds for all plans of a repository."""
+
+    version: int | None = Field(
+        default=None, description="Version of the format; may be left out.", examples=[FORMAT_VERSION]
+    )
+    environments: SkipValidation[dict[str, dict[str, TargetFields]]] = Field(
+        default_factory=dict,
+        description="Environment to aliases to what they call, chosen with --environment.",
+        examples=[{"staging": {"support": {"agent": 12}}, "production": {"support": {"agent": 40}}}],
+    )
+    execution: SkipValidation[ExecutionFields | None] = Field(default=None, description="How calls are made.")
+    policy: SkipValidation[PolicyFields | None] = Field(default=None, description="Limits on every invocation.")
+    rates: dict[Slug, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict, description="Cents per minute, by product.", examples=[{"spark": 8}]
+    )
+
+
+UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {
+    PlanFields: frozenset({"imports", "kind"}),
+    ScenarioDefaults: frozenset({"confidence", "max_age", "retries", "quarantine"}),
+    ScenarioFields: frozenset({"confidence", "max_age", "retries", "quarantine"}),
+    ProjectFields: frozenset({"store", "judge", "redact"}),
+    PolicyFields: frozenset({"quiet_hours"}),
+}
+"""Keys that the plan format has and this version does not do: refused by name, never ignored."""

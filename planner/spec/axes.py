@@ -1,0 +1,159 @@
+"""Axes of a matrix: their values, where they come from, and how case ids write them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from planner.diagnostics import Related, Span
+from planner.spec.axis_files import AxisFileReader
+from planner.spec.document import Document, Items, Mapping, larger_than
+from planner.spec.names import check_name
+from planner.spec.numbers import warn_of_rewritten
+from planner.spec.reporting import Reporter
+from planner.spec.wording import describe, not_supported, shorten, wrong_type
+
+MAX_TOKEN = 200
+"""Characters a value may take in a case id."""
+MAX_VALUE_NODES = 1_000
+"""Values within one axis value, aliases expanded."""
+
+
+@dataclass(frozen=True, slots=True)
+class AxisValue:
+    """One value of an axis. `token` is how case ids write it, `value` what templates see."""
+
+    token: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """`values` by token, in the order written."""
+
+    name: str
+    values: dict[str, AxisValue]
+
+    def find(self, value: Any) -> AxisValue | None:
+        """The value that case ids write like this one; a mapping with an id alone stands for its id."""
+        if isinstance(value, dict):
+            value = value["id"] if list(value) == ["id"] else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            if value is None:
+                return None
+        return None if isinstance(value, list) else self.values.get(token(value))
+
+
+def token(value: Any) -> str:
+    """How a case id writes a value: letters, digits and `._+-` bare, numbers and booleans as in JSON, else a JSON string."""
+    if isinstance(value, dict):
+        return token(value["id"])
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if value and all(character.isalnum() or character in "._+-" for character in value):
+        return value
+    escaped = json.dumps(value, ensure_ascii=False)
+    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in escaped)
+
+
+class AxisReader:
+    """Reads the axes of one matrix of the plan at `path`."""
+
+    def __init__(self, document: Document, path: Path, files: AxisFileReader, reporter: Reporter) -> None:
+        self.document = document
+        self.path = path
+        self.files = files
+        self.reporter = reporter
+
+    def read(self, axes: Mapping) -> tuple[Axis, ...]:
+        """The axes that could be read; one without any sound value is left out."""
+        found: list[Axis] = []
+        for name in axes:
+            check_name(name, "an axis", self.document.key(axes, name), self.reporter)
+            values = self._distinct(self._candidates(axes, name))
+            if values:
+                found.append(Axis(name, values))
+        return tuple(found)
+
+    def value(self, written: Any, place: Callable[[], Span]) -> AxisValue | None:
+        """One value, written at `place`; None, and a fault, where it cannot be one."""
+        if isinstance(written, list):
+            self.reporter.error(
+                "bad-axis", "a list cannot be one value of an axis; a mapping with an `id` can hold one", place()
+            )
+            return None
+        if isinstance(written, dict):
+            if "id" not in written:
+                self.reporter.error("bad-axis", "a mapping needs an `id`: it names the case", place())
+                return None
+            name: Any = written["id"]  # pyright: ignore[reportUnknownVariableType]
+            if not isinstance(name, str) or not name:
+                at = self.document.value(written, "id") if isinstance(written, Mapping) else place()
+                self.reporter.error("bad-axis", f"an `id` is a text, but this is {describe(name)}", at)
+                return None
+            if larger_than(written, MAX_VALUE_NODES):
+                self.reporter.error(
+                    "too-many-nodes",
+                    f"one value of an axis may hold {MAX_VALUE_NODES:,} values, aliases expanded",
+                    place(),
+                )
+                return None
+        made = AxisValue(token(written), written)
+        if len(made.token) > MAX_TOKEN:
+            self.reporter.error(
+                "bad-axis",
+                f"a text of {len(made.token):,} characters is too long for a case id; write {{id: short-name, text: …}}",
+                place(),
+            )
+            return None
+        return made
+
+    def _candidates(self, axes: Mapping, name: str) -> list[tuple[Any, Callable[[], Span]]]:
+        """Values with their places."""
+        values: Any = axes[name]
+        report = self.reporter.error
+        if isinstance(values, Mapping) and "file" in values:
+            return self.files.read(self.document, self.path, values)
+        if isinstance(values, Mapping) and "use" in values:
+            report("not-supported-yet", not_supported("an axis with `use`"), self.document.key(values, "use"))
+        elif not isinstance(values, Items):
+            report("wrong-type", wrong_type("a list", values), self.document.value(axes, name))
+        elif not values:
+            report(
+                "bad-axis",
+                f"axis `{shorten(name, 40)}` has no values, so that there would be no case",
+                self.document.value(axes, name),
+            )
+        else:
+            warn_of_rewritten(self.document, axes, name, self.reporter)
+            return [(value, partial(self.document.item, values, index)) for index, value in enumerate(values)]
+        return []
+
+    def _distinct(self, candidates: list[tuple[Any, Callable[[], Span]]]) -> dict[str, AxisValue]:
+        found: dict[str, AxisValue] = {}
+        first: dict[str, Callable[[], Span]] = {}
+        for written, place in candidates:
+            value = self.value(written, place)
+            if value is None:
+                continue
+            other = found.setdefault(value.token, value)
+            if other is value:
+                first[value.token] = place
+            elif type(other.value) is type(written) and other.value == written:
+                self.reporter.error(
+                    "duplicate-item",
+                    f"{describe(written)} is listed twice",
+                    place(),
+                    Related("the first one", first[value.token]()),
+                )
+            else:
+                self.reporter.error(
+                    "colliding-case-id",
+                    f"two values are written {shorten(value.token)} in case ids; change one",
+                    place(),
+                    Related("the first one", first[value.token]()),
+                )
+        return found

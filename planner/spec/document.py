@@ -1,0 +1,108 @@
+"""YAML text to values that know where they are written, in one pass over the C parser's events.
+
+Values are plain `str`, `int`, `float`, `bool`, `None`, and two containers that also carry marks. A place is named by a
+container and a key (or index), or by a route of keys from a container; `Document` turns it into a `Span`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from planner.diagnostics import Span
+from planner.spec.source import Source
+
+KeyMark = tuple[int, int, int, int]
+"""Offsets of a mapping's entry: key start, key end, value start, value end."""
+ItemMark = tuple[int, int]
+
+
+class Mapping(dict[str, Any]):
+    """A YAML mapping in the order written. `marks` has an entry for each key."""
+
+    __slots__ = ("marks",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marks: dict[str, KeyMark] = {}
+
+
+class Items(list[Any]):
+    """A YAML sequence. `marks` has an entry for each item."""
+
+    __slots__ = ("marks",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marks: list[ItemMark] = []
+
+
+Container = Mapping | Items
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One parsed file. `root` is a mapping; `top` is the mark of the mapping itself."""
+
+    source: Source
+    root: Mapping
+    top: ItemMark
+
+    def key(self, container: Mapping, key: str) -> Span:
+        """Where the key itself is written."""
+        mark = container.marks[key]
+        return self.source.span(mark[0], mark[1])
+
+    def value(self, container: Container, key: str | int) -> Span:
+        """Where the value under `key` is written (an alias, not what it stands for); the key where there is no value."""
+        start, end = value_mark(container, key)
+        if start == end and isinstance(container, Mapping):
+            return self.key(container, str(key))
+        return self.source.span(start, end)
+
+    def item(self, container: Items, index: int) -> Span:
+        return self.source.span(*container.marks[index])
+
+    def follow(self, container: Container, route: Sequence[str | int]) -> tuple[Container, str | int] | None:
+        """The deepest container on the route, and the key in it that the route means; None for an empty route.
+
+        Steps that no container has (a missing key, the tag of a union) are passed over.
+        """
+        found: tuple[Container, str | int] | None = None
+        current: Any = container
+        for step in route:
+            if isinstance(current, Mapping) and step in current.marks:
+                found = (current, step)
+                current = current[str(step)]
+            elif isinstance(current, Items) and isinstance(step, int) and step < len(current):
+                found = (current, step)
+                current = current[step]
+        return found
+
+
+def at(container: Container, key: str | int) -> Any:
+    """The value under a key of a mapping or an index of a sequence."""
+    return container[str(key)] if isinstance(container, Mapping) else container[int(key)]
+
+
+def value_mark(container: Container, key: str | int) -> ItemMark:
+    """Offsets of the value under `key`."""
+    if isinstance(container, Mapping):
+        mark = container.marks[str(key)]
+        return mark[2], mark[3]
+    return container.marks[int(key)]
+
+
+def larger_than(value: Any, limit: int) -> bool:
+    """Whether a value holds more than `limit` values, aliases expanded; looks no further than that."""
+    pending = [value]
+    count = 0
+    while pending and count <= limit:
+        current = pending.pop()
+        count += 1
+        if isinstance(current, dict):
+            pending.extend(current.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+        elif isinstance(current, list):
+            pending.extend(current)  # pyright: ignore[reportUnknownArgumentType]
+    return count > limit

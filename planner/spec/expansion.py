@@ -1,0 +1,147 @@
+"""A scenario's parts to its cases: one per point of the matrix and target, within what one plan may make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Lookup
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from planner.checks.base import Expectation
+from planner.diagnostics import Span
+from planner.spec.expectations import Draft, Expectations
+from planner.spec.matrix import Matrix, Point
+from planner.spec.model import Case, Target
+from planner.spec.prompts import Prompt
+from planner.spec.reporting import Reporter
+
+MAX_CASES_PER_PLAN = 100_000
+MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
+"""Characters of all prompts and expectations of a plan: they are in memory together."""
+
+
+EXPECTATION_WEIGHT = 8
+"""An expectation counts as so much text: validating one takes far longer than rendering a prompt of its length."""
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What one plan may still make."""
+
+    cases: int = MAX_CASES_PER_PLAN
+    characters: int = MAX_RENDERED_PER_PLAN
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A scenario, read. `settings` are fields of `Case` by name. Parts with faults are left out, and then no case counts."""
+
+    plan: str
+    scenario: str
+    span: Span
+    targets: Sequence[Target]
+    matrix: Matrix
+    prompt: Prompt | None
+    drafts: Sequence[Draft]
+    variables: Lookup[str, Any]
+    settings: Lookup[str, Any]
+
+
+@dataclass(slots=True)
+class _Memo:
+    """What was rendered, by the tokens of the axes that it depends on."""
+
+    axes: list[int]
+    known: dict[tuple[str, ...], Any] = field(default_factory=dict[tuple[str, ...], Any])
+
+
+def expand(parts: Parts, expectations: Expectations, allowance: Allowance, reporter: Reporter) -> list[Case]:
+    """All cases whose prompt and expectations render; faults are reported for the others."""
+    return _Expansion(parts, expectations, allowance, reporter).cases()
+
+
+class _Expansion:
+    def __init__(self, parts: Parts, expectations: Expectations, allowance: Allowance, reporter: Reporter) -> None:
+        self.parts = parts
+        self.expectations = expectations
+        self.allowance = allowance
+        self.reporter = reporter
+        self.names = [axis.name for axis in parts.matrix.axes]
+        self.spans = tuple(draft.span for draft in parts.drafts)
+        self.prompts = _Memo(self._axes_in(parts.prompt.template.names if parts.prompt else ()))
+        self.rendered = _Memo(self._axes_in({name for draft in parts.drafts for name in draft.shape.names}))
+
+    def _axes_in(self, names: Any) -> list[int]:
+        return [position for position, name in enumerate(self.names) if name in names]
+
+    def cases(self) -> list[Case]:
+        parts = self.parts
+        if len(parts.matrix.points) * len(parts.targets) > self.allowance.cases:
+            self.reporter.error(
+                "too-many-cases",
+                f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more",
+                parts.span,
+            )
+            return []
+        self.allowance.cases -= len(parts.matrix.points) * len(parts.targets)
+        cases: list[Case] = []
+        for point in parts.matrix.points:
+            values = {**parts.variables, **{name: value.value for name, value in zip(self.names, point, strict=True)}}
+            label = self._label(point)
+            which = f" (in case {label})" if point else ""
+            prompt = self._prompt(point, values, which)
+            expectations = self._expectations(point, values, which)
+            if self.allowance.characters < 0:
+                self.reporter.error(
+                    "template-too-large",
+                    f"the prompts and expectations of a plan together may have {MAX_RENDERED_PER_PLAN:,} characters; split the plan",
+                    parts.span,
+                )
+                return []
+            if prompt is None or expectations is None:
+                continue
+            shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
+            cases.extend(
+                [
+                    Case(
+                        case_id=f"{label}@{target.alias}",
+                        plan=parts.plan,
+                        scenario=parts.scenario,
+                        target=target,
+                        point=shown,
+                        prompt=prompt,
+                        expectations=expectations,
+                        expectation_spans=self.spans,
+                        span=parts.span,
+                        **parts.settings,
+                    )
+                    for target in parts.targets
+                ]
+            )
+        return cases
+
+    def _label(self, point: Point) -> str:
+        """The case id without its target."""
+        base = f"{self.parts.plan}/{self.parts.scenario}"
+        if not point:
+            return base
+        return f"{base}[{','.join([f'{name}={value.token}' for name, value in zip(self.names, point, strict=True)])}]"
+
+    def _prompt(self, point: Point, values: Lookup[str, Any], which: str) -> str | None:
+        if self.parts.prompt is None:
+            return None
+        memo = self.prompts
+        key = tuple([point[position].token for position in memo.axes])
+        if key not in memo.known:
+            text = memo.known[key] = self.parts.prompt.render(values, which, self.reporter)
+            self.allowance.characters -= len(text or "")
+        return memo.known[key]
+
+    def _expectations(self, point: Point, values: Lookup[str, Any], which: str) -> tuple[Expectation, ...] | None:
+        memo = self.rendered
+        key = tuple([point[position].token for position in memo.axes])
+        if key not in memo.known:
+            before = self.expectations.made_bytes
+            memo.known[key] = self.expectations.of_case(self.parts.drafts, values, which)
+            self.allowance.characters -= (self.expectations.made_bytes - before) * EXPECTATION_WEIGHT
+        return memo.known[key]

@@ -1,0 +1,314 @@
+"""Expectations as written to expectations as judged: templates rendered, named, validated by the check's own model.
+
+Each distinct rendered expectation is validated once, however many cases have it. Fields are strict, as JSON types are;
+only where a whole text is one template (`max_seconds: "{{ limit }}"`) and the field takes no text, the rendered text is
+read as YAML would read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, to_json
+
+from planner.checks import CHECKS, UPCOMING_CHECKS
+from planner.checks.base import Expectation
+from planner.diagnostics import Span
+from planner.spec.contents import Compiler, Content, Text, TextFault, read_numbers, render, varies
+from planner.spec.document import Document, Items, larger_than
+from planner.spec.document import Mapping as Written
+from planner.spec.names import undefined
+from planner.spec.numbers import warn_of_rewritten
+from planner.spec.reporting import Reporter, Said
+from planner.spec.templates import TemplateFault, Templates
+from planner.spec.text_places import place_in_text
+from planner.spec.wording import EMPTY, UNQUOTE, explain, near_miss, not_supported, shorten, unknown, wrong_type
+
+MAX_NODES = 1_000
+"""Values in one expectation, aliases expanded: it may be rendered for each case."""
+
+_OPENERS = (b"{{", b"{%", b"{#")
+_FREE_FORM = ("arguments", "result")
+"""Fields that hold the author's own JSON values."""
+
+_MANY = object()
+"""Stands for a value that is many: what is rendered with it is not remembered."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an expectation is, wherever it is written: plans repeat themselves, so that one is read once."""
+
+    json: bytes
+    kind: type[Expectation]
+    content: Content
+    texts: tuple[Text, ...]
+    names: frozenset[str]
+    """What its templates use."""
+    named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
+    """Without templates: the expectation by the ids it has in different scenarios."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """One expectation as written."""
+
+    document: Document
+    items: Items
+    index: int
+    written: Written
+    shape: Shape
+    said: Said = field(default_factory=Said)
+    """Faults of it that were reported."""
+    _span: Span | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The id as written."""
+        name = self.written.get("id")
+        return name if isinstance(name, str) else None
+
+    @property
+    def span(self) -> Span:
+        """Where it is written."""
+        if self._span is None:
+            self._span = self.document.item(self.items, self.index)
+        return self._span
+
+
+@dataclass(slots=True)
+class Expectations:
+    """Reads expectations; one for all plans loaded together."""
+
+    reporter: Reporter
+    templates: Templates
+    made_bytes: int = 0
+    """Size of all distinct expectations so far, as JSON."""
+    _shapes: dict[bytes, Shape] = field(default_factory=dict[bytes, Shape])
+    _rendered: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict[tuple[Any, ...], dict[str, Any]])
+    _validated: dict[tuple[str, bytes], Expectation | list[ErrorDetails]] = field(
+        default_factory=dict[tuple[str, bytes], Expectation | list[ErrorDetails]]
+    )
+
+    def draft(self, document: Document, items: Items, index: int) -> Draft | None:
+        """Read one item of `expect`; None, and a fault, where it cannot be used."""
+        written = items[index]
+        json = to_json(written)
+        shape = self._shapes.get(json)
+        if shape is not None:
+            self._warn(document, written)
+            return Draft(document, items, index, written, shape)
+        kind = self._kind(document, items, index)
+        if kind is None or not self._sound(document, written, kind):
+            return None
+        self._warn(document, written)
+        has_templates = any(opener in json for opener in _OPENERS)
+        if has_templates and larger_than(written, MAX_NODES):
+            detail = f"an expectation with templates may hold {MAX_NODES:,} values, aliases expanded"
+            self.reporter.error("too-many-nodes", detail, document.item(items, index))
+            return None
+        compiler = Compiler(self.templates, [], [])
+        content = compiler.compile(written) if has_templates else written
+        names = frozenset([name for text in compiler.texts for name in text.template.names])
+        shape = Shape(json, kind, content, tuple(compiler.texts), names)
+        draft = Draft(document, items, index, written, shape)
+        for fault in compiler.faults:
+            self._report_text(draft, fault, "")
+        if compiler.faults:
+            return None
+        if not shape.texts and self._expectation(draft, written, draft.id or written["check"], "") is None:
+            return None
+        self._shapes[json] = shape
+        return draft
+
+    def _warn(self, document: Document, written: Written) -> None:
+        for key in _FREE_FORM:
+            if key in written:
+                warn_of_rewritten(document, written, key, self.reporter)
+
+    def _sound(self, document: Document, written: Written, kind: type[Expectation]) -> bool:
+        """Whether what is the same for all kinds of check is right; reported if not."""
+        errors = self.reporter.errors
+        for key, value in written.items():
+            if value is None and key in kind.model_fields:
+                self.reporter.error("wrong-type", EMPTY, document.key(written, key))
+            elif key == "id" and not isinstance(value, str):
+                self.reporter.error("wrong-type", wrong_type("text", value), document.value(written, key))
+        return self.reporter.errors == errors
+
+    def of_case(self, drafts: Sequence[Draft], values: Values, which: str) -> tuple[Expectation, ...] | None:
+        """A case's expectations, each with its id; None, and a fault, where these values do not make them.
+
+        An id is the one given, or else the check's name, with -2, -3 for repeats. `which` says, at the end of
+        a fault, of which case.
+        """
+        contents = [(draft, self._content(draft, values, which)) for draft in drafts]
+        taken = self._taken(contents, which)
+        found: list[Expectation] = []
+        for draft, content in contents:
+            if content is None:
+                continue
+            name = content.get("id")
+            if name is None:
+                name = _free(content["check"], taken)
+                taken.add(name)
+            expectation = self._expectation(draft, content, name, which)
+            if expectation is not None:
+                found.append(expectation)
+        return tuple(found) if len(found) == len(drafts) else None
+
+    def _taken(self, contents: Sequence[tuple[Draft, dict[str, Any] | None]], which: str) -> set[str]:
+        """The ids that are given. Those that templates make equal are reported; others were when they were read."""
+        first: dict[str, Draft] = {}
+        for draft, content in contents:
+            name = content.get("id") if content is not None else None
+            if name is None:
+                continue
+            other = first.setdefault(name, draft)
+            if other.id != draft.id:
+                detail = f"another expectation has the id `{shorten(name, 40)}` as well{which}"
+                self.reporter.error_once(draft.said, "duplicate-id", detail, draft.document.value(draft.written, "id"))
+        return set(first)
+
+    def report_undefined(self, draft: Draft, known: set[str], scenario: str) -> None:
+        """Report names in the expectation's templates that neither the plan nor the scenario defines."""
+        for text in draft.shape.texts:
+            for name, offset in text.template.names.items():
+                if name not in known:
+                    detail = undefined(name, known, scenario)
+                    fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
+                    self._report_text(draft, TextFault(text.route, fault), "")
+
+    def _kind(self, document: Document, items: Items, index: int) -> type[Expectation] | None:
+        report = self.reporter.error
+        written = items[index]
+        if not isinstance(written, Written):
+            report(
+                "wrong-type",
+                wrong_type("a mapping such as {check: says, any_of: [...]}", written),
+                document.item(items, index),
+            )
+            return None
+        if "check" not in written:
+            meant = next((key for key in written if near_miss(key, ["check"])), None)
+            if meant is not None:
+                report(
+                    "unknown-key",
+                    f"`{shorten(meant)}` is not a key here; did you mean `check`?",
+                    document.key(written, meant),
+                )
+            elif "use" in written:
+                report("not-supported-yet", not_supported("`use`"), document.key(written, "use"))
+            else:
+                detail = f"`check` is required: it names the kind of check; known: {', '.join(CHECKS)}"
+                report("missing-key", detail, document.item(items, index))
+            return None
+        name = written["check"]
+        if not isinstance(name, str):
+            report("wrong-type", wrong_type("text", name), document.value(written, "check"))
+            return None
+        if name in CHECKS:
+            return CHECKS[name]
+        if name in UPCOMING_CHECKS:
+            report("not-supported-yet", not_supported(f"the check `{name}`"), document.value(written, "check"))
+        else:
+            report(
+                "unknown-check",
+                unknown(f"there is no check `{shorten(name, 40)}`", name, CHECKS),
+                document.value(written, "check"),
+            )
+        return None
+
+    def _content(self, draft: Draft, values: Values, which: str) -> dict[str, Any] | None:
+        """What is expected of one case; None where a fault was reported."""
+        shape = draft.shape
+        if not shape.texts:
+            return draft.written
+        key = (shape.json, *[_identity(values[name]) for name in shape.names])
+        known = self._rendered.get(key) if _MANY not in key else None
+        if known is not None:
+            return known
+        try:
+            content = render(shape.content, values)
+        except TextFault as fault:
+            self._report_text(draft, fault, which)
+            return None
+        if _MANY not in key:
+            self._rendered[key] = content
+        return content
+
+    def _expectation(self, draft: Draft, content: Mapping[str, Any], name: str, which: str) -> Expectation | None:
+        """Validated under this id; None where a fault was reported."""
+        shape = draft.shape
+        if name in shape.named:
+            return shape.named[name]
+        known = self._validate(shape.kind, content, name)
+        if isinstance(known, list) and shape.texts:
+            numbers = read_numbers(shape.content, content, [error["loc"] for error in known])
+            if numbers is not content:
+                read = self._validate(shape.kind, numbers, name)
+                wants_text = isinstance(read, list) and any(error["type"] == "string_type" for error in read)
+                known = known if wants_text else read
+        if isinstance(known, list):
+            self._report(draft, known, which)
+            return None
+        if not shape.texts:
+            shape.named[name] = known
+        return known
+
+    def _validate(
+        self, kind: type[Expectation], content: Mapping[str, Any], name: str
+    ) -> Expectation | list[ErrorDetails]:
+        document = to_json({**content, "id": name})
+        key = (kind.__name__, document)
+        known = self._validated.get(key)
+        if known is None:
+            try:
+                known = kind.model_validate_json(document, strict=True)
+            except ValidationError as error:
+                known = error.errors(include_url=False)
+            self._validated[key] = known
+            self.made_bytes += len(document)
+        return known
+
+    def _report_text(self, draft: Draft, fault: TextFault, which: str) -> None:
+        container, key = draft.document.follow(draft.items, (draft.index, *fault.route)) or (draft.items, draft.index)
+        place = place_in_text(draft.document, container, key, fault.fault)
+        self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail + which, place)
+
+    def _report(self, draft: Draft, errors: list[ErrorDetails], which: str) -> None:
+        unknown_keys = [str(error["loc"][-1]) for error in errors if error["type"] == "extra_forbidden"]
+        for error in errors:
+            code, detail = explain(error, draft.shape.kind)
+            last = str(error["loc"][-1]) if error["loc"] else ""
+            if code == "missing-key":
+                if any(near_miss(key, [last]) for key in unknown_keys):
+                    continue  # it is there, mistyped
+                detail = f"`{last}` is required by this check"
+            elif code == "bad-value":
+                code = "bad-regex" if last == "matches" else "bad-expectation"
+            route = (draft.index, *error["loc"])
+            container, key = draft.document.follow(draft.items, route) or (draft.items, draft.index)
+            at_key = code in {"unknown-key", "not-supported-yet"} and isinstance(container, Written)
+            place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
+            if varies(draft.shape.content, error["loc"]):
+                detail = detail.removesuffix(UNQUOTE) + which
+            self.reporter.error_once(draft.said, code, detail, place)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    free, repeat = name, 1
+    while free in taken:
+        repeat += 1
+        free = f"{name}-{repeat}"
+    return free
+
+
+def _identity(value: Any) -> Any:
+    """Equal only for values that templates write alike: 1, 1.0 and true are three."""
+    return _MANY if isinstance(value, (dict, list)) else (value.__class__, value)

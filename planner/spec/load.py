@@ -1,0 +1,104 @@
+"""Files to plans: the one way from paths to everything that is in them and wrong with them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from planner.diagnostics import Diagnostics, Related, Span
+from planner.errors import UsageError
+from planner.spec.axis_files import AxisFileReader
+from planner.spec.expectations import Expectations
+from planner.spec.files import Neighbours, display_name, plan_files
+from planner.spec.model import Plan, Project
+from planner.spec.parser import MAX_BYTES, decode, parse
+from planner.spec.plan import PlanReader
+from planner.spec.prompts import PromptReader
+from planner.spec.reporting import EnoughFaults, Reporter
+from planner.spec.scenario import ScenarioReader
+from planner.spec.targets import TargetReader
+from planner.spec.templates import Templates
+from planner.spec.wording import unknown
+
+
+def load_plans(
+    paths: Sequence[Path], *, cwd: Path, project: Project, environment: str | None = None
+) -> tuple[tuple[Plan, ...], Diagnostics]:
+    """Plans without any error, in the order of their files, and all faults of all files.
+
+    Raises `UsageError` for a missing path, a folder with no plans and an environment that the project does not have.
+    """
+    known = [name for name, _ in project.environments]
+    if environment is not None and environment not in known:
+        raise UsageError(
+            unknown(f"planner.yaml has no environment `{environment}`", environment, known),
+            "environments are defined in planner.yaml, at the repository's root",
+        )
+    files = plan_files([cwd / path for path in paths])
+    diagnostics = Diagnostics()
+    reporter = Reporter(diagnostics)
+    templates = Templates()
+    expectations = Expectations(reporter, templates)
+    neighbours = Neighbours(cwd)
+    reader = PlanReader(
+        reporter,
+        templates,
+        expectations,
+        TargetReader(project, environment, reporter),
+        ScenarioReader(
+            reporter, expectations, PromptReader(reporter, templates, neighbours), AxisFileReader(reporter, neighbours)
+        ),
+    )
+    plans: list[Plan] = []
+    names: dict[str, Span] = {}
+    with _collector_paused():
+        for path in files:
+            try:
+                plan = _load(path, display_name(path, cwd), reader, reporter, names)
+            except EnoughFaults:
+                continue
+            if plan is not None:
+                plans.append(plan)
+    return tuple(plans), diagnostics
+
+
+@contextmanager
+def _collector_paused() -> Generator[None]:
+    """Nearly all that loading makes is kept, so that the cyclic collector searches in vain; it takes half of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: dict[str, Span]) -> Plan | None:
+    errors = reporter.errors
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        reporter.file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
+        return None
+    source = decode(data, file, reporter)
+    document = parse(source, reporter) if source is not None else None
+    if document is None:
+        return None
+    plan = reader.read(document, path)
+    name = document.root.get("plan")
+    if isinstance(name, str):
+        place = document.value(document.root, "plan")
+        if name in names:
+            reporter.error(
+                "duplicate-plan",
+                f"another plan is named `{name}`; rename one",
+                place,
+                Related("the first one", names[name]),
+            )
+            return None
+        names[name] = place
+    return plan if reporter.errors == errors else None

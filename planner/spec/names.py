@@ -1,0 +1,40 @@
+"""Names that templates can use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from planner.diagnostics import Span
+from planner.spec.authored import NAME
+from planner.spec.reporting import Reporter
+from planner.spec.templates import RESERVED_NAMES
+from planner.spec.wording import shorten, unknown
+
+MAX_NAME = 100
+
+_NAME = re.compile(NAME)
+
+
+def is_name(name: str) -> bool:
+    """Whether templates can use a variable or an axis by this name."""
+    return _NAME.fullmatch(name) is not None and len(name) <= MAX_NAME and name not in RESERVED_NAMES
+
+
+def check_name(name: str, what: str, span: Span, reporter: Reporter) -> None:
+    """Report a name that no template can use. `what` is "a variable" or "an axis"."""
+    if is_name(name):
+        return
+    if name in RESERVED_NAMES:
+        detail = f"`{name}` is a word of the template language; give {what} another name"
+    else:
+        fixed = "_".join(re.findall(r"[A-Za-z0-9]+", name)).lstrip("0123456789_")[:60]
+        hint = f"; write `{fixed}`" if is_name(fixed) else ""
+        detail = f"`{shorten(name, 40)}` cannot be {what}: letters, digits and _, beginning with a letter{hint}"
+    reporter.error("not-a-name", detail, span)
+
+
+def undefined(name: str, known: Iterable[str], scenario: str) -> str:
+    """What to say of a name that a template of the scenario uses and nothing defines."""
+    what = f"`{shorten(name, 40)}` is neither a variable of the plan nor an axis of `{shorten(scenario, 40)}`"
+    return unknown(what, name, known)

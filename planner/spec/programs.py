@@ -1,0 +1,236 @@
+"""Templates that need Jinja: parsing, restricting, compiling, rendering, and where in the text a fault is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from jinja2 import Template as JinjaTemplate
+from jinja2 import TemplateSyntaxError, meta
+from jinja2.exceptions import TemplateRuntimeError, UndefinedError
+from jinja2.runtime import Undefined
+
+from planner.spec.language import ForbiddenError, restrict
+from planner.spec.metering import (
+    FILTERS,
+    TESTS,
+    PlanEnvironment,
+    RenderError,
+    TooCostlyError,
+    TooLargeError,
+    shown,
+)
+from planner.spec.templates import TemplateFault
+from planner.spec.wording import near_miss, one_of
+
+_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_OPENED = re.compile(r"\{[{%#]")
+_FAILURES = (
+    RenderError,
+    TemplateRuntimeError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+    AssertionError,
+)
+"""What operators and Jinja's filters raise for values that do not suit them."""
+_QUOTED = re.compile(r"['`\"]([^'`\"]+)['`\"]")
+
+
+class _Word(NamedTuple):
+    """A name inside a tag, as the lexer sees it. `attribute` when it follows a dot."""
+
+    text: str
+    start: int
+    line: int
+    attribute: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A template compiled by Jinja."""
+
+    text: str
+    names: Mapping[str, int]
+    _template: JinjaTemplate
+    _programs: Programs
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        return self._programs.run(self.text, self._template, values)
+
+
+class Programs:
+    """One sandboxed environment and its budget."""
+
+    def __init__(self) -> None:
+        self._environment = PlanEnvironment()
+
+    def new_plan(self) -> None:
+        self._environment.meter.new_plan()
+
+    def show(self, value: Any, route: tuple[str, ...], offset: int) -> str:
+        """What `{{ a.b.c }}` writes when `a` is `value`; `offset` is where the route is written. Raises `TemplateFault`."""
+        name = ".".join(route)
+        start = offset
+        end = offset + len(route[0])
+        try:
+            for step in route[1:]:
+                start, end = end + 1, end + 1 + len(step)
+                value = self._environment.getattr(value, step)
+                if isinstance(value, Undefined):
+                    break
+            return shown(value)
+        except UndefinedError as error:
+            raise TemplateFault("template-undefined", str(error), start, end) from error
+        except RenderError as error:
+            raise TemplateFault("template-failed", f"`{name}`: {error}", offset, offset + len(name)) from error
+
+    def compile(self, text: str) -> Program:
+        """Raises `TemplateFault`, with the place of the fault."""
+        environment = self._environment
+        try:
+            tree = restrict(environment.parse(text))
+            undeclared = meta.find_undeclared_variables(tree) - {"range"}
+            code = environment.compile(tree)
+            template = JinjaTemplate.from_code(environment, code, {**environment.globals})
+        except TemplateSyntaxError as error:
+            raise self._syntax_fault(text, error) from error
+        except ForbiddenError as error:
+            found = self._failing_tag(text, error.line) if not error.word else None
+            start, end = found or self._find(text, error.line, error.word)
+            raise TemplateFault("template-forbidden", str(error), start, end) from error
+        except (RecursionError, MemoryError, SyntaxError) as error:
+            raise TemplateFault("template-syntax", "this template is nested too deeply") from error
+        places = {word.text: word.start for word in reversed(list(self._words(text))) if not word.attribute}
+        names = {name: places.get(name, 0) for name in sorted(undeclared, key=lambda name: (places.get(name, 0), name))}
+        return Program(text, names, template, self)
+
+    def run(self, text: str, template: JinjaTemplate, values: Mapping[str, Any]) -> str:
+        """Render. Raises `TemplateFault`."""
+        try:
+            self._environment.meter.new_render(1 + len(text) // 32)
+            context = template.new_context(dict(values))
+            return self._environment.meter.text("".join(template.root_render_func(context)))
+        except TooCostlyError as error:
+            raise TemplateFault("template-too-costly", str(error)) from error
+        except TooLargeError as error:
+            raise TemplateFault("template-too-large", str(error)) from error
+        except UndefinedError as error:
+            raise self._runtime_fault("template-undefined", text, template, error) from error
+        except _FAILURES as error:
+            raise self._runtime_fault("template-failed", text, template, error) from error
+
+    # Where a fault is
+
+    def _runtime_fault(self, code: str, text: str, template: JinjaTemplate, error: Exception) -> TemplateFault:
+        line = _line(template, error.__traceback__)
+        word = _QUOTED.search(str(error))
+        start, end = self._find(text, line, word.group(1) if word else "")
+        message = str(error) if isinstance(error, (RenderError, UndefinedError)) else f"rendering failed: {error}"
+        return TemplateFault(code, message, start, end)
+
+    def _syntax_fault(self, text: str, error: TemplateSyntaxError) -> TemplateFault:
+        message = (error.message or "not a template").removesuffix(".")
+        for what, known in (("filter", FILTERS), ("test", TESTS)):
+            if message.startswith(f"No {what} named"):
+                word = message.split("'")[1]
+                hint = near_miss(word, known) or f"known: {one_of(sorted(known), 60)}"
+                start, end = self._find(text, error.lineno, word)
+                return TemplateFault("template-syntax", f"there is no {what} `{word}`; {hint}", start, end)
+        start, end = self._failing_tag(text, error.lineno) or self._opening(text, error.lineno)
+        return TemplateFault("template-syntax", _plainly(message), start, end)
+
+    def _failing_tag(self, text: str, line: int) -> tuple[int, int] | None:
+        """The first {{ tag }} on the line that is no template by itself."""
+        for tag in _tags_on(text, line):
+            try:
+                restrict(self._environment.parse(tag.group()))
+            except (TemplateSyntaxError, ForbiddenError, RecursionError):
+                if tag.group().startswith("{{"):
+                    return tag.span()
+        return None
+
+    def _opening(self, text: str, line: int) -> tuple[int, int]:
+        """The line's first block tag, or else from where a tag is opened to the line's end."""
+        for tag in _tags_on(text, line):
+            if tag.group().startswith("{%"):
+                return tag.span()
+        start, end = _line_of(text, line)
+        opened = _OPENED.search(text, start, end)
+        return (opened.start() if opened else start), end
+
+    def _find(self, text: str, line: int, word: str) -> tuple[int, int]:
+        """The word inside a tag, on this line if it is there; or else the line's only tag, or the line."""
+        words = [found for found in self._words(text) if found.text == word]
+        for found in sorted(words, key=lambda found: (found.line != line, found.start)):
+            return found.start, found.start + len(word)
+        tags = _tags_on(text, line)
+        return tags[0].span() if len(tags) == 1 else _line_of(text, line)
+
+    def _words(self, text: str) -> Iterator[_Word]:
+        """Of a text that Jinja can at least split into tokens."""
+        position = 0
+        attribute = False
+        for line, kind, value in self._environment.lex(text):
+            start = text.find(value, position)
+            position = start + len(value) if start >= 0 else position
+            if kind == "name":
+                yield _Word(value, start, line, attribute)
+            if kind != "whitespace":
+                attribute = value == "."
+
+
+def _line(template: JinjaTemplate, traceback: TracebackType | None) -> int:
+    line = 1
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == "<template>":
+            line = template.get_corresponding_lineno(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return line
+
+
+def _plainly(message: str) -> str:
+    """Jinja's message in an author's terms."""
+    if message.startswith("Encountered unknown tag"):
+        word = message.split("'")[1]
+        return f"`{word}` closes nothing here" if word.startswith("end") else f"there is no tag `{word}`"
+    if message.startswith("Unexpected end of template. Jinja was looking for"):
+        word = message.split("'")[-2]
+        return f"`{word}` is not closed: {{% end{word} %}} is missing"
+    if message.startswith(("unexpected end of template", "unexpected '}'")) or "got '}'" in message:
+        return "a tag is not closed: }} or %} is missing"
+    if message == "Missing end of comment tag":
+        return "this comment is not closed: #} is missing"
+    if message.startswith(("unexpected 'end of print statement'", "unexpected 'end of statement block'")):
+        return "something is missing before the end of this tag"
+    if message.startswith("unexpected char") and message.split(" ")[2][1:2] in {"'", '"'}:
+        return "a quote is not closed in this tag"
+    return message[:1].lower() + message[1:]
+
+
+def _tags_on(text: str, line: int) -> list[re.Match[str]]:
+    """The {{ tags }} and {% blocks %} that touch a line."""
+    return [
+        tag for tag in _TAG.finditer(text) if _line_number(text, tag.start()) <= line <= _line_number(text, tag.end())
+    ]
+
+
+def _line_number(text: str, offset: int) -> int:
+    return text.count("\n", 0, offset) + 1
+
+
+def _line_of(text: str, line: int) -> tuple[int, int]:
+    """Offsets of a line, less the white space around what is on it."""
+    start = 0
+    for _ in range(line - 1):
+        start = text.find("\n", start) + 1
+    end = text.find("\n", start)
+    content = text[start : end if end >= 0 else len(text)]
+    start += len(content) - len(content.lstrip())
+    return start, max(start + 1, start + len(content.strip()))

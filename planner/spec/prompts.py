@@ -1,0 +1,102 @@
+"""A scenario's prompt: written in the plan or in a file beside it, compiled, its faults at their place in either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Lookup
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from planner.spec.authored import ScenarioFields
+from planner.spec.document import Document, Mapping
+from planner.spec.files import FileFault, Neighbours, display_name
+from planner.spec.parser import decode
+from planner.spec.reporting import Reporter, Said
+from planner.spec.source import Source
+from planner.spec.templates import MAX_SOURCE, Template, TemplateFault, Templates
+from planner.spec.text_places import place_in_file, place_in_text
+
+MAX_PROMPT_BYTES = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A compiled prompt. `file` is None where it is written in the plan, at `written[key]`."""
+
+    template: Template
+    document: Document
+    written: Mapping
+    key: str
+    file: Source | None
+    said: Said = field(default_factory=Said)
+
+    def render(self, values: Lookup[str, Any], which: str, reporter: Reporter) -> str | None:
+        """The prompt of one case; None, and a fault, where these values do not make one. `which` says of which case."""
+        try:
+            text = self.template.render(values)
+        except TemplateFault as fault:
+            self.report(fault, which, reporter)
+            return None
+        if len(text) * 4 > MAX_PROMPT_BYTES and (size := len(text.encode())) > MAX_PROMPT_BYTES:
+            detail = f"the prompt has {size:,} bytes, the limit is {MAX_PROMPT_BYTES:,}"
+            self.report(TemplateFault("template-too-large", detail), which, reporter)
+            return None
+        if not text.strip():
+            self.report(TemplateFault("empty-prompt", "the prompt renders to nothing"), which, reporter)
+            return None
+        return text
+
+    def report(self, fault: TemplateFault, suffix: str, reporter: Reporter) -> None:
+        place = (
+            place_in_text(self.document, self.written, self.key, fault)
+            if self.file is None
+            else place_in_file(self.file, fault)
+        )
+        reporter.error_once(self.said, fault.code, fault.detail + suffix, place)
+
+
+@dataclass(slots=True)
+class PromptReader:
+    """Reads prompts; one for all plans loaded together."""
+
+    reporter: Reporter
+    templates: Templates
+    neighbours: Neighbours
+
+    def read(self, document: Document, path: Path, written: Mapping, fields: ScenarioFields) -> Prompt | None:
+        """The prompt of the scenario `written` in the plan at `path`; None where a fault was reported."""
+        if "prompt" in written and "prompt_file" in written:
+            self.reporter.error(
+                "two-prompts", "this scenario has `prompt` as well; keep one", document.key(written, "prompt_file")
+            )
+            return None
+        if fields.prompt is not None:
+            return self._compiled(fields.prompt, document, written, "prompt", None)
+        if fields.prompt_file is None:
+            return None  # missing, or reported with the fields
+        file = self._file(document, path, written, fields.prompt_file)
+        return self._compiled(file.text, document, written, "prompt_file", file) if file is not None else None
+
+    def _compiled(
+        self, text: str, document: Document, written: Mapping, key: str, file: Source | None
+    ) -> Prompt | None:
+        if not text.strip():
+            where = "this prompt" if file is None else file.file
+            self.reporter.error("empty-prompt", f"there is no text in {where}", document.value(written, key))
+            return None
+        try:
+            return Prompt(self.templates.compile(text), document, written, key, file)
+        except TemplateFault as fault:
+            Prompt(self.templates.compile(""), document, written, key, file).report(fault, "", self.reporter)
+            return None
+
+    def _file(self, document: Document, plan: Path, written: Mapping, path: str) -> Source | None:
+        try:
+            file, content = self.neighbours.read(plan, path, MAX_SOURCE)
+        except FileFault as fault:
+            self.reporter.error(fault.code, fault.detail, document.value(written, "prompt_file"))
+            return None
+        source = decode(content, display_name(file, self.neighbours.cwd), self.reporter)
+        return (
+            Source(source.file, source.text.replace("\r\n", "\n").replace("\r", "\n")) if source is not None else None
+        )

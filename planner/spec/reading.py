@@ -1,0 +1,71 @@
+"""A written mapping to a pydantic model, each fault at its place, and what is sound kept so that reading goes on."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from planner.spec.authored import UPCOMING_KEYS
+from planner.spec.document import Document, Mapping
+from planner.spec.reporting import Reporter
+from planner.spec.wording import EMPTY, explain, not_supported, wrong_type
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
+    """The mapping as `model`. Keys with a fault are reported and left out; `model_fields_set` tells which are there."""
+    empty = [key for key, value in written.items() if value is None and key in model.model_fields]
+    for key in empty:
+        reporter.error("wrong-type", EMPTY, document.key(written, key))
+    if not empty:
+        try:
+            return model.model_validate(written)
+        except ValidationError as error:
+            faulty = _report(error, model, document, written, reporter)
+    else:
+        faulty = set(empty)
+    sound = {key: value for key, value in written.items() if key not in faulty}
+    try:
+        return model.model_validate(sound)
+    except ValidationError as error:
+        faulty = _report(error, model, document, written, reporter)
+    return model.model_validate({key: value for key, value in sound.items() if key not in faulty})
+
+
+def read_nested(
+    model: type[Model], document: Document, parent: Mapping, key: str, reporter: Reporter
+) -> tuple[Mapping, Model] | None:
+    """The mapping under `key` as `model`; None where there is none, reported where it is something else."""
+    if key not in parent:
+        return None
+    written = parent[key]
+    if not isinstance(written, Mapping):
+        if written is not None:  # an empty key was reported with the parent's fields
+            reporter.error(
+                "wrong-type", wrong_type("a mapping of keys to values", written), document.value(parent, key)
+            )
+        return None
+    return written, read_fields(model, document, written, reporter)
+
+
+def _report(
+    error: ValidationError, model: type[BaseModel], document: Document, written: Mapping, reporter: Reporter
+) -> set[str]:
+    upcoming = UPCOMING_KEYS.get(model, frozenset())
+    faulty: set[str] = set()
+    for fault in error.errors(include_url=False):
+        first = str(fault["loc"][0])
+        faulty.add(first)
+        code, detail = explain(fault, model, upcoming)
+        container, key = document.follow(written, fault["loc"]) or (written, first)
+        about_key = code in {"unknown-key", "not-supported-yet"} or fault["loc"][-1] == "[key]"
+        at_key = about_key and isinstance(container, Mapping)
+        place = document.key(container, str(key)) if at_key else document.value(container, key)  # pyright: ignore[reportArgumentType]
+        reporter.error(code, detail, place)
+    return faulty
+
+
+def refuse_upcoming(document: Document, written: Mapping, key: str, what: str, reporter: Reporter) -> None:
+    reporter.error("not-supported-yet", not_supported(what), document.value(written, key))

@@ -1,0 +1,277 @@
+"""One scenario as written: its parts read, its faults reported, its cases made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Lookup
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from planner.diagnostics import Related, Span
+from planner.spec.authored import MatrixFields, ScenarioDefaults, ScenarioFields
+from planner.spec.axes import AxisReader
+from planner.spec.axis_files import AxisFileReader
+from planner.spec.document import Document, Items, Mapping
+from planner.spec.expansion import Allowance, Parts, expand
+from planner.spec.expectations import Draft, Expectations
+from planner.spec.matrix import Matrix, MatrixReader
+from planner.spec.model import Case, Target
+from planner.spec.names import is_name, undefined
+from planner.spec.phone import phone_number_fault
+from planner.spec.prompts import Prompt, PromptReader
+from planner.spec.reading import read_fields, read_nested, refuse_upcoming
+from planner.spec.reporting import Reporter
+from planner.spec.targets import Aliases, check_slug
+from planner.spec.templates import TemplateFault
+from planner.spec.wording import shorten, unknown, wrong_type
+
+_SETTINGS = (
+    "direction",
+    "mode",
+    "target_number",
+    "runs",
+    "min_pass_rate",
+    "stagger_seconds",
+    "timeout_seconds",
+    "platform_failures",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanContext:
+    """What a scenario takes from its plan."""
+
+    name: str
+    document: Document
+    path: Path
+    aliases: Aliases
+    variables: Lookup[str, Any]
+    variables_readable: bool
+    """False: `vars` has a fault, and names may be missing for that."""
+    tags: frozenset[str]
+    defaults: ScenarioDefaults
+    defaults_written: Mapping
+    default_drafts: tuple[Draft, ...]
+    default_count: int | None
+    """Expectations written in `defaults`, the faulty ones too; None where they cannot be read, which was reported."""
+    allowance: Allowance
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`cases` are none where anything of the scenario has a fault; `names` are those its templates use.
+
+    `complete`: all its templates could be read, so that what is in none of them is unused.
+    """
+
+    cases: list[Case]
+    names: frozenset[str]
+    complete: bool
+
+
+@dataclass(slots=True)
+class ScenarioReader:
+    """Reads scenarios; one for all plans loaded together."""
+
+    reporter: Reporter
+    expectations: Expectations
+    prompts: PromptReader
+    axis_files: AxisFileReader
+
+    def read(self, plan: PlanContext, scenarios: Mapping, name: str) -> Scenario:
+        return _Reading(self, plan, scenarios, name).read()
+
+
+class _Reading:
+    def __init__(self, reader: ScenarioReader, plan: PlanContext, scenarios: Mapping, name: str) -> None:
+        self.reader = reader
+        self.reporter = reader.reporter
+        self.plan = plan
+        self.document = plan.document
+        self.name = name
+        self.where = self.document.key(scenarios, name)
+        self.written: Mapping = scenarios[name]
+        self.fields = read_fields(ScenarioFields, self.document, self.written, self.reporter)
+
+    def read(self) -> Scenario:
+        errors = self.reporter.errors
+        check_slug(self.name, self.where, self.reporter)
+        targets = self._targets()
+        matrix = self._matrix(max(1, len(targets)))
+        prompt = self._prompt()
+        drafts, drafts_complete = self._drafts()
+        complete = prompt is not None and drafts_complete
+        self._check_settings()
+        names = self._names(matrix, prompt, drafts, complete=complete)
+        # Undefined names were reported: what uses them is left out, the rest is still rendered to find its faults.
+        known = {*self.plan.variables, *(axis.name for axis in matrix.axes)}
+        complete = complete and known.issuperset(names)
+        parts = Parts(
+            plan=self.plan.name,
+            scenario=self.name,
+            span=self.where,
+            targets=targets,
+            matrix=matrix,
+            prompt=prompt if prompt is not None and known.issuperset(prompt.template.names) else None,
+            drafts=[draft for draft in drafts if known.issuperset(draft.shape.names)],
+            variables=self.plan.variables,
+            settings=self._settings(),
+        )
+        cases = expand(parts, self.reader.expectations, self.plan.allowance, self.reporter)
+        return Scenario([] if self.reporter.errors > errors else cases, names, complete)
+
+    def _given(self, name: str) -> bool:
+        """Whether the scenario says this, without a fault."""
+        return name in self.fields.model_fields_set
+
+    def _value(self, name: str) -> Any:
+        return getattr(self.fields if self._given(name) else self.plan.defaults, name)
+
+    def _place(self, name: str) -> Span:
+        """Where a setting is written, in the scenario or else in the defaults."""
+        return self.document.value(self.written if name in self.written else self.plan.defaults_written, name)
+
+    # Parts
+
+    def _targets(self) -> list[Target]:
+        written = self.written if "targets" in self.written else self.plan.defaults_written
+        aliases = self.plan.aliases
+        if "targets" not in written:
+            return [target for target in aliases.values() if target is not None]
+        fields = self.fields if written is self.written else self.plan.defaults
+        items: Any = written["targets"]
+        if "targets" not in fields.model_fields_set or not isinstance(items, Items):
+            return []  # reported with the fields
+        if not items:
+            self.reporter.error(
+                "no-targets",
+                "this list is empty; leave `targets` out to call all targets of the plan",
+                self.document.value(written, "targets"),
+            )
+        chosen: dict[str, Target | None] = {}
+        for index, alias in enumerate(items):
+            place = self.document.item(items, index)
+            if alias in chosen:
+                self.reporter.error(
+                    "duplicate-item", f"`{shorten(alias, 40)}` is listed twice, and would be called twice", place
+                )
+            elif alias not in aliases:
+                self.reporter.error(
+                    "unknown-target",
+                    unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, aliases),
+                    place,
+                )
+            chosen[alias] = aliases.get(alias)
+        return [target for target in chosen.values() if target is not None]
+
+    def _matrix(self, cases_per_point: int) -> Matrix:
+        nested = read_nested(MatrixFields, self.document, self.written, "matrix", self.reporter)
+        if nested is None:
+            return Matrix()
+        written, fields = nested
+        if fields.strategy == "pairwise":
+            refuse_upcoming(self.document, written, "strategy", "`strategy: pairwise`", self.reporter)
+        axes = AxisReader(self.document, self.plan.path, self.reader.axis_files, self.reporter)
+        place = self.document.key(self.written, "matrix")
+        reader = MatrixReader(
+            self.document, place, written, fields, axes, self.reporter, cases_per_point=cases_per_point
+        )
+        return reader.read()
+
+    def _prompt(self) -> Prompt | None:
+        if "prompt" not in self.written and "prompt_file" not in self.written:
+            self.reporter.error(
+                "no-prompt", f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`", self.where
+            )
+            return None
+        return self.reader.prompts.read(self.document, self.plan.path, self.written, self.fields)
+
+    def _drafts(self) -> tuple[list[Draft], bool]:
+        """The expectations without a fault, the defaults' first, and whether these are all."""
+        items: Any = self.written.get("expect")
+        count = len(items) if isinstance(items, Items) else 0
+        own = [self.reader.expectations.draft(self.document, items, index) for index in range(count)]
+        if not own and self.plan.default_count == 0 and ("expect" not in self.written or isinstance(items, Items)):
+            self.reporter.error(
+                "no-expectations",
+                f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`",
+                self.where,
+            )
+        drafts = [*self.plan.default_drafts, *(draft for draft in own if draft is not None)]
+        self._check_ids(drafts)
+        return drafts, len(drafts) - count == self.plan.default_count
+
+    def _check_ids(self, drafts: list[Draft]) -> None:
+        ids: dict[str, Draft] = {}
+        for draft in drafts:
+            written: Any = draft.items[draft.index]
+            name = written.get("id")
+            if not isinstance(name, str):
+                continue
+            first = ids.setdefault(name, draft)
+            if first is not draft:
+                self.reporter.error(
+                    "duplicate-id",
+                    f"another expectation of `{shorten(self.name, 40)}` has the id `{shorten(name, 40)}`",
+                    self.document.value(written, "id"),
+                    Related("the first one", self.document.value(first.items[first.index], "id")),
+                )
+
+    def _check_settings(self) -> None:
+        runs, min_runs = self._value("runs"), self._value("min_runs")
+        if min_runs is not None and min_runs > runs and ("runs" not in self.written or self._given("runs")):
+            self.reporter.error(
+                "out-of-range",
+                f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown",
+                self._place("min_runs"),
+            )
+        number: Any = self._value("target_number")
+        if number is None:
+            return
+        fault = wrong_type("text", number) if isinstance(number, (dict, list)) else phone_number_fault(number)
+        if fault:
+            self.reporter.error("not-e164", fault, self._place("target_number"))
+
+    def _settings(self) -> dict[str, Any]:
+        """Fields of `Case`: the scenario's, else the defaults'."""
+        values = {
+            **vars(self.plan.defaults),
+            **{name: getattr(self.fields, name) for name in self.fields.model_fields_set},
+        }
+        settings: dict[str, Any] = {name: values[name] for name in _SETTINGS}
+        settings["min_runs"] = values["min_runs"] or (settings["runs"] + 1) // 2
+        settings["tags"] = self.plan.tags.union(values["tags"]) if values["tags"] else self.plan.tags
+        settings["description"] = (values["description"] or "").strip()
+        return settings
+
+    def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> frozenset[str]:
+        """The names the templates use; undefined ones are reported, and axes that none uses."""
+        axes = self._written_axes()
+        known = {*self.plan.variables, *(axes or ()), *(axis.name for axis in matrix.axes)}
+        used = {name for draft in drafts for name in draft.shape.names}.union(prompt.template.names if prompt else ())
+        if axes is None or not self.plan.variables_readable:
+            return frozenset(used)  # what is undefined may be defined there
+        for name, offset in prompt.template.names.items() if prompt else ():
+            if name not in known:
+                fault = TemplateFault(
+                    "template-undefined", undefined(name, known, self.name), offset, offset + len(name)
+                )
+                prompt.report(fault, "", self.reporter)  # pyright: ignore[reportOptionalMemberAccess] - it has names
+        for draft in drafts:
+            if not known.issuperset(draft.shape.names):
+                self.reader.expectations.report_undefined(draft, known, self.name)
+        if complete and known.issuperset(used):
+            for name in axes:
+                if name not in used and is_name(name):
+                    told = f"no template of this scenario uses `{name}`"
+                    detail = f"{told}: the same call would be made for each of its values"
+                    self.reporter.error("unused-axis", detail, self.document.key(axes, name))
+        return frozenset(used)
+
+    def _written_axes(self) -> Mapping | None:
+        """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""
+        if "matrix" not in self.written:
+            return Mapping()
+        matrix: Any = self.written["matrix"]
+        axes: Any = matrix.get("axes") if isinstance(matrix, Mapping) else None
+        return axes if isinstance(axes, Mapping) else None

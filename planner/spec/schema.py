@@ -1,0 +1,96 @@
+"""JSON Schemas of the authored files, for editors: made from the same models that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from planner.checks import CHECKS
+from planner.spec.authored import FORMAT_VERSION, NAME, SLUG, PlanFields, ProjectFields
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}
+_DATA = frozenset({"examples", "default", "const", "enum"})
+_SCALARS = frozenset({"integer", "number", "boolean"})
+
+
+def plan_schema() -> dict[str, Any]:
+    """The schema of plan files: every key with its description and examples, one branch for each kind of check."""
+    schema = _schema_of(PlanFields, "Test plan")
+    defs: dict[str, Any] = schema["$defs"]
+    properties: dict[str, Any] = schema["properties"]
+    schema["required"] = ["version", "plan", "targets", "scenarios"]
+    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
+    for names in (properties["scenarios"], *properties["targets"]["anyOf"][:1]):
+        names["propertyNames"] = {"pattern": SLUG}
+    for names in (properties["vars"], defs["MatrixFields"]["properties"]["axes"]):
+        names["propertyNames"] = {"pattern": NAME}
+    _one_target(defs)
+    defs["AxisFileFields"]["required"] = ["file"]
+    defs["MatrixFields"]["required"] = ["axes"]
+    defs["ScenarioFields"]["oneOf"] = [{"required": ["prompt"]}, {"required": ["prompt_file"]}]
+    defs["Expectation"] = {"description": "Something that must hold on every call.", "oneOf": list(_checks(defs))}
+    for holder in ("ScenarioFields", "ScenarioDefaults"):
+        defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Expectation"}
+    return schema
+
+
+def project_schema() -> dict[str, Any]:
+    """The schema of `planner.yaml`."""
+    schema = _schema_of(ProjectFields, "Project")
+    properties: dict[str, Any] = schema["properties"]
+    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
+    properties["environments"]["propertyNames"] = {"pattern": SLUG}
+    properties["environments"]["additionalProperties"]["propertyNames"] = {"pattern": SLUG}
+    _one_target(schema["$defs"])
+    return schema
+
+
+class _Generator(GenerateJsonSchema):
+    """In a plan a key that does not apply is left out; it is never null."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+
+def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    return {"$schema": _DIALECT, **model.model_json_schema(schema_generator=_Generator), "title": title}
+
+
+def _one_target(defs: dict[str, Any]) -> None:
+    defs["TargetFields"] |= {"minProperties": 1, "maxProperties": 1}
+
+
+def _checks(defs: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """References to one branch a check; the branches, and what they refer to, are added to `defs`."""
+    for name, kind in CHECKS.items():
+        branch = kind.model_json_schema(schema_generator=_Generator)
+        defs.update({key: _templated(value) for key, value in branch.pop("$defs", {}).items()})
+        branch = _templated(branch)
+        branch["title"] = name
+        branch["required"] = sorted({"check", *branch.get("required", [])})
+        defs[f"check-{name}"] = branch
+        yield {"$ref": f"#/$defs/check-{name}"}
+
+
+def _templated(schema: Any) -> Any:
+    """Wherever a number or a boolean is taken, a text that is wholly one template is taken too."""
+    if isinstance(schema, list):
+        return [_templated(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(schema, dict):
+        return schema
+    known: dict[str, Any] = {key: value if key in _DATA else _templated(value) for key, value in schema.items()}  # pyright: ignore[reportUnknownVariableType]
+    kind = known.get("type")
+    if not isinstance(kind, str) or kind not in _SCALARS or "const" in known:
+        return known
+    about = {key: known.pop(key) for key in ("title", "description", "default", "examples") if key in known}
+    return {**about, "anyOf": [known, _TEMPLATE]}

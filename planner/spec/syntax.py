@@ -1,0 +1,61 @@
+"""What the YAML parser says of text that is not YAML, in words that tell an author what to change."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from planner.diagnostics import Related
+from planner.spec.reporting import Reporter
+from planner.spec.source import Source
+
+NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+"""Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
+
+
+def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
+    """Report the parser's error where it is; the first forbidden character, if there is one, is to blame."""
+    forbidden = NOT_IN_YAML.search(source.text)
+    if forbidden is not None:
+        detail = f"U+{ord(forbidden.group()):04X} is not allowed in YAML; remove it"
+        reporter.error("control-character", detail, source.span(forbidden.start(), forbidden.end()))
+        return
+    marked: Any = error  # untyped
+    if not isinstance(error, MarkedYAMLError) or marked.problem_mark is None:
+        reporter.error("yaml-syntax", " ".join(str(error).split()), source.whole())
+        return
+    if marked.context == "while scanning a quoted scalar":
+        start = int(marked.context_mark.index)
+        reporter.error("yaml-syntax", "this quote is not closed", source.span(start, start + 1))
+        return
+    start = min(int(marked.problem_mark.index), len(source.text))
+    related: list[Related] = []
+    began = marked.context_mark
+    if marked.context and began is not None and began.line != marked.problem_mark.line:
+        related.append(Related(str(marked.context), source.span(began.index, began.index + 1)))
+    detail = _explained(str(marked.problem or "not YAML"), source.text, start)
+    reporter.error("yaml-syntax", detail, source.span(start, start + 1), *related)
+
+
+def _explained(problem: str, text: str, start: int) -> str:
+    if not text[start:].strip():
+        return "the file ends here, but a bracket or brace is still open"
+    at = text[start : start + 1]
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    if at == "\t" or (not line.strip(" \t") and "\t" in line):
+        return "a tab cannot indent YAML; use spaces"
+    if at in {"@", "`", "%"} and "cannot start any token" in problem:
+        return f"an unquoted text cannot begin with {at}; put it in quotes"
+    if "mapping values are not allowed" in problem:
+        return (
+            'a key cannot stand here: look at its indentation; if this is a text with a colon, put it in quotes: "…: …"'
+        )
+    if "did not find expected key" in problem:
+        return "this does not continue the mapping above: its keys begin in one column, and text after a closing quote is not allowed"
+    if "could not find expected ':'" in problem:
+        return "a key without a colon: write `key: value`"
+    if "did not find expected ',' or" in problem:
+        return f"{problem}; look for a missing comma, quote or bracket"
+    return problem

@@ -1,0 +1,185 @@
+"""Templates of prompts and expectations: compiled once, rendered with a case's values, faults at their place.
+
+Most templates are text and `{{ name }}` or `{{ name.key }}`. Those are rendered without Jinja, to the same text (a
+property test says so): compiling 10,000 prompts with Jinja takes seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from planner.spec.programs import Programs
+
+_SIMPLE = re.compile(r"\{\{[ \t]*([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)[ \t]*\}\}")
+RESERVED_NAMES = frozenset(
+    {
+        "true",
+        "false",
+        "none",
+        "True",
+        "False",
+        "None",
+        "not",
+        "and",
+        "or",
+        "in",
+        "is",
+        "if",
+        "else",
+        "loop",
+        "range",
+        "recursive",
+    }
+)
+"""Words of the template language: no variable or axis can have them as its name."""
+MAX_SOURCE = 64 * 1024
+MAX_PROGRAMS = 512 * 1024
+"""Characters of all templates of a plan that Jinja has to compile, which takes it up to 30 µs for one."""
+MAX_TEXT = 32 * 1024
+"""Characters of a rendered text, and of any text made on the way."""
+
+
+class TemplateFault(Exception):  # noqa: N818 - the word diagnostics use
+    """A fault of a template. `start` and `end` are offsets into its text, None where it concerns all of it."""
+
+    def __init__(self, code: str, detail: str, start: int | None = None, end: int | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.start = start
+        self.end = end
+
+
+class Template(Protocol):
+    """`names` maps each name that the template takes from variables and axes to where it is first used (offset)."""
+
+    @property
+    def names(self) -> Mapping[str, int]: ...
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """The text for these values; all `names` must be there. Raises `TemplateFault`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Text without a tag."""
+
+    text: str
+    names: Mapping[str, int]
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        del values
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolation:
+    """Text and plain names only. Texts and routes alternate, a text first and last."""
+
+    texts: tuple[str, ...]
+    routes: tuple[tuple[str, ...], ...]
+    offsets: tuple[int, ...]
+    names: Mapping[str, int]
+    programs: Programs
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        written = [self.texts[0]]
+        room = MAX_TEXT - len(self.texts[0])
+        for route, text, offset in zip(self.routes, self.texts[1:], self.offsets, strict=True):
+            value = values[route[0]]
+            if len(route) > 1 or type(value) is not str:
+                value = self.programs.show(value, route, offset)
+            written.append(value)
+            written.append(text)
+            room -= len(value) + len(text)
+            if room < 0:
+                raise TemplateFault(
+                    "template-too-large",
+                    f"this renders to more than {MAX_TEXT:,} characters",
+                    offset,
+                    offset + len(".".join(route)),
+                )
+        return "".join(written)
+
+
+class Templates:
+    """Compiles; one for all plans loaded together, so that equal texts are compiled once."""
+
+    def __init__(self) -> None:
+        self._cache: dict[str, Template | TemplateFault] = {}
+        self._programs: Programs | None = None
+        self._room = MAX_PROGRAMS
+
+    def new_plan(self) -> None:
+        """A plan begins: budgets are a plan's."""
+        self._room = MAX_PROGRAMS
+        if self._programs is not None:
+            self._programs.new_plan()
+
+    def compile(self, text: str) -> Template:
+        """Raises `TemplateFault`."""
+        if not has_tags(text):
+            return Constant(text, {})
+        known = self._cache.get(text)
+        if known is None:
+            try:
+                known = self._compile(text)
+            except TemplateFault as fault:
+                known = fault
+            self._cache[text] = known
+        if isinstance(known, TemplateFault):
+            raise known
+        return known
+
+    def _compile(self, text: str) -> Template:
+        if len(text) > MAX_SOURCE:
+            raise TemplateFault(
+                "template-too-large", f"a template may have {MAX_SOURCE:,} characters, this has {len(text):,}"
+            )
+        if self._programs is None:
+            from planner.spec.programs import Programs
+
+            self._programs = Programs()
+        interpolation = simple(text, self._programs)
+        if interpolation is not None:
+            return interpolation
+        self._room -= len(text)
+        if self._room < 0:
+            detail = (
+                f"templates of a plan that are more than text and names may have {MAX_PROGRAMS:,} characters together"
+            )
+            raise TemplateFault("template-too-costly", detail)
+        return self._programs.compile(text)
+
+
+def has_tags(text: str) -> bool:
+    return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
+
+
+def simple(text: str, programs: Programs) -> Interpolation | None:
+    """The template, if it is text and plain names only."""
+    if "\r" in text:  # Jinja normalises line breaks
+        return None
+    texts: list[str] = []
+    routes: list[tuple[str, ...]] = []
+    offsets: list[int] = []
+    names: dict[str, int] = {}
+    end = 0
+    for match in _SIMPLE.finditer(text):
+        texts.append(text[end : match.start()])
+        route = tuple(match[1].split("."))
+        if route[0] in RESERVED_NAMES:
+            return None
+        routes.append(route)
+        offsets.append(match.start(1))
+        names.setdefault(route[0], match.start(1))
+        end = match.end()
+    texts.append(text[end:])
+    if any("{" in piece and (piece.endswith("{") or has_tags(piece)) for piece in texts):
+        return None
+    return Interpolation(tuple(texts), tuple(routes), tuple(offsets), names, programs)

@@ -1,0 +1,205 @@
+"""Faults of values, said for people: what is there, what is wanted, and how to mend it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from planner import __version__
+from planner.spec.authored import TAG
+from planner.spec.document import Items, Mapping
+
+EMPTY = "there is no value here; write one, or remove the key"
+UNQUOTE = "; remove the quotes"
+
+_MAX_WORD = 60
+_MAX_CHOICES = 200
+_MAX_DIFFERENCE = 4
+_MAX_LOOKED_AT = 10_000
+_MIN_PREFIX = 4
+
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "mapping_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "model_attributes_type": "a mapping of keys to values",
+    "date_type": "a date such as 2027-01-31",
+    "date_from_datetime_parsing": "a date such as 2027-01-31",
+}
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """A text of the author's as it may stand in one line of a diagnostic."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def describe(value: Any) -> str:
+    """A value as an author would name it, in one line."""
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f'the text "{shorten(value, 40)}"'
+        case dict():
+            return "a mapping"
+        case _:
+            return "a list"
+
+
+def near_miss(word: str, choices: Iterable[str]) -> str:
+    """A question that names what was probably meant, or nothing. Looks at a bounded number of choices of like length."""
+    if len(word) > _MAX_WORD:  # nobody's typing mistake, and comparing takes quadratic time
+        return ""
+    by_lower = {choice.lower(): choice for choice in islice(choices, _MAX_LOOKED_AT)}
+    longer = [choice for choice in by_lower if choice.startswith(word.lower())]
+    if len(longer) == 1 and len(word) >= _MIN_PREFIX:
+        return f"did you mean `{by_lower[longer[0]]}`?"
+    alike = islice((choice for choice in by_lower if abs(len(choice) - len(word)) <= _MAX_DIFFERENCE), _MAX_CHOICES)
+    matches = get_close_matches(word.lower(), alike, n=1)
+    return f"did you mean `{by_lower[matches[0]]}`?" if matches else ""
+
+
+def one_of(choices: Iterable[str], limit: int = 12) -> str:
+    """The choices in a row, the first `limit` of them."""
+    choices = list(choices)
+    listed = ", ".join(f"`{shorten(choice, 40)}`" for choice in choices[:limit])
+    return listed if len(choices) <= limit else f"{listed} and {len(choices) - limit:,} more"
+
+
+def unknown(what: str, word: str, choices: Iterable[str]) -> str:
+    """`what` is a sentence such as "`runz` is not a key here"; what was meant, or what there is, is added."""
+    choices = list(choices)
+    hint = near_miss(word, choices)
+    if not hint and choices:
+        hint = (
+            f"known: {one_of(sorted(choices[:_MAX_CHOICES]))}"
+            if len(choices) <= _MAX_CHOICES
+            else f"there are {len(choices):,}"
+        )
+    return f"{what}; {hint}" if hint else what
+
+
+def not_supported(what: str) -> str:
+    return f"{what} is not supported by planner {__version__} yet; remove it, or use a version that does it"
+
+
+def explain(error: ErrorDetails, model: type[BaseModel], upcoming: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """Code and detail of one pydantic error of `model`. `upcoming` are keys that are refused as not there yet."""
+    kind = error["type"]
+    key = str(error["loc"][-1]) if error["loc"] else ""
+    value = error["input"]
+    context: dict[str, Any] = error.get("ctx", {})
+    if kind == "extra_forbidden":
+        if key in upcoming:
+            return "not-supported-yet", not_supported(f"`{key}`")
+        return "unknown-key", unknown(f"`{shorten(key)}` is not a key here", key, _keys_at(model, error["loc"][:-1]))
+    if kind == "missing":
+        return "missing-key", f"`{key}` is required"
+    if kind in _TYPES:
+        return "wrong-type", wrong_type(_TYPES[kind], value)
+    if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
+        return "out-of-range", f"{value} is out of range: {_bound(kind, context)}"
+    if kind in {"string_too_short", "too_short"}:
+        return "bad-value", "this must not be empty" if context.get(
+            "min_length"
+        ) == 1 else f"this must have at least {context.get('min_length')} items"
+    if kind in {"string_too_long", "too_long"}:
+        return "bad-value", f"this is too long: at most {context.get('max_length')}"
+    if kind in {"literal_error", "enum"}:
+        choices = [choice.strip("'") for choice in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
+        text = value if isinstance(value, str) else describe(value)
+        return "not-a-choice", unknown(
+            f"`{shorten(str(text), 40)}` is not one of {one_of(choices)}", str(text), choices
+        ).split("; known:")[0]
+    if kind == "string_pattern_mismatch":
+        return _pattern(str(value), str(context.get("pattern", "")))
+    message = str(error["msg"])
+    return "bad-value", message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def _keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:
+    """The keys of the models that the route leads to; a union may have several."""
+    models = [model]
+    for step in route:
+        fields = [found.model_fields[step] for found in models if isinstance(step, str) and step in found.model_fields]
+        if fields:
+            models = [inner for field in fields for inner in _models_in(field.annotation)]
+    return [key for found in models for key in found.model_fields]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]
+
+
+def wrong_type(wanted: str, value: Any) -> str:
+    """What is wanted and what is there, with the usual way out."""
+    if isinstance(value, str) and wanted in {"a whole number", "a number", "true or false"}:
+        looks_right = (
+            value.strip().lower() in {"true", "false"} or value.strip().lstrip("+-").replace(".", "", 1).isdigit()
+        )
+        hint = UNQUOTE if looks_right else ""
+        if wanted == "true or false" and value.lower() in {"yes", "no", "on", "off"}:
+            hint = "; YAML 1.2 reads it as text, write true or false"
+        return f"this must be {wanted}, but it is {describe(value)}{hint}"
+    if wanted == "text" and isinstance(value, (int, float, bool)):
+        return f'this must be text, but it is {describe(value)}; put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+    if wanted == "a list" and value is not None and not isinstance(value, (Mapping, Items, dict, list)):
+        shown = json.dumps(shorten(value, 40), ensure_ascii=False) if isinstance(value, str) else str(value)
+        return f"this must be a list, but it is {describe(value)}; write [{shown}]"
+    return f"this must be {wanted}, but it is {describe(value)}"
+
+
+def _bound(kind: str, context: dict[str, Any]) -> str:
+    words = {
+        "greater_than_equal": "at least",
+        "greater_than": "more than",
+        "less_than_equal": "at most",
+        "less_than": "less than",
+    }
+    limit = context.get(
+        {"greater_than_equal": "ge", "greater_than": "gt", "less_than_equal": "le", "less_than": "lt"}[kind]
+    )
+    shown = f"{int(limit):,}" if isinstance(limit, (int, float)) and float(limit).is_integer() else str(limit)
+    return f"it must be {words[kind]} {shown}"
+
+
+def _pattern(value: str, pattern: str) -> tuple[str, str]:
+    if pattern.startswith("^[a-z0-9]"):
+        return "not-a-slug", not_a_slug(value)
+    if pattern == TAG:
+        return (
+            "bad-value",
+            f'"{shorten(value, 40)}" cannot be a tag: letters, digits and _ . : / -, beginning with a letter or digit',
+        )
+    return "bad-value", f'"{shorten(value, 40)}" does not have the form {pattern}'
+
+
+def not_a_slug(value: str) -> str:
+    slug = "-".join(
+        "".join(c if c.isascii() and (c.isalnum() or c in "-_") else " " for c in value.lower()).split()
+    ).strip("-_")
+    hint = f"; write `{slug[:60]}`" if slug else ""
+    return f'"{shorten(value, 40)}" is not a slug: lower-case letters, digits, - and _{hint}'

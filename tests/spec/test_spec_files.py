@@ -1,0 +1,401 @@
+"""Which files are plans, what the files beside them may be, and where paths may lead."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.errors import UsageError
+from planner.spec import find_root, plan_files
+from planner.spec.files import display_name
+
+PLAIN = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+defaults: {expect: [{check: call, status: completed}]}
+scenarios:
+  s:
+"""
+
+
+def test_root_is_the_nearest_folder_with_a_repository_or_project(tmp_path: Path) -> None:
+    """`.git` (a folder, or a file in a worktree) or `planner.yaml`, the nearer one; else the folder itself."""
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    assert find_root(deep) == deep
+    (tmp_path / ".git").write_text("gitdir: elsewhere")
+    assert find_root(deep) == tmp_path
+    (tmp_path / "a" / "planner.yaml").write_text("")
+    assert find_root(deep) == tmp_path / "a"
+
+
+def test_plans_are_the_yaml_files_of_a_folder_in_order(tmp_path: Path) -> None:
+    """Folders are searched through, hidden files and folders and `planner.yaml` are not plans, and no file comes twice."""
+    for name in [
+        "b.yaml",
+        "a.yml",
+        "sub/c.yaml",
+        "sub/d.txt",
+        ".hidden/e.yaml",
+        ".f.yaml",
+        "planner.yaml",
+        "sub/planner.yaml",
+    ]:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    found = plan_files([tmp_path / "sub" / "c.yaml", tmp_path])
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["sub/c.yaml", "a.yml", "b.yaml"]
+    assert plan_files([tmp_path / "sub" / "d.txt"]) == [tmp_path / "sub" / "d.txt"]
+
+
+def test_missing_path_and_empty_folder_are_usage_errors(tmp_path: Path) -> None:
+    """What was asked for must be there: a mistyped path is not an empty set of plans."""
+    with pytest.raises(UsageError, match="nowhere does not exist") as missing:
+        plan_files([tmp_path / "nowhere"])
+    assert missing.value.hint == "name plan files, or folders with plan files"
+    with pytest.raises(UsageError, match="no plans in "):
+        plan_files([tmp_path])
+
+
+def test_names_are_relative_to_the_working_directory(tmp_path: Path) -> None:
+    """Files are named as someone standing in the working directory would name them, with `/`."""
+    assert display_name(tmp_path / "plans" / "a.yaml", tmp_path) == "plans/a.yaml"
+    assert display_name(tmp_path / "plans" / "a.yaml", tmp_path / "other") == "../plans/a.yaml"
+
+
+def test_prompt_file_is_a_template_beside_the_plan(workspace: Any) -> None:
+    """A prompt file is relative to the plan that names it, and a template like any prompt."""
+    workspace.write("plans/prompts/x.md", "\ufeffYou are {{ who }}.\r\nAsk.\r\n")
+    workspace.write("plans/plan.yaml", PLAIN + "    prompt_file: prompts/x.md\n    matrix: {axes: {who: [Ana]}}\n")
+    plans, diagnostics = workspace.load("plans")
+    assert workspace.rendered(diagnostics) == ""
+    assert plans[0].cases[0].prompt == "You are Ana.\nAsk.\n"
+
+
+def test_fault_of_a_prompt_file_is_shown_in_it(workspace: Any) -> None:
+    """Line and column are those of the prompt file, whatever its line ends."""
+    workspace.write(
+        "prompts/x.md", "You are calm.\r\nYour order is {{ ordr }},\r\n{{ n.upper }} and {{ m | uper }}\r\n"
+    )
+    workspace.write("prompts/y.md", "Order {{ order }}, please.\r\nYou are {{ n.name }}.")
+    matrix = "    matrix: {axes: {order: [5], n: [{id: a}]}}\n"
+    two = "  t:\n    prompt_file: prompts/y.md\n"
+    assert workspace.faults(PLAIN + "    prompt_file: prompts/x.md\n" + matrix + two + matrix) == snapshot("""\
+prompts/x.md:3:26: error: template is not valid [template-syntax]
+    3 | {{ n.upper }} and {{ m | uper }}
+      |                          ^^^^
+        there is no filter `uper`; did you mean `upper`?
+
+prompts/y.md:2:14: error: template uses an undefined name [template-undefined]
+    2 | You are {{ n.name }}.
+      |              ^^^^
+        `name` is not a key of this mapping; known: `id` (in case p/t[order=5,n=a])
+
+2 errors in 2 files
+""")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            "../outside.md",
+            snapshot(
+                [
+                    (
+                        "file-outside",
+                        "this leads out of the repository; files that a plan names stay inside it",
+                        "plan.yaml:7:18",
+                    )
+                ]
+            ),
+        ),
+        (
+            "/etc/passwd",
+            snapshot([("file-outside", "write a path relative to this file, inside the repository", "plan.yaml:7:18")]),
+        ),
+        (
+            "~/x.md",
+            snapshot([("file-outside", "write a path relative to this file, inside the repository", "plan.yaml:7:18")]),
+        ),
+        (
+            "link.md",
+            snapshot(
+                [
+                    (
+                        "file-outside",
+                        "this leads out of the repository; files that a plan names stay inside it",
+                        "plan.yaml:7:18",
+                    )
+                ]
+            ),
+        ),
+        ("folder", snapshot([("file-missing", "folder is not a file", "plan.yaml:7:18")])),
+        ("nowhere.md", snapshot([("file-missing", "there is no file nowhere.md", "plan.yaml:7:18")])),
+        ("empty.md", snapshot([("empty-prompt", "there is no text in empty.md", "plan.yaml:7:18")])),
+        ("large.md", snapshot([("file-too-large", "large.md has more than 65,536 bytes", "plan.yaml:7:18")])),
+        ("latin.md", snapshot([("not-utf8", "byte 0xe9 here is not UTF-8; save the file as UTF-8", "latin.md:1:4")])),
+        (
+            "nul\\0.md",
+            snapshot(
+                [
+                    (
+                        "control-character",
+                        "this text holds a control character, written as an escape; remove it",
+                        "plan.yaml:7:18",
+                    ),
+                    ("file-outside", "write a path relative to this file, inside the repository", "plan.yaml:7:18"),
+                ]
+            ),
+        ),
+    ],
+)
+def test_prompt_file_that_cannot_be_used(workspace: Any, path: str, said: list[tuple[str, str, str]]) -> None:
+    """Files stay inside the repository, symbolic links resolved; what cannot be read says so where it is named."""
+    (workspace.root.parent / "outside.md").write_text("secret")
+    (workspace.root / "link.md").symlink_to(workspace.root.parent / "outside.md")
+    (workspace.root / "folder").mkdir()
+    workspace.write("empty.md", " \n")
+    workspace.write("large.md", "x" * 70_000)
+    workspace.write("latin.md", b"caf\xe9")
+    workspace.write("plan.yaml", f'{PLAIN}    prompt_file: "{path}"\n')
+    _, diagnostics = workspace.load()
+    assert [
+        (item.code, item.detail, f"{item.span.file}:{item.span.line}:{item.span.column}") for item in diagnostics
+    ] == said
+
+
+def test_path_that_no_file_can_have(workspace: Any) -> None:
+    """The operating system's refusal of a name is said, of a prompt file and of a path on the command line."""
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: {'n' * 5_000}\n")
+    _, diagnostics = workspace.load()
+    assert [(item.code, item.detail) for item in diagnostics] == [
+        ("file-unreadable", "this file cannot be read: File name too long")
+    ]
+    with pytest.raises(UsageError, match="… cannot be read: File name too long"):
+        plan_files([Path("n" * 5_000)])
+
+
+def test_link_inside_the_repository_may_be_followed(workspace: Any) -> None:
+    """A symbolic link is judged by where it leads."""
+    workspace.write("shared/x.md", "Hello.")
+    (workspace.root / "here.md").symlink_to(workspace.root / "shared" / "x.md")
+    assert workspace.case(PLAIN + "    prompt_file: here.md\n").prompt == "Hello."
+
+
+def test_axis_values_come_from_files(workspace: Any) -> None:
+    """CSV by column, tab-separated values, JSON lines whole or by key, and plain lines; texts stay texts."""
+    workspace.write("a.csv", '\ufeffnumber,city\r\n007,"Paris, TX"\r\n\r\n 18 ,Rome\r\n')
+    workspace.write("b.tsv", "x\ty\n1\tone\n")
+    workspace.write("c.jsonl", '{"id": "ana", "name": "Ana"}\n\n{"id": "bob", "name": "Bob"}\n')
+    workspace.write("d.ndjson", '{"n": 5}\n{"n": true}\n')
+    workspace.write("e.txt", "one way\n\n  another \n")
+    axes = """\
+    matrix:
+      axes:
+        a: {file: a.csv, column: number}
+        b: {file: b.tsv, column: y}
+        c: {file: c.jsonl}
+        d: {file: d.ndjson, column: n}
+        e: {file: e.txt}
+      exclude: [{c: bob}, {d: 5}, {e: another}]
+"""
+    cases = workspace.cases(PLAIN + '    prompt: "{{ a }} {{ b }} {{ c.name }} {{ d }} {{ e }}"\n' + axes)
+    assert [(case.case_id, case.prompt) for case in cases] == [
+        ('p/s[a=007,b=one,c=ana,d=true,e="one way"]@support', "007 one Ana true one way"),
+        ('p/s[a=18,b=one,c=ana,d=true,e="one way"]@support', "18 one Ana true one way"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axis", "content", "said"),
+    [
+        (
+            "{file: x.csv}",
+            "a,b\n1,2\n",
+            snapshot([("bad-axis-file", "`column` is required: x.csv has `a`, `b`", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv, column: c}",
+            "a,b\n1,2\n",
+            snapshot([("bad-axis-file", "x.csv has no column `c`; known: `a`, `b`", "plan.yaml:8:46")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n1,2\n3\n4, \n",
+            snapshot(
+                [
+                    ("bad-axis-file", "this row has no `b`", "x.csv:3:1"),
+                    ("bad-axis-file", "this row has no `b`", "x.csv:4:1"),
+                ]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            'a,b\n1,"2\n',
+            snapshot([("bad-axis-file", "this is not CSV: unexpected end of data", "x.csv:2:1")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n1,2\n2,2\n",
+            snapshot([("duplicate-item", 'the text "2" is listed twice', "x.csv:3:1")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n",
+            snapshot([("bad-axis-file", "there is no value in x.csv", "plan.yaml:8:31")]),
+        ),
+        ("{file: x.csv, column: b}", "", snapshot([("bad-axis-file", "x.csv has no column `b`", "plan.yaml:8:46")])),
+        (
+            "{file: x.jsonl}",
+            '1\n{"a": 1}\nnope\nNaN\n',
+            snapshot(
+                [
+                    ("bad-axis", "a mapping needs an `id`: it names the case", "x.jsonl:2:1"),
+                    ("bad-axis-file", "this line is not JSON: expected ident", "x.jsonl:3:1"),
+                    ("bad-axis-file", "this line is not JSON: expected value", "x.jsonl:4:1"),
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl, column: k}",
+            '{"k": 1}\n{"a": 1}\n5\n',
+            snapshot(
+                [
+                    ("bad-axis-file", "this line has no `k`", "x.jsonl:2:1"),
+                    ("bad-axis-file", "this line has no `k`", "x.jsonl:3:1"),
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl, column: k}",
+            '{"k": [1]}\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis",
+                        "a list cannot be one value of an axis; a mapping with an `id` can hold one",
+                        "x.jsonl:1:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl}",
+            '{"id": 5}\n',
+            snapshot([("bad-axis", "an `id` is a text, but this is the number 5", "x.jsonl:1:1")]),
+        ),
+        (
+            "{file: x.txt, column: k}",
+            "a\n",
+            snapshot(
+                [("bad-axis-file", "x.txt is plain text and has no columns; leave `column` out", "plan.yaml:8:46")]
+            ),
+        ),
+        (
+            "{file: x.xlsx}",
+            "a\n",
+            snapshot([("bad-axis-file", "x.xlsx is none of .csv, .tsv, .jsonl, .ndjson and .txt", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.txt}",
+            b"caf\xe9",
+            snapshot([("not-utf8", "byte 0xe9 here is not UTF-8; save the file as UTF-8", "x.txt:1:4")]),
+        ),
+        (
+            "{file: ../../x.txt}",
+            "",
+            snapshot(
+                [
+                    (
+                        "file-outside",
+                        "this leads out of the repository; files that a plan names stay inside it",
+                        "plan.yaml:8:31",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.txt, colum: k}",
+            "a\n",
+            snapshot([("unknown-key", "`colum` is not a key here; did you mean `column`?", "plan.yaml:8:38")]),
+        ),
+        (
+            "{file: 5}",
+            "a\n",
+            snapshot(
+                [("wrong-type", 'this must be text, but it is the number 5; put it in quotes: "5"', "plan.yaml:8:31")]
+            ),
+        ),
+        (
+            "{file: }",
+            "a\n",
+            snapshot([("wrong-type", "there is no value here; write one, or remove the key", "plan.yaml:8:25")]),
+        ),
+    ],
+    ids=range(18),
+)
+def test_axis_file_that_cannot_be_used(
+    workspace: Any, axis: str, content: str | bytes, said: list[tuple[str, str, str]]
+) -> None:
+    """A fault of the file is shown in the file, a fault of what the plan says about it in the plan."""
+    name = axis.removeprefix("{file: ").rstrip("}").split(",")[0]
+    if name.startswith("x."):
+        workspace.write(name, content)
+    workspace.write("plan.yaml", f'{PLAIN}    prompt: "x{{{{ a }}}}"\n    matrix: {{axes: {{a: {axis}}}}}\n')
+    _, diagnostics = workspace.load()
+    assert [
+        (item.code, item.detail, f"{item.span.file}:{item.span.line}:{item.span.column}") for item in diagnostics
+    ] == said
+
+
+def test_all_files_are_read_whatever_is_wrong_with_one(workspace: Any) -> None:
+    """Faults of all files come together, in order; sound plans are returned, a second plan of one name is not."""
+    sound = PLAIN + "    prompt: Hello.\n"
+    workspace.write("plans/a.yaml", "version: [\n")
+    workspace.write("plans/b.yaml", sound)
+    workspace.write("plans/c.yaml", sound)
+    workspace.write("plans/d.yaml", sound.replace("plan: p", "plan: q"))
+    workspace.write("plans/e.yaml", b"\xff")
+    workspace.write("plans/f.yaml", "")
+    workspace.write("plans/g.yaml", "a: 1\na: 2\n" * 1_000)
+    plans, diagnostics = workspace.load("plans")
+    assert [(plan.name, plan.file) for plan in plans] == [("p", "plans/b.yaml"), ("q", "plans/d.yaml")]
+    assert [(item.code, item.span.file) for item in diagnostics if item.span.file != "plans/g.yaml"] == [
+        ("yaml-syntax", "plans/a.yaml"),
+        ("duplicate-plan", "plans/c.yaml"),
+        ("not-utf8", "plans/e.yaml"),
+        ("empty-file", "plans/f.yaml"),
+    ]
+    hopeless = [item for item in diagnostics if item.span.file == "plans/g.yaml"]
+    assert len(hopeless) == 1_001
+    assert hopeless[0].detail == "reading stopped after 1,000 faults; mend those first"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_file_without_permission_is_a_fault(workspace: Any) -> None:  # pragma: no cover - depends on who runs it
+    """The operating system's refusal is said as it is."""
+    workspace.write("plan.yaml", PLAIN).chmod(0)
+    assert [code for code, *_ in workspace.codes()] == ["file-unreadable"]
+
+
+def test_folder_named_like_a_plan_is_searched(workspace: Any) -> None:
+    """A path that is a folder is searched whatever its name is."""
+    workspace.write("odd.yaml/plan.yml", PLAIN + "    prompt: Hello.\n")
+    assert [plan.file for plan in workspace.load("odd.yaml")[0]] == ["odd.yaml/plan.yml"]
+
+
+def test_dangling_link_is_a_fault(workspace: Any) -> None:
+    """A link to nowhere inside a folder of plans is reported, not skipped."""
+    (workspace.root / "plans").mkdir()
+    (workspace.root / "plans" / "gone.yaml").symlink_to("nowhere.yaml")
+    _, diagnostics = workspace.load("plans")
+    assert [(item.code, item.detail) for item in diagnostics] == [
+        ("file-unreadable", "plans/gone.yaml cannot be read: No such file or directory")
+    ]

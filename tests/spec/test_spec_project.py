@@ -1,0 +1,363 @@
+"""`planner.yaml`: what a project sets for all plans, and what is wrong with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.reports.diagnostics import render_text
+from planner.spec import load_project
+from planner.spec.model import ExecutionSettings, Policy, Project, Target
+
+
+def test_project_that_is_not_there_has_the_defaults(workspace: Any) -> None:
+    """Without `planner.yaml`, or with an empty one, everything has its default."""
+    for content in (None, "", "# nothing yet\n"):
+        if content is not None:
+            workspace.write("planner.yaml", content)
+        project, diagnostics = load_project(workspace.root, cwd=workspace.root)
+        assert (project, len(diagnostics)) == (Project(), 0)
+
+
+def test_everything_a_project_says(workspace: Any) -> None:
+    """Each key has its place among the values others work with."""
+    workspace.write(
+        "planner.yaml",
+        """\
+version: 1
+environments:
+  staging: {support: {agent: 12}, hotline: {phone_number: 31}}
+  production:
+    support: {agent: 40}
+execution: {settle_seconds: 30, linger_seconds: 0.5, mark_prompts: true}
+policy:
+  max_cost_cents: 2000
+  allowed_targets: [{agent: 12}, {phone_number: 31}]
+  max_concurrent_runs: 4
+  max_calls: 500
+rates: {spark: 8, storm-base: 12.5}
+""",
+    )
+    project, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert len(diagnostics) == 0
+    assert project == Project(
+        environments=(
+            ("staging", (Target("support", "agent", 12), Target("hotline", "phone_number", 31))),
+            ("production", (Target("support", "agent", 40),)),
+        ),
+        execution=ExecutionSettings(settle_seconds=30, linger_seconds=0.5, mark_prompts=True),
+        policy=Policy(2000, frozenset({("agent", 12), ("phone_number", 31)}), 4, 500),
+        rates=(("spark", 8.0), ("storm-base", 12.5)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "environment: {}\n",
+            snapshot("""\
+planner.yaml:1:1: error: unknown key [unknown-key]
+    1 | environment: {}
+      | ^^^^^^^^^^^
+        `environment` is not a key here; did you mean `environments`?
+
+1 error in 1 file
+"""),
+        ),
+        (
+            "store: git\njudge: {}\nredact: []\n",
+            snapshot("""\
+planner.yaml:1:1: error: not supported yet [not-supported-yet]
+    1 | store: git
+      | ^^^^^
+        `store` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
+
+planner.yaml:2:1: error: not supported yet [not-supported-yet]
+    2 | judge: {}
+      | ^^^^^
+        `judge` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
+
+planner.yaml:3:1: error: not supported yet [not-supported-yet]
+    3 | redact: []
+      | ^^^^^^
+        `redact` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
+
+3 errors in 1 file
+"""),
+        ),
+        (
+            "policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}\n",
+            snapshot("""\
+planner.yaml:1:10: error: not supported yet [not-supported-yet]
+    1 | policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}
+      |          ^^^^^^^^^^^
+        `quiet_hours` is not supported by planner 0.1.0 yet; remove it, or use a version that does
+        it
+
+planner.yaml:1:40: error: value is out of range [out-of-range]
+    1 | policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}
+      |                                        ^
+        0 is out of range: it must be at least 1
+
+planner.yaml:1:43: error: unknown key [unknown-key]
+    1 | policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}
+      |                                           ^^^^^^^^^^^^^^
+        `max_concurrent` is not a key here; did you mean `max_concurrent_runs`?
+
+3 errors in 1 file
+"""),
+        ),
+        (
+            "policy: []\n",
+            snapshot("""\
+planner.yaml:1:9: error: wrong type of value [wrong-type]
+    1 | policy: []
+      |         ^^
+        this must be a mapping of keys to values, but it is a list
+
+1 error in 1 file
+"""),
+        ),
+        (
+            "policy:\n",
+            snapshot("""\
+planner.yaml:1:1: error: wrong type of value [wrong-type]
+    1 | policy:
+      | ^^^^^^
+        there is no value here; write one, or remove the key
+
+1 error in 1 file
+"""),
+        ),
+        (
+            "policy: {allowed_targets: {agent: 12}}\n",
+            snapshot("""\
+planner.yaml:1:27: error: wrong type of value [wrong-type]
+    1 | policy: {allowed_targets: {agent: 12}}
+      |                           ^^^^^^^^^^^
+        this must be a list such as [{agent: 12}], but it is a mapping
+
+1 error in 1 file
+"""),
+        ),
+        (
+            "policy: {allowed_targets: [{agent: 12}, {agnt: 3}, 5]}\n",
+            snapshot("""\
+planner.yaml:1:42: error: unknown key [unknown-key]
+    1 | policy: {allowed_targets: [{agent: 12}, {agnt: 3}, 5]}
+      |                                          ^^^^
+        `agnt` is not a key here; did you mean `agent`?
+
+planner.yaml:1:52: error: wrong type of value [wrong-type]
+    1 | policy: {allowed_targets: [{agent: 12}, {agnt: 3}, 5]}
+      |                                                    ^
+        this must be {agent: ID} or {phone_number: ID}, but it is the number 5
+
+2 errors in 1 file
+"""),
+        ),
+        (
+            "environments: [staging]\n",
+            snapshot("""\
+planner.yaml:1:15: error: wrong type of value [wrong-type]
+    1 | environments: [staging]
+      |               ^^^^^^^^^
+        this must be a mapping of environments, but it is a list
+
+1 error in 1 file
+"""),
+        ),
+        (
+            "environments: {Staging: {Support: {agent: 12}, hotline: {agent: x}}, production: 5}\n",
+            snapshot("""\
+planner.yaml:1:16: error: name is not a slug [not-a-slug]
+    1 | environments: {Staging: {Support: {agent: 12}, hotline: {agent: x}}, production: 5}
+      |                ^^^^^^^
+        "Staging" is not a slug: lower-case letters, digits, - and _; write `staging`
+
+planner.yaml:1:26: error: name is not a slug [not-a-slug]
+    1 | environments: {Staging: {Support: {agent: 12}, hotline: {agent: x}}, production: 5}
+      |                          ^^^^^^^
+        "Support" is not a slug: lower-case letters, digits, - and _; write `support`
+
+planner.yaml:1:65: error: wrong type of value [wrong-type]
+    1 | environments: {Staging: {Support: {agent: 12}, hotline: {agent: x}}, production: 5}
+      |                                                                 ^
+        this must be a whole number, but it is the text "x"
+
+planner.yaml:1:82: error: wrong type of value [wrong-type]
+    1 | environments: {Staging: {Support: {agent: 12}, hotline: {agent: x}}, production: 5}
+      |                                                                                  ^
+        this must be a mapping such as {support: {agent: 12}}, but it is the number 5
+
+4 errors in 1 file
+"""),
+        ),
+        (
+            "execution: {settle_seconds: -1, mark_prompts: yes}\n",
+            snapshot("""\
+planner.yaml:1:29: error: value is out of range [out-of-range]
+    1 | execution: {settle_seconds: -1, mark_prompts: yes}
+      |                             ^^
+        -1 is out of range: it must be at least 0
+
+planner.yaml:1:47: error: wrong type of value [wrong-type]
+    1 | execution: {settle_seconds: -1, mark_prompts: yes}
+      |                                               ^^^
+        this must be true or false, but it is the text "yes"; YAML 1.2 reads it as text, write true
+        or false
+
+2 errors in 1 file
+"""),
+        ),
+        (
+            "rates: {spark: eight, Bolt: 3, storm: -1}\n",
+            snapshot("""\
+planner.yaml:1:16: error: wrong type of value [wrong-type]
+    1 | rates: {spark: eight, Bolt: 3, storm: -1}
+      |                ^^^^^
+        this must be a number, but it is the text "eight"
+
+planner.yaml:1:23: error: name is not a slug [not-a-slug]
+    1 | rates: {spark: eight, Bolt: 3, storm: -1}
+      |                       ^^^^
+        "Bolt" is not a slug: lower-case letters, digits, - and _; write `bolt`
+
+planner.yaml:1:39: error: value is out of range [out-of-range]
+    1 | rates: {spark: eight, Bolt: 3, storm: -1}
+      |                                       ^^
+        -1 is out of range: it must be at least 0
+
+3 errors in 1 file
+"""),
+        ),
+        (
+            "rates: [spark]\n",
+            snapshot("""\
+planner.yaml:1:8: error: wrong type of value [wrong-type]
+    1 | rates: [spark]
+      |        ^^^^^^^
+        this must be a mapping of keys to values, but it is a list
+
+1 error in 1 file
+"""),
+        ),
+        (
+            "version: 2\n",
+            snapshot("""\
+planner.yaml:1:10: error: plan format version is not known [version-unknown]
+    1 | version: 2
+      |          ^
+        planner 0.1.0 reads version 1 of the plan format, this file has version 2; upgrade planner
+        to read it
+
+1 error in 1 file
+"""),
+        ),
+        (
+            "a: [\n",
+            snapshot("""\
+planner.yaml:2:1: error: not valid YAML [yaml-syntax]
+        the file ends here, but a bracket or brace is still open
+
+1 error in 1 file
+"""),
+        ),
+        (
+            "a: 1\n" * 1_200,
+            snapshot("""\
+planner.yaml:1:1: error: more faults than are shown [more-faults]
+    1 | a: 1
+      | ^
+        reading stopped after 1,000 faults; mend those first
+
+planner.yaml:2:1: error: key is written twice [duplicate-key]
+    2 | a: 1
+      | ^
+        `a` is written twice in this mapping; keep one
+        the first one: planner.yaml:1:1
+    1 | a: 1
+      | ^
+
+planner.yaml:3:1: error: key is written twice [duplicate-key]
+    3 | a: 1
+      | ^
+        `a` is written twice in this mapping; keep one
+        the first one: planner.yaml:1:1
+    1 | a: 1
+      | ^
+
+planner.yaml:4:1: error: key is written twice [duplicate-key]
+    4 | a: 1
+      | ^
+        `a` is written twice in this mapping; keep one
+        the first one: planner.yaml:1:1
+    1 | a: 1
+      | ^
+
+planner.yaml:5:1: error: key is written twice [duplicate-key]
+    5 | a: 1
+      | ^
+        `a` is written twice in this mapping; keep one
+        the first one: planner.yaml:1:1
+    1 | a: 1
+      | ^
+
+planner.yaml:6:1: error: key is written twice [duplicate-key]
+    6 | a: 1
+      | ^
+        `a` is written twice in this mapping; keep one
+        the first one: planner.yaml:1:1
+    1 | a: 1
+      | ^
+
+planner.yaml:7:1: error: key is written twice [duplicate-key]
+    7 | a: 1
+      | ^
+        `a` is written twice in this mapping; keep one
+        the first one: planner.yaml:1:1
+    1 | a: 1
+      | ^
+
+planner.yaml:8:1: error: key is written twice [duplicate-key]
+    8 | a: 1
+      | ^
+        `a` is written twice in this map\
+"""),
+        ),
+    ],
+    ids=range(15),
+)
+def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
+    """Each fault is at its place; what is sound is kept, so that reading plans can go on."""
+    workspace.write("planner.yaml", text)
+    _, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    rendered = render_text(diagnostics, read_source=workspace.read, width=100, color=False)
+    assert rendered[:1_500] == said
+
+
+def test_what_is_sound_of_a_faulty_project_is_kept(workspace: Any) -> None:
+    """A limit is not lost because another key is wrong; an unreadable list of targets allows none."""
+    workspace.write(
+        "planner.yaml", "stor: x\npolicy: {max_cost_cents: 5, allowed_targets: 5}\nexecution: {settle_seconds: 9}\n"
+    )
+    project, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert diagnostics.has_errors
+    assert project.policy == Policy(max_cost_cents=5, allowed_targets=frozenset())
+    assert project.execution.settle_seconds == 9
+
+
+def test_project_that_cannot_be_read_is_a_fault(workspace: Any) -> None:
+    """A folder in its place is reported, not taken for a missing file; a file that is no text likewise."""
+    (workspace.root / "planner.yaml").mkdir()
+    _, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert [(item.code, item.detail) for item in diagnostics] == [
+        ("file-unreadable", "planner.yaml cannot be read: Is a directory")
+    ]
+    (workspace.root / "planner.yaml").rmdir()
+    workspace.write("planner.yaml", b"\xff")
+    _, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert [item.code for item in diagnostics] == ["not-utf8"]

@@ -1,0 +1,608 @@
+"""Templates: rendered like Jinja, faults at their place, and nothing that a hostile one can exhaust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+from jinja2 import Environment, StrictUndefined
+
+from planner.spec.metering import FILTERS, STEPS_PER_RENDER, TESTS
+from planner.spec.programs import Programs
+from planner.spec.templates import (
+    MAX_PROGRAMS,
+    MAX_SOURCE,
+    MAX_TEXT,
+    Interpolation,
+    Template,
+    TemplateFault,
+    Templates,
+    simple,
+)
+
+VALUES: dict[str, Any] = {
+    "name": "Ana",
+    "n": 5,
+    "rate": 0.5,
+    "yes": True,
+    "nothing": None,
+    "names": ["Ana", "Bob"],
+    "order": {"number": "17", "items": 3, "lines": [{"sku": "a", "price": 2}, {"sku": "b", "price": 1}]},
+}
+
+
+def render(text: str) -> str:
+    return Templates().compile(text).render(VALUES)
+
+
+def fault(text: str) -> tuple[str, str, str | None]:
+    """Code, detail, and the part of the template that is blamed."""
+    with pytest.raises(TemplateFault) as caught:
+        render(text)
+    start, end = caught.value.start, caught.value.end
+    return caught.value.code, caught.value.detail, text[start:end] if start is not None else None
+
+
+TAGS = [
+    "{",
+    "}",
+    "{{",
+    "}}",
+    "{ {",
+    "%}",
+    "\n",
+    "\n\n",
+    " ",
+    "{{ name }}",
+    "{{name}}",
+    "{{ order.number }}",
+    "{{- name -}}",
+]
+MORE_TAGS = [
+    "{{ n }}",
+    "{{ order }}",
+    "{{ loop }}",
+    "{{ name.x }}",
+    "{{ nothing }}",
+    "{{ yes }}",
+    "{{ rate }}",
+    "{{\tname }}",
+]
+pieces = st.text(max_size=8) | st.sampled_from([*TAGS, *MORE_TAGS])
+
+
+def outcome(template: Template, values: dict[str, Any]) -> tuple[str, str]:
+    """The text, or the code of the fault."""
+    try:
+        return "text", template.render(values)
+    except TemplateFault as found:
+        return "fault", found.code
+
+
+@given(st.lists(pieces, max_size=8).map("".join))
+def test_plain_names_render_as_jinja_renders_them(text: str) -> None:
+    """Where the short way takes a template, it gives what Jinja gives: the same text, or a fault of the same kind."""
+    programs = Programs()
+    short = simple(text, programs)
+    if short is not None:
+        assert outcome(short, VALUES) == outcome(programs.compile(text), VALUES)
+
+
+@given(st.lists(pieces, max_size=8).map("".join))
+def test_no_text_breaks_the_compiler(text: str) -> None:
+    """Any text either renders or has a fault that lies inside it."""
+    try:
+        template = Templates().compile(text)
+        template.render({name: VALUES.get(name, "x") for name in template.names})
+    except TemplateFault as found:
+        start, end = found.start or 0, found.end or 0
+        assert 0 <= start <= end <= len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for x in names %}{{ loop.index }}. {{ x }}{% if not loop.last %}, {% endif %}{% endfor %}",
+        "{% if n > 3 and name in names %}big{% elif n %}small{% else %}none{% endif %}",
+        "{{ names | join(', ') }} {{ names | map('upper') | join(' and ') }} {{ names | first }} {{ names | length }}",
+        "{{ name | upper }} {{ name.lower() }} {{ name | replace('A', 'E') | trim }} {{ 'x' ~ n ~ name }}",
+        "{{ n + 2 * 3 - 1 }} {{ n // 2 }} {{ n % 2 }} {{ -n }} {{ n if n else 0 }} {{ 7.46 | round(1) }}",
+        "{{ 'a' + name }} {{ name[0] }} {{ name[1:] }} {{ names[-1] }} {{ missing | default('d') }}",
+        "{% set total = n + 1 %}{{ total }} {{ range(3) | list | join('-') }} {{ names | sort | last }}",
+        "{% raw %}{{ x }}{% endraw %}{# comment #}{{ order['number'] }} {{ order.get('number') }}",
+        "{% for line in order.lines | sort(attribute='price') %}{{ line.sku }}{% endfor %}",
+        "{{ order.lines | map(attribute='sku') | join }} {{ order.lines | selectattr('price', 'odd') | list | length }}",
+        "{% for key, value in {} | dictsort %}{% endfor %}"
+        if False
+        else "{% for k in order | list | sort %}{{ k }} {% endfor %}",
+        "a\n  {%- if n %} b {%- endif %}\n",
+        "{{ name is defined }}{{ n is odd }}{{ n is divisibleby 5 }}".replace("{{", "{% if ").replace(
+            "}}", " %}1{% endif %}"
+        ),
+    ],
+)
+def test_language_is_jinjas(text: str) -> None:
+    """What plan templates may do gives what plain Jinja gives."""
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701 - text, not HTML
+    assert render(text) == environment.from_string(text).render(VALUES)
+
+
+def test_values_are_written_as_in_json() -> None:
+    """Booleans and numbers are written as case ids write them."""
+    assert render("{{ yes }} {{ rate }} {{ n }} {% if yes %}{{ not yes }}{% endif %}") == "true 0.5 5 false"
+
+
+def test_keys_of_a_mapping_come_before_its_methods() -> None:
+    """`order.items` is the author's key, not Python's method."""
+    assert render("{{ order.items }}") == "3"
+    assert render("{% if n %}{{ order.items }}{% endif %}") == "3"
+
+
+def test_names_are_what_the_template_takes() -> None:
+    """Names are those from outside, with the place of their first use; what the template sets itself is not among them."""
+    template = Templates().compile(
+        "{% set a = n %}{{ a }} {% for x in names %}{{ x }}{{ loop.index }}{{ q.n }}{% endfor %} {{ n }}"
+    )
+    assert dict(template.names) == {"n": 11, "names": 35, "q": 69}
+    assert dict(Templates().compile("x {{ b.c }} {{ a }} {{ b }}").names) == {"b": 5, "a": 15}
+    assert dict(Templates().compile("plain").names) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "{{ order.numbr }}",
+            snapshot(("template-undefined", "`numbr` is not a key of this mapping; did you mean `number`?", "numbr")),
+        ),
+        (
+            "{% if n %}{{ order.numbr }}{% endif %}",
+            snapshot(("template-undefined", "`numbr` is not a key of this mapping; did you mean `number`?", "numbr")),
+        ),
+        (
+            "a\n{% if n %}\n{{ order.lines[7].sku }}{% endif %}",
+            snapshot(("template-undefined", "this list has no item 7", "{{ order.lines[7].sku }}{% endif %}")),
+        ),
+        (
+            "{{ names }}",
+            snapshot(("template-failed", "`names`: the value is a list, not text; write | join(', ')", "names")),
+        ),
+        (
+            "{{ order }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "`order`: the value is a mapping, not text; write one of its keys, such as .id",
+                    "order",
+                )
+            ),
+        ),
+        (
+            "{{ nothing }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "`nothing`: the value is empty (null); give it a value, or ask for it with {% if %}",
+                    "nothing",
+                )
+            ),
+        ),
+        (
+            "{{ name.upper }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "`name.upper`: this is a function, not text; call it, as in name.upper()",
+                    "name.upper",
+                )
+            ),
+        ),
+        ("{{ n.real }}", snapshot(("template-undefined", "`real` cannot be taken from this value", "real"))),
+        (
+            "{{ n.__class__ }}",
+            snapshot(
+                ("template-forbidden", "`__class__`: names that start with an underscore cannot be used", "__class__")
+            ),
+        ),
+        (
+            "{{ n['__class__'] }}",
+            snapshot(("template-undefined", "`__class__` cannot be taken from this value", "{{ n['__class__'] }}")),
+        ),
+        (
+            "{{ names | map(attribute='__class__') | join }}",
+            snapshot(
+                (
+                    "template-undefined",
+                    "`__class__` cannot be taken from this value",
+                    "{{ names | map(attribute='__class__') | join }}",
+                )
+            ),
+        ),
+        (
+            "{{ _private }}",
+            snapshot(
+                ("template-forbidden", "`_private`: names that start with an underscore cannot be used", "_private")
+            ),
+        ),
+        ("{{ 'x'.format(1) }}", snapshot(("template-undefined", "`format` cannot be taken from this value", "format"))),
+        (
+            "{{ names.append(1) }}",
+            snapshot(("template-undefined", "`append` cannot be taken from this value", "append")),
+        ),
+        (
+            "{{ order.items() }}",
+            snapshot(
+                ("template-failed", "this cannot be called: it is a value, not a function", "{{ order.items() }}")
+            ),
+        ),
+        ("{{ n / 0 }}", snapshot(("template-failed", "rendering failed: division by zero", "{{ n / 0 }}"))),
+        (
+            "{{ n + 'x' }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "+ takes two numbers (or, for +, two texts); use ~ to join a text and a number",
+                    "{{ n + 'x' }}",
+                )
+            ),
+        ),
+        (
+            "{{ n < name }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "rendering failed: '<' not supported between instances of 'int' and 'str'",
+                    "{{ n < name }}",
+                )
+            ),
+        ),
+        (
+            "{{ name | attr('x') }}",
+            snapshot(
+                (
+                    "template-syntax",
+                    "there is no filter `attr`; known: `abs`, `capitalize`, `count`, `d`, `default`, `dictsort`, `first`, `float`, `int`, `items`, `join`, `last`, `length`, `list`, `lower`, `map`, `max`, `min`, `reject`, `rejectattr`, `replace`, `reverse`, `round`, `select`, `selectattr`, `sort`, `string`, `title`, `trim`, `truncate`, `unique`, `upper`, `wordcount`",
+                    "attr",
+                )
+            ),
+        ),
+        (
+            "{{ name | uper }}",
+            snapshot(("template-syntax", "there is no filter `uper`; did you mean `upper`?", "uper")),
+        ),
+        ("{{ n is od }}", snapshot(("template-syntax", "there is no test `od`; did you mean `odd`?", "od"))),
+        ("{{ n ** 2 }}", snapshot(("template-forbidden", "** cannot be used in a plan's templates", "{{ n ** 2 }}"))),
+        (
+            "{{ {'a': 1} }}",
+            snapshot(("template-forbidden", "a mapping cannot be used in a plan's templates", "{{ {'a': 1} }}")),
+        ),
+        (
+            "{% macro m() %}{% endmacro %}",
+            snapshot(("template-forbidden", "macro cannot be used in a plan's templates", "macro")),
+        ),
+        (
+            "x\n{% include 'y' %}",
+            snapshot(("template-forbidden", "include cannot be used in a plan's templates", "include")),
+        ),
+        (
+            "{% import 'y' as z %}",
+            snapshot(("template-forbidden", "import cannot be used in a plan's templates", "import")),
+        ),
+        (
+            "{% extends 'y' %}",
+            snapshot(("template-forbidden", "extends cannot be used in a plan's templates", "extends")),
+        ),
+        (
+            "{% block b %}{% endblock %}",
+            snapshot(("template-forbidden", "block cannot be used in a plan's templates", "block")),
+        ),
+        (
+            "{% filter upper %}{% endfilter %}",
+            snapshot(
+                (
+                    "template-forbidden",
+                    "a filter block cannot be used in a plan's templates",
+                    "{% filter upper %}{% endfilter %}",
+                )
+            ),
+        ),
+        (
+            "{% set q %}{% endset %}",
+            snapshot(
+                ("template-forbidden", "a set block cannot be used in a plan's templates", "{% set q %}{% endset %}")
+            ),
+        ),
+        (
+            "{% call x() %}{% endcall %}",
+            snapshot(("template-forbidden", "call cannot be used in a plan's templates", "call")),
+        ),
+        (
+            "{% autoescape true %}{% endautoescape %}",
+            snapshot(("template-forbidden", "autoescape cannot be used in a plan's templates", "autoescape")),
+        ),
+        (
+            "{% for x in names recursive %}{% endfor %}",
+            snapshot(("template-forbidden", "recursive loops cannot be used in a plan's templates", "recursive")),
+        ),
+        (
+            "{% for x in n %}{% endfor %}",
+            snapshot(
+                ("template-failed", "rendering failed: 'int' object is not iterable", "{% for x in n %}{% endfor %}")
+            ),
+        ),
+        (
+            "{{ n",
+            snapshot(("template-syntax", "a tag is not closed: }} or %} is missing", "{{ n")),
+        ),
+        (
+            "{{ n }} {{ n + }}",
+            snapshot(("template-syntax", "something is missing before the end of this tag", "{{ n + }}")),
+        ),
+        (
+            "a\n{% for x in names %}",
+            snapshot(
+                (
+                    "template-syntax",
+                    "`for` is not closed: {% endfor %} is missing",
+                    "{% for x in names %}",
+                )
+            ),
+        ),
+        ("{% endfor %}", snapshot(("template-syntax", "`endfor` closes nothing here", "{% endfor %}"))),
+        ("{% nonsense %}", snapshot(("template-syntax", "there is no tag `nonsense`", "{% nonsense %}"))),
+        ("{{ 'x }}", snapshot(("template-syntax", "a quote is not closed in this tag", "{{ 'x }}"))),
+        ("{# x", snapshot(("template-syntax", "this comment is not closed: #} is missing", "{# x"))),
+        ("{{ range('x') }}", snapshot(("template-failed", "range takes whole numbers", "{{ range('x') }}"))),
+        (
+            "{{ name | round }}",
+            snapshot(("template-failed", "round takes a number and a number of digits", "{{ name | round }}")),
+        ),
+        (
+            "{{ names | join(', ', 'x') }}",
+            snapshot(("template-undefined", "`x` cannot be taken from this value", "{{ names | join(', ', 'x') }}")),
+        ),
+        (
+            "{{ name | default }} {{ n() }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "this cannot be called: it is a value, not a function",
+                    "{{ name | default }} {{ n() }}",
+                )
+            ),
+        ),
+        (
+            "{{ n }} {{ n ** 2 }}",
+            snapshot(("template-forbidden", "** cannot be used in a plan's templates", "{{ n ** 2 }}")),
+        ),
+        (
+            "{{ name | default }} {{ n }} {{ [n]() }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "this cannot be called: it is a value, not a function",
+                    "{{ name | default }} {{ n }} {{ [n]() }}",
+                )
+            ),
+        ),
+        (
+            "{{ names | map('uper') | join }}",
+            snapshot(
+                ("template-failed", "rendering failed: No filter named 'uper'.", "{{ names | map('uper') | join }}")
+            ),
+        ),
+        (
+            "{{ names | select('nonsense') | join }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "rendering failed: No test named 'nonsense'.",
+                    "{{ names | select('nonsense') | join }}",
+                )
+            ),
+        ),
+        (
+            "{{ names | map('upper', 1) | join }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "rendering failed: do_upper() takes 1 positional argument but 2 were given",
+                    "{{ names | map('upper', 1) | join }}",
+                )
+            ),
+        ),
+        (
+            "{{ range }}{% if n %}{% endif %}",
+            snapshot(
+                (
+                    "template-failed",
+                    "this is a function, not text; call it, as in name.upper()",
+                    "{{ range }}{% if n %}{% endif %}",
+                )
+            ),
+        ),
+        (
+            "{{ name | truncate('x') }}",
+            snapshot(
+                (
+                    "template-failed",
+                    "rendering failed: '>=' not supported between instances of 'str' and 'int'",
+                    "{{ name | truncate('x') }}",
+                )
+            ),
+        ),
+    ],
+)
+def test_fault_says_what_and_where(text: str, expected: tuple[str, str, str | None]) -> None:
+    """Each fault names what is wrong in the author's terms and the smallest part of the template that shows it."""
+    assert fault(text) == expected
+
+
+def doubling(count: int) -> str:
+    return "".join(f"{{% set x{i + 1} = x{i} ~ x{i} %}}" for i in range(count))
+
+
+HOSTILE = {
+    "loops in loops": "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
+    "endless range": "{% for a in range(10**18) %}{% endfor %}".replace("10**18", "1000000000000000000"),
+    "range behind a filter": "{{ range(1000000000) | list | length }}",
+    "long body": "{% for a in range(90000) %}{% if n %}{{ n }}{{ n }}{{ n }}{% endif %}{% endfor %}",
+    "multiplied text": "{{ 'a' * 1000000000 }}",
+    "multiplied list": "{{ ([1] * 1000000000) | length }}",
+    "doubled text": "{% set x0 = 'aaaaaaaaaaaaaaaa' %}" + doubling(60) + "{{ x60 }}",
+    "added text": "{% set x0 = 'aaaaaaaaaaaaaaaa' %}" + doubling(60).replace("~", "+") + "{{ x60 }}",
+    "doubled lists": "{% set x0 = [1] %}" + doubling(60).replace("~", "+") + "{{ x60 | length }}",
+    "nested lists": "{% set x0 = [1] %}"
+    + "".join(f"{{% set x{i + 1} = [x{i}, x{i}] %}}" for i in range(60))
+    + "{{ x60 == x59 }}",
+    "nested tuples": "{% set x0 = (1, 1) %}"
+    + "".join(f"{{% set x{i + 1} = (x{i}, x{i}) %}}" for i in range(60))
+    + "{{ x60 == x59 }}",
+    "squared numbers": "{% set x0 = 99999 %}" + doubling(60).replace("~", "*") + "{{ x60 }}",
+    "padding": "{{ '%1000000000d' % 1 }}",
+    "format": "{{ '{:>1000000000}'.format(1) }}",
+    "centre": "{{ 'a' | center(1000000000) }}",
+    "replace": "{{ ('a' ~ 'a') | replace('', name * 99) }}",
+    "replace grows": "{{ ('aaaaaaaaaa' | replace('a', 'bbbbbbbbbbbbbbbb')) | replace('b', 'c' | replace('c', '"
+    + "d" * 3000
+    + "')) }}",
+    "join": "{{ range(9000) | join('" + "x" * 100 + "') }}",
+    "repeated output": "{% for a in range(3000) %}{{ name }} and some more text{% endfor %}",
+    "filters in a loop": "{% for a in range(9000) %}{{ name | upper | lower | title | trim }}{% endfor %}",
+    "comparisons in a loop": "{% for a in range(9000) %}{% if names == names %}{% endif %}{% endfor %}",
+    "slices": "{% for a in range(5000) %}{% set b = names[0:2] %}{% endfor %}" * 20,
+    "deep parentheses": "{{ " + "(" * 20_000 + "n" + ")" * 20_000 + " }}",
+    "deep not": "{{ " + "not " * 15_000 + "n }}",
+    "deep sums": "{{ " + "n+" * 20_000 + "n }}",
+    "deep ifs": "{% if n %}" * 2_500 + "{% endif %}" * 2_500,
+    "deep loops": "{% for i in names %}" * 30 + "{% endfor %}" * 30,
+    "too long": "{{ n }}" + "x" * MAX_SOURCE,
+    "long interpolation": "{{ n }}" + "x" * MAX_TEXT,
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_template_is_stopped(name: str) -> None:
+    """A template that would take hours or gigabytes ends in a fault, long before either."""
+    code, *_ = fault(HOSTILE[name])
+    assert code in {
+        "template-too-costly",
+        "template-too-large",
+        "template-failed",
+        "template-syntax",
+        "template-undefined",
+    }
+
+
+def test_steps_are_counted_not_timed() -> None:
+    """The same template stops at the same place on any machine: one round of an empty loop is two steps."""
+    programs = Programs()
+    rounds = (STEPS_PER_RENDER - 100) // 2
+    assert programs.compile(f"{{% for a in range({rounds // 2}) %}}{{% endfor %}}x").render({}) == "x"
+    with pytest.raises(TemplateFault):
+        programs.compile(f"{{% for a in range({rounds + 100}) %}}{{% endfor %}}x").render({})
+
+
+def test_budget_of_a_plan_spans_its_renders_and_is_new_for_the_next() -> None:
+    """Many renders that are each allowed stop together; the next plan starts afresh."""
+    templates = Templates()
+    template = templates.compile("{% for a in range(15000) %}{% endfor %}x")
+
+    def render_many() -> None:
+        for _ in range(1_000):
+            template.render({})
+
+    with pytest.raises(TemplateFault, match="all templates of this plan together do too much work"):
+        render_many()
+    templates.new_plan()
+    assert template.render({}) == "x"
+
+
+def test_programs_of_a_plan_are_bounded_together() -> None:
+    """Compiling is slow, so that a plan may have so much of what needs it; plain names do not count."""
+    templates = Templates()
+    filler = "x" * 60_000
+
+    def compile_many() -> None:
+        for number in range(1 + MAX_PROGRAMS // 60_000):
+            templates.compile("{% if n %}{% endif %}" + filler + str(number))
+
+    with pytest.raises(TemplateFault, match="characters together"):
+        compile_many()
+    assert isinstance(templates.compile("{{ n }}" + filler), Interpolation)
+    templates.new_plan()
+    templates.compile("{% if n %}{% endif %} again")
+
+
+def test_equal_texts_are_compiled_once() -> None:
+    """A template, or its fault, is remembered."""
+    templates = Templates()
+    assert templates.compile("{% if n %}{% endif %}") is templates.compile("{% if n %}{% endif %}")
+    for _ in range(2):
+        with pytest.raises(TemplateFault):
+            templates.compile("{{ n")
+
+
+NAMES = [
+    "name",
+    "n",
+    "rate",
+    "yes",
+    "nothing",
+    "names",
+    "order",
+    "order.lines",
+    "names[0]",
+    "'x'",
+    "[1, 'a']",
+    "range(3)",
+    "name.upper",
+    "(n, name)",
+]
+ARGUMENTS = [
+    "",
+    "()",
+    "(1)",
+    "('x')",
+    "(n, name)",
+    "(names)",
+    "(attribute='sku')",
+    "('upper')",
+    "('a.b', 1)",
+    "(nothing)",
+    "(-1)",
+    "(order)",
+    "(x=1)",
+    "(10000000)",
+]
+expressions = st.recursive(
+    st.sampled_from(NAMES),
+    lambda inner: (
+        st.builds(
+            "({} {} {})".format,
+            inner,
+            st.sampled_from(["+", "-", "*", "/", "//", "%", "~", "<", "==", "in", "and", "is not"]),
+            inner,
+        )
+        | st.builds("{} | {}{}".format, inner, st.sampled_from(sorted(FILTERS)), st.sampled_from(ARGUMENTS))
+        | st.builds("({}) is {}".format, inner, st.sampled_from(sorted(TESTS)))
+        | st.builds("({})[{}]".format, inner, inner)
+        | st.builds("({}){}".format, inner, st.sampled_from(ARGUMENTS))
+    ),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=400)
+@given(expressions)
+def test_no_expression_escapes(expression: str) -> None:
+    """Any expression over any values gives a text or a fault, never another exception."""
+    program = "{% for x in names %}{{ " + expression + " }}{% endfor %}{% if " + expression + " %}{% endif %}"
+    for text in (program, "{{ " + expression + " }}"):
+        try:
+            assert isinstance(Templates().compile(text).render(VALUES), str)
+        except TemplateFault as found:
+            assert found.detail  # noqa: PT017 - most expressions have one
