@@ -150,9 +150,18 @@ def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
         duration_seconds=call.duration_seconds,
         product=call.product,
         transferred_to=call.transfer_destination or None,
-        # Signed URLs are credentials: never stored.
-        document={key: value for key, value in document.items() if "url" not in key.lower()},
+        document=cast("dict[str, Any]", _without_urls(document)),
     )
+
+
+def _without_urls(document: object) -> object:
+    """Signed URLs are credentials: never stored, at whatever depth."""
+    if isinstance(document, Mapping):
+        fields = cast("Mapping[str, object]", document)
+        return {key: _without_urls(value) for key, value in fields.items() if "url" not in key.lower()}
+    if isinstance(document, list):
+        return [_without_urls(item) for item in cast("list[object]", document)]
+    return document
 
 
 def _cost_cents(run: WireRun, call: WireCall | None) -> int | None:
@@ -162,18 +171,22 @@ def _cost_cents(run: WireRun, call: WireCall | None) -> int | None:
     if call is None or call.billing_total_cents is None:
         return None
     multiplier = 2.0 if run.charge_multiplier is None else run.charge_multiplier
-    return round(call.billing_total_cents * multiplier)
+    cents = call.billing_total_cents * multiplier
+    return round(cents) if 0 <= cents < 2**63 else None
 
 
 def _grade(call: WireCall | None, grade: WireGrade | None) -> Grade | None:
     """The grade endpoint's word, completed by what the call object repeats of it."""
     if grade is None and (call is None or call.grade_status is None):
         return None
+    status = (grade and grade.status) or (call and call.grade_status) or "unknown"
+    if status == "pending":  # what it says besides is not found out yet: no issues so far are not no issues
+        return Grade(status=status)
     detected: object = grade.detected_issues if grade else None
     issues = cast("list[Any]", detected) if isinstance(detected, list) else None
     score = grade.score if grade and grade.score is not None else (call.grade_score if call else None)
     return Grade(
-        status=(grade and grade.status) or (call and call.grade_status) or "unknown",
+        status=status,
         score=_unit_score(score),
         outcome=(grade and grade.call_outcome) or (call and call.call_outcome) or None,
         goal=(grade and grade.goal_achievement) or (call and call.goal_achievement) or None,
@@ -285,4 +298,6 @@ def _compact(content: object) -> str:
 
 
 def _ms(value: object) -> int | None:
-    return round(value) if isinstance(value, int | float) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(value) if abs(value) < 2**63 else None

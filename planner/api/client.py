@@ -47,6 +47,9 @@ READS_AT_ONCE = 6
 READ_PAUSES_SECONDS = (0.5, 1.0, 2.0)
 """Between tries of a read; after the last the error stands."""
 
+WILDEST_CLOCK_SECONDS = 366 * 86_400.0
+"""A `Date` header further from our clock is believed by nobody."""
+
 T = TypeVar("T")
 
 
@@ -101,6 +104,8 @@ class Launched:
     batch_id: int | None
     run_ids: tuple[int, ...]
     run: WireRun | None
+    requested_by_id: int | None = None
+    """Who we are to the service, where it tells."""
 
 
 class ApiClient:
@@ -142,9 +147,9 @@ class ApiClient:
         )
         if len(request.prompts) == 1:
             run = _parse(answer, _RUN)
-            return Launched(run.batch_id, (run.id,), run)
+            return Launched(run.batch_id, (run.id,), run, run.requested_by_id)
         batch = _parse(answer, _BATCH)
-        return Launched(batch.id, tuple(batch.run_ids), None)
+        return Launched(batch.id, tuple(dict.fromkeys(batch.run_ids)), None, batch.requested_by_id)
 
     # Reading
 
@@ -152,8 +157,9 @@ class ApiClient:
         """One page of the org's runs, newest first."""
         return await self._read("/v1/test-calls", _RUNS, limit=limit, offset=offset)
 
-    async def batches(self) -> list[WireBatch]:
-        return await self._read("/v1/test-call-batches", _BATCHES)
+    async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> list[WireBatch]:
+        """One page of the org's batches, newest first. A service that does not page them tells the same every time."""
+        return await self._read("/v1/test-call-batches", _BATCHES, limit=limit, offset=offset)
 
     async def batch(self, batch_id: int) -> WireBatch:
         return await self._read(f"/v1/test-call-batches/{batch_id}", _BATCH)
@@ -237,12 +243,12 @@ class ApiClient:
     def _hear_clock(self, date: str) -> None:
         try:
             server = parsedate_to_datetime(date)
-        except ValueError:
+        except (ValueError, OverflowError):
             return  # a clock we cannot read is no clock; the last offset stands
-        if server.tzinfo is None:
-            server = server.replace(tzinfo=UTC)
-        self.clock_offset_seconds = (server - self._now()).total_seconds()
-        self.clock_known = True
+        offset_seconds = (_aware(server) - self._now()).total_seconds()
+        if abs(offset_seconds) < WILDEST_CLOCK_SECONDS:
+            self.clock_offset_seconds = offset_seconds
+            self.clock_known = True
 
 
 _RUN = TypeAdapter(WireRun)
@@ -268,9 +274,9 @@ def _validated(adapter: TypeAdapter[T], document: object, what: str) -> T:
 def _parse(answer: Answer, adapter: TypeAdapter[T]) -> T:
     """Raises ServiceError for anything but the JSON that was asked for."""
     try:
-        document = pydantic_core.from_json(answer.body)
+        document = pydantic_core.from_json(answer.body, allow_inf_nan=False)
     except ValueError as error:
-        kind = answer.headers.get("content-type", "no content type").split(";")[0]
+        kind = _line(answer.headers.get("content-type", "no content type").split(";")[0])
         raise ServiceError(f"the service answered {answer.status} with {kind}, not JSON", _GARBAGE_HINT) from error
     return _validated(adapter, document, "answer")
 
@@ -345,9 +351,22 @@ def _line(text: str) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds; a date or nonsense is None (RFC 9110 allows dates; then the caller's own pause serves)."""
+    """Seconds, or a date (RFC 9110, 10.2.3) that the answer's own `Date` turns into seconds; nonsense is None."""
+    told = headers.get("retry-after", "")
     try:
-        seconds = float(headers.get("retry-after", ""))
-    except ValueError:
+        seconds = (
+            float(told) if told.isascii() and told.strip().isdigit() else _seconds_until(told, headers.get("date", ""))
+        )
+    except (ValueError, OverflowError):
         return None
     return seconds if 0 <= seconds < 86_400 else None
+
+
+def _seconds_until(then: str, now: str) -> float:
+    """Between two HTTP dates. Raises ValueError or OverflowError for what is none."""
+    return (_aware(parsedate_to_datetime(then)) - _aware(parsedate_to_datetime(now))).total_seconds()
+
+
+def _aware(moment: datetime) -> datetime:
+    """HTTP dates are UTC, also where they end in -0000, which Python reads as not knowing."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

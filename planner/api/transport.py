@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+import anyio
 import httpx
 
-from planner.errors import LostAnswerError, UnreachableError
+from planner.errors import LostAnswerError, UnreachableError, UsageError
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Larger answers are garbage; the largest honest one (200 runs with transcripts) stays far below."""
@@ -49,7 +50,11 @@ class Transport(Protocol):
 
 class HttpxTransport:
     """Requests with `on_sending` never use a kept connection: one that the server has meanwhile closed would make a request
-    ambiguous that was never read."""
+    ambiguous that was never read. No request takes longer than `timeout_seconds`, however its answer trickles.
+
+    Raises:
+        UsageError: `base_url` is no address.
+    """
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class HttpxTransport:
         connect_timeout_seconds: float = 10.0,
     ) -> None:
         self._base_url = base_url
+        self._timeout_seconds = timeout_seconds
         self._in_process = app is not None
         timeout = httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds)
 
@@ -77,8 +83,13 @@ class HttpxTransport:
                 follow_redirects=False,
             )
 
-        self._kept = client(8)
-        self._fresh = client(0)
+        try:
+            self._kept = client(8)
+            self._fresh = client(0)
+        except httpx.InvalidURL as error:
+            raise _no_address(base_url, str(error)) from error
+        if (self._kept.base_url.port or 0) > 65_535:
+            raise _no_address(base_url, "there is no such port")
 
     async def send(
         self,
@@ -95,29 +106,28 @@ class HttpxTransport:
         if self._in_process:
             sending.begins()
         try:
-            async with client.stream(
-                method,
-                path,
-                params=dict(query),
-                content=body,
-                headers=headers,
-                extensions={"trace": sending.trace},
-            ) as response:
-                chunks = bytearray()
-                async for chunk in response.aiter_bytes():
-                    chunks += chunk
-                    if len(chunks) > MAX_BODY_BYTES:
-                        raise LostAnswerError("the service sent an answer over 64 MiB")
-                return Answer(response.status_code, response.headers, bytes(chunks))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise UnreachableError(
-                f"the service at {self._base_url} cannot be reached: {_reason(error)}",
-                "Check the network and THUNDERPHONE_API_BASE_URL, then run the same command again.",
-            ) from error
-        except (httpx.TransportError, httpx.DecodingError) as error:
-            if sending.not_begun:
+            with anyio.fail_after(self._timeout_seconds):
+                async with client.stream(
+                    method,
+                    path,
+                    params=dict(query),
+                    content=body,
+                    headers=headers,
+                    extensions={"trace": sending.trace},
+                ) as response:
+                    chunks = bytearray()
+                    async for chunk in response.aiter_bytes():
+                        chunks += chunk
+                        if len(chunks) > MAX_BODY_BYTES:
+                            raise LostAnswerError("the service sent an answer over 64 MiB")
+                    return Answer(response.status_code, response.headers, bytes(chunks))
+        # UnicodeError: the socket library's word for a host name that cannot be one.
+        except (httpx.TransportError, httpx.DecodingError, TimeoutError, UnicodeError) as error:
+            # What kind of error it is does not tell whether a launch left: through a proxy, bytes go before the connection stands.
+            never_left = isinstance(error, _NO_CONNECTION) if on_sending is None else sending.not_begun
+            if never_left:
                 raise UnreachableError(
-                    f"no connection to the service at {self._base_url} could be made: {_reason(error)}",
+                    f"the service at {self._base_url} cannot be reached: {_reason(error)}",
                     "Check the network and THUNDERPHONE_API_BASE_URL, then run the same command again.",
                 ) from error
             raise LostAnswerError(f"the service's answer was lost: {_reason(error)}") from error
@@ -158,9 +168,19 @@ class _Sending:
             self.begins()
 
 
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, UnicodeError)
+
+
+def _no_address(base_url: str, why: str) -> UsageError:
+    return UsageError(
+        f"{base_url!r} is no address of a service: {why}",
+        "Set THUNDERPHONE_API_BASE_URL to http(s)://host, or unset it.",
+    )
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, httpx.ConnectTimeout):
         return "no connection in time"
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
         return "no answer in time"
     return str(error) or type(error).__name__

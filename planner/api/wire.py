@@ -5,36 +5,58 @@ Source: the vendor's reference page and the wire models of its official Python c
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _listed(value: object) -> object:
+    """A list that is not told is empty; of objects that have an id, their ids."""
+    if not isinstance(value, list):
+        return []
+    items = (
+        cast("dict[str, Any]", item).get("id") if isinstance(item, dict) else item for item in cast("list[Any]", value)
+    )
+    return [item for item in items if item is not None]
+
+
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""Ids and cents: what does not fit makes no sense, and no journal could hold it."""
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+"""Aware; a time without a zone is UTC."""
+Ids = Annotated[list[Int64], BeforeValidator(_listed)]
+"""One dialect's client says of `run_ids` only that it may be anything, or missing."""
 
 
 class Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
 
 class WireRun(Wire):
     """A test-call run. `status`: queued, in_progress, completed or failed; anything else counts as not ended."""
 
-    id: int
+    id: Int64
     status: str
     target_type: str | None = None
-    target_id: int | None = None
+    target_id: Int64 | None = None
     direction: str | None = None
     mode: str | None = None
     target_number: str | None = None
     scenario_prompt: str | None = None
     charge_multiplier: float | None = None
-    estimated_cost_cents: int | None = None
-    call_id: int | None = None
+    estimated_cost_cents: Int64 | None = None
+    call_id: Int64 | None = None
     error_message: str | None = None
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    created_at: datetime | None = None
-    batch_id: int | None = None
-    requested_by_id: int | None = None
+    started_at: Moment | None = None
+    completed_at: Moment | None = None
+    created_at: Moment | None = None
+    batch_id: Int64 | None = None
+    requested_by_id: Int64 | None = None
 
     @property
     def ended(self) -> bool:
@@ -42,33 +64,34 @@ class WireRun(Wire):
 
 
 class WireBatch(Wire):
-    id: int
+    id: Int64
     status: str | None = None
     name: str | None = None
     target_type: str | None = None
-    target_id: int | None = None
+    target_id: Int64 | None = None
     direction: str | None = None
-    scenario_prompts: list[str] = []
+    target_number: str | None = None
+    scenario_prompts: Annotated[list[str], BeforeValidator(_listed)] = []
     run_count: int | None = None
     total_runs: int | None = None
-    requested_by_id: int | None = None
-    created_at: datetime | None = None
-    run_ids: list[int] = []
+    requested_by_id: Int64 | None = None
+    created_at: Moment | None = None
+    run_ids: Ids = []
 
 
 class WireCall(Wire):
     """A call log. `document` in `Evidence` keeps the whole object; here is only what is read by name."""
 
-    call_id: int | None = None
-    id: int | None = None
+    call_id: Int64 | None = None
+    id: Int64 | None = None
     status: str | None = None
     end_reason: str | None = None
     duration_seconds: float | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
+    start_time: Moment | None = None
+    end_time: Moment | None = None
     product: str | None = None
-    billing_total_cents: int | None = None
-    billed_at: datetime | None = None
+    billing_total_cents: Int64 | None = None
+    billed_at: Moment | None = None
     grade_status: str | None = None
     grade_score: int | float | None = None
     issue_count: int | None = None
@@ -102,15 +125,15 @@ class WireGrade(Wire):
 
 
 class WireBilling(Wire):
-    balance_cents: int | None = None
+    balance_cents: Int64 | None = None
     spending_limit_reached: bool | None = None
-    test_call_budget_cents: int | None = None
-    test_call_budget_remaining_cents: int | None = None
+    test_call_budget_cents: Int64 | None = None
+    test_call_budget_remaining_cents: Int64 | None = None
 
 
 class WirePhoneNumber(Wire):
-    id: int
+    id: Int64
     number: str | None = None
     status: str | None = None
-    inbound_agent_id: int | None = None
-    outbound_agent_id: int | None = None
+    inbound_agent_id: Int64 | None = None
+    outbound_agent_id: Int64 | None = None

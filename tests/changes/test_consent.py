@@ -165,7 +165,9 @@ def test_what_was_already_spent_counts(
     )
 
 
-def test_an_unknown_price_is_left_to_the_ledger(make_case: MakeCase, build: Build, make_plan: Any, agree: Agree) -> None:
+def test_an_unknown_price_is_left_to_the_ledger(
+    make_case: MakeCase, build: Build, make_plan: Any, agree: Agree
+) -> None:
     """A ceiling over calls of unknown price cannot be judged beforehand: the ledger lets them go one at a time."""
     change_set = build([make_case()], products={("agent", 12): "storm-base"})
     assert agree(change_set, plans=[make_plan("refunds", 900)]).given

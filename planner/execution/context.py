@@ -1,0 +1,274 @@
+"""What the launcher and the watcher share: collaborators, the state of the work, and the steps that both take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from planner.api.client import ApiClient
+from planner.api.wire import WireRun
+from planner.evidence import Evidence
+from planner.execution.concurrency import ConcurrencyLimit
+from planner.execution.journal import Journal
+from planner.execution.launches import Launch, LaunchIntent, LaunchState, Slot, SlotIntent
+from planner.execution.ledger import Ledger
+from planner.execution.packing import Pending
+from planner.execution.reconciling import Lost, bind_slots
+from planner.execution.work import CaseWork, Clock, Observer, Outcome, RunRecord, Settings, Snapshot
+
+LAST_LOOK_SECONDS = 10.0
+"""For a resumed run that should have ended long ago."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """A run under way. Times in monotonic seconds; `slot.run_id` is set."""
+
+    slot: Slot
+    launch: Launch
+    work: CaseWork
+    since: float
+    deadline: float
+    resumed: bool
+    ended_at: float | None = None
+
+
+@dataclass(slots=True)
+class Unbound:
+    """A launch that was carried out, some of whose runs are not matched to slots yet. Times in monotonic seconds."""
+
+    launch: Launch
+    slots: int
+    since: float
+    deadline: float
+
+
+@dataclass(slots=True)
+class Doubt:
+    """A launch of unknown fate. `since` is when it was sent, in monotonic seconds."""
+
+    lost: Lost
+    since: float
+    several: bool = False
+    """More than one match: only a person can settle it."""
+
+
+@dataclass(slots=True)
+class Context:
+    client: ApiClient
+    journal: Journal
+    ledger: Ledger
+    save_evidence: Callable[[Evidence], str]
+    load_evidence: Callable[[str], Evidence | None]
+    settings: Settings
+    clock: Clock
+    new_id: Callable[[], str]
+    observer: Observer
+    invocation_id: str
+    change_set_digest: str
+    works: Mapping[str, CaseWork]
+    """By case id."""
+
+    limit: ConcurrencyLimit = field(init=False)
+    outcome: Outcome = field(default_factory=Outcome)
+    pending: Pending = field(default_factory=lambda: Pending([]))
+    posting: dict[str, LaunchIntent] = field(default_factory=dict[str, LaunchIntent])
+    watched: dict[int, Watched] = field(default_factory=dict[int, Watched])
+    unbound: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
+    doubts: dict[str, Doubt] = field(default_factory=dict[str, Doubt])
+    collecting: int = 0
+    runs_done: int = 0
+    runs_total: int = 0
+    waiting: str = ""
+    """Why the next launch waits, in words."""
+    stopped: bool = False
+    """Launch nothing more."""
+    standing_in: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    """Slots of earlier invocations, by key, that stand in for calls wanted now; others of the same launches do not."""
+    requesters: set[int] = field(default_factory=set[int])
+    """Who we are to the service (`requested_by_id`), as far as answers to our own launches told."""
+    failing_since: float | None = None
+    _changed: anyio.Event = field(default_factory=anyio.Event)
+
+    def __post_init__(self) -> None:
+        self.limit = ConcurrencyLimit(self.settings.max_concurrent_runs)
+        self.runs_total = sum(work.runs for work in self.works.values())
+
+    # Counting
+
+    def accepted_in_flight(self) -> int:
+        """Runs the service has accepted and we have not seen end."""
+        running = sum(1 for watched in self.watched.values() if watched.ended_at is None)
+        return running + sum(unbound.slots for unbound in self.unbound.values())
+
+    def in_flight(self) -> int:
+        return self.accepted_in_flight() + sum(len(intent.slots) for intent in self.posting.values())
+
+    def under_way(self) -> bool:
+        return bool(self.posting or self.watched or self.unbound or self.collecting)
+
+    # What becomes of launches
+
+    def carried_out(
+        self,
+        launch_id: str,
+        state: LaunchState,
+        runs: Mapping[int, WireRun],
+        *,
+        batch_id: int | None,
+        run_ids: Sequence[int],
+        detail: str = "",
+    ) -> None:
+        """A launch became these runs, by its answer or by what the lists show: claim and watch them."""
+        bindings = bind_slots(self.journal.slots_of(launch_id), runs, run_ids)
+        self.journal.settle(launch_id, state, detail=detail, batch_id=batch_id, run_ids=run_ids, bindings=bindings)
+        self.outcome.launches += 1
+        self._watch_bound(launch_id, bindings)
+
+    def bind(self, launch_id: str, runs: Mapping[int, WireRun]) -> None:
+        """Match more runs of a launch that was carried out to its slots, as far as they can be, and watch them."""
+        bindings = bind_slots(self.journal.slots_of(launch_id), runs, self.launch(launch_id).run_ids)
+        if bindings:
+            self.journal.bind(launch_id, bindings)
+        self._watch_bound(launch_id, bindings)
+
+    def _watch_bound(self, launch_id: str, bindings: Mapping[int, int]) -> None:
+        launch = self.launch(launch_id)
+        slots = self.journal.slots_of(launch_id)
+        for slot in slots:
+            if slot.ordinal in bindings and self._stands_in(launch, slot.ordinal, slot.case_id):
+                self.watch(slot, launch)
+        unbound = sum(1 for slot in slots if slot.run_id is None)
+        if unbound:
+            longest = max(
+                (work.timeout_seconds for slot in slots if (work := self.works.get(slot.case_id))), default=0.0
+            )
+            now = self.clock.monotonic()
+            known = self.unbound.get(launch_id)
+            self.unbound[launch_id] = Unbound(
+                launch, unbound, known.since if known else now, known.deadline if known else now + longest
+            )
+        else:
+            self.unbound.pop(launch_id, None)
+
+    def watch(self, slot: Slot, launch: Launch) -> None:
+        """From now on look for the end of this slot's run."""
+        assert slot.run_id is not None
+        work = self.works[slot.case_id]
+        now = self.clock.monotonic()
+        allowed_seconds = slot.ordinal * launch.line.stagger_seconds + work.timeout_seconds
+        resumed = launch.invocation_id != self.invocation_id
+        if resumed:  # its time began with its launch; one that should have ended is looked at once more
+            allowed_seconds = max(allowed_seconds - self._age_seconds(launch), LAST_LOOK_SECONDS)
+        self.watched[slot.run_id] = Watched(slot, launch, work, now, now + allowed_seconds, resumed)
+
+    def doubt(self, launch_id: str) -> None:
+        """From now on look for an ambiguous launch."""
+        launch = self.launch(launch_id)
+        since = self.clock.monotonic() - self._age_seconds(launch)
+        self.doubts[launch_id] = Doubt(Lost(launch, self.journal.slots_of(launch_id)), since)
+
+    def _age_seconds(self, launch: Launch) -> float:
+        """Since it was sent, by the server's clock."""
+        age = (self.clock.now() - launch.sent_at).total_seconds() + self.client.clock_offset_seconds
+        return max(0.0, age)
+
+    def put_back(self, launch: Launch | LaunchIntent, slots: Sequence[SlotIntent | Slot]) -> None:
+        """A launch never happened: its money is free again and its runs are wanted again, as far as they were. `slots` are
+        all of it, in order."""
+        for ordinal, slot in enumerate(slots):
+            if launch.change_set_digest == self.change_set_digest:
+                self.ledger.release(slot.plan, slot.reserved_cents)
+            if self._stands_in(launch, ordinal, slot.case_id):
+                self.pending.add(self.works[slot.case_id], 1)
+
+    def _stands_in(self, launch: Launch | LaunchIntent, ordinal: int, case_id: str) -> bool:
+        """Whether a slot is one of the calls that `works` want."""
+        mine = launch.invocation_id == self.invocation_id or (launch.launch_id, ordinal) in self.standing_in
+        return mine and case_id in self.works
+
+    def bill(self, slot: Slot, launch: Launch, billed_cents: int | None) -> None:
+        """Other change sets' runs that are gone on with were never reserved here."""
+        if billed_cents is not None and launch.change_set_digest == self.change_set_digest:
+            self.ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=billed_cents)
+
+    def report(self, record: RunRecord) -> None:
+        self.runs_done += 1
+        self.observer.on_run(record)
+
+    def launch(self, launch_id: str) -> Launch:
+        launch = self.journal.launch(launch_id)
+        assert launch is not None, launch_id
+        return launch
+
+    # Trouble
+
+    def failed(self, message: str) -> None:
+        """The service could not be used just now; give up when that has lasted."""
+        now = self.clock.monotonic()
+        if self.failing_since is None:
+            self.failing_since = now
+            self.observer.narrate(f"{message}; trying again")
+        elif now - self.failing_since >= self.settings.outage_give_up_seconds:
+            self.give_up(f"the service could not be used for {now - self.failing_since:.0f} s: {message}")
+
+    def worked(self) -> None:
+        self.failing_since = None
+
+    def give_up(self, reason: str) -> None:
+        self.outcome.trouble = reason
+        self.stopped = True
+        self.wake()
+
+    # Telling and waiting
+
+    def snapshot(self) -> None:
+        self.observer.on_snapshot(
+            Snapshot(
+                self.runs_done,
+                self.runs_total,
+                self.in_flight(),
+                self.ledger.spent_cents,
+                self.ledger.reserved_cents,
+                self.waiting if len(self.pending) else "",
+            )
+        )
+
+    def wake(self) -> None:
+        """Something happened that a waiting launcher wants to know."""
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Until something happens, at most so long."""
+        changed = self._changed
+        async with anyio.create_task_group() as tasks:
+
+            async def sleep() -> None:
+                await self.clock.sleep(seconds)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(sleep)
+            await changed.wait()
+            tasks.cancel_scope.cancel()
+
+
+def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed: bool) -> RunRecord:
+    """Of a slot whose run is known. `evidence` is None for one we stopped waiting for."""
+    assert slot.run_id is not None
+    return RunRecord(
+        case_id=slot.case_id,
+        launch_id=launch.launch_id,
+        ordinal=slot.ordinal,
+        run_id=slot.run_id,
+        batch_id=launch.batch_id,
+        evidence=evidence,
+        digest=slot.evidence,
+        cost_cents=slot.cost_cents,
+        adopted=launch.state is LaunchState.ADOPTED,
+        invocation_id=launch.invocation_id,
+        completed_at=slot.completed_at,
+        resumed=resumed,
+    )

@@ -1,0 +1,116 @@
+"""The conductor: goes on with what earlier invocations launched, launches what is wanted, collects what has ended.
+
+A launcher and a watcher go on at once, in one thread, over one `Context`; each step between two journal states is theirs
+alone, so that another owner (a durable workflow engine, say) could schedule them without repeating one blindly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio
+from anyio.abc import TaskGroup
+
+from planner.errors import StoreError
+from planner.execution.context import Context, run_record
+from planner.execution.launcher import Launcher
+from planner.execution.launches import UNSETTLED, Slot
+from planner.execution.watcher import Watcher
+from planner.execution.work import Outcome, UnsettledLaunch
+
+LAST_WORDS_SECONDS = 3.0
+"""How long an interrupted engine waits for the answers to launches already sent; the report is due within 5 s."""
+
+
+async def execute(context: Context, resumed: Sequence[Slot], *, interrupted: anyio.Event) -> Outcome:
+    """Make the calls that `context.works` want, less the `resumed` slots of earlier invocations.
+
+    Returns when all is done or nothing more can be; whatever the service or the disk does is told in the outcome.
+    """
+    launcher = Launcher(context)
+    watcher = Watcher(context)
+    context.outcome.interrupted = context.stopped = interrupted.is_set()
+    try:
+        _resume(context, resumed)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_watch_interruption, context, interrupted, tasks)
+            tasks.start_soon(launcher.run, tasks)
+            await _watch(context, launcher, watcher, tasks)
+            tasks.cancel_scope.cancel()
+    except* StoreError as errors:
+        context.outcome.trouble = _first_message(errors)
+    context.snapshot()
+    context.outcome.left = context.pending.left()
+    context.outcome.unsettled = tuple(
+        UnsettledLaunch(
+            launch_id,
+            tuple(sorted({slot.case_id for slot in doubt.lost.slots})),
+            sum(slot.reserved_cents for slot in doubt.lost.slots),
+            doubt.several,
+            doubt.lost.launch.detail,
+        )
+        for launch_id, doubt in context.doubts.items()
+    )
+    return context.outcome
+
+
+def _resume(context: Context, resumed: Sequence[Slot]) -> None:
+    """Runs already paid for stand in for as many wanted ones; launches of unknown fate are looked for first."""
+    have: dict[str, int] = {}
+    context.standing_in.update(slot.key for slot in resumed)
+    for slot in resumed:
+        launch = context.launch(slot.launch_id)
+        have[slot.case_id] = have.get(slot.case_id, 0) + 1
+        evidence = context.load_evidence(slot.evidence) if slot.evidence is not None else None
+        if launch.state in UNSETTLED:
+            if launch.launch_id not in context.doubts:
+                context.doubt(launch.launch_id)
+        elif evidence is not None:
+            context.report(run_record(slot, launch, evidence, resumed=True))
+        elif slot.run_id is not None:  # under way, or the store lost its evidence and the service still has it
+            context.watch(slot, launch)
+        elif launch.launch_id not in context.unbound:
+            context.bind(launch.launch_id, {})
+    if resumed:
+        context.observer.narrate(f"going on with {len(resumed)} runs of earlier invocations")
+    for work in context.works.values():
+        context.pending.add(work, work.runs - have.get(work.case_id, 0))
+
+
+async def _watch(context: Context, launcher: Launcher, watcher: Watcher, tasks: TaskGroup) -> None:
+    """Sweep until everything is known, or only launches of unknown fate are left and have had their time."""
+    only_doubts_since: float | None = None
+    while not context.outcome.trouble:
+        if context.watched or context.unbound or context.doubts:
+            await watcher.sweep(tasks)
+            context.snapshot()
+        launching = not (launcher.done or context.stopped) and len(context.pending) and not launcher.held_by_doubts
+        if context.under_way() or launching:
+            only_doubts_since = None
+        elif not context.doubts:
+            return
+        else:
+            now = context.clock.monotonic()
+            only_doubts_since = now if only_doubts_since is None else only_doubts_since
+            hopeless = all(doubt.several for doubt in context.doubts.values())
+            if hopeless or now - only_doubts_since >= context.settings.linger_seconds:
+                return
+        await context.clock.sleep(watcher.poll_seconds())
+
+
+async def _watch_interruption(context: Context, interrupted: anyio.Event, tasks: TaskGroup) -> None:
+    await interrupted.wait()
+    context.outcome.interrupted = True
+    context.stopped = True
+    context.wake()
+    with anyio.move_on_after(LAST_WORDS_SECONDS):
+        while context.posting:
+            await context.wait(LAST_WORDS_SECONDS)
+    tasks.cancel_scope.cancel()
+
+
+def _first_message(errors: BaseExceptionGroup[StoreError]) -> str:
+    first = errors.exceptions[0]
+    if isinstance(first, BaseExceptionGroup):
+        return _first_message(first)
+    return f"{first}. {first.hint}"

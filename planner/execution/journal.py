@@ -1,0 +1,321 @@
+"""The write-ahead record of launches: durable before the effect it speaks of. Neither a log nor a result.
+
+What is recorded, and the state machine of a launch, is in `launches.py`. SQLite, WAL, `synchronous=FULL`: a transition is
+on disk when its method returns.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from planner.errors import StoreError, UsageError
+from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
+from planner.execution.work import Line
+
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE launches (
+  launch_id TEXT PRIMARY KEY, invocation_id TEXT NOT NULL, change_set_digest TEXT NOT NULL, state TEXT NOT NULL,
+  line TEXT NOT NULL, name TEXT NOT NULL, sent_at TEXT NOT NULL, slack_seconds REAL NOT NULL,
+  batch_id INTEGER, detail TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE TABLE slots (
+  launch_id TEXT NOT NULL REFERENCES launches, ordinal INTEGER NOT NULL, case_id TEXT NOT NULL, plan TEXT NOT NULL,
+  prompt TEXT NOT NULL, call_fingerprint TEXT NOT NULL, agent_revision TEXT, reserved_cents INTEGER NOT NULL,
+  run_id INTEGER UNIQUE, evidence TEXT, cost_cents INTEGER, completed_at TEXT, consumed_by TEXT,
+  PRIMARY KEY (launch_id, ordinal)
+) STRICT;
+CREATE TABLE claims (run_id INTEGER PRIMARY KEY, launch_id TEXT NOT NULL REFERENCES launches) STRICT;
+CREATE INDEX slots_unconsumed ON slots (launch_id) WHERE consumed_by IS NULL;
+CREATE INDEX launches_by_change_set ON launches (change_set_digest);
+"""
+
+_LAUNCH_COLUMNS = (
+    "launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds, batch_id, detail"
+)
+_SLOT_COLUMNS = (
+    "s.launch_id, ordinal, case_id, plan, prompt, call_fingerprint, agent_revision, reserved_cents, run_id, evidence,"
+    " cost_cents, completed_at, consumed_by"
+)
+
+
+class Journal:
+    """One file, one writer (the store's lock sees to that)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._stumbling("opened"):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._stumbling("opened"):
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA foreign_keys=ON")
+            version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version == 0:
+                self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        if version > SCHEMA_VERSION:
+            raise UsageError(f"{self.path} was written by a newer planner", "Use that version, or another --store.")
+
+    def close(self) -> None:
+        self._db.close()
+
+    # Writing: every method is one durable transaction
+
+    def intend(self, intent: LaunchIntent) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO launches (launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    intent.launch_id,
+                    intent.invocation_id,
+                    intent.change_set_digest,
+                    LaunchState.INTENDED.value,
+                    _line_text(intent.line),
+                    intent.name,
+                    intent.sent_at.isoformat(),
+                    intent.slack_seconds,
+                ),
+            )
+            db.executemany(
+                "INSERT INTO slots (launch_id, ordinal, case_id, plan, prompt, call_fingerprint, agent_revision, reserved_cents)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        intent.launch_id,
+                        ordinal,
+                        slot.case_id,
+                        slot.plan,
+                        slot.prompt,
+                        slot.call_fingerprint,
+                        slot.agent_revision,
+                        slot.reserved_cents,
+                    )
+                    for ordinal, slot in enumerate(intent.slots)
+                ],
+            )
+
+    def settle(
+        self,
+        launch_id: str,
+        state: LaunchState,
+        *,
+        detail: str = "",
+        batch_id: int | None = None,
+        run_ids: Sequence[int] = (),
+        bindings: Mapping[int, int] | None = None,
+    ) -> None:
+        """Move a launch on. For ACKNOWLEDGED and ADOPTED its `run_ids` become claimed, by this launch alone, and
+        `bindings` say which run each slot (by ordinal) got, as far as that is known.
+
+        Raises:
+            StoreError: it cannot be written, or a run is already claimed by another launch.
+        """
+        with self._transaction() as db:
+            row = db.execute("SELECT state FROM launches WHERE launch_id = ?", (launch_id,)).fetchone()
+            before = LaunchState(row[0])
+            if state not in TRANSITIONS.get(before, frozenset()):
+                raise AssertionError(f"launch {launch_id}: {before.value} → {state.value} is no transition")
+            db.execute(
+                "UPDATE launches SET state = ?, detail = ?, batch_id = ? WHERE launch_id = ?",
+                (state.value, detail, batch_id, launch_id),
+            )
+            db.executemany(
+                "INSERT INTO claims (run_id, launch_id) VALUES (?, ?)", [(run_id, launch_id) for run_id in run_ids]
+            )
+            _bind(db, launch_id, bindings or {})
+
+    def claim(self, launch_id: str, run_ids: Sequence[int]) -> None:
+        """These runs turned out to be of this launch, whose answer did not list them."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO claims (run_id, launch_id) VALUES (?, ?)", [(run_id, launch_id) for run_id in run_ids]
+            )
+
+    def bind(self, launch_id: str, bindings: Mapping[int, int]) -> None:
+        """Say which run each slot (by ordinal) got."""
+        with self._transaction() as db:
+            _bind(db, launch_id, bindings)
+
+    def collect(self, slot: Slot, *, evidence: str, cost_cents: int | None, completed_at: datetime | None) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE slots SET evidence = ?, cost_cents = ?, completed_at = ? WHERE launch_id = ? AND ordinal = ?",
+                (
+                    evidence,
+                    cost_cents,
+                    completed_at.isoformat() if completed_at else None,
+                    slot.launch_id,
+                    slot.ordinal,
+                ),
+            )
+
+    def consume(self, invocation_id: str, keys: Iterable[tuple[str, int]]) -> None:
+        """These slots stand in finished results: no later invocation goes on with them."""
+        with self._transaction() as db:
+            db.executemany(
+                "UPDATE slots SET consumed_by = ? WHERE launch_id = ? AND ordinal = ?",
+                [(invocation_id, launch_id, ordinal) for launch_id, ordinal in keys],
+            )
+
+    def suspect_interrupted(self) -> int:
+        """What an invocation that died left behind: INTENDED was never sent, SENT is ambiguous. Returns how many are."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE launches SET state = ?, detail = ? WHERE state = ?",
+                (LaunchState.UNSENT.value, "the process ended before it was sent", LaunchState.INTENDED.value),
+            )
+            return db.execute(
+                "UPDATE launches SET state = ?, detail = ? WHERE state = ?",
+                (LaunchState.AMBIGUOUS.value, "the process ended before the answer came", LaunchState.SENT.value),
+            ).rowcount
+
+    # Reading
+
+    def launches(self, states: Iterable[LaunchState]) -> list[Launch]:
+        """Oldest first."""
+        wanted = _quoted(states)
+        return self._launches(f"WHERE state IN ({wanted}) ORDER BY sent_at, launch_id", ())
+
+    def launches_of(self, invocation_id: str) -> list[Launch]:
+        return self._launches("WHERE invocation_id = ?", (invocation_id,))
+
+    def launch(self, launch_id: str) -> Launch | None:
+        return next(iter(self._launches("WHERE launch_id = ?", (launch_id,))), None)
+
+    def _launches(self, condition: str, parameters: Sequence[str]) -> list[Launch]:
+        rows = self._select(f"SELECT {_LAUNCH_COLUMNS} FROM launches {condition}", parameters)  # noqa: S608 - ours
+        return [
+            Launch(
+                launch_id=row[0],
+                invocation_id=row[1],
+                change_set_digest=row[2],
+                state=LaunchState(row[3]),
+                line=_line(row[4]),
+                name=row[5],
+                sent_at=_time(row[6]),
+                slack_seconds=row[7],
+                batch_id=row[8],
+                run_ids=tuple(
+                    claim[0]
+                    for claim in self._select(
+                        "SELECT run_id FROM claims WHERE launch_id = ? ORDER BY run_id", (row[0],)
+                    )
+                ),
+                detail=row[9],
+            )
+            for row in rows
+        ]
+
+    def unconsumed_slots(self) -> list[Slot]:
+        """Of launches in which money is, or may be, spent; oldest first."""
+        return self._slots(f"l.state IN ({_quoted(LIVE)}) AND consumed_by IS NULL", ())
+
+    def slots_of_change_set(self, digest: str) -> list[Slot]:
+        """All in which money is, or may be, spent, whoever launched them."""
+        return self._slots(f"l.state IN ({_quoted(LIVE)}) AND change_set_digest = ?", (digest,))
+
+    def slots_of(self, launch_id: str) -> tuple[Slot, ...]:
+        """By ordinal, whatever the launch's state."""
+        return tuple(self._slots("s.launch_id = ?", (launch_id,)))
+
+    def _slots(self, condition: str, parameters: Sequence[str]) -> list[Slot]:
+        rows = self._select(
+            f"SELECT {_SLOT_COLUMNS} FROM slots s JOIN launches l ON s.launch_id = l.launch_id WHERE {condition}"  # noqa: S608 - ours
+            " ORDER BY l.sent_at, s.launch_id, ordinal",
+            parameters,
+        )
+        return [
+            Slot(
+                launch_id=row[0],
+                ordinal=row[1],
+                case_id=row[2],
+                plan=row[3],
+                prompt=row[4],
+                call_fingerprint=row[5],
+                agent_revision=row[6],
+                reserved_cents=row[7],
+                run_id=row[8],
+                evidence=row[9],
+                cost_cents=row[10],
+                completed_at=_time(row[11]) if row[11] else None,
+                consumed_by=row[12],
+            )
+            for row in rows
+        ]
+
+    def claimed_run_ids(self) -> set[int]:
+        return {row[0] for row in self._select("SELECT run_id FROM claims")}
+
+    def claimed_batch_ids(self) -> set[int]:
+        """Also of batches that did not list their runs."""
+        known = f"state IN ({_quoted(KNOWN)}) AND batch_id IS NOT NULL"
+        return {row[0] for row in self._select(f"SELECT batch_id FROM launches WHERE {known}")}  # noqa: S608 - ours
+
+    def _select(self, query: str, parameters: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
+        with self._stumbling("read"):
+            return iter(self._db.execute(query, parameters).fetchall())
+
+    @contextmanager
+    def _transaction(self) -> Generator[sqlite3.Connection]:
+        with self._stumbling("written"):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _stumbling(self, what: str) -> Generator[None]:
+        """SQLite's and the file system's errors, as ours."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, OverflowError) as error:  # the last: a number over 64 bits
+            raise StoreError(
+                f"the journal {self.path} cannot be {what}: {error}",
+                "Nothing is launched without it. Free some disk space or mend its permissions, then run the same command again.",
+            ) from error
+
+
+def _bind(db: sqlite3.Connection, launch_id: str, bindings: Mapping[int, int]) -> None:
+    db.executemany(
+        "UPDATE slots SET run_id = ? WHERE launch_id = ? AND ordinal = ?",
+        [(run_id, launch_id, ordinal) for ordinal, run_id in bindings.items()],
+    )
+
+
+def _quoted(states: Iterable[LaunchState]) -> str:
+    return ", ".join(f"'{state.value}'" for state in states)
+
+
+def _line_text(line: Line) -> str:
+    return json.dumps(
+        [line.target_type, line.target_id, line.direction, line.mode, line.target_number, line.stagger_seconds],
+        separators=(",", ":"),
+    )
+
+
+def _line(text: str) -> Line:
+    return Line(*json.loads(text))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,249 @@
+"""Launching: the one place that spends. Intent durable, request sent once, what became of it durable.
+
+Line by line against execution.md: reserve (1), write ahead (2), repeat only what provably never left (3).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+
+import anyio
+from anyio.abc import TaskGroup
+
+from planner.api.client import Launched, LaunchRequest
+from planner.errors import IncompleteError, RefusedError, StoreError, ThrottledError, UnreachableError, UsageError
+from planner.execution.context import Context
+from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
+from planner.execution.reconciling import NAME_PREFIX
+from planner.execution.work import CaseWork
+
+POSTS_AT_ONCE = 4
+DOUBTS_THAT_STOP_LAUNCHING = 3
+"""So many launches of unknown fate at once, and no more are made until one is settled."""
+UNREACHABLE_PAUSE_SECONDS = 1.0
+CLOCK_SLACK_SECONDS = 5.0
+"""`Date` headers tell whole seconds, and travel."""
+UNKNOWN_CLOCK_SLACK_SECONDS = 3600.0
+"""A service without `Date` headers: its clock may be anywhere near."""
+
+
+class Launcher:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._last_accepted = context.clock.monotonic()
+        self.done = False
+        """Nothing more will be launched."""
+        self._short_of_money = False
+
+    async def run(self, tasks: TaskGroup) -> None:
+        """Fill every free place until nothing is wanted any more. Ends only when a doubt can put nothing back either."""
+        context = self._context
+        while not context.stopped:
+            if not len(context.pending):
+                if not (context.posting or context.doubts):
+                    break
+                await context.wait(1.0)
+                continue
+            taken = self._take()
+            if taken:
+                self._begin(taken, tasks)
+            elif not context.stopped:
+                context.snapshot()
+                pause = context.limit.pause_until - context.clock.monotonic()
+                await context.wait(min(max(pause, 0.02), 1.0))
+        self.done = True
+        context.wake()
+
+    @property
+    def held_by_doubts(self) -> bool:
+        """Nothing can be launched before a launch of unknown fate is settled: too many are, or they hold the money."""
+        doubts = len(self._context.doubts)
+        short = self._short_of_money and not self._context.under_way()
+        return doubts >= DOUBTS_THAT_STOP_LAUNCHING or (doubts > 0 and short)
+
+    def _take(self) -> list[tuple[CaseWork, int]]:
+        """The runs of the next launch, each with the cents it reserves (reserved on return); empty when it must wait."""
+        context = self._context
+        now = context.clock.monotonic()
+        if now < context.limit.pause_until:
+            context.waiting = "the service asked to wait"
+            throttled_seconds = now - self._last_accepted
+            if context.in_flight() == 0 and throttled_seconds > context.settings.throttled_give_up_seconds:
+                context.give_up(
+                    f"the service refused every launch (429) for {throttled_seconds:.0f} s: other runs hold its limit"
+                )
+            return []
+        room = context.limit.current - context.in_flight()
+        if room <= 0 or len(context.posting) >= POSTS_AT_ONCE:
+            context.waiting = f"at most {context.limit.current} runs at once"
+            return []
+        if len(context.doubts) >= DOUBTS_THAT_STOP_LAUNCHING:
+            context.waiting = f"{len(context.doubts)} launches of unknown fate"
+            return []
+        reserved: list[int] = []
+
+        def fits(work: CaseWork) -> bool:
+            cents = context.ledger.reservation_for(work.plan, work.reserve_cents)
+            if cents is None:
+                return False
+            context.ledger.reserve(work.plan, cents)
+            reserved.append(cents)
+            return True
+
+        taken = context.pending.take(room, fits)
+        self._short_of_money = not taken
+        if taken:
+            context.waiting = ""
+            return list(zip(taken, reserved, strict=True))
+        context.waiting = "the ceiling leaves no room until a bill is known"
+        self._stop_at_ceiling()
+        return []
+
+    def _stop_at_ceiling(self) -> None:
+        """Stop when no bill that is still to come can make room for any of what is wanted."""
+        context = self._context
+        blocking = [context.ledger.blocking(work.plan, work.reserve_cents) for work in context.pending.works()]
+        nothing_to_come = not (context.under_way() or context.doubts)
+        if all(blocking) or nothing_to_come:
+            labels = {ceiling.label for ceiling in blocking if ceiling is not None}
+            context.outcome.ceiling = (
+                ", ".join(sorted(labels)) or "the ceiling, until the fate of earlier launches is known"
+            )
+            context.stopped = True
+
+    def _begin(self, taken: list[tuple[CaseWork, int]], tasks: TaskGroup) -> None:
+        context = self._context
+        launch_id = context.new_id()
+        intent = LaunchIntent(
+            launch_id=launch_id,
+            invocation_id=context.invocation_id,
+            change_set_digest=context.change_set_digest,
+            line=taken[0][0].line,
+            name=f"{NAME_PREFIX}{launch_id}",
+            sent_at=context.clock.now() + timedelta(seconds=context.client.clock_offset_seconds),
+            slack_seconds=CLOCK_SLACK_SECONDS if context.client.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS,
+            slots=tuple(
+                SlotIntent(
+                    work.case_id,
+                    work.plan,
+                    _marked(work.prompt, launch_id, ordinal) if context.settings.mark_prompts else work.prompt,
+                    work.call_fingerprint,
+                    work.agent_revision,
+                    cents,
+                )
+                for ordinal, (work, cents) in enumerate(taken)
+            ),
+        )
+        context.journal.intend(intent)
+        context.posting[launch_id] = intent
+        tasks.start_soon(self._post, intent)
+
+    async def _post(self, intent: LaunchIntent) -> None:
+        """Send one launch whose intent is durable, and write down what became of it."""
+        context = self._context
+        line = intent.line
+        request = LaunchRequest(
+            target_type=line.target_type,
+            target_id=line.target_id,
+            direction=line.direction,
+            mode=line.mode,
+            target_number=line.target_number,
+            prompts=tuple(slot.prompt for slot in intent.slots),
+            stagger_seconds=line.stagger_seconds,
+            name=intent.name,
+        )
+        sent = False
+
+        def on_sending() -> None:
+            nonlocal sent
+            context.journal.settle(intent.launch_id, LaunchState.SENT)
+            sent = True
+
+        try:
+            launched = await context.client.launch(request, on_sending=on_sending)
+        except StoreError:
+            raise  # it could not be written down that it is sent, so it was not
+        except ThrottledError as error:
+            self._refused(intent, error)
+        except UnreachableError as error:
+            assert not sent, "the transport takes back what it said"
+            self._never_happened(intent, LaunchState.UNSENT, str(error))
+            context.limit.pause_until = context.clock.monotonic() + UNREACHABLE_PAUSE_SECONDS
+            context.failed(str(error))
+        except IncompleteError as error:
+            self._ambiguous(intent, str(error))
+        except RefusedError as error:
+            self._never_happened(intent, LaunchState.REJECTED, str(error))
+            context.outcome.refusal = f"{error}. {error.hint}".strip()
+            context.stopped = True
+        except UsageError as error:
+            self._never_happened(intent, LaunchState.REJECTED, str(error))
+            context.outcome.usage = f"{error}. {error.hint}".strip()
+            context.stopped = True
+        except anyio.get_cancelled_exc_class():
+            if sent:
+                self._ambiguous(intent, "interrupted before the answer came")
+            else:
+                self._never_happened(intent, LaunchState.UNSENT, "interrupted before it was sent")
+            raise
+        else:
+            self._acknowledged(intent, launched)
+        finally:
+            context.posting.pop(intent.launch_id, None)
+            context.snapshot()
+            context.wake()
+
+    def _acknowledged(self, intent: LaunchIntent, launched: Launched) -> None:
+        context = self._context
+        context.carried_out(
+            intent.launch_id,
+            LaunchState.ACKNOWLEDGED,
+            {launched.run.id: launched.run} if launched.run else {},
+            batch_id=launched.batch_id,
+            run_ids=launched.run_ids,
+        )
+        del context.posting[intent.launch_id]
+        self._last_accepted = context.clock.monotonic()
+        context.limit.accepted(len(intent.slots))
+        if launched.requested_by_id is not None:
+            context.requesters.add(launched.requested_by_id)
+        context.worked()
+        context.observer.narrate(
+            f"launched {_words(intent)}" + (f" as batch {launched.batch_id}" if launched.batch_id is not None else "")
+        )
+
+    def _refused(self, intent: LaunchIntent, error: ThrottledError) -> None:
+        context = self._context
+        self._never_happened(intent, LaunchState.REFUSED, str(error))
+        pause_seconds = context.limit.refused(
+            len(intent.slots),
+            in_flight=context.accepted_in_flight(),
+            now=context.clock.monotonic(),
+            retry_after_seconds=error.retry_after_seconds,
+        )
+        context.observer.narrate(
+            f"429 for {_words(intent)}: at most {context.limit.current} at once from now on, next try in {pause_seconds:.1f} s"
+        )
+
+    def _never_happened(self, intent: LaunchIntent, state: LaunchState, detail: str) -> None:
+        self._context.journal.settle(intent.launch_id, state, detail=detail)
+        self._context.put_back(intent, intent.slots)
+
+    def _ambiguous(self, intent: LaunchIntent, detail: str) -> None:
+        self._context.journal.settle(intent.launch_id, LaunchState.AMBIGUOUS, detail=detail)
+        self._context.doubt(intent.launch_id)
+        self._context.observer.narrate(
+            f"the launch of {_words(intent)} is ambiguous ({detail}): looking for it before anything is sent again"
+        )
+
+
+def _words(intent: LaunchIntent) -> str:
+    count = len(intent.slots)
+    return f"{count} run{'s' if count > 1 else ''} on {intent.line.target_type} {intent.line.target_id}"
+
+
+def _marked(prompt: str, launch_id: str, ordinal: int) -> str:
+    """The prompt with a short reference that makes the search for it exact, unlike any other run's."""
+    reference = sha256(f"{launch_id} {ordinal}".encode()).hexdigest()[:10]
+    return f"{prompt}\n\n(Reference for the organisers, not to be spoken: {reference})"

@@ -1,0 +1,122 @@
+"""Launches and their slots, as the journal knows them, and the state machine that a launch goes through.
+
+A launch's states::
+
+    INTENDED ─┬─► UNSENT                 provably never left (no connection, or the process ended before)
+              └─► SENT ─┬─► ACKNOWLEDGED             answered: its runs are known
+                        ├─► REFUSED                  429: not carried out, not charged
+                        ├─► REJECTED                 4xx: the service said no
+                        └─► AMBIGUOUS ─┬─► ADOPTED   found at the service: its runs are known
+                                       └─► ABSENT    looked for until settled, not there (or a person said so)
+
+INTENDED is written with everything the launch asks for, SENT when its connection stands and before its first byte leaves.
+Found by a later invocation, the first is UNSENT and the second AMBIGUOUS: the process died in between.
+
+Each launch has slots, one a run wanted. A slot is bound to a run id once that is known, then collected (evidence stored,
+bill known), and at last consumed by the invocation whose finished results hold it. Unconsumed slots are what a later
+invocation goes on with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from planner.execution.work import Line
+
+
+class LaunchState(Enum):
+    INTENDED = "intended"
+    SENT = "sent"
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    UNSENT = "unsent"
+    REJECTED = "rejected"
+    AMBIGUOUS = "ambiguous"
+    ADOPTED = "adopted"
+    ABSENT = "absent"
+
+
+TRANSITIONS: Mapping[LaunchState, frozenset[LaunchState]] = {
+    LaunchState.INTENDED: frozenset({LaunchState.SENT, LaunchState.UNSENT}),
+    LaunchState.SENT: frozenset(
+        {LaunchState.ACKNOWLEDGED, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.AMBIGUOUS}
+    ),
+    LaunchState.AMBIGUOUS: frozenset({LaunchState.ADOPTED, LaunchState.ABSENT}),
+}
+LIVE = frozenset(
+    {LaunchState.INTENDED, LaunchState.SENT, LaunchState.ACKNOWLEDGED, LaunchState.AMBIGUOUS, LaunchState.ADOPTED}
+)
+"""States in which money is, or may be, spent."""
+UNSETTLED = frozenset({LaunchState.INTENDED, LaunchState.SENT, LaunchState.AMBIGUOUS})
+KNOWN = frozenset({LaunchState.ACKNOWLEDGED, LaunchState.ADOPTED})
+
+
+@dataclass(frozen=True, slots=True)
+class SlotIntent:
+    case_id: str
+    plan: str
+    prompt: str
+    call_fingerprint: str
+    agent_revision: str | None
+    reserved_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchIntent:
+    """What is about to be sent. `sent_at` is in the server's clock as far as it is known."""
+
+    launch_id: str
+    invocation_id: str
+    change_set_digest: str
+    line: Line
+    name: str
+    sent_at: datetime
+    slack_seconds: float
+    """How far `sent_at` may be off the server's clock."""
+    slots: tuple[SlotIntent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    launch_id: str
+    invocation_id: str
+    change_set_digest: str
+    state: LaunchState
+    line: Line
+    name: str
+    sent_at: datetime
+    slack_seconds: float
+    batch_id: int | None
+    run_ids: tuple[int, ...]
+    detail: str
+    """Why it is ambiguous, refused, …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    launch_id: str
+    ordinal: int
+    case_id: str
+    plan: str
+    prompt: str
+    call_fingerprint: str
+    agent_revision: str | None
+    reserved_cents: int
+    run_id: int | None
+    evidence: str | None
+    """Digest of the stored evidence; None until collected."""
+    cost_cents: int | None
+    completed_at: datetime | None
+    consumed_by: str | None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.launch_id, self.ordinal
+
+    @property
+    def committed_cents(self) -> int:
+        """Billed, or while the bill is unknown what was reserved."""
+        return self.reserved_cents if self.cost_cents is None else self.cost_cents

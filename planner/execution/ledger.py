@@ -1,0 +1,95 @@
+"""The budget ledger: nothing is launched that could break a ceiling, as far as what a call may cost is known.
+
+Committed money is what was billed, plus the reservation of every run whose bill is not known yet; what is ambiguous stays
+reserved, so it counts as spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Ceiling:
+    """At most `limit_cents`, for one plan or (None) for all. `committed_cents` starts at what was spent before."""
+
+    label: str
+    limit_cents: int
+    plan: str | None = None
+    committed_cents: int = 0
+    pending_cents: int = 0
+    """The part of it that is only reserved."""
+    by_service: bool = False
+    """The service keeps it by itself (its answer is 402), so that it does not hold back calls of unknown price."""
+
+    def covers(self, plan: str) -> bool:
+        return self.plan is None or self.plan == plan
+
+    @property
+    def left_cents(self) -> int:
+        return self.limit_cents - self.committed_cents
+
+
+@dataclass(slots=True)
+class Ledger:
+    """In cents. `spent_cents` and `reserved_cents` are this change set's, earlier invocations of it included."""
+
+    ceilings: Sequence[Ceiling] = ()
+    spent_cents: int = 0
+    reserved_cents: int = 0
+    largest_bill_cents: int | None = field(default=None)
+
+    def _known(self, estimate_cents: int | None) -> int | None:
+        """A call of unknown price is taken to cost what the dearest call so far did and a quarter more."""
+        if estimate_cents is None and self.largest_bill_cents is not None:
+            return -(-self.largest_bill_cents * 5 // 4)
+        return estimate_cents
+
+    def reservation_for(self, plan: str, estimate_cents: int | None) -> int | None:
+        """What one more call of `plan` would reserve; None when it must wait.
+
+        A call of unknown price before any bill is known reserves all that is left under the tightest ceiling, so that such
+        calls go one at a time; without a ceiling it reserves nothing.
+        """
+        covering = [ceiling for ceiling in self.ceilings if ceiling.covers(plan)]
+        known = self._known(estimate_cents)
+        if known is not None:
+            return known if all(known <= ceiling.left_cents for ceiling in covering) else None
+        left = min((ceiling.left_cents for ceiling in covering if not ceiling.by_service), default=None)
+        if left is None:
+            return 0
+        return left if left > 0 and self.reserved_cents == 0 else None
+
+    def blocking(self, plan: str, estimate_cents: int | None) -> Ceiling | None:
+        """The ceiling that one more call would break even if nothing were in flight; None when waiting may help."""
+        known = self._known(estimate_cents)
+        for ceiling in self.ceilings:
+            if ceiling.covers(plan):
+                left_when_free = ceiling.left_cents + ceiling.pending_cents
+                if left_when_free <= 0 or (known is not None and known > left_when_free):
+                    return ceiling
+        return None
+
+    def reserve(self, plan: str, cents: int) -> None:
+        self.reserved_cents += cents
+        self._commit(plan, cents, cents)
+
+    def release(self, plan: str, cents: int) -> None:
+        """The launch did not happen."""
+        self.reserved_cents -= cents
+        self._commit(plan, -cents, -cents)
+
+    def bill(self, plan: str, *, reserved_cents: int, billed_cents: int) -> None:
+        """The bill replaces the reservation."""
+        self.reserved_cents -= reserved_cents
+        self.spent_cents += billed_cents
+        if billed_cents > (self.largest_bill_cents or 0):
+            self.largest_bill_cents = billed_cents
+        self._commit(plan, billed_cents - reserved_cents, -reserved_cents)
+
+    def _commit(self, plan: str, cents: int, pending_cents: int) -> None:
+        for ceiling in self.ceilings:
+            if ceiling.covers(plan):
+                ceiling.committed_cents += cents
+                ceiling.pending_cents += pending_cents

@@ -1,0 +1,60 @@
+"""Reading the service's lists, newest first, as far back as a question goes, and whether that was all."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from planner.api.client import PAGE_LIMIT
+
+MOST_PAGES = 100
+"""Of one reading: 20,000 rows."""
+NEVER_CUT = 50
+"""The run list's default limit: a list that is shorter was not cut, also where the service does not page it."""
+
+
+class Row(Protocol):
+    """A run or a batch."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def created_at(self) -> datetime | None: ...
+
+
+T = TypeVar("T", bound=Row)
+
+
+@dataclass(slots=True)
+class Listed(Generic[T]):
+    """What a list showed, by id. `whole`: nothing as new as what was asked for is missing, so that absence means something."""
+
+    found: dict[int, T] = field(default_factory=dict[int, T])
+    whole: bool = False
+
+
+async def read_list(
+    page_of: Callable[..., Awaitable[list[T]]], *, oldest: datetime | None, wanted: AbstractSet[int] | None = None
+) -> Listed[T]:
+    """Read until rows are older than `oldest`, or until all that is `wanted` has been seen.
+
+    Rows that arrive between two pages only shift the list: some are read twice and none is missed. So many of them that a
+    whole page is known already end the reading; it is then not `whole`, and the next one may be.
+    """
+    listed = Listed[T]()
+    for _ in range(MOST_PAGES):
+        page = await page_of(offset=len(listed.found), limit=PAGE_LIMIT)
+        fresh = any(row.id not in listed.found for row in page)
+        listed.found.update((row.id, row) for row in page)
+        not_cut = not fresh and len(listed.found) < NEVER_CUT
+        listed.whole = not page or not_cut or _older(page[-1].created_at, oldest)
+        if listed.whole or not fresh or (wanted is not None and wanted <= listed.found.keys()):
+            break
+    return listed
+
+
+def _older(created_at: datetime | None, than: datetime | None) -> bool:
+    return created_at is not None and than is not None and created_at < than

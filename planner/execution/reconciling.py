@@ -1,0 +1,259 @@
+"""Finding a launch whose answer was lost: pure, over what the service lists and what the journal already claims.
+
+The rules are execution.md's "Reconcile": by target, direction, mode, prompts and time (in the server's clock), by `name`
+where the service echoes it; runs claimed by another launch do not count, nor another requester's. Launches that ask for the
+same are interchangeable, so as many runs as launches is a match, fewer settles some of them, more is for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from planner.api.wire import WireBatch, WireRun
+from planner.execution.launches import Launch, Slot
+
+LATEST_CREATION_SECONDS = 600.0
+"""A request that was lost on its way is carried out at most so long after it was sent: as long as it is looked for."""
+NAME_PREFIX = "planner "
+"""Of the names that this program gives to batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An ambiguous launch and its slots, in order."""
+
+    launch: Launch
+    slots: tuple[Slot, ...]
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        return tuple(sorted(prompt_key(slot.prompt) for slot in self.slots))
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Launches with the same identity ask for the same."""
+        line = self.launch.line
+        return (line.target_type, line.target_id, line.direction, line.mode, line.target_number, self.prompts)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Runs at the service that may be a lost launch's. `run_ids` is empty where a batch does not list them."""
+
+    batch_id: int | None
+    run_ids: tuple[int, ...]
+    created_at: datetime | None
+    exact: bool
+    """It carries the launch's own name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """`found` is None when nothing was; more than one `candidates` left over needs a person."""
+
+    lost: Lost
+    found: Candidate | None
+    candidates: tuple[Candidate, ...]
+
+
+def prompt_key(prompt: str | None) -> str:
+    """Prompts are compared as a service may store them: line ends unified, outer white space gone."""
+    return "\n".join((prompt or "").splitlines()).strip()
+
+
+def match_lost(
+    lost: Sequence[Lost],
+    *,
+    batches: Iterable[WireBatch],
+    runs: Iterable[WireRun],
+    claimed: AbstractSet[int],
+    requesters: AbstractSet[int],
+    claimed_batches: AbstractSet[int] = frozenset(),
+    every_batch: bool = True,
+) -> list[Match]:
+    """One match per lost launch. `requesters` are the `requested_by_id`s seen on our own runs (empty: unknown).
+
+    `claimed_batches` belong to other launches even where they do not list their runs. Without `every_batch`, `batches` do not
+    reach back to all of the launches.
+    """
+    batches = list(batches)
+    in_batches = {run_id for batch in batches for run_id in batch.run_ids}
+    listed = {batch.id for batch in batches}
+    free_runs = [
+        run
+        for run in runs
+        if run.id not in claimed
+        and run.id not in in_batches
+        and run.batch_id not in listed
+        and _ours(run.requested_by_id, requesters)
+    ]
+    free_batches = [
+        batch
+        for batch in batches
+        if batch.id not in claimed_batches
+        and not claimed & set(batch.run_ids)
+        and _ours(batch.requested_by_id, requesters)
+    ]
+    groups: dict[tuple[object, ...], list[Lost]] = {}
+    for item in sorted(lost, key=lambda item: item.launch.line.target_number is None):  # who names a number is choosier
+        groups.setdefault(item.identity, []).append(item)
+    taken: set[_Key] = set()
+    singles = [run for run in free_runs if run.batch_id is None]
+    matches = [match for group in groups.values() for match in _match_group(group, free_batches, singles, taken)]
+    if every_batch:
+        return matches
+    spoken_for = {run_id for match in matches if match.found for run_id in match.found.run_ids}
+    return [_by_runs(match, [run for run in free_runs if run.id not in spoken_for]) for match in matches]
+
+
+def _by_runs(match: Match, runs: Sequence[WireRun]) -> Match:
+    """A batch that is not among those listed, where not all are, would still show in its runs: made together with it, and
+    listed as far back as anyone asks."""
+    if match.candidates or len(match.lost.slots) == 1:
+        return match
+    made: dict[int | None, list[WireRun]] = {}
+    for run in runs:
+        if run_fits(match.lost, run):
+            made.setdefault(run.batch_id, []).append(run)
+    candidates = tuple(
+        Candidate(batch_id, tuple(run.id for run in together), together[0].created_at, exact=False)
+        for batch_id, together in made.items()
+    )
+    whole = [
+        candidate
+        for candidate, together in zip(candidates, made.values(), strict=True)
+        if tuple(sorted(prompt_key(run.scenario_prompt) for run in together)) == match.lost.prompts
+    ]
+    return Match(match.lost, whole[0] if len(candidates) == len(whole) == 1 else None, candidates)
+
+
+_Key = tuple[int | None, tuple[int, ...]]
+
+
+def _match_group(
+    group: list[Lost], batches: Sequence[WireBatch], runs: Sequence[WireRun], taken: set[_Key]
+) -> list[Match]:
+    """`taken` are candidates found to be other launches'; what is found here is added."""
+    possible: dict[str, list[Candidate]] = {}
+    for item in group:
+        if len(item.slots) > 1:
+            fitting = [found for batch in batches if (found := _batch_candidate(item, batch))]
+        else:
+            fitting = [Candidate(None, (run.id,), run.created_at, exact=False) for run in runs if run_fits(item, run)]
+        possible[item.launch.launch_id] = [candidate for candidate in fitting if _key(candidate) not in taken]
+    matches: list[Match] = []
+    remaining = list(group)
+    for item in group:  # a name is proof
+        exact = [candidate for candidate in possible[item.launch.launch_id] if candidate.exact]
+        if len(exact) == 1:
+            matches.append(Match(item, exact[0], tuple(exact)))
+            taken.add(_key(exact[0]))
+            remaining.remove(item)
+    by_age = sorted(remaining, key=lambda item: item.launch.sent_at)
+    distinct = {
+        _key(candidate): candidate
+        for item in by_age
+        for candidate in possible[item.launch.launch_id]
+        if _key(candidate) not in taken
+    }
+    if len(distinct) > len(by_age):
+        return matches + [
+            Match(
+                item,
+                None,
+                tuple(candidate for candidate in possible[item.launch.launch_id] if _key(candidate) in distinct),
+            )
+            for item in by_age
+        ]
+    for item in by_age:
+        free = [candidate for candidate in possible[item.launch.launch_id] if _key(candidate) in distinct]
+        found = min(free, key=lambda candidate: (candidate.created_at is None, candidate.created_at), default=None)
+        if found is not None:
+            del distinct[_key(found)]
+            taken.add(_key(found))
+        matches.append(Match(item, found, () if found is None else (found,)))
+    return matches
+
+
+def _key(candidate: Candidate) -> _Key:
+    return candidate.batch_id, candidate.run_ids
+
+
+def _batch_candidate(lost: Lost, batch: WireBatch) -> Candidate | None:
+    launch = lost.launch
+    if batch.name == launch.name:
+        return Candidate(batch.id, tuple(batch.run_ids), batch.created_at, exact=True)
+    if (batch.name or "").startswith(NAME_PREFIX):
+        return None  # another launch's; any other name may be what the service calls ours
+    if not _same_target(launch, batch) or not _in_time(launch, batch.created_at):
+        return None
+    count = batch.run_count or batch.total_runs or len(batch.run_ids)
+    if (
+        count != len(lost.slots)
+        or tuple(sorted(prompt_key(prompt) for prompt in batch.scenario_prompts)) != lost.prompts
+    ):
+        return None
+    return Candidate(batch.id, tuple(batch.run_ids), batch.created_at, exact=False)
+
+
+def run_fits(lost: Lost, run: WireRun) -> bool:
+    """Whether a run may be one of a launch's."""
+    return (
+        _same_target(lost.launch, run)
+        and (run.mode is None or run.mode == lost.launch.line.mode)
+        and prompt_key(run.scenario_prompt) in lost.prompts
+        and _in_time(lost.launch, run.created_at)
+    )
+
+
+def _same_target(launch: Launch, made: WireRun | WireBatch) -> bool:
+    """What is not told rules nothing out; a number that was not asked for may be the service's own."""
+    line = launch.line
+    return (
+        made.target_type in (None, line.target_type)
+        and made.target_id in (None, line.target_id)
+        and made.direction in (None, line.direction)
+        and (line.target_number is None or made.target_number in (None, "", line.target_number))
+    )
+
+
+def _in_time(launch: Launch, created_at: datetime | None) -> bool:
+    """A creation time that is missing rules nothing out: calling again would be the dearer mistake."""
+    if created_at is None:
+        return True
+    slack = timedelta(seconds=launch.slack_seconds)
+    return launch.sent_at - slack <= created_at <= launch.sent_at + slack + timedelta(seconds=LATEST_CREATION_SECONDS)
+
+
+def _ours(requested_by_id: int | None, requesters: AbstractSet[int]) -> bool:
+    return requested_by_id is None or not requesters or requested_by_id in requesters
+
+
+def bind_slots(slots: Sequence[Slot], runs: Mapping[int, WireRun], run_ids: Sequence[int]) -> dict[int, int]:
+    """Which slot (by ordinal) got which of a launch's runs: by prompt, never by position.
+
+    Where all of a launch's prompts are equal, or one slot and one run are left, the prompt need not be known. Runs that are
+    not listed yet stay unbound.
+    """
+    free: dict[str, list[int]] = {}
+    for slot in slots:
+        if slot.run_id is None:
+            free.setdefault(prompt_key(slot.prompt), []).append(slot.ordinal)
+    bound = {slot.run_id for slot in slots}
+    bindings: dict[int, int] = {}
+    for run_id in run_ids:
+        if run_id in bound:
+            continue
+        if len(free) == 1:
+            prompt = next(iter(free))
+        elif run_id in runs and prompt_key(runs[run_id].scenario_prompt) in free:
+            prompt = prompt_key(runs[run_id].scenario_prompt)
+        else:
+            continue
+        bindings[free[prompt].pop(0)] = run_id
+        if not free[prompt]:
+            del free[prompt]
+    return bindings

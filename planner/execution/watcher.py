@@ -1,0 +1,262 @@
+"""Watching: one sweep over the run list serves every run under way and every launch of unknown fate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from planner.api.wire import WireBatch, WireRun
+from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
+from planner.execution.collecting import collect
+from planner.execution.context import Context, Doubt, Unbound, Watched, run_record
+from planner.execution.launches import LaunchState
+from planner.execution.listing import Listed, read_list
+from planner.execution.reconciling import Lost, bind_slots, match_lost, prompt_key, run_fits
+
+POLL_SHARE = 0.06
+"""Of what a run takes: how long its end may go unseen."""
+FIRST_POLL_SHARE = 0.15
+"""Of the time waited so far, until a run has been seen to end."""
+
+
+@dataclass(slots=True)
+class Watcher:
+    context: Context
+    _seconds_seen: list[float] = field(default_factory=list[float])
+    """Wall seconds from launch to end, of the latest runs that ended under our eyes."""
+
+    def poll_seconds(self) -> float:
+        context = self.context
+        if self._seconds_seen:
+            wanted = sum(self._seconds_seen) / len(self._seconds_seen) * POLL_SHARE
+        else:
+            now = context.clock.monotonic()
+            asked = (context.watched, context.unbound, context.doubts)
+            wanted = (
+                now - min((item.since for items in asked for item in items.values()), default=now)
+            ) * FIRST_POLL_SHARE
+        return min(max(wanted, context.settings.poll_floor_seconds), context.settings.poll_ceiling_seconds)
+
+    async def sweep(self, tasks: TaskGroup) -> None:
+        """Look at everything once. A service that cannot be read is looked at again next time."""
+        context = self.context
+        doubts = [doubt for doubt in context.doubts.values() if not self._is_disputed(doubt, ())]
+        try:
+            runs = await self._runs()
+            batches = await self._batches(doubts) if doubts else Listed[WireBatch]()
+            for unbound in list(context.unbound.values()):
+                await self._bind(unbound, runs.found)
+        except StoreError:
+            raise
+        except IncompleteError as error:
+            context.failed(str(error))
+            return
+        except PlannerError as error:  # refused in the middle: the key was revoked, say
+            context.outcome.usage = f"{error}. {error.hint}".strip()
+            context.give_up(str(error))
+            return
+        context.worked()
+        for run_id in [run_id for run_id in context.watched if run_id in runs.found]:
+            self._look_at(runs.found[run_id], tasks)
+        self._reconcile(doubts, runs, batches)
+        self._stop_waiting()
+
+    # The lists
+
+    async def _runs(self) -> Listed[WireRun]:
+        """As deep as our oldest open question."""
+        context = self.context
+        asked = [doubt.lost.launch for doubt in context.doubts.values()] + [
+            item.launch for item in context.unbound.values()
+        ]
+        oldest = min(
+            (
+                launch.sent_at - timedelta(seconds=launch.slack_seconds)
+                for launch in asked + [watched.launch for watched in context.watched.values()]
+            ),
+            default=None,
+        )
+        wanted = None if asked else context.watched.keys()
+        return await read_list(context.client.runs, oldest=oldest, wanted=wanted)
+
+    async def _batches(self, doubts: Sequence[Doubt]) -> Listed[WireBatch]:
+        launches = [doubt.lost.launch for doubt in doubts]
+        oldest = min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in launches)
+        return await read_list(self.context.client.batches, oldest=oldest)
+
+    def _look_at(self, run: WireRun, tasks: TaskGroup) -> None:
+        context = self.context
+        watched = context.watched[run.id]
+        if run.requested_by_id is not None and watched.launch.state is LaunchState.ACKNOWLEDGED:
+            context.requesters.add(run.requested_by_id)
+        if not run.ended:
+            return
+        now = context.clock.monotonic()
+        if watched.ended_at is None:
+            watched.ended_at = now
+            if not watched.resumed:
+                self._seconds_seen = [*self._seconds_seen[-99:], now - watched.since]
+            context.wake()
+        late = now - watched.ended_at < context.settings.evidence_wait_seconds
+        if run.call_id is None and run.status == "completed" and late:
+            return  # its call id is still to come
+        del context.watched[run.id]
+        context.collecting += 1
+        tasks.start_soon(self._collect, run, watched)
+
+    async def _collect(self, run: WireRun, watched: Watched) -> None:
+        context = self.context
+        try:
+            evidence = await collect(
+                context.client,
+                run,
+                clock=context.clock,
+                wait_seconds=context.settings.evidence_wait_seconds,
+                await_grade=watched.work.await_grade,
+            )
+            # Durable first, and not in this thread: a disk takes its time.
+            digest = await anyio.to_thread.run_sync(context.save_evidence, evidence)
+            context.journal.collect(
+                watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at
+            )
+            # Without a bill, what the service expected it to be is the best that the budget can be kept with.
+            billed_cents = evidence.cost_cents if evidence.cost_cents is not None else run.estimated_cost_cents
+            context.bill(watched.slot, watched.launch, billed_cents)
+            slot = replace(watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at)
+            context.report(run_record(slot, watched.launch, evidence, resumed=watched.resumed))
+        except StoreError:
+            raise
+        except PlannerError as error:
+            self._collect_again(run.id, watched, str(error))
+        finally:
+            context.collecting -= 1
+            context.snapshot()
+            context.wake()
+
+    def _collect_again(self, run_id: int, watched: Watched, problem: str) -> None:
+        context = self.context
+        ended_at = watched.ended_at if watched.ended_at is not None else context.clock.monotonic()
+        if context.clock.monotonic() - ended_at < context.settings.evidence_give_up_seconds:
+            context.watched[run_id] = watched
+            context.failed(problem)
+        else:
+            self._leave(watched, f"the evidence of run {run_id} cannot be read: {problem}")
+
+    # Launches carried out whose answer did not tell all
+
+    async def _bind(self, unbound: Unbound, runs: Mapping[int, WireRun]) -> None:
+        context = self.context
+        launch = unbound.launch
+        slots = context.journal.slots_of(launch.launch_id)
+        if len(launch.run_ids) < len(slots) and launch.batch_id is not None:
+            claimed = context.journal.claimed_run_ids()
+            told = await self._told_run_ids(launch.batch_id)
+            if not told:
+                told = [run.id for run in runs.values() if run.batch_id == launch.batch_id]
+            free = [run_id for run_id in told if run_id not in claimed]
+            if not told:  # neither names the other: prompt and time are all there is
+                free = self._fitting(Lost(launch, slots), runs, claimed)
+            context.journal.claim(launch.launch_id, free[: len(slots) - len(launch.run_ids)])
+        context.bind(launch.launch_id, runs)
+
+    async def _told_run_ids(self, batch_id: int) -> list[int]:
+        try:
+            return (await self.context.client.batch(batch_id)).run_ids
+        except NotFoundError:
+            return []  # made a moment ago, and not known everywhere yet
+
+    def _fitting(self, launch: Lost, runs: Mapping[int, WireRun], claimed: set[int]) -> list[int]:
+        """One run a slot, as far as there are such: never two for a prompt that was asked for once."""
+        fitting = {
+            run.id: run
+            for run in runs.values()
+            if run.id not in claimed and run.batch_id is None and run_fits(launch, run)
+        }
+        return list(bind_slots(launch.slots, fitting, sorted(fitting)).values())
+
+    # Launches of unknown fate
+
+    def _is_disputed(self, doubt: Doubt, since: Sequence[Doubt]) -> bool:
+        """A launch that asks for one of the same things is being sent, or was lost `since`: a run seen could be either's."""
+        context = self.context
+        line, prompts = doubt.lost.launch.line, set(doubt.lost.prompts)
+        others = [(intent.line, intent.slots) for intent in context.posting.values()]
+        others += [(other.lost.launch.line, other.lost.slots) for other in since]
+        return any(
+            (other.target_type, other.target_id) == (line.target_type, line.target_id)
+            and any(prompt_key(slot.prompt) in prompts for slot in slots)
+            for other, slots in others
+        )
+
+    def _reconcile(self, doubts: Sequence[Doubt], runs: Listed[WireRun], batches: Listed[WireBatch]) -> None:
+        """`doubts` are those that could be looked for when the lists were about to be read."""
+        context = self.context
+        since = [doubt for doubt in context.doubts.values() if doubt not in doubts]
+        matches = match_lost(
+            [doubt.lost for doubt in doubts if not self._is_disputed(doubt, since)],
+            batches=batches.found.values(),
+            runs=runs.found.values(),
+            claimed=context.journal.claimed_run_ids(),
+            requesters=context.requesters,
+            claimed_batches=context.journal.claimed_batch_ids(),
+            every_batch=batches.whole,
+        )
+        for match in matches:
+            launch = match.lost.launch
+            doubt = context.doubts[launch.launch_id]
+            known, doubt.several = doubt.several, match.found is None and bool(match.candidates)
+            if match.found is not None:
+                context.carried_out(
+                    launch.launch_id,
+                    LaunchState.ADOPTED,
+                    runs.found,
+                    batch_id=match.found.batch_id,
+                    run_ids=match.found.run_ids,
+                    detail=launch.detail,
+                )
+                del context.doubts[launch.launch_id]
+                context.observer.narrate(
+                    f"launch {launch.launch_id} was carried out: adopted run{'s' if len(match.found.run_ids) != 1 else ''}"
+                    f" {', '.join(str(run_id) for run_id in match.found.run_ids) or f'of batch {match.found.batch_id}'}"
+                )
+            elif doubt.several:
+                if not known:
+                    context.observer.narrate(
+                        f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose"
+                    )
+            elif runs.whole and context.clock.monotonic() - doubt.since >= context.settings.settle_seconds:
+                context.journal.settle(
+                    launch.launch_id, LaunchState.ABSENT, detail="not at the service when it had settled"
+                )
+                del context.doubts[launch.launch_id]
+                context.put_back(launch, match.lost.slots)
+                context.observer.narrate(
+                    f"launch {launch.launch_id} was never carried out: its runs may be launched again"
+                )
+        if matches:
+            context.wake()
+
+    # Runs that do not end
+
+    def _stop_waiting(self) -> None:
+        context = self.context
+        now = context.clock.monotonic()
+        for run_id, watched in list(context.watched.items()):
+            if now >= watched.deadline and watched.ended_at is None:
+                del context.watched[run_id]
+                self._leave(watched, f"run {run_id} has not ended in {watched.work.timeout_seconds:.0f} s")
+        for launch_id, unbound in list(context.unbound.items()):
+            if now >= unbound.deadline:
+                del context.unbound[launch_id]
+                context.outcome.overdue += unbound.slots
+                context.observer.narrate(f"{unbound.slots} runs of launch {launch_id} never showed in the run list")
+
+    def _leave(self, watched: Watched, reason: str) -> None:
+        """No longer waited for; the next invocation picks it up, free."""
+        self.context.outcome.overdue += 1
+        self.context.observer.narrate(f"{reason}; no longer waiting for it")
+        self.context.report(run_record(watched.slot, watched.launch, None, resumed=watched.resumed))

@@ -1,0 +1,157 @@
+"""What the engine is asked to do, and what it tells while it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from planner.evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time as the composition root gives it: aware UTC, monotonic seconds, and a sleep that ends early for no one."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the runs of one batch must share."""
+
+    target_type: str
+    target_id: int
+    direction: str
+    mode: str
+    target_number: str | None
+    stagger_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseWork:
+    """Calls wanted of one case. `reserve_cents` is the high estimate of one call, None when its price is unknown."""
+
+    case_id: str
+    plan: str
+    line: Line
+    prompt: str
+    call_fingerprint: str
+    agent_revision: str | None
+    runs: int
+    timeout_seconds: float
+    await_grade: bool
+    """Whether a check will ask for the platform's grade, which may come late."""
+    reserve_cents: int | None
+    expected_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    settle_seconds: float = 600.0
+    linger_seconds: float = 60.0
+    mark_prompts: bool = False
+    max_concurrent_runs: int | None = None
+    evidence_wait_seconds: float = 60.0
+    """How long a late call id, bill, transcript or grade is awaited after a run's end."""
+    throttled_give_up_seconds: float = 900.0
+    """Nothing but 429 for so long, with no run of ours in flight: somebody else holds the line; go on another time."""
+    evidence_give_up_seconds: float = 120.0
+    """A run has ended so long ago and its evidence still cannot be read: left to the next invocation."""
+    outage_give_up_seconds: float = 300.0
+    """The service cannot be read for so long: go on another time."""
+    poll_floor_seconds: float = 0.1
+    poll_ceiling_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run as the engine leaves it.
+
+    `evidence` is None for a run we stopped waiting for (`overdue`). `digest` names the stored evidence. `invocation_id` is the
+    one that launched it; `resumed` runs were launched by an earlier one.
+    """
+
+    case_id: str
+    launch_id: str
+    ordinal: int
+    run_id: int
+    batch_id: int | None
+    evidence: Evidence | None
+    digest: str | None
+    cost_cents: int | None
+    adopted: bool
+    invocation_id: str
+    completed_at: datetime | None
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnsettledLaunch:
+    """A launch whose fate is unknown when the engine ends."""
+
+    launch_id: str
+    case_ids: tuple[str, ...]
+    reserved_cents: int
+    several: bool
+    """More than one candidate was found: a person must choose."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Where the work stands; for a progress display."""
+
+    runs_done: int
+    runs_total: int
+    in_flight: int
+    spent_cents: int
+    reserved_cents: int
+    waiting: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How the work ended. Anything not called is in `left` (case id → runs), with the reason in `stopped_by`."""
+
+    launches: int = 0
+    interrupted: bool = False
+    ceiling: str = ""
+    """Which ceiling stopped launching, in words; empty when none did."""
+    refusal: str = ""
+    """402 or another refusal by the service in the middle."""
+    usage: str = ""
+    """The service found fault with a request or key in the middle."""
+    trouble: str = ""
+    """The service failed, or the journal could not be written."""
+    fail_fast: bool = False
+    left: dict[str, int] = field(default_factory=dict[str, int])
+    """Runs wanted and not launched, by case id."""
+    overdue: int = 0
+    unsettled: tuple[UnsettledLaunch, ...] = ()
+
+    @property
+    def finished(self) -> bool:
+        """Everything asked for was done and its fate is known."""
+        return not (
+            self.interrupted
+            or self.ceiling
+            or self.refusal
+            or self.usage
+            or self.trouble
+            or self.left
+            or self.overdue
+            or self.unsettled
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Told of everything as it happens. `on_run` comes exactly once per run that counts for a case."""
+
+    on_run: Callable[[RunRecord], None]
+    on_snapshot: Callable[[Snapshot], None]
+    narrate: Callable[[str], None]
+    """Decisions in words, for `-v`."""

@@ -1,0 +1,254 @@
+"""Reading: repeated while the service stumbles, tolerant of both dialects, and never guessing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.api.client import READS_AT_ONCE, WILDEST_CLOCK_SECONDS, ApiClient
+from planner.api.transport import Answer, HttpxTransport
+from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError, UnreachableError
+from planner.sandbox import Sandbox, load_world
+
+BILLING = (200, {"balance_cents": 500})
+
+
+@pytest.mark.parametrize("stumble", [(503, {}), (200, b"<html>"), (200, []), "reset", "close"], ids=str)
+async def test_a_read_is_repeated_when_the_service_stumbles(talk: Callable[..., Any], stumble: Any) -> None:
+    """Three times, a little later each time; then it is read."""
+    asked = await talk(stumble, stumble, stumble, BILLING)
+    assert (await asked.client.billing()).balance_cents == 500
+    assert asked.slept == [0.5, 1.0, 2.0]
+    assert asked.client.stats.requests == 4
+
+
+@pytest.mark.parametrize(
+    ("stumble", "kind"), [((500, {}), ServiceError), ((429, {}), ThrottledError), ("reset", LostAnswerError)], ids=str
+)
+async def test_a_read_that_never_succeeds_is_given_up(talk: Callable[..., Any], stumble: Any, kind: Any) -> None:
+    """After four tries the error stands."""
+    asked = await talk(stumble)
+    with pytest.raises(kind):
+        await asked.client.billing()
+    assert asked.server.connections == 4
+
+
+async def test_a_server_that_is_not_there_is_tried_again(talk: Callable[..., Any]) -> None:
+    """It may be on its way up."""
+    asked = await talk(BILLING)
+    await asked.server.stop()
+    with pytest.raises(UnreachableError):
+        await asked.client.billing()
+    assert asked.slept == [0.5, 1.0, 2.0]
+
+
+async def test_a_read_waits_as_long_as_it_is_told(talk: Callable[..., Any]) -> None:
+    """`Retry-After` counts where it is longer than our own pause, up to half a minute."""
+    asked = await talk(
+        (429, {}, {"Retry-After": "9"}), (429, {}, {"Retry-After": "0"}), (429, {}, {"Retry-After": "600"}), BILLING
+    )
+    await asked.client.billing()
+    assert asked.slept == [9.0, 1.0, 30.0]
+    assert asked.client.stats.refused == 3
+
+
+async def test_what_is_not_there_is_not_asked_twice(talk: Callable[..., Any]) -> None:
+    """404 is an answer: for what may be missing it is None, for the rest an error."""
+    asked = await talk((404, {"detail": "Not found."}))
+    assert await asked.client.transcript(5) is None
+    assert await asked.client.history(5) is None
+    assert await asked.client.grade(5) is None
+    for ask in (
+        asked.client.call(5),
+        asked.client.batch(5),
+        asked.client.agent(5),
+        asked.client.phone_number(5),
+        asked.client.billing(),
+    ):
+        with pytest.raises(NotFoundError):
+            await ask
+    assert asked.slept == []
+
+
+async def test_what_is_asked_for(talk: Callable[..., Any]) -> None:
+    """Paths, paging, the key and who we are."""
+    asked = await talk((200, []), (200, []), (200, {"id": 201}), (200, []))
+    await asked.client.runs()
+    await asked.client.batches(offset=200, limit=50)
+    await asked.client.batch(201)
+    await asked.client.history(7)
+    assert [(request.method, request.target) for request in asked.server.asked] == [
+        ("GET", "/v1/test-calls?limit=200&offset=0"),
+        ("GET", "/v1/test-call-batches?limit=50&offset=200"),
+        ("GET", "/v1/test-call-batches/201"),
+        ("GET", "/v1/calls/7/history"),
+    ]
+    assert {request.headers["authorization"] for request in asked.server.asked} == {"Bearer sk_test_0123456789"}
+
+
+async def test_a_call_is_read_with_the_object_it_came_in(talk: Callable[..., Any]) -> None:
+    """What is read by name, and everything else as it was."""
+    document = {"call_id": 7, "status": "completed", "billing_total_cents": 8, "from_the_future": {"deep": [1, None]}}
+    asked = await talk((200, document))
+    call, whole = await asked.client.call(7)
+    assert (call.status, call.billing_total_cents, call.end_reason) == ("completed", 8, None)
+    assert whole == document
+
+
+@pytest.mark.parametrize("document", [{"call_id": 7, "billing_total_cents": "a lot"}, [], {"duration_seconds": []}])
+async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any) -> None:
+    """Named by the field that is wrong."""
+    asked = await talk((200, document))
+    with pytest.raises(ServiceError, match="makes no sense"):
+        await asked.client.call(7)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"call_id": 7, "transcripts": [{"role": "agent", "content": "Hi"}]}, ["agent"]),
+        ([{"role": "agent", "content": "Hi"}, {"role": "user"}], ["agent", "user"]),
+        ({"call_id": 7, "transcripts": []}, []),
+        ({"call_id": 7, "transcripts": None}, None),
+        ({"call_id": 7}, None),
+        ([], []),
+    ],
+    ids=str,
+)
+async def test_a_transcript_may_be_an_object_or_a_list(talk: Callable[..., Any], document: Any, expected: Any) -> None:
+    """And where the service has none, it is None: not an empty one."""
+    asked = await talk((200, document))
+    turns = await asked.client.transcript(7)
+    assert (turns if turns is None else [turn.role for turn in turns]) == expected
+
+
+async def test_few_reads_are_in_flight_at_once() -> None:
+    """However many are wanted: the pool's cost grows with the square of them."""
+    flying, most = 0, 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal flying, most
+        flying += 1
+        most = max(most, flying)
+        await anyio.sleep(0.01)
+        flying -= 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    client = ApiClient(HttpxTransport("http://x", {}, app=app), now=lambda: NOW, sleep=anyio.sleep)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(client.billing)
+    await client.close()
+    assert most == READS_AT_ONCE
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+async def test_everything_the_sandbox_tells_can_be_read(dialect: Any) -> None:
+    """A run from launch to grade, an agent, a number and the balance, in both dialects."""
+    clock = [NOW.timestamp()]
+    sandbox = Sandbox(load_world("demo"), dialect, now=lambda: clock[0])
+    transport = HttpxTransport("http://sandbox", {"Authorization": "Bearer sk_test_sandbox"}, app=sandbox.app)
+    client = ApiClient(transport, now=lambda: NOW, sleep=anyio.sleep)
+    from planner.api.client import LaunchRequest
+
+    prompts = ("You are Ana. Ask for the opening hours.", "You are Bob. Ask for the opening hours.")
+    launched = await client.launch(
+        LaunchRequest("agent", 12, "outbound", "bot", None, prompts, name="planner x"), on_sending=lambda: None
+    )
+    clock[0] += 3600
+    runs = await client.runs()
+    assert {run.id for run in runs} == set(launched.run_ids)
+    assert {run.scenario_prompt for run in runs} == set(prompts)
+    assert all(run.ended and run.created_at == NOW for run in runs)
+    batch = await client.batch(launched.batch_id or 0)
+    assert [found.id for found in await client.batches()] == [batch.id]
+    assert set(batch.run_ids) == set(launched.run_ids)
+    call_id = runs[0].call_id
+    assert call_id is not None
+    call, document = await client.call(call_id)
+    assert call.status == "completed"
+    assert call.billing_total_cents == document["billing_total_cents"] > 0
+    assert await client.transcript(call_id)
+    assert await client.history(call_id)
+    grade = await client.grade(call_id)
+    assert grade is not None
+    assert grade.status == "completed"
+    assert (await client.agent(12))["id"] == 12
+    assert (await client.phone_number(77)).inbound_agent_id == 14
+    ledger: dict[str, Any] = sandbox.ledger()
+    assert (await client.billing()).balance_cents == 50_000 - ledger["total_cents"]
+    await client.close()
+
+
+# The server's clock
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def heard(date: str) -> tuple[float, bool]:
+    """What a client makes of a `Date` header."""
+
+    class Dated:
+        async def send(self, *_: object, **__: object) -> Answer:
+            return Answer(200, {"date": date}, b"{}")
+
+        async def close(self) -> None:
+            return
+
+    client = ApiClient(Dated(), now=lambda: NOW, sleep=anyio.sleep)
+    anyio.run(client.billing)
+    return client.clock_offset_seconds, client.clock_known
+
+
+@pytest.mark.parametrize("seconds", [-7200, -1, 0, 1, 3600, 86_400 * 30])
+def test_the_servers_clock_is_heard(seconds: int) -> None:
+    """However far it is from ours."""
+    assert heard(format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)) == (float(seconds), True)
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "yesterday",
+        "Tue, 24 Nov 99999999999 12:00:00 GMT",
+        "Tue, 24 Nov 2026 12:00:00 +9999",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        format_datetime(NOW - timedelta(seconds=WILDEST_CLOCK_SECONDS), usegmt=True),
+    ],
+)
+def test_a_clock_that_cannot_be_is_not_believed(date: str) -> None:
+    """Neither what is no time nor what is a year off."""
+    assert heard(date) == (0.0, False)
+
+
+@given(
+    st.text()
+    | st.from_regex(r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{1,12} \d{1,3}:\d\d:\d\d [+-]?\w{0,6}", fullmatch=True)
+)
+def test_no_date_header_breaks_a_read(date: str) -> None:
+    """It was never asked for."""
+    offset, _ = heard(date)
+    assert abs(offset) < WILDEST_CLOCK_SECONDS
+
+
+async def test_a_date_in_the_obsolete_zone_is_utc(talk: Callable[..., Any]) -> None:
+    """-0000 is UTC, though Python calls it unknown; and the last date heard is the one that stands."""
+    asked = await talk(
+        (200, {}, {"Date": "Tue, 24 Nov 2026 12:00:07 -0000"}),
+        (200, {}, {"Date": "nonsense"}),
+        (200, {}, {"Date": "Tue, 24 Nov 2026 11:59:58 GMT"}),
+    )
+    offsets: list[float] = []
+    for _ in range(3):
+        await asked.client.billing()
+        offsets.append(asked.client.clock_offset_seconds)
+    assert offsets == [7.0, 7.0, -2.0]

@@ -1,0 +1,185 @@
+"""From an answer that is no yes to an error of ours: what it says, what to do about it, and nothing foreign in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from planner.api.client import error_of
+from planner.api.transport import Answer
+from planner.errors import CredentialError, PlannerError, RefusedError, ServiceError, ThrottledError, UsageError
+
+
+def told(status: int, body: bytes = b'{"detail": "No."}', **headers: str) -> tuple[str, int, str, str]:
+    error = error_of(Answer(status, headers, body), "GET /v1/billing")
+    return type(error).__name__, error.exit_code, str(error), error.hint
+
+
+def test_every_status_has_its_error() -> None:
+    """The one mapping, whole."""
+    assert [told(status) for status in (301, 400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 503, 999)] == snapshot(
+        [
+            (
+                "ServiceError",
+                4,
+                "GET /v1/billing: the service failed (301: No.)",
+                "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?",
+            ),
+            ("UsageError", 2, "GET /v1/billing: the service refuses the request (400: No.)", ""),
+            (
+                "CredentialError",
+                2,
+                "the service refuses the key (401: No.)",
+                "Check THUNDERPHONE_API_KEY: the key of this organisation, whole, with access to test calls.",
+            ),
+            (
+                "RefusedError",
+                3,
+                "no balance for test calls (402: No.)",
+                "Top up the organisation's balance, then run the same command again.",
+            ),
+            (
+                "CredentialError",
+                2,
+                "the service refuses the key (403: No.)",
+                "Check THUNDERPHONE_API_KEY: the key of this organisation, whole, with access to test calls.",
+            ),
+            ("NotFoundError", 2, "GET /v1/billing: the service does not know it (404: No.)", ""),
+            ("ServiceError", 4, "GET /v1/billing: the service gave up (408: No.)", ""),
+            ("UsageError", 2, "GET /v1/billing: the service refuses the request (409: No.)", ""),
+            ("UsageError", 2, "GET /v1/billing: the service refuses the request (422: No.)", ""),
+            ("ThrottledError", 4, "the service refuses more requests for now (429: No.)", ""),
+            ("ServiceError", 4, "GET /v1/billing: the service failed (500: No.)", ""),
+            ("ServiceError", 4, "GET /v1/billing: the service failed (503: No.)", ""),
+            ("ServiceError", 4, "GET /v1/billing: the service failed (999: No.)", ""),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"detail": "Too young."}', "Too young."),
+        (
+            b'{"run_count": ["Too many.", "Far too many."], "mode": "Odd."}',
+            "run_count: Too many. Far too many.; mode: Odd.",
+        ),
+        (b'{"scenario_prompts": {"0": ["Not a valid string."]}}', "scenario_prompts: {'0': ['Not a valid string.']}"),
+        (b'{"detail": ["a", "b"]}', "detail: a b"),
+        (b'["no", "way"]', "['no', 'way']"),
+        (b"{}", ""),
+        (b"", "no JSON body"),
+        (b"<html>", "no JSON body"),
+        (b'{"detail": "' + b"x" * 400 + b'"}', "x" * 299 + "…"),
+    ],
+)
+def test_what_the_service_said_is_one_line(body: bytes, expected: str) -> None:
+    """Its detail, or its fields' messages, at most 300 characters."""
+    assert told(422, body)[2] == f"GET /v1/billing: the service refuses the request (422: {expected})"
+
+
+@given(st.text().map(lambda text: f"\x1b[2J\u202e{text}\r\n"), st.sampled_from(["detail", "field", "\x1b]0;x\x07"]))
+def test_foreign_text_is_harmless_on_a_terminal(text: str, key: str) -> None:
+    """No control characters, no escapes, no bidirectional tricks, no second line."""
+    import json
+
+    body = json.dumps({key: text, "list": [text]}).encode()
+    for status in (400, 401, 402, 404, 429, 500):
+        message = told(status, body)[2]
+        assert message.isprintable()
+        assert len(message) < 400
+
+
+async def test_a_content_type_is_foreign_text_too(talk: Callable[..., Any]) -> None:
+    """What an answer calls itself may hold escapes."""
+    asked = await talk((200, b"<html>", {"Content-Type": "text/\x1b[31mhtml; charset=utf-8"}))
+    with pytest.raises(ServiceError) as caught:
+        await asked.launch()
+    assert str(caught.value) == "the service answered 200 with text/ [31mhtml, not JSON"
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"retry-after": " 7 "}, 7.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "86399"}, 86_399.0),
+        ({"retry-after": "86400"}, None),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "1e3"}, None),
+        ({"retry-after": "1_0"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "²"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": ""}, None),
+    ],
+)
+def test_retry_after_is_read_or_left(header: dict[str, str], expected: float | None) -> None:
+    """Seconds of less than a day; anything else is as if it were not there."""
+    error = error_of(Answer(429, header, b""), "POST /v1/test-calls")
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after_seconds == expected
+
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("seconds", [-5, 0, 90, 90_000])
+def test_retry_after_may_be_a_date(seconds: int) -> None:
+    """By the clock of the server that said so, not by ours; in the past, or too far, it says nothing."""
+    headers = {
+        "date": format_datetime(NOW, usegmt=True),
+        "retry-after": format_datetime(NOW + timedelta(seconds=seconds), usegmt=True),
+    }
+    error = error_of(Answer(429, headers, b""), "POST /v1/test-calls")
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after_seconds == (seconds if 0 <= seconds < 86_400 else None)
+    del headers["date"]
+    error = error_of(Answer(429, headers, b""), "POST /v1/test-calls")
+    assert isinstance(error, ThrottledError)
+    assert error.retry_after_seconds is None
+
+
+@given(
+    status=st.integers(100, 999).filter(lambda status: not 200 <= status < 300),
+    body=st.binary(max_size=60),
+    headers=st.dictionaries(st.sampled_from(["retry-after", "date", "content-type"]), st.text()),
+)
+def test_every_answer_is_an_error_of_ours(status: int, body: bytes, headers: dict[str, str]) -> None:
+    """No status, body or header gets through as an exception of anybody else's."""
+    error = error_of(Answer(status, headers, body), "GET /")
+    assert isinstance(error, PlannerError)
+    assert error.exit_code in (2, 3, 4)
+    assert str(error).isprintable()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(talk: Callable[..., Any], status: int) -> None:
+    """The key goes to no other host, whoever says so."""
+    elsewhere = await talk((200, {"balance_cents": 1}))
+    asked = await talk((status, b"", {"Location": f"{elsewhere.server.url}/v1/billing"}))
+    with pytest.raises(ServiceError):
+        await asked.client.billing()
+    with pytest.raises(ServiceError):
+        await asked.launch()
+    assert elsewhere.server.connections == 0
+    assert all(request.headers["authorization"].startswith("Bearer sk_test_") for request in asked.server.asked)
+
+
+async def test_the_kinds_by_which_commands_decide(talk: Callable[..., Any]) -> None:
+    """401 is the author's, 402 a refusal, 422 a usage error: also when they come from a read."""
+    for status, kind in ((401, CredentialError), (402, RefusedError), (422, UsageError)):
+        asked = await talk((status, {"detail": "No."}))
+        with pytest.raises(kind):
+            await asked.client.billing()
+        assert asked.slept == []  # no use in asking again

@@ -1,0 +1,157 @@
+"""The one place that knows httpx: nothing of it comes out, and every failure says whether the request may have arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from planner.api import transport as transport_module
+from planner.api.transport import HttpxTransport
+from planner.errors import LostAnswerError, PlannerError, UnreachableError, UsageError
+
+
+def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from descendants(child)
+
+
+CARRIED = sorted(
+    {
+        kind
+        for root in (httpx.TransportError, httpx.DecodingError)
+        for kind in descendants(root)
+        if kind.__module__ == "httpx"
+    },
+    key=lambda kind: kind.__name__,
+)
+"""All that httpx may raise while a request is under way."""
+NOT_CARRIED = {
+    httpx.HTTPError: "abstract",
+    httpx.RequestError: "abstract",
+    httpx.HTTPStatusError: "only from raise_for_status, which nobody calls",
+    httpx.TooManyRedirects: "redirects are not followed",
+    httpx.InvalidURL: "when the transport is made, where it is a UsageError",
+    httpx.CookieConflict: "nobody asks for a cookie",
+    httpx.StreamError: "misuse of a response, which does not leave the transport",
+    httpx.StreamConsumed: "the same",
+    httpx.StreamClosed: "the same",
+    httpx.ResponseNotRead: "the same",
+    httpx.RequestNotRead: "the same",
+}
+
+
+def test_every_exception_of_httpx_is_accounted_for() -> None:
+    """A new version with a new kind of error fails here first."""
+    all_of_them = {
+        value
+        for name in httpx.__all__
+        if isinstance(value := getattr(httpx, name), type) and issubclass(value, Exception)
+    }
+    assert all_of_them == set(CARRIED) | set(NOT_CARRIED)
+
+
+@pytest.mark.parametrize("kind", CARRIED)
+@pytest.mark.parametrize("launching", [False, True], ids=["read", "launch"])
+async def test_no_exception_of_httpx_comes_out(kind: type[Exception], launching: bool) -> None:
+    """Whatever is raised under way is one of ours; of a launch it is ambiguous, since it was said to be sent."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise kind("what httpx says")
+
+    async with HttpxTransport("http://x", {}, app=app) as transport:
+        with pytest.raises(PlannerError) as caught:
+            await transport.send("GET", "/", query={}, body=None, on_sending=(lambda: None) if launching else None)
+    no_connection = kind in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    assert type(caught.value) is (UnreachableError if no_connection and not launching else LostAnswerError)
+    assert isinstance(caught.value.__cause__, kind)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://[::1", "http://\x00", "http://a b:x"])
+def test_an_address_that_cannot_be_is_the_authors_fault(url: str) -> None:
+    """Found when the transport is made, and named."""
+    with pytest.raises(UsageError, match="is no address of a service") as caught:
+        HttpxTransport(url, {})
+    assert "THUNDERPHONE_API_BASE_URL" in caught.value.hint
+
+
+async def test_a_connection_that_fails_late_is_ambiguous_all_the_same(talk: Callable[..., Any]) -> None:
+    """Through a proxy, bytes leave before the connection to the service stands: the kind of error proves nothing then."""
+    asked = await talk((502, b"no route"))
+    async with HttpxTransport("https://service.invalid", {}) as transport:
+        transport._fresh = httpx.AsyncClient(base_url="https://service.invalid", proxy=asked.server.url)
+        said: list[str] = []
+        with pytest.raises(LostAnswerError):
+            await transport.send(
+                "POST", "/v1/test-calls", query={}, body=b"{}", on_sending=lambda: said.append("sending")
+            )
+    assert said == ["sending"]
+    assert [request.method for request in asked.server.asked] == ["CONNECT"]
+
+
+async def test_an_answer_beyond_all_measure_is_lost(talk: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not read to its end; the bound is lowered here, for 64 MiB take a while."""
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 1000)
+    asked = await talk((200, b"x" * 2_000_000))
+    async with HttpxTransport(asked.server.url, {}) as transport:
+        with pytest.raises(LostAnswerError, match="over 64 MiB"):
+            await transport.send("GET", "/", query={}, body=None)
+        asked.server.answers = [(200, b"x" * 1000)]
+        assert len((await transport.send("GET", "/", query={}, body=None)).body) == 1000
+
+
+@pytest.mark.parametrize("misdeed", ["hang", "trickle"])
+async def test_no_request_takes_longer_than_its_time(talk: Callable[..., Any], misdeed: str) -> None:
+    """Not even one whose answer trickles in, a byte at a time, for ever."""
+    asked = await talk(misdeed)
+    async with HttpxTransport(asked.server.url, {}, timeout_seconds=0.2) as transport:
+        started = anyio.current_time()
+        with pytest.raises(LostAnswerError, match="no answer in time"):
+            await transport.send("GET", "/", query={}, body=None)
+        assert 0.1 < anyio.current_time() - started < 2.0
+
+
+async def test_a_slow_app_in_process_is_late_too() -> None:
+    """The embedded sandbox keeps to the same time."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await anyio.sleep(30)
+
+    async with HttpxTransport("http://x", {}, app=app, timeout_seconds=0.05) as transport:
+        with pytest.raises(LostAnswerError, match="no answer in time"):
+            await transport.send("GET", "/", query={}, body=None)
+
+
+async def test_names_of_headers_are_lower_case(talk: Callable[..., Any]) -> None:
+    """However a server writes them."""
+    asked = await talk((200, {}, {"RETRY-AFTER": "7", "X-Odd": "é"}))
+    async with HttpxTransport(asked.server.url, {"X-Who": "me"}) as transport:
+        answer = await transport.send("GET", "/v1/x", query={"limit": 5}, body=None)
+    assert (answer.status, answer.headers.get("retry-after"), answer.headers["x-odd"]) == (200, "7", "é")
+    assert asked.server.asked[0].target == "/v1/x?limit=5"
+    assert asked.server.asked[0].headers["x-who"] == "me"
+    assert "content-type" not in asked.server.asked[0].headers
+
+
+async def test_a_body_is_called_json(talk: Callable[..., Any]) -> None:
+    """As the service wants it."""
+    asked = await talk((200, {}))
+    async with HttpxTransport(asked.server.url, {}) as transport:
+        await transport.send("POST", "/", query={}, body=b'{"a": 1}', on_sending=lambda: None)
+    assert asked.server.asked[0].headers["content-type"] == "application/json"
+    assert asked.server.asked[0].body == b'{"a": 1}'
+
+
+async def test_reads_keep_their_connection(talk: Callable[..., Any]) -> None:
+    """As long as the server does: a new one costs a handshake. A launch never takes one, nor leaves one."""
+    asked = await talk((200, {}, {"Connection": "keep-alive"}))
+    async with HttpxTransport(asked.server.url, {}) as transport:
+        connections: list[int] = []
+        for launching in (False, False, True, True, False):
+            await transport.send("GET", "/", query={}, body=None, on_sending=(lambda: None) if launching else None)
+            connections.append(asked.server.connections)
+    assert connections == [1, 1, 2, 3, 3]

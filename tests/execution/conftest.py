@@ -1,0 +1,412 @@
+"""Invocations of the engine against a sandbox, in virtual time: hours pass in milliseconds, and in the same order every time."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pydantic_core
+import pytest
+
+from planner.api.client import ApiClient
+from planner.api.transport import Answer, HttpxTransport
+from planner.errors import LostAnswerError
+from planner.evidence import Evidence
+from planner.execution.context import Context
+from planner.execution.engine import execute
+from planner.execution.journal import Journal
+from planner.execution.launches import Slot
+from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.work import CaseWork, Clock, Line, Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.results.directory import DirectoryStore
+from planner.results.repository import ResultsRepository
+from planner.sandbox import Sandbox, load_world
+from planner.sandbox.requests import Dialect
+
+EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LONGEST_VIRTUAL_SECONDS = 10_000.0
+"""An engine that still polls after three hours will never end."""
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """Time stands still while anything can run, and jumps to the next timer when nothing can."""
+
+    def __init__(self) -> None:
+        self.virtual_seconds = 0.0
+        self.threads: anyio.CapacityLimiter | None = None
+        super().__init__(_VirtualSelector(self))
+
+    def time(self) -> float:
+        return self.virtual_seconds
+
+
+class _VirtualSelector(selectors.SelectSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._loop.virtual_seconds += 1e-6  # or a sleep too short for a float to feel would be slept for ever
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if self._loop.threads is not None and self._loop.threads.borrowed_tokens:
+            return super().select(1.0)  # a thread works in real time
+        assert timeout is not None, "deadlock: everything waits for something that no timer will bring"
+        self._loop.virtual_seconds += timeout
+        assert self._loop.virtual_seconds < LONGEST_VIRTUAL_SECONDS, "the engine never ends"
+        return ready
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": VirtualLoop}
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing that comes after it has any effect."""
+
+
+@dataclass(slots=True)
+class Life:
+    """Counts the boundaries a process crosses, and ends it at one of them."""
+
+    dies_at: int | str | None = None
+    """A number, or how the boundary's name begins."""
+    crossed: list[str] = field(default_factory=list[str])
+    dead: bool = False
+
+    def boundary(self, name: str) -> None:
+        if self.dead:
+            raise Killed
+        self.crossed.append(name)
+        if isinstance(self.dies_at, str):
+            self.dead = name.startswith(self.dies_at)
+        else:
+            self.dead = len(self.crossed) == self.dies_at
+        if self.dead:
+            raise Killed
+
+
+class MortalJournal(Journal):
+    """A journal whose process may die just before and just after each of its transactions."""
+
+    life: Life
+
+    def _transaction(self) -> Any:
+        return _MortalTransaction(super()._transaction(), self.life)
+
+
+class _MortalTransaction:
+    def __init__(self, transaction: Any, life: Life) -> None:
+        self._transaction = transaction
+        self._life = life
+
+    def __enter__(self) -> Any:
+        self._life.boundary("before a journal write")
+        return self._transaction.__enter__()
+
+    def __exit__(self, *error: object) -> Any:
+        suppressed = self._transaction.__exit__(*error)
+        self._life.boundary("after a journal write")
+        return suppressed
+
+
+Intercept = Callable[[str, str, bytes | None], Answer | Exception | None]
+"""(method, path, body) → what happens instead of the request reaching the service."""
+
+
+Amend = Callable[[str, str, Answer], Answer]
+"""(method, path, answer) → what the engine gets instead."""
+
+
+class TestTransport:
+    """The sandbox in-process; every request is noted, may cost the process its life, and may be intercepted."""
+
+    __test__ = False
+
+    def __init__(self, service: Service, life: Life, intercept: Intercept | None, amend: Amend | None) -> None:
+        self._real = HttpxTransport(
+            "http://sandbox", {"Authorization": f"Bearer {service.key}"}, app=service.sandbox.app
+        )
+        self._service = service
+        self._life = life
+        self._intercept = intercept
+        self._amend = amend
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any],
+        body: bytes | None,
+        on_sending: Callable[[], None] | None = None,
+    ) -> Answer:
+        instead = self._intercept(method, path, body) if self._intercept else None
+        self._life.boundary(f"before {method} {path}")
+        self._service.requests.append((method, path))
+        if isinstance(instead, Exception):
+            if on_sending is not None and isinstance(instead, LostAnswerError):
+                on_sending()
+            raise instead
+        if instead is not None:
+            if on_sending is not None:
+                on_sending()
+            return instead
+        try:
+            answer = await self._real.send(method, path, query=query, body=body, on_sending=on_sending)
+            return self._amend(method, path, answer) if self._amend else answer
+        finally:
+            self._life.boundary(f"after {method} {path}")
+
+    async def close(self) -> None:
+        await self._real.close()
+
+
+@dataclass(slots=True)
+class Invoked:
+    """What one invocation of the engine left behind."""
+
+    outcome: Outcome
+    records: list[RunRecord]
+    narration: list[str]
+    snapshots: list[Snapshot]
+    seconds: float
+    stats: Any
+
+
+class Service:
+    """A sandbox, and the store that invocations against it share."""
+
+    key = "sk_test_engine"
+
+    def __init__(
+        self, folder: Path, dialect: Dialect, faults: Sequence[Mapping[str, Any]], world: dict[str, Any]
+    ) -> None:
+        demo = load_world("demo")
+        dearer = demo.agents[17].model_copy(update={"product": "bolt"})
+        settings = {
+            "time_scale": 1.0,
+            "concurrency_limit": 20,
+            "rates": {"spark": 8, "bolt": 12},
+            "agents": {**demo.agents, 17: dearer},
+            **world,
+            "delays": demo.delays.model_copy(update=world.get("delays", {})),
+        }
+        self.folder = folder
+        self.sandbox = Sandbox(demo.model_copy(update=settings), dialect, now=self.now_seconds)
+        self.requests: list[tuple[str, str]] = []
+        self.repository = ResultsRepository(DirectoryStore(folder))
+        self.invocations = 0
+        self._faults = list(faults)
+        self._ids = 0
+
+    @staticmethod
+    def now_seconds() -> float:
+        return EPOCH.timestamp() + asyncio.get_running_loop().time()
+
+    @staticmethod
+    def now() -> datetime:
+        return EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
+
+    def journal(self) -> Journal:
+        return Journal(self.folder / "journal.sqlite")
+
+    async def control(self, **wanted: Any) -> None:
+        answer = await self._ask("POST", "/_sandbox/control", pydantic_core.to_json(wanted))
+        assert answer.status == 200, answer.body
+
+    async def ledger(self) -> dict[str, Any]:
+        return pydantic_core.from_json((await self._ask("GET", "/_sandbox/ledger", None)).body)
+
+    async def own_runs(self) -> list[dict[str, Any]]:
+        return [run for run in (await self.ledger())["runs"] if not run["foreign"]]
+
+    async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+        transport = HttpxTransport("http://sandbox", {}, app=self.sandbox.app)
+        try:
+            return await transport.send(method, path, query={}, body=body)
+        finally:
+            await transport.close()
+
+    def new_id(self) -> str:
+        self._ids += 1
+        return f"l{self._ids:04d}"
+
+    async def invoke(
+        self,
+        works: Iterable[CaseWork],
+        *,
+        settings: Settings | None = None,
+        ceilings: Sequence[tuple[int, str | None]] = (),
+        interrupted: anyio.Event | None = None,
+        life: Life | None = None,
+        intercept: Intercept | None = None,
+        amend: Amend | None = None,
+        digest: str = "sha256:1",
+        on_run: Callable[[RunRecord], None] | None = None,
+        clock_error_seconds: float = 0.0,
+    ) -> Invoked:
+        """One invocation as `planner run` does it: suspect, resume, execute. Raises Killed where `life` ends."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.threads = anyio.to_thread.current_default_thread_limiter()
+        if self._faults:
+            await self.control(faults=self._faults)
+            self._faults = []
+        self.invocations += 1
+        life = life or Life()
+        wanted = {work.case_id: work for work in works}
+        records: list[RunRecord] = []
+        narration: list[str] = []
+        snapshots: list[Snapshot] = []
+
+        def note(record: RunRecord) -> None:
+            records.append(record)
+            if on_run is not None:
+                on_run(record)
+
+        def save(evidence: Evidence) -> str:
+            life.boundary("before saving evidence")
+            stored = self.repository.save_evidence(evidence)
+            life.boundary("after saving evidence")
+            return stored
+
+        def now() -> datetime:
+            return self.now() + timedelta(seconds=clock_error_seconds)
+
+        client = ApiClient(TestTransport(self, life, intercept, amend), now=now, sleep=anyio.sleep)
+        MortalJournal.life = Life()
+        journal = MortalJournal(self.folder / "journal.sqlite")
+        MortalJournal.life = life
+        began = loop.time()
+        try:
+            journal.suspect_interrupted()
+            await client.billing()
+            context = Context(
+                client=client,
+                journal=journal,
+                ledger=ledger_of(journal, digest, ceilings),
+                save_evidence=save,
+                load_evidence=self.repository.load_evidence,
+                settings=settings or Settings(),
+                clock=Clock(now, loop.time, anyio.sleep),
+                new_id=self.new_id,
+                observer=Observer(note, snapshots.append, narration.append),
+                invocation_id=f"i{self.invocations}",
+                change_set_digest=digest,
+                works=wanted,
+            )
+            outcome = await execute(context, resumable(journal, wanted), interrupted=interrupted or anyio.Event())
+        finally:
+            journal.close()
+            await client.close()
+        return Invoked(outcome, records, narration, snapshots, loop.time() - began, client.stats)
+
+    async def check_exact(self, works: Iterable[CaseWork]) -> None:
+        """Each wanted run was made exactly once, and the journal's money is the service's to the cent."""
+        runs = await self.own_runs()
+        made = Counter((run["target_type"], run["target_id"], run["prompt"].strip()) for run in runs)
+        wanted = Counter[tuple[str, int, str]]()
+        for work in works:
+            wanted[work.line.target_type, work.line.target_id, work.prompt.strip()] += work.runs
+        assert made == wanted
+        journal = self.journal()
+        slots = journal.unconsumed_slots()
+        journal.close()
+        assert {slot.run_id: slot.cost_cents for slot in slots} == {run["run_id"]: run["cost_cents"] for run in runs}
+
+
+def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str | None]]) -> Ledger:
+    """With what this change set has spent or reserved already, as `planner run` starts it."""
+    ledger = Ledger([Ceiling(f"ceiling {plan or 'of all'}", cents, plan) for cents, plan in ceilings])
+    for slot in journal.slots_of_change_set(digest):
+        if slot.consumed_by is None:
+            ledger.reserve(slot.plan, slot.reserved_cents)
+            if slot.cost_cents is not None:
+                ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+    return ledger
+
+
+def resumable(journal: Journal, works: Mapping[str, CaseWork]) -> list[Slot]:
+    """What earlier invocations launched for the same cases, at most as many as are wanted; collected ones first."""
+    found: dict[str, list[Slot]] = {}
+    for slot in sorted(journal.unconsumed_slots(), key=lambda slot: (slot.evidence is None, slot.run_id is None)):
+        work = works.get(slot.case_id)
+        mine = found.setdefault(slot.case_id, [])
+        if work is not None and len(mine) < work.runs:
+            mine.append(slot)
+    return [slot for slots in found.values() for slot in slots]
+
+
+@pytest.fixture
+def make_service(tmp_path: Path) -> Callable[..., Service]:
+    """`make_service("client", [{"kind": "lost_answer", "times": 1}], concurrency_limit=5)`."""
+
+    def make(dialect: Dialect = "page", faults: Sequence[Mapping[str, Any]] = (), **world: Any) -> Service:
+        return Service(tmp_path / f"store{len(list(tmp_path.iterdir()))}", dialect, faults, world)
+
+    return make
+
+
+@pytest.fixture(params=["page", "client"])
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    return request.param
+
+
+LINE = Line("agent", 12, "outbound", "bot", None, 0)
+
+
+def make_work(name: str, *, runs: int = 1, target: int = 12, prompt: str | None = None, **changes: Any) -> CaseWork:
+    """Calls of the case `p/<name>@t`. What is in neither CaseWork nor Line is refused by `replace`."""
+    line_fields = {key: changes.pop(key) for key in ("target_type", "stagger_seconds", "mode") if key in changes}
+    work = CaseWork(
+        case_id=f"p/{name}@t",
+        plan="p",
+        line=replace(LINE, target_id=target, **line_fields),
+        prompt=prompt or f"You are {name}. Ask for the opening hours.",
+        call_fingerprint=f"sha256:{name}",
+        agent_revision="r1",
+        runs=runs,
+        timeout_seconds=600.0,
+        await_grade=False,
+        reserve_cents=24,
+        expected_seconds=30.0,
+    )
+    return replace(work, **changes)
+
+
+@pytest.fixture(scope="session")
+def work() -> Callable[..., CaseWork]:
+    return make_work
+
+
+@pytest.fixture(scope="session")
+def killable() -> Callable[..., Any]:
+    """Makes an invocation that dies at a boundary, by number or name; tells whether it did, or was through before."""
+
+    async def invoke(service: Service, works: Iterable[CaseWork], boundary: int | str, **options: Any) -> bool:
+        life = Life(dies_at=boundary)
+        try:
+            await service.invoke(works, life=life, **options)
+        except BaseException as error:
+            if not life.dead or not _is_only_killed(error):
+                raise
+        return life.dead
+
+    return invoke
+
+
+def _is_only_killed(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_only_killed(part) for part in error.exceptions)
+    return isinstance(error, Killed)

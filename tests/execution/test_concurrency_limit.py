@@ -1,0 +1,123 @@
+"""Learning how many runs a service lets us have, against a simulated one."""
+
+from __future__ import annotations
+
+import heapq
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from planner.execution.concurrency import ConcurrencyLimit
+
+CALL_SECONDS = 60.0
+
+
+def simulate(allowed: int, runs: int, *, ceiling: int | None = None, foreign: int = 0) -> tuple[float, int, int, int]:
+    """(makespan, refused launches, most at once, share of the limit's time used in percent): runs of a minute each,
+    launched as the launcher does it: up to 20 in a request, as many as there is room for."""
+    limit = ConcurrencyLimit(ceiling)
+    now, refused, most = 0.0, 0, 0
+    ends: list[float] = []
+    wanted = runs
+    while wanted or ends:
+        while ends and ends[0] <= now:
+            heapq.heappop(ends)
+        room = min(limit.current - len(ends), 20, wanted)
+        if room > 0 and now >= limit.pause_until:
+            now += 0.2  # a request takes a moment
+            if len(ends) + foreign + room > allowed:
+                limit.refused(room, in_flight=len(ends), now=now, retry_after_seconds=None)
+                refused += 1
+            else:
+                limit.accepted(room)
+                wanted -= room
+                for _ in range(room):
+                    heapq.heappush(ends, now + CALL_SECONDS)
+                most = max(most, len(ends))
+            continue
+        if not wanted and not ends:
+            break
+        waits = [ends[0]] if ends else []
+        if wanted and limit.pause_until > now:
+            waits.append(limit.pause_until)
+        now = min(waits)
+    lower_bound = max(CALL_SECONDS, runs * CALL_SECONDS / allowed)
+    return now, refused, most, round(100 * lower_bound / now)
+
+
+@pytest.mark.parametrize("allowed", [1, 2, 3, 5, 7, 8, 9, 10, 16, 20, 33, 50, 64, 100, 127, 200])
+def test_the_limit_is_found(allowed: int) -> None:
+    """Whatever the service allows is used to the full, and not much is wasted on asking for more."""
+    runs = allowed * 20
+    _, refused, most, used_percent = simulate(allowed, runs)
+    assert most == allowed
+    assert used_percent >= 88
+    assert refused <= 8 + runs / allowed
+
+
+@given(allowed=st.integers(1, 200), runs=st.integers(1, 600), foreign=st.integers(0, 3))
+def test_every_run_is_launched_whatever_the_limit(allowed: int, runs: int, foreign: int) -> None:
+    """The simulation ends: no limit, and no neighbour who holds a few places, starves us for ever."""
+    allowed += foreign
+    _, _, most, _ = simulate(allowed, runs, foreign=foreign)
+    assert most <= allowed - foreign
+
+
+@given(allowed=st.integers(1, 200), ceiling=st.integers(1, 50))
+def test_our_own_ceiling_is_never_passed(allowed: int, ceiling: int) -> None:
+    """`--max-concurrent` holds even where the service would allow more."""
+    _, _, most, _ = simulate(allowed, 200, ceiling=ceiling)
+    assert most <= min(allowed, ceiling)
+
+
+def test_before_the_first_refusal_it_grows_by_what_was_accepted_after_it_by_one() -> None:
+    """Fast at first, then one more for each time that all of it was used."""
+    limit = ConcurrencyLimit()
+    grown = [limit.current]
+    for _ in range(3):
+        limit.accepted(limit.current)
+        grown.append(limit.current)
+    limit.refused(1, in_flight=30, now=0.0, retry_after_seconds=None)
+    grown.append(limit.current)
+    for _ in range(3):
+        limit.accepted(limit.current)
+        grown.append(limit.current)
+    assert grown == snapshot([8, 16, 32, 64, 30, 31, 32, 33])
+
+
+def test_a_batch_too_big_is_split_at_once() -> None:
+    """Half of it may fit: no pause, and room for just that many beside what is in flight."""
+    limit = ConcurrencyLimit()
+    rooms: list[int] = []
+    runs = 20
+    while runs > 1:
+        assert limit.refused(runs, in_flight=5, now=10.0, retry_after_seconds=None) == 0.0
+        rooms.append(limit.current - 5)
+        runs //= 2
+    assert rooms == snapshot([10, 5, 2, 1])
+
+
+def test_a_single_run_refused_again_and_again_waits_longer_each_time() -> None:
+    """The pause doubles up to half a minute, and an accepted launch ends it."""
+    limit = ConcurrencyLimit()
+    pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=None) for _ in range(9)]
+    assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0])
+    limit.accepted(1)
+    assert limit.refused(1, in_flight=3, now=0.0, retry_after_seconds=None) == 0.0
+
+
+def test_retry_after_is_obeyed() -> None:
+    """To the second, also for a batch and also where it is longer than any pause of ours."""
+    limit = ConcurrencyLimit()
+    assert limit.refused(20, in_flight=0, now=100.0, retry_after_seconds=17.0) == 17.0
+    assert limit.pause_until == 117.0
+    assert limit.refused(1, in_flight=0, now=117.0, retry_after_seconds=300.0) == 300.0
+
+
+def test_an_invitation_to_come_back_at_once_does_not_make_a_storm() -> None:
+    """`Retry-After: 0` leaves our own pauses standing."""
+    limit = ConcurrencyLimit()
+    pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=0.0) for _ in range(5)]
+    assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0])

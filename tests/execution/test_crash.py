@@ -1,0 +1,70 @@
+"""kill -9 between any two steps: the next invocation loses nothing that was paid for and pays for nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from planner.execution.work import Settings
+
+SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+"""Few polls, for each is two more boundaries to die at; patience enough to settle what was sent and never arrived."""
+SHARES = 4
+"""The boundaries are shared out among so many tests, which may run at once."""
+
+TROUBLED: Sequence[dict[str, Any]] = (
+    {"kind": "lost_answer", "times": 1},
+    {"kind": "throttle", "after": 1, "times": 1},
+    {"kind": "error_before", "route": "call", "times": 1},
+    {"kind": "shuffle_ids"},
+)
+
+
+@pytest.fixture
+def works(work: Callable[..., Any]) -> list[Any]:
+    return [work("ana", runs=2), work("bob"), work("cleo", target=17)]
+
+
+async def live_through(service: Any, works: Any, deaths: Sequence[int], killable: Callable[..., Any]) -> Any:
+    """Die at each of the boundaries in turn, each time in a new invocation; then live."""
+    for boundary in deaths:
+        await killable(service, works, boundary, settings=SETTINGS)
+    return await service.invoke(works, settings=SETTINGS)
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize("faults", [(), TROUBLED], ids=["smooth", "troubled"])
+async def test_a_death_at_any_boundary_costs_nothing(
+    make_service: Callable[..., Any],
+    killable: Callable[..., Any],
+    works: list[Any],
+    dialect: str,
+    faults: Sequence[dict[str, Any]],
+    share: int,
+) -> None:
+    """Before and after every journal write, request and stored evidence: kill, run again, and each run was made once."""
+    boundary = share + 1
+    while await killable(service := make_service(dialect, faults), works, boundary, settings=SETTINGS):
+        done = await service.invoke(works, settings=SETTINGS)
+        assert done.outcome.finished, (boundary, done.outcome)
+        assert len(done.records) == 4, boundary
+        await service.check_exact(works)
+        boundary += SHARES
+    assert boundary > 30
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deaths=st.lists(st.integers(1, 60), min_size=2, max_size=5))
+async def test_many_deaths_in_a_row_cost_nothing(
+    make_service: Callable[..., Any], killable: Callable[..., Any], works: list[Any], deaths: list[int]
+) -> None:
+    """However often and wherever invocations are killed, the one that lives completes each run once, to the cent."""
+    service = make_service("client", TROUBLED)
+    done = await live_through(service, works, deaths, killable)
+    assert done.outcome.finished, done.outcome
+    assert len(done.records) == 4
+    await service.check_exact(works)

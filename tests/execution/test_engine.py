@@ -1,0 +1,232 @@
+"""The engine when nothing goes wrong: every wanted run once, packed, within the limit, soon, and with few requests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from planner.execution.work import Settings
+
+
+async def test_every_wanted_run_is_made_once_and_collected(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Cases of two kinds of target, several runs each, end with each run made once, its evidence stored, its bill known."""
+    service = make_service(dialect)
+    works = [
+        work("ana", runs=3),
+        work("bob"),
+        work("cleo", runs=2, target=17),
+        work("dan", target=77, target_type="phone_number"),
+    ]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert done.outcome.launches == 3
+    assert Counter(record.case_id for record in done.records) == {
+        "p/ana@t": 3,
+        "p/bob@t": 1,
+        "p/cleo@t": 2,
+        "p/dan@t": 1,
+    }
+    for record in done.records:
+        assert not record.adopted
+        assert not record.resumed
+        assert record.invocation_id == "i1"
+        assert record.evidence is not None
+        assert service.repository.load_evidence(record.digest) == record.evidence
+        assert record.evidence.turns
+        assert record.evidence.tools is not None
+        assert record.cost_cents == record.evidence.cost_cents
+        assert record.completed_at is not None
+    assert {record.cost_cents for record in done.records} == {16, 24}
+    assert {record.batch_id for record in done.records if "ana" in record.case_id} == {201}
+    assert {record.batch_id for record in done.records if "dan" in record.case_id} == {None}
+    await service.check_exact(works)
+
+
+async def test_nothing_wanted_is_nothing_done(make_service: Callable[..., Any]) -> None:
+    """No request, no record, and it is finished."""
+    done = await make_service().invoke([])
+    assert (done.outcome.finished, done.records, done.seconds) == (True, [], pytest.approx(0, abs=0.01))
+
+
+async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """As many as there is room for; a lone run takes the single endpoint, and other lines their own."""
+    service = make_service(concurrency_limit=200)
+    works = [work(f"c{n}", runs=3) for n in range(15)] + [work("lone", target=17), work("slow", stagger_seconds=3)]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    launches = (await service.ledger())["launches"]
+    sizes = sorted(len(launch["run_ids"]) for launch in launches)
+    assert sizes == [
+        1,
+        1,
+        5,
+        8,
+        8,
+        8,
+        8,
+        8,
+    ]  # how much the service allows is not known: it is asked for 8 more each time
+    posts = Counter(path for method, path in service.requests if method == "POST")
+    assert posts == {"/v1/test-calls": sizes.count(1), "/v1/test-call-batches": len(sizes) - sizes.count(1)}
+    await service.check_exact(works)
+
+
+async def test_the_longest_expected_calls_go_first(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """So that none of them is left over at the end."""
+    service = make_service(concurrency_limit=4)
+    works = [work(f"c{n}", expected_seconds=float(n)) for n in range(12)]
+    await service.invoke(works)
+    numbers = [int(run["prompt"].split()[2].strip("c.")) for run in await service.own_runs()]
+    assert set(numbers[:4]) == {11, 10, 9, 8}
+    assert set(numbers[-4:]) == {0, 1, 2, 3}
+
+
+def most_at_once(runs: list[dict[str, Any]]) -> int:
+    moments = sorted([(run["created_at"], 1) for run in runs] + [(run["ended_at"], -1) for run in runs])
+    running = most = 0
+    for _, change in moments:
+        running += change
+        most = max(most, running)
+    return most
+
+
+@pytest.mark.parametrize(("limit", "ours"), [(3, None), (20, 5), (1, None)])
+async def test_a_limit_is_filled_and_never_passed(
+    make_service: Callable[..., Any], work: Callable[..., Any], limit: int, ours: int | None
+) -> None:
+    """The service's, which has to be found out, and our own."""
+    service = make_service(concurrency_limit=limit)
+    works = [work(f"c{n}") for n in range(10)]
+    done = await service.invoke(works, settings=Settings(max_concurrent_runs=ours))
+    assert done.outcome.finished
+    assert most_at_once(await service.own_runs()) == min(limit, ours or limit)
+    assert (done.stats.refused > 0) == (ours is None)
+    await service.check_exact(works)
+
+
+async def test_the_makespan_is_bounded_by_the_limit_and_not_by_us(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """120 calls at a limit of 10: hardly longer than they must take, with few requests a run, and few of those polls."""
+    service = make_service(concurrency_limit=10)
+    works = [work(f"c{n}") for n in range(120)]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    durations = [run["ended_at"] - run["created_at"] for run in await service.own_runs()]
+    lower_bound = max(*durations, sum(durations) / 10)
+    assert done.seconds <= 1.15 * lower_bound
+    requests = Counter(path.split("/")[-1] for _, path in service.requests)
+    assert requests["transcript"] == requests["history"] == 120
+    polls = sum(request == ("GET", "/v1/test-calls") for request in service.requests)
+    assert polls <= 1.5 * done.seconds / 2  # one request a poll, one poll in so many seconds, whatever is in flight
+    assert done.stats.requests == 3 * 120 + polls + done.outcome.launches + done.stats.refused + 1
+
+
+async def test_evidence_is_fetched_once_a_run(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """The call, its transcript and, where that shows no tools, its history: each once, and no grade that nobody asked for."""
+    service = make_service(dialect)
+    await service.invoke([work("ana", runs=2), work("bob", target=14)])
+    reads = Counter(path for method, path in service.requests if "/calls/" in path)
+    assert set(reads.values()) == {1}
+    assert Counter(path.split("/")[-1].strip("0123456789") for path in reads) == {"": 3, "transcript": 3, "history": 3}
+
+
+async def test_runs_that_share_a_target_but_not_a_batch_are_told_apart(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Two cases with the very same prompt, and one that differs by white space only, each get as many runs as they want."""
+    service = make_service(dialect, [{"kind": "shuffle_ids"}])
+    prompt = "You are Ana. Ask for the opening hours."
+    works = [
+        work("ana", prompt=prompt, runs=2),
+        work("same", prompt=prompt),
+        work("padded", prompt=f"\n{prompt} "),
+        work("other"),
+    ]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert Counter(record.case_id for record in done.records) == {item.case_id: item.runs for item in works}
+    assert len({record.run_id for record in done.records}) == 5
+    await service.check_exact(works)
+
+
+async def test_a_service_that_trims_prompts_is_understood(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """What is stored differs from what was sent by white space around it."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}], trim_prompts=True)
+    works = [
+        work(f"c{n}", prompt=f"  You are c{n}.\r\nAsk for the opening hours.\n\n", target=[12, 17][n % 2])
+        for n in range(3)
+    ]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert sum(record.adopted for record in done.records) == 3
+    assert len(await service.own_runs()) == 3
+
+
+async def test_progress_is_told(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """From nothing to everything: runs done never go down, money is spent or reserved, and the last word is complete."""
+    service = make_service(concurrency_limit=2)
+    done = await service.invoke([work("ana", runs=4)], ceilings=[(100, None)])
+    finished = [snapshot.runs_done for snapshot in done.snapshots]
+    assert finished == sorted(finished)
+    last = done.snapshots[-1]
+    assert (last.runs_done, last.runs_total, last.in_flight) == (4, 4, 0)
+    assert (last.spent_cents, last.reserved_cents, last.waiting) == (64, 0, "")
+    assert any(snapshot.in_flight == 2 and snapshot.waiting == "at most 2 runs at once" for snapshot in done.snapshots)
+    assert all(snapshot.spent_cents + snapshot.reserved_cents <= 100 for snapshot in done.snapshots)
+
+
+async def test_staggered_runs_have_their_time_from_their_own_start(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """The last of a batch begins late, and its time-out with it."""
+    service = make_service()
+    works = [work(f"c{n}", stagger_seconds=60, timeout_seconds=50.0) for n in range(6)]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert done.outcome.overdue == 0
+    assert done.seconds > 300
+
+
+async def test_grades_are_awaited_where_a_check_wants_them(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Late ones too; where none does, what the call tells of its grade must do."""
+    service = make_service(dialect, [{"kind": "late", "what": ["grade"], "seconds": 20}])
+    done = await service.invoke([work("ana", await_grade=True), work("bob", target=17)])
+    grades = {record.case_id: record.evidence.grade for record in done.records}
+    assert grades["p/ana@t"].status == "completed"
+    assert 0 <= grades["p/ana@t"].score <= 1
+    assert grades["p/bob@t"].status == "pending"
+
+
+async def test_many_late_grades_are_awaited_side_by_side(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Waiting for one holds up none of the others."""
+    service = make_service("page", [{"kind": "late", "what": ["grade"], "seconds": 40}], concurrency_limit=40)
+    done = await service.invoke([work("ana", runs=40, await_grade=True)])
+    assert done.outcome.finished
+    assert all(record.evidence.grade.status == "completed" for record in done.records)
+    assert done.seconds < 130
+
+
+async def test_decisions_are_narrated(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """In words, for whoever asks."""
+    service = make_service("page", [{"kind": "throttle", "times": 1, "retry_after_seconds": 2}])
+    done = await service.invoke([work("ana", runs=2), work("bob", target=17)])
+    assert sorted(done.narration) == [
+        "429 for 2 runs on agent 12: at most 1 at once from now on, next try in 2.0 s",
+        "launched 1 run on agent 12",
+        "launched 1 run on agent 12",
+        "launched 1 run on agent 17",
+    ]

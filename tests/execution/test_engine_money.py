@@ -1,0 +1,239 @@
+"""Ceilings: what is spent, reserved or in doubt counts; nothing is launched that could break one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pydantic_core
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from planner.execution.work import Settings
+
+
+async def spent(service: Any) -> int:
+    return sum(run["cost_cents"] for run in await service.own_runs())
+
+
+async def test_launching_stops_at_the_ceiling_and_says_what_is_left(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Six calls of 16 cents fit under a dollar; the rest is left, by case, and the ceiling is named."""
+    service = make_service(dialect)
+    done = await service.invoke(
+        [work("ana", runs=5, reserve_cents=16, expected_seconds=50.0), work("bob", runs=5, reserve_cents=16)],
+        ceilings=[(100, None)],
+    )
+    assert await spent(service) == 96
+    assert not done.outcome.finished
+    assert done.outcome.left == {"p/bob@t": 4}
+    assert done.outcome.ceiling == "ceiling of all"
+    assert len(done.records) == 6  # what was launched is collected
+
+
+async def test_bills_below_the_reservation_make_room(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Reserved at 40 cents, billed at 16: two at once at first, and six in the end."""
+    service = make_service()
+    done = await service.invoke([work("ana", runs=8, reserve_cents=40)], ceilings=[(100, None)])
+    assert await spent(service) == 64  # a fifth, reserved at 40, would not fit beside 64
+    assert done.outcome.left == {"p/ana@t": 4}
+    assert max(snapshot.in_flight for snapshot in done.snapshots) == 2
+
+
+async def test_a_plans_budget_holds_back_that_plan_only(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """The other plan's calls are made, whichever comes first."""
+    service = make_service()
+    works = [
+        work("ana", runs=4, plan="a", reserve_cents=16, expected_seconds=90.0),
+        work("bob", runs=3, plan="b", reserve_cents=16),
+    ]
+    done = await service.invoke(works, ceilings=[(1000, None), (40, "a")])
+    assert done.outcome.left == {"p/ana@t": 2}
+    assert done.outcome.ceiling == "ceiling a"
+    assert len(done.records) == 5
+
+
+async def test_calls_of_unknown_price_go_one_at_a_time_until_one_is_known(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """After the first bill, the others go together, at a quarter more."""
+    service = make_service()
+    done = await service.invoke([work("ana", runs=4, reserve_cents=None)], ceilings=[(100, None)])
+    runs = await service.own_runs()
+    assert len(runs) == 4
+    assert runs[1]["created_at"] >= runs[0]["ended_at"]
+    assert runs[1]["created_at"] == runs[3]["created_at"]
+    assert done.outcome.finished
+
+
+async def test_a_call_too_dear_from_the_start_is_never_made(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Nothing is sent at all, and at once."""
+    service = make_service()
+    done = await service.invoke([work("ana", reserve_cents=101)], ceilings=[(100, None)])
+    assert (await service.own_runs(), done.outcome.left, done.outcome.ceiling) == ([], {"p/ana@t": 1}, "ceiling of all")
+    assert done.seconds < 1
+    assert service.requests == [("GET", "/v1/billing")]
+
+
+async def test_what_earlier_invocations_spent_counts(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """The same change set goes on under the same ceiling; another has one of its own."""
+    service = make_service()
+    works = [work("ana", runs=3, reserve_cents=16)]
+    await service.invoke(works, ceilings=[(20, None)])
+    assert await spent(service) == 16
+    done = await service.invoke(works, ceilings=[(40, None)])
+    assert await spent(service) == 32
+    assert done.outcome.left == {"p/ana@t": 1}
+    await service.invoke(works, ceilings=[(20, None)], digest="sha256:2")
+    assert await spent(service) == 48
+
+
+async def test_money_in_doubt_is_spent_money(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """A launch of unknown fate keeps its reservation, and the wait for it is no longer than any other."""
+    service = make_service("page", [{"kind": "error_before", "times": 1}])
+    works = [work("ana", runs=1, target=17), work("bob", runs=2)]
+    done = await service.invoke(works, ceilings=[(60, None)], settings=Settings(linger_seconds=30))
+    assert len(await service.own_runs()) == 2 - 1
+    assert done.outcome.left == {"p/bob@t": 1}
+    assert [launch.reserved_cents for launch in done.outcome.unsettled] == [24]
+    assert not done.outcome.ceiling
+    assert 30 <= done.seconds < 90
+    done = await service.invoke(works, ceilings=[(72, None)], settings=Settings(linger_seconds=700))
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_a_person_who_must_choose_is_not_waited_for(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Money that only they can free leaves the rest for another time."""
+    service = make_service(
+        "page",
+        [
+            {"kind": "lost_answer", "times": 1},
+            {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1},
+        ],
+    )
+    done = await service.invoke([work("ana", target=17), work("bob")], ceilings=[(30, None)])
+    assert [(launch.several, launch.case_ids) for launch in done.outcome.unsettled] == [(True, ("p/ana@t",))]
+    assert done.outcome.left == {"p/bob@t": 1}
+    assert done.seconds < 60
+
+
+async def test_no_balance_in_the_middle_ends_launching(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """402: what is under way is collected, what is left is told, and nothing more is tried."""
+    service = make_service(dialect, [{"kind": "no_balance", "after": 1}])
+    works = [work("ana", runs=2, expected_seconds=90.0, target=14), work("bob", runs=3)]
+    done = await service.invoke(works)
+    assert done.outcome.refusal.startswith("no balance for test calls (402: Insufficient balance.")
+    assert "Top up" in done.outcome.refusal
+    assert len(done.records) == 2
+    assert done.outcome.left == {"p/bob@t": 3}
+    assert not done.outcome.unsettled
+    await service.control(clear_faults=True)
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert [record.resumed for record in done.records].count(True) == 2
+    await service.check_exact(works)
+
+
+async def test_a_real_balance_that_runs_out(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """The service refuses the call that its balance does not cover, whatever we had estimated."""
+    service = make_service(balance_cents=50)
+    done = await service.invoke([work("ana", runs=5)], settings=Settings(max_concurrent_runs=1))
+    assert await spent(service) == 48
+    assert done.outcome.refusal
+    assert done.outcome.left == {"p/ana@t": 2}
+
+
+async def test_a_bill_that_never_comes_is_taken_to_be_what_the_service_expected(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """The budget goes on by the run's own estimate; the record says that the cost is unknown."""
+    service = make_service()
+
+    def without_bill(method: str, path: str, answer: Any) -> Any:
+        return (
+            replace_json(answer, billing_total_cents=None)
+            if path.startswith("/v1/calls/") and path[10:].isdigit()
+            else answer
+        )
+
+    done = await service.invoke(
+        [work("ana", runs=3, reserve_cents=40)],
+        ceilings=[(80, None)],
+        amend=without_bill,
+        settings=Settings(evidence_wait_seconds=5),
+    )
+    assert [record.cost_cents for record in done.records] == [None, None, None]
+    assert done.outcome.finished
+
+
+def replace_json(answer: Any, **fields: Any) -> Any:
+    return replace(answer, body=pydantic_core.to_json({**pydantic_core.from_json(answer.body), **fields}))
+
+
+CASES = st.lists(
+    st.tuples(st.integers(1, 5), st.sampled_from(["a", "b"]), st.sampled_from([12, 17])), min_size=1, max_size=4
+)
+
+
+RARELY = Settings(linger_seconds=700, poll_floor_seconds=20, poll_ceiling_seconds=20)
+"""Looking rarely takes the same decisions, sooner in real time."""
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cases=CASES, ceiling=st.integers(0, 250), budget=st.integers(0, 150), known=st.booleans(), faults=st.booleans())
+async def test_no_ceiling_is_ever_broken(
+    make_service: Callable[..., Any],
+    work: Callable[..., Any],
+    cases: list[tuple[int, str, int]],
+    ceiling: int,
+    budget: int,
+    known: bool,
+    faults: bool,
+) -> None:
+    """Whatever is wanted and whatever goes wrong: what the service charged stays within every ceiling, in every
+    invocation, and all that fits was made in the end."""
+    trouble = [{"kind": "lost_answer", "every": 3}, {"kind": "error_before", "after": 1, "every": 4}] if faults else []
+    service = make_service("client", trouble, concurrency_limit=4)
+    works = [
+        work(f"c{n}", runs=runs, plan=plan, target=target, reserve_cents=24 if known else None)
+        for n, (runs, plan, target) in enumerate(cases)
+    ]
+    plans = {item.case_id: item.plan for item in works}
+    names = {item.prompt: plans[item.case_id] for item in works}
+    for _ in range(2):
+        done = await service.invoke(
+            works, ceilings=[(ceiling, None), (budget, "a")], settings=RARELY
+        )
+        runs = await service.own_runs()
+        if known:
+            assert sum(run["cost_cents"] for run in runs) <= ceiling
+            assert sum(run["cost_cents"] for run in runs if names[run["prompt"]] == "a") <= budget
+        assert len(runs) + sum(done.outcome.left.values()) == sum(item.runs for item in works)
+        assert bool(done.outcome.left) == bool(done.outcome.ceiling)
+
+
+@pytest.mark.parametrize("concurrency", [1, 20])
+async def test_every_cent_that_may_be_spent_is_spent(
+    make_service: Callable[..., Any], work: Callable[..., Any], concurrency: int
+) -> None:
+    """A ceiling that fits exactly holds nothing back."""
+    service = make_service(concurrency_limit=concurrency)
+    done = await service.invoke([work("ana", runs=4, reserve_cents=16)], ceilings=[(64, None), (64, "p")])
+    assert done.outcome.finished
+    assert await spent(service) == 64

@@ -1,0 +1,381 @@
+"""The journal: legal moves only, everything durable, and never a traceback for a disk that will not do."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.errors import StoreError, UsageError
+from planner.execution.journal import Journal
+from planner.execution.launches import TRANSITIONS, LaunchIntent, LaunchState, SlotIntent
+from planner.execution.work import Line
+
+LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123", 7)
+SENT_AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def intent(launch_id: str = "l1", slots: int = 2, **changes: Any) -> LaunchIntent:
+    fields: dict[str, Any] = {
+        "launch_id": launch_id,
+        "invocation_id": "i1",
+        "change_set_digest": "sha256:d",
+        "line": LINE,
+        "name": f"planner {launch_id}",
+        "sent_at": SENT_AT,
+        "slack_seconds": 5.0,
+        "slots": tuple(
+            SlotIntent(
+                f"p/case{number}@t", "p", f"Prompt {number} “☎”", "sha256:f", "r1" if number else None, 16 + number
+            )
+            for number in range(slots)
+        ),
+    }
+    return LaunchIntent(**{**fields, **changes})
+
+
+ROUTES: dict[LaunchState, tuple[LaunchState, ...]] = {
+    LaunchState.INTENDED: (),
+    LaunchState.UNSENT: (LaunchState.UNSENT,),
+    LaunchState.SENT: (LaunchState.SENT,),
+    **{
+        state: (LaunchState.SENT, state)
+        for state in (LaunchState.ACKNOWLEDGED, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.AMBIGUOUS)
+    },
+    **{state: (LaunchState.SENT, LaunchState.AMBIGUOUS, state) for state in (LaunchState.ADOPTED, LaunchState.ABSENT)},
+}
+"""How to bring a launch into each state."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store" / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path) -> Generator[Journal]:
+    journal = Journal(path)
+    yield journal
+    journal.close()
+
+
+def bring(journal: Journal, state: LaunchState, launch_id: str = "l1", **changes: Any) -> None:
+    journal.intend(intent(launch_id, **changes))
+    for step in ROUTES[state]:
+        journal.settle(launch_id, step)
+
+
+@pytest.mark.parametrize("after", LaunchState)
+@pytest.mark.parametrize("before", LaunchState)
+def test_only_the_drawn_transitions_are_possible(journal: Journal, before: LaunchState, after: LaunchState) -> None:
+    """Every move that the module's drawing shows is made, every other is refused and changes nothing."""
+    bring(journal, before)
+    if after in TRANSITIONS.get(before, ()):
+        journal.settle("l1", after)
+        expected = after
+    else:
+        with pytest.raises(AssertionError, match="no transition"):
+            journal.settle("l1", after, run_ids=(1,), detail="never")
+        expected = before
+    launch = journal.launch("l1")
+    assert launch is not None
+    assert (launch.state, launch.detail) == (expected, "")
+    assert journal.claimed_run_ids() == set()
+
+
+def test_the_drawing_is_complete() -> None:
+    """Each state but the first is reached from one that reaches it; ends have no way out."""
+    reachable = {LaunchState.INTENDED} | {state for states in TRANSITIONS.values() for state in states}
+    assert reachable == set(LaunchState)
+    ends = set(LaunchState) - set(TRANSITIONS)
+    assert ends == {
+        LaunchState.ACKNOWLEDGED,
+        LaunchState.REFUSED,
+        LaunchState.UNSENT,
+        LaunchState.REJECTED,
+        LaunchState.ADOPTED,
+        LaunchState.ABSENT,
+    }
+
+
+def test_what_was_written_comes_back_the_same(path: Path, journal: Journal) -> None:
+    """After closing and opening, a launch and its slots read as they were written: text, times, money, lines."""
+    journal.intend(intent())
+    journal.settle("l1", LaunchState.SENT)
+    journal.settle("l1", LaunchState.ACKNOWLEDGED, batch_id=2**63 - 1, run_ids=(8, 7), bindings={1: 7})
+    completed_at = SENT_AT + timedelta(seconds=31)
+    journal.collect(journal.slots_of("l1")[1], evidence="e" * 64, cost_cents=0, completed_at=completed_at)
+    journal.close()
+    again = Journal(path)
+    launch = again.launch("l1")
+    slots = again.slots_of("l1")
+    again.close()
+    assert launch is not None
+    assert launch.line == LINE
+    assert (launch.sent_at, launch.slack_seconds, launch.name) == (SENT_AT, 5.0, "planner l1")
+    assert (launch.batch_id, launch.run_ids) == (2**63 - 1, (7, 8))
+    assert [(slot.prompt, slot.agent_revision, slot.run_id, slot.reserved_cents) for slot in slots] == [
+        ("Prompt 0 “☎”", None, None, 16),
+        ("Prompt 1 “☎”", "r1", 7, 17),
+    ]
+    assert (slots[1].evidence, slots[1].cost_cents, slots[1].completed_at) == ("e" * 64, 0, completed_at)
+    assert [slot.committed_cents for slot in slots] == [16, 0]  # a bill of nothing is a bill
+
+
+def test_a_dead_invocation_leaves_unsent_and_ambiguous_launches(journal: Journal) -> None:
+    """What was only intended never left; what was sent may have arrived. Nothing else is touched."""
+    for number, state in enumerate(LaunchState):
+        bring(journal, state, f"l{number}")
+    assert journal.suspect_interrupted() == 1
+    states = {launch.launch_id: launch.state for launch in journal.launches(LaunchState)}
+    expected = {f"l{number}": state for number, state in enumerate(LaunchState)}
+    expected["l0"], expected["l1"] = LaunchState.UNSENT, LaunchState.AMBIGUOUS
+    assert states == expected
+    assert journal.suspect_interrupted() == 0
+
+
+def test_only_launches_that_may_cost_money_count(journal: Journal) -> None:
+    """Slots of refused, unsent, rejected and absent launches are neither gone on with nor charged; consumed ones are charged."""
+    for number, state in enumerate(LaunchState):
+        bring(journal, state, f"l{number}", slots=1)
+    live = {
+        f"l{number}"
+        for number, state in enumerate(LaunchState)
+        if state.value not in ("refused", "unsent", "rejected", "absent")
+    }
+    assert {slot.launch_id for slot in journal.unconsumed_slots()} == live
+    assert {slot.launch_id for slot in journal.slots_of_change_set("sha256:d")} == live
+    journal.consume("i2", [("l0", 0)])
+    assert {slot.launch_id for slot in journal.unconsumed_slots()} == live - {"l0"}
+    assert {slot.launch_id for slot in journal.slots_of_change_set("sha256:d")} == live
+    assert journal.slots_of_change_set("sha256:other") == []
+    assert {launch.launch_id for launch in journal.launches_of("i1")} == {
+        f"l{number}" for number in range(len(LaunchState))
+    }
+    assert journal.launches_of("i2") == []
+
+
+@pytest.mark.parametrize(
+    "take_over",
+    [
+        lambda journal: journal.settle("l2", LaunchState.ACKNOWLEDGED, run_ids=(6, 7), batch_id=202),
+        lambda journal: journal.claim("l2", (6, 7)),
+        lambda journal: journal.bind("l2", {0: 7}),
+    ],
+    ids=["settle", "claim", "bind"],
+)
+def test_a_run_belongs_to_one_launch(journal: Journal, take_over: Callable[[Journal], None]) -> None:
+    """A run that another launch has can be taken over in no way, and the attempt leaves nothing behind."""
+    bring(journal, LaunchState.SENT, "l1")
+    bring(journal, LaunchState.SENT, "l2")
+    journal.settle("l1", LaunchState.ACKNOWLEDGED, run_ids=(7,), bindings={0: 7}, batch_id=201)
+    with pytest.raises(StoreError, match="UNIQUE"):
+        take_over(journal)
+    assert journal.claimed_run_ids() == {7}
+    assert journal.claimed_batch_ids() == {201}
+    launch = journal.launch("l2")
+    assert launch is not None
+    assert (launch.state, launch.batch_id, launch.run_ids) == (LaunchState.SENT, None, ())
+
+
+def test_runs_told_late_are_claimed_late(journal: Journal) -> None:
+    """A launch whose answer listed no runs gets them afterwards."""
+    bring(journal, LaunchState.ACKNOWLEDGED)
+    journal.claim("l1", (9, 8))
+    journal.bind("l1", {0: 8, 1: 9})
+    launch = journal.launch("l1")
+    assert launch is not None
+    assert launch.run_ids == (8, 9)
+    assert [slot.run_id for slot in journal.slots_of("l1")] == [8, 9]
+    assert [slot.key for slot in journal.slots_of("l1")] == [("l1", 0), ("l1", 1)]
+
+
+def test_launches_are_listed_oldest_first(journal: Journal) -> None:
+    """By the time they were sent, not by the time they were written."""
+    for launch_id, seconds in (("b", 5), ("a", 5), ("c", 1)):
+        bring(journal, LaunchState.SENT, launch_id, sent_at=SENT_AT + timedelta(seconds=seconds))
+    assert [launch.launch_id for launch in journal.launches({LaunchState.SENT})] == ["c", "a", "b"]
+    assert [slot.launch_id for slot in journal.unconsumed_slots()] == ["c", "c", "a", "a", "b", "b"]
+    assert journal.launch("nobody") is None
+
+
+def test_a_number_over_64_bits_is_an_error_of_ours(journal: Journal) -> None:
+    """What SQLite cannot hold is a StoreError, and the launch stays where it was."""
+    bring(journal, LaunchState.SENT)
+    with pytest.raises(StoreError):
+        journal.settle("l1", LaunchState.ACKNOWLEDGED, run_ids=(2**63,))
+    launch = journal.launch("l1")
+    assert launch is not None
+    assert launch.state is LaunchState.SENT
+
+
+# Disks that will not do
+
+
+def test_a_garbage_file_is_no_journal(path: Path) -> None:
+    """A file that is something else is left as it is, and named."""
+    path.parent.mkdir()
+    path.write_bytes(b"not a database, whatever its name says" * 100)
+    with pytest.raises(StoreError, match=r"journal\.sqlite cannot be opened: file is not a database") as caught:
+        Journal(path)
+    assert caught.value.hint
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_torn_journal_is_refused_not_rebuilt(path: Path) -> None:
+    """A database whose pages are damaged is an error when it is read: its money is not forgotten."""
+    journal = Journal(path)
+    for number in range(50):
+        journal.intend(intent(f"l{number}"))
+    journal.close()
+    document = bytearray(path.read_bytes())
+    document[4096:] = b"\xff" * (len(document) - 4096)
+    path.write_bytes(document)
+    with pytest.raises(StoreError, match="journal"):  # noqa: PT012 - opening or reading may be what fails
+        broken = Journal(path)
+        try:
+            broken.unconsumed_slots()
+        finally:
+            broken.close()
+
+
+def test_a_newer_journal_needs_a_newer_planner(path: Path) -> None:
+    """The format of a later version is refused by name, and not touched."""
+    Journal(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version=2")
+    db.close()
+    with pytest.raises(UsageError, match="newer planner") as caught:
+        Journal(path)
+    assert caught.value.hint == "Use that version, or another --store."
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    """Where the store's folder cannot be made, the error says so."""
+    (tmp_path / "store").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Journal(tmp_path / "store" / "journal.sqlite")
+
+
+@pytest.fixture
+def read_only() -> Generator[Path]:
+    """A folder that we may read and not write, with a journal of another user in it. Root may write anywhere, so not as root."""
+    folder = Path(tempfile.mkdtemp())
+    Journal(folder / "old.sqlite").close()
+    (folder / "old.sqlite").chmod(0o444)
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["new.sqlite", "old.sqlite"])
+def test_a_read_only_folder_is_named(read_only: Path, name: str) -> None:
+    """Nothing can be written there: an error with a hint, before anything is launched."""
+    with pytest.raises(StoreError, match=f"{name} cannot be opened") as caught:
+        Journal(read_only / name)
+    assert "permissions" in caught.value.hint
+
+
+FULL = """
+    import resource, signal, sys
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from test_journal import intent
+    from planner.errors import StoreError
+    from planner.execution.journal import Journal
+    journal = Journal(Path({path!r}))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    written = 0
+    try:
+        while True:
+            journal.intend(intent(f"l{{written}}"))
+            written += 1
+    except StoreError as error:
+        print(written, type(error).__name__, error, "|", error.hint)
+"""
+
+
+def run_python(program: str, **names: object) -> subprocess.CompletedProcess[str]:
+    code = textwrap.dedent(program).format(**names)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_full_disk_loses_nothing_that_was_written(path: Path) -> None:
+    """When no byte more fits, the write that failed is told as an error, and all before it are there."""
+    done = run_python(FULL, tests=str(Path(__file__).parent), path=str(path))
+    assert done.stderr == ""
+    written, kind, told = done.stdout.split(" ", 2)
+    assert kind == "StoreError"
+    assert told.startswith(f"the journal {path} cannot be written: ")
+    assert told.strip().endswith("Free some disk space or mend its permissions, then run the same command again.")
+    journal = Journal(path)
+    launches = journal.launches(LaunchState)
+    journal.close()
+    assert int(written) > 0
+    assert {launch.launch_id for launch in launches} == {f"l{number}" for number in range(int(written))}
+
+
+DIES = """
+    import os, sys
+    from pathlib import Path
+    sys.path.insert(0, {tests!r})
+    from test_journal import intent
+    from planner.execution.journal import Journal
+from planner.execution.launches import LaunchState
+    journal = Journal(Path({path!r}))
+    journal.intend(intent("l1"))
+    journal.intend(intent("l2"))
+    journal.settle("l1", LaunchState.SENT)
+    with journal._transaction() as db:
+        db.execute("UPDATE launches SET state = 'sent' WHERE launch_id = 'l2'")
+        os._exit(9)
+"""
+
+
+def test_a_process_that_dies_leaves_whole_transactions(path: Path) -> None:
+    """What returned is there, what had not been committed is not."""
+    done = run_python(DIES, tests=str(Path(__file__).parent), path=str(path))
+    assert (done.returncode, done.stderr) == (9, "")
+    journal = Journal(path)
+    states = {launch.launch_id: launch.state for launch in journal.launches(LaunchState)}
+    journal.close()
+    assert states == {"l1": LaunchState.SENT, "l2": LaunchState.INTENDED}
+
+
+def test_a_locked_journal_is_told(path: Path, journal: Journal) -> None:
+    """Another writer, where there should be none, is an error after a wait, not a traceback."""
+    other = sqlite3.connect(path, isolation_level=None)
+    journal._db.execute("PRAGMA busy_timeout=1")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked"):
+        journal.intend(intent())
+    other.execute("ROLLBACK")
+    other.close()
+    journal.intend(intent())
+
+
+def test_reading_a_closed_journal_is_an_error_of_ours(path: Path) -> None:
+    """Not sqlite3's."""
+    journal = Journal(path)
+    journal.close()
+    with pytest.raises(StoreError, match="cannot be read"):
+        journal.unconsumed_slots()

@@ -1,0 +1,159 @@
+"""The budget ledger: what a ceiling allows, and the arithmetic of reservations and bills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.execution.ledger import Ceiling, Ledger
+
+
+def ledger_of(*limits: tuple[int, str | None], by_service: int | None = None) -> Ledger:
+    ceilings = [Ceiling(f"ceiling {number}", cents, plan) for number, (cents, plan) in enumerate(limits)]
+    if by_service is not None:
+        ceilings.append(Ceiling("balance", by_service, by_service=True))
+    return Ledger(ceilings)
+
+
+def test_a_launch_fits_while_every_ceiling_that_covers_it_has_room() -> None:
+    """The tightest ceiling decides, a plan's own holds for that plan only, and its last cent may be spent."""
+    ledger = ledger_of((100, None), (40, "a"))
+    assert ledger.reservation_for("a", 40) == 40
+    ledger.reserve("a", 40)
+    assert ledger.reservation_for("a", 1) is None
+    assert ledger.reservation_for("b", 60) == 60
+    ledger.reserve("b", 60)
+    assert ledger.reservation_for("b", 1) is None
+    assert ledger.reservation_for("b", 0) == 0
+
+
+def test_a_bill_replaces_its_reservation() -> None:
+    """A call that cost less than reserved makes room, one that cost more takes it, also beyond the ceiling."""
+    ledger = ledger_of((100, None))
+    ledger.reserve("a", 50)
+    ledger.bill("a", reserved_cents=50, billed_cents=16)
+    assert (ledger.spent_cents, ledger.reserved_cents, ledger.ceilings[0].left_cents) == (16, 0, 84)
+    ledger.reserve("a", 50)
+    ledger.bill("a", reserved_cents=50, billed_cents=90)
+    assert (ledger.spent_cents, ledger.reserved_cents, ledger.ceilings[0].left_cents) == (106, 0, -6)
+    assert ledger.reservation_for("a", 0) is None
+    assert ledger.blocking("a", 1) is ledger.ceilings[0]
+
+
+def test_a_launch_that_did_not_happen_frees_its_money() -> None:
+    """Released, the ceilings are as before."""
+    ledger = ledger_of((100, None), (60, "a"))
+    ledger.reserve("a", 60)
+    ledger.release("a", 60)
+    assert (ledger.reserved_cents, [ceiling.left_cents for ceiling in ledger.ceilings]) == (0, [100, 60])
+    assert [ceiling.pending_cents for ceiling in ledger.ceilings] == [0, 0]
+
+
+def test_calls_of_unknown_price_go_one_at_a_time_under_a_ceiling() -> None:
+    """The first reserves all that is left, so that nothing goes beside it; after its bill the price is known."""
+    ledger = ledger_of((100, None), (70, "a"))
+    assert ledger.reservation_for("a", None) == 70
+    ledger.reserve("a", 70)
+    assert ledger.reservation_for("a", None) is None
+    assert ledger.reservation_for("b", None) is None
+    ledger.bill("a", reserved_cents=70, billed_cents=16)
+    assert ledger.reservation_for("a", None) == 20  # the dearest so far and a quarter more
+    ledger.reserve("a", 20)
+    assert ledger.reservation_for("a", None) == 20
+
+
+def test_a_quarter_more_is_rounded_up() -> None:
+    """Half cents are kept on the safe side."""
+    ledger = ledger_of((1000, None))
+    ledger.bill("a", reserved_cents=0, billed_cents=17)
+    assert ledger.reservation_for("a", None) == 22
+
+
+def test_a_call_that_cost_nothing_teaches_nothing() -> None:
+    """A failed call's bill of 0 does not make the next of unknown price free."""
+    ledger = ledger_of((100, None))
+    ledger.reserve("a", 100)
+    ledger.bill("a", reserved_cents=100, billed_cents=0)
+    assert ledger.reservation_for("a", None) == 100
+
+
+def test_without_a_ceiling_of_ours_unknown_prices_hold_nothing_back() -> None:
+    """The service keeps its own balance: it answers 402."""
+    assert Ledger().reservation_for("a", None) == 0
+    assert ledger_of(by_service=50).reservation_for("a", None) == 0
+    assert ledger_of(by_service=50).reservation_for("a", 51) is None
+
+
+def test_what_blocks_is_what_would_still_block_with_nothing_in_flight() -> None:
+    """A reservation that may come back blocks nothing; what is spent, or too small from the start, does."""
+    ledger = ledger_of((100, None), (30, "a"))
+    ledger.reserve("b", 100)
+    assert ledger.reservation_for("b", 50) is None
+    assert ledger.blocking("b", 50) is None
+    assert ledger.blocking("b", None) is None
+    assert ledger.blocking("a", 31) is ledger.ceilings[1]
+    ledger.bill("b", reserved_cents=100, billed_cents=100)
+    assert ledger.blocking("b", 50) is ledger.ceilings[0]
+    assert ledger.blocking("b", None) is ledger.ceilings[0]
+
+
+@dataclass
+class Flight:
+    plan: str
+    reserved_cents: int
+
+
+PLANS = st.sampled_from(["a", "b"])
+
+
+@given(
+    data=st.data(),
+    limits=st.lists(st.tuples(st.integers(0, 300), st.none() | PLANS), max_size=4),
+    known=st.booleans(),
+)
+def test_no_launch_breaks_a_ceiling(data: st.DataObject, limits: list[tuple[int, str | None]], known: bool) -> None:
+    """Whatever is launched, billed and released in whatever order: at every launch, committed money of every ceiling is
+    within it, as long as no bill was higher than its reservation; and the sums are those of a naive account."""
+    ledger = ledger_of(*limits)
+    flying: list[Flight] = []
+    spent: list[tuple[str, int]] = []
+    for _ in range(data.draw(st.integers(0, 25), "steps")):
+        step = data.draw(st.sampled_from(["launch", "launch", "bill", "release"]), "step")
+        if step == "launch":
+            plan = data.draw(PLANS, "plan")
+            estimate = data.draw(st.integers(1, 80) if known else st.none() | st.integers(1, 80), "estimate")
+            cents = ledger.reservation_for(plan, estimate)
+            if cents is None:
+                continue
+            if estimate is None and ledger.largest_bill_cents is None and any(p in (None, plan) for _, p in limits):
+                assert not any(flight.reserved_cents for flight in flying)
+            ledger.reserve(plan, cents)
+            flying.append(Flight(plan, cents))
+            for ceiling in ledger.ceilings:
+                if ceiling.covers(plan):
+                    assert ceiling.committed_cents <= ceiling.limit_cents
+        elif flying:
+            flight = flying.pop(data.draw(st.integers(0, len(flying) - 1), "which"))
+            if step == "release":
+                ledger.release(flight.plan, flight.reserved_cents)
+            else:
+                billed = data.draw(st.integers(0, flight.reserved_cents), "billed")
+                ledger.bill(flight.plan, reserved_cents=flight.reserved_cents, billed_cents=billed)
+                spent.append((flight.plan, billed))
+        assert ledger.spent_cents == sum(cents for _, cents in spent)
+        assert ledger.reserved_cents == sum(flight.reserved_cents for flight in flying)
+        for ceiling in ledger.ceilings:
+            mine = [flight.reserved_cents for flight in flying if ceiling.covers(flight.plan)]
+            assert ceiling.pending_cents == sum(mine)
+            assert ceiling.committed_cents == sum(mine) + sum(cents for plan, cents in spent if ceiling.covers(plan))
+
+
+@pytest.mark.parametrize("estimate", [None, 16])
+def test_an_empty_ceiling_allows_nothing(estimate: int | None) -> None:
+    """A ceiling of 0 lets no call through, of known price or not."""
+    ledger = ledger_of((0, None))
+    assert ledger.reservation_for("a", estimate) is None
+    assert ledger.blocking("a", estimate) is ledger.ceilings[0]

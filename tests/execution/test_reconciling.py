@@ -1,0 +1,394 @@
+"""Finding lost launches among what the service lists: one, none, several, twins, neighbours, clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.api.wire import WireBatch, WireRun
+from planner.execution.launches import Launch, LaunchState, Slot
+from planner.execution.reconciling import (
+    LATEST_CREATION_SECONDS,
+    Lost,
+    Match,
+    bind_slots,
+    match_lost,
+    prompt_key,
+)
+from planner.execution.work import Line
+
+SENT_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LINE = Line("agent", 12, "outbound", "bot", None, 0)
+
+
+def slots_of(launch_id: str, *prompts: str) -> tuple[Slot, ...]:
+    return tuple(
+        Slot(launch_id, n, f"p/{n}@t", "p", prompt, "sha256:f", None, 16, None, None, None, None, None)
+        for n, prompt in enumerate(prompts)
+    )
+
+
+def lost(launch_id: str, *prompts: str, after: float = 0.0, slack: float = 5.0, **line: Any) -> Lost:
+    launch = Launch(
+        launch_id=launch_id,
+        invocation_id="i1",
+        change_set_digest="sha256:d",
+        state=LaunchState.AMBIGUOUS,
+        line=replace(LINE, **line),
+        name=f"planner {launch_id}",
+        sent_at=SENT_AT + timedelta(seconds=after),
+        slack_seconds=slack,
+        batch_id=None,
+        run_ids=(),
+        detail="lost",
+    )
+    return Lost(launch, slots_of(launch_id, *prompts))
+
+
+def run(run_id: int, prompt: str, *, after: float | None = 1.0, **fields: Any) -> WireRun:
+    return WireRun.model_validate(
+        {
+            "id": run_id,
+            "status": "in_progress",
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "mode": "bot",
+            "target_number": "+14155550199",
+            "scenario_prompt": prompt,
+            "created_at": None if after is None else SENT_AT + timedelta(seconds=after),
+            **fields,
+        }
+    )
+
+
+def batch(batch_id: int, *prompts: str, after: float | None = 1.0, **fields: Any) -> WireBatch:
+    return WireBatch.model_validate(
+        {
+            "id": batch_id,
+            "name": "",
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "scenario_prompts": list(prompts),
+            "run_count": len(prompts),
+            "run_ids": [batch_id * 100 + n for n in range(len(prompts))],
+            "created_at": None if after is None else SENT_AT + timedelta(seconds=after),
+            **fields,
+        }
+    )
+
+
+def matched(
+    launches: Sequence[Lost],
+    runs: Sequence[WireRun] = (),
+    batches: Sequence[WireBatch] = (),
+    *,
+    claimed: Sequence[int] = (),
+    requesters: Sequence[int] = (),
+    **options: Any,
+) -> dict[str, Any]:
+    """Launch id → what it was found to be: run ids, or a batch's id; `None`; or how many candidates there are."""
+    matches = match_lost(
+        launches, batches=batches, runs=runs, claimed=set(claimed), requesters=set(requesters), **options
+    )
+    assert sorted(match.lost.launch.launch_id for match in matches) == sorted(
+        item.launch.launch_id for item in launches
+    )
+    return {match.lost.launch.launch_id: _told(match) for match in matches}
+
+
+def _told(match: Match) -> Any:
+    if match.found is None:
+        return f"{len(match.candidates)} candidates" if match.candidates else None
+    assert match.found in match.candidates
+    return match.found.batch_id or match.found.run_ids
+
+
+# Singles
+
+
+def test_exactly_one_run_is_adopted() -> None:
+    """A run that asks the same, and no other does."""
+    assert matched([lost("a", "p")], [run(1, "p"), run(2, "q")]) == {"a": (1,)}
+
+
+def test_nothing_is_found_where_nothing_is() -> None:
+    """No list, or a list of other things."""
+    assert matched([lost("a", "p")]) == {"a": None}
+    assert matched([lost("a", "p")], [run(2, "q")]) == {"a": None}
+    assert matched([]) == {}
+
+
+def test_more_runs_than_launches_are_for_a_person() -> None:
+    """Any of them could be ours."""
+    assert matched([lost("a", "p")], [run(1, "p"), run(2, "p")]) == {"a": "2 candidates"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"target_id": 14},
+        {"target_type": "phone_number"},
+        {"direction": "inbound"},
+        {"mode": "sip"},
+        {"scenario_prompt": "P"},
+        {"batch_id": 201},
+        {"created_at": SENT_AT - timedelta(seconds=6)},
+        {"created_at": SENT_AT + timedelta(seconds=LATEST_CREATION_SECONDS + 6)},
+    ],
+    ids=lambda fields: " ".join(map(str, *fields.items())),
+)
+def test_what_differs_is_not_ours(other: dict[str, Any]) -> None:
+    """Another target, direction, mode, prompt or time, or a run of a batch where a single was sent."""
+    assert matched([lost("a", "p")], [run(1, "p", **other)]) == {"a": None}
+
+
+@pytest.mark.parametrize(
+    "missing", ["target_id", "target_type", "direction", "mode", "created_at", "target_number", "requested_by_id"]
+)
+def test_what_is_not_told_rules_nothing_out(missing: str) -> None:
+    """Calling again would be the dearer mistake."""
+    assert matched([lost("a", "p")], [run(1, "p", **{missing: None})], requesters=[1]) == {"a": (1,)}
+
+
+@pytest.mark.parametrize("after", [-5.0, 0.0, 5.0, LATEST_CREATION_SECONDS + 5.0])
+def test_clocks_may_differ_by_the_slack(after: float) -> None:
+    """The service's clock is known to some seconds, and a request may wait on its way."""
+    assert matched([lost("a", "p")], [run(1, "p", after=after)]) == {"a": (1,)}
+
+
+def test_an_unknown_clock_may_differ_by_more() -> None:
+    """Where no answer ever told the time, the search is wider."""
+    assert matched([lost("a", "p", slack=3600.0)], [run(1, "p", after=-3000.0)]) == {"a": (1,)}
+
+
+@pytest.mark.parametrize("stored", ["  p \r\nq\n", "p \nq", "\np \rq\t"])
+def test_white_space_around_a_prompt_does_not_hide_it(stored: str) -> None:
+    """Services trim texts and unify line ends."""
+    assert matched([lost("a", "p \nq\n")], [run(1, stored)]) == {"a": (1,)}
+
+
+def test_claimed_runs_do_not_count() -> None:
+    """They are another launch's."""
+    assert matched([lost("a", "p")], [run(1, "p"), run(2, "p")], claimed=[1]) == {"a": (2,)}
+    assert matched([lost("a", "p")], [run(1, "p")], claimed=[1]) == {"a": None}
+
+
+def test_anothers_runs_are_never_adopted() -> None:
+    """Where the service tells who asked, and we know who we are to it."""
+    runs = [run(1, "p", requested_by_id=2), run(2, "p", requested_by_id=1)]
+    assert matched([lost("a", "p")], runs, requesters=[1]) == {"a": (2,)}
+    assert matched([lost("a", "p")], runs[:1], requesters=[1]) == {"a": None}
+    assert matched([lost("a", "p")], runs) == {"a": "2 candidates"}
+
+
+def test_a_run_that_a_batch_lists_is_no_single() -> None:
+    """In the dialect whose runs do not tell their batch, the batch tells its runs."""
+    runs = [run(1, "p"), run(2, "q")]
+    assert matched([lost("a", "p")], runs, [batch(201, "p", "q", run_ids=[1, 2])]) == {"a": None}
+
+
+# Twins
+
+
+def test_twins_are_interchangeable() -> None:
+    """As many runs as launches that ask the same: each gets one, the oldest the oldest."""
+    launches = [lost("b", "p", after=10), lost("a", "p")]
+    runs = [run(2, "p", after=11), run(1, "p", after=1)]
+    assert matched(launches, runs) == {"a": (1,), "b": (2,)}
+
+
+def test_fewer_runs_than_twins_settle_some_of_them() -> None:
+    """The others go on being looked for."""
+    assert matched([lost("a", "p"), lost("b", "p", after=1)], [run(1, "p")]) == {"a": (1,), "b": None}
+
+
+def test_a_stranger_among_twins_is_for_a_person() -> None:
+    """Three runs for two launches: none is adopted."""
+    runs = [run(1, "p"), run(2, "p"), run(3, "p")]
+    assert matched([lost("a", "p"), lost("b", "p")], runs) == {"a": "3 candidates", "b": "3 candidates"}
+
+
+def test_a_twin_sent_too_late_for_a_run_does_not_count_for_it() -> None:
+    """A run made before a launch was sent is not its, whoever else it may be for."""
+    launches = [lost("a", "p"), lost("b", "p", after=60)]
+    assert matched(launches, [run(1, "p", after=1), run(2, "p", after=2), run(3, "p", after=61)]) == {
+        "a": "3 candidates",
+        "b": "1 candidates",
+    }
+
+
+def test_one_candidate_is_not_given_to_two_launches() -> None:
+    """Launches that differ in something the lists do not tell share their candidates: the first takes it."""
+    launches = [lost("a", "p"), lost("b", "p", mode="sip")]
+    assert matched(launches, [run(1, "p", mode=None)]) == {"a": (1,), "b": None}
+
+
+def test_the_number_called_from_tells_launches_apart() -> None:
+    """Who asked for a number gets the run with it; who did not may get any other."""
+    launches = [lost("a", "p"), lost("b", "p", target_number="+14155550001")]
+    runs = [run(1, "p", target_number="+14155550199"), run(2, "p", target_number="+14155550001")]
+    assert matched(launches, runs) == {"a": (1,), "b": (2,)}
+    assert matched(launches[1:], runs[:1]) == {"b": None}
+
+
+# Batches
+
+
+def test_a_batch_is_known_by_its_prompts() -> None:
+    """In any order, and however often each comes."""
+    launches = [lost("a", "p", "q", "q")]
+    assert matched(launches, batches=[batch(201, "q", "p", "q")]) == {"a": 201}
+    assert matched(launches, batches=[batch(201, "p", "p", "q")]) == {"a": None}
+    assert matched(launches, batches=[batch(201, "p", "q", "q", "r")]) == {"a": None}
+    assert matched(launches, batches=[batch(201, "p", "q", "q", run_count=6)]) == {"a": None}
+
+
+def test_a_batch_that_lists_no_runs_is_adopted_all_the_same() -> None:
+    """Which they are is found out afterwards."""
+    assert matched([lost("a", "p", "q")], batches=[batch(201, "p", "q", run_ids=None)]) == {"a": 201}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"target_id": 14},
+        {"direction": "inbound"},
+        {"created_at": SENT_AT - timedelta(seconds=6)},
+        {"name": "planner somebody"},
+        {"requested_by_id": 2},
+    ],
+    ids=lambda fields: " ".join(map(str, *fields.items())),
+)
+def test_another_batch_is_not_ours(other: dict[str, Any]) -> None:
+    """Another target, time, requester, or the name of another launch of this program."""
+    assert matched([lost("a", "p", "q")], batches=[batch(201, "p", "q", **other)], requesters=[1]) == {"a": None}
+
+
+def test_an_echoed_name_is_proof() -> None:
+    """Even where times, prompts and twins leave doubt."""
+    launches = [lost("a", "p", "q"), lost("b", "p", "q")]
+    batches = [
+        batch(201, "p", "q", name="planner b", after=-500.0),
+        batch(202, "p", "q", name="planner a"),
+        batch(203, "p", "q"),
+    ]
+    assert matched(launches, batches=batches) == {"a": 202, "b": 201}
+
+
+def test_a_name_of_the_services_own_is_no_proof_of_the_contrary() -> None:
+    """A service may name a batch as it likes: that ours is not read back must not make us call again."""
+    assert matched([lost("a", "p", "q")], batches=[batch(201, "p", "q", name="Batch of 2")]) == {"a": 201}
+
+
+def test_a_batch_of_claimed_runs_is_anothers() -> None:
+    """Also where only one of its runs is claimed, and where its launch knows only its id."""
+    batches = [batch(201, "p", "q"), batch(202, "p", "q")]
+    assert matched([lost("a", "p", "q")], batches=batches, claimed=[20101]) == {"a": 202}
+    assert matched([lost("a", "p", "q")], batches=batches, claimed_batches={202}) == {"a": 201}
+
+
+def test_a_batch_that_is_not_listed_shows_in_its_runs() -> None:
+    """Where the list of batches does not reach back, runs of one batch with just its prompts are it."""
+    runs = [run(1, "p", batch_id=201), run(2, "q", batch_id=201), run(3, "p", batch_id=202)]
+    launches = [lost("a", "p", "q")]
+    assert matched(launches, runs[:2], every_batch=False) == {"a": 201}
+    assert matched(launches, runs[:2], every_batch=True) == {"a": None}
+    assert matched(launches, runs, every_batch=False) == {"a": "2 candidates"}
+    assert matched(launches, runs[2:], every_batch=False) == {"a": "1 candidates"}
+    assert matched(launches, [], every_batch=False) == {"a": None}
+    untold = [run(1, "p"), run(2, "q")]
+    assert matched(launches, untold, every_batch=False) == {"a": (1, 2)}
+    assert matched([*launches, lost("b", "p")], untold, every_batch=False) == {"a": "1 candidates", "b": (1,)}
+
+
+# A law
+
+
+@given(
+    sent=st.lists(st.sampled_from(["p", "q", "p+q", "p+p"]), min_size=1, max_size=5),
+    made=st.data(),
+    names=st.booleans(),
+)
+def test_what_is_adopted_was_made_and_is_given_once(sent: list[str], made: Any, names: bool) -> None:
+    """With no strangers about, every launch that was carried out is found, each as another one, and only as many launches
+    as were carried out."""
+    launches: list[Lost] = []
+    runs: list[WireRun] = []
+    batches: list[WireBatch] = []
+    carried_out: list[tuple[str, ...]] = []
+    for number, asked in enumerate(sent):
+        item = lost(f"l{number}", *asked.split("+"), after=number * 3)
+        launches.append(item)
+        if made.draw(st.booleans(), "carried out"):
+            carried_out.append(item.prompts)
+            if len(item.slots) > 1:
+                name = item.launch.name if names else ""
+                batches.append(batch(200 + number, *item.prompts, after=number * 3 + 1, name=name))
+            else:
+                runs.append(run(1 + number, item.prompts[0], after=number * 3 + 1))
+    matches = match_lost(launches, batches=batches, runs=runs, claimed=set(), requesters=set())
+    found = [match.found for match in matches if match.found is not None]
+    assert len({(candidate.batch_id, candidate.run_ids) for candidate in found}) == len(found)
+    assert sorted(match.lost.prompts for match in matches if match.found) == sorted(carried_out)
+
+
+# Slots
+
+
+def test_slots_are_bound_by_prompt_never_by_position() -> None:
+    """Ids may come in any order."""
+    runs = {7: run(7, " q"), 8: run(8, "p"), 9: run(9, "q")}
+    assert bind_slots(slots_of("a", "p", "q", "q"), runs, (7, 8, 9)) == {0: 8, 1: 7, 2: 9}
+
+
+def test_equal_prompts_need_no_list() -> None:
+    """Any run is as good as any other, also before it is listed."""
+    assert bind_slots(slots_of("a", "p", "p"), {}, (7, 8)) == {0: 7, 1: 8}
+    assert bind_slots(slots_of("a", "p"), {}, (7,)) == {0: 7}
+
+
+def test_runs_not_listed_yet_stay_unbound() -> None:
+    """What is left over when only one prompt is, needs no list again."""
+    slots = slots_of("a", "p", "q", "q")
+    assert bind_slots(slots, {}, (7, 8, 9)) == {}
+    assert bind_slots(slots, {8: run(8, "p")}, (7, 8, 9)) == {0: 8, 1: 9}
+    bound = (replace(slots[0], run_id=8), replace(slots[1], run_id=9), slots[2])
+    assert bind_slots(bound, {}, (7, 8, 9)) == {2: 7}
+
+
+def test_runs_too_many_or_strange_bind_nothing() -> None:
+    """A service that lists more than was asked for."""
+    assert bind_slots(slots_of("a", "p"), {}, (7, 8)) == {0: 7}
+    assert bind_slots(slots_of("a", "p", "q"), {7: run(7, "r"), 8: run(8, "q")}, (7, 8)) == {1: 8}
+    assert bind_slots(slots_of("a", "p"), {}, ()) == {}
+
+
+@given(prompts=st.lists(st.sampled_from("pqr"), min_size=1, max_size=8), data=st.data())
+def test_when_all_is_listed_all_is_bound(prompts: list[str], data: st.DataObject) -> None:
+    """Each run to a slot of its own prompt, each slot to another run, whatever the order, in one go or in two."""
+    slots = slots_of("a", *prompts)
+    order = data.draw(st.permutations(range(len(prompts))), "order")
+    runs = {10 + place: run(10 + place, prompts[ordinal]) for place, ordinal in enumerate(order)}
+    seen = data.draw(st.sets(st.sampled_from(sorted(runs))), "listed first")
+    first = bind_slots(slots, {run_id: runs[run_id] for run_id in seen}, sorted(runs))
+    later = tuple(replace(slot, run_id=first.get(slot.ordinal)) for slot in slots)
+    bindings = first | bind_slots(later, runs, sorted(runs))
+    assert sorted(bindings) == list(range(len(prompts)))
+    assert sorted(bindings.values()) == sorted(runs)
+    assert all(prompt_key(runs[run_id].scenario_prompt) == prompts[ordinal] for ordinal, run_id in bindings.items())
+
+
+@given(st.text())
+def test_prompts_compare_as_stored(prompt: str) -> None:
+    """However often a text is stored and read, it compares the same; no prompt is one of white space."""
+    assert prompt_key(prompt_key(prompt)) == prompt_key(prompt)
+    assert prompt_key(f" \r\n{prompt}\t\n") == prompt_key(prompt)
+    assert prompt_key(None) == prompt_key(" ") == ""
