@@ -125,7 +125,14 @@ def _selection(values: dict[str, Any]) -> Selection:
 @planner.command()
 @click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
 @click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="github: workflow commands; sarif: for code scanning.",
+)
 @click.pass_obj
 def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
     """Find everything that is wrong with the plans. Offline, needs no key.

@@ -358,7 +358,12 @@ class _Invocation:
             estimated_cents=prepared.whole_estimate.expected_cents,
             actual_cents=sum(slot.cost_cents or 0 for slot in charged),
             this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
-            ambiguous_cents=sum(slot.reserved_cents for slot in charged if slot.launch_id in unsettled),
+            # Of unknown fate, or ended and never billed: what was reserved stands for what it may have cost.
+            ambiguous_cents=sum(
+                slot.reserved_cents
+                for slot in charged
+                if slot.cost_cents is None and (slot.launch_id in unsettled or slot.evidence is not None)
+            ),
             ceiling_cents=self._ceiling_cents(),
             carried_cents=sum(run.cost_cents or 0 for case in cases if case.action != "call" for run in case.runs),
         )

@@ -73,7 +73,7 @@ def ending_of(
     if outcome.ceiling:
         codes.add(3)
         problems.append(f"the ceiling was reached ({outcome.ceiling})")
-        steps.append("Raise the ceiling to make the calls that are left.")
+        steps.append("Raise the ceiling to make the calls that are left; those made are not paid for again.")
     if failed or outcome.fail_fast:  # --fail-fast stopped at a failed run, whose case may not be decided any more
         codes.add(1)
     if outcome.trouble:
@@ -105,7 +105,7 @@ def ending_of(
         or outcome.left
         or waiting
     )
-    if not finished or unknown:
+    if (not finished or unknown) and not outcome.ceiling:  # the same ceiling would stop it again
         steps.append(f"Go on, without paying for anything twice: {command}")
     code = next((code for code in _ORDER if code in codes), 0)
     return Ending(_WORD[code], code, tuple(problems), tuple(steps), finished)

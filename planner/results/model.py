@@ -114,7 +114,9 @@ class CostDocument(_Document):
         description="Bill of every run this change set launched, earlier interrupted invocations included."
     )
     this_invocation_cents: int
-    ambiguous_cents: int = Field(description="Reserved for launches whose fate is unknown.")
+    ambiguous_cents: int = Field(
+        description="Reserved for launches of unknown fate, and for runs that ended without a bill."
+    )
     ceiling_cents: int | None = None
     carried_cents: int = Field(
         default=0, description="What the kept and rechecked runs once cost; not part of this bill."

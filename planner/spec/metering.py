@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from types import GeneratorType
 from typing import Any
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, pass_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
-from jinja2.runtime import LoopContext, Undefined
+from jinja2.runtime import Context, LoopContext, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 
@@ -265,7 +265,8 @@ class PlanEnvironment(SandboxedEnvironment):
             return self.undefined(hint=f"this {what} {name}", name=str(name))
         return self.undefined(hint=f"`{shorten(str(name), 40)}` cannot be taken from this value", name=str(name))
 
-    def _finalize(self, value: Any) -> str:
+    @pass_context  # with it, Jinja does not evaluate constant output when compiling, outside the budget
+    def _finalize(self, _: Context, value: Any) -> str:
         return self.meter.text(shown(value))
 
     def _range(self, *bounds: Any) -> range:

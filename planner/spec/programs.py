@@ -96,7 +96,10 @@ class Programs:
         environment = self._environment
         try:
             tree = restrict(environment.parse(text))
-            undeclared = meta.find_undeclared_variables(tree) - {"range"}
+            names_used = meta.TrackingCodeGenerator(environment)
+            names_used.optimizer = None  # it would evaluate constant parts, outside the budget
+            names_used.visit(tree)
+            undeclared = names_used.undeclared_identifiers - {"range"}
             code = environment.compile(tree)
             template = JinjaTemplate.from_code(environment, code, {**environment.globals})
         except TemplateSyntaxError as error:

@@ -11,7 +11,7 @@ from planner.diagnostics import Related
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
 
-NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
 
 

@@ -165,6 +165,17 @@ def test_validate_as_json(project: Project) -> None:
     assert (fault["file"], fault["line"], fault["column"]) == ("plans/hours.yaml", 12, 5)
 
 
+@pytest.mark.parametrize(
+    ("output_format", "said"), [("github", "::error file=plans/hours.yaml,line=12"), ("sarif", '"2.1.0"')]
+)
+def test_validate_for_github(output_format: str, said: str, project: Project) -> None:
+    """Annotations for a log, SARIF for code scanning."""
+    project.edit("plans/hours.yaml", "runs: 2", "rnus: 2")
+    ran = project.planner("validate", "--format", output_format)
+    assert ran.code == 2
+    assert said in ran.out
+
+
 def test_a_store_that_cannot_be_read(project: Project) -> None:
     """A baseline that is damaged is never taken for a missing one, which would be paid for again."""
     project.planner("run", "--sandbox", CONSENT)

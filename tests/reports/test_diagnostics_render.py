@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
@@ -120,8 +120,9 @@ def test_no_fault_is_no_text() -> None:
         (Span("plans/b.yaml", 9, 1, 9, 5), snapshot([])),
         (Span("plans/a.yaml", 3, 14, 3, 16), snapshot(["    3 |  runs: �five 名前 x", "      |              ^^^^"])),
         (Span("gone.yaml", 1, 1, 1, 2), snapshot([])),
+        (Span("plans/a.yaml", 1, 1, 1, 8), snapshot(["    1 | version: 1", "      | ^^^^^^^"])),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_excerpts(span: Span, line: list[str]) -> None:
     """Long lines are cut around the caret, wide characters are counted as wide, and a line that is not there is left out."""
@@ -347,6 +348,7 @@ def test_sarif(diagnostics: Diagnostics) -> None:
 """)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_authored_text_commands_nothing(detail: str, file: str) -> None:
     """Whatever an author writes: one annotation a fault, and no control character on the terminal."""

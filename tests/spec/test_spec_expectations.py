@@ -101,6 +101,16 @@ def test_whole_template_in_a_number_field_is_read_as_a_number(workspace: Any) ->
     assert bounds.times.min == 90
 
 
+def test_values_that_python_takes_for_equal_are_told_apart(workspace: Any) -> None:
+    """1, 1.0 and true are three values of an axis, and three expectations."""
+    text = plan('{check: says, any_of: ["press {{ key }}"]}', matrix="{axes: {key: [1, 1.0, true]}}")
+    assert [case.expectations[0].any_of for case in workspace.cases(text)] == [
+        ("press 1",),
+        ("press 1.0",),
+        ("press true",),
+    ]
+
+
 def test_equal_expectations_are_one_value(workspace: Any) -> None:
     """What renders alike is validated once and shared: many cases of large plans stay cheap."""
     cases = workspace.cases(

@@ -104,6 +104,7 @@ def test_case_ids_stay_when_unrelated_things_move(workspace: Any, axes: dict[str
     assert {case.case_id for case in after if case.scenario == "s"} == before
 
 
+@settings(deadline=None)
 @given(values, values)
 def test_tokens_are_equal_only_where_written_alike(one: Any, other: Any) -> None:
     """Two values share a token exactly if JSON writes them alike, quotes apart."""
@@ -114,6 +115,7 @@ def test_tokens_are_equal_only_where_written_alike(one: Any, other: Any) -> None
     assert (token(one) == token(other)) is (written[0] == written[1])
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs",)), max_size=12))
 def test_tokens_are_one_printable_word(text: str) -> None:
     """A token is bare where it is letters, digits and `._+-`; else a JSON string, without a character that moves a cursor."""

@@ -7,7 +7,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -64,6 +64,7 @@ documents = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(documents.filter(lambda value: not any(character in json.dumps(value).replace('": ', "") for character in ":?")))
 def test_values_are_those_that_were_written(value: dict[str, Any]) -> None:
     """Whatever ruamel.yaml writes is read back as the same value, in the same types and order.
@@ -81,12 +82,14 @@ def test_values_are_those_that_were_written(value: dict[str, Any]) -> None:
     assert json.dumps(read_back) == json.dumps(value)
 
 
+@settings(deadline=None)
 @given(documents)
 def test_json_is_yaml(value: dict[str, Any]) -> None:
     """A JSON document is read as JSON would read it."""
     assert root(json.dumps(value, ensure_ascii=False)) == value
 
 
+@settings(deadline=None)
 @given(documents)
 def test_marks_point_at_what_was_read(value: dict[str, Any]) -> None:
     """The text between the marks of any key or value, read by itself, is that key or value."""
@@ -312,10 +315,11 @@ def test_deep_nesting_is_stopped(opener: str) -> None:
 
 
 def test_sixty_four_levels_are_read() -> None:
-    """The root mapping and sixty-three lists inside it."""
+    """The root mapping and sixty-three lists inside it; one more is refused."""
     document, faults = read("a: " + "[" * 63 + "]" * 63 + "\n")
     assert faults == []
     assert document is not None
+    assert read("a: " + "[" * 64 + "]" * 64 + "\n")[1] == [("too-much-nesting", "more than 64 levels", 1, 67)]
 
 
 def test_alias_cannot_nest_deeper_than_text() -> None:

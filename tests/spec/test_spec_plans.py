@@ -40,7 +40,7 @@ budget: {max_cost_cents: 900}
 scenarios:
   window:
     description: A caller asks how long they have.
-    tags: [policy, billing]
+    tags: [policy]
     targets: [hotline]
     direction: inbound
     mode: sip
