@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import pytest
@@ -27,7 +27,7 @@ def keyed(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 @contextmanager
-def answering(body: bytes) -> Iterator[str]:
+def answering(body: bytes) -> Generator[str]:
     """A server that answers everything with these bytes."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 

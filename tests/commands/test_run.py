@@ -280,10 +280,10 @@ def test_kill_nine_at_ten_moments(project: Project, service: Served) -> None:
         time.sleep(0.05 * number)
         process.kill()
         process.communicate()
-    for _ in range(3):
-        ran = project.planner("run", CONSENT)
-        if ran.code != 4:
-            break
+    ran = project.planner("run", CONSENT)
+    for _ in range(2):
+        if ran.code == 4:
+            ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err + ran.out
     assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {30: 2, 1: 1}
     assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
