@@ -95,7 +95,17 @@ async def _watch(context: Context, launcher: Launcher, watcher: Watcher, tasks: 
             hopeless = all(doubt.several for doubt in context.doubts.values())
             if hopeless or now - only_doubts_since >= context.settings.linger_seconds:
                 return
-        await context.clock.sleep(watcher.poll_seconds())
+        await _pause(context, watcher.poll_seconds())
+
+
+async def _pause(context: Context, seconds: float) -> None:
+    """Until the next look is due, or nothing is left that it could show."""
+    until = context.clock.monotonic() + seconds
+    while context.under_way() or context.doubts or (len(context.pending) and not context.stopped):
+        left = until - context.clock.monotonic()
+        if left <= 0:
+            return
+        await context.wait(left)
 
 
 async def _watch_interruption(context: Context, interrupted: anyio.Event, tasks: TaskGroup) -> None:

@@ -51,7 +51,7 @@ class Launcher:
             elif not context.stopped:
                 context.snapshot()
                 pause = context.limit.pause_until - context.clock.monotonic()
-                await context.wait(min(max(pause, 0.02), 1.0))
+                await context.wait(min(pause, 1.0) if pause > 0 else 1.0)
         self.done = True
         context.wake()
 
@@ -135,7 +135,11 @@ class Launcher:
                 for ordinal, (work, cents) in enumerate(taken)
             ),
         )
-        context.journal.intend(intent)
+        try:
+            context.journal.intend(intent)
+        except StoreError:
+            context.put_back(intent, intent.slots)
+            raise
         context.posting[launch_id] = intent
         tasks.start_soon(self._post, intent)
 
@@ -162,8 +166,9 @@ class Launcher:
 
         try:
             launched = await context.client.launch(request, on_sending=on_sending)
-        except StoreError:
-            raise  # it could not be written down that it is sent, so it was not
+        except StoreError:  # it could not be written down that it is sent, so it was not
+            context.put_back(intent, intent.slots)
+            raise
         except ThrottledError as error:
             self._refused(intent, error)
         except UnreachableError as error:

@@ -125,7 +125,8 @@ class Watcher:
             )
             # Without a bill, what the service expected it to be is the best that the budget can be kept with.
             billed_cents = evidence.cost_cents if evidence.cost_cents is not None else run.estimated_cost_cents
-            context.bill(watched.slot, watched.launch, billed_cents)
+            if watched.slot.cost_cents is None:  # else it is billed already: only its evidence was lost
+                context.bill(watched.slot, watched.launch, billed_cents)
             slot = replace(watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at)
             context.report(run_record(slot, watched.launch, evidence, resumed=watched.resumed))
         except StoreError:
@@ -254,9 +255,11 @@ class Watcher:
                 del context.unbound[launch_id]
                 context.outcome.overdue += unbound.slots
                 context.observer.narrate(f"{unbound.slots} runs of launch {launch_id} never showed in the run list")
+                context.wake()
 
     def _leave(self, watched: Watched, reason: str) -> None:
         """No longer waited for; the next invocation picks it up, free."""
         self.context.outcome.overdue += 1
         self.context.observer.narrate(f"{reason}; no longer waiting for it")
         self.context.report(run_record(watched.slot, watched.launch, None, resumed=watched.resumed))
+        self.context.wake()

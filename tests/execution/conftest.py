@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,8 +124,8 @@ Intercept = Callable[[str, str, bytes | None], Answer | Exception | None]
 """(method, path, body) → what happens instead of the request reaching the service."""
 
 
-Amend = Callable[[str, str, Answer], Answer]
-"""(method, path, answer) → what the engine gets instead."""
+Amend = Callable[[str, str, Answer], Answer | Awaitable[Answer]]
+"""(method, path, answer) → what the engine gets instead, perhaps later."""
 
 
 class TestTransport:
@@ -164,7 +164,8 @@ class TestTransport:
             return instead
         try:
             answer = await self._real.send(method, path, query=query, body=body, on_sending=on_sending)
-            return self._amend(method, path, answer) if self._amend else answer
+            amended = self._amend(method, path, answer) if self._amend else answer
+            return amended if isinstance(amended, Answer) else await amended
         finally:
             self._life.boundary(f"after {method} {path}")
 
@@ -188,10 +189,17 @@ class Service:
     """A sandbox, and the store that invocations against it share."""
 
     key = "sk_test_engine"
+    transport: Callable[..., Any] = TestTransport
 
     def __init__(
-        self, folder: Path, dialect: Dialect, faults: Sequence[Mapping[str, Any]], world: dict[str, Any]
+        self,
+        folder: Path,
+        dialect: Dialect,
+        faults: Sequence[Mapping[str, Any]] = (),
+        world: Mapping[str, Any] | None = None,
+        state_path: Path | None = None,
     ) -> None:
+        world = world or {}
         demo = load_world("demo")
         dearer = demo.agents[17].model_copy(update={"product": "bolt"})
         settings = {
@@ -203,7 +211,7 @@ class Service:
             "delays": demo.delays.model_copy(update=world.get("delays", {})),
         }
         self.folder = folder
-        self.sandbox = Sandbox(demo.model_copy(update=settings), dialect, now=self.now_seconds)
+        self.sandbox = Sandbox(demo.model_copy(update=settings), dialect, now=self.now_seconds, state_path=state_path)
         self.requests: list[tuple[str, str]] = []
         self.repository = ResultsRepository(DirectoryStore(folder))
         self.invocations = 0
@@ -231,8 +239,14 @@ class Service:
     async def own_runs(self) -> list[dict[str, Any]]:
         return [run for run in (await self.ledger())["runs"] if not run["foreign"]]
 
+    async def post(self, path: str, **body: Any) -> None:
+        """Launch something else with the same key, past the engine."""
+        line = {"target_type": "agent", "target_id": 12, "direction": "outbound", "consent_to_charge": True}
+        answer = await self._ask("POST", path, pydantic_core.to_json({**line, **body}))
+        assert answer.status in (200, 201), answer.body
+
     async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
-        transport = HttpxTransport("http://sandbox", {}, app=self.sandbox.app)
+        transport = HttpxTransport("http://sandbox", {"Authorization": f"Bearer {self.key}"}, app=self.sandbox.app)
         try:
             return await transport.send(method, path, query={}, body=body)
         finally:
@@ -254,6 +268,7 @@ class Service:
         amend: Amend | None = None,
         digest: str = "sha256:1",
         on_run: Callable[[RunRecord], None] | None = None,
+        on_context: Callable[[Context], None] | None = None,
         clock_error_seconds: float = 0.0,
     ) -> Invoked:
         """One invocation as `planner run` does it: suspect, resume, execute. Raises Killed where `life` ends."""
@@ -284,7 +299,7 @@ class Service:
         def now() -> datetime:
             return self.now() + timedelta(seconds=clock_error_seconds)
 
-        client = ApiClient(TestTransport(self, life, intercept, amend), now=now, sleep=anyio.sleep)
+        client = ApiClient(self.transport(self, life, intercept, amend), now=now, sleep=anyio.sleep)
         MortalJournal.life = Life()
         journal = MortalJournal(self.folder / "journal.sqlite")
         MortalJournal.life = life
@@ -306,11 +321,29 @@ class Service:
                 change_set_digest=digest,
                 works=wanted,
             )
+            if on_context is not None:
+                on_context(context)
             outcome = await execute(context, resumable(journal, wanted), interrupted=interrupted or anyio.Event())
         finally:
             journal.close()
             await client.close()
         return Invoked(outcome, records, narration, snapshots, loop.time() - began, client.stats)
+
+    async def invoke_interrupted(self, works: Iterable[CaseWork], after: float, **options: Any) -> Invoked:
+        """An invocation that is interrupted so many seconds after its start."""
+        interrupted = anyio.Event()
+
+        async def interrupt() -> None:
+            await anyio.sleep(after)
+            interrupted.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(interrupt)
+            try:
+                return await self.invoke(works, interrupted=interrupted, **options)
+            finally:
+                tasks.cancel_scope.cancel()
+        raise AssertionError("the group ends with its body")
 
     async def check_exact(self, works: Iterable[CaseWork]) -> None:
         """Each wanted run was made exactly once, and the journal's money is the service's to the cent."""
@@ -352,8 +385,16 @@ def resumable(journal: Journal, works: Mapping[str, CaseWork]) -> list[Slot]:
 def make_service(tmp_path: Path) -> Callable[..., Service]:
     """`make_service("client", [{"kind": "lost_answer", "times": 1}], concurrency_limit=5)`."""
 
-    def make(dialect: Dialect = "page", faults: Sequence[Mapping[str, Any]] = (), **world: Any) -> Service:
-        return Service(tmp_path / f"store{len(list(tmp_path.iterdir()))}", dialect, faults, world)
+    def make(
+        dialect: Dialect = "page",
+        faults: Sequence[Mapping[str, Any]] = (),
+        *,
+        folder: Path | None = None,
+        state_path: Path | None = None,
+        **world: Any,
+    ) -> Service:
+        folder = folder or tmp_path / f"store{len(list(tmp_path.iterdir()))}"
+        return Service(folder, dialect, faults, world, state_path)
 
     return make
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -65,6 +70,55 @@ async def test_many_deaths_in_a_row_cost_nothing(
     """However often and wherever invocations are killed, the one that lives completes each run once, to the cent."""
     service = make_service("client", TROUBLED)
     done = await live_through(service, works, deaths, killable)
+    assert done.outcome.finished, done.outcome
+    assert len(done.records) == 4
+    await service.check_exact(works)
+
+
+DIES = """
+    import os, sys
+    from pathlib import Path
+
+    import anyio
+
+    sys.path.insert(0, {tests!r})
+    from conftest import Life, Service, VirtualLoop, make_work
+
+
+    class Mortal(Life):
+        def boundary(self, name):
+            self.crossed.append(name)
+            if len(self.crossed) == {boundary}:
+                os._exit(9)
+
+
+    async def main():
+        service = Service(Path({folder!r}), "client", {faults!r}, state_path=Path({folder!r}) / "service.jsonl")
+        service._ids = service.invocations = 1000  # none of its ids comes again
+        await service.invoke([make_work("ana", runs=2), make_work("bob"), make_work("cleo", target=17)], life=Mortal())
+
+
+    anyio.run(main, backend_options={{"loop_factory": VirtualLoop}})
+"""
+
+
+def die(folder: Path, boundary: int) -> None:
+    faults = [dict(fault) for fault in TROUBLED]
+    names = {"tests": str(Path(__file__).parent), "boundary": boundary, "folder": str(folder), "faults": faults}
+    program = textwrap.dedent(DIES).format(**names)
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (child.returncode, child.stderr) == (9, "")
+
+
+@pytest.mark.parametrize("boundary", [3, 9, 17, 24, 60])
+async def test_a_process_that_is_gone_costs_nothing(
+    tmp_path: Path, make_service: Callable[..., Any], works: list[Any], boundary: int
+) -> None:
+    """The same with a process that really ends between two instructions, with nothing closed and nothing flushed."""
+    die(tmp_path / "store0", boundary)
+    service = make_service("client", state_path=tmp_path / "store0" / "service.jsonl", folder=tmp_path / "store0")
+    await anyio.sleep(100)  # its clock has gone on
+    done = await service.invoke(works, settings=SETTINGS)
     assert done.outcome.finished, done.outcome
     assert len(done.records) == 4
     await service.check_exact(works)

@@ -47,6 +47,17 @@ async def test_every_wanted_run_is_made_once_and_collected(
     await service.check_exact(works)
 
 
+async def test_it_ends_when_the_last_run_is_collected(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Not one look later."""
+    service = make_service()
+    done = await service.invoke([work("ana")], settings=Settings(poll_floor_seconds=4.0))
+    (run,) = await service.own_runs()
+    looks = [look for look in range(0, 100, 4) if look >= run["ended_at"] - run["created_at"]]
+    assert done.seconds == pytest.approx(looks[0], abs=0.5)
+
+
 async def test_nothing_wanted_is_nothing_done(make_service: Callable[..., Any]) -> None:
     """No request, no record, and it is finished."""
     done = await make_service().invoke([])
@@ -133,7 +144,7 @@ async def test_evidence_is_fetched_once_a_run(
     """The call, its transcript and, where that shows no tools, its history: each once, and no grade that nobody asked for."""
     service = make_service(dialect)
     await service.invoke([work("ana", runs=2), work("bob", target=14)])
-    reads = Counter(path for method, path in service.requests if "/calls/" in path)
+    reads = Counter(path for _, path in service.requests if "/calls/" in path)
     assert set(reads.values()) == {1}
     assert Counter(path.split("/")[-1].strip("0123456789") for path in reads) == {"": 3, "transcript": 3, "history": 3}
 

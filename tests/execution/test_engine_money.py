@@ -217,9 +217,7 @@ async def test_no_ceiling_is_ever_broken(
     plans = {item.case_id: item.plan for item in works}
     names = {item.prompt: plans[item.case_id] for item in works}
     for _ in range(2):
-        done = await service.invoke(
-            works, ceilings=[(ceiling, None), (budget, "a")], settings=RARELY
-        )
+        done = await service.invoke(works, ceilings=[(ceiling, None), (budget, "a")], settings=RARELY)
         runs = await service.own_runs()
         if known:
             assert sum(run["cost_cents"] for run in runs) <= ceiling

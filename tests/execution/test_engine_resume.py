@@ -61,11 +61,12 @@ async def test_lost_evidence_is_fetched_again_not_paid_for_again(
 ) -> None:
     """The store forgot it; the service still has it."""
     service = make_service()
-    first = await service.invoke([work("ana", runs=2)])
+    first = await service.invoke([work("ana", runs=2)], ceilings=[(48, None)])
     for path in service.folder.rglob(f"*{first.records[0].digest}*"):
         path.unlink()
-    again = await service.invoke([work("ana", runs=2)])
+    again = await service.invoke([work("ana", runs=2)], ceilings=[(48, None)])
     assert again.outcome.finished
+    assert (again.snapshots[-1].spent_cents, again.snapshots[-1].reserved_cents) == (32, 0)  # nor counted again
     assert {record.digest for record in again.records} == {record.digest for record in first.records}
     assert all(record.resumed for record in again.records)
     await service.check_exact([work("ana", runs=2)])
@@ -77,15 +78,7 @@ async def test_runs_under_way_are_picked_up(
     """Interrupted with everything launched and nothing ended: the next invocation collects it, launching nothing."""
     service = make_service(dialect)
     works = [work("ana", runs=2), work("bob"), work("cleo", target=17)]
-    interrupted = anyio.Event()
-    async with anyio.create_task_group() as tasks:
-
-        async def interrupt() -> None:
-            await anyio.sleep(3)
-            interrupted.set()
-
-        tasks.start_soon(interrupt)
-        first = await service.invoke(works, interrupted=interrupted)
+    first = await service.invoke_interrupted(works, 3.0)
     assert (first.outcome.interrupted, first.records, first.outcome.unsettled) == (True, [], ())
     again = await service.invoke(works)
     assert again.outcome.finished
@@ -98,7 +91,9 @@ async def test_a_run_that_hangs_is_left_and_picked_up_when_it_ended(
     make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
 ) -> None:
     """Its time-out counts from the launch's answer; it is reported without evidence, and looked at again next time, free."""
-    service = make_service(dialect, [{"kind": "slow", "route": "launch", "seconds": 20}], delays={"dial_seconds": 100.0})
+    service = make_service(
+        dialect, [{"kind": "slow", "route": "launch", "seconds": 20}], delays={"dial_seconds": 100.0}
+    )
     works = [work("ana", timeout_seconds=40.0)]
     first = await service.invoke(works)
     assert 60 <= first.seconds < 66
@@ -133,15 +128,7 @@ async def test_a_resumed_launch_has_the_rest_of_its_time(
     """Its time-out began with its launch, whoever waits for it."""
     service = make_service("page", [{"kind": "hang"}])
     works = [work("ana", timeout_seconds=200.0)]
-    interrupted = anyio.Event()
-    async with anyio.create_task_group() as tasks:
-
-        async def interrupt() -> None:
-            await anyio.sleep(50)
-            interrupted.set()
-
-        tasks.start_soon(interrupt)
-        await service.invoke(works, interrupted=interrupted)
+    await service.invoke_interrupted(works, 50.0)
     done = await service.invoke(works)
     assert done.outcome.overdue == 1
     assert 140 < done.seconds < 165

@@ -340,7 +340,7 @@ DIES = """
     sys.path.insert(0, {tests!r})
     from test_journal import intent
     from planner.execution.journal import Journal
-from planner.execution.launches import LaunchState
+    from planner.execution.launches import LaunchState
     journal = Journal(Path({path!r}))
     journal.intend(intent("l1"))
     journal.intend(intent("l2"))

@@ -1,0 +1,206 @@
+"""Fetching one run's evidence: what comes late is awaited up to a bound, and what is not needed is not asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+import pydantic_core
+import pytest
+
+from planner.api.client import ApiClient
+from planner.api.transport import Answer
+from planner.api.wire import WireRun
+from planner.errors import ServiceError
+from planner.evidence import Evidence
+from planner.execution.collecting import collect
+from planner.execution.work import Clock
+
+CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 8}
+TURNS = [{"role": "agent", "content": "Hi"}, {"role": "tool_call", "content": {"name": "look"}}]
+SPEECH = TURNS[:1]
+NOT_FOUND = (404, {"detail": "Not found."})
+
+
+def _is_timed(said: Any) -> bool:
+    return isinstance(said, dict) and all(isinstance(key, int) for key in said)
+
+
+class Scripted:
+    """A service that tells of one call, of each thing the first that is due at a moment: {seconds: answer}."""
+
+    def __init__(self, script: Mapping[str, Mapping[float, Any]]) -> None:
+        self.script = script
+        self.asked: list[tuple[str, float]] = []
+        self.started = anyio.current_time()
+
+    async def send(self, method: str, path: str, **_: Any) -> Answer:
+        assert method == "GET"
+        what = path.removeprefix("/v1/calls/987").strip("/") or "call"
+        now = anyio.current_time() - self.started
+        self.asked.append((what, round(now, 2)))
+        due = [answer for seconds, answer in self.script.get(what, {0: NOT_FOUND}).items() if seconds <= now]
+        status, body = due[-1] if isinstance(due[-1], tuple) else (200, due[-1])
+        return Answer(status, {}, pydantic_core.to_json(body))
+
+    async def close(self) -> None:
+        return
+
+    def times(self, what: str) -> int:
+        return sum(asked == what for asked, _ in self.asked)
+
+
+Collected = tuple[Evidence, Scripted, float]
+
+
+@pytest.fixture
+def fetch() -> Callable[..., Any]:
+    async def run(
+        *, wait_seconds: float = 60.0, await_grade: bool = False, run: Mapping[str, Any] | None = None, **script: Any
+    ) -> Collected:
+        service = Scripted({what: said if _is_timed(said) else {0: said} for what, said in script.items()})
+        now = datetime(2026, 11, 24, tzinfo=UTC)
+        client = ApiClient(service, now=lambda: now, sleep=anyio.sleep)
+        wire = WireRun.model_validate({"id": 7110, "status": "completed", "call_id": 987, **(run or {})})
+        clock = Clock(lambda: now, anyio.current_time, anyio.sleep)
+        evidence = await collect(client, wire, clock=clock, wait_seconds=wait_seconds, await_grade=await_grade)
+        return evidence, service, anyio.current_time() - service.started
+
+    return run
+
+
+async def test_a_settled_call_is_three_or_four_reads(fetch: Callable[..., Any]) -> None:
+    """Its history only where the transcript shows no tool, its grade only where it is finished or wanted."""
+    evidence, service, seconds = await fetch(call=CALL, transcript={"transcripts": TURNS})
+    assert [what for what, _ in service.asked] == ["call", "transcript"]
+    assert [tool.name for tool in evidence.tools] == ["look"]
+    evidence, service, _ = await fetch(
+        call={**CALL, "grade_status": "completed"},
+        transcript={"transcripts": SPEECH},
+        history=[],
+        grade={"status": "completed", "score": 0.5},
+    )
+    assert [what for what, _ in service.asked] == ["call", "transcript", "history", "grade"]
+    assert (evidence.tools, evidence.grade.score) == ((), 0.5)
+    assert seconds == pytest.approx(0, abs=0.01)
+
+
+async def test_a_run_without_a_call_asks_nothing(fetch: Callable[..., Any]) -> None:
+    """There is nothing to ask about."""
+    evidence, service, _ = await fetch(run={"call_id": None, "status": "failed", "error_message": "No carrier."})
+    assert service.asked == []
+    assert (evidence.call, evidence.turns, evidence.cost_cents, evidence.error_message) == (
+        None,
+        None,
+        0,
+        "No carrier.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [
+        (NOT_FOUND, CALL),
+        ({**CALL, "status": "in_progress"}, CALL),
+        ({**CALL, "billing_total_cents": None}, CALL),
+    ],
+    ids=["unknown", "running", "unbilled"],
+)
+async def test_a_late_call_is_awaited(fetch: Callable[..., Any], early: Any, late: Any) -> None:
+    """Until it can be read, has ended and is billed; asked less and less often."""
+    evidence, service, seconds = await fetch(call={0: early, 20: late}, transcript={"transcripts": TURNS})
+    assert evidence.cost_cents == 16
+    assert 20 <= seconds < 26
+    assert service.times("call") <= 9
+
+
+@pytest.mark.parametrize(
+    ("never", "call_status", "cost"),
+    [
+        (NOT_FOUND, None, None),
+        ({**CALL, "status": "in_progress"}, "in_progress", 16),
+        ({**CALL, "billing_total_cents": None}, "completed", None),
+    ],
+    ids=["unknown", "running", "unbilled"],
+)
+async def test_a_call_that_never_comes_is_awaited_so_long(
+    fetch: Callable[..., Any], never: Any, call_status: str | None, cost: int | None
+) -> None:
+    """And then told as far as it is known."""
+    evidence, _, seconds = await fetch(wait_seconds=30.0, call=never)
+    assert (evidence.call.status if evidence.call else None) == call_status
+    assert evidence.cost_cents == cost
+    assert 30 <= seconds < 62
+
+
+async def test_what_a_service_does_not_tell_is_not_awaited(fetch: Callable[..., Any]) -> None:
+    """A service that tells of no bills at all, and a call that failed and has none."""
+    unbilled = {key: value for key, value in CALL.items() if key != "billing_total_cents"}
+    for call in (unbilled, {**CALL, "status": "failed", "billing_total_cents": None}):
+        evidence, _, seconds = await fetch(call=call, transcript={"transcripts": TURNS})
+        assert (evidence.cost_cents, seconds) == (None, pytest.approx(0, abs=0.01))
+
+
+async def test_a_late_transcript_is_awaited(fetch: Callable[..., Any]) -> None:
+    """Where it is not there at all as long as anything; where it is empty not so long, for perhaps nobody spoke."""
+    whole = {"transcripts": TURNS}
+    evidence, _, seconds = await fetch(call=CALL, transcript={0: NOT_FOUND, 40: whole})
+    assert len(evidence.turns) == 2
+    assert 40 <= seconds < 46
+    evidence, _, seconds = await fetch(call=CALL, transcript={0: {"transcripts": []}, 7: whole})
+    assert len(evidence.turns) == 2
+    assert 7 <= seconds < 11
+    evidence, _, seconds = await fetch(call=CALL, transcript={"transcripts": []}, history=[])
+    assert evidence.turns == ()
+    assert seconds == pytest.approx(10, abs=0.01)
+    evidence, _, seconds = await fetch(wait_seconds=20.0, call=CALL)
+    assert evidence.turns is None
+    assert seconds == pytest.approx(20, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "call", [{**CALL, "duration_seconds": 0}, {**CALL, "status": "failed"}, {**CALL, "duration_seconds": None}]
+)
+async def test_a_call_that_was_never_connected_has_no_transcript_to_wait_for(
+    fetch: Callable[..., Any], call: Any
+) -> None:
+    """Nobody spoke."""
+    evidence, service, seconds = await fetch(call=call)
+    assert evidence.turns is None
+    assert service.times("transcript") == 1
+    assert seconds == pytest.approx(0, abs=0.01)
+
+
+async def test_a_grade_that_a_check_wants_is_awaited(fetch: Callable[..., Any]) -> None:
+    """From not there over pending to finished; and no longer than anything else."""
+    grades = {0: NOT_FOUND, 5: {"status": "pending"}, 25: {"status": "completed", "score": 90}}
+    evidence, _, seconds = await fetch(call=CALL, transcript={"transcripts": TURNS}, await_grade=True, grade=grades)
+    assert (evidence.grade.status, evidence.grade.score) == ("completed", 0.9)
+    assert 25 <= seconds < 31
+    evidence, _, seconds = await fetch(
+        wait_seconds=15.0, call=CALL, transcript={"transcripts": TURNS}, await_grade=True, grade={"status": "pending"}
+    )
+    assert evidence.grade.status == "pending"
+    assert seconds == pytest.approx(15, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("grade_status", "asked"),
+    [(None, 0), ("pending", 0), ("skipped_recording_disabled", 0), ("completed", 1), ("failed", 1)],
+)
+async def test_a_grade_that_no_check_wants_is_asked_for_once_if_it_is_there(
+    fetch: Callable[..., Any], grade_status: str | None, asked: int
+) -> None:
+    """The call says whether."""
+    _, service, _ = await fetch(
+        call={**CALL, "grade_status": grade_status}, transcript={"transcripts": TURNS}, grade={"status": "completed"}
+    )
+    assert service.times("grade") == asked
+
+
+async def test_a_service_that_cannot_be_read_is_an_error(fetch: Callable[..., Any]) -> None:
+    """Nothing half is made evidence."""
+    with pytest.raises(ServiceError):
+        await fetch(call=CALL, transcript=(500, {}))

@@ -1,0 +1,420 @@
+"""Launches of unknown fate: looked for first, adopted when found, sent again only when they have settled as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pydantic_core
+import pytest
+
+from planner.api.transport import Answer
+from planner.errors import LostAnswerError, UnreachableError
+from planner.execution.journal import LaunchState
+from planner.execution.reconciling import bind_slots
+from planner.execution.work import Settings
+
+PATIENT = Settings(linger_seconds=700)
+
+
+def lose_the_first_post(*, after: int = 0) -> Callable[..., Any]:
+    """The request gets lost on its way: nothing arrives at the service."""
+    posts: list[str] = []
+
+    def intercept(method: str, path: str, body: bytes | None) -> Any:
+        if method == "POST":
+            posts.append(path)
+            if len(posts) == after + 1:
+                return LostAnswerError("no answer in time")
+        return None
+
+    return intercept
+
+
+async def test_a_launch_that_was_carried_out_is_adopted(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Found by the first look at the lists, not launched again, and the record says so."""
+    service = make_service(dialect, [{"kind": "lost_answer"}])
+    works = [work("ana", runs=2), work("cleo", target=17)]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert done.outcome.launches == 2
+    assert all(record.adopted and not record.resumed for record in done.records)
+    assert done.seconds < 60
+    await service.check_exact(works)
+
+
+async def test_a_launch_that_was_not_is_sent_again_when_it_has_settled(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Not a second before, for lists may lag; other work goes on meanwhile."""
+    service = make_service(dialect)
+    works = [work("ana", runs=2, expected_seconds=90.0), work("cleo", target=17)]
+    done = await service.invoke(works, intercept=lose_the_first_post(), settings=PATIENT)
+    assert done.outcome.finished
+    runs = {run["prompt"]: run["created_at"] - 1_795_521_600 for run in await service.own_runs()}
+    assert runs[works[1].prompt] < 1
+    assert 600 <= runs[works[0].prompt] < 610
+    assert not any(record.adopted for record in done.records)
+    await service.check_exact(works)
+
+
+async def test_run_lingers_a_while_and_the_next_one_goes_on(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """A minute after all else is done it ends, with the launch open; later invocations settle it by its age."""
+    service = make_service()
+    works = [work("ana", runs=2, expected_seconds=90.0), work("cleo", target=17)]
+    first = await service.invoke(works, intercept=lose_the_first_post())
+    assert [(launch.launch_id, launch.case_ids, launch.several) for launch in first.outcome.unsettled] == [
+        ("l0001", ("p/ana@t",), False)
+    ]
+    assert (first.outcome.finished, first.outcome.left, first.outcome.trouble) == (False, {}, "")
+    assert 85 < first.seconds < 100  # a call of half a minute, then the minute
+    assert first.outcome.unsettled[0].reserved_cents == 48
+    second = await service.invoke(works)
+    assert 60 <= second.seconds < 70
+    assert len(second.outcome.unsettled) == 1
+    await anyio.sleep(600)
+    third = await service.invoke(works)
+    assert third.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_looking_for_a_launch_asks_less_and_less_often(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Ten minutes of waiting are some hundred requests, not thousands."""
+    service = make_service()
+    done = await service.invoke([work("ana")], intercept=lose_the_first_post(), settings=PATIENT)
+    assert done.outcome.finished
+    assert done.stats.requests < 2 * 600 / 5 + 100
+
+
+async def test_three_doubts_stop_launching(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """A service that loses every answer is not fed on, but for what is in the air; when some are settled, it goes on."""
+    service = make_service("page", [{"kind": "error_before", "times": 4}])
+    works = [work(f"c{n}", stagger_seconds=n) for n in range(6)]
+    done = await service.invoke(works)
+    assert len(done.outcome.unsettled) == 4
+    assert done.outcome.left == {"p/c4@t": 1, "p/c5@t": 1}
+    assert await service.own_runs() == []
+    assert 60 <= done.seconds < 70
+    done = await service.invoke(works, settings=PATIENT)
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_somebody_elses_equal_run_needs_a_person(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Where the service does not tell who asked, either run could be ours; a person's choice is gone on with."""
+    service = make_service(
+        "page",
+        [{"kind": "lost_answer", "times": 1}, {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1}],
+    )
+    first = await service.invoke([work("ana")])
+    assert [(launch.case_ids, launch.several) for launch in first.outcome.unsettled] == [(("p/ana@t",), True)]
+    assert first.narration.count("launch l0001 has 2 candidates: a person must choose") == 1
+    assert first.seconds < 60  # nobody is waited for in vain
+    (ours,) = await service.own_runs()
+    journal = service.journal()
+    journal.settle("l0001", LaunchState.ADOPTED, detail="a person said so", run_ids=(ours["run_id"],))
+    journal.bind("l0001", bind_slots(journal.slots_of("l0001"), {}, (ours["run_id"],)))
+    journal.close()
+    works = [work("ana"), work("bob", target=17)]
+    second = await service.invoke(works)
+    assert second.outcome.finished
+    assert {(record.case_id, record.adopted, record.resumed) for record in second.records} == {
+        ("p/ana@t", True, True),
+        ("p/bob@t", False, False),
+    }
+    await service.check_exact(works)
+
+
+async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """Where the service tells who asked and we know who we are to it, the equal run of somebody else is no candidate."""
+    service = make_service(
+        "client",
+        [
+            {"kind": "lost_answer", "after": 1, "times": 1},
+            {"kind": "foreign_runs", "route": "list", "identical": True, "count": 2, "times": 1},
+        ],
+    )
+    works = [work("bob", target=17, expected_seconds=90.0), work("ana")]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert {record.case_id: record.adopted for record in done.records} == {"p/ana@t": True, "p/bob@t": False}
+    await service.check_exact(works)
+
+
+async def test_anothers_batch_is_never_adopted(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """The page's batches tell who asked: the answer to our first one tells who we are."""
+    service = make_service("page", [{"kind": "lost_answer", "after": 1, "times": 1}])
+    works = [work("bob", runs=2, target=17, expected_seconds=90.0), work("ana", runs=2)]
+
+    def with_a_stranger(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) != ("GET", "/v1/test-call-batches"):
+            return answer
+        batches = pydantic_core.from_json(answer.body)
+        strangers = [{**batch, "id": 900, "run_ids": [9001, 9002], "requested_by_id": 2} for batch in batches[:1]]
+        return replace(answer, body=pydantic_core.to_json([*strangers, *batches] if strangers else batches))
+
+    done = await service.invoke(works, amend=with_a_stranger)
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_a_batch_beyond_the_first_page_is_found(
+    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any], dialect: str
+) -> None:
+    """However many were made since: a list that does not reach back proves nothing."""
+    service = make_service(dialect, concurrency_limit=1000)
+    works = [work("ana"), work("bob")]
+    assert await killable(service, works, "after POST")
+    for n in range(230):
+        await service.post("/v1/test-call-batches", scenario_prompts=[f"Other {n}."], run_count=1)
+    await anyio.sleep(700)
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    assert sum(not run["prompt"].startswith("Other") for run in await service.own_runs()) == 2
+
+
+async def test_a_service_that_lists_no_older_batches_shows_their_runs(
+    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any], dialect: str
+) -> None:
+    """Its list of batches knows no pages and ends at the fiftieth: the runs are found in theirs."""
+    service = make_service(dialect, concurrency_limit=1000)
+    works = [work("ana"), work("bob")]
+    assert await killable(service, works, "after POST")
+    for n in range(60):
+        await service.post("/v1/test-call-batches", scenario_prompts=[f"Other {n}."], run_count=1)
+    await anyio.sleep(700)
+
+    first_page: list[bytes] = []
+
+    def unpaged(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) != ("GET", "/v1/test-call-batches"):
+            return answer
+        first_page.append(pydantic_core.to_json(pydantic_core.from_json(answer.body)[:50]))
+        return replace(answer, body=first_page[0])
+
+    done = await service.invoke(works, amend=unpaged)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    assert sum(not run["prompt"].startswith("Other") for run in await service.own_runs()) == 2
+
+
+def slow_batch_posts(service: Any) -> Callable[..., Any]:
+    """Batches are made at once, and answered after twenty seconds; the list of batches lags as far behind."""
+    started = service.now_seconds()
+
+    async def later(answer: Answer) -> Answer:
+        await anyio.sleep(20)
+        return answer
+
+    def amend(method: str, path: str, answer: Answer) -> Any:
+        if path != "/v1/test-call-batches":
+            return answer
+        if method == "POST":
+            return later(answer)
+        return replace(answer, body=b"[]") if service.now_seconds() < started + 19 else answer
+
+    return amend
+
+
+@pytest.mark.parametrize("sent", ["before we look", "while we look"])
+async def test_a_single_never_takes_a_run_of_our_own_batch(
+    make_service: Callable[..., Any], work: Callable[..., Any], sent: str
+) -> None:
+    """Runs of one dialect do not tell their batch: one with the same prompt in it, listed before its launch is answered, is
+    not mistaken for the lost single."""
+    service = make_service("client")
+    started = service.now_seconds()
+    posts: list[str] = []
+
+    def intercept(method: str, path: str, body: bytes | None) -> Any:
+        if method == "POST":
+            posts.append(path)
+            if posts == ["/v1/test-calls"]:
+                return LostAnswerError("no answer in time")
+            if sent == "while we look" and posts.count("/v1/test-call-batches") == 1:
+                return UnreachableError("not now, but in a second")
+        early = service.now_seconds() < started + 1.5
+        return Answer(503, {}, b"") if sent == "while we look" and path == "/v1/test-calls" and early else None
+
+    ana = work("ana", expected_seconds=90.0)
+    works = [ana, work("same", prompt=ana.prompt, stagger_seconds=1), work("other", stagger_seconds=1)]
+    done = await service.invoke(works, intercept=intercept, amend=slow_batch_posts(service), settings=PATIENT)
+    assert posts[1:] == ["/v1/test-call-batches"] * (2 if sent == "while we look" else 1) + ["/v1/test-calls"]
+    assert done.outcome.finished, done.outcome
+    assert len({record.run_id for record in done.records}) == 3
+    await service.check_exact(works)
+
+
+async def test_twins_sent_at_once_and_lost_get_a_run_each(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Two launches that ask for the same are interchangeable, also when only one of them arrived."""
+    service = make_service(
+        dialect, [{"kind": "lost_answer", "times": 1}, {"kind": "error_before", "after": 1, "times": 1}]
+    )
+    prompt = "You are Ana. Ask for the opening hours."
+    works = [work("a", prompt=prompt, stagger_seconds=1), work("b", prompt=prompt, stagger_seconds=2)]
+    done = await service.invoke(works, settings=PATIENT)
+    assert done.outcome.finished
+    assert sum(record.adopted for record in done.records) == 1
+    await service.check_exact(works)
+
+
+@pytest.mark.parametrize("told", ["by the batch later", "by its runs", "by neither"])
+async def test_a_batch_whose_answer_lists_no_runs(
+    make_service: Callable[..., Any], work: Callable[..., Any], told: str
+) -> None:
+    """Its detail may not be known at once, or never list them; then the runs' own batch, or their prompts, must tell."""
+    service = make_service("client" if told == "by neither" else "page", [{"kind": "shuffle_ids"}])
+    reads: list[str] = []
+
+    def reticent(method: str, path: str, answer: Answer) -> Answer:
+        if not path.startswith("/v1/test-call-batches"):
+            return answer
+        if method == "GET" and told == "by the batch later":
+            reads.append(path)
+            return answer if len(reads) > 2 else replace(answer, status=404, body=b'{"detail": "Not found."}')
+        document = pydantic_core.from_json(answer.body)
+        for batch in document if isinstance(document, list) else [document]:
+            batch["run_ids"] = []
+        return replace(answer, body=pydantic_core.to_json(document))
+
+    works = [work("ana", runs=2), work("bob"), work("cleo")]
+    done = await service.invoke(works, amend=reticent)
+    assert done.outcome.finished
+    assert done.outcome.launches == 1
+    prompts = {run["run_id"]: run["prompt"] for run in await service.own_runs()}
+    wanted = {item.case_id: item.prompt for item in works}
+    assert all(prompts[record.run_id] == wanted[record.case_id] for record in done.records)
+    await service.check_exact(works)
+
+
+async def test_a_batch_that_never_shows_its_runs_is_left(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Carried out, and nowhere to be seen: overdue after its time, never called again, picked up when it shows."""
+    service = make_service("page", [{"kind": "shuffle_ids"}])
+
+    def hide(method: str, path: str, answer: Answer) -> Answer:
+        return replace(answer, body=b"[]") if (method, path) == ("GET", "/v1/test-calls") else answer
+
+    works = [work("ana", timeout_seconds=60.0), work("bob", timeout_seconds=60.0)]
+    first = await service.invoke(works, amend=hide)
+    assert (first.outcome.overdue, first.records, first.outcome.left) == (2, [], {})
+    assert 60 <= first.seconds < 70
+    second = await service.invoke(works)
+    assert second.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_marks_make_the_search_exact(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """With a reference in each prompt, even equal launches are told apart; the case keeps its own prompt."""
+    service = make_service("client", [{"kind": "lost_answer", "times": 2}])
+    prompt = "You are Ana. Ask for the opening hours."
+    works = [work("a", prompt=prompt, stagger_seconds=1), work("b", prompt=prompt, stagger_seconds=2, runs=2)]
+    done = await service.invoke(works, settings=Settings(mark_prompts=True))
+    assert done.outcome.finished
+    sent = [run["prompt"] for run in await service.own_runs()]
+    assert len(set(sent)) == 3
+    assert all(text.startswith(f"{prompt}\n\n(Reference for the organisers, not to be spoken: ") for text in sent)
+    by_run = {run["run_id"]: run["prompt"] for run in await service.own_runs()}
+    journal = service.journal()
+    assert {slot.run_id: slot.prompt for slot in journal.unconsumed_slots()} == by_run
+    journal.close()
+
+
+@pytest.mark.parametrize("error_seconds", [-86_400.0, -40.0, 7_200.0])
+async def test_a_wrong_clock_of_ours_does_no_harm(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, error_seconds: float
+) -> None:
+    """Launches are dated by the service's clock."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
+    works = [work("ana", runs=2), work("cleo", target=17)]
+    done = await service.invoke(works, clock_error_seconds=error_seconds)
+    assert done.outcome.finished
+    assert done.outcome.launches == 2
+    await service.check_exact(works)
+
+
+async def test_a_service_without_a_clock_is_searched_wider(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Its answers carry no `Date`, and our own clock is half an hour off."""
+    service = make_service("page", [{"kind": "lost_answer", "times": 2}])
+
+    def undated(method: str, path: str, answer: Answer) -> Answer:
+        return replace(answer, headers={name: value for name, value in answer.headers.items() if name != "date"})
+
+    works = [work("ana", runs=2), work("cleo", target=17)]
+    done = await service.invoke(works, amend=undated, clock_error_seconds=-1_800.0)
+    assert done.outcome.finished
+    assert done.outcome.launches == 2
+    await service.check_exact(works)
+
+
+async def test_times_without_a_zone_are_understood(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """A service that leaves out the Z."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
+
+    def zoneless(method: str, path: str, answer: Answer) -> Answer:
+        return replace(answer, body=answer.body.replace(b'Z"', b'"'))
+
+    works = [work("ana", runs=2), work("cleo", target=17)]
+    done = await service.invoke(works, amend=zoneless)
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_lists_that_lag_are_waited_for(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """What was carried out shows minutes later: adopted then, not launched again."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
+    works = [work("ana", runs=2), work("cleo", target=17)]
+
+    def lagging(method: str, path: str, answer: Answer) -> Answer:
+        is_list = method == "GET" and path in ("/v1/test-calls", "/v1/test-call-batches")
+        hidden = is_list and service.now_seconds() < 1_795_521_600 + 590
+        return replace(answer, body=b"[]") if hidden else answer
+
+    done = await service.invoke(works, amend=lagging, settings=PATIENT)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    await service.check_exact(works)
+
+
+async def test_a_list_of_runs_that_does_not_reach_back_proves_nothing(
+    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any]
+) -> None:
+    """A service that shows its newest fifty runs only: what is not among them may have been carried out all the same."""
+    service = make_service("page", concurrency_limit=1000)
+    assert await killable(service, [work("ana")], "after POST")
+    for n in range(60):
+        await service.post("/v1/test-calls", scenario_prompt=f"Other {n}.")
+    await anyio.sleep(700)
+    first_page: list[bytes] = []
+
+    def unpaged(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) != ("GET", "/v1/test-calls"):
+            return answer
+        first_page.append(pydantic_core.to_json(pydantic_core.from_json(answer.body)[:50]))
+        return replace(answer, body=first_page[0])
+
+    done = await service.invoke([work("ana")], amend=unpaged)
+    assert len(done.outcome.unsettled) == 1
+    assert done.outcome.launches == 0
+    done = await service.invoke([work("ana")])
+    assert [record.adopted for record in done.records] == [True]

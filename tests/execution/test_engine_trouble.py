@@ -1,0 +1,303 @@
+"""A service or a disk that fails for good: what is told, that nothing is lost, and that it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from planner.api.transport import Answer
+from planner.errors import LostAnswerError, StoreError, UnreachableError
+from planner.execution.journal import LaunchState
+from planner.execution.work import Settings
+
+
+def states(service: Any) -> list[str]:
+    journal = service.journal()
+    try:
+        return [launch.state.value for launch in journal.launches(LaunchState)]
+    finally:
+        journal.close()
+
+
+async def test_a_key_revoked_in_the_middle_ends_it(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """401 to a read: nothing more is launched, what runs is picked up with a good key."""
+    service = make_service()
+    works = [work("ana", runs=2)]
+
+    def revoked(method: str, path: str, body: bytes | None) -> Any:
+        return Answer(401, {}, b'{"detail": "Invalid API key."}') if service.now_seconds() > 1_795_521_600 + 5 else None
+
+    first = await service.invoke(works, intercept=revoked)
+    assert first.outcome.usage.startswith("the service refuses the key (401: Invalid API key.)")
+    assert "THUNDERPHONE_API_KEY" in first.outcome.usage
+    assert not first.outcome.finished
+    assert first.seconds < 10
+    second = await service.invoke(works)
+    assert second.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_a_target_that_is_gone_is_the_authors_business(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """404 to a launch: it was rejected, no other is tried, and what is under way is collected."""
+    service = make_service(dialect)
+    done = await service.invoke([work("ana", expected_seconds=90.0), work("bob", target=99), work("cleo", target=14)])
+    assert done.outcome.usage.startswith("POST /v1/test-calls: the service does not know it (404: Agent not found.)")
+    assert done.outcome.left["p/bob@t"] == 1
+    assert done.outcome.unsettled == ()
+    assert "rejected" in states(service)
+    assert len(done.records) == len(await service.own_runs()) == 3 - len(done.outcome.left)
+
+
+@pytest.mark.parametrize("status", [400, 409, 422])
+async def test_a_request_that_the_service_does_not_take_is_told(
+    make_service: Callable[..., Any], work: Callable[..., Any], status: int
+) -> None:
+    """With its own words; it is not tried again."""
+    service = make_service()
+    answer = Answer(status, {}, b'{"mode": ["Not today."]}')
+    done = await service.invoke(
+        [work("ana", runs=30)], intercept=lambda method, *_: answer if method == "POST" else None
+    )
+    assert f"({status}: mode: Not today.)" in done.outcome.usage
+    assert done.outcome.left == {"p/ana@t": 30}
+    assert states(service) == ["rejected"]
+
+
+async def test_a_service_that_cannot_be_reached_is_given_up(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Each try provably never left; after five minutes it is another time's work."""
+    service = make_service()
+    done = await service.invoke(
+        [work("ana")], intercept=lambda method, *_: UnreachableError("no route") if method == "POST" else None
+    )
+    assert done.outcome.trouble == "the service could not be used for 300 s: no route"
+    assert done.outcome.left == {"p/ana@t": 1}
+    assert 300 <= done.seconds < 310
+    assert set(states(service)) == {"unsent"}
+    assert len(states(service)) <= 310  # one a second
+    assert (await service.invoke([work("ana")])).outcome.finished
+    await service.check_exact([work("ana")])
+
+
+async def test_a_service_that_comes_back_is_gone_on_with(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Two minutes of nothing but 5xx, to reads and launches alike, cost time and nothing else."""
+    service = make_service(dialect, concurrency_limit=2)
+    works = [work("ana", runs=4)]
+
+    def outage(method: str, path: str, body: bytes | None) -> Any:
+        down = 10 < service.now_seconds() - 1_795_521_600 < 130
+        return Answer(503, {}, b"") if down and method == "GET" else None
+
+    done = await service.invoke(works, intercept=outage)
+    assert done.outcome.finished
+    assert done.seconds < 230
+    await service.check_exact(works)
+
+
+async def test_an_outage_that_lasts_is_given_up(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """After five minutes without a single list read; the runs are picked up when the service is back."""
+    service = make_service()
+    works = [work("ana", runs=2)]
+    first = await service.invoke(
+        works, intercept=lambda _, path, __: Answer(502, {}, b"") if path == "/v1/test-calls" else None
+    )
+    assert first.outcome.trouble.startswith("the service could not be used for 30")
+    assert first.records == []
+    assert 300 <= first.seconds < 330
+    second = await service.invoke(works)
+    assert second.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_a_limit_that_others_hold_is_given_up(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """A quarter of an hour of nothing but 429, asked less and less often."""
+    service = make_service(dialect, [{"kind": "throttle"}])
+    done = await service.invoke([work("ana", runs=3)])
+    assert done.outcome.trouble.startswith("the service refused every launch (429) for 90")
+    assert done.outcome.left == {"p/ana@t": 3}
+    assert done.stats.requests < 50
+    assert set(states(service)) == {"refused"}
+
+
+async def test_a_place_that_others_free_is_taken(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """Runs of others hold the whole limit for some minutes."""
+    service = make_service("page", concurrency_limit=3, delays={"dial_seconds": 200.0})
+    for n in range(3):
+        await service.post("/v1/test-calls", scenario_prompt=f"Other {n}.")
+    done = await service.invoke([work("ana", runs=2)])
+    assert done.outcome.finished
+    assert 400 < done.seconds < 500
+    assert done.stats.requests < 200
+
+
+async def test_evidence_that_cannot_be_read_is_left_to_the_next_invocation(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Two minutes are tried, the other runs are collected; nothing is paid for again."""
+    service = make_service()
+    works = [work("ana"), work("bob", target=17)]
+
+    def broken(method: str, path: str, body: bytes | None) -> Any:
+        return Answer(500, {}, b"") if path == "/v1/calls/987654321/transcript" else None
+
+    first = await service.invoke(works, intercept=broken)
+    assert first.outcome.overdue == 1
+    assert not first.outcome.finished
+    assert 150 < first.seconds < 170
+    assert sorted(record.evidence is None for record in first.records) == [False, True]
+    assert any("cannot be read" in line for line in first.narration)
+    second = await service.invoke(works)
+    assert second.outcome.finished
+    await service.check_exact(works)
+
+
+@pytest.mark.parametrize(
+    "misdeed", [LostAnswerError("reset"), Answer(200, {}, b"<html>"), Answer(403, {}, b"{}")], ids=str
+)
+async def test_evidence_that_is_read_at_the_second_try_is_whole(
+    make_service: Callable[..., Any], work: Callable[..., Any], misdeed: Any
+) -> None:
+    """Whatever went wrong at the first, even beyond the client's own tries."""
+    service = make_service()
+    tries: list[str] = []
+
+    def at_first(method: str, path: str, body: bytes | None) -> Any:
+        if path.endswith("/history"):
+            tries.append(path)
+            return misdeed if len(tries) <= 5 else None
+        return None
+
+    done = await service.invoke([work("ana")], intercept=at_first)
+    assert done.outcome.finished
+    assert done.records[0].evidence.tools is not None
+    await service.check_exact([work("ana")])
+
+
+# The disk
+
+
+def failing(nth: int, what: str) -> Any:
+    """A life in which the n-th journal write (or stored evidence) fails as a full disk makes it fail."""
+    from dataclasses import make_dataclass
+
+    seen: list[str] = []
+
+    def boundary(_: Any, name: str) -> None:
+        if name == what:
+            seen.append(name)
+            if len(seen) >= nth:
+                raise StoreError("the journal cannot be written: the disk is full", "Free some disk space.")
+
+    return make_dataclass("Full", [], namespace={"boundary": boundary})()
+
+
+@pytest.mark.parametrize("nth", range(1, 9))
+async def test_a_full_disk_stops_everything_and_loses_nothing(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, nth: int
+) -> None:
+    """At whichever journal write: it is told with a way out, nothing is launched without a durable intent, and when there
+    is room again each run is made once."""
+    service = make_service(dialect)
+    works = [work("ana", runs=2), work("bob", target=17)]
+    first = await service.invoke(
+        works, life=failing(nth + 1, "before a journal write")
+    )  # the first write is `suspect`'s
+    assert first.outcome.trouble == "the journal cannot be written: the disk is full. Free some disk space."
+    assert not first.outcome.finished
+    assert len(await service.own_runs()) + sum(first.outcome.left.values()) == 3
+    second = await service.invoke(works, settings=Settings(linger_seconds=700))
+    assert second.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_evidence_that_cannot_be_stored_stops_everything(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """A run whose evidence is not durable does not count as collected."""
+    service = make_service()
+    works = [work("ana", runs=2)]
+    first = await service.invoke(works, life=failing(2, "before saving evidence"))
+    assert "the disk is full" in first.outcome.trouble
+    second = await service.invoke(works)
+    assert second.outcome.finished
+    assert second.outcome.launches == 0
+    await service.check_exact(works)
+
+
+async def test_a_store_that_cannot_be_read_is_told(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """Evidence that the store has and will not give is no reason to call again."""
+    service = make_service()
+    works = [work("ana")]
+    first = await service.invoke(works)
+    for path in service.folder.rglob(f"*{first.records[0].digest}*"):
+        path.write_text("{}")
+    second = await service.invoke(works)
+    assert second.outcome.trouble
+    assert second.records == []
+    assert len(await service.own_runs()) == 1
+
+
+async def test_an_answer_that_claims_anothers_run_is_not_believed(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """A service that gives the same run id twice: the journal refuses, and it is told."""
+    service = make_service()
+
+    def same_id(method: str, path: str, answer: Answer) -> Answer:
+        return replace(answer, body=answer.body.replace(b'"id":7111', b'"id":7110')) if method == "POST" else answer
+
+    done = await service.invoke([work("ana"), work("bob", target=17)], amend=same_id)
+    assert "UNIQUE" in done.outcome.trouble
+    assert not done.outcome.finished
+
+
+async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """What is no error of ours comes out as it is."""
+    service = make_service()
+
+    def bug(_: Any) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(BaseExceptionGroup) as caught:
+        await service.invoke([work("ana")], on_run=bug)
+    assert caught.group_contains(ZeroDivisionError)
+    assert (await service.invoke([work("ana")])).outcome.finished
+    await service.check_exact([work("ana")])
+
+
+async def test_failing_fast_launches_nothing_more(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """Whoever listens may stop it between two runs: what is under way is collected, what is left is told."""
+    service = make_service(concurrency_limit=2)
+    contexts: list[Any] = []
+
+    def stop(_: Any) -> None:
+        context = contexts[0]
+        context.outcome.fail_fast = True
+        context.stopped = True
+        context.wake()
+
+    done = await service.invoke([work("ana", runs=6)], on_run=stop, on_context=contexts.append)
+    assert done.outcome.left == {"p/ana@t": 6 - len(await service.own_runs())}
+    assert 0 < len(done.records) < 6
+    assert len(done.records) == len(await service.own_runs())
+
+
+async def test_a_call_id_that_never_comes_is_not_awaited_for_ever(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """The run has ended, and after a minute it is told without its call; its bill stays unknown, not zero."""
+    service = make_service(dialect, [{"kind": "late", "what": ["call_id"], "seconds": 500}], concurrency_limit=1)
+    done = await service.invoke([work("ana"), work("bob")])
+    assert done.outcome.finished
+    assert [(record.evidence.call, record.cost_cents) for record in done.records] == [(None, None)] * 2
+    assert done.seconds < 140  # an ended run holds no place while its call id is awaited

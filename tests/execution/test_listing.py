@@ -1,0 +1,118 @@
+"""Reading lists: as far back as is asked, nothing missed while others are added, and knowing whether that was all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.execution.listing import MOST_PAGES, NEVER_CUT, Listed, read_list
+
+START = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Row:
+    id: int
+    created_at: datetime | None
+
+
+class Service:
+    """A list, newest first, that grows by so many rows after each page; one row a second."""
+
+    def __init__(self, rows: int, *, grows: int = 0, cap: int = 200, paged: bool = True, dated: bool = True) -> None:
+        self.rows, self.grows, self.cap, self.paged, self.dated = rows, grows, cap, paged, dated
+        self.pages = 0
+
+    async def page(self, *, offset: int, limit: int) -> list[Row]:
+        self.pages += 1
+        ids = list(range(self.rows, 0, -1))
+        shown = ids[offset if self.paged else 0 :][: min(limit, self.cap)]
+        self.rows += self.grows
+        return [Row(row_id, START + timedelta(seconds=row_id) if self.dated else None) for row_id in shown]
+
+
+async def read(service: Service, *, oldest: float | None = None, wanted: set[int] | None = None) -> Listed[Row]:
+    return await read_list(
+        service.page, oldest=None if oldest is None else START + timedelta(seconds=oldest), wanted=wanted
+    )
+
+
+@pytest.mark.parametrize("rows", [0, 1, 49, 50, 199, 200, 201, 450])
+async def test_a_list_is_read_to_its_end(rows: int) -> None:
+    """Whatever its length."""
+    listed = await read(Service(rows))
+    assert sorted(listed.found) == list(range(1, rows + 1))
+    assert listed.whole
+
+
+async def test_no_further_back_than_asked() -> None:
+    """One row that is older will do."""
+    service = Service(1000)
+    listed = await read(service, oldest=750)
+    assert set(listed.found) >= set(range(750, 1001))
+    assert service.pages == 2
+    assert listed.whole
+
+
+async def test_no_further_than_wanted() -> None:
+    """What is looked for by id need not be waited for, and says nothing of what is missing."""
+    service = Service(1000)
+    listed = await read(service, wanted={990, 1000})
+    assert service.pages == 1
+    assert not listed.whole
+    assert set((await read(Service(1000), wanted={5})).found) >= {5}
+
+
+async def test_a_service_with_small_pages_is_read_to_its_end() -> None:
+    """It gives fewer than it was asked for: that is not the end."""
+    listed = await read(Service(170, cap=50))
+    assert len(listed.found) == 170
+    assert listed.whole
+
+
+@pytest.mark.parametrize(("rows", "whole"), [(NEVER_CUT - 1, True), (NEVER_CUT, False), (300, False)])
+async def test_a_service_that_does_not_page(rows: int, whole: bool) -> None:
+    """It tells the same again and again: a short list is all there is, a long one may have been cut."""
+    listed = await read(Service(rows, paged=False, cap=100))
+    assert len(listed.found) == min(rows, 100)
+    assert listed.whole is whole
+
+
+async def test_a_service_that_does_not_page_and_reaches_back() -> None:
+    """Its last row is older than the question."""
+    assert (await read(Service(100, paged=False), oldest=20)).whole
+
+
+async def test_a_list_without_times_is_read_to_its_end() -> None:
+    """Nothing says that it is far enough."""
+    listed = await read(Service(450, dated=False), oldest=400)
+    assert len(listed.found) == 450
+    assert listed.whole
+
+
+async def test_a_page_of_old_news_ends_the_reading_undecided() -> None:
+    """So much arrived between two pages that the second shows nothing new: next time, perhaps."""
+    listed = await read(Service(1000, grows=200))
+    assert not listed.whole
+
+
+async def test_no_list_is_read_for_ever() -> None:
+    """A bound of pages, and then it is not whole."""
+    service = Service(30_000)
+    listed = await read(service)
+    assert service.pages == MOST_PAGES
+    assert not listed.whole
+
+
+@given(rows=st.integers(0, 700), grows=st.integers(0, 150), cap=st.integers(NEVER_CUT, 200), oldest=st.integers(0, 700))
+async def test_whole_means_that_nothing_is_missing(rows: int, grows: int, cap: int, oldest: int) -> None:
+    """However the list grows while it is read: of what was there at the beginning, nothing as new as asked for is missed."""
+    listed = await read(Service(rows, grows=min(grows, cap - 1), cap=cap), oldest=float(oldest))
+    if listed.whole:
+        assert set(listed.found) >= set(range(max(1, oldest), rows + 1))
+    else:
+        assert grows > 0
