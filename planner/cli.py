@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import re
 import secrets
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
+INCOMPLETE = 4
 BUG = 5
 USAGE = 2
 
@@ -45,6 +48,15 @@ class _Root(click.Group):
 def planner(context: click.Context, verbose: int) -> None:
     """Test plans for phone agents: validate, see what changed and what it costs, consent, call, judge, report."""
     context.obj = verbose
+
+
+def _open_streams() -> None:
+    """What a closed descriptor or a narrow encoding leaves is made fit to write to: it must not cost the exit code."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _shell(verbosity: int) -> Shell:
@@ -252,6 +264,7 @@ def sandbox(verbosity: int, **values: Any) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (the contract of README.md, "Exit codes")."""
+    _open_streams()
     try:
         code = planner.main(arguments, prog_name="planner", standalone_mode=False)
     except click.exceptions.Exit as error:
@@ -271,6 +284,15 @@ def main(arguments: list[str] | None = None) -> int:
     except PlannerError as error:
         _report(error)
         return error.exit_code
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            _bug()
+            return BUG
+        _tell(
+            "planner: the disk is full, or what the output goes to is. Free some space and run the same command again."
+        )
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - Python would fail once more at exit
+        return INCOMPLETE
     except Exception:  # noqa: BLE001 - the one boundary: everything else is a bug of ours
         _bug()
         return BUG

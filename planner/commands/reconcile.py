@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import anyio
 
@@ -20,6 +21,7 @@ from planner.commands.stores import Place, locked, place_of
 from planner.errors import UsageError
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Launch, LaunchState
+from planner.execution.listing import read_list
 from planner.execution.reconciling import Lost, Match, bind_slots, match_lost
 from planner.reports.quantities import count
 from planner.spec import find_root
@@ -70,6 +72,8 @@ def _settle(shell: Shell, journal: Journal, launch_id: str, options: ReconcileOp
             f"launch {launch_id} asked for {count(len(slots), 'run')}, --adopt names {len(options.adopt)}",
             "Name exactly as many.",
         )
+    if len(set(options.adopt)) != len(options.adopt):
+        raise UsageError("--adopt names a run twice")
     if taken := sorted(journal.claimed_run_ids() & set(options.adopt)):
         raise UsageError(f"runs {', '.join(map(str, taken))} belong to another launch already")
     journal.settle(launch_id, LaunchState.ADOPTED, detail="a person said so", run_ids=tuple(options.adopt))
@@ -92,19 +96,24 @@ async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: 
             world=options.selection.world,
         ) as client,
     ):
-        matches = match_lost(
-            lost,
-            batches=await client.batches(),
-            runs=await client.runs(),
-            claimed=journal.claimed_run_ids(),
-            requesters=set(),
-        )
+        oldest = min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in launches)
+        runs = await read_list(client.runs, oldest=oldest)
+        batches = await read_list(client.batches, oldest=oldest)
+    matches = match_lost(
+        lost,
+        batches=batches.found.values(),
+        runs=runs.found.values(),
+        claimed=journal.claimed_run_ids(),
+        requesters=set(),
+        claimed_batches=journal.claimed_batch_ids(),
+        every_batch=batches.whole,
+    )
     for match in sorted(matches, key=lambda match: match.lost.launch.sent_at):
-        _show(shell, match)
+        _show(shell, match, all_read=runs.whole)
     return 4
 
 
-def _show(shell: Shell, match: Match) -> None:
+def _show(shell: Shell, match: Match, *, all_read: bool) -> None:
     launch: Launch = match.lost.launch
     cases = sorted({slot.case_id for slot in match.lost.slots})
     reserved = sum(slot.reserved_cents for slot in match.lost.slots)
@@ -114,6 +123,11 @@ def _show(shell: Shell, match: Match) -> None:
     )
     for case_id in cases:
         shell.print(f"    {case_id}")
+    if not match.candidates and not all_read:
+        shell.print(
+            "  no run matches so far, but the service's list does not reach back to it: look at the service itself."
+        )
+        return
     if not match.candidates:
         shell.print("  no run of the service matches. If you are sure that it was never carried out:")
         shell.print(f"  planner reconcile {launch.launch_id} --assume-not-sent")

@@ -13,6 +13,8 @@ from planner.reports.diagnostics import render_text as render_diagnostics
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text as render_summary
 from planner.results.model import RunResult
+from planner.spec.files import FileFault, read_authored
+from planner.spec.parser import MAX_BYTES
 
 REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit"}
 """File name → format."""
@@ -24,10 +26,10 @@ def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
         return
 
     def read_source(file: str) -> str | None:
-        try:
-            return (shell.cwd / file).read_text(encoding="utf-8")
-        except (OSError, ValueError):
-            return None  # the diagnostic itself says that it cannot be read
+        try:  # within the same bounds as it was read the first time, or an excerpt would show what a plan may not
+            return read_authored(shell.cwd / file, file, MAX_BYTES).decode()
+        except (FileFault, ValueError):
+            return None  # the diagnostic itself says why it cannot be read
 
     shell.tell(render_diagnostics(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color))
 

@@ -11,6 +11,8 @@ from planner.spec.wording import shorten
 
 PROJECT_FILE = "planner.yaml"
 _PLAN_SUFFIXES = (".yaml", ".yml")
+_KEPT_FOLDERS = frozenset({".git", ".planner"})
+"""They may hold credentials and what was said on calls."""
 
 
 def find_root(start: Path) -> Path:
@@ -36,9 +38,7 @@ def plan_files(paths: Sequence[Path]) -> list[Path]:
         if inside is None:
             raise UsageError(f"{path.as_posix()} does not exist", "name plan files, or folders with plan files")
         if not inside:
-            raise UsageError(
-                f"no plans in {path.as_posix()}", "a plan is a .yaml file; `planner init` writes a first one"
-            )
+            raise UsageError(f"no plans in {path.as_posix()}", "a plan is a .yaml file; README.md explains a first one")
         for file in inside:
             found.setdefault(os.path.realpath(file), file)
     return list(found.values())
@@ -83,12 +83,29 @@ class Neighbours:
         if folder not in self._roots:
             self._roots[folder] = find_root(folder)
         root = self._roots[folder]
-        resolved = Path(os.path.realpath(folder / path))
-        if not resolved.is_relative_to(root):
-            raise FileFault("file-outside", "this leads out of the repository; files that a plan names stay inside it")
+        resolved = _contained(folder / path, root)
         if resolved not in self._contents:
             self._contents[resolved] = _read(resolved, display_name(folder / path, self.cwd), max_bytes)
         return folder / path, self._contents[resolved]
+
+
+def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:
+    """A plan file or project config, which may come from a stranger's pull request: never by a link out of the repository.
+
+    Raises `FileFault`.
+    """
+    return _read(_contained(path, find_root(path.parent)), shown, max_bytes)
+
+
+def _contained(path: Path, root: Path) -> Path:
+    """`path` with links resolved. Raises `FileFault` where that is outside of `root`, or among what git and planner keep there."""
+    resolved = Path(os.path.realpath(path))
+    if not resolved.is_relative_to(root):
+        raise FileFault("file-outside", "this leads out of the repository; files that a plan names stay inside it")
+    kept = _KEPT_FOLDERS.intersection(resolved.relative_to(root).parts)
+    if kept:
+        raise FileFault("file-outside", f"what is in {min(kept)} is no part of the repository's files")
+    return resolved
 
 
 def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:

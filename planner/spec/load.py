@@ -11,7 +11,7 @@ from planner.diagnostics import Diagnostics, Related, Span
 from planner.errors import UsageError
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.expectations import Expectations
-from planner.spec.files import Neighbours, display_name, plan_files
+from planner.spec.files import FileFault, Neighbours, display_name, plan_files, read_authored
 from planner.spec.model import Plan, Project
 from planner.spec.parser import MAX_BYTES, decode, parse
 from planner.spec.plan import PlanReader
@@ -79,10 +79,9 @@ def _collector_paused() -> Generator[None]:
 def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: dict[str, Span]) -> Plan | None:
     errors = reporter.errors
     try:
-        with path.open("rb") as opened:
-            data = opened.read(MAX_BYTES + 1)
-    except OSError as error:
-        reporter.file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
+        data = read_authored(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
+    except FileFault as fault:
+        reporter.file_fault(file, fault.code, fault.detail)
         return None
     source = decode(data, file, reporter)
     document = parse(source, reporter) if source is not None else None

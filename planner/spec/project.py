@@ -8,9 +8,9 @@ from typing import Any
 from planner.diagnostics import Diagnostics
 from planner.spec.authored import ExecutionFields, PolicyFields, ProjectFields
 from planner.spec.document import Document, Items, Mapping
-from planner.spec.files import PROJECT_FILE, display_name
+from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.model import ExecutionSettings, Policy, Project, Target
-from planner.spec.parser import decode, parse
+from planner.spec.parser import MAX_BYTES, decode, parse
 from planner.spec.plan import check_version
 from planner.spec.reading import read_fields, read_nested
 from planner.spec.reporting import EnoughFaults, Reporter
@@ -25,8 +25,11 @@ def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
     path = root / PROJECT_FILE
     file = display_name(path, cwd)
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+        if not path.exists():
+            return Project(), diagnostics
+        data = read_authored(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
+    except FileFault as fault:
+        reporter.file_fault(file, fault.code, fault.detail)
         return Project(), diagnostics
     except OSError as error:
         reporter.file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from planner.diagnostics import Span
 from planner.spec.authored import SLUG, TargetFields
-from planner.spec.document import Document, Items, Mapping, at
+from planner.spec.document import Document, Items, Mapping, at, value_mark
 from planner.spec.model import Project, Target
 from planner.spec.reading import read_fields
 from planner.spec.reporting import Reporter
@@ -133,6 +133,13 @@ def read_target(document: Document, container: Mapping | Items, key: str | int, 
             "wrong-type", wrong_type("{agent: ID} or {phone_number: ID}", written), document.value(container, key)
         )
         return None
+    if "phone_number" in written and _is_the_number_itself(document, written):
+        reporter.error(
+            "bad-value",
+            "this is the number itself, not its id at the service (a whole number such as 77, as its list of phone numbers has it)",
+            document.value(written, "phone_number"),
+        )
+        return None
     errors = reporter.errors
     fields = read_fields(TargetFields, document, written, reporter)
     if reporter.errors > errors:
@@ -148,6 +155,12 @@ def read_target(document: Document, container: Mapping | Items, key: str | int, 
     if fields.agent is not None:
         return Target(str(key), "agent", fields.agent)
     return Target(str(key), "phone_number", fields.phone_number or 0)
+
+
+def _is_the_number_itself(document: Document, written: Mapping) -> bool:
+    """With its plus, in quotes or not: unquoted, YAML would read it as an id that nobody has."""
+    start, _ = value_mark(written, "phone_number")
+    return document.source.text[start : start + 2].lstrip("\"'").startswith("+")
 
 
 def check_slug(name: str, where: Span, reporter: Reporter) -> bool:

@@ -396,6 +396,27 @@ def test_dangling_link_is_a_fault(workspace: Any) -> None:
     (workspace.root / "plans").mkdir()
     (workspace.root / "plans" / "gone.yaml").symlink_to("nowhere.yaml")
     _, diagnostics = workspace.load("plans")
-    assert [(item.code, item.detail) for item in diagnostics] == [
-        ("file-unreadable", "plans/gone.yaml cannot be read: No such file or directory")
-    ]
+    assert [(item.code, item.detail) for item in diagnostics] == [("file-missing", "there is no file plans/gone.yaml")]
+
+
+@pytest.mark.parametrize(
+    "target", ["/dev/zero", "/etc/passwd", "../outside.yaml", ".git/config", ".planner/secret.yaml"]
+)
+def test_a_plan_that_is_a_link_to_what_it_may_not_read(workspace: Any, target: str) -> None:
+    """Out of the repository, or into what git and planner keep there: refused, and nothing of it is read or shown."""
+    (workspace.root.parent / "outside.yaml").write_text("token: SECRET")
+    workspace.write(".git/config", b"token = SECRET")
+    workspace.write(".planner/secret.yaml", b"token: SECRET")
+    (workspace.root / "plans").mkdir()
+    place = Path(target) if target.startswith("/") else workspace.root / target
+    (workspace.root / "plans" / "linked.yaml").symlink_to(place)
+    _, diagnostics = workspace.load("plans")
+    assert [item.code for item in diagnostics] == ["file-outside"]
+
+
+def test_a_plan_that_is_a_pipe(workspace: Any) -> None:
+    """Nothing waits for a writer that never comes."""
+    (workspace.root / "plans").mkdir()
+    os.mkfifo(workspace.root / "plans" / "pipe.yaml")
+    _, diagnostics = workspace.load("plans")
+    assert [item.detail for item in diagnostics] == ["plans/pipe.yaml is not a file"]

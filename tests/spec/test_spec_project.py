@@ -354,9 +354,7 @@ def test_project_that_cannot_be_read_is_a_fault(workspace: Any) -> None:
     """A folder in its place is reported, not taken for a missing file; a file that is no text likewise."""
     (workspace.root / "planner.yaml").mkdir()
     _, diagnostics = load_project(workspace.root, cwd=workspace.root)
-    assert [(item.code, item.detail) for item in diagnostics] == [
-        ("file-unreadable", "planner.yaml cannot be read: Is a directory")
-    ]
+    assert [(item.code, item.detail) for item in diagnostics] == [("file-missing", "planner.yaml is not a file")]
     (workspace.root / "planner.yaml").rmdir()
     workspace.write("planner.yaml", b"\xff")
     _, diagnostics = load_project(workspace.root, cwd=workspace.root)

@@ -1,0 +1,190 @@
+"""Lists that lag, end early or tell little, and clocks that are wrong: what was carried out is found all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pydantic_core
+import pytest
+
+from planner.api.transport import Answer
+from planner.execution.work import Settings
+
+PATIENT = Settings(linger_seconds=700)
+
+
+async def test_a_batch_beyond_the_first_page_is_found(
+    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any], dialect: str
+) -> None:
+    """However many were made since: a list that does not reach back proves nothing."""
+    service = make_service(dialect, concurrency_limit=1000)
+    works = [work("ana"), work("bob")]
+    assert await killable(service, works, "after POST")
+    for n in range(230):
+        await service.post("/v1/test-call-batches", scenario_prompts=[f"Other {n}."], run_count=1)
+    await anyio.sleep(700)
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    assert sum(not run["prompt"].startswith("Other") for run in await service.own_runs()) == 2
+
+
+async def test_a_service_that_lists_no_older_batches_shows_their_runs(
+    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any], dialect: str
+) -> None:
+    """Its list of batches knows no pages and ends at the fiftieth: the runs are found in theirs."""
+    service = make_service(dialect, concurrency_limit=1000)
+    works = [work("ana"), work("bob")]
+    assert await killable(service, works, "after POST")
+    for n in range(60):
+        await service.post("/v1/test-call-batches", scenario_prompts=[f"Other {n}."], run_count=1)
+    await anyio.sleep(700)
+
+    first_page: list[bytes] = []
+
+    def unpaged(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) != ("GET", "/v1/test-call-batches"):
+            return answer
+        first_page.append(pydantic_core.to_json(pydantic_core.from_json(answer.body)[:50]))
+        return replace(answer, body=first_page[0])
+
+    done = await service.invoke(works, amend=unpaged)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    assert sum(not run["prompt"].startswith("Other") for run in await service.own_runs()) == 2
+
+
+@pytest.mark.parametrize("told", ["by the batch later", "by its runs", "by neither"])
+async def test_a_batch_whose_answer_lists_no_runs(
+    make_service: Callable[..., Any], work: Callable[..., Any], told: str
+) -> None:
+    """Its detail may not be known at once, or never list them; then the runs' own batch, or their prompts, must tell."""
+    service = make_service("client" if told == "by neither" else "page", [{"kind": "shuffle_ids"}])
+    reads: list[str] = []
+
+    def reticent(method: str, path: str, answer: Answer) -> Answer:
+        if not path.startswith("/v1/test-call-batches"):
+            return answer
+        if method == "GET" and told == "by the batch later":
+            reads.append(path)
+            return answer if len(reads) > 2 else replace(answer, status=404, body=b'{"detail": "Not found."}')
+        document = pydantic_core.from_json(answer.body)
+        for batch in document if isinstance(document, list) else [document]:
+            batch["run_ids"] = []
+        return replace(answer, body=pydantic_core.to_json(document))
+
+    works = [work("ana", runs=2), work("bob"), work("cleo")]
+    done = await service.invoke(works, amend=reticent)
+    assert done.outcome.finished
+    assert done.outcome.launches == 1
+    prompts = {run["run_id"]: run["prompt"] for run in await service.own_runs()}
+    wanted = {item.case_id: item.prompt for item in works}
+    assert all(prompts[record.run_id] == wanted[record.case_id] for record in done.records)
+    await service.check_exact(works)
+
+
+async def test_a_batch_that_never_shows_its_runs_is_left(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Carried out, and nowhere to be seen: overdue after its time, never called again, picked up when it shows."""
+    service = make_service("page", [{"kind": "shuffle_ids"}])
+
+    def hide(method: str, path: str, answer: Answer) -> Answer:
+        return replace(answer, body=b"[]") if (method, path) == ("GET", "/v1/test-calls") else answer
+
+    works = [work("ana", timeout_seconds=60.0), work("bob", timeout_seconds=60.0)]
+    first = await service.invoke(works, amend=hide)
+    assert (first.outcome.overdue, first.records, first.outcome.left) == (2, [], {})
+    assert 60 <= first.seconds < 70
+    second = await service.invoke(works)
+    assert second.outcome.finished
+    await service.check_exact(works)
+
+
+@pytest.mark.parametrize("error_seconds", [-86_400.0, -40.0, 7_200.0])
+async def test_a_wrong_clock_of_ours_does_no_harm(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, error_seconds: float
+) -> None:
+    """Launches are dated by the service's clock."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
+    works = [work("ana", runs=2), work("cleo", target=17)]
+    done = await service.invoke(works, clock_error_seconds=error_seconds)
+    assert done.outcome.finished
+    assert done.outcome.launches == 2
+    await service.check_exact(works)
+
+
+async def test_a_service_without_a_clock_is_searched_wider(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Its answers carry no `Date`, and our own clock is half an hour off."""
+    service = make_service("page", [{"kind": "lost_answer", "times": 2}])
+
+    def undated(method: str, path: str, answer: Answer) -> Answer:
+        return replace(answer, headers={name: value for name, value in answer.headers.items() if name != "date"})
+
+    works = [work("ana", runs=2), work("cleo", target=17)]
+    done = await service.invoke(works, amend=undated, clock_error_seconds=-1_800.0)
+    assert done.outcome.finished
+    assert done.outcome.launches == 2
+    await service.check_exact(works)
+
+
+async def test_times_without_a_zone_are_understood(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """A service that leaves out the Z."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
+
+    def zoneless(method: str, path: str, answer: Answer) -> Answer:
+        return replace(answer, body=answer.body.replace(b'Z"', b'"'))
+
+    works = [work("ana", runs=2), work("cleo", target=17)]
+    done = await service.invoke(works, amend=zoneless)
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_lists_that_lag_are_waited_for(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """What was carried out shows minutes later: adopted then, not launched again."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
+    works = [work("ana", runs=2), work("cleo", target=17)]
+
+    def lagging(method: str, path: str, answer: Answer) -> Answer:
+        is_list = method == "GET" and path in ("/v1/test-calls", "/v1/test-call-batches")
+        hidden = is_list and service.now_seconds() < 1_795_521_600 + 590
+        return replace(answer, body=b"[]") if hidden else answer
+
+    done = await service.invoke(works, amend=lagging, settings=PATIENT)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    await service.check_exact(works)
+
+
+async def test_a_list_of_runs_that_does_not_reach_back_proves_nothing(
+    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any]
+) -> None:
+    """A service that shows its newest fifty runs only: what is not among them may have been carried out all the same."""
+    service = make_service("page", concurrency_limit=1000)
+    assert await killable(service, [work("ana")], "after POST")
+    for n in range(60):
+        await service.post("/v1/test-calls", scenario_prompt=f"Other {n}.")
+    await anyio.sleep(700)
+    first_page: list[bytes] = []
+
+    def unpaged(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) != ("GET", "/v1/test-calls"):
+            return answer
+        first_page.append(pydantic_core.to_json(pydantic_core.from_json(answer.body)[:50]))
+        return replace(answer, body=first_page[0])
+
+    done = await service.invoke([work("ana")], amend=unpaged)
+    assert len(done.outcome.unsettled) == 1
+    assert done.outcome.launches == 0
+    done = await service.invoke([work("ana")])
+    assert [record.adopted for record in done.records] == [True]
