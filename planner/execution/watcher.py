@@ -123,8 +123,11 @@ class Watcher:
             context.journal.collect(
                 watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at
             )
-            # Without a bill, what the service expected it to be is the best that the budget can be kept with.
-            billed_cents = evidence.cost_cents if evidence.cost_cents is not None else run.estimated_cost_cents
+            billed_cents = evidence.cost_cents
+            if billed_cents is None and watched.work.reserve_cents is None:
+                # Its price was not known, so all that was left is reserved: what the service expected is a better word.
+                # A reservation that was an estimate of ours stays in place of the bill.
+                billed_cents = run.estimated_cost_cents
             if watched.slot.cost_cents is None:  # else it is billed already: only its evidence was lost
                 context.bill(watched.slot, watched.launch, billed_cents)
             slot = replace(watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at)

@@ -9,7 +9,8 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -249,22 +250,27 @@ def test_bytes_are_durable_before_their_name(
     ]
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """No file may grow over 4 KiB: a real failing write, in the middle, without a full disk."""
+@contextmanager
+def small_files() -> Generator[None]:
+    """No file may grow over 4 KiB: a real failing write, in the middle, without a full disk.
+
+    Of this process, so for no longer than it takes: the log that pytest itself writes is a file as well.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_write_that_fails_in_the_middle(store: DirectoryStore, folder: Path) -> None:
     """A write that the file system cuts off leaves the old document, and nothing half written."""
     store.put("runs/a", b"good", expected=None)
-    with pytest.raises(StoreError, match=r"results cannot be written at .*/runs/a: File too large") as caught:
+    refused = pytest.raises(StoreError, match=r"results cannot be written at .*/runs/a: File too large")
+    with small_files(), refused as caught:
         store.put("runs/a", b"x" * 100_000, expected=UNCONDITIONAL)
     assert caught.value.hint == f"look at {folder}, or choose another place with --store"
     assert store.get("runs/a") == b"good"
