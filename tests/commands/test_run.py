@@ -286,7 +286,9 @@ def test_kill_nine_at_ten_moments(project: Project, service: Served) -> None:
             ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err + ran.out
     assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {30: 2, 1: 1}
-    assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+    # Not the change set's bill: one of those that were to be killed may have got to its end, and the last run then calls nobody.
+    bills = [run["cost_cents"] for case in project.results()["cases"] for run in case["runs"]]
+    assert sum(bills) == service.ledger()["total_cents"]
 
 
 def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
