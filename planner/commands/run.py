@@ -119,7 +119,11 @@ class _Invocation:
             except RefusedError as error:
                 self._refuse(prepared, client, error)
                 raise
-            outcome = await self._execute(client, prepared, billing, interrupted)
+            outcome = await self._execute(client, prepared, billing, interrupted, may_call=consent.given)
+            if outcome.left and not consent.given:
+                outcome.refusal = (
+                    "calls thought to be made turned out not to be, and consent to charge for them was not given"
+                )
             return self._finish(prepared, client, consent, outcome)
 
     # Consent
@@ -154,7 +158,13 @@ class _Invocation:
     # Execution
 
     async def _execute(
-        self, client: ApiClient, prepared: Preparation, billing: WireBilling | None, interrupted: anyio.Event
+        self,
+        client: ApiClient,
+        prepared: Preparation,
+        billing: WireBilling | None,
+        interrupted: anyio.Event,
+        *,
+        may_call: bool,
     ) -> Outcome:
         works = works_of(prepared.change_set)
         if not works:
@@ -192,6 +202,8 @@ class _Invocation:
             change_set_digest=prepared.change_set.digest,
             works={work.case_id: work for work in works},
         )
+        # Going on with what is under way needs no consent; launching does, also what a lost launch puts back.
+        context.stopped = not may_call
         try:
             return await execute(
                 context, [slot for slots in prepared.resumable.values() for slot in slots], interrupted=interrupted

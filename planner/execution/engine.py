@@ -29,7 +29,8 @@ async def execute(context: Context, resumed: Sequence[Slot], *, interrupted: any
     """
     launcher = Launcher(context)
     watcher = Watcher(context)
-    context.outcome.interrupted = context.stopped = interrupted.is_set()
+    context.outcome.interrupted = interrupted.is_set()
+    context.stopped = context.stopped or interrupted.is_set()
     try:
         _resume(context, resumed)
         async with anyio.create_task_group() as tasks:

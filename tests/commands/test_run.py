@@ -220,6 +220,19 @@ def test_a_lost_answer_is_not_paid_twice(
     assert results["cost"]["actual_cents"] == served.ledger()["total_cents"]
 
 
+def test_a_launch_that_never_happened_is_not_made_without_consent(project: Project, service: Served) -> None:
+    """Its fate unknown, it stands for calls already made; found absent, it may be sent again only with consent."""
+    project.write("planner.yaml", "execution: {settle_seconds: 1, linger_seconds: 0.2}\n")
+    service.control({"faults": [{"kind": "error_before", "route": "launch", "times": 1}]})
+    assert project.planner("run", CONSENT).code == 4
+    time.sleep(1.2)
+    ran = project.planner("run")
+    assert ran.code == 3, ran.out + ran.err
+    assert "consent to charge" in ran.out
+    assert service.own_runs() == []
+    assert project.planner("run", CONSENT).code == 0
+
+
 def test_no_balance_in_the_middle(project: Project, service: Served) -> None:
     """402 is a refusal: exit 3, nothing is lost, and with money the same command goes on."""
     service.control({"faults": [{"kind": "no_balance", "route": "launch", "times": 1}]})
