@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +19,7 @@ class Rule:
     explanation: str
 
 
-_RULES = (
-    # The file
+_FILE = (
     Rule(
         "file-unreadable",
         "file cannot be read",
@@ -50,7 +51,9 @@ _RULES = (
         "more than one document in the file",
         "One file is one plan. Put each document into a file of its own.",
     ),
-    # YAML
+)
+
+_YAML = (
     Rule(
         "yaml-syntax",
         "not valid YAML",
@@ -102,7 +105,9 @@ _RULES = (
         "unquoted number loses characters",
         "YAML reads 007 as 7, 1.10 as 1.1 and +14155550199 as 14155550199. Where the value is spoken in a prompt or compared, the difference is heard: quote it to keep it as written.",
     ),
-    # The document
+)
+
+_DOCUMENT = (
     Rule(
         "missing-key",
         "required key is missing",
@@ -154,7 +159,9 @@ _RULES = (
         "phone number is not E.164",
         'Numbers are written as "+", country code and subscriber number, in quotes: "+14155550199". Without quotes YAML reads a number and drops the plus.',
     ),
-    # References
+)
+
+_REFERENCES = (
     Rule(
         "unknown-target",
         "no such target",
@@ -195,7 +202,9 @@ _RULES = (
         "two cases have one case id",
         'Results are stored by case id. Two values that are written alike in it (17 and "17") or an include that repeats a case cannot be told apart.',
     ),
-    # Scenarios
+)
+
+_SCENARIOS = (
     Rule("no-scenarios", "plan has no scenario", "A plan without scenarios tests nothing."),
     Rule("no-targets", "nothing to call", "A scenario needs at least one target."),
     Rule(
@@ -221,7 +230,9 @@ _RULES = (
         "regular expression is not valid",
         "Patterns are RE2: linear time, therefore without lookaround and backreferences.",
     ),
-    # Matrices
+)
+
+_MATRICES = (
     Rule(
         "unused-axis",
         "axis is used by no template",
@@ -249,7 +260,9 @@ _RULES = (
         "matrix makes too many cases",
         "500 cases a scenario unless max_cases says more: a matrix multiplies, and so does its price.",
     ),
-    # Templates
+)
+
+_TEMPLATES = (
     Rule(
         "template-syntax",
         "template is not valid",
@@ -276,7 +289,9 @@ _RULES = (
         "template does too much work",
         "Templates have a bounded number of steps, so that no plan can hang the tool.",
     ),
-    # Files beside the plan
+)
+
+_FILES_BESIDE = (
     Rule("file-missing", "file does not exist", "The path is relative to the file that names it."),
     Rule(
         "file-outside",
@@ -288,8 +303,24 @@ _RULES = (
         "axis file cannot be used",
         "Axis values come from CSV with a header (name the column), JSON lines, or plain text with one value a line.",
     ),
-    # Too much of everything
-    Rule("more-faults", "more faults than are shown", "The first 1,000 faults of a file are shown."),
 )
 
-RULES: dict[str, Rule] = {rule.code: rule for rule in _RULES}
+_TOO_MUCH = (Rule("more-faults", "more faults than are shown", "The first 1,000 faults of a file are shown."),)
+
+AREAS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
+    {
+        "The file": _FILE,
+        "YAML": _YAML,
+        "The document": _DOCUMENT,
+        "References": _REFERENCES,
+        "Scenarios": _SCENARIOS,
+        "Matrices": _MATRICES,
+        "Templates": _TEMPLATES,
+        "Files beside the plan": _FILES_BESIDE,
+        "Too much of everything": _TOO_MUCH,
+    }
+)
+"""Where a fault is to be found, in the order in which a file is read, to the rules it can break there."""
+
+RULES: Mapping[str, Rule] = MappingProxyType({rule.code: rule for rules in AREAS.values() for rule in rules})
+"""Every rule, by its code."""
