@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,11 @@ MAX_TOKEN = 200
 """Characters a value may take in a case id."""
 MAX_VALUE_NODES = 1_000
 """Values within one axis value, aliases expanded."""
+
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\uffa0\U000e0100-\U000e01ef]")
+"""Fillers and joiners that count as printable, some as letters, and show nothing."""
+_OBEYED = re.compile(r"(?<= ) |(?<=:):|(?<=##)\[")
+"""What would be folded, or read as a workflow command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +54,23 @@ class Axis:
 
 
 def token(value: Any) -> str:
-    """How a case id writes a value: letters, digits and `._+-` bare, numbers and booleans as in JSON, else a JSON string."""
+    """How a case id writes a value: letters, digits and `._+-` bare, numbers and booleans as in JSON, else a JSON string.
+
+    Within a string, what a terminal, a CI log or Markdown would obey, hide or fold is written as JSON's escape, so that
+    an id can be copied from wherever it is shown: characters nobody sees, the second of two spaces, `::` and `##[`.
+    """
     if isinstance(value, dict):
         return token(value["id"])
     if not isinstance(value, str):
         return json.dumps(value)
-    if value and all(character.isalnum() or character in "._+-" for character in value):
+    hidden = _INVISIBLE.search(value) is not None
+    if value and not hidden and all(character.isalnum() or character in "._+-" for character in value):
         return value
     escaped = json.dumps(value, ensure_ascii=False)
-    return "".join(character if character.isprintable() else json.dumps(character)[1:-1] for character in escaped)
+    if hidden or not escaped.isprintable():
+        shown = [c if c.isprintable() and not _INVISIBLE.match(c) else json.dumps(c)[1:-1] for c in escaped]
+        escaped = "".join(shown)
+    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
 
 
 class AxisReader:

@@ -26,6 +26,7 @@ from planner.reports.neutral import (
     markdown_code,
     one_line,
 )
+from planner.spec.axes import token
 
 _ATTACKS = [
     "<img src=x onerror=alert(1)>",
@@ -202,6 +203,17 @@ def test_neutral_text_is_left_alone(text: str) -> None:
     """What is harmless already stays as it is."""
     assert one_line(one_line(text)) == one_line(text)
     assert for_terminal(for_terminal(text)) == for_terminal(text)
+
+
+@with_hostile_texts
+def test_a_case_id_is_shown_as_it_is(text: str) -> None:
+    """Whatever an axis value holds, the case id can be copied from a terminal, a log or Markdown, and typed again."""
+    case_id = f"plan/scenario[axis={token(text)}]@target"
+    assert for_terminal(case_id) == case_id
+    assert one_line(case_id) == case_id
+    assert for_xml(case_id) == case_id
+    assert for_json_text(json.dumps(case_id, ensure_ascii=False)) == json.dumps(case_id, ensure_ascii=False)
+    assert case_id in markdown_code(case_id)
 
 
 @with_hostile_texts
