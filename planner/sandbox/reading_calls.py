@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,8 +11,8 @@ from planner.sandbox.conversation import Turn
 from planner.sandbox.errors import detail, not_found
 from planner.sandbox.exchange import answer
 from planner.sandbox.grading import grade_conversation
-from planner.sandbox.records import Run
-from planner.sandbox.requests import DIRECTIONS, page, query_choice, query_integer, query_moment
+from planner.sandbox.records import DIRECTIONS, Run
+from planner.sandbox.requests import page, path_id, query_choice, query_integer, query_moment, query_truth
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.timeline import call_exists, elapsed_ms, has_ended
 from planner.sandbox.wire_calls import CallView
@@ -54,7 +52,7 @@ async def list_calls(sandbox: Sandbox, request: Request) -> Response:
     since = query_moment(query, "start_date", end_of_day=False)
     until = query_moment(query, "end_date", end_of_day=True)
     numbers = {field: query.get(field) or None for field in ("from_number", "to_number", "phone_number")}
-    without_tests = (query.get("exclude_test_calls") or "").lower() in ("true", "1")
+    without_tests = query_truth(query, "exclude_test_calls")
     now = sandbox.now()
     matching = [
         (run, call_id)
@@ -73,8 +71,7 @@ async def list_calls(sandbox: Sandbox, request: Request) -> Response:
         and numbers["phone_number"] in (None, run.from_number, run.to_number)
     ]
     shown: list[JsonValue] = [
-        wire_calls.call(view_of(sandbox, run, call_id, now), sandbox.dialect)
-        for run, call_id in islice(matching, window.offset, window.offset + window.limit)
+        wire_calls.call(view_of(sandbox, run, call_id, now), sandbox.dialect) for run, call_id in window.of(matching)
     ]
     return answer({"results": shown, "total": len(matching), "limit": window.limit, "offset": window.offset})
 
@@ -86,7 +83,7 @@ async def read_call(sandbox: Sandbox, request: Request) -> Response:
 async def read_transcript(sandbox: Sandbox, request: Request) -> Response:
     view = _asked(sandbox, request)
     turns = wire_calls.transcript(shown_turns(view), sandbox.dialect, sandbox.world.assistant_role)
-    return answer({"call_id": request.path_params["call_id"], "transcripts": turns})
+    return answer({"call_id": view.call_id, "transcripts": turns})
 
 
 async def read_history(sandbox: Sandbox, request: Request) -> Response:
@@ -115,7 +112,7 @@ async def read_audio(sandbox: Sandbox, request: Request) -> Response:
 
 
 def _asked(sandbox: Sandbox, request: Request) -> CallView:
-    call_id: int = request.path_params["call_id"]
+    call_id = path_id(request.path_params, "call_id", "Call")
     now = sandbox.now()
     run = sandbox.state.call(call_id)
     if run is None or not call_exists(run, now):

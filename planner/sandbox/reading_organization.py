@@ -6,15 +6,20 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
-from planner.sandbox import wire_org
+from planner.sandbox import openapi, wire_org
 from planner.sandbox.errors import not_found
 from planner.sandbox.exchange import answer, bearer_key
+from planner.sandbox.requests import path_id
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.wire import Object
 
 
 async def healthz(_sandbox: Sandbox, _request: Request) -> Response:
     return answer({"ok": True})
+
+
+async def read_openapi(sandbox: Sandbox, _request: Request) -> Response:
+    return answer(openapi.document(sandbox.dialect))
 
 
 async def read_whoami(sandbox: Sandbox, request: Request) -> Response:
@@ -55,7 +60,7 @@ async def list_phone_numbers(sandbox: Sandbox, _request: Request) -> Response:
 
 
 async def read_phone_number(sandbox: Sandbox, request: Request) -> Response:
-    number_id: int = request.path_params["number_id"]
+    number_id = path_id(request.path_params, "number_id", "Phone number")
     number = sandbox.world.phone_numbers.get(number_id)
     if number is None:
         raise not_found("Phone number")
@@ -63,7 +68,7 @@ async def read_phone_number(sandbox: Sandbox, request: Request) -> Response:
 
 
 def _agent_id(sandbox: Sandbox, request: Request) -> int:
-    agent_id: int = request.path_params["agent_id"]
+    agent_id = path_id(request.path_params, "agent_id", "Agent")
     if agent_id not in sandbox.world.agents:
         raise not_found("Agent")
     return agent_id

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal, TypeVar, cast
 
 from pydantic import JsonValue
 
-from planner.sandbox.errors import FieldMessages, detail, invalid
-from planner.sandbox.records import Direction, Mode, TargetType
+from planner.sandbox.errors import FieldMessages, detail, invalid, not_found
+from planner.sandbox.records import DIRECTIONS, MODES, TARGET_TYPES, Direction, Mode, TargetType
 
 Dialect = Literal["page", "client"]
 
-_E164 = re.compile(r"\+[1-9]\d{6,14}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_WHOLE = re.compile(r"\s*-?[0-9]{1,19}\s*")
+_TRUE, _FALSE = ("true", "1"), ("false", "0")
 _INT64_MAX = 2**63 - 1
-TARGET_TYPES: tuple[TargetType, ...] = ("agent", "phone_number")
-DIRECTIONS: tuple[Direction, ...] = ("outbound", "inbound")
-_MODES: tuple[Mode, ...] = ("bot", "sip")
-STATUSES = ("queued", "in_progress", "completed", "failed")
 
 _REQUIRED = "This field is required."
 _NULL = "This field may not be null."
 _INTEGER = "A valid integer is required."
 
+_Item = TypeVar("_Item")
 _Choice = TypeVar("_Choice", bound=str)
 """Solved to the literal type of the choices."""
 
@@ -52,7 +53,11 @@ def json_object(body: bytes, content_type: str) -> dict[str, JsonValue]:
     if body and media_type != "application/json":
         raise detail(415, f'Unsupported media type "{media_type}" in request.')
     try:
-        document = cast(JsonValue, json.loads(body)) if body else {}
+        document = cast(JsonValue, json.loads(body, parse_constant=_no_number)) if body else {}
+        if rb"\u" in body:  # half of a surrogate pair can be escaped, but never written: no answer could quote it
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise detail(400, "JSON parse error - half of a surrogate pair is no character") from error
     except ValueError as error:
         raise detail(400, f"JSON parse error - {error}") from error
     except RecursionError as error:
@@ -62,6 +67,10 @@ def json_object(body: bytes, content_type: str) -> dict[str, JsonValue]:
             {"non_field_errors": [f"Invalid data. Expected a dictionary, but got {type(document).__name__}."]}
         )
     return document
+
+
+def _no_number(constant: str) -> JsonValue:
+    raise ValueError(f"{constant} is no JSON number")
 
 
 class _Body:
@@ -138,10 +147,12 @@ def _integer(value: JsonValue) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
-        return int(value) if re.fullmatch(r"\s*-?\d{1,19}(\.0*)?\s*", value) and "." not in value else None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    return value if isinstance(value, int) and abs(value) <= _INT64_MAX else None
+        number = int(value) if _WHOLE.fullmatch(value) else None
+    elif isinstance(value, float):
+        number = int(value) if value.is_integer() else None
+    else:
+        number = value if isinstance(value, int) else None
+    return number if number is not None and abs(number) <= _INT64_MAX else None
 
 
 def launch_request(document: dict[str, JsonValue], dialect: Dialect, *, is_batch: bool, trim: bool) -> LaunchRequest:
@@ -152,7 +163,7 @@ def launch_request(document: dict[str, JsonValue], dialect: Dialect, *, is_batch
     target_id = body.integer("target_id", None)
     direction: Direction = body.choice("direction", DIRECTIONS, "outbound" if client else None)
     target_number = body.phone_number("target_number")
-    mode: Mode = "bot" if client else body.choice("mode", _MODES, "bot")
+    mode: Mode = "bot" if client else body.choice("mode", MODES, "bot")
     run_count, stagger_seconds, name, prompts = (
         1,
         0,
@@ -179,6 +190,10 @@ def launch_request(document: dict[str, JsonValue], dialect: Dialect, *, is_batch
 class Page:
     limit: int
     offset: int
+
+    def of(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        start = min(self.offset, sys.maxsize - self.limit)
+        return islice(items, start, start + self.limit)
 
 
 def page(query: Mapping[str, str]) -> Page:
@@ -219,8 +234,24 @@ def query_moment(query: Mapping[str, str], field: str, *, end_of_day: bool) -> f
     if value is None:
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())
     except ValueError as error:
         raise invalid({field: ["Enter a valid date or time in ISO 8601."]}) from error
     seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return seconds + 86_400 if end_of_day and len(value) == len("2026-11-24") else seconds
+    is_day = "T" not in value.upper() and " " not in value
+    return seconds + 86_400 if end_of_day and is_day else seconds
+
+
+def query_truth(query: Mapping[str, str], field: str) -> bool:
+    value = query.get(field, "").lower()
+    if value and value not in (*_TRUE, *_FALSE):
+        raise invalid({field: ["Must be a valid boolean."]})
+    return value in _TRUE
+
+
+def path_id(path_params: Mapping[str, str], name: str, what: str) -> int:
+    """The id in a path: whatever is no 64-bit integer names nothing."""
+    number = _integer(path_params[name])
+    if number is None or not path_params[name].isdigit():
+        raise not_found(what)
+    return number

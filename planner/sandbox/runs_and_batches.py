@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,14 +9,13 @@ from planner.sandbox import wire, wire_calls
 from planner.sandbox.errors import not_found
 from planner.sandbox.exchange import answer
 from planner.sandbox.reading_calls import shown_turns, view_of
-from planner.sandbox.records import Batch, Run
+from planner.sandbox.records import STATUSES, TARGET_TYPES, Batch, Run
 from planner.sandbox.requests import (
-    STATUSES,
-    TARGET_TYPES,
     LaunchRequest,
     json_object,
     launch_request,
     page,
+    path_id,
     query_choice,
     query_integer,
 )
@@ -42,9 +39,7 @@ async def list_runs(sandbox: Sandbox, request: Request) -> Response:
         and (agent_id is None or run.agent_id == agent_id)
         and (status is None or run_status(run, now) == status)
     )
-    return answer(
-        [_shown_run(sandbox, run, now) for run in islice(matching, window.offset, window.offset + window.limit)]
-    )
+    return answer([_shown_run(sandbox, run, now) for run in window.of(matching)])
 
 
 async def start_run(sandbox: Sandbox, request: Request) -> Response:
@@ -56,8 +51,7 @@ async def list_batches(sandbox: Sandbox, request: Request) -> Response:
     """Newest first."""
     window = page(request.query_params)
     now = sandbox.now()
-    batches = islice(reversed(sandbox.state.batches), window.offset, window.offset + window.limit)
-    return answer([_shown_batch(sandbox, batch, now) for batch in batches])
+    return answer([_shown_batch(sandbox, batch, now) for batch in window.of(reversed(sandbox.state.batches))])
 
 
 async def start_batch(sandbox: Sandbox, request: Request) -> Response:
@@ -67,7 +61,7 @@ async def start_batch(sandbox: Sandbox, request: Request) -> Response:
 
 
 async def read_batch(sandbox: Sandbox, request: Request) -> Response:
-    batch_id: int = request.path_params["batch_id"]
+    batch_id = path_id(request.path_params, "batch_id", "Test call batch")
     batch = sandbox.state.batch(batch_id)
     if batch is None:
         raise not_found("Test call batch")

@@ -28,6 +28,10 @@ class CallView:
     now: float
     is_sip_leg: bool
 
+    @property
+    def call_id(self) -> int | None:
+        return self.run.sip_call_id if self.is_sip_leg else self.run.call_id
+
 
 def duration_seconds(run: Run) -> int:
     """Whole seconds of conversation; an answered call has at least one."""
@@ -40,7 +44,7 @@ def call(view: CallView, dialect: Dialect) -> Object:
     ends_at = run.ends_at if run.ends_at is not None else 0.0
     billed = ended and not view.is_sip_leg
     shown: Object = {
-        "call_id": run.sip_call_id if view.is_sip_leg else run.call_id,
+        "call_id": view.call_id,
         "agent_id": view.snapshot.agent_id,
         "direction": "inbound" if view.is_sip_leg else run.direction,
         "from_number": run.from_number,
@@ -164,7 +168,7 @@ def grade(view: CallView, dialect: Dialect) -> Object:
     ends_at = view.run.ends_at if view.run.ends_at is not None else view.now
     extra: Object = {
         "id": view.run.id,
-        "call_id": view.run.sip_call_id if view.is_sip_leg else view.run.call_id,
+        "call_id": view.call_id,
         "caller_welfare_reasoning": "",
         "caller_welfare_violation": False,
         "created_at": timestamp(ends_at),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+import json
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +19,16 @@ KEY = "sk_live_YOUR_API_KEY"
 """The reference page's own example."""
 NOON = 1_795_608_000.0
 """2026-11-25T12:00:00Z."""
+
+
+PROGRAM = """\
+import json, sys
+from planner.sandbox import Sandbox, load_world
+from planner.sandbox.server import serve
+
+world = load_world("demo").model_copy(update=json.loads(sys.argv[2]))
+serve(Sandbox(world, sys.argv[1]), "127.0.0.1", 0, on_ready=lambda url: print(url, flush=True))
+"""
 
 
 @dataclass
@@ -110,6 +123,18 @@ async def bench_of(world: World | str = "demo", **settings: Any) -> AsyncGenerat
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers=headers) as http:
         yield Bench(sandbox, clock, http)
     sandbox.close()
+
+
+@contextmanager
+def served(dialect: str, **world: Any) -> Generator[str]:
+    """The URL of a sandbox on a real socket, in a process of its own; `world` changes the demo world."""
+    command = [sys.executable, "-c", PROGRAM, dialect, json.dumps(world)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
 
 
 @pytest.fixture

@@ -164,7 +164,12 @@ async def test_list_of_calls(bench: Bench) -> None:
     assert await ids(from_number="+14155550188") == [1, 2]
     assert await ids(to_number="+14155550179") == [0]
     assert await ids(phone_number="+14155550179") == [3, 0]
+    assert await ids(end_date="20261125") == [3, 1, 2, 0]
     assert await ids(exclude_test_calls="true") == []
+    assert await ids(exclude_test_calls="0", limit=1) == [4]
+    assert (await bench.http.get("/v1/calls?exclude_test_calls=maybe")).json() == {
+        "exclude_test_calls": ["Must be a valid boolean."]
+    }
     assert (await bench.http.get("/v1/calls?start_date=yesterday")).json() == {
         "start_date": ["Enter a valid date or time in ISO 8601."]
     }

@@ -92,6 +92,11 @@ async def test_unknown_fields_are_ignored(bench: Bench) -> None:
         (b"{not json", 400, "JSON parse error"),
         (b"[" * 100_000, 400, "JSON parse error"),
         (b"[1, 2]", 400, "Invalid data. Expected a dictionary, but got list."),
+        (rb'{"scenario_prompt": "\ud800"}', 400, "JSON parse error - half of a surrogate pair is no character"),
+        (rb'{"\udc00": "a", "target_type": "x"}', 400, "JSON parse error - half of a surrogate pair"),
+        (b'{"target_id": NaN}', 400, "JSON parse error - NaN is no JSON number"),
+        (b'{"target_id": 1' + b"0" * 5000 + b"}", 400, "JSON parse error"),
+        (b"\xff\xfe\xfd", 400, "JSON parse error"),
         (b"null", 400, "Invalid data. Expected a dictionary, but got NoneType."),
     ],
 )
@@ -110,6 +115,20 @@ async def test_body_of_another_type(bench: Bench) -> None:
         415,
         {"detail": 'Unsupported media type "text/plain" in request.'},
     )
+
+
+async def test_whole_characters_are_taken(bench: Bench) -> None:
+    """An escaped pair is one character, and comes back as such."""
+    body = rb'{"scenario_prompt": "\ud83d\ude00 hi", "target_type": "agent", "target_id": 12, "direction": "outbound", "consent_to_charge": true}'
+    response = await bench.http.post("/v1/test-calls", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["scenario_prompt"]) == (201, "😀 hi")
+
+
+async def test_an_offset_past_the_end(bench: Bench) -> None:
+    """However far a page begins, past the end it is empty."""
+    for path in ("/v1/test-calls", "/v1/test-call-batches"):
+        assert await bench.get(f"{path}?limit=50&offset={2**63 - 2}") == []
+    assert (await bench.get(f"/v1/calls?offset={2**63 - 2}"))["results"] == []
 
 
 async def test_empty_body(bench: Bench) -> None:
@@ -152,7 +171,7 @@ async def test_health_needs_no_key(bench: Bench) -> None:
     assert (response.status_code, response.json()) == (200, {"ok": True})
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/test-calls/7110", "/v1/test-calls/", "/v1/calls/abc", "/v1/agents/-1"])
+@pytest.mark.parametrize("path", ["/", "/v1/test-calls/7110", "/v1/test-calls/", "/v1/calls/1/2"])
 async def test_unknown_paths(bench: Bench, path: str) -> None:
     """There is no way to fetch one run by id, and whatever else does not exist is 404 in JSON."""
     response = await bench.http.get(path)
@@ -188,6 +207,8 @@ async def test_head(bench: Bench) -> None:
         ("target_type=fax", "target_type"),
         ("status=done", "status"),
         ("agent_id=x", "agent_id"),
+        ("agent_id=٣", "agent_id"),
+        (f"offset={2**63}", "offset"),
     ],
 )
 async def test_list_queries(bench: Bench, query: str, field: str) -> None:
@@ -206,6 +227,10 @@ async def test_list_queries(bench: Bench, query: str, field: str) -> None:
         "/v1/agents/1",
         "/v1/agents/1/versions",
         "/v1/phone-numbers/1",
+        "/v1/calls/abc",
+        "/v1/agents/-1",
+        "/v1/agents/²",
+        "/v1/calls/" + "9" * 5000,
     ],
 )
 async def test_unknown_ids(bench: Bench, path: str) -> None:

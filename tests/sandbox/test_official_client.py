@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,16 +44,10 @@ from thunderphone.generated.models import (
     TargetTypeEnum,
 )
 
+from tests.sandbox.conftest import served as served_sandbox  # pyright: ignore[reportMissingImports]
+
 KEY = "sk_live_abcdef"
 PROMPT = "You are Ana Ruiz. Ask how many days you have to return order 12345."
-PROGRAM = """\
-import sys
-from dataclasses import dataclass
-from planner.sandbox import Sandbox, load_world
-from planner.sandbox.server import serve
-
-serve(Sandbox(load_world("demo"), sys.argv[1]), "127.0.0.1", 0, on_ready=lambda url: print(url, flush=True))
-"""
 
 
 @dataclass(frozen=True)
@@ -65,16 +57,10 @@ class Served:
 
 
 def _serve(dialect: str) -> Iterator[Served]:
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, dialect], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+    with served_sandbox(dialect) as url:
         client = AuthenticatedClient(base_url=url, token=KEY, raise_on_unexpected_status=True)
         yield Served(url, client)
         client.get_httpx_client().close()
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
 
 
 @pytest.fixture(scope="module")

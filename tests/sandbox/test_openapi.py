@@ -1,0 +1,62 @@
+"""The OpenAPI document: it names every endpoint, and a hostile client that believes it finds nothing wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from starlette.routing import Route
+
+from planner.sandbox import Sandbox, World
+from planner.sandbox.app import build_app
+from planner.sandbox.exchange import Dated
+from planner.sandbox.openapi import document
+from planner.sandbox.requests import Dialect
+from tests.sandbox.conftest import Bench, bench_of, served, single  # pyright: ignore[reportMissingImports]
+
+DIALECTS: list[Dialect] = ["page", "client"]
+SEED = 20261125
+"""So that a failing run fails again; the longer run of docs/sandbox.md takes another each time."""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_endpoint_is_in_the_document(demo: World, dialect: Dialect) -> None:
+    """Each method of each path of the API is described, and nothing that is not there; what is for tests only is left out."""
+    paths = cast("dict[str, dict[str, Any]]", document(dialect)["paths"])
+    described = {(path, method.upper()) for path, methods in paths.items() for method in methods}
+    app = cast(Any, build_app(Sandbox(demo)))
+    assert isinstance(app, Dated)
+    routes = cast("list[Route]", cast(Any, app)._app.routes)
+    answered = {(route.path, method) for route in routes for method in route.methods or () if method != "HEAD"}
+    assert described == {(path, method) for path, method in answered if path.startswith("/v1/")}
+
+
+async def test_the_document_is_served_without_a_key(bench: Bench) -> None:
+    """Anybody may read it, and it says which dialect is spoken."""
+    for dialect in DIALECTS:
+        async with bench_of(dialect=dialect) as opened:
+            response = await opened.http.get("/openapi.json", headers={"Authorization": ""})
+        assert (response.status_code, response.json()) == (200, document(dialect))
+    assert document("page") != document("client")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_schemathesis_finds_nothing(dialect: Dialect, tmp_path: Path) -> None:
+    """Every check, in every phase: examples, edges, fuzzing, and sequences of requests that follow from one another."""
+    with served(dialect, concurrency_limit=10**6, balance_cents=10**9, time_scale=1e6) as url:
+        headers = {"Authorization": "Bearer sk_live_YOUR_API_KEY"}
+        for mode in ("bot", "sip"):
+            response = httpx.post(f"{url}/v1/test-calls", json=single(mode=mode), headers=headers)
+            assert response.is_success, response.text
+        command = [
+            *(sys.executable, "-m", "schemathesis.cli", "--no-color", "run", f"{url}/openapi.json"),
+            *("--header", f"Authorization: {headers['Authorization']}", "--checks", "all"),
+            *("--max-examples", "4", "--seed", str(SEED), "--no-shrink", "--warnings", "off"),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Tested: 20" in done.stdout
