@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from planner.checks.all_of import AllOf
+from planner.checks.any_of import AnyOf
 from planner.checks.base import Expectation
 from planner.checks.call import CallCheck
 from planner.checks.cost import Cost
@@ -12,6 +14,8 @@ from planner.checks.duration import Duration
 from planner.checks.grade import GradeCheck
 from planner.checks.latency import Latency
 from planner.checks.never_says import NeverSays
+from planner.checks.not_ import Not
+from planner.checks.parts import part_type, parts_type
 from planner.checks.says import Says
 from planner.checks.tool_called import ToolCalled
 from planner.checks.tool_not_called import ToolNotCalled
@@ -27,9 +31,17 @@ CHECKS: Mapping[str, type[Expectation]] = MappingProxyType(
         "tool_called": ToolCalled,
         "tool_not_called": ToolNotCalled,
         "grade": GradeCheck,
+        "all_of": AllOf,
+        "any_of": AnyOf,
+        "not": Not,
     }
 )
 """By the name an author writes after `check:`, in the order documentation lists them."""
+
+_PART = part_type(tuple(CHECKS.values()))
+for _combinator in (AllOf, AnyOf, Not):
+    # A part may be of any kind, and only here are all kinds known.
+    _combinator.model_rebuild(_types_namespace={"Part": _PART, "Parts": parts_type(_PART)})
 
 UPCOMING_CHECKS: frozenset[str] = frozenset(
     {
@@ -41,9 +53,6 @@ UPCOMING_CHECKS: frozenset[str] = frozenset(
         "judge",
         "no_pii",
         "expression",
-        "all_of",
-        "any_of",
-        "not",
     }
 )
 """Kinds of check that are planned; a plan that uses one is refused by name."""

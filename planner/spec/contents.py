@@ -95,6 +95,8 @@ def read_numbers(content: Content, rendered: Any, faulty: Sequence[Route]) -> An
             return rendered
     if not isinstance(content, (dict, list)):
         return rendered
+    if isinstance(content, dict):  # steps that no container has, such as the tag of a union, are passed over
+        faulty = [route[1:] if route and route[0] not in content else route for route in faulty]
     changed: dict[Any, Any] = {}
     for step, below in _entries(content):  # pyright: ignore[reportUnknownArgumentType]
         inner = [route[1:] for route in faulty if route[:1] == (step,)] or [route for route in faulty if route == ()]

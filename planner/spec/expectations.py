@@ -7,7 +7,7 @@ read as YAML would read it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from planner.checks import CHECKS, UPCOMING_CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.spec.contents import Compiler, Content, Text, TextFault, read_numbers, render, varies
-from planner.spec.document import Document, Items, larger_than
+from planner.spec.document import Container, Document, Items, at, larger_than
 from planner.spec.document import Mapping as Written
 from planner.spec.names import undefined
 from planner.spec.numbers import warn_of_rewritten
@@ -130,6 +130,8 @@ class Expectations:
         for key in _FREE_FORM:
             if key in written:
                 warn_of_rewritten(document, written, key, self.reporter)
+        for container, key in _parts(written):
+            self._warn(document, at(container, key))
 
     def _sound(self, document: Document, written: Written, kind: type[Expectation]) -> bool:
         """Whether what is the same for all kinds of check is right; reported if not."""
@@ -139,6 +141,10 @@ class Expectations:
                 self.reporter.error("wrong-type", EMPTY, document.key(written, key))
             elif key == "id" and not isinstance(value, str):
                 self.reporter.error("wrong-type", wrong_type("text", value), document.value(written, key))
+        for container, key in _parts(written):
+            part_kind = self._kind(document, container, key)
+            if part_kind is not None:
+                self._sound(document, at(container, key), part_kind)
         return self.reporter.errors == errors
 
     def of_case(self, drafts: Sequence[Draft], values: Values, which: str) -> tuple[Expectation, ...] | None:
@@ -184,18 +190,18 @@ class Expectations:
                     fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
                     self._report_text(draft, TextFault(text.route, fault), "")
 
-    def _kind(self, document: Document, items: Items, index: int) -> type[Expectation] | None:
+    def _kind(self, document: Document, container: Container, key: str | int) -> type[Expectation] | None:
         report = self.reporter.error
-        written = items[index]
+        written = at(container, key)
         if not isinstance(written, Written):
             report(
                 "wrong-type",
                 wrong_type("a mapping such as {check: says, any_of: [...]}", written),
-                document.item(items, index),
+                document.value(container, key),
             )
             return None
         if "check" not in written:
-            meant = next((key for key in written if near_miss(key, ["check"])), None)
+            meant = next((name for name in written if near_miss(name, ["check"])), None)
             if meant is not None:
                 report(
                     "unknown-key",
@@ -206,7 +212,7 @@ class Expectations:
                 report("not-supported-yet", not_supported("`use`"), document.key(written, "use"))
             else:
                 detail = f"`check` is required: it names the kind of check; known: {', '.join(CHECKS)}"
-                report("missing-key", detail, document.item(items, index))
+                report("missing-key", detail, document.value(container, key))
             return None
         name = written["check"]
         if not isinstance(name, str):
@@ -299,6 +305,14 @@ class Expectations:
             if varies(draft.shape.content, error["loc"]):
                 detail = detail.removesuffix(UNQUOTE) + which
             self.reporter.error_once(draft.said, code, detail, place)
+
+
+def _parts(written: Written) -> Iterable[tuple[Container, str | int]]:
+    """Where the expectations inside an expectation are written."""
+    of = written.get("of")
+    if isinstance(of, Items):
+        return [(of, index) for index in range(len(of))]
+    return [(written, "of")] if isinstance(of, Written) else []
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from planner.checks import CHECKS
+from planner.checks.parts import PART_SCHEMA
 from planner.spec.authored import FORMAT_VERSION, NAME, SLUG, PlanFields, ProjectFields
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -88,6 +89,8 @@ def _templated(schema: Any) -> Any:
         return [_templated(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(schema, dict):
         return schema
+    if schema == PART_SCHEMA:
+        return {"$ref": "#/$defs/Expectation"}
     known: dict[str, Any] = {key: value if key in _DATA else _templated(value) for key, value in schema.items()}  # pyright: ignore[reportUnknownVariableType]
     kind = known.get("type")
     if not isinstance(kind, str) or kind not in _SCALARS or "const" in known:

@@ -142,10 +142,19 @@ def _keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:
     """The keys of the models that the route leads to; a union may have several."""
     models = [model]
     for step in route:
+        if len(models) > 1 and (tagged := [found for found in models if _is_tagged(found, step)]):
+            models = tagged
+            continue
         fields = [found.model_fields[step] for found in models if isinstance(step, str) and step in found.model_fields]
         if fields:
             models = [inner for field in fields for inner in _models_in(field.annotation)]
     return [key for found in models for key in found.model_fields]
+
+
+def _is_tagged(model: type[BaseModel], tag: int | str) -> bool:
+    """Whether the model is the one of a union that its `check` names."""
+    field = model.model_fields.get("check")
+    return field is not None and tag in get_args(field.annotation)
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -28,7 +28,7 @@ def test_every_check_goes_by_the_name_it_is_registered_under() -> None:
 def test_every_kind_of_check_has_a_file_of_its_own() -> None:
     """One file per kind, which never imports the registry back."""
     for name, kind in CHECKS.items():
-        assert Path(kind.__module__.rpartition(".")[2]).name == name
+        assert kind.__module__.rpartition(".")[2].rstrip("_") == name  # `not` is a word Python keeps
     for file in FOLDER.glob("*.py"):
         imported = [node.module for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)]
         assert "planner.checks" not in imported, file.name

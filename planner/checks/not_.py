@@ -1,0 +1,49 @@
+"""`not`: an expectation that must not hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from pydantic import ConfigDict, Field
+
+from planner.checks.base import Expectation, FindingOutcome, Judgement
+from planner.checks.parts import judge_parts, merged
+from planner.evidence import Evidence
+
+if TYPE_CHECKING:
+    from planner.checks.parts import Part
+
+
+class Not(Expectation, frozen=True):
+    """The part does not hold.
+
+    What cannot be told of the part cannot be told of its opposite either. `never_says` and `tool_not_called` say more
+    clearly what they mean; this is for kinds of check that have no opposite of their own.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"check": "not", "of": {"check": "call", "end_reason": "transfer"}}]}
+    )
+
+    check: Literal["not"] = Field(description="The kind of check.")
+    of: Part = Field(
+        description=(
+            "The expectation that must not hold, written as anywhere else, without `severity` and `min_pass_rate`, which are "
+            "the whole's."
+        )
+    )
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        judgements = judge_parts([self.of], evidence)
+        match judgements[0].outcome:
+            case FindingOutcome.PASSED:
+                return merged(FindingOutcome.FAILED, "holds, expected not to: ", judgements)
+            case FindingOutcome.FAILED:
+                return merged(FindingOutcome.PASSED, "does not hold, as expected: ", judgements)
+            case FindingOutcome.ERRORED:
+                return judgements[0]
+            case _:
+                assert_never(judgements[0].outcome)
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        return {**super().fingerprint_fields(), "of": self.of.fingerprint_fields()}

@@ -1,0 +1,75 @@
+"""What `all_of`, `any_of` and `not` share: the expectations they are made of.
+
+Combinators judge by three-valued logic (S. C. Kleene, Introduction to Metamathematics (1952), section 64): what cannot be
+told stays so unless the other parts decide alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from planner.checks.base import Expectation, FindingOutcome, Judgement
+from planner.evidence import Evidence
+
+_OF_THE_WHOLE = ("severity", "min_pass_rate")
+
+PART_SCHEMA: Mapping[str, Any] = MappingProxyType({"type": "object", "required": ["check"]})
+"""Stands for "any expectation"; the schema of plan files puts its own in its place."""
+
+
+def part_type(kinds: Sequence[type[Expectation]]) -> Any:
+    """The type of one part: any of these kinds, told apart by `check`."""
+    union: Any = Union
+    return Annotated[
+        union[tuple(kinds)], Field(discriminator="check"), AfterValidator(_as_part), WithJsonSchema(dict(PART_SCHEMA))
+    ]
+
+
+def parts_type(part: Any) -> Any:
+    """The type of several parts, at least two."""
+    return Annotated[tuple[part, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})]
+
+
+def _as_part(part: Expectation) -> Expectation:
+    for name in _OF_THE_WHOLE:
+        if name in part.model_fields_set:
+            raise ValueError(f"`{name}` is the whole's: write it beside `of`, not inside")
+    return part
+
+
+def _at_least_two(parts: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
+    """Not pydantic's `min_length`, which also counts out the parts that were refused for another reason."""
+    if len(parts) < 2:
+        raise ValueError("needs at least two expectations: one alone needs no combinator")
+    return parts
+
+
+if TYPE_CHECKING:
+    Part = Expectation
+    Parts = tuple[Expectation, ...]
+
+
+def judge_parts(parts: Sequence[Expectation], evidence: Evidence) -> list[Judgement]:
+    """Each part's judgement, its message led by the id its author gave it."""
+    return [_named(part, part.judge(evidence)) for part in parts]
+
+
+def _named(part: Expectation, judgement: Judgement) -> Judgement:
+    if part.id is None:
+        return judgement
+    return Judgement(judgement.outcome, f"{part.id}: {judgement.message}", judgement.quote)
+
+
+def those(judgements: Sequence[Judgement], outcome: FindingOutcome) -> list[Judgement]:
+    return [judgement for judgement in judgements if judgement.outcome is outcome]
+
+
+def merged(outcome: FindingOutcome, led_by: str, deciding: Sequence[Judgement]) -> Judgement:
+    """One judgement that tells of all that decided it and quotes the first that quotes anything."""
+    messages = "; ".join(judgement.message for judgement in deciding)
+    quote = next((judgement.quote for judgement in deciding if judgement.quote is not None), None)
+    return Judgement(outcome, f"{led_by}{messages}", quote)

@@ -1,0 +1,144 @@
+"""`all_of`, `any_of` and `not`: three-valued judgement, messages, refusals."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+TALK = ("agent: Hello, this is Acme.", "caller: A refund.", "agent: You have 30 days.")
+
+HOLDS: dict[str, Any] = {"check": "says", "any_of": ["30 days"]}
+ALSO_HOLDS: dict[str, Any] = {"check": "duration", "max_seconds": 60}
+FAILS: dict[str, Any] = {"check": "says", "any_of": ["goodbye"]}
+ALSO_FAILS: dict[str, Any] = {"check": "duration", "max_seconds": 40}
+UNTOLD: dict[str, Any] = {"check": "cost", "max_cents": 16}
+PARTS = {"passed": HOLDS, "failed": FAILS, "errored": UNTOLD}
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        ([HOLDS, ALSO_HOLDS], ("passed", 'said "30 days" at turn 3; lasted 54 s', 3)),
+        ([ALSO_HOLDS, HOLDS], ("passed", 'lasted 54 s; said "30 days" at turn 3', 3)),
+        ([HOLDS, FAILS], ("failed", '1 of 2 parts does not hold: never said "goodbye" in 2 agent turns', None)),
+        (
+            [FAILS, UNTOLD, ALSO_FAILS],
+            (
+                "failed",
+                ('2 of 3 parts do not hold: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s'),
+                None,
+            ),
+        ),
+        (
+            [HOLDS, UNTOLD],
+            ("errored", "1 of 2 parts cannot be told: the service has not billed this run yet", None),
+        ),
+        (
+            [{**FAILS, "id": "bye"}, HOLDS],
+            ("failed", '1 of 2 parts does not hold: bye: never said "goodbye" in 2 agent turns', None),
+        ),
+    ],
+)
+def test_all_parts_hold(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
+    """A part that fails decides and is told by its id; else one that cannot be told does; else all are told."""
+    assert judge(talk(*TALK), check="all_of", of=of) == expected
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        ([FAILS, HOLDS], ("passed", 'said "30 days" at turn 3', 3)),
+        ([UNTOLD, HOLDS, ALSO_HOLDS], ("passed", 'said "30 days" at turn 3; lasted 54 s', 3)),
+        (
+            [FAILS, UNTOLD],
+            (
+                "errored",
+                "none holds, and 1 of 2 parts cannot be told: the service has not billed this run yet",
+                None,
+            ),
+        ),
+        (
+            [FAILS, ALSO_FAILS],
+            (
+                "failed",
+                'none of 2 parts holds: never said "goodbye" in 2 agent turns; lasted 54 s, expected at most 40 s',
+                None,
+            ),
+        ),
+    ],
+)
+def test_any_part_holds(talk: Any, judge: Any, of: list[Any], expected: object) -> None:
+    """A part that holds decides; where none does, one that cannot be told leaves it open."""
+    assert judge(talk(*TALK), check="any_of", of=of) == expected
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        (HOLDS, ("failed", 'holds, expected not to: said "30 days" at turn 3', 3)),
+        (FAILS, ("passed", 'does not hold, as expected: never said "goodbye" in 2 agent turns', None)),
+        (UNTOLD, ("errored", "the service has not billed this run yet", None)),
+        ({**UNTOLD, "id": "cheap"}, ("errored", "cheap: the service has not billed this run yet", None)),
+    ],
+)
+def test_the_opposite_holds(talk: Any, judge: Any, of: Any, expected: object) -> None:
+    """Held becomes failed and the other way round; what cannot be told has no opposite."""
+    assert judge(talk(*TALK), check="not", of=of) == expected
+
+
+@pytest.mark.parametrize("outcomes", list(product(PARTS, repeat=3)), ids="-".join)
+def test_combinators_keep_de_morgans_laws(talk: Any, judge: Any, outcomes: tuple[str, ...]) -> None:
+    """For every mix of parts: all hold exactly when not any does not, and the other way round, the untold included."""
+    parts = [PARTS[outcome] for outcome in outcomes]
+    negated: list[Any] = [{"check": "not", "of": part} for part in parts]
+    evidence = talk(*TALK)
+
+    def outcome(**fields: Any) -> str:
+        return judge(evidence, **fields)[0]
+
+    assert outcome(check="all_of", of=parts) == outcome(check="not", of={"check": "any_of", "of": negated})
+    assert outcome(check="any_of", of=parts) == outcome(check="not", of={"check": "all_of", "of": negated})
+    rank = ["failed", "errored", "passed"].index
+    assert outcome(check="all_of", of=parts) == min(outcomes, key=rank)
+    assert outcome(check="any_of", of=parts) == max(outcomes, key=rank)
+
+
+def test_the_fingerprint_of_a_combinator_is_that_of_its_parts(read: Any) -> None:
+    """Parts may be named and described for free; their fields and versions decide, as they do outside."""
+    for check, of in (("all_of", [HOLDS, FAILS]), ("any_of", [HOLDS, FAILS])):
+        plain = read(check=check, of=of).fingerprint_fields()
+        assert plain["of"] == [read(**part).fingerprint_fields() for part in of]
+        assert (
+            read(check=check, of=[{**of[0], "id": "window", "description": "Why."}, of[1]]).fingerprint_fields()
+            == plain
+        )
+        assert read(check=check, of=of[::-1]).fingerprint_fields() != plain
+    assert read(check="not", of=HOLDS).fingerprint_fields()["of"] == read(**HOLDS).fingerprint_fields()
+
+
+OF_THE_WHOLE = "is the whole's: write it beside `of`, not inside"
+TOO_FEW = "needs at least two expectations: one alone needs no combinator"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"check": "all_of", "of": []}, [(("of",), TOO_FEW)]),
+        ({"check": "any_of", "of": [HOLDS]}, [(("of",), TOO_FEW)]),
+        ({"check": "not"}, [(("of",), "Field required")]),
+        ({"check": "not", "of": {**HOLDS, "severity": "error"}}, [(("of",), f"`severity` {OF_THE_WHOLE}")]),
+        (
+            {"check": "all_of", "of": [{**HOLDS, "min_pass_rate": 0.5}, HOLDS]},
+            [(("of", 0), f"`min_pass_rate` {OF_THE_WHOLE}")],
+        ),
+        (
+            {"check": "any_of", "of": [{"check": "not", "of": {"check": "cost"}}, HOLDS]},
+            [(("of", 0, "not", "of", "cost", "max_cents"), "Field required")],
+        ),
+    ],
+)
+def test_combinators_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """A refusal stands at the part it is about; severity and rate are the whole's."""
+    assert refusal(**fields) == expected
