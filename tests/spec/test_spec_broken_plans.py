@@ -893,7 +893,7 @@ plan.yaml:46:9: error: required key is missing [missing-key]
    46 |       - {max_seconds: 180}
       |         ^^^^^^^^^^^^^^^^^^
         `check` is required: it names the kind of check; known: says, never_says, call, duration,
-        cost, latency, tool_called, tool_not_called, grade
+        cost, latency, tool_called, tool_not_called, grade, all_of, any_of, not
 
 1 error in 1 file
 """),

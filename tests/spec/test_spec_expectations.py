@@ -295,8 +295,8 @@ plan.yaml:9:17: error: wrong type of value [wrong-type]
 plan.yaml:9:17: error: no such check [unknown-check]
     9 |       - {check: "{{ word }}"}
       |                 ^^^^^^^^^^^^
-        there is no check `{{ word }}`; known: `call`, `cost`, `duration`, `grade`, `latency`,
-        `never_says`, `says`, `tool_called`, `tool_not_called`
+        there is no check `{{ word }}`; known: `all_of`, `any_of`, `call`, `cost`, `duration`,
+        `grade`, `latency`, `never_says`, `not`, `says`, `tool_called`, `tool_not_called`
 
 1 error in 1 file
 """),
