@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.evidence import Evidence, Turn
 
@@ -62,6 +63,14 @@ def errored(message: str, quote: Quote | None = None) -> Judgement:
     return Judgement(FindingOutcome.ERRORED, message, quote)
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Something that can be judged but was hardly meant. `route` leads to it from the expectation, `why` is one clause."""
+
+    route: tuple[str | int, ...]
+    why: str
+
+
 class Expectation(BaseModel, ABC, frozen=True):
     """One declared check. Subclasses add their fields, a `check: Literal[...]`, a `version` and `judge`."""
 
@@ -83,9 +92,27 @@ class Expectation(BaseModel, ABC, frozen=True):
     )
     description: str | None = Field(default=None, description="Why this is expected, for the reader of a report.")
 
+    @model_validator(mode="after")
+    def _can_fail(self) -> Self:
+        if self.min_pass_rate == 0 and self.severity is not CheckSeverity.CRITICAL:
+            raise ValueError("`min_pass_rate: 0` always holds; to report without failing write `severity: warning`")
+        return self
+
     @abstractmethod
     def judge(self, evidence: Evidence) -> Judgement:
         """Judge one run. Pure: no I/O, no clock. Missing data is `errored`, never passed."""
+
+    def doubts(self) -> Sequence[Doubt]:
+        """What its author can hardly have meant: a warning each. What can never fail, or never hold, is refused instead."""
+        return ()
+
+    def contradicts(self, other: Expectation) -> str:
+        """Why no call can satisfy both, as one clause; empty where one can, or where it cannot be told.
+
+        It is asked in both directions, so that one of two kinds has to know.
+        """
+        del other
+        return ""
 
     def fingerprint_fields(self) -> dict[str, Any]:
         """All that decides a judgement, as JSON values; `id` and `description` do not."""

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Judgement, errored, failed, passed
 from planner.checks.combining import all_hold
-from planner.checks.fields import Count, Name, Names, given, one_message
+from planner.checks.fields import Count, Name, Names, Positive, given, one_message
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Call, Evidence, Role
 
@@ -52,7 +52,7 @@ class CallCheck(Expectation, frozen=True):
     min_turns: Count | None = Field(
         default=None, description="Turns of agent and caller together, at least; tool calls are not turns."
     )
-    max_turns: Count | None = Field(default=None, description="Turns of agent and caller together, at most.")
+    max_turns: Positive | None = Field(default=None, description="Turns of agent and caller together, at most.")
     transferred_to: Name | None = Field(
         default=None,
         description="Where the call was transferred. A phone number may be written with or without spaces and dashes.",
@@ -63,9 +63,23 @@ class CallCheck(Expectation, frozen=True):
     def _something_to_check(self) -> Self:
         if not given(self.status, self.end_reason, self.min_turns, self.max_turns, self.transferred_to):
             raise ValueError("needs at least one of `status`, `end_reason`, `min_turns`, `max_turns`, `transferred_to`")
+        if self.min_turns == 0 and not given(self.status, self.end_reason, self.max_turns, self.transferred_to):
+            raise ValueError("`min_turns: 0` alone always holds, so it checks nothing")
         if self.min_turns is not None and self.max_turns is not None and self.max_turns < self.min_turns:
             raise ValueError(f"`max_turns` ({self.max_turns}) is less than `min_turns` ({self.min_turns})")
         return self
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, CallCheck):
+            return ""
+        if None not in (self.status, other.status) and self.status != other.status:
+            return f"no call is both {self.status} and {other.status}"
+        mine, others = _welcome(self.end_reason), _welcome(other.end_reason)
+        if mine and others and not mine & others:
+            return "no reason to end is welcome to both"
+        if self.max_turns is not None and other.min_turns is not None and self.max_turns < other.min_turns:
+            return f"no call has at most {counted(self.max_turns, 'turn')} and at least {other.min_turns}"
+        return ""
 
     def judge(self, evidence: Evidence) -> Judgement:
         call = evidence.call
@@ -94,6 +108,10 @@ class CallCheck(Expectation, frozen=True):
         if self.max_turns is not None and count > self.max_turns:
             return failed(f"{found}, expected at most {self.max_turns}")
         return passed(found)
+
+
+def _welcome(end_reason: str | tuple[str, ...] | None) -> frozenset[str]:
+    return frozenset(map(_today, (end_reason,) if isinstance(end_reason, str) else end_reason or ()))
 
 
 def _is(found: str, holds: bool, expected: str) -> Judgement:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Judgement, errored, failed, passed
-from planner.checks.fields import Seconds, given
+from planner.checks.fields import PositiveSeconds, Seconds, given
 from planner.evidence import Evidence
 
 
@@ -20,15 +20,24 @@ class Duration(Expectation, frozen=True):
 
     check: Literal["duration"] = Field(description="The kind of check.")
     min_seconds: Seconds | None = Field(default=None, description="Shortest length that holds.")
-    max_seconds: Seconds | None = Field(default=None, description="Longest length that holds.")
+    max_seconds: PositiveSeconds | None = Field(default=None, description="Longest length that holds.")
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:
         if not given(self.min_seconds, self.max_seconds):
             raise ValueError("needs `min_seconds`, `max_seconds` or both")
+        if self.max_seconds is None and self.min_seconds == 0:
+            raise ValueError("`min_seconds: 0` alone always holds, so it checks nothing")
         if self.min_seconds is not None and self.max_seconds is not None and self.max_seconds < self.min_seconds:
             raise ValueError(f"`max_seconds` ({self.max_seconds:g}) is less than `min_seconds` ({self.min_seconds:g})")
         return self
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, Duration) or self.max_seconds is None or other.min_seconds is None:
+            return ""
+        if self.max_seconds >= other.min_seconds:
+            return ""
+        return f"no call lasts at most {self.max_seconds:g} s and at least {other.min_seconds:g} s"
 
     def judge(self, evidence: Evidence) -> Judgement:
         seconds = evidence.duration_seconds

@@ -53,6 +53,8 @@ class GradeCheck(Expectation, frozen=True):
             raise ValueError(
                 "needs at least one of `min_score`, `outcome`, `goal`, `max_issues`, `max_critical_issues`"
             )
+        if self.min_score == 0 and not given(self.outcome, self.goal, self.max_issues, self.max_critical_issues):
+            raise ValueError("`min_score: 0` alone always holds, so it checks nothing")
         return self
 
     def judge(self, evidence: Evidence) -> Judgement:

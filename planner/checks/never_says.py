@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Judgement, errored, failed, passed
+from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.patterns import compile_pattern
+from planner.checks.phrases import padded_words, searchable, straight
+from planner.checks.says import Says
 from planner.checks.speech import SpeechCheck
 from planner.checks.wording import listed, shown
 from planner.evidence import Turn
@@ -30,6 +33,36 @@ class NeverSays(SpeechCheck, frozen=True):
     )
 
     check: Literal["never_says"] = Field(description="The kind of check.")
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, Says) or not other.demands_words or not self._hears(other):
+            return ""
+        if self.matches is not None and other.matches is not None:
+            same = straight(self.matches) == straight(other.matches)
+            return f"both are about what matches {shown(self.matches)}" if same else ""
+        ways = [other.all_of] if other.all_of else [(phrase,) for phrase in other.any_of or ()]
+        clashes = [self._clash(phrases) for phrases in ways]
+        return clashes[0] if clashes and all(clashes) else ""
+
+    def _hears(self, other: Says) -> bool:
+        """Whether all that satisfies `other` is said where this one listens, and in the case it listens for."""
+        same_turns = self.in_ == "any" or (self.in_ == other.in_ and self.who == other.who)
+        return self.who in ("any", other.who) and same_turns and (self.ignore_case or not other.ignore_case)
+
+    def _clash(self, phrases: Sequence[str]) -> str:
+        """How saying all these phrases breaks this expectation, or nothing."""
+        if self.matches is not None:
+            expression = compile_pattern(straight(self.matches), ignore_case=self.ignore_case)
+            for phrase in phrases:  # amid other words, where an anchor does not hold
+                if expression.search(f"x {searchable(phrase)} x"):
+                    return f"{shown(phrase)} matches {shown(self.matches)}"
+            return ""
+        said = [padded_words(phrase, fold=self.ignore_case) for phrase in phrases]
+        forbidden = self.all_of or self.any_of or ()
+        found = [word for word in forbidden if any(padded_words(word, fold=self.ignore_case) in one for one in said)]
+        if not found or (self.all_of is not None and len(found) < len(forbidden)):
+            return ""
+        return f"who says {listed(list(map(shown, phrases)))} says {listed(list(map(shown, found)))}"
 
     def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
         firsts = [found[0] if (found := sought.find(turns)) else None for sought in self.sought]

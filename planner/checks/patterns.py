@@ -19,6 +19,11 @@ _ANY_CHARACTER = "\u2603"
 """A character no plan is about: a pattern that finds both it and the empty text finds every text."""
 
 
+_MAX_PROBE = 100
+_BESIDE = ("", "\n", " ", "x")
+"""The edge of a text or line, and what is no part of a word and what is: all that anchors tell apart."""
+
+
 class Found(Protocol):
     def group(self) -> str: ...
 
@@ -26,6 +31,9 @@ class Found(Protocol):
 class RegularExpression(Protocol):
     """What we use of a compiled RE2 pattern."""
 
+    @property
+    def programsize(self) -> int: ...
+    def possiblematchrange(self, maxlen: int) -> tuple[bytes, bytes]: ...
     def search(self, text: str) -> Found | None: ...
     def finditer(self, text: str) -> Iterator[Found]: ...
     def findall(self, text: str) -> list[str]: ...
@@ -60,7 +68,23 @@ def check_pattern(pattern: str) -> str:
     compiled = compile_pattern(pattern)
     if compiled.search("") and compiled.search(_ANY_CHARACTER):
         raise ValueError("this regular expression matches every text, so it checks nothing")
+    if _matches_nothing(compiled):
+        raise ValueError("this regular expression matches no text at all: an anchor or class in it can never hold")
     return pattern
+
+
+def _matches_nothing(compiled: RegularExpression) -> bool:
+    """Whether the one text that the pattern could find is found nowhere: what is beside it decides about anchors.
+
+    False where it could find several texts, although there are such patterns, too, that find none.
+    """
+    if compiled.programsize == 1:  # all of it was simplified away
+        return True
+    least, greatest = compiled.possiblematchrange(_MAX_PROBE)
+    if least != greatest or len(least) >= _MAX_PROBE:
+        return False
+    text = least.decode("utf-8", "replace")
+    return not any(compiled.search(before + text + after) for before in _BESIDE for after in _BESIDE)
 
 
 Pattern = Annotated[

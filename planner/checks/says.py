@@ -47,6 +47,11 @@ class Says(SpeechCheck, frozen=True):
         return self
 
     @property
+    def demands_words(self) -> bool:
+        """Whether it fails when nothing of it is said."""
+        return self._least > 0
+
+    @property
     def _least(self) -> int:
         return 1 if self.min_count is None else self.min_count
 

@@ -10,10 +10,10 @@ from typing import Annotated, Literal, Self, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from planner.checks.base import Expectation, Judgement, Quote, errored
+from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored
 from planner.checks.fields import Phrases, Positive, one_message
 from planner.checks.patterns import Pattern, compile_pattern
-from planner.checks.phrases import phrase_finder, searchable, straight
+from planner.checks.phrases import padded_words, phrase_finder, searchable, straight
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
 
@@ -124,6 +124,17 @@ class SpeechCheck(Expectation, frozen=True):
                 f"takes one of `any_of`, `all_of` and `matches`, not {listed([f'`{name}`' for name in written])}"
             )
         return self
+
+    def doubts(self) -> Sequence[Doubt]:
+        found: list[Doubt] = []
+        for name, phrases in (("any_of", self.any_of or ()), ("all_of", self.all_of or ())):
+            first: dict[str, str] = {}
+            for index, phrase in enumerate(phrases):
+                words = padded_words(phrase, fold=self.ignore_case)
+                if words in first:
+                    found.append(Doubt((name, index), f"{shown(phrase)} says the same words as {shown(first[words])}"))
+                first.setdefault(words, phrase)
+        return found
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:

@@ -66,6 +66,11 @@ class ToolCalled(ToolCheck, frozen=True):
         examples=[1, {"min": 1, "max": 3}],
     )
 
+    @property
+    def demands_calls(self) -> bool:
+        """Whether it fails when the tool is not called."""
+        return self.times.min > 0 if isinstance(self.times, Times) else True
+
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
         least, most = (self.times, self.times) if isinstance(self.times, int) else (self.times.min, self.times.max)
         certain, possible = len(calls.fitting), len(calls.fitting) + len(calls.undecided)

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Judgement, errored, failed, passed
+from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.tool_called import ToolCalled
 from planner.checks.tools import CallsOfTool, ToolCheck
 from planner.checks.wording import counted, shown
 
@@ -24,6 +25,13 @@ class ToolNotCalled(ToolCheck, frozen=True):
     )
 
     check: Literal["tool_not_called"] = Field(description="The kind of check.")
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, ToolCalled) or other.name != self.name or not other.demands_calls:
+            return ""
+        if self.narrowed and self.narrowed != other.narrowed:
+            return ""
+        return f"{self.shown_name} is to be called and not to be called"
 
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
         if calls.fitting:

@@ -126,6 +126,11 @@ class ToolCheck(Expectation, frozen=True):
         """Judge the calls of the tool that the evidence knows of."""
 
     @property
+    def narrowed(self) -> dict[str, object]:
+        """What is asked of a call besides the tool's name."""
+        return self.model_dump(include={"arguments", "exact", "result", "after", "before"}, exclude_defaults=True)
+
+    @property
     def shown_name(self) -> str:
         return shown_name(self.name)
 

@@ -118,3 +118,36 @@ def test_grade_is_told_against_what_is_expected(
 def test_limits_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
     """Every refusal stands at its field and says what to write instead."""
     assert refusal(**fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"check": "duration", "min_seconds": 0}, "`min_seconds: 0` alone always holds, so it checks nothing"),
+        ({"check": "duration", "max_seconds": 0}, "Input should be greater than 0"),
+        ({"check": "call", "min_turns": 0}, "`min_turns: 0` alone always holds, so it checks nothing"),
+        ({"check": "call", "max_turns": 0}, "Input should be greater than or equal to 1"),
+        ({"check": "grade", "min_score": 0}, "`min_score: 0` alone always holds, so it checks nothing"),
+        (
+            {"check": "cost", "max_cents": 9, "min_pass_rate": 0},
+            "`min_pass_rate: 0` always holds; to report without failing write `severity: warning`",
+        ),
+    ],
+)
+def test_what_can_never_fail_or_never_hold_is_refused(refusal: Any, fields: dict[str, Any], told: str) -> None:
+    """A limit that every call keeps, or none, checks nothing."""
+    assert [message for _, message in refusal(**fields)] == [told]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"check": "duration", "min_seconds": 0, "max_seconds": 9},
+        {"check": "call", "min_turns": 0, "status": "completed"},
+        {"check": "grade", "min_score": 0, "outcome": "success"},
+        {"check": "cost", "max_cents": 9, "min_pass_rate": 0, "severity": "critical"},
+    ],
+)
+def test_a_limit_of_zero_beside_others_is_taken(read: Any, fields: dict[str, Any]) -> None:
+    """It does no harm where something else can still fail."""
+    assert read(**fields)

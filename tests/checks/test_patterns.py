@@ -44,6 +44,12 @@ from planner.checks.patterns import check_pattern, compile_pattern
         ("[z-a]é", "not a regular expression RE2 can read: invalid character class range: z-a"),
         ("a*", "this regular expression matches every text, so it checks nothing"),
         ("", "this regular expression matches every text, so it checks nothing"),
+        ("due$ now", "this regular expression matches no text at all: an anchor or class in it can never hold"),
+        (r"re\bfund", "this regular expression matches no text at all: an anchor or class in it can never hold"),
+        (
+            r"[^\x00-\x{10FFFF}]",
+            "this regular expression matches no text at all: an anchor or class in it can never hold",
+        ),
     ],
 )
 def test_a_bad_pattern_is_refused_in_words(pattern: str, message: str) -> None:
@@ -53,7 +59,9 @@ def test_a_bad_pattern_is_refused_in_words(pattern: str, message: str) -> None:
     assert str(caught.value) == message
 
 
-@pytest.mark.parametrize("pattern", ["refund(s|ed)?", "^$", r"\p{Greek}+", "(?i)thanks", r"^\s*$"])
+@pytest.mark.parametrize(
+    "pattern", ["refund(s|ed)?", "^$", r"\p{Greek}+", "(?i)thanks", r"^\s*$", r"foo\B", r"(?m)a$\nb", r"\bfoo\b"]
+)
 def test_a_pattern_that_can_tell_texts_apart_is_taken(pattern: str) -> None:
     """Whatever RE2 can read, anchors for an empty text included."""
     assert check_pattern(pattern) == pattern
