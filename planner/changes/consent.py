@@ -57,7 +57,7 @@ def check_consent(
     }
     if not calls:
         return consent
-    _check_policy(change_set, calls, policy)
+    _check_policy(change_set, calls, policy, now)
     if not consent_given:
         raise RefusedError(
             f"{price_line(change_set.estimate)}; nobody is called without consent to that charge",
@@ -109,12 +109,17 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
     )
 
 
-def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Policy) -> None:
+def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Policy, now: datetime) -> None:
     count = sum(calls.values())
     if count > policy.max_calls:
         raise RefusedError(
             f"{count} calls would be made, policy.max_calls allows {policy.max_calls} an invocation",
             "select fewer cases with --select, or raise it in planner.yaml",
+        )
+    if policy.quiet_hours is not None and policy.quiet_hours.at(now):
+        raise RefusedError(
+            f"nobody is called in policy.quiet_hours, {policy.quiet_hours}",
+            f"run it after {policy.quiet_hours.end:%H:%M} there, or change them in planner.yaml",
         )
     if policy.allowed_targets is None:
         return

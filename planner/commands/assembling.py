@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from planner.changes.model import Action, Change
@@ -23,7 +24,14 @@ from planner.outcome import (
     judge_run,
     platform_verdict,
 )
-from planner.results.model import CaseDocument, CaseInputs, FindingDocument, QuoteDocument, RunDocument
+from planner.results.model import (
+    CaseDocument,
+    CaseInputs,
+    FindingDocument,
+    QuarantineDocument,
+    QuoteDocument,
+    RunDocument,
+)
 from planner.results.model import Compared as ComparedName
 from planner.spec.model import Case
 
@@ -87,10 +95,12 @@ def assemble_cases(
     load_evidence: LoadEvidence,
     *,
     not_called: str,
+    today: date,
 ) -> list[CaseDocument]:
     """Every case of the change set that was not dropped, compared with what was stored.
 
     `made` are the runs made (or gone on with) by case id; `not_called` says, in one line, why runs are missing where some are.
+    `today` (UTC) tells which quarantines hold.
     """
     judged: list[tuple[Change, Case, CaseVerdict | None, list[JudgedRun]]] = []
     for change in changes:
@@ -103,9 +113,9 @@ def assemble_cases(
         judged.append((change, change.case, judge_case(change.case, [run.verdict for run in runs]), runs))
     compared = _compared([(change, verdict) for change, _, verdict, _ in judged if verdict is not None])
     return [
-        _kept(change, case)
+        _kept(change, case, today)
         if verdict is None
-        else _document(change, case, verdict, runs, compared[change.case_id], not_called)
+        else _document(change, case, verdict, runs, compared[change.case_id], not_called, today)
         for change, case, verdict, runs in judged
     ]
 
@@ -117,17 +127,23 @@ def _runs_of(change: Change, case: Case, made: Sequence[JudgedRun], load_evidenc
     return [*(judge_stored(case, run, load_evidence) for run in prior), *made]
 
 
-def _kept(change: Change, case: Case) -> CaseDocument:
+def _kept(change: Change, case: Case, today: date) -> CaseDocument:
     """The stored case, with today's places in the files."""
     if change.prior is None:
         raise ValueError(f"{change.case_id} is kept and was never stored")
     return change.prior.model_copy(
-        update=_today(change, case) | {"carried_from": _maker(change.prior.runs), "compared": "same"}
+        update=_today(change, case, today) | {"carried_from": _maker(change.prior.runs), "compared": "same"}
     )
 
 
 def _document(
-    change: Change, case: Case, verdict: CaseVerdict, runs: Sequence[JudgedRun], compared: ComparedName, not_called: str
+    change: Change,
+    case: Case,
+    verdict: CaseVerdict,
+    runs: Sequence[JudgedRun],
+    compared: ComparedName,
+    not_called: str,
+    today: date,
 ) -> CaseDocument:
     missing = case.runs - len(runs) if change.action is Action.CALL else 0
     reasons = [verdict.reason] if verdict.reason else []
@@ -153,11 +169,11 @@ def _document(
         call_fingerprint=change.call_fingerprint,
         check_fingerprint=change.check_fingerprint,
         runs=documents,
-        **_today(change, case),
+        **_today(change, case, today),
     )
 
 
-def _today(change: Change, case: Case) -> dict[str, Any]:
+def _today(change: Change, case: Case, today: date) -> dict[str, Any]:
     """What the files say now, whatever was stored."""
     return {
         "tags": sorted(case.tags),
@@ -166,6 +182,9 @@ def _today(change: Change, case: Case) -> dict[str, Any]:
         "detail": change.detail,
         "file": case.span.file,
         "line": case.span.line,
+        "quarantine": QuarantineDocument(until=quarantine.until, reason=quarantine.reason)
+        if (quarantine := case.quarantine) is not None and today <= quarantine.until
+        else None,
         "finding_lines": {
             expectation.id or expectation.check: span.line
             for expectation, span in zip(case.expectations, case.expectation_spans, strict=True)

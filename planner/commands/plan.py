@@ -11,7 +11,7 @@ import anyio
 from planner.changes.consent import consent_command
 from planner.commands.interruption import interruptible
 from planner.commands.preparing import Preparation, open_journal, prepare
-from planner.commands.reporting import publisher_of, tell_diagnostics
+from planner.commands.reporting import publisher_of, redactor_of, tell_diagnostics
 from planner.commands.selection import Loaded, Selection, load
 from planner.commands.service import TargetState, open_client, read_billing, read_targets
 from planner.commands.shell import Shell
@@ -74,8 +74,9 @@ def _show(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparat
     ceilings = [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans if plan.max_cost_cents is not None]
     if loaded.project.policy.max_cost_cents is not None:
         ceilings.insert(0, ("policy", loaded.project.policy.max_cost_cents))
+    redactor = redactor_of(loaded.project)
     if options.output_format == "json":
-        shell.print(render_json(change_set))
+        shell.print(render_json(change_set, redactor=redactor))
     else:
         shell.print(
             render_text(
@@ -87,6 +88,7 @@ def _show(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparat
                 color=shell.color,
                 already_made=prepared.already_made,
                 now=shell.clock.now(),
+                redactor=redactor,
             )
         )
     if to_github := publisher_of(shell):
@@ -97,5 +99,6 @@ def _show(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparat
             command=command,
             already_made=prepared.already_made,
             now=shell.clock.now(),
+            redactor=redactor,
         )
         to_github.change_set(change_set, markdown)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from planner.checks.patterns import compile_pattern
 from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.errors import StoreError
 from planner.github.publish import Publisher, publisher
 from planner.reports import FORMATS
 from planner.reports.diagnostics import render_text as render_diagnostics
-from planner.reports.redaction import redact
+from planner.reports.redaction import Pattern, Redactor, redact
 from planner.reports.summary import render_text as render_summary
 from planner.results.model import RunResult
 from planner.spec.files import FileFault, read_authored
+from planner.spec.model import Project
 from planner.spec.parser import MAX_BYTES
 
 REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit"}
@@ -40,13 +42,22 @@ def publisher_of(shell: Shell) -> Publisher | None:
     )
 
 
-def write_reports(shell: Shell, result: RunResult, report_dir: Path) -> None:
+def redactor_of(project: Project) -> Redactor:
+    """With what the project does not want others to see."""
+    return Redactor(_patterns(project))
+
+
+def _patterns(project: Project) -> tuple[Pattern, ...]:
+    return tuple(map(compile_pattern, project.redact))
+
+
+def write_reports(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
     """The report files and GitHub's summary, redacted as everything that others see.
 
     Raises:
         StoreError: a file cannot be written; the results are in the store all the same.
     """
-    shown = redact(result)
+    shown = redact(result, _patterns(project))
     directory = shell.cwd / report_dir
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -61,10 +72,11 @@ def write_reports(shell: Shell, result: RunResult, report_dir: Path) -> None:
         to_github.result(shown, FORMATS["markdown"](shown), report_dir=report_dir.as_posix())
 
 
-def show_result(shell: Shell, result: RunResult, report_dir: Path) -> None:
+def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
     """The summary, on the terminal."""
     paths = [str(report_dir / name) for name in REPORT_FILES]
-    shell.print(render_summary(redact(result), report_paths=paths, width=shell.width, color=shell.color))
+    shown = redact(result, _patterns(project))
+    shell.print(render_summary(shown, report_paths=paths, width=shell.width, color=shell.color))
 
 
 def _replace(path: Path, text: str) -> None:

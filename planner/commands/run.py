@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -41,7 +41,7 @@ from planner.results.model import (
     RunResult,
     StatsDocument,
 )
-from planner.spec.model import Case
+from planner.spec.model import Case, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class _Invocation:
             self._loaded.plans,
             consent_given=options.consent_to_charge,
             max_cost_cents=options.max_cost_cents,
-            policy=self._loaded.project.policy,
+            policy=self._policy(),
             plan_digest=options.plan_digest,
             now=self._shell.clock.now(),
             by=self._actor(),
@@ -148,6 +148,11 @@ class _Invocation:
         if prepared.calls_to_make and billing is not None:
             check_balance(billing)
         return consent
+
+    def _policy(self) -> Policy:
+        """The project's; the sandbox phones nobody, whatever the hour."""
+        policy = self._loaded.project.policy
+        return replace(policy, quiet_hours=None) if self._options.selection.sandbox else policy
 
     def _actor(self) -> str:
         """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
@@ -257,11 +262,15 @@ class _Invocation:
             self._ceiling_cents(),
         )
         cases = assemble_cases(
-            prepared.change_set.changes, {}, self._place.repository.load_evidence, not_called="refused"
+            prepared.change_set.changes,
+            {},
+            self._place.repository.load_evidence,
+            not_called="refused",
+            today=self._started_at.date(),
         )
         ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
         result = self._result(prepared, client, consent, Outcome(), ending, cases)
-        write_reports(self._shell, result, self._options.report_dir)
+        write_reports(self._shell, result, self._options.report_dir, self._loaded.project)
 
     def _finish(self, prepared: Preparation, client: ApiClient, consent: Consent, outcome: Outcome) -> int:
         cases = assemble_cases(
@@ -269,19 +278,18 @@ class _Invocation:
             self._judged,
             self._place.repository.load_evidence,
             not_called=_why_not_called(outcome),
+            today=self._started_at.date(),
         )
         open_overdue = {record.case_id for record in self._records if record.evidence is None and not record.resumed}
-        ending = ending_of(
-            self._loaded.cases, cases, outcome, open_overdue, command=self._again(), now=self._shell.clock.now()
-        )
+        ending = ending_of(cases, outcome, open_overdue, command=self._again())
         result = self._result(prepared, client, consent, outcome, ending, cases)
         self._place.repository.save_invocation(result)
         if ending.finished:
             if not result.partial:
                 self._place.repository.promote(result, self._place.environment)
             self._consume(result)
-        write_reports(self._shell, result, self._options.report_dir)
-        show_result(self._shell, result, self._options.report_dir)
+        write_reports(self._shell, result, self._options.report_dir, self._loaded.project)
+        show_result(self._shell, result, self._options.report_dir, self._loaded.project)
         return ending.exit_code
 
     def _again(self) -> str:

@@ -83,7 +83,11 @@ def read_files(
     if environment is not None and not diagnostics.has_errors:
         _known_environment(project, environment)
     plans, found = load_plans(
-        [shell.cwd / path for path in paths or (DEFAULT_PATH,)], cwd=shell.cwd, project=project, environment=environment
+        [shell.cwd / path for path in paths or (DEFAULT_PATH,)],
+        cwd=shell.cwd,
+        project=project,
+        environment=environment,
+        today=shell.clock.now().date(),
     )
     diagnostics.items.extend(found.items)
     return root, project, plans, diagnostics

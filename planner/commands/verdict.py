@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from planner.execution.work import Outcome
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
-from planner.spec.model import Case
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
 """Where several hold, the exit code is the first of these: a failure found stays one whatever is still unknown."""
@@ -37,22 +35,17 @@ class Ending:
 
 
 def ending_of(
-    plan_cases: Sequence[Case],
     cases: Sequence[CaseDocument],
     outcome: Outcome,
     overdue: AbstractSet[str],
     *,
     command: str,
-    now: datetime,
 ) -> Ending:
     """`overdue` are cases with a run that did not end in time and may still; `command` is what was typed.
 
-    Quarantined cases do not make the exit code non-zero through the day they are quarantined until.
+    Quarantined cases do not make the exit code non-zero.
     """
-    quarantined = {
-        case.case_id for case in plan_cases if case.quarantine is not None and now.date() <= case.quarantine.until
-    }
-    counted = [case for case in cases if case.case_id not in quarantined]
+    counted = [case for case in cases if case.quarantine is None]
     failed = [case for case in counted if case.outcome == "failed"]
     unknown = [case for case in counted if case.outcome == "unknown"]
     waiting = sorted(case.case_id for case in cases if case.outcome == "unknown" and case.case_id in overdue)

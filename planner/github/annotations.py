@@ -130,13 +130,13 @@ def _of_case(case: CaseDocument) -> list[_Found]:
         )
         for expectation, pairs in failed.items()
     ]
-    if case.outcome == "unknown":
+    if case.outcome == "unknown" and not case.quarantine:
         found.append(_Found(2, case, "", case.line, 0, case.outcome_reason or "too few runs say anything of the agent"))
     return found
 
 
 def _rank(case: CaseDocument, finding: FindingDocument) -> int:
-    if finding.severity == "warning" or case.outcome in ("passed", "flaky"):
+    if finding.severity == "warning" or case.quarantine or case.outcome in ("passed", "flaky"):
         return 3
     return 0 if finding.severity == "critical" else 1
 

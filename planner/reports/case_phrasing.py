@@ -22,7 +22,7 @@ COMPARED = {
     "gone": "gone",
 }
 """In the order in which a reader wants to know."""
-OUTCOMES = ("failed", "unknown", "flaky", "passed")
+OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
 _ACTIONS = {"call": "called", "recheck": "rechecked", "keep": "kept", "drop": "dropped"}
 _FAULTS = {
@@ -34,13 +34,18 @@ _FAULTS = {
 }
 
 
+def standing(case: CaseDocument) -> str:
+    """What a case counts as, one of `OUTCOMES`: its outcome, but a quarantined one that did not pass stands apart."""
+    return "quarantined" if case.quarantine and case.outcome in ("failed", "unknown") else case.outcome
+
+
 def worst_first(cases: Iterable[CaseDocument]) -> list[CaseDocument]:
-    """Failed, unknown, flaky, passed; in each those that regressed first, else in the order of the plans."""
-    return sorted(cases, key=lambda case: (OUTCOMES.index(case.outcome), case.compared != "regressed"))
+    """In the order of `OUTCOMES`; in each those that regressed first, else in the order of the plans."""
+    return sorted(cases, key=lambda case: (OUTCOMES.index(standing(case)), case.compared != "regressed"))
 
 
 def with_outcome(result: RunResult, outcome: str) -> list[CaseDocument]:
-    return worst_first(case for case in result.cases if case.outcome == outcome)
+    return worst_first(case for case in result.cases if standing(case) == outcome)
 
 
 def alike(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
@@ -84,7 +89,18 @@ def runs_passed(case: CaseDocument) -> str:
 
 
 def reason(case: CaseDocument) -> str:
-    """Why a case is not simply passed; where nothing says so, its rate: `3 of 3 runs passed, all must`."""
+    """Why a case is not simply passed; where nothing says so, its rate: `3 of 3 runs passed, all must`.
+
+    Of a quarantined one it says so first: `quarantined through 2027-01-31 (ticket VOX-41); failed: …`.
+    """
+    if case.quarantine and standing(case) == "quarantined":
+        return (
+            f"quarantined through {case.quarantine.until} ({case.quarantine.reason}); {case.outcome}: {_reason(case)}"
+        )
+    return _reason(case)
+
+
+def _reason(case: CaseDocument) -> str:
     if case.outcome_reason or not case.runs_total:
         return case.outcome_reason or "not called"
     required = "all" if case.min_pass_rate >= 1 else percent(case.min_pass_rate)

@@ -1,4 +1,5 @@
-"""`junit.xml`: what every CI reads. A failed case is a failure, an unknown one an error, a dropped one skipped.
+"""`junit.xml`: what every CI reads. A failed case is a failure, an unknown one an error, a dropped one and a
+quarantined one that did not pass skipped.
 
 One test suite a plan, one test case a case, in the order of the document. A first suite, `planner`, tells of the
 invocation, so that a refusal or an interruption is not green just because no case failed. Flaky cases pass and carry
@@ -130,6 +131,9 @@ def _case(case: CaseDocument) -> TestCase:
     reason = _attribute(case.outcome_reason or case.outcome)
     lines = [line for run in runs for line in case_phrasing.run_lines(run, for_terminal, characters=_QUOTED_CHARACTERS)]
     match case.outcome:
+        case "failed" | "unknown" if case.quarantine:
+            test.result = Skipped(_attribute(case_phrasing.reason(case)))
+            test.system_out = _block(lines)
         case "failed":
             test.result = _with_text(Failure(reason, "failed"), lines)
         case "unknown":

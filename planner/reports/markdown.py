@@ -17,7 +17,7 @@ from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, 
 MAX_BYTES = 1_000_000
 """A job summary may have 1 MiB a step, and is not the only one to write to it."""
 
-MARKS = {"failed": "❌", "unknown": "❔", "flaky": "⚠️", "passed": "✅"}
+MARKS = {"failed": "❌", "unknown": "❔", "quarantined": "🚧", "flaky": "⚠️", "passed": "✅"}
 _OUTCOME_MARKS = {"passed": "✅", "failed": "❌", "unknown": "❔", "refused": "✋", "interrupted": "⏹️"}
 _FOLD_FROM = 10
 """More passed cases than this are folded away."""
@@ -78,6 +78,7 @@ def _blocks(result: RunResult, detail: _Detail) -> list[str]:
         *_head(result, detail),
         *_cases_in_full(result, detail, "failed", "Failed"),
         *_cases_in_full(result, detail, "flaky", "Flaky"),
+        *_cases_in_full(result, detail, "quarantined", "Quarantined"),
         *_warnings(result, detail),
         *_table(result, detail),
         *_cases_in_full(result, detail, "unknown", "Unknown"),
@@ -133,7 +134,7 @@ def _case(case: CaseDocument, detail: _Detail) -> list[str]:
         place,
     ]
     blocks = [
-        f"### {MARKS[case.outcome]} {markdown_code(case.case_id)}",
+        f"### {MARKS[case_phrasing.standing(case)]} {markdown_code(case.case_id)}",
         f"**{_text(case_phrasing.reason(case), detail)}** · {' · '.join(filter(None, facts))}",
     ]
     if "\n" in case.detail:
@@ -207,9 +208,10 @@ def _rows(cases: Sequence[CaseDocument], rows: int) -> list[str]:
         "| --- | --- | --- | --- | ---: | --- |",
     ]
     for case in cases[:rows]:
+        standing = case_phrasing.standing(case)
         cells = [
             markdown_code(case.case_id, in_table=True),
-            f"{MARKS[case.outcome]} {case.outcome}",
+            f"{MARKS[standing]} {standing}",
             case_phrasing.compared(case),
             case_phrasing.runs_passed(case),
             case_phrasing.case_cost(case),

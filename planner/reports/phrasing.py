@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, why
+from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why
 from planner.reports.quantities import count, duration, money
 from planner.results.model import OpenLaunch, RunResult
 
@@ -44,13 +44,16 @@ def meaning(result: RunResult) -> str:
     """What the exit code says, in a sentence."""
     if result.exit_code == 0 and not result.cases:
         return "There was nothing to do."
+    if result.exit_code == 0 and any(standing(case) == "quarantined" for case in result.cases):
+        return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
     return _MEANINGS.get(result.exit_code, "See the problems listed.")
 
 
 def headline(result: RunResult) -> str:
     """What changed and what it cost: `2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`."""
-    by_comparison = Counter(case.compared for case in result.cases)
-    failing = Counter(case.compared for case in result.cases if case.outcome == "failed")
+    counted = [case for case in result.cases if standing(case) != "quarantined"]
+    by_comparison = Counter(case.compared for case in counted)
+    failing = Counter(case.compared for case in counted if case.outcome == "failed")
     parts: list[str] = []
     for compared, word in COMPARED.items():
         number = by_comparison[compared]
@@ -60,8 +63,10 @@ def headline(result: RunResult) -> str:
         aside = f" ({failing[compared]:,} failing)" if failing[compared] and compared != "regressed" else ""
         of_what = " of a change" if compared == "not_enough_evidence" else ""
         parts.append(f"{number:,} {word}{of_what}{aside}")
-    outcomes = Counter(case.outcome for case in result.cases)
-    parts += [f"{outcomes[outcome]:,} {outcome}" for outcome in ("flaky", "unknown") if outcomes[outcome]]
+    outcomes = Counter(standing(case) for case in result.cases)
+    parts += [
+        f"{outcomes[outcome]:,} {outcome}" for outcome in ("flaky", "unknown", "quarantined") if outcomes[outcome]
+    ]
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
     return f"{', '.join(parts) or 'no cases'}; {cost(result)}"
@@ -121,7 +126,7 @@ def scope(result: RunResult, neutral: Neutral) -> str:
 
 def outcome_counts(result: RunResult) -> str:
     """`3 failed, 1 unknown, 1 flaky, 52 passed`."""
-    counted = Counter(case.outcome for case in result.cases)
+    counted = Counter(standing(case) for case in result.cases)
     return ", ".join(f"{counted[outcome]:,} {outcome}" for outcome in OUTCOMES if counted[outcome])
 
 

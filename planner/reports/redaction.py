@@ -158,6 +158,8 @@ def _case(case: CaseDocument, names: dict[str, str], redactor: Redactor) -> Case
             "file": redactor.name(case.file),
             "detail": redactor.text(case.detail),
             "outcome_reason": redactor.text(case.outcome_reason),
+            "quarantine": case.quarantine
+            and case.quarantine.model_copy(update={"reason": redactor.text(case.quarantine.reason)}),
             "inputs": inputs,
             "runs": [_run(run, redactor) for run in case.runs],
         }

@@ -19,6 +19,7 @@ _SHOWN_PROBLEMS = 6
 _SIGNS = {
     "failed": ("✗", Colour.RED),
     "unknown": ("?", Colour.YELLOW),
+    "quarantined": ("∎", Colour.DIM),
     "flaky": ("~", Colour.YELLOW),
     "passed": ("✓", Colour.GREEN),
 }
@@ -37,7 +38,7 @@ def render_text(result: RunResult, *, report_paths: Sequence[str], width: int, c
     paint = painter(color=color)
     lines = _head(result, width, paint)
     lines += _failures(result, width, paint)
-    for outcome in ("unknown", "flaky"):
+    for outcome in ("unknown", "quarantined", "flaky"):
         lines += _others(result, outcome, width, paint)
     lines += ["", *_foot(result, report_paths, width, paint)]
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -75,7 +76,8 @@ def _others(result: RunResult, outcome: str, width: int, paint: Paint) -> list[s
     cases = case_phrasing.with_outcome(result, outcome)
     lines: list[str] = [""] if cases else []
     for case in cases[:_SHOWN_OTHERS]:
-        told = f"{outcome}: {for_terminal(case_phrasing.reason(case))}"
+        reason = for_terminal(case_phrasing.reason(case))
+        told = reason if outcome == "quarantined" else f"{outcome}: {reason}"
         lines += [_name(case, paint), *wrapped(told, width, indent="      ")]
     if len(cases) > _SHOWN_OTHERS:
         lines.append(f"  … and {count(len(cases) - _SHOWN_OTHERS, f'more {outcome} case')}, in the report")
@@ -83,7 +85,7 @@ def _others(result: RunResult, outcome: str, width: int, paint: Paint) -> list[s
 
 
 def _name(case: CaseDocument, paint: Paint) -> str:
-    sign, colour = _SIGNS[case.outcome]
+    sign, colour = _SIGNS[case_phrasing.standing(case)]
     return f"  {paint(sign, colour)} {paint(for_terminal(case.case_id), Colour.BOLD)}"
 
 

@@ -6,7 +6,7 @@ The stored document keeps prompts and numbers as they are; `planner.reports.reda
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,6 +70,11 @@ class CaseInputs(_Document):
     )
 
 
+class QuarantineDocument(_Document):
+    until: date = Field(description="Last day (UTC) on which failures do not count.")
+    reason: str
+
+
 class CaseDocument(_Document):
     case_id: str
     plan: str
@@ -84,6 +89,9 @@ class CaseDocument(_Document):
     )
     outcome: CaseOutcomeName
     outcome_reason: str = Field(default="", description="One line: why it is not simply passed.")
+    quarantine: QuarantineDocument | None = Field(
+        default=None, description="In force when the case was judged: a failure is reported and not counted."
+    )
     runs_required: int = Field(description="Calls the plan asks for.")
     runs_passed: int
     runs_total: int = Field(description="All calls that stand as evidence of the case.")

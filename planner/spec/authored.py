@@ -15,6 +15,9 @@ FORMAT_VERSION = 1
 SLUG = r"^[a-z0-9][a-z0-9_-]*$"
 NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
 TAG = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$"
+AGE = r"^[1-9][0-9]{0,3}[hdw]$"
+DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 MAX_RUNS = 1_000
 DEFAULT_MAX_CASES = 500
@@ -78,6 +81,15 @@ class MatrixFields(Authored):
     )
 
 
+class QuarantineFields(Authored):
+    """Failures are reported and not counted, for a while and for a reason."""
+
+    until: Annotated[str, StringConstraints(pattern=DAY)] | None = Field(
+        default=None, description="Last day (UTC) on which failures do not count.", examples=["2027-01-31"]
+    )
+    reason: Text | None = Field(default=None, description="Why, for the reader.", examples=["ticket VOX-41"])
+
+
 class ScenarioDefaults(Authored):
     """What a scenario may say and `defaults` may say for all scenarios."""
 
@@ -113,6 +125,16 @@ class ScenarioDefaults(Authored):
     )
     timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
         default=900, description="How long to wait for one run, in seconds.", examples=[900]
+    )
+    max_age: Annotated[str, StringConstraints(pattern=AGE)] | None = Field(
+        default=None,
+        description="A passing result older than this is called again: a number and h (hours), d (days) or w (weeks).",
+        examples=["14d"],
+    )
+    quarantine: SkipValidation[QuarantineFields | None] = Field(
+        default=None,
+        description="Failures are reported and not counted through a day; after it they count again.",
+        examples=[{"until": "2027-01-31", "reason": "ticket VOX-41"}],
     )
     expect: list[SkipValidation[dict[str, Any]]] = Field(
         default_factory=list[Any], description="What must hold on every call; a scenario's come after the defaults'."
@@ -178,6 +200,22 @@ class ExecutionFields(Authored):
     )
 
 
+class QuietHoursFields(Authored):
+    """Hours of the day in which nobody is called."""
+
+    start: Annotated[str, StringConstraints(pattern=TIME_OF_DAY)] | None = Field(
+        default=None, description="When they begin, on a 24-hour clock.", examples=["20:00"]
+    )
+    end: Annotated[str, StringConstraints(pattern=TIME_OF_DAY)] | None = Field(
+        default=None,
+        description="When they end; earlier than the start means the next morning.",
+        examples=["08:00"],
+    )
+    time_zone: Text | None = Field(
+        default=None, description="Whose clock: a name of the IANA time zone database.", examples=["Europe/Berlin"]
+    )
+
+
 class PolicyFields(Authored):
     max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="No invocation may cost more, in US cents.", examples=[2000]
@@ -189,6 +227,11 @@ class PolicyFields(Authored):
     )
     max_concurrent_runs: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Calls in flight at one time, at most."
+    )
+    quiet_hours: SkipValidation[QuietHoursFields | None] = Field(
+        default=None,
+        description="Hours of the day in which no call is launched.",
+        examples=[{"start": "20:00", "end": "08:00", "time_zone": "Europe/Berlin"}],
     )
     max_calls: Annotated[int, Field(ge=1)] = Field(default=10_000, description="Calls in one invocation, at most.")
 
@@ -209,13 +252,17 @@ class ProjectFields(Authored):
     rates: dict[Slug, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="Cents per minute, by product.", examples=[{"spark": 8}]
     )
+    redact: SkipValidation[list[Text]] = Field(
+        default_factory=list[Any],
+        description="Regular expressions (RE2); what they find is left out wherever people or other machines see it.",
+        examples=[["(?i)member number \\d+"]],
+    )
 
 
 UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {
     PlanFields: frozenset({"imports", "kind"}),
-    ScenarioDefaults: frozenset({"confidence", "max_age", "retries", "quarantine"}),
-    ScenarioFields: frozenset({"confidence", "max_age", "retries", "quarantine"}),
-    ProjectFields: frozenset({"store", "judge", "redact"}),
-    PolicyFields: frozenset({"quiet_hours"}),
+    ScenarioDefaults: frozenset({"confidence", "retries"}),
+    ScenarioFields: frozenset({"confidence", "retries"}),
+    ProjectFields: frozenset({"store", "judge"}),
 }
 """Keys that the plan format has and this version does not do: refused by name, never ignored."""

@@ -230,6 +230,11 @@ _SCENARIOS = (
         "regular expression is not valid",
         "Patterns are RE2: linear time, therefore without lookaround and backreferences.",
     ),
+    Rule(
+        "quarantine-passed",
+        "quarantine has ended",
+        "A quarantine keeps known failures from counting for a while. After its last day (UTC) they count again: remove it when the fault is mended, or give it a new day, so that somebody looks again.",
+    ),
 )
 
 _MATRICES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 from planner.diagnostics import Diagnostics, Related, Span
@@ -24,9 +25,16 @@ from planner.spec.wording import unknown
 
 
 def load_plans(
-    paths: Sequence[Path], *, cwd: Path, project: Project, environment: str | None = None
+    paths: Sequence[Path],
+    *,
+    cwd: Path,
+    project: Project,
+    environment: str | None = None,
+    today: date | None = None,
 ) -> tuple[tuple[Plan, ...], Diagnostics]:
     """Plans without any error, in the order of their files, and all faults of all files.
+
+    `today` (UTC) tells which quarantines have passed; None where nobody is to be told.
 
     Raises `UsageError` for a missing path, a folder with no plans and an environment that the project does not have.
     """
@@ -50,6 +58,7 @@ def load_plans(
         ScenarioReader(
             reporter, expectations, PromptReader(reporter, templates, neighbours), AxisFileReader(reporter, neighbours)
         ),
+        today,
     )
     plans: list[Plan] = []
     names: dict[str, Span] = {}

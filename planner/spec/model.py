@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
@@ -81,6 +82,25 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From `start` until `end` (the next morning, where that is earlier) on the clock of `time_zone` nobody is called."""
+
+    start: time
+    end: time
+    time_zone: ZoneInfo
+
+    def at(self, moment: datetime) -> bool:
+        """Whether they are on at an aware moment."""
+        now = moment.astimezone(self.time_zone).time()
+        if self.start <= self.end:
+            return self.start <= now < self.end
+        return now >= self.start or now < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}–{self.end:%H:%M} {self.time_zone.key}"
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Limits a project sets for every invocation (`planner.yaml`)."""
 
@@ -89,6 +109,7 @@ class Policy:
     """(kind, id); None allows all."""
     max_concurrent_runs: int | None = None
     max_calls: int = 10_000
+    quiet_hours: QuietHours | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +131,5 @@ class Project:
     policy: Policy = Policy()
     rates: tuple[tuple[str, float], ...] = ()
     """(product, cents per minute)."""
+    redact: tuple[str, ...] = ()
+    """RE2 patterns of what others may not see."""

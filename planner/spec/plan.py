@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from planner.spec.reporting import Reporter
 from planner.spec.scenario import PlanContext, ScenarioReader
 from planner.spec.targets import TargetReader, start_of
 from planner.spec.templates import Templates
+from planner.spec.terms import read_quarantine
 from planner.spec.wording import describe, shorten, wrong_type
 
 MAX_TEMPLATE_VALUES = 10_000
@@ -34,6 +36,8 @@ class PlanReader:
     expectations: Expectations
     targets: TargetReader
     scenarios: ScenarioReader
+    today: date | None = None
+    """In UTC; None where it is not known."""
 
     def read(self, document: Document, path: Path) -> Plan | None:
         """None, and faults, where the plan has any error."""
@@ -70,6 +74,8 @@ class PlanReader:
             defaults_written=defaults[0],
             default_drafts=tuple(draft for draft in drafts if draft is not None),
             default_count=len(drafts) if readable else None,
+            quarantine=read_quarantine(document, defaults[0], self.reporter, today=self.today),
+            today=self.today,
             allowance=Allowance(),
         )
         cases = self._cases(context)

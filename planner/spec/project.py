@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
+from planner.checks.patterns import compile_pattern
 from planner.diagnostics import Diagnostics
-from planner.spec.authored import ExecutionFields, PolicyFields, ProjectFields
+from planner.spec.authored import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
-from planner.spec.model import ExecutionSettings, Policy, Project, Target
+from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.spec.parser import MAX_BYTES, decode, parse
 from planner.spec.plan import check_version
 from planner.spec.reading import read_fields, read_nested
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import check_slug, read_target
-from planner.spec.wording import wrong_type
+from planner.spec.wording import shorten, unknown, wrong_type
 
 
 def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
@@ -55,6 +58,7 @@ def _project(document: Document, reporter: Reporter) -> Project:
         execution=ExecutionSettings(settings.settle_seconds, settings.linger_seconds, settings.mark_prompts),
         policy=_policy(document, policy, reporter) if policy else Policy(),
         rates=tuple(fields.rates.items()),
+        redact=_redact(document, reporter),
     )
 
 
@@ -70,7 +74,66 @@ def _policy(document: Document, policy: tuple[Mapping, PolicyFields], reporter: 
             "wrong-type", wrong_type("a list such as [{agent: 12}]", items), document.value(written, "allowed_targets")
         )
         allowed = frozenset()
-    return Policy(fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls)
+    quiet_hours = _quiet_hours(document, written, reporter)
+    return Policy(fields.max_cost_cents, allowed, fields.max_concurrent_runs, fields.max_calls, quiet_hours)
+
+
+def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> QuietHours | None:
+    nested = read_nested(QuietHoursFields, document, policy, "quiet_hours", reporter)
+    if nested is None:
+        return None
+    written, fields = nested
+    for key, example in (("start", '"20:00"'), ("end", '"08:00"'), ("time_zone", "Europe/Berlin")):
+        if key not in written:
+            reporter.error(
+                "missing-key", f"`{key}` is required, such as {key}: {example}", document.key(policy, "quiet_hours")
+            )
+    if fields.start is None or fields.end is None or fields.time_zone is None:
+        return None
+    if fields.start == fields.end:
+        reporter.error(
+            "bad-value",
+            "they end when they begin, so it is not clear whether that is always or never",
+            document.value(written, "end"),
+        )
+    zones = available_timezones()
+    if fields.time_zone not in zones:
+        area = fields.time_zone.partition("/")[0]
+        reporter.error(
+            "bad-value",
+            unknown(
+                f"`{shorten(fields.time_zone, 40)}` is not a name of the time zone database",
+                fields.time_zone,
+                sorted(zone for zone in zones if zone.startswith(f"{area}/")) or sorted(zones),
+            ),
+            document.value(written, "time_zone"),
+        )
+        return None
+    return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(fields.time_zone))
+
+
+def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
+    """The patterns; one that cannot be read is reported, at its place."""
+    written: Any = document.root.get("redact")
+    if not isinstance(written, Items):
+        if written is not None:
+            reporter.error("wrong-type", wrong_type("a list", written), document.value(document.root, "redact"))
+        return ()
+    patterns: list[str] = []
+    for index, pattern in enumerate(written):
+        place = document.item(written, index)
+        if not isinstance(pattern, str):
+            reporter.error("wrong-type", wrong_type("text", pattern), place)
+            continue
+        try:
+            found = compile_pattern(pattern).search("")
+        except ValueError as error:
+            reporter.error("bad-regex", str(error), place)
+            continue
+        if found:
+            reporter.error("bad-value", "this matches the empty text, so it would leave out everything", place)
+        patterns.append(pattern)
+    return tuple(patterns)
 
 
 def _environments(document: Document, reporter: Reporter) -> tuple[tuple[str, tuple[Target, ...]], ...]:

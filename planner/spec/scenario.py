@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from planner.spec.document import Document, Items, Mapping
 from planner.spec.expansion import Allowance, Parts, expand
 from planner.spec.expectations import Draft, Expectations
 from planner.spec.matrix import Matrix, MatrixReader
-from planner.spec.model import Case, Target
+from planner.spec.model import Case, Quarantine, Target
 from planner.spec.names import is_name, undefined
 from planner.spec.phone import phone_number_fault
 from planner.spec.prompts import Prompt, PromptReader
@@ -23,6 +24,7 @@ from planner.spec.reading import read_fields, read_nested, refuse_upcoming
 from planner.spec.reporting import Reporter
 from planner.spec.targets import Aliases, check_slug
 from planner.spec.templates import TemplateFault
+from planner.spec.terms import age_of, read_quarantine
 from planner.spec.wording import shorten, unknown, wrong_type
 
 _SETTINGS = (
@@ -54,6 +56,9 @@ class PlanContext:
     default_drafts: tuple[Draft, ...]
     default_count: int | None
     """Expectations written in `defaults`, the faulty ones too; None where they cannot be read, which was reported."""
+    quarantine: Quarantine | None
+    """The defaults'."""
+    today: date | None
     allowance: Allowance
 
 
@@ -102,6 +107,7 @@ class _Reading:
         drafts, drafts_complete = self._drafts()
         complete = prompt is not None and drafts_complete
         self._check_settings()
+        quarantine = self._quarantine()
         names = self._names(matrix, prompt, drafts, complete=complete)
         # Undefined names were reported: what uses them is left out, the rest is still rendered to find its faults.
         known = {*self.plan.variables, *(axis.name for axis in matrix.axes)}
@@ -115,7 +121,7 @@ class _Reading:
             prompt=prompt if prompt is not None and known.issuperset(prompt.template.names) else None,
             drafts=[draft for draft in drafts if known.issuperset(draft.shape.names)],
             variables=self.plan.variables,
-            settings=self._settings(),
+            settings={**self._settings(), "quarantine": quarantine},
         )
         cases = expand(parts, self.reader.expectations, self.plan.allowance, self.reporter)
         return Scenario([] if self.reporter.errors > errors else cases, names, complete)
@@ -232,6 +238,11 @@ class _Reading:
         if fault:
             self.reporter.error("not-e164", fault, self._place("target_number"))
 
+    def _quarantine(self) -> Quarantine | None:
+        if "quarantine" not in self.written:
+            return self.plan.quarantine
+        return read_quarantine(self.document, self.written, self.reporter, today=self.plan.today)
+
     def _settings(self) -> dict[str, Any]:
         """Fields of `Case`: the scenario's, else the defaults'."""
         values = {
@@ -240,6 +251,7 @@ class _Reading:
         }
         settings: dict[str, Any] = {name: values[name] for name in _SETTINGS}
         settings["min_runs"] = values["min_runs"] or (settings["runs"] + 1) // 2
+        settings["max_age"] = age_of(values["max_age"]) if values["max_age"] else None
         settings["tags"] = self.plan.tags.union(values["tags"]) if values["tags"] else self.plan.tags
         settings["description"] = (values["description"] or "").strip()
         return settings

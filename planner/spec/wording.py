@@ -12,9 +12,14 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from planner import __version__
-from planner.spec.authored import TAG
+from planner.spec.authored import AGE, DAY, TAG, TIME_OF_DAY
 from planner.spec.document import Items, Mapping
 
+_FORMS = {
+    AGE: "this must be a number and h, d or w, such as 14d for fourteen days",
+    DAY: "this must be a day, such as 2027-01-31",
+    TIME_OF_DAY: "this must be a time of the day, such as 08:00",
+}
 EMPTY = "there is no value here; write one, or remove the key"
 UNQUOTE = "; remove the quotes"
 
@@ -116,6 +121,8 @@ def explain(error: ErrorDetails, model: type[BaseModel], upcoming: frozenset[str
         return "unknown-key", unknown(f"`{shorten(key)}` is not a key here", key, _keys_at(model, error["loc"][:-1]))
     if kind == "missing":
         return "missing-key", f"`{key}` is required"
+    if key == "max_age" and isinstance(value, int):
+        return "wrong-type", f"{_FORMS[AGE]}; write {value}d for days, {value}h for hours"
     if kind in _TYPES:
         return "wrong-type", wrong_type(_TYPES[kind], value)
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
@@ -203,7 +210,8 @@ def _pattern(value: str, pattern: str) -> tuple[str, str]:
             "bad-value",
             f'"{shorten(value, 40)}" cannot be a tag: letters, digits and _ . : / -, beginning with a letter or digit',
         )
-    return "bad-value", f'"{shorten(value, 40)}" does not have the form {pattern}'
+    wanted = _FORMS.get(pattern, f"this must have the form {pattern}")
+    return "bad-value", f'{wanted}, but it is the text "{shorten(value, 40)}"'
 
 
 def not_a_slug(value: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,7 +13,7 @@ from planner.changes.consent import check_consent, consent_command, price_line
 from planner.changes.model import ChangeSet, Consent, Estimate
 from planner.errors import RefusedError, UsageError
 from planner.results.model import CaseDocument
-from planner.spec.model import Case, Plan, Policy, Target
+from planner.spec.model import Case, Plan, Policy, QuietHours, Target
 
 MakeCase = Callable[..., Case]
 Build = Callable[..., ChangeSet]
@@ -221,3 +222,16 @@ def test_what_to_type(make_case: MakeCase, build: Build, agree: Agree) -> None:
 def test_price_in_one_line() -> None:
     """One call is one call, and thousands of dollars are readable."""
     assert price_line(Estimate(1, 123456, 100005, 200000, "b")) == "1 call, expected $1,234.56 ($1,000.05–$2,000.00; b)"
+
+
+def test_quiet_hours(make_case: MakeCase, build: Build, refusal: Any, agree: Agree) -> None:
+    """Nobody is called while they last, on the clock of their place; where nothing is to be called they do not matter."""
+    hours = QuietHours(time(20), time(8), ZoneInfo("Europe/Berlin"))
+    change_set = build([make_case()])
+    night, morning = datetime(2026, 1, 5, 6, 59, tzinfo=UTC), datetime(2026, 1, 5, 7, tzinfo=UTC)
+    assert refusal(change_set, policy=Policy(quiet_hours=hours), now=night) == (
+        "nobody is called in policy.quiet_hours, 20:00–08:00 Europe/Berlin",
+        "run it after 08:00 there, or change them in planner.yaml",
+    )
+    assert agree(change_set, policy=Policy(quiet_hours=hours), now=morning).given
+    assert agree(build([]), policy=Policy(quiet_hours=hours), now=night).given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -301,6 +301,25 @@ def canonical() -> RunResult:
                 interval=None,
                 compared="new",
                 runs=[],
+            ),
+            _case(
+                "hours/parking@support",
+                outcome="failed",
+                outcome_reason="0 of 1 run passed, 100 % needed",
+                quarantine={"until": date(2027, 1, 31), "reason": "ticket VOX-41, see @acme/voice"},
+                runs_passed=0,
+                pass_rate=0.0,
+                interval=(0.0, 0.79),
+                compared="not_enough_evidence",
+                runs=[
+                    _run(
+                        807,
+                        outcome="failed",
+                        fault="agent",
+                        reason="parking: the agent never said it",
+                        findings=[_finding("parking", "says", "failed", "the agent never said it")],
+                    )
+                ],
             ),
         ],
         dropped=[DroppedCase(case_id="refunds/old-case@support", reason="no_longer_in_plan")],

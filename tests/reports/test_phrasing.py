@@ -17,7 +17,7 @@ def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
     codes = (0, 1, 2, 3, 4, 5, 130, 77)
     assert {code: phrasing.meaning(canonical.model_copy(update={"exit_code": code})) for code in codes} == snapshot(
         {
-            0: "Every case passed, or as many of its runs as its plan asks for.",
+            0: "Every case passed, or as many of its runs as its plan asks for; failures of quarantined cases are not counted.",
             1: "An expectation failed: the agent is at fault.",
             2: "A plan, the configuration, the key or the command line is at fault, not the agent.",
             3: "Consent was withheld, or a ceiling or policy forbids more: nothing was called that is not in this report.",

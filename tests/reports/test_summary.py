@@ -24,7 +24,8 @@ def test_the_whole_summary(canonical: RunResult) -> None:
     """What failed comes with its quotes, then what is unknown or flaky, the cost, the reports and how to go on."""
     assert _plain(canonical) == snapshot("""\
 ✗ Failed: 1 regressed, 1 fixed, 1 not enough evidence of a change, 2 new, 4
-  same, 1 flaky, 2 unknown, 1 dropped; at least $15.02 of $14.20 expected
+  same, 1 flaky, 2 unknown, 1 quarantined, 1 dropped; at least $15.02 of $14.20
+  expected
   An expectation failed: the agent is at fault. (exit code 1)
   · budget.max_cost_cents of plan refunds is reached: 1 case was not called
   · the service answered 503 to 2 of 31 requests
@@ -47,11 +48,15 @@ def test_the_whole_summary(canonical: RunResult) -> None:
       unknown: no run was made; 1 of 1 calls not made: the ceiling of plan
       refunds is reached
 
+  ∎ hours/parking@support
+      quarantined through 2027-01-31 (ticket VOX-41, see @acme/voice); failed: 0
+      of 1 run passed, 100 % needed
+
   ~ hours/opening@hotline
       flaky: 3 of 4 runs passed, 70 % needed
 
-Cases    1 failed, 2 unknown, 1 flaky, 5 passed · 9 cases · 14 runs · 3 plans ·
-         environment staging · only some cases were selected
+Cases    1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · 10 cases · 15
+         runs · 3 plans · environment staging · only some cases were selected
 Cost     at least $15.02 of $14.20 expected; $14.70 of it in this invocation,
          the rest in earlier ones of the same change set; the bill of 1 run is
          unknown and not in it; up to $0.32 more for 1 launch of unknown fate;

@@ -340,9 +340,9 @@ plan.yaml:12:3: error: unknown key [unknown-key]
 plan.yaml:12:3: error: unknown key [unknown-key]
    12 |   prompt: hello
       |   ^^^^^^
-        `prompt` is not a key here; known: `description`, `direction`, `expect`, `min_pass_rate`,
-        `min_runs`, `mode`, `platform_failures`, `runs`, `stagger_seconds`, `tags`, `target_number`,
-        `targets` and 1 more
+        `prompt` is not a key here; known: `description`, `direction`, `expect`, `max_age`,
+        `min_pass_rate`, `min_runs`, `mode`, `platform_failures`, `quarantine`, `runs`,
+        `stagger_seconds`, `tags` and 3 more
 
 1 error in 1 file
 """),
@@ -822,14 +822,88 @@ plan.yaml:38:15: error: value is out of range [out-of-range]
 1 error in 1 file
 """),
     ),
-    "unsupported quarantine": (
+    "quarantine without a reason": (
         "    min_runs: 3",
         "    quarantine: {until: 2027-01-31}",
         snapshot("""\
-plan.yaml:38:5: error: not supported yet [not-supported-yet]
+plan.yaml:38:5: error: required key is missing [missing-key]
    38 |     quarantine: {until: 2027-01-31}
       |     ^^^^^^^^^^
-        `quarantine` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
+        `reason` is required: why, for the reader
+
+1 error in 1 file
+"""),
+    ),
+    "quarantine without an end": (
+        "    min_runs: 3",
+        "    quarantine: {reason: ticket VOX-41}",
+        snapshot("""\
+plan.yaml:38:5: error: required key is missing [missing-key]
+   38 |     quarantine: {reason: ticket VOX-41}
+      |     ^^^^^^^^^^
+        `until` is required: the last day on which failures do not count
+
+1 error in 1 file
+"""),
+    ),
+    "quarantine until no day": (
+        "    min_runs: 3",
+        "    quarantine: {until: 2027-02-30, reason: ticket VOX-41}",
+        snapshot("""\
+plan.yaml:38:25: error: value cannot be used [bad-value]
+   38 |     quarantine: {until: 2027-02-30, reason: ticket VOX-41}
+      |                         ^^^^^^^^^^
+        there is no day 2027-02-30 in the calendar
+
+1 error in 1 file
+"""),
+    ),
+    "quarantine until some day": (
+        "    min_runs: 3",
+        "    quarantine: {until: next week, reason: ticket VOX-41}",
+        snapshot("""\
+plan.yaml:38:25: error: value cannot be used [bad-value]
+   38 |     quarantine: {until: next week, reason: ticket VOX-41}
+      |                         ^^^^^^^^^
+        this must be a day, such as 2027-01-31, but it is the text "next week"
+
+1 error in 1 file
+"""),
+    ),
+    "quarantine by default without a reason is said once": (
+        "  runs: 3",
+        "  quarantine: {until: 2027-01-31}",
+        snapshot("""\
+plan.yaml:12:3: error: required key is missing [missing-key]
+   12 |   quarantine: {until: 2027-01-31}
+      |   ^^^^^^^^^^
+        `reason` is required: why, for the reader
+
+1 error in 1 file
+"""),
+    ),
+    "age without a unit": (
+        "    min_runs: 3",
+        "    max_age: 14",
+        snapshot("""\
+plan.yaml:38:14: error: wrong type of value [wrong-type]
+   38 |     max_age: 14
+      |              ^^
+        this must be a number and h, d or w, such as 14d for fourteen days; write 14d for days, 14h
+        for hours
+
+1 error in 1 file
+"""),
+    ),
+    "age in months": (
+        "    min_runs: 3",
+        "    max_age: 2 months",
+        snapshot("""\
+plan.yaml:38:14: error: value cannot be used [bad-value]
+   38 |     max_age: 2 months
+      |              ^^^^^^^^
+        this must be a number and h, d or w, such as 14d for fourteen days, but it is the text "2
+        months"
 
 1 error in 1 file
 """),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from inline_snapshot import snapshot
 
 from planner.reports.diagnostics import render_text
 from planner.spec import load_project
-from planner.spec.model import ExecutionSettings, Policy, Project, Target
+from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
 
 
 def test_project_that_is_not_there_has_the_defaults(workspace: Any) -> None:
@@ -37,6 +39,8 @@ policy:
   allowed_targets: [{agent: 12}, {phone_number: 31}]
   max_concurrent_runs: 4
   max_calls: 500
+  quiet_hours: {start: "20:00", end: "08:00", time_zone: Europe/Berlin}
+redact: ['(?i)member \\d+']
 rates: {spark: 8, storm-base: 12.5}
 """,
     )
@@ -48,7 +52,14 @@ rates: {spark: 8, storm-base: 12.5}
             ("production", (Target("support", "agent", 40),)),
         ),
         execution=ExecutionSettings(settle_seconds=30, linger_seconds=0.5, mark_prompts=True),
-        policy=Policy(2000, frozenset({("agent", 12), ("phone_number", 31)}), 4, 500),
+        policy=Policy(
+            2000,
+            frozenset({("agent", 12), ("phone_number", 31)}),
+            4,
+            500,
+            QuietHours(time(20), time(8), ZoneInfo("Europe/Berlin")),
+        ),
+        redact=(r"(?i)member \d+",),
         rates=(("spark", 8.0), ("storm-base", 12.5)),
     )
 
@@ -68,7 +79,7 @@ planner.yaml:1:1: error: unknown key [unknown-key]
 """),
         ),
         (
-            "store: git\njudge: {}\nredact: []\n",
+            "store: git\njudge: {}\n",
             snapshot("""\
 planner.yaml:1:1: error: not supported yet [not-supported-yet]
     1 | store: git
@@ -80,22 +91,16 @@ planner.yaml:2:1: error: not supported yet [not-supported-yet]
       | ^^^^^
         `judge` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
 
-planner.yaml:3:1: error: not supported yet [not-supported-yet]
-    3 | redact: []
-      | ^^^^^^
-        `redact` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
-
-3 errors in 1 file
+2 errors in 1 file
 """),
         ),
         (
             "policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}\n",
             snapshot("""\
-planner.yaml:1:10: error: not supported yet [not-supported-yet]
+planner.yaml:1:23: error: wrong type of value [wrong-type]
     1 | policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}
-      |          ^^^^^^^^^^^
-        `quiet_hours` is not supported by planner 0.1.0 yet; remove it, or use a version that does
-        it
+      |                       ^^^^
+        this must be a mapping of keys to values, but it is the text "22-6"
 
 planner.yaml:1:40: error: value is out of range [out-of-range]
     1 | policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}
@@ -108,6 +113,70 @@ planner.yaml:1:43: error: unknown key [unknown-key]
         `max_concurrent` is not a key here; did you mean `max_concurrent_runs`?
 
 3 errors in 1 file
+"""),
+        ),
+        (
+            "policy: {quiet_hours: {start: 8 pm, end: '08:00'}}\n",
+            snapshot("""\
+planner.yaml:1:10: error: required key is missing [missing-key]
+    1 | policy: {quiet_hours: {start: 8 pm, end: '08:00'}}
+      |          ^^^^^^^^^^^
+        `time_zone` is required, such as time_zone: Europe/Berlin
+
+planner.yaml:1:31: error: value cannot be used [bad-value]
+    1 | policy: {quiet_hours: {start: 8 pm, end: '08:00'}}
+      |                               ^^^^
+        this must be a time of the day, such as 08:00, but it is the text "8 pm"
+
+2 errors in 1 file
+"""),
+        ),
+        (
+            "policy: {quiet_hours: {start: '08:00', end: '08:00', time_zone: Europe/Berlni}}\n",
+            snapshot("""\
+planner.yaml:1:45: error: value cannot be used [bad-value]
+    1 | policy: {quiet_hours: {start: '08:00', end: '08:00', time_zone: Europe/Berlni}}
+      |                                             ^^^^^^^
+        they end when they begin, so it is not clear whether that is always or never
+
+planner.yaml:1:65: error: value cannot be used [bad-value]
+    1 | policy: {quiet_hours: {start: '08:00', end: '08:00', time_zone: Europe/Berlni}}
+      |                                                                 ^^^^^^^^^^^^^
+        `Europe/Berlni` is not a name of the time zone database; did you mean `Europe/Berlin`?
+
+2 errors in 1 file
+"""),
+        ),
+        (
+            "redact: ['(?i)member \\d+', '(a', 5, 'x*']\n",
+            snapshot("""\
+planner.yaml:1:28: error: regular expression is not valid [bad-regex]
+    1 | redact: ['(?i)member \\d+', '(a', 5, 'x*']
+      |                            ^^^^
+        not a regular expression RE2 can read: missing ): (a
+
+planner.yaml:1:34: error: wrong type of value [wrong-type]
+    1 | redact: ['(?i)member \\d+', '(a', 5, 'x*']
+      |                                  ^
+        this must be text, but it is the number 5; put it in quotes: "5"
+
+planner.yaml:1:37: error: value cannot be used [bad-value]
+    1 | redact: ['(?i)member \\d+', '(a', 5, 'x*']
+      |                                     ^^^^
+        this matches the empty text, so it would leave out everything
+
+3 errors in 1 file
+"""),
+        ),
+        (
+            "redact: secret\n",
+            snapshot("""\
+planner.yaml:1:9: error: wrong type of value [wrong-type]
+    1 | redact: secret
+      |         ^^^^^^
+        this must be a list, but it is the text "secret"; write ["secret"]
+
+1 error in 1 file
 """),
         ),
         (
@@ -329,7 +398,7 @@ planner.yaml:8:1: error: key is written twice [duplicate-key]
 """),
         ),
     ],
-    ids=range(15),
+    ids=range(19),
 )
 def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
     """Each fault is at its place; what is sound is kept, so that reading plans can go on."""
@@ -337,6 +406,24 @@ def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
     _, diagnostics = load_project(workspace.root, cwd=workspace.root)
     rendered = render_text(diagnostics, read_source=workspace.read, width=100, color=False)
     assert rendered[:1_500] == said
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "utc", "quiet"),
+    [
+        ("20:00", "08:00", "17:59", False),
+        ("20:00", "08:00", "18:00", True),
+        ("20:00", "08:00", "05:59", True),
+        ("20:00", "08:00", "06:00", False),
+        ("12:00", "14:00", "09:59", False),
+        ("12:00", "14:00", "10:00", True),
+        ("12:00", "14:00", "12:00", False),
+    ],
+)
+def test_quiet_hours_are_on_the_clock_of_their_place(start: str, end: str, utc: str, *, quiet: bool) -> None:
+    """In summer Berlin is two hours ahead. They may last over midnight; their end is not part of them."""
+    hours = QuietHours(time.fromisoformat(start), time.fromisoformat(end), ZoneInfo("Europe/Berlin"))
+    assert hours.at(datetime.fromisoformat(f"2026-07-01T{utc}:00+00:00")) is quiet
 
 
 def test_what_is_sound_of_a_faulty_project_is_kept(workspace: Any) -> None:

@@ -34,7 +34,7 @@ class Fields(BaseModel):
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ({"code": "a b"}, [("bad-value", '"a b" does not have the form ^[A-Z]+$')]),
+        ({"code": "a b"}, [("bad-value", 'this must have the form ^[A-Z]+$, but it is the text "a b"')]),
         ({"pair": [1]}, [("bad-value", "this must have at least 2 items")]),
         ({"pair": [1, 2, 3, 4]}, [("bad-value", "this is too long: at most 3")]),
         ({"below": 0.5}, [("out-of-range", "0.5 is out of range: it must be less than 0.5")]),
