@@ -67,6 +67,35 @@ def check_consent(
     return consent
 
 
+def forbidden(
+    change_set: ChangeSet,
+    plans: Sequence[Plan],
+    *,
+    policy: Policy,
+    now: datetime,
+    already_made: Mapping[str, int],
+    already_spent_cents: Mapping[str, int],
+) -> RefusedError | None:
+    """Why `run` would refuse this change set whoever consents: a ceiling of plan or project, or a policy. None: it would not."""
+    try:
+        check_consent(
+            change_set,
+            plans,
+            consent_given=True,
+            max_cost_cents=None,
+            policy=policy,
+            plan_digest=None,
+            now=now,
+            by="",
+            command="",
+            already_made=already_made,
+            already_spent_cents=already_spent_cents,
+        )
+    except RefusedError as refusal:
+        return refusal
+    return None
+
+
 def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents: int = 0) -> str:
     """`command` (such as `planner run plans/`) with what consents to exactly this change set; no ceiling where none is known.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import anyio
 
-from planner.changes.consent import consent_command
+from planner.changes.consent import consent_command, forbidden
 from planner.commands.interruption import interruptible
 from planner.commands.preparing import Preparation, open_journal, prepare
 from planner.commands.reporting import publisher_of, redactor_of, tell_diagnostics
@@ -16,6 +16,7 @@ from planner.commands.selection import Loaded, Selection, load
 from planner.commands.service import TargetState, open_client, read_billing, read_targets
 from planner.commands.shell import Shell
 from planner.commands.stores import Place, place_of
+from planner.errors import RefusedError
 from planner.reports.change_set import render_json, render_markdown, render_text
 from planner.reports.quantities import money
 
@@ -45,7 +46,18 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     finally:
         if journal:
             journal.close()
-    _show(shell, options, loaded, prepared)
+    policy = loaded.project.policy
+    refusal = forbidden(
+        prepared.change_set,
+        loaded.plans,
+        policy=replace(policy, quiet_hours=None) if options.selection.sandbox else policy,
+        now=shell.clock.now(),
+        already_made=prepared.already_made,
+        already_spent_cents=prepared.spent_cents,
+    )
+    _show(shell, options, loaded, prepared, refusal)
+    if refusal:
+        return refusal.exit_code
     return CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0
 
 
@@ -64,19 +76,22 @@ async def _ask(shell: Shell, options: PlanOptions, loaded: Loaded, place: Place)
         return targets
 
 
-def _show(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparation) -> None:
+def _show(
+    shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparation, refusal: RefusedError | None
+) -> None:
     change_set = prepared.change_set
     command = consent_command(
         shlex.join(["planner", "run", *options.selection.words()]),
         change_set,
         already_spent_cents=sum(prepared.spent_cents.values()),
     )
+    refused = (str(refusal), refusal.hint) if refusal else None
     ceilings = [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans if plan.max_cost_cents is not None]
     if loaded.project.policy.max_cost_cents is not None:
         ceilings.insert(0, ("policy", loaded.project.policy.max_cost_cents))
     redactor = redactor_of(loaded.project)
     if options.output_format == "json":
-        shell.print(render_json(change_set, redactor=redactor))
+        shell.print(render_json(change_set, redactor=redactor, refused=refused))
     else:
         shell.print(
             render_text(
@@ -89,6 +104,7 @@ def _show(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparat
                 already_made=prepared.already_made,
                 now=shell.clock.now(),
                 redactor=redactor,
+                refused=refused,
             )
         )
     if to_github := publisher_of(shell):
@@ -100,5 +116,6 @@ def _show(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparat
             already_made=prepared.already_made,
             now=shell.clock.now(),
             redactor=redactor,
+            refused=refused,
         )
         to_github.change_set(change_set, markdown)

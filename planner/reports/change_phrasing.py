@@ -101,7 +101,8 @@ def call_reasons(change_set: ChangeSet) -> str:
 def what_next(change_set: ChangeSet) -> str:
     """What the command below it is for; empty where there is nothing to do."""
     if change_set.estimate.calls:
-        return "To run exactly this:"
+        unknown = change_set.estimate.high_cents is None
+        return f"To run exactly this{', with --max-cost to bound what it costs' if unknown else ''}:"
     if any(change.action is not Action.KEEP for change in change_set.changes):
         return "To bring the stored results up to date, free of charge:"
     return ""

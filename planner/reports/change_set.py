@@ -38,6 +38,7 @@ def render_text(
     already_made: Mapping[str, int],
     now: datetime | None = None,
     redactor: Redactor = _PLAIN,
+    refused: tuple[str, str] | None = None,
 ) -> str:
     """What would happen to each case, what it would cost and what to type; case ids and the command are never cut.
 
@@ -48,6 +49,7 @@ def render_text(
         width: of the terminal, in cells.
         already_made: runs of this change set that an interrupted invocation has made, by case id.
         now: for the ages of what is kept; without it they are not told.
+        refused: why `run` would refuse this whoever consents, and how to mend it.
     """
     paint = painter(color=color)
     listed: list[Row] = []
@@ -57,12 +59,12 @@ def render_text(
     listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(change_set, now=now)]
     lines = [change_phrasing.scope(change_set, plans), "", *rows(listed, width, paint)]
     lines += ["", *_price_lines(change_set, ceilings, already_made, width)] if listed else []
-    lines += _what_to_type(change_set, command, paint)
+    lines += _what_to_type(change_set, command, refused, width, paint)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def render_json(change_set: ChangeSet, *, redactor: Redactor = _PLAIN) -> str:
-    """The document of cli.md; unknown prices are null."""
+def render_json(change_set: ChangeSet, *, redactor: Redactor = _PLAIN, refused: tuple[str, str] | None = None) -> str:
+    """The document of cli.md; unknown prices are null. `refused`, where `run` would refuse it whoever consents, says why."""
     names = redactor.names(change.case_id for change in change_set.changes)
     estimate = change_set.estimate
     document = {
@@ -86,6 +88,7 @@ def render_json(change_set: ChangeSet, *, redactor: Redactor = _PLAIN) -> str:
             "basis": estimate.basis,
         },
         "summary": {action.value: len(change_set.with_action(action)) for action in Action},
+        "refused": None if refused is None else redactor.name(refused[0]),
     }
     return for_json_text(to_json(document, indent=2).decode()) + "\n"
 
@@ -118,7 +121,13 @@ def _price_lines(
     return wrapped(for_terminal(" · ".join(filter(None, parts))), width, hanging="  ")
 
 
-def _what_to_type(change_set: ChangeSet, command: str, paint: Paint) -> list[str]:
+def _what_to_type(
+    change_set: ChangeSet, command: str, refused: tuple[str, str] | None, width: int, paint: Paint
+) -> list[str]:
+    if refused is not None:
+        why, mend = map(for_terminal, refused)
+        told = wrapped(f"Nothing was called, and `planner run` would refuse to: {why}", width, hanging="  ")
+        return [paint(line, Colour.YELLOW) for line in told] + wrapped(mend, width, indent="  ", hanging="  ")
     lead = change_phrasing.what_next(change_set)
     if not lead:
         return ["Nothing to do."]

@@ -30,11 +30,16 @@ def render(
     already_made: Mapping[str, int],
     now: datetime | None = None,
     redactor: Redactor = _PLAIN,
+    refused: tuple[str, str] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """Markdown of at most `max_bytes` of UTF-8 (at least 4,000). The other arguments are those of `change_set.render_text`."""
     head = _head(change_set, plans, ceilings, already_made)
-    foot = [*_kept(change_set, now), *_what_to_type(change_set, command)]
+    if refused is not None:
+        head.insert(
+            1, f"✋ **`planner run` would refuse this:** {for_markdown(refused[0])}. {for_markdown(refused[1])}"
+        )
+    foot = [*_kept(change_set, now), *_what_to_type(change_set, command, refused)]
     text = ""
     for listed in _LISTED:
         changes = _changes(change_set, already_made, redactor, listed)
@@ -119,7 +124,7 @@ def _kept(change_set: ChangeSet, now: datetime | None) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
-def _what_to_type(change_set: ChangeSet, command: str) -> list[str]:
-    lead = change_phrasing.what_next(change_set)
+def _what_to_type(change_set: ChangeSet, command: str, refused: tuple[str, str] | None) -> list[str]:
+    lead = "" if refused else change_phrasing.what_next(change_set)
     digest = f"Change set {markdown_code(change_set.digest)}"
     return [digest, lead, markdown_block(command, "sh")] if lead else [digest]

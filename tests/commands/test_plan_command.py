@@ -24,7 +24,7 @@ def test_plan_is_keyless_and_leaves_no_trace(project: Project) -> None:
     ran = project.planner("plan")
     assert ran.code == 0
     assert "hours/cancel@clinic" in ran.out
-    assert "Nothing was called. To run exactly this:" in ran.out
+    assert "Nothing was called. To run exactly this, with --max-cost to bound what it costs:" in ran.out
     assert sorted(path.name for path in project.root.iterdir()) == ["plans"]
 
 
@@ -43,6 +43,21 @@ def test_detailed_exit_code(project: Project) -> None:
     assert project.planner("plan", "--sandbox", "--detailed-exitcode").code == 10
     assert project.planner("run", "--sandbox", CONSENT).code == 0
     assert project.planner("plan", "--sandbox", "--detailed-exitcode").code == 0
+
+
+def test_a_plan_that_run_would_refuse_says_so(project: Project, service: Served) -> None:
+    """Over a budget or against a policy there is no command to type, and the exit code is that of the refusal."""
+    priced = project.planner("plan", "--refresh")
+    assert (priced.code, "planner run --consent-to-charge" in priced.out) == (0, True)
+    project.edit("plans/hours.yaml", "scenarios:", "budget: {max_cost_cents: 50}\nscenarios:")
+    ran = project.planner("plan", "--refresh", "--detailed-exitcode")
+    assert ran.code == 3
+    assert "`planner run` would refuse to: $1.60 expected, budget.max_cost_cents of plan" in ran.out
+    assert "--consent-to-charge" not in ran.out
+    project.write("planner.yaml", "policy: {max_calls: 4}\n")
+    ran = project.planner("plan", "--format", "json")
+    assert ran.code == 3
+    assert ran.json["refused"] == "5 calls would be made, policy.max_calls allows 4 an invocation"
 
 
 def test_keyless_and_keyed_plans_agree(project: Project, service: Served) -> None:

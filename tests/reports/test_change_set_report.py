@@ -187,7 +187,7 @@ def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
 def test_the_whole_document(change_set: ChangeSet) -> None:
     """The fields that programs were promised, with their values."""
     document = json.loads(render_json(change_set))
-    assert list(document) == ["schema_version", "digest", "changes", "estimate", "summary"]
+    assert list(document) == ["schema_version", "digest", "changes", "estimate", "summary", "refused"]
     assert document["estimate"] == snapshot(
         {
             "calls": 11,
@@ -289,3 +289,22 @@ def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> 
         text = _text(replace(change_set, changes=(change,)), plans)
         assert reason.label in text
         assert "_" not in text
+
+
+def test_what_run_would_refuse(change_set: ChangeSet, plans: list[Plan]) -> None:
+    """Why, and how to mend it, stand where the command would: in text, Markdown and JSON."""
+    refused = ("$1.76 expected, policy allows $1.00 to @acme", "raise the ceiling")
+    terms: dict[str, Any] = {"plans": plans, "ceilings": [], "command": "planner run", "already_made": {}}
+    text = render_text(change_set, width=60, color=False, refused=refused, **terms)
+    assert text.endswith("""\
+Nothing was called, and `planner run` would refuse to: $1.76
+  expected, policy allows $1.00 to @acme
+  raise the ceiling
+""")
+    markdown = render_markdown(change_set, refused=refused, **terms)
+    assert (
+        "✋ **`planner run` would refuse this:** &#36;1.76 expected, policy allows &#36;1.00 to @\u200bacme. raise the"
+        in markdown
+    )
+    assert "planner run\n" not in markdown
+    assert json.loads(render_json(change_set, refused=refused))["refused"] == refused[0]
