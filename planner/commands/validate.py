@@ -10,7 +10,7 @@ from planner import __version__
 from planner.commands.reporting import publisher_of, tell_diagnostics
 from planner.commands.selection import read_files
 from planner.commands.shell import Shell
-from planner.reports.diagnostics import render_github, render_json, render_sarif
+from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
 from planner.reports.quantities import count
 
 

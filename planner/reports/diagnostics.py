@@ -1,25 +1,24 @@
-"""Faults of authored files as text for people, JSON for programs, annotations for a pull request and SARIF for scanners.
+"""Faults of authored files as text for people: each with the line it is on and a caret under it.
 
-Authored text is shown, never obeyed: what a terminal or a workflow runner would act on is written as an escape.
+Authored text is shown, never obeyed: what a terminal would act on is written as an escape.
 """
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterable
-from typing import Any
-from urllib.parse import quote
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import accumulate
 
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span
 
 ReadSource = Callable[[str], str | None]
 """The text of a file by the name diagnostics give it; None where it cannot be read (any more)."""
 
-MAX_ANNOTATIONS = 9
-"""GitHub shows ten annotations of one step; the tenth says how many more there are."""
-
 _RED, _YELLOW, _BLUE, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
 _GUTTER = 5
+_NARROWEST = 40
+_JOINERS = "\u200c\u200d"
+"""They hold letters and emoji together: part of the writing, although they are not printable by themselves."""
 
 
 def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int, color: bool) -> str:
@@ -43,7 +42,7 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
         lines = sources[span.file]
         return lines[span.line - 1] if lines is not None and span.line <= len(lines) else None
 
-    blocks = [_block(item, line_of, max(width, 40), color=color) for item in items]
+    blocks = [_block(item, line_of, max(width, _NARROWEST), color=color) for item in items]
     return "\n\n".join([*blocks, count(diagnostics)]) + "\n"
 
 
@@ -56,180 +55,102 @@ def count(diagnostics: Diagnostics) -> str:
     return f"{' and '.join(parts)} in {_counted(files, 'file')}" if parts else "no faults"
 
 
-def render_json(diagnostics: Diagnostics) -> str:
-    """One document, one fault an item, in order; `cli.md` lists the fields."""
-    from pydantic_core import to_json
-
-    items = [
-        {
-            "severity": item.severity.value,
-            "code": item.code,
-            "summary": item.summary,
-            "detail": item.detail,
-            **_place(item.span),
-            "related": [{"message": related.message, **_place(related.span)} for related in item.related],
-        }
-        for item in diagnostics.in_order()
-    ]
-    return to_json({"schema_version": "1.0", "diagnostics": items}, indent=2).decode() + "\n"
+def advice(diagnostics: Diagnostics) -> str:
+    """Where there is more to read, by the example of the first fault; errors before warnings. There is at least one fault."""
+    first = min(diagnostics.in_order(), key=lambda item: item.severity is not Severity.ERROR)
+    return f"`planner explain {first.code}` tells more, and shows an example mended"
 
 
-def render_github(diagnostics: Diagnostics) -> str:
-    """Workflow commands that annotate the diff: the first nine faults, errors first, and how many more there are."""
-    items = sorted(diagnostics.in_order(), key=lambda item: item.severity is not Severity.ERROR)
-    lines = [_annotation(item) for item in items[:MAX_ANNOTATIONS]]
-    if len(items) > MAX_ANNOTATIONS:
-        lines.append(f"::notice::{len(items) - MAX_ANNOTATIONS} more faults; `planner validate` lists all")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
-    """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules that were broken."""
-    from pydantic_core import to_json
-
-    from planner.spec.faults import RULES
-
-    items = diagnostics.in_order()
-    codes = sorted({item.code for item in items})
-    rules = [
-        {
-            "id": code,
-            "shortDescription": {"text": RULES[code].summary},
-            "fullDescription": {"text": RULES[code].explanation},
-        }
-        for code in codes
-        if code in RULES
-    ]
-    results = [
-        {
-            "ruleId": item.code,
-            "level": item.severity.value,
-            "message": {"text": item.detail},
-            "locations": [_sarif_location(item.span)],
-            "relatedLocations": [
-                {**_sarif_location(related.span), "message": {"text": related.message}} for related in item.related
-            ],
-        }
-        for item in items
-    ]
-    driver = {"name": "planner", "version": tool_version, "rules": rules}
-    log = {
-        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
-    }
-    return to_json(log, indent=2).decode() + "\n"
-
-
-# Text
+def visible(text: str) -> str:
+    """No character that moves a cursor, changes a direction or ends a line."""
+    return "".join(
+        character if character.isprintable() or character in _JOINERS else f"\\u{ord(character):04x}"
+        for character in text
+    )
 
 
 def _block(item: Diagnostic, line_of: Callable[[Span], str | None], width: int, *, color: bool) -> str:
     tint = _RED if item.severity is Severity.ERROR else _YELLOW
-    head = f"{_painted(_where(item.span), _BOLD, color)}: {_painted(item.severity.value, tint + _BOLD, color)}: {item.summary} [{item.code}]"
-    lines = [head, *_excerpt(item.span, line_of(item.span), width, tint, color=color)]
+    severity = _painted(item.severity.value, tint + _BOLD, color)
+    lines = [*_head(item, severity, width, color=color), *_excerpt(item.span, line_of, width, tint, color=color)]
     lines.extend(_wrapped(item.detail, width))
     for related in item.related:
         lines.extend(_wrapped(f"{related.message}: {_where(related.span)}", width))
-        lines.extend(_excerpt(related.span, line_of(related.span), width, _BLUE, color=color))
+        lines.extend(_excerpt(related.span, line_of, width, _BLUE, color=color))
     return "\n".join(lines)
 
 
-def _excerpt(span: Span, line: str | None, width: int, tint: str, *, color: bool) -> list[str]:
+def _head(item: Diagnostic, severity: str, width: int, *, color: bool) -> list[str]:
+    """Two lines where one is too narrow, broken where nothing is that a terminal makes a link of."""
+    from rich.cells import cell_len
+
+    place, what = f"{_where(item.span)}:", f"{item.summary} [{item.code}]"
+    painted = _painted(place[:-1], _BOLD, color) + ":"
+    if cell_len(f"{place} {item.severity.value}: {what}") <= width:
+        return [f"{painted} {severity}: {what}"]
+    return [painted, f"  {severity}: {what}"]
+
+
+def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint: str, *, color: bool) -> list[str]:
+    """The line and the caret; nothing where there is no line, or nothing on it."""
+    line = line_of(span)
     if line is None or not line.strip():
         return []
     from rich.cells import cell_len
 
-    start = span.column - 1
-    end = span.end_column - 1 if span.end_line == span.line else len(line.rstrip())
-    shown = "".join(
-        character if character.isprintable() else " " if character == "\t" else "\ufffd" for character in line.rstrip()
-    )
-    room = width - _GUTTER - 4
-    if len(shown) > room:
-        first = max(0, min(start - room // 3, len(shown) - room))
-        more = first + room < len(shown)
-        shown = ("…" if first else "") + shown[first + bool(first) : first + room - more] + ("…" if more else "")
-        start, end = start - first, end - first
-    end = max(start + 1, min(end, len(shown)))
-    caret = " " * cell_len(shown[:start]) + "^" * max(1, cell_len(shown[start:end]))
+    line = line.rstrip()
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    before, marked, after = _window(line, span.column - 1, end, width - _GUTTER - 3)
+    caret = " " * cell_len(before) + "^" * max(1, cell_len(marked))
     bar = _painted("|", _BLUE, color)
     return [
-        f"{_painted(str(span.line).rjust(_GUTTER), _BLUE, color)} {bar} {shown}",
+        f"{_painted(str(span.line).rjust(_GUTTER), _BLUE, color)} {bar} {before}{marked}{after}",
         f"{' ' * _GUTTER} {bar} {_painted(caret, tint, color)}",
     ]
 
 
+def _window(line: str, start: int, end: int, room: int) -> tuple[str, str, str]:
+    """What is shown of the line before, in and after the marked stretch: `room` cells around its start, if all is too long."""
+    from rich.cells import cell_len
+
+    origin = max(0, start - room)  # more cannot be shown, and a line may have millions of characters
+    parts = [_shown(character) for character in line[origin : start + room]]
+    widths = [cell_len(part) for part in parts]
+    at = min(start, len(line)) - origin
+    left, right = 0, len(parts)
+    if len(parts) < len(line) or sum(widths) > room:
+        room -= 2  # an ellipsis at either end
+        left = at - _fitting(widths[:at][::-1], max(room // 3, room - sum(widths[at:])))
+        right = at + _fitting(widths[at:], room - sum(widths[left:at]))
+    until = max(at, min(end - origin, right))
+    lead, trail = "…" if origin + left else "", "…" if origin + right < len(line) else ""
+    return lead + "".join(parts[left:at]), "".join(parts[at:until]), "".join(parts[until:right]) + trail
+
+
+def _fitting(widths: list[int], room: int) -> int:
+    """How many of them, from the first, have room."""
+    return bisect_right(list(accumulate(widths)), room)
+
+
+def _shown(character: str) -> str:
+    if character == "\t":
+        return "    "
+    return character if character.isprintable() or character in _JOINERS else "\ufffd"
+
+
 def _wrapped(text: str, width: int) -> list[str]:
-    indent = " " * (_GUTTER + 3)
-    return textwrap.wrap(
-        _visible(text),
-        width=width,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    from planner.reports.terminal import wrapped
+
+    return wrapped(visible(text), width, indent=" " * (_GUTTER + 3))
 
 
 def _painted(text: str, codes: str, color: bool) -> str:
     return f"{codes}{text}{_RESET}" if color else text
 
 
-def _visible(text: str) -> str:
-    """No character that moves a cursor, changes a direction or ends a line."""
-    return "".join(character if character.isprintable() else f"\\u{ord(character):04x}" for character in text)
-
-
 def _where(span: Span) -> str:
-    return f"{_visible(span.file)}:{span.line}:{span.column}"
+    return f"{visible(span.file)}:{span.line}:{span.column}"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-# Documents
-
-
-def _place(span: Span) -> dict[str, Any]:
-    return {
-        "file": span.file,
-        "line": span.line,
-        "column": span.column,
-        "end_line": span.end_line,
-        "end_column": span.end_column,
-    }
-
-
-def _annotation(item: Diagnostic) -> str:
-    span = item.span
-    properties = {
-        "file": span.file,
-        "line": span.line,
-        "endLine": span.end_line,
-        "title": f"{item.summary} [{item.code}]",
-    }
-    if span.line == span.end_line:  # columns of a longer stretch are refused
-        properties |= {"col": span.column, "endColumn": span.end_column}
-    return f"::{item.severity.value} {_joined(properties.items())}::{_escaped(_visible(item.detail))}"
-
-
-def _joined(properties: Iterable[tuple[str, object]]) -> str:
-    return ",".join(
-        f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}" for name, value in properties
-    )
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _sarif_location(span: Span) -> dict[str, Any]:
-    region = {
-        "startLine": span.line,
-        "startColumn": span.column,
-        "endLine": span.end_line,
-        "endColumn": span.end_column,
-    }
-    return {"physicalLocation": {"artifactLocation": {"uri": quote(span.file)}, "region": region}}

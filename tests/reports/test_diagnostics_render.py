@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.diagnostics import Diagnostics, Related, Span
-from planner.reports.diagnostics import count, render_github, render_json, render_sarif, render_text
+from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
+from planner.reports.diagnostics import count, render_text
 
 SOURCES = {
     "plans/a.yaml": "\ufeffversion: 1\r\nplan: a\r\n\truns: \u202efive 名前 x\r\n",
@@ -46,8 +47,8 @@ def test_text(diagnostics: Diagnostics, read_source: Callable[[str], str | None]
     """Each fault with its line, a caret under it, wrapped words, related places, and a count at the end."""
     assert render_text(diagnostics, read_source=read_source, width=80, color=False) == snapshot("""\
 plans/a.yaml:3:2: error: key is written twice [duplicate-key]
-    3 |  runs: �five 名前 x
-      |  ^^^^
+    3 |     runs: �five 名前 x
+      |     ^^^^
         `runs` is written twice in this mapping, and this explanation is so long
         that it has to be wrapped; keep one
         the first one: plans/a.yaml:2:1
@@ -95,14 +96,14 @@ def test_no_fault_is_no_text() -> None:
     [
         (
             Span("plans/b.yaml", 2, 302, 2, 306),
-            snapshot(["    2 | …xxxxxxxxxxxxxxx here yyyyyyyyyyyyyyyyyyyyyyyyyyyy…", "      |                  ^^^^"]),
+            snapshot(["    2 | …xxxxxxxxxxxxxxx here yyyyyyyyyyyyyyyyyyyyyyyyyyyyy…", "      |                  ^^^^"]),
         ),
         (
             Span("plans/b.yaml", 2, 1, 2, 607),
             snapshot(
                 [
                     "    2 | xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…",
-                    "      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+                    "      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
                 ]
             ),
         ),
@@ -118,7 +119,10 @@ def test_no_fault_is_no_text() -> None:
         (Span("plans/b.yaml", 3, 1, 3, 1), snapshot([])),
         (Span("plans/b.yaml", 4, 5, 4, 5), snapshot(["    4 | last", "      |     ^"])),
         (Span("plans/b.yaml", 9, 1, 9, 5), snapshot([])),
-        (Span("plans/a.yaml", 3, 14, 3, 16), snapshot(["    3 |  runs: �five 名前 x", "      |              ^^^^"])),
+        (
+            Span("plans/a.yaml", 3, 14, 3, 16),
+            snapshot(["    3 |     runs: �five 名前 x", "      |                 ^^^^"]),
+        ),
         (Span("gone.yaml", 1, 1, 1, 2), snapshot([])),
         (Span("plans/a.yaml", 1, 1, 1, 8), snapshot(["    1 | version: 1", "      | ^^^^^^^"])),
     ],
@@ -229,7 +233,13 @@ def test_sarif(diagnostics: Diagnostics) -> None:
                 "text": "value cannot be used"
               },
               "fullDescription": {
-                "text": "The value has the right type but does not mean anything here; the message says why."
+                "text": "The value has the right type but cannot mean anything here, or would mean two things. The message says which and what to write instead."
+              },
+              "help": {
+                "text": "The value has the right type but cannot mean anything here, or would mean two things. The message says which and what to write instead.\\n\\n`planner explain bad-value` shows an example, and its cure."
+              },
+              "defaultConfiguration": {
+                "level": "error"
               }
             },
             {
@@ -239,6 +249,12 @@ def test_sarif(diagnostics: Diagnostics) -> None:
               },
               "fullDescription": {
                 "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans."
+              },
+              "help": {
+                "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans.\\n\\n`planner explain duplicate-key` shows an example, and its cure."
+              },
+              "defaultConfiguration": {
+                "level": "error"
               }
             },
             {
@@ -247,7 +263,13 @@ def test_sarif(diagnostics: Diagnostics) -> None:
                 "text": "variable is used by no template"
               },
               "fullDescription": {
-                "text": "A variable that nothing uses is a leftover or a typing mistake in a template."
+                "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant. Remove it, or use it."
+              },
+              "help": {
+                "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant. Remove it, or use it.\\n\\n`planner explain unused-variable` shows an example, and its cure."
+              },
+              "defaultConfiguration": {
+                "level": "warning"
               }
             }
           ]
@@ -257,6 +279,7 @@ def test_sarif(diagnostics: Diagnostics) -> None:
       "results": [
         {
           "ruleId": "duplicate-key",
+          "ruleIndex": 1,
           "level": "error",
           "message": {
             "text": "`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one"
@@ -297,6 +320,7 @@ def test_sarif(diagnostics: Diagnostics) -> None:
         },
         {
           "ruleId": "unused-variable",
+          "ruleIndex": 2,
           "level": "warning",
           "message": {
             "text": "remove `x`"
@@ -320,6 +344,7 @@ def test_sarif(diagnostics: Diagnostics) -> None:
         },
         {
           "ruleId": "bad-value",
+          "ruleIndex": 0,
           "level": "error",
           "message": {
             "text": "50% of\\r\\n::error::\\u001b[31m it\u202e"

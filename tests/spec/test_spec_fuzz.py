@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.reports.diagnostics import render_github, render_json, render_sarif
+from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
 from planner.spec.faults import RULES
 
 PLANS = Path(__file__).parents[2] / "plans"

@@ -363,7 +363,7 @@ plan.yaml:8:30: error: axis values cannot be used [bad-axis]
         snapshot("""\
 plan.yaml:8:25: error: axis values cannot be used [bad-axis]
     8 |     matrix: {axes: {a: [xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
-      |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
         a text of 201 characters is too long for a case id; write {id: short-name, text: …}
 
 1 error in 1 file
@@ -374,7 +374,7 @@ plan.yaml:8:25: error: axis values cannot be used [bad-axis]
         snapshot("""\
 plan.yaml:8:25: error: too many values [too-many-nodes]
     8 |     matrix: {axes: {a: [{id: x, more: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, …
-      |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |                         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
         one value of an axis may hold 1,000 values, aliases expanded
 
 1 error in 1 file
