@@ -13,6 +13,7 @@ from planner.spec.authored import MatrixFields
 from planner.spec.axes import Axis, AxisReader, AxisValue
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.numbers import warn_of_rewritten
+from planner.spec.reading import missing
 from planner.spec.reporting import Reporter
 from planner.spec.wording import describe, near_miss, one_of, shorten, unknown, wrong_type
 
@@ -57,7 +58,7 @@ class MatrixReader:
         """The matrix; where there are faults, what is left of it without them, so that more can be found."""
         errors = self.reporter.errors
         axes = self._axes()
-        if self.reporter.errors > errors:
+        if self.reporter.errors > errors or not axes:
             product = itertools.product(*(axis.values.values() for axis in axes))
             return Matrix(axes, tuple(itertools.islice(product, self.fields.max_cases)))
         return Matrix(axes, self._points(axes))
@@ -66,7 +67,7 @@ class MatrixReader:
         axes: Any = self.written.get("axes")
         if "axes" not in self.written:
             known = [name for name in self.written if name in MatrixFields.model_fields]
-            if known or not self.written:
+            if missing(MatrixFields, self.written, "axes") and (known or not self.written):
                 place = self.document.key(self.written, known[0]) if known else self.place
                 self.reporter.error("missing-key", "a matrix needs `axes`: names and their lists of values", place)
         elif not isinstance(axes, Mapping):

@@ -28,10 +28,15 @@ def check_name(name: str, what: str, span: Span, reporter: Reporter) -> None:
     if name in RESERVED_NAMES:
         detail = f"`{name}` is a word of the template language; give {what} another name"
     else:
-        fixed = "_".join(re.findall(r"[A-Za-z0-9]+", name)).lstrip("0123456789_")[:60]
+        fixed = mended_name(name)
         hint = f"; write `{fixed}`" if is_name(fixed) else ""
         detail = f"`{shorten(name, 40)}` cannot be {what}: letters, digits and _, beginning with a letter{hint}"
     reporter.error("not-a-name", detail, span)
+
+
+def mended_name(name: str) -> str:
+    """The name that comes closest, which may still be none; a name that is one is its own."""
+    return name if is_name(name) else "_".join(re.findall(r"[A-Za-z0-9]+", name)).lstrip("0123456789_")[:60]
 
 
 def undefined(name: str, known: Iterable[str], scenario: str) -> str:

@@ -15,7 +15,7 @@ from planner.spec.expectations import Expectations
 from planner.spec.model import Case, Plan
 from planner.spec.names import check_name, is_name
 from planner.spec.numbers import warn_of_rewritten
-from planner.spec.reading import read_fields, read_nested
+from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
 from planner.spec.scenario import PlanContext, ScenarioReader
 from planner.spec.targets import TargetReader, start_of
@@ -47,7 +47,7 @@ class PlanReader:
         self.templates.new_plan()
         root = document.root
         fields = read_fields(PlanFields, document, root, self.reporter)
-        if fields.plan is None and "plan" not in root:
+        if missing(PlanFields, root, "plan"):
             self.reporter.error(
                 "missing-key", "`plan` is required: the plan's name, such as plan: refunds", start_of(document)
             )
@@ -59,8 +59,8 @@ class PlanReader:
         items: Any = defaults[0].get("expect")
         count = len(items) if isinstance(items, Items) else 0
         drafts = [self.expectations.draft(document, items, index) for index in range(count)]
-        readable = "expect" not in defaults[0] or isinstance(items, Items)
-        readable = readable and ("defaults" not in root or isinstance(root["defaults"], Mapping))
+        readable = isinstance(items, Items) or missing(ScenarioDefaults, defaults[0], "expect")
+        readable = readable and (isinstance(root.get("defaults"), Mapping) or missing(PlanFields, root, "defaults"))
         variables = self._variables(document)
         context = PlanContext(
             name=fields.plan or "",
@@ -94,7 +94,7 @@ class PlanReader:
     def _variables(self, document: Document) -> Mapping | None:
         """None where they cannot be read, which is reported."""
         if "vars" not in document.root:
-            return Mapping()
+            return Mapping() if missing(PlanFields, document.root, "vars") else None
         written: Any = document.root["vars"]
         if not isinstance(written, Mapping):
             if written is not None:  # an empty key was reported with the plan's fields
@@ -114,9 +114,9 @@ class PlanReader:
         document = plan.document
         scenarios: Any = document.root.get("scenarios")
         if "scenarios" not in document.root:
-            self.reporter.error(
-                "no-scenarios", "`scenarios` is required: what callers do, and what is expected", start_of(document)
-            )
+            if missing(PlanFields, document.root, "scenarios"):
+                detail = "`scenarios` is required: what callers do, and what is expected"
+                self.reporter.error("no-scenarios", detail, start_of(document))
             return []
         if not isinstance(scenarios, Mapping):
             if scenarios is not None:
@@ -161,7 +161,7 @@ def check_version(document: Document, reporter: Reporter, *, required: bool) -> 
     """Whether the file's format is one that this planner reads; reported if not."""
     root = document.root
     if "version" not in root:
-        if required:
+        if required and missing(PlanFields, root, "version"):
             reporter.error(
                 "missing-key", f"`version` is required: write version: {FORMAT_VERSION} at the top", start_of(document)
             )

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from planner.spec.authored import UPCOMING_KEYS
 from planner.spec.document import Document, Mapping
 from planner.spec.reporting import Reporter
-from planner.spec.wording import EMPTY, explain, not_supported, wrong_type
+from planner.spec.wording import EMPTY, explain, near_miss, not_supported, wrong_type
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -32,6 +32,13 @@ def read_fields(model: type[Model], document: Document, written: Mapping, report
     except ValidationError as error:
         faulty = _report(error, model, document, written, reporter)
     return model.model_validate({key: value for key, value in sound.items() if key not in faulty})
+
+
+def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
+    """Whether the key is not there at all; one that is there mistyped is reported as an unknown key, and that is enough."""
+    return key not in written and not any(
+        near_miss(other, [key]) for other in written if other not in model.model_fields
+    )
 
 
 def read_nested(

@@ -17,10 +17,10 @@ from planner.spec.expansion import Allowance, Parts, expand
 from planner.spec.expectations import Draft, Expectations
 from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target
-from planner.spec.names import is_name, undefined
+from planner.spec.names import is_name, mended_name, undefined
 from planner.spec.phone import phone_number_fault
 from planner.spec.prompts import Prompt, PromptReader
-from planner.spec.reading import read_fields, read_nested, refuse_upcoming
+from planner.spec.reading import missing, read_fields, read_nested, refuse_upcoming
 from planner.spec.reporting import Reporter
 from planner.spec.targets import Aliases, check_slug
 from planner.spec.templates import TemplateFault
@@ -46,7 +46,8 @@ class PlanContext:
     name: str
     document: Document
     path: Path
-    aliases: Aliases
+    aliases: Aliases | None
+    """None: `targets` cannot be read, which was reported."""
     variables: Lookup[str, Any]
     variables_readable: bool
     """False: `vars` has a fault, and names may be missing for that."""
@@ -143,7 +144,7 @@ class _Reading:
         written = self.written if "targets" in self.written else self.plan.defaults_written
         aliases = self.plan.aliases
         if "targets" not in written:
-            return [target for target in aliases.values() if target is not None]
+            return [target for target in (aliases or {}).values() if target is not None]
         fields = self.fields if written is self.written else self.plan.defaults
         items: Any = written["targets"]
         if "targets" not in fields.model_fields_set or not isinstance(items, Items):
@@ -161,13 +162,13 @@ class _Reading:
                 self.reporter.error(
                     "duplicate-item", f"`{shorten(alias, 40)}` is listed twice, and would be called twice", place
                 )
-            elif alias not in aliases:
+            elif aliases is not None and alias not in aliases:
                 self.reporter.error(
                     "unknown-target",
                     unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, aliases),
                     place,
                 )
-            chosen[alias] = aliases.get(alias)
+            chosen[alias] = (aliases or {}).get(alias)
         return [target for target in chosen.values() if target is not None]
 
     def _matrix(self, cases_per_point: int) -> Matrix:
@@ -186,9 +187,9 @@ class _Reading:
 
     def _prompt(self) -> Prompt | None:
         if "prompt" not in self.written and "prompt_file" not in self.written:
-            self.reporter.error(
-                "no-prompt", f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`", self.where
-            )
+            if missing(ScenarioFields, self.written, "prompt"):
+                detail = f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`"
+                self.reporter.error("no-prompt", detail, self.where)
             return None
         return self.reader.prompts.read(self.document, self.plan.path, self.written, self.fields)
 
@@ -197,7 +198,8 @@ class _Reading:
         items: Any = self.written.get("expect")
         count = len(items) if isinstance(items, Items) else 0
         own = [self.reader.expectations.draft(self.document, items, index) for index in range(count)]
-        if not own and self.plan.default_count == 0 and ("expect" not in self.written or isinstance(items, Items)):
+        nothing = isinstance(items, Items) or missing(ScenarioFields, self.written, "expect")
+        if not own and self.plan.default_count == 0 and nothing:
             self.reporter.error(
                 "no-expectations",
                 f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`",
@@ -259,7 +261,8 @@ class _Reading:
     def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> frozenset[str]:
         """The names the templates use; undefined ones are reported, and axes that none uses."""
         axes = self._written_axes()
-        known = {*self.plan.variables, *(axes or ()), *(axis.name for axis in matrix.axes)}
+        written = {*self.plan.variables, *(axes or ()), *(axis.name for axis in matrix.axes)}
+        known = written.union(map(mended_name, written))  # templates have the right name already where these have not
         used = {name for draft in drafts for name in draft.shape.names}.union(prompt.template.names if prompt else ())
         if axes is None or not self.plan.variables_readable:
             return frozenset(used)  # what is undefined may be defined there
@@ -283,7 +286,7 @@ class _Reading:
     def _written_axes(self) -> Mapping | None:
         """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""
         if "matrix" not in self.written:
-            return Mapping()
+            return Mapping() if missing(ScenarioFields, self.written, "matrix") else None
         matrix: Any = self.written["matrix"]
         axes: Any = matrix.get("axes") if isinstance(matrix, Mapping) else None
         return axes if isinstance(axes, Mapping) else None

@@ -7,10 +7,10 @@ from collections.abc import Mapping as Lookup
 from typing import Any
 
 from planner.diagnostics import Span
-from planner.spec.authored import SLUG, TargetFields
+from planner.spec.authored import SLUG, PlanFields, TargetFields
 from planner.spec.document import Document, Items, Mapping, at, value_mark
 from planner.spec.model import Project, Target
-from planner.spec.reading import read_fields
+from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import Reporter
 from planner.spec.wording import describe, not_a_slug, one_of, shorten, unknown, wrong_type
 
@@ -30,8 +30,8 @@ class TargetReader:
         chosen = dict(project.environments).get(environment or "", ())
         self.chosen: Lookup[str, Target] = {target.alias: target for target in chosen}
 
-    def read(self, document: Document) -> Aliases:
-        """All aliases that the plan's scenarios can name, in the order written."""
+    def read(self, document: Document) -> Aliases | None:
+        """All aliases that the plan's scenarios can name, in the order written; None, and a fault, where they cannot be read."""
         written: Any = document.root.get("targets")
         if written in ({}, []):
             detail = "there is nothing to call; write targets such as {support: {agent: 12}}"
@@ -42,20 +42,20 @@ class TargetReader:
             case Items():
                 return self._listed(document, written)
             case None:
-                if "targets" not in document.root:
+                if missing(PlanFields, document.root, "targets"):
                     self.reporter.error(
                         "missing-key",
                         "`targets` is required: what to call, such as targets: {support: {agent: 12}}",
                         start_of(document),
                     )
-                return {}
+                return None
             case _:
                 self.reporter.error(
                     "wrong-type",
                     wrong_type("a mapping such as {support: {agent: 12}}", written),
                     document.value(document.root, "targets"),
                 )
-                return {}
+                return None
 
     def _defined(self, document: Document, written: Mapping, alias: str) -> Target | None:
         where = document.key(written, alias)

@@ -1249,8 +1249,8 @@ plan.yaml:49:10: error: not valid YAML [yaml-syntax]
         "\tprompt: Ask when you open.\n",
         snapshot("""\
 plan.yaml:48:1: error: not valid YAML [yaml-syntax]
-   48 |  prompt: Ask when you open.
-      | ^
+   48 |     prompt: Ask when you open.
+      | ^^^^
         a tab cannot indent YAML; use spaces
 
 1 error in 1 file
@@ -1309,3 +1309,41 @@ def test_plan_with_an_error_is_not_returned(workspace: Any, name: str) -> None:
     plans, diagnostics = workspace.load()
     assert len(diagnostics) > 0
     assert bool(plans) is not diagnostics.has_errors
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "line"),
+    [
+        ("version: 1", "verson: 1", "unknown-key", 1),
+        ("plan: refunds", "plam: refunds", "unknown-key", 2),
+        ("targets:\n  support", "target:\n  support", "unknown-key", 6),
+        ("vars:", "var:", "unknown-key", 9),
+        ("scenarios:", "scenario:", "unknown-key", 15),
+        ("    prompt: |", "    promt: |", "unknown-key", 20),
+        ("    matrix:", "    matrx:", "unknown-key", 23),
+        ("      axes:", "      axis:", "unknown-key", 24),
+        ("vars: {policy_days", "vars: {policy-days", "not-a-name", 9),
+    ],
+    ids=range(9),
+)
+def test_a_mistyped_key_is_said_once(workspace: Any, old: str, new: str, code: str, line: int) -> None:
+    """What is missing because it is mistyped is not said to be missing, nor what would have used it to be undefined."""
+    assert SOUND.count(old) == 1
+    found = workspace.codes(SOUND.replace(old, new))
+    assert [(each[0], each[1]) for each in found] == [(code, line)]
+
+
+def test_mistyped_expectations_are_said_once(workspace: Any) -> None:
+    """A scenario whose `expect` is mistyped, or the defaults', does not expect nothing."""
+    plan = SOUND.replace("  expect:\n    - {check: call, status: completed}\n", "")
+    assert [code for code, *_ in workspace.codes(plan)] == ["no-expectations"]
+    assert [code for code, *_ in workspace.codes(plan + "    expct: [{check: call, status: completed}]\n")] == [
+        "unknown-key"
+    ]
+    assert [
+        code
+        for code, *_ in workspace.codes(
+            SOUND.replace("  expect:\n    - {check: call", "  expects:\n    - {check: call")
+        )
+    ] == ["unknown-key"]
+    assert [code for code, *_ in workspace.codes(SOUND.replace("defaults:", "defalts:"))] == ["unknown-key"]
