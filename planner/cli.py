@@ -157,6 +157,22 @@ def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, o
 
 
 @planner.command()
+@click.argument("topic", required=False, metavar="[CODE | check:KIND | checks]")
+@click.option(
+    "--format", "output_format", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
+)
+@click.pass_obj
+def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
+    """Explain a diagnostic, with an example and its cure, or the fields of a kind of check.
+
+    CODE is what stands in brackets, such as unknown-key. Without it: the list of all.
+    """
+    from planner.commands.explain import explain as command
+
+    return command(_shell(verbosity), topic, output_format=output_format)
+
+
+@planner.command()
 @_selecting
 @click.option("--refresh", is_flag=True, help="Ask the service for agent revisions and the balance (needs a key).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")

@@ -10,6 +10,7 @@ from planner.diagnostics import Diagnostics
 from planner.errors import StoreError
 from planner.github.publish import Publisher, publisher
 from planner.reports import FORMATS
+from planner.reports.diagnostics import advice
 from planner.reports.diagnostics import render_text as render_diagnostics
 from planner.reports.redaction import Pattern, Redactor, redact
 from planner.reports.summary import render_text as render_summary
@@ -29,11 +30,12 @@ def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
 
     def read_source(file: str) -> str | None:
         try:  # within the same bounds as it was read the first time, or an excerpt would show what a plan may not
-            return read_authored(shell.cwd / file, file, MAX_BYTES).decode()
-        except (FileFault, ValueError):
+            return read_authored(shell.cwd / file, file, MAX_BYTES).decode(errors="replace")
+        except FileFault:
             return None  # the diagnostic itself says why it cannot be read
 
-    shell.tell(render_diagnostics(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color))
+    shown = render_diagnostics(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color)
+    shell.tell(f"{shown}{advice(diagnostics)}")
 
 
 def publisher_of(shell: Shell) -> Publisher | None:

@@ -23,33 +23,38 @@ _FILE = (
     Rule(
         "file-unreadable",
         "file cannot be read",
-        "The file is there but the operating system refused to read it: look at its permissions.",
+        "The file is there but the operating system refused to let it be read: look at its permissions, or "
+        "whether it is a link to something that is gone.",
     ),
     Rule(
         "file-too-large",
         "file is too large",
-        "A plan file may have 16 MiB. Split a larger one: plans in one folder are loaded together.",
+        "A file may have 16 MiB: a larger one is a mistake or an attack, and reading it would keep a pull "
+        "request waiting. Split it: plans in one folder are loaded together.",
     ),
     Rule(
         "not-utf8",
         "file is not UTF-8 text",
-        "Plans are UTF-8 text (a byte order mark is accepted). A file saved as UTF-16 or in an old code page has to be saved again as UTF-8.",
+        "Plans are UTF-8 text (a byte order mark is accepted). A file that was saved as UTF-16 or in an old "
+        "code page would be read as other words than were written: save it again as UTF-8.",
     ),
     Rule(
         "control-character",
         "control character in the file",
-        "Characters such as NUL, escape or form feed are invisible in a review, no caller can say them, and YAML forbids them. "
-        "Tabs and line breaks are allowed inside text.",
+        "Characters such as NUL, escape or form feed are invisible in a review, no caller can say them, and "
+        "YAML forbids them. Remove the character; tabs and line breaks are allowed inside text.",
     ),
     Rule(
         "empty-file",
         "file is empty",
-        "A plan file without a document can hold no scenario; delete the file, or write the plan.",
+        "A plan file without a document tests nothing, and is most often one that was not saved. Delete the "
+        "file, or write the plan.",
     ),
     Rule(
         "several-documents",
         "more than one document in the file",
-        "One file is one plan. Put each document into a file of its own.",
+        "One file is one plan, so that a fault, a result and a review all speak of the same thing. Put each "
+        "document into a file of its own; plans in one folder are loaded together.",
     ),
 )
 
@@ -57,53 +62,64 @@ _YAML = (
     Rule(
         "yaml-syntax",
         "not valid YAML",
-        "The text breaks the rules of YAML 1.2, so that its structure is unknown. Nothing after this place could be checked.",
+        "The text breaks the rules of YAML 1.2, so that its structure is unknown. Most often a bracket or "
+        "quote is not closed, a colon in a text asks for quotes, or lines are indented unevenly. What follows "
+        "this place could not be checked yet.",
     ),
     Rule(
         "yaml-version",
         "another YAML version is asked for",
-        "Plans are YAML 1.2, in which yes, no, on and off are text. A %YAML directive would promise otherwise: remove it.",
+        "Plans are YAML 1.2, in which yes, no, on and off are text. A %YAML directive would promise "
+        "otherwise: remove it.",
     ),
     Rule(
         "duplicate-key",
         "key is written twice",
-        "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans.",
+        "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and "
+        "the tool could see two different plans.",
     ),
     Rule(
         "key-not-text",
         "key is not text",
-        "Keys are plain text. Most often this is a template that is not quoted: YAML reads {{ name }} as a mapping inside a mapping; "
-        'write "{{ name }}".',
+        "Keys are plain text. Most often this is a template that is not quoted: YAML reads {{ name }} as a "
+        'mapping inside a mapping; write "{{ name }}".',
     ),
     Rule(
         "unknown-tag",
         "unknown YAML tag",
-        "Tags such as !!python/object or !mine could mean anything; plans know only the standard ones (!!str, !!int, !!float, !!bool, !!null, !!map, !!seq).",
+        "Tags such as !!python/object or !mine could mean anything; plans know only the standard ones (!!str, "
+        "!!int, !!float, !!bool, !!null, !!map, !!seq).",
     ),
     Rule(
         "bad-alias",
         "alias cannot be followed",
-        "An alias (*name) needs an anchor (&name) that is complete above it, and may not contain itself. A merge key (<<) takes mappings only.",
+        "An alias (*name) needs an anchor (&name) that is complete above it, and may not contain itself. A "
+        "merge key (<<) takes mappings only. Move the anchor up to the first use, or write the value out.",
     ),
     Rule(
         "too-much-nesting",
         "nested too deeply",
-        "A file may be nested 64 levels deep, aliases expanded. No readable plan comes near that.",
+        "A file may be nested 64 levels deep, aliases expanded. No readable plan comes near that: look for "
+        "brackets that are not closed where they should be.",
     ),
     Rule(
         "too-many-nodes",
         "too many values",
-        "A file may hold 1,000,000 values, aliases expanded. A few lines of aliases of aliases can stand for billions; this bound keeps such a file from exhausting memory.",
+        "A file may hold 1,000,000 values, aliases expanded, and fewer where a template may walk them. A few "
+        "lines of aliases of aliases can stand for billions; this bound keeps such a file from exhausting "
+        "memory. Write what is needed and no more, or split the plan.",
     ),
     Rule(
         "bad-number",
         "number cannot be used",
-        "Infinity, not-a-number and numbers of hundreds of digits have no meaning in a plan.",
+        "Infinity, not-a-number and numbers of hundreds of digits have no meaning in a plan. Write an "
+        "ordinary number, or quote it if it is a text.",
     ),
     Rule(
         "number-rewritten",
         "unquoted number loses characters",
-        "YAML reads 007 as 7, 1.10 as 1.1 and +14155550199 as 14155550199. Where the value is spoken in a prompt or compared, the difference is heard: quote it to keep it as written.",
+        "YAML reads 007 as 7, 1.10 as 1.1 and +14155550199 as 14155550199. Where the value is spoken in a "
+        "prompt or compared, the difference is heard: quote it to keep it as written.",
     ),
 )
 
@@ -111,53 +127,69 @@ _DOCUMENT = (
     Rule(
         "missing-key",
         "required key is missing",
-        "The plan format requires this key; nothing sensible can be assumed for it.",
+        "The plan format requires this key, because nothing sensible can be assumed for it. Add it; the "
+        "message says what it is for.",
     ),
     Rule(
         "unknown-key",
         "unknown key",
-        "The plan format has no such key here. It is refused, because a mistyped setting that is silently ignored costs money or hides a failure.",
+        "The plan format has no such key here. It is refused, because a mistyped setting that is silently "
+        "ignored costs money or hides a failure. Correct the key, move it to where it belongs, or remove it.",
     ),
     Rule(
         "not-supported-yet",
         "not supported yet",
-        "The plan format defines this, but this version of planner does not do it. It is refused rather than ignored.",
+        "The plan format defines this, but this version of planner does not do it. It is refused rather than "
+        "ignored: a plan must not promise what does not happen. Remove it, or use a version that does it.",
     ),
     Rule(
         "wrong-type",
         "wrong type of value",
-        'The value is of another type than the key takes. YAML decides types by how a value is written: 5 is a number, "5" is text, true is a boolean.',
+        "The value is of another type than the key takes. YAML decides types by how a value is written: 5 is "
+        'a number, "5" is text, true is a boolean, [5] is a list. Write the type that the message asks for; '
+        "nothing is converted silently, because a guess could be wrong.",
     ),
     Rule(
         "out-of-range",
         "value is out of range",
-        "The value is outside the range in which it means something or stays affordable.",
+        "The value is outside the range in which it means something or stays affordable. The message says "
+        "what the range is.",
     ),
-    Rule("not-a-choice", "value is not one of the choices", "The key takes one of a few fixed words."),
+    Rule(
+        "not-a-choice",
+        "value is not one of the choices",
+        "The key takes one of a few fixed words, and the message lists them. Anything else would have to be "
+        "guessed at.",
+    ),
     Rule(
         "bad-value",
         "value cannot be used",
-        "The value has the right type but does not mean anything here; the message says why.",
+        "The value has the right type but cannot mean anything here, or would mean two things. The message "
+        "says which and what to write instead.",
     ),
     Rule(
         "version-unknown",
         "plan format version is not known",
-        "Every file names the version of the plan format it is written in, so that a future format can never be misread. A newer version needs a newer planner.",
+        "Every file names the version of the plan format it is written in, so that a future format can never "
+        "be misread. A newer version needs a newer planner.",
     ),
     Rule(
         "not-a-slug",
         "name is not a slug",
-        "Names that end up in case ids, file names and reports are lower-case letters, digits, - and _, and begin with a letter or digit.",
+        "Names that end up in case ids, file names and reports have to be safe and alike everywhere: "
+        "lower-case letters, digits, - and _, beginning with a letter or digit. The message proposes one.",
     ),
     Rule(
         "not-a-name",
         "name cannot be used in templates",
-        "Variables and axes are used in templates by name: letters, digits and _, beginning with a letter, and no word that the template language keeps for itself.",
+        "Variables and axes are used in templates by name, and there a - is a minus. A name has letters, "
+        "digits and _, begins with a letter, and is no word that the template language keeps for itself.",
     ),
     Rule(
         "not-e164",
         "phone number is not E.164",
-        'Numbers are written as "+", country code and subscriber number, in quotes: "+14155550199". Without quotes YAML reads a number and drops the plus.',
+        'Numbers are written as "+", country code and subscriber number, in quotes: "+14155550199". Without '
+        "quotes YAML reads a number and drops the plus.",
     ),
 )
 
@@ -165,70 +197,107 @@ _REFERENCES = (
     Rule(
         "unknown-target",
         "no such target",
-        "The alias is neither in the plan's targets nor in the chosen environment of planner.yaml.",
+        "The alias is neither in the plan's targets nor in the chosen environment of planner.yaml, so that "
+        "nobody knows whom to call. Correct it, or define it there.",
     ),
     Rule(
         "target-conflict",
         "target is defined in two places",
-        "The plan and the chosen environment both define this alias, differently. Which one would be called must not be a matter of precedence: list the alias in the plan (targets: [alias]) or take it out of the environment.",
+        "The plan and the chosen environment both define this alias, differently. Which one would be called "
+        "must not be a matter of precedence: list the alias in the plan (targets: [alias]) or take it out of "
+        "the environment.",
     ),
     Rule(
         "environment-needed",
         "target needs an environment",
-        "The plan lists aliases, and what they stand for is in an environment of planner.yaml: choose one with --environment.",
+        "The plan lists aliases, and what they stand for is in an environment of planner.yaml. Choose one "
+        "with --environment, or write what to call into the plan itself.",
     ),
     Rule(
         "target-not-allowed",
         "target is not allowed by the project",
-        "planner.yaml's policy.allowed_targets lists what may be called, and this target is not among it.",
+        "planner.yaml's policy.allowed_targets lists what may be called, and this target is not among it. "
+        "Call another one, or have the policy changed by whoever owns it: on a pull request it is read from "
+        "the base branch.",
     ),
     Rule(
         "duplicate-plan",
         "two plans have one name",
-        "Plans loaded together must differ in name: a case id begins with it.",
+        "Plans loaded together must differ in name: every case id begins with it, and results are stored by "
+        "case id. Rename one; often it was copied from the other.",
     ),
     Rule(
         "duplicate-id",
         "two expectations have one id",
-        "Results speak of expectations by id, so ids are unique within a case, defaults included.",
+        "Results speak of expectations by id, so ids are unique within a case, defaults included. Rename one, "
+        "or leave the id out: it is then made from the kind of check.",
     ),
     Rule(
         "duplicate-item",
         "item is listed twice",
-        "Listing the same thing twice would call it twice, or means that another was intended.",
+        "Listing the same thing twice would call it twice, or means that another was intended. Remove it, or "
+        "correct it; runs repeats a call.",
     ),
     Rule(
         "colliding-case-id",
         "two cases have one case id",
-        'Results are stored by case id. Two values that are written alike in it (17 and "17") or an include that repeats a case cannot be told apart.',
+        'Results are stored by case id. Two values that are written alike in it (17 and "17") or an include '
+        "that repeats a case cannot be told apart. Change one or remove it.",
     ),
 )
 
 _SCENARIOS = (
-    Rule("no-scenarios", "plan has no scenario", "A plan without scenarios tests nothing."),
-    Rule("no-targets", "nothing to call", "A scenario needs at least one target."),
+    Rule(
+        "no-scenarios",
+        "plan has no scenario",
+        "A plan without scenarios tests nothing, and a green result of it would mislead. Write a scenario, or "
+        "remove the file.",
+    ),
+    Rule(
+        "no-targets",
+        "nothing to call",
+        "A scenario needs at least one target, for there is nobody to call otherwise. Define what to call "
+        "under targets; a scenario without targets of its own calls all of them.",
+    ),
     Rule(
         "no-expectations",
         "scenario expects nothing",
-        "A call that nothing is expected of costs money and can only pass. Add an expectation to the scenario or to defaults.expect.",
+        "A call that nothing is expected of costs money and can only pass. Add an expectation to the scenario "
+        "or to defaults.expect.",
     ),
     Rule(
         "no-prompt",
         "scenario has no prompt",
         "The prompt tells the caller what to do: write prompt, or prompt_file for a longer one.",
     ),
-    Rule("two-prompts", "prompt and prompt_file together", "A scenario has one prompt: inline or from a file."),
-    Rule("empty-prompt", "prompt is empty", "A caller without instructions would improvise, at your cost."),
-    Rule("unknown-check", "no such check", "Each expectation names a kind of check in its check key."),
+    Rule(
+        "two-prompts",
+        "prompt and prompt_file together",
+        "A scenario has one prompt: inline or from a file.",
+    ),
+    Rule(
+        "empty-prompt",
+        "prompt is empty",
+        "A caller without instructions would improvise, at your cost. Write what the caller does; where a "
+        "template renders to nothing, look at its conditions.",
+    ),
+    Rule(
+        "unknown-check",
+        "no such check",
+        "Each expectation names a kind of check in its check key, and there is none of this name. `planner "
+        "explain checks` lists them.",
+    ),
     Rule(
         "bad-expectation",
         "expectation cannot be used",
-        "The fields of this check contradict each other or leave nothing to check; the message says what.",
+        "The fields of this check contradict each other or leave nothing to check, so that it would always "
+        "pass or never. The message says what is missing or too much.",
     ),
     Rule(
         "bad-regex",
         "regular expression is not valid",
-        "Patterns are RE2: linear time, therefore without lookaround and backreferences.",
+        "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no "
+        "backreferences. Where a character such as ( or . is meant itself, write a backslash before it.",
     ),
     Rule(
         "quarantine-passed",
@@ -241,29 +310,46 @@ _MATRICES = (
     Rule(
         "unused-axis",
         "axis is used by no template",
-        "Every value of an axis multiplies the calls; if nothing in the prompt or the expectations uses it, the same call is paid for several times. Use runs to repeat a call.",
+        "Every value of an axis multiplies the calls; if nothing in the prompt or the expectations uses it, "
+        "the same call is paid for several times. Use the axis, or remove it; runs repeats a call.",
     ),
     Rule(
         "unused-variable",
         "variable is used by no template",
-        "A variable that nothing uses is a leftover or a typing mistake in a template.",
+        "A variable that nothing uses is a leftover, or a template writes its number out where the variable "
+        "was meant. Remove it, or use it.",
     ),
     Rule(
         "bad-axis",
         "axis values cannot be used",
-        "An axis is a list of texts, numbers, booleans, or mappings with an id, or the values of a file.",
+        "An axis is a list of texts, numbers, booleans, or mappings with an id, or the values of a file. Each "
+        "value names its cases, so that a mapping needs an id, a list cannot be one value, and an axis "
+        "without values would leave no case at all.",
     ),
-    Rule("unknown-axis", "no such axis", "include and exclude speak of the axes of the same matrix."),
+    Rule(
+        "unknown-axis",
+        "no such axis",
+        "include and exclude speak of the axes of the same matrix, by name. A mistyped axis would leave calls "
+        "in that were meant to be out.",
+    ),
     Rule(
         "matches-nothing",
         "include or exclude matches nothing",
-        "An exclude that excludes nothing, or an include of a value that does not exist, is most often a typing mistake.",
+        "An exclude that excludes nothing, or an include of a value that does not exist, is most often a "
+        "typing mistake: calls that were meant to be left out would be paid for. Correct the value, or remove "
+        "the line.",
     ),
-    Rule("no-cases", "matrix leaves no case", "exclude removes every combination."),
+    Rule(
+        "no-cases",
+        "matrix leaves no case",
+        "Every combination is excluded, so that the scenario would test nothing and pass. Exclude fewer, or "
+        "remove the scenario.",
+    ),
     Rule(
         "too-many-cases",
         "matrix makes too many cases",
-        "500 cases a scenario unless max_cases says more: a matrix multiplies, and so does its price.",
+        "A matrix multiplies, and so does its price: a scenario may have 500 cases unless max_cases says "
+        "more. Exclude combinations, take values out, or raise max_cases on purpose.",
     ),
 )
 
@@ -271,46 +357,70 @@ _TEMPLATES = (
     Rule(
         "template-syntax",
         "template is not valid",
-        "Prompts and texts of expectations are Jinja templates. Write {{ name }} for a variable; {% raw %} shows braces as they are.",
+        "Prompts and texts of expectations are Jinja templates. Write {{ name }} for a variable; {% raw %} "
+        "shows braces as they are.",
     ),
     Rule(
         "template-undefined",
         "template uses an undefined name",
-        "A template sees the variables of the plan and the axes of the scenario's matrix, and nothing else.",
+        "A template sees the variables of the plan and the axes of the scenario's matrix, and nothing else. "
+        "Correct the name, or define it: an unknown one would be spoken as nothing.",
     ),
     Rule(
         "template-forbidden",
         "template uses something that is not allowed",
-        "Templates are sandboxed: no macros, includes or imports, no attribute that starts with an underscore, and only filters that are repeatable and cannot blow up.",
+        "Plans come from pull requests, so templates are sandboxed: no macros, includes or imports, no "
+        "attribute that starts with an underscore, and only filters that are repeatable and cannot blow up. "
+        "Write it with plain names, conditions and loops.",
     ),
     Rule(
         "template-failed",
         "template cannot be rendered",
-        "Rendering the template with this case's values failed; the message says with which.",
+        "Rendering the template with this case's values failed; the message says with which. Text and numbers "
+        "are not added, for instance: join them by writing {{ a }}{{ b }}, or with ~.",
     ),
-    Rule("template-too-large", "rendered text is too large", "A rendered prompt may have 32 KiB."),
+    Rule(
+        "template-too-large",
+        "rendered text is too large",
+        "A rendered prompt may have 32 KiB: more is no instruction that a caller could follow, and a loop can "
+        "make any amount of it. Shorten it.",
+    ),
     Rule(
         "template-too-costly",
         "template does too much work",
-        "Templates have a bounded number of steps, so that no plan can hang the tool.",
+        "Templates have a bounded number of steps, so that no plan can hang the tool. Take out nested loops; "
+        "what varies belongs into the matrix.",
     ),
 )
 
 _FILES_BESIDE = (
-    Rule("file-missing", "file does not exist", "The path is relative to the file that names it."),
+    Rule(
+        "file-missing",
+        "file does not exist",
+        "The path is relative to the file that names it, with / between folders, and upper and lower case "
+        "differ. Correct the path, or add the file to the repository.",
+    ),
     Rule(
         "file-outside",
         "file is outside the repository",
-        "Paths stay inside the repository, symbolic links resolved, so that a plan cannot read what it should not.",
+        "Paths stay inside the repository, symbolic links resolved, so that a plan from a stranger's pull "
+        "request cannot read what it should not. Copy the file into the repository.",
     ),
     Rule(
         "bad-axis-file",
         "axis file cannot be used",
-        "Axis values come from CSV with a header (name the column), JSON lines, or plain text with one value a line.",
+        "Axis values come from CSV with a header (name the column), JSON lines, or plain text with one value "
+        "a line, as the file's name says. Correct the column or the row that the message names.",
     ),
 )
 
-_TOO_MUCH = (Rule("more-faults", "more faults than are shown", "The first 1,000 faults of a file are shown."),)
+_TOO_MUCH = (
+    Rule(
+        "more-faults",
+        "more faults than are shown",
+        "The first 1,000 faults of a file are shown; so many mostly have one cause. Mend those, and see what is left.",
+    ),
+)
 
 AREAS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
     {

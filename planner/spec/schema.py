@@ -51,8 +51,17 @@ def project_schema() -> dict[str, Any]:
     return schema
 
 
+def check_schema(name: str) -> dict[str, Any]:
+    """The schema of one kind of check as its model has it, definitions included."""
+    return CHECKS[name].model_json_schema(schema_generator=_Generator)
+
+
 class _Generator(GenerateJsonSchema):
-    """In a plan a key that does not apply is left out; it is never null."""
+    """In a plan a key that does not apply is left out; it is never null. Keys stay in the order in which models have them."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        del parent_key
+        return value
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         return self.generate_inner(schema["schema"])
@@ -73,8 +82,8 @@ def _one_target(defs: dict[str, Any]) -> None:
 
 def _checks(defs: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """References to one branch a check; the branches, and what they refer to, are added to `defs`."""
-    for name, kind in CHECKS.items():
-        branch = kind.model_json_schema(schema_generator=_Generator)
+    for name in CHECKS:
+        branch = check_schema(name)
         defs.update({key: _templated(value) for key, value in branch.pop("$defs", {}).items()})
         branch = _templated(branch)
         branch["title"] = name

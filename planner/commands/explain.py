@@ -1,0 +1,101 @@
+"""`planner explain`: what a diagnostic means, why, and how to mend it; and what each kind of check takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from pydantic_core import to_json
+
+from planner.checks import CHECKS
+from planner.commands.shell import Shell
+from planner.diagnostics import Diagnostics
+from planner.errors import UsageError
+from planner.reports import check_pages, rule_pages
+from planner.reports.rule_pages import RulePage
+from planner.spec.examples import check, example_of
+from planner.spec.faults import AREAS, RULES
+from planner.spec.wording import unknown
+
+_CHECK = "check:"
+_CHECKS = "checks"
+
+
+def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "json", "markdown"]) -> int:
+    """A code, `check:KIND`, `checks` for all of them, or everything there is to ask for. 0; `UsageError` for no such topic."""
+    rules, checks = _chosen(topic)
+    if output_format == "json":
+        document = {
+            "schema_version": "1.0",
+            "rules": [rule_pages.rule_document(page) for page in _rule_pages(rules)],
+            "checks": [check_pages.check_document(check_pages.check_page(name)) for name in checks],
+        }
+        shell.print(to_json(document, indent=2).decode())
+    elif output_format == "markdown":
+        parts = [rule_pages.render_markdown(_rule_pages(rules))] if rules else []
+        if checks and topic is not None:
+            parts.append(check_pages.render_markdown([check_pages.check_page(name) for name in checks]))
+        shell.print("\n".join(parts))
+    else:
+        shell.print(_text(shell, topic, rules, checks))
+    return 0
+
+
+def _chosen(topic: str | None) -> tuple[Sequence[str], Sequence[str]]:
+    """Codes and kinds of check. Without a topic, all."""
+    if topic is None:
+        return list(RULES), list(CHECKS)
+    if topic == _CHECKS:
+        return [], list(CHECKS)
+    if topic in RULES:
+        return [topic], []
+    if topic.removeprefix(_CHECK) in CHECKS:
+        return [], [topic.removeprefix(_CHECK)]
+    if topic.startswith(_CHECK):
+        word = topic.removeprefix(_CHECK)
+        raise UsageError(unknown(f"there is no check `{word}`", word, CHECKS), "`planner explain checks` lists them.")
+    known = [*RULES, *CHECKS, _CHECKS]
+    raise UsageError(
+        unknown(f"there is no diagnostic `{topic}`", topic, known).split("; known:")[0], "`planner explain` lists all."
+    )
+
+
+def _text(shell: Shell, topic: str | None, rules: Sequence[str], checks: Sequence[str]) -> str:
+    width, color = shell.width, shell.color
+    if topic is None:
+        parts = [
+            rule_pages.render_list(width=width, color=color),
+            check_pages.render_checks(width=width, color=color),
+            "`planner explain` with one of these names shows its page.",
+        ]
+    elif topic == _CHECKS:
+        parts = [check_pages.render_checks(width=width, color=color)]
+    else:
+        parts = [rule_pages.render_page(page, width=width, color=color) for page in _rule_pages(rules)]
+        parts += [check_pages.render_check(check_pages.check_page(name), width=width, color=color) for name in checks]
+    return "\n\n".join(parts)
+
+
+def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
+    """Pages with what is found in their examples today.
+
+    Raises `UsageError` where there is no folder to lay them out in.
+    """
+    area_of = {rule.code: area for area, rules in AREAS.items() for rule in rules}
+    pages: list[RulePage] = []
+    for code in codes:
+        example = example_of(code)
+        faults = Diagnostics()
+        if example is not None:
+            try:
+                with TemporaryDirectory(prefix="planner-") as folder:
+                    faults = check(example.broken, example, Path(folder))
+            except OSError as error:
+                raise UsageError(
+                    f"the example cannot be checked: {error.strerror or error}",
+                    "It is written to the system's folder for temporary files: set TMPDIR to one that can be written to.",
+                ) from error
+        pages.append(RulePage(area_of[code], RULES[code], example, faults))
+    return pages

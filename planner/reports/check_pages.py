@@ -1,0 +1,219 @@
+"""One page for each kind of check: what it asks, its fields, and examples; from the check's own model and nowhere else."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from planner.checks import CHECKS
+from planner.checks.base import Expectation
+from planner.reports.rule_pages import MARKDOWN_WIDTH, escaped
+from planner.reports.terminal import Colour, painter, wrapped
+from planner.spec.schema import check_schema
+
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+_WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
+_EXAMPLE_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CheckField:
+    """`kind` says in words what can be written; `default` is None where there is none, or none that could be written."""
+
+    name: str
+    kind: str
+    required: bool
+    default: Any
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPage:
+    """`fields` are the check's own, `shared` those that every check has. `examples` are items of `expect`."""
+
+    name: str
+    description: str
+    fields: tuple[CheckField, ...]
+    shared: tuple[CheckField, ...]
+    examples: tuple[dict[str, Any], ...]
+
+    @property
+    def summary(self) -> str:
+        """The first sentence or line of the description."""
+        return self.description.split("\n", maxsplit=1)[0].strip()
+
+
+def check_page(name: str) -> CheckPage:
+    """The page of a check that is registered."""
+    schema = check_schema(name)
+    definitions = schema.get("$defs", {})
+    required = schema.get("required", [])
+    fields = [
+        CheckField(
+            name=field,
+            kind=_kind(about, definitions),
+            required=field in required,
+            default=_written(about.get("default")),
+            description=about.get("description", ""),
+        )
+        for field, about in schema["properties"].items()
+        if field != "check"
+    ]
+    return CheckPage(
+        name=name,
+        description=schema.get("description", ""),
+        fields=tuple(field for field in fields if field.name not in Expectation.model_fields),
+        shared=tuple(field for field in fields if field.name in Expectation.model_fields),
+        examples=tuple(schema.get("examples", ())),
+    )
+
+
+def render_check(page: CheckPage, *, width: int, color: bool) -> str:
+    """For a terminal."""
+    paint = painter(color=color)
+    lines = [paint(f"check: {page.name}", Colour.BOLD), ""]
+    for paragraph in page.description.split("\n\n"):
+        lines += [*wrapped(" ".join(paragraph.split()), width, indent="  "), ""]
+    for title, fields in (("Fields", page.fields), ("Fields of every check", page.shared)):
+        lines += [paint(f"{title}:", Colour.BOLD)]
+        for field in fields:
+            lines += wrapped(f"{_noted(field)}", width, indent=f"  {paint(field.name, Colour.CYAN)}: ", hanging="    ")
+            lines += wrapped(field.description, width, indent="    ")
+        lines.append("")
+    lines += [paint("Examples:", Colour.BOLD), *(f"  {line}" for line in _yaml(page.examples))]
+    return "\n".join(lines)
+
+
+def render_checks(*, width: int, color: bool) -> str:
+    """All checks, a line each."""
+    paint = painter(color=color)
+    indent = max(map(len, CHECKS)) + len("check:") + 4
+    lines = [paint("Checks", Colour.BOLD)]
+    for name in CHECKS:
+        lines += wrapped(
+            check_page(name).summary, width, indent=f"  {f'check:{name}'.ljust(indent - 2)}", hanging=" " * indent
+        )
+    return "\n".join(lines)
+
+
+def render_markdown(pages: Sequence[CheckPage]) -> str:
+    """All pages as one document; fields that every check has are told once."""
+    lines = [
+        "# Checks",
+        "",
+        "What can be expected of a call. `planner explain check:NAME` prints one of these, and",
+        "`planner explain checks --format markdown` all of them: this file is its output.",
+        "",
+        "## Fields of every check",
+        "",
+        *_markdown_fields(pages[0].shared),
+    ]
+    for page in pages:
+        lines += ["", f"## {page.name}", ""]
+        for paragraph in page.description.split("\n\n"):
+            lines += [*wrapped(escaped(" ".join(paragraph.split())), MARKDOWN_WIDTH), ""]
+        lines += [*_markdown_fields(page.fields), "", "```yaml", "expect:"]
+        lines += [*(f"  {line}" for line in _yaml(page.examples)), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def check_document(page: CheckPage) -> dict[str, Any]:
+    """As JSON values."""
+    return {
+        "check": page.name,
+        "description": page.description,
+        "fields": [
+            {
+                "name": field.name,
+                "type": field.kind,
+                "required": field.required,
+                "default": field.default,
+                "description": field.description,
+            }
+            for field in (*page.fields, *page.shared)
+        ],
+        "examples": list(page.examples),
+    }
+
+
+def _noted(field: CheckField) -> str:
+    if field.required:
+        return f"{field.kind}; required"
+    return field.kind if field.default is None else f"{field.kind}; default {_flow(field.default)}"
+
+
+def _markdown_fields(fields: Sequence[CheckField]) -> list[str]:
+    return [
+        line
+        for field in fields
+        for line in wrapped(
+            escaped(f"`{field.name}` ({_noted(field)}): {field.description}"), MARKDOWN_WIDTH, indent="* ", hanging="  "
+        )
+    ]
+
+
+def _written(default: Any) -> Any:
+    """A default as an author could write it."""
+    if isinstance(default, dict):
+        return {key: value for key, value in cast("dict[str, Any]", default).items() if value is not None}
+    return default
+
+
+def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """What a schema takes, in words."""
+    if "$ref" in schema:
+        return _kind(definitions[schema["$ref"].rsplit("/", maxsplit=1)[-1]], definitions)
+    if "const" in schema:
+        return _flow(schema["const"])
+    if "enum" in schema:
+        return "one of " + ", ".join(map(_flow, schema["enum"]))
+    for union in ("anyOf", "oneOf"):
+        if union in schema:
+            return " or ".join(dict.fromkeys(_kind(one, definitions) for one in schema[union]))
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        return " or ".join(_kind({"type": one}, definitions) for one in cast("list[str]", kind))
+    if kind == "array":
+        return f"list of {_kind(schema['items'], definitions)}" if schema.get("items") else "list"
+    if kind == "object":
+        return "{" + ", ".join(schema["properties"]) + "}" if "properties" in schema else "mapping"
+    if kind not in _WORDS:
+        return "any value"
+    if "minimum" in schema and "maximum" in schema:
+        return f"{_WORDS[kind]} from {schema['minimum']:g} to {schema['maximum']:g}"
+    return ", ".join(
+        [_WORDS[kind], *(f"{words} {schema[bound]:g}" for bound, words in _BOUNDS.items() if bound in schema)]
+    )
+
+
+def _yaml(examples: Sequence[dict[str, Any]]) -> list[str]:
+    """Items of a list, each on one line where it has room."""
+    lines: list[str] = []
+    for example in examples:
+        flow = f"- {_flow(example)}"
+        lines += [flow] if len(flow) <= _EXAMPLE_WIDTH else _dumped([example], flow=False).splitlines()
+    return lines
+
+
+def _flow(value: Any) -> str:
+    return _dumped(value, flow=True).removesuffix("...\n").strip()
+
+
+def _dumped(value: Any, *, flow: bool) -> str:
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = flow
+    yaml.width = 10_000
+    yaml.allow_unicode = True
+    yaml.sort_base_mapping_type_on_output = False  # pyright: ignore[reportAttributeAccessIssue] - declared as always None
+    stream = io.StringIO()
+    yaml.dump(value, stream)  # pyright: ignore[reportUnknownMemberType]
+    return stream.getvalue()

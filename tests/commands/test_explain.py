@@ -1,0 +1,297 @@
+"""`planner explain`: pages of rules and checks, on a terminal, for programs and as the documents in docs/."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.checks import CHECKS
+from planner.spec.faults import RULES
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def sections(text: str) -> dict[str, str]:
+    """A document by its headings."""
+    parts = re.split(r"^(#+ .*)$", text, flags=re.MULTILINE)
+    return dict(zip(["", *parts[1::2]], parts[0::2], strict=True))
+
+
+@pytest.mark.parametrize(("arguments", "name"), [((), "diagnostics.md"), (("checks",), "checks.md")])
+def test_the_documents_are_up_to_date(project: Project, arguments: tuple[str, ...], name: str) -> None:
+    """docs/ holds what the program says of every code and every check today, to the letter.
+
+    To bring them up to date: `planner explain --format markdown > docs/diagnostics.md`, and the same with `checks`.
+    """
+    said = project.planner("explain", *arguments, "--format", "markdown").out
+    written = (DOCS / name).read_text(encoding="utf-8")
+    assert list(sections(said)) == list(sections(written))
+    for heading, text in sections(said).items():
+        assert text == sections(written)[heading], heading
+    assert said == written
+
+
+def test_a_code(project: Project) -> None:
+    """What it means, why, an example, what is said of it, and the cure; without escapes where it is no terminal."""
+    ran = project.planner("explain", "environment-needed")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == snapshot("""\
+environment-needed: target needs an environment
+
+  The plan lists aliases, and what they stand for is in an environment of planner.yaml. Choose one
+  with --environment, or write what to call into the plan itself.
+
+Refused:
+
+  planner.yaml
+    environments:
+      staging: {support: {agent: 12}}
+      production: {support: {agent: 40}}
+
+  plan.yaml
+    version: 1
+    plan: refunds
+    targets: [support]
+    scenarios:
+      refund-window:
+        prompt: Ask how many days you have to return an order.
+        expect: [{check: says, any_of: [30 days]}]
+
+planner validate says:
+
+  plan.yaml:3:11: error: target needs an environment [environment-needed]
+      3 | targets: [support]
+        |           ^^^^^^^
+          what `support` is depends on the environment; choose --environment staging or
+          --environment production
+
+  1 error in 1 file
+
+Mended:
+
+  plan.yaml
+    version: 1
+    plan: refunds
+    targets: {support: {agent: 12}}
+    scenarios:
+      refund-window:
+        prompt: Ask how many days you have to return an order.
+        expect: [{check: says, any_of: [30 days]}]
+""")
+
+
+def test_a_narrow_terminal(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are wrapped; what is to be copied is not."""
+    monkeypatch.setenv("COLUMNS", "50")
+    assert project.planner("explain", "file-too-large").out == snapshot("""\
+file-too-large: file is too large
+
+  A file may have 16 MiB: a larger one is a
+  mistake or an attack, and reading it would keep
+  a pull request waiting. Split it: plans in one
+  folder are loaded together.
+
+  Without an example: the file would have more
+  than 16 MiB.
+""")
+    prose = project.planner("explain").out.splitlines()
+    assert max(map(len, prose)) <= 60
+
+
+def test_an_example_with_an_environment(project: Project) -> None:
+    """The environment that is chosen is said."""
+    assert "Refused, with --environment staging:\n" in project.planner("explain", "target-conflict").out
+    assert "Refused, with `--environment staging`:\n" in project.planner("explain", "--format", "markdown").out
+
+
+def test_a_warning_is_not_called_an_error(project: Project) -> None:
+    """Some faults let the plan run."""
+    assert "\nWarned of:\n" in project.planner("explain", "unused-variable").out
+
+
+def test_everything_is_listed(project: Project) -> None:
+    """Without a topic: each code with its summary, each check with its first sentence."""
+    ran = project.planner("explain")
+    assert ran.code == 0
+    for code, rule in RULES.items():
+        assert re.search(rf"^  {code} +{re.escape(rule.summary)}$", ran.out, re.MULTILINE), code
+    for name in CHECKS:
+        assert f"  check:{name} " in ran.out
+    assert project.planner("explain", "checks").out in ran.out + "\n"
+
+
+@pytest.mark.parametrize("topic", ["check:duration", "duration"])
+def test_a_check(project: Project, topic: str) -> None:
+    """Its words, its own fields and those of every check, with types and defaults, and examples to copy."""
+    ran = project.planner("explain", topic)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == snapshot("""\
+check: duration
+
+  The length of the call, in seconds.
+
+Fields:
+  min_seconds: number, at least 0
+    Shortest length that holds.
+  max_seconds: number, more than 0
+    Longest length that holds.
+
+Fields of every check:
+  id: text
+    Names this expectation in reports; by default the kind of check.
+  severity: one of critical, error, warning; default error
+    critical: fails the case in any run. error: counts against the pass rate. warning: reported
+    only.
+  min_pass_rate: number from 0 to 1
+    Share of runs in which this expectation must hold; by default the scenario's.
+  description: text
+    Why this is expected, for the reader of a report.
+
+Examples:
+  - {check: duration, min_seconds: 10, max_seconds: 180}
+""")
+
+
+def test_every_check_has_a_page(project: Project) -> None:
+    """No kind of value is without a word for it, and every field says what it is for."""
+    for name in CHECKS:
+        (page,) = project.planner("explain", f"check:{name}", "--format", "json").json["checks"]
+        assert page["check"] == name
+        assert page["examples"]
+        for field in page["fields"]:
+            assert field["description"], (name, field)
+            assert field["type"], (name, field)
+
+
+def test_json(project: Project) -> None:
+    """The same for programs: `rules` and `checks`, of which one has one item."""
+    document = project.planner("explain", "bad-regex", "--format", "json").json
+    assert document == snapshot(
+        {
+            "schema_version": "1.0",
+            "rules": [
+                {
+                    "code": "bad-regex",
+                    "area": "Scenarios",
+                    "summary": "regular expression is not valid",
+                    "explanation": "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no backreferences. Where a character such as ( or . is meant itself, write a backslash before it.",
+                    "severity": "error",
+                    "example": {
+                        "environment": None,
+                        "beside": {},
+                        "broken": {
+                            "plan.yaml": """\
+version: 1
+plan: refunds
+targets: {support: {agent: 12}}
+scenarios:
+  refund-window:
+    prompt: Ask how many days you have to return an order.
+    expect: [{check: says, matches: "(30|thirty) days("}]
+"""
+                        },
+                        "mended": {
+                            "plan.yaml": """\
+version: 1
+plan: refunds
+targets: {support: {agent: 12}}
+scenarios:
+  refund-window:
+    prompt: Ask how many days you have to return an order.
+    expect: [{check: says, matches: "(30|thirty) days"}]
+"""
+                        },
+                        "diagnostics": [
+                            {
+                                "severity": "error",
+                                "code": "bad-regex",
+                                "summary": "regular expression is not valid",
+                                "detail": "not a regular expression RE2 can read: missing ): (30|thirty) days(",
+                                "file": "plan.yaml",
+                                "line": 7,
+                                "column": 37,
+                                "end_line": 7,
+                                "end_column": 56,
+                                "related": [],
+                            }
+                        ],
+                    },
+                }
+            ],
+            "checks": [],
+        }
+    )
+    everything = project.planner("explain", "--format", "json").json
+    assert [rule["code"] for rule in everything["rules"]] == list(RULES)
+    assert [check["check"] for check in everything["checks"]] == list(CHECKS)
+    shown = {rule["code"]: rule for rule in everything["rules"]}
+    assert shown["not-utf8"]["example"] is None
+    assert shown["unused-variable"]["severity"] == "warning"
+
+
+@pytest.mark.parametrize(
+    ("topic", "said"),
+    [
+        (
+            "unknwon-key",
+            snapshot("""\
+planner: there is no diagnostic `unknwon-key`; did you mean `unknown-key`?
+  `planner explain` lists all.
+"""),
+        ),
+        (
+            "check:sais",
+            snapshot("""\
+planner: there is no check `sais`; did you mean `says`?
+  `planner explain checks` lists them.
+"""),
+        ),
+        (
+            "zebra",
+            snapshot("""\
+planner: there is no diagnostic `zebra`
+  `planner explain` lists all.
+"""),
+        ),
+        (
+            "../faults",
+            snapshot("""\
+planner: there is no diagnostic `../faults`; did you mean `more-faults`?
+  `planner explain` lists all.
+"""),
+        ),
+    ],
+)
+def test_unknown_topics(project: Project, topic: str, said: str) -> None:
+    """Exit code 2, what was probably meant, and where the list is."""
+    ran = project.planner("explain", topic)
+    assert (ran.code, ran.out, ran.err) == (2, "", said)
+
+
+def test_no_folder_to_work_in(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing can be written, that is said, with what to do."""
+    monkeypatch.setattr("tempfile.tempdir", str(project.root / "gone"))  # what TMPDIR would have become
+    ran = project.planner("explain", "no-prompt")
+    assert (ran.code, ran.out, ran.err) == (
+        2,
+        "",
+        snapshot("""\
+planner: the example cannot be checked: No such file or directory
+  It is written to the system's folder for temporary files: set TMPDIR to one that can be written to.
+"""),
+    )
+
+
+def test_the_advice_after_faults(project: Project) -> None:
+    """`validate` names this command once, with the code of an error rather than of a warning before it."""
+    project.edit("plans/hours.yaml", "targets:\n", "vars: {unused: 1}\ntargets:\n")
+    project.edit("plans/hours.yaml", "runs: 2", "runs: two")
+    ran = project.planner("validate")
+    assert ran.code == 2
+    assert ran.err.splitlines()[-2:] == snapshot(
+        ["1 error and 1 warning in 1 file", "`planner explain wrong-type` tells more, and shows an example mended"]
+    )
