@@ -177,13 +177,16 @@ def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
 @click.option("--refresh", is_flag=True, help="Ask the service for agent revisions and the balance (needs a key).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save it, for planner run FILE.")
 @click.pass_obj
-def plan(verbosity: int, refresh: bool, detailed_exitcode: bool, output_format: Any, **values: Any) -> int:
+def plan(
+    verbosity: int, refresh: bool, detailed_exitcode: bool, output_format: Any, out: Path | None, **values: Any
+) -> int:
     """Show what would be called, why, and what it would cost. Calls nobody."""
     from planner.commands.plan import PlanOptions
     from planner.commands.plan import plan as command
 
-    return command(_shell(verbosity), PlanOptions(_selection(values), refresh, detailed_exitcode, output_format))
+    return command(_shell(verbosity), PlanOptions(_selection(values), refresh, detailed_exitcode, output_format, out))
 
 
 @planner.command()
@@ -204,7 +207,11 @@ def plan(verbosity: int, refresh: bool, detailed_exitcode: bool, output_format: 
 @click.option("--fail-fast", is_flag=True, help="Launch nothing more once a run has failed.")
 @click.pass_obj
 def run(verbosity: int, **values: Any) -> int:
-    """Call, judge and report what changed. Refuses to call anyone without --consent-to-charge."""
+    """Call, judge and report what changed. Refuses to call anyone without --consent-to-charge.
+
+    PATH… are plan files or folders (default: plans/), or one file that planner plan --out saved: then exactly that is run,
+    once, or nothing.
+    """
     from planner.commands.run import RunOptions
     from planner.commands.run import run as command
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import anyio
@@ -12,6 +13,7 @@ from planner.changes.consent import consent_command, forbidden
 from planner.commands.interruption import interruptible
 from planner.commands.preparing import Preparation, open_journal, prepare
 from planner.commands.reporting import publisher_of, redactor_of, tell_diagnostics
+from planner.commands.saving import save_plan, saved_command
 from planner.commands.selection import Loaded, Selection, load
 from planner.commands.service import TargetState, open_client, read_billing, read_targets
 from planner.commands.shell import Shell
@@ -31,6 +33,8 @@ class PlanOptions:
     refresh: bool = False
     detailed_exitcode: bool = False
     output_format: Literal["text", "json"] = "text"
+    out: Path | None = None
+    """Where to save the change set, to be run as it is."""
 
 
 def plan(shell: Shell, options: PlanOptions) -> int:
@@ -80,16 +84,22 @@ def _show(
     shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparation, refusal: RefusedError | None
 ) -> None:
     change_set = prepared.change_set
-    command = consent_command(
-        shlex.join(["planner", "run", *options.selection.words()]),
-        change_set,
-        already_spent_cents=sum(prepared.spent_cents.values()),
+    redactor = redactor_of(loaded.project)
+    if options.out is not None:
+        save_plan(shell, options.selection, change_set, options.out, redactor.text)
+    command = (
+        saved_command(options.out)
+        if options.out is not None and not refusal
+        else consent_command(
+            shlex.join(["planner", "run", *options.selection.words()]),
+            change_set,
+            already_spent_cents=sum(prepared.spent_cents.values()),
+        )
     )
     refused = (str(refusal), refusal.hint) if refusal else None
     ceilings = [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans if plan.max_cost_cents is not None]
     if loaded.project.policy.max_cost_cents is not None:
         ceilings.insert(0, ("policy", loaded.project.policy.max_cost_cents))
-    redactor = redactor_of(loaded.project)
     if options.output_format == "json":
         shell.print(render_json(change_set, redactor=redactor, refused=refused))
     else:

@@ -13,12 +13,14 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Action, Consent
+from planner.changes.saved import SavedPlan
 from planner.commands.assembling import JudgedRun, assemble_cases, judge_record
 from planner.commands.calling import check_balance, ledger_of, works_of
 from planner.commands.interruption import interruptible
 from planner.commands.preparing import Preparation, charged_slots, prepare
 from planner.commands.progress import ProgressState, open_progress
-from planner.commands.reporting import show_result, tell_diagnostics, write_reports
+from planner.commands.reporting import redactor_of, show_result, tell_diagnostics, write_reports
+from planner.commands.saving import check_unmoved, saved_command, saved_plan_at, selection_of
 from planner.commands.selection import Loaded, Selection, load
 from planner.commands.service import open_client, read_billing, read_targets
 from planner.commands.shell import Shell
@@ -55,13 +57,19 @@ class RunOptions:
     report_dir: Path = Path("reports")
     max_concurrent: int | None = None
     fail_fast: bool = False
+    saved: SavedPlan | None = None
+    """What `planner plan --out` wrote, if that is what is to be run, and the file it was in."""
+    saved_path: Path = Path()
 
     def command(self) -> str:
+        if self.saved is not None:
+            return shlex.join(["planner", "run", str(self.saved_path)])
         return shlex.join(["planner", "run", *self.selection.words()])
 
 
 def run(shell: Shell, options: RunOptions) -> int:
     """Raises any PlannerError that ends the command before there is something to report."""
+    options = _with_saved(shell, options)
     loaded = load(shell, options.selection)
     tell_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, options.selection)
@@ -71,6 +79,22 @@ def run(shell: Shell, options: RunOptions) -> int:
             return anyio.run(_Invocation(shell, options, loaded, place, journal).run)
         finally:
             journal.close()
+
+
+def _with_saved(shell: Shell, options: RunOptions) -> RunOptions:
+    """Where a saved plan is named: what it selects, its digest, and its high estimate as a ceiling."""
+    saved = saved_plan_at(shell, options.selection.paths)
+    if saved is None:
+        return options
+    (path,) = options.selection.paths
+    limits = [cents for cents in (options.max_cost_cents, saved.max_cost_cents) if cents is not None]
+    return replace(
+        options,
+        selection=selection_of(shell, saved, path, options.selection),
+        max_cost_cents=min(limits, default=None),
+        saved=saved,
+        saved_path=path,
+    )
 
 
 class _Invocation:
@@ -115,6 +139,14 @@ class _Invocation:
                 self._shell, selection, self._loaded, self._place, targets=targets, journal=self._journal
             )
             try:
+                if self._options.saved is not None:
+                    check_unmoved(
+                        self._options.saved,
+                        prepared.change_set,
+                        self._place.repository,
+                        self._options.selection,
+                        redactor_of(self._loaded.project).text,
+                    )
                 consent = self._consent(prepared, billing)
             except RefusedError as error:
                 self._refuse(prepared, client, error)
@@ -139,7 +171,9 @@ class _Invocation:
             plan_digest=options.plan_digest,
             now=self._shell.clock.now(),
             by=self._actor(),
-            command=consent_command(
+            command=saved_command(options.saved_path)
+            if options.saved
+            else consent_command(
                 options.command(), prepared.change_set, already_spent_cents=sum(prepared.spent_cents.values())
             ),
             already_made=prepared.already_made,
@@ -285,6 +319,8 @@ class _Invocation:
         result = self._result(prepared, client, consent, outcome, ending, cases)
         self._place.repository.save_invocation(result)
         if ending.finished:
+            if self._options.saved is not None:
+                self._place.repository.mark_plan_used(self._options.saved.plan_id, self._id)
             if not result.partial:
                 self._place.repository.promote(result, self._place.environment)
             self._consume(result)

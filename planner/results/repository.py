@@ -126,6 +126,15 @@ class ResultsRepository:
                 cases |= {case.case_id: case for case in self._read_baseline(key, data).cases}
         return cases
 
+    def mark_plan_used(self, plan_id: str, invocation_id: str) -> None:
+        """Remember that a saved plan was carried out; the first to say so is the one that is remembered."""
+        self._store.put(_saved_key(plan_id), invocation_id.encode(), expected=None)
+
+    def user_of_plan(self, plan_id: str) -> str | None:
+        """The invocation that carried a saved plan out; None where none did."""
+        data = self._store.get(_saved_key(plan_id))
+        return None if data is None else data.decode("utf-8", "replace")
+
     def _promote_plan(self, document: BaselineDocument) -> None:
         key = _baseline_key(document.environment, document.plan)
         for _ in range(_ATTEMPTS):
@@ -196,6 +205,10 @@ def _evidence_key(digest: str) -> str:
 
 def _invocation_key(invocation_id: str) -> str:
     return f"runs/{invocation_id}.json"
+
+
+def _saved_key(plan_id: str) -> str:
+    return f"saved/{segment_for(plan_id)}"
 
 
 def _baseline_key(environment: str, plan: str) -> str:

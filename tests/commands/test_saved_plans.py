@@ -1,0 +1,168 @@
+"""A change set saved and run later: exactly that, once, or nothing with what moved. Against a sandbox on a socket."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+RUN = ("run", "agreed.json", CONSENT)
+
+
+@pytest.fixture
+def saved(project: Project, service: Served) -> Project:
+    """Three cases, five calls, agreed to."""
+    project.edit("plans/hours.yaml", "agent: 12", "agent: 14")
+    ran = project.planner("plan", "--refresh", "--out", "agreed.json")
+    assert ran.code == 0
+    assert "planner run agreed.json --consent-to-charge" in ran.out
+    return project
+
+
+def test_a_saved_plan_is_run_as_it_is_once(saved: Project, service: Served) -> None:
+    """It brings its own ceiling; carried out, it is good for nothing more."""
+    assert saved.planner("run", "agreed.json").code == 3
+    assert service.ledger()["runs"] == []
+    ran = saved.planner(*RUN)
+    assert ran.code == 0, ran.err
+    results = saved.results()
+    document = json.loads((saved.root / "agreed.json").read_text())
+    assert results["change_set_digest"] == document["digest"]
+    assert results["cost"]["ceiling_cents"] == document["max_cost_cents"]
+    before = service.ledger()
+    again = saved.planner(*RUN)
+    assert again.code == 3
+    assert f"carried out before, by invocation {results['invocation_id']}" in again.err
+    assert service.ledger() == before
+
+
+def test_a_fresh_plan_that_is_equal_is_accepted(saved: Project, service: Served) -> None:
+    """A comment, another order of keys and another folder for the file move nothing."""
+    saved.edit("plans/hours.yaml", "scenarios:", "# for reviewers\ndescription: Hours.\nscenarios:")
+    saved.write("elsewhere/agreed.json", (saved.root / "agreed.json").read_text())
+    assert saved.planner("run", "elsewhere/agreed.json", CONSENT).code == 0
+    assert len(service.own_runs()) == 5
+
+
+def _edit_prompt(project: Project, service: Served) -> None:
+    project.edit("plans/hours.yaml", "Cancel your appointment", "Move your appointment")
+
+
+def _edit_expectation(project: Project, service: Served) -> None:
+    project.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 500")
+
+
+def _add_case(project: Project, service: Served) -> None:
+    project.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Eva]")
+
+
+def _remove_case(project: Project, service: Served) -> None:
+    project.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana]")
+
+
+def _raise_runs(project: Project, service: Served) -> None:
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 3")
+
+
+def _other_target(project: Project, service: Served) -> None:
+    project.edit("plans/hours.yaml", "agent: 14", "agent: 12")
+
+
+def _edit_agent(project: Project, service: Served) -> None:
+    service.control({"deploy": {"agent_id": 14, "revision": 2}})
+
+
+def _already_run(project: Project, service: Served) -> None:
+    assert project.planner("run", CONSENT).code == 0
+
+
+MOVES: dict[str, tuple[Callable[[Project, Served], None], str]] = {
+    "prompt": (_edit_prompt, "hours/cancel@clinic: - You are Dora Diaz, polite. Cancel your"),
+    "expectation": (_edit_expectation, "hours/cancel@clinic: what is expected changed"),
+    "case added": (_add_case, "hours/saturday[name=Eva]@clinic would be called too: new"),
+    "case removed": (_remove_case, "hours/saturday[name=Bob]@clinic was to be called, and is in no plan any more"),
+    "runs": (_raise_runs, "hours/saturday[name=Ana]@clinic: 3 calls instead of 2"),
+    "target": (_other_target, "target 14 → 12"),
+    "agent": (_edit_agent, "hours/cancel@clinic: agent edited since ("),
+    "results": (_already_run, "hours/cancel@clinic was to be called, and would be kept: passed"),
+}
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_whatever_moves_is_refused_and_named(saved: Project, service: Served, name: str) -> None:
+    """Nobody is called for what nobody agreed to."""
+    move, said = MOVES[name]
+    move(saved, service)
+    before = service.ledger()["runs"]
+    ran = saved.planner(*RUN)
+    assert ran.code == 3
+    assert "what was saved is not what would be done now" in ran.err
+    assert said in ran.err
+    assert service.ledger()["runs"] == before
+
+
+def test_a_dearer_rate_breaks_the_saved_ceiling(project: Project, service: Served) -> None:
+    """What was agreed to is exactly that, up to exactly that: the ceiling is the file's, and a command's may only lower it."""
+    project.write("planner.yaml", "rates: {spark: 1}\n")
+    assert project.planner("plan", "--refresh", "--out", "agreed.json").code == 0
+    project.write("planner.yaml", "rates: {spark: 80}\n")
+    for more in ((), ("--max-cost", "99.00")):
+        ran = project.planner(*RUN, *more)
+        assert ran.code == 3
+        assert "--max-cost allows $0.40" in ran.err
+    project.write("planner.yaml", "rates: {spark: 1}\n")
+    assert "--max-cost allows $0.01" in project.planner(*RUN, "--max-cost", "0.01").err
+    assert service.ledger()["runs"] == []
+
+
+def test_what_a_saved_plan_selects_cannot_be_changed(saved: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by an option, nor by another path beside it, nor from another folder."""
+    assert "what it selects cannot be changed" in saved.planner(*RUN, "--tag", "smoke").err
+    assert "is a saved plan, and holds all" in saved.planner("run", "plans", "agreed.json").err
+    saved.write("planner.yaml", "")
+    (saved.root / "sub").mkdir()
+    monkeypatch.chdir(saved.root / "sub")
+    ran = saved.planner("run", "../agreed.json")
+    assert (ran.code, "was saved in the folder '.'" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"schema_version": "1.0"', '"schema_version": "2.0"', "this one reads schema 1.0"),
+        ('"digest"', '"digger"', "no saved plan that can be read: digest: Field required"),
+        ('"changes": [', '"changes": [[', "no saved plan that can be read"),
+    ],
+)
+def test_a_saved_plan_that_cannot_be_read(saved: Project, old: str, new: str, said: str) -> None:
+    """It says what is wrong; nobody is called by a guess."""
+    saved.edit("agreed.json", old, new)
+    ran = saved.planner(*RUN)
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def test_saved_texts_are_those_that_others_may_see(project: Project) -> None:
+    """The file goes from job to job: phone numbers and what the project redacts are not in it."""
+    project.write("planner.yaml", "redact: ['D[a-z]+ Diaz']\n")
+    project.edit(
+        "plans/hours.yaml",
+        "    expect:\n      - {check: duration",
+        "    target_number: '+14155550199'\n    expect:\n      - {check: duration",
+    )
+    assert project.planner("plan", "--out", "agreed.json").code == 0
+    text = (project.root / "agreed.json").read_text()
+    assert "[redacted]" in text
+    assert "Diaz" not in text
+    assert "5550199" not in text
+
+
+def test_a_file_that_cannot_be_written(project: Project) -> None:
+    """It says so, instead of a plan that nobody can run."""
+    Path(project.root / "taken").mkdir()
+    ran = project.planner("plan", "--out", "taken")
+    assert (ran.code, "taken cannot be written" in ran.err) == (2, True)
