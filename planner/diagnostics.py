@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 
 class Severity(Enum):
@@ -12,10 +13,9 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of a file. `file` is relative to the working directory with `/`; lines and columns count from 1, in
-    characters; the end is exclusive (the column after the last character)."""
+    characters; the end is exclusive (the column after the last character). Plain tuples, for large plans have many."""
 
     file: str
     line: int

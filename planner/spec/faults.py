@@ -85,6 +85,12 @@ _YAML = (
         'mapping inside a mapping; write "{{ name }}".',
     ),
     Rule(
+        "colon-without-space",
+        "no space after a colon",
+        "YAML ends a key at a colon with white space after it, so that check:says is one word: a key without a value. "
+        "Write the space; quote the key if the colon is part of it.",
+    ),
+    Rule(
         "unknown-tag",
         "unknown YAML tag",
         "Tags such as !!python/object or !mine could mean anything; plans know only the standard ones (!!str, "

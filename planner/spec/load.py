@@ -75,13 +75,18 @@ def load_plans(
 
 @contextmanager
 def _collector_paused() -> Generator[None]:
-    """Nearly all that loading makes is kept, so that the cyclic collector searches in vain; it takes half of the time."""
+    """Nearly all that loading makes is kept, so that the cyclic collector searches in vain; it takes half of the time.
+
+    What was made is passed on as old, or the collector would search all of it as soon as it is back.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

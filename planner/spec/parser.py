@@ -7,22 +7,20 @@ collected; after a syntax error there is no document.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn
 
-from ruamel.yaml import events
-from ruamel.yaml.error import YAMLError
+from yaml import CBaseLoader, YAMLError, events
 
 from planner.diagnostics import Related
-from planner.spec.document import Container, Document, Items, Mapping
+from planner.spec.document import Container, Document, Items, KeyMark, Mapping
 from planner.spec.reporting import Reporter
 from planner.spec.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.spec.source import Source
-from planner.spec.syntax import NOT_IN_YAML, report_syntax
+from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, report_syntax
 from planner.spec.wording import describe, shorten
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 1_000_000
-MAX_DEPTH = 64
 
 _STANDARD_TAG = "tag:yaml.org,2002:"
 _TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -70,162 +68,58 @@ class _Unusable:
 _UNUSABLE: Final = _Unusable()
 _MERGE: Final = _Unusable()
 """The key `<<`."""
+_SPECIAL_KEYS = frozenset({"", "<<"})
+"""Unquoted, these are no keys."""
 
+_NODES = frozenset({events.MappingStartEvent, events.SequenceStartEvent, events.ScalarEvent, events.AliasEvent})
 
-class _Frame:
-    """An open container, and its key that waits for a value. `start` and `anchor` are the container's own."""
-
-    __slots__ = ("anchor", "container", "key", "key_end", "key_start", "merged", "start")
-
-    def __init__(self, container: Container | None, start: int, anchor: str | None) -> None:
-        self.container = container
-        self.start = start
-        self.anchor = anchor
-        self.key: str | _Unusable | None = None
-        self.key_start = 0
-        self.key_end = 0
-        self.merged: list[tuple[Any, int, int]] | None = None
-        """What `<<` names, with its marks."""
+_Event = Any
+"""An event of libyaml, through PyYAML. Its marks are offsets in characters."""
 
 
 class _Builder:
+    """Reads the parser's events by recursive descent.
+
+    `_mapping` and `_items` are where the time goes: both take the usual scalar apart by themselves, and leave the rest
+    (containers, anchors, tags, aliases) to `_node`.
+    """
+
     def __init__(self, source: Source, reporter: Reporter) -> None:
         self.source = source
         self.reporter = reporter
-        self.outer: list[_Frame] = []
-        self.frame = _Frame(None, 0, None)
-        self.nodes = 0
-        self.documents = 0
-        self.last_end = 0
-        """Where the last value ended: a block ends there, not before the next token."""
-        self.root: Any = None
-        self.root_mark = (0, 0)
+        self.next_event: Callable[[], _Event] = CBaseLoader(source.text.encode()).get_event
+        self.room = MAX_NODES
+        """How many nodes there may still be."""
+        self.levels = 0
+        """Containers that are open."""
         self.anchors: dict[str, Any] = {}
         self.sizes: dict[int, tuple[Any, int, int]] = {}
         """Nodes and levels of anchored containers, by identity; the container is kept so that its identity is."""
 
     def build(self) -> Document | None:
-        from _ruamel_yaml import CParser  # pyright: ignore[reportUnknownVariableType, reportMissingTypeStubs] - compiled, untyped
-
-        next_event = cast("Callable[[], Any]", CParser(self.source.text.encode()).get_event)  # pyright: ignore[reportUnknownMemberType]
-        handler_of: Callable[[Any], Callable[[Any], None] | None] = {
-            events.ScalarEvent: self._scalar,
-            events.MappingStartEvent: self._start,
-            events.SequenceStartEvent: self._start,
-            events.MappingEndEvent: self._end,
-            events.SequenceEndEvent: self._end,
-            events.AliasEvent: self._alias,
-            events.DocumentStartEvent: self._document,
-        }.get
-        event = next_event()
-        while event is not None:
-            handler = handler_of(event.__class__)
-            if handler is not None:
-                handler(event)
-            event = next_event()
-        if self.documents == 0:
+        documents = 0
+        root: Any = None
+        mark = (0, 0)
+        for event in iter(self.next_event, None):
+            kind = event.__class__
+            if kind is events.DocumentStartEvent:
+                documents += 1
+                self._document(event, documents)
+            elif kind in _NODES:
+                root, *mark = self._node(event)
+        if documents == 0:
             self.reporter.error("empty-file", "there is nothing in this file", self.source.whole())
             return None
-        if not isinstance(self.root, Mapping):
+        start, end = mark
+        if not isinstance(root, Mapping):
             self._fault(
-                "wrong-type",
-                f"a file is a mapping of keys to values, but this is {describe(self.root)}",
-                *self.root_mark,
+                "wrong-type", f"a file is a mapping of keys to values, but this is {describe(root)}", start, end
             )
             return None
-        return Document(self.source, self.root, self.root_mark)
+        return Document(self.source, root, (start, end))
 
-    # Events
-
-    def _scalar(self, event: Any) -> None:
-        value: Any = event.value
-        start: int = event.start_mark.index
-        end: int = event.end_mark.index
-        plain: bool = event.implicit[0]
-        self.last_end = end
-        self.nodes += 1
-        frame = self.frame
-        if frame.key is None and type(frame.container) is Mapping:
-            frame.key_start = start
-            frame.key_end = end
-            if value in frame.container:
-                self._duplicate(frame.container, value)
-                frame.key = _UNUSABLE
-            elif plain and value == "<<":
-                frame.key = _MERGE
-            elif plain and not value:
-                self._fault("key-not-text", "a key is missing before this colon", start, start + 1)
-                frame.key = _UNUSABLE
-            else:
-                frame.key = value
-        else:
-            if plain and event.tag is None:
-                if not value or value[0] in NOT_TEXT_STARTS:
-                    value = self._resolved(value, start, end)
-            elif event.tag is not None:
-                value = self._tagged(event.tag, value, start, end)
-            elif event.style == '"' and NOT_IN_YAML.search(value):
-                self._fault(
-                    "control-character",
-                    "this text holds a control character, written as an escape; remove it",
-                    start,
-                    end,
-                )
-            self._add(value, start, end)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = value
-
-    def _start(self, event: Any) -> None:
-        start: int = event.start_mark.index
-        mapping = type(event) is events.MappingStartEvent
-        self.nodes += 1
-        self.outer.append(self.frame)
-        if len(self.outer) > MAX_DEPTH:
-            self._fault("too-much-nesting", f"more than {MAX_DEPTH} levels", start, start + 1)
-            raise _Stop
-        if event.tag is not None and event.tag not in {"!", _STANDARD_TAG + ("map" if mapping else "seq")}:
-            self._fault("unknown-tag", f"{_tag_name(event.tag)} is not known here; remove it", start, start + 1)
-        if event.anchor is not None:
-            self.anchors[event.anchor] = _UNUSABLE
-        self.frame = _Frame(Mapping() if mapping else Items(), start, event.anchor)
-
-    def _end(self, event: Any) -> None:
-        closed = self.frame
-        self.frame = self.outer.pop()
-        end: int = event.end_mark.index
-        if event.start_mark.index == end:  # a block: nothing closes it
-            end = max(self.last_end, closed.start)
-        self.last_end = end
-        if closed.merged is not None:
-            self._merge(closed.container, closed.merged)
-        if closed.anchor is not None:
-            self.anchors[closed.anchor] = closed.container
-        if self.frame.key is None and type(self.frame.container) is Mapping:
-            self._not_a_key(closed.start, end)
-        else:
-            self._add(closed.container, closed.start, end)
-
-    def _alias(self, event: Any) -> None:
-        start: int = event.start_mark.index
-        end: int = event.end_mark.index
-        self.last_end = end
-        value = self._aliased(event.anchor, start, end)
-        frame = self.frame
-        if frame.key is not None or type(frame.container) is not Mapping:
-            self._add(value, start, end)
-        elif not isinstance(value, str):
-            self._not_a_key(start, end)
-        else:
-            frame.key_start = start
-            frame.key_end = end
-            frame.key = value
-            if value in frame.container:
-                self._duplicate(frame.container, value)
-                frame.key = _UNUSABLE
-
-    def _document(self, event: Any) -> None:
-        self.documents += 1
-        if self.documents > 1:
+    def _document(self, event: _Event, number: int) -> None:
+        if number > 1:
             start: int = event.start_mark.index
             self._fault(
                 "several-documents", "a second document starts here; put it into a file of its own", start, start + 3
@@ -235,29 +129,166 @@ class _Builder:
             start = max(0, self.source.text.find("%YAML"))
             self._fault("yaml-version", "remove this line: plans are YAML 1.2", start, start + len("%YAML 1.1"))
 
-    # Values
+    # Containers
 
-    def _add(self, value: Any, start: int, end: int) -> None:
-        """The value takes its place in the open container."""
-        if self.nodes > MAX_NODES:
-            self._fault("too-many-nodes", f"more than {MAX_NODES:,} values, aliases expanded", start, start + 1)
-            raise _Stop
-        frame = self.frame
-        container = frame.container
-        if type(container) is Mapping:
-            key = frame.key
-            frame.key = None
-            if type(key) is str:
+    def _mapping(self, opening: _Event) -> tuple[Mapping, int, int]:
+        """The mapping that begins with this event, and its marks."""
+        start = end = self._open(opening, "map")
+        next_event, scalar = self.next_event, events.ScalarEvent
+        container = Mapping.__new__(Mapping)  # not through `__init__`: there are many
+        marks = container.marks = {}
+        merged: list[tuple[Any, int, int]] = []
+        room = self.room
+        while (event := next_event()).__class__ is not events.MappingEndEvent:
+            key: Any
+            if event.__class__ is scalar and event.anchor is None:
+                key = event.value
+                key_start: int = event.start_mark.index
+                key_end: int = event.end_mark.index
+                if key in _SPECIAL_KEYS and event.implicit[0]:
+                    key = self._special_key(key, key_start)
+            else:
+                self.room = room
+                key, key_start, key_end = self._odd_key(event)
+                room = self.room
+            if key in container:
+                self._duplicate(container, key, key_start, key_end)
+                key = _UNUSABLE
+            event = next_event()
+            value: Any
+            if event.__class__ is scalar and event.tag is None and event.anchor is None:
+                value = event.value
+                value_start: int = event.start_mark.index
+                end: int = event.end_mark.index
+                if not event.implicit[0]:
+                    if end - value_start > len(value) + 2:  # something is written as an escape, or folded
+                        self._check_escapes(event)
+                elif not value:
+                    key, value = self._without_value(key, key_start, key_end)
+                elif value[0] in NOT_TEXT_STARTS:
+                    value = self._resolved(value, value_start, end)
+            else:
+                self.room = room
+                value, value_start, end = self._node(event)
+                room = self.room
+            room -= 2
+            if room < 0:
+                self._too_many(value_start)
+            if key.__class__ is str:
                 container[key] = value
-                container.marks[key] = (frame.key_start, frame.key_end, start, end)
+                marks[key] = (key_start, key_end, value_start, end)
             elif key is _MERGE:
-                frame.merged = [*(frame.merged or []), (value, start, end)]
-        elif type(container) is Items:
+                merged.append((value, value_start, end))
+        self.room = room
+        if merged:
+            self._merge(container, merged)
+        return container, start, self._close(container, opening, event, end)
+
+    def _items(self, opening: _Event) -> tuple[Items, int, int]:
+        """The sequence that begins with this event, and its marks."""
+        start = end = self._open(opening, "seq")
+        next_event, scalar = self.next_event, events.ScalarEvent
+        container = Items.__new__(Items)
+        marks = container.marks = []
+        room = self.room
+        while (event := next_event()).__class__ is not events.SequenceEndEvent:
+            value: Any
+            if event.__class__ is scalar and event.tag is None and event.anchor is None:
+                value = event.value
+                value_start: int = event.start_mark.index
+                end: int = event.end_mark.index
+                if not event.implicit[0]:
+                    if end - value_start > len(value) + 2:  # something is written as an escape, or folded
+                        self._check_escapes(event)
+                elif not value or value[0] in NOT_TEXT_STARTS:
+                    value = self._resolved(value, value_start, end)
+            else:
+                self.room = room
+                value, value_start, end = self._node(event)
+                room = self.room
+            room -= 1
+            if room < 0:
+                self._too_many(value_start)
             container.append(value)
-            container.marks.append((start, end))
+            marks.append((value_start, end))
+        self.room = room
+        return container, start, self._close(container, opening, event, end)
+
+    def _open(self, event: _Event, tag: str) -> int:
+        """Where the container begins."""
+        start: int = event.start_mark.index
+        self.levels += 1
+        if self.levels > MAX_DEPTH:
+            self._fault("too-much-nesting", f"more than {MAX_DEPTH} levels", start, start + 1)
+            raise _Stop
+        if event.tag is not None and event.tag not in {"!", _STANDARD_TAG + tag}:
+            self._fault("unknown-tag", f"{_tag_name(event.tag)} is not known here; remove it", start, start + 1)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = _UNUSABLE
+        return start
+
+    def _close(self, container: Container, opening: _Event, closing: _Event, last: int) -> int:
+        """Where the container ends: a block ends where its last value does, not before the next token."""
+        self.levels -= 1
+        if opening.anchor is not None:
+            self.anchors[opening.anchor] = container
+        end: int = closing.end_mark.index
+        return last if closing.start_mark.index == end else end
+
+    # What is not the usual scalar
+
+    def _node(self, event: _Event) -> tuple[Any, int, int]:
+        """A value, and its marks."""
+        kind = event.__class__
+        if kind is events.MappingStartEvent:
+            return self._mapping(event)
+        if kind is events.SequenceStartEvent:
+            return self._items(event)
+        start: int = event.start_mark.index
+        end: int = event.end_mark.index
+        if kind is events.AliasEvent:
+            return self._aliased(event.anchor, start, end), start, end
+        value: Any = event.value
+        if event.tag is not None:
+            value = self._tagged(event.tag, value, start, end)
+        elif event.implicit[0]:
+            value = self._resolved(value, start, end)
         else:
-            self.root = value
-            self.root_mark = (start, end)
+            self._check_escapes(event)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = value
+        return value, start, end
+
+    def _odd_key(self, event: _Event) -> tuple[str | _Unusable, int, int]:
+        """A key that is anchored, an alias or no scalar, and its marks."""
+        start: int = event.start_mark.index
+        end: int = event.end_mark.index
+        if event.__class__ is events.ScalarEvent:
+            self.anchors[event.anchor] = event.value
+            if event.value in _SPECIAL_KEYS and event.implicit[0]:
+                return self._special_key(event.value, start), start, end
+            return event.value, start, end
+        value, start, end = self._node(event)
+        if isinstance(value, str) and event.__class__ is events.AliasEvent:
+            return value, start, end
+        return self._not_a_key(start, end), start, end
+
+    def _special_key(self, key: str, start: int) -> _Unusable:
+        if key == "<<":
+            return _MERGE
+        self._fault("key-not-text", "a key is missing before this colon", start, start + 1)
+        return _UNUSABLE
+
+    def _without_value(self, key: Any, start: int, end: int) -> tuple[Any, Any]:
+        """A key and no value: what was meant where a colon in the key has no space after it, as in {check:says}."""
+        if not isinstance(key, str) or self.source.text[start : start + 1] in {'"', "'"}:
+            return key, None
+        name, _, value = key.partition(":")
+        if not name or not value:
+            return key, None
+        detail = f"write `{shorten(name)}: {shorten(value)}`: without the space, all of it is a key"
+        self._fault("colon-without-space", detail, start, end)
+        return name, self._resolved(value, start, end)
 
     def _resolved(self, text: str, start: int, end: int) -> Any:
         try:
@@ -279,6 +310,18 @@ class _Builder:
             self._fault("unknown-tag", f"this is not what !!{name} says it is", start, end)
         return float(value) if name == "float" and isinstance(value, int) else value
 
+    def _check_escapes(self, event: _Event) -> None:
+        """What is written as it is was seen by the parser."""
+        if event.style == '"' and NOT_IN_YAML.search(event.value):
+            self._fault(
+                "control-character",
+                "this text holds a control character, written as an escape; remove it",
+                event.start_mark.index,
+                event.end_mark.index,
+            )
+
+    # Aliases
+
     def _aliased(self, name: str, start: int, end: int) -> Any:
         if name not in self.anchors:
             self._fault("bad-alias", f"there is no anchor &{shorten(name)} above", start, end)
@@ -288,8 +331,8 @@ class _Builder:
             self._fault("bad-alias", f"*{shorten(name)} would contain itself", start, end)
             return None
         nodes, levels = self._measured(value)
-        self.nodes += nodes
-        if len(self.outer) + levels > MAX_DEPTH:
+        self.room -= nodes - 1
+        if self.levels + levels > MAX_DEPTH:
             self._fault("too-much-nesting", f"more than {MAX_DEPTH} levels with this alias expanded", start, end)
             raise _Stop
         return value
@@ -305,9 +348,9 @@ class _Builder:
             known = self.sizes[id(value)] = (value, nodes, 1 + max((levels for _, levels in below), default=0))
         return known[1], known[2]
 
-    def _merge(self, container: Any, merged: list[tuple[Any, int, int]]) -> None:
+    def _merge(self, container: Mapping, merged: list[tuple[Any, int, int]]) -> None:
         """`<<`: keys that are not written here come from the merged mappings; of two that have a key, the first."""
-        entries: dict[str, tuple[Any, Any]] = {}
+        entries: dict[str, tuple[Any, KeyMark]] = {}
         for value, start, end in merged:
             for mapping in value if isinstance(value, Items) else [value]:
                 if not isinstance(mapping, Mapping):
@@ -326,17 +369,20 @@ class _Builder:
     def _fault(self, code: str, detail: str, start: int, end: int) -> None:
         self.reporter.error(code, detail, self.source.span(start, end))
 
-    def _duplicate(self, container: Mapping, key: str) -> None:
+    def _too_many(self, start: int) -> NoReturn:
+        self._fault("too-many-nodes", f"more than {MAX_NODES:,} values, aliases expanded", start, start + 1)
+        raise _Stop
+
+    def _duplicate(self, container: Mapping, key: str, start: int, end: int) -> None:
         first = container.marks[key]
         self.reporter.error(
             "duplicate-key",
             f"`{shorten(key)}` is written twice in this mapping; keep one",
-            self.source.span(self.frame.key_start, self.frame.key_end),
+            self.source.span(start, end),
             Related("the first one", self.source.span(first[0], first[1])),
         )
 
-    def _not_a_key(self, start: int, end: int) -> None:
-        self.frame.key = _UNUSABLE
+    def _not_a_key(self, start: int, end: int) -> _Unusable:
         text = self.source.text
         if text[start : start + 2] == "{{":
             start, end = start + 1, end - 1
@@ -347,6 +393,7 @@ class _Builder:
             )
         else:
             self._fault("key-not-text", "a key is one text, not a mapping, a list or an alias of one", start, end)
+        return _UNUSABLE
 
 
 def _tag_name(tag: str) -> str:

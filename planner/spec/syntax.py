@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from planner.diagnostics import Related
 from planner.spec.reporting import Reporter
@@ -13,6 +13,10 @@ from planner.spec.source import Source
 
 NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
+
+
+MAX_DEPTH = 64
+"""Levels a file may be nested, aliases expanded."""
 
 
 def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
@@ -31,6 +35,9 @@ def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
         reporter.error("yaml-syntax", "this quote is not closed", source.span(start, start + 1))
         return
     start = min(int(marked.problem_mark.index), len(source.text))
+    if "nesting depth" in str(marked.problem):  # libyaml has a bound of its own, and looks ahead
+        reporter.error("too-much-nesting", f"more than {MAX_DEPTH} levels", source.span(start, start + 1))
+        return
     related: list[Related] = []
     began = marked.context_mark
     if marked.context and began is not None and began.line != marked.problem_mark.line:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml.error import YAMLError
+from yaml import YAMLError
 
 from planner.diagnostics import Diagnostics
 from planner.spec.faults import RULES
