@@ -178,15 +178,26 @@ def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save it, for planner run FILE.")
+@click.option(
+    "--explain", multiple=True, metavar="CASE", help="The whole story of one case (or of a glob of them) instead."
+)
 @click.pass_obj
 def plan(
-    verbosity: int, refresh: bool, detailed_exitcode: bool, output_format: Any, out: Path | None, **values: Any
+    verbosity: int,
+    refresh: bool,
+    detailed_exitcode: bool,
+    output_format: Any,
+    out: Path | None,
+    explain: tuple[str, ...],
+    **values: Any,
 ) -> int:
     """Show what would be called, why, and what it would cost. Calls nobody."""
     from planner.commands.plan import PlanOptions
     from planner.commands.plan import plan as command
 
-    return command(_shell(verbosity), PlanOptions(_selection(values), refresh, detailed_exitcode, output_format, out))
+    return command(
+        _shell(verbosity), PlanOptions(_selection(values), refresh, detailed_exitcode, output_format, out, explain)
+    )
 
 
 @planner.command()

@@ -14,11 +14,12 @@ from planner.commands.interruption import interruptible
 from planner.commands.preparing import Preparation, open_journal, prepare
 from planner.commands.reporting import publisher_of, redactor_of, tell_diagnostics
 from planner.commands.saving import save_plan, saved_command
-from planner.commands.selection import Loaded, Selection, load
+from planner.commands.selection import Loaded, Selection, load, picked
 from planner.commands.service import TargetState, open_client, read_billing, read_targets
 from planner.commands.shell import Shell
 from planner.commands.stores import Place, place_of
 from planner.errors import RefusedError
+from planner.reports import change_explanation
 from planner.reports.change_set import render_json, render_markdown, render_text
 from planner.reports.quantities import money
 
@@ -35,6 +36,8 @@ class PlanOptions:
     output_format: Literal["text", "json"] = "text"
     out: Path | None = None
     """Where to save the change set, to be run as it is."""
+    explain: tuple[str, ...] = ()
+    """Globs on case ids: their whole story instead of the change set."""
 
 
 def plan(shell: Shell, options: PlanOptions) -> int:
@@ -59,10 +62,29 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         already_made=prepared.already_made,
         already_spent_cents=prepared.spent_cents,
     )
+    if options.explain:
+        _explain(shell, options, loaded, prepared)
+        return 0
     _show(shell, options, loaded, prepared, refusal)
     if refusal:
         return refusal.exit_code
     return CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0
+
+
+def _explain(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparation) -> None:
+    change_set, redactor = prepared.change_set, redactor_of(loaded.project)
+    known = [change.case_id for change in change_set.changes]
+    wanted = picked("--explain", options.explain, known)
+    changes = [change for change in change_set.changes if change.case_id in wanted]
+    if options.output_format == "json":
+        shell.print(change_explanation.render_json(change_set, changes, redactor=redactor))
+        return
+    now = shell.clock.now()
+    shell.print(
+        change_explanation.render_text(
+            change_set, changes, redactor=redactor, now=now, width=shell.width, color=shell.color
+        )
+    )
 
 
 async def _ask(shell: Shell, options: PlanOptions, loaded: Loaded, place: Place) -> dict[tuple[str, int], TargetState]:

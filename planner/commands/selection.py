@@ -117,14 +117,7 @@ def _known_environment(project: Project, environment: str) -> None:
 
 
 def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]:
-    for glob in selection.select:
-        if not any(matches(glob, case.case_id) for case in cases):
-            near = difflib.get_close_matches(glob, [case.case_id for case in cases], n=1, cutoff=0.5)
-            raise UsageError(
-                f"--select {glob}: no case matches",
-                (f"Did you mean {near[0]!r}? " if near else "")
-                + "`*` and `?` match anything; brackets stand for themselves.",
-            )
+    wanted = picked("--select", selection.select, [case.case_id for case in cases])
     known_tags = {tag for case in cases for tag in case.tags}
     for tag in selection.tags:
         if tag not in known_tags:
@@ -134,12 +127,28 @@ def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]
     chosen = tuple(
         case
         for case in cases
-        if (not selection.select or any(matches(glob, case.case_id) for glob in selection.select))
+        if (not selection.select or case.case_id in wanted)
         and (not selection.tags or case.tags.intersection(selection.tags))
     )
     if not chosen:
         raise UsageError("no case is selected", "Each of --select and --tag matches some, no case matches both.")
     return chosen
+
+
+def picked(option: str, globs: Sequence[str], case_ids: Sequence[str]) -> set[str]:
+    """The case ids that any of the globs matches. Raises `UsageError`, with a near miss, for one that matches none."""
+    found: set[str] = set()
+    for glob in globs:
+        matching = [case_id for case_id in case_ids if matches(glob, case_id)]
+        if not matching:
+            near = difflib.get_close_matches(glob, case_ids, n=1, cutoff=0.5)
+            raise UsageError(
+                f"{option} {glob}: no case matches",
+                (f"Did you mean {near[0]!r}? " if near else "")
+                + "`*` and `?` match anything; brackets stand for themselves.",
+            )
+        found.update(matching)
+    return found
 
 
 def matches(glob: str, case_id: str) -> bool:

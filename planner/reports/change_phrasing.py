@@ -17,6 +17,8 @@ _DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
 _SHOWN_CEILINGS = 3
 _SIGNS = {Action.CALL: "~", Action.RECHECK: "?", Action.KEEP: "=", Action.DROP: "-"}
 _DONE = {Action.RECHECK: "recheck", Action.KEEP: "kept", Action.DROP: "dropped"}
+DONE = {Action.CALL: "called", Action.RECHECK: "judged again, free", Action.KEEP: "kept", Action.DROP: "dropped"}
+"""In a sentence of its own."""
 
 
 @dataclass(frozen=True, slots=True)
