@@ -54,6 +54,29 @@ BATCH_FIELDS = [
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
+async def test_each_run_is_a_call_of_its_own(bench: Bench) -> None:
+    """`Test calls let you programmatically validate an agent`: `Each run produces a real call log`, with what was said on it."""
+    first = await bench.finished(target_id=14, scenario_prompt="Ask how long refunds take.")
+    second = await bench.finished(target_id=14, scenario_prompt="Ask how long refunds take.")
+    logs = [await bench.get(f"/v1/calls/{run['call_id']}") for run in (first, second)]
+    assert [log["call_id"] for log in logs] == [first["call_id"], second["call_id"]]
+    assert first["call_id"] != second["call_id"]
+    for run, log in zip((first, second), logs, strict=True):
+        turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+        assert any("5 to 7 business days" in turn["content"] for turn in turns if turn["role"] == "agent")
+        assert (log["agent_id"], log["is_test_call"], log["start_time"]) == (14, True, run["started_at"])
+
+
+async def test_the_bill_is_multiplied(bench: Bench) -> None:
+    """`billed at a test-call multiplier, typically 2×`: the run costs twice what its call's log says."""
+    before = (await bench.get("/v1/billing"))["balance_cents"]
+    run = await bench.finished()
+    call = await bench.get(f"/v1/calls/{run['call_id']}")
+    assert call["billing_total_cents"] == call["billable_minutes"] * 8
+    after = (await bench.get("/v1/billing"))["balance_cents"]
+    assert before - after == call["billing_total_cents"] * run["charge_multiplier"] == call["billing_total_cents"] * 2
+
+
 async def test_single_run_is_created_queued(bench: Bench) -> None:
     """`Returns 201 Created with the run. Status starts at queued`, and a run has exactly the fields of the page."""
     response = await bench.start()
@@ -120,6 +143,28 @@ async def test_phone_number_as_target(bench: Bench) -> None:
     assert call["from_number"] == "+14155550199"
 
 
+async def test_outbound_direction(bench: Bench) -> None:
+    """`outbound (bot places the call)`: the agent speaks first, to the `perceived caller id` that was asked for."""
+    run = await bench.finished(target_number="+14155550101")
+    transcript = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    call = await bench.get(f"/v1/calls/{run['call_id']}")
+    assert transcript[0]["role"] == "agent"
+    assert (run["target_number"], call["from_number"]) == ("+14155550101", "+14155550101")
+    assert (call["direction"], call["to_number"]) == ("outbound", "+14155550179")
+
+
+async def test_the_prompt_drives_the_bot(bench: Bench) -> None:
+    """`Free-form role-play prompt driving the test bot`: another prompt is another conversation."""
+    said: list[str] = []
+    for prompt in ("You are Bob Lee. Ask when order 20417 came.", "Ask whether you can talk to a person."):
+        run = await bench.finished(target_id=14, scenario_prompt=prompt)
+        turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+        said.append(" ".join(turn["content"] for turn in turns if turn["role"] == "user"))
+    assert "20417" in said[0]
+    assert "person" not in said[0]
+    assert "person" in said[1]
+
+
 async def test_inbound_direction(bench: Bench) -> None:
     """`inbound (bot answers)`: the bot speaks first, the agent says who is calling."""
     run = await bench.finished(direction="inbound", target_number="+14155550101")
@@ -152,6 +197,42 @@ async def test_batch_detail_is_the_same_shape(bench: Bench) -> None:
     assert (row["status"], row["completed_runs"]) == ("completed", 5)
     assert row["completed_at"] == row["updated_at"] > row["started_at"]
     assert [listed["id"] for listed in await bench.get("/v1/test-call-batches")] == [201]
+
+
+async def test_batch_runs_at_once(bench: Bench) -> None:
+    """`A batch executes the same scenario N times in parallel`: without stagger all runs are under way together."""
+    await bench.start_batch(scenario_prompts=["Ask about refunds."], run_count=4, stagger_seconds=None)
+    bench.clock.talk(5)
+    runs = await bench.runs()
+    assert [run["status"] for run in runs] == ["in_progress"] * 4
+    assert {run["scenario_prompt"] for run in runs} == {"Ask about refunds."}
+    assert len({run["started_at"] for run in runs}) == 1
+
+
+@pytest.mark.parametrize("field", ["target_type", "target_id", "direction", "run_count"])
+async def test_batch_needs_the_same_fields(bench: Bench, field: str) -> None:
+    """`yes`: what a single run requires a batch does, too, and how many runs it has."""
+    response = await bench.start_batch(**{field: None})
+    assert (response.status_code, response.json()) == (400, {field: ["This field is required."]})
+
+
+async def test_batch_options_reach_its_runs(bench: Bench) -> None:
+    """`target_number string no`, `mode string no`: each run of the batch has them."""
+    await bench.start_batch(target_number="+14155550101", mode="sip", run_count=2)
+    bench.clock.talk(700)
+    runs = await bench.runs()
+    assert [(run["target_number"], run["mode"]) for run in runs] == [("+14155550101", "sip")] * 2
+    assert all(run["sip_call_id"] for run in runs)
+
+
+async def test_each_run_of_a_batch_can_be_fetched(bench: Bench) -> None:
+    """`Fetch each run via GET /v1/test-calls?limit=... or by following the call_id on each run to GET /v1/calls/{call_id}`."""
+    row = (await bench.start_batch()).json()
+    bench.clock.talk(700)
+    runs = await bench.runs(limit=5)
+    assert {run["id"] for run in runs} == set(row["run_ids"])
+    for run in runs:
+        assert (await bench.get(f"/v1/calls/{run['call_id']}"))["call_id"] == run["call_id"]
 
 
 async def test_batch_prompts_rotate(bench: Bench) -> None:
