@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -26,8 +27,22 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Think:
+    """Nothing is heard for so long, besides the usual pause before an answer."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     pass
 
 
-Action = Say | UseTool | Transfer | HangUp
+Action = Say | Think | UseTool | Transfer | HangUp
+
+KEYS = re.compile(r"\[DTMF ([0-9#*]+)\]")
+"""How keys pressed by the caller stand in a transcript; rules may listen for them: `hears: ["DTMF 2"]`."""
+
+
+def keys_pressed(keys: str) -> str:
+    return f"[DTMF {keys}]"

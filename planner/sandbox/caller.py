@@ -6,27 +6,52 @@ It hears the agent's words and nothing else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from planner.sandbox.actions import keys_pressed
+from planner.sandbox.answering import Answering
 from planner.sandbox.draws import Draws, Wording
-from planner.sandbox.facts import look_up, topic
 from planner.sandbox.listening import Heard, listen
 from planner.sandbox.moods import LANGUAGES
 from planner.sandbox.persona import EMPTY, Goal, Persona
 
 Outcome = Literal["open", "answered", "refused"]
 
-_WHEN = re.compile(r"\b(?:what|which) day|when would", re.IGNORECASE)
 _LET_DOWN = ("All right, never mind then. Goodbye.", "Okay. Then that's all. Bye.", "I see. Well, goodbye then.")
+_WRONG_NUMBER = (
+    "Oh, I'm sorry, I must have dialled the wrong number. Goodbye.",
+    "Oh, then I have the wrong number. Sorry to bother you. Bye.",
+)
+_GIVES_UP = ("This isn't getting me anywhere. Goodbye.", "Forget it. Goodbye.", "I'll try another time. Goodbye.")
+_SAY_AGAIN = ("Sorry, could you say that again?", "I'm sorry, I didn't catch that. Could you repeat that?")
+_CUTS_IN = (
+    "Wait, hold on. Say that again?",
+    "Sorry, let me stop you there. Could you repeat that?",
+    "Hang on, hang on. Can you say that again?",
+    "Stop, stop. One more time, can you repeat that?",
+)
+_MOST_CUTS = 2
+_FOR_EVER_MS = 24 * 3_600_000
+_ASIDE = 0.4
+"""How likely a mood that has asides brings one between two goals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the caller says; `hangs_up` right after."""
+    """What the caller says, after `pause_ms` of silence and not at all when empty; `hangs_up` right after.
+
+    `cuts_in`: it does not wait for the agent's end.
+    """
 
     text: str
     hangs_up: bool = False
+    pause_ms: int = 0
+    cuts_in: bool = False
+
+
+SILENCE = Reply("", pause_ms=_FOR_EVER_MS)
+"""Never a word again."""
 
 
 @dataclass(slots=True)
@@ -38,11 +63,16 @@ class _Pursuit:
 
 
 class Caller:
-    def __init__(self, persona: Persona, draws: Draws) -> None:
-        self._persona = persona if persona.goals else EMPTY
+    """`whims` decides what the prompt leaves open, apart from the wording; `caller_number` is the bot's own, E.164."""
+
+    def __init__(self, persona: Persona, draws: Draws, whims: Draws, caller_number: str) -> None:
+        self._persona = persona if persona.goals else _without_goals(persona)
         self._mood = persona.mood
         self._draws = draws
+        self._whims = whims
         self._wording = Wording(draws)
+        self._answering = Answering(persona, draws, whims, self._wording, caller_number)
+        self._behaviour = persona.behaviour
         self._pursuits = [_Pursuit(goal) for goal in self._persona.goals]
         if persona.language in LANGUAGES:
             opening = LANGUAGES[persona.language]
@@ -50,7 +80,11 @@ class Caller:
         self._at = 0
         self._stated = False
         self._spoke = False
+        self._keys = self._behaviour.keys
+        self._pause_ms = round(self._behaviour.pause_seconds * 1000)
+        self._cuts = _MOST_CUTS if self._behaviour.interrupts else 0
         self._push_backs = persona.push_backs
+        self._arguments = list(persona.arguments)
         self._fruitless = 0
         self._asked_again = False
         self._refused_once = False
@@ -58,6 +92,8 @@ class Caller:
 
     @property
     def goals(self) -> tuple[tuple[str, str], ...]:
+        if self._behaviour.is_silent or self._behaviour.is_voicemail:
+            return ()
         return tuple((pursuit.goal.label, pursuit.outcome) for pursuit in self._pursuits if not pursuit.is_optional)
 
     @property
@@ -69,10 +105,34 @@ class Caller:
 
     def pick_up(self) -> Reply:
         """When the agent calls: how the phone is answered."""
+        if self._behaviour.is_voicemail:
+            return self._voicemail()
+        if self._behaviour.is_silent:
+            return SILENCE
         return Reply(self._wording.pick(("Hello?", "Yes, hello?", "Hi, who's this?")))
 
     def hear(self, text: str) -> Reply:
         """What the caller answers to one turn of the agent."""
+        if self._behaviour.is_voicemail:
+            return self._voicemail()
+        if self._behaviour.is_silent:
+            return SILENCE
+        if self._keys:
+            keys, self._keys = self._keys, ""
+            return Reply(keys_pressed(keys))
+        objection = self._answering.objection(text)
+        if objection:
+            return Reply(objection)
+        return self._after_a_pause(self._respond(text), listen(text))
+
+    def left(self, last_words: str, *, transferred: bool) -> None:
+        """The agent has ended the call, or put the caller through: the goal at hand is in other hands, or was dealt with last."""
+        if self._stated and self._at < len(self._pursuits):
+            heard = listen(last_words)
+            if transferred or (heard.told and not heard.refuses):
+                self._pursuits[self._at].outcome = "answered"
+
+    def _respond(self, text: str) -> Reply:
         heard = listen(text)
         if heard.question is not None:
             return self._answer(heard, heard.question)
@@ -84,22 +144,36 @@ class Caller:
             return self._again(self._wording.pick(self._mood.grumbles))
         return self._state()
 
-    def left(self, last_words: str, *, transferred: bool) -> None:
-        """The agent has ended the call, or put the caller through: the goal at hand is in other hands, or was dealt with last."""
-        if self._stated and self._at < len(self._pursuits):
-            heard = listen(last_words)
-            if transferred or (heard.told and not heard.refuses):
-                self._pursuits[self._at].outcome = "answered"
+    def _after_a_pause(self, reply: Reply, heard: Heard) -> Reply:
+        if self._pause_ms and (heard.question is not None or not self._behaviour.pauses_at_question):
+            pause_ms, self._pause_ms = self._pause_ms, 0
+            return Reply(reply.text, reply.hangs_up, pause_ms)
+        return reply
+
+    def _voicemail(self) -> Reply:
+        """A greeting, a tone, and then nothing."""
+        if self._spoke:
+            return SILENCE
+        self._spoke = True
+        who = f"you've reached {self._persona.name}" if self._persona.name else "you've reached my voicemail"
+        return Reply(f"Hi, {who}. I can't take your call right now. Please leave a message after the tone. [tone]")
 
     # Goals
 
     def _told(self, heard: Heard) -> Reply:
         """The agent has said something about the current goal."""
         pursuit = self._pursuits[self._at]
+        if self._cuts and not pursuit.is_optional:
+            self._cuts -= 1
+            return Reply(self._wording.pick(_CUTS_IN), cuts_in=True)
         if heard.refuses:
+            if self._behaviour.has_wrong_number:
+                pursuit.outcome = "refused"
+                return Reply(self._wording.pick(_WRONG_NUMBER), hangs_up=True)
             if self._push_backs > 0 and not pursuit.is_optional:
                 self._push_backs -= 1
-                return self._again(self._wording.pick(self._mood.grumbles))
+                argument = self._arguments.pop(0) if self._arguments else self._wording.pick(self._mood.grumbles)
+                return self._again(argument)
             pursuit.outcome = "refused"
             if not self._refused_once and not pursuit.is_optional:
                 self._refused_once = True
@@ -109,11 +183,7 @@ class Caller:
             pursuit.outcome = "answered"
             if not self._asked_again and not pursuit.is_optional and self._draws.chance(self._mood.asks_again):
                 self._asked_again = True
-                return Reply(
-                    self._wording.pick(
-                        ("Sorry, could you say that again?", "I'm sorry, I didn't catch that. Could you repeat that?")
-                    )
-                )
+                return Reply(self._wording.pick(_SAY_AGAIN))
         self._at += 1
         self._stated = False
         return self._state()
@@ -131,9 +201,11 @@ class Caller:
             words = [*self._opening(), *words, self._wording.pick(self._mood.suffixes)]
         elif self._at and not self._pursuits[self._at - 1].is_optional:
             words.insert(0, self._wording.pick(self._mood.connectors))
+            if self._mood.asides and self._whims.chance(_ASIDE):
+                words.insert(0, self._whims.pick(self._mood.asides))
         self._spoke = self._spoke or not pursuit.is_optional
         self._stated = True
-        return Reply(self._hesitating(_joined(words)))
+        return Reply(self._answering.hesitating(_joined(words)))
 
     def _opening(self) -> list[str]:
         words = [self._wording.pick(self._mood.openings)]
@@ -148,7 +220,7 @@ class Caller:
 
     def _again(self, lead: str) -> Reply:
         """Press the same goal once more, until patience ends."""
-        if self._persona is EMPTY:
+        if self._persona.goals is EMPTY.goals:
             return self._gives_up()
         self._fruitless += 1
         if self._fruitless > self._mood.patience:
@@ -156,14 +228,7 @@ class Caller:
         return Reply(_joined([lead, self._wording.pick(self._pursuits[self._at].goal.say)]))
 
     def _gives_up(self) -> Reply:
-        return Reply(
-            self._wording.pick(
-                ("This isn't getting me anywhere. Goodbye.", "Forget it. Goodbye.", "I'll try another time. Goodbye.")
-            ),
-            True,
-        )
-
-    # Questions
+        return Reply(self._wording.pick(_GIVES_UP), hangs_up=True)
 
     def _answer(self, heard: Heard, question: str) -> Reply:
         times = self._asked[question] = self._asked.get(question, 0) + 1
@@ -171,90 +236,13 @@ class Caller:
             self._fruitless += 1
             if self._fruitless > self._mood.patience or times > 3:
                 return self._gives_up()
-        return Reply(self._answered(heard, question))
-
-    def _answered(self, heard: Heard, question: str) -> str:
-        persona, kind = self._persona, heard.kind
-        if kind is None and len(heard.offers) > 1:
-            return self._choose(heard.offers)
-        if kind == "reason":
-            return self._hesitating(self._reason())
-        withheld = kind is not None and any(words <= topic(kind) for words in persona.unknown)
-        value = None if withheld else look_up(persona.facts, persona.unknown, f"{question} {kind or ''}")
-        if value is not None:
-            return self._hesitating(self._given(kind, value))
-        if kind is None and heard.wants_yes_or_no:
-            return self._yes_or_no(question)
-        if kind is None and persona.preferences:
-            return self._preference()
-        if kind is None and _WHEN.search(question):
-            return self._wording.pick(("Any day is fine.", "Whatever is free first."))
-        return self._wording.pick(
-            ("I don't know, sorry.", "I don't have that with me.", "I'm afraid I don't know that.")
-        )
-
-    def _given(self, kind: str | None, value: str) -> str:
-        lead = {
-            "order": ("It's {}.", "Order number {}.", "{}.", "Sure, it's {}."),
-            "birth": ("{}.", "It's {}.", "I was born on {}."),
-        }.get(kind or "", ("It's {}.", "{}.", "Sure, it's {}."))
-        return self._wording.pick(lead).format(value)
-
-    def _reason(self) -> str:
-        pursuit = self._pursuits[min(self._at, len(self._pursuits) - 1)]
-        if pursuit.goal.reason:
-            return f"{pursuit.goal.reason[0].upper()}{pursuit.goal.reason[1:]}."
-        if self._persona.background:
-            return self._persona.background[0]
-        if self._persona.intro:
-            return self._persona.intro
-        return self._wording.pick(pursuit.goal.say)
-
-    def _yes_or_no(self, question: str) -> str:
-        asked = topic(question)
-        known = next((so for words, so in self._persona.assertions if words & asked), None)
-        if known is not None:
-            return self._wording.pick(("Yes.", "Yes, it is.") if known else ("No.", "No, it isn't."))
-        if self._persona.accepts:
-            return self._wording.pick(("Yes, please.", "Yes.", "Yes, that's right.", "Sure, go ahead."))
-        return self._wording.pick(("No, thank you.", "No, I'd rather not."))
-
-    def _preference(self) -> str:
-        days = [word.capitalize() for word in sorted(self._persona.preferences) if word.endswith("day")]
-        times = [word for word in sorted(self._persona.preferences) if not word.endswith("day")]
-        return self._wording.pick(("{} would be best.", "{}, please.", "{} works for me.")).format(
-            " ".join([*days[:1], *times[:1]]).capitalize()
-        )
-
-    def _choose(self, offered: tuple[str, ...]) -> str:
-        """The offer that shares most with what the prompt prefers; else the first."""
-        preferences = self._persona.preferences
-        if preferences & {"latest", "last", "later", "second"}:
-            choice = offered[-1]
-        else:
-            choice = max(offered, key=lambda offer: sum(_fits(word, offer) for word in preferences))
-        return self._wording.pick(("{} works for me.", "Let's do {}.", "I'll take {}.", "{}, please.")).format(choice)
-
-    def _hesitating(self, text: str) -> str:
-        """With an "um", sometimes, as people do."""
-        if not self._draws.chance(self._mood.disfluency):
-            return text
-        lead = self._wording.pick(("Um, ", "Uh, ", "So, um, ", "Well, "))
-        first = text.split(" ", 1)[0].strip(".,!?")
-        is_name = first in (self._persona.name or "").split() or (first[1:] != first[1:].lower())
-        keep = (
-            first.startswith("I'")
-            or first in ("I", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-            or is_name
-        )
-        return lead + (text if keep or not first[:1].isalpha() else text[0].lower() + text[1:])
+        pursued = self._pursuits[min(self._at, len(self._pursuits) - 1)].goal
+        return Reply(self._answering.answer(heard, question, pursued))
 
 
-def _fits(word: str, offer: str) -> bool:
-    offer = offer.lower().replace(" ", "")
-    if word in ("morning", "afternoon", "evening"):
-        return offer.endswith("am") if word == "morning" else offer.endswith("pm")
-    return word.replace(".", "") in offer.replace(".", "")
+def _without_goals(persona: Persona) -> Persona:
+    """Somebody who wants nothing in particular still behaves as the prompt says."""
+    return replace(persona, goals=EMPTY.goals, intro=None)
 
 
 def _joined(words: list[str]) -> str:

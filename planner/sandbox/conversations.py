@@ -13,7 +13,7 @@ from planner.sandbox.script import Snapshot
 _KEPT = 2048
 """A few kilobytes each; computing one again costs less than a millisecond."""
 
-_Key = tuple[str, str, int, Direction]
+_Key = tuple[str, str, int, Direction, str]
 
 
 class Conversations:
@@ -21,14 +21,16 @@ class Conversations:
         self._agents: dict[str, Agent] = {}
         self._kept: OrderedDict[_Key, Conversation] = OrderedDict()
 
-    def of(self, digest: str, snapshot: Snapshot, prompt: str, seed: int, direction: Direction) -> Conversation:
+    def of(
+        self, digest: str, snapshot: Snapshot, prompt: str, seed: int, direction: Direction, caller_number: str
+    ) -> Conversation:
         """What is said when this agent (`digest` names the snapshot) meets this prompt; the same for the same arguments."""
-        key = (digest, prompt, seed, direction)
+        key = (digest, prompt, seed, direction, caller_number)
         kept = self._kept.get(key)
         if kept is None:
             if digest not in self._agents:
                 self._agents[digest] = Agent(snapshot)
-            kept = self._kept[key] = converse(self._agents[digest], prompt, seed, direction)
+            kept = self._kept[key] = converse(self._agents[digest], prompt, seed, direction, caller_number)
             if len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
         return kept

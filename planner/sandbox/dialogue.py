@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from planner.sandbox.actions import Action, HangUp, Say, Transfer, UseTool
+from dataclasses import replace
+
+from planner.sandbox.actions import KEYS, Action, HangUp, Say, Think, Transfer, UseTool
 from planner.sandbox.agent import Agent, AgentOnCall
 from planner.sandbox.caller import Caller, Reply
 from planner.sandbox.conversation import Conversation, Turn
 from planner.sandbox.draws import Draws, seed_of
+from planner.sandbox.listening import is_open
 from planner.sandbox.prompt import read_prompt
 from planner.sandbox.records import Direction
 
@@ -18,6 +21,7 @@ _RING_MS = (400, 1500)
 _TTFA_MS = (420, 1400)
 _REACTION_MS = (280, 950)
 _OVERLAP_MS = (150, 700)
+_KEY_MS = 260
 _LETTERS_A_WORD = 12
 """Text without spaces takes its time, too."""
 _TAIL_MS = (350, 900)
@@ -32,6 +36,7 @@ class _Recording:
         self._caller_pace = caller_words_per_minute * self._draws.between(0.92, 1.08)
         self.turns: list[Turn] = []
         self.now_ms = 0
+        self._thinking_ms = 0
         self.end_reason = ""
         self.transferred_to = ""
 
@@ -41,20 +46,50 @@ class _Recording:
         return max(350, round(words / words_per_minute * 60_000 * self._draws.between(0.94, 1.08)) + pauses)
 
     def agent_says(self, text: str) -> None:
-        ttfa_ms = round(self._draws.skewed(*_TTFA_MS))
+        ttfa_ms = round(self._draws.skewed(*_TTFA_MS)) + self._thinking_ms
+        self._thinking_ms = 0
         start = self.now_ms + ttfa_ms
         self.now_ms = start + self._speech_ms(text, self._agent_pace)
         self.turns.append(Turn("agent", text, start, self.now_ms, ttfa_ms))
 
     def caller_says(self, text: str, *, interrupts: bool) -> None:
-        if interrupts and self.turns and self.turns[-1].role == "agent":
-            agent = self.turns[-1]
+        """An interruption comes over the agent's last words; a question that wanted nothing in particular is then not finished."""
+        agent = self.turns[-1] if self.turns and self.turns[-1].role == "agent" else None
+        if interrupts and agent is not None:
             room = max(0, (agent.end_ms - agent.start_ms) // 3)
             start = self.now_ms - min(room, round(self._draws.between(*_OVERLAP_MS)))
+            self._break_off(agent, start)
         else:
             start = self.now_ms + round(self._draws.skewed(*_REACTION_MS))
-        self.now_ms = max(self.now_ms, start + self._speech_ms(text, self._caller_pace))
+        keys = KEYS.fullmatch(text)
+        speech_ms = len(keys[1]) * _KEY_MS if keys else self._speech_ms(text, self._caller_pace)
+        self.now_ms = max(self.now_ms, start + speech_ms)
         self.turns.append(Turn("user", text, start, self.now_ms))
+
+    def _break_off(self, agent: Turn, at_ms: int) -> None:
+        told, _, rest = str(agent.content).rpartition(". ")
+        words = rest.split()
+        kept = int(len(words) * (1 - (agent.end_ms - at_ms) * self._agent_pace / 60_000 / max(1, len(words))))
+        if told and rest.endswith("?") and is_open(rest) and 1 <= kept < len(words):
+            end = max(at_ms, agent.end_ms - _OVERLAP_MS[0])
+            self.turns[-1] = replace(agent, content=f"{told}. {' '.join(words[:kept])}—", end_ms=end)
+            self.now_ms = end
+
+    def cut_in(self, text: str) -> str:
+        """The caller speaks up in the middle of what the agent says; what of it was heard."""
+        agent = self.turns[-1]
+        words = str(agent.content).split()
+        share = self._draws.between(0.35, 0.65)
+        kept = f"{' '.join(words[: max(2, round(len(words) * share))]).rstrip('.,;:')}—"
+        end = agent.start_ms + round((agent.end_ms - agent.start_ms) * share)
+        self.turns[-1] = replace(agent, content=kept, end_ms=end)
+        start = end - min((end - agent.start_ms) // 3, round(self._draws.between(*_OVERLAP_MS)))
+        self.now_ms = max(end, start + self._speech_ms(text, self._caller_pace))
+        self.turns.append(Turn("user", text, start, self.now_ms))
+        return kept
+
+    def wait(self, milliseconds: int) -> None:
+        self.now_ms += milliseconds
 
     def tool(self, use: UseTool) -> None:
         at = self.now_ms + round(self._draws.between(30, 120))
@@ -80,6 +115,8 @@ class _Recording:
             match action:
                 case Say():
                     words.append(action.text)
+                case Think():
+                    self._thinking_ms += action.milliseconds
                 case UseTool():
                     speak()
                     self.tool(action)
@@ -93,19 +130,27 @@ class _Recording:
         return " ".join(heard)
 
 
-def converse(agent: Agent, prompt: str, seed: int, direction: Direction) -> Conversation:
+def converse(agent: Agent, prompt: str, seed: int, direction: Direction, caller_number: str = "", /) -> Conversation:
     """The whole call. `direction` outbound: the bot calls the agent; inbound: the agent calls the bot."""
     persona = read_prompt(prompt)
-    caller = Caller(persona, Draws(seed_of(seed, "caller")))
-    on_call = AgentOnCall(agent, Draws(seed_of(seed, "agent")))
+    caller = Caller(persona, Draws(seed_of(seed, "caller")), Draws(seed_of(seed, "whims")), caller_number)
+    on_call = AgentOnCall(agent, Draws(seed_of(seed, "agent")), Draws(seed_of(seed, "flaws")))
     recording = _Recording(seed, caller.words_per_minute)
     recording.silence(*_RING_MS)
-    if direction == "inbound":
-        recording.caller_says(caller.pick_up().text, interrupts=False)
-    heard = recording.act(on_call.greet(outbound=direction == "inbound"))
+    outbound = direction == "inbound"
+    answered = caller.pick_up().text if outbound else ""
+    if answered:
+        recording.caller_says(answered, interrupts=False)
+    heard = recording.act(on_call.greet(answered, outbound=outbound))
     while not recording.end_reason:
         reply: Reply = caller.hear(heard)
-        recording.caller_says(reply.text, interrupts=caller.interrupts())
+        _keep_silent(recording, on_call, reply)
+        if recording.end_reason:
+            break
+        if reply.cuts_in:
+            recording.cut_in(reply.text)
+        else:
+            recording.caller_says(reply.text, interrupts=caller.interrupts())
         if reply.hangs_up:
             recording.end_reason = "caller_hangup"
         elif recording.now_ms >= _MAX_MS or len(recording.turns) >= _MAX_TURNS:
@@ -124,3 +169,15 @@ def converse(agent: Agent, prompt: str, seed: int, direction: Direction) -> Conv
         goals=caller.goals,
         misunderstandings=on_call.misunderstandings,
     )
+
+
+def _keep_silent(recording: _Recording, on_call: AgentOnCall, reply: Reply) -> None:
+    """The caller's silence before it speaks: an agent that waits long enough asks whether anybody is there, and may hang up."""
+    left_ms = reply.pause_ms
+    while left_ms > 0 and not recording.end_reason:
+        if left_ms < on_call.patience_ms and reply.text:
+            recording.wait(left_ms)
+            return
+        recording.wait(on_call.patience_ms)
+        left_ms -= on_call.patience_ms
+        recording.act(on_call.hear_nothing())

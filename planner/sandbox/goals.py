@@ -50,10 +50,14 @@ STAGE = re.compile(
 )
 """Stage directions: nothing that the call is for."""
 _BECAUSE = re.compile(
-    r"\b(?:because(?: of)?|since|as|for|about|that|saying) (?P<reason>.+)$", re.IGNORECASE | re.DOTALL
+    r"\b(?:because(?: of)?|since|as|for|about|that|saying) (?=(?P<reason>.+)$)", re.IGNORECASE | re.DOTALL
+)
+_A_TIME = re.compile(
+    r"^(?:(?:on|the|next|this|coming) )*(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|(?:as soon as|in the|at) )",
+    re.IGNORECASE,
 )
 _WHEN = re.compile(
-    r",? (?:on |for |this |next )*(?:mon|tues|wednes|thurs|fri|satur|sun)day\b.*$|,? (?:as soon as|at \d|in the (?:morning|afternoon)|tomorrow|this|next)\b.*$",
+    r",? (?:best |preferably |ideally )?(?:on |for |this |next )*(?:mon|tues|wednes|thurs|fri|satur|sun)day\b.*$|,? (?:as soon as|at \d|in the (?:morning|afternoon)|tomorrow|this|next)\b.*$",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -90,7 +94,9 @@ def goals_of(text: str) -> list[Goal]:
 
 
 def _reason(directive: str) -> str | None:
-    match = _BECAUSE.search(directive)
-    if match is None:
-        return None
-    return first_person(_WHEN.sub("", match["reason"]).strip(" .,")) or None
+    """What comes after `because`, `for`, …: the first that is no day or time, as it would be said."""
+    for match in _BECAUSE.finditer(directive):
+        reason = _WHEN.sub("", match["reason"]).strip(" .,")
+        if reason and not _A_TIME.match(reason):
+            return first_person(reason)
+    return None

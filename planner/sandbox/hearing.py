@@ -113,11 +113,30 @@ _ORDINALS = (
     (re.compile(r"\b(?:second|last|later|latest|other)\b", re.IGNORECASE), -1),
 )
 _FILLING = re.compile(r"^(?:(?:um|uh|so|well|yes|yeah|okay|ok|sure|please|hi|hello|it's about|it is about|please tell them(?: that)?|tell them(?: that)?)\b[,.]? ?)+", re.IGNORECASE)  # fmt: skip
+CORRECTION = re.compile(
+    r"\b(?:no,? wait|wait,? no|no,? sorry|sorry,? no|i mean|i meant|correction|or rather|make that|scratch that|"
+    r"not right|no,? it(?:'s| is)|but it(?:'s| is)|mixed (?:that|it) up)\b",
+    re.IGNORECASE,
+)
+"""Words after which something said before is said again, and right."""
 _TOKENS = re.compile(r"\w+")
 
 
 def understand(slot: Slot, text: str, *, asked: bool, options: Sequence[str] = ()) -> str | None:
-    """What `text` says for the slot. Unasked, only what is unmistakable; `options` are what a `choice` is between."""
+    """What `text` says for the slot. Unasked, only what is unmistakable; `options` are what a `choice` is between.
+
+    Of a value that is corrected in the same breath (`20471, no, wait, 20417`) the later one counts.
+    """
+    corrections = list(CORRECTION.finditer(text))
+    if corrections and slot.kind != "text":
+        first = _understood(slot, text[: corrections[-1].start()], asked=asked, options=options)
+        later = _understood(slot, text[corrections[-1].end() :], asked=asked or first is not None, options=options)
+        if later is not None:
+            return later
+    return _understood(slot, text, asked=asked, options=options)
+
+
+def _understood(slot: Slot, text: str, *, asked: bool, options: Sequence[str]) -> str | None:
     match slot.kind:
         case "digits":
             return _digits(slot, text, asked=asked)

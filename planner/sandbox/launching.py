@@ -101,7 +101,9 @@ def make_launch(
             error_message=NOBODY if answerer.snapshot is None else "",
         )
         if answerer.snapshot is not None:
-            conversation = conversations.of(answerer.digest, answerer.snapshot, prompt, seed, request.direction)
+            conversation = conversations.of(
+                answerer.digest, answerer.snapshot, prompt, seed, run.direction, run.target_number
+            )
             run, call_id = _with_call(run, conversation, world, str(product), call_id)
         runs.append(_spoilt(run, index, faults))
     batch = None

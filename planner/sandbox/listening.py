@@ -39,6 +39,8 @@ _YES_NO = re.compile(
 _OFFER_TO = re.compile(
     r"^(?:so,? |and |then )*(?:would you (?:like|want)|do you want|shall|should|may i|can i)\b", re.IGNORECASE
 )
+_POLITE = re.compile(r"^(?:so,? |and |then )*(?:may|can|could|might) i (?:ask|have|get|know)\b", re.IGNORECASE)
+"""`May I ask what the reason is?` wants the reason, not a yes."""
 _OFFER = re.compile(
     r"\b((?:mon|tues|wednes|thurs|fri|satur|sun)day)(?:,? the \d+\w+)?(?:,? (?:morning|afternoon))? at (\d{1,2}(?::\d\d)?(?: ?[AP]M| [ap]\.m\.)?)",
     re.IGNORECASE,
@@ -76,16 +78,21 @@ class Heard:
     """The agent has not understood."""
 
 
+def is_open(question: str) -> bool:
+    """Whether the question wants nothing in particular: `Anything else?`."""
+    return _OPEN_QUESTION.search(question) is not None
+
+
 @lru_cache(maxsize=4096)
 def listen(text: str) -> Heard:
     statements, question = _taken_apart(text)
     kind: str | None = None
-    if question is not None and _OPEN_QUESTION.search(question):
+    if question is not None and is_open(question):
         question = None
     if question is not None:
         asked = question
         kind = next((kind for kind, pattern in _KINDS if pattern.search(asked)), None)
-        if kind == "reason" and _OFFER_TO.match(asked):
+        if kind == "reason" and _OFFER_TO.match(asked) and not _POLITE.match(asked):
             kind = None
     return Heard(
         told=tuple(statement for statement in statements if not _FILLER.match(statement)),

@@ -27,6 +27,8 @@ class Mood:
     """How likely it opens with its name."""
     suffixes: tuple[str, ...] = ("",)
     """Said after the first goal."""
+    asides: tuple[str, ...] = ()
+    """Said between goals, about nothing the agent can help with."""
     hangs_up: bool = False
     """Whether it hangs up after its goodbye without waiting."""
 
@@ -34,7 +36,7 @@ class Mood:
 CALM = Mood(
     "calm",
     openings=("Hi.", "Hello.", "Hi there.", "Yes, hello."),
-    connectors=("And one more thing.", "Also,", "I have another question.", "One more thing."),
+    connectors=("And one more thing.", "Also,", "And then,", "One more thing."),
     closings=(
         "That's all, thank you. Bye.",
         "No, that's everything. Thanks, goodbye.",
@@ -48,7 +50,7 @@ _MOODS: tuple[tuple[str, Mood], ...] = (
         Mood(
             "furious",
             openings=("Finally, a human voice.", "Okay, listen.", "Right, listen to me.", "I am not happy at all."),
-            connectors=("And another thing!", "And while we're at it.", "And you can answer me this, too."),
+            connectors=("And another thing!", "And while we're at it,", "And you can answer me this, too."),
             closings=("Fine. Goodbye.", "Unbelievable. Bye.", "That's it, I'm done. Goodbye."),
             grumbles=("That's not good enough!", "No. I don't accept that.", "Are you even listening to me?"),
             words_per_minute=185,
@@ -122,6 +124,12 @@ _MOODS: tuple[tuple[str, Mood], ...] = (
                 "Perfect, thanks a million, that's everything. Bye bye!",
             ),
             grumbles=("Oh, go on.", "Well, I thought I'd ask anyway."),
+            asides=(
+                "My neighbour told me about you, she's been so happy.",
+                "It's been raining here all week, would you believe it.",
+                "I was just telling my daughter about this over coffee.",
+                "The dog is barking again, never mind him.",
+            ),
             words_per_minute=165,
             patience=8,
             disfluency=0.15,
@@ -189,10 +197,11 @@ LANGUAGES: dict[str, str] = {
 }
 """How a caller of that language opens; it goes on in English once it knows that nobody speaks it."""
 _LANGUAGE = re.compile(
-    rf"\b(?:speak(?:s|ing)?|talk|in|language(?: is)?:?|only)\s+(?:only\s+)?({'|'.join(LANGUAGES)})\b", re.IGNORECASE
+    rf"\b(?:speak(?:s|ing)?|talk|in|language(?: is)?:?|only)\s+(?:only\s+)?({'|'.join(LANGUAGES)})\b|\b({'|'.join(LANGUAGES)})[- ]speak",
+    re.IGNORECASE,
 )
 
 
 def language_of(text: str) -> str | None:
     match = _LANGUAGE.search(text)
-    return match[1].lower() if match else None
+    return (match[1] or match[2]).lower() if match else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from planner.sandbox.behaviour import Behaviour
 from planner.sandbox.facts import Fact
 from planner.sandbox.moods import CALM, Mood
 
@@ -37,6 +38,9 @@ class Persona:
     accepts: bool = True
     """Whether it says yes to what is offered."""
     push_backs: int = 0
+    arguments: tuple[str, ...] = ()
+    """What to say when pressing a goal."""
+    behaviour: Behaviour = field(default_factory=Behaviour)
 
 
 EMPTY = Persona(

@@ -7,8 +7,10 @@ do when refused, or background. Whatever is none of these is background; when no
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
+from planner.sandbox.behaviour import BUT, WRONG_NUMBER, Behaviour, behave, take_slip
 from planner.sandbox.facts import facts_in, look_up, topic, unknown_in
 from planner.sandbox.goals import CALLING, LEAD, STAGE, THEN, goals_of, subject_of
 from planner.sandbox.moods import CALM, language_of, mood_of
@@ -35,7 +37,7 @@ _BASE_VERB = {
     "hoping": "want", "needs": "need", "calling": "ask", "calls": "ask", "wishes": "want",
 }  # fmt: skip
 _YOU_ARE = re.compile(
-    r"^(?:you are|you're|you sound|you speak|your name|the caller is|the customer is)\b", re.IGNORECASE
+    r"^(?:you are|you're|you sound|you speak|you were born|your name|the caller is|the customer is)\b", re.IGNORECASE
 )
 _MANNER = re.compile(
     r"^(?:be|stay|remain|sound|act|(?:speak|talk)(?! (?:about|to|with)\b)|keep (?:calm|it|your)|use|get|become|behave|language)\b(?! (?:an? (?:appointment|refund)|the|my|your (?:money|order)))",
@@ -51,7 +53,7 @@ _CONDITIONAL = re.compile(
 )
 _PUSHES = re.compile(
     r"\b(?:insist|keep (?:asking|pushing|insisting|pressing)|push back|press (?:them|the agent|hard|for)|do(?:n't| not) (?:accept|take)|"
-    r"persist|repeatedly|argue|ask (?:again|twice)|three times|keep at it|demand)\b",
+    r"persist|repeatedly|argu(?:e|ing)|ask (?:again|twice)|three times|keep at it|demand)\b",
     re.IGNORECASE,
 )
 _REFUSES = re.compile(
@@ -69,6 +71,17 @@ _PUSHING = re.compile(
     r"^(?:(?:keep|push|press on|persist|argue|repeat|ask again|ask twice)\b|insist(?: until .*| on (?:it|this|that|an? \w+))?[.!]*$)",
     re.IGNORECASE,
 )
+_ARGUMENT = re.compile(
+    r"^(?:keep |continue |start )?(?:argu(?:e|ing)|insist(?:ing)?|claim(?:ing)?|say(?:ing)?) that (?P<what>(?:the |this )?(?:agent|they|it|you)\b.+)$",
+    re.IGNORECASE,
+)
+"""`Keep arguing that the agent should make an exception.`: said when a goal is pressed again."""
+_TO_THE_AGENT = re.compile(
+    r"^(?:ignore|forget|disregard) (?:all |any )?(?:of )?(?:your|the|previous|prior)\b.*\binstructions?\b|"
+    r"^(?:tell|give|read|show|send|sing|write) me\b",
+    re.IGNORECASE,
+)
+"""Said to the agent as it stands: nobody tells a caller to give *me* anything."""
 _PREFERENCE = re.compile(
     r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:morning|afternoon|evening|noon|earliest|latest|first|second|last|later|soonest)\b|"
     r"\b\d{1,2}(?::\d\d)? ?[ap]\.?m\b|\b\d{1,2}:\d\d\b",
@@ -105,6 +118,8 @@ def read_prompt(prompt: str) -> Persona:
         preferences=frozenset(match.lower().replace(" ", "") for match in _PREFERENCE.findall(text)),
         accepts=reading.accepts,
         push_backs=mood.push_backs + (2 if _PUSHES.search(text) else 0),
+        arguments=tuple(reading.arguments),
+        behaviour=reading.behaviour,
     )
 
 
@@ -140,8 +155,20 @@ class _Reading:
         """What the call is said to be about."""
         self.accepts = True
         self.assertions: list[tuple[frozenset[str], bool]] = []
+        self.behaviour = Behaviour()
+        self.arguments: list[str] = []
 
     def take(self, part: str) -> None:
+        part = self._behave(part)
+        if not part:
+            return
+        misdialled = WRONG_NUMBER.search(part)
+        if misdialled:
+            self.behaviour = replace(self.behaviour, has_wrong_number=True)
+            self.goals += goals_of(
+                re.sub(r"^,?(?: and)?(?: you)?\s*", "", part[misdialled.end() :], flags=re.IGNORECASE)
+            )
+            return
         refused = _WHEN_REFUSED.match(part)
         if refused:
             self.when_refused += goals_of(refused["rest"])
@@ -154,6 +181,13 @@ class _Reading:
         role = _ROLE.match(bare)
         if role or _YOU_ARE.match(bare):
             self._who(role["who"] if role else bare)
+            return
+        if _TO_THE_AGENT.match(bare):
+            self.goals.append(Goal(bare.strip(" ."), (sentence(bare),)))
+            return
+        argument = _ARGUMENT.match(bare)
+        if argument and self.goals:
+            self.arguments.append(sentence(first_person(re.sub(r"\bthey\b", "the agent", argument["what"]))))
             return
         assertion = _ASSERTION.match(bare)
         if assertion:
@@ -181,6 +215,19 @@ class _Reading:
             self.goals += goals
         elif not STAGE.match(bare):
             self.background.append(sentence(first_person(bare)))
+
+    def _behave(self, part: str) -> str:
+        """What is left of a sentence when clauses about behaviour are taken out."""
+        part, self.behaviour = take_slip(part, self.behaviour)
+        clauses = [clause for piece in THEN.split(part) for clause in BUT.split(piece)]
+        left: list[str] = []
+        for clause in clauses:
+            behaviour = behave(LEAD.sub("", clause), self.behaviour)
+            if behaviour is None:
+                left.append(clause)
+            else:
+                self.behaviour = behaviour
+        return part if len(left) == len(clauses) else ", then ".join(left)
 
     def _who(self, text: str) -> None:
         """`You are Ana, furious, calling about order 12345 and ask …`: manner first, then maybe what is wanted."""

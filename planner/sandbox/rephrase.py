@@ -19,6 +19,7 @@ _SWAPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"\b({_OBJECT_AFTER}) you\b(?! (?:are|were|have|had|will|would|can|could|do|did|need|want|bought|ordered|got))",
             r"\1 me",
         ),
+        (r"(\byou (?:have|had|feel)\b[^.;]*?) and are\b", r"\1 and am"),
         (r"\byou are\b|\byou're\b", "I am"),
         (r"\bare you\b", "am I"),
         (r"\byou were\b", "I was"),
@@ -35,6 +36,11 @@ _SWAPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 # While the caller's own `you` is turned into `I`, \x01 and \x02 stand for the agent's `you` and `your`.
 _THEY = re.compile(r"^((?:if|whether|what|when|where|which|why|how)\b(?: \w+){0,3}?) they\b", re.IGNORECASE)
+_OPEN_YOU = re.compile(
+    r"^((?:if|whether|what|when|where|which|why|how)\b(?: \w+){0,3}?) you ((?:are )?(?:open|close|closed|ship|deliver|accept|offer|sell)\b)",
+    re.IGNORECASE,
+)
+"""Shops open and ship, callers do not: here `you` is the agent."""
 _DEMANDED_THEY = re.compile(r"^(that )?(?:they|them)\b", re.IGNORECASE)
 
 WH = r"(?:if|whether|what|when|where|which|who|whose|why|how)\b"
@@ -53,7 +59,7 @@ def first_person(text: str) -> str:
 
 def _agents_view(clause: str) -> str:
     """In a question the company is `you`: `whether they ship to their shop` → `whether you ship to your shop`."""
-    asked = _THEY.sub("\\1 \x01", clause)
+    asked = _OPEN_YOU.sub("\\1 \x01 \\2", _THEY.sub("\\1 \x01", clause))
     return asked if asked == clause else re.sub(r"\btheir\b", "\x02", asked)
 
 
@@ -138,6 +144,23 @@ def _complain(rest: str) -> tuple[str, ...]:
     return (sentence(f"I want to complain {thing}"), sentence(f"I have a complaint {thing}"))
 
 
+_TRIVIA = (
+    "What's the capital of Australia?",
+    "Do you know who painted the Mona Lisa?",
+    "How many moons does Jupiter have?",
+    "What's the tallest mountain in Africa?",
+    "Which year did people first land on the Moon?",
+)
+
+
+def _trivia(_rest: str) -> tuple[str, ...]:
+    return _TRIVIA
+
+
+def _repeat(_rest: str) -> tuple[str, ...]:
+    return ("Could you repeat that, please?", "Can you say that again?", "Sorry, could you say that one more time?")
+
+
 def _push(rest: str) -> tuple[str, ...]:
     action = first_person(rest)
     return (_question(f"can't you just {action}"), sentence(f"Come on, just {action}"))
@@ -163,6 +186,11 @@ VERBS = (
 _BUILDERS: tuple[tuple[re.Pattern[str], Builder], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), builder)
     for pattern, builder in (
+        (r"ask (?:an?|some|one|a few) (?P<rest>.*\b(?:trivia|unrelated|off-?topic|random|irrelevant)\b.*)", _trivia),
+        (
+            rf"ask(?: {_ADDRESSEE})?(?: to| for)? (?P<rest>(?:repeat|say)\b.*\b(?:it|that|answer|again|everything|last)\b.*|(?:it|them) to be repeated.*)",
+            _repeat,
+        ),
         (
             rf"(?:ask|inquire|enquire|find out|check with {_ADDRESSEE}|learn)(?: {_ADDRESSEE})?(?: again)?,? (?P<rest>{WH} .+)",
             _ask_clause,

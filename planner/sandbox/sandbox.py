@@ -199,7 +199,7 @@ class Sandbox:
     def conversation(self, run: Run) -> Conversation:
         """What was said on a run's call; KeyError when nobody was there."""
         return self._conversations.of(
-            run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed, run.direction
+            run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed, run.direction, run.target_number
         )
 
     # Truth

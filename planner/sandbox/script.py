@@ -155,6 +155,31 @@ class Rule(Part):
         return tuple(checked_pattern(pattern) for pattern in value)
 
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Blurt(Part):
+    """Something the agent says where it should not have."""
+
+    probability: Probability
+    say: Lines
+
+
+class Flaws(Part):
+    """How a good script goes wrong now and then, as a model does: probabilities an occasion, by the call's seed."""
+
+    mishears: Probability = 0
+    """A number said in answer is taken down with two digits swapped."""
+    misses: Probability = 0
+    """A turn is not understood, as if no rule had heard it."""
+    slow: Probability = 0
+    """An answer takes `slow_ms` longer."""
+    slow_ms: tuple[int, int] = (1800, 4500)
+    skips_tools: Probability = 0
+    """A tool is not called; the agent talks as if it had."""
+    blurts: tuple[Blurt, ...] = ()
+
+
 class Script(Part):
     greeting: Lines
     outbound_greeting: Lines | None = None
@@ -170,6 +195,14 @@ class Script(Part):
     give_up: tuple[Step, ...] = (Step(say=("I'm sorry I couldn't help you today. Goodbye.",)), Step(end=True))
     repeat: Lines = ("Of course. {last}", "Sure, once more: {last}")
     """Said when the caller asks to hear it again; `{last}` is what the agent last told."""
+    silence: Lines = ("Hello? Are you still there?", "I can't hear you. Are you there?")
+    """Said after `silence_seconds` without a word from the caller, at most `silences` times; then `nobody`, and it hangs up."""
+    silence_seconds: Annotated[float, Field(ge=1, le=60)] = 7
+    silences: Annotated[int, Field(ge=0, le=10)] = 2
+    nobody: Lines = ("I can't hear anybody, so I'll end the call here. Please call again. Goodbye.",)
+    voicemail: Lines | None = None
+    """Left after the tone when a voicemail answers; null: the agent talks to it as to a person."""
+    flaws: Flaws = Flaws()
     slots: dict[str, Slot] = {}
     rules: dict[str, Rule] = {}
 

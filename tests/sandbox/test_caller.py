@@ -10,9 +10,11 @@ from planner.sandbox.caller import Caller
 from planner.sandbox.draws import Draws
 from planner.sandbox.prompt import read_prompt
 
+NUMBER = "+14155550199"
+
 
 def _caller(prompt: str, seed: int = 1) -> Caller:
-    return Caller(read_prompt(prompt), Draws(seed))
+    return Caller(read_prompt(prompt), Draws(seed), Draws(seed + 1), NUMBER)
 
 
 def test_an_agent_that_asks_the_same_again_and_again() -> None:
@@ -77,6 +79,13 @@ def test_an_agent_that_hangs_up_at_once() -> None:
         ("Your knee hurts a lot. Book a visit.", "What seems to be the problem?", "My knee hurts a lot."),
         ("You are calling because you fell. Book a visit.", "What happened?", "I'm calling because I fell."),
         ("Book a visit.", "What is it for?", "book a visit."),
+        ("Return order 12345.", "May I ask what the reason for the return is?", "expected|changed my mind|rather not"),
+        ("Book a visit.", "What's the best number to call you back?", NUMBER),
+        ("Do not give your phone number. Book a visit.", "What's your phone number?", "know|have that"),
+        ("Book a visit.", "May I have your full name?", "Morgan|Novak|Keller|Hayes|Larsen|Bennett|Moreau"),
+        ("Refuse to give your name. Book a visit.", "May I have your full name?", "know|have that"),
+        ("Book a visit.", "And your date of birth?", "19"),
+        ("Book a visit.", "Can you come fifteen minutes early?", "Yes, I can|okay"),
         ("Book a visit on Monday morning.", "What day would you like to come?", "Monday morning"),
         ("Book a visit.", "Which day would you like?", "Any day|Whatever"),
         ("Book a visit.", "Do you have a referral?", "Yes|Sure"),

@@ -66,7 +66,7 @@ def _agent() -> AgentOnCall:
         "updated_at": 0,
     }
     snapshot = Snapshot.model_validate({**fields, "script": {**SCRIPT, "slots": {**SCRIPT["slots"]}}, "tools": TOOLS})
-    return AgentOnCall(Agent(snapshot), Draws(3))
+    return AgentOnCall(Agent(snapshot), Draws(3), Draws(4))
 
 
 def _texts(actions: list[Action]) -> str:

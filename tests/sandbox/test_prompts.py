@@ -23,7 +23,7 @@ from planner.sandbox.rephrase import first_person, sentence, spoken
         ("Ask about refunds.", "I have a question about refunds."),
         ("Ask to speak with a human.", "I'd like to speak with a human."),
         ("Ask them to send your label again", "Could you send my label again?"),
-        ("Ask an unrelated trivia question.", "I have an unrelated trivia question."),
+        ("Ask an unrelated trivia question.", "What's the capital of Australia?"),
         ("Ask your balance", "Can you tell me my balance?"),
         ("Complain about a delayed shipment.", "I want to complain about a delayed shipment."),
         ("Demand that they refund you today", "I demand that you refund me today."),

@@ -38,7 +38,7 @@ def _write(folder: Path, text: str, name: str = "world.yaml") -> Path:
 
 def test_built_in_worlds_load() -> None:
     """Each shipped world is valid and bears its own name."""
-    assert builtin_worlds() == ("busy", "demo", "faulty", "regressed")
+    assert builtin_worlds() == ("busy", "demo", "faulty", "flaky", "regressed")
     assert [load_world(name).world for name in builtin_worlds()] == list(builtin_worlds())
     assert load_world("demo") is load_world("demo")
 
@@ -196,7 +196,9 @@ def test_other_faults(tmp_path: Path, text: str, fault: str) -> None:
 
 def test_names_that_are_none(tmp_path: Path) -> None:
     """A name that is no built-in world lists those there are; a path that does not exist says so."""
-    with pytest.raises(WorldError, match="no world is called 'mars': built in are busy, demo, faulty, regressed"):
+    with pytest.raises(
+        WorldError, match="no world is called 'mars': built in are busy, demo, faulty, flaky, regressed"
+    ):
         load_world("mars")
     with pytest.raises(WorldError, match="No such file"):
         load_world(tmp_path / "none.yaml")
