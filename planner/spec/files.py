@@ -53,11 +53,15 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def display_name(path: Path, cwd: Path) -> str:
-    """The name diagnostics and reports use: relative to the working directory, with `/`."""
+    """The name diagnostics and reports use: relative to the working directory, with `/`.
+
+    Bytes of a name that are not UTF-8 are written as escapes: no document can hold them as they are.
+    """
     try:
-        return Path(os.path.relpath(path, cwd)).as_posix()
+        name = Path(os.path.relpath(path, cwd)).as_posix()
     except ValueError:  # pragma: no cover - another drive, on Windows
-        return path.as_posix()
+        name = path.as_posix()
+    return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
 
 
 class FileFault(Exception):  # noqa: N818 - becomes a diagnostic where the path is written

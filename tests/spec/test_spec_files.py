@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.errors import UsageError
+from planner.reports.diagnostic_documents import render_json, render_sarif
 from planner.spec import find_root, plan_files
 from planner.spec.files import display_name
 
@@ -420,3 +422,15 @@ def test_a_plan_that_is_a_pipe(workspace: Any) -> None:
     os.mkfifo(workspace.root / "plans" / "pipe.yaml")
     _, diagnostics = workspace.load("plans")
     assert [item.detail for item in diagnostics] == ["plans/pipe.yaml is not a file"]
+
+
+def test_file_name_that_is_not_text(workspace: Any) -> None:
+    """Bytes that are not UTF-8 are shown as escapes, so that every format and the results can hold the name."""
+    try:
+        workspace.write(os.fsdecode(b"plans/caf\xe9.yaml"), PLAIN + "    prompt: Hello.\n    runs: x\n")
+    except OSError:  # pragma: no cover - some file systems hold UTF-8 only
+        pytest.skip("this file system takes no such name")
+    _, diagnostics = workspace.load("plans")
+    assert [item.span.file for item in diagnostics] == ["plans/caf\\xe9.yaml"]
+    assert json.loads(render_json(diagnostics))["diagnostics"][0]["file"] == "plans/caf\\xe9.yaml"
+    assert "plans/caf%5Cxe9.yaml" in render_sarif(diagnostics, tool_version="0")
