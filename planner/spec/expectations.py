@@ -25,7 +25,7 @@ from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter, Said
 from planner.spec.templates import TemplateFault, Templates
 from planner.spec.text_places import place_in_text
-from planner.spec.wording import EMPTY, UNQUOTE, explain, near_miss, not_supported, shorten, unknown, wrong_type
+from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, not_supported, shorten, unknown, wrong_type
 
 MAX_NODES = 1_000
 """Values in one expectation, aliases expanded: it may be rendered for each case."""
@@ -201,7 +201,7 @@ class Expectations:
             )
             return None
         if "check" not in written:
-            meant = next((name for name in written if near_miss(name, ["check"])), None)
+            meant = next((name for name in written if mistyped(name, ["check"])), None)
             if meant is not None:
                 report(
                     "unknown-key",
@@ -293,7 +293,7 @@ class Expectations:
             code, detail = explain(error, draft.shape.kind)
             last = str(error["loc"][-1]) if error["loc"] else ""
             if code == "missing-key":
-                if any(near_miss(key, [last]) for key in unknown_keys):
+                if any(mistyped(key, [last]) for key in unknown_keys):
                     continue  # it is there, mistyped
                 detail = f"`{last}` is required by this check"
             elif code == "bad-value":

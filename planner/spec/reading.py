@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice, takewhile
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -9,23 +10,21 @@ from pydantic import BaseModel, ValidationError
 from planner.spec.authored import UPCOMING_KEYS
 from planner.spec.document import Document, Mapping
 from planner.spec.reporting import Reporter
-from planner.spec.wording import EMPTY, explain, near_miss, not_supported, wrong_type
+from planner.spec.wording import EMPTY, explain, mistyped, not_supported, shorten, wrong_type
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
     """The mapping as `model`. Keys with a fault are reported and left out; `model_fields_set` tells which are there."""
-    empty = [key for key, value in written.items() if value is None and key in model.model_fields]
-    for key in empty:
-        reporter.error("wrong-type", EMPTY, document.key(written, key))
-    if not empty:
+    left_out = _report_empty(model, document, written, reporter)
+    if not left_out:
         try:
             return model.model_validate(written)
         except ValidationError as error:
             faulty = _report(error, model, document, written, reporter)
     else:
-        faulty = set(empty)
+        faulty = left_out
     sound = {key: value for key, value in written.items() if key not in faulty}
     try:
         return model.model_validate(sound)
@@ -34,10 +33,27 @@ def read_fields(model: type[Model], document: Document, written: Mapping, report
     return model.model_validate({key: value for key, value in sound.items() if key not in faulty})
 
 
+def _report_empty(model: type[BaseModel], document: Document, written: Mapping, reporter: Reporter) -> set[str]:
+    """Report keys without a value. Gives these, and with them what was to stand below and is not indented enough."""
+    left_out: set[str] = set()
+    for key in [key for key, value in written.items() if value is None and key in model.model_fields]:
+        after = islice(written, list(written).index(key) + 1, None)
+        below = list(takewhile(lambda other: not mistyped(other, model.model_fields), after))
+        if below:
+            detail = (
+                f"`{shorten(below[0])}` is not a key here; if it belongs to `{key}`, which is empty, indent it more"
+            )
+            reporter.error("unknown-key", detail, document.key(written, below[0]))
+        else:
+            reporter.error("wrong-type", EMPTY, document.key(written, key))
+        left_out.update((key, *below))
+    return left_out
+
+
 def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     """Whether the key is not there at all; one that is there mistyped is reported as an unknown key, and that is enough."""
     return key not in written and not any(
-        near_miss(other, [key]) for other in written if other not in model.model_fields
+        mistyped(other, [key]) for other in written if other not in model.model_fields
     )
 
 

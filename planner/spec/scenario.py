@@ -187,7 +187,7 @@ class _Reading:
 
     def _prompt(self) -> Prompt | None:
         if "prompt" not in self.written and "prompt_file" not in self.written:
-            if missing(ScenarioFields, self.written, "prompt"):
+            if all(missing(ScenarioFields, self.written, key) for key in ("prompt", "prompt_file")):
                 detail = f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`"
                 self.reporter.error("no-prompt", detail, self.where)
             return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any, get_args
@@ -28,6 +28,8 @@ _MAX_CHOICES = 200
 _MAX_DIFFERENCE = 4
 _MAX_LOOKED_AT = 10_000
 _MIN_PREFIX = 4
+_LIKENESS = 0.7
+"""From here on two words are one mistyped: difflib's ratio of `runz` and `runs` is 0.75, of `urgent` and `targets` 0.62."""
 
 _TYPES = {
     "int_type": "a whole number",
@@ -81,8 +83,16 @@ def near_miss(word: str, choices: Iterable[str]) -> str:
     if len(longer) == 1 and len(word) >= _MIN_PREFIX:
         return f"did you mean `{by_lower[longer[0]]}`?"
     alike = islice((choice for choice in by_lower if abs(len(choice) - len(word)) <= _MAX_DIFFERENCE), _MAX_CHOICES)
-    matches = get_close_matches(word.lower(), alike, n=1)
+    matches = get_close_matches(word.lower(), alike, n=1, cutoff=_LIKENESS)
     return f"did you mean `{by_lower[matches[0]]}`?" if matches else ""
+
+
+def mistyped(key: str, keys: Collection[str]) -> str:
+    """The same for a key, which may also have lost its colon. A key that is one of them is meant as it is."""
+    word, _, rest = key.partition(" ")
+    if rest and word in keys:
+        return f"a colon is missing: write `{word}: {shorten(rest, 40)}`"
+    return near_miss(key, keys)
 
 
 def one_of(choices: Iterable[str], limit: int = 12) -> str:
@@ -118,7 +128,10 @@ def explain(error: ErrorDetails, model: type[BaseModel], upcoming: frozenset[str
     if kind == "extra_forbidden":
         if key in upcoming:
             return "not-supported-yet", not_supported(f"`{key}`")
-        return "unknown-key", unknown(f"`{shorten(key)}` is not a key here", key, _keys_at(model, error["loc"][:-1]))
+        keys = _keys_at(model, error["loc"][:-1])
+        what = f"`{shorten(key)}` is not a key here"
+        hint = mistyped(key, keys)
+        return "unknown-key", f"{what}; {hint}" if hint else unknown(what, key, keys)
     if kind == "missing":
         return "missing-key", f"`{key}` is required"
     if key == "max_age" and isinstance(value, int):

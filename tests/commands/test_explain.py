@@ -260,7 +260,7 @@ planner: there is no diagnostic `zebra`
         (
             "../faults",
             snapshot("""\
-planner: there is no diagnostic `../faults`; did you mean `more-faults`?
+planner: there is no diagnostic `../faults`
   `planner explain` lists all.
 """),
         ),

@@ -1347,3 +1347,48 @@ def test_mistyped_expectations_are_said_once(workspace: Any) -> None:
         )
     ] == ["unknown-key"]
     assert [code for code, *_ in workspace.codes(SOUND.replace("defaults:", "defalts:"))] == ["unknown-key"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "budget: {max_cost_cents: 900}",
+            "budget:\nmax_cost_cents: 900",
+            snapshot(
+                [
+                    "11:1 unknown-key: `max_cost_cents` is not a key here; if it belongs to `budget`, which is empty, indent it more"
+                ]
+            ),
+        ),
+        (
+            "defaults:\n  runs: 3\n  expect:\n    - {check: call, status: completed}\n",
+            "defaults:\nruns: 3\nexpect:\n  - {check: call, status: completed}\n",
+            snapshot(
+                [
+                    "12:1 unknown-key: `runs` is not a key here; if it belongs to `defaults`, which is empty, indent it more"
+                ]
+            ),
+        ),
+        (
+            "{check: tool_called, name: lookup_order,",
+            "{check: tool_called, name lookup_order,",
+            snapshot(
+                [
+                    "45:30 unknown-key: `name lookup_order` is not a key here; a colon is missing: write `name: lookup_order`"
+                ]
+            ),
+        ),
+        (
+            "defaults:\n  runs: 3",
+            "defaults:\n  ? runs 3",
+            snapshot(["12:5 unknown-key: `runs 3` is not a key here; a colon is missing: write `runs: 3`"]),
+        ),
+    ],
+    ids=range(4),
+)
+def test_a_key_at_the_wrong_place_is_said_once(workspace: Any, old: str, new: str, said: list[str]) -> None:
+    """What is not indented enough, or has lost its colon, is told as that."""
+    assert SOUND.count(old) == 1
+    workspace.write("plan.yaml", SOUND.replace(old, new))
+    assert [f"{item.span.line}:{item.span.column} {item.code}: {item.detail}" for item in workspace.load()[1]] == said
