@@ -274,7 +274,7 @@ def reconcile(verbosity: int, **values: Any) -> int:
 @click.option("--check", is_flag=True, help="Write nothing; exit 2 if a file there is not up to date.")
 @click.pass_obj
 def schema(verbosity: int, directory: Path, check: bool) -> int:
-    """Write the JSON Schemas of plans, project config and results."""
+    """Write the JSON Schemas of plans, libraries, project config and results."""
     from planner.commands.schema import schema as command
 
     return command(_shell(verbosity), directory, check=check)

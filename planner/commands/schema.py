@@ -1,4 +1,4 @@
-"""`planner schema`: the JSON Schemas of plan files, project config, results and change sets, made from the models."""
+"""`planner schema`: the JSON Schemas of plan files, libraries, project config, results and change sets, made from the models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from planner.commands.shell import Shell
 from planner.errors import UsageError
 from planner.results.model import RunResult
-from planner.spec import plan_schema, project_schema
+from planner.spec import library_schema, plan_schema, project_schema
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -19,6 +19,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     results = RunResult.model_json_schema(mode="serialization")
     return {
         "plan.schema.json": plan_schema(),
+        "library.schema.json": library_schema(),
         "project.schema.json": project_schema(),
         "results.schema.json": {"$schema": DIALECT, **results, "title": "planner results"},
     }

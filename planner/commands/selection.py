@@ -12,7 +12,7 @@ from planner.changes.diff import Rerun
 from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
-from planner.spec import find_root, load_plans, load_project
+from planner.spec import find_root, load_files, load_project
 from planner.spec.model import Case, Plan, Project
 
 DEFAULT_PATH = Path("plans")
@@ -70,10 +70,19 @@ class Loaded:
         return [plan.name for plan in self.plans]
 
 
-def read_files(
-    shell: Shell, paths: Sequence[Path], environment: str | None
-) -> tuple[Path, Project, tuple[Plan, ...], Diagnostics]:
-    """The project's root and config, and its plans, with everything that is wrong with them.
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The project's root and config, its sound plans, how many libraries they and the paths name, and all that is wrong."""
+
+    root: Path
+    project: Project
+    plans: tuple[Plan, ...]
+    libraries: int
+    diagnostics: Diagnostics
+
+
+def read_files(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:
+    """What is in plan files and folders.
 
     Raises:
         UsageError: a path does not exist, or there is no plan.
@@ -82,15 +91,15 @@ def read_files(
     project, diagnostics = load_project(root, cwd=shell.cwd)
     if environment is not None and not diagnostics.has_errors:
         _known_environment(project, environment)
-    plans, found = load_plans(
+    loaded = load_files(
         [shell.cwd / path for path in paths or (DEFAULT_PATH,)],
         cwd=shell.cwd,
         project=project,
         environment=environment,
         today=shell.clock.now().date(),
     )
-    diagnostics.items.extend(found.items)
-    return root, project, plans, diagnostics
+    diagnostics.items.extend(loaded.diagnostics.items)
+    return Files(root, project, loaded.plans, loaded.libraries, diagnostics)
 
 
 def load(shell: Shell, selection: Selection) -> Loaded:
@@ -100,11 +109,13 @@ def load(shell: Shell, selection: Selection) -> Loaded:
         PlanInvalidError: with all diagnostics.
         UsageError: nothing there, or nothing selected.
     """
-    root, project, plans, diagnostics = read_files(shell, selection.paths, selection.environment)
-    if diagnostics.has_errors:
-        raise PlanInvalidError("the plans are not valid, so nobody is called", diagnostics)
-    cases = tuple(case for plan in plans for case in plan.cases)
-    return Loaded(root, project, plans, _selected(cases, selection), diagnostics)
+    files = read_files(shell, selection.paths, selection.environment)
+    if files.diagnostics.has_errors:
+        raise PlanInvalidError("the plans are not valid, so nobody is called", files.diagnostics)
+    if not files.plans:
+        raise UsageError("there are only libraries here, and no plan", "Name the plans that use them, or their folder.")
+    cases = tuple(case for plan in files.plans for case in plan.cases)
+    return Loaded(files.root, files.project, files.plans, _selected(cases, selection), files.diagnostics)
 
 
 def _known_environment(project: Project, environment: str) -> None:

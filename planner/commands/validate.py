@@ -8,7 +8,7 @@ from typing import Literal
 
 from planner import __version__
 from planner.commands.reporting import publisher_of, tell_diagnostics
-from planner.commands.selection import read_files
+from planner.commands.selection import Files, read_files
 from planner.commands.shell import Shell
 from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
 from planner.reports.quantities import count
@@ -22,7 +22,8 @@ def validate(
     output_format: Literal["text", "json", "github", "sarif"],
 ) -> int:
     """0 when no plan has an error, else 2."""
-    _, _, plans, diagnostics = read_files(shell, paths, environment)
+    files = read_files(shell, paths, environment)
+    diagnostics = files.diagnostics
     if output_format == "json":
         shell.print(render_json(diagnostics))
     elif output_format == "github":
@@ -32,10 +33,19 @@ def validate(
     else:
         tell_diagnostics(shell, diagnostics)
         if not diagnostics.has_errors:
-            cases = [case for plan in plans for case in plan.cases]
-            runs = sum(case.runs for case in cases)
-            shell.print(f"{count(len(plans), 'plan')} valid · {count(len(cases), 'case')} · {count(runs, 'run')}")
+            shell.print(_summary(files))
     to_github = publisher_of(shell)
     if to_github and output_format != "github":
         to_github.diagnostics(diagnostics)
     return 2 if diagnostics.has_errors else 0
+
+
+def _summary(files: Files) -> str:
+    """`3 plans valid · 24 cases · 72 runs · 1 library valid`."""
+    libraries = [f"{count(files.libraries, 'library', 'libraries')} valid"] if files.libraries else []
+    if libraries and not files.plans:
+        return libraries[0]
+    cases = [case for plan in files.plans for case in plan.cases]
+    runs = sum(case.runs for case in cases)
+    plans = [f"{count(len(files.plans), 'plan')} valid", count(len(cases), "case"), count(runs, "run")]
+    return " · ".join([*plans, *libraries])

@@ -1,8 +1,17 @@
 """What authors write: plan files and `planner.yaml`, read into values, with every fault at its place."""
 
 from planner.spec.files import find_root, plan_files
-from planner.spec.load import load_plans
+from planner.spec.load import load_files, load_plans
 from planner.spec.project import load_project
-from planner.spec.schema import plan_schema, project_schema
+from planner.spec.schema import library_schema, plan_schema, project_schema
 
-__all__ = ["find_root", "load_plans", "load_project", "plan_files", "plan_schema", "project_schema"]
+__all__ = [
+    "find_root",
+    "library_schema",
+    "load_files",
+    "load_plans",
+    "load_project",
+    "plan_files",
+    "plan_schema",
+    "project_schema",
+]

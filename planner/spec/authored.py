@@ -57,10 +57,18 @@ class AxisFileFields(Authored):
     )
 
 
+class AxisUseFields(Authored):
+    """Values that a library defines under `axes`."""
+
+    use: Text | None = Field(
+        default=None, description="Name of an axis of an imported library.", examples=["languages"]
+    )
+
+
 class MatrixFields(Authored):
     """Named lists whose combinations become cases."""
 
-    axes: SkipValidation[dict[str, list[Any] | AxisFileFields]] = Field(
+    axes: SkipValidation[dict[str, list[Any] | AxisFileFields | AxisUseFields]] = Field(
         default_factory=dict,
         description="Axis name to its values: texts, numbers, booleans, or mappings with an id. Templates use the name.",
         examples=[{"mood": ["calm", "furious"], "language": ["English", "Spanish"]}],
@@ -88,6 +96,21 @@ class QuarantineFields(Authored):
         default=None, description="Last day (UTC) on which failures do not count.", examples=["2027-01-31"]
     )
     reason: Text | None = Field(default=None, description="Why, for the reader.", examples=["ticket VOX-41"])
+
+
+class UseFields(Authored):
+    """The expectations that a library defines under a name, all of them, in the place of this item."""
+
+    use: Text | None = Field(
+        default=None, description="Name of expectations of an imported library.", examples=["polite"]
+    )
+    severity: Literal["critical", "error", "warning"] | None = Field(
+        default=None, description="Replaces the severity of each of them."
+    )
+    min_pass_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Replaces the share of runs in which each of them must hold."
+    )
+    id: Slug | None = Field(default=None, description="Replaces the id, where the name stands for one expectation.")
 
 
 class ScenarioDefaults(Authored):
@@ -171,9 +194,14 @@ class PlanFields(Authored):
     tags: list[Tag] = Field(
         default_factory=list, description="Tags of all scenarios, to select cases by.", examples=[["billing"]]
     )
+    imports: list[Text] = Field(
+        default_factory=list,
+        description="Libraries, relative to this file: their expectations and axes can be used, their vars and targets join the plan's.",
+        examples=[["lib/voice.yaml"]],
+    )
     targets: SkipValidation[dict[str, TargetFields] | list[Slug]] = Field(
         default_factory=dict,
-        description="Alias to what it calls; or a list of aliases that an environment of planner.yaml defines.",
+        description="Alias to what it calls; or a list of aliases that an environment of planner.yaml, or an import, defines.",
         examples=[{"support": {"agent": 12}, "hotline": {"phone_number": 77}}],
     )
     vars: SkipValidation[dict[str, Any]] = Field(
@@ -185,6 +213,35 @@ class PlanFields(Authored):
         description="Fields of all scenarios that do not say otherwise; expectations are added.",
     )
     scenarios: SkipValidation[dict[str, ScenarioFields]] = Field(default_factory=dict, description="Slug to scenario.")
+
+
+class LibraryFields(Authored):
+    """What several plans share; a plan names it under `imports`."""
+
+    version: int | None = Field(default=None, description="Version of the plan format.", examples=[FORMAT_VERSION])
+    kind: Literal["library"] = Field(default="library", description="Says that this is no plan.")
+    description: str = Field(default="", description="What this library is for.")
+    owners: list[Text] = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
+    expectations: SkipValidation[dict[str, dict[str, Any] | list[dict[str, Any]]]] = Field(
+        default_factory=dict,
+        description="Name to an expectation, or to a list of them. A plan has them in its `expect` by `- use: NAME`.",
+        examples=[{"polite": [{"check": "never_says", "matches": "(?i)calm down"}]}],
+    )
+    axes: SkipValidation[dict[str, list[Any] | AxisFileFields]] = Field(
+        default_factory=dict,
+        description="Name to values. A plan has them in its matrix by `axis: {use: NAME}`.",
+        examples=[{"languages": ["English", "Spanish"]}],
+    )
+    vars: SkipValidation[dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Values for templates; they join those of each plan that imports this.",
+        examples=[{"policy_days": 30}],
+    )
+    targets: SkipValidation[dict[str, TargetFields]] = Field(
+        default_factory=dict,
+        description="Alias to what it calls. A plan calls those that it names; all of them if it has no targets of its own.",
+        examples=[{"support": {"agent": 12}}],
+    )
 
 
 class ExecutionFields(Authored):
@@ -260,7 +317,6 @@ class ProjectFields(Authored):
 
 
 UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {
-    PlanFields: frozenset({"imports", "kind"}),
     ScenarioDefaults: frozenset({"confidence", "retries"}),
     ScenarioFields: frozenset({"confidence", "retries"}),
     ProjectFields: frozenset({"store", "judge"}),

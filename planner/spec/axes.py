@@ -16,7 +16,7 @@ from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.names import check_name
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
-from planner.spec.wording import describe, not_supported, shorten, wrong_type
+from planner.spec.wording import describe, shorten, wrong_type
 
 MAX_TOKEN = 200
 """Characters a value may take in a case id."""
@@ -73,24 +73,42 @@ def token(value: Any) -> str:
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
 
 
-class AxisReader:
-    """Reads the axes of one matrix of the plan at `path`."""
+UseAxis = Callable[[Document, Mapping, str], dict[str, AxisValue]]
+"""Looks up the values of an axis written as `{use: NAME}` among what is imported; none, and a fault, where there are none."""
 
-    def __init__(self, document: Document, path: Path, files: AxisFileReader, reporter: Reporter) -> None:
+
+class AxisReader:
+    """Reads the axes of one matrix of the plan at `path`, or those of a library, which cannot `use` any."""
+
+    def __init__(
+        self, document: Document, path: Path, files: AxisFileReader, reporter: Reporter, use: UseAxis | None = None
+    ) -> None:
         self.document = document
         self.path = path
         self.files = files
         self.reporter = reporter
+        self.use = use
 
     def read(self, axes: Mapping) -> tuple[Axis, ...]:
         """The axes that could be read; one without any sound value is left out."""
         found: list[Axis] = []
         for name in axes:
             check_name(name, "an axis", self.document.key(axes, name), self.reporter)
-            values = self._distinct(self._candidates(axes, name))
+            values = self.values(axes, name)
             if values:
                 found.append(Axis(name, values))
         return tuple(found)
+
+    def values(self, axes: Mapping, name: str) -> dict[str, AxisValue]:
+        """The sound values of one axis, by token."""
+        written: Any = axes[name]
+        if not isinstance(written, Mapping) or "use" not in written or "file" in written:
+            return self._distinct(self._candidates(axes, name))
+        if self.use is not None:
+            return self.use(self.document, axes, name)
+        detail = "a library uses nothing of another; write the values here"
+        self.reporter.error("misplaced-use", detail, self.document.key(written, "use"))
+        return {}
 
     def value(self, written: Any, place: Callable[[], Span]) -> AxisValue | None:
         """One value, written at `place`; None, and a fault, where it cannot be one."""
@@ -131,9 +149,7 @@ class AxisReader:
         report = self.reporter.error
         if isinstance(values, Mapping) and "file" in values:
             return self.files.read(self.document, self.path, values)
-        if isinstance(values, Mapping) and "use" in values:
-            report("not-supported-yet", not_supported("an axis with `use`"), self.document.key(values, "use"))
-        elif not isinstance(values, Items):
+        if not isinstance(values, Items):
             report("wrong-type", wrong_type("a list", values), self.document.value(axes, name))
         elif not values:
             report(

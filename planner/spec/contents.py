@@ -73,6 +73,15 @@ def render(content: Content, values: Mapping[str, Any]) -> Any:
     return content
 
 
+def placeholders(content: Content) -> Any:
+    """The value with a letter for each template: what it is like where no template decides."""
+    if isinstance(content, Text):
+        return "x"
+    if isinstance(content, (dict, list)):
+        return _rebuilt(content, [(key, placeholders(value)) for key, value in _entries(content)])  # pyright: ignore[reportUnknownArgumentType]
+    return content
+
+
 def varies(content: Content, route: Sequence[str | int]) -> bool:
     """Whether there is a template at the end of the route, or below it."""
     for step in route:

@@ -8,7 +8,7 @@ read as YAML would read it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,8 +17,8 @@ from pydantic_core import ErrorDetails, to_json
 from planner.checks import CHECKS, UPCOMING_CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
-from planner.spec.contents import Compiler, Content, Text, TextFault, read_numbers, render, varies
-from planner.spec.document import Container, Document, Items, at, larger_than
+from planner.spec.contents import Compiler, Content, Text, TextFault, placeholders, read_numbers, render, varies
+from planner.spec.document import Container, Document, Items, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
 from planner.spec.names import undefined
 from planner.spec.numbers import warn_of_rewritten
@@ -54,17 +54,26 @@ class Shape:
     """Without templates: the expectation by the ids it has in different scenarios."""
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Where a plan uses an expectation of a library: the whole `use`, and the part of it that an id would be changed in."""
+
+    span: Span
+    id_span: Span
+
+
 @dataclass(slots=True)
 class Draft:
-    """One expectation as written."""
+    """One expectation as written, in a plan or, under `key` of `container`, in the library that it `used` from."""
 
     document: Document
-    items: Items
-    index: int
+    container: Container
+    key: str | int
     written: Written
     shape: Shape
     said: Said = field(default_factory=Said)
-    """Faults of it that were reported."""
+    """Faults of it that were reported; all that use one of a library share them."""
+    used: Used | None = None
     _span: Span | None = None
 
     @property
@@ -75,10 +84,22 @@ class Draft:
 
     @property
     def span(self) -> Span:
-        """Where it is written."""
+        """Where the plan says it: the `use` of one from a library."""
         if self._span is None:
-            self._span = self.document.item(self.items, self.index)
+            self._span = self.used.span if self.used else self.document.value(self.container, self.key)
         return self._span
+
+    @property
+    def id_span(self) -> Span:
+        """Where the plan gives it its id, if it has one, or could."""
+        if self.used is not None:
+            return self.used.id_span
+        return self.document.value(self.written, "id")
+
+    @property
+    def user(self) -> Span | None:
+        """What to tell besides the place of a fault."""
+        return self.used.span if self.used else None
 
 
 @dataclass(slots=True)
@@ -95,28 +116,28 @@ class Expectations:
         default_factory=dict[tuple[str, bytes], Expectation | list[ErrorDetails]]
     )
 
-    def draft(self, document: Document, items: Items, index: int) -> Draft | None:
-        """Read one item of `expect`; None, and a fault, where it cannot be used."""
-        written = items[index]
+    def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
+        """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
+        written = at(container, key)
         json = to_json(written)
         shape = self._shapes.get(json)
         if shape is not None:
             self._warn(document, written)
-            return Draft(document, items, index, written, shape)
-        kind = self._kind(document, items, index)
+            return Draft(document, container, key, written, shape)
+        kind = self._kind(document, container, key)
         if kind is None or not self._sound(document, written, kind):
             return None
         self._warn(document, written)
         has_templates = any(opener in json for opener in _OPENERS)
         if has_templates and larger_than(written, MAX_NODES):
             detail = f"an expectation with templates may hold {MAX_NODES:,} values, aliases expanded"
-            self.reporter.error("too-many-nodes", detail, document.item(items, index))
+            self.reporter.error("too-many-nodes", detail, document.value(container, key))
             return None
         compiler = Compiler(self.templates, [], [])
         content = compiler.compile(written) if has_templates else written
         names = frozenset([name for text in compiler.texts for name in text.template.names])
         shape = Shape(json, kind, content, tuple(compiler.texts), names)
-        draft = Draft(document, items, index, written, shape)
+        draft = Draft(document, container, key, written, shape)
         for fault in compiler.faults:
             self._report_text(draft, fault, "")
         if compiler.faults:
@@ -125,6 +146,37 @@ class Expectations:
             return None
         self._shapes[json] = shape
         return draft
+
+    def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
+        """An expectation of a library as a plan uses it, with the fields that the plan `changed`: sound ones, no templates."""
+        if not changed:
+            return replace(draft, used=used, _span=None)
+        written = Written()
+        whole = value_mark(draft.container, draft.key)
+        for key, value in {**draft.written, **changed}.items():
+            written[key] = value
+            written.marks[key] = draft.written.marks.get(key, (*whole, *whole))
+        json = to_json(written)
+        shape = self._shapes.get(json)
+        if shape is None:
+            content = {**draft.shape.content, **changed}
+            shape = self._shapes[json] = replace(draft.shape, json=json, content=content, named={})
+        return replace(draft, used=used, written=written, shape=shape, _span=None)
+
+    def sound_alone(self, draft: Draft) -> bool:
+        """Whether nothing is wrong with an expectation whatever its templates render to; reported if not."""
+        shape = draft.shape
+        errors = self._validate(shape.kind, placeholders(shape.content), draft.id or draft.written["check"])
+        if isinstance(errors, list):
+            about_keys = ("extra_forbidden", "missing")
+            sure = [
+                error
+                for error in errors
+                if error["loc"] and (error["type"] in about_keys or not varies(shape.content, error["loc"]))
+            ]
+            self._report(draft, sure, "")
+            return not sure
+        return True
 
     def _warn(self, document: Document, written: Written) -> None:
         for key in _FREE_FORM:
@@ -178,7 +230,7 @@ class Expectations:
             other = first.setdefault(name, draft)
             if other.id != draft.id:
                 detail = f"another expectation has the id `{shorten(name, 40)}` as well{which}"
-                self.reporter.error_once(draft.said, "duplicate-id", detail, draft.document.value(draft.written, "id"))
+                self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
         return set(first)
 
     def report_undefined(self, draft: Draft, known: set[str], scenario: str) -> None:
@@ -209,7 +261,8 @@ class Expectations:
                     document.key(written, meant),
                 )
             elif "use" in written:
-                report("not-supported-yet", not_supported("`use`"), document.key(written, "use"))
+                detail = "`use` stands in a plan's `expect`, one in the list; here, write the expectation itself"
+                report("misplaced-use", detail, document.key(written, "use"))
             else:
                 detail = f"`check` is required: it names the kind of check; known: {', '.join(CHECKS)}"
                 report("missing-key", detail, document.value(container, key))
@@ -283,9 +336,12 @@ class Expectations:
         return known
 
     def _report_text(self, draft: Draft, fault: TextFault, which: str) -> None:
-        container, key = draft.document.follow(draft.items, (draft.index, *fault.route)) or (draft.items, draft.index)
+        container, key = draft.document.follow(draft.container, (draft.key, *fault.route)) or (
+            draft.container,
+            draft.key,
+        )
         place = place_in_text(draft.document, container, key, fault.fault)
-        self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail + which, place)
+        self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail + which, place, draft.user)
 
     def _report(self, draft: Draft, errors: list[ErrorDetails], which: str) -> None:
         unknown_keys = [str(error["loc"][-1]) for error in errors if error["type"] == "extra_forbidden"]
@@ -298,13 +354,13 @@ class Expectations:
                 detail = f"`{last}` is required by this check"
             elif code == "bad-value":
                 code = "bad-regex" if last == "matches" else "bad-expectation"
-            route = (draft.index, *error["loc"])
-            container, key = draft.document.follow(draft.items, route) or (draft.items, draft.index)
+            route = (draft.key, *error["loc"])
+            container, key = draft.document.follow(draft.container, route) or (draft.container, draft.key)
             at_key = code in {"unknown-key", "not-supported-yet"} and isinstance(container, Written)
             place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
             if varies(draft.shape.content, error["loc"]):
                 detail = detail.removesuffix(UNQUOTE) + which
-            self.reporter.error_once(draft.said, code, detail, place)
+            self.reporter.error_once(draft.said, code, detail, place, draft.user)
 
 
 def _parts(written: Written) -> Iterable[tuple[Container, str | int]]:

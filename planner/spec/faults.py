@@ -252,6 +252,39 @@ _REFERENCES = (
     ),
 )
 
+_LIBRARIES = (
+    Rule(
+        "not-a-library",
+        "imported file is not a library",
+        "A plan imports libraries: files with kind: library. Plans are not imported, so that each stands for itself: move what they share into a library.",
+    ),
+    Rule(
+        "nested-library",
+        "library imports a library",
+        "There is one level of imports, so that a reader finds what a plan uses one step away, and no circle of imports can be. A plan may import both.",
+    ),
+    Rule(
+        "misplaced-use",
+        "use in the wrong place",
+        "use stands in a plan: as an item of expect, or in place of an axis's values. What a library holds is written out, and so is what stands inside another expectation.",
+    ),
+    Rule(
+        "import-conflict",
+        "name is defined in two places",
+        "What a plan imports joins what it defines itself. Which of two definitions is meant must not be a matter of precedence: rename one, or take it out.",
+    ),
+    Rule(
+        "unknown-use",
+        "no import has this name",
+        "use names something that a library defines, and the plan must import that library: expectations where expectations are listed, axes among axes.",
+    ),
+    Rule(
+        "unused-import",
+        "import is not used",
+        "Nothing of this library is used by the plan. Remove the import, or use what was meant.",
+    ),
+)
+
 _SCENARIOS = (
     Rule(
         "no-scenarios",
@@ -434,6 +467,7 @@ AREAS: Mapping[str, tuple[Rule, ...]] = MappingProxyType(
         "YAML": _YAML,
         "The document": _DOCUMENT,
         "References": _REFERENCES,
+        "Libraries": _LIBRARIES,
         "Scenarios": _SCENARIOS,
         "Matrices": _MATRICES,
         "Templates": _TEMPLATES,

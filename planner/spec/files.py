@@ -81,16 +81,19 @@ class Neighbours:
 
     def read(self, plan: Path, path: str, max_bytes: int) -> tuple[Path, bytes]:
         """The file that `plan` calls `path`, and its content. Raises `FileFault`."""
+        shown, resolved = self.find(plan, path)
+        if resolved not in self._contents:
+            self._contents[resolved] = _read(resolved, display_name(shown, self.cwd), max_bytes)
+        return shown, self._contents[resolved]
+
+    def find(self, plan: Path, path: str) -> tuple[Path, Path]:
+        """The file that `plan` calls `path`, beside it and with links resolved. Raises `FileFault` where it may not be read."""
         if "\0" in path or Path(path).is_absolute() or path.startswith("~"):
             raise FileFault("file-outside", "write a path relative to this file, inside the repository")
         folder = plan.parent
         if folder not in self._roots:
             self._roots[folder] = find_root(folder)
-        root = self._roots[folder]
-        resolved = _contained(folder / path, root)
-        if resolved not in self._contents:
-            self._contents[resolved] = _read(resolved, display_name(folder / path, self.cwd), max_bytes)
-        return folder / path, self._contents[resolved]
+        return folder / path, _contained(folder / path, self._roots[folder])
 
 
 def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:

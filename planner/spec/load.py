@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from planner.errors import UsageError
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.expectations import Expectations
 from planner.spec.files import FileFault, Neighbours, display_name, plan_files, read_authored
+from planner.spec.libraries import Faults, Libraries, is_library
 from planner.spec.model import Plan, Project
 from planner.spec.parser import MAX_BYTES, decode, parse
 from planner.spec.plan import PlanReader
@@ -24,6 +26,15 @@ from planner.spec.templates import Templates
 from planner.spec.wording import unknown
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedFiles:
+    """Plans without any error, in the order of their files; how many libraries there are, the imported too; all faults of all files."""
+
+    plans: tuple[Plan, ...]
+    libraries: int
+    diagnostics: Diagnostics
+
+
 def load_plans(
     paths: Sequence[Path],
     *,
@@ -32,7 +43,20 @@ def load_plans(
     environment: str | None = None,
     today: date | None = None,
 ) -> tuple[tuple[Plan, ...], Diagnostics]:
-    """Plans without any error, in the order of their files, and all faults of all files.
+    """The plans of `load_files`, and all faults. Raises as it does."""
+    loaded = load_files(paths, cwd=cwd, project=project, environment=environment, today=today)
+    return loaded.plans, loaded.diagnostics
+
+
+def load_files(
+    paths: Sequence[Path],
+    *,
+    cwd: Path,
+    project: Project,
+    environment: str | None = None,
+    today: date | None = None,
+) -> LoadedFiles:
+    """Everything in these files, and in the libraries they import.
 
     `today` (UTC) tells which quarantines have passed; None where nobody is to be told.
 
@@ -50,14 +74,15 @@ def load_plans(
     templates = Templates()
     expectations = Expectations(reporter, templates)
     neighbours = Neighbours(cwd)
+    axis_files = AxisFileReader(reporter, neighbours)
+    libraries = Libraries(reporter, templates, expectations, axis_files, neighbours)
     reader = PlanReader(
         reporter,
         templates,
         expectations,
         TargetReader(project, environment, reporter),
-        ScenarioReader(
-            reporter, expectations, PromptReader(reporter, templates, neighbours), AxisFileReader(reporter, neighbours)
-        ),
+        ScenarioReader(reporter, expectations, PromptReader(reporter, templates, neighbours), axis_files),
+        libraries,
         today,
     )
     plans: list[Plan] = []
@@ -70,7 +95,8 @@ def load_plans(
                 continue
             if plan is not None:
                 plans.append(plan)
-    return tuple(plans), diagnostics
+    reporter.tell_users()
+    return LoadedFiles(tuple(plans), libraries.count, diagnostics)
 
 
 @contextmanager
@@ -91,7 +117,11 @@ def _collector_paused() -> Generator[None]:
 
 
 def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: dict[str, Span]) -> Plan | None:
+    libraries = reader.libraries
+    if libraries.has(path):
+        return None  # imported by a plan before
     errors = reporter.errors
+    before = Faults.of(reporter)
     try:
         data = read_authored(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
     except FileFault as fault:
@@ -99,7 +129,8 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
         return None
     source = decode(data, file, reporter)
     document = parse(source, reporter) if source is not None else None
-    if document is None:
+    if document is None or is_library(document, reporter):
+        libraries.read(document, path, before)
         return None
     plan = reader.read(document, path)
     name = document.root.get("plan")

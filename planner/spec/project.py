@@ -14,10 +14,10 @@ from planner.spec.document import Document, Items, Mapping
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.spec.parser import MAX_BYTES, decode, parse
-from planner.spec.plan import check_version
 from planner.spec.reading import read_fields, read_nested
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import check_slug, read_target
+from planner.spec.version import check_version
 from planner.spec.wording import shorten, unknown, wrong_type
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span
 from planner.spec.faults import RULES
 
 MAX_FAULTS_PER_FILE = 1_000
+MAX_USERS = 3
+"""Places that are shown of those that use what has a fault."""
 
 
 _UNREADABLE = frozenset({"key-not-text", "bad-number", "unknown-tag", "bad-alias"})
@@ -18,8 +21,8 @@ _CONSEQUENCES = frozenset(
 )
 
 
-Said = set[tuple[str, Span]]
-"""Codes and places of faults that were reported."""
+Said = dict[tuple[str, Span], int | None]
+"""Codes and places of faults that were reported, and their positions among the diagnostics, if they were told there."""
 
 
 class EnoughFaults(Exception):  # noqa: N818 - not an error of the program
@@ -36,6 +39,8 @@ class Reporter:
     _seen: set[tuple[str, Span, str]] = field(default_factory=set[tuple[str, Span, str]])
     _per_file: Counter[str] = field(default_factory=Counter[str])
     _unreadable: dict[str, list[Span]] = field(default_factory=dict[str, list[Span]])
+    _users: dict[int, dict[Related, None]] = field(default_factory=dict[int, dict[Related, None]])
+    """By position among the diagnostics."""
 
     def error(self, code: str, detail: str, span: Span, *related: Related) -> None:
         """Raises `EnoughFaults` after the last one that is shown of a file."""
@@ -46,12 +51,35 @@ class Reporter:
             return
         self._add(Severity.ERROR, code, detail, span, related)
 
-    def error_once(self, said: Said, code: str, detail: str, span: Span) -> None:
-        """An error of which many cases have their own version: the first is enough. `said` is what was said so far."""
+    def error_once(self, said: Said, code: str, detail: str, span: Span, user: Span | None = None) -> None:
+        """An error of which many cases have their own version: the first is enough. `said` is what was said so far.
+
+        `user` is where a plan uses what has the fault, if that is in a library; all of them are told with the first.
+        """
         self.errors += 1
         if (code, span) not in said:
-            said.add((code, span))
+            said[code, span] = None
+            position = len(self.diagnostics)
             self.error(code, detail, span)
+            said[code, span] = position if position < len(self.diagnostics) else None
+        told = said[code, span]
+        if user is not None and told is not None:
+            self._users.setdefault(told, {})[Related("used here", user)] = None
+
+    def add_users(self, positions: Iterable[int], users: dict[Related, None]) -> None:
+        """Places to be told, in the end, with the diagnostics at these positions; `users` may grow until then."""
+        for position in positions:
+            self._users.setdefault(position, users)
+
+    def tell_users(self) -> None:
+        """Complete the diagnostics of libraries, when all files are read: who uses what has the fault, the first few."""
+        for position, users in self._users.items():
+            shown = list(users)[:MAX_USERS]
+            if more := len(users) - len(shown):
+                shown[-1] = replace(shown[-1], message=f"{shown[-1].message}, and in {more:,} more places")
+            item = self.diagnostics.items[position]
+            self.diagnostics.items[position] = replace(item, related=(*item.related, *shown))
+        self._users.clear()
 
     def warning(self, code: str, detail: str, span: Span, *related: Related) -> None:
         if not self._follows(code, span):

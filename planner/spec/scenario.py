@@ -15,6 +15,7 @@ from planner.spec.axis_files import AxisFileReader
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.expansion import Allowance, Parts, expand
 from planner.spec.expectations import Draft, Expectations
+from planner.spec.imports import Expected, Imports, read_expected
 from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target
 from planner.spec.names import is_name, mended_name, undefined
@@ -25,7 +26,7 @@ from planner.spec.reporting import Reporter
 from planner.spec.targets import Aliases, check_slug
 from planner.spec.templates import TemplateFault
 from planner.spec.terms import age_of, read_quarantine
-from planner.spec.wording import shorten, unknown, wrong_type
+from planner.spec.wording import shorten, wrong_type
 
 _SETTINGS = (
     "direction",
@@ -46,17 +47,15 @@ class PlanContext:
     name: str
     document: Document
     path: Path
-    aliases: Aliases | None
-    """None: `targets` cannot be read, which was reported."""
+    aliases: Aliases
+    imports: Imports
     variables: Lookup[str, Any]
     variables_readable: bool
     """False: `vars` has a fault, and names may be missing for that."""
     tags: frozenset[str]
     defaults: ScenarioDefaults
     defaults_written: Mapping
-    default_drafts: tuple[Draft, ...]
-    default_count: int | None
-    """Expectations written in `defaults`, the faulty ones too; None where they cannot be read, which was reported."""
+    default_expected: Expected
     quarantine: Quarantine | None
     """The defaults'."""
     today: date | None
@@ -144,7 +143,8 @@ class _Reading:
         written = self.written if "targets" in self.written else self.plan.defaults_written
         aliases = self.plan.aliases
         if "targets" not in written:
-            return [target for target in (aliases or {}).values() if target is not None]
+            self.plan.imports.mark_used("targets", aliases.own)
+            return [target for target in aliases.own.values() if target is not None]
         fields = self.fields if written is self.written else self.plan.defaults
         items: Any = written["targets"]
         if "targets" not in fields.model_fields_set or not isinstance(items, Items):
@@ -162,13 +162,8 @@ class _Reading:
                 self.reporter.error(
                     "duplicate-item", f"`{shorten(alias, 40)}` is listed twice, and would be called twice", place
                 )
-            elif aliases is not None and alias not in aliases:
-                self.reporter.error(
-                    "unknown-target",
-                    unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, aliases),
-                    place,
-                )
-            chosen[alias] = (aliases or {}).get(alias)
+            chosen[alias] = aliases.find(alias, place)
+        self.plan.imports.mark_used("targets", chosen)
         return [target for target in chosen.values() if target is not None]
 
     def _matrix(self, cases_per_point: int) -> Matrix:
@@ -178,7 +173,7 @@ class _Reading:
         written, fields = nested
         if fields.strategy == "pairwise":
             refuse_upcoming(self.document, written, "strategy", "`strategy: pairwise`", self.reporter)
-        axes = AxisReader(self.document, self.plan.path, self.reader.axis_files, self.reporter)
+        axes = AxisReader(self.document, self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
         place = self.document.key(self.written, "matrix")
         reader = MatrixReader(
             self.document, place, written, fields, axes, self.reporter, cases_per_point=cases_per_point
@@ -195,34 +190,45 @@ class _Reading:
 
     def _drafts(self) -> tuple[list[Draft], bool]:
         """The expectations without a fault, the defaults' first, and whether these are all."""
-        items: Any = self.written.get("expect")
-        count = len(items) if isinstance(items, Items) else 0
-        own = [self.reader.expectations.draft(self.document, items, index) for index in range(count)]
-        nothing = isinstance(items, Items) or missing(ScenarioFields, self.written, "expect")
-        if not own and self.plan.default_count == 0 and nothing:
+        defaults, own = (
+            self.plan.default_expected,
+            read_expected(ScenarioFields, self.document, self.written, self.plan.imports),
+        )
+        if not own.written and not defaults.written:
             self.reporter.error(
                 "no-expectations",
                 f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`",
                 self.where,
             )
-        drafts = [*self.plan.default_drafts, *(draft for draft in own if draft is not None)]
+        drafts = [*defaults.drafts, *own.drafts]
         self._check_ids(drafts)
-        return drafts, len(drafts) - count == self.plan.default_count
+        self._check_repeats(drafts)
+        return drafts, defaults.complete and own.complete
+
+    def _check_repeats(self, drafts: list[Draft]) -> None:
+        """An expectation of a library that is used twice would be judged twice."""
+        first: dict[tuple[int, str | int], Draft] = {}
+        for draft in drafts:
+            if draft.used is None:
+                continue
+            other = first.setdefault((id(draft.container), draft.key), draft)
+            if other is not draft:
+                detail = f"`{shorten(self.name, 40)}` has this from the library already"
+                self.reporter.error("duplicate-item", detail, draft.span, Related("the first time", other.span))
 
     def _check_ids(self, drafts: list[Draft]) -> None:
         ids: dict[str, Draft] = {}
         for draft in drafts:
-            written: Any = draft.items[draft.index]
-            name = written.get("id")
-            if not isinstance(name, str):
+            name = draft.id
+            if name is None:
                 continue
             first = ids.setdefault(name, draft)
             if first is not draft:
                 self.reporter.error(
                     "duplicate-id",
                     f"another expectation of `{shorten(self.name, 40)}` has the id `{shorten(name, 40)}`",
-                    self.document.value(written, "id"),
-                    Related("the first one", self.document.value(first.items[first.index], "id")),
+                    draft.id_span,
+                    Related("the first one", first.id_span),
                 )
 
     def _check_settings(self) -> None:

@@ -11,11 +11,13 @@ from pydantic_core import core_schema
 
 from planner.checks import CHECKS
 from planner.checks.parts import PART_SCHEMA
-from planner.spec.authored import FORMAT_VERSION, NAME, SLUG, PlanFields, ProjectFields
+from planner.spec.authored import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, ProjectFields, UseFields
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}
 _DATA = frozenset({"examples", "default", "const", "enum"})
+_EXPECTED = "Something that must hold on every call."
+_EXPECTATION = {"$ref": "#/$defs/Expectation"}
 _SCALARS = frozenset({"integer", "number", "boolean"})
 
 
@@ -24,7 +26,8 @@ def plan_schema() -> dict[str, Any]:
     schema = _schema_of(PlanFields, "Test plan")
     defs: dict[str, Any] = schema["$defs"]
     properties: dict[str, Any] = schema["properties"]
-    schema["required"] = ["version", "plan", "targets", "scenarios"]
+    schema["required"] = ["version", "plan", "scenarios"]
+    schema["anyOf"] = [{"required": ["targets"]}, {"required": ["imports"]}]
     properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
     for names in (properties["scenarios"], *properties["targets"]["anyOf"][:1]):
         names["propertyNames"] = {"pattern": SLUG}
@@ -32,11 +35,32 @@ def plan_schema() -> dict[str, Any]:
         names["propertyNames"] = {"pattern": NAME}
     _one_target(defs)
     defs["AxisFileFields"]["required"] = ["file"]
+    defs["AxisUseFields"]["required"] = ["use"]
     defs["MatrixFields"]["required"] = ["axes"]
     defs["ScenarioFields"]["oneOf"] = [{"required": ["prompt"]}, {"required": ["prompt_file"]}]
-    defs["Expectation"] = {"description": "Something that must hold on every call.", "oneOf": list(_checks(defs))}
+    defs["UseFields"] = {**UseFields.model_json_schema(schema_generator=_Generator), "required": ["use"]}
+    branches = _expectation(defs)
+    defs["Item"] = {"description": _EXPECTED, "oneOf": [*branches, {"$ref": "#/$defs/UseFields"}]}
     for holder in ("ScenarioFields", "ScenarioDefaults"):
-        defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Expectation"}
+        defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Item"}
+    return schema
+
+
+def library_schema() -> dict[str, Any]:
+    """The schema of libraries, which plans import."""
+    schema = _schema_of(LibraryFields, "Library of test plans")
+    defs: dict[str, Any] = schema["$defs"]
+    properties: dict[str, Any] = schema["properties"]
+    schema["required"] = ["version", "kind"]
+    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
+    for part in ("expectations", "axes", "targets"):
+        properties[part]["propertyNames"] = {"pattern": SLUG}
+    properties["vars"]["propertyNames"] = {"pattern": NAME}
+    _one_target(defs)
+    defs["AxisFileFields"]["required"] = ["file"]
+    _expectation(defs)
+    several = {"type": "array", "items": _EXPECTATION, "minItems": 1}
+    properties["expectations"]["additionalProperties"] = {"anyOf": [_EXPECTATION, several]}
     return schema
 
 
@@ -78,6 +102,13 @@ def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
 
 def _one_target(defs: dict[str, Any]) -> None:
     defs["TargetFields"] |= {"minProperties": 1, "maxProperties": 1}
+
+
+def _expectation(defs: dict[str, Any]) -> list[dict[str, Any]]:
+    """Adds what one expectation may be, in a list of a plan, in a library or inside another; returns its branches."""
+    branches = list(_checks(defs))
+    defs["Expectation"] = {"description": _EXPECTED, "oneOf": branches}
+    return branches
 
 
 def _checks(defs: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Lookup
+from dataclasses import dataclass
 from typing import Any
 
 from planner.diagnostics import Span
@@ -11,13 +12,53 @@ from planner.spec.authored import SLUG, PlanFields, TargetFields
 from planner.spec.document import Document, Items, Mapping, at, value_mark
 from planner.spec.model import Project, Target
 from planner.spec.reading import missing, read_fields
-from planner.spec.reporting import Reporter
+from planner.spec.reporting import Reporter, Said
 from planner.spec.wording import describe, not_a_slug, one_of, shorten, unknown, wrong_type
 
 _SLUG = re.compile(SLUG)
 
-Aliases = dict[str, Target | None]
-"""None: the alias is written, but what it stands for has a fault that was reported."""
+
+@dataclass(frozen=True, slots=True)
+class ImportedTarget:
+    """A target of a library, and where it is written. None: it has a fault that was reported."""
+
+    target: Target | None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Targets of libraries by alias; not `complete`: an import could not be read, and may define what is not here."""
+
+    targets: Lookup[str, ImportedTarget]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Aliases:
+    """The aliases that a plan's scenarios can name. None: it is written, but what it stands for has a fault that was reported."""
+
+    own: dict[str, Target | None]
+    """What the plan lists or defines, in the order written: a scenario that names no target calls all of them."""
+    imported: Imported
+    """What can be named besides: importing alone calls nothing, so that a plan's price stays its own matter."""
+    reader: TargetReader
+    readable: bool = True
+    """False: `targets` cannot be read, which was reported."""
+
+    def find(self, alias: str, where: Span) -> Target | None:
+        """What is called by this name, at this place; None, and a fault, where it is no alias of the plan."""
+        if alias in self.own:
+            return self.own[alias]
+        if alias in self.imported.targets:
+            return self.reader.imported(self.imported.targets[alias], where)
+        if not self.readable:
+            return None
+        detail = unknown(
+            f"`{shorten(alias, 40)}` is not a target of this plan", alias, {**self.own, **self.imported.targets}
+        )
+        self.reader.report_unknown(detail, where, self.imported)
+        return None
 
 
 class TargetReader:
@@ -29,9 +70,26 @@ class TargetReader:
         self.reporter = reporter
         chosen = dict(project.environments).get(environment or "", ())
         self.chosen: Lookup[str, Target] = {target.alias: target for target in chosen}
+        self._said = Said()
 
-    def read(self, document: Document) -> Aliases | None:
-        """All aliases that the plan's scenarios can name, in the order written; None, and a fault, where they cannot be read."""
+    def read(self, document: Document, imported: Imported) -> Aliases:
+        """All aliases that the plan's scenarios can name."""
+        own = self._own(document, imported)
+        return Aliases(own or {}, imported, self, readable=own is not None)
+
+    def imported(self, found: ImportedTarget, where: Span) -> Target | None:
+        """A target of a library as it is called here; None, and a fault, where it may not be."""
+        target = found.target
+        if target is None:
+            return None
+        other = self.chosen.get(target.alias)
+        if other is not None and other != target:
+            told = self._conflict(target, other)
+            self.reporter.error_once(self._said, "target-conflict", f"{told}; keep one", found.span, where)
+            return None
+        return self._allowed(target, where)
+
+    def _own(self, document: Document, imported: Imported) -> dict[str, Target | None] | None:
         written: Any = document.root.get("targets")
         if written in ({}, []):
             detail = "there is nothing to call; write targets such as {support: {agent: 12}}"
@@ -40,7 +98,10 @@ class TargetReader:
             case Mapping():
                 return {alias: self._defined(document, written, alias) for alias in written}
             case Items():
-                return self._listed(document, written)
+                return self._listed(document, written, imported)
+            case None if "targets" not in document.root and (imported.targets or not imported.complete):
+                where = document.value(document.root, "imports")
+                return {alias: self.imported(found, where) for alias, found in imported.targets.items()}
             case None:
                 if missing(PlanFields, document.root, "targets"):
                     self.reporter.error(
@@ -67,14 +128,17 @@ class TargetReader:
         if other is not None and other != target:
             self.reporter.error(
                 "target-conflict",
-                f"`{alias}` is {_told(target)} here and {_told(other)} in environment `{self.environment}`; keep one (targets: [{alias}] takes the environment's)",
+                f"{self._conflict(target, other)}; keep one (targets: [{alias}] takes the environment's)",
                 where,
             )
             return None
         return self._allowed(target, document.value(written, alias))
 
-    def _listed(self, document: Document, written: Items) -> Aliases:
-        aliases: Aliases = {}
+    def _conflict(self, target: Target, other: Target) -> str:
+        return f"`{target.alias}` is {_told(target)} here and {_told(other)} in environment `{self.environment}`"
+
+    def _listed(self, document: Document, written: Items, imported: Imported) -> dict[str, Target | None]:
+        aliases: dict[str, Target | None] = {}
         for index, alias in enumerate(written):
             where = document.item(written, index)
             if not isinstance(alias, str):
@@ -83,19 +147,20 @@ class TargetReader:
             if alias in aliases:
                 self.reporter.error("duplicate-item", f"`{shorten(alias, 40)}` is listed twice", where)
                 continue
-            aliases[alias] = self._from_environment(alias, where)
+            if alias in imported.targets:
+                aliases[alias] = self.imported(imported.targets[alias], where)
+            else:
+                aliases[alias] = self._from_environment(alias, where, imported)
         return aliases
 
-    def _from_environment(self, alias: str, where: Span) -> Target | None:
+    def _from_environment(self, alias: str, where: Span, imported: Imported) -> Target | None:
         target = self.chosen.get(alias)
         if target is not None:
             return self._allowed(target, where)
+        shown = shorten(alias, 40)
         if self.environment is not None:
-            self.reporter.error(
-                "unknown-target",
-                unknown(f"environment `{self.environment}` does not define `{shorten(alias, 40)}`", alias, self.chosen),
-                where,
-            )
+            told = f"environment `{self.environment}` does not define `{shown}`"
+            self.report_unknown(unknown(told, alias, {**self.chosen, **imported.targets}), where, imported)
             return None
         defining = [
             name for name, targets in self.project.environments if any(target.alias == alias for target in targets)
@@ -107,12 +172,16 @@ class TargetReader:
             )
         else:
             known = [target.alias for _, targets in self.project.environments for target in targets]
-            self.reporter.error(
-                "unknown-target",
-                unknown(f"no environment of planner.yaml defines `{shorten(alias, 40)}`", alias, dict.fromkeys(known)),
-                where,
-            )
+            nobody = "no import and no environment" if imported.targets else "no environment"
+            told = f"{nobody} of planner.yaml defines `{shown}`"
+            self.report_unknown(unknown(told, alias, dict.fromkeys([*known, *imported.targets])), where, imported)
         return None
+
+    def report_unknown(self, detail: str, where: Span, imported: Imported) -> None:
+        if imported.complete:
+            self.reporter.error("unknown-target", detail, where)
+        else:
+            self.reporter.errors += 1  # it may be in the import that was reported
 
     def _allowed(self, target: Target, where: Span) -> Target | None:
         allowed = self.project.policy.allowed_targets

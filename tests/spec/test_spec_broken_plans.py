@@ -989,10 +989,10 @@ plan.yaml:46:17: error: not supported yet [not-supported-yet]
         "- {check: duration, max_seconds: 180}",
         "- use: polite",
         snapshot("""\
-plan.yaml:46:9: error: not supported yet [not-supported-yet]
+plan.yaml:46:14: error: no import has this name [unknown-use]
    46 |       - use: polite
-      |         ^^^
-        `use` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
+      |              ^^^^^^
+        `polite` is of a library, and this plan imports none; write imports: [lib/voice.yaml]
 
 1 error in 1 file
 """),

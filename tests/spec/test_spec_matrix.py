@@ -446,11 +446,10 @@ plan.yaml:8:30: warning: unquoted number loses characters [number-rewritten]
     "library axis": (
         "axes: {a: {use: moods}}",
         snapshot("""\
-plan.yaml:8:25: error: not supported yet [not-supported-yet]
+plan.yaml:8:30: error: no import has this name [unknown-use]
     8 |     matrix: {axes: {a: {use: moods}}}
-      |                         ^^^
-        an axis with `use` is not supported by planner 0.1.0 yet; remove it, or use a version that
-        does it
+      |                              ^^^^^
+        `moods` is of a library, and this plan imports none; write imports: [lib/voice.yaml]
 
 1 error in 1 file
 """),

@@ -489,16 +489,16 @@ def test_policy_limits_targets(workspace: Any) -> None:
             snapshot(
                 [
                     (
-                        "not-supported-yet",
+                        "file-missing",
                         3,
-                        1,
-                        "`imports` is not supported by planner 0.1.0 yet; remove it, or use a version that does it",
+                        11,
+                        "there is no file lib.yaml",
                     ),
                     (
-                        "not-supported-yet",
+                        "bad-value",
                         4,
-                        1,
-                        "`kind` is not supported by planner 0.1.0 yet; remove it, or use a version that does it",
+                        7,
+                        "a library has no `plan`; remove `kind` if this is a plan",
                     ),
                 ]
             ),

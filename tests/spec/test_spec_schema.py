@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from planner.checks import CHECKS
-from planner.spec import plan_schema, project_schema
+from planner.spec import library_schema, plan_schema, project_schema
 
 jsonschema = pytest.importorskip("jsonschema", reason="an editor's validator, not needed by the program")
 
@@ -42,8 +42,8 @@ def complaints(text: str, schema: dict[str, Any] | None = None) -> list[str]:
 
 
 def test_schemas_are_schemas() -> None:
-    """Both documents are valid JSON Schema 2020-12."""
-    for schema in (plan_schema(), project_schema()):
+    """All documents are valid JSON Schema 2020-12."""
+    for schema in (plan_schema(), library_schema(), project_schema()):
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
@@ -51,6 +51,49 @@ def test_schema_accepts_a_plan_that_uses_everything() -> None:
     """What the reader takes, an editor does not underline."""
     assert complaints(GOOD) == []
     assert complaints(GOOD.replace("{a: {agent: 1}}", "[a]")) == []
+
+
+LIBRARY = """\
+version: 1
+kind: library
+vars: {limit: 5}
+targets: {a: {agent: 1}}
+axes: {moods: [calm, {id: x}], cities: {file: cities.csv, column: name}}
+expectations:
+  quick: {check: duration, max_seconds: "{{ limit }}"}
+  polite: [{check: never_says, matches: calm down}]
+"""
+
+
+def test_schema_accepts_a_library_and_what_uses_it() -> None:
+    """A library has a schema of its own; a plan that imports one may leave its targets to it."""
+    assert complaints(LIBRARY, library_schema()) == []
+    using = GOOD.replace("targets: {a: {agent: 1}}", "imports: [lib.yaml]").replace(
+        "{file: cities.csv, column: name}", "{use: cities}"
+    )
+    assert (
+        complaints(using.replace("- {check: duration", "- {use: polite, severity: warning}\n      - {check: duration"))
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("kind: library", "kind: lib", "$.kind"),
+        ("version: 1\n", "", "$"),
+        ("vars:", "plan: x\nvars:", "$"),
+        ("moods:", "my moods:", "$.axes"),
+        ("max_seconds", "max_second", "$.expectations.quick"),
+        ("[{check: never_says, matches: calm down}]", "[]", "$.expectations.polite"),
+        ("{check: never_says", "{use: quick", "$.expectations.polite"),
+    ],
+    ids=range(7),
+)
+def test_library_schema_refuses_what_the_reader_refuses(old: str, new: str, path: str) -> None:
+    """An editor underlines what is wrong in a library as well."""
+    assert old in LIBRARY
+    assert path in complaints(LIBRARY.replace(old, new, 1), library_schema())
 
 
 @pytest.mark.parametrize("plan", sorted(PLANS.glob("*.yaml")), ids=lambda path: path.name)
@@ -105,7 +148,7 @@ def properties(schema: Any) -> list[tuple[str, Any]]:
     return [*own, *(found for value in schema.values() for found in properties(value))]
 
 
-@pytest.mark.parametrize("make", [plan_schema, project_schema])
+@pytest.mark.parametrize("make", [plan_schema, library_schema, project_schema])
 def test_every_key_is_explained(make: Any) -> None:
     """Hovering over any key in an editor says what it is for."""
     found = properties(make())

@@ -1,0 +1,867 @@
+"""Libraries: what plans import, use and are told about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.spec import load_files, load_plans
+from planner.spec.model import Case, Policy, Project, Target
+
+LIBRARY = """\
+version: 1
+kind: library
+description: What every voice plan expects.
+vars: {policy_days: 30}
+targets:
+  support: {agent: 12}
+  hotline: {phone_number: 77}
+axes:
+  languages: [English, Spanish]
+  orders: {file: orders.csv, column: number}
+expectations:
+  polite:
+    - {check: never_says, matches: "(?i)calm down"}
+    - {check: says, id: states-window, any_of: ["{{ policy_days }} days"], severity: critical}
+  quick: {check: duration, max_seconds: 180}
+"""
+PLAN = """\
+version: 1
+plan: p
+imports: [lib/voice.yaml]
+targets: [support]
+scenarios:
+  s:
+    prompt: Speak {{ language }}.
+    matrix: {axes: {language: {use: languages}}}
+    expect:
+      - {check: call, status: completed}
+      - use: polite
+      - {use: quick, severity: warning, min_pass_rate: 0.5, id: fast}
+"""
+INLINE = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+vars: {policy_days: 30}
+scenarios:
+  s:
+    prompt: Speak {{ language }}.
+    matrix: {axes: {language: [English, Spanish]}}
+    expect:
+      - {check: call, status: completed}
+      - {check: never_says, matches: "(?i)calm down"}
+      - {check: says, id: states-window, any_of: ["{{ policy_days }} days"], severity: critical}
+      - {check: duration, max_seconds: 180, severity: warning, min_pass_rate: 0.5, id: fast}
+"""
+
+
+def prints(cases: tuple[Case, ...]) -> list[Any]:
+    """All that decides whether a case is called or judged again."""
+    return [
+        (
+            case.case_id,
+            [expectation.id for expectation in case.expectations],
+            call_fingerprint(case_inputs(case, None)),
+            check_fingerprint(case),
+        )
+        for case in cases
+    ]
+
+
+def test_what_moves_into_a_library_unchanged_changes_nothing(workspace: Any) -> None:
+    """Case ids, ids of expectations and fingerprints, of which the digest is made, are those of the plan written in full."""
+    workspace.write("lib/voice.yaml", LIBRARY)
+    workspace.write("lib/orders.csv", "number\n1\n")
+    assert prints(workspace.cases(PLAN)) == prints(workspace.cases(INLINE))
+
+
+CHECKS = st.sampled_from(
+    [
+        "{check: call, status: completed}",
+        "{check: duration, max_seconds: 180}",
+        '{check: says, any_of: ["{{ mood }}"]}',
+        '{check: says, any_of: ["thirty days"], severity: warning}',
+        '{check: never_says, matches: "(?i){{ mood }}"}',
+        "{check: cost, max_cents: 40, id: cheap}",
+    ]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(CHECKS, max_size=3), st.lists(CHECKS, min_size=1, max_size=3, unique=True), st.lists(CHECKS, max_size=3)
+)
+def test_any_stretch_of_expectations_can_be_moved(
+    tmp_path_factory: pytest.TempPathFactory, before: list[str], moved: list[str], after: list[str]
+) -> None:
+    """Whatever part of a list becomes a library's, under one name, the cases stay what they were."""
+    everything = [*before, *moved, *after]
+    if sum("id: cheap" in one for one in everything) > 1:
+        return
+    folder = tmp_path_factory.mktemp("plans")
+    (folder / ".git").mkdir()
+    library = ["version: 1", "kind: library", "expectations:", "  moved:", *(f"    - {one}" for one in moved)]
+    (folder / "lib.yaml").write_text("\n".join(library))
+
+    def cases(expected: list[str]) -> list[Any]:
+        lines = [
+            *("version: 1", "plan: p", "targets: {a: {agent: 1}}"),
+            *(["imports: [lib.yaml]"] if "use: moved" in expected else []),
+            *("scenarios:", "  s:", "    prompt: Be {{ mood }}.", "    matrix: {axes: {mood: [calm, sad]}}"),
+            *("    expect:", *(f"      - {one}" for one in expected)),
+        ]
+        (folder / "plan.yaml").write_text("\n".join(lines))
+        plans, diagnostics = load_plans([Path("plan.yaml")], cwd=folder, project=Project())
+        assert not diagnostics.has_errors
+        return prints(plans[0].cases)
+
+    assert cases([*before, "use: moved", *after]) == cases(everything)
+
+
+def test_a_case_is_annotated_where_the_plan_uses_the_library(workspace: Any) -> None:
+    """A failing expectation of a library is shown on the plan's line that uses it: that is the file the case is in."""
+    workspace.write("lib/voice.yaml", LIBRARY)
+    workspace.write("lib/orders.csv", "number\n1\n")
+    case = workspace.cases(PLAN)[0]
+    assert [(span.file, span.line) for span in case.expectation_spans] == [
+        ("plan.yaml", 10),
+        ("plan.yaml", 11),
+        ("plan.yaml", 11),
+        ("plan.yaml", 12),
+    ]
+
+
+def test_overrides_replace_what_the_library_says(workspace: Any) -> None:
+    """`severity` and `min_pass_rate` of a `use` hold for each expectation of the name; the library's own stay for others."""
+    workspace.write(
+        "lib.yaml",
+        "version: 1\nkind: library\nexpectations: {both: [{check: says, any_of: [a], severity: critical}, {check: call, status: completed}]}\n",
+    )
+    (one, other) = workspace.cases(
+        """\
+version: 1
+plan: p
+imports: [lib.yaml]
+targets: {a: {agent: 1}}
+scenarios:
+  one: {prompt: Hello., expect: [{use: both, severity: warning, min_pass_rate: 0.5}]}
+  other: {prompt: Hello., expect: [{use: both}]}
+"""
+    )
+    assert [(item.id, item.severity.value, item.min_pass_rate) for item in one.expectations] == [
+        ("says", "warning", 0.5),
+        ("call", "warning", 0.5),
+    ]
+    assert [(item.id, item.severity.value, item.min_pass_rate) for item in other.expectations] == [
+        ("says", "critical", None),
+        ("call", "error", None),
+    ]
+
+
+TARGETS = """\
+version: 1
+plan: p
+imports: [lib.yaml]
+TARGETS
+defaults: {expect: [{check: call, status: completed}]}
+scenarios:
+  s: {prompt: Hello.}
+  t: {prompt: Hello., targets: [hotline]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("targets", "called"),
+    [
+        ("", ["p/s@support", "p/s@hotline", "p/t@hotline"]),
+        ("targets: [support]", ["p/s@support", "p/t@hotline"]),
+        ("targets: [support, hotline]", ["p/s@support", "p/s@hotline", "p/t@hotline"]),
+        ("targets: {own: {agent: 1}}", ["p/s@own", "p/t@hotline"]),
+    ],
+    ids=["none of its own", "listed", "all listed", "its own"],
+)
+def test_imported_targets_are_called_where_they_are_named(workspace: Any, targets: str, called: list[str]) -> None:
+    """Importing calls nothing by itself, except where a plan has no other target: then the imported are the plan's."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
+    )
+    cases = workspace.cases(TARGETS.replace("TARGETS\n", targets + "\n" if targets else ""))
+    assert [case.case_id for case in cases] == called
+    assert {case.target for case in cases if case.target.alias == "hotline"} == {Target("hotline", "phone_number", 77)}
+
+
+def test_an_environment_and_a_library_may_agree(workspace: Any) -> None:
+    """An alias that both define alike is no conflict; one that they define differently is, where the library has it."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
+    )
+    workspace.project = Project(
+        environments=(("staging", (Target("support", "agent", 12), Target("hotline", "phone_number", 31))),)
+    )
+    workspace.environment = "staging"
+    assert workspace.faults(TARGETS.replace("TARGETS", "targets: [support]")) == snapshot("""\
+lib.yaml:3:33: error: target is defined in two places [target-conflict]
+    3 | targets: {support: {agent: 12}, hotline: {phone_number: 77}}
+      |                                 ^^^^^^^
+        `hotline` is phone number 77 here and phone number 31 in environment `staging`; keep one
+        used here: plan.yaml:8:33
+    8 |   t: {prompt: Hello., targets: [hotline]}
+      |                                 ^^^^^^^
+
+1 error in 1 file
+""")
+
+
+def test_only_what_is_called_must_be_allowed(workspace: Any) -> None:
+    """A library may define targets that the project forbids, as long as no plan calls them."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
+    )
+    workspace.project = Project(policy=Policy(allowed_targets=frozenset({("agent", 12)})))
+    assert workspace.codes(TARGETS.replace("TARGETS", "targets: [support]")) == [("target-not-allowed", 8, 33)]
+    plan = TARGETS.replace("TARGETS", "targets: [support]").replace(", targets: [hotline]", "")
+    assert [case.case_id for case in workspace.cases(plan)] == ["p/s@support", "p/t@support"]
+
+
+HEAD = """\
+version: 1
+plan: p
+imports: [lib/voice.yaml]
+targets: [support]
+vars: {a: 1}
+defaults: {expect: [{use: polite}]}
+scenarios:
+  s: {prompt: "Hello {{ a }}."}
+"""
+FAULTS = {
+    "no such expectations": (
+        "[{use: polite}]",
+        "[{use: polit}]",
+        snapshot("""\
+plan.yaml:6:27: error: no import has this name [unknown-use]
+    6 | defaults: {expect: [{use: polit}]}
+      |                           ^^^^^
+        no imported library defines expectations named `polit`; did you mean `polite`?
+
+1 error in 1 file
+"""),
+    ),
+    "an axis among expectations": (
+        "[{use: polite}]",
+        "[{use: languages}]",
+        snapshot("""\
+plan.yaml:6:27: error: no import has this name [unknown-use]
+    6 | defaults: {expect: [{use: languages}]}
+      |                           ^^^^^^^^^
+        `languages` is an axis of an imported library, not expectations
+
+1 error in 1 file
+"""),
+    ),
+    "no such axis": (
+        'Hello {{ a }}."}',
+        'Hello {{ a }} {{ b }}.", matrix: {axes: {b: {use: language}}}}',
+        snapshot("""\
+plan.yaml:8:66: error: no import has this name [unknown-use]
+    8 |   s: {prompt: "Hello {{ a }} {{ b }}.", matrix: {axes: {b: {use: language}}}}
+      |                                                                  ^^^^^^^^
+        no imported library defines an axis named `language`; did you mean `languages`?
+
+1 error in 1 file
+"""),
+    ),
+    "use with a key that it does not have": (
+        "{use: polite}",
+        "{use: polite, severe: warning, matches: x}",
+        snapshot("""\
+plan.yaml:6:35: error: unknown key [unknown-key]
+    6 | defaults: {expect: [{use: polite, severe: warning, matches: x}]}
+      |                                   ^^^^^^
+        `severe` is not a key here; did you mean `severity`?
+
+plan.yaml:6:52: error: unknown key [unknown-key]
+    6 | defaults: {expect: [{use: polite, severe: warning, matches: x}]}
+      |                                                    ^^^^^^^
+        `matches` is not a key here; known: `id`, `min_pass_rate`, `severity`, `use`
+
+2 errors in 1 file
+"""),
+    ),
+    "an override of the wrong kind": (
+        "{use: polite}",
+        "{use: polite, severity: fatal}",
+        snapshot("""\
+plan.yaml:6:45: error: value is not one of the choices [not-a-choice]
+    6 | defaults: {expect: [{use: polite, severity: fatal}]}
+      |                                             ^^^^^
+        `fatal` is not one of `critical`, `error`, `warning`
+
+1 error in 1 file
+"""),
+    ),
+    "an id for several": (
+        "{use: polite}",
+        "{use: polite, id: kind}",
+        snapshot("""\
+plan.yaml:6:35: error: value cannot be used [bad-value]
+    6 | defaults: {expect: [{use: polite, id: kind}]}
+      |                                   ^^
+        `polite` stands for 2 expectations, and an id names one
+
+1 error in 1 file
+"""),
+    ),
+    "an empty use": (
+        "{use: polite}",
+        "{use: }",
+        snapshot("""\
+plan.yaml:6:22: error: wrong type of value [wrong-type]
+    6 | defaults: {expect: [{use: }]}
+      |                      ^^^
+        there is no value here; write one, or remove the key
+
+1 error in 1 file
+"""),
+    ),
+    "used twice": (
+        "[{use: polite}]",
+        "[{use: quick}, {use: polite}, {use: quick, id: again}]",
+        snapshot("""\
+plan.yaml:6:50: error: item is listed twice [duplicate-item]
+    6 | defaults: {expect: [{use: quick}, {use: polite}, {use: quick, id: again}]}
+      |                                                  ^^^^^^^^^^^^^^^^^^^^^^^
+        `s` has this from the library already
+        the first time: plan.yaml:6:21
+    6 | defaults: {expect: [{use: quick}, {use: polite}, {use: quick, id: again}]}
+      |                     ^^^^^^^^^^^^
+
+1 error in 1 file
+"""),
+    ),
+    "an id that is taken": (
+        "[{use: polite}]",
+        "[{use: polite}, {use: quick, id: states-window}]",
+        snapshot("""\
+plan.yaml:6:53: error: two expectations have one id [duplicate-id]
+    6 | defaults: {expect: [{use: polite}, {use: quick, id: states-window}]}
+      |                                                     ^^^^^^^^^^^^^
+        another expectation of `s` has the id `states-window`
+        the first one: plan.yaml:6:21
+    6 | defaults: {expect: [{use: polite}, {use: quick, id: states-window}]}
+      |                     ^^^^^^^^^^^^^
+
+1 error in 1 file
+"""),
+    ),
+    "use inside a combinator": (
+        "[{use: polite}]",
+        "[{use: polite}, {check: not, of: {use: quick}}]",
+        snapshot("""\
+plan.yaml:6:54: error: use in the wrong place [misplaced-use]
+    6 | defaults: {expect: [{use: polite}, {check: not, of: {use: quick}}]}
+      |                                                      ^^^
+        `use` stands in a plan's `expect`, one in the list; here, write the expectation itself
+
+1 error in 1 file
+"""),
+    ),
+    "import of a file that is not there": (
+        "[lib/voice.yaml]",
+        "[lib/voices.yaml]",
+        snapshot("""\
+plan.yaml:3:11: error: file does not exist [file-missing]
+    3 | imports: [lib/voices.yaml]
+      |           ^^^^^^^^^^^^^^^
+        there is no file lib/voices.yaml
+
+1 error in 1 file
+"""),
+    ),
+    "import of a plan": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, plan.yaml]",
+        snapshot("""\
+plan.yaml:3:27: error: imported file is not a library [not-a-library]
+    3 | imports: [lib/voice.yaml, plan.yaml]
+      |                           ^^^^^^^^^
+        plan.yaml is a plan
+
+1 error in 1 file
+"""),
+    ),
+    "import of something else": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, lib/config.yaml]",
+        snapshot("""\
+plan.yaml:3:27: error: imported file is not a library [not-a-library]
+    3 | imports: [lib/voice.yaml, lib/config.yaml]
+      |                           ^^^^^^^^^^^^^^^
+        lib/config.yaml is no library: it does not say kind: library
+
+1 error in 1 file
+"""),
+    ),
+    "import from outside": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, ../voice.yaml]",
+        snapshot("""\
+plan.yaml:3:27: error: file is outside the repository [file-outside]
+    3 | imports: [lib/voice.yaml, ../voice.yaml]
+      |                           ^^^^^^^^^^^^^
+        this leads out of the repository; files that a plan names stay inside it
+
+1 error in 1 file
+"""),
+    ),
+    "imported twice": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, ./lib/../lib/voice.yaml]",
+        snapshot("""\
+plan.yaml:3:27: error: item is listed twice [duplicate-item]
+    3 | imports: [lib/voice.yaml, ./lib/../lib/voice.yaml]
+      |                           ^^^^^^^^^^^^^^^^^^^^^^^
+        ./lib/../lib/voice.yaml is imported twice
+        the first time: plan.yaml:3:11
+    3 | imports: [lib/voice.yaml, ./lib/../lib/voice.yaml]
+      |           ^^^^^^^^^^^^^^
+
+1 error in 1 file
+"""),
+    ),
+    "imports is a text": (
+        "[lib/voice.yaml]",
+        "lib/voice.yaml",
+        snapshot("""\
+plan.yaml:3:10: error: wrong type of value [wrong-type]
+    3 | imports: lib/voice.yaml
+      |          ^^^^^^^^^^^^^^
+        this must be a list, but it is the text "lib/voice.yaml"; write ["lib/voice.yaml"]
+
+1 error in 1 file
+"""),
+    ),
+    "nothing of an import is used": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, lib/other.yaml]",
+        snapshot("""\
+plan.yaml:3:27: warning: import is not used [unused-import]
+    3 | imports: [lib/voice.yaml, lib/other.yaml]
+      |                           ^^^^^^^^^^^^^^
+        this plan uses nothing of lib/other.yaml; remove the import
+
+1 warning in 1 file
+"""),
+    ),
+    "a variable of the plan and of the import": (
+        "vars: {a: 1}",
+        "vars: {a: 1, policy_days: 30}",
+        snapshot("""\
+plan.yaml:5:14: error: name is defined in two places [import-conflict]
+    5 | vars: {a: 1, policy_days: 30}
+      |              ^^^^^^^^^^^
+        an import defines a variable `policy_days` as well; rename one, or take it out
+        the imported one: lib/voice.yaml:4:8
+    4 | vars: {policy_days: 30}
+      |        ^^^^^^^^^^^
+
+1 error in 1 file
+"""),
+    ),
+    "a target of the plan and of the import": (
+        "targets: [support]",
+        "targets: {support: {agent: 12}}",
+        snapshot("""\
+plan.yaml:4:11: error: name is defined in two places [import-conflict]
+    4 | targets: {support: {agent: 12}}
+      |           ^^^^^^^
+        an import defines a target `support` as well; rename one, or take it out
+        the imported one: lib/voice.yaml:6:3
+    6 |   support: {agent: 12}
+      |   ^^^^^^^
+
+1 error in 1 file
+"""),
+    ),
+    "two imports with one name": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, lib/clash.yaml]",
+        snapshot("""\
+plan.yaml:3:27: error: name is defined in two places [import-conflict]
+    3 | imports: [lib/voice.yaml, lib/clash.yaml]
+      |                           ^^^^^^^^^^^^^^
+        two imports define expectations `polite`; rename one, or import one of the two
+        one: lib/voice.yaml:12:3
+   12 |   polite:
+      |   ^^^^^^
+        the other: lib/clash.yaml:3:16
+    3 | expectations: {polite: {check: call, status: completed}}
+      |                ^^^^^^
+
+1 error in 1 file
+"""),
+    ),
+    "a target that nothing defines": (
+        "targets: [support]",
+        "targets: [suport]",
+        snapshot("""\
+plan.yaml:4:11: error: no such target [unknown-target]
+    4 | targets: [suport]
+      |           ^^^^^^
+        no import and no environment of planner.yaml defines `suport`; did you mean `support`?
+
+1 error in 1 file
+"""),
+    ),
+    "kind mistyped in a plan": (
+        "plan: p\n",
+        "plan: p\nkind: plan\n",
+        snapshot("""\
+plan.yaml:3:7: error: value is not one of the choices [not-a-choice]
+    3 | kind: plan
+      |       ^^^^
+        `kind` is `library`, and is left out in a plan; remove it
+
+1 error in 1 file
+"""),
+    ),
+    "a plan that says it is a library": (
+        "plan: p\n",
+        "plan: p\nkind: library\n",
+        snapshot("""\
+plan.yaml:3:7: error: value cannot be used [bad-value]
+    3 | kind: library
+      |       ^^^^^^^
+        a library has no `plan`; remove `kind` if this is a plan
+
+1 error in 1 file
+"""),
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), FAULTS.values(), ids=FAULTS)
+def test_fault_of_an_import(workspace: Any, old: str, new: str, said: str) -> None:
+    """What is wrong with importing and using is told at its place in the plan; the plan without the edit has no fault."""
+    workspace.write("lib/voice.yaml", LIBRARY)
+    workspace.write("lib/orders.csv", "number\n1\n")
+    workspace.write("lib/config.yaml", "a: 1\n")
+    workspace.write("lib/other.yaml", "version: 1\nkind: library\nvars: {b: 1}\n")
+    workspace.write(
+        "lib/clash.yaml", "version: 1\nkind: library\nexpectations: {polite: {check: call, status: completed}}\n"
+    )
+    assert workspace.faults(HEAD) == ""
+    assert old in HEAD
+    assert workspace.faults(HEAD.replace(old, new, 1)) == said
+
+
+def test_a_plan_that_imports_nothing_is_told_so(workspace: Any) -> None:
+    """`use` without `imports` says what is missing."""
+    plan = HEAD.replace("imports: [lib/voice.yaml]\n", "").replace("[support]", "{a: {agent: 1}}")
+    assert workspace.faults(plan) == snapshot("""\
+plan.yaml:5:27: error: no import has this name [unknown-use]
+    5 | defaults: {expect: [{use: polite}]}
+      |                           ^^^^^^
+        `polite` is of a library, and this plan imports none; write imports: [lib/voice.yaml]
+
+1 error in 1 file
+""")
+
+
+BROKEN = """\
+version: 1
+kind: library
+imports: [other.yaml]
+vars: {days: 030, "my-var": 1}
+targets: {support: {agent: x}, A B: {agent: 1}}
+axes:
+  moods: [calm, [1]]
+  nested: {use: moods}
+expectations:
+  polite:
+    - {check: says, any_of: ["{{ days }}"], sevrity: critical}
+    - {check: duration, max_seconds: 3m}
+    - {use: quick}
+  empty: []
+  quick: {check: says, any_of: ["{{ days"]}
+  Bad Name: {check: cal, status: completed}
+scenario: {}
+"""
+
+
+def test_a_library_alone_shows_all_its_faults(workspace: Any) -> None:
+    """Also one that nothing uses: every part is checked, templates as far as they go without a plan."""
+    workspace.write("lib.yaml", BROKEN)
+    assert workspace.rendered(workspace.load("lib.yaml")[1]) == snapshot("""\
+lib.yaml:3:1: error: library imports a library [nested-library]
+    3 | imports: [other.yaml]
+      | ^^^^^^^
+        a library imports nothing; a plan may import both
+
+lib.yaml:4:14: warning: unquoted number loses characters [number-rewritten]
+    4 | vars: {days: 030, "my-var": 1}
+      |              ^^^
+        YAML reads 030 as the number 30; write "030" to keep it as it is
+
+lib.yaml:4:19: error: name cannot be used in templates [not-a-name]
+    4 | vars: {days: 030, "my-var": 1}
+      |                   ^^^^^^^^
+        `my-var` cannot be a variable: letters, digits and _, beginning with a letter; write
+        `my_var`
+
+lib.yaml:5:28: error: wrong type of value [wrong-type]
+    5 | targets: {support: {agent: x}, A B: {agent: 1}}
+      |                            ^
+        this must be a whole number, but it is the text "x"
+
+lib.yaml:5:32: error: name is not a slug [not-a-slug]
+    5 | targets: {support: {agent: x}, A B: {agent: 1}}
+      |                                ^^^
+        "A B" is not a slug: lower-case letters, digits, - and _; write `a-b`
+
+lib.yaml:7:17: error: axis values cannot be used [bad-axis]
+    7 |   moods: [calm, [1]]
+      |                 ^^^
+        a list cannot be one value of an axis; a mapping with an `id` can hold one
+
+lib.yaml:8:12: error: use in the wrong place [misplaced-use]
+    8 |   nested: {use: moods}
+      |            ^^^
+        a library uses nothing of another; write the values here
+
+lib.yaml:11:45: error: unknown key [unknown-key]
+   11 |     - {check: says, any_of: ["{{ days }}"], sevrity: critical}
+      |                                             ^^^^^^^
+        `sevrity` is not a key here; did you mean `severity`?
+
+lib.yaml:12:38: error: wrong type of value [wrong-type]
+   12 |     - {check: duration, max_seconds: 3m}
+      |                                      ^^
+        this must be a number, but it is the text "3m"
+
+lib.yaml:13:8: error: use in the wrong place [misplaced-use]
+   13 |     - {use: quick}
+      |        ^^^
+        `use` stands in a plan's `expect`, one in the list; here, write the expectation itself
+
+lib.yaml:14:10: error: value cannot be used [bad-value]
+   14 |   empty: []
+      |          ^^
+        `empty` is empty; a name stands for one expectation or more
+
+lib.yaml:15:34: error: template is not valid [template-syntax]
+   15 |   quick: {check: says, any_of: ["{{ days"]}
+      |                                  ^^^^^^^
+        a tag is not closed: }} or %} is missing
+
+lib.yaml:16:3: error: name is not a slug [not-a-slug]
+   16 |   Bad Name: {check: cal, status: completed}
+      |   ^^^^^^^^
+        "Bad Name" is not a slug: lower-case letters, digits, - and _; write `bad-name`
+
+lib.yaml:16:21: error: no such check [unknown-check]
+   16 |   Bad Name: {check: cal, status: completed}
+      |                     ^^^
+        there is no check `cal`; did you mean `call`?
+
+lib.yaml:17:1: error: unknown key [unknown-key]
+   17 | scenario: {}
+      | ^^^^^^^^
+        `scenario` is not a key here; known: `axes`, `description`, `expectations`, `kind`,
+        `owners`, `targets`, `vars`, `version`
+
+14 errors and 1 warning in 1 file
+""")
+
+
+def test_faults_of_a_library_are_told_once_with_who_imports_it(workspace: Any) -> None:
+    """Forty plans that import a broken library have one fault, in the library; none of them is valid."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\nexpectations: {quick: {check: duration, max_seconds: 3m}}\n"
+    )
+    for number in range(40):
+        workspace.write(
+            f"plans/{number:02}.yaml",
+            f"version: 1\nplan: p{number}\nimports: [../lib.yaml]\ntargets: {{a: {{agent: 1}}}}\n"
+            "scenarios: {s: {prompt: Hello., expect: [{use: quick}]}}\n",
+        )
+    plans, diagnostics = workspace.load("plans")
+    assert plans == ()
+    assert workspace.rendered(diagnostics) == snapshot("""\
+lib.yaml:3:54: error: wrong type of value [wrong-type]
+    3 | expectations: {quick: {check: duration, max_seconds: 3m}}
+      |                                                      ^^
+        this must be a number, but it is the text "3m"
+        imported here: plans/00.yaml:3:11
+    3 | imports: [../lib.yaml]
+      |           ^^^^^^^^^^^
+        imported here: plans/01.yaml:3:11
+    3 | imports: [../lib.yaml]
+      |           ^^^^^^^^^^^
+        imported here, and in 37 more places: plans/02.yaml:3:11
+    3 | imports: [../lib.yaml]
+      |           ^^^^^^^^^^^
+
+1 error in 1 file
+""")
+
+
+def test_a_fault_that_a_plan_causes_shows_the_plan(workspace: Any) -> None:
+    """A name that a library's template needs and the plan lacks: told in the library, once, with those that use it."""
+    workspace.write(
+        "lib.yaml", 'version: 1\nkind: library\nexpectations: {order: {check: says, any_of: ["{{ order }}"]}}\n'
+    )
+    for number in range(5):
+        workspace.write(
+            f"plans/{number}.yaml",
+            f"version: 1\nplan: p{number}\nimports: [../lib.yaml]\ntargets: {{a: {{agent: 1}}}}\n"
+            "scenarios: {s: {prompt: Hello., expect: [{use: order}]}}\n",
+        )
+    good = "version: 1\nplan: good\nimports: [../lib.yaml]\ntargets: {a: {agent: 1}}\nvars: {order: 17}\n"
+    workspace.write("plans/good.yaml", good + "scenarios: {s: {prompt: Hello., expect: [{use: order}]}}\n")
+    plans, diagnostics = workspace.load("plans")
+    assert [plan.name for plan in plans] == ["good"]
+    assert workspace.rendered(diagnostics) == snapshot("""\
+lib.yaml:3:50: error: template uses an undefined name [template-undefined]
+    3 | expectations: {order: {check: says, any_of: ["{{ order }}"]}}
+      |                                                  ^^^^^
+        `order` is neither a variable of the plan nor an axis of `s`
+        used here: plans/0.yaml:5:42
+    5 | scenarios: {s: {prompt: Hello., expect: [{use: order}]}}
+      |                                          ^^^^^^^^^^^^
+        used here: plans/1.yaml:5:42
+    5 | scenarios: {s: {prompt: Hello., expect: [{use: order}]}}
+      |                                          ^^^^^^^^^^^^
+        used here, and in 2 more places: plans/2.yaml:5:42
+    5 | scenarios: {s: {prompt: Hello., expect: [{use: order}]}}
+      |                                          ^^^^^^^^^^^^
+
+1 error in 1 file
+""")
+
+
+def test_a_value_that_does_not_fit_a_library(workspace: Any) -> None:
+    """A rendered expectation of a library that cannot be: in the library, with the case and the use."""
+    workspace.write(
+        "lib.yaml", 'version: 1\nkind: library\nexpectations: {quick: {check: duration, max_seconds: "{{ limit }}"}}\n'
+    )
+    plan = "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {a: {agent: 1}}\nvars: {limit: soon}\n"
+    assert workspace.faults(plan + "scenarios: {s: {prompt: Hello., expect: [{use: quick}]}}\n") == snapshot("""\
+lib.yaml:3:54: error: wrong type of value [wrong-type]
+    3 | expectations: {quick: {check: duration, max_seconds: "{{ limit }}"}}
+      |                                                      ^^^^^^^^^^^^^
+        this must be a number, but it is the text "soon"
+        used here: plan.yaml:6:42
+    6 | scenarios: {s: {prompt: Hello., expect: [{use: quick}]}}
+      |                                          ^^^^^^^^^^^^
+
+1 error in 1 file
+""")
+
+
+def test_unreadable_variables_of_a_library_are_one_fault(workspace: Any) -> None:
+    """What a template then misses may be among them, and is not told."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\nvars: [a]\nexpectations: {e: {check: call, status: completed}}\n"
+    )
+    plan = "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {t: {agent: 1}}\nscenarios: {s: {prompt: 'Hello {{ a }}.', expect: [{use: e}]}}\n"
+    workspace.write("plan.yaml", plan)
+    assert [(item.code, item.span.file) for item in workspace.load()[1]] == [("wrong-type", "lib.yaml")]
+
+
+def test_an_unreadable_library_is_told_once(workspace: Any) -> None:
+    """A library that is no YAML, or of another version, spoils the plans that import it, and says nothing of their `use`s."""
+    for broken in ("version: 1\nkind: library\nexpectations: [\n", "version: 2\nkind: library\n", "\xff"):
+        workspace.write("lib.yaml", broken.encode("latin-1"))
+        for name in ("a", "b"):
+            workspace.write(
+                f"plans/{name}.yaml",
+                f"version: 1\nplan: {name}\nimports: [../lib.yaml]\ntargets: {{a: {{agent: 1}}}}\n"
+                "scenarios: {s: {prompt: Hello., expect: [{use: quick}]}}\n",
+            )
+        for paths in (["plans"], ["plans", "lib.yaml"], ["lib.yaml", "plans"]):
+            plans, diagnostics = workspace.load(*paths)
+            assert plans == ()
+            (fault,) = diagnostics
+            assert fault.span.file == "lib.yaml"
+            imported = [(related.message, related.span.file) for related in fault.related]
+            assert imported == [("imported here", "plans/a.yaml"), ("imported here", "plans/b.yaml")]
+
+
+def test_too_many_faults_in_a_library(workspace: Any) -> None:
+    """A library with more faults than are shown spoils its importers, and others are still read."""
+    workspace.write("lib.yaml", "version: 1\nkind: library\nvars:\n" + "".join(f"  a-{i}: 1\n" for i in range(1_500)))
+    workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))
+    workspace.write(
+        "z.yaml",
+        "version: 1\nplan: z\ntargets: {a: {agent: 1}}\nscenarios: {s: {prompt: Hello., expect: [{check: call, status: completed}]}}\n",
+    )
+    plans, diagnostics = workspace.load("plan.yaml", "z.yaml")
+    assert [plan.name for plan in plans] == ["z"]
+    assert {item.span.file for item in diagnostics} == {"lib.yaml"}
+    assert len(diagnostics) == 1_001
+
+
+def test_a_library_among_plans_is_no_plan(workspace: Any) -> None:
+    """Loading a folder reads its libraries as libraries, once, whether they come before or after who imports them."""
+    workspace.write("plans/a/lib.yaml", "version: 1\nkind: library\nvars: {unused: 1}\n")
+    workspace.write("plans/z/voice.yaml", LIBRARY)
+    workspace.write("plans/z/orders.csv", "number\n1\n")
+    workspace.write("plans/p.yaml", PLAN.replace("lib/voice.yaml", "z/voice.yaml"))
+    loaded = load_files([Path("plans")], cwd=workspace.root, project=Project())
+    assert [plan.name for plan in loaded.plans] == ["p"]
+    assert loaded.libraries == 2
+    assert len(loaded.diagnostics) == 0
+
+
+def test_a_kind_that_is_mistyped_in_a_library(workspace: Any) -> None:
+    """`kind: libary` is one fault: the file is read as the library it is meant to be."""
+    workspace.write(
+        "plan.yaml",
+        LIBRARY.replace("kind: library", "kind: libary").replace("  orders: {file: orders.csv, column: number}\n", ""),
+    )
+    assert workspace.faults() == snapshot("""\
+plan.yaml:2:7: error: value is not one of the choices [not-a-choice]
+    2 | kind: libary
+      |       ^^^^^^
+        `kind` is `library`, and is left out in a plan; did you mean `library`?
+
+1 error in 1 file
+""")
+
+
+def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> None:
+    """What a template may walk is bounded, wherever it is written."""
+    many = "[" + ", ".join("1" for _ in range(6_000)) + "]"
+    workspace.write("lib.yaml", f"version: 1\nkind: library\nvars: {{a: {many}}}\n")
+    plan = f"version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {{t: {{agent: 1}}}}\nvars: {{b: {many}}}\n"
+    plan += 'scenarios: {s: {prompt: "{{ a[0] }} {{ b[0] }}", expect: [{check: call, status: completed}]}}\n'
+    assert workspace.codes(plan) == [("too-many-nodes", 3, 1)]
+
+
+def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
+    """A variable, a target, an axis or an expectation of a library is enough; each alone."""
+    workspace.write(
+        "lib.yaml",
+        "version: 1\nkind: library\nvars: {v: 1}\ntargets: {t: {agent: 1}}\naxes: {a: [x, y]}\n"
+        "expectations: {e: {check: call, status: completed}}\n",
+    )
+    plan = (
+        "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {own: {agent: 2}}\n"
+        "scenarios: {s: {prompt: Hello., expect: [{check: duration, max_seconds: 9}]}}\n"
+    )
+    assert workspace.codes(plan) == [("unused-import", 3, 11)]
+    for old, new in (
+        ("Hello.", '"{{ v }}"'),
+        ("prompt: Hello.", "targets: [t], prompt: Hello."),
+        ("prompt: Hello.", 'prompt: "{{ a }}", matrix: {axes: {a: {use: a}}}'),
+        ("[{check", "[{use: e}, {check"),
+        ("targets: {own: {agent: 2}}\n", ""),
+    ):
+        assert workspace.codes(plan.replace(old, new)) == []
