@@ -103,6 +103,11 @@ def _selecting(command: F) -> F:
             click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
             click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository)."),
             click.option(
+                "--policy-from",
+                metavar="REF",
+                help="Read planner.yaml from this commit, such as the base branch of a pull request.",
+            ),
+            click.option(
                 "--rerun",
                 type=click.Choice(["changed", "failed", "all"]),
                 default="changed",
@@ -131,6 +136,7 @@ def _selection(values: dict[str, Any]) -> Selection:
         rerun=values["rerun"],
         sandbox=values["sandbox"],
         world=values["world"],
+        policy_from=values["policy_from"],
     )
 
 

@@ -57,6 +57,7 @@ class SavedSelection(_Saved):
     rerun: Literal["changed", "failed", "all"] = "changed"
     sandbox: bool = False
     world: str | None = None
+    policy_from: str | None = None
 
 
 class SavedPlan(_Saved):

@@ -44,6 +44,7 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
             rerun=selection.rerun,
             sandbox=selection.sandbox,
             world=selection.world,
+            policy_from=selection.policy_from,
         ),
         changes=saved_changes(change_set, show),
     )
@@ -107,6 +108,7 @@ def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -
         rerun=chosen.rerun,
         sandbox=chosen.sandbox,
         world=chosen.world,
+        policy_from=chosen.policy_from,
     )
 
 

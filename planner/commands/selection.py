@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.changes.diff import Rerun
+from planner.commands.git import Git, file_at
 from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
-from planner.spec import find_root, load_files, load_project
+from planner.spec import find_root, load_files, load_project, read_project
+from planner.spec.files import PROJECT_FILE
 from planner.spec.model import Case, Plan, Project
 
 DEFAULT_PATH = Path("plans")
@@ -30,6 +32,8 @@ class Selection:
     rerun: Rerun = "changed"
     sandbox: bool = False
     world: str | None = None
+    policy_from: str | None = None
+    """The commit whose planner.yaml holds, whatever the one here says."""
 
     @property
     def partial(self) -> bool:
@@ -50,6 +54,8 @@ class Selection:
             words += ["--environment", self.environment]
         if self.store is not None:
             words += ["--store", self.store]
+        if self.policy_from is not None:
+            words += ["--policy-from", self.policy_from]
         if self.rerun != "changed":
             words += ["--rerun", self.rerun]
         return words
@@ -81,14 +87,18 @@ class Files:
     diagnostics: Diagnostics
 
 
-def read_files(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:
+def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, policy_from: str | None = None) -> Files:
     """What is in plan files and folders.
 
     Raises:
-        UsageError: a path does not exist, or there is no plan.
+        UsageError: a path does not exist, there is no plan, or no such commit as `policy_from`.
     """
     root = find_root(shell.cwd)
-    project, diagnostics = load_project(root, cwd=shell.cwd)
+    if policy_from is None:
+        project, diagnostics = load_project(root, cwd=shell.cwd)
+    else:
+        written = file_at(Git(root, shell.environ), policy_from, PROJECT_FILE)
+        project, diagnostics = read_project(written or b"", f"{policy_from}:{PROJECT_FILE}")
     if environment is not None and not diagnostics.has_errors:
         _known_environment(project, environment)
     loaded = load_files(
@@ -109,7 +119,7 @@ def load(shell: Shell, selection: Selection) -> Loaded:
         PlanInvalidError: with all diagnostics.
         UsageError: nothing there, or nothing selected.
     """
-    files = read_files(shell, selection.paths, selection.environment)
+    files = read_files(shell, selection.paths, selection.environment, selection.policy_from)
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid, so nobody is called", files.diagnostics)
     if not files.plans:

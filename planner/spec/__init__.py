@@ -2,7 +2,7 @@
 
 from planner.spec.files import find_root, plan_files
 from planner.spec.load import load_files, load_plans
-from planner.spec.project import load_project
+from planner.spec.project import load_project, read_project
 from planner.spec.schema import library_schema, plan_schema, project_schema
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "plan_files",
     "plan_schema",
     "project_schema",
+    "read_project",
 ]

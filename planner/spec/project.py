@@ -37,14 +37,25 @@ def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
     except OSError as error:
         reporter.file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
         return Project(), diagnostics
+    return _read(data, file, diagnostics), diagnostics
+
+
+def read_project(data: bytes, file: str) -> tuple[Project, Diagnostics]:
+    """The project that these bytes are, under the name `file`."""
+    diagnostics = Diagnostics()
+    return _read(data, file, diagnostics), diagnostics
+
+
+def _read(data: bytes, file: str, diagnostics: Diagnostics) -> Project:
+    reporter = Reporter(diagnostics)
     try:
         source = decode(data, file, reporter)
         document = parse(source, reporter) if source is not None and not _is_blank(source.text) else None
         if document is None or not check_version(document, reporter, required=False):
-            return Project(), diagnostics
-        return _project(document, reporter), diagnostics
+            return Project()
+        return _project(document, reporter)
     except EnoughFaults:
-        return Project(), diagnostics
+        return Project()
 
 
 def _project(document: Document, reporter: Reporter) -> Project:

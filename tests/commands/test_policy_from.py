@@ -1,0 +1,85 @@
+"""`--policy-from REF`: on a pull request the base branch's planner.yaml holds, whatever the pull request made of it."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+
+
+def _git(project: Project, *arguments: str) -> None:
+    identity = ("-c", "user.name=ana", "-c", "user.email=ana@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, *arguments], cwd=project.root, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(project: Project) -> Project:
+    """A base branch with a policy of 4 calls, and a change on top that lifts it."""
+    project.write("planner.yaml", "policy: {max_calls: 4}\n")
+    _git(project, "init", "-q", "-b", "main")
+    _git(project, "add", "-A")
+    _git(project, "commit", "-q", "-m", "base")
+    _git(project, "checkout", "-q", "-b", "change")
+    project.write("planner.yaml", "policy: {max_calls: 400}\n")
+    _git(project, "commit", "-qam", "lift the limit")
+    return project
+
+
+def test_the_base_branch_decides(repository: Project, service: Served) -> None:
+    """What the change itself allows does not count, neither for the plan nor for the run."""
+    assert repository.planner("plan").code == 0
+    for arguments in (("plan", "--policy-from", "main"), ("run", CONSENT, "--policy-from", "HEAD^1")):
+        ran = repository.planner(*arguments)
+        assert ran.code == 3
+        assert "policy.max_calls allows 4" in " ".join((ran.out + ran.err).split())
+    assert service.ledger()["runs"] == []
+
+
+def test_what_is_to_be_typed_keeps_it(repository: Project, service: Served) -> None:
+    """The command of the plan, and a saved plan, hold to the same commit."""
+    ran = repository.planner("plan", "--policy-from", "change", "--out", "saved.json")
+    assert ran.code == 0
+    assert "--policy-from change" in repository.planner("run", "--policy-from", "change").err
+    _git(repository, "branch", "-f", "change-2")
+    _git(repository, "checkout", "-q", "main")
+    _git(repository, "branch", "-f", "change", "main")
+    assert repository.planner("run", "saved.json", CONSENT).code == 3
+    assert service.ledger()["runs"] == []
+
+
+def test_a_base_without_a_config_has_the_defaults(repository: Project) -> None:
+    """A policy that the pull request adds is none yet."""
+    _git(repository, "rm", "-q", "planner.yaml")
+    _git(repository, "commit", "-qm", "none")
+    repository.write("planner.yaml", "policy: {max_calls: 4}\n")
+    assert repository.planner("plan").code == 3
+    assert repository.planner("plan", "--policy-from", "HEAD").code == 0
+
+
+def test_a_fault_names_the_commit(repository: Project) -> None:
+    """A broken config of the base branch is shown as the commit's."""
+    repository.write("planner.yaml", "polcy: {}\n")
+    _git(repository, "commit", "-qam", "broken")
+    ran = repository.planner("plan", "--policy-from", "HEAD")
+    assert ran.code == 2
+    assert "HEAD:planner.yaml:1:1: error: unknown key" in ran.err
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "--help", "HEAD:planner.yaml", ""])
+def test_a_commit_that_is_not_there(repository: Project, ref: str) -> None:
+    """It says so, and how to get it in CI; an option is not taken for a commit."""
+    ran = repository.planner("plan", f"--policy-from={ref}")
+    assert (ran.code, f"has no commit {ref!r}" in ran.err) == (2, True)
+
+
+def test_outside_of_a_repository_and_without_git(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are said plainly."""
+    ran = project.planner("plan", "--policy-from", "HEAD")
+    assert (ran.code, "is in no git repository" in ran.err) == (2, True)
+    monkeypatch.setenv("PATH", "")
+    ran = project.planner("plan", "--policy-from", "HEAD")
+    assert (ran.code, "git is needed for this" in ran.err) == (2, True)
