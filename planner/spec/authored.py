@@ -22,6 +22,8 @@ TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 MAX_RUNS = 1_000
 DEFAULT_MAX_CASES = 500
 MAX_CASES = 100_000
+MAX_STABLE_FROM = 10
+"""First values of each axis that make one table: finding a small one takes time."""
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -83,7 +85,18 @@ class MatrixFields(Authored):
         description="Combinations to leave out. An axis that is not named matches any value.",
         examples=[[{"mood": "calm", "language": "Spanish"}]],
     )
-    strategy: Literal["full", "pairwise"] = Field(default="full", description="full: every combination.")
+    strategy: Literal["full", "pairwise"] = Field(
+        default="full",
+        description="full: every combination. pairwise: every pair of values of two axes in at least one case, which is far fewer.",
+    )
+    stable_from: Annotated[int, Field(ge=2, le=MAX_STABLE_FROM)] = Field(
+        default=2,
+        description=(
+            "With pairwise: an axis that has this many values can have more appended without changing the cases there are. "
+            "A larger number makes fewer cases where several axes are long."
+        ),
+        examples=[4],
+    )
     max_cases: Annotated[int, Field(ge=1, le=MAX_CASES)] = Field(
         default=DEFAULT_MAX_CASES, description="More cases than this (all targets together) is an error.", examples=[60]
     )

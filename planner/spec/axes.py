@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,9 @@ from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
 from planner.spec.wording import describe, shorten, wrong_type
 
+MAX_AXES = 100
+MAX_VALUES = 100_000
+"""Values of one axis: no plan may make more cases."""
 MAX_TOKEN = 200
 """Characters a value may take in a case id."""
 MAX_VALUE_NODES = 1_000
@@ -35,6 +38,8 @@ class AxisValue:
 
     token: str
     value: Any
+    place: Callable[[], Span] = field(compare=False, repr=False)
+    """Where it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,10 @@ class AxisReader:
     def read(self, axes: Mapping) -> tuple[Axis, ...]:
         """The axes that could be read; one without any sound value is left out."""
         found: list[Axis] = []
+        if len(axes) > MAX_AXES:
+            detail = f"a matrix may have {MAX_AXES} axes, this one has {len(axes):,}"
+            self.reporter.error("bad-axis", detail, self.document.key(axes, list(axes)[MAX_AXES]))
+            return ()
         for name in axes:
             check_name(name, "an axis", self.document.key(axes, name), self.reporter)
             values = self.values(axes, name)
@@ -133,7 +142,7 @@ class AxisReader:
                     place(),
                 )
                 return None
-        made = AxisValue(token(written), written)
+        made = AxisValue(token(written), written, place)
         if len(made.token) > MAX_TOKEN:
             self.reporter.error(
                 "bad-axis",
@@ -157,6 +166,11 @@ class AxisReader:
                 f"axis `{shorten(name, 40)}` has no values, so that there would be no case",
                 self.document.value(axes, name),
             )
+        elif len(values) > MAX_VALUES:
+            detail = (
+                f"axis `{shorten(name, 40)}` has {len(values):,} values; more than {MAX_VALUES:,} can be in no plan"
+            )
+            report("too-many-cases", detail, self.document.value(axes, name))
         else:
             warn_of_rewritten(self.document, axes, name, self.reporter)
             return [(value, partial(self.document.item, values, index)) for index, value in enumerate(values)]

@@ -333,6 +333,11 @@ _SCENARIOS = (
         "pass or never. The message says what is missing or too much.",
     ),
     Rule(
+        "contradiction",
+        "two parts contradict each other",
+        "What the one asks for, the other forbids: two expectations that no call can satisfy together fail every call, at your cost, and a case cannot be both included and excluded.",
+    ),
+    Rule(
         "bad-regex",
         "regular expression is not valid",
         "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no "
@@ -383,6 +388,11 @@ _MATRICES = (
         "matrix leaves no case",
         "Every combination is excluded, so that the scenario would test nothing and pass. Exclude fewer, or "
         "remove the scenario.",
+    ),
+    Rule(
+        "unused-value",
+        "axis value is in no case",
+        "exclude takes out every combination that has this value. It can be removed from the axis, and so can the exclusion; or the exclusion was meant to be narrower.",
     ),
     Rule(
         "too-many-cases",

@@ -8,17 +8,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from planner.diagnostics import Span
+from planner.diagnostics import Related, Span
 from planner.spec.authored import MatrixFields
 from planner.spec.axes import Axis, AxisReader, AxisValue
 from planner.spec.document import Document, Items, Mapping
+from planner.spec.exclusions import Exclusions
 from planner.spec.numbers import warn_of_rewritten
+from planner.spec.pairwise import TooManyRowsError, TooMuchSearchError, growth, pairwise
 from planner.spec.reading import missing
 from planner.spec.reporting import Reporter
 from planner.spec.wording import describe, near_miss, one_of, shorten, unknown, wrong_type
 
 _MAX_WALK = 2_000_000
 """Combinations, times the kinds of exclusions to look for in each: a second's work."""
+
+_MAX_PAIRS = 200_000
+"""Rows of a table of pairs, before exclusions, that is made at all."""
+_PAIR = 2
 
 Point = tuple[AxisValue, ...]
 """A value for each axis, in the order of the axes."""
@@ -30,6 +36,14 @@ class Matrix:
 
     axes: tuple[Axis, ...] = ()
     points: tuple[Point, ...] = ((),)
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How many points there are before exclusions, and how that comes about, axis by axis."""
+
+    shown: str
+    total: int
 
 
 class MatrixReader:
@@ -58,9 +72,11 @@ class MatrixReader:
         """The matrix; where there are faults, what is left of it without them, so that more can be found."""
         errors = self.reporter.errors
         axes = self._axes()
+        if "stable_from" in self.fields.model_fields_set and self.fields.strategy == "full":
+            detail = "`stable_from` goes with `strategy: pairwise`; this matrix makes every combination"
+            self.reporter.error("bad-value", detail, self.document.key(self.written, "stable_from"))
         if self.reporter.errors > errors or not axes:
-            product = itertools.product(*(axis.values.values() for axis in axes))
-            return Matrix(axes, tuple(itertools.islice(product, self.fields.max_cases)))
+            return Matrix(axes, self._some(axes))
         return Matrix(axes, self._points(axes))
 
     def _axes(self) -> tuple[Axis, ...]:
@@ -89,37 +105,103 @@ class MatrixReader:
 
     def _points(self, axes: tuple[Axis, ...]) -> tuple[Point, ...]:
         errors = self.reporter.errors
-        excludes = [(entry, self._pattern(axes, entry)) for entry in self._entries("exclude")]
-        includes = [(entry, self._included(axes, entry)) for entry in self._entries("include")]
-        combinations = itertools.product(*(axis.values.values() for axis in axes))
-        full = math.prod(len(axis.values) for axis in axes)
-        exclusions = _Exclusions([pattern for _, pattern in excludes])
+        excludes = self._entries("exclude")
+        includes = self._entries("include")
+        exclusions = Exclusions([self._pattern(axes, entry) for entry in excludes])
+        included = [self._included(axes, entry) for entry in includes]
         if self.reporter.errors > errors:
-            return tuple(itertools.islice(combinations, self.fields.max_cases))
-        if full * (1 + exclusions.kinds) > _MAX_WALK:
-            self._too_many(axes, 0, len(includes))
-            return tuple(itertools.islice(combinations, self.fields.max_cases))
-        points = [point for point in combinations if not exclusions.hold(point)]
-        kept = len(points)
-        for position in exclusions.unused():
-            self.reporter.warning(
-                "matches-nothing", "what this excludes is excluded already", self.document.item(*excludes[position][0])
-            )
+            return self._some(axes)
+        # Of less than three axes every pair is every combination.
+        in_pairs = self.fields.strategy == "pairwise" and len(axes) > _PAIR
+        made = (self._pairs if in_pairs else self._combinations)(axes, exclusions, len(includes))
+        if made is None:
+            return self._some(axes)
+        points, terms = made
+        self._warn_of_repeats(exclusions, excludes, walked=not in_pairs)
         names = {tuple([value.token for value in point]) for point in points}
-        for (entries, index), point in includes:
+        kept = len(points)
+        for (entries, index), point in zip(includes, included, strict=True):
             tokens = tuple([value.token for value in point])
-            if tokens in names:
+            excluding = exclusions.named(point)
+            if excluding is not None:
+                self.reporter.error(
+                    "contradiction",
+                    "this case is included and excluded; remove one",
+                    self.document.item(entries, index),
+                    Related("excluded", self.document.item(*excludes[excluding])),
+                )
+            elif tokens not in names:
+                names.add(tokens)
+                points.append(point)
+            elif not in_pairs or tokens in {tuple([value.token for value in other]) for other in points[kept:]}:
+                # A table of pairs may have the case or not: there, including it makes sure that it does.
                 self.reporter.error(
                     "colliding-case-id", "this case is in the matrix already", self.document.item(entries, index)
                 )
-            else:
-                names.add(tokens)
-                points.append(point)
+        if points and excludes:
+            self._warn_of_unused(axes, points)
         if not points:
             self.reporter.error("no-cases", "everything is excluded", self.document.value(self.written, "exclude"))
         if len(points) * self.cases_per_point > self.fields.max_cases:
-            self._too_many(axes, full - kept, len(points) - kept)
+            self._too_many(terms, kept, len(points) - kept)
         return tuple(points[: self.fields.max_cases])
+
+    def _some(self, axes: tuple[Axis, ...]) -> tuple[Point, ...]:
+        """Points to find more faults with, where those that are meant cannot be told."""
+        combinations = itertools.product(*(axis.values.values() for axis in axes))
+        return tuple(itertools.islice(combinations, self.fields.max_cases))
+
+    def _combinations(
+        self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int
+    ) -> tuple[list[Point], _Terms] | None:
+        """All combinations that are not excluded; None, and a fault, where they are too many to look at."""
+        total = math.prod(len(axis.values) for axis in axes)
+        terms = _Terms(" × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes), total)
+        if total * (1 + exclusions.kinds) > _MAX_WALK:
+            self._too_many(terms, total, included)
+            return None
+        combinations = itertools.product(*(axis.values.values() for axis in axes))
+        return [point for point in combinations if not exclusions.hold(point)], terms
+
+    def _pairs(
+        self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int
+    ) -> tuple[list[Point], _Terms] | None:
+        """Combinations with every pair of values; None, and a fault, where they are too many."""
+        stable_from = self.fields.stable_from
+        values = [list(axis.values.values()) for axis in axes]
+        grown = growth([len(found) for found in values], stable_from)
+        added = [f"{axis.name} {more:,}" for axis, more in zip(axes, grown.added, strict=True) if more]
+        terms = _Terms(" + ".join([f"first {stable_from} values of each axis {grown.first:,}", *added]), grown.total)
+        positions = [{token: position for position, token in enumerate(axis.values)} for axis in axes]
+        patterns = [
+            {axis: positions[axis][token] for axis, token in pattern.items()} for pattern in exclusions.patterns
+        ]
+        most = self.fields.max_cases // self.cases_per_point
+        if grown.total > (_MAX_PAIRS if patterns else most):
+            self._too_many(terms, grown.total, included)
+            return None
+        try:
+            rows = pairwise([len(found) for found in values], patterns, stable_from, most)
+        except (TooManyRowsError, TooMuchSearchError):
+            self._too_many(terms, grown.total, included)
+            return None
+        return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows], terms
+
+    def _warn_of_repeats(self, exclusions: Exclusions, excludes: list[tuple[Items, int]], *, walked: bool) -> None:
+        repeated = exclusions.repeated()
+        for number in sorted({*repeated, *(exclusions.unused() if walked else ())}):
+            by = [Related("by this", self.document.item(*excludes[repeated[number]]))] if number in repeated else []
+            place = self.document.item(*excludes[number])
+            self.reporter.warning("matches-nothing", "what this excludes is excluded already", place, *by)
+
+    def _warn_of_unused(self, axes: tuple[Axis, ...], points: list[Point]) -> None:
+        """Of values written here: those of a file may be used elsewhere."""
+        for position, axis in enumerate(axes):
+            left = {point[position].token for point in points}
+            for value in axis.values.values():
+                if value.token not in left and value.place().file == self.document.source.file:
+                    detail = f"every case with this value of `{axis.name}` is excluded; remove it from the axis"
+                    self.reporter.warning("unused-value", detail, value.place())
 
     def _entries(self, key: str) -> list[tuple[Items, int]]:
         entries = self.written.get(key)
@@ -128,16 +210,19 @@ class MatrixReader:
         warn_of_rewritten(self.document, self.written, key, self.reporter)
         return [(entries, index) for index in range(len(entries))]
 
-    def _too_many(self, axes: tuple[Axis, ...], excluded: int, included: int) -> None:
-        total = math.prod(len(axis.values) for axis in axes) - excluded + included
-        terms = " × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes)
-        terms += f" − {excluded:,} excluded" if excluded else ""
-        terms += f" + {included:,} included" if included else ""
+    def _too_many(self, terms: _Terms, kept: int, included: int) -> None:
+        """Show the sum. `kept` are the points that exclusions leave."""
+        shown = terms.shown
+        excluded = terms.total - kept
+        shown += (
+            f" − {excluded:,} excluded" if excluded > 0 else f" + {-excluded:,} around exclusions" if excluded else ""
+        )
+        shown += f" + {included:,} included" if included else ""
         if self.cases_per_point > 1:
-            terms = f"({terms})" if excluded or included else terms
-            terms += f" × {self.cases_per_point} targets"
-        total *= self.cases_per_point
-        told = f"{terms} = {total:,}" if len(axes) > 1 or not terms.endswith(f" {total:,}") else f"{total:,}"
+            shown = f"({shown})" if " + " in shown or " − " in shown else shown
+            shown += f" × {self.cases_per_point} targets"
+        total = (kept + included) * self.cases_per_point
+        told = f"{shown} = {total:,}" if set(shown) & set("×+−") else f"{total:,}"
         limit = self.fields.max_cases
         more = (
             f"more than {limit:,}; exclude some, or raise `max_cases`"
@@ -216,33 +301,3 @@ class MatrixReader:
             if value is not None:
                 values.append(value)
         return tuple(values)
-
-
-class _Exclusions:
-    """Patterns (axis position to token) grouped by the axes they name: a point is looked up once for each group."""
-
-    def __init__(self, patterns: list[dict[int, str]]) -> None:
-        self._groups: dict[tuple[int, ...], dict[tuple[str, ...], int]] = {}
-        self._unused = set(range(len(patterns)))
-        for number, pattern in enumerate(patterns):
-            axes = tuple(sorted(pattern))
-            self._groups.setdefault(axes, {}).setdefault(tuple(pattern[axis] for axis in axes), number)
-
-    @property
-    def kinds(self) -> int:
-        return len(self._groups)
-
-    def hold(self, point: Point) -> bool:
-        """Whether a pattern excludes the point; the first that does is used."""
-        found = [
-            number
-            for axes, numbers in self._groups.items()
-            if (number := numbers.get(tuple([point[axis].token for axis in axes]))) is not None
-        ]
-        if found:
-            self._unused.discard(min(found))
-        return bool(found)
-
-    def unused(self) -> list[int]:
-        """Numbers of the patterns that excluded nothing that an earlier one left."""
-        return sorted(self._unused)

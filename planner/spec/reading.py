@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from planner.spec.authored import UPCOMING_KEYS
 from planner.spec.document import Document, Mapping
 from planner.spec.reporting import Reporter
-from planner.spec.wording import EMPTY, explain, mistyped, not_supported, shorten, wrong_type
+from planner.spec.wording import EMPTY, explain, mistyped, shorten, wrong_type
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -88,7 +88,3 @@ def _report(
         place = document.key(container, str(key)) if at_key else document.value(container, key)  # pyright: ignore[reportArgumentType]
         reporter.error(code, detail, place)
     return faulty
-
-
-def refuse_upcoming(document: Document, written: Mapping, key: str, what: str, reporter: Reporter) -> None:
-    reporter.error("not-supported-yet", not_supported(what), document.value(written, key))

@@ -21,7 +21,7 @@ from planner.spec.model import Case, Quarantine, Target
 from planner.spec.names import is_name, mended_name, undefined
 from planner.spec.phone import phone_number_fault
 from planner.spec.prompts import Prompt, PromptReader
-from planner.spec.reading import missing, read_fields, read_nested, refuse_upcoming
+from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
 from planner.spec.targets import Aliases, check_slug
 from planner.spec.templates import TemplateFault
@@ -171,8 +171,6 @@ class _Reading:
         if nested is None:
             return Matrix()
         written, fields = nested
-        if fields.strategy == "pairwise":
-            refuse_upcoming(self.document, written, "strategy", "`strategy: pairwise`", self.reporter)
         axes = AxisReader(self.document, self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
         place = self.document.key(self.written, "matrix")
         reader = MatrixReader(

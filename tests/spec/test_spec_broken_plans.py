@@ -680,12 +680,20 @@ plan.yaml:31:16: error: matrix leaves no case [no-cases]
         "exclude: [{mood: calm, language: Spanish}]",
         "exclude: [{mood: calm}, {mood: calm, language: Spanish}]",
         snapshot("""\
+plan.yaml:25:16: warning: axis value is in no case [unused-value]
+   25 |         mood: [calm, furious]
+      |                ^^^^
+        every case with this value of `mood` is excluded; remove it from the axis
+
 plan.yaml:31:31: warning: include or exclude matches nothing [matches-nothing]
    31 |       exclude: [{mood: calm}, {mood: calm, language: Spanish}]
       |                               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
         what this excludes is excluded already
+        by this: plan.yaml:31:17
+   31 |       exclude: [{mood: calm}, {mood: calm, language: Spanish}]
+      |                 ^^^^^^^^^^^^
 
-1 warning in 1 file
+2 warnings in 1 file
 """),
     ),
     "include of a case that is there": (
@@ -737,15 +745,14 @@ plan.yaml:33:18: error: matrix makes too many cases [too-many-cases]
 1 error in 1 file
 """),
     ),
-    "unsupported strategy": (
+    "setting of another strategy": (
         "strategy: full",
-        "strategy: pairwise",
+        "stable_from: 3",
         snapshot("""\
-plan.yaml:33:17: error: not supported yet [not-supported-yet]
-   33 |       strategy: pairwise
-      |                 ^^^^^^^^
-        `strategy: pairwise` is not supported by planner 0.1.0 yet; remove it, or use a version that
-        does it
+plan.yaml:33:7: error: value cannot be used [bad-value]
+   33 |       stable_from: 3
+      |       ^^^^^^^^^^^
+        `stable_from` goes with `strategy: pairwise`; this matrix makes every combination
 
 1 error in 1 file
 """),
