@@ -62,7 +62,8 @@ class NeverSays(SpeechCheck, frozen=True):
         found = [word for word in forbidden if any(padded_words(word, fold=self.ignore_case) in one for one in said)]
         if not found or (self.all_of is not None and len(found) < len(forbidden)):
             return ""
-        return f"who says {listed(list(map(shown, phrases)))} says {listed(list(map(shown, found)))}"
+        wanted, unwanted = listed(list(map(shown, phrases))), listed(list(map(shown, found)))
+        return f"{wanted} is wanted and unwanted" if wanted == unwanted else f"who says {wanted} says {unwanted}"
 
     def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
         firsts = [found[0] if (found := sought.find(turns)) else None for sought in self.sought]

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from planner.checks import CHECKS, UPCOMING_CHECKS
-from planner.checks.base import Expectation
+from planner.checks.base import Doubt, Expectation
 from planner.diagnostics import Span
 from planner.spec.contents import Compiler, Content, Text, TextFault, placeholders, read_numbers, render, varies
+from planner.spec.contradictions import Contradictions, Stated
 from planner.spec.document import Container, Document, Items, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
 from planner.spec.names import undefined
@@ -52,6 +53,8 @@ class Shape:
     """What its templates use."""
     named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
     """Without templates: the expectation by the ids it has in different scenarios."""
+    doubts: list[Doubt] = field(default_factory=list[Doubt])
+    """Without templates: what was hardly meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,10 @@ class Expectations:
     _validated: dict[tuple[str, bytes], Expectation | list[ErrorDetails]] = field(
         default_factory=dict[tuple[str, bytes], Expectation | list[ErrorDetails]]
     )
+    _contradictions: Contradictions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._contradictions = Contradictions(self.reporter)
 
     def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
@@ -123,7 +130,9 @@ class Expectations:
         shape = self._shapes.get(json)
         if shape is not None:
             self._warn(document, written)
-            return Draft(document, container, key, written, shape)
+            draft = Draft(document, container, key, written, shape)
+            self._doubt(draft)
+            return draft
         kind = self._kind(document, container, key)
         if kind is None or not self._sound(document, written, kind):
             return None
@@ -142,8 +151,12 @@ class Expectations:
             self._report_text(draft, fault, "")
         if compiler.faults:
             return None
-        if not shape.texts and self._expectation(draft, written, draft.id or written["check"], "") is None:
-            return None
+        if not shape.texts:
+            expectation = self._expectation(draft, written, draft.id or written["check"], "")
+            if expectation is None:
+                return None
+            shape.doubts.extend(expectation.doubts())
+            self._doubt(draft)
         self._shapes[json] = shape
         return draft
 
@@ -177,6 +190,11 @@ class Expectations:
             self._report(draft, sure, "")
             return not sure
         return True
+
+    def _doubt(self, draft: Draft) -> None:
+        for doubt in draft.shape.doubts:
+            container, key = draft.document.follow(draft.written, doubt.route) or (draft.container, draft.key)
+            self.reporter.warning("duplicate-item", doubt.why, draft.document.value(container, key))
 
     def _warn(self, document: Document, written: Written) -> None:
         for key in _FREE_FORM:
@@ -218,7 +236,11 @@ class Expectations:
             expectation = self._expectation(draft, content, name, which)
             if expectation is not None:
                 found.append(expectation)
-        return tuple(found) if len(found) == len(drafts) else None
+        if len(found) < len(drafts):
+            return None
+        stated = [Stated(one, draft.span, bool(draft.shape.texts)) for draft, one in zip(drafts, found, strict=True)]
+        self._contradictions.report(stated, which)
+        return tuple(found)
 
     def _taken(self, contents: Sequence[tuple[Draft, dict[str, Any] | None]], which: str) -> set[str]:
         """The ids that are given. Those that templates make equal are reported; others were when they were read."""

@@ -36,6 +36,11 @@ NOT_CALLED = {"check": "tool_not_called", "name": "refund"}
             {**SAYS, "in": "last"},
             'who says "I guarantee 30 days" says "30 days"',
         ),
+        (
+            {"check": "never_says", "any_of": ["thirty"]},
+            {"check": "says", "any_of": ["thirty"]},
+            '"thirty" is wanted and unwanted',
+        ),
         (NOT_CALLED, CALLED, "refund is to be called and not to be called"),
         (
             {**NOT_CALLED, "arguments": {"id": 1}},

@@ -1,0 +1,54 @@
+"""Expectations that no call can satisfy together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from planner.checks.base import CheckSeverity, Expectation
+from planner.diagnostics import Related, Span
+from planner.spec.reporting import Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """An expectation of a case and where it is written. `varies`: it has templates."""
+
+    expectation: Expectation
+    span: Span
+    varies: bool
+
+
+@dataclass(slots=True)
+class Contradictions:
+    """Reports them, each pair once, however many cases have it; one for all plans loaded together."""
+
+    reporter: Reporter
+    _told: set[tuple[Span, Span]] = field(default_factory=set[tuple[Span, Span]])
+
+    def report(self, stated: Sequence[Stated], which: str) -> None:
+        """Look through the expectations of one case; `which` says, at the end of a fault, of which."""
+        for first, later, why in _contradicting(stated):
+            if (first.span, later.span) in self._told:
+                continue
+            self._told.add((first.span, later.span))
+            name = first.expectation.id
+            detail = f"this cannot hold together with `{name}`: {why}{which if first.varies or later.varies else ''}"
+            harmless = CheckSeverity.WARNING in (first.expectation.severity, later.expectation.severity)
+            report = self.reporter.warning if harmless else self.reporter.error
+            report("contradiction", detail, later.span, Related(f"`{name}`", first.span))
+
+
+def _contradicting(stated: Sequence[Stated]) -> Iterator[tuple[Stated, Stated, str]]:
+    """Pairs in the order written, and why; not those that need not hold in every run."""
+    needed = [one for one in stated if one.expectation.min_pass_rate in (None, 1)]
+    for number, later in enumerate(needed):
+        for first in needed[:number]:
+            why = _why(first.expectation, later.expectation) or _why(later.expectation, first.expectation)
+            if why:
+                yield first, later, why
+
+
+def _why(one: Expectation, other: Expectation) -> str:
+    """Most kinds of check contradict none, and there are many pairs to ask."""
+    return "" if one.__class__.contradicts is Expectation.contradicts else one.contradicts(other)
