@@ -11,12 +11,15 @@ from planner.checks.base import Expectation
 from planner.checks.call import CallCheck
 from planner.checks.cost import Cost
 from planner.checks.duration import Duration
+from planner.checks.field import FieldCheck
 from planner.checks.grade import GradeCheck
 from planner.checks.latency import Latency
 from planner.checks.never_says import NeverSays
 from planner.checks.not_ import Not
+from planner.checks.pacing import Pacing
 from planner.checks.parts import part_type, parts_type
 from planner.checks.says import Says
+from planner.checks.sequence import Sequence
 from planner.checks.tool_called import ToolCalled
 from planner.checks.tool_not_called import ToolNotCalled
 
@@ -24,13 +27,16 @@ CHECKS: Mapping[str, type[Expectation]] = MappingProxyType(
     {
         "says": Says,
         "never_says": NeverSays,
+        "sequence": Sequence,
         "call": CallCheck,
         "duration": Duration,
         "cost": Cost,
         "latency": Latency,
+        "pacing": Pacing,
         "tool_called": ToolCalled,
         "tool_not_called": ToolNotCalled,
         "grade": GradeCheck,
+        "field": FieldCheck,
         "all_of": AllOf,
         "any_of": AnyOf,
         "not": Not,
@@ -45,9 +51,6 @@ for _combinator in (AllOf, AnyOf, Not):
 
 UPCOMING_CHECKS: frozenset[str] = frozenset(
     {
-        "sequence",
-        "pacing",
-        "field",
         "language",
         "similar",
         "judge",

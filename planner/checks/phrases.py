@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from planner.checks.patterns import compile_pattern
@@ -73,6 +74,15 @@ def _plain_number(word: str) -> str:
     return word.replace(",", "") if "," in word and _THOUSANDS.fullmatch(word) else word
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedPhrase:
+    """A phrase, as the plan writes it, said in the words of a text from `start` to before `end`."""
+
+    phrase: str
+    start: int
+    end: int
+
+
 class PhraseFinder:
     """Finds any of some phrases; where two overlap, the one that begins first, then the longer, is the one said."""
 
@@ -88,6 +98,16 @@ class PhraseFinder:
         """The phrases said in `text`, as the plan writes them, one item for each time."""
         words = padded_words(text, fold=self._fold)
         return [self._phrases[found] for found in self._search.findall(words)]
+
+    def find_placed(self, text: str) -> list[PlacedPhrase]:
+        """The same, with where in the text."""
+        words = padded_words(text, fold=self._fold)
+        return [
+            PlacedPhrase(
+                self._phrases[found[0]], words.count("  ", 0, found.start() + 1), words.count("  ", 0, found.end()) + 1
+            )
+            for found in self._search.finditer(words)
+        ]
 
 
 @lru_cache(maxsize=4096)

@@ -1,4 +1,4 @@
-"""What `says` and `never_says` share: whose words, which turns, and where in them something is said."""
+"""What `says`, `never_says` and `sequence` share: whose words, which turns, and where in them something is said."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, Self, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored
 from planner.checks.fields import Phrases, Positive, one_message
 from planner.checks.patterns import Pattern, compile_pattern
-from planner.checks.phrases import padded_words, phrase_finder, searchable, straight
+from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, searchable, straight
+from planner.checks.spoken import SpokenFinder, spoken_finder, spoken_forms
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
 
@@ -59,6 +60,7 @@ class Sought:
     phrases: tuple[str, ...]
     pattern: str | None
     ignore_case: bool
+    spoken: bool = False
 
     def find(self, turns: Sequence[Turn]) -> list[Occurrence]:
         if self.pattern is not None:
@@ -68,8 +70,31 @@ class Sought:
                 for turn in turns
                 for found in expression.finditer(searchable(turn.text))
             ]
+        if self.spoken:
+            return [
+                Occurrence(turn, found.phrase)
+                for turn in turns
+                for found in spoken_finder(self.phrases, fold=self.ignore_case).find(turn.text)
+            ]
         finder = phrase_finder(self.phrases, fold=self.ignore_case)
         return [Occurrence(turn, phrase) for turn in turns for phrase in finder.find(turn.text)]
+
+    def find_placed(self, text: str) -> list[PlacedPhrase]:
+        """What is found in one text, with its place among the words."""
+        if self.pattern is None:
+            finder = spoken_finder if self.spoken else phrase_finder
+            placed = finder(self.phrases, fold=self.ignore_case)
+            return placed.find(text) if isinstance(placed, SpokenFinder) else placed.find_placed(text)
+        expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
+        searched = searchable(text)
+
+        def words_before(place: int) -> int:
+            return padded_words(searched[:place], fold=True).count("  ") + 1 if searched[:place].strip() else 0
+
+        return [
+            PlacedPhrase(found.group(), words_before(found.start()), words_before(found.end()))
+            for found in expression.finditer(searched)
+        ]
 
     def told(self) -> str:
         """`"30 days"`, `any of "30 days", "thirty days"` or `anything that matches "thirty|30"`."""
@@ -79,8 +104,10 @@ class Sought:
         return phrases if len(self.phrases) == 1 else f"any of {phrases}"
 
 
-class SpeechCheck(Expectation, frozen=True):
-    """The fields of `says` and `never_says`."""
+class Words(BaseModel, frozen=True):
+    """What somebody says: the fields of `says`, `never_says` and the steps of `sequence`."""
+
+    model_config = ConfigDict(extra="forbid")
 
     who: Speaker = Field(default="agent", description="Whose turns to look in.")
     any_of: Phrases | None = Field(
@@ -99,20 +126,13 @@ class SpeechCheck(Expectation, frozen=True):
         examples=[r"\b(30|thirty) days\b"],
     )
     ignore_case: bool = Field(default=True, description="Whether upper and lower case are alike.")
-    in_: Where = Field(
-        default="any",
-        alias="in",
-        description="Which turns of that speaker: any, first, last, {first: N} or {last: N}.",
-        examples=["first", {"first": 2}, {"last": 1}],
+    spoken: bool = Field(
+        default=False,
+        description=(
+            "Whether numbers, money, percentages, dates and times are alike however they are said or written: `thirty days` "
+            "is `30 days`, `$12.50` is `twelve dollars and fifty cents`. Reads English words; of other languages, digits."
+        ),
     )
-    spoken: bool = Field(default=False, description="Not supported by planner 0.1 yet.")
-
-    @field_validator("spoken")
-    @classmethod
-    def _spoken_is_upcoming(cls, spoken: bool) -> bool:
-        if spoken:
-            raise ValueError("`spoken: true` is not supported by planner 0.1 yet; list the spellings under `any_of`")
-        return spoken
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Self:
@@ -123,6 +143,8 @@ class SpeechCheck(Expectation, frozen=True):
             raise ValueError(
                 f"takes one of `any_of`, `all_of` and `matches`, not {listed([f'`{name}`' for name in written])}"
             )
+        if self.spoken and self.matches is not None:
+            raise ValueError("`spoken: true` compares phrases: write `any_of` or `all_of` in place of `matches`")
         return self
 
     def doubts(self) -> Sequence[Doubt]:
@@ -130,11 +152,44 @@ class SpeechCheck(Expectation, frozen=True):
         for name, phrases in (("any_of", self.any_of or ()), ("all_of", self.all_of or ())):
             first: dict[str, str] = {}
             for index, phrase in enumerate(phrases):
-                words = padded_words(phrase, fold=self.ignore_case)
+                words = self._words_of(phrase)
                 if words in first:
                     found.append(Doubt((name, index), f"{shown(phrase)} says the same words as {shown(first[words])}"))
                 first.setdefault(words, phrase)
         return found
+
+    def _words_of(self, phrase: str) -> str:
+        if self.spoken:
+            return spoken_forms(phrase, fold=self.ignore_case)[0].padded
+        return padded_words(phrase, fold=self.ignore_case)
+
+    @cached_property
+    def sought(self) -> tuple[Sought, ...]:
+        """What has to be said: one thing, or every phrase of `all_of`."""
+        if self.all_of is not None:
+            return tuple(Sought((phrase,), None, self.ignore_case, self.spoken) for phrase in self.all_of)
+        return (Sought(self.any_of or (), self.matches, self.ignore_case, self.spoken),)
+
+    @property
+    def subject(self) -> str:
+        """Before "said": nothing for the agent, which every report is about."""
+        return "the caller " if self.who == "caller" else ""
+
+    def told(self, occurrence: Occurrence) -> str:
+        """`said "refunded" at turn 6`, and for a regular expression which one that matches."""
+        told = f"{self.subject}said {shown(occurrence.words)} at turn {occurrence.turn.number}"
+        return told if self.matches is None else f"{told}, which matches {shown(self.matches)}"
+
+
+class SpeechCheck(Words, Expectation, frozen=True):
+    """The fields of `says` and `never_says`."""
+
+    in_: Where = Field(
+        default="any",
+        alias="in",
+        description="Which turns of that speaker: any, first, last, {first: N} or {last: N}.",
+        examples=["first", {"first": 2}, {"last": 1}],
+    )
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
@@ -157,18 +212,6 @@ class SpeechCheck(Expectation, frozen=True):
     def judge_silence(self, message: str) -> Judgement:
         """Judge a call on which the other side spoke and this one did not."""
 
-    @cached_property
-    def sought(self) -> tuple[Sought, ...]:
-        """What has to be said: one thing, or every phrase of `all_of`."""
-        if self.all_of is not None:
-            return tuple(Sought((phrase,), None, self.ignore_case) for phrase in self.all_of)
-        return (Sought(self.any_of or (), self.matches, self.ignore_case),)
-
-    @property
-    def subject(self) -> str:
-        """Before "said": nothing for the agent, which every report is about."""
-        return "the caller " if self.who == "caller" else ""
-
     def place(self, turns: Sequence[Turn]) -> str:
         """`in 5 agent turns`, `in the last agent turn`."""
         noun = "turn" if self.who == "any" else f"{self.who} turn"
@@ -182,11 +225,6 @@ class SpeechCheck(Expectation, frozen=True):
             case _:
                 assert_never(self.in_)
         return f"in the {which} {noun}" if len(turns) == 1 else f"in the {which} {len(turns)} {noun}s"
-
-    def told(self, occurrence: Occurrence) -> str:
-        """`said "refunded" at turn 6`, and for a regular expression which one that matches."""
-        told = f"{self.subject}said {shown(occurrence.words)} at turn {occurrence.turn.number}"
-        return told if self.matches is None else f"{told}, which matches {shown(self.matches)}"
 
     def _asked(self, spoken: Sequence[Turn]) -> Sequence[Turn]:
         turns = [turn for turn in spoken if self.who in ("any", turn.role.value)]

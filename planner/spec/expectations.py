@@ -32,7 +32,7 @@ MAX_NODES = 1_000
 """Values in one expectation, aliases expanded: it may be rendered for each case."""
 
 _OPENERS = (b"{{", b"{%", b"{#")
-_FREE_FORM = ("arguments", "result")
+_FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
 
 _MANY = object()

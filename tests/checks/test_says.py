@@ -159,13 +159,8 @@ def test_overlapping_phrases_count_once(talk: Any, judge: Any) -> None:
             [((), "`min_count: 0` without `max_count` always holds, so it checks nothing")],
         ),
         (
-            {"any_of": ["a"], "spoken": True},
-            [
-                (
-                    ("spoken",),
-                    "`spoken: true` is not supported by planner 0.1 yet; list the spellings under `any_of`",
-                )
-            ],
+            {"matches": "a", "spoken": True},
+            [((), "`spoken: true` compares phrases: write `any_of` or `all_of` in place of `matches`")],
         ),
         ({"any_of": ["a"], "phrase": "b"}, [(("phrase",), "Extra inputs are not permitted")]),
     ],

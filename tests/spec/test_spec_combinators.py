@@ -118,8 +118,9 @@ plan.yaml:9:59: error: wrong type of value [wrong-type]
 plan.yaml:9:62: error: required key is missing [missing-key]
     9 |       - {check: all_of, of: [{check: sayz}, {chek: says}, 5, {any_of: [x]}]}
       |                                                              ^^^^^^^^^^^^^
-        `check` is required: it names the kind of check; known: says, never_says, call, duration,
-        cost, latency, tool_called, tool_not_called, grade, all_of, any_of, not
+        `check` is required: it names the kind of check; known: says, never_says, sequence, call,
+        duration, cost, latency, pacing, tool_called, tool_not_called, grade, field, all_of, any_of,
+        not
 
 plan.yaml:10:40: error: wrong type of value [wrong-type]
    10 |       - {check: not, of: {check: says, any_of: null}}

@@ -296,7 +296,7 @@ plan.yaml:9:17: error: no such check [unknown-check]
     9 |       - {check: "{{ word }}"}
       |                 ^^^^^^^^^^^^
         there is no check `{{ word }}`; known: `all_of`, `any_of`, `call`, `cost`, `duration`,
-        `grade`, `latency`, `never_says`, `not`, `says`, `tool_called`, `tool_not_called`
+        `field`, `grade`, `latency`, `never_says`, `not`, `pacing`, `says` and 3 more
 
 1 error in 1 file
 """),

@@ -1,0 +1,286 @@
+"""Words to what they say: amounts of money, percentages, dates, times of day, numbers; see `planner.checks.spoken`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from planner.checks.number_words import Number, read_number
+
+_CURRENCIES = {
+    **dict.fromkeys(("$", "usd", "dollar", "dollars", "bucks", "buck"), "dollar"),
+    **dict.fromkeys(("€", "eur", "euro", "euros"), "euro"),
+    **dict.fromkeys(("£", "gbp", "pound", "pounds", "quid"), "pound"),
+    **dict.fromkeys(("¥", "jpy", "yen"), "yen"),
+    **dict.fromkeys(("₹", "inr", "rupee", "rupees"), "rupee"),
+}
+_BEFORE_AMOUNT = frozenset({"$", "usd", "€", "eur", "£", "gbp", "¥", "jpy", "₹", "inr"})
+_HUNDREDTHS = {"cent": "cent", "cents": "cent", "¢": "cent", "penny": "penny", "pence": "penny", "p": "penny"}
+_HUNDREDTH_OF = {"dollar": "cent", "euro": "cent", "pound": "penny"}
+
+_MONTHS = {
+    name: full
+    for full in (
+        "january february march april may june july august september october november december".split()  # noqa: SIM905
+    )
+    for name in (full, full[:3], *(["sept"] if full == "september" else []))
+}
+_HALVES = {
+    ("am",): "am",
+    ("pm",): "pm",
+    ("a", "m"): "am",
+    ("p", "m"): "pm",
+    ("in", "the", "morning"): "am",
+    ("in", "the", "afternoon"): "pm",
+    ("in", "the", "evening"): "pm",
+    ("at", "night"): "pm",
+}
+_BEFORE_TIME = frozenset({"at", "by", "until", "till", "before", "after", "around", "from"})
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_GLUED_HALF = re.compile(r"(\d{1,2}(?::\d\d)?)(am|pm)")
+_ON_THE_HOUR = "o'clock"
+_TIMES = {"double": 2, "triple": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What stands for the words from `start` to before `end`. `digits` where it can be part of a row of digits."""
+
+    start: int
+    end: int
+    amount: str
+    digits: str | None = None
+    row: str | None = None
+    """Its other reading, where that is not `amount`."""
+    said_as_one: bool = False
+    """A single digit, or digits grown out of such."""
+
+
+def read_items(words: Sequence[str], breaks: set[int]) -> list[Item]:
+    """All words in items; `breaks` are the places where sentences begin."""
+    return _Reader(words, breaks).read()
+
+
+class _Reader:
+    """Reads words from left to right; what is read is an item, and the next word is at its end."""
+
+    def __init__(self, words: Sequence[str], breaks: set[int]) -> None:
+        self._written = list(words)
+        self._words: list[str] = []
+        self._places: list[int] = []
+        self._breaks: list[int] = []
+        for place, word in enumerate(words):
+            if place in breaks:
+                self._breaks.append(len(self._words))
+            lower = word.lower()
+            glued = _GLUED_HALF.fullmatch(lower)
+            for part in glued.groups() if glued else (lower,):
+                self._words.append(part)
+                self._places.append(place)
+        self._places.append(len(words))
+
+    def read(self) -> list[Item]:
+        items: list[Item] = []
+        place = 0
+        readers = (self._date, self._money, self._time, self._percent, self._repeated, self._number)
+        while place < len(self._words):
+            item = next((item for reader in readers if (item := reader(place)) is not None), None)
+            if item is None:
+                item = Item(place, place + 1, self._written[self._places[place]])
+            place = item.end
+            items.append(self._placed(item))
+        return items
+
+    def _placed(self, item: Item) -> Item:
+        """By plain words; words that were glued together share theirs."""
+        start, end = self._places[item.start], self._places[item.end - 1] + 1
+        return Item(start, end, item.amount, item.digits, item.row, item.said_as_one)
+
+    def _number_at(self, place: int) -> Number | None:
+        """A number does not go on in the next sentence."""
+        if place >= len(self._words):
+            return None
+        end = next((start for start in self._breaks if start > place), len(self._words))
+        return read_number(self._words, place, end)
+
+    def _at(self, place: int) -> str:
+        return self._words[place] if 0 <= place < len(self._words) else ""
+
+    def _number(self, place: int) -> Item | None:
+        number = self._number_at(place)
+        if number is None or (self._at(place) in ("oh", "o") and not self._beside_digit(place)):
+            return None
+        if number.ordinal:
+            return Item(place, number.end, f"{number.value}th")
+        return Item(place, number.end, _plain(number), number.digits, None, len(number.digits or "") == 1)
+
+    def _beside_digit(self, place: int) -> bool:
+        return any(
+            self._at(beside) not in ("oh", "o") and (number := self._number_at(beside)) and number.digits is not None
+            for beside in (place - 1, place + 1)
+            if beside >= 0
+        )
+
+    def _repeated(self, place: int) -> Item | None:
+        """`double five`."""
+        times = _TIMES.get(self._at(place))
+        number = self._number_at(place + 1) if times else None
+        if times is None or number is None or len(number.digits or "") != 1:
+            return None
+        digits = (number.digits or "") * times
+        return Item(place, number.end, digits, digits, None, said_as_one=True)
+
+    def _percent(self, place: int) -> Item | None:
+        number = self._number_at(place)
+        if number is None or number.ordinal:
+            return None
+        following = [self._at(number.end), self._at(number.end + 1)]
+        if following[0] in ("%", "percent"):
+            return Item(place, number.end + 1, f"{_plain(number)} percent")
+        return Item(place, number.end + 2, f"{_plain(number)} percent") if following == ["per", "cent"] else None
+
+    def _money(self, place: int) -> Item | None:
+        first = self._at(place)
+        number = self._number_at(place + 1) if first in _BEFORE_AMOUNT else self._number_at(place)
+        if number is None or number.ordinal:
+            return None
+        if first in _BEFORE_AMOUNT:
+            currency, end = _CURRENCIES[first], number.end
+            end += _CURRENCIES.get(self._at(end)) == currency
+        elif (currency := _CURRENCIES.get(self._at(number.end), "")) != "":
+            end = number.end + 1
+        elif (part := _HUNDREDTHS.get(self._at(number.end))) is not None and self._at(number.end) != "p":
+            return Item(place, number.end + 1, f"{_plain(number)} {part}")
+        else:
+            return None
+        rest = self._number_at(end + (self._at(end) == "and"))
+        value = number.value
+        if rest is not None and rest.value < 100 and self._at(rest.end) in _HUNDREDTHS:
+            value, end = value + rest.value / 100, rest.end + 1
+        if 0 < value < 1 and currency in _HUNDREDTH_OF:
+            return Item(place, end, f"{_trimmed(value * 100)} {_HUNDREDTH_OF[currency]}")
+        return Item(place, end, f"{_trimmed(value)} {currency}")
+
+    def _date(self, place: int) -> Item | None:
+        if (iso := self._iso_date(place)) is not None:
+            return iso
+        first = place + (self._at(place) == "the")
+        if (month := _MONTHS.get(self._at(place))) is not None:
+            day = self._number_at(place + 1 + (self._at(place + 1) == "the"))
+            if day is None or not _is_day(day):
+                return None
+            return self._with_year(place, day.end, f"{month} {day.value}")
+        day = self._number_at(first)
+        if day is None or not _is_day(day) or (first > place and not day.ordinal):
+            return None
+        after = day.end + (self._at(day.end) == "of")
+        month = _MONTHS.get(self._at(after))
+        return None if month is None else self._with_year(place, after + 1, f"{month} {day.value}")
+
+    def _iso_date(self, place: int) -> Item | None:
+        year, month, day = (self._at(place + offset) for offset in range(3))
+        if not (re.fullmatch(r"(19|20)\d\d", year) and re.fullmatch(r"0\d|1[0-2]", month) and month != "00"):
+            return None
+        if not re.fullmatch(r"0[1-9]|[12]\d|3[01]", day):
+            return None
+        names = list(dict.fromkeys(_MONTHS.values()))
+        return Item(place, place + 3, f"{names[int(month) - 1]} {int(day)} {year}")
+
+    def _with_year(self, start: int, end: int, date: str) -> Item:
+        year = self._number_at(end)
+        if year is None or year.ordinal or year.digits is None:
+            return Item(start, end, date)
+        if 1000 <= year.value < 3000:
+            return Item(start, year.end, f"{date} {year.value}")
+        rest = self._number_at(year.end)
+        if year.value in (19, 20) and rest is not None and rest.digits is not None and 10 <= rest.value < 100:
+            return Item(start, rest.end, f"{date} {year.digits}{rest.digits}")
+        return Item(start, end, date)
+
+    def _time(self, place: int) -> Item | None:
+        word = self._at(place)
+        if word in ("noon", "midnight"):
+            return Item(place, place + 1, "12 pm" if word == "noon" else "12 am")
+        if (clock := _CLOCK.fullmatch(word)) is not None:
+            return self._clock(place, place + 1, int(clock[1]), int(clock[2]))
+        if (told := self._past_or_to(place)) is not None:
+            return told
+        hour = self._number_at(place)
+        if hour is None or hour.digits is None or not 1 <= hour.value <= 12:
+            return None
+        if self._at(hour.end) == "o'clock":
+            return self._clock(place, hour.end + 1, int(hour.value), 0)
+        minute, end = self._minute(hour.end)
+        half = self._half(end) if minute is not None else None
+        if minute is not None and (half is not None or self._at(place - 1) in _BEFORE_TIME):
+            return self._clock(place, end, int(hour.value), minute)
+        return self._clock(place, hour.end, int(hour.value), 0) if self._half(hour.end) is not None else None
+
+    def _minute(self, place: int) -> tuple[int | None, int]:
+        """Minutes as they follow an hour: `thirty`, `oh five`."""
+        if self._at(place) in ("oh", "o", "zero"):
+            digit = self._number_at(place + 1)
+            return (
+                (int(digit.value), digit.end)
+                if digit is not None and digit.digits and digit.value < 10
+                else (None, place)
+            )
+        number = self._number_at(place)
+        if number is None or number.digits is None or not 10 <= number.value < 60:
+            return None, place
+        return int(number.value), number.end
+
+    def _past_or_to(self, place: int) -> Item | None:
+        first = place + (self._at(place) == "a")
+        if self._at(first) in ("half", "quarter"):
+            minutes, after = (30 if self._at(first) == "half" else 15), first + 1
+        else:
+            number = self._number_at(place)
+            if number is None or not 1 <= number.value < 60 or self._at(number.end) not in ("minute", "minutes"):
+                return None
+            minutes, after = int(number.value), number.end + 1
+        hour = self._number_at(after + 1)
+        if hour is None or hour.digits is None or not 1 <= hour.value <= 12:
+            return None
+        match self._at(after):
+            case "past" | "after":
+                return self._clock(place, hour.end, int(hour.value), minutes)
+            case "to" | "til" | "before" if minutes != 30:
+                return self._clock(place, hour.end, (int(hour.value) - 2) % 12 + 1, 60 - minutes)
+            case _:
+                return None
+
+    def _clock(self, start: int, end: int, hour: int, minute: int) -> Item:
+        half = self._half(end)
+        if half is not None:
+            end += half[1]
+        said = half[0] if half else "pm" if hour > 12 else "am" if hour == 0 else ""
+        if half and half[0] == "pm" and self._at(end - 1) == "night" and (hour == 12 or hour < 5):
+            said = "am"
+        hour = (hour - 1) % 12 + 1
+        if minute == 0:
+            return Item(start, end, f"{hour} {said or _ON_THE_HOUR}")
+        return Item(start, end, f"{hour}:{minute:02} {said}", None, f"{hour}{minute:02} {said}")
+
+    def _half(self, place: int) -> tuple[str, int] | None:
+        """Which half of the day is said, and in how many words."""
+        for words, half in _HALVES.items():
+            if tuple(self._words[place : place + len(words)]) == words:
+                return half, len(words)
+        return None
+
+
+def _is_day(number: Number) -> bool:
+    return 1 <= number.value <= 31 and number.value == int(number.value)
+
+
+def _plain(number: Number) -> str:
+    return number.digits or _trimmed(number.value)
+
+
+def _trimmed(value: Decimal) -> str:
+    """Without zeros that say nothing: 12.50 is 12.5."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,120 @@
+"""`field`: values of the call object, and paths that are bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.checks.json_paths import MAX_LENGTH, MAX_VALUES, compile_path, find_values
+from planner.evidence import Call
+
+DOCUMENT = {
+    "locale": "en-US",
+    "score": 0.9,
+    "flag": True,
+    "nothing": None,
+    "items": [{"n": 1, "tag": "a"}, {"n": 2, "tag": None}, {"n": 3}],
+    "odd name": {"x": "17"},
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"path": "$.locale", "equals": "en-US"}, ("passed", '$.locale is "en-US"')),
+        ({"path": "$.score", "equals": "0.9"}, ("passed", "$.score is 0.9")),
+        ({"path": "$.flag", "equals": True}, ("passed", "$.flag is true")),
+        ({"path": "$.items[0]", "equals": {"n": 1}}, ("passed", '$.items[0] is {"n":1,"tag":"a"}')),
+        ({"path": "$['odd name'].x", "in": [16, "17"]}, ("passed", '$["odd name"].x is "17"')),
+        ({"path": "$.score", "in": [1, 2]}, ("failed", "$.score was 0.9, expected one of 1, 2")),
+        ({"path": "$.items[*].n", "min": 1}, ("passed", "$.items[0].n is 1; 2 further values hold as well")),
+        ({"path": "$.items[*].n", "max": 2}, ("failed", "$.items[2].n was 3, expected at most 2")),
+        ({"path": "$.items[*].n", "min": 2, "max": 3}, ("failed", "$.items[0].n was 1, expected at least 2")),
+        ({"path": "$.items[?@.tag == 'a'].n", "equals": 1}, ("passed", "$.items[0].n is 1")),
+        ({"path": "$.locale", "min": 1}, ("errored", '$.locale was "en-US", which is no number to compare')),
+        ({"path": "$.flag", "min": 0}, ("errored", "$.flag was true, which is no number to compare")),
+        ({"path": "$.nothing", "equals": "x"}, ("errored", "the service tells no value of $.nothing: it is null")),
+        ({"path": "$.nothing", "in": ["x", None]}, ("passed", "$.nothing is null")),
+        ({"path": "$.locale", "in": ["x", None]}, ("failed", '$.locale was "en-US", expected one of "x", null')),
+        (
+            {"path": "$.items[*].tag", "matches": "b"},
+            ("failed", '$.items[0].tag was "a", expected a match of "b"'),
+        ),
+        (
+            {"path": "$.items[*].tag", "matches": "a"},
+            ("errored", "the service tells no value of $.items[1].tag: it is null"),
+        ),
+        ({"path": "$.items[1].tag", "exists": True}, ("passed", "$.items[1].tag finds 1 value")),
+        ({"path": "$.items[*].tag", "exists": False}, ("failed", "$.items[*].tag finds 2 values, expected nothing")),
+        ({"path": "$.items[2].tag", "equals": "a"}, ("errored", "the service did not tell $.items[2].tag")),
+    ],
+)
+def test_field_is_told_against_what_is_expected(talk: Any, judge: Any, fields: Any, expected: tuple[str, str]) -> None:
+    """All that is found must hold, a failure among them decides; what is not there or null decides nothing."""
+    evidence = talk(call=Call(call_id=9, status="completed", document=DOCUMENT))
+    assert judge(evidence, check="field", **fields) == (*expected, None)
+
+
+def test_field_of_no_call_cannot_be_told(talk: Any, judge: Any) -> None:
+    """Not even whether something exists."""
+    assert judge(talk(call=None), check="field", path="$.a", exists=False) == ("errored", "no call was made", None)
+
+
+def test_a_path_that_finds_too_much_is_not_judged(talk: Any, judge: Any) -> None:
+    """The work is bounded whatever the service answers."""
+    many = Call(call_id=9, status="completed", document={"a": [1] * (MAX_VALUES + 1)})
+    expected = ("errored", "$.a[*] finds more than 1,000 values", None)
+    assert judge(talk(call=many), check="field", path="$.a[*]", max=1) == expected
+    enough = Call(call_id=9, status="completed", document={"a": [1] * MAX_VALUES})
+    assert judge(talk(call=enough), check="field", path="$.a[*]", max=1)[0] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("locale", "a path begins with `$`, which is the call: write `$.locale`"),
+        (".locale", "a path begins with `$`, which is the call: write `$.locale`"),
+        ("$.a[", "not a JSONPath (RFC 9535): unexpected end of query"),
+        ("$" + ".a" * 150, "a path may have 300 characters, this one has 301"),
+        ("$..a..b", "`..` may stand in a path once"),
+        ("$[0,0][0,0]", "only one pair of brackets may list several selectors"),
+        ("$.a[?$.b]", "a filter may look only at what it filters: write `@`, not `$`"),
+        ("$.a[?!@..b]", "a path inside a filter takes names, indices, slices and `*` only"),
+        ("$.a[?@.x == 1 && @[?@.b]]", "a path inside a filter takes names, indices, slices and `*` only"),
+        ("$.a[?@[0,1]]", "a path inside a filter takes names, indices, slices and `*` only"),
+        ("$.a[?match(@.b, '(a+)+$')]", "not a JSONPath (RFC 9535): function 'match' is not defined"),
+        ("$.a[?search(@.b, '(a+)+$')]", "not a JSONPath (RFC 9535): function 'search' is not defined"),
+    ],
+)
+def test_paths_that_could_cost_too_much_are_refused(refusal: Any, path: str, message: str) -> None:
+    """What would multiply the work, or is no JSONPath, is refused where it is written."""
+    assert refusal(check="field", path=path, exists=True) == [(("path",), message)]
+
+
+@pytest.mark.parametrize("path", ["$", "$..n", "$[*][0,1]", "$.items[?count(@.*) > 1 && (@.n > 0 || !@.tag)]"])
+def test_other_paths_are_welcome(path: str) -> None:
+    """One descent, one list of selectors, filters that look at what they filter."""
+    assert len(path) <= MAX_LENGTH
+    assert compile_path(path) is compile_path(path)
+    assert find_values(path, DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "needs one of `equals`, `in`, `matches`, `min`, `max` or `exists`"),
+        (
+            {"equals": 1, "max": 2},
+            (
+                "takes one of `equals`, `in`, `matches`, `min`, `max` and `exists`, or `min` with `max`, "
+                "not `equals` and `max`"
+            ),
+        ),
+        ({"in": []}, "`in` needs at least one value"),
+        ({"min": 2, "max": 1.5}, "`max` (1.5) is less than `min` (2)"),
+    ],
+)
+def test_field_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: str) -> None:
+    """One way to say what is expected."""
+    assert refusal(check="field", path="$.a", **fields) == [((), expected)]

@@ -1,0 +1,174 @@
+"""`pacing`: silences, overlaps, shares, words a minute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.evidence import Role, Turn
+
+
+def timed(*turns: tuple[str, int | None, int | None], text: str = "one two three") -> tuple[Turn, ...]:
+    """`timed(("agent", 0, 900))`: turns with these times."""
+    return tuple(
+        Turn(number=number, role=Role(role), text=text, start_ms=start, end_ms=end)
+        for number, (role, start, end) in enumerate(turns, start=1)
+    )
+
+
+CALM = timed(("agent", 1000, 3000), ("caller", 3500, 5000), ("tool", 5000, 5000), ("agent", 5400, 6000))
+OVER = timed(
+    ("agent", 0, 3000), ("caller", 2800, 5000), ("agent", 4801, 6000), ("caller", 5999, 6100), ("agent", 9000, 9100)
+)
+GAP = timed(("agent", 0, 1000), ("caller", None, 5000), ("agent", 5400, 6000))
+
+
+@pytest.mark.parametrize(
+    ("turns", "fields", "expected"),
+    [
+        (CALM, {"max_silence_ms": 500}, ("passed", "longest silence 500 ms", None)),
+        (
+            CALM,
+            {"max_silence_ms": 499.5},
+            ("failed", "500 ms of silence before turn 2, expected at most 499.5 ms", 2),
+        ),
+        (OVER, {"max_silence_ms": 2900}, ("passed", "longest silence 2900 ms", None)),
+        (
+            timed(("agent", 0, 9000), ("caller", 1000, 1100), ("agent", 9050, 9100)),
+            {"max_silence_ms": 100},
+            ("passed", "longest silence 50 ms", None),
+        ),
+        (
+            timed(("caller", 2000, 3000), ("agent", 0, 1500)),
+            {"max_silence_ms": 500},
+            ("passed", "longest silence 500 ms", None),
+        ),
+        (GAP, {"max_silence_ms": 100}, ("errored", "silences cannot be told: 1 turn without timing", None)),
+        (
+            OVER,
+            {"max_agent_overlaps": 0, "max_caller_overlaps": 1},
+            (
+                "passed",
+                "the agent spoke over the other side 0 times; the caller spoke over the other side 1 time",
+                None,
+            ),
+        ),
+        (
+            OVER,
+            {"max_caller_overlaps": 0},
+            ("failed", "the caller spoke over the other side 1 time, expected at most 0", 2),
+        ),
+        (
+            timed(("caller", 0, 1000), ("agent", 800, 2000), ("caller", 1900, 3000), ("agent", 2500, 3500)),
+            {"max_agent_overlaps": 1},
+            ("failed", "the agent spoke over the other side 2 times, expected at most 1", 4),
+        ),
+        (
+            timed(("caller", 0, 5000), ("agent", 1000, 1199), ("agent", 2000, 2200)),
+            {"max_agent_overlaps": 1},
+            ("passed", "the agent spoke over the other side 1 time", None),
+        ),
+        (
+            timed(("caller", 0, 5000), ("agent", 1000, 2000), ("caller", None, None)),
+            {"max_agent_overlaps": 0},
+            ("failed", "the agent spoke over the other side 1 time, expected at most 0", 2),
+        ),
+        (
+            GAP,
+            {"max_caller_overlaps": 0},
+            (
+                "errored",
+                "whether the caller spoke over the other side cannot be told: 1 turn without timing",
+                None,
+            ),
+        ),
+        (
+            CALM,
+            {"talk_ratio": {"min": 0.6, "max": 0.7}},
+            ("passed", "the agent spoke 63 % of the time", None),
+        ),
+        (
+            CALM,
+            {"talk_ratio": {"min": 0.655}},
+            ("failed", "the agent spoke 63 % of the time, expected at least 65.5 %", None),
+        ),
+        (
+            CALM,
+            {"talk_ratio": {"max": 0.3}},
+            ("failed", "the agent spoke 63 % of the time, expected at most 30 %", None),
+        ),
+        (
+            GAP,
+            {"talk_ratio": {"min": 0.1}},
+            ("errored", "the agent's share of speech cannot be told: 1 turn without timing", None),
+        ),
+        (
+            timed(("agent", 5, 5)),
+            {"talk_ratio": {"min": 0.1}},
+            ("errored", "the agent's share of speech cannot be told: every turn took 0 ms", None),
+        ),
+        (
+            GAP,
+            {"words_per_minute": {"min": 225, "max": 225}},
+            ("passed", "the agent spoke 225 words a minute", None),
+        ),
+        (
+            GAP,
+            {"words_per_minute": {"max": 180}},
+            ("failed", "the agent spoke 225 words a minute, expected at most 180", None),
+        ),
+        (
+            timed(("agent", None, 5), ("agent", 5, 3000)),
+            {"words_per_minute": {"max": 180}},
+            ("errored", "how fast the agent spoke cannot be told: 1 turn without timing", None),
+        ),
+        (
+            timed(("caller", 0, 5)),
+            {"words_per_minute": {"max": 180}},
+            ("errored", "how fast the agent spoke cannot be told: it has no turn that takes time", None),
+        ),
+        (timed(("agent", 9, 5)), {"max_silence_ms": 9}, ("errored", "the service timed none of the turns", None)),
+        (
+            timed(("tool", 1, 5)),
+            {"max_silence_ms": 9},
+            ("errored", "the transcript is empty: how the talk flowed cannot be told", None),
+        ),
+        (None, {"max_silence_ms": 9}, ("errored", "the service gave no transcript to time turns in", None)),
+    ],
+)
+def test_pacing_is_told_against_its_limits(
+    talk: Any, judge: Any, turns: Any, fields: dict[str, Any], expected: object
+) -> None:
+    """Limits are included; what was not timed leaves open only what it could have changed."""
+    assert judge(talk(turns=turns), check="pacing", **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {},
+            [
+                (
+                    (),
+                    (
+                        "needs at least one of `max_silence_ms`, `max_agent_overlaps`, `max_caller_overlaps`, `talk_ratio`, "
+                        "`words_per_minute`"
+                    ),
+                )
+            ],
+        ),
+        ({"talk_ratio": {}}, [(("talk_ratio",), "needs `min`, `max` or both")]),
+        ({"talk_ratio": {"min": 0.5, "max": 0.25}}, [(("talk_ratio",), "`max` (0.25) is less than `min` (0.5)")]),
+        (
+            {"talk_ratio": {"min": 50}},
+            [(("talk_ratio", "min"), "Input should be less than or equal to 1")],
+        ),
+        ({"words_per_minute": {"min": 0}}, [(("words_per_minute", "min"), "Input should be greater than 0")]),
+        ({"words_per_minute": {"mean": 1}}, [(("words_per_minute", "mean"), "Extra inputs are not permitted")]),
+    ],
+)
+def test_pacing_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
+    """Every refusal stands at its field and says what to write instead."""
+    assert refusal(check="pacing", **fields) == expected

@@ -1,0 +1,115 @@
+"""`sequence`: order across turns and within one, tools whose time is not told, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.evidence import ToolCall
+
+TALK = (
+    "agent: Hello, this is Acme. Calls are recorded.",
+    "caller: Refund me. Refund, I say.",
+    "tool: refund",
+    "agent: I’ll refund thirty dollars, thirty dollars now. Bye.",
+)
+
+
+def said(*phrases: str, **fields: Any) -> dict[str, Any]:
+    return {"says": {"any_of": list(phrases), **fields}}
+
+
+REFUND = ToolCall(name="refund", turn=3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([said("hello"), said("recorded")], ("passed", 'said "hello" at turn 1, said "recorded" at turn 1', 1)),
+        ([said("acme"), said("this is Acme")], ("failed", 'said "acme" at turn 1', 1)),
+        (
+            [said("refund", who="caller"), said("refund", who="caller"), said("refund", who="any")],
+            ("passed", 'the caller said "refund" at turn 2', 4),
+        ),
+        ([said("bye"), said("bye")], ("failed", 'only before: said "bye" at turn 4', 4)),
+        (
+            [{"tool": "refund"}, said("$30", spoken=True)],
+            ("passed", 'called refund at turn 3, said "$30" at turn 4', 4),
+        ),
+        (
+            [said("$30", spoken=True), said("30 dollars", spoken=True), said("now")],
+            ("passed", 'said "$30" at turn 4, said "30 dollars" at turn 4, said "now" at turn 4', 4),
+        ),
+        (
+            [said("$30", spoken=True), said("ll", "I’ll refund")],
+            ("failed", 'only before: said "I’ll refund" at turn 4', 4),
+        ),
+        ([{"tool": "refund"}, {"tool": "refund"}], ("failed", "only before: called refund at turn 3", 3)),
+        ([said("bye"), {"tool": "refund"}], ("failed", "only before: called refund at turn 3", 3)),
+        (
+            [
+                {"says": {"matches": r"I.ll \w+"}},
+                {"says": {"matches": "thirty dollars now"}},
+                {"says": {"matches": "Bye"}},
+            ],
+            ("passed", 'said "Bye" at turn 4', 4),
+        ),
+        ([{"says": {"matches": "now"}}, {"says": {"matches": "thirty"}}], ("failed", 'only before: said "thirty"', 4)),
+        (
+            [{"says": {"all_of": ["bye", "thirty dollars"]}}, said("now")],
+            ("failed", 'only before: said "now" at turn 4', 4),
+        ),
+        ([{"says": {"all_of": ["bye", "hello"]}}, said("hello")], ("failed", 'saying "hello"', 1)),
+        (
+            [{"says": {"all_of": ["hello", "sorry"]}}, said("bye")],
+            ("failed", 'step 1 of 2, saying "hello" and "sorry"', None),
+        ),
+        ([said("hello"), {"tool": "lookup"}], ("failed", "step 2 of 2, the call of lookup, did not happen after", 1)),
+    ],
+)
+def test_steps_happen_in_order(talk: Any, judge: Any, steps: list[Any], expected: tuple[str, str, int | None]) -> None:
+    """Each step begins where the one before is over, in the same turn or a later one; a failure says where it is."""
+    outcome, message, quote = judge(talk(*TALK, tools=(REFUND,)), check="sequence", steps=steps)
+    assert (outcome, quote) == (expected[0], expected[2])
+    assert expected[1] in message
+
+
+def test_a_tool_whose_time_is_not_told_leaves_the_order_open(talk: Any, judge: Any) -> None:
+    """Known only from the history it has no place among the turns; never called at all it has none either."""
+    evidence = talk(*TALK, tools=(ToolCall(name="refund"),))
+    steps = [said("hello"), {"tool": "refund"}]
+    expected = ("errored", "the service does not tell when refund was called", None)
+    assert judge(evidence, check="sequence", steps=steps) == expected
+    expected = ("errored", "the service gave no record of tool calls", None)
+    assert judge(talk(*TALK, tools=None), check="sequence", steps=steps) == expected
+    steps = [said("sorry"), {"tool": "refund"}]
+    assert judge(talk(*TALK, tools=None), check="sequence", steps=steps)[0] == "failed"
+    assert judge(talk(*TALK, tools=()), check="sequence", steps=[said("hello"), {"tool": "refund"}])[0] == "failed"
+
+
+def test_an_empty_transcript_tells_no_order(talk: Any, judge: Any) -> None:
+    """Nothing happened, or nothing was transcribed."""
+    expected = ("errored", "the transcript is empty: what happened cannot be told", None)
+    assert judge(talk(), check="sequence", steps=[said("a"), said("b")]) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([said("a")], [(("steps",), "needs at least two steps: one alone has no order")]),
+        ([{}, said("a")], [(("steps", 0), "a step is either {says: {any_of: […]}} or {tool: name}")]),
+        (
+            [{**said("a"), "tool": "b"}, said("a")],
+            [(("steps", 0), "a step is either {says: {any_of: […]}} or {tool: name}")],
+        ),
+        (
+            [{"says": {}}, said("a")],
+            [(("steps", 0, "says"), "needs one of `any_of`, `all_of` or `matches`: the words to look for")],
+        ),
+        ([said("a", **{"in": "last"}), said("a")], [(("steps", 0, "says", "in"), "Extra inputs are not permitted")]),
+    ],
+)
+def test_sequence_refuses_what_cannot_be_meant(refusal: Any, steps: list[Any], expected: object) -> None:
+    """A refusal stands at its step."""
+    assert refusal(check="sequence", steps=steps) == expected

@@ -1,0 +1,229 @@
+"""Numbers, money, dates and times, alike however they are said or written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planner.checks.number_words import read_number
+from planner.checks.phrases import padded_words
+from planner.checks.spoken import spoken_finder, spoken_forms
+
+ALIKE = [
+    ["30 days", "thirty days", "Thirty-days"],
+    ["130", "a hundred and thirty", "one hundred thirty"],
+    ["1500", "1,500", "fifteen hundred", "one thousand five hundred", "a thousand and five hundred"],
+    ["2512", "two thousand, five hundred and twelve"],
+    ["5200001", "five million two hundred thousand and one"],
+    ["1500000", "1.5 million", "one point five million", "one and a half million"],
+    ["3.14", "three point one four", "3,14"],
+    ["0.25", "zero point two five"],
+    ["2.25", "two point twenty five"],
+    ["2.5", "two and a half", "2.50"],
+    ["1000.5", "1.000,50"],
+    ["21st", "twenty-first", "twenty first"],
+    ["200th", "two hundredth"],
+    ["105th", "one hundred and fifth"],
+    ["$12.50", "12.50 dollars", "twelve dollars and fifty cents", "USD 12.50", "twelve dollars fifty cents", "12,50 $"],
+    ["$30", "thirty bucks", "30 USD", "USD 30", "$30 dollars", "thirty dollars"],
+    ["50 cents", "$0.50", "fifty cents", "50¢", "€0.50"],
+    ["£3.20", "three pounds and twenty pence", "3.20 GBP"],
+    ["€3,50", "3,50 €", "three euros and fifty cents"],
+    ["₹500", "five hundred rupees"],
+    ["$1.5 million", "one point five million dollars"],
+    ["99.9%", "ninety-nine point nine percent", "99.9 per cent"],
+    ["May 3", "May 3rd", "the third of May", "3 May", "May the third", "3rd May"],
+    ["May 3, 2026", "2026-05-03", "the third of May twenty twenty-six", "May third, two thousand twenty six"],
+    ["Dec 24, 1999", "December twenty-fourth, nineteen ninety-nine"],
+    ["9:30 AM", "9:30 a.m.", "half past nine in the morning", "nine thirty am", "9:30am", "09:30 in the morning"],
+    ["9:15", "quarter past nine", "a quarter after nine", "fifteen minutes past nine", "nine fifteen"],
+    ["9:45", "quarter to ten", "a quarter before ten"],
+    ["12:50", "ten minutes to one"],
+    ["17:30", "5:30 PM", "half past five in the afternoon", "five thirty in the evening"],
+    ["9:00", "nine o'clock"],
+    ["9 am", "9:00 a.m.", "nine o'clock in the morning", "9am"],
+    ["9:05", "nine oh five", "five minutes past nine"],
+    ["12 pm", "noon"],
+    ["0:15", "12:15 am", "quarter past twelve at night"],
+    ["midnight", "12 am", "00:00"],
+    ["11 pm", "23:00", "eleven at night"],
+    ["4155550142", "(415) 555-0142", "four one five, five five five, oh one four two", "415 555 0142"],
+    ["0142", "oh one four two", "zero one four two"],
+    ["55", "double five", "five five"],
+    ["7770", "triple seven zero"],
+    ["2026", "twenty twenty-six", "twenty twenty six"],
+    ["17", "seventeen", "one seven"],
+    ["at 9:30", "at nine thirty"],
+]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [(phrase, text) for group in ALIKE for phrase in group for text in group],
+    ids=lambda text: text,
+)
+def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
+    """Every spelling finds every other, inside a sentence, and tells it as the plan writes it."""
+    assert [found.phrase for found in spoken_finder((phrase,), fold=True).find(f"It is {text}, you see.")] == [phrase]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("30 days", "one hundred thirty days"),
+        ("30 days", "a hundred and thirty days"),
+        ("thirty days", "30 hours"),
+        ("$12", "$12.50"),
+        ("$30", "thirty euros"),
+        ("30%", "thirty"),
+        ("May 3", "May 30"),
+        ("May 3", "June 3"),
+        ("9:30 AM", "half past nine in the evening"),
+        ("9:30", "nine thirty-one"),
+        ("9:00", "nine days"),
+        ("0142", "oh one four three"),
+        ("thousand", "two thousand"),
+        ("3", "3rd"),
+        ("one hundred", "one hundred and one"),
+        ("100", "one hundred thirty"),
+        ("half past nine", "half nine"),
+        ("quarter to ten", "half to ten"),
+        ("oh", "oh one two three"),
+    ],
+)
+def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
+    """A part of a number is not the number, and the same number of something else is something else."""
+    assert spoken_finder((phrase,), fold=True).find(text) == []
+
+
+def readings(text: str) -> tuple[str, str]:
+    amounts, rows = spoken_forms(text, fold=True)
+    return " ".join(amounts.padded.split()), " ".join(rows.padded.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "amounts", "rows"),
+    [
+        ("one hundred. Thirty days later", "100 30 days later", "10030 days later"),
+        ("oh, I see: or so", "oh i see or so", "oh i see or so"),
+        ("zero. Oh!", "0 0", "00"),
+        ("nine thirty", "9 30", "930"),
+        ("30 60 90 days", "30 60 90 days", "306090 days"),
+        ("you may three times, March on", "you may 3 times march on", "you may 3 times march on"),
+        ("the 3 may", "the may 3", "the may 3"),
+        ("May 32", "may 32", "may 32"),
+        ("in May. 3 days", "in may 3 days", "in may 3 days"),
+        ("2026-13-03", "20261303", "20261303"),
+        ("2026-05-33", "20260533", "20260533"),
+        ("May 3, nineteen twelve", "may 3 1912", "may 3 1912"),
+        ("May 3, nineteen", "may 3 19", "may 3 19"),
+        ("May 3 first", "may 3 1th", "may 3 1th"),
+        ("May 3 at 2 pm", "may 3 at 2 pm", "may 3 at 2 pm"),
+        ("double the price, triple twelve", "double the price triple 12", "double the price triple 12"),
+        ("a few, an hour, a million", "a few an hour 1000000", "a few an hour 1000000"),
+        ("one and two", "1 and 2", "1 and 2"),
+        ("two hundred and", "200 and", "200 and"),
+        ("three point", "3 point", "3 point"),
+        ("three point first", "3 point 1th", "3 point 1th"),
+        ("three and a half", "3.5", "3.5"),
+        ("one thousand million", "1000 million", "1000 million"),
+        ("2 million", "2000000", "2000000"),
+        ("two thousandth", "2 thousandth", "2 thousandth"),
+        ("one thousand first", "1001th", "1001th"),
+        ("twenty first", "21th", "21th"),
+        ("first second", "1th 2th", "1th 2th"),
+        ("thirteen o'clock, thirteen pm", "13 o'clock 13 pm", "13 o'clock 13 pm"),
+        ("five minutes", "5 minutes", "5 minutes"),
+        ("five minutes past thirteen", "5 minutes past 13", "5 minutes past 13"),
+        ("ninety minutes past two", "90 minutes past 2", "90 minutes past 2"),
+        ("a quarter of ten", "a quarter of 10", "a quarter of 10"),
+        ("at nine five", "at 9 5", "at 95"),
+        ("at nine oh twelve", "at 9 0 12", "at 9012"),
+        ("$ and 5", "$ and 5", "$ and 5"),
+        ("5 p", "5 p", "5 p"),
+        ("5 cents", "5 cent", "5 cent"),
+        ("3rd dollar", "3th dollar", "3th dollar"),
+        ("5 dollars and 3 apples", "5 dollar and 3 apples", "5 dollar and 3 apples"),
+        ("first percent", "1th percent", "1th percent"),
+        ("", "", ""),
+    ],
+)
+def test_a_text_in_both_readings(text: str, amounts: str, rows: str) -> None:
+    """What is ambiguous is read as amounts and as a row of digits; what is no number stays as it is."""
+    assert readings(text) == (amounts, rows)
+
+
+@given(st.text(max_size=60))
+def test_a_text_without_numbers_stays_as_it_is(text: str) -> None:
+    """Any text can be read; places are in order and within the text's words; reading a reading changes nothing."""
+    words = padded_words(text, fold=True).split()
+    for form in spoken_forms(text, fold=True):
+        assert len(form.starts) == len(form.ends) == len(form.padded.split())
+        assert list(form.starts) == sorted(form.starts)
+        assert all(start < end <= len(words) for start, end in zip(form.starts, form.ends, strict=True))
+
+
+def words_of(number: int) -> str:
+    """English for a number below 10^9, written down the other way round: from the number to its words."""
+    small = [
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+    ]
+    tens = ["zero", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+    if number < 20:
+        return small[number]
+    if number < 100:
+        return tens[number // 10] + ("-" + small[number % 10] if number % 10 else "")
+    if number < 1000:
+        rest = f" and {words_of(number % 100)}" if number % 100 else ""
+        return f"{small[number // 100]} hundred{rest}"
+    for scale, name in ((10**6, "million"), (10**3, "thousand")):
+        if number >= scale:
+            rest = f" {words_of(number % scale)}" if number % scale else ""
+            return f"{words_of(number // scale)} {name}{rest}"
+    raise AssertionError
+
+
+@given(st.integers(0, 10**9 - 1))
+def test_every_number_is_read_from_its_words(value: int) -> None:
+    """All of its words, and the value they say."""
+    words = padded_words(words_of(value), fold=True).split()
+    number = read_number(words, 0, len(words))
+    assert number is not None
+    assert (number.value, number.end, number.digits) == (value, len(words), str(value))
+
+
+def test_spoken_counts_and_places(talk: Any, judge: Any) -> None:
+    """Counts count every way to say it; the finding names the plan's phrase and quotes the turn."""
+    evidence = talk("agent: Thirty days. Yes, 30 days.", "caller: Thirty days?")
+    expected = ("failed", 'said "30 days" 2 times in 1 agent turn, expected at most 1', 1)
+    assert judge(evidence, check="says", any_of=["30 days"], spoken=True, max_count=1) == expected
+    assert judge(evidence, check="never_says", any_of=["31 days", "30 hours"], spoken=True)[0] == "passed"
+
+
+def test_spoken_keeps_case_where_asked(talk: Any, judge: Any) -> None:
+    """Number words are read whatever their case; other words are compared as the plan says."""
+    evidence = talk("agent: THIRTY Days.", "caller: Oh.")
+    assert judge(evidence, check="says", any_of=["30 Days"], spoken=True, ignore_case=False)[0] == "passed"
+    assert judge(evidence, check="says", any_of=["30 days"], spoken=True, ignore_case=False)[0] == "failed"

@@ -1,0 +1,163 @@
+"""Every kind of check on the same call, told in both of the service's dialects, and on one the service told nothing of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from inline_snapshot import external_file
+from pydantic_core import to_json
+
+from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
+from planner.checks import CHECKS
+from planner.evidence import Evidence, evidence_from_wire
+
+WORDS = [
+    ("agent", "Thanks for calling Acme, this call may be recorded. May I have your name?", 0, 4000, 420),
+    ("user", "Ana Ruiz. I want to return order A-17, it cost me twelve fifty.", 4300, 8000, None),
+    ("tool_call", {"name": "verify_identity", "arguments": {"name": "Ana Ruiz"}}, 8100, 8100, None),
+    ("tool_response", {"verified": True}, 8400, 8400, None),
+    ("tool_call", {"name": "lookup_order", "arguments": {"order_id": "A-17"}}, 8500, 8500, None),
+    ("tool_response", {"status": "delivered", "total": 12.5}, 8900, 8900, None),
+    ("agent", "I see it, Ana. You have thirty days, until the third of May, half past nine in the morning.", 9000, 15000, 1000),
+    ("user", "My card is 4242 4242 4242 4242, mail ana@example.com.", 14000, 19000, None),
+    ("agent", "I refund twelve dollars and fifty cents to the card 4242 4242 4242 4242. Goodbye!", 22000, 27000, 3000),
+]  # fmt: skip
+
+COMMON = {
+    "status": "completed",
+    "duration_seconds": 54.0,
+    "product": "spark",
+    "billing_total_cents": 8,
+    "locale": "en-US",
+    "collected_values": {"order_id": "A-17", "items": [{"name": "cup", "quantity": 2}, {"name": "pot", "quantity": 1}]},
+}
+
+
+def page() -> Evidence:
+    """As the reference page tells it."""
+    document = {**COMMON, "call_id": 9, "end_reason": "agent_end", "grade_status": "completed"}
+    return _evidence(
+        document, WORDS, WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[])
+    )
+
+
+def client() -> Evidence:
+    """As the official client's models tell it: older names for roles and reasons, other scales, more fields."""
+    document = {
+        **COMMON,
+        "id": 9,
+        "end_reason": "ai_hangup",
+        "grade_status": "completed",
+        "grade_score": 90,
+        "call_outcome": "success",
+        "issue_count": 0,
+        "critical_issue_count": 0,
+    }
+    words = [("assistant" if role == "agent" else role, *rest) for role, *rest in WORDS]
+    return _evidence(document, words, None)
+
+
+def untold() -> Evidence:
+    """A completed call of which the service tells nothing else."""
+    call = {"call_id": 9, "status": "completed"}
+    run = WireRun(id=1, status="completed", call_id=9)
+    return evidence_from_wire(run, (WireCall.model_validate(call), call), None, None, None)
+
+
+def _evidence(document: dict[str, Any], words: list[Any], grade: WireGrade | None) -> Evidence:
+    turns = [
+        WireTurn(role=role, content=content, start_ms=start, end_ms=end, ttfa_ms=first)
+        for role, content, start, end, first in words
+    ]
+    run = WireRun(id=1, status="completed", call_id=9, charge_multiplier=2)
+    return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, None, grade)
+
+
+SAYS_WINDOW = {"check": "says", "any_of": ["thirty days"]}
+SAYS_SORRY = {"check": "says", "any_of": ["sorry"]}
+
+EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "says": [
+        {"any_of": ["30 days", "thirty days"]},
+        {"any_of": ["30 days"]},
+        {"any_of": ["30 days"], "spoken": True},
+        {"all_of": ["$12.50", "May 3", "9:30 AM"], "spoken": True},
+        {"all_of": ["$12.50", "June 3"], "spoken": True},
+        {"who": "caller", "any_of": ["order A-17"], "in": {"first": 1}},
+        {"matches": "(?i)good-?bye", "in": "last"},
+    ],
+    "never_says": [
+        {"any_of": ["guarantee", "promise"]},
+        {"any_of": ["thirty days"]},
+        {"any_of": ["30 days"], "spoken": True},
+        {"matches": r"\d{4} \d{4}"},
+    ],
+    "sequence": [
+        {"steps": [{"says": {"any_of": ["recorded"]}}, {"says": {"any_of": ["your name"]}}]},
+        {"steps": [{"says": {"any_of": ["your name"]}}, {"says": {"any_of": ["recorded"]}}]},
+        {"steps": [{"tool": "verify_identity"}, {"tool": "lookup_order"}, {"says": {"matches": "refund"}}]},
+        {"steps": [{"tool": "lookup_order"}, {"tool": "verify_identity"}]},
+        {"steps": [{"says": {"who": "caller", "any_of": ["A-17"]}}, {"tool": "issue_refund"}]},
+        {"steps": [{"says": {"all_of": ["30 days", "May 3"], "spoken": True}}, {"says": {"any_of": ["goodbye"]}}]},
+        {"steps": [{"says": {"any_of": ["sorry"]}}, {"says": {"any_of": ["goodbye"]}}]},
+    ],
+    "call": [
+        {"status": "completed", "end_reason": "agent_end", "min_turns": 5},
+        {"max_turns": 4},
+        {"transferred_to": "+14155550142"},
+    ],
+    "duration": [{"max_seconds": 60}, {"max_seconds": 50}],
+    "cost": [{"max_cents": 16}, {"max_cents": 15}],
+    "latency": [{"p50_ms": 1000, "max_ms": 3000}, {"p95_ms": 2000}],
+    "pacing": [
+        {"max_silence_ms": 3000, "max_agent_overlaps": 0, "max_caller_overlaps": 1},
+        {"max_silence_ms": 2000},
+        {"max_caller_overlaps": 0},
+        {"talk_ratio": {"min": 0.5, "max": 0.7}, "words_per_minute": {"min": 100, "max": 250}},
+        {"talk_ratio": {"max": 0.5}},
+        {"words_per_minute": {"min": 300}},
+    ],
+    "tool_called": [
+        {"name": "lookup_order", "arguments": {"order_id": "A-17"}, "after": "verify_identity"},
+        {"name": "lookup_order", "result": {"status": "lost"}},
+        {"name": "issue_refund"},
+    ],
+    "tool_not_called": [{"name": "issue_refund"}, {"name": "lookup_order"}],
+    "grade": [{"min_score": 0.9, "outcome": "success", "max_issues": 0}, {"min_score": 0.95}],
+    "field": [
+        {"path": "$.collected_values.order_id", "equals": "A-17"},
+        {"path": "$.collected_values.order_id", "matches": "^B"},
+        {"path": "$.collected_values.items[*].quantity", "min": 1, "max": 2},
+        {"path": "$..quantity", "max": 1},
+        {"path": "$.locale", "in": ["es-MX", "en-US"]},
+        {"path": "$.locale", "exists": True},
+        {"path": "$.voicemail", "exists": False},
+    ],
+    "all_of": [{"of": [SAYS_WINDOW, {"check": "grade", "min_score": 0.8}]}, {"of": [SAYS_WINDOW, SAYS_SORRY]}],
+    "any_of": [{"of": [SAYS_SORRY, SAYS_WINDOW]}, {"of": [SAYS_SORRY, {"check": "duration", "max_seconds": 9}]}],
+    "not": [{"of": SAYS_SORRY}, {"of": SAYS_WINDOW}],
+}
+
+DIALECTS = {"page": page, "client": client, "untold": untold}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_check_on_a_call_in_both_dialects_and_on_one_that_was_not_told(read: Any, name: str) -> None:
+    """Each shows passing, failing and undecidable; the dialects agree; of a call that was not told nothing is decided."""
+    lines: list[str] = []
+    outcomes: dict[str, list[str]] = {dialect: [] for dialect in DIALECTS}
+    for fields in EXAMPLES[name]:
+        lines.append(to_json(fields).decode())
+        expectation = read(check=name, **fields)
+        for dialect, evidence in DIALECTS.items():
+            judgement = expectation.judge(evidence())
+            outcomes[dialect].append(judgement.outcome.value)
+            quote = f"turn {judgement.quote.turn}" if judgement.quote else ""
+            lines.append(f"  {dialect:<7} {judgement.outcome.value:<8} {quote:<7} {judgement.message}")
+        lines.append("")
+    assert "\n".join(lines) == external_file(f"tables/{name}.txt")
+    assert outcomes["page"] == outcomes["client"]
+    assert {"passed", "failed"} <= set(outcomes["page"])
+    undecided = [fields for fields, found in zip(EXAMPLES[name], outcomes["untold"], strict=True) if found != "errored"]
+    assert all("exists" in fields for fields in undecided), "only `exists` asks whether the service tells it"
