@@ -293,6 +293,14 @@ def schema(verbosity: int, directory: Path, check: bool) -> int:
 @click.option("--dialect", type=click.Choice(["page", "client"]), default="page", show_default=True)
 @click.option("--api-key", "api_keys", multiple=True, metavar="KEY", help="Take this key only; repeatable.")
 @click.option("--state", type=click.Path(path_type=Path), metavar="FILE", help="Remember everything here.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND[,KEY=VALUE…]",
+    help="Something that goes wrong, besides the world's own: lost_answer,times=2 or throttle,route=any,probability=0.1; "
+    "repeatable.",
+)
 @click.pass_obj
 def sandbox(verbosity: int, **values: Any) -> int:
     """Serve the embedded API on a port, for any client."""

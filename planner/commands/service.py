@@ -96,16 +96,17 @@ async def open_client(
 
 def embedded_app(shell: Shell, sandbox_dir: Path, world: str | None) -> Any:
     """The sandbox as an ASGI app, its state kept in `sandbox_dir` as a service keeps its own."""
-    from planner.sandbox import Sandbox, StateFileError, WorldError, load_world
+    from planner.commands.sandbox import open_world
+    from planner.sandbox import Sandbox, StateFileError, WorldError
 
-    try:
-        loaded = load_world(world or "demo")
-    except WorldError as error:
-        raise UsageError(f"--world: {error}") from error
+    loaded = open_world(shell, world or "demo")
     state = sandbox_dir / "service.jsonl"
     try:
         sandbox_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Sandbox(loaded, now=lambda: shell.clock.now().timestamp(), state_path=state).app
+        now = lambda: shell.clock.now().timestamp()  # noqa: E731
+        return Sandbox(loaded, now=now, state_path=state, environ=shell.environ).app
+    except WorldError as error:
+        raise UsageError(f"--world {world}: {error}") from error
     except StateFileError as error:
         raise StoreError(f"the sandbox's memory cannot be read: {error}", f"Delete {state} to start afresh.") from error
     except OSError as error:

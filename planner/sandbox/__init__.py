@@ -3,9 +3,19 @@
 Imports no other room of this project: where the client is wrong about the API, the sandbox must disagree with it.
 """
 
+from planner.sandbox.faults import FaultSpec
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.store import StateFileError
 from planner.sandbox.world import World
-from planner.sandbox.worldfile import WorldError, builtin_worlds, load_world
+from planner.sandbox.worldfile import WorldError, WorldFault, builtin_worlds, load_world
 
-__all__ = ["Sandbox", "StateFileError", "World", "WorldError", "builtin_worlds", "load_world"]
+__all__ = [
+    "FaultSpec",
+    "Sandbox",
+    "StateFileError",
+    "World",
+    "WorldError",
+    "WorldFault",
+    "builtin_worlds",
+    "load_world",
+]

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from planner.sandbox.actions import KEYS, Action, HangUp, Say, Think, Transfer, UseTool
 from planner.sandbox.draws import Draws, Wording
 from planner.sandbox.hearing import CORRECTION, understand
-from planner.sandbox.memory import Memory, allows
+from planner.sandbox.memory import Memory
 from planner.sandbox.script import Rule, Slot, Snapshot, Step
 from planner.sandbox.slips import swapped
 
@@ -336,12 +336,7 @@ class AgentOnCall:
         self._called[name] = arguments
         if tool.filler and not skipped and self._draws.chance(0.8):
             self._say(self._memory.fill(self._wording.pick(tool.filler)))
-        matching = (
-            answer.result
-            for answer in tool.answers
-            if all(allows(wanted, arguments.get(key)) for key, wanted in answer.when.items())
-        )
-        result = self._memory.filled(next(matching, None), arguments)
+        result = self._memory.answer(tool, arguments)
         low, high = tool.latency_ms
         if not skipped:
             self._out.append(UseTool(name, arguments, result, round(self._draws.skewed(low, high))))

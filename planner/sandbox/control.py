@@ -27,6 +27,7 @@ from planner.sandbox.money import balance_cents
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.script import Part
 from planner.sandbox.wire import Object
+from planner.sandbox.worldfile import WorldError
 
 
 class Deploy(Part):
@@ -62,10 +63,13 @@ async def change(sandbox: Sandbox, request: Request) -> Response:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise detail(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    _check_deploy(sandbox, wanted.deploy)
-    for spec in wanted.faults:
-        if spec.agent_id is not None:
-            _check_deploy(sandbox, Deploy(agent_id=spec.agent_id, revision=spec.revision))
+    try:
+        if wanted.deploy is not None:
+            sandbox.check_deploy(wanted.deploy.agent_id, wanted.deploy.revision)
+        for spec in wanted.faults:
+            sandbox.check_fault(spec)
+    except WorldError as error:
+        raise detail(400, str(error)) from error
     if wanted.clear_faults:
         sandbox.faults.clear()
     for spec in wanted.faults:
@@ -79,16 +83,6 @@ async def change(sandbox: Sandbox, request: Request) -> Response:
     if wanted.foreign_runs is not None:
         sandbox.add_foreign_runs(wanted.foreign_runs.count, identical=wanted.foreign_runs.identical)
     return answer(_in_force(sandbox))
-
-
-def _check_deploy(sandbox: Sandbox, wanted: Deploy | None) -> None:
-    if wanted is None:
-        return
-    agent = sandbox.world.agents.get(wanted.agent_id)
-    if agent is None:
-        raise detail(400, f"deploy: there is no agent {wanted.agent_id}")
-    if wanted.revision is not None and wanted.revision not in agent.revisions:
-        raise detail(400, f"deploy: agent {wanted.agent_id} has no revision {wanted.revision}")
 
 
 def _in_force(sandbox: Sandbox) -> Object:

@@ -34,3 +34,9 @@ class Conversation:
     """What the bot was after and what became of it: answered, refused or open."""
     misunderstandings: int
     """Times the agent had to ask again or did not understand."""
+    error: str = ""
+    """Why the call broke off, when a model did not answer."""
+
+
+EMPTY = Conversation((), 0, "", "", {}, (), 0)
+"""Nothing has been said, or nothing is known of it yet."""

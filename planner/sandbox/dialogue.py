@@ -1,14 +1,16 @@
-"""Two parties on one line: who speaks when, for how long, and how the call ends. A pure function of its arguments."""
+"""Two parties on one line: who speaks when, for how long, and how the call ends."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 from planner.sandbox.actions import KEYS, Action, HangUp, Say, Think, Transfer, UseTool
 from planner.sandbox.agent import Agent, AgentOnCall
 from planner.sandbox.caller import Caller, Reply
 from planner.sandbox.conversation import Conversation, Turn
 from planner.sandbox.draws import Draws, seed_of
+from planner.sandbox.endpoint import ModelError
 from planner.sandbox.listening import is_open
 from planner.sandbox.prompt import read_prompt
 from planner.sandbox.records import Direction
@@ -130,35 +132,57 @@ class _Recording:
         return " ".join(heard)
 
 
+class AgentParty(Protocol):
+    """The agent's side of one call."""
+
+    @property
+    def slots(self) -> dict[str, str]: ...
+    @property
+    def misunderstandings(self) -> int: ...
+    @property
+    def patience_ms(self) -> int: ...
+    def greet(self, answered: str, *, outbound: bool) -> list[Action]: ...
+    def hear(self, text: str) -> list[Action]: ...
+    def hear_nothing(self) -> list[Action]: ...
+
+
+class CallerParty(Protocol):
+    """The test bot's side of one call."""
+
+    @property
+    def goals(self) -> tuple[tuple[str, str], ...]: ...
+    @property
+    def words_per_minute(self) -> int: ...
+    def interrupts(self) -> bool: ...
+    def pick_up(self) -> Reply: ...
+    def hear(self, text: str) -> Reply: ...
+    def left(self, last_words: str, *, transferred: bool) -> None: ...
+
+
+def script_agent(agent: Agent, seed: int) -> AgentParty:
+    return AgentOnCall(agent, Draws(seed_of(seed, "agent")), Draws(seed_of(seed, "flaws")))
+
+
+def script_caller(prompt: str, seed: int, caller_number: str) -> CallerParty:
+    return Caller(read_prompt(prompt), Draws(seed_of(seed, "caller")), Draws(seed_of(seed, "whims")), caller_number)
+
+
 def converse(agent: Agent, prompt: str, seed: int, direction: Direction, caller_number: str = "", /) -> Conversation:
+    """The whole call between two scripts: a pure function of its arguments."""
+    return talk(script_agent(agent, seed), script_caller(prompt, seed, caller_number), seed, direction)
+
+
+def talk(
+    on_call: AgentParty, caller: CallerParty, seed: int, direction: Direction, max_turns: int = _MAX_TURNS
+) -> Conversation:
     """The whole call. `direction` outbound: the bot calls the agent; inbound: the agent calls the bot."""
-    persona = read_prompt(prompt)
-    caller = Caller(persona, Draws(seed_of(seed, "caller")), Draws(seed_of(seed, "whims")), caller_number)
-    on_call = AgentOnCall(agent, Draws(seed_of(seed, "agent")), Draws(seed_of(seed, "flaws")))
     recording = _Recording(seed, caller.words_per_minute)
     recording.silence(*_RING_MS)
-    outbound = direction == "inbound"
-    answered = caller.pick_up().text if outbound else ""
-    if answered:
-        recording.caller_says(answered, interrupts=False)
-    heard = recording.act(on_call.greet(answered, outbound=outbound))
-    while not recording.end_reason:
-        reply: Reply = caller.hear(heard)
-        _keep_silent(recording, on_call, reply)
-        if recording.end_reason:
-            break
-        if reply.cuts_in:
-            recording.cut_in(reply.text)
-        else:
-            recording.caller_says(reply.text, interrupts=caller.interrupts())
-        if reply.hangs_up:
-            recording.end_reason = "caller_hangup"
-        elif recording.now_ms >= _MAX_MS or len(recording.turns) >= _MAX_TURNS:
-            recording.end_reason = "timeout"
-        else:
-            heard = recording.act(on_call.hear(reply.text))
-    if recording.end_reason in ("transfer", "agent_end"):
-        caller.left(heard, transferred=recording.end_reason == "transfer")
+    error = ""
+    try:
+        _take_turns(recording, on_call, caller, direction, max_turns)
+    except ModelError as failure:
+        recording.end_reason, error = "error", str(failure)
     recording.silence(*_TAIL_MS)
     return Conversation(
         turns=tuple(recording.turns),
@@ -168,16 +192,49 @@ def converse(agent: Agent, prompt: str, seed: int, direction: Direction, caller_
         collected=dict(on_call.slots),
         goals=caller.goals,
         misunderstandings=on_call.misunderstandings,
+        error=error,
     )
 
 
-def _keep_silent(recording: _Recording, on_call: AgentOnCall, reply: Reply) -> None:
-    """The caller's silence before it speaks: an agent that waits long enough asks whether anybody is there, and may hang up."""
-    left_ms = reply.pause_ms
+def _take_turns(
+    recording: _Recording, on_call: AgentParty, caller: CallerParty, direction: Direction, max_turns: int
+) -> None:
+    """Until `end_reason` says why it is over."""
+    outbound = direction == "inbound"
+    answered = caller.pick_up().text if outbound else ""
+    if answered:
+        recording.caller_says(answered, interrupts=False)
+    heard = recording.act(on_call.greet(answered, outbound=outbound))
+    while not recording.end_reason:
+        reply = caller.hear(heard)
+        heard = _keep_silent(recording, on_call, reply)
+        if recording.end_reason:
+            break
+        if reply.cuts_in:
+            recording.cut_in(reply.text)
+        elif reply.text:
+            recording.caller_says(reply.text, interrupts=caller.interrupts())
+        if reply.hangs_up:
+            recording.end_reason = "caller_hangup"
+        elif recording.now_ms >= _MAX_MS or len(recording.turns) >= max_turns:
+            recording.end_reason = "timeout"
+        elif reply.text:
+            heard = recording.act(on_call.hear(reply.text))
+    if recording.end_reason in ("transfer", "agent_end"):
+        caller.left(heard, transferred=recording.end_reason == "transfer")
+
+
+def _keep_silent(recording: _Recording, on_call: AgentParty, reply: Reply) -> str:
+    """The caller's silence before it speaks: an agent that waits long enough asks whether anybody is there, and may hang up.
+
+    What it said last.
+    """
+    left_ms, heard = reply.pause_ms, ""
     while left_ms > 0 and not recording.end_reason:
         if left_ms < on_call.patience_ms and reply.text:
             recording.wait(left_ms)
-            return
+            break
         recording.wait(on_call.patience_ms)
         left_ms -= on_call.patience_ms
-        recording.act(on_call.hear_nothing())
+        heard = recording.act(on_call.hear_nothing())
+    return heard

@@ -100,7 +100,9 @@ def make_launch(
             cost_cents=0,
             error_message=NOBODY if answerer.snapshot is None else "",
         )
-        if answerer.snapshot is not None:
+        if answerer.snapshot is not None and (answerer.snapshot.model or world.bot.model):
+            run, call_id = _to_be_held(run, call_id)
+        elif answerer.snapshot is not None:
             conversation = conversations.of(
                 answerer.digest, answerer.snapshot, prompt, seed, run.direction, run.target_number
             )
@@ -125,6 +127,33 @@ def make_launch(
             estimated_minutes=world.estimated_minutes * count,
         )
     return LaunchEvent(now, batch, tuple(runs))
+
+
+def _to_be_held(run: Run, call_id: int) -> tuple[Run, int]:
+    """The run with its call, whose end and bill are not known before models have held it; and the next free call id."""
+    sip = run.mode == "sip"
+    held = replace(run, call_id=call_id, sip_call_id=call_id + 1 if sip else None, ends_at=None, is_pending=True)
+    return held, call_id + (2 if sip else 1)
+
+
+def held(run: Run, conversation: Conversation, world: World, product: str, now: float) -> Run:
+    """A pending run once models have held its call: it ends now or, if that is later, when so much has been said. One that broke off
+    has failed and costs nothing."""
+    ends_at = max(now, run.starts_at + conversation.duration_ms / 1000 / run.time_scale)
+    minutes = 0 if conversation.error else billable_minutes(conversation.duration_ms)
+    call_cents = minutes * rate_cents(world, product)
+    return replace(
+        run,
+        is_pending=False,
+        ends_at=ends_at,
+        transcript_at=ends_at + run.transcript_at - run.starts_at + world.delays.transcript_seconds / run.time_scale,
+        grade_at=ends_at + run.grade_at - run.starts_at + world.delays.grade_seconds / run.time_scale,
+        duration_ms=conversation.duration_ms,
+        billable_minutes=minutes,
+        call_cents=call_cents,
+        cost_cents=call_cents * run.charge_multiplier,
+        error_message=conversation.error,
+    )
 
 
 def _with_call(run: Run, conversation: Conversation, world: World, product: str, call_id: int) -> tuple[Run, int]:
@@ -156,7 +185,7 @@ def _spoilt(run: Run, index: int, faults: list[Fault]) -> Run:
         if spec.runs is not None and index >= spec.runs:
             continue
         if spec.kind == "hang":
-            run = replace(run, ends_at=None, billable_minutes=0, call_cents=0, cost_cents=0)
+            run = replace(run, ends_at=None, is_pending=False, billable_minutes=0, call_cents=0, cost_cents=0)
         elif spec.kind == "fail_run":
             run = replace(
                 run,
@@ -167,6 +196,7 @@ def _spoilt(run: Run, index: int, faults: list[Fault]) -> Run:
                 call_cents=0,
                 cost_cents=0,
                 ends_at=run.starts_at,
+                is_pending=False,
                 error_message="The call could not be placed: no answer from the carrier.",
             )
         elif spec.kind == "late":

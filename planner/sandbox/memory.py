@@ -6,7 +6,7 @@ import json
 
 from pydantic import JsonValue
 
-from planner.sandbox.script import PLACEHOLDER, Condition
+from planner.sandbox.script import PLACEHOLDER, Condition, Tool
 
 
 class Memory:
@@ -55,6 +55,15 @@ class Memory:
         if isinstance(value, dict):
             return {key: self.filled(item, arguments) for key, item in value.items()}
         return value
+
+    def answer(self, tool: Tool, arguments: dict[str, JsonValue]) -> JsonValue:
+        """What the tool answers to the arguments: the first that fits, null when none does."""
+        matching = (
+            answer.result
+            for answer in tool.answers
+            if all(allows(wanted, arguments.get(key)) for key, wanted in answer.when.items())
+        )
+        return self.filled(next(matching, None), arguments)
 
     def holds(self, condition: Condition) -> bool:
         return all(allows(self._expected(wanted), self.value(path)) for path, wanted in condition.items())

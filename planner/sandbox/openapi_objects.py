@@ -99,7 +99,7 @@ _CALL: dict[str, Object] = {
     "start_time": MOMENT,
     "end_time": maybe(MOMENT),
     "duration_seconds": maybe(COUNT),
-    "status": one_of("in_progress", "completed"),
+    "status": one_of("in_progress", "completed", "failed"),
     "end_reason": maybe(TEXT),
     "is_test_call": TRUTH,
     "product": TEXT,

@@ -63,7 +63,7 @@ async def list_calls(sandbox: Sandbox, request: Request) -> Response:
         and not without_tests
         and (agent_id is None or sandbox.state.snapshots[run.snapshot].agent_id == agent_id)
         and (direction is None or ("inbound" if call_id == run.sip_call_id else run.direction) == direction)
-        and (status is None or ("completed" if has_ended(run, now) else "in_progress") == status)
+        and (status is None or wire_calls.call_status(run, now) == status)
         and (since is None or run.starts_at >= since)
         and (until is None or run.starts_at < until)
         and numbers["from_number"] in (None, run.from_number)

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from planner.sandbox.conversation import Conversation
 from planner.sandbox.script import Snapshot
 
 TargetType = Literal["agent", "phone_number"]
@@ -68,6 +69,8 @@ class Run:
     """What the run is charged once it ends."""
     error_message: str = ""
     """Not empty: the run ends `failed`."""
+    is_pending: bool = False
+    """Its call is being held by models: neither its end nor its bill is known yet."""
 
     @property
     def agent_id(self) -> int | None:
@@ -110,6 +113,15 @@ class LaunchEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class TalkEvent:
+    """A call held by models has ended: the run as it is now known, and what was said, which cannot be computed again."""
+
+    run: Run
+    conversation: Conversation
+    kind: Literal["talk"] = "talk"
+
+
+@dataclass(frozen=True, slots=True)
 class RegradeEvent:
     at: float
     call_id: int
@@ -145,7 +157,7 @@ class FaultEvent:
     kind: Literal["fault"] = "fault"
 
 
-Event = SnapshotEvent | LaunchEvent | RegradeEvent | EditEvent | TopUpEvent | FaultEvent
+Event = SnapshotEvent | LaunchEvent | TalkEvent | RegradeEvent | EditEvent | TopUpEvent | FaultEvent
 
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 

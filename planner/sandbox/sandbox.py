@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
-from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversation import EMPTY, Conversation
 from planner.sandbox.conversations import Conversations
 from planner.sandbox.errors import insufficient_balance, not_found, throttled
-from planner.sandbox.faults import Fault, Faults
-from planner.sandbox.launching import Answerer, digest_of, make_launch
+from planner.sandbox.faults import Fault, Faults, FaultSpec
+from planner.sandbox.launching import Answerer, digest_of, held, make_launch
+from planner.sandbox.meant import meant
 from planner.sandbox.money import can_cover, estimate_cents
 from planner.sandbox.records import (
     FOREIGN_USER_ID,
@@ -26,15 +27,18 @@ from planner.sandbox.records import (
     RegradeEvent,
     Run,
     SnapshotEvent,
+    TalkEvent,
     TopUpEvent,
 )
 from planner.sandbox.requests import Dialect, LaunchRequest
 from planner.sandbox.script import Snapshot
 from planner.sandbox.state import State
 from planner.sandbox.store import Store
+from planner.sandbox.talks import Talks
 from planner.sandbox.timeline import run_status
 from planner.sandbox.wire import Object
 from planner.sandbox.world import World
+from planner.sandbox.worldfile import WorldError
 
 _FOREIGN_PROMPT = "You are somebody else's caller. Ask for the opening hours."
 
@@ -49,7 +53,10 @@ class Sandbox:
         api_keys: Collection[str] | None = None,
         now: Callable[[], float] = time.time,
         state_path: str | os.PathLike[str] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """`environ` holds the keys of the world's models, by the names the world gives. Raises `WorldError` when one is missing."""
+        check_keys(world, environ or {})
         self.world = world
         self.dialect: Dialect = dialect
         self.api_keys = None if api_keys is None else frozenset(api_keys)
@@ -59,6 +66,7 @@ class Sandbox:
         self.concurrency_limit = world.concurrency_limit
         self._store = Store(None if state_path is None else Path(state_path), self.state.apply)
         self._conversations = Conversations()
+        self._talks = Talks(world, environ or {})
         self._snapshots: dict[tuple[int, int | None], tuple[Snapshot, str]] = {}
         for event in self.state.faults.values():
             self.faults.recall(event.key, event.seen, event.fired)
@@ -70,8 +78,16 @@ class Sandbox:
         return build_app(self)
 
     def refresh(self) -> None:
-        """See what other processes with the same state file have done."""
+        """See what other processes with the same state file have done, and what models have said."""
         self._store.refresh()
+        for run_id, conversation in self._talks.finished():
+            pending = self.state.pending.get(run_id)
+            if pending is not None:
+                product = self.state.snapshots[pending.snapshot].product
+                run = held(pending, conversation, self.world, product, self.now())
+                self._store.append(TalkEvent(run, conversation))
+        for run in self.state.pending.values():
+            self._talks.begin(run, self.state.snapshots[run.snapshot])
 
     def close(self) -> None:
         self._store.close()
@@ -119,7 +135,9 @@ class Sandbox:
                 if fault.spec.kind == "agent_edit" and fault.spec.agent_id is not None:
                     self.deploy(fault.spec.agent_id, fault.spec.revision)
                     answerer = self._answerer(request)
-            return self._accept(request, answerer, now, spoiling, OWN_USER_ID)
+            accepted = self._accept(request, answerer, now, spoiling, OWN_USER_ID)
+        self.refresh()
+        return accepted
 
     def _accept(
         self, request: LaunchRequest, answerer: Answerer, now: float, faults: list[Fault], user_id: int
@@ -189,6 +207,19 @@ class Sandbox:
     def top_up(self, amount_cents: int) -> None:
         self._store.append(TopUpEvent(self.now(), amount_cents))
 
+    def check_fault(self, spec: FaultSpec) -> None:
+        """Raises `WorldError` when the fault deploys what the world does not have."""
+        if spec.agent_id is not None:
+            self.check_deploy(spec.agent_id, spec.revision)
+
+    def check_deploy(self, agent_id: int, revision: int | None) -> None:
+        """Raises `WorldError` when the world has no such agent, or the agent no such revision."""
+        agent = self.world.agents.get(agent_id)
+        if agent is None:
+            raise WorldError(f"deploy: there is no agent {agent_id}{meant(agent_id, self.world.agents)}")
+        if revision is not None and revision not in agent.revisions:
+            raise WorldError(f"deploy: agent {agent_id} has no revision {revision}{meant(revision, agent.revisions)}")
+
     def note_fired(self, fault: Fault) -> None:
         """Remember that a fault of the world file has fired, so that `times` holds across restarts."""
         if fault.key.startswith("world:"):
@@ -197,7 +228,9 @@ class Sandbox:
     # Conversations
 
     def conversation(self, run: Run) -> Conversation:
-        """What was said on a run's call; KeyError when nobody was there."""
+        """What was said on a run's call, nothing yet while models are holding it; KeyError when nobody was there."""
+        if run.id in self.state.talks or run.is_pending:
+            return self.state.talks.get(run.id, EMPTY)
         return self._conversations.of(
             run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed, run.direction, run.target_number
         )
@@ -234,7 +267,7 @@ class Sandbox:
                 "at": launch.at,
                 "batch_id": launch.batch.id if launch.batch else None,
                 "run_ids": [run.id for run in launch.runs],
-                "cost_cents": sum(run.cost_cents for run in launch.runs),
+                "cost_cents": sum(self.state.run(run.id).cost_cents for run in launch.runs),
                 "foreign": launch.runs[0].requested_by_id != OWN_USER_ID,
             }
             for launch in self.state.launches
@@ -251,3 +284,13 @@ class Sandbox:
             "foreign_cents": sum(run.cost_cents for run in self.state.runs if run.requested_by_id != OWN_USER_ID),
             "faults": [dict[str, JsonValue](item) for item in self.faults.state()],
         }
+
+
+def check_keys(world: World, environ: Mapping[str, str]) -> None:
+    """Raises `WorldError` when a model in use has no key in the environment though the world names one."""
+    used = {world.bot.model, *(agent.model for agent in world.agents.values())}
+    for name, model in world.models.items():
+        if name in used and model.api_key_env is not None and not environ.get(model.api_key_env):
+            raise WorldError(
+                f"model {name!r} needs its key in the environment variable {model.api_key_env}, which is not set"
+            )

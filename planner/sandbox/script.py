@@ -25,6 +25,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
+from planner.sandbox.meant import meant
+
 Lines = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 """Ways of saying the same thing; one is picked by the call's seed."""
 
@@ -129,13 +131,13 @@ class Step(Part):
         """What this step names that is not there."""
         found: list[str] = []
         if self.tool is not None and self.tool not in tools:
-            found.append(f"no tool is called {self.tool!r}")
+            found.append(f"no tool is called {self.tool!r}{meant(self.tool, tools)}")
         if self.need is not None and self.need not in slots:
-            found.append(f"no slot is called {self.need!r}")
+            found.append(f"no slot is called {self.need!r}{meant(self.need, slots)}")
         named = (
             _paths(self.when) | _paths(self.unless) | _heads((*(self.say or ()), *self.with_.values(), self.transfer))
         )
-        return found + [f"nothing is called {head!r}" for head in sorted(named - known)]
+        return found + [f"nothing is called {head!r}{meant(head, known)}" for head in sorted(named - known)]
 
 
 class Rule(Part):
@@ -212,14 +214,19 @@ class Script(Part):
         found: list[Misnomer] = []
         for name, slot in self.slots.items():
             texts = (*slot.ask, *slot.again, *slot.without, f"{{{slot.options_from or 'code'}}}")
-            found += [(("slots", name), f"nothing is called {head!r}") for head in _heads(texts) - known]
+            found += [
+                (("slots", name), f"nothing is called {head!r}{meant(head, known)}") for head in _heads(texts) - known
+            ]
         for name, rule in self.rules.items():
             found += [
-                (("rules", name, "needs", index), f"no slot is called {slot!r}")
+                (("rules", name, "needs", index), f"no slot is called {slot!r}{meant(slot, self.slots)}")
                 for index, slot in enumerate(rule.needs)
                 if slot not in self.slots
             ]
-            found += [(("rules", name, "when"), f"nothing is called {head!r}") for head in _paths(rule.when) - known]
+            found += [
+                (("rules", name, "when"), f"nothing is called {head!r}{meant(head, known)}")
+                for head in _paths(rule.when) - known
+            ]
         places: list[tuple[Route, tuple[Step, ...]]] = [
             (("rules", name, "do"), rule.do) for name, rule in self.rules.items()
         ]
@@ -266,6 +273,8 @@ class Snapshot(Part):
     name: str
     revision: int
     product: str
+    model: str | None = None
+    """Who plays it, by the name of the world's endpoint; None: the script."""
     voice: str
     primary_language: str
     prompt: str

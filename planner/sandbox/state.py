@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 
+from planner.sandbox.conversation import Conversation
 from planner.sandbox.records import (
     Batch,
     EditEvent,
@@ -15,6 +17,7 @@ from planner.sandbox.records import (
     RegradeEvent,
     Run,
     SnapshotEvent,
+    TalkEvent,
     TopUpEvent,
 )
 from planner.sandbox.script import Snapshot
@@ -40,6 +43,10 @@ class State:
         self.faults: dict[str, FaultEvent] = {}
         self.topped_up_cents = 0
         self.next_call_id = _FIRST_CALL_ID
+        self.pending: dict[int, Run] = {}
+        """By id: runs whose calls models are holding."""
+        self.talks: dict[int, Conversation] = {}
+        """By run id: what was said on calls that models held."""
         self._runs_by_id: dict[int, Run] = {}
         self._calls: dict[int, Run] = {}
         self._batches_by_id: dict[int, Batch] = {}
@@ -68,6 +75,8 @@ class State:
                     self._batches_by_id[event.batch.id] = event.batch
                 for run in sorted(event.runs, key=lambda run: run.id):
                     self._add(run)
+            case TalkEvent():
+                self._talked(event)
             case RegradeEvent():
                 self.regrades.append(event)
                 self._billed_cents += event.cost_cents
@@ -89,6 +98,23 @@ class State:
         self._occurrences[key] = self._occurrences.get(key, 0) + 1
         heapq.heappush(self._live, (math.inf if run.ends_at is None else run.ends_at, run.id))
         self._live_reserved_cents += run.estimated_cost_cents
+        if run.is_pending:
+            self.pending[run.id] = run
+
+    def _talked(self, event: TalkEvent) -> None:
+        """Two processes may hold the same call after a restart: the first to end counts."""
+        run = event.run
+        if self.pending.pop(run.id, None) is None:
+            return
+        self.talks[run.id] = event.conversation
+        self.runs[bisect_left(self.runs, run.id, key=lambda known: known.id)] = run
+        self._runs_by_id[run.id] = run
+        for call_id in (run.call_id, run.sip_call_id):
+            if call_id is not None:
+                self._calls[call_id] = run
+        self._live.remove((math.inf, run.id))
+        self._live.append((math.inf if run.ends_at is None else run.ends_at, run.id))
+        heapq.heapify(self._live)
 
     def occurrences(self, target_type: str, target_id: int, direction: str, mode: str, prompt: str) -> int:
         """How many runs like this there have been: the next one's seed depends on it, not on ids or order."""

@@ -11,7 +11,7 @@ from planner.sandbox.grading import Grading
 from planner.sandbox.records import Run
 from planner.sandbox.requests import Dialect
 from planner.sandbox.script import Snapshot
-from planner.sandbox.timeline import has_ended
+from planner.sandbox.timeline import has_ended, run_status
 from planner.sandbox.wire import Object, timestamp
 
 
@@ -52,7 +52,7 @@ def call(view: CallView, dialect: Dialect) -> Object:
         "start_time": timestamp(run.starts_at),
         "end_time": timestamp(ends_at) if ended else None,
         "duration_seconds": duration_seconds(run) if ended else None,
-        "status": "completed" if ended else "in_progress",
+        "status": call_status(run, view.now),
         "end_reason": view.conversation.end_reason if ended else None,
         "is_test_call": True,
         "product": view.snapshot.product,
@@ -66,6 +66,12 @@ def call(view: CallView, dialect: Dialect) -> Object:
         "critical_issue_count": view.grading.critical_issues if view.is_graded else 0,
     }
     return shown if dialect == "page" else shown | _client_only(view, ended=ended)
+
+
+def call_status(run: Run, now: float) -> str:
+    """Of the call: it is under way as soon as it exists."""
+    status = run_status(run, now)
+    return "in_progress" if status == "queued" else status
 
 
 def score(view: CallView, dialect: Dialect) -> float | int | None:

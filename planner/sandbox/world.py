@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from planner.sandbox.faults import FaultSpec
+from planner.sandbox.meant import meant
 from planner.sandbox.script import Part, Script, Snapshot, Tool
 
 Cents = Annotated[int, Field(ge=0)]
@@ -46,6 +47,8 @@ class Agent(Part):
     thinking_level: str = "base"
     created_at: datetime = datetime(2026, 1, 5, 9, tzinfo=UTC)
     tools: tuple[str, ...] = ()
+    model: str | None = None
+    """One of `models`: it plays the agent by the revision's prompt, with the agent's tools; null: the script does."""
     revisions: Annotated[dict[int, Revision], Field(min_length=1)]
     """Revision number → what was deployed; the highest is what answers."""
     active: int | None = None
@@ -68,6 +71,30 @@ class PhoneNumber(Part):
     inbound_agent_id: int | None = None
     outbound_agent_id: int | None = None
     status: Literal["provisioning", "active", "failed", "releasing", "released", "draft"] = "active"
+
+
+class Model(Part):
+    """An OpenAI-compatible endpoint (`POST {base_url}/chat/completions`) that plays the agent or the bot."""
+
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+    """With its version: `http://127.0.0.1:11434/v1`."""
+    model: str
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """The environment variable that holds the key; keys never stand in a world file. Null: none is sent."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
+    """For one answer of the model, by the clock."""
+    max_turns: Annotated[int, Field(ge=2, le=200)] = 60
+    """Turns of a call, tool calls and their answers included; then it ends `timeout`."""
+    max_tokens: Annotated[int, Field(ge=1)] = 60_000
+    """The budget of one call, requests and answers together; a call that needs more fails."""
+    max_reply_tokens: Annotated[int, Field(ge=16)] = 400
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+
+
+class Bot(Part):
+    """The test bot. `model` names one of `models`; null: it plays by the rules built in."""
+
+    model: str | None = None
 
 
 class Organization(Part):
@@ -116,6 +143,8 @@ class World(Part):
     trim_prompts: bool = False
     """Whether the service strips white space around prompts, as many frameworks do with any text."""
     delays: Delays = Delays()
+    models: dict[str, Model] = Field(default={})
+    bot: Bot = Bot()
     tools: dict[str, Tool] = Field(default={})
     agents: Annotated[dict[int, Agent], Field(min_length=1)]
     phone_numbers: dict[int, PhoneNumber] = Field(default={})
@@ -132,23 +161,46 @@ class World(Part):
         for agent_id, agent in self.agents.items():
             if agent.product not in self.rates:
                 found.append((("agents", agent_id, "product"), f"no rate is given for {agent.product!r}"))
+            if agent.model is not None and agent.model not in self.models:
+                found.append(
+                    (
+                        ("agents", agent_id, "model"),
+                        f"no model is called {agent.model!r}{meant(agent.model, self.models)}",
+                    )
+                )
             for index, tool in enumerate(agent.tools):
                 if tool not in self.tools:
-                    found.append((("agents", agent_id, "tools", index), f"no tool is called {tool!r}"))
+                    found.append(
+                        (("agents", agent_id, "tools", index), f"no tool is called {tool!r}{meant(tool, self.tools)}")
+                    )
             for number, revision in agent.revisions.items():
                 base = ("agents", agent_id, "revisions", number, "script")
                 found += [((*base, *where), what) for where, what in revision.script.faults(frozenset(agent.tools))]
+        if self.bot.model is not None and self.bot.model not in self.models:
+            found.append(
+                (("bot", "model"), f"no model is called {self.bot.model!r}{meant(self.bot.model, self.models)}")
+            )
         for number_id, number in self.phone_numbers.items():
             for field, agent_id in (
                 ("inbound_agent_id", number.inbound_agent_id),
                 ("outbound_agent_id", number.outbound_agent_id),
             ):
                 if agent_id is not None and agent_id not in self.agents:
-                    found.append((("phone_numbers", number_id, field), f"there is no agent {agent_id}"))
+                    found.append(
+                        (
+                            ("phone_numbers", number_id, field),
+                            f"there is no agent {agent_id}{meant(agent_id, self.agents)}",
+                        )
+                    )
         for index, fault in enumerate(self.faults):
             agent = self.agents.get(fault.agent_id) if fault.agent_id is not None else None
             if fault.agent_id is not None and agent is None:
-                found.append((("faults", index, "agent_id"), f"there is no agent {fault.agent_id}"))
+                found.append(
+                    (
+                        ("faults", index, "agent_id"),
+                        f"there is no agent {fault.agent_id}{meant(fault.agent_id, self.agents)}",
+                    )
+                )
             if agent is not None and fault.revision is not None and fault.revision not in agent.revisions:
                 found.append(
                     (("faults", index, "revision"), f"agent {fault.agent_id} has no revision {fault.revision}")
@@ -165,6 +217,7 @@ class World(Part):
             name=agent.name,
             revision=chosen,
             product=agent.product,
+            model=agent.model,
             voice=agent.voice,
             primary_language=agent.primary_language,
             prompt=revision.prompt,

@@ -6,15 +6,17 @@ knows no positions; only when something is wrong is the file composed again to f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from planner.sandbox.world import World
 
@@ -26,8 +28,37 @@ Document = dict[Any, Any]
 Route = tuple[str | int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WorldFault:
+    """One thing that is wrong, at its place: lines and columns count from 1, the end is exclusive."""
+
+    path: Path
+    line: int
+    column: int
+    end_column: int
+    message: str
+    """In one line, with the dotted way to it."""
+    error: ErrorDetails | None = None
+    """Where a value did not fit the grammar (`World`): how, for those who say it in their own words."""
+    kind: Literal["value", "syntax", "duplicate", "unreadable"] = "value"
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}: {self.message}"
+
+
 class WorldError(ValueError):
-    """A world that cannot be used; one line, `file:line:column: what`."""
+    """A world that cannot be used: in one line the first thing that is wrong, in `faults` all of them (none without a file)."""
+
+    def __init__(self, message: str, faults: Sequence[WorldFault] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
+
+
+def _error(*faults: WorldFault) -> WorldError:
+    """Faults of the asked file first, each file's in the order of its lines."""
+    files = list(dict.fromkeys(fault.path for fault in faults))
+    ordered = sorted(faults, key=lambda fault: (files.index(fault.path), fault.line, fault.column))
+    return WorldError(str(ordered[0]), ordered)
 
 
 def builtin_worlds() -> tuple[str, ...]:
@@ -66,33 +97,44 @@ def _load(path: Path) -> World:
         _resolve_revisions(document)
         world = World.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        message = first["msg"].removeprefix("Value error, ")
-        raise _fault(files, first["loc"], f"{_dotted(first['loc'])}: {message}") from error
+        raise _error(*_misfits(files, error)) from error
     except _RevisionError as error:
-        raise _fault(files, error.route, str(error)) from error
+        raise _error(_fault(files, error.route, str(error))) from error
     wrong = world.faults_in()
     if wrong:
-        route, message = wrong[0]
-        raise _fault(files, route, f"{_dotted(route)}: {message}")
+        raise _error(*(_fault(files, route, f"{_dotted(route)}: {message}") for route, message in wrong))
     return world
+
+
+def _misfits(files: list[Path], error: ValidationError) -> list[WorldFault]:
+    """Each value that does not fit the grammar, at the value; what is missing or unknown, at the key."""
+    found: list[WorldFault] = []
+    errors = error.errors(include_url=False)
+    for each in errors:
+        place = each["loc"]
+        if any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in errors):
+            continue  # a list is called too short when what is in it does not fit
+        message = each["msg"].removeprefix("Value error, ")
+        at_key = each["type"] in ("missing", "extra_forbidden")
+        found.append(_fault(files, each["loc"], f"{_dotted(each['loc'])}: {message}", each, at_key=at_key))
+    return found
 
 
 def _merged(path: Path, files: list[Path]) -> Document:
     """The document with what it extends under it; `files` collects the files, the asked one first."""
     if path in files or len(files) >= _MAX_EXTENDS:
-        raise WorldError(f"{files[-1]}:1:1: `extends` goes round in a circle")
+        raise _error(_fault([files[-1]], ("extends",), "`extends` goes round in a circle"))
     files.append(path)
     document = _read(path)
     base = document.pop("extends", None)
     if base is None:
         return document
     if not isinstance(base, str):
-        raise _fault([path], ("extends",), "`extends` names a built-in world or a file")
+        raise _error(_fault([path], ("extends",), "`extends` names a built-in world or a file"))
     try:
         below = _locate(base, beside=path.parent)
     except WorldError as error:
-        raise _fault([path], ("extends",), str(error)) from error
+        raise _error(_fault([path], ("extends",), str(error))) from error
     return _overlay(_merged(below, files), document)
 
 
@@ -106,12 +148,15 @@ def _read(path: Path) -> Document:
     except MarkedYAMLError as error:
         marked = cast(Any, error)
         mark = marked.problem_mark or marked.context_mark
-        where = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
-        raise WorldError(f"{path}{where}: {marked.problem or marked.context}") from error
+        line, column = (int(mark.line) + 1, int(mark.column) + 1) if mark is not None else (1, 1)
+        what = str(marked.problem or marked.context)
+        kind = "duplicate" if "duplicate key" in what else "syntax"
+        what = what.splitlines()[0]
+        raise _error(WorldFault(path, line, column, column + 1, what, kind=kind)) from error
     except (YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise WorldError(f"{path}: {' '.join(str(error).split())}") from error
+        raise _error(WorldFault(path, 1, 1, 1, " ".join(str(error).split()), kind="unreadable")) from error
     if not isinstance(document, dict):
-        raise WorldError(f"{path}:1:1: a world is a mapping")
+        raise _error(WorldFault(path, 1, 1, 1, "a world is a mapping"))
     return cast(Document, document)
 
 
@@ -165,37 +210,52 @@ def _resolved(revisions: Document, number: int, route: Route, depth: int) -> obj
     return _overlay(cast(Document, below), own) if isinstance(below, dict) else own
 
 
-def _fault(files: list[Path], route: Route, message: str) -> WorldError:
+def _fault(
+    files: list[Path], route: Route, message: str, error: ErrorDetails | None = None, *, at_key: bool = False
+) -> WorldFault:
     """The fault at its place: in the first file that has the whole route, else where the asked file comes nearest."""
-    places = [(_find(_compose(path), route), path) for path in files]
-    (_, line, column), path = max(places, key=lambda place: place[0][0])
-    return WorldError(f"{path}:{line}:{column}: {message}")
+    places = [(_find(_compose(path), route, at_key=at_key), path) for path in files]
+    (_, line, column, end), path = max(places, key=lambda place: place[0][0])
+    return WorldFault(path, line, column, end, message, error)
 
 
-def _compose(path: Path) -> Node | None:
+@lru_cache(maxsize=8)
+def _composed(path: Path, _changed_ns: int) -> Node | None:
     return cast("Node | None", _parser(pure=True).compose(path.read_text(encoding="utf-8")))
 
 
-def _find(node: Node | None, route: Route) -> tuple[int, int, int]:
-    """(How many steps of the route were found, line, column), counting lines and columns from 1."""
-    depth, line, column = 0, 1, 1
+def _compose(path: Path) -> Node | None:
+    return _composed(path, path.stat().st_mtime_ns)
+
+
+def _find(node: Node | None, route: Route, *, at_key: bool) -> tuple[int, int, int, int]:
+    """(How many steps of the route were found, line, column, end column); a mapping or a list is told by its key."""
+    depth, found = 0, (1, 1, 1)
     for step in route:
         if isinstance(node, MappingNode):
             entries = cast("list[tuple[Node, Node]]", node.value)
             hit = next(((key, value) for key, value in entries if str(cast(Any, key).value) == str(step)), None)
             if hit is None:
                 break
-            place, node = hit
+            key, node = hit
+            found = _stretch(node if isinstance(node, ScalarNode) and not at_key else key)
         elif isinstance(node, SequenceNode) and isinstance(step, int):
             items = cast("list[Node]", cast(Any, node).value)
             if step >= len(items):
                 break
-            node = place = items[step]
+            node = items[step]
+            found = _stretch(node)
         else:
             break
-        mark = cast(Any, place).start_mark
-        depth, line, column = depth + 1, int(mark.line) + 1, int(mark.column) + 1
-    return depth, line, column
+        depth += 1
+    return depth, *found
+
+
+def _stretch(node: Node) -> tuple[int, int, int]:
+    """Line, column and end column of the node's first line."""
+    start, end = cast(Any, node).start_mark, cast(Any, node).end_mark
+    column = int(start.column) + 1
+    return int(start.line) + 1, column, int(end.column) + 1 if end.line == start.line else column + 1
 
 
 def _dotted(route: Route) -> str:

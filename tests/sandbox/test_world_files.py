@@ -58,11 +58,11 @@ def test_a_world_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("version: 1", "version: 2", "1:1: version: Input should be 1"),
-        ("world: small", "world: Small World", "2:1: world: String should match pattern"),
+        ("version: 1", "version: 2", "1:10: version: Input should be 1"),
+        ("world: small", "world: Small World", "2:8: world: String should match pattern"),
         ("name: Echo", "nmae: Echo", "4:3: agents.1.name: Field required"),
         ("name: Echo", "name: Echo\n    colour: red", "6:5: agents.1.colour: Extra inputs are not permitted"),
-        ("name: Echo", "name: Echo\n    product: bolt", "6:5: agents.1.product: no rate is given for 'bolt'"),
+        ("name: Echo", "name: Echo\n    product: bolt", "6:14: agents.1.product: no rate is given for 'bolt'"),
         ("name: Echo", "name: Echo\n    tools: [x]", "6:13: agents.1.tools.0: no tool is called 'x'"),
         ("name: Echo", "name: Echo\n    active: 7", "4:3: agents.1: active: there is no revision 7"),
         ('["open"]', '["(open"]', "16:15: agents.1.revisions.1.script.rules.hours.hears: not a regular expression"),
@@ -164,22 +164,22 @@ def test_fault_in_the_file_below(tmp_path: Path) -> None:
     path = _write(tmp_path, "version: 1\nworld: above\nextends: base.yaml\n")
     with pytest.raises(WorldError) as caught:
         load_world(path)
-    assert str(caught.value).startswith(f"{base}:13:21: ")
+    assert str(caught.value).startswith(f"{base}:13:27: ")
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("extends: nowhere\n", "1:1: no world is called 'nowhere'"),
+        ("extends: nowhere\n", "1:10: no world is called 'nowhere'"),
         ("extends: [demo]\n", "1:1: `extends` names a built-in world or a file"),
-        ("extends: world.yaml\n", "1:1: `extends` goes round in a circle"),
+        ("extends: world.yaml\n", "1:10: `extends` goes round in a circle"),
         ("- a\n- b\n", "1:1: a world is a mapping"),
         ("", "1:1: a world is a mapping"),
         ("a: b: c\n", "mapping values are not allowed"),
         ("agents: [1, 2]\n", "agents: Input should be a valid dictionary"),
         ("agents: {1: 2}\n", "agents.1: Input should be a valid dictionary"),
         ("agents: {1: {name: A, revisions: {1: 2}}}\n", "agents.1.revisions.1: Input should be a valid dictionary"),
-        ("agents: {1: {revisions: {1: {based_on: 2}}}}\n", "1:30: based_on: there is no earlier revision 2"),
+        ("agents: {1: {revisions: {1: {based_on: 2}}}}\n", "1:40: based_on: there is no earlier revision 2"),
         ("agents: {1: {revisions: {1: {based_on: 2}, 2: {based_on: 1}}}}\n", "based_on: there is no earlier revision"),
         ("agents: {1: {name: A, revisions: {1: 5, 2: {based_on: 1}}}}\n", "agents.1.revisions.1: Input should be"),
     ],

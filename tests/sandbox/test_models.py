@@ -1,0 +1,363 @@
+"""The model engine against a small scripted endpoint on a real socket: agent, bot or both; tools, limits, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.sandbox import Sandbox, World, WorldError, load_world
+from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
+
+Answer = dict[str, Any] | int | str | float
+"""A message; a status; a body as it stands; seconds to wait before saying nothing in particular."""
+KEY = "sk-only-in-the-environment"
+
+
+@dataclass
+class Scripted:
+    """What an endpoint is asked, and answers: `play` gets the request."""
+
+    url: str
+    play: Callable[[dict[str, Any]], Answer]
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+    def roles(self, number: int) -> list[str]:
+        return [message["role"] for message in self.requests[number]["messages"]]
+
+
+def say(text: str = "", *tools: tuple[str, dict[str, Any]], tokens: int = 50) -> dict[str, Any]:
+    """A chat completion."""
+    calls = [
+        {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        for number, (name, arguments) in enumerate(tools)
+    ]
+    message = {"role": "assistant", "content": text or None, **({"tool_calls": calls} if calls else {})}
+    return {"choices": [{"index": 0, "message": message}], "usage": {"total_tokens": tokens}}
+
+
+@contextmanager
+def endpoint(play: Callable[[dict[str, Any]], Answer]) -> Generator[Scripted]:
+    scripted = Scripted("", play)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert self.path == "/v1/chat/completions"
+            scripted.requests.append(request)
+            scripted.keys.append(self.headers.get("Authorization", ""))
+            answer = scripted.play(request)
+            if isinstance(answer, float):
+                time.sleep(answer)
+                answer = say("late")
+            status = answer if isinstance(answer, int) else 200
+            body = answer if isinstance(answer, str) else json.dumps(answer)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body.encode())))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  as the base class names it
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    scripted.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield scripted
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def world(tmp_path: Path, url: str, *, agent: bool = False, bot: bool = False, **model: Any) -> World:
+    settings = {"base_url": url, "model": "tiny", **model}
+    lines = ["version: 1", "world: models", "extends: demo", f"models: {{tiny: {json.dumps(settings)}}}"]
+    lines += ["agents: {14: {model: tiny}}"] if agent else []
+    lines += ["bot: {model: tiny}"] if bot else []
+    path = tmp_path / "models.yaml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return load_world(path)
+
+
+async def ended(bench: Bench, **fields: Any) -> dict[str, Any]:
+    """One run that models hold, until it is over; the clock stands still but for the end."""
+    response = await bench.start(target_id=14, **fields)
+    assert response.status_code == 201, response.text
+    bench.clock.talk(3)
+    for _ in range(500):
+        (run, *_) = await bench.runs()
+        if bench.sandbox.state.run(run["id"]).ends_at is not None:
+            break
+        assert run["status"] == "in_progress"
+        await asyncio.sleep(0.01)
+    bench.clock.talk(700)
+    return (await bench.runs())[0]
+
+
+def order_agent(request: dict[str, Any]) -> Answer:
+    """An agent that looks the order up, tells, and ends the call after a goodbye."""
+    last = request["messages"][-1]
+    if last["role"] == "tool":
+        found = json.loads(last["content"])
+        return say(f"It was {found['status']} {found['delivered_days_ago']} days ago. Anything else?")
+    if "picks up" in last["content"] or "pick up" in last["content"]:
+        return say("Larkfield Supplies, how can I help?")
+    if "12345" in last["content"]:
+        return say("Let me see.", ("lookup_order", {"order_id": "12345"}))
+    return say("Goodbye!", ("end_call", {}))
+
+
+def polite_caller(request: dict[str, Any]) -> Answer:
+    heard = request["messages"][-1]["content"]
+    if "days ago" in heard:
+        return say("Thanks, goodbye.", ("hang_up", {}))
+    return say("Hi, where is my order 12345?")
+
+
+def both(request: dict[str, Any]) -> Answer:
+    is_caller = request["messages"][0]["content"].startswith("You are playing the caller")
+    return (polite_caller if is_caller else order_agent)(request)
+
+
+async def test_a_model_as_the_agent(tmp_path: Path) -> None:
+    """Its prompt is the system prompt, its tools are offered and answered as the world says, and the script bot is served."""
+    with endpoint(order_agent) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, agent=True)) as bench:
+            run = await ended(bench, scenario_prompt="Ask where your order 12345 is.")
+            call = await bench.get(f"/v1/calls/{run['call_id']}")
+            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+            ledger: Any = bench.sandbox.ledger()
+    first = scripted.requests[0]
+    assert first["messages"][0]["content"].startswith("You are Maya, order support")
+    assert [tool["function"]["name"] for tool in first["tools"]] == ["lookup_order", "create_return", "cancel_order", "end_call", "transfer_call"]  # fmt: skip
+    assert first["tools"][0]["function"]["parameters"]["properties"] == {"order_id": {"type": "string", "description": "five digits"}}  # fmt: skip
+    assert (run["status"], call["status"], call["end_reason"]) == ("completed", "completed", "agent_end")
+    assert [turn["role"] for turn in turns] == ["agent", "user", "agent", "tool_call", "tool_response", "agent", "user", "agent"]  # fmt: skip
+    assert turns[3]["content"] == {"name": "lookup_order", "arguments": {"order_id": "12345"}}
+    assert turns[4]["content"]["item"] == "walking shoes"
+    assert scripted.roles(2) == ["system", "user", "assistant", "user", "assistant", "tool"]
+    assert call["billing_total_cents"] > 0
+    assert ledger["launches"][0]["cost_cents"] == ledger["runs"][0]["cost_cents"] == 2 * call["billing_total_cents"]
+
+
+async def test_a_model_as_the_bot(tmp_path: Path) -> None:
+    """The scenario prompt is its role; it hangs up by its tool."""
+    with endpoint(polite_caller) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, bot=True)) as bench:
+            run = await ended(bench, scenario_prompt="You are Ana. Ask where your order is.")
+            call = await bench.get(f"/v1/calls/{run['call_id']}")
+            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    assert "You are Ana. Ask where your order is." in scripted.requests[0]["messages"][0]["content"]
+    assert call["end_reason"] == "caller_hangup"
+    assert turns[-1]["content"] == "Thanks, goodbye."
+
+
+async def test_models_on_both_ends_and_the_agent_calls(tmp_path: Path) -> None:
+    """Both parties are models, and the bot picks up."""
+    with endpoint(both) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, agent=True, bot=True)) as bench:
+            run = await ended(bench, direction="inbound")
+            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    assert run["status"] == "completed"
+    assert turns[0]["role"] == "user"
+    assert any("You are calling" in message["content"] for message in scripted.requests[1]["messages"])
+
+
+async def test_nothing_is_known_while_the_call_is_held(tmp_path: Path) -> None:
+    """Until the models are through the run is in progress, its transcript empty and its reservation kept."""
+    go_on = threading.Event()
+
+    def slow(request: dict[str, Any]) -> Answer:
+        go_on.wait(20)
+        return order_agent(request)
+
+    with endpoint(slow) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, agent=True), dialect="client") as bench:
+            await bench.start(target_id=14, scenario_prompt="Ask where your order 12345 is.")
+            bench.clock.advance(86_400)
+            (run,) = await bench.runs()
+            call = await bench.get(f"/v1/calls/{run['call_id']}")
+            transcript = await bench.get(f"/v1/calls/{run['call_id']}/transcript")
+            billing = await bench.get("/v1/billing")
+            live = bench.sandbox.state.live_runs(bench.clock())
+            go_on.set()
+            while bench.sandbox.state.pending:
+                await bench.runs()
+                await asyncio.sleep(0.01)
+            bench.clock.talk(700)
+            (over,) = await bench.runs()
+            afterwards = await bench.get("/v1/billing")
+    assert (run["status"], call["status"], call["end_time"], transcript["transcripts"]) == ("in_progress", "in_progress", None, [])  # fmt: skip
+    assert (live, billing["available_cash_cents"]) == (1, 50_000 - 16)
+    assert (over["status"], afterwards["available_cash_cents"]) == ("completed", afterwards["balance_cents"])
+
+
+async def test_the_key_comes_from_the_environment(tmp_path: Path) -> None:
+    """It is sent to the endpoint and stands nowhere else; without it the world cannot be used."""
+    with endpoint(order_agent) as scripted:
+        loaded = world(tmp_path, scripted.url, agent=True, api_key_env="TINY_KEY")
+        with pytest.raises(WorldError, match="TINY_KEY, which is not set"):
+            Sandbox(loaded)
+        state = tmp_path / "state.jsonl"
+        async with bench_of(loaded, environ={"TINY_KEY": KEY}, state_path=state) as bench:
+            await ended(bench, scenario_prompt="Ask where your order 12345 is.")
+    assert set(scripted.keys) == {f"Bearer {KEY}"}
+    assert KEY not in state.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("answer", "model", "reason"),
+    [
+        (500, {}, "answered 500"),
+        (401, {}, "answered 401"),
+        ("<html>", {}, "the answer is no chat completion"),
+        ({"choices": []}, {}, "the answer is no chat completion"),
+        (1.0, {"timeout_seconds": 0.2}, "no answer within 0.2 s"),
+        (say("Hello.", tokens=900), {"max_tokens": 1000}, "the call's budget of 1000 tokens is used up"),
+    ],
+)
+async def test_a_model_that_fails(tmp_path: Path, answer: Answer, model: dict[str, Any], reason: str) -> None:
+    """The run fails with the reason, costs nothing, and what was said until then can be read."""
+    with endpoint(lambda _request: answer) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, agent=True, bot=True, **model)) as bench:
+            run = await ended(bench)
+            call = await bench.get(f"/v1/calls/{run['call_id']}")
+            listed = await bench.get("/v1/calls?status=failed")
+            ledger: Any = bench.sandbox.ledger()
+    assert (run["status"], call["status"], call["end_reason"]) == ("failed", "failed", "error")
+    assert reason in run["error_message"]
+    assert [each["call_id"] for each in listed["results"]] == [run["call_id"]]
+    assert (ledger["total_cents"], call["billing_total_cents"]) == (0, 0)
+
+
+async def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
+    """A server that is not running is said to be unreachable."""
+    with endpoint(order_agent) as scripted:
+        pass
+    async with bench_of(world(tmp_path, scripted.url, agent=True)) as bench:
+        run = await ended(bench)
+    assert "cannot be reached" in run["error_message"]
+
+
+async def test_a_turn_limit(tmp_path: Path) -> None:
+    """Two models that never come to an end are cut off: `timeout`, and billed."""
+    with endpoint(lambda _request: say("And then?")) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, agent=True, bot=True, max_turns=7)) as bench:
+            run = await ended(bench)
+            call = await bench.get(f"/v1/calls/{run['call_id']}")
+            history = await bench.get(f"/v1/calls/{run['call_id']}/history")
+    assert (call["end_reason"], len(history)) == ("timeout", 8)
+    assert call["billing_total_cents"] > 0
+
+
+async def test_tools_without_end(tmp_path: Path) -> None:
+    """An agent that only ever calls tools is stopped after some rounds, one it does not have is said to be unknown."""
+    with endpoint(lambda _request: say("", ("no_such_tool", {}))) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, agent=True, max_turns=20)) as bench:
+            run = await ended(bench)
+            history = await bench.get(f"/v1/calls/{run['call_id']}/history")
+    assert history[1]["content"] == {"error": "unknown tool"}
+    assert [entry["role"] for entry in history[:12]] == ["tool_call", "tool_response"] * 6
+
+
+async def test_what_a_model_may_do_on_the_line(tmp_path: Path) -> None:
+    """The agent transfers; the bot presses keys, stays silent, and hangs up in words where it has no tools."""
+    answers = iter(["[DTMF 12#]", "", "Bye. [hang up]"])
+
+    def caller(request: dict[str, Any]) -> Answer:
+        said = next(answers)
+        if said.startswith("[DTMF"):
+            return say("", ("press_keys", {"keys": "1, 2 #"}))
+        return say(said, *([] if said else [("stay_silent", {"seconds": "8"})]))
+
+    with endpoint(caller) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, bot=True)) as bench:
+            run = await ended(bench)
+            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    said = [(turn["role"], turn["content"]) for turn in turns]
+    assert said[1] == ("user", "[DTMF 12#]")
+    assert "there?" in said[3][1]
+    assert said[-1] == ("user", "Bye.")
+    transfer = say("One moment.", ("transfer_call", {"number": "+14155550130"}))
+    with endpoint(lambda _request: transfer) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, agent=True), dialect="client") as bench:
+            response = await bench.start(target_id=14)
+            assert response.status_code == 200
+            while not bench.sandbox.state.talks:
+                await bench.runs()
+                await asyncio.sleep(0.01)
+            bench.clock.talk(700)
+            (over,) = await bench.runs()
+            call = await bench.get(f"/v1/calls/{over['call_id']}")
+    assert (call["end_reason"], call["transfer_destination"]) == ("transfer", "+14155550130")
+
+
+async def test_a_silent_model(tmp_path: Path) -> None:
+    """A bot that says nothing at all is asked for, then hung up on, by a script and by a model."""
+    with endpoint(
+        lambda request: say("") if "playing the caller" in request["messages"][0]["content"] else say("Hello?")
+    ) as scripted:
+        for agent in (False, True):
+            async with bench_of(world(tmp_path, scripted.url, bot=True, agent=agent)) as bench:
+                run = await ended(bench)
+                turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+            assert {turn["role"] for turn in turns} == {"agent"}
+            assert len(turns) >= 3
+
+
+async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
+    """A sandbox that was stopped in the middle of a call holds it again; the first to end counts, and later ones change nothing."""
+    go_on = threading.Event()
+
+    def first_hangs(request: dict[str, Any]) -> Answer:
+        if len(scripted.requests) == 1:
+            go_on.wait(20)
+        return order_agent(request)
+
+    state, clock = tmp_path / "state.jsonl", Clock()
+    with endpoint(first_hangs) as scripted:
+        loaded = world(tmp_path, scripted.url, agent=True)
+        stopped = Sandbox(loaded, now=clock, state_path=state)
+        async with bench_of(loaded, now=clock, state_path=state) as bench:
+            await bench.start(target_id=14, scenario_prompt="Ask where your order 12345 is.")
+            stopped.refresh()  # the second process holds the same call
+            while bench.sandbox.state.pending:
+                await bench.runs()
+                await asyncio.sleep(0.01)
+            ledger: Any = bench.sandbox.ledger()
+            go_on.set()
+            for _ in range(100):
+                stopped.refresh()
+                await asyncio.sleep(0.01)
+            assert bench.sandbox.ledger() == stopped.ledger() | {"runs": ledger["runs"]}
+    again = Sandbox(loaded, now=clock, state_path=state)
+    assert again.ledger() == ledger
+    assert again.conversation(again.state.run(7110)).turns
+
+
+def test_what_is_wrong_with_models_in_a_world(tmp_path: Path) -> None:
+    """A model that is named but not there is found while loading; a key never stands in the file."""
+    for line, reason in (
+        ("agents: {14: {model: tinny}}", "agents.14.model: no model is called 'tinny'; did you mean 'tiny'?"),
+        ("bot: {model: big}", "bot.model: no model is called 'big'; there is tiny"),
+        ("models: {tiny: {base_url: localhost, model: m}}", "models.tiny.base_url: String should match"),
+        ("models: {tiny: {base_url: 'http://x/v1', model: m, api_key: s}}", "api_key: Extra inputs are not permitted"),
+    ):
+        head = "" if line.startswith("models") else "models: {tiny: {base_url: 'http://x/v1', model: m}}\n"
+        path = tmp_path / "wrong.yaml"
+        path.write_text(f"version: 1\nworld: w\nextends: demo\n{head}{line}\n", encoding="utf-8")
+        with pytest.raises(WorldError) as caught:
+            load_world(path)
+        assert reason in str(caught.value)

@@ -1,0 +1,155 @@
+"""`planner sandbox`: what is wrong with a world is said as of a plan, and faults of the command line are in force."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from planner.cli import main
+from planner.commands.sandbox import read_fault
+from planner.errors import UsageError
+from tests.sandbox.conftest import KEY, single  # pyright: ignore[reportMissingImports]
+
+WRONG = """\
+version: 1
+world: mine
+extends: demo
+concurency_limit: 3
+balance_cents: lots
+agents:
+  14:
+    revisions:
+      4:
+        based_on: 3
+        updated_at: 2026-11-24T09:00:00Z
+        script:
+          slots:
+            order_id: {kind: digit}
+"""
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run `planner` in an empty folder: (exit code, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(list(arguments))
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def test_every_fault_of_a_world_at_its_place(ran: Any, tmp_path: Path) -> None:
+    """All at once, each with its line, in the words that plans have for the same."""
+    (tmp_path / "w.yaml").write_text(WRONG, encoding="utf-8")
+    code, err = ran("sandbox", "--world", "w.yaml")
+    assert code == 2
+    assert "w.yaml:4:1: error: unknown key [unknown-key]\n    4 | concurency_limit: 3\n" in err
+    assert "did you mean `concurrency_limit`?" in err
+    assert "w.yaml:5:16: error: wrong type of value [wrong-type]" in err
+    assert 'this must be a whole number, but it is the text "lots"' in err
+    assert "w.yaml:14:30: error: value is not one of the choices [not-a-choice]" in err
+    assert "3 errors in 1 file" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("version: 1\nworld: w\nextends: dmo\n", "w.yaml:3:10: error: value cannot be used [bad-value]"),
+        ("a: 1\na: 2\n", "[duplicate-key]"),
+        ("a: [1\n", "[yaml-syntax]"),
+        ("a: \x00\n", "[file-unreadable]"),
+        ("extends: demo\nagents: {14: {tools: [lookup_oder]}}\nversion: 1\nworld: w\n", "did you mean 'lookup_order'?"),
+    ],
+)
+def test_other_faults_of_a_world(ran: Any, tmp_path: Path, text: str, told: str) -> None:
+    """Whatever kind it is of, a fault has a code that `planner explain` knows."""
+    (tmp_path / "w.yaml").write_text(text, encoding="utf-8")
+    code, err = ran("sandbox", "--world", "w.yaml")
+    assert (code, told in err) == (2, True), err
+
+
+def test_a_world_that_is_not_there(ran: Any, tmp_path: Path) -> None:
+    """A name that is none lists those there are; so does a folder."""
+    for name in ("mars", "mars.yaml"):
+        code, err = ran("sandbox", "--world", name)
+        assert code == 2
+        assert f"there is no world '{name}'" in err
+        assert "busy, demo, faulty, flaky, regressed" in err
+    (tmp_path / "folder.yaml").mkdir()
+    assert "Is a directory" in ran("sandbox", "--world", "folder.yaml")[1]
+
+
+def test_a_model_without_its_key(ran: Any, tmp_path: Path) -> None:
+    """The variable that is missing is named before anything is served or run."""
+    (tmp_path / "w.yaml").write_text(
+        "version: 1\nworld: w\nextends: demo\nmodels: {m: {base_url: 'http://127.0.0.1:1/v1', model: m, api_key_env: NO_SUCH_KEY}}\nbot: {model: m}\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "p.yaml").write_text(
+        "version: 1\nplan: p\ntargets: {t: {agent: 14}}\nscenarios: {s: {prompt: Hi., expect: [{check: duration, max_seconds: 9}]}}\n",
+        encoding="utf-8",
+    )
+    for command in (["sandbox"], ["run", "--sandbox", "p.yaml"]):
+        code, err = ran(*command, "--world", "w.yaml")
+        assert code == 2
+        assert "NO_SUCH_KEY, which is not set" in err
+
+
+def test_faults_are_read() -> None:
+    """The kind, then any field of a fault; lists with `+`."""
+    assert read_fault("lost_answer").kind == "lost_answer"
+    spec = read_fault("late, seconds=2.5, what=grade+transcript, probability=0.5, every=2")
+    assert (spec.seconds, spec.what, spec.probability, spec.every) == (2.5, ("grade", "transcript"), 0.5, 2)
+    assert read_fault("agent_edit,agent_id=14,revision=2").agent_id == 14
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("lost_answr", "did you mean `lost_answer`?"),
+        ("slow,5", "'5' is not key=value"),
+        ("slow,tims=5", "did you mean `times`?"),
+        ("slow,probability=2", "out of range"),
+        ("agent_edit", "agent_id belongs to agent_edit"),
+    ],
+)
+def test_faults_that_are_none(text: str, told: str) -> None:
+    """What is wrong with a fault of the command line is said with what was meant."""
+    with pytest.raises(UsageError) as caught:
+        read_fault(text)
+    assert told in str(caught.value)
+
+
+def test_a_fault_that_names_nothing(ran: Any) -> None:
+    """An agent that the world does not have cannot be edited."""
+    code, err = ran("sandbox", "--fault", "agent_edit,agent_id=15")
+    assert (code, "there is no agent 15; did you mean '12'?" in err or "there is 12, 14, 17" in err) == (2, True), err
+
+
+def test_a_port_in_use(ran: Any) -> None:
+    """The address that cannot be had is named."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, err = ran("sandbox", "--fault", "slow", "--port", str(port))
+    assert (code, f"port {port} of 127.0.0.1 cannot be used" in err) == (2, True)
+
+
+def test_faults_of_the_command_line_are_in_force() -> None:
+    """`--fault` strikes besides what the world declares, as often as it says."""
+    command = [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--fault", "no_balance,times=1,after=1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[4]
+        headers = {"Authorization": f"Bearer {KEY}"}
+        statuses = [httpx.post(f"{url}/v1/test-calls", json=single(), headers=headers).status_code for _ in range(3)]
+        process.terminate()
+    assert statuses == [201, 402, 201]
