@@ -36,13 +36,13 @@ agents:
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run `planner` in an empty folder: (exit code, standard error)."""
+    """Run `planner` in an empty folder: (exit code, standard error, its white space squeezed)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
 
     def run(*arguments: str) -> tuple[int, str]:
         code = main(list(arguments))
-        return code, capsys.readouterr().err
+        return code, " ".join(capsys.readouterr().err.split())
 
     return run
 
@@ -52,7 +52,7 @@ def test_every_fault_of_a_world_at_its_place(ran: Any, tmp_path: Path) -> None:
     (tmp_path / "w.yaml").write_text(WRONG, encoding="utf-8")
     code, err = ran("sandbox", "--world", "w.yaml")
     assert code == 2
-    assert "w.yaml:4:1: error: unknown key [unknown-key]\n    4 | concurency_limit: 3\n" in err
+    assert "w.yaml:4:1: error: unknown key [unknown-key] 4 | concurency_limit: 3 " in err
     assert "did you mean `concurrency_limit`?" in err
     assert "w.yaml:5:16: error: wrong type of value [wrong-type]" in err
     assert 'this must be a whole number, but it is the text "lots"' in err
