@@ -179,6 +179,22 @@ def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
 
 
 @planner.command()
+@click.argument("case", metavar="CASE")
+@click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
+@click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
+    """Show a case as it would be called and judged, and where each part of it is written.
+
+    CASE is a case id, or a pattern with * and ?. Offline, needs no key.
+    """
+    from planner.commands.show import show as command
+
+    return command(_shell(verbosity), case, paths, environment=environment, output_format=output_format)
+
+
+@planner.command()
 @_selecting
 @click.option("--refresh", is_flag=True, help="Ask the service for agent revisions and the balance (needs a key).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")

@@ -105,6 +105,11 @@ def for_terminal(text: str) -> str:
     return _without_old_commands(_COLON_BEFORE_COLON.sub(": ", one_line(text)))
 
 
+def for_terminal_block(text: str, prefix: str) -> list[str]:
+    """Lines for a terminal or a CI log, their white space kept. `prefix` is what each starts with, so that none is a command."""
+    return [prefix + _without_old_commands(without_controls(line)) for line in text.splitlines()]
+
+
 def for_workflow_command(text: str, *, is_property: bool = False) -> str:
     """The message of a GitHub workflow command, or the value of one of its properties (`file=…`). Lines are kept, encoded."""
     lines = "\n".join(without_controls(line) for line in text.splitlines())

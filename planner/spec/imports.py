@@ -79,6 +79,10 @@ class Imports:
         targets = {alias: found.library.targets[alias] for alias, found in self._names["targets"].items()}
         return Imported(targets, self.complete)
 
+    def definition(self, part: str, name: str) -> Library:
+        """The library that defines a name that is known to be there."""
+        return self._names[part][name].library
+
     def mark_used(self, part: str, names: Iterable[str]) -> None:
         for name in names:
             if name in self._names[part]:

@@ -20,6 +20,7 @@ from planner.reports.neutral import (
     for_json_text,
     for_markdown,
     for_terminal,
+    for_terminal_block,
     for_workflow_command,
     for_xml,
     markdown_block,
@@ -196,6 +197,17 @@ def test_a_terminal_gets_one_line_without_controls(text: str) -> None:
     assert "\n" not in safe
     assert "::" not in safe
     assert "##[" not in safe
+
+
+@with_hostile_texts
+def test_a_block_for_a_terminal_keeps_its_lines(text: str) -> None:
+    """As many lines as there were, each behind its prefix, so that none is a command or moves the cursor."""
+    lines = for_terminal_block(text, "  | ")
+    assert len(lines) == len(text.splitlines())
+    for line in lines:
+        assert line.startswith("  | ")
+        assert not _CONTROLS.search(line.replace("\t", " "))
+        assert "##[" not in line
 
 
 @with_hostile_texts

@@ -1,0 +1,68 @@
+"""`planner show`: one case as it would be called and judged, and where each part of it is written. Calls nobody."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic_core import to_json
+
+from planner.commands.reporting import tell_diagnostics
+from planner.commands.selection import Files, matches, read_files
+from planner.commands.shell import Shell
+from planner.errors import PlanInvalidError, UsageError
+from planner.reports.case_page import CasePage, page_document, render_page
+from planner.reports.neutral import for_json_text
+from planner.spec.model import Case
+from planner.spec.origins import OriginReader
+
+_SUGGESTED = 3
+_COMPARED = 2_000
+"""Case ids that are looked through for what was meant: comparing takes quadratic time."""
+
+
+def show(
+    shell: Shell,
+    wanted: str,
+    paths: Sequence[Path],
+    *,
+    environment: str | None,
+    output_format: Literal["text", "json"],
+) -> int:
+    """The cases whose id is `wanted`, or matches it. 0.
+
+    Raises:
+        UsageError: there is none.
+        PlanInvalidError: there is none, and a plan that it may be in is not valid.
+    """
+    files = read_files(shell, paths, environment)
+    cases = _chosen(wanted, files)
+    if files.diagnostics.has_errors:
+        tell_diagnostics(shell, files.diagnostics)
+    reader = OriginReader(shell.cwd)
+    pages = [CasePage(case, reader.of(case), environment) for case in cases]
+    if output_format == "json":
+        document = {"schema_version": "1.0", "cases": [page_document(page) for page in pages]}
+        shell.print(for_json_text(to_json(document, indent=2).decode()))
+    else:
+        shell.print("\n\n".join(render_page(page, width=shell.width, color=shell.color) for page in pages))
+    return 0
+
+
+def _chosen(wanted: str, files: Files) -> list[Case]:
+    cases = [case for plan in files.plans for case in plan.cases]
+    # An id that holds a * is meant itself, whatever else it would match.
+    found = [case for case in cases if case.case_id == wanted] or [
+        case for case in cases if matches(wanted, case.case_id)
+    ]
+    if found:
+        return found
+    if files.diagnostics.has_errors:
+        raise PlanInvalidError(f"no case of a valid plan is {wanted}", files.diagnostics)
+    ids = [case.case_id for case in cases]
+    near = [case_id for case_id in ids if wanted in case_id][:_SUGGESTED]
+    near = near or difflib.get_close_matches(wanted, ids[:_COMPARED], n=1, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise UsageError(f"there is no case {wanted}", hint + "`*` and `?` match anything; `planner plan` lists the cases.")
