@@ -88,7 +88,7 @@ CHECKS = st.sampled_from(
         "{check: duration, max_seconds: 180}",
         '{check: says, any_of: ["{{ mood }}"]}',
         '{check: says, any_of: ["thirty days"], severity: warning}',
-        '{check: never_says, matches: "(?i){{ mood }}"}',
+        '{check: never_says, matches: "(?i)not {{ mood }}"}',
         "{check: cost, max_cents: 40, id: cheap}",
     ]
 )
