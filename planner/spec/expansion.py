@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Lookup
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
@@ -32,8 +32,7 @@ class Allowance:
     characters: int = MAX_RENDERED_PER_PLAN
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """A scenario, read. `settings` are fields of `Case` by name. Parts with faults are left out, and then no case counts."""
 
     plan: str
@@ -67,12 +66,13 @@ class _Expansion:
         self.allowance = allowance
         self.reporter = reporter
         self.names = [axis.name for axis in parts.matrix.axes]
-        self.spans = tuple(draft.span for draft in parts.drafts)
-        self.prompts = _Memo(self._axes_in(parts.prompt.template.names if parts.prompt else ()))
-        self.rendered = _Memo(self._axes_in({name for draft in parts.drafts for name in draft.shape.names}))
+        self.spans = tuple([draft.span for draft in parts.drafts])
+        self.prompts = self._memo(parts.prompt.template.names if parts.prompt else ())
+        self.rendered = self._memo(*[draft.shape.names for draft in parts.drafts])
 
-    def _axes_in(self, names: Any) -> list[int]:
-        return [position for position, name in enumerate(self.names) if name in names]
+    def _memo(self, *used: Collection[str]) -> _Memo:
+        """For what templates make that use these names."""
+        return _Memo([place for place, name in enumerate(self.names) if any(name in names for names in used)])
 
     def cases(self) -> list[Case]:
         parts = self.parts
@@ -86,7 +86,9 @@ class _Expansion:
         self.allowance.cases -= len(parts.matrix.points) * len(parts.targets)
         cases: list[Case] = []
         for point in parts.matrix.points:
-            values = {**parts.variables, **{name: value.value for name, value in zip(self.names, point, strict=True)}}
+            values = parts.variables
+            if point:
+                values = {**values, **{name: value.value for name, value in zip(self.names, point, strict=True)}}
             label = self._label(point)
             which = f" (in case {label})" if point else ""
             prompt = self._prompt(point, values, which)

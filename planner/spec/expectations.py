@@ -31,7 +31,6 @@ from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, not_supporte
 MAX_NODES = 1_000
 """Values in one expectation, aliases expanded: it may be rendered for each case."""
 
-_OPENERS = (b"{{", b"{%", b"{#")
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
 
@@ -41,20 +40,22 @@ _MANY = object()
 Values = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shape:
     """What an expectation is, wherever it is written: plans repeat themselves, so that one is read once."""
 
     json: bytes
     kind: type[Expectation]
     content: Content
-    texts: tuple[Text, ...]
-    names: frozenset[str]
+    texts: Sequence[Text] = ()
+    names: frozenset[str] = frozenset()
     """What its templates use."""
     named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
     """Without templates: the expectation by the ids it has in different scenarios."""
     doubts: list[Doubt] = field(default_factory=list[Doubt])
     """Without templates: what was hardly meant."""
+    may_warn: bool = True
+    """Whether there is anything in it that can be written in a way that deserves a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,27 +130,19 @@ class Expectations:
         json = to_json(written)
         shape = self._shapes.get(json)
         if shape is not None:
-            self._warn(document, written)
             draft = Draft(document, container, key, written, shape)
-            self._doubt(draft)
+            if shape.may_warn:
+                self._warn(document, written)
+            if shape.doubts:
+                self._doubt(draft)
             return draft
         kind = self._kind(document, container, key)
         if kind is None or not self._sound(document, written, kind):
             return None
         self._warn(document, written)
-        has_templates = any(opener in json for opener in _OPENERS)
-        if has_templates and larger_than(written, MAX_NODES):
-            detail = f"an expectation with templates may hold {MAX_NODES:,} values, aliases expanded"
-            self.reporter.error("too-many-nodes", detail, document.value(container, key))
-            return None
-        compiler = Compiler(self.templates, [], [])
-        content = compiler.compile(written) if has_templates else written
-        names = frozenset([name for text in compiler.texts for name in text.template.names])
-        shape = Shape(json, kind, content, tuple(compiler.texts), names)
+        shape = Shape(json, kind, written)
         draft = Draft(document, container, key, written, shape)
-        for fault in compiler.faults:
-            self._report_text(draft, fault, "")
-        if compiler.faults:
+        if (b"{{" in json or b"{%" in json or b"{#" in json) and not self._compile(draft):
             return None
         if not shape.texts:
             expectation = self._expectation(draft, written, draft.id or written["check"], "")
@@ -157,8 +150,23 @@ class Expectations:
                 return None
             shape.doubts.extend(expectation.doubts())
             self._doubt(draft)
+        shape.may_warn = "of" in written or any(key in written for key in _FREE_FORM)
         self._shapes[json] = shape
         return draft
+
+    def _compile(self, draft: Draft) -> bool:
+        """Compile the templates of the draft's shape. False, and a fault, where that cannot be done."""
+        if larger_than(draft.written, MAX_NODES):
+            detail = f"an expectation with templates may hold {MAX_NODES:,} values, aliases expanded"
+            self.reporter.error("too-many-nodes", detail, draft.span)
+            return False
+        compiler = Compiler(self.templates, [], [])
+        draft.shape.content = compiler.compile(draft.written)
+        draft.shape.texts = compiler.texts
+        draft.shape.names = frozenset([name for text in compiler.texts for name in text.template.names])
+        for fault in compiler.faults:
+            self._report_text(draft, fault, "")
+        return not compiler.faults
 
     def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
         """An expectation of a library as a plan uses it, with the fields that the plan `changed`: sound ones, no templates."""
@@ -223,7 +231,9 @@ class Expectations:
         An id is the one given, or else the check's name, with -2, -3 for repeats. `which` says, at the end of
         a fault, of which case.
         """
-        contents = [(draft, self._content(draft, values, which)) for draft in drafts]
+        contents = [
+            (draft, self._content(draft, values, which) if draft.shape.texts else draft.written) for draft in drafts
+        ]
         taken = self._taken(contents, which)
         found: list[Expectation] = []
         for draft, content in contents:
@@ -231,9 +241,11 @@ class Expectations:
                 continue
             name = content.get("id")
             if name is None:
-                name = _free(content["check"], taken)
+                name = content["check"]
+                if name in taken:
+                    name = _free(name, taken)
                 taken.add(name)
-            expectation = self._expectation(draft, content, name, which)
+            expectation = draft.shape.named.get(name) or self._expectation(draft, content, name, which)
             if expectation is not None:
                 found.append(expectation)
         if len(found) < len(drafts):
@@ -306,10 +318,8 @@ class Expectations:
         return None
 
     def _content(self, draft: Draft, values: Values, which: str) -> dict[str, Any] | None:
-        """What is expected of one case; None where a fault was reported."""
+        """What a draft with templates expects of one case; None where a fault was reported."""
         shape = draft.shape
-        if not shape.texts:
-            return draft.written
         key = (shape.json, *[_identity(values[name]) for name in shape.names])
         known = self._rendered.get(key) if _MANY not in key else None
         if known is not None:
@@ -326,8 +336,6 @@ class Expectations:
     def _expectation(self, draft: Draft, content: Mapping[str, Any], name: str, which: str) -> Expectation | None:
         """Validated under this id; None where a fault was reported."""
         shape = draft.shape
-        if name in shape.named:
-            return shape.named[name]
         known = self._validate(shape.kind, content, name)
         if isinstance(known, list) and shape.texts:
             numbers = read_numbers(shape.content, content, [error["loc"] for error in known])

@@ -18,7 +18,7 @@ from planner.spec.model import Case, Plan
 from planner.spec.names import is_name
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
-from planner.spec.scenario import PlanContext, ScenarioReader
+from planner.spec.scenario import PlanContext, ScenarioReader, settings_of
 from planner.spec.targets import TargetReader, start_of
 from planner.spec.templates import Templates
 from planner.spec.terms import read_quarantine
@@ -74,6 +74,7 @@ class PlanReader:
             defaults=defaults[1],
             defaults_written=defaults[0],
             default_expected=expected,
+            settings=settings_of(vars(defaults[1])),
             quarantine=read_quarantine(document, defaults[0], self.reporter, today=self.today),
             today=self.today,
             allowance=Allowance(),

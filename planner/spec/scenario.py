@@ -38,6 +38,16 @@ _SETTINGS = (
     "timeout_seconds",
     "platform_failures",
 )
+_DECIDING = frozenset({*_SETTINGS, "min_runs", "max_age"})
+"""Fields that decide settings; a scenario that has none of them has the defaults'."""
+
+
+def settings_of(values: Lookup[str, Any]) -> dict[str, Any]:
+    """Fields of `Case` from those of `ScenarioDefaults`; tags and description apart."""
+    settings: dict[str, Any] = {name: values[name] for name in _SETTINGS}
+    settings["min_runs"] = values["min_runs"] or (settings["runs"] + 1) // 2
+    settings["max_age"] = age_of(values["max_age"]) if values["max_age"] else None
+    return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +66,8 @@ class PlanContext:
     defaults: ScenarioDefaults
     defaults_written: Mapping
     default_expected: Expected
+    settings: Lookup[str, Any]
+    """What `settings_of` gives of the defaults."""
     quarantine: Quarantine | None
     """The defaults'."""
     today: date | None
@@ -121,7 +133,7 @@ class _Reading:
             prompt=prompt if prompt is not None and known.issuperset(prompt.template.names) else None,
             drafts=[draft for draft in drafts if known.issuperset(draft.shape.names)],
             variables=self.plan.variables,
-            settings={**self._settings(), "quarantine": quarantine},
+            settings=self._settings(quarantine),
         )
         cases = expand(parts, self.reader.expectations, self.plan.allowance, self.reporter)
         return Scenario([] if self.reporter.errors > errors else cases, names, complete)
@@ -249,27 +261,31 @@ class _Reading:
             return self.plan.quarantine
         return read_quarantine(self.document, self.written, self.reporter, today=self.plan.today)
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self, quarantine: Quarantine | None) -> dict[str, Any]:
         """Fields of `Case`: the scenario's, else the defaults'."""
-        values = {
-            **vars(self.plan.defaults),
-            **{name: getattr(self.fields, name) for name in self.fields.model_fields_set},
+        plan, fields = self.plan, self.fields
+        given = fields.model_fields_set
+        settings = plan.settings
+        if not _DECIDING.isdisjoint(given):
+            settings = settings_of({**vars(plan.defaults), **{name: getattr(fields, name) for name in given}})
+        tags = fields.tags if "tags" in given else plan.defaults.tags
+        description = fields.description if "description" in given else plan.defaults.description
+        return {
+            **settings,
+            "tags": plan.tags.union(tags) if tags else plan.tags,
+            "description": (description or "").strip(),
+            "quarantine": quarantine,
         }
-        settings: dict[str, Any] = {name: values[name] for name in _SETTINGS}
-        settings["min_runs"] = values["min_runs"] or (settings["runs"] + 1) // 2
-        settings["max_age"] = age_of(values["max_age"]) if values["max_age"] else None
-        settings["tags"] = self.plan.tags.union(values["tags"]) if values["tags"] else self.plan.tags
-        settings["description"] = (values["description"] or "").strip()
-        return settings
 
     def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> frozenset[str]:
         """The names the templates use; undefined ones are reported, and axes that none uses."""
         axes = self._written_axes()
-        written = {*self.plan.variables, *(axes or ()), *(axis.name for axis in matrix.axes)}
-        known = written.union(map(mended_name, written))  # templates have the right name already where these have not
-        used = {name for draft in drafts for name in draft.shape.names}.union(prompt.template.names if prompt else ())
+        known = {*self.plan.variables, *(axes or ()), *(axis.name for axis in matrix.axes)}
+        used = frozenset(prompt.template.names if prompt else ()).union(*[draft.shape.names for draft in drafts])
         if axes is None or not self.plan.variables_readable:
-            return frozenset(used)  # what is undefined may be defined there
+            return used  # what is undefined may be defined there
+        if not known.issuperset(used):
+            known.update([mended_name(name) for name in known])  # templates may have the right name already
         for name, offset in prompt.template.names.items() if prompt else ():
             if name not in known:
                 fault = TemplateFault(
@@ -285,7 +301,7 @@ class _Reading:
                     told = f"no template of this scenario uses `{name}`"
                     detail = f"{told}: the same call would be made for each of its values"
                     self.reporter.error("unused-axis", detail, self.document.key(axes, name))
-        return frozenset(used)
+        return used
 
     def _written_axes(self) -> Mapping | None:
         """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""
