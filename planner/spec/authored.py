@@ -75,15 +75,15 @@ class MatrixFields(Authored):
         description="Axis name to its values: texts, numbers, booleans, or mappings with an id. Templates use the name.",
         examples=[{"mood": ["calm", "furious"], "language": ["English", "Spanish"]}],
     )
-    include: list[SkipValidation[dict[str, Any]]] = Field(
-        default_factory=list[Any],
-        description="Combinations to add. Each names every axis; a value may be new.",
-        examples=[[{"mood": "confused", "language": "English"}]],
-    )
     exclude: list[SkipValidation[dict[str, Any]]] = Field(
         default_factory=list[Any],
         description="Combinations to leave out. An axis that is not named matches any value.",
         examples=[[{"mood": "calm", "language": "Spanish"}]],
+    )
+    include: list[SkipValidation[dict[str, Any]]] = Field(
+        default_factory=list[Any],
+        description="Combinations to add. Each names every axis; a value may be new.",
+        examples=[[{"mood": "confused", "language": "English"}]],
     )
     strategy: Literal["full", "pairwise"] = Field(
         default="full",

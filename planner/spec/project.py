@@ -50,7 +50,7 @@ def _read(data: bytes, file: str, diagnostics: Diagnostics) -> Project:
     reporter = Reporter(diagnostics)
     try:
         source = decode(data, file, reporter)
-        document = parse(source, reporter) if source is not None and not _is_blank(source.text) else None
+        document = parse(source, reporter) if source is not None and not is_blank(source.text) else None
         if document is None or not check_version(document, reporter, required=False):
             return Project()
         return _project(document, reporter)
@@ -175,6 +175,6 @@ def _environments(document: Document, reporter: Reporter) -> tuple[tuple[str, tu
     return tuple(environments)
 
 
-def _is_blank(text: str) -> bool:
+def is_blank(text: str) -> bool:
     """Whether there is nothing but comments: a project that sets nothing yet."""
     return all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines())
