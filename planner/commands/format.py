@@ -27,6 +27,7 @@ from planner.reports.quantities import count
 from planner.spec import find_root, plan_files
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.formatting import MeaningChangedError, format_file
+from planner.spec.load import collector_paused
 from planner.spec.parser import MAX_BYTES
 from planner.spec.reporting import EnoughFaults, Reporter
 
@@ -70,7 +71,8 @@ class _Done:
 def format_plans(shell: Shell, options: FormatOptions) -> int:
     """0 when all files are in the form (now, or with `check` already), 2 where one is not or cannot be, 5 for a bug."""
     diagnostics = Diagnostics()
-    done = [_done(shell, path, options, diagnostics) for path in _files(shell, options.paths)]
+    with collector_paused():
+        done = [_done(shell, path, options, diagnostics) for path in _files(shell, options.paths)]
     if options.output_format == "json":
         shell.print(_json(done, diagnostics))
     else:

@@ -87,7 +87,7 @@ def load_files(
     )
     plans: list[Plan] = []
     names: dict[str, Span] = {}
-    with _collector_paused():
+    with collector_paused():
         for path in files:
             try:
                 plan = _load(path, display_name(path, cwd), reader, reporter, names)
@@ -100,7 +100,7 @@ def load_files(
 
 
 @contextmanager
-def _collector_paused() -> Generator[None]:
+def collector_paused() -> Generator[None]:
     """Nearly all that loading makes is kept, so that the cyclic collector searches in vain; it takes half of the time.
 
     What was made is passed on as old, or the collector would search all of it as soon as it is back.

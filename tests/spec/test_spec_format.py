@@ -404,6 +404,34 @@ def test_a_project() -> None:
     assert format_file(b"# nothing yet", "planner.yaml", Reporter(Diagnostics())) == b"# nothing yet"
 
 
+def test_a_library() -> None:
+    """Expectations below their names, alone or listed, are in order; names and values are as they were."""
+    assert (
+        formatted("""\
+vars: {b: 1, a: 2}
+axes: {b: [{x: 1, id: y}], a: [1]}
+expectations:
+    b: {severity: warning, check: duration, max_seconds: 9}
+    a:
+    - {arguments: {name: 1, check: 2}, check: tool_called, name: t}
+kind: library
+version: 1
+""")
+        == """\
+version: 1
+kind: library
+expectations:
+  b: {check: duration, max_seconds: 9, severity: warning}
+  a:
+    - {check: tool_called, name: t, arguments: {name: 1, check: 2}}
+axes: {b: [{x: 1, id: y}], a: [1]}
+vars: {b: 1, a: 2}
+"""
+    )
+    used = "scenarios:\n  a:\n    expect:\n      - {severity: warning, use: polite}\n"
+    assert body(used) == used.replace("severity: warning, use: polite", "use: polite, severity: warning")
+
+
 @pytest.mark.parametrize(
     "other",
     [

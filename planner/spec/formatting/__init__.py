@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from planner.spec.document import Document
 from planner.spec.files import PROJECT_FILE
-from planner.spec.formatting.order import Form, plan_form, project_form
+from planner.spec.formatting.order import Form, library_form, plan_form, project_form
 from planner.spec.formatting.reading import read_tree
 from planner.spec.formatting.sameness import same
 from planner.spec.formatting.writing import write
+from planner.spec.libraries import is_library
 from planner.spec.parser import decode, parse
 from planner.spec.plan import check_version
 from planner.spec.project import is_blank
@@ -51,6 +52,8 @@ def format_file(data: bytes, file: str, reporter: Reporter) -> bytes | None:
 
 def _form(document: Document, reporter: Reporter) -> Form | None:
     """None, and a fault, for YAML that is no file of ours: it is not for this tool to touch."""
+    if is_library(document, reporter):
+        return library_form()
     if "plan" in document.root:
         return plan_form()
     reporter.error("missing-key", "`plan` is required: the plan's name, such as plan: refunds", start_of(document))

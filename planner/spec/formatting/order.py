@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.spec.authored import PlanFields, ProjectFields, ScenarioDefaults
+from planner.spec.authored import LibraryFields, PlanFields, ProjectFields, ScenarioDefaults
 from planner.spec.formatting.tree import Alias, Collection, Entry, Node, nodes_in
 
 _MERGE = "<<"
@@ -59,6 +59,11 @@ _NAMED_EXPECTATIONS = Form(each=_EXPECTATION_PARTS)
 @cache
 def plan_form() -> Form:
     return _form_of(PlanFields)
+
+
+@cache
+def library_form() -> Form:
+    return _form_of(LibraryFields)
 
 
 @cache
