@@ -11,10 +11,12 @@ from planner.checks.base import Expectation
 from planner.checks.call import CallCheck
 from planner.checks.cost import Cost
 from planner.checks.duration import Duration
+from planner.checks.expression import Expression
 from planner.checks.field import FieldCheck
 from planner.checks.grade import GradeCheck
 from planner.checks.latency import Latency
 from planner.checks.never_says import NeverSays
+from planner.checks.no_pii import NoPii
 from planner.checks.not_ import Not
 from planner.checks.pacing import Pacing
 from planner.checks.parts import part_type, parts_type
@@ -28,6 +30,7 @@ CHECKS: Mapping[str, type[Expectation]] = MappingProxyType(
         "says": Says,
         "never_says": NeverSays,
         "sequence": Sequence,
+        "no_pii": NoPii,
         "call": CallCheck,
         "duration": Duration,
         "cost": Cost,
@@ -37,6 +40,7 @@ CHECKS: Mapping[str, type[Expectation]] = MappingProxyType(
         "tool_not_called": ToolNotCalled,
         "grade": GradeCheck,
         "field": FieldCheck,
+        "expression": Expression,
         "all_of": AllOf,
         "any_of": AnyOf,
         "not": Not,
@@ -54,8 +58,6 @@ UPCOMING_CHECKS: frozenset[str] = frozenset(
         "language",
         "similar",
         "judge",
-        "no_pii",
-        "expression",
     }
 )
 """Kinds of check that are planned; a plan that uses one is refused by name."""

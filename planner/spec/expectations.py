@@ -390,6 +390,10 @@ class Expectations:
             place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
             if varies(draft.shape.content, error["loc"]):
                 detail = detail.removesuffix(UNQUOTE) + which
+            elif error["type"] == "text_fault":
+                context = error.get("ctx", {})
+                fault = TemplateFault(code, detail, context["start"], context["end"])
+                place = place_in_text(draft.document, container, key, fault)
             self.reporter.error_once(draft.said, code, detail, place, draft.user)
 
 

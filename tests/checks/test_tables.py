@@ -102,6 +102,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"steps": [{"says": {"all_of": ["30 days", "May 3"], "spoken": True}}, {"says": {"any_of": ["goodbye"]}}]},
         {"steps": [{"says": {"any_of": ["sorry"]}}, {"says": {"any_of": ["goodbye"]}}]},
     ],
+    "no_pii": [
+        {},
+        {"also": ["(?i)acme"]},
+    ],
     "call": [
         {"status": "completed", "end_reason": "agent_end", "min_turns": 5},
         {"max_turns": 4},
@@ -133,6 +137,13 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"path": "$.locale", "in": ["es-MX", "en-US"]},
         {"path": "$.locale", "exists": True},
         {"path": "$.voicemail", "exists": False},
+    ],
+    "expression": [
+        {"cel": "call.duration_seconds < 60.0 && grade.score >= 0.9 && call.end_reason == 'agent_end'"},
+        {"cel": "call.duration_seconds < 50.0"},
+        {"cel": "turns.exists(t, t.role == 'agent' && t.text.contains('thirty'))"},
+        {"cel": "tools.all(t, t.name != 'lookup_order')"},
+        {"cel": "call.document.collected_values.order_id == 'A-17'"},
     ],
     "all_of": [{"of": [SAYS_WINDOW, {"check": "grade", "min_score": 0.8}]}, {"of": [SAYS_WINDOW, SAYS_SORRY]}],
     "any_of": [{"of": [SAYS_SORRY, SAYS_WINDOW]}, {"of": [SAYS_SORRY, {"check": "duration", "max_seconds": 9}]}],

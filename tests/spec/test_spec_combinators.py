@@ -118,9 +118,9 @@ plan.yaml:9:59: error: wrong type of value [wrong-type]
 plan.yaml:9:62: error: required key is missing [missing-key]
     9 |       - {check: all_of, of: [{check: sayz}, {chek: says}, 5, {any_of: [x]}]}
       |                                                              ^^^^^^^^^^^^^
-        `check` is required: it names the kind of check; known: says, never_says, sequence, call,
-        duration, cost, latency, pacing, tool_called, tool_not_called, grade, field, all_of, any_of,
-        not
+        `check` is required: it names the kind of check; known: says, never_says, sequence, no_pii,
+        call, duration, cost, latency, pacing, tool_called, tool_not_called, grade, field,
+        expression, all_of, any_of, not
 
 plan.yaml:10:40: error: wrong type of value [wrong-type]
    10 |       - {check: not, of: {check: says, any_of: null}}
@@ -148,4 +148,38 @@ plan.yaml:14:9: error: required key is missing [missing-key]
         `of` is required by this check
 
 9 errors in 1 file
+""")
+
+
+def test_a_fault_inside_an_expression_is_pointed_at(workspace: Any) -> None:
+    """A wrong name in CEL is a fault in the plan file, at its own column, folded text or not; rendered text has none."""
+    assert workspace.faults(
+        HEAD
+        + """\
+      - {check: expression, cel: "call.duration < 1.0"}
+      - check: expression
+        cel: >
+          call.duration_seconds < 120.0 &&
+          turns.exists(t, t.rol == 'agent')
+      - {check: expression, cel: "call.durations < {{ limit }}.0"}
+"""
+    ) == snapshot("""\
+plan.yaml:9:40: error: expectation cannot be used [bad-expectation]
+    9 |       - {check: expression, cel: "call.duration < 1.0"}
+      |                                        ^^^^^^^^
+        a call has no `duration`; known: `call_id`, `status`, `end_reason`, `duration_seconds`,
+        `product`, `transferred_to`, `document`
+
+plan.yaml:13:29: error: expectation cannot be used [bad-expectation]
+   13 |           turns.exists(t, t.rol == 'agent')
+      |                             ^^^
+        a turn has no `rol`; known: `number`, `role`, `text`, `start_ms`, `end_ms`, `ttfa_ms`
+
+plan.yaml:14:34: error: expectation cannot be used [bad-expectation]
+   14 |       - {check: expression, cel: "call.durations < {{ limit }}.0"}
+      |                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        a call has no `durations`; known: `call_id`, `status`, `end_reason`, `duration_seconds`,
+        `product`, `transferred_to`, `document`
+
+3 errors in 1 file
 """)

@@ -1,0 +1,229 @@
+"""CEL (the Common Expression Language, cel.dev) over the evidence: typed where it is written, bounded where it is judged.
+
+An expression is compiled twice: against types, so that a wrong name or a comparison that cannot be is known in the plan
+file; and against plain maps, in which what the service did not tell is not there, so that asking for it is an error and
+never a value. Bounds: the library's 10,000 steps of all macros together and 32 levels of nesting, and ours below, without
+which concatenation inside macros could multiply a text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from planner.checks.call import end_reason_of
+from planner.evidence import Evidence
+
+MAX_LENGTH = 1_000
+"""Characters of an expression."""
+MAX_MACROS = 4
+MAX_PLUSES = 4
+
+_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(")
+_FAULT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+_NO_FIELD = re.compile(r"undefined field '([^']*)' not found in struct 'planner\.(\w+)'")
+_NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+_NOT_THERE = re.compile(r'(?:Key not found in map : |No value with name )"([^"]*)"')
+_WORD = re.compile(r"\w+")
+
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    "Run": {"run_id": "int", "status": "string", "error_message": "string", "cost_cents": "int"},
+    "Call": {
+        "call_id": "int",
+        "status": "string",
+        "end_reason": "string",
+        "duration_seconds": "double",
+        "product": "string",
+        "transferred_to": "string",
+        "document": "map",
+    },
+    "Turn": {"number": "int", "role": "string", "text": "string", "start_ms": "int", "end_ms": "int", "ttfa_ms": "int"},
+    "Tool": {
+        "name": "string",
+        "arguments": "map",
+        "has_result": "bool",
+        "result": "any",
+        "turn": "int",
+        "start_ms": "int",
+    },
+    "Grade": {
+        "status": "string",
+        "score": "double",
+        "outcome": "string",
+        "goal": "string",
+        "issues": "int",
+        "critical_issues": "int",
+        "summary": "string",
+    },
+}
+"""What an expression can ask of, by type, in the names of `planner.evidence`."""
+
+VARIABLES: Mapping[str, str] = {"run": "Run", "call": "Call", "turns": "Turn", "tools": "Tool", "grade": "Grade"}
+_LISTS = frozenset({"turns", "tools"})
+
+
+class CelError(ValueError):
+    """The expression cannot be used. `start` and `end` are the offsets of what is wrong in it."""
+
+    def __init__(self, message: str, start: int, end: int) -> None:
+        super().__init__(message)
+        self.start = start
+        self.end = end
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """Why an expression gave neither true nor false."""
+
+    why: str
+
+
+def check_cel(expression: str) -> None:
+    """Raises `CelError` with a sentence for the author."""
+    if len(expression) > MAX_LENGTH:
+        raise CelError(
+            f"an expression may have {MAX_LENGTH:,} characters, this one has {len(expression):,}", 0, len(expression)
+        )
+    if len(macros := list(_MACRO.finditer(expression))) > MAX_MACROS:
+        place = macros[MAX_MACROS]
+        raise CelError(f"an expression may use {MAX_MACROS} of all, exists, exists_one, map and filter", *place.span())
+    if macros and expression.count("+") > MAX_PLUSES:
+        raise CelError(f"an expression with all, exists, map or filter may have {MAX_PLUSES} `+`", 0, len(expression))
+    cel = _library()
+    try:
+        kind = _typed().compile(expression).return_type()
+    except RuntimeError as error:
+        raise _fault(expression, str(error)) from error
+    if kind not in (cel.Type.BOOL, cel.Type.DYN):
+        raise CelError(f"gives {kind.name().lower()}, but an expectation is true or false", 0, len(expression))
+
+
+def evaluate(expression: str, evidence: Evidence) -> bool | Undecided:
+    """What the expression says of one run."""
+    cel = _library()
+    try:
+        value = _compiled(expression).eval(data=_values(evidence))
+    except RuntimeError as error:
+        return Undecided(f"it takes too much work or cannot be evaluated: {_one_line(str(error))}")
+    if value.type() == cel.Type.ERROR:
+        told = _one_line(str(value.value()))
+        missing = _NOT_THERE.search(told)
+        return Undecided(f"the service did not tell `{missing[1]}`" if missing else told)
+    plain = value.plain_value()
+    if not isinstance(plain, bool):
+        return Undecided(f"it gives {value.type().name().lower()}, which is neither true nor false")
+    return plain
+
+
+def _values(evidence: Evidence) -> dict[str, Any]:
+    """As plain maps. What the service did not tell is left out; without a transcript there are no turns, not none."""
+    call, grade = evidence.call, evidence.grade
+    run = {
+        "run_id": evidence.run_id,
+        "status": evidence.run_status,
+        "error_message": evidence.error_message,
+        "cost_cents": evidence.cost_cents,
+    }
+    values: dict[str, Any] = {
+        "run": _told(run),
+        "call": _told({**call.model_dump(), "end_reason": end_reason_of(call)}) if call else {},
+        "grade": _told(grade.model_dump()) if grade else {},
+    }
+    if evidence.turns is not None:
+        values["turns"] = [_told({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]
+    if evidence.tools is not None:
+        values["tools"] = [_told(tool.model_dump()) for tool in evidence.tools]
+    return values
+
+
+def _told(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _library() -> Any:
+    """Imported late: most plans have no expression. It ships no types."""
+    return import_module("cel_expr_python.cel")
+
+
+@lru_cache(maxsize=1024)
+def _compiled(expression: str) -> Any:
+    return _plain().compile(expression)
+
+
+@lru_cache(maxsize=1)
+def _plain() -> Any:
+    cel = _library()
+    plain = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+    return cel.NewEnv(variables={name: cel.Type.List(plain) if name in _LISTS else plain for name in VARIABLES})
+
+
+@lru_cache(maxsize=1)
+def _typed() -> Any:
+    """The environment in which every name has its type: CEL knows types of fields from descriptors only."""
+    cel = _library()
+    from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2
+
+    field = descriptor_pb2.FieldDescriptorProto
+    kinds = {"int": field.TYPE_INT64, "double": field.TYPE_DOUBLE, "string": field.TYPE_STRING, "bool": field.TYPE_BOOL}
+    messages = {"map": ".google.protobuf.Struct", "any": ".google.protobuf.Value"}
+    file = descriptor_pb2.FileDescriptorProto(
+        name="planner.proto", package="planner", syntax="proto3", dependency=[struct_pb2.DESCRIPTOR.name]
+    )
+    for name, fields in FIELDS.items():
+        message = file.message_type.add(name=name)
+        for number, (key, kind) in enumerate(fields.items(), start=1):
+            message.field.add(
+                name=key,
+                number=number,
+                label=field.LABEL_OPTIONAL,
+                type=kinds.get(kind, field.TYPE_MESSAGE),
+                type_name=messages.get(kind),
+            )
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(struct_pb2.DESCRIPTOR.serialized_pb)
+    pool.AddSerializedFile(file.SerializeToString())
+    types = {name: cel.Type(f"planner.{kind}") for name, kind in VARIABLES.items()}
+    return cel.NewEnv(
+        pool, variables={name: cel.Type.List(kind) if name in _LISTS else kind for name, kind in types.items()}
+    )
+
+
+def _fault(expression: str, told: str) -> CelError:
+    """The library's first complaint, in words for the author and with its place."""
+    found = _FAULT.search(told)
+    if found is None or int(found[1]) < 1:
+        return CelError(f"not a CEL expression: {_one_line(found[3] if found else told)}", 0, len(expression))
+    lines = expression.splitlines(keepends=True)
+    start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
+    if (name := _UNDECLARED.search(found[3])) is not None:  # the place is that of its last dot
+        start = max(expression.rfind(name[1], 0, start + len(name[1])), 0)
+    elif expression[start : start + 1] == ".":
+        start += 1
+    word = _WORD.match(expression, start)
+    return CelError(_said(found[3]), start, word.end() if word else start + 1)
+
+
+def _said(complaint: str) -> str:
+    if (found := _UNDECLARED.search(complaint)) is not None:
+        return f"there is no `{found[1].partition('.')[0]}`; known: {', '.join(f'`{name}`' for name in VARIABLES)}"
+    if (found := _NO_FIELD.search(complaint)) is not None:
+        known = ", ".join(f"`{name}`" for name in FIELDS[found[2]])
+        return f"a {found[2].lower()} has no `{found[1]}`; known: {known}"
+    if (found := _NO_OVERLOAD.search(complaint)) is not None:
+        operator, kinds = found[1].strip("_").replace("_", " "), found[2]
+        mend = (
+            ": a whole number and a decimal are two types, write 120.0"
+            if {"int", "double"} == set(kinds.split(", "))
+            else ""
+        )
+        return f"`{operator}` cannot be applied to {kinds}{mend}"
+    return f"not a CEL expression: {complaint.partition(' expecting {')[0]}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split()).partition(": ")[2] or " ".join(text.split())

@@ -1,0 +1,102 @@
+"""Personal data in what was said: card, bank and identity numbers by their check digits and forms, e-mail addresses.
+
+Numbers are found however they are said: in digits, in groups, or word by word in English. Nothing here is shown to anyone:
+what is found is named by its kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from planner.checks.spoken import spoken_forms
+
+Kind = Literal["card", "bank", "identity", "email"]
+
+KINDS: tuple[Kind, ...] = ("card", "bank", "identity", "email")
+
+_CARD = re.compile(r"[3-6]\d{12,18}")
+_IDENTITY = re.compile(r"(?<![\w-])(\d{3})[ -](\d{2})[ -](\d{4})(?![\w-])", re.ASCII)
+_IDENTITY_NAMED = re.compile(r"\bsocial security\b|\bssn\b", re.IGNORECASE)
+_IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2})\d{2}")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL_SPOKEN = re.compile(r"((?:[\w+-]+ dot )*[\w.+-]+) at ([\w-]+(?:(?: dot |\.)[\w-]+)+)", re.IGNORECASE)
+_EMAIL_NAMED = re.compile(r"\be-?mail|\bmail\b", re.IGNORECASE)
+
+_IBAN_LENGTHS = {
+    "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24,
+    "FI": 18, "FR": 27, "GB": 22, "GI": 23, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IS": 26, "IT": 27, "LI": 21,
+    "LT": 20, "LU": 20, "LV": 21, "MC": 27, "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SA": 24, "SE": 24,
+    "SI": 19, "SK": 24, "SM": 27, "TR": 26,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalDatum:
+    """`value` is in one form however it was said, for comparison only."""
+
+    kind: Kind
+    value: str
+
+
+@lru_cache(maxsize=16_384)
+def personal_data(text: str) -> tuple[PersonalDatum, ...]:
+    """What is personal in a text, in no particular order."""
+    rows = digit_rows(text)
+    found = [PersonalDatum("card", row) for row in rows if _CARD.fullmatch(row) and _luhn_holds(row)]
+    found += [PersonalDatum("bank", number) for number in _bank_numbers(text)]
+    found += [PersonalDatum("identity", number) for number in _identity_numbers(text, rows)]
+    found += [PersonalDatum("email", address) for address in _addresses(text)]
+    return tuple(dict.fromkeys(found))
+
+
+def digit_rows(text: str) -> list[str]:
+    """Digits said one after another, as rows."""
+    amounts, _ = spoken_forms(text, fold=True)
+    return [word for word in amounts.padded.split() if word.isascii() and word.isdigit()]
+
+
+def plain_address(text: str) -> str:
+    """An e-mail address, or a text with some, in the form that addresses are compared in."""
+    return text.lower().replace(" dot ", ".").replace(" at ", "@")
+
+
+def _luhn_holds(row: str) -> bool:
+    """ISO/IEC 7812-1, annex B."""
+    doubled = [int(digit) * 2 for digit in row[-2::-2]]
+    return (
+        sum(int(digit) for digit in row[::-2]) + sum(value - 9 if value > 9 else value for value in doubled)
+    ) % 10 == 0
+
+
+def _bank_numbers(text: str) -> Iterator[str]:
+    """IBANs by country, length and check digits (ISO 13616-1)."""
+    for start in _IBAN_START.finditer(text):
+        plain = re.sub(r"[ -]", "", text[start.start() :])[: _IBAN_LENGTHS.get(start[1], 0)]
+        if len(plain) == _IBAN_LENGTHS.get(start[1]) and plain.isascii() and plain.isalnum() and _mod_97_holds(plain):
+            yield plain
+
+
+def _mod_97_holds(iban: str) -> bool:
+    return int("".join(str(int(character, 36)) for character in iban[4:] + iban[:4])) % 97 == 1
+
+
+def _identity_numbers(text: str, rows: list[str]) -> Iterator[str]:
+    """US social security numbers: in their written form, or nine digits where they are spoken of."""
+    written = ["".join(found.groups()) for found in _IDENTITY.finditer(text)]
+    named = [row for row in rows if len(row) == 9] if _IDENTITY_NAMED.search(text) else []
+    for number in dict.fromkeys([*written, *named]):
+        if number[:3] not in ("000", "666") and number[0] != "9" and number[3:5] != "00" and number[5:] != "0000":
+            yield number
+
+
+def _addresses(text: str) -> Iterator[str]:
+    """Written with an @; or spoken ("ana at example dot com") where mail is spoken of, since shops are at addresses too."""
+    for found in _EMAIL.finditer(text):
+        yield found[0].lower()
+    if _EMAIL_NAMED.search(text):
+        for found in _EMAIL_SPOKEN.finditer(text):
+            yield plain_address(found[0])

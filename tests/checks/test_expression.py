@@ -1,0 +1,182 @@
+"""`expression`: CEL over the evidence, typed where it is written, bounded where it is judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from planner.checks.cel import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, check_cel
+from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
+
+TALK = ("agent: You have 30 days.", "caller: Thanks.")
+TOOLS = (ToolCall(name="look", arguments={"id": 17, "deep": {"x": ["a"]}}, has_result=True, result="ok", turn=1),)
+
+
+@pytest.mark.parametrize(
+    ("cel", "expected"),
+    [
+        ("call.duration_seconds < 60.0", ("passed", '"call.duration_seconds < 60.0" is true')),
+        (
+            "call.duration_seconds < 50.0 && run.run_id == 1",
+            (
+                "failed",
+                '"call.duration_seconds < 50.0 && run.run_id == 1" is false: call.duration_seconds is 54.0, run.run_id is 1',
+            ),
+        ),
+        ("turns.size() == 3", ("failed", '"turns.size() == 3" is false')),
+        ("turns[0].role == 'agent' && turns[0].number == 1", ("passed", "is true")),
+        ("tools[0].arguments.id == 17 && tools[0].arguments.deep.x[0] == 'a'", ("passed", "is true")),
+        ("tools[0].result == 'ok' && tools[0].has_result", ("passed", "is true")),
+        ("call.end_reason == 'agent_end'", ("passed", "is true")),
+        ("call.document.flag", ("passed", "is true")),
+        ("call.product == 'spark'", ("errored", "cannot be decided: the service did not tell `product`")),
+        ("call.product != 'spark'", ("errored", "cannot be decided: the service did not tell `product`")),
+        ("has(call.product) && call.product == 'spark'", ("failed", "is false: call.product is null")),
+        ("call.product == 'spark' || call.duration_seconds > 1.0", ("passed", "is true")),
+        ("grade.score > 0.5", ("errored", "cannot be decided: the service did not tell `score`")),
+        ("has(grade.score)", ("failed", "is false: grade.score is null")),
+        ("turns[5].text == ''", ("errored", "cannot be decided: Index error: index=5 size=2")),
+        ("turns[0].start_ms > 0", ("errored", "the service did not tell `start_ms`")),
+        ("call.document.number", ("errored", "it gives int, which is neither true nor false")),
+        ("1 / (run.run_id - 1) == 0", ("errored", "cannot be decided: divide by zero")),
+        ("turns[0].text.matches('^You .* days')", ("passed", "is true")),
+    ],
+)
+def test_an_expression_is_judged(talk: Any, judge: Any, cel: str, expected: tuple[str, str]) -> None:
+    """True holds; false tells what it looked at; what the service did not tell decides nothing, neither == nor !=."""
+    call = Call(
+        call_id=9,
+        status="completed",
+        end_reason="ai_hangup",
+        duration_seconds=54,
+        document={"flag": True, "number": 3},
+    )
+    outcome, message, quote = judge(talk(*TALK, tools=TOOLS, call=call), check="expression", cel=cel)
+    assert (outcome, quote) == (expected[0], None)
+    assert expected[1] in message
+
+
+def test_what_was_not_told_at_all_is_not_empty(talk: Any, judge: Any) -> None:
+    """Without a transcript there are no turns to count, not zero of them."""
+    evidence = talk(turns=None, tools=None, call=None)
+    for cel in ("turns.size() == 0", "tools.size() == 0", "call.status != 'failed'"):
+        assert judge(evidence, check="expression", cel=cel)[0] == "errored"
+
+
+def test_work_is_bounded(talk: Any, judge: Any) -> None:
+    """Nested loops over a long call come to an end, and to no verdict."""
+    evidence = talk(*["agent: Hello."] * 150)
+    outcome, message, _ = judge(evidence, check="expression", cel="turns.all(a, turns.all(b, a.text == b.text))")
+    assert outcome == "errored"
+    assert "it takes too much work or cannot be evaluated: Iteration budget exceeded" in message
+
+
+@pytest.mark.parametrize(
+    ("cel", "part", "message"),
+    [
+        (
+            "call.duration < 1.0",
+            "duration",
+            (
+                "a call has no `duration`; known: `call_id`, `status`, `end_reason`, `duration_seconds`, `product`, "
+                "`transferred_to`, `document`"
+            ),
+        ),
+        (
+            "turns.exists(t, t.rol == 'a')",
+            "rol",
+            "a turn has no `rol`; known: `number`, `role`, `text`, `start_ms`, `end_ms`, `ttfa_ms`",
+        ),
+        ("cal.status == 'x'", "cal", "there is no `cal`; known: `run`, `call`, `turns`, `tools`, `grade`"),
+        (
+            "call.duration_seconds < 120",
+            "<",
+            "`<` cannot be applied to double, int: a whole number and a decimal are two types, write 120.0",
+        ),
+        ("call.status + 1 == 'x'", "+", "`+` cannot be applied to string, int"),
+        ("true &&\n  foo", "foo", "there is no `foo`; known: `run`, `call`, `turns`, `tools`, `grade`"),
+        ("call.duration_seconds <", "<", "not a CEL expression: Syntax error: mismatched input '<EOF>'"),
+        ("turns.size()", "turns.size()", "gives int, but an expectation is true or false"),
+        ("", "", "not a CEL expression: Syntax error: mismatched input '<EOF>'"),
+        (
+            "true" + " && true" * 200,
+            "true" + " && true" * 200,
+            "an expression may have 1,000 characters, this one has 1,604",
+        ),
+        (
+            " && ".join(["turns.all(t, true)"] * 5),
+            ".all(",
+            "an expression may use 4 of all, exists, exists_one, map and filter",
+        ),
+        (
+            "turns.all(t, 1 + 1 + 1 + 1 + 1 + 1 == 6)",
+            "turns.all(t, 1 + 1 + 1 + 1 + 1 + 1 == 6)",
+            "an expression with all, exists, map or filter may have 4 `+`",
+        ),
+        (
+            "(" * 60 + "true" + ")" * 60,
+            "(" * 60 + "true" + ")" * 60,
+            "not a CEL expression: Expression recursion limit exceeded",
+        ),
+    ],
+)
+def test_a_fault_is_known_where_it_is_written(read: Any, cel: str, part: str, message: str) -> None:
+    """A wrong name or comparison is refused with what there is instead, and its place within the text."""
+    with pytest.raises(ValidationError) as caught:
+        read(check="expression", cel=cel)
+    (error,) = caught.value.errors()
+    context = error.get("ctx", {})
+    assert error["loc"] == ("cel",)
+    assert error["msg"].startswith(message)
+    assert cel[context["start"] : context["end"]] == part
+
+
+def test_bounds_are_included() -> None:
+    """What is just within them is welcome."""
+    check_cel("true" + " " * (MAX_LENGTH - 4))
+    check_cel(" && ".join(["turns.all(t, true)"] * MAX_MACROS))
+    check_cel("turns.all(t, 1 + 1 + 1 + 1 + 1 == 5) && 1 == 1")
+    check_cel("1 + 1 + 1 + 1 + 1 + 1 + 1 == 7")
+
+
+def test_expressions_see_the_evidence_whole() -> None:
+    """Every field of the evidence can be asked for, under its own name; a new one is not forgotten."""
+    models = {"Call": Call, "Turn": Turn, "Tool": ToolCall, "Grade": Grade}
+    assert {name: set(model.model_fields) for name, model in models.items()} == {
+        name: set(FIELDS[name]) for name in models
+    }
+    run = (
+        {name.replace("run_status", "status") for name in Evidence.model_fields} - {"schema_version"} - VARIABLES.keys()
+    )
+    assert run == set(FIELDS["Run"])
+
+
+def test_every_type_is_as_declared(talk: Any, judge: Any) -> None:
+    """An expression that compares each field with a value of its declared type compiles, and on full evidence decides."""
+    literals = {"int": "1", "double": "1.0", "string": "'x'", "bool": "true", "map": "{'x': 1}", "any": "'x'"}
+    turn = Turn(number=1, role=Role.AGENT, text="Hi", start_ms=1, end_ms=2, ttfa_ms=3)
+    tool = ToolCall(name="a", arguments={"b": 1}, has_result=True, result="x", turn=1, start_ms=4)
+    call = Call(
+        call_id=9,
+        status="completed",
+        end_reason="transfer",
+        duration_seconds=5,
+        product="spark",
+        transferred_to="+1",
+        document={"x": 1},
+    )
+    grade = Grade(
+        status="completed", score=0.5, outcome="success", goal="missed", issues=1, critical_issues=0, summary="Fine."
+    )
+    evidence = talk(turns=(turn,), tools=(tool,), call=call, grade=grade, cost_cents=16)
+    for name, kind in VARIABLES.items():
+        for field, type_ in FIELDS[kind].items():
+            place = f"{name}[0].{field}" if name in ("turns", "tools") else f"{name}.{field}"
+            outcome = judge(
+                evidence,
+                check="expression",
+                cel=f"{place} == {literals[type_]} || true && {place} != {literals[type_]}",
+            )
+            assert outcome[0] == "passed", place
