@@ -263,6 +263,57 @@ def run(verbosity: int, **values: Any) -> int:
 
 
 @planner.command()
+@_selecting
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    metavar="DIR",
+)
+@click.pass_obj
+def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
+    """Judge the stored calls by today's expectations. Offline and free; calls nobody, and stores nothing.
+
+    Cases that were never called are left out. `planner run` does the same on its way, for what changed.
+    """
+    from planner.commands.recheck import RecheckOptions
+    from planner.commands.recheck import recheck as command
+
+    return command(_shell(verbosity), RecheckOptions(_selection(values), report_dir))
+
+
+@planner.command()
+@click.argument("results")
+@click.argument("older", required=False)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["markdown", "json", "junit"]),
+    default="markdown",
+    show_default=True,
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it here (default: standard output)."
+)
+@click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository).")
+@click.option("--sandbox", is_flag=True, help="The embedded service's results.")
+@click.pass_obj
+def report(verbosity: int, **values: Any) -> int:
+    """Write a report again, or compare two results: what regressed, what was fixed, and how sure that is.
+
+    RESULTS and OLDER are files, such as reports/results.json, or invocations of the store by their id.
+    """
+    import random
+
+    from planner.commands.report import ReportOptions
+    from planner.commands.report import report as command
+
+    # Seeded: the same results give the same text. Resampling decides nothing that is secret.
+    return command(_shell(verbosity), ReportOptions(**values), random.Random(0))  # noqa: S311
+
+
+@planner.command()
 @click.argument("launch", required=False)
 @click.option(
     "--adopt", multiple=True, type=int, metavar="RUN_ID", help="These runs are the launch's; one --adopt a run."

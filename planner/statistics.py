@@ -78,6 +78,22 @@ def _at_least(passed: int, total: int, rate: float) -> float:
     return min(1.0, sum(map(exp, terms)))
 
 
+def difference_interval(before: Counts, now: Counts, confidence: float = 0.95) -> tuple[float, float]:
+    """Newcombe's interval of the difference of two rates, now less before, from their Wilson intervals.
+
+    Source: R. G. Newcombe, Interval estimation for the difference between independent proportions, Statistics in Medicine 17
+    (1998), method 10. Both totals are at least 1.
+    """
+    old, new = before[0] / before[1], now[0] / now[1]
+    old_low, old_high = wilson_interval(*before, confidence)
+    new_low, new_high = wilson_interval(*now, confidence)
+    difference = new - old
+    return (
+        difference - sqrt((new - new_low) ** 2 + (old_high - old) ** 2),
+        difference + sqrt((new_high - new) ** 2 + (old - old_low) ** 2),
+    )
+
+
 def fisher_mid_p(before: Counts, now: Counts) -> Fraction:
     """Two-sided mid-p of Fisher's exact test that both samples have the same rate; exact.
 

@@ -17,6 +17,7 @@ from planner.statistics import (
     bootstrap_interval,
     clopper_pearson_interval,
     could_differ,
+    difference_interval,
     fisher_mid_p,
     holm,
     least_mid_p,
@@ -207,3 +208,19 @@ def test_the_bootstrap_repeats_with_its_randomness() -> None:
     assert bootstrap_interval([values], mean, seeded(7)) == bootstrap_interval([values], mean, seeded(7))
     assert bootstrap_interval([values], mean, seeded(7)) != bootstrap_interval([values], mean, seeded(8))
     assert bootstrap_interval([[2.5]], median, seeded(1)) == (2.5, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "low", "high"),
+    [
+        ((48, 80), (56, 70), 0.0524, 0.3339),
+        ((3, 10), (9, 10), 0.1705, 0.8090),
+        ((2, 7), (6, 7), 0.0582, 0.8062),
+        ((0, 29), (5, 56), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.2775, 0.1611),
+        ((0, 10), (10, 10), 0.6075, 1.0),
+    ],
+)
+def test_difference_of_two_rates(before: tuple[int, int], now: tuple[int, int], low: float, high: float) -> None:
+    """As Newcombe's method 10 gives it in the paper's table II (now less before)."""
+    assert difference_interval(before, now) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))

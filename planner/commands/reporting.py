@@ -46,10 +46,11 @@ def publisher_of(shell: Shell) -> Publisher | None:
 
 def redactor_of(project: Project) -> Redactor:
     """With what the project does not want others to see."""
-    return Redactor(_patterns(project))
+    return Redactor(redactor_patterns(project))
 
 
-def _patterns(project: Project) -> tuple[Pattern, ...]:
+def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
+    """Compiled."""
     return tuple(map(compile_pattern, project.redact))
 
 
@@ -59,7 +60,7 @@ def write_reports(shell: Shell, result: RunResult, report_dir: Path, project: Pr
     Raises:
         StoreError: a file cannot be written; the results are in the store all the same.
     """
-    shown = redact(result, _patterns(project))
+    shown = redact(result, redactor_patterns(project))
     directory = shell.cwd / report_dir
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,7 @@ def write_reports(shell: Shell, result: RunResult, report_dir: Path, project: Pr
 def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
     """The summary, on the terminal."""
     paths = [str(report_dir / name) for name in REPORT_FILES]
-    shown = redact(result, _patterns(project))
+    shown = redact(result, redactor_patterns(project))
     shell.print(render_summary(shown, report_paths=paths, width=shell.width, color=shell.color))
 
 

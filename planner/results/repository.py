@@ -15,6 +15,7 @@ from planner.evidence import Evidence, evidence_digest
 from planner.results import model
 from planner.results.model import CaseDocument, RunResult
 from planner.results.store import UNCONDITIONAL, Store, segment_for
+from planner.results.versions import schema_major
 
 BASELINE_SCHEMA_VERSION: Final = "1.0"
 
@@ -161,7 +162,7 @@ class ResultsRepository:
             document = from_json(data)
         except ValueError as error:
             raise self._unreadable(key, f"not JSON ({error})", consequence) from error
-        written = _schema_major(document)
+        written = schema_major(document)
         if written is None:
             raise self._unreadable(key, "it names no schema_version", consequence)
         major = readable.partition(".")[0]
@@ -188,15 +189,6 @@ class ResultsRepository:
 
 def _bytes(document: BaseModel) -> bytes:
     return document.model_dump_json().encode()
-
-
-def _schema_major(document: object) -> int | None:
-    if not isinstance(document, dict):
-        return None
-    version = cast("dict[str, object]", document).get("schema_version")
-    if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)*", version):
-        return None
-    return int(version.partition(".")[0])
 
 
 def _evidence_key(digest: str) -> str:

@@ -1,0 +1,125 @@
+"""From two results documents to their comparison, by the same statistics that compare a run with its baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from planner.outcome import CaseOutcome, Sample, compare
+from planner.reports.comparison import ComparedCase, Comparison, Metric, Side
+from planner.results.model import CaseDocument, Compared, RunDocument, RunResult
+from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
+
+_COUNTABLE = (None, "agent", "author")
+_METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (
+    ("duration", "seconds", lambda run: run.duration_seconds),
+    ("cost", "cents", lambda run: run.cost_cents),
+)
+_MOST_VALUES = 500
+"""Of each side, in a bootstrap: of more the interval is a little wide, and takes no longer."""
+
+
+def compare_results(older: RunResult, newer: RunResult, random: RandomSource) -> Comparison:
+    """Cases by id. Where both sides hold the very same runs, what changed is known, not guessed."""
+    before = {case.case_id: case for case in older.cases}
+    now = {case.case_id: case for case in newer.cases}
+    case_ids = [*now, *(case_id for case_id in before if case_id not in now)]
+    judged_again = {case_id for case_id in case_ids if _same_runs(before.get(case_id), now.get(case_id))}
+    told = compare(
+        {
+            case_id: (_sample(before.get(case_id)), _sample(now.get(case_id)))
+            for case_id in case_ids
+            if case_id not in judged_again
+        }
+    )
+    told |= {case_id: _known(before[case_id], now[case_id]) for case_id in judged_again}
+    return Comparison(
+        older,
+        newer,
+        tuple(
+            _compared(case_id, told[case_id], before.get(case_id), now.get(case_id), same=case_id in judged_again)
+            for case_id in case_ids
+        ),
+        tuple(
+            _metrics(
+                [(before[case_id], now[case_id]) for case_id in case_ids if case_id in before and case_id in now],
+                random,
+            )
+        ),
+    )
+
+
+def _compared(
+    case_id: str, compared: Compared, before: CaseDocument | None, now: CaseDocument | None, *, same: bool
+) -> ComparedCase:
+    old, new = _side(before), _side(now)
+    difference, interval = None, None
+    if old and new and old.rate is not None and new.rate is not None and not same:
+        difference = new.rate - old.rate
+        interval = difference_interval((old.runs_passed, old.runs_countable), (new.runs_passed, new.runs_countable))
+    return ComparedCase(case_id, compared, old, new, difference, interval, same)
+
+
+def _side(case: CaseDocument | None) -> Side | None:
+    if case is None:
+        return None
+    passed, countable = _counts(case)
+    return Side(
+        case.outcome,
+        passed,
+        countable,
+        passed / countable if countable else None,
+        wilson_interval(passed, countable) if countable else None,
+        case.outcome_reason,
+    )
+
+
+def _sample(case: CaseDocument | None) -> Sample | None:
+    return None if case is None else Sample(CaseOutcome[case.outcome.upper()], *_counts(case))
+
+
+def _counts(case: CaseDocument) -> tuple[int, int]:
+    countable = [run for run in case.runs if run.fault in _COUNTABLE]
+    return sum(run.fault is None for run in countable), len(countable)
+
+
+def _same_runs(before: CaseDocument | None, now: CaseDocument | None) -> bool:
+    if before is None or now is None or not now.runs:
+        return False
+    return {run.run_id for run in before.runs} == {run.run_id for run in now.runs}
+
+
+def _known(before: CaseDocument, now: CaseDocument) -> Compared:
+    if "unknown" in (before.outcome, now.outcome) and before.outcome != now.outcome:
+        return "not_enough_evidence"
+    if (before.outcome == "failed") == (now.outcome == "failed"):
+        return "same"
+    return "regressed" if now.outcome == "failed" else "fixed"
+
+
+def _metrics(pairs: Sequence[tuple[CaseDocument, CaseDocument]], random: RandomSource) -> list[Metric]:
+    """Over the cases that both sides hold and that were called anew in between."""
+    called = [pair for pair in pairs if not _same_runs(*pair)]
+    found: list[Metric] = []
+    for name, unit, of in _METRICS:
+        old = _values([before for before, _ in called], of)
+        new = _values([now for _, now in called], of)
+        if old and new:
+            interval = bootstrap_interval([_thinned(old), _thinned(new)], _median_change, random)
+            found.append(Metric(name, unit, median(old), median(new), interval))
+    return found
+
+
+def _values(cases: Sequence[CaseDocument], of: Callable[[RunDocument], float | None]) -> list[float]:
+    return [value for case in cases for run in case.runs if (value := of(run)) is not None]
+
+
+def _median_change(old: Sequence[float], new: Sequence[float]) -> float:
+    return median(new) - median(old)
+
+
+def _thinned(values: Sequence[float]) -> Sequence[float]:
+    """Evenly over their order, so that the median stays what it is."""
+    if len(values) <= _MOST_VALUES:
+        return values
+    ordered = sorted(values)
+    return [ordered[index * len(ordered) // _MOST_VALUES] for index in range(_MOST_VALUES)]

@@ -1,0 +1,99 @@
+"""`planner recheck`: what today's expectations say of the calls that are stored. Offline, free, changes nothing that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from planner import __version__
+from planner.changes.model import Action, Change, ChangeSet, Reason
+from planner.commands.assembling import assemble_cases
+from planner.commands.preparing import prepare
+from planner.commands.reporting import show_result, tell_diagnostics, write_reports
+from planner.commands.selection import Selection, load
+from planner.commands.shell import Shell
+from planner.commands.stores import place_of
+from planner.commands.verdict import ending_of
+from planner.errors import UsageError
+from planner.execution.work import Outcome
+from planner.reports.quantities import count
+from planner.results.model import ConsentDocument, CostDocument, RunResult, StatsDocument
+
+
+@dataclass(frozen=True, slots=True)
+class RecheckOptions:
+    selection: Selection
+    report_dir: Path = Path("reports")
+
+
+def recheck(shell: Shell, options: RecheckOptions) -> int:
+    """The verdict's exit code, as of `run`. Cases without a stored call are left out, and counted.
+
+    Raises:
+        PlanInvalidError: with all diagnostics.
+        UsageError: nothing of these plans is stored.
+    """
+    started_at, started = shell.clock.now(), shell.clock.monotonic()
+    selection = options.selection
+    loaded = load(shell, selection)
+    tell_diagnostics(shell, loaded.diagnostics)
+    place = place_of(shell, loaded.root, selection)
+    change_set = prepare(shell, selection, loaded, place, targets={}, journal=None).change_set
+    changes = [_judged_again(change) for change in change_set.changes if change.case and change.prior]
+    changes = [change for change in changes if change.prior and change.prior.runs]
+    if not changes:
+        raise UsageError(
+            "no call of these plans is stored, so there is nothing to judge", "Make the calls first: planner run."
+        )
+    cases = assemble_cases(changes, {}, place.repository.load_evidence, not_called="", today=started_at.date())
+    ending = ending_of(cases, Outcome(), frozenset(), command=" ".join(["planner", "run", *selection.words()]))
+    result = RunResult(
+        tool_version=__version__,
+        outcome=ending.outcome,
+        exit_code=ending.exit_code,
+        problems=[*ending.problems, *_problems(change_set, changes)],
+        next_steps=list(ending.next_steps),
+        invocation_id=f"recheck-{started_at:%Y%m%dT%H%M%S}",
+        change_set_digest=change_set.digest,
+        environment=selection.environment or "",
+        sandbox=selection.sandbox,
+        partial=True,
+        started_at=started_at,
+        ended_at=shell.clock.now(),
+        consent=ConsentDocument(given=False),
+        plans=loaded.plan_names,
+        cases=cases,
+        cost=CostDocument(
+            estimated_cents=None,
+            actual_cents=0,
+            this_invocation_cents=0,
+            ambiguous_cents=0,
+            carried_cents=sum(run.cost_cents or 0 for case in cases for run in case.runs),
+        ),
+        stats=StatsDocument(wall_seconds=round(shell.clock.monotonic() - started, 3)),
+    )
+    write_reports(shell, result, options.report_dir, loaded.project)
+    show_result(shell, result, options.report_dir, loaded.project)
+    return ending.exit_code
+
+
+def _judged_again(change: Change) -> Change:
+    reason = change.reason if change.action is Action.RECHECK else Reason.FORCED
+    inputs = change.prior.inputs if change.prior else change.inputs
+    return replace(change, action=Action.RECHECK, reason=reason, runs=0, detail="", inputs=inputs, kept_run_ids=())
+
+
+def _problems(change_set: ChangeSet, changes: Sequence[Change]) -> list[str]:
+    """What these verdicts do not speak of."""
+    stored = {change.case_id for change in changes}
+    missing = [change for change in change_set.changes if change.case and change.case_id not in stored]
+    moved = [
+        change
+        for change in change_set.with_action(Action.CALL)
+        if change.case_id in stored and change.reason in (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
+    ]
+    lines = [f"{count(len(missing), 'case')} without a stored call left out"] if missing else []
+    if moved:
+        lines.append(f"{count(len(moved), 'case')} judged by calls made with other inputs than today's")
+    return lines

@@ -1,0 +1,249 @@
+"""Two results beside each other: what regressed, what was fixed, by how much, how sure that is, and what cannot be told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from pydantic_core import to_json
+
+from planner.reports.case_phrasing import COMPARED, shortened
+from planner.reports.neutral import for_json_text, for_markdown, markdown_code
+from planner.reports.phrasing import moment, verdict
+from planner.reports.quantities import count, duration, money
+from planner.results.model import Compared, RunResult
+
+SCHEMA_VERSION = "1.0"
+
+_ORDER: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
+_MARKS: Final = {"regressed": "❌", "fixed": "✅", "not_enough_evidence": "❔", "new": "➕", "gone": "➖", "same": "="}
+_LISTED = 200
+_FOLDED = 1_000
+_CHARACTERS = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One case in one of the results. `rate` and its 95 % interval are of its countable runs; None where there are none."""
+
+    outcome: str
+    runs_passed: int
+    runs_countable: int
+    rate: float | None
+    interval: tuple[float, float] | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedCase:
+    """`difference` is of the pass rates, now less before, with its 95 % interval; None where either side has none, or
+    where the runs are the same ones."""
+
+    case_id: str
+    compared: Compared
+    before: Side | None
+    now: Side | None
+    difference: float | None
+    interval: tuple[float, float] | None
+    same_runs: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A median over all runs of the cases that both results hold: before, now, and their difference's 95 % interval."""
+
+    name: str
+    unit: str
+    before: float
+    now: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`older` and `newer` as they were given, redacted; `cases` in the order of the newer one, then those that are gone."""
+
+    older: RunResult
+    newer: RunResult
+    cases: tuple[ComparedCase, ...]
+    metrics: tuple[Metric, ...]
+
+
+def render_markdown(comparison: Comparison) -> str:
+    """Headline, what regressed and what was fixed with its words, the metrics, then every case in a table."""
+    blocks = [
+        f"# {headline(comparison)}",
+        "\n".join(
+            [
+                f"- before: {_result(comparison.older)}",
+                f"- now: {_result(comparison.newer)}",
+            ]
+        ),
+        *_told(comparison, "regressed", "Regressed"),
+        *_told(comparison, "fixed", "Fixed"),
+        *_told(comparison, "not_enough_evidence", "Not enough evidence of a change"),
+        *_metrics(comparison.metrics),
+        *_table(comparison),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def render_json(comparison: Comparison) -> str:
+    """Every case with both sides, the difference of the rates and its interval; the metrics."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "older": comparison.older.invocation_id,
+        "newer": comparison.newer.invocation_id,
+        "summary": {compared: number for compared in _ORDER if (number := _count(comparison, compared))},
+        "cases": [
+            {
+                "case_id": case.case_id,
+                "compared": case.compared,
+                "before": _side_document(case.before),
+                "now": _side_document(case.now),
+                "difference": case.difference,
+                "interval": case.interval,
+                "same_runs": case.same_runs,
+            }
+            for case in comparison.cases
+        ],
+        "metrics": [
+            {
+                "name": metric.name,
+                "unit": metric.unit,
+                "before": metric.before,
+                "now": metric.now,
+                "interval": metric.interval,
+            }
+            for metric in comparison.metrics
+        ],
+    }
+    return for_json_text(to_json(document, indent=2).decode()) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
+    {"markdown": render_markdown, "json": render_json}
+)
+"""By the name that `planner report --format` takes."""
+
+
+def headline(comparison: Comparison) -> str:
+    """`2 regressed, 1 fixed, 3 not enough evidence of a change, 53 same`."""
+    parts: list[str] = []
+    for compared in _ORDER:
+        if number := _count(comparison, compared):
+            of_what = " of a change" if compared == "not_enough_evidence" else ""
+            parts.append(f"{number:,} {COMPARED[compared]}{of_what}")
+    return ", ".join(parts) or "no cases"
+
+
+def _count(comparison: Comparison, compared: Compared) -> int:
+    return Counter(case.compared for case in comparison.cases)[compared]
+
+
+def _result(result: RunResult) -> str:
+    where = f", environment {for_markdown(result.environment)}" if result.environment else ""
+    return f"{markdown_code(result.invocation_id)}: {verdict(result)}, {moment(result.started_at)}{where}"
+
+
+def _told(comparison: Comparison, compared: Compared, title: str) -> list[str]:
+    cases = [case for case in comparison.cases if case.compared == compared]
+    if not cases:
+        return []
+    lines: list[str] = []
+    for case in cases[:_LISTED]:
+        lines.append(f"- {_MARKS[compared]} {markdown_code(case.case_id)}: {_change(case)}")
+        reason = case.now.reason if case.now else ""
+        if reason:
+            lines.append(f"  {for_markdown(shortened(reason, _CHARACTERS))}")
+    if len(cases) > _LISTED:
+        lines.append(f"- *{len(cases) - _LISTED:,} more*")
+    return [f"## {title} ({len(cases):,})", "\n".join(lines)]
+
+
+def _change(case: ComparedCase) -> str:
+    """`3 of 3 → 0 of 3 runs passed, 100 % less (49–100 % less)`."""
+    if case.before is None or case.now is None:
+        return ""
+    runs = f"{_passed(case.before)} → {_passed(case.now)} runs passed"
+    if case.same_runs:
+        return f"{runs}: the same runs, judged by other expectations"
+    if case.difference is None or case.interval is None:
+        return f"{runs}, {case.before.outcome} → {case.now.outcome}"
+    low, high = case.interval
+    return f"{runs}, {_points(case.difference)} ({round(low * 100):+d} to {_points(high)}, 95 % interval)"
+
+
+def _points(share: float) -> str:
+    """Of rates: percentage points, signed."""
+    return f"{round(share * 100):+d} points"
+
+
+def _passed(side: Side) -> str:
+    return f"{side.runs_passed} of {side.runs_countable}"
+
+
+def _metrics(metrics: Sequence[Metric]) -> list[str]:
+    if not metrics:
+        return []
+    lines = ["| Median of the runs | Before | Now | Change (95 % interval) |", "| --- | ---: | ---: | ---: |"]
+    for metric in metrics:
+        low, high = metric.interval
+        shown = [_value(metric, value) for value in (metric.before, metric.now)]
+        change = f"{_signed(metric, metric.now - metric.before)} ({_signed(metric, low)} to {_signed(metric, high)})"
+        lines.append(f"| {metric.name} | {shown[0]} | {shown[1]} | {change} |")
+    return ["## Metrics", "\n".join(lines)]
+
+
+def _value(metric: Metric, value: float) -> str:
+    return money(round(value)) if metric.unit == "cents" else duration(value)
+
+
+def _signed(metric: Metric, value: float) -> str:
+    sign = "−" if value < 0 else "+"
+    return f"{sign}{_value(metric, abs(value))}"
+
+
+def _table(comparison: Comparison) -> list[str]:
+    ranked = sorted(comparison.cases, key=lambda case: _ORDER.index(case.compared))
+    if not ranked:
+        return []
+    lines = ["| Case | Compared | Before | Now |", "| --- | --- | --- | --- |"]
+    for case in ranked[:_FOLDED]:
+        cells = [
+            markdown_code(case.case_id, in_table=True),
+            f"{_MARKS[case.compared]} {COMPARED[case.compared]}",
+            _cell(case.before),
+            _cell(case.now),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    more = len(ranked) - _FOLDED
+    return [
+        f"<details><summary>All {count(len(ranked), 'case')}</summary>",
+        "\n".join(lines),
+        *([f"*{count(more, 'more case')}: see `--format json`.*"] if more > 0 else []),
+        "</details>",
+    ]
+
+
+def _cell(side: Side | None) -> str:
+    if side is None:
+        return "–"
+    rate = "" if side.interval is None else f" ({round(side.interval[0] * 100)}–{round(side.interval[1] * 100)} %)"
+    return f"{side.outcome}, {_passed(side)}{rate}"
+
+
+def _side_document(side: Side | None) -> dict[str, object] | None:
+    if side is None:
+        return None
+    return {
+        "outcome": side.outcome,
+        "runs_passed": side.runs_passed,
+        "runs_countable": side.runs_countable,
+        "pass_rate": side.rate,
+        "interval": side.interval,
+        "reason": side.reason,
+    }

@@ -1,0 +1,153 @@
+"""`planner recheck` and `planner report`: what is stored, judged again and shown again. Against a sandbox on a socket."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+
+
+@pytest.fixture
+def called(project: Project, service: Served) -> Project:
+    """Three cases, called once."""
+    assert project.planner("run", CONSENT).code == 0
+    return project
+
+
+def _stored(project: Project) -> dict[str, bytes]:
+    return {
+        str(path): path.read_bytes()
+        for path in (project.root / ".planner").rglob("*")
+        if path.is_file() and "journal" not in path.name
+    }
+
+
+def test_recheck_judges_what_is_stored(called: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By today's expectations, without a key, a call or a trace in the store; the exit code is the verdict's."""
+    monkeypatch.delenv("THUNDERPHONE_API_KEY")
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:9")
+    before, ledger = _stored(called), service.ledger()
+    assert called.planner("recheck").code == 0
+    called.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 1")
+    ran = called.planner("recheck")
+    assert ran.code == 1
+    outcomes = {case["case_id"]: (case["outcome"], case["compared"]) for case in called.results()["cases"]}
+    assert outcomes["hours/cancel@clinic"] == ("failed", "regressed")
+    assert Counter(outcomes.values()) == {("failed", "regressed"): 1, ("passed", "same"): 2}
+    assert called.results()["cost"]["actual_cents"] == 0
+    assert _stored(called) == before
+    assert service.ledger() == ledger
+
+
+def test_recheck_says_what_it_leaves_out(called: Project) -> None:
+    """A case that was never called, and calls that were made with another prompt."""
+    called.edit("plans/hours.yaml", "name: [Ana, Bob]", "name: [Ana, Bob, Eva]")
+    called.edit("plans/hours.yaml", "Monday", "Tuesday")
+    ran = called.planner("recheck")
+    assert ran.code == 0
+    assert "1 case without a stored call left out" in ran.out
+    assert "1 case judged by calls made with other inputs than today's" in ran.out
+    assert len(called.results()["cases"]) == 3
+
+
+def test_recheck_of_nothing(project: Project) -> None:
+    """Where nothing was called, it says to call first."""
+    ran = project.planner("recheck")
+    assert (ran.code, "no call of these plans is stored" in ran.err) == (2, True)
+
+
+def test_report_in_every_format(called: Project) -> None:
+    """From the file or from the store, to standard output or a file, as `run` wrote it."""
+    for name, output_format in (("report.md", "markdown"), ("results.json", "json"), ("junit.xml", "junit")):
+        written = (called.root / "reports" / name).read_text()
+        ran = called.planner("report", "reports/results.json", "--format", output_format)
+        assert (ran.code, ran.out) == (0, written)
+        invocation = called.results()["invocation_id"]
+        ran = called.planner("report", invocation, "--format", output_format, "--out", f"again/{name}")
+        assert (ran.code, ran.out) == (0, "")
+        assert (called.root / "again" / name).read_text() == written
+
+
+def _edited(results: Any, passed: int) -> Any:
+    """A later result of the same cases: other runs, so many of each case's passed."""
+    for case in results["cases"]:
+        runs = [dict(run) for run in case["runs"] for _ in range(6)]
+        for index, run in enumerate(runs):
+            run["run_id"] += 10_000 * passed + 100 * index
+            run["duration_seconds"] += 30
+            if index >= passed:
+                run["fault"], run["outcome"] = "agent", "failed"
+        case["runs"] = runs
+        case["outcome"] = "passed" if passed >= len(runs) else "failed"
+    return results
+
+
+def test_two_results_compared(called: Project) -> None:
+    """What regressed and by how much, with intervals; the reverse is fixed; too few runs tell nothing."""
+    results = called.results()
+    called.write("good.json", json.dumps(_edited(results, 99)))
+    called.write("bad.json", json.dumps(_edited(called.results(), 2)))
+    ran = called.planner("report", "bad.json", "good.json")
+    assert ran.code == 0
+    assert ran.out.startswith("# 2 regressed, 1 not enough evidence of a change\n")
+    assert "12 of 12 → 2 of 12 runs passed, -83 points (-95 to -46 points, 95 % interval)" in ran.out
+    assert "| duration |" in ran.out
+    assert called.planner("report", "good.json", "bad.json").out.startswith("# 2 fixed, 1 not enough")
+    document = called.planner("report", "bad.json", "good.json", "--format", "json").json
+    assert document["summary"] == {"regressed": 2, "not_enough_evidence": 1}
+    few = called.planner("report", "bad.json", "reports/results.json", "--format", "json").json
+    assert few["summary"] == {"not_enough_evidence": 3}
+    assert (
+        called.planner("report", "bad.json", "good.json").out == called.planner("report", "bad.json", "good.json").out
+    )
+
+
+def test_the_same_runs_are_known_not_guessed(called: Project) -> None:
+    """A recheck differs by what is expected, never by chance."""
+    called.write("before.json", (called.root / "reports/results.json").read_text())
+    called.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 1")
+    assert called.planner("recheck").code == 1
+    ran = called.planner("report", "reports/results.json", "before.json")
+    assert ran.out.startswith("# 1 regressed, 2 same\n")
+    assert "the same runs, judged by other expectations" in ran.out
+
+
+def test_new_and_gone_cases_are_told(called: Project) -> None:
+    """Either side may have cases that the other has not."""
+    results = called.results()
+    results["cases"] = results["cases"][1:]
+    called.write("less.json", json.dumps(results))
+    assert "1 new" in called.planner("report", "reports/results.json", "less.json").out
+    assert "1 gone" in called.planner("report", "less.json", "reports/results.json").out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("version: 1\n", "is not JSON"),
+        ("{}", "names no schema_version"),
+        ('{"schema_version": "9.0"}', "was written by a newer planner: its schema is 9.x"),
+        ('{"schema_version": "1.0"}', "is no results document: tool_version: Field required"),
+    ],
+)
+def test_a_file_that_is_no_result(project: Project, text: str, said: str) -> None:
+    """It says what is wrong with it."""
+    project.write("results.json", text)
+    ran = project.planner("report", "results.json")
+    assert (ran.code, said in ran.err) == (2, True), ran.err
+
+
+def test_a_result_that_is_not_there(called: Project) -> None:
+    """The newest stored one is named; a format that a comparison has not is refused; a file that cannot be written too."""
+    newest = called.results()["invocation_id"]
+    assert newest in called.planner("report", "reports/nothing.json").err
+    ran = called.planner("report", newest, newest, "--format", "junit")
+    assert (ran.code, "a comparison cannot be written as junit" in ran.err) == (2, True)
+    ran = called.planner("report", newest, "--out", "plans")
+    assert (ran.code, "plans cannot be written" in ran.err) == (2, True)
