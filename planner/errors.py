@@ -16,7 +16,7 @@
     │   └── StoreError          4    the results store cannot be read or written
     └── InterruptedRunError   130    SIGINT or SIGTERM
 
-Anything else that reaches `cli.py` is a bug of this tool (exit 5).
+Anything else that reaches `cli` is a bug of this tool (exit 5).
 """
 
 from __future__ import annotations

@@ -5,27 +5,23 @@ from __future__ import annotations
 import errno
 import io
 import os
-import re
 import secrets
 import shutil
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from planner import __version__
+from planner.cli.options import Dollars, selecting, selection
 from planner.errors import PlanInvalidError, PlannerError
 
 if TYPE_CHECKING:
-    from planner.commands.selection import Selection
     from planner.commands.shell import Shell
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 INTERRUPTED = 130
 INCOMPLETE = 4
@@ -77,67 +73,21 @@ def _shell(verbosity: int) -> Shell:
     )
 
 
-class _Dollars(click.ParamType[int]):
-    """`12.50` → 1250 cents, exactly: money is never a float."""
+@planner.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help="Where to write (default: here).",
+)
+@click.pass_obj
+def init(verbosity: int, directory: Path) -> int:
+    """Write a first plan, planner.yaml and a workflow. Overwrites nothing."""
+    from planner.commands.init import init as command
 
-    name = "dollars"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"\$?(\d{1,9})(?:\.(\d{1,2}))?", str(value).strip())
-        if match is None:
-            self.fail(f"{value!r} is no amount of dollars; write it as 12.50", param, ctx)
-        return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
-
-
-def _selecting(command: F) -> F:
-    """The options that `plan` and `run` share."""
-    for decorate in reversed(
-        (
-            click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path)),
-            click.option(
-                "--select", multiple=True, metavar="GLOB", help="Only cases whose id matches (* and ?); repeatable."
-            ),
-            click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
-            click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
-            click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository)."),
-            click.option(
-                "--policy-from",
-                metavar="REF",
-                help="Read planner.yaml from this commit, such as the base branch of a pull request.",
-            ),
-            click.option(
-                "--rerun",
-                type=click.Choice(["changed", "failed", "all"]),
-                default="changed",
-                show_default=True,
-                help="changed: new, changed, drifted, or not passed last time. failed: only what did not pass last time.",
-            ),
-            click.option("--sandbox", is_flag=True, help="Use the embedded service: no key, no money, no phone."),
-            click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
-        )
-    ):
-        command = decorate(command)
-    return command
-
-
-def _selection(values: dict[str, Any]) -> Selection:
-    from planner.commands.selection import Selection
-
-    if values["world"] is not None and not values["sandbox"]:
-        raise click.UsageError("--world is the sandbox's: it needs --sandbox")
-    return Selection(
-        paths=tuple(values["paths"]),
-        select=tuple(values["select"]),
-        tags=tuple(values["tags"]),
-        environment=values["environment"],
-        store=values["store"],
-        rerun=values["rerun"],
-        sandbox=values["sandbox"],
-        world=values["world"],
-        policy_from=values["policy_from"],
-    )
+    return command(_shell(verbosity), directory)
 
 
 @planner.command()
@@ -195,7 +145,7 @@ def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | 
 
 
 @planner.command()
-@_selecting
+@selecting
 @click.option("--refresh", is_flag=True, help="Ask the service for agent revisions and the balance (needs a key).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -218,16 +168,16 @@ def plan(
     from planner.commands.plan import plan as command
 
     return command(
-        _shell(verbosity), PlanOptions(_selection(values), refresh, detailed_exitcode, output_format, out, explain)
+        _shell(verbosity), PlanOptions(selection(values), refresh, detailed_exitcode, output_format, out, explain)
     )
 
 
 @planner.command()
-@_selecting
+@selecting
 @click.option(
     "--consent-to-charge", is_flag=True, help="Agree that these calls are charged. Without it nobody is called."
 )
-@click.option("--max-cost", type=_Dollars(), metavar="DOLLARS", help="Hard ceiling, such as 12.50.")
+@click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Hard ceiling, such as 12.50.")
 @click.option("--plan-digest", metavar="SHA256:…", help="Refuse if today's change set is another one.")
 @click.option(
     "--report-dir",
@@ -251,7 +201,7 @@ def run(verbosity: int, **values: Any) -> int:
     return command(
         _shell(verbosity),
         RunOptions(
-            selection=_selection(values),
+            selection=selection(values),
             consent_to_charge=values["consent_to_charge"],
             max_cost_cents=values["max_cost"],
             plan_digest=values["plan_digest"],
@@ -334,9 +284,9 @@ def reconcile(verbosity: int, **values: Any) -> int:
     from planner.commands.reconcile import reconcile as command
     from planner.commands.selection import Selection
 
-    selection = Selection(store=values["store"], sandbox=values["sandbox"], world=values["world"])
+    journal = Selection(store=values["store"], sandbox=values["sandbox"], world=values["world"])
     return command(
-        _shell(verbosity), ReconcileOptions(selection, values["launch"], values["adopt"], values["assume_not_sent"])
+        _shell(verbosity), ReconcileOptions(journal, values["launch"], values["adopt"], values["assume_not_sent"])
     )
 
 

@@ -1,0 +1,78 @@
+"""What several commands take: which plans and cases, and amounts of money."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from planner.commands.selection import Selection
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Dollars(click.ParamType[int]):
+    """`12.50` → 1250 cents, exactly: money is never a float."""
+
+    name = "dollars"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"\$?(\d{1,9})(?:\.(\d{1,2}))?", str(value).strip())
+        if match is None:
+            self.fail(f"{value!r} is no amount of dollars; write it as 12.50", param, ctx)
+        return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+
+
+def selecting(command: F) -> F:
+    """The options that `plan` and `run` share."""
+    for decorate in reversed(
+        (
+            click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path)),
+            click.option(
+                "--select", multiple=True, metavar="GLOB", help="Only cases whose id matches (* and ?); repeatable."
+            ),
+            click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
+            click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
+            click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository)."),
+            click.option(
+                "--policy-from",
+                metavar="REF",
+                help="Read planner.yaml from this commit, such as the base branch of a pull request.",
+            ),
+            click.option(
+                "--rerun",
+                type=click.Choice(["changed", "failed", "all"]),
+                default="changed",
+                show_default=True,
+                help="changed: new, changed, drifted, or not passed last time. failed: only what did not pass last time.",
+            ),
+            click.option("--sandbox", is_flag=True, help="Use the embedded service: no key, no money, no phone."),
+            click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def selection(values: dict[str, Any]) -> Selection:
+    from planner.commands.selection import Selection
+
+    if values["world"] is not None and not values["sandbox"]:
+        raise click.UsageError("--world is the sandbox's: it needs --sandbox")
+    return Selection(
+        paths=tuple(values["paths"]),
+        select=tuple(values["select"]),
+        tags=tuple(values["tags"]),
+        environment=values["environment"],
+        store=values["store"],
+        rerun=values["rerun"],
+        sandbox=values["sandbox"],
+        world=values["world"],
+        policy_from=values["policy_from"],
+    )
