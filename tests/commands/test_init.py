@@ -1,0 +1,83 @@
+"""`planner init`: what it writes works as it is, and what is there stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+
+ROOT = Path(__file__).parents[2]
+NEXT = """\
+
+Lines marked <- in plans/first.yaml and .github/workflows/phone-plans.yml are yours to fill in.
+Next:
+  planner run --sandbox --consent-to-charge   try it: no key, no phone, no money
+  planner schema                              then editors complete and explain every key
+  planner plan                                what your own agent would be called for, and what it costs
+"""
+
+
+def empty(project: Project) -> Project:
+    (project.root / "plans/hours.yaml").unlink()
+    (project.root / "plans").rmdir()
+    return project
+
+
+def test_what_it_writes_runs(project: Project) -> None:
+    """The plan is valid, in the form, and passes on the sandbox within the policy; so do the next steps that it names."""
+    ran = empty(project).planner("init")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == ("wrote plans/first.yaml\nwrote planner.yaml\nwrote .github/workflows/phone-plans.yml\n" + NEXT)
+    assert project.planner("validate").out == "1 plan valid · 2 cases · 6 runs\n"
+    assert project.planner("format", "--check").code == 0
+    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
+    assert project.planner("schema").code == 0
+    first = (project.root / "plans/first.yaml").read_text().splitlines()[0]
+    assert (project.root / "plans" / first.partition("$schema=")[2]).is_file()
+
+
+def test_it_overwrites_nothing(project: Project) -> None:
+    """Plans, a project, a workflow that are there are kept, and so is a link to nowhere."""
+    project.write("planner.yaml", "# mine\n")
+    (project.root / ".github/workflows").mkdir(parents=True)
+    (project.root / ".github/workflows/phone-plans.yml").symlink_to("nowhere.yml")
+    ran = project.planner("init")
+    assert ran.code == 0
+    assert ran.out.startswith(
+        "kept plans: there are plans in it\nkept planner.yaml: it is there\n"
+        "kept .github/workflows/phone-plans.yml: it is there\n\nNext:\n"
+    )
+    assert (project.root / "planner.yaml").read_text() == "# mine\n"
+    assert sorted(path.name for path in project.root.rglob("*.y*ml")) == [
+        "hours.yaml",
+        "phone-plans.yml",
+        "planner.yaml",
+    ]
+    assert not (project.root / ".github/workflows/nowhere.yml").exists()
+
+
+def test_another_folder(project: Project) -> None:
+    """It is made where it is missing, and the next steps begin with going there."""
+    ran = project.planner("init", "--dir", "a b/c")
+    assert ran.code == 0
+    assert ran.out.startswith("wrote a b/c/plans/first.yaml\n")
+    assert "Next:\n  cd 'a b/c'\n  planner run" in ran.out
+    assert (project.root / "a b/c/planner.yaml").is_file()
+
+
+def test_where_nothing_can_be_written(project: Project) -> None:
+    """One line that says what is in the way."""
+    (project.root / "plans/hours.yaml").unlink()
+    (project.root / "plans").rmdir()
+    project.write("plans", "a file\n")
+    ran = project.planner("init")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == (
+        "planner: plans/first.yaml cannot be written: File exists\n  Mend that, and run the same command again: it goes on.\n"
+    )
+
+
+def test_the_workflow_is_the_one_in_the_documentation() -> None:
+    """There is one: after a change in docs/, copy it to planner/commands/starter/phone-plans.yml."""
+    documented = (ROOT / "docs/pull-request-workflow.yml").read_text()
+    assert (ROOT / "planner/commands/starter/phone-plans.yml").read_text() == documented
