@@ -1,32 +1,16 @@
-"""argv → typed options; the composition root: clock, environment and randomness come from here; the one error boundary."""
+"""argv → typed options. The world outside comes in through `outside`, errors go out through `boundary`."""
 
 from __future__ import annotations
 
-import errno
-import io
-import os
-import secrets
-import shutil
-import sys
-import time
-import traceback
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from planner import __version__
+from planner.cli.boundary import guarded
 from planner.cli.options import Dollars, selecting, selection
-from planner.errors import PlanInvalidError, PlannerError
-
-if TYPE_CHECKING:
-    from planner.commands.shell import Shell
-
-INTERRUPTED = 130
-INCOMPLETE = 4
-BUG = 5
-USAGE = 2
+from planner.cli.outside import shell as _shell
 
 
 class _Root(click.Group):
@@ -44,33 +28,6 @@ class _Root(click.Group):
 def planner(context: click.Context, verbose: int) -> None:
     """Test plans for phone agents: validate, see what changed and what it costs, consent, call, judge, report."""
     context.obj = verbose
-
-
-def _open_streams() -> None:
-    """What a closed descriptor or a narrow encoding leaves is made fit to write to: it must not cost the exit code."""
-    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
-    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _shell(verbosity: int) -> Shell:
-    import anyio
-
-    from planner.commands.shell import Shell
-    from planner.execution.work import Clock
-
-    return Shell(
-        cwd=Path.cwd(),
-        environ=os.environ,
-        out=sys.stdout,
-        err=sys.stderr,
-        clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=anyio.sleep),
-        new_id=lambda: secrets.token_hex(8),
-        width=shutil.get_terminal_size((100, 24)).columns,
-        verbosity=verbosity,
-    )
 
 
 @planner.command()
@@ -213,7 +170,7 @@ def run(verbosity: int, **values: Any) -> int:
 
 
 @planner.command()
-@_selecting
+@selecting
 @click.option(
     "--report-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -230,7 +187,7 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
     from planner.commands.recheck import RecheckOptions
     from planner.commands.recheck import recheck as command
 
-    return command(_shell(verbosity), RecheckOptions(_selection(values), report_dir))
+    return command(_shell(verbosity), RecheckOptions(selection(values), report_dir))
 
 
 @planner.command()
@@ -346,79 +303,4 @@ def sandbox(verbosity: int, **values: Any) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (the contract of README.md, "Exit codes")."""
-    _open_streams()
-    try:
-        code = planner.main(arguments, prog_name="planner", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return USAGE
-    except (KeyboardInterrupt, click.Abort):
-        _tell("Interrupted. Nothing is dialled twice: run the same command again to go on.")
-        _publish_exit_code(INTERRUPTED)
-        return INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # The reader of a pipe went away: click's own word for it is exit 1, which here would blame the agent. Python would
-        # complain once more at exit.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
-        return 141
-    except PlannerError as error:
-        _report(error)
-        return error.exit_code
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            _bug()
-            return BUG
-        _tell(
-            "planner: the disk is full, or what the output goes to is. Free some space and run the same command again."
-        )
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - Python would fail once more at exit
-        return INCOMPLETE
-    except Exception:  # noqa: BLE001 - the one boundary: everything else is a bug of ours
-        _bug()
-        return BUG
-    code = code if isinstance(code, int) else 0
-    _publish_exit_code(code)
-    return code
-
-
-def _publish_exit_code(code: int) -> None:
-    """The last word in a workflow's outputs; asking needs no import where there is no workflow."""
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        from planner.commands.reporting import publisher_of
-
-        if to_github := publisher_of(_shell(0)):
-            to_github.exit_code(code)
-
-
-def _report(error: PlannerError) -> None:
-    """One line that says what, and one that says how to mend it; for GitHub an annotation as well."""
-    from planner.commands.reporting import publisher_of, tell_diagnostics
-    from planner.reports.neutral import for_terminal
-    from planner.reports.redaction import Redactor
-
-    shell = _shell(0)
-    if isinstance(error, PlanInvalidError):
-        tell_diagnostics(shell, error.diagnostics)
-    # Both may repeat what the service said.
-    shown = [for_terminal(Redactor().name(line)) for line in (str(error), error.hint) if line]
-    shell.tell("planner: " + "\n  ".join(shown))
-    if to_github := publisher_of(shell):
-        if isinstance(error, PlanInvalidError):
-            to_github.diagnostics(error.diagnostics)
-        to_github.error(error)
-        to_github.exit_code(error.exit_code)
-
-
-def _bug() -> None:
-    """A traceback is for us, not for the user's terminal."""
-    import tempfile
-
-    with tempfile.NamedTemporaryFile("w", prefix="planner-bug-", suffix=".log", delete=False, encoding="utf-8") as log:
-        log.write(f"planner {__version__}, Python {sys.version}\n{traceback.format_exc()}")
-    _tell(f"planner: this is a bug in planner, not in your plans. The details are in {log.name}; please report them.")
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(text + "\n")
+    return guarded(lambda: planner.main(arguments, prog_name="planner", standalone_mode=False))

@@ -1,0 +1,43 @@
+"""The composition root: clock, environment, randomness and streams come from here, and from nowhere else."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from planner.commands.shell import Shell
+
+
+def open_streams() -> None:
+    """What a closed descriptor or a narrow encoding leaves is made fit to write to: it must not cost the exit code."""
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def shell(verbosity: int) -> Shell:
+    import anyio
+
+    from planner.commands.shell import Shell
+    from planner.execution.work import Clock
+
+    return Shell(
+        cwd=Path.cwd(),
+        environ=os.environ,
+        out=sys.stdout,
+        err=sys.stderr,
+        clock=Clock(now=lambda: datetime.now(UTC), monotonic=time.monotonic, sleep=anyio.sleep),
+        new_id=lambda: secrets.token_hex(8),
+        width=shutil.get_terminal_size((100, 24)).columns,
+        verbosity=verbosity,
+    )
