@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from planner.checks.base import Expectation, FindingOutcome, Judgement
 from planner.evidence import Evidence
 
-_OF_THE_WHOLE = ("severity", "min_pass_rate")
+OF_THE_WHOLE = ("severity", "min_pass_rate")
+"""Fields that a part has not: they are the combinator's."""
 
 PART_SCHEMA: Mapping[str, Any] = MappingProxyType({"type": "object", "required": ["check"]})
 """Stands for "any expectation"; the schema of plan files puts its own in its place."""
@@ -35,7 +36,7 @@ def parts_type(part: Any) -> Any:
 
 
 def _as_part(part: Expectation) -> Expectation:
-    for name in _OF_THE_WHOLE:
+    for name in OF_THE_WHOLE:
         if name in part.model_fields_set:
             raise ValueError(f"`{name}` is the whole's: write it beside `of`, not inside")
     return part

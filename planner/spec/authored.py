@@ -67,11 +67,15 @@ class AxisUseFields(Authored):
     )
 
 
+_AxisValues = Annotated[list[Any], Field(min_length=1)]
+
+
 class MatrixFields(Authored):
     """Named lists whose combinations become cases."""
 
-    axes: SkipValidation[dict[str, list[Any] | AxisFileFields | AxisUseFields]] = Field(
+    axes: SkipValidation[dict[str, _AxisValues | AxisFileFields | AxisUseFields]] = Field(
         default_factory=dict,
+        json_schema_extra={"minProperties": 1},
         description="Axis name to its values: texts, numbers, booleans, or mappings with an id. Templates use the name.",
         examples=[{"mood": ["calm", "furious"], "language": ["English", "Spanish"]}],
     )
@@ -136,14 +140,20 @@ class ScenarioDefaults(Authored):
         examples=[["policy", "smoke"]],
     )
     targets: list[str] = Field(
-        default_factory=list, description="Aliases to call; by default all targets of the plan.", examples=[["support"]]
+        default_factory=list,
+        description="Aliases to call; by default all targets of the plan.",
+        examples=[["support"]],
+        json_schema_extra={"minItems": 1, "uniqueItems": True},
     )
     direction: Literal["outbound", "inbound"] = Field(
         default="outbound", description="outbound: the test bot calls. inbound: the test bot answers."
     )
     mode: Literal["bot", "sip"] = Field(default="bot", description="bot: bot to bot. sip: over a SIP loopback.")
     target_number: SkipValidation[str | None] = Field(
-        default=None, description="Phone number the bot appears to call from, E.164, quoted.", examples=["+14155550199"]
+        default=None,
+        description="Phone number the bot appears to call from, E.164, quoted.",
+        examples=["+14155550199"],
+        json_schema_extra={"pattern": r"^\+[1-9][0-9]{1,14}$"},
     )
     runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] = Field(default=1, description="Calls per case.", examples=[3])
     min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
@@ -184,6 +194,7 @@ class ScenarioFields(ScenarioDefaults):
         default=None,
         description="What the test bot does, as a Jinja template over vars and axes.",
         examples=["You are {{ caller }}. Ask how many days you have to return an order."],
+        json_schema_extra={"pattern": r"\S"},
     )
     prompt_file: Text | None = Field(
         default=None, description="File that holds the prompt, relative to this file.", examples=["prompts/refund.md"]
@@ -216,6 +227,7 @@ class PlanFields(Authored):
         default_factory=dict,
         description="Alias to what it calls; or a list of aliases that an environment of planner.yaml, or an import, defines.",
         examples=[{"support": {"agent": 12}, "hotline": {"phone_number": 77}}],
+        json_schema_extra={"minProperties": 1, "minItems": 1, "uniqueItems": True},
     )
     vars: SkipValidation[dict[str, Any]] = Field(
         default_factory=dict, description="Values for the templates of all scenarios.", examples=[{"policy_days": 30}]
@@ -225,7 +237,9 @@ class PlanFields(Authored):
         default=None,
         description="Fields of all scenarios that do not say otherwise; expectations are added.",
     )
-    scenarios: SkipValidation[dict[str, ScenarioFields]] = Field(default_factory=dict, description="Slug to scenario.")
+    scenarios: SkipValidation[dict[str, ScenarioFields]] = Field(
+        default_factory=dict, description="Slug to scenario.", json_schema_extra={"minProperties": 1}
+    )
 
 
 class LibraryFields(Authored):
@@ -240,7 +254,7 @@ class LibraryFields(Authored):
         description="Name to an expectation, or to a list of them. A plan has them in its `expect` by `- use: NAME`.",
         examples=[{"polite": [{"check": "never_says", "matches": "(?i)calm down"}]}],
     )
-    axes: SkipValidation[dict[str, list[Any] | AxisFileFields]] = Field(
+    axes: SkipValidation[dict[str, _AxisValues | AxisFileFields]] = Field(
         default_factory=dict,
         description="Name to values. A plan has them in its matrix by `axis: {use: NAME}`.",
         examples=[{"languages": ["English", "Spanish"]}],

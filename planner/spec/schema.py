@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel
@@ -10,8 +9,9 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from planner.checks import CHECKS
-from planner.checks.parts import PART_SCHEMA
+from planner.checks.parts import OF_THE_WHOLE, PART_SCHEMA
 from planner.spec.authored import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, ProjectFields, UseFields
+from planner.spec.hints import choices, hinted
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}
@@ -22,7 +22,7 @@ _SCALARS = frozenset({"integer", "number", "boolean"})
 
 
 def plan_schema() -> dict[str, Any]:
-    """The schema of plan files: every key with its description and examples, one branch for each kind of check."""
+    """The schema of plan files: every key with its description and examples, and the fields of each kind of check."""
     schema = _schema_of(PlanFields, "Test plan")
     defs: dict[str, Any] = schema["$defs"]
     properties: dict[str, Any] = schema["properties"]
@@ -38,12 +38,22 @@ def plan_schema() -> dict[str, Any]:
     defs["AxisUseFields"]["required"] = ["use"]
     defs["MatrixFields"]["required"] = ["axes"]
     defs["ScenarioFields"]["oneOf"] = [{"required": ["prompt"]}, {"required": ["prompt_file"]}]
-    defs["UseFields"] = {**UseFields.model_json_schema(schema_generator=_Generator), "required": ["use"]}
-    branches = _expectation(defs)
-    defs["Item"] = {"description": _EXPECTED, "oneOf": [*branches, {"$ref": "#/$defs/UseFields"}]}
+    use_fields: dict[str, Any] = {**UseFields.model_json_schema(schema_generator=_Generator), "required": ["use"]}
+    defs["UseFields"] = use_fields
+    _add_expectation(defs)
+    use = use_fields["properties"]["use"]
+    defs["Item"] = {
+        "description": _EXPECTED,
+        "type": "object",
+        "if": {"type": "object", "required": ["use"]},
+        "then": {"$ref": "#/$defs/UseFields"},
+        "else": _EXPECTATION,
+        # Where there is no `check` yet, `use` is offered besides.
+        "allOf": [{"if": {"not": {"type": "object", "required": ["check"]}}, "then": {"properties": {"use": use}}}],
+    }
     for holder in ("ScenarioFields", "ScenarioDefaults"):
         defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Item"}
-    return schema
+    return hinted(schema)
 
 
 def library_schema() -> dict[str, Any]:
@@ -58,10 +68,14 @@ def library_schema() -> dict[str, Any]:
     properties["vars"]["propertyNames"] = {"pattern": NAME}
     _one_target(defs)
     defs["AxisFileFields"]["required"] = ["file"]
-    _expectation(defs)
+    _add_expectation(defs)
     several = {"type": "array", "items": _EXPECTATION, "minItems": 1}
-    properties["expectations"]["additionalProperties"] = {"anyOf": [_EXPECTATION, several]}
-    return schema
+    properties["expectations"]["additionalProperties"] = {
+        "if": {"type": "array"},
+        "then": several,
+        "else": _EXPECTATION,
+    }
+    return hinted(schema)
 
 
 def project_schema() -> dict[str, Any]:
@@ -72,7 +86,7 @@ def project_schema() -> dict[str, Any]:
     properties["environments"]["propertyNames"] = {"pattern": SLUG}
     properties["environments"]["additionalProperties"]["propertyNames"] = {"pattern": SLUG}
     _one_target(schema["$defs"])
-    return schema
+    return hinted(schema)
 
 
 def check_schema(name: str) -> dict[str, Any]:
@@ -101,18 +115,17 @@ def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
 
 
 def _one_target(defs: dict[str, Any]) -> None:
-    defs["TargetFields"] |= {"minProperties": 1, "maxProperties": 1}
+    defs["TargetFields"]["oneOf"] = [{"required": [kind]} for kind in defs["TargetFields"]["properties"]]
 
 
-def _expectation(defs: dict[str, Any]) -> list[dict[str, Any]]:
-    """Adds what one expectation may be, in a list of a plan, in a library or inside another; returns its branches."""
-    branches = list(_checks(defs))
-    defs["Expectation"] = {"description": _EXPECTED, "oneOf": branches}
-    return branches
+def _add_expectation(defs: dict[str, Any]) -> None:
+    """Adds what one expectation may be, in a list of a plan, in a library or inside another.
 
-
-def _checks(defs: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """References to one branch a check; the branches, and what they refer to, are added to `defs`."""
+    `if` and `then` rather than one alternative a check: so an editor offers the fields of the check that is written and
+    no others, and a fault in one of them is said as that and not as "is none of these".
+    """
+    meanings: dict[str, str] = {}
+    branches: list[dict[str, Any]] = []
     for name in CHECKS:
         branch = check_schema(name)
         defs.update({key: _templated(value) for key, value in branch.pop("$defs", {}).items()})
@@ -120,7 +133,17 @@ def _checks(defs: dict[str, Any]) -> Iterable[dict[str, Any]]:
         branch["title"] = name
         branch["required"] = sorted({"check", *branch.get("required", [])})
         defs[f"check-{name}"] = branch
-        yield {"$ref": f"#/$defs/check-{name}"}
+        meanings[name] = branch["description"].split("\n", maxsplit=1)[0]
+        chosen = {"type": "object", "required": ["check"], "properties": {"check": {"const": name}}}
+        branches.append({"if": chosen, "then": {"$ref": f"#/$defs/check-{name}"}})
+    defs["Expectation"] = {
+        "description": _EXPECTED,
+        "type": "object",
+        "required": ["check"],
+        "properties": {"check": {"description": "The kind of check.", **choices(meanings)}},
+        "allOf": branches,
+    }
+    defs["Part"] = {**_EXPECTATION, "properties": dict.fromkeys(OF_THE_WHOLE, False)}
 
 
 def _templated(schema: Any) -> Any:
@@ -130,7 +153,7 @@ def _templated(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     if schema == PART_SCHEMA:
-        return {"$ref": "#/$defs/Expectation"}
+        return {"$ref": "#/$defs/Part"}
     known: dict[str, Any] = {key: value if key in _DATA else _templated(value) for key, value in schema.items()}  # pyright: ignore[reportUnknownVariableType]
     kind = known.get("type")
     if not isinstance(kind, str) or kind not in _SCALARS or "const" in known:

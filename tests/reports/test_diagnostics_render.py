@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
+from jsonschema import Draft4Validator, FormatChecker
 
 from planner.diagnostics import Diagnostics, Related, Span
 from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
@@ -371,6 +374,27 @@ def test_sarif(diagnostics: Diagnostics) -> None:
   ]
 }
 """)
+
+
+SARIF_SCHEMA = Path(
+    os.environ.get("PLANNER_NODE_MODULES", "node_modules"),
+    "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json",
+)
+
+
+@pytest.mark.skipif(not SARIF_SCHEMA.is_file(), reason="needs PLANNER_NODE_MODULES with @microsoft/jest-sarif in it")
+def test_sarif_is_what_the_standard_says(diagnostics: Diagnostics) -> None:
+    """The log is valid by the official schema of SARIF 2.1.0, also for a file whose name needs escapes."""
+    diagnostics.error("x", "a code without a rule", "detail", Span("plans/a b,%名.yaml", 1, 1, 1, 1))
+    validator = Draft4Validator(json.loads(SARIF_SCHEMA.read_text(encoding="utf-8")), format_checker=FormatChecker())
+    log = json.loads(render_sarif(diagnostics, tool_version="0.1.0"))
+    assert [error.message for error in validator.iter_errors(log)] == []
+    results = log["runs"][0]["results"]
+    rules = log["runs"][0]["tool"]["driver"]["rules"]
+    told = {result["ruleId"]: result["ruleIndex"] for result in results}
+    assert told.pop("x") == -1
+    assert {code: rules[index]["id"] for code, index in told.items()} == {code: code for code in told}
+    assert all(rule["help"]["text"] for rule in rules)
 
 
 @settings(deadline=None)

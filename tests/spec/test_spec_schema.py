@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+from inline_snapshot import snapshot
 
 from planner.checks import CHECKS
+from planner.diagnostics import Diagnostics
 from planner.spec import library_schema, plan_schema, project_schema
+from planner.spec.examples import FOLDER, example_of
+from planner.spec.parser import parse
+from planner.spec.reporting import Reporter
+from planner.spec.source import Source
 
 jsonschema = pytest.importorskip("jsonschema", reason="an editor's validator, not needed by the program")
 
 PLANS = Path(__file__).parents[2] / "plans"
+SHOWN = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 GOOD = """\
 version: 1
@@ -33,7 +41,9 @@ scenarios:
 
 
 def load(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
+    """As planner reads it, and editors do: a day is a text."""
+    document = parse(Source("plan.yaml", text), Reporter(Diagnostics()))
+    return document.root if document else None
 
 
 def complaints(text: str, schema: dict[str, Any] | None = None) -> list[str]:
@@ -86,7 +96,7 @@ def test_schema_accepts_a_library_and_what_uses_it() -> None:
         ("moods:", "my moods:", "$.axes"),
         ("max_seconds", "max_second", "$.expectations.quick"),
         ("[{check: never_says, matches: calm down}]", "[]", "$.expectations.polite"),
-        ("{check: never_says", "{use: quick", "$.expectations.polite"),
+        ("{check: never_says", "{use: quick", "$.expectations.polite[0]"),
     ],
     ids=range(7),
 )
@@ -116,10 +126,10 @@ def test_schema_accepts_the_example_plans(plan: Path) -> None:
         ("prompt:", "prompts:", "$.scenarios.s"),
         ("axes: {mood:", "axes: {my-mood:", "$.scenarios.s.matrix.axes"),
         ("file: cities.csv, ", "", "$.scenarios.s.matrix.axes.city"),
-        ("check: duration", "check: durations", "$.scenarios.s.expect[0]"),
-        ('"{{ limit }}"', '"5"', "$.scenarios.s.expect[0]"),
+        ("check: duration", "check: durations", "$.scenarios.s.expect[0].check"),
+        ('"{{ limit }}"', '"5"', "$.scenarios.s.expect[0].max_seconds"),
         ("max_seconds", "max_second", "$.scenarios.s.expect[0]"),
-        ("severity: critical", "severity: bad", "$.scenarios.s.expect[1]"),
+        ("severity: critical", "severity: bad", "$.scenarios.s.expect[1].severity"),
         ("name: x, ", "", "$.scenarios.s.expect[2]"),
     ],
     ids=range(16),
@@ -145,7 +155,7 @@ def properties(schema: Any) -> list[tuple[str, Any]]:
     if not isinstance(schema, dict):
         return []
     own = list(schema["properties"].items()) if isinstance(schema.get("properties"), dict) else []
-    return [*own, *(found for value in schema.values() for found in properties(value))]
+    return [*own, *(found for key, value in schema.items() if key != "if" for found in properties(value))]
 
 
 @pytest.mark.parametrize("make", [plan_schema, library_schema, project_schema])
@@ -153,13 +163,18 @@ def test_every_key_is_explained(make: Any) -> None:
     """Hovering over any key in an editor says what it is for."""
     found = properties(make())
     assert len(found) > 10
-    assert [name for name, schema in found if not schema.get("description")] == []
+    refused = [name for name, schema in found if schema is False]
+    assert set(refused) <= {"severity", "min_pass_rate"}  # of the parts of a combinator
+    assert [name for name, schema in found if schema is not False and not schema.get("description")] == []
 
 
 def test_every_check_is_a_branch_with_an_example() -> None:
-    """One branch for each kind of check, told apart by `check`, each with a usable example."""
+    """One branch for each kind of check, chosen by `check`, which says what each is for; each with a usable example."""
     schema = plan_schema()
-    branches = [branch["$ref"].removeprefix("#/$defs/") for branch in schema["$defs"]["Expectation"]["oneOf"]]
+    expectation = schema["$defs"]["Expectation"]
+    assert expectation["properties"]["check"]["enum"] == list(CHECKS)
+    assert all(expectation["properties"]["check"]["enumDescriptions"])
+    branches = [branch["then"]["$ref"].removeprefix("#/$defs/") for branch in expectation["allOf"]]
     assert branches == [f"check-{name}" for name in CHECKS]
     for name in CHECKS:
         branch = schema["$defs"][f"check-{name}"]
@@ -167,3 +182,74 @@ def test_every_check_is_a_branch_with_an_example() -> None:
         for example in branch["examples"]:
             validator = jsonschema.Draft202012Validator({"$ref": "#/$defs/Expectation", "$defs": schema["$defs"]})
             assert [error.message for error in validator.iter_errors(example)] == []
+
+
+@cache
+def schema_of(kind: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Made once for all examples."""
+    return kind()
+
+
+def of_a_kind(name: str, text: str) -> dict[str, Any]:
+    """The schema that an editor would use for a file of an example."""
+    if name == "planner.yaml":
+        return schema_of(project_schema)
+    return schema_of(library_schema if "kind: library" in text else plan_schema)
+
+
+@pytest.mark.parametrize("code", SHOWN)
+def test_schema_accepts_the_mended_examples(code: str) -> None:
+    """No editor underlines what `planner explain` tells people to write."""
+    example = example_of(code)
+    assert example is not None
+    for name, text in {**example.beside, **example.mended}.items():
+        if name.endswith(".yaml"):
+            assert complaints(text, of_a_kind(name, text)) == [], name
+
+
+def test_schema_refuses_the_broken_examples_that_it_can() -> None:
+    """An editor underlines at once what can be told from one file without its templates."""
+    refused: list[str] = []
+    for code in SHOWN:
+        example = example_of(code)
+        assert example is not None
+        for name, text in example.broken.items():
+            if load(text) is not None and complaints(text, of_a_kind(name, text)):
+                refused.append(code)
+    assert refused == snapshot(
+        [
+            "bad-alias",
+            "bad-axis",
+            "bad-value",
+            "duplicate-item",
+            "empty-prompt",
+            "key-not-text",
+            "misplaced-use",
+            "missing-key",
+            "nested-library",
+            "no-prompt",
+            "no-scenarios",
+            "no-targets",
+            "not-a-choice",
+            "not-a-name",
+            "not-a-slug",
+            "not-e164",
+            "not-supported-yet",
+            "out-of-range",
+            "two-prompts",
+            "unknown-check",
+            "unknown-key",
+            "version-unknown",
+            "wrong-type",
+        ]
+    )
+
+
+def test_choices_say_what_they_mean() -> None:
+    """Words to choose from come with a meaning each, and keys with their default, where an editor shows them."""
+    scenario = plan_schema()["$defs"]["ScenarioFields"]["properties"]
+    assert scenario["direction"]["enumDescriptions"] == ["the test bot calls.", "the test bot answers."]
+    assert scenario["runs"]["markdownDescription"] == "Calls per case.\n\nDefault: `1`"
+    says = plan_schema()["$defs"]["check-says"]["properties"]
+    assert len(says["severity"]["enumDescriptions"]) == 3
+    assert says["min_count"]["markdownDescription"] == says["min_count"]["description"]
