@@ -118,7 +118,10 @@ class ApiClient:
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
         on_request: Callable[[str, str, int | None, str], None] | None = None,
+        credential: str = "",
     ) -> None:
+        self.credential = credential
+        """Tells one API key from another, and not what it is."""
         self._transport = transport
         self._now = now
         self._sleep = sleep

@@ -104,7 +104,7 @@ async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: 
         batches=batches.found.values(),
         runs=runs.found.values(),
         claimed=journal.claimed_run_ids(),
-        requesters=set(),
+        requesters=journal.requesters(client.credential),
         claimed_batches=journal.claimed_batch_ids(),
         every_batch=batches.whole,
     )

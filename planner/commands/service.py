@@ -87,7 +87,13 @@ async def open_client(
         app = embedded_app(shell, sandbox_dir, world)
     headers = {"Authorization": f"Bearer {key}", "X-ThunderPhone-Client": f"thunderphone-planner/{__version__}"}
     transport = HttpxTransport(base_url, headers, app=app)
-    client = ApiClient(transport, now=shell.clock.now, sleep=shell.clock.sleep, on_request=on_request)
+    client = ApiClient(
+        transport,
+        now=shell.clock.now,
+        sleep=shell.clock.sleep,
+        on_request=on_request,
+        credential=sha256(f"{base_url} {key}".encode()).hexdigest()[:16],
+    )
     try:
         yield client
     finally:

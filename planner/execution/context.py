@@ -88,12 +88,14 @@ class Context:
     standing_in: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     """Slots of earlier invocations, by key, that stand in for calls wanted now; others of the same launches do not."""
     requesters: set[int] = field(default_factory=set[int])
-    """Who we are to the service (`requested_by_id`), as far as answers to our own launches told."""
+    """Who we are to the service (`requested_by_id`), as far as answers to our own launches told, also to earlier invocations
+    with the same key: another's run is never ours, however alike."""
     failing_since: float | None = None
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
     def __post_init__(self) -> None:
         self.limit = ConcurrencyLimit(self.settings.max_concurrent_runs)
+        self.requesters |= self.journal.requesters(self.client.credential)
         self.runs_total = sum(work.runs for work in self.works.values())
 
     # Counting
@@ -108,6 +110,12 @@ class Context:
 
     def under_way(self) -> bool:
         return bool(self.posting or self.watched or self.unbound or self.collecting)
+
+    def know_requester(self, requested_by_id: int | None) -> None:
+        """By a launch of our own whose answer came."""
+        if requested_by_id is not None and requested_by_id not in self.requesters:
+            self.requesters.add(requested_by_id)
+            self.journal.know_requester(self.client.credential, requested_by_id)
 
     # What becomes of launches
 

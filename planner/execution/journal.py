@@ -36,6 +36,12 @@ CREATE TABLE claims (run_id INTEGER PRIMARY KEY, launch_id TEXT NOT NULL REFEREN
 CREATE INDEX slots_unconsumed ON slots (launch_id) WHERE consumed_by IS NULL;
 CREATE INDEX launches_by_change_set ON launches (change_set_digest);
 """
+_LATER_TABLES = """
+CREATE TABLE IF NOT EXISTS requesters (
+  credential TEXT NOT NULL, requested_by_id INTEGER NOT NULL, PRIMARY KEY (credential, requested_by_id)
+) STRICT;
+"""
+"""Made also in a journal that an older version began."""
 
 _LAUNCH_COLUMNS = (
     "launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds, batch_id, detail"
@@ -68,6 +74,8 @@ class Journal:
             version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
                 self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+            if version <= SCHEMA_VERSION:
+                self._db.executescript(_LATER_TABLES)
         if version > SCHEMA_VERSION:
             raise UsageError(f"{self.path} was written by a newer planner", "Use that version, or another --store.")
 
@@ -173,6 +181,11 @@ class Journal:
                 [(invocation_id, launch_id, ordinal) for launch_id, ordinal in keys],
             )
 
+    def know_requester(self, credential: str, requested_by_id: int) -> None:
+        """This is who we are to the service, by the answer to a launch of our own."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO requesters VALUES (?, ?)", (credential, requested_by_id))
+
     def suspect_interrupted(self) -> int:
         """What an invocation that died left behind: INTENDED was never sent, SENT is ambiguous. Returns how many are."""
         with self._transaction() as db:
@@ -261,6 +274,11 @@ class Journal:
 
     def claimed_run_ids(self) -> set[int]:
         return {row[0] for row in self._select("SELECT run_id FROM claims")}
+
+    def requesters(self, credential: str) -> set[int]:
+        """Whoever we have been to the service with this credential; empty: not known yet."""
+        query = "SELECT requested_by_id FROM requesters WHERE credential = ?"
+        return {row[0] for row in self._select(query, (credential,))}
 
     def claimed_batch_ids(self) -> set[int]:
         """Also of batches that did not list their runs."""

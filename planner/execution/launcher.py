@@ -211,8 +211,7 @@ class Launcher:
         del context.posting[intent.launch_id]
         self._last_accepted = context.clock.monotonic()
         context.limit.accepted(len(intent.slots))
-        if launched.requested_by_id is not None:
-            context.requesters.add(launched.requested_by_id)
+        context.know_requester(launched.requested_by_id)
         context.worked()
         context.observer.narrate(
             f"launched {_words(intent)}" + (f" as batch {launched.batch_id}" if launched.batch_id is not None else "")

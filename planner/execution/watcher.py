@@ -91,8 +91,8 @@ class Watcher:
     def _look_at(self, run: WireRun, tasks: TaskGroup) -> None:
         context = self.context
         watched = context.watched[run.id]
-        if run.requested_by_id is not None and watched.launch.state is LaunchState.ACKNOWLEDGED:
-            context.requesters.add(run.requested_by_id)
+        if watched.launch.state is LaunchState.ACKNOWLEDGED:
+            context.know_requester(run.requested_by_id)
         if not run.ended:
             return
         now = context.clock.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,7 +13,7 @@ import pytest
 
 from planner.api.transport import Answer
 from planner.errors import LostAnswerError, UnreachableError
-from planner.execution.journal import LaunchState
+from planner.execution.journal import Journal, LaunchState
 from planner.execution.reconciling import bind_slots
 from planner.execution.work import Settings
 
@@ -149,6 +150,39 @@ async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], w
     assert done.outcome.finished
     assert {record.case_id: record.adopted for record in done.records} == {"p/ana@t": True, "p/bob@t": False}
     await service.check_exact(works)
+
+
+async def test_who_we_are_is_remembered(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """Also after the process that learned it is gone: the next one's lost launch is not taken for a stranger's equal run."""
+    service = make_service("client")
+    assert (await service.invoke([work("bob", target=17)])).outcome.finished
+    await service.control(
+        faults=[
+            {"kind": "lost_answer", "times": 1},
+            {"kind": "foreign_runs", "route": "list", "identical": True, "count": 2, "times": 1},
+        ]
+    )
+    works = [work("ana")]
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    assert [record.adopted for record in done.records] == [True]
+    assert done.narration.count("launch l0002 has 3 candidates: a person must choose") == 0
+    (bobs, anas) = await service.own_runs()
+    assert done.records[0].run_id == anas["run_id"]
+    assert bobs["run_id"] != anas["run_id"]
+
+
+def test_each_key_has_requesters_of_its_own(tmp_path: Path) -> None:
+    """Another key is another person to the service: what is known of one says nothing of the other's runs."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    assert journal.requesters("a") == set()
+    for _ in range(2):
+        journal.know_requester("a", 1)
+    journal.know_requester("b", 2)
+    journal.close()
+    again = Journal(tmp_path / "journal.sqlite")
+    assert (again.requesters("a"), again.requesters("b"), again.requesters("c")) == ({1}, {2}, set())
+    again.close()
 
 
 async def test_anothers_batch_is_never_adopted(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
