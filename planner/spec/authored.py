@@ -51,7 +51,11 @@ class BudgetFields(Authored):
 
 
 class AxisFileFields(Authored):
-    """Values from a file: one column of a CSV file with a header, JSON lines, or text with one value a line."""
+    """Values from a file: one column of a table (.csv, .tsv), JSON lines (.jsonl, .ndjson), or text with one value a line (.txt).
+
+    Space around a value and blank lines are no part of it. Values of tables and of text are texts, those of JSON what they
+    are there; a text file has no comments.
+    """
 
     file: Text | None = Field(default=None, description="The file, relative to this one.", examples=["orders.csv"])
     column: Text | None = Field(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.diagnostics import Related, Span
+from planner.spec.authored import MAX_CASES
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.names import check_name
@@ -19,8 +20,6 @@ from planner.spec.reporting import Reporter
 from planner.spec.wording import describe, shorten, wrong_type
 
 MAX_AXES = 100
-MAX_VALUES = 100_000
-"""Values of one axis: no plan may make more cases."""
 MAX_TOKEN = 200
 """Characters a value may take in a case id."""
 MAX_VALUE_NODES = 1_000
@@ -93,6 +92,8 @@ class AxisReader:
         self.files = files
         self.reporter = reporter
         self.use = use
+        self.origin: Span | None = None
+        """Where the file is named that values come from, for faults of those."""
 
     def read(self, axes: Mapping) -> tuple[Axis, ...]:
         """The axes that could be read; one without any sound value is left out."""
@@ -122,21 +123,21 @@ class AxisReader:
     def value(self, written: Any, place: Callable[[], Span]) -> AxisValue | None:
         """One value, written at `place`; None, and a fault, where it cannot be one."""
         if isinstance(written, list):
-            self.reporter.error(
+            self._error(
                 "bad-axis", "a list cannot be one value of an axis; a mapping with an `id` can hold one", place()
             )
             return None
         if isinstance(written, dict):
             if "id" not in written:
-                self.reporter.error("bad-axis", "a mapping needs an `id`: it names the case", place())
+                self._error("bad-axis", "a mapping needs an `id`: it names the case", place())
                 return None
             name: Any = written["id"]  # pyright: ignore[reportUnknownVariableType]
             if not isinstance(name, str) or not name:
                 at = self.document.value(written, "id") if isinstance(written, Mapping) else place()
-                self.reporter.error("bad-axis", f"an `id` is a text, but this is {describe(name)}", at)
+                self._error("bad-axis", f"an `id` is a text, but this is {describe(name)}", at)
                 return None
             if larger_than(written, MAX_VALUE_NODES):
-                self.reporter.error(
+                self._error(
                     "too-many-nodes",
                     f"one value of an axis may hold {MAX_VALUE_NODES:,} values, aliases expanded",
                     place(),
@@ -144,7 +145,7 @@ class AxisReader:
                 return None
         made = AxisValue(token(written), written, place)
         if len(made.token) > MAX_TOKEN:
-            self.reporter.error(
+            self._error(
                 "bad-axis",
                 f"a text of {len(made.token):,} characters is too long for a case id; write {{id: short-name, text: …}}",
                 place(),
@@ -157,6 +158,7 @@ class AxisReader:
         values: Any = axes[name]
         report = self.reporter.error
         if isinstance(values, Mapping) and "file" in values:
+            self.origin = self.document.value(values, "file")
             return self.files.read(self.document, self.path, values)
         if not isinstance(values, Items):
             report("wrong-type", wrong_type("a list", values), self.document.value(axes, name))
@@ -166,15 +168,19 @@ class AxisReader:
                 f"axis `{shorten(name, 40)}` has no values, so that there would be no case",
                 self.document.value(axes, name),
             )
-        elif len(values) > MAX_VALUES:
-            detail = (
-                f"axis `{shorten(name, 40)}` has {len(values):,} values; more than {MAX_VALUES:,} can be in no plan"
-            )
+        elif len(values) > MAX_CASES:
+            detail = f"axis `{shorten(name, 40)}` has {len(values):,} values; more than {MAX_CASES:,} can be in no plan"
             report("too-many-cases", detail, self.document.value(axes, name))
         else:
             warn_of_rewritten(self.document, axes, name, self.reporter)
             return [(value, partial(self.document.item, values, index)) for index, value in enumerate(values)]
         return []
+
+    def _error(self, code: str, detail: str, span: Span, *related: Related) -> None:
+        """A fault of a value: where it is in another file, with the place that names the file."""
+        if self.origin is not None and span.file != self.document.source.file:
+            related = (*related, Related("used here", self.origin))
+        self.reporter.error(code, detail, span, *related)
 
     def _distinct(self, candidates: list[tuple[Any, Callable[[], Span]]]) -> dict[str, AxisValue]:
         found: dict[str, AxisValue] = {}
@@ -187,14 +193,14 @@ class AxisReader:
             if other is value:
                 first[value.token] = place
             elif type(other.value) is type(written) and other.value == written:
-                self.reporter.error(
+                self._error(
                     "duplicate-item",
                     f"{describe(written)} is listed twice",
                     place(),
                     Related("the first one", first[value.token]()),
                 )
             else:
-                self.reporter.error(
+                self._error(
                     "colliding-case-id",
                     f"two values are written {shorten(value.token)} in case ids; change one",
                     place(),

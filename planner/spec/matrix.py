@@ -19,8 +19,10 @@ from planner.spec.reading import missing
 from planner.spec.reporting import Reporter
 from planner.spec.wording import describe, near_miss, one_of, shorten, unknown, wrong_type
 
-_MAX_WALK = 2_000_000
+_MAX_WALK = 1_000_000
 """Combinations, times the kinds of exclusions to look for in each: a second's work."""
+_SAMPLE = 500
+"""Cases that are looked at for more faults where there are too many, or which they are cannot be told."""
 
 _MAX_PAIRS = 200_000
 """Rows of a table of pairs, before exclusions, that is made at all."""
@@ -144,12 +146,13 @@ class MatrixReader:
             self.reporter.error("no-cases", "everything is excluded", self.document.value(self.written, "exclude"))
         if len(points) * self.cases_per_point > self.fields.max_cases:
             self._too_many(terms, kept, len(points) - kept)
-        return tuple(points[: self.fields.max_cases])
+            return tuple(points[:_SAMPLE])
+        return tuple(points)
 
     def _some(self, axes: tuple[Axis, ...]) -> tuple[Point, ...]:
         """Points to find more faults with, where those that are meant cannot be told."""
         combinations = itertools.product(*(axis.values.values() for axis in axes))
-        return tuple(itertools.islice(combinations, self.fields.max_cases))
+        return tuple(itertools.islice(combinations, _SAMPLE))
 
     def _combinations(
         self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int
@@ -157,7 +160,8 @@ class MatrixReader:
         """All combinations that are not excluded; None, and a fault, where they are too many to look at."""
         total = math.prod(len(axis.values) for axis in axes)
         terms = _Terms(" × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes), total)
-        if total * (1 + exclusions.kinds) > _MAX_WALK:
+        hopeless = not exclusions.kinds and total * self.cases_per_point > self.fields.max_cases
+        if hopeless or total * (1 + exclusions.kinds) > _MAX_WALK:
             self._too_many(terms, total, included)
             return None
         combinations = itertools.product(*(axis.values.values() for axis in axes))

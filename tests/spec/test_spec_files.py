@@ -193,7 +193,7 @@ def test_link_inside_the_repository_may_be_followed(workspace: Any) -> None:
 
 def test_axis_values_come_from_files(workspace: Any) -> None:
     """CSV by column, tab-separated values, JSON lines whole or by key, and plain lines; texts stay texts."""
-    workspace.write("a.csv", '\ufeffnumber,city\r\n007,"Paris, TX"\r\n\r\n 18 ,Rome\r\n')
+    workspace.write("a.csv", '\ufeff number ,city\r\n007,"Paris, TX"\r\n\r\n 18 ,"Rome\r\nItaly"\r\n')
     workspace.write("b.tsv", "x\ty\n1\tone\n")
     workspace.write("c.jsonl", '{"id": "ana", "name": "Ana"}\n\n{"id": "bob", "name": "Bob"}\n')
     workspace.write("d.ndjson", '{"n": 5}\n{"n": true}\n')
@@ -233,7 +233,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             "a,b\n1,2\n3\n4, \n",
             snapshot(
                 [
-                    ("bad-axis-file", "this row has no `b`", "x.csv:3:1"),
+                    ("bad-axis-file", "this row has 1 cell, but the first row has 2", "x.csv:3:1"),
                     ("bad-axis-file", "this row has no `b`", "x.csv:4:1"),
                 ]
             ),
@@ -253,7 +253,102 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             "a,b\n",
             snapshot([("bad-axis-file", "there is no value in x.csv", "plan.yaml:8:31")]),
         ),
-        ("{file: x.csv, column: b}", "", snapshot([("bad-axis-file", "x.csv has no column `b`", "plan.yaml:8:46")])),
+        (
+            "{file: x.csv, column: b}",
+            "",
+            snapshot([("bad-axis-file", "the first row of x.csv names no columns", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b,b\n1,2,3\n",
+            snapshot([("bad-axis-file", "two columns are named `b`; rename one", "x.csv:1:1")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n1,2,3\n4,5\n",
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "this row has 3 cells, but the first row has 2; put a value that has the separator in it in quotes",
+                        "x.csv:2:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a;b\n1;2\n",
+            snapshot(
+                [("bad-axis-file", "x.csv separates its cells by semicolons; save it with commas", "plan.yaml:8:31")]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a\tb\n1\t2\n",
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "x.csv separates its cells by tabs; save it with commas (or name it .tsv)",
+                        "plan.yaml:8:31",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.tsv}",
+            "a,b\n1,2\n",
+            snapshot([("bad-axis-file", "x.tsv separates its cells by commas; save it with tabs", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv}",
+            "\n1\n",
+            snapshot([("bad-axis-file", "the first row of x.csv names no columns", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            'a,b\n1,"two\nlines"\n3,4,5\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "this row has 3 cells, but the first row has 2; put a value that has the separator in it in quotes",
+                        "x.csv:4:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n1,\x1b[31m2\n",
+            snapshot([("control-character", "U+001B is a control character; remove it", "x.csv:2:3")]),
+        ),
+        (
+            "{file: x.txt}",
+            "a\x00b\n",
+            snapshot([("control-character", "U+0000 is a control character; remove it", "x.txt:1:2")]),
+        ),
+        (
+            "{file: x.txt}",
+            "calm\n# not calm\n",
+            snapshot([("bad-axis-file", "this line is a value as well: a text file has no comments", "x.txt:2:1")]),
+        ),
+        (
+            "{file: x.jsonl}",
+            '"\\u001b[31m"\n1e999\n{"id": "x", "n": [1, {"m": 1e999}]}\n"ok"\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "this line has a control character, written as an escape; remove it",
+                        "x.jsonl:1:1",
+                    ),
+                    ("bad-axis-file", "this line has a number that is too large", "x.jsonl:2:1"),
+                    ("bad-axis-file", "this line has a number that is too large", "x.jsonl:3:1"),
+                ]
+            ),
+        ),
         (
             "{file: x.jsonl}",
             '1\n{"a": 1}\nnope\nNaN\n',
@@ -341,7 +436,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             snapshot([("wrong-type", "there is no value here; write one, or remove the key", "plan.yaml:8:25")]),
         ),
     ],
-    ids=range(18),
+    ids=range(29),
 )
 def test_axis_file_that_cannot_be_used(
     workspace: Any, axis: str, content: str | bytes, said: list[tuple[str, str, str]]
@@ -434,3 +529,42 @@ def test_file_name_that_is_not_text(workspace: Any) -> None:
     assert [item.span.file for item in diagnostics] == ["plans/caf\\xe9.yaml"]
     assert json.loads(render_json(diagnostics))["diagnostics"][0]["file"] == "plans/caf\\xe9.yaml"
     assert "plans/caf%5Cxe9.yaml" in render_sarif(diagnostics, tool_version="0")
+
+
+def test_fault_of_an_axis_file_shows_who_uses_it(workspace: Any) -> None:
+    """It is told where it is, and with it where the plan names the file."""
+    workspace.write("orders.csv", "number\n17\n18,19\n17\n")
+    matrix = "    matrix: {axes: {order: {file: orders.csv, column: number}}}\n"
+    assert workspace.faults(PLAIN + '    prompt: "{{ order }}"\n' + matrix) == snapshot("""\
+orders.csv:3:1: error: axis file cannot be used [bad-axis-file]
+    3 | 18,19
+      | ^^^^^
+        this row has 2 cells, but the first row has 1; put a value that has the separator in it in
+        quotes
+        used here: plan.yaml:8:35
+    8 |     matrix: {axes: {order: {file: orders.csv, column: number}}}
+      |                                   ^^^^^^^^^^
+
+orders.csv:4:1: error: item is listed twice [duplicate-item]
+    4 | 17
+      | ^^
+        the text "17" is listed twice
+        the first one: orders.csv:2:1
+    2 | 17
+      | ^^
+        used here: plan.yaml:8:35
+    8 |     matrix: {axes: {order: {file: orders.csv, column: number}}}
+      |                                   ^^^^^^^^^^
+
+2 errors in 1 file
+""")
+
+
+def test_axis_file_with_more_values_than_cases_can_be(workspace: Any) -> None:
+    """A file of a hundred thousand lines and one is refused as such, not multiplied."""
+    workspace.write("orders.txt", "".join(f"{number}\n" for number in range(100_001)))
+    matrix = "    matrix: {axes: {order: {file: orders.txt}}}\n"
+    workspace.write("plan.yaml", PLAIN + '    prompt: "{{ order }}"\n' + matrix)
+    assert [(item.code, item.detail, item.span.line) for item in workspace.load()[1]] == snapshot(
+        [("too-many-cases", "there are more than 100,000 values in orders.txt; no plan may make more cases", 8)]
+    )
