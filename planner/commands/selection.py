@@ -87,6 +87,11 @@ class Files:
     diagnostics: Diagnostics
 
 
+def _default_path(cwd: Path, root: Path) -> Path:
+    """`plans/` here, or else at the repository's root, if it is there."""
+    return root / DEFAULT_PATH if not (cwd / DEFAULT_PATH).exists() and (root / DEFAULT_PATH).is_dir() else DEFAULT_PATH
+
+
 def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, policy_from: str | None = None) -> Files:
     """What is in plan files and folders.
 
@@ -102,7 +107,7 @@ def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, pol
     if environment is not None and not diagnostics.has_errors:
         _known_environment(project, environment)
     loaded = load_files(
-        [shell.cwd / path for path in paths or (DEFAULT_PATH,)],
+        [shell.cwd / path for path in paths or (_default_path(shell.cwd, root),)],
         cwd=shell.cwd,
         project=project,
         environment=environment,

@@ -17,7 +17,8 @@ from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.names import check_name
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
-from planner.spec.wording import describe, shorten, wrong_type
+from planner.spec.templates import holds_tags
+from planner.spec.wording import LITERAL, describe, shorten, wrong_type
 
 MAX_AXES = 100
 MAX_TOKEN = 200
@@ -143,6 +144,8 @@ class AxisReader:
                     place(),
                 )
                 return None
+        if holds_tags(written):
+            self.reporter.warning("literal-template", LITERAL, place())
         made = AxisValue(token(written), written, place)
         if len(made.token) > MAX_TOKEN:
             self._error(

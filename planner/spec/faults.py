@@ -338,6 +338,17 @@ _SCENARIOS = (
         "What the one asks for, the other forbids: two expectations that no call can satisfy together fail every call, at your cost, and a case cannot be both included and excluded.",
     ),
     Rule(
+        "cannot-fail",
+        "scenario cannot fail",
+        "All its expectations have the severity warning, or need to hold in no run, so that its calls cost money and can only pass. "
+        "Give one of them the severity error, or a min_pass_rate above 0.",
+    ),
+    Rule(
+        "unused-target",
+        "target is called by no scenario",
+        "Every scenario names other targets. Remove it, or name it where it should be called: a reader expects that what is listed is tested.",
+    ),
+    Rule(
         "bad-regex",
         "regular expression is not valid",
         "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no "
@@ -388,6 +399,16 @@ _MATRICES = (
         "matrix leaves no case",
         "Every combination is excluded, so that the scenario would test nothing and pass. Exclude fewer, or "
         "remove the scenario.",
+    ),
+    Rule(
+        "shadowed-variable",
+        "axis has the name of a variable",
+        "In the templates of this scenario the name means the axis, in all others the variable. A reader of the prompt cannot tell which: give one of the two another name.",
+    ),
+    Rule(
+        "literal-template",
+        "value looks like a template",
+        "Variables and axis values are not rendered, so that the caller would be told the braces as they are written. Write the text out, or put the template into the prompt.",
     ),
     Rule(
         "unused-value",

@@ -45,11 +45,17 @@ def plan_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if name.endswith(_PLAN_SUFFIXES) and not name.startswith(".") and name != PROJECT_FILE:
+            if name.lower().endswith(_PLAN_SUFFIXES) and not name.startswith(".") and name != PROJECT_FILE:
                 yield Path(parent, name)
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that cannot be read may hold plans: leaving it out would be silent."""
+    where = shorten(Path(error.filename or "").as_posix())
+    raise UsageError(f"{where} cannot be read: {error.strerror}") from error
 
 
 def display_name(path: Path, cwd: Path) -> str:

@@ -22,9 +22,9 @@ from planner.spec.parser import MAX_BYTES, decode, parse
 from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import ImportedTarget, check_slug, read_target
-from planner.spec.templates import Templates
+from planner.spec.templates import Templates, holds_tags
 from planner.spec.version import check_version
-from planner.spec.wording import near_miss, shorten, wrong_type
+from planner.spec.wording import LITERAL, near_miss, shorten, wrong_type
 
 KIND = "library"
 MAX_TEMPLATE_VALUES = 10_000
@@ -259,4 +259,7 @@ def read_variables(model: type[BaseModel], document: Document, reporter: Reporte
         reporter.error("too-many-nodes", detail, document.key(document.root, "vars"))
         return None
     warn_of_rewritten(document, document.root, "vars", reporter)
+    for name in written:
+        if holds_tags(written[name]):
+            reporter.warning("literal-template", LITERAL, document.value(written, name))
     return written

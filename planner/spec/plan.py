@@ -16,6 +16,7 @@ from planner.spec.imports import UNREADABLE, Imports, read_expected, read_import
 from planner.spec.libraries import MAX_TEMPLATE_VALUES, Libraries, read_variables
 from planner.spec.model import Case, Plan
 from planner.spec.names import is_name
+from planner.spec.oddities import warn_of_unused_targets
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
 from planner.spec.scenario import PlanContext, ScenarioReader, settings_of
@@ -152,4 +153,5 @@ class PlanReader:
                         document.key(own, name),
                     )
             plan.imports.report_unused()
+            warn_of_unused_targets(document, plan.called, self.reporter)
         return cases

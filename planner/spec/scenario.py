@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Lookup
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from planner.spec.imports import Expected, Imports, read_expected
 from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target
 from planner.spec.names import is_name, mended_name, undefined
+from planner.spec.oddities import cannot_fail, warn_of_shadowed_variables
 from planner.spec.phone import phone_number_fault
 from planner.spec.prompts import Prompt, PromptReader
 from planner.spec.reading import missing, read_fields, read_nested
@@ -72,6 +74,8 @@ class PlanContext:
     """The defaults'."""
     today: date | None
     allowance: Allowance
+    called: set[str] = field(default_factory=set[str])
+    """Aliases that its scenarios name, as far as they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,8 @@ class _Reading:
         drafts, drafts_complete = self._drafts()
         complete = prompt is not None and drafts_complete
         self._check_settings()
+        if complete and cannot_fail(drafts, self._value("min_pass_rate")):
+            self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, drafts, complete=complete)
         # Undefined names were reported: what uses them is left out, the rest is still rendered to find its faults.
@@ -154,6 +160,7 @@ class _Reading:
     def _targets(self) -> list[Target]:
         written = self.written if "targets" in self.written else self.plan.defaults_written
         aliases = self.plan.aliases
+        self.plan.called.update(self._called(written, aliases))
         if "targets" not in written:
             self.plan.imports.mark_used("targets", aliases.own)
             return [target for target in aliases.own.values() if target is not None]
@@ -178,12 +185,21 @@ class _Reading:
         self.plan.imports.mark_used("targets", chosen)
         return [target for target in chosen.values() if target is not None]
 
+    def _called(self, written: Mapping, aliases: Aliases) -> Iterable[str]:
+        """The aliases that are named; all of the plan's where none is, or one that is wrong: it may be any."""
+        items: Any = written.get("targets")
+        known = {*aliases.own, *aliases.imported.targets}
+        sound = isinstance(items, Items) and all(isinstance(alias, str) and alias in known for alias in items)
+        return items if sound else aliases.own
+
     def _matrix(self, cases_per_point: int) -> Matrix:
         nested = read_nested(MatrixFields, self.document, self.written, "matrix", self.reporter)
         if nested is None:
             return Matrix()
         written, fields = nested
         axes = AxisReader(self.document, self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
+        if isinstance(written.get("axes"), Mapping):
+            warn_of_shadowed_variables(self.document, written["axes"], self.reporter)
         place = self.document.key(self.written, "matrix")
         reader = MatrixReader(
             self.document, place, written, fields, axes, self.reporter, cases_per_point=cases_per_point

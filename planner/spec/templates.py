@@ -161,6 +161,15 @@ def has_tags(text: str) -> bool:
     return "{" in text and ("{{" in text or "{%" in text or "{#" in text)
 
 
+def holds_tags(value: Any) -> bool:
+    """Whether a text in the value, however deep, looks like a template."""
+    if isinstance(value, str):
+        return has_tags(value)
+    if isinstance(value, dict):
+        return any(map(holds_tags, value.values()))  # pyright: ignore[reportUnknownArgumentType]
+    return isinstance(value, list) and any(map(holds_tags, value))  # pyright: ignore[reportUnknownArgumentType]
+
+
 def simple(text: str, programs: Programs) -> Interpolation | None:
     """The template, if it is text and plain names only."""
     if "\r" in text:  # Jinja normalises line breaks

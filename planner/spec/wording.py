@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from planner import __version__
-from planner.spec.authored import AGE, DAY, TAG, TIME_OF_DAY
+from planner.spec.authored import AGE, DAY, TAG, TIME_OF_DAY, MatrixFields, PlanFields, ScenarioDefaults, ScenarioFields
 from planner.spec.document import Items, Mapping
 
 _FORMS = {
@@ -22,6 +22,9 @@ _FORMS = {
 }
 EMPTY = "there is no value here; write one, or remove the key"
 UNQUOTE = "; remove the quotes"
+LITERAL = (
+    "values are no templates: the braces would be said as they are; write the text out, or use the name in the prompt"
+)
 
 _MAX_WORD = 60
 _MAX_CHOICES = 200
@@ -130,7 +133,7 @@ def explain(error: ErrorDetails, model: type[BaseModel], upcoming: frozenset[str
             return "not-supported-yet", not_supported(f"`{key}`")
         keys = _keys_at(model, error["loc"][:-1])
         what = f"`{shorten(key)}` is not a key here"
-        hint = mistyped(key, keys)
+        hint = mistyped(key, keys) or (misplaced(key, model) if len(error["loc"]) == 1 else "")
         return "unknown-key", f"{what}; {hint}" if hint else unknown(what, key, keys)
     if kind == "missing":
         return "missing-key", f"`{key}` is required"
@@ -156,6 +159,19 @@ def explain(error: ErrorDetails, model: type[BaseModel], upcoming: frozenset[str
         return _pattern(str(value), str(context.get("pattern", "")))
     message = str(error["msg"])
     return "bad-value", message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def misplaced(key: str, model: type[BaseModel]) -> str:
+    """Where a key belongs that another part of a plan has, or nothing."""
+    if model in {PlanFields, ScenarioDefaults} and key in {"prompt", "prompt_file", "matrix"}:
+        return "a scenario has it, under `scenarios`"
+    if model in {PlanFields, ScenarioDefaults, ScenarioFields} and key in MatrixFields.model_fields:
+        return "it belongs under a scenario's `matrix`"
+    if model is PlanFields and key in ScenarioDefaults.model_fields:
+        return "a scenario has it, and `defaults` for all scenarios"
+    if model in {PlanFields, ScenarioDefaults, ScenarioFields} and key == "expectations":
+        return "write `expect`, in a scenario or in `defaults`; only a library has `expectations`"
+    return ""
 
 
 def _keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:

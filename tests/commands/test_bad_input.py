@@ -195,3 +195,16 @@ def test_reports_that_cannot_be_written(project: Project) -> None:
     (project.root / "reports/report.md").rmdir()
     assert project.planner("run", "--sandbox", CONSENT).code == 0
     assert {case["action"] for case in project.results()["cases"]} == {"keep"}
+
+
+def test_plans_are_found_at_the_root_of_the_repository(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder below, `plans/` is that of the repository, unless the folder has its own or a path is given."""
+    (project.root / ".git").mkdir()
+    (project.root / "docs").mkdir()
+    monkeypatch.chdir(project.root / "docs")
+    ran = project.planner("validate")
+    assert (ran.code, ran.out[:12]) == (0, "1 plan valid")
+    (project.root / "docs" / "plans").mkdir()
+    ran = project.planner("validate")
+    assert (ran.code, "no plans in" in ran.err) == (2, True)
+    assert project.planner("validate", "nowhere").code == 2

@@ -340,9 +340,7 @@ plan.yaml:12:3: error: unknown key [unknown-key]
 plan.yaml:12:3: error: unknown key [unknown-key]
    12 |   prompt: hello
       |   ^^^^^^
-        `prompt` is not a key here; known: `description`, `direction`, `expect`, `max_age`,
-        `min_pass_rate`, `min_runs`, `mode`, `platform_failures`, `quarantine`, `runs`,
-        `stagger_seconds`, `tags` and 3 more
+        `prompt` is not a key here; a scenario has it, under `scenarios`
 
 1 error in 1 file
 """),

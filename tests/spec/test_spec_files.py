@@ -482,6 +482,22 @@ def test_file_without_permission_is_a_fault(workspace: Any) -> None:  # pragma: 
     assert [code for code, *_ in workspace.codes()] == ["file-unreadable"]
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_folder_without_permission_is_told(workspace: Any) -> None:  # pragma: no cover - depends on who runs it
+    """Plans may be in it: leaving them out silently would call less than was meant."""
+    workspace.write("plans/a.yaml", PLAIN)
+    workspace.write("plans/more/b.yaml", PLAIN).parent.chmod(0)
+    with pytest.raises(UsageError, match="plans/more cannot be read: Permission denied"):
+        workspace.load("plans")
+
+
+def test_endings_of_plan_files_are_read_in_any_case(workspace: Any) -> None:
+    """A file that some system wrote in capitals is a plan as well, not silently left out."""
+    workspace.write("plans/A.YAML", PLAIN + "    prompt: Hello.\n")
+    workspace.write("plans/b.Yml", PLAIN.replace("plan: p", "plan: q") + "    prompt: Hello.\n")
+    assert [plan.file for plan in workspace.load("plans")[0]] == ["plans/A.YAML", "plans/b.Yml"]
+
+
 def test_folder_named_like_a_plan_is_searched(workspace: Any) -> None:
     """A path that is a folder is searched whatever its name is."""
     workspace.write("odd.yaml/plan.yml", PLAIN + "    prompt: Hello.\n")

@@ -151,11 +151,11 @@ plan: p
 imports: [lib.yaml]
 targets: {a: {agent: 1}}
 scenarios:
-  one: {prompt: Hello., expect: [{use: both, severity: warning, min_pass_rate: 0.5}]}
+  one: {prompt: Hello., expect: [{use: both, severity: warning, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]}
   other: {prompt: Hello., expect: [{use: both}]}
 """
     )
-    assert [(item.id, item.severity.value, item.min_pass_rate) for item in one.expectations] == [
+    assert [(item.id, item.severity.value, item.min_pass_rate) for item in one.expectations[:2]] == [
         ("says", "warning", 0.5),
         ("call", "warning", 0.5),
     ]
@@ -859,7 +859,7 @@ def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
     assert workspace.codes(plan) == [("unused-import", 3, 11)]
     for old, new in (
         ("Hello.", '"{{ v }}"'),
-        ("prompt: Hello.", "targets: [t], prompt: Hello."),
+        ("prompt: Hello.", "targets: [t, own], prompt: Hello."),
         ("prompt: Hello.", 'prompt: "{{ a }}", matrix: {axes: {a: {use: a}}}'),
         ("[{check", "[{use: e}, {check"),
         ("targets: {own: {agent: 2}}\n", ""),

@@ -213,7 +213,7 @@ scenarios:
 
 
 def test_axis_replaces_a_variable_of_its_name(workspace: Any) -> None:
-    """A scenario's axis is nearer than the plan's variable."""
+    """A scenario's axis is nearer than the plan's variable, of which its author is warned."""
     text = """\
 version: 1
 plan: p
@@ -224,7 +224,10 @@ scenarios:
   s: {prompt: "{{ mood }}", matrix: {axes: {mood: [calm]}}}
   t: {prompt: "{{ mood }}"}
 """
-    assert [case.prompt for case in workspace.cases(text)] == ["calm", "neutral"]
+    workspace.write("plan.yaml", text)
+    (plan,), diagnostics = workspace.load()
+    assert [case.prompt for case in plan.cases] == ["calm", "neutral"]
+    assert [item.code for item in diagnostics] == ["shadowed-variable"]
 
 
 def test_exclude_finds_values_however_they_are_quoted(workspace: Any) -> None:

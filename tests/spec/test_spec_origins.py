@@ -35,7 +35,7 @@ def test_parts_of_libraries_and_environments(workspace: Any) -> None:
     workspace.write(
         "lib.yaml", "version: 1\nkind: library\ntargets: {t: {agent: 1}}\naxes: {callers: [{id: ana, n: Ana}]}\n"
     )
-    case = workspace.case(
+    (case, _) = workspace.cases(
         """\
 version: 1
 plan: p
@@ -47,6 +47,7 @@ scenarios:
     targets: [t]
     prompt: You are {{ who.n }}.
     matrix: {axes: {who: {use: callers}}}
+  t: {targets: [own], prompt: Hello.}
 """
     )
     origins = OriginReader(workspace.root).of(case)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
+from planner.spec.model import Project, Target
+
 EXPECT = {
     "says and never_says": (
         """
@@ -126,3 +128,129 @@ scenarios:
     expect:{expect}
 """
     assert workspace.faults(text) == said
+
+
+PLANS = {
+    "a target that nobody calls": (
+        """targets: {support: {agent: 12}, hotline: {agent: 13}}
+scenarios:
+  s: {targets: [support], prompt: Hello., expect: [{check: call, status: completed}]}
+""",
+        snapshot([("unused-target", "no scenario of this plan calls `hotline`; remove it", 3, 33)]),
+    ),
+    "an alias that nobody calls": (
+        """targets: [support, hotline]
+defaults: {targets: [support]}
+scenarios:
+  s: {prompt: Hello., expect: [{check: call, status: completed}]}
+""",
+        snapshot([("unused-target", "no scenario of this plan calls `hotline`; remove it", 3, 20)]),
+    ),
+    "a target that is mistyped": (
+        """targets: {support: {agent: 12}}
+scenarios:
+  s: {targets: [suport], prompt: Hello., expect: [{check: call, status: completed}]}
+""",
+        snapshot([("unknown-target", "`suport` is not a target of this plan; did you mean `support`?", 5, 17)]),
+    ),
+    "an axis with the name of a variable": (
+        """targets: {support: {agent: 12}}
+vars: {mood: calm}
+scenarios:
+  s: {prompt: "{{ mood }}", expect: [{check: call, status: completed}]}
+  t: {prompt: "{{ mood }}", matrix: {axes: {mood: [calm]}}, expect: [{check: call, status: completed}]}
+""",
+        snapshot(
+            [
+                (
+                    "shadowed-variable",
+                    "templates of this scenario see this axis, not the variable `mood`; rename one",
+                    7,
+                    45,
+                )
+            ]
+        ),
+    ),
+    "templates in values": (
+        """targets: {support: {agent: 12}}
+vars: {mood: {words: ["{{ x }}", calm]}}
+scenarios:
+  s:
+    prompt: "{{ mood.words[0] }} {{ a }}"
+    matrix: {axes: {a: ["{% if x %}", 5]}}
+    expect: [{check: call, status: completed}]
+""",
+        snapshot(
+            [
+                (
+                    "literal-template",
+                    "values are no templates: the braces would be said as they are; write the text out, or use the name in the prompt",
+                    4,
+                    14,
+                ),
+                (
+                    "literal-template",
+                    "values are no templates: the braces would be said as they are; write the text out, or use the name in the prompt",
+                    8,
+                    25,
+                ),
+            ]
+        ),
+    ),
+    "only warnings": (
+        """targets: {support: {agent: 12}}
+defaults: {expect: [{check: call, status: completed, severity: warning}]}
+scenarios:
+  s: {prompt: Hello.}
+  t: {prompt: Hello., expect: [{check: duration, max_seconds: 9}]}
+""",
+        snapshot([("cannot-fail", "every call would pass: give an expectation more weight", 6, 3)]),
+    ),
+    "no run has to pass": (
+        """targets: {support: {agent: 12}}
+defaults: {min_pass_rate: 0, expect: [{check: call, status: completed}]}
+scenarios:
+  s: {prompt: Hello.}
+  t: {prompt: Hello., expect: [{check: duration, max_seconds: 9, severity: critical}]}
+  u: {prompt: Hello., expect: [{check: duration, max_seconds: 9, min_pass_rate: 0.5}]}
+""",
+        snapshot([("cannot-fail", "every call would pass: give an expectation more weight", 6, 3)]),
+    ),
+    "keys of other parts": (
+        """targets: {support: {agent: 12}}
+runs: 3
+axes: {a: [1]}
+expectations: []
+defaults: {matrix: {axes: {a: [1]}}}
+scenarios:
+  s: {prompt: Hello., exclude: [], expect: [{check: call, status: completed}]}
+""",
+        snapshot(
+            [
+                ("unknown-key", "`runs` is not a key here; a scenario has it, and `defaults` for all scenarios", 4, 1),
+                ("unknown-key", "`axes` is not a key here; it belongs under a scenario's `matrix`", 5, 1),
+                (
+                    "unknown-key",
+                    "`expectations` is not a key here; write `expect`, in a scenario or in `defaults`; only a library has `expectations`",
+                    6,
+                    1,
+                ),
+                ("unknown-key", "`matrix` is not a key here; a scenario has it, under `scenarios`", 7, 12),
+                ("unknown-key", "`exclude` is not a key here; it belongs under a scenario's `matrix`", 9, 23),
+            ]
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_oddity_of_a_plan(workspace: Any, name: str) -> None:
+    """What is used by nothing, means another thing than it says, or stands in another part's place."""
+    text, said = PLANS[name]
+    workspace.project = Project(
+        environments=(("test", (Target("support", "agent", 1), Target("hotline", "agent", 2))),)
+    )
+    workspace.environment = "test" if "[support, hotline]" in text else None
+    workspace.write("plan.yaml", f"version: 1\nplan: p\n{text}")
+    found = [(item.code, item.detail, item.span.line, item.span.column) for item in workspace.load()[1]]
+    assert found == said
