@@ -21,6 +21,8 @@ _BOUNDS = {
 }
 _WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
 _EXAMPLE_WIDTH = 100
+_LARGEST = 2**53
+"""Beyond this a bound is the computer's and tells an author nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,7 @@ class CheckPage:
 def check_page(name: str) -> CheckPage:
     """The page of a check that is registered."""
     schema = check_schema(name)
-    definitions = schema.get("$defs", {})
-    required = schema.get("required", [])
-    fields = [
-        CheckField(
-            name=field,
-            kind=_kind(about, definitions),
-            required=field in required,
-            default=_written(about.get("default")),
-            description=about.get("description", ""),
-        )
-        for field, about in schema["properties"].items()
-        if field != "check"
-    ]
+    fields = [field for field in fields_of(schema, schema.get("$defs", {})) if field.name != "check"]
     return CheckPage(
         name=name,
         description=schema.get("description", ""),
@@ -73,6 +63,20 @@ def check_page(name: str) -> CheckPage:
         shared=tuple(field for field in fields if field.name in Expectation.model_fields),
         examples=tuple(schema.get("examples", ())),
     )
+
+
+def fields_of(schema: dict[str, Any], definitions: dict[str, Any]) -> list[CheckField]:
+    """The keys of a mapping, by its JSON Schema."""
+    return [
+        CheckField(
+            name=name,
+            kind=_kind(about, definitions),
+            required=name in schema.get("required", []),
+            default=_written(about.get("default")),
+            description=about.get("description", ""),
+        )
+        for name, about in schema["properties"].items()
+    ]
 
 
 def render_check(page: CheckPage, *, width: int, color: bool) -> str:
@@ -113,13 +117,13 @@ def render_markdown(pages: Sequence[CheckPage]) -> str:
         "",
         "## Fields of every check",
         "",
-        *_markdown_fields(pages[0].shared),
+        *markdown_fields(pages[0].shared),
     ]
     for page in pages:
         lines += ["", f"## {page.name}", ""]
         for paragraph in page.description.split("\n\n"):
             lines += [*wrapped(escaped(" ".join(paragraph.split())), MARKDOWN_WIDTH), ""]
-        lines += [*_markdown_fields(page.fields), "", "```yaml", "expect:"]
+        lines += [*markdown_fields(page.fields), "", "```yaml", "expect:"]
         lines += [*(f"  {line}" for line in _yaml(page.examples)), "```"]
     return "\n".join(lines) + "\n"
 
@@ -149,7 +153,8 @@ def _noted(field: CheckField) -> str:
     return field.kind if field.default is None else f"{field.kind}; default {_flow(field.default)}"
 
 
-def _markdown_fields(fields: Sequence[CheckField]) -> list[str]:
+def markdown_fields(fields: Sequence[CheckField]) -> list[str]:
+    """A list of them."""
     return [
         line
         for field in fields
@@ -163,7 +168,7 @@ def _written(default: Any) -> Any:
     """A default as an author could write it."""
     if isinstance(default, dict):
         return {key: value for key, value in cast("dict[str, Any]", default).items() if value is not None}
-    return default
+    return None if default == "" else default
 
 
 def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
@@ -174,6 +179,8 @@ def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
         return _flow(schema["const"])
     if "enum" in schema:
         return "one of " + ", ".join(map(_flow, schema["enum"]))
+    if "properties" in schema:
+        return "{" + ", ".join(schema["properties"]) + "}"
     for union in ("anyOf", "oneOf"):
         if union in schema:
             return " or ".join(dict.fromkeys(_kind(one, definitions) for one in schema[union]))
@@ -183,14 +190,18 @@ def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if kind == "array":
         return f"list of {_kind(schema['items'], definitions)}" if schema.get("items") else "list"
     if kind == "object":
-        return "{" + ", ".join(schema["properties"]) + "}" if "properties" in schema else "mapping"
+        return "mapping"
     if kind not in _WORDS:
         return "any value"
-    if "minimum" in schema and "maximum" in schema:
+    if "minimum" in schema and schema.get("maximum", _LARGEST) < _LARGEST:
         return f"{_WORDS[kind]} from {schema['minimum']:g} to {schema['maximum']:g}"
     return ", ".join(
-        [_WORDS[kind], *(f"{words} {schema[bound]:g}" for bound, words in _BOUNDS.items() if bound in schema)]
+        [_WORDS[kind], *(f"{words} {schema[bound]:g}" for bound, words in _BOUNDS.items() if _tells(schema, bound))]
     )
+
+
+def _tells(schema: dict[str, Any], bound: str) -> bool:
+    return abs(schema.get(bound, _LARGEST)) < _LARGEST
 
 
 def _yaml(examples: Sequence[dict[str, Any]]) -> list[str]:

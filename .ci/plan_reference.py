@@ -1,0 +1,64 @@
+"""The keys in docs/plans.md, which are those of the models that read plan files.
+
+Usage: python .ci/plan_reference.py            exit code 1 where the page says anything else, or leaves out a key
+       python .ci/plan_reference.py --write    write them anew
+
+A block begins with `<!-- keys: MODEL -->`, MODEL being a class of planner/spec/authored.py, and ends with `<!-- end -->`.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from planner.reports.check_pages import fields_of, markdown_fields
+from planner.spec import library_schema, plan_schema, project_schema
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "plans.md"
+BLOCK = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+ROOTS = {"PlanFields": plan_schema(), "LibraryFields": library_schema(), "ProjectFields": project_schema()}
+APART = ("Item", "Expectation", "ScenarioFields", "ScenarioDefaults", "MatrixFields", "PolicyFields", "ExecutionFields")
+"""What has a chapter of its own is called a mapping where it is the value of a key."""
+
+
+def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["--write"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    page = PAGE.read_text(encoding="utf-8")
+    models = models_by_name()
+    forgotten = sorted(set(models) - {found[2] for found in BLOCK.finditer(page)})
+    if forgotten:
+        print(f"{PAGE.name} has no keys of {', '.join(forgotten)}")
+        return 1
+    current = BLOCK.sub(lambda found: f"{found[1]}\n{keys(found[2], models)}\n\n{found[3]}", page)
+    if arguments:
+        PAGE.write_text(current, encoding="utf-8")
+    elif current != page:
+        print(f"{PAGE.name} is not up to date: python .ci/plan_reference.py --write")
+        return 1
+    return 0
+
+
+def models_by_name() -> dict[str, dict[str, Any]]:
+    """The schema of each mapping that an author may write, checks apart."""
+    models: dict[str, dict[str, Any]] = dict(ROOTS)
+    for schema in ROOTS.values():
+        parts = {name: part for name, part in schema["$defs"].items() if name.endswith(("Fields", "Defaults"))}
+        models |= {name: {**part, "$defs": schema["$defs"]} for name, part in parts.items() if name not in models}
+    return models
+
+
+def keys(name: str, models: dict[str, dict[str, Any]]) -> str:
+    """The list of a model's keys. What a scenario shares with `defaults` is told there."""
+    schema = models[name]
+    definitions = {**schema["$defs"], **{part: {"type": "object"} for part in APART}}
+    shared = models["ScenarioDefaults"]["properties"] if name == "ScenarioFields" else {}
+    own = {**schema, "properties": {key: about for key, about in schema["properties"].items() if key not in shared}}
+    return "\n".join(markdown_fields(fields_of(own, definitions)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
