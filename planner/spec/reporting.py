@@ -89,6 +89,12 @@ class Reporter:
         """An error of the whole file."""
         self.error(code, detail, Span(file, 1, 1, 1, 1))
 
+    def unreadable_before(self, place: Span) -> bool:
+        """Whether something earlier on this line could not be read, which was reported."""
+        return any(
+            part.end_line == place.line and part.column < place.column for part in self._unreadable.get(place.file, ())
+        )
+
     def _follows(self, code: str, span: Span) -> bool:
         """Whether the fault is only there because what is at this place could not be read, which was reported."""
         return code in _CONSEQUENCES and any(_within(part, span) for part in self._unreadable.get(span.file, ()))

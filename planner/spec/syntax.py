@@ -19,6 +19,16 @@ MAX_DEPTH = 64
 """Levels a file may be nested, aliases expanded."""
 
 
+_BEGUN = {
+    "while parsing a flow mapping": "this brace",
+    "while parsing a flow sequence": "this bracket",
+    "while parsing a block mapping": "the mapping",
+    "while parsing a block collection": "the list",
+    "while scanning a simple key": "what may be a key",
+}
+"""What the parser was at, where its beginning helps to find the fault."""
+
+
 def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
     """Report the parser's error where it is; the first forbidden character, if there is one, is to blame."""
     forbidden = NOT_IN_YAML.search(source.text)
@@ -40,8 +50,11 @@ def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
         return
     related: list[Related] = []
     began = marked.context_mark
-    if marked.context and began is not None and began.line != marked.problem_mark.line:
-        related.append(Related(str(marked.context), source.span(began.index, began.index + 1)))
+    what = _BEGUN.get(str(marked.context))
+    if what is not None and began is not None and began.line != marked.problem_mark.line:
+        related.append(Related(f"{what} began here", source.span(began.index, began.index + 1)))
+    if reporter.unreadable_before(source.span(start, start)):
+        return  # what follows a template without quotes is no YAML for that reason alone
     detail = _explained(str(marked.problem or "not YAML"), source.text, start)
     reporter.error("yaml-syntax", detail, source.span(start, start + 1), *related)
 

@@ -1398,3 +1398,22 @@ def test_a_key_at_the_wrong_place_is_said_once(workspace: Any, old: str, new: st
     assert SOUND.count(old) == 1
     workspace.write("plan.yaml", SOUND.replace(old, new))
     assert [f"{item.span.line}:{item.span.column} {item.code}: {item.detail}" for item in workspace.load()[1]] == said
+
+
+def test_a_template_without_quotes_is_said_once(workspace: Any) -> None:
+    """What follows it on its line is no YAML because of it; how to mend it is enough."""
+    plan = SOUND.replace('["{{ policy_days }} days", "thirty days"]', '[{{ policy_days }} days, "thirty days"]')
+    assert plan != SOUND
+    (fault,) = workspace.codes(plan)
+    assert fault[0] == "key-not-text"
+
+
+def test_where_a_fault_began_is_said_in_plain_words(workspace: Any) -> None:
+    """The parser's own words for what it was doing are nobody's."""
+    workspace.write("plan.yaml", SOUND.replace("tags: [billing, smoke]", "tags: [billing, smoke"))
+    (fault,) = workspace.load()[1]
+    assert fault.code == "yaml-syntax"
+    assert [(related.message, related.span.line, related.span.column) for related in fault.related] == [
+        ("this bracket began here", 5, 7)
+    ]
+    assert "while" not in workspace.faults(SOUND.replace("description: The", "\tdescription: The"))
