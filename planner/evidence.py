@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pydantic_core
 from pydantic import BaseModel, ConfigDict
@@ -103,6 +103,47 @@ class Evidence(_Frozen):
 
     def to_bytes(self) -> bytes:
         return self.model_dump_json().encode()
+
+
+Part = Literal["call", "transcript", "history", "grade", "bill"]
+"""What a service tells of a run, each of which may come late."""
+
+
+def missing_parts(evidence: Evidence, *, grade_wanted: bool) -> tuple[Part, ...]:
+    """What the service may still come to tell of this run: reading it again is free, calling again is not.
+
+    A run that failed, and a call that did, have said all they will; a service that tells of no bills has none to wait for.
+    """
+    if evidence.run_status != "completed":
+        return ()
+    call = evidence.call
+    if call is None or call.status == "in_progress":
+        return ("call", "bill") if evidence.cost_cents is None else ("call",)
+    if call.status == "failed":
+        return ()
+    absent: dict[Part, bool] = {
+        "transcript": evidence.turns is None and bool(call.duration_seconds),
+        "history": evidence.tools is None and evidence.turns is not None,
+        "grade": grade_wanted and (evidence.grade is None or evidence.grade.status == "pending"),
+        "bill": evidence.cost_cents is None and "billing_total_cents" in call.document,
+    }
+    return tuple(part for part, is_absent in absent.items() if is_absent)
+
+
+def merged(older: Evidence | None, newer: Evidence) -> Evidence:
+    """Of one run read twice: what is new, and what only the older reading has (a service may forget)."""
+    if older is None:
+        return newer
+    graded = newer.grade is not None and (newer.grade.status != "pending" or older.grade is None)
+    return newer.model_copy(
+        update={
+            "call": newer.call or older.call,
+            "turns": older.turns if newer.turns is None else newer.turns,
+            "tools": older.tools if newer.tools is None else newer.tools,
+            "grade": newer.grade if graded else older.grade,
+            "cost_cents": older.cost_cents if newer.cost_cents is None else newer.cost_cents,
+        }
+    )
 
 
 def evidence_digest(document: bytes) -> str:

@@ -1,8 +1,9 @@
-"""Fetching the evidence of one ended run, once; what comes late is awaited up to a bound."""
+"""Fetching the evidence of one ended run, once; what comes late is awaited up to a bound, and read again another time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from planner.api.client import ApiClient
@@ -13,84 +14,121 @@ from planner.execution.work import Clock
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
-EMPTY_TRANSCRIPT_WAIT_SECONDS = 10.0
-"""A call that was connected and shows no turn yet: its transcript is late, or nobody spoke."""
+SHORT_CALL_SECONDS = 10.0
+"""On a call shorter than this it may be that nobody spoke; so long an empty transcript of one is looked at again."""
+SILENCE_SECONDS = 3600.0
+"""A transcript that is still empty so long after the run's end is not late: nobody spoke."""
 
 _TOOL_ROLES = frozenset({"tool_call", "function_call"})
 
 
-async def collect(client: ApiClient, run: WireRun, *, clock: Clock, wait_seconds: float, await_grade: bool) -> Evidence:
-    """Everything the service tells of an ended run.
+async def collect(
+    client: ApiClient,
+    run: WireRun,
+    *,
+    clock: Clock,
+    wait_seconds: float,
+    await_grade: bool,
+    ended_seconds_ago: float = 0.0,
+    on_late: Callable[[], None] | None = None,
+) -> Evidence:
+    """Everything the service tells of an ended run, all of it awaited together for at most `wait_seconds`.
 
-    The history is read only where the transcript shows no tool call (the transcript of one dialect never does).
+    The history is read only where the transcript shows no tool call (the transcript of one dialect never does). An empty
+    transcript of a call that lasted is taken for a late one, so for none, until the run has ended an hour ago: judged as
+    silence it would fail an agent that said what it should. `on_late` is told once, when not all is there at the first look.
 
     Raises:
         IncompleteError: the service cannot be read now; nothing is lost, it is collected another time.
     """
     if run.call_id is None:
         return evidence_from_wire(run, None, None, None, None)
+    reading = _Reading(client, run.call_id, await_grade, is_fresh=ended_seconds_ago < SILENCE_SECONDS)
     started = clock.monotonic()
     pause = FIRST_PAUSE_SECONDS
     while True:
         waited = clock.monotonic() - started
-        last = waited >= wait_seconds
-        call = await _call(client, run.call_id)
-        if last or (call is not None and _settled(call[0])):
+        await reading.look(last=waited >= wait_seconds)
+        if waited >= wait_seconds or reading.complete(waited):
             break
+        if pause == FIRST_PAUSE_SECONDS and on_late is not None:
+            on_late()
         await clock.sleep(min(pause, wait_seconds - waited))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-    transcript = await _transcript(
-        client, run.call_id, call[0] if call else None, clock=clock, wait_seconds=wait_seconds
-    )
-    spoken_tools = any((turn.role or "").lower() in _TOOL_ROLES for turn in transcript or ())
-    history = None if spoken_tools else await client.history(run.call_id)
-    grade = await _grade(
-        client, run.call_id, call[0] if call else None, clock=clock, wait_seconds=wait_seconds if await_grade else 0.0
-    )
-    return evidence_from_wire(run, call, transcript, history, grade)
+    await reading.finish()
+    return evidence_from_wire(run, reading.call, reading.transcript, reading.history, reading.grade)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read so far of one call; each part until it is final."""
+
+    client: ApiClient
+    call_id: int
+    await_grade: bool
+    is_fresh: bool
+    call: tuple[WireCall, Mapping[str, Any]] | None = None
+    transcript: list[WireTurn] | None = None
+    history: list[dict[str, Any]] | None = None
+    grade: WireGrade | None = None
+
+    async def look(self, *, last: bool) -> None:
+        if self.call is None or not _settled(self.call[0]):
+            self.call = await self._read_call()
+        if not (last or self._has_ended):
+            return
+        if not self.transcript:
+            self.transcript = await self.client.transcript(self.call_id)
+        if self.await_grade and not self._is_graded:
+            self.grade = await self.client.grade(self.call_id)
+
+    def complete(self, waited: float) -> bool:
+        if self.call is None or not _settled(self.call[0]):
+            return False
+        return self._has_words(waited) and (self._is_graded or not self.await_grade)
+
+    async def finish(self) -> None:
+        """What is read once, at the end."""
+        is_late = not self.transcript and self.is_fresh and self._connected_seconds >= SHORT_CALL_SECONDS
+        spoken_tools = any((turn.role or "").lower() in _TOOL_ROLES for turn in self.transcript or ())
+        if not spoken_tools:
+            self.history = await self.client.history(self.call_id)
+        if is_late:  # both are written up together
+            self.transcript, self.history = None, self.history or None
+        if not self.await_grade and self._tells_a_grade:
+            self.grade = await self.client.grade(self.call_id)
+
+    async def _read_call(self) -> tuple[WireCall, Mapping[str, Any]] | None:
+        try:
+            return await self.client.call(self.call_id)
+        except NotFoundError:
+            return None  # call ids may be told before the call can be read
+
+    def _has_words(self, waited: float) -> bool:
+        if self.transcript or not self._connected_seconds:
+            return True
+        return self.transcript is not None and self._connected_seconds < SHORT_CALL_SECONDS <= waited
+
+    @property
+    def _has_ended(self) -> bool:
+        return self.call is not None and self.call[0].status in ("completed", "failed")
+
+    @property
+    def _connected_seconds(self) -> float:
+        call = self.call[0] if self.call else None
+        return (call.duration_seconds or 0.0) if call is not None and call.status == "completed" else 0.0
+
+    @property
+    def _is_graded(self) -> bool:
+        return self.grade is not None and self.grade.status != "pending"
+
+    @property
+    def _tells_a_grade(self) -> bool:
+        status = self.call[0].grade_status if self.call else None
+        return status not in (None, "pending", "skipped_recording_disabled")
 
 
 def _settled(call: WireCall) -> bool:
     """Ended, and billed where this service tells of bills at all."""
     billed = call.billing_total_cents is not None or "billing_total_cents" not in call.model_fields_set
     return call.status == "failed" or (call.status == "completed" and billed)
-
-
-async def _call(client: ApiClient, call_id: int) -> tuple[WireCall, Mapping[str, Any]] | None:
-    try:
-        return await client.call(call_id)
-    except NotFoundError:
-        return None  # call ids may be told before the call can be read
-
-
-async def _transcript(
-    client: ApiClient, call_id: int, call: WireCall | None, *, clock: Clock, wait_seconds: float
-) -> list[WireTurn] | None:
-    connected = call is not None and call.status == "completed" and (call.duration_seconds or 0) > 0
-    started = clock.monotonic()
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        turns = await client.transcript(call_id)
-        waited = clock.monotonic() - started
-        bound = wait_seconds if turns is None else min(EMPTY_TRANSCRIPT_WAIT_SECONDS, wait_seconds)
-        if turns or not connected or waited >= bound:
-            return turns
-        await clock.sleep(min(pause, bound - waited))
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-async def _grade(
-    client: ApiClient, call_id: int, call: WireCall | None, *, clock: Clock, wait_seconds: float
-) -> WireGrade | None:
-    """Without `wait_seconds`, one look, and none where the call says that nothing is graded."""
-    if wait_seconds == 0 and (call is None or call.grade_status in (None, "pending", "skipped_recording_disabled")):
-        return None
-    started = clock.monotonic()
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        grade = await client.grade(call_id)
-        waited = clock.monotonic() - started
-        if (grade is not None and grade.status != "pending") or waited >= wait_seconds:
-            return grade
-        await clock.sleep(min(pause, wait_seconds - waited))
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

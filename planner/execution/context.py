@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import anyio
 
@@ -24,7 +25,8 @@ LAST_LOOK_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Watched:
-    """A run under way. Times in monotonic seconds; `slot.run_id` is set."""
+    """A run under way, or one whose evidence was stored with parts missing and is read once more. Times in monotonic seconds;
+    `slot.run_id` is set."""
 
     slot: Slot
     launch: Launch
@@ -33,6 +35,8 @@ class Watched:
     deadline: float
     resumed: bool
     ended_at: float | None = None
+    held_cents: int | None = None
+    """What the ledger holds for it, where that is no longer what the slot reserved."""
 
 
 @dataclass(slots=True)
@@ -179,9 +183,12 @@ class Context:
         self.doubts[launch_id] = Doubt(Lost(launch, self.journal.slots_of(launch_id)), since)
 
     def _age_seconds(self, launch: Launch) -> float:
-        """Since it was sent, by the server's clock."""
-        age = (self.clock.now() - launch.sent_at).total_seconds() + self.client.clock_offset_seconds
-        return max(0.0, age)
+        """Since it was sent."""
+        return self.seconds_since(launch.sent_at)
+
+    def seconds_since(self, moment: datetime) -> float:
+        """By the server's clock; a moment still to come is now."""
+        return max(0.0, (self.clock.now() - moment).total_seconds() + self.client.clock_offset_seconds)
 
     def put_back(self, launch: Launch | LaunchIntent, slots: Sequence[SlotIntent | Slot]) -> None:
         """A launch never happened: its money is free again and its runs are wanted again, as far as they were. `slots` are
@@ -197,10 +204,11 @@ class Context:
         mine = launch.invocation_id == self.invocation_id or (launch.launch_id, ordinal) in self.standing_in
         return mine and case_id in self.works
 
-    def bill(self, slot: Slot, launch: Launch, billed_cents: int | None) -> None:
+    def bill(self, slot: Slot, launch: Launch, billed_cents: int | None, *, held_cents: int | None) -> None:
         """Other change sets' runs that are gone on with were never reserved here."""
         if billed_cents is not None and launch.change_set_digest == self.change_set_digest:
-            self.ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=billed_cents)
+            reserved_cents = slot.reserved_cents if held_cents is None else held_cents
+            self.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=billed_cents)
 
     def report(self, record: RunRecord) -> None:
         self.runs_done += 1

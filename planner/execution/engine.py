@@ -12,6 +12,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from planner.errors import StoreError
+from planner.evidence import Evidence, missing_parts
 from planner.execution.context import Context, run_record
 from planner.execution.launcher import Launcher
 from planner.execution.launches import UNSETTLED, Slot
@@ -66,9 +67,9 @@ def _resume(context: Context, resumed: Sequence[Slot]) -> None:
         if launch.state in UNSETTLED:
             if launch.launch_id not in context.doubts:
                 context.doubt(launch.launch_id)
-        elif evidence is not None:
+        elif evidence is not None and not _may_come(context, slot, evidence):
             context.report(run_record(slot, launch, evidence, resumed=True))
-        elif slot.run_id is not None:  # under way, or the store lost its evidence and the service still has it
+        elif slot.run_id is not None:  # under way, or the store lacks evidence that the service may have
             context.watch(slot, launch)
         elif launch.launch_id not in context.unbound:
             context.bind(launch.launch_id, {})
@@ -76,6 +77,11 @@ def _resume(context: Context, resumed: Sequence[Slot]) -> None:
         context.observer.narrate(f"going on with {len(resumed)} runs of earlier invocations")
     for work in context.works.values():
         context.pending.add(work, work.runs - have.get(work.case_id, 0))
+
+
+def _may_come(context: Context, slot: Slot, evidence: Evidence) -> bool:
+    work = context.works.get(slot.case_id)
+    return work is not None and bool(missing_parts(evidence, grade_wanted=work.await_grade))
 
 
 async def _watch(context: Context, launcher: Launcher, watcher: Watcher, tasks: TaskGroup) -> None:

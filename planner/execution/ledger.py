@@ -84,9 +84,18 @@ class Ledger:
         """The bill replaces the reservation."""
         self.reserved_cents -= reserved_cents
         self.spent_cents += billed_cents
-        if billed_cents > (self.largest_bill_cents or 0):
-            self.largest_bill_cents = billed_cents
+        self._learn(billed_cents)
         self._commit(plan, billed_cents - reserved_cents, -reserved_cents)
+
+    def revise(self, plan: str, reserved_cents: int, expected_cents: int) -> None:
+        """What was reserved without knowing better becomes what a call that is over is expected to be billed."""
+        self.release(plan, reserved_cents)
+        self.reserve(plan, expected_cents)
+        self._learn(expected_cents)
+
+    def _learn(self, cents: int) -> None:
+        if cents > (self.largest_bill_cents or 0):
+            self.largest_bill_cents = cents
 
     def _commit(self, plan: str, cents: int, pending_cents: int) -> None:
         for ceiling in self.ceilings:

@@ -11,6 +11,7 @@ from anyio.abc import TaskGroup
 
 from planner.api.wire import WireBatch, WireRun
 from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
+from planner.evidence import merged
 from planner.execution.collecting import collect
 from planner.execution.context import Context, Doubt, Unbound, Watched, run_record
 from planner.execution.launches import LaunchState
@@ -101,8 +102,8 @@ class Watcher:
             if not watched.resumed:
                 self._seconds_seen = [*self._seconds_seen[-99:], now - watched.since]
             context.wake()
-        late = now - watched.ended_at < context.settings.evidence_wait_seconds
-        if run.call_id is None and run.status == "completed" and late:
+        is_late = now - watched.ended_at < context.settings.evidence_wait_seconds and not watched.slot.evidence
+        if run.call_id is None and run.status == "completed" and is_late:
             return  # its call id is still to come
         del context.watched[run.id]
         context.collecting += 1
@@ -110,26 +111,28 @@ class Watcher:
 
     async def _collect(self, run: WireRun, watched: Watched) -> None:
         context = self.context
+        stored = watched.slot.evidence
         try:
-            evidence = await collect(
+            read = await collect(
                 context.client,
                 run,
                 clock=context.clock,
-                wait_seconds=context.settings.evidence_wait_seconds,
+                # It was awaited when it was read the first time; now one look is enough.
+                wait_seconds=0.0 if stored is not None else context.settings.evidence_wait_seconds,
                 await_grade=watched.work.await_grade,
+                ended_seconds_ago=context.seconds_since(run.completed_at) if watched.resumed and run.completed_at else 0.0,
+                on_late=lambda: self._price(run, watched),
             )
+            evidence = merged(context.load_evidence(stored) if stored is not None else None, read)
             # Durable first, and not in this thread: a disk takes its time.
             digest = await anyio.to_thread.run_sync(context.save_evidence, evidence)
             context.journal.collect(
                 watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at
             )
-            billed_cents = evidence.cost_cents
-            if billed_cents is None and watched.work.reserve_cents is None:
-                # Its price was not known, so all that was left is reserved: what the service expected is a better word.
-                # A reservation that was an estimate of ours stays in place of the bill.
-                billed_cents = run.estimated_cost_cents
             if watched.slot.cost_cents is None:  # else it is billed already: only its evidence was lost
-                context.bill(watched.slot, watched.launch, billed_cents)
+                if evidence.cost_cents is None:
+                    self._price(run, watched)
+                context.bill(watched.slot, watched.launch, evidence.cost_cents, held_cents=watched.held_cents)
             slot = replace(watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at)
             context.report(run_record(slot, watched.launch, evidence, resumed=watched.resumed))
         except StoreError:
@@ -139,6 +142,17 @@ class Watcher:
         finally:
             context.collecting -= 1
             context.snapshot()
+            context.wake()
+
+    def _price(self, run: WireRun, watched: Watched) -> None:
+        """A call is over whose bill is late, and since its price was not known, all that was left is reserved for it: what the
+        service expected is a better word, and lets others go on. A reservation that was an estimate of ours stays."""
+        context = self.context
+        is_ours = watched.launch.change_set_digest == context.change_set_digest
+        unpriced = watched.work.reserve_cents is None and watched.held_cents is None and watched.slot.cost_cents is None
+        if unpriced and is_ours and run.estimated_cost_cents is not None:
+            watched.held_cents = run.estimated_cost_cents
+            context.ledger.revise(watched.slot.plan, watched.slot.reserved_cents, run.estimated_cost_cents)
             context.wake()
 
     def _collect_again(self, run_id: int, watched: Watched, problem: str) -> None:
@@ -261,8 +275,12 @@ class Watcher:
                 context.wake()
 
     def _leave(self, watched: Watched, reason: str) -> None:
-        """No longer waited for; the next invocation picks it up, free."""
-        self.context.outcome.overdue += 1
-        self.context.observer.narrate(f"{reason}; no longer waiting for it")
-        self.context.report(run_record(watched.slot, watched.launch, None, resumed=watched.resumed))
-        self.context.wake()
+        """No longer waited for; the next invocation picks it up, free. What is stored of it stands."""
+        context = self.context
+        stored = watched.slot.evidence
+        evidence = context.load_evidence(stored) if stored is not None else None
+        if evidence is None:
+            context.outcome.overdue += 1
+        context.observer.narrate(f"{reason}; no longer waiting for it")
+        context.report(run_record(watched.slot, watched.launch, evidence, resumed=watched.resumed))
+        context.wake()

@@ -14,7 +14,7 @@ from planner.api.client import ApiClient
 from planner.api.transport import Answer
 from planner.api.wire import WireRun
 from planner.errors import ServiceError
-from planner.evidence import Evidence
+from planner.evidence import Evidence, missing_parts
 from planner.execution.collecting import collect
 from planner.execution.work import Clock
 
@@ -58,14 +58,28 @@ Collected = tuple[Evidence, Scripted, float]
 @pytest.fixture
 def fetch() -> Callable[..., Any]:
     async def run(
-        *, wait_seconds: float = 60.0, await_grade: bool = False, run: Mapping[str, Any] | None = None, **script: Any
+        *,
+        wait_seconds: float = 60.0,
+        await_grade: bool = False,
+        ended_seconds_ago: float = 0.0,
+        on_late: Callable[[], None] | None = None,
+        run: Mapping[str, Any] | None = None,
+        **script: Any,
     ) -> Collected:
         service = Scripted({what: said if _is_timed(said) else {0: said} for what, said in script.items()})
         now = datetime(2026, 11, 24, tzinfo=UTC)
         client = ApiClient(service, now=lambda: now, sleep=anyio.sleep)
         wire = WireRun.model_validate({"id": 7110, "status": "completed", "call_id": 987, **(run or {})})
         clock = Clock(lambda: now, anyio.current_time, anyio.sleep)
-        evidence = await collect(client, wire, clock=clock, wait_seconds=wait_seconds, await_grade=await_grade)
+        evidence = await collect(
+            client,
+            wire,
+            clock=clock,
+            wait_seconds=wait_seconds,
+            await_grade=await_grade,
+            ended_seconds_ago=ended_seconds_ago,
+            on_late=on_late,
+        )
         return evidence, service, anyio.current_time() - service.started
 
     return run
@@ -144,17 +158,18 @@ async def test_what_a_service_does_not_tell_is_not_awaited(fetch: Callable[..., 
 
 
 async def test_a_late_transcript_is_awaited(fetch: Callable[..., Any]) -> None:
-    """Where it is not there at all as long as anything; where it is empty not so long, for perhaps nobody spoke."""
+    """As long as anything; where a short call's is empty not so long, for perhaps nobody spoke."""
     whole = {"transcripts": TURNS}
     evidence, _, seconds = await fetch(call=CALL, transcript={0: NOT_FOUND, 40: whole})
     assert len(evidence.turns) == 2
     assert 40 <= seconds < 46
-    evidence, _, seconds = await fetch(call=CALL, transcript={0: {"transcripts": []}, 7: whole})
+    short = {**CALL, "duration_seconds": 4}
+    evidence, _, seconds = await fetch(call=short, transcript={0: {"transcripts": []}, 7: whole})
     assert len(evidence.turns) == 2
     assert 7 <= seconds < 11
-    evidence, _, seconds = await fetch(call=CALL, transcript={"transcripts": []}, history=[])
-    assert evidence.turns == ()
-    assert seconds == pytest.approx(10, abs=0.01)
+    evidence, _, seconds = await fetch(call=short, transcript={"transcripts": []}, history=[])
+    assert (evidence.turns, evidence.tools) == ((), ())
+    assert 10 <= seconds < 15
     evidence, _, seconds = await fetch(wait_seconds=20.0, call=CALL)
     assert evidence.turns is None
     assert seconds == pytest.approx(20, abs=0.01)
@@ -198,6 +213,32 @@ async def test_a_grade_that_no_check_wants_is_asked_for_once_if_it_is_there(
         call={**CALL, "grade_status": grade_status}, transcript={"transcripts": TURNS}, grade={"status": "completed"}
     )
     assert service.times("grade") == asked
+
+
+async def test_an_empty_transcript_of_a_call_that_lasted_is_late(fetch: Callable[..., Any]) -> None:
+    """It is awaited like any other and is then no transcript, nor is the empty history beside it one; after an hour it is
+    silence."""
+    silent = {"call": CALL, "transcript": {"transcripts": []}, "history": []}
+    evidence, _, seconds = await fetch(**silent)
+    assert (evidence.turns, evidence.tools) == (None, None)
+    assert seconds == pytest.approx(60, abs=0.01)
+    assert missing_parts(evidence, grade_wanted=False) == ("transcript",)
+    evidence, _, seconds = await fetch(**silent, wait_seconds=0.0, ended_seconds_ago=3600.0)
+    assert (evidence.turns, evidence.tools) == ((), ())
+    assert missing_parts(evidence, grade_wanted=False) == ()
+
+
+async def test_what_is_late_is_awaited_together(fetch: Callable[..., Any]) -> None:
+    """Bill, transcript and grade: one minute for all of them, and whoever holds money for the call hears at once of it."""
+    late: list[float] = []
+    evidence, _, seconds = await fetch(
+        call={**CALL, "billing_total_cents": None},
+        await_grade=True,
+        on_late=lambda: late.append(anyio.current_time()),
+    )
+    assert seconds == pytest.approx(60, abs=0.01)
+    assert len(late) == 1
+    assert missing_parts(evidence, grade_wanted=True) == ("transcript", "grade", "bill")
 
 
 async def test_a_service_that_cannot_be_read_is_an_error(fetch: Callable[..., Any]) -> None:
