@@ -120,7 +120,9 @@ class Watcher:
                 # It was awaited when it was read the first time; now one look is enough.
                 wait_seconds=0.0 if stored is not None else context.settings.evidence_wait_seconds,
                 await_grade=watched.work.await_grade,
-                ended_seconds_ago=context.seconds_since(run.completed_at) if watched.resumed and run.completed_at else 0.0,
+                ended_seconds_ago=context.seconds_since(run.completed_at)
+                if watched.resumed and run.completed_at
+                else 0.0,
                 on_late=lambda: self._price(run, watched),
             )
             evidence = merged(context.load_evidence(stored) if stored is not None else None, read)

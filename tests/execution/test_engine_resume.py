@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from planner.api.transport import Answer
 from planner.errors import StoreError
 from planner.execution.journal import LaunchState
 from planner.execution.work import Settings
@@ -201,3 +202,37 @@ async def test_launches_that_never_happened_stand_in_for_nothing(
     done = await service.invoke([work("ana")])
     assert (done.outcome.finished, done.outcome.launches) == (True, 1)
     await service.check_exact([work("ana")])
+
+
+async def test_evidence_with_parts_missing_is_read_again(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """A transcript and a grade that came after the invocation had ended are fetched by the next one, which calls nobody."""
+    service = make_service(dialect, [{"kind": "late", "what": ["transcript", "grade"], "seconds": 500, "times": 1}])
+    works = [work("ana", await_grade=True)]
+    first = await service.invoke(works)
+    assert first.records[0].evidence.turns is None
+    await anyio.sleep(500)
+    second = await service.invoke(works)
+    assert (second.outcome.finished, second.outcome.launches) == (True, 0)
+    assert second.records[0].evidence.turns
+    assert second.records[0].evidence.grade.status == "completed"
+    assert second.records[0].evidence.cost_cents == first.records[0].evidence.cost_cents
+    assert second.seconds < 5
+    await service.check_exact(works)
+
+
+async def test_what_is_stored_stands_where_the_service_has_forgotten(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """A run with parts missing that is no longer listed is judged by what there is of it, and neither open nor called again."""
+    service = make_service("page", [{"kind": "late", "what": ["transcript"], "seconds": 5000, "times": 1}])
+    works = [work("ana")]
+    first = await service.invoke(works)
+
+    def forgotten(method: str, path: str, body: bytes | None) -> Answer | None:
+        return Answer(200, {}, b"[]") if (method, path) == ("GET", "/v1/test-calls") else None
+
+    second = await service.invoke(works, intercept=forgotten)
+    assert (second.outcome.finished, second.outcome.launches) == (True, 0)
+    assert second.records[0].evidence == first.records[0].evidence
