@@ -66,7 +66,10 @@ def diff(
     `rerun="all"` calls every case afresh (`forced` where there is no better reason). `rerun="failed"` leaves alone whatever passed
     or is new: `keep` with reason `not_selected`, unless it would have been kept anyway.
 
-    Calls beside kept runs (`kept_run_ids`) are for what is missing: runs raised since, or runs of an undecided case that could not count.
+    Calls beside kept runs (`kept_run_ids`) are for what is missing: runs raised since, or runs of an undecided case in which no
+    call happened. Where calls happened and could not be judged, nobody is called again: their evidence is read again, which is
+    free (`recheck`), as often as it takes; only `--rerun failed` or `all` asks for other calls. So an endpoint that is gone for
+    good is not paid for with every run, and a case that it leaves undecided stays unknown and says why.
     Kept runs are to be judged again with today's expectations; where these changed, only runs with evidence are kept.
 
     `keep` and `recheck` carry the inputs and call fingerprint that the stored runs were made with, and `keep` their check
@@ -98,7 +101,7 @@ def _change(today: _Today, prior: CaseDocument | None, rerun: Rerun) -> Change:
         case "changed":
             pass
         case "failed":
-            step = _only_failed(step, prior)
+            step = _only_failed(step, case, prior)
         case "all":
             step = _afresh(step, case)
         case _:
@@ -139,13 +142,12 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
             if not (expectations_changed and recheckable):
                 return _call(case, Reason.FAILED_LAST_TIME)
         case "unknown":
-            # Other expectations may decide what these could not, but they cannot make up for calls that did not happen.
-            lost = _NO_CALL_FAULTS if expectations_changed else (*_NO_CALL_FAULTS, "judge")
-            kept = [run for run in prior.runs if run.fault not in lost and usable(run)]
+            # A call that happened is not made again unasked: what of its evidence is missing is read again, free.
+            kept = [run for run in prior.runs if run.fault not in _NO_CALL_FAULTS and usable(run)]
             if len(kept) < case.runs:
                 return _missing(case, Reason.UNKNOWN_LAST_TIME, kept)
-            if not expectations_changed:  # Every call was countable, and still not enough to decide.
-                return _call(case, Reason.UNKNOWN_LAST_TIME)
+            if not expectations_changed:
+                return _Step(Action.RECHECK, Reason.UNKNOWN_LAST_TIME, detail=_to_read_again(kept))
         case "passed" | "flaky":
             pass
         case _:
@@ -168,6 +170,14 @@ def _call(case: Case, reason: Reason, detail: str = "") -> _Step:
 def _missing(case: Case, reason: Reason, kept: Sequence[RunDocument]) -> _Step:
     detail = f"beside {_stored_runs(len(kept))}" if kept else ""
     return _Step(Action.CALL, reason, case.runs - len(kept), detail, tuple(run.run_id for run in kept))
+
+
+def _to_read_again(runs: Sequence[RunDocument]) -> str:
+    lacking = [run for run in runs if run.missing]
+    if not lacking:
+        return "nothing of it is missing: only other calls (--rerun failed) or other expectations can decide it"
+    parts = dict.fromkeys(part for run in lacking for part in run.missing)
+    return f"{_stored_runs(len(lacking))} without {', '.join(parts)}: read again · free"
 
 
 def _stored_runs(count: int) -> str:
@@ -197,14 +207,19 @@ def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _only_failed(step: _Step, prior: CaseDocument | None) -> _Step:
+def _only_failed(step: _Step, case: Case, prior: CaseDocument | None) -> _Step:
     passed_or_new = prior is None or prior.outcome in ("passed", "flaky")
+    if step.action is Action.RECHECK and step.reason is Reason.UNKNOWN_LAST_TIME and prior is not None:
+        decided = [run for run in prior.runs if run.fault in _COUNTABLE_FAULTS]
+        return _missing(case, step.reason, decided if len(decided) < case.runs else ())
     if step.action is Action.KEEP or not passed_or_new:
         return step
     return _Step(Action.KEEP, Reason.NOT_SELECTED, detail=f"left as it is: {step.reason.label}")
 
 
 def _afresh(step: _Step, case: Case) -> _Step:
+    if step.reason is Reason.UNKNOWN_LAST_TIME:
+        return _call(case, step.reason)
     if step.action is not Action.CALL or step.reason in (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED):
         return _call(case, Reason.FORCED)
     return step if not step.kept else _call(case, step.reason)

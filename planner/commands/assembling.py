@@ -9,7 +9,7 @@ from typing import Any
 
 from planner.changes.model import Action, Change
 from planner.checks.base import CheckSeverity, FindingOutcome, Quote
-from planner.evidence import Evidence
+from planner.evidence import Evidence, Part, missing_parts
 from planner.execution.work import RunRecord
 from planner.outcome import (
     CaseOutcome,
@@ -49,7 +49,7 @@ def judge_record(case: Case, record: RunRecord) -> JudgedRun:
     if record.evidence is None:
         verdict = platform_verdict("it had not ended when we stopped waiting for it")
     else:
-        verdict = judge_run(case.expectations, record.evidence)
+        verdict = _judged(case, record.evidence)
     return JudgedRun(
         verdict,
         RunDocument(
@@ -65,6 +65,7 @@ def judge_record(case: Case, record: RunRecord) -> JudgedRun:
             invocation_id=record.invocation_id,
             evidence=record.digest,
             completed_at=record.completed_at,
+            missing=_missing(case, record.evidence) if record.evidence else [],
             findings=[_finding_document(finding) for finding in verdict.findings],
         ),
     )
@@ -75,7 +76,7 @@ def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence) -> J
     evidence = load_evidence(run.evidence) if run.evidence is not None else None
     if evidence is None:
         return JudgedRun(_stored_verdict(run), run)
-    verdict = judge_run(case.expectations, evidence)
+    verdict = _judged(case, evidence)
     return JudgedRun(
         verdict,
         run.model_copy(
@@ -83,10 +84,29 @@ def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence) -> J
                 "outcome": verdict.outcome.word,
                 "fault": verdict.fault.value if verdict.fault else None,
                 "reason": verdict.reason,
+                "missing": _missing(case, evidence),
                 "findings": [_finding_document(finding) for finding in verdict.findings],
             }
         ),
     )
+
+
+def wants_grade(case: Case) -> bool:
+    """Whether a check asks for the platform's grade, which may come late."""
+    return any(expectation.check == "grade" for expectation in case.expectations)
+
+
+def _missing(case: Case, evidence: Evidence) -> list[Part]:
+    return list(missing_parts(evidence, grade_wanted=wants_grade(case)))
+
+
+def _judged(case: Case, evidence: Evidence) -> RunVerdict:
+    """A call that the service does not show, or shows as still running, is one of which nothing can be said yet: neither that
+    it never happened, which would call for another, nor anything about half of it."""
+    if "call" not in missing_parts(evidence, grade_wanted=False):
+        return judge_run(case.expectations, evidence)
+    why = "has not ended there" if evidence.call else "cannot be read there"
+    return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, (), f"the service says that the run is over, but its call {why}")
 
 
 def assemble_cases(

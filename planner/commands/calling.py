@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from planner.api.wire import WireBilling
 from planner.changes.model import Action, ChangeSet
+from planner.commands.assembling import wants_grade
 from planner.commands.selection import Loaded
 from planner.errors import RefusedError
 from planner.execution.launches import Slot
@@ -37,7 +38,7 @@ def works_of(change_set: ChangeSet) -> list[CaseWork]:
                 agent_revision=change.inputs.agent_revision if change.inputs else None,
                 runs=change.runs,
                 timeout_seconds=case.timeout_seconds,
-                await_grade=any(expectation.check == "grade" for expectation in case.expectations),
+                await_grade=wants_grade(case),
                 reserve_cents=price.high_cents if price else None,
                 expected_seconds=price.expected_seconds if price else None,
             )

@@ -20,6 +20,7 @@ from planner.commands.interruption import interruptible
 from planner.commands.preparing import Preparation, charged_slots, prepare
 from planner.commands.progress import ProgressState, open_progress
 from planner.commands.reporting import redactor_of, show_result, tell_diagnostics, write_reports
+from planner.commands.rereading import refresh_stored
 from planner.commands.saving import check_unmoved, saved_command, saved_plan_at, selection_of
 from planner.commands.selection import Loaded, Selection, load
 from planner.commands.service import open_client, read_billing, read_targets
@@ -151,6 +152,16 @@ class _Invocation:
             except RefusedError as error:
                 self._refuse(prepared, client, error)
                 raise
+            changes = await refresh_stored(
+                client,
+                prepared.change_set.changes,
+                self._place.repository,
+                self._journal,
+                clock=self._shell.clock,
+                interrupted=interrupted,
+                tell=self._shell.tell,
+            )
+            prepared = replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)))
             outcome = await self._execute(client, prepared, billing, interrupted, may_call=consent.given)
             if outcome.left and not consent.given:
                 outcome.refusal = (
@@ -207,7 +218,7 @@ class _Invocation:
     ) -> Outcome:
         works = works_of(prepared.change_set)
         if not works:
-            return Outcome()
+            return Outcome(interrupted=interrupted.is_set())
         project = self._loaded.project
         concurrent = [limit for limit in (self._options.max_concurrent, project.policy.max_concurrent_runs) if limit]
         progress = open_progress(self._shell)
@@ -337,15 +348,16 @@ class _Invocation:
 
     def _consume(self, result: RunResult) -> None:
         """Runs that finished results hold are not gone on with again. Those of a partial invocation are no baseline, so
-        that what passed there still stands in for the same calls of a whole one."""
+        that what passed there, or is still to be judged, stands in for the same calls of a whole one."""
         outcomes = {case.case_id: case.outcome for case in result.cases}
         spare = result.partial and self._options.selection.rerun == "changed"
+        undecided = {run.document.run_id for runs in self._judged.values() for run in runs if run.document.missing}
         self._journal.consume(
             self._id,
             [
                 (record.launch_id, record.ordinal)
                 for record in self._records
-                if not (spare and outcomes[record.case_id] in ("passed", "flaky"))
+                if not (spare and (outcomes[record.case_id] in ("passed", "flaky") or record.run_id in undecided))
             ],
         )
 

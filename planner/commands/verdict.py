@@ -83,6 +83,17 @@ def ending_of(
             steps.append("Several runs could be theirs: `planner reconcile` lists them, a person must choose.")
     if unknown:
         codes.add(4)
+    lacking = {part for case in unknown for run in case.runs if run.fault == "judge" for part in run.missing}
+    if lacking:
+        problems.append(
+            f"the service has not told all of calls that were made ({', '.join(sorted(lacking))}): the next run asks for it again,"
+            " free, and calls nobody for it; --rerun failed would call afresh, for money"
+        )
+    elif any(run.fault == "judge" for case in unknown for run in case.runs):
+        problems.append(
+            "some calls could not be judged though nothing of them is missing: other expectations, or other calls (--rerun failed,"
+            " for money), can decide these cases"
+        )
     if waiting:
         problems.append(f"{count(len(waiting), 'case')} left open by runs that did not end in time")
     if outcome.left:

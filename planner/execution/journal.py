@@ -247,7 +247,10 @@ class Journal:
         """By ordinal, whatever the launch's state."""
         return tuple(self._slots("s.launch_id = ?", (launch_id,)))
 
-    def _slots(self, condition: str, parameters: Sequence[str]) -> list[Slot]:
+    def slot_of_run(self, run_id: int) -> Slot | None:
+        return next(iter(self._slots("s.run_id = ?", (run_id,))), None)
+
+    def _slots(self, condition: str, parameters: Sequence[str | int]) -> list[Slot]:
         rows = self._select(
             f"SELECT {_SLOT_COLUMNS} FROM slots s JOIN launches l ON s.launch_id = l.launch_id WHERE {condition}"  # noqa: S608 - ours
             " ORDER BY l.sent_at, s.launch_id, ordinal",
@@ -285,7 +288,7 @@ class Journal:
         known = f"state IN ({_quoted(KNOWN)}) AND batch_id IS NOT NULL"
         return {row[0] for row in self._select(f"SELECT batch_id FROM launches WHERE {known}")}  # noqa: S608 - ours
 
-    def _select(self, query: str, parameters: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
+    def _select(self, query: str, parameters: Sequence[str | int] = ()) -> Iterator[tuple[Any, ...]]:
         with self._stumbling("read"):
             return iter(self._db.execute(query, parameters).fetchall())
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from planner.evidence import Part
+
 SCHEMA_VERSION = "1.0"
 
 PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
@@ -53,6 +55,9 @@ class RunDocument(_Document):
     invocation_id: str = Field(default="", description="The invocation that launched it.")
     evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
     completed_at: datetime | None = None
+    missing: list[Part] = Field(
+        default=[], description="What the service had not told when it was last asked; the next run asks again, free."
+    )
     findings: list[FindingDocument] = []
 
 

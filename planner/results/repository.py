@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Any, Final, TypeVar, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -92,6 +93,10 @@ class ResultsRepository:
             data = self._store.get(key)
             if data is not None:  # Pruned between listing and reading.
                 yield self._read_invocation(key, data)
+
+    def invocations_since(self, invocation_id: str) -> Iterator[RunResult]:
+        """That one and what was stored after it, newest first."""
+        return takewhile(lambda result: result.invocation_id >= invocation_id, self.invocations())
 
     def promote(self, result: RunResult, environment: str) -> None:
         """Make the invocation the baseline of each of its plans, unless one that ended later already is.

@@ -131,16 +131,16 @@ def test_failed_last_time(make_case: MakeCase, store_case: StoreCase, make_runs:
 
 
 def test_unknown_last_time(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """Of an undecided case only the runs that could not count are called again; the others stand beside them."""
+    """Of an undecided case only what was no call is called again; what could not be judged stands beside the others."""
     prior = store_case(
         make_case(runs=5, min_runs=3), outcome="unknown", runs=make_runs("platform", None, "judge", "agent", "caller")
     )
     assert decide(make_case(runs=5, min_runs=3), prior) == (
         "call",
         "unknown_last_time",
-        3,
-        (102, 104),
-        "beside 2 stored runs",
+        2,
+        (102, 103, 104),
+        "beside 3 stored runs",
     )
 
 
@@ -153,9 +153,40 @@ def test_unknown_with_no_countable_run(
 
 
 def test_unknown_though_all_count(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
-    """A case that all its runs left undecided is called afresh, rather than left unknown for ever."""
-    prior = store_case(make_case(), outcome="unknown", runs=make_runs(None, None, "agent"))
-    assert decide(make_case(), prior) == ("call", "unknown_last_time", 3, (), "")
+    """Calls that were made and decided nothing are not made again unasked, however often it is run."""
+    prior = store_case(make_case(), outcome="unknown", runs=make_runs(None, "judge", "agent"))
+    assert decide(make_case(), prior) == (
+        "recheck",
+        "unknown_last_time",
+        0,
+        (),
+        "nothing of it is missing: only other calls (--rerun failed) or other expectations can decide it",
+    )
+    assert decide(make_case(), prior, rerun="failed") == (
+        "call",
+        "unknown_last_time",
+        1,
+        (101, 103),
+        "beside 2 stored runs",
+    )
+    assert decide(make_case(), prior, rerun="all") == ("call", "unknown_last_time", 3, (), "")
+    countable = store_case(make_case(), outcome="unknown", runs=make_runs(None, None, "agent"))
+    assert decide(make_case(), countable, rerun="failed") == ("call", "unknown_last_time", 3, (), "")
+
+
+def test_missing_evidence_is_read_again(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
+) -> None:
+    """Where the service was late to tell of a call, the plan says what is read again, and that it is free."""
+    late = [run.model_copy(update={"missing": ["grade"]}) for run in make_runs("judge", "judge")]
+    prior = store_case(make_case(), outcome="unknown", runs=[*late, *make_runs(None, None, None)[2:]])
+    assert decide(make_case(), prior) == (
+        "recheck",
+        "unknown_last_time",
+        0,
+        (),
+        "2 stored runs without grade: read again · free",
+    )
 
 
 def test_runs_raised(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:

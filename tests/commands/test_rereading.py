@@ -1,0 +1,119 @@
+"""What the service was late to tell: read again, free, by the next run; nobody is called twice for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pytest
+
+from planner.cli import _shell
+from planner.commands.run import RunOptions, run
+from planner.commands.selection import Selection
+from planner.execution.work import Clock
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+GRADED = """\
+version: 1
+plan: graded
+targets: {clinic: {agent: 12}}
+scenarios:
+  hours:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    runs: 2
+    expect:
+      - {check: grade, max_issues: 50}
+"""
+HASTE = 100
+"""So much faster than its own clock our side runs: a minute of waiting is over before the service's few seconds are."""
+
+
+@pytest.fixture
+def hasty(project: Project, service: Served) -> Callable[..., int]:
+    """`planner run`, whose patience is short."""
+
+    def invoke(**selection: Any) -> int:
+        shell = _shell(0)
+        clock = Clock(shell.clock.now, lambda: time.monotonic() * HASTE, lambda seconds: anyio.sleep(seconds / HASTE))
+        options = RunOptions(Selection(**selection), consent_to_charge=True)
+        return run(replace(shell, clock=clock), options)
+
+    project.write("plans/hours.yaml", GRADED)
+    return invoke
+
+
+def late(service: Served, seconds: float, *what: str) -> None:
+    service.control({"faults": [{"kind": "late", "what": list(what), "seconds": seconds}]})
+
+
+@pytest.mark.parametrize("what", ["grade", "transcript", "call_id"])
+def test_late_evidence_is_fetched_by_the_next_run(
+    project: Project, service: Served, hasty: Callable[..., int], what: str
+) -> None:
+    """Undecided at first and exit 4; then, with no other call, decided and billed, in the results of both runs."""
+    if what == "transcript":
+        project.edit(
+            "plans/hours.yaml", "{check: grade, max_issues: 50}", "{check: says, any_of: [open, clinic, hours, help]}"
+        )
+    late(service, 4, what)
+    assert hasty() == 4
+    first = project.results()
+    assert {run["fault"] for run in first["cases"][0]["runs"]} == {"judge"}
+    assert any("asks for it again, free" in problem for problem in first["problems"])
+    assert project.actions()["graded/hours@clinic"] == ("recheck", "unknown_last_time", 0)
+    digest = project.planner("plan", "--format", "json").json["digest"]
+    time.sleep(4)
+    ran = project.planner("run", "--plan-digest", digest)
+    assert ran.code == 0, ran.out + ran.err
+    assert "read 2 stored runs again, free: 2 are whole now" in ran.err
+    total = service.ledger()["total_cents"]
+    assert len(service.own_runs()) == 2
+    (case,) = project.results()["cases"]
+    assert (case["outcome"], [run["missing"] for run in case["runs"]]) == ("passed", [[], []])
+    assert sum(run["cost_cents"] for run in case["runs"]) == total
+    stored = next((project.root / ".planner/runs").glob(f"{first['invocation_id']}.json")).read_text()
+    assert f'"actual_cents":{total},"this_invocation_cents":{total},"ambiguous_cents":0' in stored
+    assert project.planner("run").code == 0
+    assert project.actions()["graded/hours@clinic"] == ("keep", "passed", 0)
+
+
+def test_evidence_that_never_comes_is_not_paid_for_again(
+    project: Project, service: Served, hasty: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However often it is run, nobody is called for a grade that the service does not give, unless asked to."""
+    late(service, 100_000, "grade")
+    for _ in range(3):
+        assert hasty() == 4
+        assert "has not told all of calls that were made (grade)" in " ".join(capsys.readouterr().out.split())
+    assert len(service.own_runs()) == 2
+    assert hasty(rerun="failed") == 4
+    assert len(service.own_runs()) == 4
+
+
+def test_undecided_runs_of_a_selection_are_not_made_again_by_the_whole(
+    project: Project, service: Served, hasty: Callable[..., int]
+) -> None:
+    """A partial run is no baseline, and what it left undecided still stands for the same calls."""
+    late(service, 4, "grade")
+    assert hasty(select=("graded/*",)) == 4
+    time.sleep(4)
+    assert project.planner("run", "--consent-to-charge").code == 0
+    assert len(service.own_runs()) == 2
+
+
+def test_a_service_that_cannot_be_read_again_leaves_things_as_they_are(
+    project: Project, service: Served, hasty: Callable[..., int]
+) -> None:
+    """Unreadable lists and calls are told, and the next run tries once more."""
+    late(service, 3, "grade")
+    assert hasty() == 4
+    time.sleep(3)
+    service.control({"faults": [{"kind": "error_before", "route": "list", "times": 4}]})
+    assert hasty() == 4
+    service.control({"faults": [{"kind": "error_before", "route": "call", "times": 8}]})
+    assert hasty() == 4
+    assert hasty() == 0
+    assert len(service.own_runs()) == 2
