@@ -139,10 +139,11 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
 
 
 def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Policy, now: datetime) -> None:
-    count = sum(calls.values())
+    retries = {change.case_id: change.case.retries for change in change_set.changes if change.case is not None}
+    count = sum(left * (1 + retries[case_id]) for case_id, left in calls.items())
     if count > policy.max_calls:
         raise RefusedError(
-            f"{count} calls would be made, policy.max_calls allows {policy.max_calls} an invocation",
+            f"{count} calls would be made{', retries included' if any(retries.values()) else ''}, policy.max_calls allows {policy.max_calls} an invocation",
             "select fewer cases with --select, or raise it in planner.yaml",
         )
     if policy.quiet_hours is not None and policy.quiet_hours.at(now):

@@ -21,6 +21,8 @@ def _terms(change: Change) -> list[str]:
     terms = [change.case_id, change.action.value]
     if change.action is Action.CALL:
         terms += [str(change.runs), change.call_fingerprint]
+        if change.case is not None and change.case.retries:
+            terms.append(f"retries {change.case.retries}")
     if change.action is not Action.DROP:
         terms.append(change.check_fingerprint)
     return terms

@@ -95,7 +95,10 @@ def estimate(
         for change in changes
         if change.action is Action.CALL and (left := change.runs - already_made.get(change.case_id, 0)) > 0
     }
-    return _total(calls, priced), {case_id: found.price for case_id, found in priced.items()}
+    retries = {
+        change.case_id: change.case.retries for change in changes if change.case is not None and change.case.retries
+    }
+    return _total(calls, priced, retries), {case_id: found.price for case_id, found in priced.items()}
 
 
 class _Past:
@@ -184,8 +187,8 @@ def _bounds(bills: _Bills, minute_cents: float | None) -> tuple[float, int]:
     return max(min(minute, bills.cheapest), bills.cheapest - minute), ceil(bills.dearest + minute)
 
 
-def _total(calls: Mapping[str, int], priced: Mapping[str, _Priced]) -> Estimate:
-    """Of the calls still to be made, by case id."""
+def _total(calls: Mapping[str, int], priced: Mapping[str, _Priced], retries: Mapping[str, int]) -> Estimate:
+    """Of the calls still to be made, by case id. The high end has room for every retry at its dearest."""
     count = sum(calls.values())
     if not count:
         return Estimate(0, 0, 0, 0, "nothing to call")
@@ -199,10 +202,14 @@ def _total(calls: Mapping[str, int], priced: Mapping[str, _Priced]) -> Estimate:
     groups: dict[_GroupKey, _Bills] = {}
     assumptions: dict[str, None] = {}
     billed_low = billed_mean = reservation = 0.0
+    most_again = 0
     for case_id, runs in calls.items():
         found = priced[case_id]
         case_expected, case_low, case_high = known[case_id]
         expected += runs * case_expected
+        again = runs * retries.get(case_id, 0)
+        most_again += again
+        high += again * case_high
         if found.bills is None:
             low += runs * case_low
             high += runs * case_high
@@ -217,7 +224,8 @@ def _total(calls: Mapping[str, int], priced: Mapping[str, _Priced]) -> Estimate:
     low += max(billed_low, billed_mean - spread)
     high += billed_mean + spread + reservation
     bases = [_billed_total_basis(groups.values())] if groups else []
-    return Estimate(count, round(expected), floor(low), ceil(high), "; ".join([*bases, *assumptions]))
+    room = [f"with room for {most_again} retr{'y' if most_again == 1 else 'ies'}"] if most_again else []
+    return Estimate(count, round(expected), floor(low), ceil(high), "; ".join([*bases, *assumptions, *room]))
 
 
 def _squared_spread(bills: _Bills, runs: int) -> float:

@@ -41,6 +41,7 @@ def works_of(change_set: ChangeSet) -> list[CaseWork]:
                 await_grade=wants_grade(case),
                 reserve_cents=price.high_cents if price else None,
                 expected_seconds=price.expected_seconds if price else None,
+                retries=case.retries,
             )
         )
     return works

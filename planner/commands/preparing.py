@@ -38,7 +38,8 @@ class Preparation:
 
     @property
     def calls_to_make(self) -> int:
-        return sum(change.runs for change in self.change_set.changes) - sum(self.already_made.values())
+        made = self.already_made
+        return sum(max(0, change.runs - made.get(change.case_id, 0)) for change in self.change_set.changes)
 
 
 def prepare(
@@ -105,7 +106,7 @@ def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) ->
             if launch is None or launch.change_set_digest != change_set.digest:
                 continue
         mine = found.setdefault(slot.case_id, [])
-        if len(mine) < change.runs:
+        if len(mine) < change.runs * (1 + (change.case.retries if change.case else 0)):
             mine.append(slot)
     return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
 

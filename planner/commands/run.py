@@ -33,7 +33,7 @@ from planner.execution.engine import execute
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED
 from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
-from planner.outcome import RunOutcome
+from planner.outcome import Fault, RunOutcome
 from planner.reports.quantities import count
 from planner.results.model import (
     CaseDocument,
@@ -262,7 +262,8 @@ class _Invocation:
             self._progress_note = self._shell.tell
             progress.close()
 
-    def _judge(self, case: Case, record: RunRecord, context: Context) -> None:
+    def _judge(self, case: Case, record: RunRecord, context: Context) -> bool:
+        """Whether the platform failed the run, so that it may be called again."""
         judged = judge_record(case, record)
         self._records.append(record)
         self._fresh += not record.resumed
@@ -271,6 +272,7 @@ class _Invocation:
             context.outcome.fail_fast = True
             context.stopped = True
             context.wake()
+        return record.evidence is not None and judged.verdict.fault is Fault.PLATFORM
 
     def _progress(self, snapshot: Snapshot) -> ProgressState:
         elapsed = self._shell.clock.monotonic() - self._started

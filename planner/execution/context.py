@@ -89,6 +89,8 @@ class Context:
     """Why the next launch waits, in words."""
     stopped: bool = False
     """Launch nothing more."""
+    retried: dict[str, int] = field(default_factory=dict[str, int])
+    """Calls made again because the platform failed them, by case id."""
     standing_in: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     """Slots of earlier invocations, by key, that stand in for calls wanted now; others of the same launches do not."""
     requesters: set[int] = field(default_factory=set[int])
@@ -211,8 +213,24 @@ class Context:
             self.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=billed_cents)
 
     def report(self, record: RunRecord) -> None:
+        """Tell of a run that ended; one that the platform failed is wanted again, as often as its case allows."""
         self.runs_done += 1
-        self.observer.on_run(record)
+        if not self.observer.on_run(record) or self.stopped or not self._retries_left(record.case_id):
+            return
+        work = self.works[record.case_id]
+        self.retried[record.case_id] = self.retried.get(record.case_id, 0) + 1
+        self.runs_total += 1
+        self.pending.add(work, 1)
+        self.observer.narrate(f"run {record.run_id} of {record.case_id} failed without the agent's doing: called again")
+        self.wake()
+
+    def may_call_again(self) -> bool:
+        """Whether a run under way, should the platform fail it, would be wanted again."""
+        return self.under_way() and any(map(self._retries_left, self.works))
+
+    def _retries_left(self, case_id: str) -> int:
+        work = self.works[case_id]
+        return work.retries * work.runs - self.retried.get(case_id, 0)
 
     def launch(self, launch_id: str) -> Launch:
         launch = self.journal.launch(launch_id)

@@ -6,6 +6,7 @@ alone, so that another owner (a durable workflow engine, say) could schedule the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import anyio
@@ -58,11 +59,12 @@ async def execute(context: Context, resumed: Sequence[Slot], *, interrupted: any
 
 def _resume(context: Context, resumed: Sequence[Slot]) -> None:
     """Runs already paid for stand in for as many wanted ones; launches of unknown fate are looked for first."""
-    have: dict[str, int] = {}
+    have = Counter(slot.case_id for slot in resumed)
+    # More than were wanted: those were called again because the platform had failed the others.
+    context.retried.update({case_id: max(0, made - context.works[case_id].runs) for case_id, made in have.items()})
     context.standing_in.update(slot.key for slot in resumed)
     for slot in resumed:
         launch = context.launch(slot.launch_id)
-        have[slot.case_id] = have.get(slot.case_id, 0) + 1
         evidence = context.load_evidence(slot.evidence) if slot.evidence is not None else None
         if launch.state in UNSETTLED:
             if launch.launch_id not in context.doubts:
@@ -76,7 +78,7 @@ def _resume(context: Context, resumed: Sequence[Slot]) -> None:
     if resumed:
         context.observer.narrate(f"going on with {len(resumed)} runs of earlier invocations")
     for work in context.works.values():
-        context.pending.add(work, work.runs - have.get(work.case_id, 0))
+        context.pending.add(work, work.runs - have[work.case_id])
 
 
 def _may_come(context: Context, slot: Slot, evidence: Evidence) -> bool:

@@ -46,6 +46,8 @@ class CaseWork:
     """Whether a check will ask for the platform's grade, which may come late."""
     reserve_cents: int | None
     expected_seconds: float | None
+    retries: int = 0
+    """How often each run that the platform failed may be called again; the budget has room for each or it is not made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +151,10 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Told of everything as it happens. `on_run` comes exactly once per run that counts for a case."""
+    """Told of everything as it happens."""
 
-    on_run: Callable[[RunRecord], None]
+    on_run: Callable[[RunRecord], bool]
+    """Exactly once per run that counts for a case. True: the platform failed it, so that it may be called again."""
     on_snapshot: Callable[[Snapshot], None]
     narrate: Callable[[str], None]
     """Decisions in words, for `-v`."""

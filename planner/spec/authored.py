@@ -20,6 +20,7 @@ DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 MAX_RUNS = 1_000
+MAX_RETRIES = 5
 DEFAULT_MAX_CASES = 500
 MAX_CASES = 100_000
 MAX_STABLE_FROM = 10
@@ -175,6 +176,11 @@ class ScenarioDefaults(Authored):
     )
     timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
         default=900, description="How long to wait for one run, in seconds.", examples=[900]
+    )
+    retries: Annotated[int, Field(ge=0, le=MAX_RETRIES)] = Field(
+        default=0,
+        description="How often a run that the platform failed may be called again; the high estimate includes it.",
+        examples=[1],
     )
     max_age: Annotated[str, StringConstraints(pattern=AGE)] | None = Field(
         default=None,
@@ -348,8 +354,8 @@ class ProjectFields(Authored):
 
 
 UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {
-    ScenarioDefaults: frozenset({"confidence", "retries"}),
-    ScenarioFields: frozenset({"confidence", "retries"}),
+    ScenarioDefaults: frozenset({"confidence"}),
+    ScenarioFields: frozenset({"confidence"}),
     ProjectFields: frozenset({"store", "judge"}),
 }
 """Keys that the plan format has and this version does not do: refused by name, never ignored."""

@@ -39,6 +39,7 @@ _SETTINGS = (
     "stagger_seconds",
     "timeout_seconds",
     "platform_failures",
+    "retries",
 )
 _DECIDING = frozenset({*_SETTINGS, "min_runs", "max_age"})
 """Fields that decide settings; a scenario that has none of them has the defaults'."""

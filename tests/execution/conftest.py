@@ -267,7 +267,7 @@ class Service:
         intercept: Intercept | None = None,
         amend: Amend | None = None,
         digest: str = "sha256:1",
-        on_run: Callable[[RunRecord], None] | None = None,
+        on_run: Callable[[RunRecord], object] | None = None,
         on_context: Callable[[Context], None] | None = None,
         clock_error_seconds: float = 0.0,
     ) -> Invoked:
@@ -285,10 +285,9 @@ class Service:
         narration: list[str] = []
         snapshots: list[Snapshot] = []
 
-        def note(record: RunRecord) -> None:
+        def note(record: RunRecord) -> bool:
             records.append(record)
-            if on_run is not None:
-                on_run(record)
+            return on_run is not None and bool(on_run(record))
 
         def save(evidence: Evidence) -> str:
             life.boundary("before saving evidence")
@@ -376,7 +375,7 @@ def resumable(journal: Journal, works: Mapping[str, CaseWork]) -> list[Slot]:
     for slot in sorted(journal.unconsumed_slots(), key=lambda slot: (slot.evidence is None, slot.run_id is None)):
         work = works.get(slot.case_id)
         mine = found.setdefault(slot.case_id, [])
-        if work is not None and len(mine) < work.runs:
+        if work is not None and len(mine) < work.runs * (1 + work.retries):
             mine.append(slot)
     return [slot for slots in found.values() for slot in slots]
 

@@ -1,0 +1,95 @@
+"""Runs that the platform failed are called again as often as their case allows, and never without money for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from planner.execution.work import RunRecord, Settings
+
+FAILS = {"kind": "fail_run", "count": 1, "times": 1}
+
+
+def platform_failed(record: RunRecord) -> bool:
+    return record.evidence is not None and record.evidence.run_status == "failed"
+
+
+@pytest.fixture
+def retried(work: Callable[..., Any]) -> Callable[..., Any]:
+    def build(name: str, *, retries: int, **fields: Any) -> Any:
+        return replace(work(name, **fields), retries=retries)
+
+    return build
+
+
+async def test_a_failed_run_is_called_again(
+    make_service: Callable[..., Any], retried: Callable[..., Any], dialect: str
+) -> None:
+    """Both runs are told, and what is wanted is there in the end."""
+    service = make_service(dialect, [FAILS])
+    done = await service.invoke([retried("ana", retries=1)], on_run=platform_failed)
+    assert done.outcome.finished
+    assert [platform_failed(record) for record in done.records] == [True, False]
+    assert len(await service.own_runs()) == 2
+    assert any("called again" in line for line in done.narration)
+
+
+@pytest.mark.parametrize(("retries", "calls"), [(0, 1), (1, 2), (2, 3)])
+async def test_no_more_often_than_allowed(
+    make_service: Callable[..., Any], retried: Callable[..., Any], retries: int, calls: int
+) -> None:
+    """A platform that fails every run is not paid for without end."""
+    service = make_service("page", [{"kind": "fail_run"}])
+    done = await service.invoke([retried("ana", retries=retries)], on_run=platform_failed)
+    assert done.outcome.finished
+    assert len(await service.own_runs()) == calls
+
+
+async def test_what_the_agent_failed_is_not_called_again(
+    make_service: Callable[..., Any], retried: Callable[..., Any]
+) -> None:
+    """Only who judges knows: what the observer does not name is left as it is."""
+    service = make_service("page", [FAILS])
+    await service.invoke([retried("ana", retries=3)])
+    assert len(await service.own_runs()) == 1
+
+
+async def test_a_retry_keeps_to_the_ceiling(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
+    """There is money for one call: the other is left, and told."""
+    service = make_service("page", [FAILS])
+    works = [retried("ana", retries=1), retried("bob", retries=1, target=17)]
+    done = await service.invoke(works, on_run=platform_failed, ceilings=[(30, None)])
+    assert done.outcome.ceiling
+    assert sum(done.outcome.left.values()) == 1
+    assert (await service.ledger())["total_cents"] <= 30
+
+
+async def test_no_retry_after_an_interruption(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
+    """Launch nothing more is launch nothing more."""
+    service = make_service("page", [FAILS])
+    done = await service.invoke_interrupted([retried("ana", retries=1)], 0.5, on_run=platform_failed)
+    assert done.outcome.interrupted
+    assert len(await service.own_runs()) == 1
+
+
+async def test_a_death_at_any_boundary_pays_for_no_retry_twice(
+    make_service: Callable[..., Any], retried: Callable[..., Any], killable: Callable[..., Any], dialect: str
+) -> None:
+    """Killed before or after any step of a run that fails and is called again: never more calls than were agreed to, and
+    in the end one that did not fail, or every retry used."""
+    works = [retried("ana", retries=1)]
+    settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+    boundary = 1
+    while await killable(
+        service := make_service(dialect, [FAILS]), works, boundary, settings=settings, on_run=platform_failed
+    ):
+        done = await service.invoke(works, settings=settings, on_run=platform_failed)
+        assert done.outcome.finished, boundary
+        made = await service.own_runs()
+        assert len(made) == 2, boundary
+        assert {record.run_id for record in done.records} <= {run["run_id"] for run in made}
+        boundary += 1
+    assert boundary > 20
