@@ -99,9 +99,11 @@ class TargetReader:
                 return {alias: self._defined(document, written, alias) for alias in written}
             case Items():
                 return self._listed(document, written, imported)
-            case None if "targets" not in document.root and (imported.targets or not imported.complete):
+            case None if "targets" not in document.root and imported.targets:
                 where = document.value(document.root, "imports")
                 return {alias: self.imported(found, where) for alias, found in imported.targets.items()}
+            case None if "targets" not in document.root and not imported.complete:
+                return None  # they may be in the import that was reported
             case None:
                 if missing(PlanFields, document.root, "targets"):
                     self.reporter.error(

@@ -845,6 +845,37 @@ def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> N
     assert workspace.codes(plan) == [("too-many-nodes", 3, 1)]
 
 
+@pytest.mark.parametrize("imports", ["import: [lib.yaml]", "imports: [lob.yaml]"], ids=["mistyped key", "no such file"])
+def test_what_an_unread_import_may_define_is_not_missed(workspace: Any, imports: str) -> None:
+    """Targets, variables and expectations of a plan that it would have from there: only the import is told."""
+    plan = f"version: 1\nplan: p\n{imports}\nscenarios: {{s: {{prompt: 'Hello {{{{ a }}}}.', targets: [t], expect: [{{use: e}}]}}}}\n"
+    codes = workspace.codes(plan)
+    assert [(line, code in {"unknown-key", "file-missing"}) for code, line, _ in codes] == [(3, True)]
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("targets: [t]", [("wrong-type", 3, 10)]),
+        ("expectations: [e]", [("wrong-type", 3, 15)]),
+        ("var: {a: 1}", [("unknown-key", 3, 1)]),
+        ("vars: {a: [" + "1, " * 10_001 + "]}", [("too-many-nodes", 3, 1)]),
+    ],
+    ids=["targets", "expectations", "mistyped vars", "large vars"],
+)
+def test_a_part_of_a_library_that_cannot_be_read(workspace: Any, part: str, said: list[tuple[str, int, int]]) -> None:
+    """Each part is told at its place."""
+    assert workspace.codes(f"version: 1\nkind: library\n{part}\n") == said
+
+
+def test_an_imported_file_with_endless_faults_of_yaml(workspace: Any) -> None:
+    """An import that is left in the middle spoils the plan, and nothing else is told of it."""
+    workspace.write("lib.yaml", "version: 1\nkind: library\nvars: {" + "a: 1, " * 1_500 + "}\n")
+    plans, diagnostics = workspace.load(str(workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))))
+    assert plans == ()
+    assert {item.span.file for item in diagnostics} == {"lib.yaml"}
+
+
 def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
     """A variable, a target, an axis or an expectation of a library is enough; each alone."""
     workspace.write(
