@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.spec.axes import token
+from planner.spec.exclusions import Exclusions
 
 quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 
@@ -698,3 +699,30 @@ def test_text_of_a_plan_is_bounded_together(workspace: Any, head: str) -> None:
             "the prompts and expectations of a plan together may have 67,108,864 characters; split the plan",
         )
     ]
+
+
+def test_a_matrix_has_a_hundred_axes_at_most(workspace: Any, head: str) -> None:
+    """More would be in every case id; nothing else is said of such a matrix."""
+    axes = ", ".join(f"a{number}: [x]" for number in range(101))
+    prompt = "".join(f"{{{{ a{number} }}}}" for number in range(101))
+    workspace.write("plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{prompt}"\n    matrix: {{axes: {{{axes}}}}}\n')
+    assert [(item.code, item.detail) for item in workspace.load()[1]] == [
+        ("bad-axis", "a matrix may have 100 axes, this one has 101")
+    ]
+
+
+def test_an_axis_has_as_many_values_as_a_plan_has_cases_at_most(workspace: Any, head: str) -> None:
+    """A list that is longer is refused before its values are looked at."""
+    numbers = ", ".join(["7"] * 100_001)
+    workspace.write(
+        "plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{{{{ a }}}}"\n    matrix: {{axes: {{a: [{numbers}]}}}}\n'
+    )
+    assert [(item.code, item.detail) for item in workspace.load()[1]] == [
+        ("too-many-cases", "axis `a` has 100,001 values; more than 100,000 can be in no plan")
+    ]
+
+
+def test_exclusions_of_a_thousand_kinds_are_not_compared() -> None:
+    """Comparing each with each would take too long; of few, the one that another makes needless is found."""
+    assert Exclusions([{axis: "x"} for axis in range(1_001)]).repeated() == {}
+    assert Exclusions([{0: "x", 1: "y"}, {1: "y"}, {1: "y"}, {0: "z"}]).repeated() == {0: 1, 2: 1}

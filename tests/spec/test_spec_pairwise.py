@@ -88,6 +88,14 @@ def test_exclusions_of_new_values_leave_old_rows() -> None:
     assert set(before) < set(after)
 
 
+def test_pairs_without_first_values_beside_them_get_rows() -> None:
+    """Where exclusions leave a pair no row of first values, a later value stands in."""
+    rows = pairwise([2, 2, 3], [{0: 0, 1: 0, 2: 0}, {0: 0, 1: 0, 2: 1}], 2)
+    assert (0, 0, 2) in rows
+    rows = pairwise([3, 3, 3], [{0: 2, 1: 2, 2: 0}, {0: 2, 1: 2, 2: 1}], 2)
+    assert (2, 2, 2) in rows
+
+
 def test_the_table_is_the_same_for_ever() -> None:
     """Case ids hang on it: these rows may not change with any version of planner."""
     assert pairwise([3, 2, 3, 4], (), 2) == snapshot(
