@@ -116,10 +116,15 @@ class HttpxTransport:
                     extensions={"trace": sending.trace},
                 ) as response:
                     chunks = bytearray()
-                    async for chunk in response.aiter_bytes():
-                        chunks += chunk
-                        if len(chunks) > MAX_BODY_BYTES:
-                            raise LostAnswerError("the service sent an answer over 64 MiB")
+                    try:
+                        async for chunk in response.aiter_bytes():
+                            chunks += chunk
+                            if len(chunks) > MAX_BODY_BYTES:
+                                raise LostAnswerError("the service sent an answer over 64 MiB")
+                    except (httpx.TransportError, httpx.DecodingError):
+                        if not 400 <= response.status_code < 500:
+                            raise
+                        # A refusal is one by its status line, however much of its reasons arrived.
                     return Answer(response.status_code, response.headers, bytes(chunks))
         # UnicodeError: the socket library's word for a host name that cannot be one.
         except (httpx.TransportError, httpx.DecodingError, TimeoutError, UnicodeError) as error:

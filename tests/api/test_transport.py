@@ -155,3 +155,23 @@ async def test_reads_keep_their_connection(talk: Callable[..., Any]) -> None:
             await transport.send("GET", "/", query={}, body=None, on_sending=(lambda: None) if launching else None)
             connections.append(asked.server.connections)
     assert connections == [1, 1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("launching", [False, True], ids=["read", "launch"])
+async def test_a_refusal_cut_short_is_a_refusal(launching: bool) -> None:
+    """Its status line arrived, so nothing was carried out; of an answer that is none, nothing can be said."""
+
+    def app(status: int) -> Callable[..., Any]:
+        async def cut(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.start", "status": status, "headers": [(b"content-encoding", b"gzip")]})
+            await send({"type": "http.response.body", "body": b"not gzip", "more_body": False})
+
+        return cut
+
+    on_sending = (lambda: None) if launching else None
+    async with HttpxTransport("http://x", {}, app=app(429)) as transport:
+        assert (await transport.send("POST", "/", query={}, body=b"{}", on_sending=on_sending)).status == 429
+    for status in (201, 503):
+        async with HttpxTransport("http://x", {}, app=app(status)) as transport:
+            with pytest.raises(LostAnswerError):
+                await transport.send("POST", "/", query={}, body=b"{}", on_sending=on_sending)
