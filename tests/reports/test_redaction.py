@@ -102,6 +102,7 @@ def test_what_is_hidden(text: str, redacted: str) -> None:
         "$15.02 of $1,420.00",
         "score 0.8333333333",
         "sha256:9f3c12345678aa00",
+        "not agreed to: sha256:" + "0" * 64 + " was",
         "invocation 12345678ab",
         "5f1e1d2c-1234-4abc-8def-123456789012",
         "run 90071992547 and 90071992548",
