@@ -6,15 +6,25 @@ import sys
 
 
 def main() -> int:
-    """Answers `--version` before anything is imported: it is what people wait for most often."""
+    """Answers `--version` before anything is imported: it is what people wait for most often.
+
+    An interruption is one from the first moment on, also while the rest is being imported.
+    """
     if sys.argv[1:] == ["--version"]:
         from planner import __version__
 
         sys.stdout.write(f"planner {__version__}\n")
         return 0
-    from planner.cli import main as run
+    import signal
 
-    return run()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        from planner.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted before anything was done: run the same command again.\n")
+        return 130
 
 
 if __name__ == "__main__":

@@ -7,15 +7,21 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import anyio
+from anyio.abc import TaskStatus
 
 
 @asynccontextmanager
 async def interruptible() -> AsyncGenerator[anyio.Event]:
-    """The event is set by the first signal; the second is a KeyboardInterrupt. Errors of the body come out as they are."""
-    interrupted = anyio.Event()
+    """The event is set by the first signal; the second is a KeyboardInterrupt. Errors of the body come out as they are.
 
-    async def listen() -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    Afterwards signals do what they did before: asyncio would leave SIGTERM deadly while the reports are written.
+    """
+    interrupted = anyio.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    async def listen(*, task_status: TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(*before) as signals:
+            task_status.started()
             async for _ in signals:
                 if interrupted.is_set():
                     raise KeyboardInterrupt
@@ -23,11 +29,14 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
 
     try:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(listen)
+            await tasks.start(listen)
             yield interrupted
             tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         raise _only(group) from None
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _only(error: BaseException) -> BaseException:
