@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from planner.sandbox import control, reading_calls, reading_organization, runs_and_batches
+from planner.sandbox import control, reading_calls, reading_organization, recordings, runs_and_batches
 from planner.sandbox.errors import ApiError
 from planner.sandbox.exchange import Dated, Handler, answer, error_answer, guarded
 from planner.sandbox.sandbox import Sandbox
@@ -32,7 +32,7 @@ _KEYED: tuple[tuple[str, str, str, Operation], ...] = (
     ("GET", "/v1/calls/{call_id}/history", "history", reading_calls.read_history),
     ("GET", "/v1/calls/{call_id}/grade", "grade", reading_calls.read_grade),
     ("POST", "/v1/calls/{call_id}/grade", "grade", reading_calls.regrade),
-    ("GET", "/v1/calls/{call_id}/audio", "audio", reading_calls.read_audio),
+    ("GET", "/v1/calls/{call_id}/audio", "audio", recordings.read_audio),
     ("GET", "/v1/agents", "agents", reading_organization.list_agents),
     ("GET", "/v1/agents/{agent_id}", "agent", reading_organization.read_agent),
     ("GET", "/v1/agents/{agent_id}/versions", "versions", reading_organization.list_versions),
@@ -45,6 +45,7 @@ _KEYED: tuple[tuple[str, str, str, Operation], ...] = (
 
 _FREE: tuple[tuple[str, str, Operation], ...] = (
     ("GET", "/v1/healthz", reading_organization.healthz),
+    ("GET", "/recordings/{call_id}.wav", recordings.read_recording),
     ("GET", "/openapi.json", reading_organization.read_openapi),
     ("GET", "/_sandbox/ledger", control.read_ledger),
     ("GET", "/_sandbox/control", control.read_control),

@@ -1,4 +1,4 @@
-"""Calls: the log, its transcript, history, grade and audio; and grading again, which is billed."""
+"""Calls: the log, its transcript, history and grade; and grading again, which is billed."""
 
 from __future__ import annotations
 
@@ -104,11 +104,6 @@ async def regrade(sandbox: Sandbox, request: Request) -> Response:
         raise detail(409, "The call is still in progress.")
     sandbox.regrade(view.run)
     return answer(wire_calls.grade(_asked(sandbox, request), sandbox.dialect), 201)
-
-
-async def read_audio(sandbox: Sandbox, request: Request) -> Response:
-    _asked(sandbox, request)
-    raise detail(404, "This sandbox does not record audio.")
 
 
 def _asked(sandbox: Sandbox, request: Request) -> CallView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
@@ -11,6 +12,7 @@ from pathlib import Path
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
+from planner.sandbox.audio import PROGRAM
 from planner.sandbox.conversation import EMPTY, Conversation
 from planner.sandbox.conversations import Conversations
 from planner.sandbox.errors import insufficient_balance, not_found, throttled
@@ -63,6 +65,10 @@ class Sandbox:
         self.now = now
         self.state = State()
         self.faults = Faults(world.faults, world.seed)
+        self.speech_program = shutil.which(PROGRAM)
+        """What speaks recordings; None where it is not installed."""
+        self.secret = os.urandom(16)
+        """Signs addresses that need no key."""
         self.concurrency_limit = world.concurrency_limit
         self._store = Store(None if state_path is None else Path(state_path), self.state.apply)
         self._conversations = Conversations()

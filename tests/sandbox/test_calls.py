@@ -131,12 +131,6 @@ async def test_grading_too_early(bench: Bench) -> None:
     assert (await bench.http.post("/v1/calls/987654321/grade")).status_code == 409
 
 
-async def test_audio_is_not_recorded(bench: Bench, window: dict[str, Any]) -> None:
-    """There is no recording, and the answer says why."""
-    response = await bench.http.get(f"/v1/calls/{window['call_id']}/audio")
-    assert (response.status_code, response.json()) == (404, {"detail": "This sandbox does not record audio."})
-
-
 async def test_list_of_calls(bench: Bench) -> None:
     """`{"results", "total", "limit", "offset"}`, newest first, filtered by what the client may ask for."""
     await bench.finished(target_id=12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from thunderphone.generated.api.agents import agents_list, agents_retrieve, agen
 from thunderphone.generated.api.authentication import whoami_list
 from thunderphone.generated.api.billing import billing_list
 from thunderphone.generated.api.calls import (
+    calls_audio_list,
     calls_grade,
     calls_grade_list,
     calls_history_list,
@@ -44,6 +46,7 @@ from thunderphone.generated.models import (
     TargetTypeEnum,
 )
 
+from planner.sandbox.audio import PROGRAM
 from tests.sandbox.conftest import served as served_sandbox  # pyright: ignore[reportMissingImports]
 
 KEY = "sk_live_abcdef"
@@ -126,6 +129,10 @@ def test_run_from_start_to_transcript(served: Served) -> None:
     assert any("30 days" in entry.content for entry in transcript.transcripts if entry.role == "agent")
     assert any(item["role"] == "tool_call" for item in history)
     assert _score(served, run.call_id) == 100
+    if shutil.which(PROGRAM):
+        audio = calls_audio_list.sync(run.call_id, client=served.client)
+        assert audio is not None
+        assert httpx.get(audio.url).content[:4] == b"RIFF"
     assert calls_grade.sync(run.call_id, client=served.client, body=CallsGradeBody()) is not None
 
 
