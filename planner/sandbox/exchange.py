@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import cast
 
 from pydantic import JsonValue
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,7 +29,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def answer(body: JsonValue, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(
-        json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(),
+        to_json(body),
         status,
         headers,
         media_type="application/json",

@@ -54,26 +54,36 @@ async def list_calls(sandbox: Sandbox, request: Request) -> Response:
     numbers = {field: query.get(field) or None for field in ("from_number", "to_number", "phone_number")}
     without_tests = query_truth(query, "exclude_test_calls")
     now = sandbox.now()
-    matching = [
+    wanted = (agent_id, direction, status, since, until, *numbers.values())
+    existing = (
         (run, call_id)
         for run in sandbox.state.newest_first()
-        if call_exists(run, now)
+        if run.call_id is not None and now >= run.starts_at
         for call_id in (run.call_id, run.sip_call_id)
         if call_id is not None
-        and not without_tests
-        and (agent_id is None or sandbox.state.snapshots[run.snapshot].agent_id == agent_id)
-        and (direction is None or ("inbound" if call_id == run.sip_call_id else run.direction) == direction)
-        and (status is None or wire_calls.call_status(run, now) == status)
-        and (since is None or run.starts_at >= since)
-        and (until is None or run.starts_at < until)
-        and numbers["from_number"] in (None, run.from_number)
-        and numbers["to_number"] in (None, run.to_number)
-        and numbers["phone_number"] in (None, run.from_number, run.to_number)
+    )
+    if without_tests:
+        shown, total = [], 0
+    elif all(field is None for field in wanted):
+        shown, total = list(window.of(existing)), sandbox.state.calls_by(now)
+    else:
+        matching = [
+            (run, call_id)
+            for run, call_id in existing
+            if (agent_id is None or sandbox.state.snapshots[run.snapshot].agent_id == agent_id)
+            and (direction is None or ("inbound" if call_id == run.sip_call_id else run.direction) == direction)
+            and (status is None or wire_calls.call_status(run, now) == status)
+            and (since is None or run.starts_at >= since)
+            and (until is None or run.starts_at < until)
+            and numbers["from_number"] in (None, run.from_number)
+            and numbers["to_number"] in (None, run.to_number)
+            and numbers["phone_number"] in (None, run.from_number, run.to_number)
+        ]
+        shown, total = list(window.of(matching)), len(matching)
+    results: list[JsonValue] = [
+        wire_calls.call(view_of(sandbox, run, call_id, now), sandbox.dialect) for run, call_id in shown
     ]
-    shown: list[JsonValue] = [
-        wire_calls.call(view_of(sandbox, run, call_id, now), sandbox.dialect) for run, call_id in window.of(matching)
-    ]
-    return answer({"results": shown, "total": len(matching), "limit": window.limit, "offset": window.offset})
+    return answer({"results": results, "total": total, "limit": window.limit, "offset": window.offset})
 
 
 async def read_call(sandbox: Sandbox, request: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -194,6 +194,11 @@ class Page:
     def of(self, items: Iterable[_Item]) -> Iterator[_Item]:
         start = min(self.offset, sys.maxsize - self.limit)
         return islice(items, start, start + self.limit)
+
+    def newest_of(self, items: Sequence[_Item]) -> list[_Item]:
+        """The same from the end of what lies oldest first, without walking over what is left out."""
+        end = max(0, len(items) - self.offset)
+        return list(reversed(items[max(0, end - self.limit) : end]))
 
 
 def page(query: Mapping[str, str]) -> Page:

@@ -32,6 +32,8 @@ async def list_runs(sandbox: Sandbox, request: Request) -> Response:
     status = query_choice(query, "status", STATUSES)
     agent_id = query_integer(query, "agent_id")
     now = sandbox.now()
+    if target_type is None and status is None and agent_id is None:
+        return answer([_shown_run(sandbox, run, now) for run in window.newest_of(sandbox.state.runs)])
     matching = (
         run
         for run in sandbox.state.newest_first()
@@ -51,7 +53,7 @@ async def list_batches(sandbox: Sandbox, request: Request) -> Response:
     """Newest first."""
     window = page(request.query_params)
     now = sandbox.now()
-    return answer([_shown_batch(sandbox, batch, now) for batch in window.of(reversed(sandbox.state.batches))])
+    return answer([_shown_batch(sandbox, batch, now) for batch in window.newest_of(sandbox.state.batches)])
 
 
 async def start_batch(sandbox: Sandbox, request: Request) -> Response:

@@ -127,6 +127,13 @@ class State:
         """The run whose call, or whose SIP leg, this is."""
         return self._calls.get(call_id)
 
+    def calls_by(self, now: float) -> int:
+        """How many calls there are: those of runs that have not begun are not there yet."""
+        self._settle(now)
+        later = (self._runs_by_id[run_id] for _, run_id in self._live)
+        waiting = sum((run.call_id is not None) + (run.sip_call_id is not None) for run in later if run.starts_at > now)
+        return len(self._calls) - waiting
+
     def batch(self, batch_id: int) -> Batch | None:
         return self._batches_by_id.get(batch_id)
 

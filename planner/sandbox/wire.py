@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pydantic import JsonValue
 
@@ -13,6 +14,7 @@ from planner.sandbox.timeline import batch_view, has_ended, run_status, run_upda
 Object = dict[str, JsonValue]
 
 
+@lru_cache(maxsize=1 << 16)
 def timestamp(moment: float) -> str:
     """`2026-04-20T18:24:10.113Z`: UTC, milliseconds."""
     return datetime.fromtimestamp(round(moment, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
