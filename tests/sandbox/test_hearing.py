@@ -231,3 +231,17 @@ def test_a_step_does_one_thing() -> None:
     """A step that does nothing, or two things, is none."""
     with pytest.raises(ValidationError):
         Step()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("It's 20471. No, wait, it's 20417.", "20417"),
+        ("20471, I mean 20417", "20417"),
+        ("20417. No, sorry.", "20417"),
+    ],
+)
+def test_of_two_values_the_corrected_one_counts(text: str, value: str) -> None:
+    """Said wrong and put right in the same breath; a correction without a value changes nothing."""
+    slot = Slot(kind="digits", length=5, ask=("?",))
+    assert understand(slot, text, asked=True) == value
