@@ -14,6 +14,7 @@ from planner.checks.duration import Duration
 from planner.checks.expression import Expression
 from planner.checks.field import FieldCheck
 from planner.checks.grade import GradeCheck
+from planner.checks.language import Language
 from planner.checks.latency import Latency
 from planner.checks.never_says import NeverSays
 from planner.checks.no_pii import NoPii
@@ -31,6 +32,7 @@ CHECKS: Mapping[str, type[Expectation]] = MappingProxyType(
         "never_says": NeverSays,
         "sequence": Sequence,
         "no_pii": NoPii,
+        "language": Language,
         "call": CallCheck,
         "duration": Duration,
         "cost": Cost,
@@ -55,7 +57,6 @@ for _combinator in (AllOf, AnyOf, Not):
 
 UPCOMING_CHECKS: frozenset[str] = frozenset(
     {
-        "language",
         "similar",
         "judge",
     }

@@ -106,6 +106,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {},
         {"also": ["(?i)acme"]},
     ],
+    "language": [{"is": "en"}, {"is": "es"}],
     "call": [
         {"status": "completed", "end_reason": "agent_end", "min_turns": 5},
         {"max_turns": 4},

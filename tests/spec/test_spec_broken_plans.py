@@ -972,7 +972,7 @@ plan.yaml:46:9: error: required key is missing [missing-key]
    46 |       - {max_seconds: 180}
       |         ^^^^^^^^^^^^^^^^^^
         `check` is required: it names the kind of check; known: says, never_says, sequence, no_pii,
-        call, duration, cost, latency, pacing, tool_called, tool_not_called, grade, field,
+        language, call, duration, cost, latency, pacing, tool_called, tool_not_called, grade, field,
         expression, all_of, any_of, not
 
 1 error in 1 file

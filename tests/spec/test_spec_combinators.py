@@ -119,7 +119,7 @@ plan.yaml:9:62: error: required key is missing [missing-key]
     9 |       - {check: all_of, of: [{check: sayz}, {chek: says}, 5, {any_of: [x]}]}
       |                                                              ^^^^^^^^^^^^^
         `check` is required: it names the kind of check; known: says, never_says, sequence, no_pii,
-        call, duration, cost, latency, pacing, tool_called, tool_not_called, grade, field,
+        language, call, duration, cost, latency, pacing, tool_called, tool_not_called, grade, field,
         expression, all_of, any_of, not
 
 plan.yaml:10:40: error: wrong type of value [wrong-type]

@@ -296,7 +296,7 @@ plan.yaml:9:17: error: no such check [unknown-check]
     9 |       - {check: "{{ word }}"}
       |                 ^^^^^^^^^^^^
         there is no check `{{ word }}`; known: `all_of`, `any_of`, `call`, `cost`, `duration`,
-        `expression`, `field`, `grade`, `latency`, `never_says`, `no_pii`, `not` and 5 more
+        `expression`, `field`, `grade`, `language`, `latency`, `never_says`, `no_pii` and 6 more
 
 1 error in 1 file
 """),
