@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import combinations_with_replacement
 from math import comb
 from random import Random
 from typing import Any, Literal
@@ -27,11 +28,14 @@ from planner.outcome import (
     RunOutcome,
     RunVerdict,
     Sample,
+    chance_alone,
     compare,
+    compare_suite,
     judge_case,
     judge_run,
     plan_outcome,
     platform_verdict,
+    settled,
 )
 from planner.spec.model import Case, Target
 
@@ -194,6 +198,7 @@ class Rules:
     min_runs: int = 1
     platform_failures: Literal["ignore", "fail"] = "ignore"
     expectations: tuple[Expectation, ...] = ()
+    confidence: float | None = None
 
 
 CRITICAL = expect("passed", "safe", "critical")
@@ -351,7 +356,13 @@ def test_the_rate_as_written_is_exact(total: int, data: st.DataObject) -> None:
 
 
 @given(
-    st.builds(Rules, st.sampled_from([0.0, 0.5, 0.8, 1.0]), st.integers(0, 4), st.sampled_from(["ignore", "fail"])),
+    st.builds(
+        Rules,
+        st.sampled_from([0.0, 0.5, 0.8, 1.0]),
+        st.integers(0, 4),
+        st.sampled_from(["ignore", "fail"]),
+        confidence=st.sampled_from([None, 0.5, 0.9]),
+    ),
     st.lists(st.sampled_from([GOOD, BAD, PLATFORM, JUDGE, CALLER, AUTHOR]), max_size=8),
     st.randoms(use_true_random=False),
 )
@@ -468,3 +479,145 @@ def test_an_unchanged_suite_is_rarely_called_changed() -> None:
         }
         wrong += bool({"regressed", "fixed"} & set(compare(suite).values()))  # pyright: ignore[reportArgumentType]
     assert wrong <= 20 + 3 * (400 * 0.05 * 0.95) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdicts", "expected"),
+    [
+        (Rules(0.8, confidence=0.9), runs(11), (CaseOutcome.PASSED, "", None)),
+        (
+            Rules(0.8, confidence=0.9),
+            runs(10),
+            (
+                CaseOutcome.UNKNOWN,
+                (
+                    "10 of 10 runs passed, 80 % needed with 90 % confidence: not enough to tell; "
+                    "about 1 more run would probably decide, about $0.16"
+                ),
+                1,
+            ),
+        ),
+        (
+            Rules(0.8, confidence=0.9),
+            runs(19, 1),
+            (CaseOutcome.FLAKY, "19 of 20 runs passed, 80 % needed with 90 % confidence", None),
+        ),
+        (
+            Rules(0.8, confidence=0.9),
+            runs(2, 3),
+            (CaseOutcome.FAILED, "2 of 5 runs passed, 80 % needed with 90 % confidence", None),
+        ),
+        (
+            Rules(0.8, confidence=0.9),
+            runs(41, 9),
+            (
+                CaseOutcome.UNKNOWN,
+                (
+                    "41 of 50 runs passed, 80 % needed with 90 % confidence: not enough to tell; "
+                    "more than a thousand runs more would be needed to tell: the rate is close to what is required"
+                ),
+                None,
+            ),
+        ),
+        (
+            Rules(0.8, min_runs=4, confidence=0.9),
+            runs(0, 3),
+            (CaseOutcome.UNKNOWN, "3 of 3 runs can be counted, 4 needed", None),
+        ),
+        (Rules(1.0, confidence=0.9), runs(3), (CaseOutcome.PASSED, "", None)),
+    ],
+)
+def test_with_confidence_a_rate_is_shown_or_left_open(
+    rules: Rules, verdicts: list[RunVerdict], expected: object
+) -> None:
+    """Passed and failed only where the exact bound says so; else unknown, with what would probably decide and cost."""
+    verdict = judge_case(rules, verdicts, cents_per_run=16)
+    assert (verdict.outcome, verdict.reason, verdict.more_runs) == expected
+
+
+def test_an_expectations_own_rate_is_shown_or_left_open_too() -> None:
+    """The one that needs more runs says how many; without a price none is told."""
+    rules = Rules(0.5, expectations=(POLITE,), confidence=0.9)
+    finding = Finding("polite", "fixed", FindingOutcome.PASSED, CheckSeverity.ERROR, "")
+    verdicts = [RunVerdict(RunOutcome.PASSED, None, (finding,))] * 4
+    verdict = judge_case(rules, verdicts)
+    assert verdict.outcome is CaseOutcome.UNKNOWN
+    assert verdict.reason == (
+        "polite held in 4 of 4 runs, 60 % needed with 90 % confidence: not enough to tell; "
+        "about 1 more run would probably decide"
+    )
+    assert judge_case(rules, verdicts[:1]).reason == (
+        "1 of 1 run passed, 50 % needed with 90 % confidence: not enough to tell; "
+        "polite held in 1 of 1 run, 60 % needed with 90 % confidence: not enough to tell; "
+        "about 46 more runs would probably decide"
+    )
+
+
+FOUND = [
+    RunVerdict(RunOutcome.PASSED, None, (Finding("safe", "fixed", FindingOutcome.PASSED, CheckSeverity.CRITICAL, ""),)),
+    RunVerdict(
+        RunOutcome.FAILED, Fault.AGENT, (Finding("safe", "fixed", FindingOutcome.FAILED, CheckSeverity.CRITICAL, ""),)
+    ),
+    RunVerdict(RunOutcome.FAILED, Fault.AGENT, ()),
+    PLATFORM,
+    JUDGE,
+]
+
+
+@given(
+    st.builds(
+        Rules,
+        st.sampled_from([0.0, 0.4, 0.5, 0.8, 1.0]),
+        st.integers(0, 3),
+        st.sampled_from(["ignore", "fail"]),
+        st.sampled_from([(), (CRITICAL,), (POLITE,)]),
+        st.sampled_from([None, 0.5, 0.9]),
+    ),
+    st.lists(st.sampled_from(FOUND), max_size=5),
+    st.integers(0, 3),
+)
+def test_stopping_early_never_changes_an_outcome(rules: Rules, verdicts: list[RunVerdict], remaining: int) -> None:
+    """What is settled is what every way in which the remaining runs can end comes to, tried one by one."""
+    outcome = settled(rules, verdicts, remaining)
+    ways = combinations_with_replacement(FOUND, remaining)
+    ends = {judge_case(rules, [*verdicts, *way]).outcome for way in ways}
+    if outcome is not None:
+        assert ends == {outcome}
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdicts", "remaining", "expected"),
+    [
+        (Rules(0.8), runs(0, 2), 3, CaseOutcome.FAILED),
+        (Rules(0.8), runs(0, 1), 4, None),
+        (Rules(0.6), runs(3, 1), 1, CaseOutcome.FLAKY),
+        (Rules(0.6, expectations=(CRITICAL,)), runs(3, 1), 1, None),
+        (Rules(0.6, min_runs=5), runs(0, 3), 2, None),
+        (Rules(), runs(3), 0, CaseOutcome.PASSED),
+        (Rules(expectations=(CRITICAL,)), [FOUND[1]], 9, CaseOutcome.FAILED),
+        (Rules(0.8, confidence=0.9), runs(0, 12), 8, CaseOutcome.FAILED),
+    ],
+)
+def test_a_case_is_settled_as_soon_as_nothing_can_change_it(
+    rules: Rules, verdicts: list[RunVerdict], remaining: int, expected: CaseOutcome | None
+) -> None:
+    """A rate that can no longer be reached, one that can no longer be missed, a critical failure."""
+    assert settled(rules, verdicts, remaining) is expected
+
+
+def test_a_suite_is_compared_as_a_whole() -> None:
+    """Ten cases from 3 of 3 to 0 of 3: none can be told apart alone, the suite as a whole is worse without a doubt."""
+    good, bad = Sample(CaseOutcome.PASSED, 3, 3), Sample(CaseOutcome.FAILED, 0, 3)
+    unknown = Sample(CaseOutcome.UNKNOWN, 0, 0)
+    fallen = {f"fallen-{number}": (good, bad) for number in range(10)}
+    others = {"steady": (good, good), "new": (None, bad), "gone": (good, None), "unknown": (unknown, bad)}
+    assert set(compare(fallen).values()) == {"not_enough_evidence"}
+    change = compare_suite({**fallen, **others})
+    assert (change.word, change.cases) == ("worse", 11)
+    assert (change.passed_before, change.runs_before, change.passed_now, change.runs_now) == (33, 33, 3, 33)
+    assert change.p_value == pytest.approx(10**-13 * 0.97, rel=0.01)
+    assert change.shift == pytest.approx(-15)
+    back = compare_suite({name: (now, before) for name, (before, now) in fallen.items()})
+    assert (back.word, back.p_value) == ("better", pytest.approx(change.p_value))
+    assert compare_suite(others).word == "not_enough_evidence"
+    assert chance_alone(good, bad) == pytest.approx(0.05)

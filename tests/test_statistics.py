@@ -8,20 +8,29 @@ from itertools import product
 from math import comb
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import beta, binom, hypergeom, norm  # pyright: ignore[reportMissingTypeStubs] - it ships few
 
 from planner.statistics import (
     Counts,
     bootstrap_interval,
+    chances,
     clopper_pearson_interval,
     could_differ,
     difference_interval,
+    decide,
     fisher_mid_p,
     holm,
     least_mid_p,
+    least_runs_to_pass,
     median,
+    one_sided_bounds,
+    runs_to_decide,
+    stratified_mid_p,
+    thresholds,
     wilson_interval,
 )
 
@@ -224,3 +233,157 @@ def test_the_bootstrap_repeats_with_its_randomness() -> None:
 def test_difference_of_two_rates(before: tuple[int, int], now: tuple[int, int], low: float, high: float) -> None:
     """As Newcombe's method 10 gives it in the paper's table II (now less before)."""
     assert difference_interval(before, now) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+def binomial_at_least(passed: int, total: int, rate: Fraction) -> Fraction:
+    """P(X >= passed), exactly."""
+    return sum(
+        (comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(passed, total + 1)), start=Fraction(0)
+    )
+
+
+def binomial_at_most(passed: int, total: int, rate: Fraction) -> Fraction:
+    return 1 - binomial_at_least(passed + 1, total, rate)
+
+
+@pytest.mark.parametrize(("required", "confidence"), [(0.8, 0.9), (0.5, 0.5), (0.95, 0.8), (0.3, 0.99)])
+@pytest.mark.parametrize("total", [0, 1, 2, 7, 22, 60])
+def test_decisions_are_exact(total: int, required: float, confidence: float) -> None:
+    """For every count: passed and failed when the exact tail says so, else open; the bounds and thresholds agree."""
+    rate, allowed = Fraction(repr(required)), 1 - Fraction(repr(confidence))
+    found = [decide(passed, total, required, confidence) for passed in range(total + 1)]
+    for passed, decision in enumerate(found):
+        if passed and binomial_at_least(passed, total, rate) <= allowed:
+            assert decision is True
+        elif passed < total and binomial_at_most(passed, total, rate) <= allowed:
+            assert decision is False
+        else:
+            assert decision is None
+        if total:
+            low, high = one_sided_bounds(passed, total, confidence)
+            assert {True: low >= required - 1e-9, False: high < required + 1e-9, None: low < required <= high}[decision]
+    failing, passing = thresholds(total, required, confidence)
+    assert (failing, passing) == (found.count(False) - 1, total + 1 - found.count(True))
+
+
+def test_a_rate_of_one_is_disproved_and_never_proved() -> None:
+    """One failure breaks it, no number of passes shows it; and a rate of nothing always holds."""
+    assert decide(9, 10, 1.0, 0.9) is False
+    assert decide(1000, 1000, 1.0, 0.9) is None
+    assert decide(0, 10, 0.0, 0.9) is True
+    assert decide(0, 0, 0.8, 0.9) is None
+    assert least_runs_to_pass(1.0, 0.9) is None
+    assert least_runs_to_pass(0.0, 0.9) == 1
+    assert runs_to_decide(1000, 1000, 1.0, 0.9, most=50) is None
+
+
+@given(st.floats(0.05, 0.97), st.floats(0.5, 0.99))
+def test_the_least_runs_to_pass_are_the_least(required: float, confidence: float) -> None:
+    """That many passed runs are enough, one fewer is not."""
+    least = least_runs_to_pass(required, confidence)
+    assert least is not None
+    assert decide(least, least, required, confidence) is True
+    assert least == 1 or decide(least - 1, least - 1, required, confidence) is None
+
+
+@pytest.mark.parametrize("already", [(0, 0), (3, 3), (2, 5), (0, 4)])
+@pytest.mark.parametrize("rate", [0.0, 0.35, 0.8, 1.0])
+def test_chances_are_counted_over_all_ways(rate: float, already: Counts) -> None:
+    """Chances to be passed and failed are those of all outcomes of the runs to come, added up."""
+    more, exact = 25, Fraction(repr(rate))
+    passed = failed = Fraction(0)
+    for k in range(more + 1):
+        chance = comb(more, k) * exact**k * (1 - exact) ** (more - k)
+        decision = decide(already[0] + k, already[1] + more, 0.7, 0.9)
+        passed += chance * (decision is True)
+        failed += chance * (decision is False)
+    assert chances(rate, more, 0.7, 0.9, already) == pytest.approx((float(passed), float(failed)), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("passed", "total", "more"), [(3, 3, 113), (10, 10, 1), (9, 10, 163), (0, 2, 1), (4, 5, 343), (41, 50, None)]
+)
+def test_runs_to_decide_are_the_first_that_probably_do(passed: int, total: int, more: int | None) -> None:
+    """The first number of runs with a chance of 80 % to decide, at the rate the runs so far look like; none where none is."""
+    assert runs_to_decide(passed, total, 0.8, 0.9) == more
+    rate = (passed + 0.5) / (total + 1)
+    if more is not None:
+        assert sum(chances(rate, more, 0.8, 0.9, (passed, total))) >= 0.8
+        if more > 1:
+            assert sum(chances(rate, more * 4 // 5, 0.8, 0.9, (passed, total))) < 0.8
+
+
+def test_runs_to_decide_go_no_further_than_asked() -> None:
+    """`most` is included."""
+    assert runs_to_decide(3, 3, 0.8, 0.9, most=113) == 113
+    assert runs_to_decide(3, 3, 0.8, 0.9, most=112) is None
+
+
+@given(st.lists(st.tuples(COUNTS, COUNTS), max_size=4))
+def test_the_stratified_test_by_dealing_out_every_case(pairs: list[tuple[Counts, Counts]]) -> None:
+    """Over all tables of all cases: twice the smaller tail of the sum, the sum seen counted half."""
+    sums: dict[int, Fraction] = {0: Fraction(1)}
+    for (passed_before, total_before), (passed_now, total_now) in pairs:
+        passed = passed_before + passed_now
+        ways = {k: comb(total_before, k) * comb(total_now, passed - k) for k in range(passed + 1) if k <= total_before}
+        whole = comb(total_before + total_now, passed)
+        dealt: dict[int, Fraction] = {}
+        for total, chance in sums.items():
+            for k, way in ways.items():
+                dealt[total + k] = dealt.get(total + k, Fraction(0)) + chance * Fraction(way, whole)
+        sums = dealt
+    seen = sum(before[0] for before, _ in pairs)
+    less = sum((chance for total, chance in sums.items() if total < seen), start=Fraction(0))
+    more = sum((chance for total, chance in sums.items() if total > seen), start=Fraction(0))
+    expected = min(Fraction(1), 2 * min(less, more) + sums[seen])
+    assert stratified_mid_p(pairs) == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_many_small_losses_tell_together_what_none_tells_alone() -> None:
+    """3 of 3 against 2 of 3 says nothing in one case and a lot in ten; cases that could not differ do not weaken it."""
+    loss: tuple[Counts, Counts] = ((3, 3), (2, 3))
+    assert stratified_mid_p([loss]) > 0.4
+    assert stratified_mid_p([loss] * 10) < 0.001
+    steady: tuple[Counts, Counts] = ((3, 3), (3, 3))
+    assert stratified_mid_p([loss] * 10 + [steady] * 100) == stratified_mid_p([loss] * 10)
+    assert stratified_mid_p([steady]) == 1
+    assert stratified_mid_p([]) == 1
+
+
+@pytest.mark.parametrize("hundredth", range(20))
+def test_intervals_are_scipys_over_all_counts(hundredth: int) -> None:
+    """Every k of every n up to 100: Wilson's, Clopper and Pearson's, and the exact tails that decide, to 1e-9."""
+    pairs = [(k, n) for n in range(1, 101) if n % 20 == hundredth for k in range(n + 1)]
+    passed, total = (np.array(column, dtype=float) for column in zip(*pairs, strict=True))
+    z = norm.ppf(0.975)
+    centre, spread = (
+        passed / total + z * z / 2 / total,
+        z * np.sqrt(passed / total * (1 - passed / total) / total + z * z / 4 / total**2),
+    )
+    wilson = np.array([wilson_interval(k, n) for k, n in pairs])
+    assert wilson[:, 0] == pytest.approx((centre - spread) / (1 + z * z / total), abs=1e-9)
+    assert wilson[:, 1] == pytest.approx((centre + spread) / (1 + z * z / total), abs=1e-9)
+    exact = np.array([clopper_pearson_interval(k, n) for k, n in pairs])
+    low = np.where(passed > 0, beta.ppf(0.025, np.maximum(passed, 0.5), total - passed + 1), 0)
+    high = np.where(passed < total, beta.ppf(0.975, passed + 1, np.maximum(total - passed, 0.5)), 1)
+    assert exact[:, 0] == pytest.approx(low, abs=1e-9)
+    assert exact[:, 1] == pytest.approx(high, abs=1e-9)
+    above, below = binom.sf(passed - 1, total, 0.8) <= 0.1, binom.cdf(passed, total, 0.8) <= 0.1
+    decided = [decide(k, n, 0.8, 0.9) for k, n in pairs]
+    assert [decision is True for decision in decided] == above.tolist()
+    assert [decision is False for decision in decided] == below.tolist()
+
+
+@pytest.mark.parametrize("hundredth", range(20))
+def test_fishers_mid_p_is_scipys_over_all_counts(hundredth: int) -> None:
+    """Every k of every n up to 100 against a sample of another size and rate: SciPy's p less half of what is as likely."""
+    for n in range(1, 101):
+        if n % 20 != hundredth:
+            continue
+        other = 1 + n * 7 % 40
+        before = (other - other // 5, other)
+        for k in range(n + 1):
+            tables = hypergeom.pmf(np.arange(n + 1), n + other, k + before[0], n)
+            alike = np.isclose(tables, tables[k], rtol=1e-9, atol=0)
+            expected = tables[(tables < tables[k]) & ~alike].sum() + tables[alike].sum() / 2
+            assert float(fisher_mid_p(before, (k, n))) == pytest.approx(expected, abs=1e-9)

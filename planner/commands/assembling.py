@@ -130,7 +130,7 @@ def assemble_cases(
             judged.append((change, change.case, None, []))
             continue
         runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence)
-        judged.append((change, change.case, judge_case(change.case, [run.verdict for run in runs]), runs))
+        judged.append((change, change.case, _verdict(change.case, runs), runs))
     compared = _compared([(change, verdict) for change, _, verdict, _ in judged if verdict is not None])
     return [
         _kept(change, case, today)
@@ -138,6 +138,11 @@ def assemble_cases(
         else _document(change, case, verdict, runs, compared[change.case_id], not_called, today)
         for change, case, verdict, runs in judged
     ]
+
+
+def _verdict(case: Case, runs: Sequence[JudgedRun]) -> CaseVerdict:
+    bills = [run.document.cost_cents for run in runs if run.document.cost_cents is not None]
+    return judge_case(case, [run.verdict for run in runs], cents_per_run=sum(bills) / len(bills) if bills else None)
 
 
 def _runs_of(change: Change, case: Case, made: Sequence[JudgedRun], load_evidence: LoadEvidence) -> list[JudgedRun]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
 from planner.checks.wording import counted
-from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, PlanOutcome, RunOutcome, RunVerdict
+from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
 from planner.outcome.runs import expectation_name
-from planner.statistics import wilson_interval
+from planner.statistics import decide, runs_to_decide, wilson_interval
 
 
 class CaseRules(Protocol):
@@ -21,33 +21,67 @@ class CaseRules(Protocol):
     @property
     def min_runs(self) -> int: ...
     @property
+    def confidence(self) -> float | None: ...
+    @property
     def platform_failures(self) -> Literal["ignore", "fail"]: ...
     @property
     def expectations(self) -> Sequence[Expectation]: ...
 
 
-def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> CaseVerdict:
+def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_run: float | None = None) -> CaseVerdict:
     """Judge a case by all runs that stand as its evidence.
 
     The case is the worst of: what its runs come to against `min_pass_rate`, each expectation with a `min_pass_rate` of its
-    own over the runs in which it was decided, and its critical expectations, which may fail in no run.
+    own over the runs in which it was decided, and its critical expectations, which may fail in no run. With `confidence`
+    rates must be shown to hold, or shown not to (`planner.statistics.decide`); what is left open is unknown, and says how
+    many runs more would probably decide, at `cents_per_run` each if that is known.
     """
     countable = [verdict for verdict in verdicts if verdict.countable or _platform_counts(rules, verdict)]
     passed = sum(verdict.outcome is RunOutcome.PASSED for verdict in countable)
     parts = [
         _judge_rate(rules, verdicts, passed, len(countable)),
         *(_judge_critical(expectation, verdicts) for expectation in rules.expectations),
-        *(_judge_own_rate(expectation, rules.min_runs, verdicts) for expectation in rules.expectations),
+        *(_judge_own_rate(expectation, rules, verdicts) for expectation in rules.expectations),
     ]
-    outcome = max(part for part, _ in parts)
+    outcome = max(part.outcome for part in parts)
+    deciding = [part for part in parts if part.outcome is outcome]
+    open_parts = [part for part in deciding if part.is_open]
+    more_runs = _most([part.more_runs for part in open_parts])
+    reasons = [part.reason for part in deciding if part.reason]
+    if open_parts:
+        reasons.append(_told_runs(more_runs, cents_per_run))
     return CaseVerdict(
         outcome,
         passed,
         len(countable),
         passed / len(countable) if countable else None,
         wilson_interval(passed, len(countable)) if countable else None,
-        "; ".join(reason for part, reason in parts if part is outcome and reason),
+        "; ".join(reasons),
+        more_runs,
     )
+
+
+def settled(rules: CaseRules, verdicts: Sequence[RunVerdict], remaining: int) -> CaseOutcome | None:
+    """The outcome that a case comes to whatever its `remaining` runs do; None while it depends on them.
+
+    The three ways that bound all others: every run passes with every expectation, every one fails with every expectation,
+    none of them counts. Outcomes are monotone in between, so runs that cannot change the outcome need not be made.
+    """
+    findings = {
+        outcome: tuple(
+            Finding(expectation_name(each), each.check, outcome, each.severity, "") for each in rules.expectations
+        )
+        for outcome in FindingOutcome
+    }
+    ends = {
+        judge_case(rules, [*verdicts, *[run] * remaining]).outcome
+        for run in (
+            RunVerdict(RunOutcome.PASSED, None, findings[FindingOutcome.PASSED]),
+            RunVerdict(RunOutcome.FAILED, Fault.AGENT, findings[FindingOutcome.FAILED]),
+            RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, findings[FindingOutcome.ERRORED]),
+        )
+    }
+    return ends.pop() if len(ends) == 1 else None
 
 
 def plan_outcome(cases: Iterable[CaseOutcome], *, refused: bool = False, interrupted: bool = False) -> PlanOutcome:
@@ -72,51 +106,69 @@ def _platform_counts(rules: CaseRules, verdict: RunVerdict) -> bool:
     return rules.platform_failures == "fail" and verdict.fault is Fault.PLATFORM
 
 
-_Part = tuple[CaseOutcome, str]
-"""What one of a case's requirements comes to, and why in one line ("" when simply passed)."""
+class _Part(NamedTuple):
+    """What one of a case's requirements comes to, and why in one line ("" when simply passed)."""
+
+    outcome: CaseOutcome
+    reason: str
+    is_open: bool = False
+    """Whether only more runs can tell, and how many (None: more than a thousand)."""
+    more_runs: int | None = None
+
+
+def _most(numbers: Sequence[int | None]) -> int | None:
+    return max((number or 0 for number in numbers), default=0) or None if None not in numbers else None
+
+
+def _told_runs(more_runs: int | None, cents_per_run: float | None) -> str:
+    if more_runs is None:
+        return "more than a thousand runs more would be needed to tell: the rate is close to what is required"
+    price = "" if cents_per_run is None else f", about ${more_runs * cents_per_run / 100:,.2f}"
+    return f"about {counted(more_runs, 'more run')} would probably decide{price}"
 
 
 def _judge_rate(rules: CaseRules, verdicts: Sequence[RunVerdict], passed: int, countable: int) -> _Part:
     left_out = _left_out(rules, verdicts)
     if not verdicts:
-        return CaseOutcome.UNKNOWN, "no run was made"
+        return _Part(CaseOutcome.UNKNOWN, "no run was made")
     if countable < max(1, rules.min_runs):
         found = f"{countable} of {counted(len(verdicts), 'run')} can be counted, {max(1, rules.min_runs)} needed"
-        return CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found
-    outcome = _against(passed, countable, rules.min_pass_rate)
+        return _Part(CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found)
+    outcome = _against(passed, countable, rules.min_pass_rate, rules.confidence)
     if outcome is CaseOutcome.PASSED:
-        return outcome, f"not counted: {left_out}" if left_out else ""
-    found = f"{passed} of {counted(countable, 'run')} passed, {_percent(rules.min_pass_rate)} needed"
-    return outcome, f"{found} (not counted: {left_out})" if left_out else found
+        return _Part(outcome, f"not counted: {left_out}" if left_out else "")
+    needed = _needed(rules.min_pass_rate, rules.confidence)
+    found = f"{passed} of {counted(countable, 'run')} passed, {needed}"
+    found = f"{found} (not counted: {left_out})" if left_out else found
+    return _left_open(outcome, found, passed, countable, rules.min_pass_rate, rules.confidence)
 
 
 def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> _Part:
     if expectation.severity is not CheckSeverity.CRITICAL:
-        return CaseOutcome.PASSED, ""
+        return _Part(CaseOutcome.PASSED, "")
     failing = _outcomes(expectation, verdicts).count(FindingOutcome.FAILED)
     if not failing:
-        return CaseOutcome.PASSED, ""
-    return (
-        CaseOutcome.FAILED,
-        f"critical {expectation_name(expectation)} failed in {failing} of {counted(len(verdicts), 'run')}",
-    )
+        return _Part(CaseOutcome.PASSED, "")
+    found = f"critical {expectation_name(expectation)} failed in {failing} of {counted(len(verdicts), 'run')}"
+    return _Part(CaseOutcome.FAILED, found)
 
 
-def _judge_own_rate(expectation: Expectation, min_runs: int, verdicts: Sequence[RunVerdict]) -> _Part:
+def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequence[RunVerdict]) -> _Part:
     if expectation.severity is not CheckSeverity.ERROR or expectation.min_pass_rate is None:
-        return CaseOutcome.PASSED, ""
+        return _Part(CaseOutcome.PASSED, "")
     about_agent = [verdict for verdict in verdicts if verdict.fault not in (Fault.PLATFORM, Fault.CALLER)]
     outcomes = _outcomes(expectation, about_agent)
     held = outcomes.count(FindingOutcome.PASSED)
     decided = held + outcomes.count(FindingOutcome.FAILED)
-    if decided < max(1, min_runs):
+    if decided < max(1, rules.min_runs):
         found = f"{expectation_name(expectation)} was decided in {decided} of {counted(len(verdicts), 'run')}"
-        return CaseOutcome.UNKNOWN, f"{found}, {max(1, min_runs)} needed"
-    outcome = _against(held, decided, expectation.min_pass_rate)
+        return _Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
+    outcome = _against(held, decided, expectation.min_pass_rate, rules.confidence)
     if outcome is CaseOutcome.PASSED:
-        return outcome, ""
-    found = f"{expectation_name(expectation)} held in {held} of {counted(decided, 'run')}"
-    return outcome, f"{found}, {_percent(expectation.min_pass_rate)} needed"
+        return _Part(outcome, "")
+    needed = _needed(expectation.min_pass_rate, rules.confidence)
+    found = f"{expectation_name(expectation)} held in {held} of {counted(decided, 'run')}, {needed}"
+    return _left_open(outcome, found, held, decided, expectation.min_pass_rate, rules.confidence)
 
 
 def _outcomes(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> list[FindingOutcome]:
@@ -124,7 +176,28 @@ def _outcomes(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> list[
     return [finding.outcome for verdict in verdicts for finding in verdict.findings if finding.expectation == name]
 
 
-def _against(passed: int, total: int, min_pass_rate: float) -> CaseOutcome:
+def _left_open(
+    outcome: CaseOutcome, found: str, passed: int, total: int, min_pass_rate: float, confidence: float | None
+) -> _Part:
+    if outcome is not CaseOutcome.UNKNOWN or confidence is None:
+        return _Part(outcome, found)
+    more_runs = runs_to_decide(passed, total, min_pass_rate, confidence)
+    return _Part(outcome, f"{found}: not enough to tell", is_open=True, more_runs=more_runs)
+
+
+def _needed(min_pass_rate: float, confidence: float | None) -> str:
+    needed = f"{_percent(min_pass_rate)} needed"
+    return needed if confidence is None else f"{needed} with {_percent(confidence)} confidence"
+
+
+def _against(passed: int, total: int, min_pass_rate: float, confidence: float | None) -> CaseOutcome:
+    if confidence is not None and min_pass_rate < 1:  # a rate of 1 cannot be shown, only broken
+        holds = decide(passed, total, min_pass_rate, confidence)
+        if holds is None:
+            return CaseOutcome.UNKNOWN
+        if not holds:
+            return CaseOutcome.FAILED
+        return CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
     # A float's shortest decimal is what the author wrote: 0.8 is four fifths, and 4 of 5 are enough.
     if Fraction(passed, total) < Fraction(repr(min_pass_rate)):
         return CaseOutcome.FAILED

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from planner.outcome.model import CaseOutcome
-from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p
+from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_mid_p
 
 SIGNIFICANCE = Fraction(1, 20)
 """Chance, across a suite, of calling any difference real that is not."""
@@ -27,6 +27,50 @@ class Sample:
     runs_countable: int
 
 
+@dataclass(frozen=True, slots=True)
+class SuiteChange:
+    """All cases of a suite together against the baseline.
+
+    `p_value` is the chance, were no rate changed, of passed runs shifting at least so far in either direction (exact; see
+    `planner.statistics.stratified_mid_p`). Many cases that each tell too little may together leave no doubt.
+    """
+
+    cases: int
+    """Cases with countable runs on both sides."""
+    passed_before: int
+    runs_before: int
+    passed_now: int
+    runs_now: int
+    p_value: float
+    shift: float
+    """Passed runs more (fewer) now than they would be if the rates were equal, over all cases."""
+
+    @property
+    def word(self) -> Literal["worse", "better", "not_enough_evidence"]:
+        if self.p_value > SIGNIFICANCE:
+            return "not_enough_evidence"
+        return "worse" if self.shift < 0 else "better"
+
+
+def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> SuiteChange:
+    """Whether the suite as a whole got better or worse; cases as for `compare`."""
+    pairs = list(_pairs(cases).values())
+    return SuiteChange(
+        len(pairs),
+        sum(passed for (passed, _), _ in pairs),
+        sum(total for (_, total), _ in pairs),
+        sum(passed for _, (passed, _) in pairs),
+        sum(total for _, (_, total) in pairs),
+        stratified_mid_p(pairs),
+        sum((now[0] * before[1] - before[0] * now[1]) / (before[1] + now[1]) for before, now in pairs),
+    )
+
+
+def chance_alone(before: Sample, now: Sample) -> float:
+    """The p-value of one case on its own: Fisher's exact test, two-sided mid-p, not corrected for the other cases."""
+    return float(fisher_mid_p((before.runs_passed, before.runs_countable), (now.runs_passed, now.runs_countable)))
+
+
 def compare(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str, Compared]:
     """Each case's (before, now) by case id; None where there is none.
 
@@ -37,13 +81,19 @@ def compare(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[st
     flaky or not. To be given cases with runs of their own on both sides: one and the same runs judged twice differ by what
     is expected, never by chance.
     """
-    pairs: dict[str, tuple[Counts, Counts]] = {}
-    for case_id, (before, now) in cases.items():
-        if before is not None and now is not None and _is_known(before) and _is_known(now):
-            pairs[case_id] = (before.runs_passed, before.runs_countable), (now.runs_passed, now.runs_countable)
+    pairs = _pairs(cases)
     family = could_differ({case_id: least_mid_p(*pair) for case_id, pair in pairs.items()}, SIGNIFICANCE)
     different = holm({case_id: fisher_mid_p(*pairs[case_id]) for case_id in family}, SIGNIFICANCE)
     return {case_id: _compared(before, now, case_id in different) for case_id, (before, now) in cases.items()}
+
+
+def _pairs(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str, tuple[Counts, Counts]]:
+    """(before, now) of the cases that are known on both sides."""
+    return {
+        case_id: ((before.runs_passed, before.runs_countable), (now.runs_passed, now.runs_countable))
+        for case_id, (before, now) in cases.items()
+        if before is not None and now is not None and _is_known(before) and _is_known(now)
+    }
 
 
 def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> Compared:

@@ -98,6 +98,9 @@ class CaseVerdict:
     """Wilson, 95 %; None when there is no countable run."""
     reason: str = ""
     """One line: why it is not simply passed."""
+    more_runs: int | None = None
+    """How many runs more would probably decide, where `confidence` is asked for and these leave it open. None: not so, or
+    more than anyone would pay for."""
 
 
 class PlanOutcome(IntEnum):

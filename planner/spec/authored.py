@@ -164,6 +164,14 @@ class ScenarioDefaults(Authored):
     min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
         default=1.0, description="Share of runs that must pass.", examples=[0.8]
     )
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = Field(
+        default=None,
+        description=(
+            "Require the pass rate with this confidence, not just in these runs: the case passes when its rate is shown to be "
+            "high enough, fails when it is shown not to be, and is unknown in between."
+        ),
+        examples=[0.9],
+    )
     min_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = Field(
         default=None,
         description="With fewer countable runs the outcome is unknown; by default half of runs, rounded up.",
@@ -354,8 +362,6 @@ class ProjectFields(Authored):
 
 
 UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {
-    ScenarioDefaults: frozenset({"confidence"}),
-    ScenarioFields: frozenset({"confidence"}),
     ProjectFields: frozenset({"store", "judge"}),
 }
 """Keys that the plan format has and this version does not do: refused by name, never ignored."""

@@ -29,6 +29,7 @@ from planner.spec.targets import Aliases, check_slug
 from planner.spec.templates import TemplateFault
 from planner.spec.terms import age_of, read_quarantine
 from planner.spec.wording import shorten, wrong_type
+from planner.statistics import least_runs_to_pass
 
 _SETTINGS = (
     "direction",
@@ -36,6 +37,7 @@ _SETTINGS = (
     "target_number",
     "runs",
     "min_pass_rate",
+    "confidence",
     "stagger_seconds",
     "timeout_seconds",
     "platform_failures",
@@ -266,12 +268,30 @@ class _Reading:
                 f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown",
                 self._place("min_runs"),
             )
+        self._check_confidence(runs)
         number: Any = self._value("target_number")
         if number is None:
             return
         fault = wrong_type("text", number) if isinstance(number, (dict, list)) else phone_number_fault(number)
         if fault:
             self.reporter.error("not-e164", fault, self._place("target_number"))
+
+    def _check_confidence(self, runs: int) -> None:
+        """What no result of these runs could satisfy is a fault before it is paid for."""
+        rate, confidence = self._value("min_pass_rate"), self._value("confidence")
+        if confidence is None:
+            return
+        place = next((name for name in ("confidence", "runs", "min_pass_rate") if self._given(name)), "confidence")
+        least = least_runs_to_pass(rate, confidence)
+        if least is None:
+            detail = "no number of runs proves a pass rate of 1: with `confidence` write a `min_pass_rate` below 1"
+            self.reporter.error("bad-value", detail, self._place(place))
+        elif runs < least:
+            detail = (
+                f"with `runs: {runs}` the case could never pass: to show a rate of {rate:g} with confidence {confidence:g} "
+                f"takes {least} runs at least, all of them passed"
+            )
+            self.reporter.error("out-of-range", detail, self._place(place))
 
     def _quarantine(self) -> Quarantine | None:
         if "quarantine" not in self.written:

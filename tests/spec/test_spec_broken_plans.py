@@ -345,18 +345,6 @@ plan.yaml:12:3: error: unknown key [unknown-key]
 1 error in 1 file
 """),
     ),
-    "unsupported key": (
-        "  runs: 3",
-        "  confidence: 0.9",
-        snapshot("""\
-plan.yaml:12:3: error: not supported yet [not-supported-yet]
-   12 |   confidence: 0.9
-      |   ^^^^^^^^^^
-        `confidence` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
-
-1 error in 1 file
-"""),
-    ),
     "scenario id": (
         "  refund-window:",
         "  Refund window:",

@@ -1,0 +1,57 @@
+"""`confidence`: what no result could satisfy is a fault before it is paid for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inline_snapshot import snapshot
+
+HEAD = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+defaults: {confidence: 0.9, min_pass_rate: 0.8, runs: 11, expect: [{check: call, status: completed}]}
+scenarios:
+"""
+
+
+def test_confidence_is_a_scenarios_or_the_defaults(workspace: Any) -> None:
+    """It reaches the case like any other setting; the least runs that could pass are enough."""
+    cases = workspace.cases(HEAD + "  a: {prompt: Hi.}\n  b: {prompt: Hi., confidence: 0.5, runs: 5}\n")
+    assert [(case.confidence, case.runs) for case in cases] == [(0.9, 11), (0.5, 5)]
+
+
+def test_confidence_that_nothing_could_reach_is_refused(workspace: Any) -> None:
+    """Too few runs, a rate of 1, a confidence that is none."""
+    assert workspace.faults(
+        HEAD
+        + """\
+  few: {prompt: Hi., runs: 10}
+  sure: {prompt: Hi., min_pass_rate: 1.0}
+  certain: {prompt: Hi., confidence: 1}
+  doubtful: {prompt: Hi., confidence: 0.4}
+"""
+    ) == snapshot("""\
+plan.yaml:6:28: error: value is out of range [out-of-range]
+    6 |   few: {prompt: Hi., runs: 10}
+      |                            ^^
+        with `runs: 10` the case could never pass: to show a rate of 0.8 with confidence 0.9 takes
+        11 runs at least, all of them passed
+
+plan.yaml:7:38: error: value cannot be used [bad-value]
+    7 |   sure: {prompt: Hi., min_pass_rate: 1.0}
+      |                                      ^^^
+        no number of runs proves a pass rate of 1: with `confidence` write a `min_pass_rate` below 1
+
+plan.yaml:8:38: error: value is out of range [out-of-range]
+    8 |   certain: {prompt: Hi., confidence: 1}
+      |                                      ^
+        1 is out of range: it must be less than 1
+
+plan.yaml:9:39: error: value is out of range [out-of-range]
+    9 |   doubtful: {prompt: Hi., confidence: 0.4}
+      |                                       ^^^
+        0.4 is out of range: it must be at least 0.5
+
+4 errors in 1 file
+""")
