@@ -29,7 +29,7 @@ from planner.statistics import (
     median,
     one_sided_bounds,
     runs_to_decide,
-    stratified_mid_p,
+    stratified_p,
     thresholds,
     wilson_interval,
 )
@@ -321,7 +321,7 @@ def test_runs_to_decide_go_no_further_than_asked() -> None:
 
 @given(st.lists(st.tuples(COUNTS, COUNTS), max_size=4))
 def test_the_stratified_test_by_dealing_out_every_case(pairs: list[tuple[Counts, Counts]]) -> None:
-    """Over all tables of all cases: twice the smaller tail of the sum, the sum seen counted half."""
+    """Over all tables of all cases: twice the smaller tail of the sum, the sum seen included."""
     sums: dict[int, Fraction] = {0: Fraction(1)}
     for (passed_before, total_before), (passed_now, total_now) in pairs:
         passed = passed_before + passed_now
@@ -335,19 +335,19 @@ def test_the_stratified_test_by_dealing_out_every_case(pairs: list[tuple[Counts,
     seen = sum(before[0] for before, _ in pairs)
     less = sum((chance for total, chance in sums.items() if total < seen), start=Fraction(0))
     more = sum((chance for total, chance in sums.items() if total > seen), start=Fraction(0))
-    expected = min(Fraction(1), 2 * min(less, more) + sums[seen])
-    assert stratified_mid_p(pairs) == pytest.approx(float(expected), abs=1e-12)
+    expected = min(Fraction(1), 2 * (min(less, more) + sums[seen]))
+    assert stratified_p(pairs) == pytest.approx(float(expected), abs=1e-12)
 
 
 def test_many_small_losses_tell_together_what_none_tells_alone() -> None:
     """3 of 3 against 2 of 3 says nothing in one case and a lot in ten; cases that could not differ do not weaken it."""
     loss: tuple[Counts, Counts] = ((3, 3), (2, 3))
-    assert stratified_mid_p([loss]) > 0.4
-    assert stratified_mid_p([loss] * 10) < 0.001
+    assert stratified_p([loss]) == 1
+    assert stratified_p([loss] * 10) < 0.002
     steady: tuple[Counts, Counts] = ((3, 3), (3, 3))
-    assert stratified_mid_p([loss] * 10 + [steady] * 100) == stratified_mid_p([loss] * 10)
-    assert stratified_mid_p([steady]) == 1
-    assert stratified_mid_p([]) == 1
+    assert stratified_p([loss] * 10 + [steady] * 100) == stratified_p([loss] * 10)
+    assert stratified_p([steady]) == 1
+    assert stratified_p([]) == 1
 
 
 @pytest.mark.parametrize("hundredth", range(20))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Literal
 
 from planner.outcome.model import CaseOutcome
-from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_mid_p
+from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 
 SIGNIFICANCE = Fraction(1, 20)
 """Chance, across a suite, of calling any difference real that is not."""
@@ -32,7 +32,7 @@ class SuiteChange:
     """All cases of a suite together against the baseline.
 
     `p_value` is the chance, were no rate changed, of passed runs shifting at least so far in either direction (exact; see
-    `planner.statistics.stratified_mid_p`). Many cases that each tell too little may together leave no doubt.
+    `planner.statistics.stratified_p`). Many cases that each tell too little may together leave no doubt.
     """
 
     cases: int
@@ -61,7 +61,7 @@ def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> S
         sum(total for (_, total), _ in pairs),
         sum(passed for _, (passed, _) in pairs),
         sum(total for _, (_, total) in pairs),
-        stratified_mid_p(pairs),
+        stratified_p(pairs),
         sum((now[0] * before[1] - before[0] * now[1]) / (before[1] + now[1]) for before, now in pairs),
     )
 
