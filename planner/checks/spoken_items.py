@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from planner.checks.number_words import Number, read_number
+from planner.checks.number_words import ORDINALS, TEENS, TENS, UNITS, ZEROS, Number, read_number
 
 _CURRENCIES = {
     **dict.fromkeys(("$", "usd", "dollar", "dollars", "bucks", "buck"), "dollar"),
@@ -63,6 +63,12 @@ def read_items(words: Sequence[str], breaks: set[int]) -> list[Item]:
     return _Reader(words, breaks).read()
 
 
+_BEGINNINGS = frozenset(
+    {*UNITS, *TEENS, *TENS, *ORDINALS, *ZEROS, *_MONTHS, *_BEFORE_AMOUNT, *_TIMES}
+    | {"a", "an", "the", "half", "quarter", "noon", "midnight"}
+)
+
+
 class _Reader:
     """Reads words from left to right; what is read is an item, and the next word is at its end."""
 
@@ -71,6 +77,7 @@ class _Reader:
         self._words: list[str] = []
         self._places: list[int] = []
         self._breaks: list[int] = []
+        self._numbers: dict[int, Number | None] = {}
         for place, word in enumerate(words):
             if place in breaks:
                 self._breaks.append(len(self._words))
@@ -86,7 +93,9 @@ class _Reader:
         place = 0
         readers = (self._date, self._money, self._time, self._percent, self._repeated, self._number)
         while place < len(self._words):
-            item = next((item for reader in readers if (item := reader(place)) is not None), None)
+            item = None
+            if _may_begin(self._words[place]):
+                item = next((item for reader in readers if (item := reader(place)) is not None), None)
             if item is None:
                 item = Item(place, place + 1, self._written[self._places[place]])
             place = item.end
@@ -102,8 +111,10 @@ class _Reader:
         """A number does not go on in the next sentence."""
         if place >= len(self._words):
             return None
-        end = next((start for start in self._breaks if start > place), len(self._words))
-        return read_number(self._words, place, end)
+        if place not in self._numbers:  # each reader asks again
+            end = next((start for start in self._breaks if start > place), len(self._words))
+            self._numbers[place] = read_number(self._words, place, end)
+        return self._numbers[place]
 
     def _at(self, place: int) -> str:
         return self._words[place] if 0 <= place < len(self._words) else ""
@@ -270,6 +281,11 @@ class _Reader:
             if tuple(self._words[place : place + len(words)]) == words:
                 return half, len(words)
         return None
+
+
+def _may_begin(word: str) -> bool:
+    """Whether anything but a plain word can begin with this one: most words are plain, and need no further look."""
+    return word in _BEGINNINGS or not word.isalpha()
 
 
 def _is_day(number: Number) -> bool:
