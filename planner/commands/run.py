@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import anyio
@@ -199,6 +200,11 @@ class _Invocation:
         policy = self._loaded.project.policy
         return replace(policy, quiet_hours=None) if self._options.selection.sandbox else policy
 
+    def _quiet(self, moment: datetime) -> str:
+        """Quiet hours may begin while calls are made: those under way end, and no more are launched."""
+        hours = self._policy().quiet_hours
+        return f"policy.quiet_hours ({hours}) have begun" if hours is not None and hours.at(moment) else ""
+
     def _actor(self) -> str:
         """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
         environ = self._shell.environ
@@ -240,6 +246,7 @@ class _Invocation:
                 linger_seconds=project.execution.linger_seconds,
                 mark_prompts=project.execution.mark_prompts,
                 max_concurrent_runs=min(concurrent, default=None),
+                forbidden_at=self._quiet,
             ),
             clock=self._shell.clock,
             new_id=self._shell.new_id,

@@ -66,6 +66,10 @@ class Launcher:
         """The runs of the next launch, each with the cents it reserves (reserved on return); empty when it must wait."""
         context = self._context
         now = context.clock.monotonic()
+        if forbidden := context.settings.forbidden_at(context.clock.now()):
+            context.outcome.refusal = forbidden
+            context.stopped = True
+            return []
         if now < context.limit.pause_until:
             context.waiting = "the service asked to wait"
             throttled_seconds = now - self._last_accepted

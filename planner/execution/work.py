@@ -66,6 +66,8 @@ class Settings:
     """The service cannot be read for so long: go on another time."""
     poll_floor_seconds: float = 0.1
     poll_ceiling_seconds: float = 5.0
+    forbidden_at: Callable[[datetime], str] = lambda _: ""
+    """Why nothing may be launched at a moment (quiet hours), in words; empty where it may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Outcome:
     ceiling: str = ""
     """Which ceiling stopped launching, in words; empty when none did."""
     refusal: str = ""
-    """402 or another refusal by the service in the middle."""
+    """402 or another refusal in the middle, by the service or by the project's policy."""
     usage: str = ""
     """The service found fault with a request or key in the middle."""
     trouble: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pydantic_core
@@ -237,3 +238,20 @@ async def test_every_cent_that_may_be_spent_is_spent(
     done = await service.invoke([work("ana", runs=4, reserve_cents=16)], ceilings=[(64, None), (64, "p")])
     assert done.outcome.finished
     assert await spent(service) == 64
+
+
+async def test_quiet_hours_that_begin_in_the_middle(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """Calls under way end and are paid for; no more are launched, and the reason is told."""
+    service = make_service("page", concurrency_limit=2)
+    starts = service.now()
+    begins = starts + timedelta(seconds=10)
+    quiet = Settings(forbidden_at=lambda moment: "quiet hours have begun" if moment >= begins else "")
+    done = await service.invoke([work("ana", runs=6)], settings=quiet)
+    assert done.outcome.refusal == "quiet hours have begun"
+    made = await service.own_runs()
+    assert 0 < len(made) < 6
+    assert done.outcome.left == {"p/ana@t": 6 - len(made)}
+    assert len(done.records) == len(made)
+    again = await service.invoke([work("ana", runs=6)])
+    assert again.outcome.finished
+    assert len(await service.own_runs()) == 6
