@@ -61,6 +61,8 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
         ) from error
     try:
         serve(service, options.host, options.port, on_ready=lambda url: _ready(shell, url))
+    except BrokenPipeError:  # nobody reads what is printed: nothing is wrong with the port
+        raise
     except OSError as error:
         raise UsageError(
             f"port {options.port} of {options.host} cannot be used: {error.strerror}",

@@ -153,6 +153,8 @@ def _read(path: Path) -> Document:
         kind = "duplicate" if "duplicate key" in what else "syntax"
         what = what.splitlines()[0]
         raise _error(WorldFault(path, line, column, column + 1, what, kind=kind)) from error
+    except RecursionError as error:
+        raise _error(WorldFault(path, 1, 1, 1, "this is nested too deeply", kind="unreadable")) from error
     except (YAMLError, UnicodeDecodeError, ValueError) as error:
         raise _error(WorldFault(path, 1, 1, 1, " ".join(str(error).split()), kind="unreadable")) from error
     if not isinstance(document, dict):

@@ -67,6 +67,7 @@ def test_every_fault_of_a_world_at_its_place(ran: Any, tmp_path: Path) -> None:
         ("a: 1\na: 2\n", "[duplicate-key]"),
         ("a: [1\n", "[yaml-syntax]"),
         ("a: \x00\n", "[file-unreadable]"),
+        ("a: " + "[" * 5000, "this is nested too deeply"),
         ("extends: demo\nagents: {14: {tools: [lookup_oder]}}\nversion: 1\nworld: w\n", "did you mean 'lookup_order'?"),
     ],
 )
