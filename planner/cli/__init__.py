@@ -152,8 +152,8 @@ def run(verbosity: int, **values: Any) -> int:
     PATH… are plan files or folders (default: plans/), or one file that planner plan --out saved: then exactly that is run,
     once, or nothing.
     """
-    from planner.commands.run import RunOptions
     from planner.commands.run import run as command
+    from planner.commands.run_options import RunOptions
 
     return command(
         _shell(verbosity),

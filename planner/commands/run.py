@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 import anyio
 
@@ -14,32 +12,31 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Action, Consent
-from planner.changes.saved import SavedPlan
 from planner.commands.assembling import JudgedRun, assemble_cases, judge_record
 from planner.commands.calling import check_balance, ledger_of, works_of
+from planner.commands.costs import costs
 from planner.commands.interruption import interruptible
 from planner.commands.preparing import Preparation, charged_slots, prepare
 from planner.commands.progress import ProgressState, open_progress
 from planner.commands.reporting import redactor_of, show_result, tell_diagnostics, write_reports
 from planner.commands.rereading import refresh_stored
-from planner.commands.saving import check_unmoved, saved_command, saved_plan_at, selection_of
-from planner.commands.selection import Loaded, Selection, load
+from planner.commands.run_options import RunOptions, with_saved
+from planner.commands.saving import check_unmoved, saved_command
+from planner.commands.selection import Loaded, load
 from planner.commands.service import open_client, read_billing, read_targets
 from planner.commands.shell import Shell
 from planner.commands.stores import Place, locked, place_of
-from planner.commands.verdict import Ending, ending_of
+from planner.commands.verdict import Ending, ending_of, why_not_called
 from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED
 from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
 from planner.outcome import Fault, RunOutcome
 from planner.reports.quantities import count
 from planner.results.model import (
     CaseDocument,
     ConsentDocument,
-    CostDocument,
     DroppedCase,
     OpenLaunch,
     RunResult,
@@ -48,30 +45,9 @@ from planner.results.model import (
 from planner.spec.model import Case, Policy
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """`max_cost_cents` is `--max-cost` in cents."""
-
-    selection: Selection
-    consent_to_charge: bool = False
-    max_cost_cents: int | None = None
-    plan_digest: str | None = None
-    report_dir: Path = Path("reports")
-    max_concurrent: int | None = None
-    fail_fast: bool = False
-    saved: SavedPlan | None = None
-    """What `planner plan --out` wrote, if that is what is to be run, and the file it was in."""
-    saved_path: Path = Path()
-
-    def command(self) -> str:
-        if self.saved is not None:
-            return shlex.join(["planner", "run", str(self.saved_path)])
-        return shlex.join(["planner", "run", *self.selection.words()])
-
-
 def run(shell: Shell, options: RunOptions) -> int:
     """Raises any PlannerError that ends the command before there is something to report."""
-    options = _with_saved(shell, options)
+    options = with_saved(shell, options)
     loaded = load(shell, options.selection)
     tell_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, options.selection)
@@ -81,22 +57,6 @@ def run(shell: Shell, options: RunOptions) -> int:
             return anyio.run(_Invocation(shell, options, loaded, place, journal).run)
         finally:
             journal.close()
-
-
-def _with_saved(shell: Shell, options: RunOptions) -> RunOptions:
-    """Where a saved plan is named: what it selects, its digest, and its high estimate as a ceiling."""
-    saved = saved_plan_at(shell, options.selection.paths)
-    if saved is None:
-        return options
-    (path,) = options.selection.paths
-    limits = [cents for cents in (options.max_cost_cents, saved.max_cost_cents) if cents is not None]
-    return replace(
-        options,
-        selection=selection_of(shell, saved, path, options.selection),
-        max_cost_cents=min(limits, default=None),
-        saved=saved,
-        saved_path=path,
-    )
 
 
 class _Invocation:
@@ -331,7 +291,7 @@ class _Invocation:
             prepared.change_set.changes,
             self._judged,
             self._place.repository.load_evidence,
-            not_called=_why_not_called(outcome),
+            not_called=why_not_called(outcome),
             today=self._started_at.date(),
         )
         open_overdue = {record.case_id for record in self._records if record.evidence is None and not record.resumed}
@@ -418,7 +378,13 @@ class _Invocation:
                 )
                 for launch in outcome.unsettled
             ],
-            cost=self._cost(prepared, cases),
+            cost=costs(
+                self._journal,
+                prepared,
+                cases,
+                invocation_id=self._id,
+                ceiling_cents=self._ceiling_cents(),
+            ),
             stats=StatsDocument(
                 requests=client.stats.requests,
                 launches=outcome.launches,
@@ -426,32 +392,3 @@ class _Invocation:
                 wall_seconds=round(self._shell.clock.monotonic() - self._started, 3),
             ),
         )
-
-    def _cost(self, prepared: Preparation, cases: list[CaseDocument]) -> CostDocument:
-        charged = charged_slots(self._journal, prepared.change_set.digest)
-        mine = {launch.launch_id for launch in self._journal.launches_of(self._id)}
-        unsettled = {launch.launch_id for launch in self._journal.launches(UNSETTLED)}
-        return CostDocument(
-            estimated_cents=prepared.whole_estimate.expected_cents,
-            actual_cents=sum(slot.cost_cents or 0 for slot in charged),
-            this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
-            # Of unknown fate, or ended and never billed: what was reserved stands for what it may have cost.
-            ambiguous_cents=sum(
-                slot.reserved_cents
-                for slot in charged
-                if slot.cost_cents is None and (slot.launch_id in unsettled or slot.evidence is not None)
-            ),
-            ceiling_cents=self._ceiling_cents(),
-            carried_cents=sum(run.cost_cents or 0 for case in cases if case.action != "call" for run in case.runs),
-        )
-
-
-def _why_not_called(outcome: Outcome) -> str:
-    reasons = [
-        "interrupted" if outcome.interrupted else "",
-        f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
-        outcome.refusal or outcome.usage or outcome.trouble,
-        "--fail-fast" if outcome.fail_fast else "",
-        "their launch's fate is unknown" if outcome.unsettled else "",
-    ]
-    return "; ".join(reason for reason in reasons if reason)

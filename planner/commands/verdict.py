@@ -113,3 +113,15 @@ def ending_of(
         steps.append(f"Go on, without paying for anything twice: {command}")
     code = next((code for code in _ORDER if code in codes), 0)
     return Ending(_WORD[code], code, tuple(problems), tuple(steps), finished)
+
+
+def why_not_called(outcome: Outcome) -> str:
+    """In one line; empty where all calls were made."""
+    reasons = [
+        "interrupted" if outcome.interrupted else "",
+        f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
+        outcome.refusal or outcome.usage or outcome.trouble,
+        "--fail-fast" if outcome.fail_fast else "",
+        "their launch's fate is unknown" if outcome.unsettled else "",
+    ]
+    return "; ".join(reason for reason in reasons if reason)

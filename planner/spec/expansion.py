@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
-from planner.spec.expectations import Draft, Expectations
+from planner.spec.drafts import Draft
+from planner.spec.expectations import Expectations
 from planner.spec.matrix import Matrix, Point
 from planner.spec.model import Case, Target
 from planner.spec.prompts import Prompt

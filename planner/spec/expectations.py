@@ -15,15 +15,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from planner.checks import CHECKS, UPCOMING_CHECKS
-from planner.checks.base import Doubt, Expectation
-from planner.diagnostics import Span
-from planner.spec.contents import Compiler, Content, Text, TextFault, placeholders, read_numbers, render, varies
+from planner.checks.base import Expectation
+from planner.spec.contents import Compiler, TextFault, placeholders, read_numbers, render, varies
 from planner.spec.contradictions import Contradictions, Stated
 from planner.spec.document import Container, Document, Items, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
+from planner.spec.drafts import Draft, Shape, Used
 from planner.spec.names import undefined
 from planner.spec.numbers import warn_of_rewritten
-from planner.spec.reporting import Reporter, Said
+from planner.spec.reporting import Reporter
 from planner.spec.templates import TemplateFault, Templates
 from planner.spec.text_places import place_in_text
 from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, not_supported, shorten, unknown, wrong_type
@@ -38,72 +38,6 @@ _MANY = object()
 """Stands for a value that is many: what is rendered with it is not remembered."""
 
 Values = Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class Shape:
-    """What an expectation is, wherever it is written: plans repeat themselves, so that one is read once."""
-
-    json: bytes
-    kind: type[Expectation]
-    content: Content
-    texts: Sequence[Text] = ()
-    names: frozenset[str] = frozenset()
-    """What its templates use."""
-    named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
-    """Without templates: the expectation by the ids it has in different scenarios."""
-    doubts: list[Doubt] = field(default_factory=list[Doubt])
-    """Without templates: what was hardly meant."""
-    may_warn: bool = True
-    """Whether there is anything in it that can be written in a way that deserves a warning."""
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """Where a plan uses an expectation of a library: the whole `use`, and the part of it that an id would be changed in."""
-
-    span: Span
-    id_span: Span
-
-
-@dataclass(slots=True)
-class Draft:
-    """One expectation as written, in a plan or, under `key` of `container`, in the library that it `used` from."""
-
-    document: Document
-    container: Container
-    key: str | int
-    written: Written
-    shape: Shape
-    said: Said = field(default_factory=Said)
-    """Faults of it that were reported; all that use one of a library share them."""
-    used: Used | None = None
-    _span: Span | None = None
-
-    @property
-    def id(self) -> str | None:
-        """The id as written."""
-        name = self.written.get("id")
-        return name if isinstance(name, str) else None
-
-    @property
-    def span(self) -> Span:
-        """Where the plan says it: the `use` of one from a library."""
-        if self._span is None:
-            self._span = self.used.span if self.used else self.document.value(self.container, self.key)
-        return self._span
-
-    @property
-    def id_span(self) -> Span:
-        """Where the plan gives it its id, if it has one, or could."""
-        if self.used is not None:
-            return self.used.id_span
-        return self.document.value(self.written, "id")
-
-    @property
-    def user(self) -> Span | None:
-        """What to tell besides the place of a fault."""
-        return self.used.span if self.used else None
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from planner.diagnostics import Related, Span
 from planner.spec.authored import AxisUseFields, PlanFields, UseFields
 from planner.spec.axes import AxisValue
 from planner.spec.document import Document, Items, Mapping
-from planner.spec.expectations import Draft, Expectations, Used
+from planner.spec.drafts import Draft, Used
+from planner.spec.expectations import Expectations
 from planner.spec.files import FileFault
 from planner.spec.libraries import Libraries, Library
 from planner.spec.reading import missing, read_fields

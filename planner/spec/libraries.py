@@ -14,7 +14,8 @@ from planner.spec.authored import LibraryFields
 from planner.spec.axes import AxisReader, AxisValue
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.document import Document, Items, Mapping, larger_than
-from planner.spec.expectations import Draft, Expectations
+from planner.spec.drafts import Draft
+from planner.spec.expectations import Expectations
 from planner.spec.files import Neighbours, display_name
 from planner.spec.names import check_name
 from planner.spec.numbers import warn_of_rewritten

@@ -8,7 +8,7 @@ from typing import Any
 from planner.checks.base import CheckSeverity
 from planner.diagnostics import Related, Span
 from planner.spec.document import Document, Items, Mapping
-from planner.spec.expectations import Draft
+from planner.spec.drafts import Draft
 from planner.spec.reporting import Reporter
 from planner.spec.wording import shorten
 

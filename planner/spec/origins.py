@@ -17,7 +17,8 @@ from planner.spec.authored import PlanFields, ScenarioDefaults, ScenarioFields
 from planner.spec.axes import token
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.document import Document, Items, Mapping
-from planner.spec.expectations import Draft, Expectations
+from planner.spec.drafts import Draft
+from planner.spec.expectations import Expectations
 from planner.spec.files import Neighbours, read_authored
 from planner.spec.imports import Imports, read_expected, read_imports
 from planner.spec.libraries import Libraries

@@ -14,8 +14,9 @@ from planner.spec.authored import MatrixFields, ScenarioDefaults, ScenarioFields
 from planner.spec.axes import AxisReader
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.document import Document, Items, Mapping
+from planner.spec.drafts import Draft
 from planner.spec.expansion import Allowance, Parts, expand
-from planner.spec.expectations import Draft, Expectations
+from planner.spec.expectations import Expectations
 from planner.spec.imports import Expected, Imports, read_expected
 from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target

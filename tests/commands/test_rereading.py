@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 from planner.cli import _shell
-from planner.commands.run import RunOptions, run
+from planner.commands.run import run
+from planner.commands.run_options import RunOptions
 from planner.commands.selection import Selection
 from planner.execution.work import Clock
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]

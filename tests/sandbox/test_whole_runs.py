@@ -16,7 +16,8 @@ from typing import Any
 import anyio
 import pytest
 
-from planner.commands.run import RunOptions, run
+from planner.commands.run import run
+from planner.commands.run_options import RunOptions
 from planner.commands.selection import Selection
 from planner.commands.shell import Shell
 from planner.execution.work import Clock

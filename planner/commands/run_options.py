@@ -1,0 +1,49 @@
+"""What was typed after `planner run`, a saved plan taken for all that it says."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from planner.changes.saved import SavedPlan
+from planner.commands.saving import saved_plan_at, selection_of
+from planner.commands.selection import Selection
+from planner.commands.shell import Shell
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """`max_cost_cents` is `--max-cost` in cents."""
+
+    selection: Selection
+    consent_to_charge: bool = False
+    max_cost_cents: int | None = None
+    plan_digest: str | None = None
+    report_dir: Path = Path("reports")
+    max_concurrent: int | None = None
+    fail_fast: bool = False
+    saved: SavedPlan | None = None
+    """What `planner plan --out` wrote, if that is what is to be run, and the file it was in."""
+    saved_path: Path = Path()
+
+    def command(self) -> str:
+        if self.saved is not None:
+            return shlex.join(["planner", "run", str(self.saved_path)])
+        return shlex.join(["planner", "run", *self.selection.words()])
+
+
+def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
+    """Where a saved plan is named: what it selects, its digest, and its high estimate as a ceiling."""
+    saved = saved_plan_at(shell, options.selection.paths)
+    if saved is None:
+        return options
+    (path,) = options.selection.paths
+    limits = [cents for cents in (options.max_cost_cents, saved.max_cost_cents) if cents is not None]
+    return replace(
+        options,
+        selection=selection_of(shell, saved, path, options.selection),
+        max_cost_cents=min(limits, default=None),
+        saved=saved,
+        saved_path=path,
+    )

@@ -1,0 +1,79 @@
+"""One expectation as written: where it stands, what it is, and who uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from planner.checks.base import Doubt, Expectation
+from planner.diagnostics import Span
+from planner.spec.contents import Content, Text
+from planner.spec.document import Container, Document
+from planner.spec.document import Mapping as Written
+from planner.spec.reporting import Said
+
+
+@dataclass(slots=True)
+class Shape:
+    """What an expectation is, wherever it is written: plans repeat themselves, so that one is read once."""
+
+    json: bytes
+    kind: type[Expectation]
+    content: Content
+    texts: Sequence[Text] = ()
+    names: frozenset[str] = frozenset()
+    """What its templates use."""
+    named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
+    """Without templates: the expectation by the ids it has in different scenarios."""
+    doubts: list[Doubt] = field(default_factory=list[Doubt])
+    """Without templates: what was hardly meant."""
+    may_warn: bool = True
+    """Whether there is anything in it that can be written in a way that deserves a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Where a plan uses an expectation of a library: the whole `use`, and the part of it that an id would be changed in."""
+
+    span: Span
+    id_span: Span
+
+
+@dataclass(slots=True)
+class Draft:
+    """One expectation as written, in a plan or, under `key` of `container`, in the library that it `used` from."""
+
+    document: Document
+    container: Container
+    key: str | int
+    written: Written
+    shape: Shape
+    said: Said = field(default_factory=Said)
+    """Faults of it that were reported; all that use one of a library share them."""
+    used: Used | None = None
+    _span: Span | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The id as written."""
+        name = self.written.get("id")
+        return name if isinstance(name, str) else None
+
+    @property
+    def span(self) -> Span:
+        """Where the plan says it: the `use` of one from a library."""
+        if self._span is None:
+            self._span = self.used.span if self.used else self.document.value(self.container, self.key)
+        return self._span
+
+    @property
+    def id_span(self) -> Span:
+        """Where the plan gives it its id, if it has one, or could."""
+        if self.used is not None:
+            return self.used.id_span
+        return self.document.value(self.written, "id")
+
+    @property
+    def user(self) -> Span | None:
+        """What to tell besides the place of a fault."""
+        return self.used.span if self.used else None

@@ -1,0 +1,167 @@
+"""Rules of what a plan means: names, libraries, scenarios."""
+
+from __future__ import annotations
+
+from planner.spec.faults.rule import Rule
+
+REFERENCES = (
+    Rule(
+        "unknown-target",
+        "no such target",
+        "The alias is neither in the plan's targets nor in the chosen environment of planner.yaml, so that "
+        "nobody knows whom to call. Correct it, or define it there.",
+    ),
+    Rule(
+        "target-conflict",
+        "target is defined in two places",
+        "The plan and the chosen environment both define this alias, differently. Which one would be called "
+        "must not be a matter of precedence: list the alias in the plan (targets: [alias]) or take it out of "
+        "the environment.",
+    ),
+    Rule(
+        "environment-needed",
+        "target needs an environment",
+        "The plan lists aliases, and what they stand for is in an environment of planner.yaml. Choose one "
+        "with --environment, or write what to call into the plan itself.",
+    ),
+    Rule(
+        "target-not-allowed",
+        "target is not allowed by the project",
+        "planner.yaml's policy.allowed_targets lists what may be called, and this target is not among it. "
+        "Call another one, or have the policy changed by whoever owns it: on a pull request it is read from "
+        "the base branch.",
+    ),
+    Rule(
+        "duplicate-plan",
+        "two plans have one name",
+        "Plans loaded together must differ in name: every case id begins with it, and results are stored by "
+        "case id. Rename one; often it was copied from the other.",
+    ),
+    Rule(
+        "duplicate-id",
+        "two expectations have one id",
+        "Results speak of expectations by id, so ids are unique within a case, defaults included. Rename one, "
+        "or leave the id out: it is then made from the kind of check.",
+    ),
+    Rule(
+        "duplicate-item",
+        "item is listed twice",
+        "Listing the same thing twice would call it twice, or means that another was intended. Remove it, or "
+        "correct it; runs repeats a call.",
+    ),
+    Rule(
+        "colliding-case-id",
+        "two cases have one case id",
+        'Results are stored by case id. Two values that are written alike in it (17 and "17") or an include '
+        "that repeats a case cannot be told apart. Change one or remove it.",
+    ),
+)
+
+LIBRARIES = (
+    Rule(
+        "not-a-library",
+        "imported file is not a library",
+        "A plan imports libraries: files with kind: library. Plans are not imported, so that each stands for itself: move what they share into a library.",
+    ),
+    Rule(
+        "nested-library",
+        "library imports a library",
+        "There is one level of imports, so that a reader finds what a plan uses one step away, and no circle of imports can be. A plan may import both.",
+    ),
+    Rule(
+        "misplaced-use",
+        "use in the wrong place",
+        "use stands in a plan: as an item of expect, or in place of an axis's values. What a library holds is written out, and so is what stands inside another expectation.",
+    ),
+    Rule(
+        "import-conflict",
+        "name is defined in two places",
+        "What a plan imports joins what it defines itself. Which of two definitions is meant must not be a matter of precedence: rename one, or take it out.",
+    ),
+    Rule(
+        "unknown-use",
+        "no import has this name",
+        "use names something that a library defines, and the plan must import that library: expectations where expectations are listed, axes among axes.",
+    ),
+    Rule(
+        "unused-import",
+        "import is not used",
+        "Nothing of this library is used by the plan. Remove the import, or use what was meant.",
+    ),
+)
+
+SCENARIOS = (
+    Rule(
+        "no-scenarios",
+        "plan has no scenario",
+        "A plan without scenarios tests nothing, and a green result of it would mislead. Write a scenario, or "
+        "remove the file.",
+    ),
+    Rule(
+        "no-targets",
+        "nothing to call",
+        "A scenario needs at least one target, for there is nobody to call otherwise. Define what to call "
+        "under targets; a scenario without targets of its own calls all of them.",
+    ),
+    Rule(
+        "no-expectations",
+        "scenario expects nothing",
+        "A call that nothing is expected of costs money and can only pass. Add an expectation to the scenario "
+        "or to defaults.expect.",
+    ),
+    Rule(
+        "no-prompt",
+        "scenario has no prompt",
+        "The prompt tells the caller what to do: write prompt, or prompt_file for a longer one.",
+    ),
+    Rule(
+        "two-prompts",
+        "prompt and prompt_file together",
+        "A scenario has one prompt: inline or from a file.",
+    ),
+    Rule(
+        "empty-prompt",
+        "prompt is empty",
+        "A caller without instructions would improvise, at your cost. Write what the caller does; where a "
+        "template renders to nothing, look at its conditions.",
+    ),
+    Rule(
+        "unknown-check",
+        "no such check",
+        "Each expectation names a kind of check in its check key, and there is none of this name. `planner "
+        "explain checks` lists them.",
+    ),
+    Rule(
+        "bad-expectation",
+        "expectation cannot be used",
+        "The fields of this check contradict each other or leave nothing to check, so that it would always "
+        "pass or never. The message says what is missing or too much.",
+    ),
+    Rule(
+        "contradiction",
+        "two parts contradict each other",
+        "What the one asks for, the other forbids: two expectations that no call can satisfy together fail every call, at your cost, and a case cannot be both included and excluded.",
+    ),
+    Rule(
+        "cannot-fail",
+        "scenario cannot fail",
+        "All its expectations have the severity warning, or need to hold in no run, so that its calls cost money and can only pass. "
+        "Give one of them the severity error, or a min_pass_rate above 0.",
+    ),
+    Rule(
+        "unused-target",
+        "target is called by no scenario",
+        "Every scenario names other targets. Remove it, or name it where it should be called: a reader expects that what is listed is tested.",
+    ),
+    Rule(
+        "bad-regex",
+        "regular expression is not valid",
+        "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no "
+        "backreferences. Where a character such as ( or . is meant itself, write a backslash before it.",
+    ),
+    Rule(
+        "quarantine-passed",
+        "quarantine has ended",
+        "A quarantine keeps known failures from counting for a while. After its last day (UTC) they count again: remove it when the fault is mended, or give it a new day, so that somebody looks again.",
+    ),
+)
