@@ -55,6 +55,9 @@ class PlanReader:
                 "missing-key", "`plan` is required: the plan's name, such as plan: refunds", start_of(document)
             )
         budget = read_nested(BudgetFields, document, root, "budget", self.reporter)
+        if budget is not None and not budget[0]:
+            detail = "`max_cost_cents` is required: without it the budget limits nothing"
+            self.reporter.error("missing-key", detail, document.key(root, "budget"))
         defaults = read_nested(ScenarioDefaults, document, root, "defaults", self.reporter) or (
             Mapping(),
             ScenarioDefaults(),

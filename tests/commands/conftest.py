@@ -91,7 +91,7 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
     for name in list(os.environ):
-        if name.startswith(("THUNDERPHONE_", "GITHUB_")):
+        if name.startswith(("THUNDERPHONE_", "GITHUB_")) or name == "CI":
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)

@@ -90,6 +90,7 @@ Settings    direction = outbound         default
             platform_failures = ignore   default
             stagger_seconds = 0          default
             timeout_seconds = 900        default
+            retries = 0                  default
             max_age = "14d"              plans/hours.yaml:24
             quarantine = {"until": "2030-01-31", "reason": "ticket VOX-41"}
                plans/hours.yaml:25
@@ -154,6 +155,7 @@ Settings    direction = outbound         default
             platform_failures = ignore   default
             stagger_seconds = 0          default
             timeout_seconds = 900        default
+            retries = 0                  default
             max_age = "14d"              plans/hours.yaml:24
             quarantine = {"until": "2030-01-31", "reason": "ticket VOX-41"}
                plans/hours.yaml:25
@@ -271,6 +273,7 @@ def test_a_case_as_json(written: Project) -> None:
                         {"name": "platform_failures", "value": "ignore", "from": {"source": "default"}},
                         {"name": "stagger_seconds", "value": 0, "from": {"source": "default"}},
                         {"name": "timeout_seconds", "value": 900, "from": {"source": "default"}},
+                        {"name": "retries", "value": 0, "from": {"source": "default"}},
                         {
                             "name": "max_age",
                             "value": "14d",

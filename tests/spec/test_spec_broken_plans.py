@@ -1405,3 +1405,10 @@ def test_where_a_fault_began_is_said_in_plain_words(workspace: Any) -> None:
         ("this bracket began here", 5, 7)
     ]
     assert "while" not in workspace.faults(SOUND.replace("description: The", "\tdescription: The"))
+
+
+def test_a_budget_of_nothing(workspace: Any) -> None:
+    """An empty budget limits nothing, so it was meant to say something."""
+    said = workspace.faults(SOUND.replace("budget: {max_cost_cents: 900}", "budget: {}"))
+    assert "10:1: error: required key is missing [missing-key]" in said
+    assert "`max_cost_cents` is required: without it the budget limits nothing" in said

@@ -384,3 +384,11 @@ def test_larger_than_stops_looking() -> None:
     for _ in range(60):
         bomb = [bomb, bomb]
     assert larger_than(bomb, 1_000)
+
+
+@pytest.mark.parametrize("text", ["{{a: b}", "{{}", "{{a", "a: {{", "{{a: b}}", "{{a}: b", "- {{x}"])
+def test_a_template_without_quotes_at_the_very_end_of_a_file(text: str) -> None:
+    """However little of it there is, it is a fault with a place in the text."""
+    _, faults = read(text)
+    assert faults
+    assert all(line == 1 and 1 <= column <= len(text) + 1 for _, _, line, column in faults)
