@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ from planner import __version__
 from planner.commands.reporting import publisher_of, tell_diagnostics
 from planner.commands.selection import Files, read_files
 from planner.commands.shell import Shell
+from planner.diagnostics import Diagnostics
 from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
 from planner.reports.quantities import count
 
@@ -22,7 +24,7 @@ def validate(
     output_format: Literal["text", "json", "github", "sarif"],
 ) -> int:
     """0 when no plan has an error, else 2."""
-    files = read_files(shell, paths, environment)
+    files = _read(shell, paths, environment)
     diagnostics = files.diagnostics
     if output_format == "json":
         shell.print(render_json(diagnostics))
@@ -38,6 +40,17 @@ def validate(
     if to_github and output_format != "github":
         to_github.diagnostics(diagnostics)
     return 2 if diagnostics.has_errors else 0
+
+
+def _read(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:
+    """Plans that list aliases mean something in an environment only: where none is named, they must be right in each."""
+    files = read_files(shell, paths, environment)
+    names = [name for name, _ in files.project.environments]
+    if environment is not None or not names or all(item.code != "environment-needed" for item in files.diagnostics):
+        return files
+    in_each = [read_files(shell, paths, name) for name in names]
+    found = {item: None for files in in_each for item in files.diagnostics.items}
+    return replace(in_each[0], diagnostics=Diagnostics(list(found)))
 
 
 def _summary(files: Files) -> str:

@@ -388,10 +388,8 @@ class _Builder:
             start, end = start + 1, end - 1
         if text[start - 1 : start + 1] == "{{":
             end = min(end + 1, len(text))
-            template = shorten(text[start - 1 : end])
-            self._fault(
-                "key-not-text", f'YAML reads this as a mapping; quote the template: "{template}"', start - 1, end
-            )
+            detail = f'YAML reads this as a mapping; quote the template: "{shorten(text[start - 1 : end])}"'
+            self._fault("key-not-text", detail, start - 1, end)
         else:
             self._fault("key-not-text", "a key is one text, not a mapping, a list or an alias of one", start, end)
         return _UNUSABLE

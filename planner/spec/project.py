@@ -14,7 +14,7 @@ from planner.spec.document import Document, Items, Mapping
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.spec.parser import MAX_BYTES, decode, parse
-from planner.spec.reading import read_fields, read_nested
+from planner.spec.reading import absent, read_fields, read_nested
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import check_slug, read_target
 from planner.spec.version import check_version
@@ -94,11 +94,11 @@ def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> Qui
     if nested is None:
         return None
     written, fields = nested
-    for key, example in (("start", '"20:00"'), ("end", '"08:00"'), ("time_zone", "Europe/Berlin")):
-        if key not in written:
-            reporter.error(
-                "missing-key", f"`{key}` is required, such as {key}: {example}", document.key(policy, "quiet_hours")
-            )
+    examples = {"start": '"20:00"', "end": '"08:00"', "time_zone": "Europe/Berlin"}
+    for key in absent(QuietHoursFields, written, examples):
+        reporter.error(
+            "missing-key", f"`{key}` is required, such as {key}: {examples[key]}", document.key(policy, "quiet_hours")
+        )
     if fields.start is None or fields.end is None or fields.time_zone is None:
         return None
     if fields.start == fields.end:

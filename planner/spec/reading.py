@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice, takewhile
 from typing import TypeVar
 
@@ -71,6 +72,11 @@ def read_nested(
             )
         return None
     return written, read_fields(model, document, written, reporter)
+
+
+def absent(model: type[BaseModel], written: Mapping, keys: Iterable[str]) -> list[str]:
+    """Which of these keys are not there. None where a key is unknown, which was reported: it may be one of them, mistyped."""
+    return [] if any(key not in model.model_fields for key in written) else [key for key in keys if key not in written]
 
 
 def _report(

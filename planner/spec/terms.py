@@ -8,9 +8,10 @@ from typing import Final
 from planner.spec.authored import QuarantineFields
 from planner.spec.document import Document, Mapping
 from planner.spec.model import Quarantine
-from planner.spec.reading import read_nested
+from planner.spec.reading import absent, read_nested
 from planner.spec.reporting import Reporter
 
+_WANTED: Final = {"until": "the last day on which failures do not count", "reason": "why, for the reader"}
 _HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24}
 
 
@@ -31,9 +32,8 @@ def read_quarantine(
     if nested is None:
         return None
     mapping, fields = nested
-    for key, wanted in (("until", "the last day on which failures do not count"), ("reason", "why, for the reader")):
-        if key not in mapping:
-            reporter.error("missing-key", f"`{key}` is required: {wanted}", document.key(written, "quarantine"))
+    for key in absent(QuarantineFields, mapping, _WANTED):
+        reporter.error("missing-key", f"`{key}` is required: {_WANTED[key]}", document.key(written, "quarantine"))
     if fields.until is None or fields.reason is None:
         return None
     try:
