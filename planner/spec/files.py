@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PureWindowsPath
+from stat import S_ISREG
 
 from planner.errors import UsageError
 from planner.spec.wording import shorten
@@ -13,6 +16,10 @@ PROJECT_FILE = "planner.yaml"
 _PLAN_SUFFIXES = (".yaml", ".yml")
 _KEPT_FOLDERS = frozenset({".git", ".planner"})
 """They may hold credentials and what was said on calls."""
+_OPENING = os.O_RDONLY
+for _flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+    _OPENING |= getattr(os, _flag, 0)
+"""Follows no link that was put there since links were resolved, and does not wait for the other end of a pipe."""
 
 
 def find_root(start: Path) -> Path:
@@ -39,8 +46,13 @@ def plan_files(paths: Sequence[Path]) -> list[Path]:
             raise UsageError(f"{path.as_posix()} does not exist", "name plan files, or folders with plan files")
         if not inside:
             raise UsageError(f"no plans in {path.as_posix()}", "a plan is a .yaml file; README.md explains a first one")
+        folders: dict[str, str] = {}
         for file in inside:
-            found.setdefault(os.path.realpath(file), file)
+            folder, name = os.path.split(file)
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            real = os.path.realpath(file) if file.is_symlink() else os.path.join(folders[folder], name)  # noqa: PTH118 - many
+            found.setdefault(real, file)
     return list(found.values())
 
 
@@ -63,11 +75,23 @@ def display_name(path: Path, cwd: Path) -> str:
 
     Bytes of a name that are not UTF-8 are written as escapes: no document can hold them as they are.
     """
-    try:
-        name = Path(os.path.relpath(path, cwd)).as_posix()
-    except ValueError:  # pragma: no cover - another drive, on Windows
-        name = path.as_posix()
+    folder = _display_folder(path.parent, cwd) if path.name and path.name != ".." else None
+    name = folder + path.name if folder is not None else _relative(path, cwd)
     return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
+
+
+@lru_cache(maxsize=1_000)
+def _display_folder(folder: Path, cwd: Path) -> str:
+    """What the names of its files begin with."""
+    name = _relative(folder, cwd)
+    return "" if name == "." else name.removesuffix("/") + "/"
+
+
+def _relative(path: Path, cwd: Path) -> str:
+    try:
+        return Path(os.path.relpath(path, cwd)).as_posix()
+    except ValueError:  # pragma: no cover - another drive, on Windows
+        return path.as_posix()
 
 
 class FileFault(Exception):  # noqa: N818 - becomes a diagnostic where the path is written
@@ -78,12 +102,28 @@ class FileFault(Exception):  # noqa: N818 - becomes a diagnostic where the path 
 
 
 class Neighbours:
-    """Files beside a plan (prompts, axis values), read once each. They stay inside the repository."""
+    """Plan files and the files beside them (prompts, axis values, libraries). They stay inside the repository."""
 
     def __init__(self, cwd: Path) -> None:
         self.cwd = cwd
         self._roots: dict[Path, Path] = {}
+        self._folders: dict[Path, Path] = {}
+        """Folders with plans, links resolved; what is in them may be read."""
         self._contents: dict[Path, bytes] = {}
+
+    def plan(self, path: Path, shown: str, max_bytes: int) -> bytes:
+        """What `read_authored` gives, with what is the same for all files of a folder found out once. Raises `FileFault`."""
+        folder = path.parent
+        if folder not in self._folders:
+            self._folders[folder] = _contained(folder, self._root(folder))
+        if path.is_symlink() or path.name == "..":
+            return _read(_contained(path, self._root(folder)), shown, max_bytes)
+        return _read(self._folders[folder] / path.name, shown, max_bytes)
+
+    def _root(self, folder: Path) -> Path:
+        if folder not in self._roots:
+            self._roots[folder] = find_root(folder)
+        return self._roots[folder]
 
     def read(self, plan: Path, path: str, max_bytes: int) -> tuple[Path, bytes]:
         """The file that `plan` calls `path`, and its content. Raises `FileFault`."""
@@ -94,12 +134,10 @@ class Neighbours:
 
     def find(self, plan: Path, path: str) -> tuple[Path, Path]:
         """The file that `plan` calls `path`, beside it and with links resolved. Raises `FileFault` where it may not be read."""
-        if "\0" in path or Path(path).is_absolute() or path.startswith("~"):
+        if "\0" in path or path.startswith(("/", "\\", "~")) or PureWindowsPath(path).drive:
             raise FileFault("file-outside", "write a path relative to this file, inside the repository")
         folder = plan.parent
-        if folder not in self._roots:
-            self._roots[folder] = find_root(folder)
-        return folder / path, _contained(folder / path, self._roots[folder])
+        return folder / path, _contained(folder / path, self._root(folder))
 
 
 def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:
@@ -115,22 +153,38 @@ def _contained(path: Path, root: Path) -> Path:
     resolved = Path(os.path.realpath(path))
     if not resolved.is_relative_to(root):
         raise FileFault("file-outside", "this leads out of the repository; files that a plan names stay inside it")
-    kept = _KEPT_FOLDERS.intersection(resolved.relative_to(root).parts)
+    kept = _KEPT_FOLDERS.intersection(map(_folded, resolved.relative_to(root).parts))
     if kept:
         raise FileFault("file-outside", f"what is in {min(kept)} is no part of the repository's files")
     return resolved
 
 
+def _folded(name: str) -> str:
+    """A name as the file systems that are least particular about case, endings and streams take it."""
+    return name.partition(":")[0].rstrip(" .").casefold()
+
+
 def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:
+    """Not more than `max_bytes`, whatever the file becomes meanwhile."""
     try:
-        if not resolved.exists():
-            raise FileFault("file-missing", f"there is no file {shown}")
-        if not resolved.is_file():
-            raise FileFault("file-missing", f"{shown} is not a file")
-        with resolved.open("rb") as file:
-            content = file.read(max_bytes + 1)
+        with open(os.open(resolved, _OPENING), "rb") as file:  # noqa: PTH123 - a descriptor
+            status = os.fstat(file.fileno())
+            if not S_ISREG(status.st_mode):
+                raise FileFault("file-missing", f"{shown} is not a file")
+            content = file.read(min(status.st_size, max_bytes) + 1)
+            if len(content) > status.st_size:  # it grows, or does not know its size
+                content += file.read(max_bytes + 1 - len(content))
     except OSError as error:
-        raise FileFault("file-unreadable", f"this file cannot be read: {error.strerror}") from error
+        raise _unreadable(resolved, shown, error) from error
     if len(content) > max_bytes:
         raise FileFault("file-too-large", f"{shown} has more than {max_bytes:,} bytes")
     return content
+
+
+def _unreadable(path: Path, shown: str, error: OSError) -> FileFault:
+    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+        hint = "; write / between folders" if "\\" in shown else ""
+        return FileFault("file-missing", f"there is no file {shown}{hint}")
+    if error.errno in {errno.ENXIO, errno.EISDIR} or os.path.isdir(path):  # noqa: PTH112 - says False where pathlib raises
+        return FileFault("file-missing", f"{shown} is not a file")
+    return FileFault("file-unreadable", f"this file cannot be read: {error.strerror}")

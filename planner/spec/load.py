@@ -13,7 +13,7 @@ from planner.diagnostics import Diagnostics, Related, Span
 from planner.errors import UsageError
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.expectations import Expectations
-from planner.spec.files import FileFault, Neighbours, display_name, plan_files, read_authored
+from planner.spec.files import FileFault, Neighbours, display_name, plan_files
 from planner.spec.libraries import Faults, Libraries, is_library
 from planner.spec.model import Plan, Project
 from planner.spec.parser import MAX_BYTES, decode, parse
@@ -123,7 +123,7 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     errors = reporter.errors
     before = Faults.of(reporter)
     try:
-        data = read_authored(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
+        data = libraries.neighbours.plan(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
     except FileFault as fault:
         reporter.file_fault(file, fault.code, fault.detail)
         return None
