@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from planner.checks.base import CheckSeverity, Expectation
 from planner.diagnostics import Related, Span
 from planner.spec.reporting import Reporter
 
 
-@dataclass(frozen=True, slots=True)
-class Stated:
+class Stated(NamedTuple):
     """An expectation of a case and where it is written. `varies`: it has templates."""
 
     expectation: Expectation
@@ -42,13 +42,12 @@ class Contradictions:
 def _contradicting(stated: Sequence[Stated]) -> Iterator[tuple[Stated, Stated, str]]:
     """Pairs in the order written, and why; not those that need not hold in every run."""
     needed = [one for one in stated if one.expectation.min_pass_rate in (None, 1)]
+    able = [one.expectation.__class__.contradicts is not Expectation.contradicts for one in needed]
     for number, later in enumerate(needed):
-        for first in needed[:number]:
-            why = _why(first.expectation, later.expectation) or _why(later.expectation, first.expectation)
+        for earlier in range(number):
+            if not (able[number] or able[earlier]):
+                continue  # most kinds of check contradict none, and there are many pairs to ask
+            first = needed[earlier]
+            why = first.expectation.contradicts(later.expectation) or later.expectation.contradicts(first.expectation)
             if why:
                 yield first, later, why
-
-
-def _why(one: Expectation, other: Expectation) -> str:
-    """Most kinds of check contradict none, and there are many pairs to ask."""
-    return "" if one.__class__.contradicts is Expectation.contradicts else one.contradicts(other)

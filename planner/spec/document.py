@@ -29,13 +29,13 @@ class Mapping(dict[str, Any]):
 
 
 class Items(list[Any]):
-    """A YAML sequence. `marks` has an entry for each item."""
+    """A YAML sequence. `marks` has two offsets for each item, where it starts and where it ends: there may be a million."""
 
     __slots__ = ("marks",)
 
     def __init__(self) -> None:
         super().__init__()
-        self.marks: list[ItemMark] = []
+        self.marks: list[int] = []
 
 
 Container = Mapping | Items
@@ -62,7 +62,7 @@ class Document:
         return self.source.span(start, end)
 
     def item(self, container: Items, index: int) -> Span:
-        return self.source.span(*container.marks[index])
+        return self.source.span(*value_mark(container, index))
 
     def follow(self, container: Container, route: Sequence[str | int]) -> tuple[Container, str | int] | None:
         """The deepest container on the route, and the key in it that the route means; None for an empty route.
@@ -91,7 +91,8 @@ def value_mark(container: Container, key: str | int) -> ItemMark:
     if isinstance(container, Mapping):
         mark = container.marks[str(key)]
         return mark[2], mark[3]
-    return container.marks[int(key)]
+    start = 2 * int(key)
+    return container.marks[start], container.marks[start + 1]
 
 
 def larger_than(value: Any, limit: int) -> bool:

@@ -24,6 +24,9 @@ MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
 EXPECTATION_WEIGHT = 8
 """An expectation counts as so much text: validating one takes far longer than rendering a prompt of its length."""
 
+PAIR_WEIGHT = 10
+"""So does comparing two expectations of a case."""
+
 
 @dataclass(slots=True)
 class Allowance:
@@ -97,7 +100,7 @@ class _Expansion:
             if self.allowance.characters < 0:
                 self.reporter.error(
                     "template-too-large",
-                    f"the prompts and expectations of a plan together may have {MAX_RENDERED_PER_PLAN:,} characters; split the plan",
+                    "the prompts and expectations of all cases of this plan are too long, or too many; split the plan",
                     parts.span,
                 )
                 return []
@@ -147,4 +150,5 @@ class _Expansion:
             before = self.expectations.made_bytes
             memo.known[key] = self.expectations.of_case(self.parts.drafts, values, which)
             self.allowance.characters -= (self.expectations.made_bytes - before) * EXPECTATION_WEIGHT
+            self.allowance.characters -= len(self.parts.drafts) ** 2 * PAIR_WEIGHT
         return memo.known[key]

@@ -31,6 +31,12 @@ from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, not_supporte
 MAX_NODES = 1_000
 """Values in one expectation, aliases expanded: it may be rendered for each case."""
 
+MAX_BYTES = 64 * 1024
+"""One expectation as JSON: all of it is looked for in every turn of a call."""
+
+MAX_EXPECTATIONS = 300
+"""Of one scenario: each is compared with each."""
+
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
 
@@ -72,6 +78,10 @@ class Expectations:
             return draft
         kind = self._kind(document, container, key)
         if kind is None or not self._sound(document, written, kind):
+            return None
+        if len(json) > MAX_BYTES:
+            detail = f"an expectation may have {MAX_BYTES:,} bytes, this has {len(json):,}; write several"
+            self.reporter.error("bad-expectation", detail, document.value(container, key))
             return None
         self._warn(document, written)
         shape = Shape(json, kind, written)

@@ -16,9 +16,7 @@ PROJECT_FILE = "planner.yaml"
 _PLAN_SUFFIXES = (".yaml", ".yml")
 _KEPT_FOLDERS = frozenset({".git", ".planner"})
 """They may hold credentials and what was said on calls."""
-_OPENING = os.O_RDONLY
-for _flag in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
-    _OPENING |= getattr(os, _flag, 0)
+_OPENING = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 """Follows no link that was put there since links were resolved, and does not wait for the other end of a pipe."""
 
 

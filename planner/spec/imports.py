@@ -14,7 +14,7 @@ from planner.spec.authored import AxisUseFields, PlanFields, UseFields
 from planner.spec.axes import AxisValue
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.drafts import Draft, Used
-from planner.spec.expectations import Expectations
+from planner.spec.expectations import MAX_EXPECTATIONS, Expectations
 from planner.spec.files import FileFault
 from planner.spec.libraries import Libraries, Library
 from planner.spec.reading import missing, read_fields
@@ -100,6 +100,10 @@ class Imports:
 
     def expected(self, document: Document, items: Items) -> Expected:
         """The expectations of a plan's `expect`, those of libraries in the place of their `use`."""
+        if len(items) > MAX_EXPECTATIONS:
+            detail = f"one list may have {MAX_EXPECTATIONS} expectations, this has {len(items):,}"
+            self.reporter.error("too-many-nodes", detail, document.item(items, MAX_EXPECTATIONS))
+            return UNREADABLE
         drafts: list[Draft] = []
         complete = True
         for index, written in enumerate(items):

@@ -253,12 +253,12 @@ def read_variables(model: type[BaseModel], document: Document, reporter: Reporte
             detail = wrong_type("a mapping of names to values", written)
             reporter.error("wrong-type", detail, document.value(document.root, "vars"))
         return None
-    for name in written:
-        check_name(name, "a variable", document.key(written, name), reporter)
     if larger_than(written, MAX_TEMPLATE_VALUES):
         detail = f"`vars` may hold {MAX_TEMPLATE_VALUES:,} values, aliases expanded"
         reporter.error("too-many-nodes", detail, document.key(document.root, "vars"))
         return None
+    for name in written:
+        check_name(name, "a variable", document.key(written, name), reporter)
     warn_of_rewritten(document, document.root, "vars", reporter)
     for name in written:
         if holds_tags(written[name]):

@@ -1,6 +1,6 @@
 """The one pass over the YAML parser's events that builds a `Document`, within bounds.
 
-Bounds: 16 MiB a file, 1,000,000 nodes and 64 levels with aliases expanded. All faults that leave the structure known are
+Bounds: 16 MiB a file, 10,000 anchors, 1,000,000 nodes and 64 levels with aliases expanded. All faults that leave the structure known are
 collected; after a syntax error there is no document.
 """
 
@@ -21,6 +21,7 @@ from planner.spec.wording import describe, shorten
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 1_000_000
+MAX_ANCHORS = 10_000
 
 _STANDARD_TAG = "tag:yaml.org,2002:"
 _TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -71,6 +72,8 @@ _MERGE: Final = _Unusable()
 _SPECIAL_KEYS = frozenset({"", "<<"})
 """Unquoted, these are no keys."""
 
+_NO_MARKS: list[int] = []
+"""Of all empty sequences."""
 _NODES = frozenset({events.MappingStartEvent, events.SequenceStartEvent, events.ScalarEvent, events.AliasEvent})
 
 _Event = Any
@@ -93,6 +96,7 @@ class _Builder:
         self.levels = 0
         """Containers that are open."""
         self.anchors: dict[str, Any] = {}
+        self.anchored = 0
         self.sizes: dict[int, tuple[Any, int, int]] = {}
         """Nodes and levels of anchored containers, by identity; the container is kept so that its identity is."""
 
@@ -210,8 +214,10 @@ class _Builder:
             if room < 0:
                 self._too_many(value_start)
             container.append(value)
-            marks.append((value_start, end))
+            marks += (value_start, end)
         self.room = room
+        if not container:
+            container.marks = _NO_MARKS
         return container, start, self._close(container, opening, event, end)
 
     def _open(self, event: _Event, tag: str) -> int:
@@ -224,7 +230,7 @@ class _Builder:
         if event.tag is not None and event.tag not in {"!", _STANDARD_TAG + tag}:
             self._fault("unknown-tag", f"{_tag_name(event.tag)} is not known here; remove it", start, start + 1)
         if event.anchor is not None:
-            self.anchors[event.anchor] = _UNUSABLE
+            self._anchor(event.anchor, _UNUSABLE, start)
         return start
 
     def _close(self, container: Container, opening: _Event, closing: _Event, last: int) -> int:
@@ -256,7 +262,7 @@ class _Builder:
         else:
             self._check_escapes(event)
         if event.anchor is not None:
-            self.anchors[event.anchor] = value
+            self._anchor(event.anchor, value, start)
         return value, start, end
 
     def _odd_key(self, event: _Event) -> tuple[str | _Unusable, int, int]:
@@ -264,7 +270,7 @@ class _Builder:
         start: int = event.start_mark.index
         end: int = event.end_mark.index
         if event.__class__ is events.ScalarEvent:
-            self.anchors[event.anchor] = event.value
+            self._anchor(event.anchor, event.value, start)
             if event.value in _SPECIAL_KEYS and event.implicit[0]:
                 return self._special_key(event.value, start), start, end
             return event.value, start, end
@@ -321,6 +327,13 @@ class _Builder:
             )
 
     # Aliases
+
+    def _anchor(self, name: str, value: Any, start: int) -> None:
+        self.anchors[name] = value
+        self.anchored += 1
+        if self.anchored > MAX_ANCHORS:
+            self._fault("too-many-nodes", f"more than {MAX_ANCHORS:,} anchors", start, start + 1)
+            raise _Stop
 
     def _aliased(self, name: str, start: int, end: int) -> Any:
         if name not in self.anchors:

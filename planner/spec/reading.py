@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice, takewhile
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from planner.spec.authored import UPCOMING_KEYS
 from planner.spec.document import Document, Mapping
-from planner.spec.reporting import Reporter
+from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter
 from planner.spec.wording import EMPTY, explain, mistyped, shorten, wrong_type
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -19,14 +19,18 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
     """The mapping as `model`. Keys with a fault are reported and left out; `model_fields_set` tells which are there."""
     left_out = _report_empty(model, document, written, reporter)
+    values: dict[str, Any] = written
+    if len(written) > MAX_FAULTS_PER_FILE:  # most are no keys of the model, and not more of them than these are told
+        unknown = [key for key in written if key not in model.model_fields][: MAX_FAULTS_PER_FILE + 1]
+        values = {key: written[key] for key in [*model.model_fields, *unknown] if key in written}
     if not left_out:
         try:
-            return model.model_validate(written)
+            return model.model_validate(values)
         except ValidationError as error:
             faulty = _report(error, model, document, written, reporter)
     else:
         faulty = left_out
-    sound = {key: value for key, value in written.items() if key not in faulty}
+    sound = {key: value for key, value in values.items() if key not in faulty}
     try:
         return model.model_validate(sound)
     except ValidationError as error:

@@ -16,7 +16,7 @@ from planner.spec.axis_files import AxisFileReader
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.drafts import Draft
 from planner.spec.expansion import Allowance, Parts, expand
-from planner.spec.expectations import Expectations
+from planner.spec.expectations import MAX_EXPECTATIONS, Expectations
 from planner.spec.imports import Expected, Imports, read_expected
 from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target
@@ -231,6 +231,12 @@ class _Reading:
                 self.where,
             )
         drafts = [*defaults.drafts, *own.drafts]
+        if len(drafts) > MAX_EXPECTATIONS:
+            detail = (
+                f"a scenario may have {MAX_EXPECTATIONS} expectations, `{shorten(self.name, 40)}` has {len(drafts):,}"
+            )
+            self.reporter.error("too-many-nodes", detail, self.where)
+            return [], False
         self._check_ids(drafts)
         self._check_repeats(drafts)
         return drafts, defaults.complete and own.complete

@@ -15,6 +15,8 @@ from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import Reporter, Said
 from planner.spec.wording import describe, not_a_slug, one_of, shorten, unknown, wrong_type
 
+MAX_TARGETS = 10_000
+
 _SLUG = re.compile(SLUG)
 
 
@@ -95,6 +97,10 @@ class TargetReader:
             detail = "there is nothing to call; write targets such as {support: {agent: 12}}"
             self.reporter.error("no-targets", detail, document.value(document.root, "targets"))
         match written:
+            case Mapping() | Items() if len(written) > MAX_TARGETS:
+                detail = f"a plan may have {MAX_TARGETS:,} targets, this has {len(written):,}"
+                self.reporter.error("too-many-nodes", detail, document.key(document.root, "targets"))
+                return None
             case Mapping():
                 return {alias: self._defined(document, written, alias) for alias in written}
             case Items():

@@ -696,7 +696,7 @@ def test_text_of_a_plan_is_bounded_together(workspace: Any, head: str) -> None:
     assert [(item.code, item.detail) for item in diagnostics] == [
         (
             "template-too-large",
-            "the prompts and expectations of a plan together may have 67,108,864 characters; split the plan",
+            "the prompts and expectations of all cases of this plan are too long, or too many; split the plan",
         )
     ]
 
