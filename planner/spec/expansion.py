@@ -24,8 +24,8 @@ MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
 EXPECTATION_WEIGHT = 8
 """An expectation counts as so much text: validating one takes far longer than rendering a prompt of its length."""
 
-PAIR_WEIGHT = 10
-"""So does comparing two expectations of a case."""
+RENDERING_WEIGHT = 32
+"""So does finding out which one of them a case has."""
 
 
 @dataclass(slots=True)
@@ -150,5 +150,5 @@ class _Expansion:
             before = self.expectations.made_bytes
             memo.known[key] = self.expectations.of_case(self.parts.drafts, values, which)
             self.allowance.characters -= (self.expectations.made_bytes - before) * EXPECTATION_WEIGHT
-            self.allowance.characters -= len(self.parts.drafts) ** 2 * PAIR_WEIGHT
+            self.allowance.characters -= len(self.parts.drafts) * RENDERING_WEIGHT
         return memo.known[key]

@@ -64,6 +64,10 @@ class Expectations:
     def __post_init__(self) -> None:
         self._contradictions = Contradictions(self.reporter)
 
+    def new_plan(self) -> None:
+        """A plan begins: what is bounded is bounded for each."""
+        self._contradictions.new_plan()
+
     def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
         written = at(container, key)
@@ -194,7 +198,10 @@ class Expectations:
                 found.append(expectation)
         if len(found) < len(drafts):
             return None
-        stated = [Stated(one, draft.span, bool(draft.shape.texts)) for draft, one in zip(drafts, found, strict=True)]
+        stated = [
+            Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json))
+            for draft, one in zip(drafts, found, strict=True)
+        ]
         self._contradictions.report(stated, which)
         return tuple(found)
 

@@ -50,6 +50,7 @@ class PlanReader:
         imports = Imports(self.reporter, self.expectations)
         read_imports(document, path, fields.imports, self.libraries, imports)
         self.templates.new_plan()
+        self.expectations.new_plan()
         if missing(PlanFields, root, "plan"):
             self.reporter.error(
                 "missing-key", "`plan` is required: the plan's name, such as plan: refunds", start_of(document)
