@@ -82,7 +82,10 @@ def _matches_nothing(compiled: RegularExpression) -> bool:
     """
     if compiled.programsize == 1:  # all of it was simplified away
         return True
-    least, greatest = compiled.possiblematchrange(_MAX_PROBE)
+    try:
+        least, greatest = compiled.possiblematchrange(_MAX_PROBE)
+    except _re2.error:  # of patterns that are nested deeply, or begin with anything at all
+        return False
     if least != greatest or len(least) >= _MAX_PROBE:
         return False
     text = least.decode("utf-8", "replace")

@@ -107,7 +107,9 @@ class Programs:
         except ForbiddenError as error:
             found = self._failing_tag(text, error.line) if not error.word else None
             start, end = found or self._find(text, error.line, error.word)
-            raise TemplateFault("template-forbidden", str(error), start, end) from error
+            raise TemplateFault(error.code, str(error), start, end) from error
+        except ValueError as error:  # the lexer's, of more digits than Python reads
+            raise TemplateFault("template-syntax", "a number in this template is too long") from error
         except (RecursionError, MemoryError, SyntaxError) as error:
             raise TemplateFault("template-syntax", "this template is nested too deeply") from error
         places = {word.text: word.start for word in reversed(list(self._words(text))) if not word.attribute}
@@ -154,7 +156,7 @@ class Programs:
         for tag in _tags_on(text, line):
             try:
                 restrict(self._environment.parse(tag.group()))
-            except (TemplateSyntaxError, ForbiddenError, RecursionError):
+            except (TemplateSyntaxError, ForbiddenError, RecursionError, ValueError):
                 if tag.group().startswith("{{"):
                     return tag.span()
         return None

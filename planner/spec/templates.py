@@ -37,8 +37,11 @@ RESERVED_NAMES = frozenset(
 )
 """Words of the template language: no variable or axis can have them as its name."""
 MAX_SOURCE = 64 * 1024
-MAX_PROGRAMS = 512 * 1024
-"""Characters of all templates of a plan that Jinja has to compile, which takes it up to 30 µs for one."""
+MAX_PROGRAMS = 96 * 1024
+"""Characters in the tags of all templates of a plan that Jinja has to compile, which takes it some 10 µs for one."""
+_PROGRAM = 32
+"""Compiling takes as long as so many characters do, whatever there is to compile."""
+_TAG = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
 MAX_TEXT = 32 * 1024
 """Characters of a rendered text, and of any text made on the way."""
 
@@ -148,10 +151,10 @@ class Templates:
         interpolation = simple(text, self._programs)
         if interpolation is not None:
             return interpolation
-        self._room -= len(text)
+        self._room -= _PROGRAM + len(text) // 16 + sum(len(tag) for tag in _TAG.findall(text))
         if self._room < 0:
             detail = (
-                f"templates of a plan that are more than text and names may have {MAX_PROGRAMS:,} characters together"
+                f"the tags of all templates of a plan that are more than names may have {MAX_PROGRAMS:,} characters"
             )
             raise TemplateFault("template-too-costly", detail)
         return self._programs.compile(text)

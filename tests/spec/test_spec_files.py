@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from inline_snapshot import snapshot
 from planner.errors import UsageError
 from planner.reports.diagnostic_documents import render_json, render_sarif
 from planner.spec import find_root, plan_files
-from planner.spec.files import display_name
+from planner.spec.files import FileFault, Neighbours, display_name
 
 PLAIN = """\
 version: 1
@@ -584,3 +585,106 @@ def test_axis_file_with_more_values_than_cases_can_be(workspace: Any) -> None:
     assert [(item.code, item.detail, item.span.line) for item in workspace.load()[1]] == snapshot(
         [("too-many-cases", "there are more than 100,000 values in orders.txt; no plan may make more cases", 8)]
     )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".git/config",
+        ".GIT/config",
+        ".git./config",
+        ".planner/results.json",
+        "a/../.git/config",
+        "/etc/passwd",
+        "//server/share/x.md",
+        "\\\\server\\share\\x.md",
+        "\\x.md",
+        "C:\\x.md",
+        "C:x.md",
+        "~root/x.md",
+    ],
+)
+def test_path_that_leads_where_no_plan_may_read(workspace: Any, path: str) -> None:
+    """Nor where it would on another system: a plan that is checked on one is run on another."""
+    for name in (".git/config", ".GIT/config", ".git./config", ".planner/results.json", "a/x.md"):
+        workspace.write(name, "SECRET")
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: '{path}'\n")
+    assert [code for code, *_ in workspace.codes()] == ["file-outside"]
+
+
+def test_path_with_the_other_slash(workspace: Any) -> None:
+    """Written as on Windows, a path would be found only there; what to write is said."""
+    workspace.write("prompts/x.md", "Hello.")
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: 'prompts\\x.md'\n")
+    _, diagnostics = workspace.load()
+    assert [(item.code, item.detail) for item in diagnostics] == [
+        ("file-missing", "there is no file prompts\\x.md; write / between folders")
+    ]
+
+
+def test_names_with_spaces_at_their_end(workspace: Any) -> None:
+    """A name is taken as it is written."""
+    workspace.write("x.md ", "Hello.")
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: 'x.md '\n")
+    assert workspace.codes() == []
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: ' x.md '\n")
+    assert [code for code, *_ in workspace.codes()] == ["file-missing"]
+
+
+def test_what_is_no_file(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket, a pipe, a loop of links named like a plan: a fault each, and none keeps waiting."""
+    plans = workspace.root / "plans"
+    plans.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(plans)  # the name of a socket may have some hundred characters only
+        listener.bind("b.yaml")
+    os.mkfifo(plans / "c.yaml")
+    (plans / "d.yaml").symlink_to("e.yaml")
+    (plans / "e.yaml").symlink_to("d.yaml")
+    workspace.write("plans/f.yaml", PLAIN + "    prompt_file: c.yaml\n")
+    found, diagnostics = workspace.load("plans")
+    assert found == ()
+    assert [(item.code, item.span.file, item.detail) for item in diagnostics] == [
+        ("file-missing", "plans/b.yaml", "plans/b.yaml is not a file"),
+        ("file-missing", "plans/c.yaml", "plans/c.yaml is not a file"),
+        ("file-unreadable", "plans/d.yaml", "this file cannot be read: Too many levels of symbolic links"),
+        ("file-unreadable", "plans/e.yaml", "this file cannot be read: Too many levels of symbolic links"),
+        ("file-missing", "plans/f.yaml", "plans/c.yaml is not a file"),
+    ]
+
+
+def test_name_that_is_not_utf8(workspace: Any) -> None:
+    """Its bytes are shown as escapes."""
+    folder = os.fsencode(workspace.root / "plans")
+    os.mkdir(folder)  # noqa: PTH102 - pathlib has no names of bytes
+    with open(folder + b"/caf\xe9.yaml", "w") as file:  # noqa: PTH123
+        file.write("a: 1\n")
+    _, diagnostics = workspace.load("plans")
+    assert {item.span.file for item in diagnostics} == {"plans/caf\\xe9.yaml"}
+
+
+def test_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    """One that vanished is missing; of one that grows, not more is read than allowed; a link put in its place is not followed."""
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(b"x" * 100)
+    neighbours = Neighbours(tmp_path)
+    assert neighbours.plan(path, "plan.yaml", 100) == b"x" * 100
+    path.write_bytes(b"x" * 101)
+    with pytest.raises(FileFault, match="more than 100 bytes"):
+        neighbours.plan(path, "plan.yaml", 100)
+    path.unlink()
+    with pytest.raises(FileFault, match="there is no file"):
+        neighbours.plan(path, "plan.yaml", 100)
+    path.symlink_to("/etc/passwd")
+    with pytest.raises(FileFault, match="leads out of the repository"):
+        neighbours.plan(path, "plan.yaml", 100)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs a file that does not know its size")
+def test_file_that_does_not_know_its_size() -> None:
+    """It is read to its end, within the bound."""
+    folder = Path("/proc/self")
+    neighbours = Neighbours(folder)
+    assert neighbours.plan(folder / "status", "status", 100_000).startswith(b"Name:")
+    with pytest.raises(FileFault, match="more than 10 bytes"):
+        neighbours.plan(folder / "status", "status", 10)
