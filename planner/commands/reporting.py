@@ -15,9 +15,9 @@ from planner.reports.diagnostics import render_text as render_diagnostics
 from planner.reports.redaction import Pattern, Redactor, redact
 from planner.reports.summary import render_text as render_summary
 from planner.results.model import RunResult
+from planner.spec.decoding import MAX_BYTES
 from planner.spec.files import FileFault, read_authored
 from planner.spec.model import Project
-from planner.spec.parser import MAX_BYTES
 
 REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit"}
 """File name → format."""

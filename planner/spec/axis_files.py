@@ -16,9 +16,9 @@ from pydantic_core import from_json
 
 from planner.diagnostics import Related, Severity, Span
 from planner.spec.authored import MAX_CASES, AxisFileFields
+from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.document import Document, Mapping
 from planner.spec.files import FileFault, Neighbours, display_name
-from planner.spec.parser import MAX_BYTES, decode
 from planner.spec.reading import read_fields
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source

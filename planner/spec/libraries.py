@@ -13,13 +13,14 @@ from planner.diagnostics import Related, Span
 from planner.spec.authored import LibraryFields
 from planner.spec.axes import AxisReader, AxisValue
 from planner.spec.axis_files import AxisFileReader
+from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.drafts import Draft
 from planner.spec.expectations import Expectations
 from planner.spec.files import Neighbours, display_name
 from planner.spec.names import check_name
 from planner.spec.numbers import warn_of_rewritten
-from planner.spec.parser import MAX_BYTES, decode, parse
+from planner.spec.parser import parse
 from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import ImportedTarget, check_slug, read_target

@@ -12,11 +12,12 @@ from pathlib import Path
 from planner.diagnostics import Diagnostics, Related, Span
 from planner.errors import UsageError
 from planner.spec.axis_files import AxisFileReader
+from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.expectations import Expectations
 from planner.spec.files import FileFault, Neighbours, display_name, plan_files
 from planner.spec.libraries import Faults, Libraries, is_library
 from planner.spec.model import Plan, Project
-from planner.spec.parser import MAX_BYTES, decode, parse
+from planner.spec.parser import parse
 from planner.spec.plan import PlanReader
 from planner.spec.prompts import PromptReader
 from planner.spec.reporting import EnoughFaults, Reporter

@@ -16,6 +16,7 @@ from planner.diagnostics import Diagnostics, Span
 from planner.spec.authored import PlanFields, ScenarioDefaults, ScenarioFields
 from planner.spec.axes import token
 from planner.spec.axis_files import AxisFileReader
+from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.drafts import Draft
 from planner.spec.expectations import Expectations
@@ -23,7 +24,7 @@ from planner.spec.files import Neighbours, read_authored
 from planner.spec.imports import Imports, read_expected, read_imports
 from planner.spec.libraries import Libraries
 from planner.spec.model import Case
-from planner.spec.parser import MAX_BYTES, decode, parse
+from planner.spec.parser import parse
 from planner.spec.prompts import PromptReader
 from planner.spec.reading import read_fields
 from planner.spec.reporting import Reporter

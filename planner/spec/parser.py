@@ -19,7 +19,6 @@ from planner.spec.source import Source
 from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, report_syntax
 from planner.spec.wording import describe, shorten
 
-MAX_BYTES = 16 * 1024 * 1024
 MAX_NODES = 1_000_000
 MAX_ANCHORS = 10_000
 
@@ -30,21 +29,6 @@ _TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
     "bool": bool,
     "null": type(None),
 }
-
-
-def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
-    """Bytes to text, a byte order mark removed. None, and a fault, where that is not possible."""
-    if len(data) > MAX_BYTES:
-        reporter.file_fault(file, "file-too-large", f"a file may have {MAX_BYTES:,} bytes; split this one")
-        return None
-    try:
-        return Source(file, data.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode("utf-8", "replace")
-        guess = ", it looks like UTF-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else ""
-        detail = f"byte 0x{data[error.start]:02x} here is not UTF-8{guess}; save the file as UTF-8"
-        reporter.error("not-utf8", detail, Source(file, before + "\ufffd").span(len(before), len(before) + 1))
-        return None
 
 
 def parse(source: Source, reporter: Reporter) -> Document | None:

@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from planner.checks.patterns import compile_pattern
 from planner.diagnostics import Diagnostics
 from planner.spec.authored import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
+from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
-from planner.spec.parser import MAX_BYTES, decode, parse
+from planner.spec.parser import parse
 from planner.spec.reading import absent, read_fields, read_nested
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import check_slug, read_target

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from planner.spec.authored import ScenarioFields
+from planner.spec.decoding import decode
 from planner.spec.document import Document, Mapping
 from planner.spec.files import FileFault, Neighbours, display_name
-from planner.spec.parser import decode
 from planner.spec.reporting import Reporter, Said
 from planner.spec.source import Source
 from planner.spec.templates import MAX_SOURCE, Template, TemplateFault, Templates

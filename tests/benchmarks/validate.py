@@ -16,8 +16,9 @@ from time import process_time
 
 from planner.diagnostics import Diagnostics
 from planner.spec import load_plans
+from planner.spec.decoding import decode
 from planner.spec.model import Project
-from planner.spec.parser import decode, parse
+from planner.spec.parser import parse
 from planner.spec.reporting import Reporter
 
 CASES = 10_000

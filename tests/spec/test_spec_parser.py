@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from planner.diagnostics import Diagnostics, Span
+from planner.spec.decoding import decode
 from planner.spec.document import Document, Items, Mapping, at, larger_than, value_mark
-from planner.spec.parser import decode, parse
+from planner.spec.parser import parse
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
 

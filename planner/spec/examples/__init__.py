@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import cast
 
 from planner.diagnostics import Diagnostics
+from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.load import load_plans
-from planner.spec.parser import MAX_BYTES, decode, parse
+from planner.spec.parser import parse
 from planner.spec.project import load_project
 from planner.spec.reporting import Reporter
 

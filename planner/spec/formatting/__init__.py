@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planner.spec.decoding import decode
 from planner.spec.document import Document
 from planner.spec.files import PROJECT_FILE
 from planner.spec.formatting.order import Form, library_form, plan_form, project_form
@@ -9,7 +10,7 @@ from planner.spec.formatting.reading import read_tree
 from planner.spec.formatting.sameness import same
 from planner.spec.formatting.writing import write
 from planner.spec.libraries import is_library
-from planner.spec.parser import decode, parse
+from planner.spec.parser import parse
 from planner.spec.plan import check_version
 from planner.spec.project import is_blank
 from planner.spec.reporting import Reporter
