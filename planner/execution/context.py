@@ -91,6 +91,8 @@ class Context:
     """Launch nothing more."""
     retried: dict[str, int] = field(default_factory=dict[str, int])
     """Calls made again because the platform failed them, by case id."""
+    made_up_for: dict[str, int] = field(default_factory=dict[str, int])
+    """Of those, the ones that earlier invocations made: so many failures are reported here that call for none any more."""
     standing_in: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     """Slots of earlier invocations, by key, that stand in for calls wanted now; others of the same launches do not."""
     requesters: set[int] = field(default_factory=set[int])
@@ -215,7 +217,12 @@ class Context:
     def report(self, record: RunRecord) -> None:
         """Tell of a run that ended; one that the platform failed is wanted again, as often as its case allows."""
         self.runs_done += 1
-        if not self.observer.on_run(record) or self.stopped or not self._retries_left(record.case_id):
+        if not self.observer.on_run(record):
+            return
+        if self.made_up_for.get(record.case_id, 0):
+            self.made_up_for[record.case_id] -= 1
+            return
+        if self.stopped or not self._retries_left(record.case_id):
             return
         work = self.works[record.case_id]
         self.retried[record.case_id] = self.retried.get(record.case_id, 0) + 1

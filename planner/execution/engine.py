@@ -62,6 +62,7 @@ def _resume(context: Context, resumed: Sequence[Slot]) -> None:
     have = Counter(slot.case_id for slot in resumed)
     # More than were wanted: those were called again because the platform had failed the others.
     context.retried.update({case_id: max(0, made - context.works[case_id].runs) for case_id, made in have.items()})
+    context.made_up_for.update(context.retried)
     context.standing_in.update(slot.key for slot in resumed)
     for slot in resumed:
         launch = context.launch(slot.launch_id)

@@ -78,9 +78,9 @@ async def test_no_retry_after_an_interruption(make_service: Callable[..., Any], 
 async def test_a_death_at_any_boundary_pays_for_no_retry_twice(
     make_service: Callable[..., Any], retried: Callable[..., Any], killable: Callable[..., Any], dialect: str
 ) -> None:
-    """Killed before or after any step of a run that fails and is called again: never more calls than were agreed to, and
-    in the end one that did not fail, or every retry used."""
-    works = [retried("ana", retries=1)]
+    """Killed before or after any step of a run that fails and is called again, with retries to spare: one failure is made
+    up for by one call, whichever invocation sees it."""
+    works = [retried("ana", retries=3)]
     settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
     boundary = 1
     while await killable(
@@ -90,6 +90,6 @@ async def test_a_death_at_any_boundary_pays_for_no_retry_twice(
         assert done.outcome.finished, boundary
         made = await service.own_runs()
         assert len(made) == 2, boundary
-        assert {record.run_id for record in done.records} <= {run["run_id"] for run in made}
+        assert {record.run_id for record in done.records} == {run["run_id"] for run in made}
         boundary += 1
     assert boundary > 20
