@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,15 +11,16 @@ from planner import __version__
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.commands.assembling import assemble_cases
 from planner.commands.preparing import prepare
-from planner.commands.reporting import show_result, tell_diagnostics, write_reports
-from planner.commands.selection import Selection, load
+from planner.commands.reporting import show_result, tell_diagnostics
+from planner.commands.selection import Loaded, Selection, load
 from planner.commands.shell import Shell
+from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import place_of
 from planner.commands.verdict import ending_of
 from planner.errors import UsageError
 from planner.execution.work import Outcome
 from planner.reports.quantities import count
-from planner.results.model import ConsentDocument, CostDocument, RunResult, StatsDocument
+from planner.results.model import ConsentDocument, CostDocument, RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,19 @@ def recheck(shell: Shell, options: RecheckOptions) -> int:
         PlanInvalidError: with all diagnostics.
         UsageError: nothing of these plans is stored.
     """
-    started_at, started = shell.clock.now(), shell.clock.monotonic()
     selection = options.selection
-    loaded = load(shell, selection)
-    tell_diagnostics(shell, loaded.diagnostics)
+    again = shlex.join(["planner", "recheck", *selection.words()])
+    with standing_reports(shell, options.report_dir, selection, again=again, prefix="recheck-") as standing:
+        loaded = load(shell, selection)
+        standing.project, standing.plans = loaded.project, loaded.plan_names
+        tell_diagnostics(shell, loaded.diagnostics)
+        result = _judge(shell, selection, loaded, standing)
+        standing.write(result)
+    show_result(shell, result, options.report_dir, loaded.project)
+    return result.exit_code
+
+
+def _judge(shell: Shell, selection: Selection, loaded: Loaded, standing: Standing) -> RunResult:
     place = place_of(shell, loaded.root, selection)
     change_set = prepare(shell, selection, loaded, place, targets={}, journal=None).change_set
     changes = [_judged_again(change) for change in change_set.changes if change.case and change.prior]
@@ -46,20 +57,20 @@ def recheck(shell: Shell, options: RecheckOptions) -> int:
         raise UsageError(
             "no call of these plans is stored, so there is nothing to judge", "Make the calls first: planner run."
         )
-    cases = assemble_cases(changes, {}, place.repository.load_evidence, not_called="", today=started_at.date())
+    cases = assemble_cases(changes, {}, place.repository.load_evidence, not_called="", today=standing.started_at.date())
     ending = ending_of(cases, Outcome(), frozenset(), command=" ".join(["planner", "run", *selection.words()]))
-    result = RunResult(
+    return RunResult(
         tool_version=__version__,
         outcome=ending.outcome,
         exit_code=ending.exit_code,
         problems=[*ending.problems, *_problems(change_set, changes)],
         next_steps=list(ending.next_steps),
-        invocation_id=f"recheck-{started_at:%Y%m%dT%H%M%S}",
+        invocation_id=standing.invocation_id,
         change_set_digest=change_set.digest,
         environment=selection.environment or "",
         sandbox=selection.sandbox,
         partial=True,
-        started_at=started_at,
+        started_at=standing.started_at,
         ended_at=shell.clock.now(),
         consent=ConsentDocument(given=False),
         plans=loaded.plan_names,
@@ -71,11 +82,8 @@ def recheck(shell: Shell, options: RecheckOptions) -> int:
             ambiguous_cents=0,
             carried_cents=sum(run.cost_cents or 0 for case in cases for run in case.runs),
         ),
-        stats=StatsDocument(wall_seconds=round(shell.clock.monotonic() - started, 3)),
+        stats=standing.stats(),
     )
-    write_reports(shell, result, options.report_dir, loaded.project)
-    show_result(shell, result, options.report_dir, loaded.project)
-    return ending.exit_code
 
 
 def _judged_again(change: Change) -> Change:

@@ -60,19 +60,33 @@ def write_reports(shell: Shell, result: RunResult, report_dir: Path, project: Pr
     Raises:
         StoreError: a file cannot be written; the results are in the store all the same.
     """
-    shown = redact(result, redactor_patterns(project))
-    directory = shell.cwd / report_dir
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, output_format in REPORT_FILES.items():
-            _replace(directory / name, FORMATS[output_format](shown))
+        replace_reports(shell, result, report_dir, project)
     except OSError as error:
         raise StoreError(
             f"the reports cannot be written to {report_dir}: {error.strerror}",
             "The results are stored: mend the folder or choose another --report-dir, and run the same command again.",
         ) from error
+    publish_result(shell, result, report_dir, project)
+
+
+def replace_reports(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
+    """The report files alone. Raises `OSError`."""
+    shown = redact(result, redactor_patterns(project))
+    directory = shell.cwd / report_dir
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, output_format in REPORT_FILES.items():
+        _replace(directory / name, FORMATS[output_format](shown))
+
+
+def publish_result(
+    shell: Shell, result: RunResult, report_dir: Path, project: Project, *, in_summary: bool = True
+) -> None:
+    """To GitHub, where this is a workflow of its: outputs, annotations and (`in_summary`) the job's summary."""
     if to_github := publisher_of(shell):
-        to_github.result(shown, FORMATS["markdown"](shown), report_dir=report_dir.as_posix())
+        shown = redact(result, redactor_patterns(project))
+        markdown = FORMATS["markdown"](shown) if in_summary else ""
+        to_github.result(shown, markdown, report_dir=report_dir.as_posix())
 
 
 def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:

@@ -7,70 +7,69 @@ from datetime import datetime
 
 import anyio
 
-from planner import __version__
 from planner.api.client import ApiClient
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
-from planner.changes.model import Action, Consent
+from planner.changes.model import Consent
 from planner.commands.assembling import JudgedRun, assemble_cases, judge_record
 from planner.commands.calling import check_balance, ledger_of, works_of
-from planner.commands.costs import costs
+from planner.commands.composing import compose_result
 from planner.commands.interruption import interruptible
 from planner.commands.preparing import Preparation, charged_slots, prepare
 from planner.commands.progress import ProgressState, open_progress
-from planner.commands.reporting import redactor_of, show_result, tell_diagnostics, write_reports
+from planner.commands.reporting import redactor_of, show_result, tell_diagnostics
 from planner.commands.rereading import refresh_stored
 from planner.commands.run_options import RunOptions, with_saved
 from planner.commands.saving import check_unmoved, saved_command
 from planner.commands.selection import Loaded, load
 from planner.commands.service import open_client, read_billing, read_targets
 from planner.commands.shell import Shell
+from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import Place, locked, place_of
 from planner.commands.verdict import Ending, ending_of, why_not_called
-from planner.errors import InterruptedRunError, RefusedError
+from planner.errors import InterruptedRunError, RefusedError, StoreError
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
 from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
 from planner.outcome import Fault, RunOutcome
 from planner.reports.quantities import count
-from planner.results.model import (
-    CaseDocument,
-    ConsentDocument,
-    DroppedCase,
-    OpenLaunch,
-    RunResult,
-    StatsDocument,
-)
+from planner.results.model import CaseDocument, RunResult
 from planner.spec.model import Case, Policy
 
 
 def run(shell: Shell, options: RunOptions) -> int:
-    """Raises any PlannerError that ends the command before there is something to report."""
-    options = with_saved(shell, options)
-    loaded = load(shell, options.selection)
-    tell_diagnostics(shell, loaded.diagnostics)
-    place = place_of(shell, loaded.root, options.selection)
-    with locked(place):
-        journal = Journal(place.journal_path)
-        try:
-            return anyio.run(_Invocation(shell, options, loaded, place, journal).run)
-        finally:
-            journal.close()
+    """Raises any PlannerError that ends the command before there is something to report; the reports say why."""
+    with standing_reports(shell, options.report_dir, options.selection, again=options.command()) as standing:
+        options = with_saved(shell, options)
+        standing.selection = options.selection
+        loaded = load(shell, options.selection)
+        standing.project, standing.plans = loaded.project, loaded.plan_names
+        tell_diagnostics(shell, loaded.diagnostics)
+        place = place_of(shell, loaded.root, options.selection)
+        with locked(place):
+            journal = Journal(place.journal_path)
+            try:
+                return anyio.run(_Invocation(shell, options, loaded, place, journal, standing).run)
+            finally:
+                journal.close()
 
 
 class _Invocation:
     """One execution of `planner run`, from the first read of the service to the last report."""
 
-    def __init__(self, shell: Shell, options: RunOptions, loaded: Loaded, place: Place, journal: Journal) -> None:
+    def __init__(
+        self, shell: Shell, options: RunOptions, loaded: Loaded, place: Place, journal: Journal, standing: Standing
+    ) -> None:
         self._shell = shell
         self._options = options
         self._loaded = loaded
         self._place = place
         self._journal = journal
-        self._started_at = shell.clock.now()
-        self._started = shell.clock.monotonic()
-        self._id = f"{self._started_at:%Y%m%dT%H%M%S}-{shell.new_id()[:8]}"
+        self._standing = standing
+        self._started_at = standing.started_at
+        self._started = standing.started
+        self._id = standing.invocation_id
         self._judged: dict[str, list[JudgedRun]] = {}
         self._records: list[RunRecord] = []
         self._fresh = 0
@@ -87,6 +86,7 @@ class _Invocation:
                 on_request=self._trace if self._shell.verbosity > 1 else None,
             ) as client,
         ):
+            self._standing.requests = client.stats
             suspects = self._journal.suspect_interrupted()
             if suspects:
                 self._shell.tell(
@@ -111,7 +111,7 @@ class _Invocation:
                     )
                 consent = self._consent(prepared, billing)
             except RefusedError as error:
-                self._refuse(prepared, client, error)
+                self._refuse(prepared, error)
                 raise
             changes = await refresh_stored(
                 client,
@@ -128,7 +128,7 @@ class _Invocation:
                 outcome.refusal = (
                     "calls thought to be made turned out not to be, and consent to charge for them was not given"
                 )
-            return self._finish(prepared, client, consent, outcome)
+            return self._finish(prepared, consent, outcome)
 
     # Consent
 
@@ -266,8 +266,8 @@ class _Invocation:
 
     # The end
 
-    def _refuse(self, prepared: Preparation, client: ApiClient, error: RefusedError) -> None:
-        """Nobody was called. The reports say so: an older one left standing would be taken for today's."""
+    def _refuse(self, prepared: Preparation, error: RefusedError) -> None:
+        """Nobody was called, and the reports say so."""
         consent = Consent(
             self._options.consent_to_charge,
             self._actor(),
@@ -283,10 +283,9 @@ class _Invocation:
             today=self._started_at.date(),
         )
         ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
-        result = self._result(prepared, client, consent, Outcome(), ending, cases)
-        write_reports(self._shell, result, self._options.report_dir, self._loaded.project)
+        self._standing.write(self._result(prepared, consent, Outcome(), ending, cases))
 
-    def _finish(self, prepared: Preparation, client: ApiClient, consent: Consent, outcome: Outcome) -> int:
+    def _finish(self, prepared: Preparation, consent: Consent, outcome: Outcome) -> int:
         cases = assemble_cases(
             prepared.change_set.changes,
             self._judged,
@@ -296,17 +295,33 @@ class _Invocation:
         )
         open_overdue = {record.case_id for record in self._records if record.evidence is None and not record.resumed}
         ending = ending_of(cases, outcome, open_overdue, command=self._again())
-        result = self._result(prepared, client, consent, outcome, ending, cases)
-        self._place.repository.save_invocation(result)
-        if ending.finished:
-            if self._options.saved is not None:
-                self._place.repository.mark_plan_used(self._options.saved.plan_id, self._id)
-            if not result.partial:
-                self._place.repository.promote(result, self._place.environment)
-            self._consume(result)
-        write_reports(self._shell, result, self._options.report_dir, self._loaded.project)
+        result = self._result(prepared, consent, outcome, ending, cases)
+        try:
+            self._store(result)
+        except (
+            StoreError
+        ) as error:  # what was paid for is told all the same; the journal has it for the next invocation
+            ending = ending.with_trouble(error)
+            result = self._result(prepared, consent, outcome, ending, cases)
+        try:
+            self._standing.write(result)
+        except StoreError as error:
+            ending = ending.with_trouble(error)
+            result = self._result(prepared, consent, outcome, ending, cases)
+            self._standing.is_final = True  # as far as it goes
         show_result(self._shell, result, self._options.report_dir, self._loaded.project)
         return ending.exit_code
+
+    def _store(self, result: RunResult) -> None:
+        repository = self._place.repository
+        repository.save_invocation(result)
+        if not result.finished:
+            return
+        if self._options.saved is not None:
+            repository.mark_plan_used(self._options.saved.plan_id, self._id)
+        if not result.partial:
+            repository.promote(result, self._place.environment)
+        self._consume(result)
 
     def _again(self) -> str:
         options = self._options
@@ -333,62 +348,18 @@ class _Invocation:
     def _result(
         self,
         prepared: Preparation,
-        client: ApiClient,
         consent: Consent,
         outcome: Outcome,
         ending: Ending,
         cases: list[CaseDocument],
     ) -> RunResult:
-        change_set = prepared.change_set
-        selection = self._options.selection
-        return RunResult(
-            tool_version=__version__,
-            outcome=ending.outcome,
-            exit_code=ending.exit_code,
-            problems=list(ending.problems),
-            next_steps=list(ending.next_steps),
-            invocation_id=self._id,
-            change_set_digest=change_set.digest,
-            environment=selection.environment or "",
-            sandbox=selection.sandbox,
-            partial=selection.partial,
-            finished=ending.finished,
-            started_at=self._started_at,
-            ended_at=self._shell.clock.now(),
-            consent=ConsentDocument(
-                given=consent.given,
-                by=consent.by,
-                at=consent.at,
-                digest=consent.digest,
-                max_cost_cents=consent.max_cost_cents,
-            ),
-            plans=self._loaded.plan_names,
-            cases=cases,
-            dropped=[
-                DroppedCase(case_id=change.case_id, reason=change.reason.value)
-                for change in change_set.with_action(Action.DROP)
-            ],
-            open_launches=[
-                OpenLaunch(
-                    launch_id=launch.launch_id,
-                    cases=list(launch.case_ids),
-                    reserved_cents=launch.reserved_cents,
-                    state="several candidates" if launch.several else "not found yet",
-                    detail=launch.detail,
-                )
-                for launch in outcome.unsettled
-            ],
-            cost=costs(
-                self._journal,
-                prepared,
-                cases,
-                invocation_id=self._id,
-                ceiling_cents=self._ceiling_cents(),
-            ),
-            stats=StatsDocument(
-                requests=client.stats.requests,
-                launches=outcome.launches,
-                refused=client.stats.refused,
-                wall_seconds=round(self._shell.clock.monotonic() - self._started, 3),
-            ),
+        return compose_result(
+            self._standing,
+            self._journal,
+            prepared,
+            consent,
+            outcome,
+            ending,
+            cases,
+            ceiling_cents=self._ceiling_cents(),
         )

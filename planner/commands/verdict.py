@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
+from planner.errors import StoreError
 from planner.execution.work import Outcome
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
 """Where several hold, the exit code is the first of these: a failure found stays one whatever is still unknown."""
-_WORD: Final[dict[int, PlanOutcome]] = {
+WORDS: Final[Mapping[int, PlanOutcome]] = {
     0: "passed",
     1: "failed",
     2: "refused",
     3: "refused",
     4: "unknown",
+    5: "unknown",
     130: "interrupted",
 }
+"""The outcome of each exit code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,17 @@ class Ending:
     problems: tuple[str, ...]
     next_steps: tuple[str, ...]
     finished: bool
+
+    def with_trouble(self, error: StoreError) -> Ending:
+        """What was found stands, but could not be put where it belongs: nothing of it is a baseline, and not all is well."""
+        code = next(code for code in _ORDER if code in (self.exit_code, error.exit_code))
+        return Ending(
+            WORDS[code],
+            code,
+            (*self.problems, str(error)),
+            tuple(dict.fromkeys((*self.next_steps, error.hint))),
+            finished=False,
+        )
 
 
 def ending_of(
@@ -112,7 +126,7 @@ def ending_of(
     if (not finished or unknown) and not outcome.ceiling:  # the same ceiling would stop it again
         steps.append(f"Go on, without paying for anything twice: {command}")
     code = next((code for code in _ORDER if code in codes), 0)
-    return Ending(_WORD[code], code, tuple(problems), tuple(steps), finished)
+    return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
 
 
 def why_not_called(outcome: Outcome) -> str:

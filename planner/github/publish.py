@@ -61,9 +61,11 @@ class Publisher:
         self._output(change_set_outputs(change_set))
 
     def result(self, result: RunResult, markdown: str, *, report_dir: str) -> None:
-        """What was found: annotations on the failed expectations, `markdown` in the summary, verdict and bill as outputs."""
+        """What was found: annotations on the failed expectations, `markdown` (unless empty) in the summary, verdict and bill
+        as outputs."""
         self._annotate(annotations.of_result(result, path_prefix=self.path_prefix))
-        self._summarise(markdown)
+        if markdown:
+            self._summarise(markdown)
         self._output(run_outputs(result, report_dir=report_dir))
 
     def error(self, error: PlannerError) -> None:

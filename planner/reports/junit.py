@@ -84,7 +84,7 @@ def _summary(result: RunResult) -> list[str]:
         f"{phrasing.verdict(result)}: {phrasing.headline(result)}",
         *([phrasing.SANDBOX_NOTE] if result.sandbox else []),
         f"{phrasing.meaning(result)} (exit code {result.exit_code})",
-        f"{phrasing.outcome_counts(result)} · {phrasing.scope(result, for_terminal)}",
+        " · ".join(filter(None, [phrasing.outcome_counts(result), phrasing.scope(result, for_terminal)])),
         *map(for_terminal, result.problems),
         *(f"warning: {line}" for line in phrasing.warnings(result, for_terminal)),
         *map(_launch, result.open_launches),
@@ -112,7 +112,7 @@ def _facts(result: RunResult) -> dict[str, str]:
         "sandbox": str(result.sandbox).lower(),
         "tool_version": result.tool_version,
         "expected_cost": money(result.cost.estimated_cents),
-        "cost": money(result.cost.actual_cents),
+        "cost": money(None if result.under_way else result.cost.actual_cents),
         "started_at": phrasing.moment(result.started_at),
         "ended_at": phrasing.moment(result.ended_at),
     }

@@ -278,8 +278,9 @@ def _cost(result: RunResult) -> list[str]:
 
 
 def _consent(result: RunResult) -> list[str]:
-    digest = f"- change set {markdown_code(result.change_set_digest)}"
-    lines = [f"- {phrasing.consent(result, for_markdown)}", digest]
+    lines = [f"- {phrasing.consent(result, for_markdown)}"]
+    if result.change_set_digest:
+        lines.append(f"- change set {markdown_code(result.change_set_digest)}")
     if result.consent.given and result.consent.digest != result.change_set_digest:
         lines.append(f"- consented to {markdown_code(result.consent.digest or 'no digest')}")
     return ["## Consent", "\n".join(lines)]

@@ -51,6 +51,8 @@ def meaning(result: RunResult) -> str:
 
 def headline(result: RunResult) -> str:
     """What changed and what it cost: `2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`."""
+    if result.under_way:
+        return "it had not ended when this was written; what it called and paid is not in here"
     counted = [case for case in result.cases if standing(case) != "quarantined"]
     by_comparison = Counter(case.compared for case in counted)
     failing = Counter(case.compared for case in counted if case.outcome == "failed")
@@ -74,6 +76,8 @@ def headline(result: RunResult) -> str:
 
 def cost(result: RunResult) -> str:
     """What was spent of what was expected; a bill that is not known makes it a lower bound, never a smaller sum."""
+    if result.under_way:
+        return "unknown until it ends"
     spent, expected = result.cost.actual_cents, result.cost.estimated_cents
     unbilled = unbilled_runs(result)
     if not (spent or unbilled or result.cost.ambiguous_cents or result.stats.launches):

@@ -176,6 +176,10 @@ class RunResult(_Document):
         default=True,
         description="False: interrupted, over a ceiling or with launches of unknown fate; never a baseline.",
     )
+    under_way: bool = Field(
+        default=False,
+        description="Written before it ended; one that was killed leaves it so. What it called and paid is not in here.",
+    )
     started_at: datetime
     ended_at: datetime
     consent: ConsentDocument

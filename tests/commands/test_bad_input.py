@@ -186,17 +186,6 @@ def test_a_store_that_cannot_be_read(project: Project) -> None:
     assert str(baseline.relative_to(project.root)) in ran.err
 
 
-def test_reports_that_cannot_be_written(project: Project) -> None:
-    """The results are stored all the same, so that the next run does not call again."""
-    (project.root / "reports/report.md").mkdir(parents=True)
-    ran = project.planner("run", "--sandbox", CONSENT)
-    assert ran.code == 4
-    assert "the reports cannot be written to reports" in ran.err
-    (project.root / "reports/report.md").rmdir()
-    assert project.planner("run", "--sandbox", CONSENT).code == 0
-    assert {case["action"] for case in project.results()["cases"]} == {"keep"}
-
-
 def test_plans_are_found_at_the_root_of_the_repository(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder below, `plans/` is that of the repository, unless the folder has its own or a path is given."""
     (project.root / ".git").mkdir()

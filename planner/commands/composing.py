@@ -1,0 +1,69 @@
+"""From how an invocation ended to its results document."""
+
+from __future__ import annotations
+
+from planner import __version__
+from planner.changes.model import Action, Consent
+from planner.commands.costs import costs
+from planner.commands.preparing import Preparation
+from planner.commands.standing import Standing
+from planner.commands.verdict import Ending
+from planner.execution.journal import Journal
+from planner.execution.work import Outcome
+from planner.results.model import CaseDocument, ConsentDocument, DroppedCase, OpenLaunch, RunResult
+
+
+def compose_result(
+    standing: Standing,
+    journal: Journal,
+    prepared: Preparation,
+    consent: Consent,
+    outcome: Outcome,
+    ending: Ending,
+    cases: list[CaseDocument],
+    *,
+    ceiling_cents: int | None,
+) -> RunResult:
+    """Of an invocation that got as far as its change set."""
+    change_set = prepared.change_set
+    selection = standing.selection
+    return RunResult(
+        tool_version=__version__,
+        outcome=ending.outcome,
+        exit_code=ending.exit_code,
+        problems=list(ending.problems),
+        next_steps=list(ending.next_steps),
+        invocation_id=standing.invocation_id,
+        change_set_digest=change_set.digest,
+        environment=selection.environment or "",
+        sandbox=selection.sandbox,
+        partial=selection.partial,
+        finished=ending.finished,
+        started_at=standing.started_at,
+        ended_at=standing.shell.clock.now(),
+        consent=ConsentDocument(
+            given=consent.given,
+            by=consent.by,
+            at=consent.at,
+            digest=consent.digest,
+            max_cost_cents=consent.max_cost_cents,
+        ),
+        plans=list(standing.plans),
+        cases=cases,
+        dropped=[
+            DroppedCase(case_id=change.case_id, reason=change.reason.value)
+            for change in change_set.with_action(Action.DROP)
+        ],
+        open_launches=[
+            OpenLaunch(
+                launch_id=launch.launch_id,
+                cases=list(launch.case_ids),
+                reserved_cents=launch.reserved_cents,
+                state="several candidates" if launch.several else "not found yet",
+                detail=launch.detail,
+            )
+            for launch in outcome.unsettled
+        ],
+        cost=costs(journal, prepared, cases, invocation_id=standing.invocation_id, ceiling_cents=ceiling_cents),
+        stats=standing.stats(launches=outcome.launches),
+    )
