@@ -7,7 +7,7 @@ read as YAML would read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,8 @@ from pydantic_core import ErrorDetails, to_json
 
 from planner.checks import CHECKS, UPCOMING_CHECKS
 from planner.checks.base import Expectation
-from planner.spec.contents import Compiler, TextFault, placeholders, read_numbers, render, varies
+from planner.diagnostics import Span
+from planner.spec.contents import Compiler, Route, TextFault, placeholders, read_numbers, render, varies
 from planner.spec.contradictions import Contradictions, Stated
 from planner.spec.document import Container, Document, Items, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
@@ -26,6 +27,7 @@ from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
 from planner.spec.templates import TemplateFault, Templates
 from planner.spec.text_places import place_in_text
+from planner.spec.unresolved import Use
 from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, not_supported, shorten, unknown, wrong_type
 
 MAX_NODES = 1_000
@@ -218,14 +220,14 @@ class Expectations:
                 self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
         return set(first)
 
-    def report_undefined(self, draft: Draft, known: set[str], scenario: str) -> None:
-        """Report names in the expectation's templates that neither the plan nor the scenario defines."""
+    def undefined(self, draft: Draft, known: set[str], scenario: str) -> Iterator[tuple[str, Use]]:
+        """The names in the expectation's templates that neither the plan nor the scenario defines, each with every place."""
         for text in draft.shape.texts:
             for name, offset in text.template.names.items():
                 if name not in known:
                     detail = undefined(name, known, scenario)
                     fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
-                    self._report_text(draft, TextFault(text.route, fault), "")
+                    yield name, Use(fault.code, detail, self._place(draft, text.route, fault), draft.user, draft.said)
 
     def _kind(self, document: Document, container: Container, key: str | int) -> type[Expectation] | None:
         report = self.reporter.error
@@ -317,12 +319,13 @@ class Expectations:
         return known
 
     def _report_text(self, draft: Draft, fault: TextFault, which: str) -> None:
-        container, key = draft.document.follow(draft.container, (draft.key, *fault.route)) or (
-            draft.container,
-            draft.key,
-        )
-        place = place_in_text(draft.document, container, key, fault.fault)
+        place = self._place(draft, fault.route, fault.fault)
         self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail + which, place, draft.user)
+
+    def _place(self, draft: Draft, route: Route, fault: TemplateFault) -> Span:
+        """Where the fault of the text at this route is written."""
+        container, key = draft.document.follow(draft.container, (draft.key, *route)) or (draft.container, draft.key)
+        return place_in_text(draft.document, container, key, fault)
 
     def _report(self, draft: Draft, errors: list[ErrorDetails], which: str) -> None:
         unknown_keys = [str(error["loc"][-1]) for error in errors if error["type"] == "extra_forbidden"]

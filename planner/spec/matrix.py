@@ -17,6 +17,7 @@ from planner.spec.numbers import warn_of_rewritten
 from planner.spec.pairwise import TooManyRowsError, TooMuchSearchError, growth, pairwise
 from planner.spec.reading import missing
 from planner.spec.reporting import Reporter
+from planner.spec.unresolved import Use
 from planner.spec.wording import describe, near_miss, one_of, shorten, unknown, wrong_type
 
 _MAX_WALK = 1_000_000
@@ -69,6 +70,8 @@ class MatrixReader:
         self.axis_reader = axes
         self.reporter = reporter
         self.cases_per_point = cases_per_point
+        self.unknown_axes: dict[str, list[Use]] = {}
+        """Names in `exclude` and `include` that are no axes; its caller reports them."""
 
     def read(self) -> Matrix:
         """The matrix; where there are faults, what is left of it without them, so that more can be found."""
@@ -256,11 +259,10 @@ class MatrixReader:
         names = {axis.name: position for position, axis in enumerate(axes)}
         for name in written:
             if name not in names:
-                self.reporter.error(
-                    "unknown-axis",
-                    unknown(f"`{shorten(name, 40)}` is not an axis of this matrix", name, names),
-                    self.document.key(written, name),
-                )
+                detail = unknown(f"`{shorten(name, 40)}` is not an axis of this matrix", name, names)
+                use = Use("unknown-axis", detail, self.document.key(written, name))
+                self.unknown_axes.setdefault(name, []).append(use)
+                self.reporter.errors += 1  # reported with what templates use
                 continue
             found = axes[names[name]].find(written[name])
             if found is not None:

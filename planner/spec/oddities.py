@@ -1,4 +1,4 @@
-"""What can be called and judged, and was hardly meant: a warning each."""
+"""What was hardly meant: a warning each where it can be called and judged."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from planner.checks.base import CheckSeverity
+from planner.checks.wording import listed
 from planner.diagnostics import Related, Span
+from planner.spec.authored import PlanFields, ScenarioFields
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.drafts import Draft
 from planner.spec.reporting import Reporter
 from planner.spec.wording import shorten
+
+_PROMPTS = frozenset({"prompt", "prompt_file"})
 
 
 def warn_of_unused_targets(document: Document, called: Collection[str], reporter: Reporter) -> None:
@@ -28,6 +32,56 @@ def warn_of_unused_targets(document: Document, called: Collection[str], reporter
             reporter.warning(
                 "unused-target", f"no scenario of this plan calls `{shorten(alias, 40)}`; remove it", place
             )
+
+
+def take_in_keys(document: Document, scenarios: Mapping, reporter: Reporter) -> bool:
+    """Whether keys of a scenario stand where scenarios do, which is reported once: they are not indented, or a name is missing.
+
+    They are put where they belong, so that the rest is read as it is meant, or else taken out.
+    """
+    names = list(scenarios)
+    own = [name for name in names if name in ScenarioFields.model_fields and not isinstance(scenarios[name], Mapping)]
+    if not any(isinstance(scenarios[name], (str, list)) for name in own):
+        return False  # such as a scenario that is named `runs`, and is wrong in another way
+    own = [name for name in names if name in own or (name == "matrix" and "axes" in scenarios[name])]
+    first = own[0]
+    where = document.key(scenarios, first)
+    above = names[names.index(first) - 1] if names.index(first) else None
+    scenario: Any = scenarios[above] if above is not None else None
+    if above is not None and (
+        scenario is None or (isinstance(scenario, Mapping) and not {*own}.intersection(scenario))
+    ):
+        empty = ", which is empty," if scenario is None else ","
+        detail = f"`{first}` is no scenario; if it belongs to `{shorten(above, 40)}`{empty} indent it more"
+        reporter.error("unknown-key", detail, where)
+        if scenario is None:
+            scenario = scenarios[above] = Mapping()
+        for key in own:
+            scenario[key], scenario.marks[key] = scenarios[key], scenarios.marks[key]
+    else:
+        told = "is a key" if len(own) == 1 else "and what follows are keys"
+        detail = (
+            f"`{first}` {told} of a scenario, and no scenario's name is above; "
+            "write one, such as `refund-window:`, and indent what belongs to it"
+        )
+        reporter.error("missing-key", detail, where)
+    for key in own:
+        del scenarios[key]
+    return True
+
+
+def scenario_without_scenarios(document: Document, reporter: Reporter) -> bool:
+    """Whether a scenario is written where `scenarios` is missing, which is reported. Its keys are taken out: once is enough."""
+    root = document.root
+    keys = [key for key in root if key in ScenarioFields.model_fields and key not in PlanFields.model_fields]
+    if "scenarios" in root or not _PROMPTS.intersection(keys):
+        return False
+    told = f"{listed([f'`{key}`' for key in keys])} {'is' if len(keys) == 1 else 'are'} a scenario's"
+    detail = f"{told}: write `scenarios:`, below it a name such as `refund-window:`, and indent these below that"
+    reporter.error("no-scenarios", detail, document.key(root, keys[0]))
+    for key in keys:
+        del root[key]
+    return True
 
 
 def warn_of_shadowed_variables(document: Document, axes: Mapping, reporter: Reporter) -> None:

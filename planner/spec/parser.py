@@ -11,8 +11,8 @@ from typing import Any, Final, NoReturn
 
 from yaml import CBaseLoader, YAMLError, events
 
-from planner.diagnostics import Related
 from planner.spec.document import Container, Document, Items, KeyMark, Mapping
+from planner.spec.duplicates import Duplicates
 from planner.spec.reporting import Reporter
 from planner.spec.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.spec.source import Source
@@ -33,13 +33,16 @@ _TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
 
 def parse(source: Source, reporter: Reporter) -> Document | None:
     """The document; None, and faults, where there is none or its structure is unknown."""
+    builder = _Builder(source, reporter)
     try:
-        return _Builder(source, reporter).build()
+        return builder.build()
     except _Stop:
         return None
     except YAMLError as error:
         report_syntax(error, source, reporter)
         return None
+    finally:
+        builder.duplicates.report()
 
 
 class _Stop(Exception):  # noqa: N818 - it ends the pass, after a fault was reported
@@ -81,6 +84,7 @@ class _Builder:
         """Containers that are open."""
         self.anchors: dict[str, Any] = {}
         self.anchored = 0
+        self.duplicates = Duplicates(source, reporter)
         self.sizes: dict[int, tuple[Any, int, int]] = {}
         """Nodes and levels of anchored containers, by identity; the container is kept so that its identity is."""
 
@@ -140,7 +144,7 @@ class _Builder:
                 key, key_start, key_end = self._odd_key(event)
                 room = self.room
             if key in container:
-                self._duplicate(container, key, key_start, key_end)
+                self.duplicates.add(container, key, key_start, key_end)
                 key = _UNUSABLE
             event = next_event()
             value: Any
@@ -369,15 +373,6 @@ class _Builder:
     def _too_many(self, start: int) -> NoReturn:
         self._fault("too-many-nodes", f"more than {MAX_NODES:,} values, aliases expanded", start, start + 1)
         raise _Stop
-
-    def _duplicate(self, container: Mapping, key: str, start: int, end: int) -> None:
-        first = container.marks[key]
-        self.reporter.error(
-            "duplicate-key",
-            f"`{shorten(key)}` is written twice in this mapping; keep one",
-            self.source.span(start, end),
-            Related("the first one", self.source.span(first[0], first[1])),
-        )
 
     def _not_a_key(self, start: int, end: int) -> _Unusable:
         text = self.source.text

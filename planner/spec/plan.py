@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from planner.spec.authored import BudgetFields, PlanFields, ScenarioDefaults
-from planner.spec.document import Document, Mapping, larger_than
+from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.expansion import Allowance
 from planner.spec.expectations import Expectations
 from planner.spec.imports import UNREADABLE, Imports, read_expected, read_imports
 from planner.spec.libraries import MAX_TEMPLATE_VALUES, Libraries, read_variables
 from planner.spec.model import Case, Plan
 from planner.spec.names import is_name
-from planner.spec.oddities import warn_of_unused_targets
+from planner.spec.oddities import scenario_without_scenarios, take_in_keys, warn_of_unused_targets
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
 from planner.spec.scenario import PlanContext, ScenarioReader, settings_of
 from planner.spec.targets import TargetReader, start_of
 from planner.spec.templates import Templates
 from planner.spec.terms import read_quarantine
+from planner.spec.unresolved import Definitions, Unresolved
 from planner.spec.version import check_version
 from planner.spec.wording import describe, shorten, wrong_type
 
@@ -46,6 +47,7 @@ class PlanReader:
         if not check_version(document, self.reporter, required=True):
             return None
         root = document.root
+        misplaced = scenario_without_scenarios(document, self.reporter)
         fields = read_fields(PlanFields, document, root, self.reporter)
         imports = Imports(self.reporter, self.expectations)
         read_imports(document, path, fields.imports, self.libraries, imports)
@@ -74,7 +76,9 @@ class PlanReader:
             aliases=self.targets.read(document, imports.targets),
             imports=imports,
             variables=variables if variables is not None else Mapping(),
+            own_variables_readable=variables is not None,
             variables_readable=variables is not None and imports.variables_readable,
+            unresolved=Unresolved(self.reporter),
             tags=frozenset(fields.tags),
             defaults=defaults[1],
             defaults_written=defaults[0],
@@ -84,7 +88,7 @@ class PlanReader:
             today=self.today,
             allowance=Allowance(),
         )
-        cases = self._cases(context)
+        cases = [] if misplaced else self._cases(context)
         if self.reporter.errors > errors:
             return None
         return Plan(
@@ -120,9 +124,14 @@ class PlanReader:
             return []
         if not isinstance(scenarios, Mapping):
             if scenarios is not None:
+                instead = (
+                    "; write a name such as `refund-window:` in the place of each dash"
+                    if isinstance(scenarios, Items)
+                    else ""
+                )
                 self.reporter.error(
                     "wrong-type",
-                    wrong_type("a mapping of names to scenarios", scenarios),
+                    wrong_type("a mapping of names to scenarios", scenarios) + instead,
                     document.value(document.root, "scenarios"),
                 )
             return []
@@ -132,7 +141,7 @@ class PlanReader:
             )
         cases: list[Case] = []
         used: set[str] = set()
-        complete = True
+        complete = not take_in_keys(document, scenarios, self.reporter)
         for name in scenarios:
             if not isinstance(scenarios[name], Mapping):
                 self.reporter.error(
@@ -146,11 +155,15 @@ class PlanReader:
             cases.extend(scenario.cases)
             used.update(scenario.names)
             complete = complete and scenario.complete
+        own: Any = document.root.get("vars", ()) if plan.own_variables_readable else ()
+        unused = {name: document.key(own, name) for name in own if name not in used}
+        told = "no template of this plan uses `{meant}`, but `{name}` is used {times}"
+        plan.unresolved.report(Definitions("unused-variable", told, unused))
+        plan.aliases.report_strangers(document)
         plan.imports.mark_used("vars", used)
         if complete:
-            own: Any = document.root.get("vars", ())
-            for name in own if plan.variables_readable else ():
-                if name not in used and is_name(name):
+            for name in unused if plan.variables_readable else ():
+                if is_name(name):
                     self.reporter.warning(
                         "unused-variable",
                         f"no template of this plan uses `{shorten(name, 40)}`; remove it",

@@ -238,4 +238,5 @@ def _line_of(text: str, line: int) -> tuple[int, int]:
     end = text.find("\n", start)
     content = text[start : end if end >= 0 else len(text)]
     start += len(content) - len(content.lstrip())
-    return start, max(start + 1, start + len(content.strip()))
+    end = max(start + 1, start + len(content.strip()))
+    return min(start, len(text)), min(end, len(text))  # Jinja counts lines that we do not, such as after a lone \r

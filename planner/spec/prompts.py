@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from planner.diagnostics import Span
 from planner.spec.authored import ScenarioFields
 from planner.spec.decoding import decode
 from planner.spec.document import Document, Mapping
@@ -46,13 +47,13 @@ class Prompt:
             return None
         return text
 
+    def place(self, fault: TemplateFault) -> Span:
+        if self.file is not None:
+            return place_in_file(self.file, fault)
+        return place_in_text(self.document, self.written, self.key, fault)
+
     def report(self, fault: TemplateFault, suffix: str, reporter: Reporter) -> None:
-        place = (
-            place_in_text(self.document, self.written, self.key, fault)
-            if self.file is None
-            else place_in_file(self.file, fault)
-        )
-        reporter.error_once(self.said, fault.code, fault.detail + suffix, place)
+        reporter.error_once(self.said, fault.code, fault.detail + suffix, self.place(fault))
 
 
 @dataclass(slots=True)

@@ -36,6 +36,8 @@ class Reporter:
     diagnostics: Diagnostics
     errors: int = 0
     """Errors so far: a part is sound if reading it did not raise this."""
+    doubted_keys: set[Span] = field(default_factory=set[Span])
+    """Keys after one that is written twice: if they are unknown, they belong to something else, as was reported."""
     _seen: set[tuple[str, Span, str]] = field(default_factory=set[tuple[str, Span, str]])
     _per_file: Counter[str] = field(default_factory=Counter[str])
     _unreadable: dict[str, list[Span]] = field(default_factory=dict[str, list[Span]])
@@ -74,11 +76,8 @@ class Reporter:
     def tell_users(self) -> None:
         """Complete the diagnostics of libraries, when all files are read: who uses what has the fault, the first few."""
         for position, users in self._users.items():
-            shown = list(users)[:MAX_USERS]
-            if more := len(users) - len(shown):
-                shown[-1] = replace(shown[-1], message=f"{shown[-1].message}, and in {more:,} more places")
             item = self.diagnostics.items[position]
-            self.diagnostics.items[position] = replace(item, related=(*item.related, *shown))
+            self.diagnostics.items[position] = replace(item, related=(*item.related, *first_few(users)))
         self._users.clear()
 
     def warning(self, code: str, detail: str, span: Span, *related: Related) -> None:
@@ -97,6 +96,8 @@ class Reporter:
 
     def _follows(self, code: str, span: Span) -> bool:
         """Whether the fault is only there because what is at this place could not be read, which was reported."""
+        if code == "unknown-key" and span in self.doubted_keys:
+            return True
         return code in _CONSEQUENCES and any(_within(part, span) for part in self._unreadable.get(span.file, ()))
 
     def _add(self, severity: Severity, code: str, detail: str, span: Span, related: tuple[Related, ...]) -> None:
@@ -114,6 +115,16 @@ class Reporter:
                 Diagnostic(Severity.ERROR, "more-faults", RULES["more-faults"].summary, detail, end)
             )
             raise EnoughFaults
+
+
+def first_few(places: Iterable[Related]) -> tuple[Related, ...]:
+    """As many of these places as are shown, each once, the last of them telling how many more there are."""
+    places = list(dict.fromkeys(places))
+    shown = places[:MAX_USERS]
+    if more := len(places) - len(shown):
+        counted = "1 more place" if more == 1 else f"{more:,} more places"
+        shown[-1] = replace(shown[-1], message=f"{shown[-1].message}, and in {counted}")
+    return tuple(shown)
 
 
 def _within(part: Span, whole: Span) -> bool:

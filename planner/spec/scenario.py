@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from datetime import date
@@ -29,7 +29,8 @@ from planner.spec.reporting import Reporter
 from planner.spec.targets import Aliases, check_slug
 from planner.spec.templates import TemplateFault
 from planner.spec.terms import age_of, read_quarantine
-from planner.spec.wording import shorten, wrong_type
+from planner.spec.unresolved import Definitions, Unresolved, Use, mistyped_definition
+from planner.spec.wording import nearest, shorten, wrong_type
 from planner.statistics import least_runs_to_pass
 
 _SETTINGS = (
@@ -66,8 +67,11 @@ class PlanContext:
     aliases: Aliases
     imports: Imports
     variables: Lookup[str, Any]
-    variables_readable: bool
+    own_variables_readable: bool
     """False: `vars` has a fault, and names may be missing for that."""
+    variables_readable: bool
+    """False: names may be missing for that, or for an import that has a fault."""
+    unresolved: Unresolved
     tags: frozenset[str]
     defaults: ScenarioDefaults
     defaults_written: Mapping
@@ -117,6 +121,8 @@ class _Reading:
         self.where = self.document.key(scenarios, name)
         self.written: Mapping = scenarios[name]
         self.fields = read_fields(ScenarioFields, self.document, self.written, self.reporter)
+        self.unknown_axes: dict[str, list[Use]] = {}
+        """Names in the matrix's lists that are no axes."""
 
     def read(self) -> Scenario:
         errors = self.reporter.errors
@@ -167,6 +173,7 @@ class _Reading:
         self.plan.called.update(self._called(written, aliases))
         if "targets" not in written:
             self.plan.imports.mark_used("targets", aliases.own)
+            aliases.named.update(aliases.own)
             return [target for target in aliases.own.values() if target is not None]
         fields = self.fields if written is self.written else self.plan.defaults
         items: Any = written["targets"]
@@ -208,7 +215,9 @@ class _Reading:
         reader = MatrixReader(
             self.document, place, written, fields, axes, self.reporter, cases_per_point=cases_per_point
         )
-        return reader.read()
+        found = reader.read()
+        self.unknown_axes = reader.unknown_axes
+        return found
 
     def _prompt(self) -> Prompt | None:
         if "prompt" not in self.written and "prompt_file" not in self.written:
@@ -326,26 +335,49 @@ class _Reading:
         axes = self._written_axes()
         known = {*self.plan.variables, *(axes or ()), *(axis.name for axis in matrix.axes)}
         used = frozenset(prompt.template.names if prompt else ()).union(*[draft.shape.names for draft in drafts])
-        if axes is None or not self.plan.variables_readable:
+        for name in axes or ():
+            self.plan.unresolved.axes.setdefault(name, self.name)
+        if axes is None or not self.plan.own_variables_readable:
+            self._report_undefined(self.unknown_axes, {})
             return used  # what is undefined may be defined there
+        found = self.unknown_axes
         if not known.issuperset(used):
             known.update([mended_name(name) for name in known])  # templates may have the right name already
-        for name, offset in prompt.template.names.items() if prompt else ():
-            if name not in known:
-                fault = TemplateFault(
-                    "template-undefined", undefined(name, known, self.name), offset, offset + len(name)
-                )
-                prompt.report(fault, "", self.reporter)  # pyright: ignore[reportOptionalMemberAccess] - it has names
-        for draft in drafts:
-            if not known.issuperset(draft.shape.names):
-                self.reader.expectations.report_undefined(draft, known, self.name)
-        if complete and known.issuperset(used):
+            for name, use in self._undefined(prompt, drafts, known):
+                # What an import that cannot be read may define is left alone, unless it is nearly a name that there is.
+                if self.plan.variables_readable or nearest(name, known) is not None:
+                    found.setdefault(name, []).append(use)
+        if found:
+            unused = {name: self.document.key(axes, name) for name in axes if name not in used}
+            self._report_undefined(found, unused)
+        if complete and self.plan.variables_readable and known.issuperset(used):
             for name in axes:
                 if name not in used and is_name(name):
                     told = f"no template of this scenario uses `{name}`"
                     detail = f"{told}: the same call would be made for each of its values"
                     self.reporter.error("unused-axis", detail, self.document.key(axes, name))
         return used
+
+    def _undefined(self, prompt: Prompt | None, drafts: list[Draft], known: set[str]) -> Iterator[tuple[str, Use]]:
+        """The names that templates use and that are not known, each with every place."""
+        if prompt is not None:
+            for name, offset in prompt.template.names.items():
+                if name not in known:
+                    detail = undefined(name, known, self.name)
+                    fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
+                    yield name, Use(fault.code, detail, prompt.place(fault))
+        for draft in drafts:
+            if not known.issuperset(draft.shape.names):
+                yield from self.reader.expectations.undefined(draft, known, self.name)
+
+    def _report_undefined(self, found: Lookup[str, list[Use]], unused: Lookup[str, Span]) -> None:
+        """Report names that are mistyped where an axis is defined; the others are told with the whole plan's."""
+        axes = Definitions(
+            "unused-axis", "no template of this scenario uses `{meant}`, but `{name}` is used {times}", unused
+        )
+        for name, uses in found.items():
+            if not mistyped_definition(name, uses, axes, self.reporter):
+                self.plan.unresolved.add(name, uses)
 
     def _written_axes(self) -> Mapping | None:
         """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Lookup
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from planner.diagnostics import Span
+from planner.diagnostics import Related, Span
 from planner.spec.authored import SLUG, PlanFields, TargetFields
 from planner.spec.document import Document, Items, Mapping, at, value_mark
 from planner.spec.model import Project, Target
 from planner.spec.reading import missing, read_fields
-from planner.spec.reporting import Reporter, Said
-from planner.spec.wording import describe, not_a_slug, one_of, shorten, unknown, wrong_type
+from planner.spec.reporting import Reporter, Said, first_few
+from planner.spec.unresolved import Definitions, Use, mistyped_definition
+from planner.spec.wording import describe, nearest, not_a_slug, one_of, shorten, unknown, wrong_type
 
 MAX_TARGETS = 10_000
 
@@ -47,20 +48,48 @@ class Aliases:
     reader: TargetReader
     readable: bool = True
     """False: `targets` cannot be read, which was reported."""
+    named: set[str] = field(default_factory=set[str])
+    """Those of the plan's own that scenarios call, as far as they were read."""
+    strangers: dict[str, list[Use]] = field(default_factory=dict[str, list[Use]])
+    """Names that scenarios call and that are no aliases."""
 
     def find(self, alias: str, where: Span) -> Target | None:
-        """What is called by this name, at this place; None, and a fault, where it is no alias of the plan."""
+        """What is called by this name, at this place; None, and a fault, where it is no alias of the plan.
+
+        Such faults are reported with `report_strangers`, when all of the plan is read.
+        """
         if alias in self.own:
+            self.named.add(alias)
             return self.own[alias]
         if alias in self.imported.targets:
             return self.reader.imported(self.imported.targets[alias], where)
         if not self.readable:
             return None
-        detail = unknown(
-            f"`{shorten(alias, 40)}` is not a target of this plan", alias, {**self.own, **self.imported.targets}
-        )
-        self.reader.report_unknown(detail, where, self.imported)
+        known = {**self.own, **self.imported.targets}
+        if (
+            self.imported.complete or nearest(alias, known) is not None
+        ):  # else it may be in the import that was reported
+            detail = unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, known)
+            self.strangers.setdefault(alias, []).append(Use("unknown-target", detail, where))
+        self.reader.reporter.errors += 1
         return None
+
+    def report_strangers(self, document: Document) -> None:
+        """Report each name once, with all places; an alias that no scenario calls may be what is mistyped."""
+        written: Any = document.root.get("targets")
+        places = (
+            {alias: document.key(written, alias) for alias in written if alias not in self.named}
+            if isinstance(written, Mapping) and self.strangers
+            else {}
+        )
+        told = "no scenario of this plan calls `{meant}`, but `{name}` is called {times}"
+        for alias, uses in self.strangers.items():
+            if not mistyped_definition(alias, uses, Definitions("unused-target", told, places), self.reader.reporter):
+                first = uses[0]
+                also = first_few(
+                    [Related("called here as well", use.place) for use in uses if use.place != first.place]
+                )
+                self.reader.reporter.error(first.code, first.detail, first.place, *also)
 
 
 class TargetReader:

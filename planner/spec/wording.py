@@ -78,16 +78,22 @@ def describe(value: Any) -> str:
 
 
 def near_miss(word: str, choices: Iterable[str]) -> str:
-    """A question that names what was probably meant, or nothing. Looks at a bounded number of choices of like length."""
+    """A question that names what was probably meant, or nothing."""
+    meant = nearest(word, choices)
+    return f"did you mean `{meant}`?" if meant is not None else ""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str | None:
+    """The choice that was probably meant. Looks at a bounded number of choices of like length."""
     if len(word) > _MAX_WORD:  # nobody's typing mistake, and comparing takes quadratic time
-        return ""
+        return None
     by_lower = {choice.lower(): choice for choice in islice(choices, _MAX_LOOKED_AT)}
     longer = [choice for choice in by_lower if choice.startswith(word.lower())]
     if len(longer) == 1 and len(word) >= _MIN_PREFIX:
-        return f"did you mean `{by_lower[longer[0]]}`?"
+        return by_lower[longer[0]]
     alike = islice((choice for choice in by_lower if abs(len(choice) - len(word)) <= _MAX_DIFFERENCE), _MAX_CHOICES)
     matches = get_close_matches(word.lower(), alike, n=1, cutoff=_LIKENESS)
-    return f"did you mean `{by_lower[matches[0]]}`?" if matches else ""
+    return by_lower[matches[0]] if matches else None
 
 
 def mistyped(key: str, keys: Collection[str]) -> str:

@@ -505,8 +505,8 @@ def test_default_that_a_scenario_cannot_fill_is_reported_for_it(workspace: Any) 
 plan.yaml:7:34: error: template uses an undefined name [template-undefined]
     7 |     - {check: says, any_of: ["{{ mood }}"]}
       |                                  ^^^^
-        `mood` is neither a variable of the plan nor an axis of `t`; known: `flag`, `infinite`,
-        `limit`, `order`, `rate`, `who`, `word`
+        `mood` is neither a variable of the plan nor an axis of `t`; `s` has such an axis, and each
+        scenario has its own
 
 1 error in 1 file
 """)

@@ -870,7 +870,7 @@ def test_a_part_of_a_library_that_cannot_be_read(workspace: Any, part: str, said
 
 def test_an_imported_file_with_endless_faults_of_yaml(workspace: Any) -> None:
     """An import that is left in the middle spoils the plan, and nothing else is told of it."""
-    workspace.write("lib.yaml", "version: 1\nkind: library\nvars: {" + "a: 1, " * 1_500 + "}\n")
+    workspace.write("lib.yaml", "version: 1\nkind: library\nvars: {" + "[]: 1, " * 1_500 + "}\n")
     plans, diagnostics = workspace.load(str(workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))))
     assert plans == ()
     assert {item.span.file for item in diagnostics} == {"lib.yaml"}

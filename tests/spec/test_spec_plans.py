@@ -408,7 +408,16 @@ def test_policy_limits_targets(workspace: Any) -> None:
         (
             "scenarios:\n  s: {prompt: Hello.}\n",
             "scenarios: [s]\n",
-            snapshot([("wrong-type", 5, 12, "this must be a mapping of names to scenarios, but it is a list")]),
+            snapshot(
+                [
+                    (
+                        "wrong-type",
+                        5,
+                        12,
+                        "this must be a mapping of names to scenarios, but it is a list; write a name such as `refund-window:` in the place of each dash",
+                    )
+                ]
+            ),
         ),
         (
             "{prompt: Hello.}",

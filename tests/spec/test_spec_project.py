@@ -336,65 +336,57 @@ planner.yaml:2:1: error: not valid YAML [yaml-syntax]
 """),
         ),
         (
-            "a: 1\n" * 1_200,
+            "[]: 1\n" * 1_200,
             snapshot("""\
 planner.yaml:1:1: error: more faults than are shown [more-faults]
-    1 | a: 1
+    1 | []: 1
       | ^
         reading stopped after 1,000 faults; mend those first
 
-planner.yaml:2:1: error: key is written twice [duplicate-key]
-    2 | a: 1
-      | ^
-        `a` is written twice in this mapping; keep one
-        the first one: planner.yaml:1:1
-    1 | a: 1
-      | ^
+planner.yaml:1:1: error: key is not text [key-not-text]
+    1 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one
 
-planner.yaml:3:1: error: key is written twice [duplicate-key]
-    3 | a: 1
-      | ^
-        `a` is written twice in this mapping; keep one
-        the first one: planner.yaml:1:1
-    1 | a: 1
-      | ^
+planner.yaml:2:1: error: key is not text [key-not-text]
+    2 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one
 
-planner.yaml:4:1: error: key is written twice [duplicate-key]
-    4 | a: 1
-      | ^
-        `a` is written twice in this mapping; keep one
-        the first one: planner.yaml:1:1
-    1 | a: 1
-      | ^
+planner.yaml:3:1: error: key is not text [key-not-text]
+    3 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one
 
-planner.yaml:5:1: error: key is written twice [duplicate-key]
-    5 | a: 1
-      | ^
-        `a` is written twice in this mapping; keep one
-        the first one: planner.yaml:1:1
-    1 | a: 1
-      | ^
+planner.yaml:4:1: error: key is not text [key-not-text]
+    4 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one
 
-planner.yaml:6:1: error: key is written twice [duplicate-key]
-    6 | a: 1
-      | ^
-        `a` is written twice in this mapping; keep one
-        the first one: planner.yaml:1:1
-    1 | a: 1
-      | ^
+planner.yaml:5:1: error: key is not text [key-not-text]
+    5 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one
 
-planner.yaml:7:1: error: key is written twice [duplicate-key]
-    7 | a: 1
-      | ^
-        `a` is written twice in this mapping; keep one
-        the first one: planner.yaml:1:1
-    1 | a: 1
-      | ^
+planner.yaml:6:1: error: key is not text [key-not-text]
+    6 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one
 
-planner.yaml:8:1: error: key is written twice [duplicate-key]
-    8 | a: 1
-      | ^
-        `a` is written twice in this map\
+planner.yaml:7:1: error: key is not text [key-not-text]
+    7 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one
+
+planner.yaml:8:1: error: key is not text [key-not-text]
+    8 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one
+
+planner.yaml:9:1: error: key is not text [key-not-text]
+    9 | []: 1
+      | ^^
+        a key is one text, not a mapping, a list or an alias of one\
 """),
         ),
     ],

@@ -9,13 +9,14 @@ MATRICES = (
         "unused-axis",
         "axis is used by no template",
         "Every value of an axis multiplies the calls; if nothing in the prompt or the expectations uses it, "
-        "the same call is paid for several times. Use the axis, or remove it; runs repeats a call.",
+        "the same call is paid for several times. Use the axis, or remove it (runs repeats a call); or its name is "
+        "mistyped here, where the templates have the right one.",
     ),
     Rule(
         "unused-variable",
         "variable is used by no template",
         "A variable that nothing uses is a leftover, or a template writes its number out where the variable "
-        "was meant. Remove it, or use it.",
+        "was meant, or its name is mistyped here. Remove it, use it, or correct it.",
     ),
     Rule(
         "bad-axis",

@@ -151,7 +151,7 @@ SCENARIOS = (
     Rule(
         "unused-target",
         "target is called by no scenario",
-        "Every scenario names other targets. Remove it, or name it where it should be called: a reader expects that what is listed is tested.",
+        "Every scenario names other targets. Remove it, name it where it should be called, or correct it if it is mistyped here: a reader expects that what is listed is tested.",
     ),
     Rule(
         "bad-regex",
