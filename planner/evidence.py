@@ -92,6 +92,8 @@ class Evidence(_Frozen):
     grade: Grade | None = None
     cost_cents: int | None = None
     """What the run was billed, the test multiplier included; None while the bill is not known."""
+    service_estimate_cents: int | None = None
+    """What the service expected it to cost when it was launched; not a bill."""
 
     @property
     def call_id(self) -> int | None:
@@ -142,6 +144,9 @@ def merged(older: Evidence | None, newer: Evidence) -> Evidence:
             "tools": older.tools if newer.tools is None else newer.tools,
             "grade": newer.grade if graded else older.grade,
             "cost_cents": older.cost_cents if newer.cost_cents is None else newer.cost_cents,
+            "service_estimate_cents": older.service_estimate_cents
+            if newer.service_estimate_cents is None
+            else newer.service_estimate_cents,
         }
     )
 
@@ -180,6 +185,7 @@ def evidence_from_wire(
         tools=tools,
         grade=_grade(call[0] if call else None, grade),
         cost_cents=_cost_cents(run, call[0] if call else None),
+        service_estimate_cents=run.estimated_cost_cents,
     )
 
 

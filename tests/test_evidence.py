@@ -51,7 +51,7 @@ def test_a_whole_run_of_the_page_dialect() -> None:
     """Everything the service tells, as it is stored."""
     grade = {"status": "completed", "score": 0.87, "call_outcome": "success", "goal_achievement": "achieved"}
     told = evidence(
-        {"error_message": ""},
+        {"error_message": "", "estimated_cost_cents": 32},
         {**CALL, "end_reason": "agent_end", "transfer_destination": "", "recording_url": "https://x/?sig=1"},
         PAGE_TRANSCRIPT,
         None,
@@ -135,6 +135,7 @@ def test_a_whole_run_of_the_page_dialect() -> None:
                 "summary": "Fine.",
             },
             "cost_cents": 16,
+            "service_estimate_cents": 32,
         }
     )
 

@@ -221,6 +221,29 @@ def report(verbosity: int, **values: Any) -> int:
 
 
 @planner.command()
+@click.argument("case", required=False, metavar="[CASE]")
+@click.option("--plan", metavar="NAME", help="Only cases of this plan.")
+@click.option("--environment", metavar="NAME", help="Invocations of this environment (default: of none).")
+@click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository).")
+@click.option("--since", metavar="WHEN", help="No further back than a date (2026-11-01) or an age (12h, 14d, 6w).")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N invocations.")
+@click.option("--sandbox", is_flag=True, help="The embedded service's results.")
+@click.option(
+    "--format", "output_format", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True
+)
+@click.pass_obj
+def history(verbosity: int, **values: Any) -> int:
+    """Show how calls went over time: pass rate, duration, latency, grade, cost, flakiness. Calls nobody.
+
+    CASE is a case id, or a pattern with * and ?. Without it: all invocations, and every case.
+    """
+    from planner.commands.history import HistoryOptions
+    from planner.commands.history import history as command
+
+    return command(_shell(verbosity), HistoryOptions(**values))
+
+
+@planner.command()
 @click.argument("launch", required=False)
 @click.option(
     "--adopt", multiple=True, type=int, metavar="RUN_ID", help="These runs are the launch's; one --adopt a run."

@@ -9,6 +9,7 @@ from typing import Any
 
 from planner.changes.model import Action, Change
 from planner.checks.base import CheckSeverity, FindingOutcome, Quote
+from planner.checks.latency import percentile, response_times
 from planner.evidence import Evidence, Part, missing_parts
 from planner.execution.work import RunRecord
 from planner.outcome import (
@@ -61,6 +62,7 @@ def judge_record(case: Case, record: RunRecord) -> JudgedRun:
             reason=verdict.reason,
             cost_cents=record.cost_cents,
             duration_seconds=record.evidence.duration_seconds if record.evidence else None,
+            **_measured(record.evidence),
             adopted=record.adopted,
             invocation_id=record.invocation_id,
             evidence=record.digest,
@@ -85,10 +87,23 @@ def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence) -> J
                 "fault": verdict.fault.value if verdict.fault else None,
                 "reason": verdict.reason,
                 "missing": _missing(case, evidence),
+                **_measured(evidence),
                 "findings": [_finding_document(finding) for finding in verdict.findings],
             }
         ),
     )
+
+
+def _measured(evidence: Evidence | None) -> dict[str, Any]:
+    """What a history follows over time, beside the bill and the length."""
+    if evidence is None:
+        return {}
+    timed, _ = response_times(evidence.turns or ())
+    return {
+        "latency_ms": percentile(timed, 50)[0] if timed else None,
+        "grade_score": evidence.grade.score if evidence.grade else None,
+        "service_estimate_cents": evidence.service_estimate_cents,
+    }
 
 
 def wants_grade(case: Case) -> bool:

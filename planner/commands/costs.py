@@ -19,11 +19,15 @@ def costs(
     ceiling_cents: int | None,
 ) -> CostDocument:
     """By the journal: every run this change set launched, whoever did, and no finished result holds yet."""
+    estimate = prepared.whole_estimate
     charged = charged_slots(journal, prepared.change_set.digest)
     mine = {launch.launch_id for launch in journal.launches_of(invocation_id)}
     unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     return CostDocument(
-        estimated_cents=prepared.whole_estimate.expected_cents,
+        estimated_cents=estimate.expected_cents,
+        estimated_low_cents=estimate.low_cents,
+        estimated_high_cents=estimate.high_cents,
+        estimate_basis=estimate.basis,
         actual_cents=sum(slot.cost_cents or 0 for slot in charged),
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Of unknown fate, or ended and never billed: what was reserved stands for what it may have cost.

@@ -51,6 +51,15 @@ class RunDocument(_Document):
     reason: str = Field(default="", description="One line: why it did not pass.")
     cost_cents: int | None = Field(default=None, description="What was billed; null while unknown.")
     duration_seconds: float | None = None
+    latency_ms: float | None = Field(
+        default=None, description="Median of the agent's response times on this call; null where none could be timed."
+    )
+    grade_score: float | None = Field(
+        default=None, description="The platform's grade, 0 to 1; null where there is none."
+    )
+    service_estimate_cents: int | None = Field(
+        default=None, description="What the service itself expected the run to cost, when it was launched."
+    )
     adopted: bool = Field(default=False, description="Found again after its launch's answer was lost.")
     invocation_id: str = Field(default="", description="The invocation that launched it.")
     evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
@@ -123,6 +132,11 @@ class ConsentDocument(_Document):
 
 class CostDocument(_Document):
     estimated_cents: int | None = Field(description="Expected before the first call; null when unknown.")
+    estimated_low_cents: int | None = Field(
+        default=None, description="The 80 % range of the bill before the first call; null when unknown."
+    )
+    estimated_high_cents: int | None = None
+    estimate_basis: str = Field(default="", description="What the estimate was made of.")
     actual_cents: int = Field(
         description="Bill of every run this change set launched, earlier interrupted invocations included."
     )

@@ -15,12 +15,14 @@ from planner.errors import StoreError, UsageError
 from planner.evidence import Evidence, evidence_digest
 from planner.results import model
 from planner.results.model import CaseDocument, RunResult
+from planner.results.outline import InvocationOutline
 from planner.results.store import UNCONDITIONAL, Store, segment_for
 from planner.results.versions import schema_major
 
 BASELINE_SCHEMA_VERSION: Final = "1.0"
 
 _ATTEMPTS: Final = 20
+_RESULTS_MAJOR: Final = int(model.SCHEMA_VERSION.partition(".")[0])
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _Stored = TypeVar("_Stored", bound=BaseModel)
 
@@ -97,6 +99,23 @@ class ResultsRepository:
     def invocations_since(self, invocation_id: str) -> Iterator[RunResult]:
         """That one and what was stored after it, newest first."""
         return takewhile(lambda result: result.invocation_id >= invocation_id, self.invocations())
+
+    def outlines(self) -> Iterator[InvocationOutline]:
+        """Every stored invocation, newest first, without what was found in detail: several times faster than `invocations`."""
+        for key in sorted(self._store.keys("runs/"), reverse=True):
+            data = self._store.get(key)
+            if data is not None:
+                yield self._outline(key, data)
+
+    def _outline(self, key: str, data: bytes) -> InvocationOutline:
+        try:
+            outline = InvocationOutline.model_validate_json(data)
+        except ValidationError:
+            outline = None
+        if outline is None or schema_major({"schema_version": outline.schema_version}) != _RESULTS_MAJOR:
+            whole = self._read_invocation(key, data)  # says what is wrong with it, if anything is
+            outline = InvocationOutline.model_validate(whole.model_dump())
+        return outline
 
     def promote(self, result: RunResult, environment: str) -> None:
         """Make the invocation the baseline of each of its plans, unless one that ended later already is.

@@ -1,0 +1,52 @@
+"""How well earlier estimates foretold the bill: the only way to know what the next one is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from planner.results.outline import InvocationOutline
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """An invocation's expected cost and its bill, both over 0. `within` is None where it stored no range."""
+
+    estimated_cents: int
+    actual_cents: int
+    within: bool | None
+
+    @property
+    def error(self) -> float:
+        """Of the bill: 0.25 where a bill of $1.00 had been expected to be $1.25, -0.25 at $0.75."""
+        return (self.estimated_cents - self.actual_cents) / self.actual_cents
+
+
+def priced(outline: InvocationOutline) -> Priced | None:
+    """None where there was no estimate or no bill, or the one is not the other's: it did not finish, or the bill is not whole."""
+    cost = outline.cost
+    if not outline.finished or cost.ambiguous_cents or not cost.estimated_cents or not cost.actual_cents:
+        return None
+    if any(run.cost_cents is None for case in outline.cases if case.action == "call" for run in case.runs):
+        return None
+    low, high = cost.estimated_low_cents, cost.estimated_high_cents
+    within = None if low is None or high is None else low <= cost.actual_cents <= high
+    return Priced(cost.estimated_cents, cost.actual_cents, within)
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """Over `estimates` of them: the mean size of their errors (None where there are none), and how many bills were within the
+    range, of those that had one."""
+
+    estimates: int
+    mean_error: float | None
+    within: int
+    ranged: int
+
+
+def accuracy(found: Sequence[Priced]) -> Accuracy:
+    told = [entry.within for entry in found if entry.within is not None]
+    mean_error = fmean(abs(entry.error) for entry in found) if found else None
+    return Accuracy(len(found), mean_error, sum(told), len(told))

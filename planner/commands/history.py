@@ -1,0 +1,131 @@
+"""`planner history`: how calls went over time. Reads what is stored; calls nobody."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Literal
+
+from planner.changes.timeline import CaseHistory, Timeline, timeline
+from planner.commands.reporting import redactor_of
+from planner.commands.selection import Selection, matches
+from planner.commands.shell import Shell
+from planner.commands.stores import DEFAULT_STORE, Place, place_of
+from planner.errors import UsageError
+from planner.reports.history import HistoryPage, render_text
+from planner.reports.history_documents import render_csv, render_json
+from planner.results.outline import InvocationOutline
+from planner.spec import find_root, load_project
+
+_SUGGESTED = 3
+_COMPARED = 2_000
+_AGO = re.compile(r"(\d{1,4})(h|d|w)")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """`case` is an id or a glob; `since` a date or an age, as typed; `limit` counts invocations."""
+
+    case: str | None = None
+    plan: str | None = None
+    environment: str | None = None
+    store: str | None = None
+    since: str | None = None
+    limit: int | None = None
+    sandbox: bool = False
+    output_format: Literal["text", "csv", "json"] = "text"
+
+
+def history(shell: Shell, options: HistoryOptions) -> int:
+    """0, whatever the results say. `UsageError` for a case, plan, environment or moment that there is not."""
+    root = find_root(shell.cwd)
+    project = load_project(root, cwd=shell.cwd)[0]
+    selection = Selection(store=options.store, sandbox=options.sandbox, environment=options.environment)
+    place = place_of(shell, root, selection)
+    found = timeline(_outlines(shell, options, place), plan=options.plan)
+    if options.plan is not None and not found.invocations:
+        raise UsageError(f"no stored invocation is of a plan {options.plan!r}", _known_plans(options, place))
+    wanted = None if options.case is None else _chosen(options.case, found)
+    page = HistoryPage(found, wanted, tuple(_scope(options)), options.sandbox)
+    redactor = redactor_of(project)
+    match options.output_format:
+        case "text":
+            shell.print(render_text(page, redactor=redactor, width=shell.width, color=shell.color))
+        case "json":
+            shell.print(render_json(page, environment=options.environment or "", redactor=redactor))
+        case "csv":
+            shell.print(render_csv(page, redactor=redactor))
+    return 0
+
+
+def _outlines(shell: Shell, options: HistoryOptions, place: Place) -> Iterator[InvocationOutline]:
+    """Newest first, of this environment, in the sandbox or not; no further back than asked for."""
+    earliest = _moment(options.since, shell.clock.now()) if options.since is not None else None
+    return islice(_since(place, options, earliest), options.limit)
+
+
+def _since(place: Place, options: HistoryOptions, earliest: datetime | None) -> Iterator[InvocationOutline]:
+    for outline in place.repository.outlines():
+        if earliest is not None and outline.started_at < earliest:
+            return
+        if _belongs(outline, options):
+            yield outline
+
+
+def _belongs(outline: InvocationOutline, options: HistoryOptions) -> bool:
+    return outline.sandbox is options.sandbox and outline.environment == (options.environment or "")
+
+
+def _moment(since: str, now: datetime) -> datetime:
+    """`2026-11-01`, `2026-11-01T09:00`, `14d`; times without a zone are UTC."""
+    if ago := _AGO.fullmatch(since):
+        return now - timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
+    try:
+        moment = datetime.fromisoformat(since)
+    except ValueError as error:
+        raise UsageError(
+            f"--since {since}: neither a date nor an age", "Write it as 2026-11-01, or as 12h, 14d or 6w."
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _chosen(wanted: str, found: Timeline) -> tuple[CaseHistory, ...]:
+    exact = tuple(case for case in found.cases if case.case_id == wanted)
+    chosen = exact or tuple(case for case in found.cases if matches(wanted, case.case_id))
+    if chosen:
+        return chosen
+    ids = [case.case_id for case in found.cases]
+    near = [case_id for case_id in ids if wanted in case_id][:_SUGGESTED]
+    near = near or difflib.get_close_matches(wanted, ids[:_COMPARED], n=1, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise UsageError(
+        f"no stored call is of a case {wanted}", f"{hint}`*` and `?` match anything; `planner history` lists the cases."
+    )
+
+
+def _known_plans(options: HistoryOptions, place: Place) -> str:
+    known = sorted(
+        {plan for outline in place.repository.outlines() if _belongs(outline, options) for plan in outline.plans}
+    )
+    near = difflib.get_close_matches(options.plan or "", known, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    return f"{hint}Stored are: {', '.join(known) or 'none'}."
+
+
+def _scope(options: HistoryOptions) -> Iterator[str]:
+    """Of what, as far as it is not the whole default store."""
+    if options.sandbox:
+        yield "sandbox"
+    if options.environment is not None:
+        yield f"environment {options.environment}"
+    if options.plan is not None:
+        yield f"plan {options.plan}"
+    if options.since is not None:
+        yield f"since {options.since}"
+    if options.store is not None and options.store != DEFAULT_STORE:
+        yield f"store {options.store}"

@@ -1,0 +1,153 @@
+"""How calls went over time: each counted once where it was made, flakiness, and what estimates were worth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from planner.changes.accuracy import Accuracy
+from planner.changes.timeline import timeline
+from planner.results.outline import InvocationOutline
+
+START = datetime(2026, 11, 1, 9, tzinfo=UTC)
+
+
+def _run(run_id: int, made_by: str, **fields: Any) -> dict[str, Any]:
+    at = START + timedelta(minutes=run_id)
+    return {"run_id": run_id, "invocation_id": made_by, "cost_cents": 16, "completed_at": at, **fields}
+
+
+def _case(*runs: dict[str, Any], case_id: str = "p/s@t", fingerprint: str = "c", **fields: Any) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "plan": case_id.partition("/")[0],
+        "scenario": "s",
+        "target": "t",
+        "action": "call",
+        "outcome": "passed",
+        "inputs": {"target_kind": "agent", "target_id": 1, "agent_revision": "2026-11-01 r1"},
+        "call_fingerprint": fingerprint,
+        "runs": list(runs),
+        **fields,
+    }
+
+
+def _invocation(day: int, *cases: dict[str, Any], **fields: Any) -> InvocationOutline:
+    at = START + timedelta(days=day)
+    costs = {"estimated_cents": None, "actual_cents": 0, "this_invocation_cents": 0, "ambiguous_cents": 0}
+    costs |= fields.pop("cost", {})
+    return InvocationOutline.model_validate(
+        {
+            "schema_version": "1.0",
+            "invocation_id": f"day{day:02}",
+            "outcome": "passed",
+            "started_at": at,
+            "ended_at": at + timedelta(minutes=1),
+            "plans": sorted({case["plan"] for case in cases}),
+            "cases": list(cases),
+            "cost": costs,
+            **fields,
+        }
+    )
+
+
+def test_a_carried_call_counts_once_where_it_was_made_by_its_newest_verdict() -> None:
+    """A run kept by two later invocations is one call of the first; judged again as failed, it failed."""
+    first = _run(1, "day01")
+    judged_again = _run(1, "day01", fault="agent")
+    found = timeline(
+        [
+            _invocation(3, _case(judged_again, action="keep")),
+            _invocation(2, _case(judged_again, _run(2, "day02"), action="recheck")),
+            _invocation(1, _case(first)),
+        ]
+    )
+    (case,) = found.cases
+    assert (case.figures.calls, case.figures.passed, case.figures.total_cents) == (2, 1, 32)
+    assert [(point.invocation_id, point.figures.passed) for point in case.points] == [("day01", 0), ("day02", 1)]
+    assert [(entry.invocation_id, entry.figures.calls) for entry in found.invocations] == [
+        ("day03", 0),
+        ("day02", 1),
+        ("day01", 1),
+    ]
+
+
+def test_calls_made_before_the_invocations_looked_at_are_not_theirs() -> None:
+    """Of a carried run whose maker is out of sight, nothing is told: it would be told at the wrong time."""
+    found = timeline([_invocation(3, _case(_run(1, "day01"), _run(2, "day03")))])
+    assert [case.figures.calls for case in found.cases] == [1]
+
+
+def test_what_a_case_is_measured_by() -> None:
+    """Medians of lengths and response times, mean grade and bill, a Wilson interval; what is unknown is left out, never 0."""
+    runs = [
+        _run(1, "day01", duration_seconds=30.0, latency_ms=500.0, grade_score=1.0),
+        _run(2, "day01", duration_seconds=50.0, latency_ms=900.0, fault="agent", cost_cents=32),
+        _run(3, "day01", duration_seconds=90.0, fault="platform", cost_cents=None),
+    ]
+    figures = timeline([_invocation(1, _case(*runs))]).figures
+    assert (figures.calls, figures.countable, figures.passed, figures.pass_rate) == (3, 2, 1, 0.5)
+    assert figures.interval == pytest.approx((0.0945, 0.9055), abs=1e-4)
+    assert (figures.duration_seconds, figures.latency_ms, figures.grade) == (50.0, 700.0, 1.0)
+    assert (figures.cents_per_call, figures.total_cents, figures.unbilled) == (24.0, 48, 1)
+    nothing = timeline([_invocation(1, _case(_run(1, "day01", fault="judge", cost_cents=None)))]).figures
+    assert (nothing.pass_rate, nothing.interval, nothing.cents_per_call, nothing.duration_seconds) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("faults", "flips", "neighbours"),
+    [
+        ([None] * 4, 0, 3),
+        ([None, "agent", None, "agent"], 3, 3),
+        ([None, None, "agent", "agent"], 1, 3),
+        ([None, "platform", "agent"], 1, 1),
+        ([None], 0, 0),
+    ],
+)
+def test_flakiness_is_how_often_like_neighbours_differ(faults: list[str | None], flips: int, neighbours: int) -> None:
+    """A coin flips in half of them, a break once; what could not be counted is passed over."""
+    runs = [_run(number, "day01", fault=fault) for number, fault in enumerate(faults)]
+    found = timeline([_invocation(1, _case(*runs))])
+    assert (found.flips, found.neighbours) == (flips, neighbours)
+    assert found.flip_rate == (flips / neighbours if neighbours else None)
+
+
+@pytest.mark.parametrize("moved", ["prompt", "agent"])
+def test_calls_of_another_prompt_or_agent_are_no_neighbours(moved: str) -> None:
+    """A case that broke because the prompt or the agent was edited is not flaky."""
+    inputs = {"target_kind": "agent", "target_id": 1, "agent_revision": "2026-11-02 r2"}
+    changed: dict[str, Any] = {"fingerprint": "other"} if moved == "prompt" else {"inputs": inputs}
+    newer = _case(_run(2, "day02", fault="agent"), **changed)
+    found = timeline([_invocation(2, newer), _invocation(1, _case(_run(1, "day01")))])
+    assert (found.cases[0].figures.passed, found.neighbours) == (1, 0)
+
+
+def test_only_one_plan() -> None:
+    """Cases of other plans, and invocations that had none of it, are left out."""
+    one, other = _case(_run(1, "day01")), _case(_run(2, "day01"), case_id="q/s@t")
+    found = timeline([_invocation(2, _case(_run(3, "day02"), case_id="q/s@t")), _invocation(1, one, other)], plan="p")
+    assert [case.case_id for case in found.cases] == ["p/s@t"]
+    assert [(entry.invocation_id, entry.figures.calls) for entry in found.invocations] == [("day01", 1)]
+
+
+def test_what_estimates_were_worth() -> None:
+    """The mean size of the errors; how many bills were within the range, of those that stored one; none of what has no whole bill."""
+    run = _case(_run(1, "day01"))
+    ranged = {"estimated_cents": 150, "actual_cents": 100, "estimated_low_cents": 90, "estimated_high_cents": 200}
+    dearer = {"estimated_cents": 90, "actual_cents": 100, "estimated_low_cents": 80, "estimated_high_cents": 99}
+    found = timeline(
+        [
+            _invocation(1, run, cost=ranged),
+            _invocation(2, run, cost=dearer),
+            _invocation(3, run, cost={"estimated_cents": 130, "actual_cents": 100}),
+            _invocation(4, run, cost=ranged, finished=False),
+            _invocation(5, run, cost=ranged | {"ambiguous_cents": 1}),
+            _invocation(6, run, cost=ranged | {"estimated_cents": None}),
+            _invocation(7, run, cost=ranged | {"actual_cents": 0}),
+            _invocation(8, _case(_run(9, "day08", cost_cents=None)), cost=ranged),
+        ]
+    )
+    assert found.accuracy == Accuracy(3, (0.5 + 0.1 + 0.3) / 3, 1, 2)
+    assert timeline([]).accuracy == Accuracy(0, None, 0, 0)

@@ -1,0 +1,85 @@
+"""`planner history` on what real invocations stored."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from planner.cli import main
+from tests.commands.conftest import HOURS, Project  # pyright: ignore[reportMissingImports]
+
+RUN = ("run", "--sandbox", "--consent-to-charge")
+CASE = "hours/saturday[name=Ana]@clinic"
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two invocations: all cases called, then (with another prompt) one of them."""
+    root = tmp_path_factory.mktemp("stored")
+    plan = root / "plans/hours.yaml"
+    plan.parent.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        for text in (HOURS, HOURS.replace("Cancel your", "Please cancel your")):
+            plan.write_text(text)
+            assert main([*RUN]) == 0
+    return root / ".planner"
+
+
+@pytest.fixture
+def told(project: Project, stored: Path) -> Project:
+    shutil.copytree(stored, project.root / ".planner")
+    return project
+
+
+def test_what_was_called_is_told_once(told: Project) -> None:
+    """Of the suite, of one case, of a pattern, and only as far back as asked for; nobody is called."""
+    document = told.planner("history", "--sandbox", "--format", "json").json
+    assert [(entry["calls"], entry["passed"]) for entry in document["invocations"]] == [(1, 1), (5, 5)]
+    assert document["estimates"]["estimates"] == 2
+    assert {case["case_id"]: case["calls"] for case in document["cases"]} == {
+        "hours/cancel@clinic": 2,
+        CASE: 2,
+        "hours/saturday[name=Bob]@clinic": 2,
+    }
+    case = document["cases"][0]
+    assert case["total_cents"] == case["cents_per_call"] * 2 > 0
+    assert case["latency_ms"] > 0
+    assert case["duration_seconds"] > 0
+    one = told.planner("history", "--sandbox", CASE)
+    assert one.out.startswith(f"✓ {CASE}\n  passed · 2 calls · $")
+    newest = told.planner("history", "--sandbox", "--limit", "1", "--format", "json").json
+    assert [case["case_id"] for case in newest["cases"]] == ["hours/cancel@clinic"]
+    some = told.planner("history", "--sandbox", "hours/saturday*", "--format", "csv", "--since", "1d").out.splitlines()
+    assert [line.partition(",hours,")[0] for line in some[1:]] == [CASE, "hours/saturday[name=Bob]@clinic"]
+
+
+def test_sandbox_and_environments_are_apart(told: Project) -> None:
+    """Neither what was real nor what was of another environment is mixed in."""
+    for other in ((), ("--sandbox", "--environment", "staging")):
+        ran = told.planner("history", *other)
+        assert (ran.code, ran.out.startswith("No invocation is stored")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("hours/saturday[name=Anna]@clinic",), f"Did you mean {CASE}?"),
+        (("--plan", "hour"), "Did you mean hours? Stored are: hours."),
+        (("--since", "yesterday"), "Write it as 2026-11-01, or as 12h, 14d or 6w."),
+    ],
+)
+def test_what_there_is_not_is_told_with_a_near_miss(told: Project, arguments: tuple[str, ...], said: str) -> None:
+    """Exit code 2, and what was probably meant."""
+    ran = told.planner("history", "--sandbox", *arguments)
+    assert (ran.code, ran.out, said in ran.err) == (2, "", True), ran.err
+
+
+def test_a_damaged_invocation_is_named(told: Project) -> None:
+    """It is neither passed over nor a traceback."""
+    path = next(Path(told.root / ".planner/sandbox/runs").iterdir())
+    path.write_text("{}")
+    ran = told.planner("history", "--sandbox")
+    assert (ran.code, f"runs/{path.name} cannot be read: it names no schema_version" in ran.err) == (4, True), ran.err

@@ -1,0 +1,248 @@
+"""The history of calls as people and as programs read it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from planner.changes.timeline import Timeline, timeline
+from planner.reports.history import HistoryPage, render_text
+from planner.reports.history_documents import render_csv, render_json
+from planner.reports.redaction import Redactor
+from planner.reports.sparkline import sparkline
+from planner.results.outline import InvocationOutline
+
+START = datetime(2026, 11, 1, 9, tzinfo=UTC)
+FORMULA = '=HYPERLINK("https://evil.example")/s@t'
+
+
+def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hours/opening@hotline")) -> Timeline:
+    """Three days; the first case gets worse, the other has no grade, and the last day has a bill that is late."""
+    passes = [[None, None, None], [None, "agent", None], ["agent", "agent", None]]
+    outlines: list[InvocationOutline] = []
+    for day, faults in enumerate(passes):
+        name, at = f"day{day}", START + timedelta(days=day)
+        cases: list[dict[str, Any]] = []
+        for index, case_id in enumerate(case_ids):
+            runs = [
+                {
+                    "run_id": day * 100 + index * 10 + number,
+                    "invocation_id": name,
+                    "fault": fault if index == 0 else None,
+                    "cost_cents": None if (day, index, number) == (2, 1, 2) else 16 * (1 + day),
+                    "duration_seconds": 50.0 + 10 * day + number,
+                    "latency_ms": 600.0 + 100 * day,
+                    "grade_score": 0.9 - day / 10 if index == 0 else None,
+                    "completed_at": at + timedelta(seconds=number),
+                }
+                for number, fault in enumerate(faults)
+            ]
+            cases.append(
+                {
+                    "case_id": case_id,
+                    "plan": case_id.partition("/")[0],
+                    "scenario": "s",
+                    "target": "t",
+                    "action": "call",
+                    "outcome": "failed" if index == 0 and day == 2 else "passed",
+                    "inputs": {"target_kind": "agent", "target_id": 1},
+                    "call_fingerprint": "c",
+                    "runs": runs,
+                }
+            )
+        outlines.append(
+            InvocationOutline.model_validate(
+                {
+                    "schema_version": "1.0",
+                    "invocation_id": name,
+                    "outcome": "failed" if day == 2 else "passed",
+                    "started_at": at,
+                    "ended_at": at,
+                    "cases": cases,
+                    "cost": {
+                        "estimated_cents": 120,
+                        "estimated_low_cents": 100,
+                        "estimated_high_cents": 150,
+                        "actual_cents": 96 * (1 + day),
+                        "this_invocation_cents": 96 * (1 + day),
+                        "ambiguous_cents": 0,
+                    },
+                }
+            )
+        )
+    return timeline(reversed(outlines))
+
+
+SUITE = """\
+3 invocations · 2026-11-01 to 2026-11-03 · 2 cases · 18 calls · $5.28, the bill of 1 unknown
+
+Pass rate  █▇▆ 83 % (61 % to 94 %), 15 of 18 · newest 67 %
+Duration   ▁▅█ 1 min 1 s median · newest 1 min 11 s
+Latency    ▁▅█ 700 ms median · newest 800 ms
+Grade      █▇▆ 0.80 on average · newest 0.70
+Cost       ▁▅█ $0.31 a call · newest $0.48
+Flips      25 %: 4 of 16 pairs of neighbouring like calls differ
+Estimates  31 % off on average, over 2 invocations; 0 of 2 bills within the 80 % range
+
+Invocations, newest first
+  ✗ 2026-11-03 09:00 · 4 of 6 passed · 1 min 11 s · 800 ms · grade 0.70 · at least $2.40
+  ✓ 2026-11-02 09:00 · 5 of 6 passed · 1 min 1 s · 700 ms · grade 0.80 · $1.92 · 60 % over the $1.20
+    expected
+  ✓ 2026-11-01 09:00 · 6 of 6 passed · 51 s · 600 ms · grade 0.90 · $0.96 · 20 % under the $1.20
+    expected
+
+Cases, least reliable first
+  ✗ refunds/late-order@support   █▆▃   67 % (35 % to 88 %) of 9     1 min 1 s · 700 ms · grade 0.80
+                                                                    · $0.32 a call · flips 50 %
+  ✓ hours/opening@hotline        ███   100 % (70 % to 100 %) of 9   1 min 1 s · 700 ms · $0.30 a
+                                                                    call
+"""
+NARROW_CASES = """\
+  ✗ refunds/late-order@support
+      █▆▃ 67 % (35 % to 88 %) of 9 · 1 min 1 s
+      · 700 ms · grade 0.80 · $0.32 a call ·
+      flips 50 %
+  ✓ hours/opening@hotline
+      ███ 100 % (70 % to 100 %) of 9 · 1 min 1
+      s · 700 ms · $0.30 a call
+"""
+CASE = """\
+✗ refunds/late-order@support
+  failed · 9 calls · $2.88
+
+Pass rate  █▆▃ 67 % (35 % to 88 %), 6 of 9 · newest 33 %
+Duration   ▁▅█ 1 min 1 s median · newest 1 min 11 s
+Latency    ▁▅█ 700 ms median · newest 800 ms
+Grade      █▇▆ 0.80 on average · newest 0.70
+Cost       ▁▅█ $0.32 a call · newest $0.48
+Flips      50 %: 4 of 8 pairs of neighbouring like calls differ
+
+  2026-11-03 09:00 · 1 of 3 passed · 1 min 11 s · 800 ms · grade 0.70 · $1.44
+  2026-11-02 09:00 · 2 of 3 passed · 1 min 1 s · 700 ms · grade 0.80 · $0.96
+  2026-11-01 09:00 · 3 of 3 passed · 51 s · 600 ms · grade 0.90 · $0.48
+"""
+
+
+def _text(page: HistoryPage, width: int = 100, *, color: bool = False) -> str:
+    return render_text(page, redactor=Redactor(), width=width, color=color)
+
+
+def test_the_suite() -> None:
+    """Graphs over time, what estimates were worth, the newest invocations, and cases with the least reliable first."""
+    assert _text(HistoryPage(_invocations(), None, (), sandbox=False)) == SUITE
+
+
+def test_a_narrow_terminal() -> None:
+    """No line is too wide but one with a case id, and columns become prose."""
+    text = _text(HistoryPage(_invocations(), None, ("sandbox",), sandbox=True), 46)
+    assert NARROW_CASES in text
+    assert text.endswith("These are simulated calls on the sandbox:\nnobody was phoned, and nothing was charged.\n")
+    assert [line for line in text.splitlines() if len(line) > 46 and "@" not in line] == []
+
+
+def test_one_case() -> None:
+    """The same of one case, and what each invocation found of it."""
+    found = _invocations()
+    assert _text(HistoryPage(found, (found.cases[1],), (), sandbox=False)) == CASE
+
+
+def test_colour_changes_no_word() -> None:
+    """What is coloured reads the same without."""
+    page = HistoryPage(_invocations(), None, (), sandbox=False)
+    coloured = _text(page, color=True)
+    assert "\x1b[31m✗\x1b[0m" in coloured
+    for code in ("\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m"):
+        coloured = coloured.replace(code, "")
+    assert coloured == SUITE
+
+
+def test_nothing_stored() -> None:
+    """It says so, and of what."""
+    page = HistoryPage(timeline([]), None, ("sandbox", "environment staging"), sandbox=False)
+    assert _text(page) == "No invocation is stored: sandbox · environment staging\n"
+
+
+def test_csv_holds_a_line_for_each_case_and_invocation() -> None:
+    """What is not known is an empty cell."""
+    found = _invocations()
+    lines = list(
+        csv.DictReader(io.StringIO(render_csv(HistoryPage(found, None, (), sandbox=False), redactor=Redactor())))
+    )
+    assert len(lines) == 6
+    assert lines[2] == {
+        "case_id": "hours/opening@hotline",
+        "plan": "hours",
+        "scenario": "s",
+        "invocation_id": "day2",
+        "at": "2026-11-03T09:00:00Z",
+        "calls": "3",
+        "countable": "3",
+        "passed": "3",
+        "pass_rate": "1.0",
+        "interval_low": "0.43850296824495466",
+        "interval_high": "1.0",
+        "duration_seconds": "71.0",
+        "latency_ms": "800.0",
+        "grade": "",
+        "cents_per_call": "48.0",
+        "total_cents": "96",
+        "unbilled": "1",
+    }
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝"])
+def test_no_cell_is_a_formula(start: str) -> None:
+    """A spreadsheet that opens the file runs nothing that a plan or a store wrote."""
+    found = _invocations((f"{start}cmd|' /C calc'!A0/s@t",))
+    text = render_csv(HistoryPage(found, None, (), sandbox=False), redactor=Redactor())
+    cells = [cell for line in csv.reader(io.StringIO(text)) for cell in line]
+    assert [cell for cell in cells if cell.startswith(start)] == []
+    assert f"'{start}cmd|' /C calc'!A0/s@t" in cells
+
+
+def test_json_names_its_schema_and_holds_all() -> None:
+    """Points are oldest first, invocations newest first, and each invocation's bill stands against its estimate."""
+    found = _invocations()
+    document = json.loads(
+        render_json(HistoryPage(found, None, (), sandbox=False), environment="staging", redactor=Redactor())
+    )
+    assert (document["schema_version"], document["environment"], document["sandbox"]) == ("1.0", "staging", False)
+    assert [case["case_id"] for case in document["cases"]] == ["hours/opening@hotline", "refunds/late-order@support"]
+    assert [point["passed"] for point in document["cases"][1]["points"]] == [3, 2, 1]
+    assert document["cases"][1]["flip_rate"] == 0.5
+    assert [(entry["estimated_cents"], entry["actual_cents"]) for entry in document["invocations"]] == [
+        (120, None),
+        (120, 192),
+        (120, 96),
+    ]
+    assert document["estimates"] == {"estimates": 2, "mean_error": 0.3125, "within": 0, "ranged": 2}
+
+
+def test_names_are_redacted_in_every_format() -> None:
+    """A phone number in a case id is shown by its last two digits."""
+    page = HistoryPage(_invocations(("calls/+14155550199@t",)), None, (), sandbox=False)
+    texts = [_text(page), render_csv(page, redactor=Redactor()), render_json(page, environment="", redactor=Redactor())]
+    assert [text for text in texts if "5550199" in text] == []
+    assert all("99@t" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("values", "bounds", "width", "line"),
+    [
+        ([0, 0.5, 1], {"low": 0.0, "high": 1.0}, 9, "▁▅█"),
+        ([10, 20, None, 15], {}, 9, "▁█·▅"),
+        ([5, 5], {}, 9, "▄▄"),
+        ([None, None], {}, 9, "··"),
+        ([1, 2, 3, 4], {}, 2, "▁█"),
+        ([2.0, -1.0], {"low": 0.0, "high": 1.0}, 9, "█▁"),
+        ([1], {}, 0, ""),
+    ],
+)
+def test_a_sparkline(values: list[float | None], bounds: dict[str, float], width: int, line: str) -> None:
+    """Lowest to highest of what is shown, or of a scale; the last values where there is not room for all."""
+    assert sparkline(values, **bounds, width=width) == line
