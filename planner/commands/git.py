@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.errors import UsageError
+from planner.errors import StoreError, UsageError
 
 TIMEOUT_SECONDS = 120.0
 
@@ -28,8 +28,8 @@ class Git:
     folder: Path
     environ: Mapping[str, str]
 
-    def __call__(self, *arguments: str, stdin: bytes = b"", extra: dict[str, str] | None = None) -> Answer:
-        """Raises `UsageError` where there is no git, or it does not answer."""
+    def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+        """Raises `UsageError` where there is no git, `StoreError` where it does not answer."""
         environment = {**self.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(extra or {})}
         try:
             ran = subprocess.run(  # noqa: S603 - the arguments are ours, and refs are verified
@@ -43,8 +43,9 @@ class Git:
         except FileNotFoundError as error:
             raise UsageError("git is needed for this, and is not installed", "Install git.") from error
         except subprocess.TimeoutExpired as error:
-            raise UsageError(
-                f"git {arguments[0]} did not answer for {TIMEOUT_SECONDS:g} s", "Look at the repository, and try again."
+            raise StoreError(
+                f"git did not answer for {TIMEOUT_SECONDS:g} s",
+                "Look at the repository and its remote, then run the same command again.",
             ) from error
         return Answer(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace").strip())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from planner.errors import StoreError
-from planner.results.store import UNCONDITIONAL, Expected, segments
+from planner.results.store import UNCONDITIONAL, Change, Expected, segments
 
 _LOCK: Final = ".lock"
 _IGNORE: Final = ".gitignore"
@@ -52,6 +52,12 @@ class DirectoryStore:
             except FileNotFoundError:
                 return None
 
+    def has(self, key: str) -> bool:
+        path = self._path(key)
+        with self._mapped("read", path):
+            self._refuse_links(path)
+            return path.is_file()
+
     def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
         path = self._path(key)
         with self._mapped("written", path), self._locked():
@@ -66,6 +72,18 @@ class DirectoryStore:
                     return False
             _replace(path, data)
         return True
+
+    def update(self, change: Change) -> None:
+        with self._mapped("written", self._folder), self._locked():
+            for key, data in change(self).items():
+                path = self._path(key)
+                self._refuse_links(path)
+                if data is not None:
+                    self._make_folder(path.parent)
+                    _replace(path, data)
+                elif path.exists():
+                    path.unlink()
+                    _sync(path.parent)
 
     def keys(self, prefix: str) -> Iterator[str]:
         folder_names = prefix.split("/")[:-1]

@@ -7,7 +7,7 @@ Keys are paths of plain names with `/` between them. One layout everywhere: `run
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -28,12 +28,29 @@ _SEGMENT: Final = re.compile(r"[A-Za-z0-9_%+=@-][A-Za-z0-9._%+=@-]*")
 _UNSAFE: Final = re.compile(r"[^a-z0-9-]")
 
 
-class Store(Protocol):
-    """Every method raises `StoreError` where the place cannot be read or written, and `ValueError` for an impossible key."""
+class Reader(Protocol):
+    """Every method raises `StoreError` where the place cannot be read, `UsageError` where it never will be as it is set up, and
+    `ValueError` for an impossible key."""
 
     def get(self, key: str) -> bytes | None:
         """The whole of what was last put, or None."""
         ...
+
+    def has(self, key: str) -> bool:
+        """Whether the key holds anything."""
+        ...
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key that starts with `prefix`, in order of their text."""
+        ...
+
+
+Change: TypeAlias = Callable[[Reader], Mapping[str, bytes | None]]
+"""From what a store holds now to what each of some keys shall hold; None removes a key."""
+
+
+class Store(Reader, Protocol):
+    """A place to write, too: `StoreError` and `UsageError` as for reading."""
 
     def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
         """Replace what the key holds if it holds `expected`; False (and nothing written) if it does not.
@@ -42,8 +59,10 @@ class Store(Protocol):
         """
         ...
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Every key that starts with `prefix`, in order of their text."""
+    def update(self, change: Change) -> None:
+        """Write what `change` makes of what is there, in the order it gives, so that no write of others in between is lost:
+        when somebody was first, `change` is asked again. A git ref takes all of it at once, a folder key by key.
+        """
         ...
 
     def locate(self, key: str) -> str:

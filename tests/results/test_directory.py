@@ -58,6 +58,22 @@ def test_keys_by_prefix(store: DirectoryStore, folder: Path) -> None:
         store.keys("../")
 
 
+def test_updates_see_what_is_there(store: DirectoryStore, folder: Path) -> None:
+    """An update is made of what the store holds, under its lock; it may write and remove several keys, absent ones too."""
+    store.put("counter", b"1", expected=None)
+    store.put("runs/a", b"1", expected=None)
+    store.update(lambda now: {"counter": (now.get("counter") or b"") + b"1", "runs/a": None, "runs/absent": None})
+    assert [store.get("counter"), store.has("counter"), store.has("runs/a"), store.has("runs")] == [
+        b"11",
+        True,
+        False,
+        False,
+    ]
+    (folder / "runs/b").symlink_to(folder / "counter")
+    with pytest.raises(StoreError, match="is a symbolic link"):
+        store.update(lambda _: {"runs/b": None})
+
+
 _KEYS = st.sampled_from(["runs/a", "runs/b", "latest/x/a", "c"])
 _DATA = st.sampled_from([b"", b"one", b"two"])
 

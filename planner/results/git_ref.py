@@ -1,0 +1,375 @@
+"""Results in a git ref of the same repository: no infrastructure, and no work tree, index, branch or configuration touched.
+
+A key is a path of the commit's tree. Every write is a new commit on top of the newest one, put in its place by compare-and-swap:
+with a remote by a push that holds only if nobody pushed since (`--force-with-lease`), without one by `update-ref` with the old
+value. Who was second reads again, thinks again, and tries again after a pause that chance decides.
+
+The remote is read once, then only when somebody else was first. In a shallow clone one commit of it is fetched; in a full one
+all, since a depth would make the whole clone a shallow one. After `COMMITS_A_HISTORY` commits the history begins anew with the
+tree as it is: the tree is what counts.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import RLock
+from typing import Final, Protocol
+
+from planner.errors import PlannerError, StoreError, UsageError
+from planner.results.store import UNCONDITIONAL, Change, Expected, Reader, segments
+
+COMMITS_A_HISTORY: Final = 1000
+
+_IDENTITY: Final = {
+    "GIT_AUTHOR_NAME": "planner",
+    "GIT_AUTHOR_EMAIL": "planner@localhost",
+    "GIT_COMMITTER_NAME": "planner",
+    "GIT_COMMITTER_EMAIL": "planner@localhost",
+}
+_SETTINGS: Final = (
+    *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "fetch.writeCommitGraph=false"),
+    *("-c", "core.fsync=all", "-c", "core.quotePath=false", "-c", "advice.fetchShowForcedUpdates=false"),
+)
+_REF: Final = re.compile(r"refs/(?!heads/|tags/|remotes/|notes/)[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+")
+_GENERATION: Final = re.compile(r"^Commits-before: (\d{1,9})$", re.MULTILINE)
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s']*@")
+
+_NO_SUCH_REF: Final = "couldn't find remote ref"
+_NO_RIGHTS: Final = re.compile(
+    r"\b40[13]\b|Permission|denied|Authentication|could not read (?:Username|Password)|Repository not found"
+    r"|does not appear to be a git repository|not permitted|dubious ownership|Read-only|Could not read from remote",
+    re.IGNORECASE,
+)
+_FORBIDDEN: Final = re.compile(
+    r"hook declined|protected|prohibited|deny|denied|not allowed|rule violation|GH0\d\d", re.IGNORECASE
+)
+_RIGHTS_HINT: Final = (
+    "It needs the right to read and to push {ref}: in GitHub Actions `permissions: contents: write`, and a checkout that"
+    " keeps its credentials. Or choose another --store."
+)
+_READS: Final = 3
+_LONGEST_PAUSE_SECONDS: Final = 4.0
+_FIRST_PAUSE_SECONDS: Final = 0.1
+
+
+class GitAnswer(Protocol):
+    """What a command left."""
+
+    @property
+    def code(self) -> int: ...
+    @property
+    def out(self) -> bytes: ...
+    @property
+    def said(self) -> str: ...
+
+
+class GitRunner(Protocol):
+    """Runs git in the repository. Raises `UsageError` where there is no git, `StoreError` where it does not answer."""
+
+    def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a writer tries when others are first. `chance` gives numbers from 0 up to 1; `pause` waits for seconds."""
+
+    chance: Callable[[], float]
+    pause: Callable[[float], None]
+    attempts: int = 60
+
+    def wait(self, attempt: int) -> None:
+        """Up to twice as long each time, at random over all of it: writers who met once do not meet again."""
+        self.pause(self.chance() * min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    mode: str
+    kind: str
+    oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The store as of one commit; `tip` is empty where there is none yet. `folders` has each folder's entries by name."""
+
+    tip: str = ""
+    commits_before: int = 0
+    folders: Mapping[str, Mapping[str, _Entry]] = field(default_factory=dict[str, Mapping[str, _Entry]])
+
+    def blob(self, key: str) -> str | None:
+        folder, _, name = key.rpartition("/")
+        entry = self.folders.get(folder, {}).get(name)
+        return entry.oid if entry is not None and entry.kind == "blob" else None
+
+    def keys(self) -> Iterator[str]:
+        for folder, entries in self.folders.items():
+            start = f"{folder}/" if folder else ""
+            yield from (start + name for name, entry in entries.items() if entry.kind == "blob")
+
+
+class GitStore:
+    """A `Store` in `ref`. `remote` is where it is shared; None: in this repository alone.
+
+    May be used by several threads. Reading makes nothing.
+    """
+
+    def __init__(self, git: GitRunner, ref: str, *, remote: str | None, patience: Patience) -> None:
+        if not _REF.fullmatch(ref):
+            raise UsageError(
+                f"--store git:{ref}: a results store is a ref such as refs/planner/results, and no branch or tag",
+                "Write git:refs/planner/results.",
+            )
+        self._git = git
+        self._ref = ref
+        self._remote = remote
+        self._tracked = ref if remote is None else f"refs/planner-tracking/{remote}/{ref.removeprefix('refs/')}"
+        self._patience = patience
+        self._lock = RLock()
+        self._shallow: bool | None = None
+        self._known: _Snapshot | None = None
+        self._may_begin_anew = True
+
+    # Reading
+
+    def get(self, key: str) -> bytes | None:
+        segments(key)
+        with self._lock:
+            oid = self._snapshot().blob(key)
+            return None if oid is None else self._run("read", "cat-file", "blob", oid)
+
+    def has(self, key: str) -> bool:
+        segments(key)
+        with self._lock:
+            return self._snapshot().blob(key) is not None
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        if folders := prefix.split("/")[:-1]:
+            segments("/".join(folders))
+        with self._lock:
+            return iter(sorted(key for key in self._snapshot().keys() if key.startswith(prefix)))  # noqa: SIM118 - no dict
+
+    def locate(self, key: str) -> str:
+        where = f"{self._ref} of {self._remote}" if self._remote else self._ref
+        return f"{where}, {key}"
+
+    def refresh(self) -> None:
+        """Read again what is there now."""
+        with self._lock:
+            self._known = self._read()
+
+    # Writing
+
+    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
+        segments(key)
+        swapped = False
+
+        def change(now: Reader) -> Mapping[str, bytes | None]:
+            nonlocal swapped
+            swapped = expected is UNCONDITIONAL or now.get(key) == expected
+            return {key: data} if swapped else {}
+
+        self.update(change)
+        return swapped
+
+    def update(self, change: Change) -> None:
+        with self._lock:
+            for attempt in range(self._patience.attempts):
+                if attempt:
+                    self._patience.wait(attempt)
+                    self.refresh()
+                snapshot = self._snapshot()
+                commit = self._commit(snapshot, change(self))
+                if commit is None:
+                    return
+                if self._swap(snapshot, commit):
+                    self._known = self._snapshot_of(commit)
+                    return
+            raise StoreError(
+                f"others wrote to {self._ref} first, {self._patience.attempts} times in a row",
+                "Nothing is lost: run the same command again.",
+            )
+
+    def _commit(self, snapshot: _Snapshot, writes: Mapping[str, bytes | None]) -> str | None:
+        """A commit of what is there and of these; None where that would be the same."""
+        changed: dict[str, str | None] = {key: None for key, data in writes.items() if data is None}
+        changed |= self._blobs({key: data for key, data in writes.items() if data is not None})
+        changed = {key: oid for key, oid in changed.items() if snapshot.blob(key) != oid}
+        if not changed:
+            return None
+        tree = self._tree(snapshot, changed)
+        parents = ("-p", snapshot.tip) if snapshot.tip and not self._begins_anew(snapshot) else ()
+        before = snapshot.commits_before + 1 if parents else 0
+        message = f"{_summary(changed)}\n\nCommits-before: {before}\n"
+        made = self._run("written", "commit-tree", tree, *parents, stdin=message.encode())
+        return made.decode().strip()
+
+    def _begins_anew(self, snapshot: _Snapshot) -> bool:
+        return self._may_begin_anew and snapshot.commits_before + 1 >= COMMITS_A_HISTORY
+
+    def _blobs(self, contents: Mapping[str, bytes]) -> dict[str, str | None]:
+        """The object of each, made in one go."""
+        if not contents:
+            return {}
+        with tempfile.TemporaryDirectory(prefix="planner-") as folder:
+            paths = [Path(folder) / str(number) for number in range(len(contents))]
+            for path, data in zip(paths, contents.values(), strict=True):
+                path.write_bytes(data)
+            listed = "".join(f"{path}\n" for path in paths).encode()
+            made = self._run("written", "hash-object", "-w", "--no-filters", "--stdin-paths", stdin=listed)
+        return dict(zip(contents, made.decode().split(), strict=True))
+
+    def _tree(self, snapshot: _Snapshot, changed: Mapping[str, str | None]) -> str:
+        """Only the folders that change are made anew, the innermost first."""
+        folders = {folder: dict(entries) for folder, entries in snapshot.folders.items()}
+        touched: set[str] = {""}
+        for key, oid in changed.items():
+            folder, _, name = key.rpartition("/")
+            if oid is None:
+                folders.get(folder, {}).pop(name, None)
+            else:
+                folders.setdefault(folder, {})[name] = _Entry("100644", "blob", oid)
+            touched |= {"/".join(folder.split("/")[:depth]) for depth in range(1, folder.count("/") + 2) if folder}
+        for folder in sorted(touched, key=lambda folder: (-folder.count("/"), -len(folder))):
+            if not folder:
+                continue
+            parent, _, name = folder.rpartition("/")
+            entries = folders.get(folder)
+            if entries:
+                folders.setdefault(parent, {})[name] = _Entry("040000", "tree", self._make_tree(entries))
+            else:
+                folders.get(parent, {}).pop(name, None)
+        return self._make_tree(folders.get("", {}))
+
+    def _make_tree(self, entries: Mapping[str, _Entry]) -> str:
+        lines = "".join(f"{entry.mode} {entry.kind} {entry.oid}\t{name}\0" for name, entry in entries.items())
+        return self._run("written", "mktree", "-z", "--missing", stdin=lines.encode()).decode().strip()
+
+    def _swap(self, snapshot: _Snapshot, commit: str) -> bool:
+        if self._remote is None:
+            done = self._git(*_SETTINGS, "update-ref", self._ref, commit, snapshot.tip)
+            if done.code and not re.search(r"cannot lock ref|already exists|but expected", done.said):
+                raise self._failed("written", done.said)
+            return done.code == 0
+        pushed = self._git(
+            *_SETTINGS,
+            *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
+            f"--force-with-lease={self._ref}:{snapshot.tip}",
+            self._remote,
+            f"{commit}:{self._ref}",
+        )
+        if pushed.code == 0:
+            self._run("written", "update-ref", self._tracked, commit)
+            return True
+        rejected = next((line for line in pushed.out.decode(errors="replace").splitlines() if line[:1] == "!"), "")
+        if not rejected:
+            return self._arrived_all_the_same(commit, pushed.said)
+        if _FORBIDDEN.search(rejected) and self._begins_anew(snapshot):
+            self._may_begin_anew = False  # a server that takes no history anew keeps a longer one
+        elif _FORBIDDEN.search(rejected):
+            raise UsageError(
+                f"the remote {self._remote} takes nothing for {self._ref}: {_last_line(rejected)}",
+                f"Allow {self._ref} in its rules. " + _RIGHTS_HINT.format(ref=self._ref),
+            )
+        return False
+
+    def _arrived_all_the_same(self, commit: str, said: str) -> bool:
+        """The connection broke in a push: whether it was carried out before."""
+        if _NO_RIGHTS.search(said):
+            raise self._failed("written", said)
+        self.refresh()
+        tip = self._snapshot().tip
+        return bool(tip) and self._git("merge-base", "--is-ancestor", commit, tip).code == 0
+
+    # What is there
+
+    def _snapshot(self) -> _Snapshot:
+        if self._known is None:
+            self._known = self._read()
+        return self._known
+
+    def _read(self) -> _Snapshot:
+        if self._remote is not None and not self._fetch(self._remote):
+            return _Snapshot()
+        found = self._git(*_SETTINGS, "rev-parse", "--verify", "--quiet", f"{self._tracked}^{{commit}}")
+        if found.code != 0:
+            self._is_shallow()  # says so where there is no repository at all
+            return _Snapshot()
+        return self._snapshot_of(found.out.decode().strip())
+
+    def _fetch(self, remote: str) -> bool:
+        """Bring what the remote has; False where it has nothing."""
+        depth = ("--depth=1",) if self._is_shallow() else ()
+        quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+        said = ""
+        for attempt in range(max(_READS, self._patience.attempts // 4)):
+            if attempt:
+                self._patience.wait(attempt)
+            fetched = self._git(*_SETTINGS, "fetch", *quiet, *depth, remote, f"+{self._ref}:{self._tracked}")
+            if fetched.code == 0:
+                return True
+            if _NO_SUCH_REF in fetched.said:
+                return False
+            said = fetched.said
+            is_busy = re.search(r"cannot lock ref|\.lock'|shallow file has changed|unable to update local ref", said)
+            if not is_busy and (attempt + 1 >= _READS or _NO_RIGHTS.search(said)):
+                break
+        raise self._failed("read", said)
+
+    def _snapshot_of(self, commit: str) -> _Snapshot:
+        listed = self._run("read", "ls-tree", "-r", "-t", "-z", "--full-tree", commit)
+        folders: dict[str, dict[str, _Entry]] = {}
+        for line in listed.decode().split("\0"):
+            if not line:
+                continue
+            about, _, path = line.partition("\t")
+            mode, kind, oid = about.split(" ")
+            folder, _, name = path.rpartition("/")
+            folders.setdefault(folder, {})[name] = _Entry(mode, kind, oid)
+        told = _GENERATION.search(self._run("read", "cat-file", "commit", commit).decode(errors="replace"))
+        return _Snapshot(commit, int(told[1]) if told else 0, folders)
+
+    def _is_shallow(self) -> bool:
+        if self._shallow is None:
+            self._shallow = self._run("read", "rev-parse", "--is-shallow-repository").strip() == b"true"
+        return self._shallow
+
+    # Asking git
+
+    def _run(self, done: str, *arguments: str, stdin: bytes = b"") -> bytes:
+        answer = self._git(*_SETTINGS, *arguments, stdin=stdin, extra=_IDENTITY)
+        if answer.code != 0:
+            raise self._failed(done, answer.said)
+        return answer.out
+
+    def _failed(self, done: str, said: str) -> PlannerError:
+        why = _last_line(said)
+        if "not a git repository" in said:
+            return UsageError(
+                f"--store git:{self._ref} needs a git repository, and here is none",
+                "Run it inside of one, or choose another --store.",
+            )
+        where = f"{self._ref} of the remote {self._remote}" if self._remote else self._ref
+        if _NO_RIGHTS.search(said):
+            return UsageError(f"results cannot be {done} at {where}: {why}", _RIGHTS_HINT.format(ref=self._ref))
+        return StoreError(
+            f"results cannot be {done} at {where}: {why}",
+            "Look at the network and the repository, then run the same command again.",
+        )
+
+
+def _summary(changed: Mapping[str, str | None]) -> str:
+    first = next(iter(changed))
+    return f"planner: {first}" + (f" and {len(changed) - 1} more" if len(changed) > 1 else "")
+
+
+def _last_line(said: str) -> str:
+    """What git said last that is about the matter; credentials in addresses are nobody's business."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [line for line in lines if re.match(r"(fatal|error|remote|!)", line)] or lines[-1:]
+    text = _CREDENTIALS.sub("", next(iter(told), "git says nothing of it"))
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -1,0 +1,334 @@
+"""Results in a git ref: compare-and-swap by commits, nothing of the user's touched, and errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from planner.commands.git import Answer, Git
+from planner.errors import PlannerError, StoreError, UsageError
+from planner.results import git_ref
+from planner.results.git_ref import GitRunner, GitStore, Patience
+from planner.results.store import UNCONDITIONAL, Reader
+
+REF = "refs/planner/results"
+BARE_ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
+"""No identity, no configuration, as on a machine of CI."""
+AT_ONCE = Patience(chance=lambda: 0.0, pause=lambda _: None)
+
+Clones = Callable[..., Path]
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "protocol.file.allow=always"]
+    ran = subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True)
+    return ran.stdout.strip()
+
+
+def store_in(folder: Path, *, remote: str | None = "origin", runner: GitRunner | None = None) -> GitStore:
+    return GitStore(runner or Git(folder, BARE_ENVIRON), REF, remote=remote, patience=AT_ONCE)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A bare repository that others clone, with a few commits on its main branch."""
+    work = tmp_path / "work"
+    git(tmp_path, "init", "-q", "-b", "main", str(work))
+    for number in range(3):
+        (work / "README").write_text(str(number))
+        git(work, "add", "-A")
+        git(work, "commit", "-qm", str(number))
+    git(tmp_path, "clone", "-q", "--bare", str(work), str(tmp_path / "shared.git"))
+    return tmp_path / "shared.git"
+
+
+@pytest.fixture
+def clone(shared: Path, tmp_path: Path) -> Clones:
+    def make(name: str, *options: str) -> Path:
+        git(tmp_path, "clone", "-q", *options, f"file://{shared}", str(tmp_path / name))
+        return tmp_path / name
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["alone", "shared", "shallow"])
+def test_what_was_put_is_got(clone: Clones, kind: str) -> None:
+    """A key holds the last bytes put there, of any content, without a remote, with one, and in the shallow clone of CI."""
+    folder = clone("ci", *(["--depth=1"] if kind == "shallow" else []))
+    remote = None if kind == "alone" else "origin"
+    store = store_in(folder, remote=remote)
+    assert store.get("runs/a.json") is None
+    assert list(store.keys("")) == []
+    assert store.put("runs/a.json", b"\0\xff one\r\n", expected=UNCONDITIONAL)
+    assert not store.put("runs/a.json", b"two", expected=None)
+    assert not store.put("runs/a.json", b"two", expected=b"one")
+    assert store.put("latest/eu/x.json", b"", expected=None)
+    again = store_in(folder, remote=remote)
+    assert again.get("runs/a.json") == b"\0\xff one\r\n"
+    assert again.get("latest/eu/x.json") == b""
+    assert again.put("runs/a.json", b"two", expected=b"\0\xff one\r\n")
+    assert again.has("runs/a.json")
+    assert not again.has("runs")
+    assert list(again.keys("")) == ["latest/eu/x.json", "runs/a.json"]
+    assert list(again.keys("latest/e")) == ["latest/eu/x.json"]
+    assert again.locate("runs/a.json") == f"{REF}{' of origin' if remote else ''}, runs/a.json"
+    for attempt in (lambda: store.get("../x"), lambda: store.put(".x", b"", expected=None), lambda: store.keys("../")):
+        with pytest.raises(ValueError, match="not a key"):
+            attempt()
+
+
+_KEYS = st.sampled_from(["runs/a", "runs/b", "latest/x/a", "c"])
+_DATA = st.sampled_from([b"", b"one", b"two"])
+_WRITES = st.lists(st.tuples(_KEYS, _DATA, st.one_of(st.none(), _DATA, st.just(UNCONDITIONAL))), max_size=6)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=6)
+@given(writes=_WRITES)
+def test_it_is_a_dictionary_with_compare_and_swap(
+    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, bytes, object]]
+) -> None:
+    """Any sequence of writes leaves what the same sequence leaves in a dictionary."""
+    folder = tmp_path_factory.mktemp("repository")
+    git(folder, "init", "-q")
+    store = store_in(folder, remote=None)
+    model: dict[str, bytes] = {}
+    for key, data, expected in writes:
+        swapped = expected is UNCONDITIONAL or model.get(key) == expected
+        assert store.put(key, data, expected=expected) is swapped  # pyright: ignore[reportArgumentType]
+        if swapped:
+            model[key] = data
+    again = store_in(folder, remote=None)
+    assert {key: again.get(key) for key in again.keys("")} == dict(sorted(model.items()))
+
+
+def test_many_keys_in_one_commit(clone: Clones, shared: Path) -> None:
+    """An update is one commit whatever it holds; keys are removed, empty folders with them, and what is the same makes none."""
+    store = store_in(clone("ci"))
+    store.update(lambda _: {f"evidence/{number}.json": b"%d" % number for number in range(30)})
+    store.update(lambda _: {"evidence/0.json": None, "evidence/absent": None, "latest/_/a.json": b"1", "top": b"2"})
+    store.update(lambda _: {"latest/_/a.json": None})
+    store.update(lambda now: {"top": now.get("top")})
+    store.update(lambda _: {})
+    assert git(shared, "rev-list", "--count", REF) == "3"
+    listed = git(shared, "ls-tree", "-r", "-t", "--name-only", REF).splitlines()
+    assert listed == ["evidence", *sorted(f"evidence/{number}.json" for number in range(1, 30)), "top"]
+    assert git(shared, "fsck", "--strict") == ""
+    assert git(shared, "log", "-1", "--format=%an %s", REF) == "planner planner: latest/_/a.json"
+
+
+@pytest.mark.parametrize("depth", [(), ("--depth=1",)])
+def test_nothing_of_the_users_is_touched(clone: Clones, depth: tuple[str, ...]) -> None:
+    """Work tree, index, branches, configuration and hooks stay as they are, and a full clone does not become a shallow one."""
+    folder = clone("mine", *depth)
+    (folder / "README").write_text("staged")
+    git(folder, "add", "README")
+    (folder / "README").write_text("edited")
+    (folder / "untracked").touch()
+    hook = folder / ".git/hooks/pre-push"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+
+    def state() -> list[str | bytes]:
+        asked = [
+            ("ls-files", "--stage"),
+            ("status", "--porcelain=v2"),
+            ("rev-parse", "--is-shallow-repository", "HEAD"),
+            ("branch", "-a", "-v"),
+        ]
+        files = [(folder / ".git" / name).read_bytes() for name in ("config", "HEAD")]
+        return [*(git(folder, *words) for words in asked), *files]
+
+    before = state()
+    store_in(clone("other")).put("runs/a", b"1", expected=None)
+    store = store_in(folder)
+    assert store.get("runs/a") == b"1"
+    store.put("runs/b", b"2", expected=None)
+    assert state() == before
+    assert not (folder / ".git/FETCH_HEAD").exists()
+    assert (
+        git(folder, "for-each-ref", "--format=%(refname)", "refs/planner", "refs/planner-tracking")
+        == "refs/planner-tracking/origin/planner/results"
+    )
+
+
+def test_who_is_second_thinks_again(clone: Clones, shared: Path) -> None:
+    """When another machine wrote in between, a change is made of what is there then: both writes stand, in one line of history."""
+    here, there = store_in(clone("here", "--depth=1")), store_in(clone("there"))
+    assert [here.get("counter"), there.get("counter")] == [None, None]
+    there.put("counter", b"5", expected=None)
+    seen: list[bytes | None] = []
+
+    def count(now: Reader) -> Mapping[str, bytes | None]:
+        seen.append(now.get("counter"))
+        return {"counter": b"%d" % (int(seen[-1] or 0) + 1)}
+
+    here.update(count)
+    assert seen == [None, b"5"]
+    assert not there.put("counter", b"7", expected=b"5")
+    assert there.get("counter") == b"6"
+    assert there.put("other", b"x", expected=None)
+    assert store_in(clone("later")).get("counter") == b"6"
+    assert git(shared, "rev-list", "--count", REF) == git(shared, "rev-list", "--count", "--first-parent", REF) == "3"
+    assert git(shared, "rev-list", "--min-parents=2", REF) == ""
+
+
+def test_pauses_grow_at_random_and_end(clone: Clones) -> None:
+    """Each pause is drawn from a span twice as long, up to four seconds; who never gets through says so, and nothing is lost."""
+    folder, pauses = clone("ci"), list[float]()
+
+    def always_second(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+        if "push" in arguments:
+            return Answer(1, f"!\tx:{REF}\t[rejected] (stale info)\n".encode(), "")
+        return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
+
+    patience = Patience(chance=lambda: 0.5, pause=pauses.append, attempts=9)
+    store = GitStore(always_second, REF, remote="origin", patience=patience)
+    with pytest.raises(StoreError) as caught:
+        store.put("a", b"1", expected=None)
+    assert str(caught.value) == f"others wrote to {REF} first, 9 times in a row"
+    assert caught.value.hint == "Nothing is lost: run the same command again."
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
+
+
+def test_a_push_whose_answer_is_lost(clone: Clones, shared: Path) -> None:
+    """Where the connection breaks after the remote has taken a write, it is not written twice; before, it is tried again."""
+    folder, breaks = clone("ci"), ["after", "before"]
+
+    def breaking(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+        where = breaks.pop(0) if "push" in arguments and breaks else ""
+        if where != "before":
+            answer = Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
+            if not where:
+                return answer
+        return Answer(128, b"", "fatal: the remote end hung up unexpectedly")
+
+    store = store_in(folder, runner=breaking)
+    assert store.put("a", b"1", expected=None)
+    assert store.put("b", b"2", expected=None)
+    assert git(shared, "rev-list", "--count", REF) == "2"
+
+
+@pytest.mark.parametrize("rewritable", [True, False])
+def test_history_begins_anew(clone: Clones, shared: Path, monkeypatch: pytest.MonkeyPatch, rewritable: bool) -> None:
+    """After so many commits the tree goes on without them, and every clone follows; a server that forbids that keeps them all."""
+    monkeypatch.setattr(git_ref, "COMMITS_A_HISTORY", 3)
+    if not rewritable:
+        hook = shared / "hooks/update"
+        hook.write_text(f"#!/bin/sh\ntest $2 = {'0' * 40} || git merge-base --is-ancestor $2 $3\n")
+        hook.chmod(0o755)
+    other = store_in(clone("other"))
+    assert other.get("a0") is None
+    store = store_in(clone("ci"))
+    for number in range(5):
+        store.put(f"a{number}", b"%d" % number, expected=None)
+    assert git(shared, "rev-list", "--count", REF) == ("2" if rewritable else "5")
+    other.refresh()
+    assert list(other.keys("")) == [f"a{number}" for number in range(5)]
+    assert other.put("b", b"6", expected=None)
+
+
+_COUNT = """
+import os, random, sys, time
+from pathlib import Path
+from planner.commands.git import Git
+from planner.results.git_ref import GitStore, Patience
+remote = sys.argv[2] or None
+chance = random.Random(os.getpid()).random
+for number in range(int(sys.argv[3])):
+    store = GitStore(Git(Path(sys.argv[1]), os.environ), "refs/planner/results", remote=remote, patience=Patience(chance, time.sleep))
+    store.update(lambda now: {f"runs/{os.getpid()}-{number}": b"1", "counter": b"%d" % (int(now.get("counter") or 0) + 1)})
+"""
+
+
+@pytest.mark.parametrize("remote", ["origin", ""])
+def test_writers_of_several_processes_lose_nothing(clone: Clones, shared: Path, remote: str) -> None:
+    """Writers at the same time, of several clones or of one, leave every write of theirs, in one line of commits."""
+    folders = [clone(f"ci{number}", "--depth=1") for number in range(4)] if remote else [clone("ci")] * 4
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _COUNT, str(folder), remote, "2"], env={**os.environ, **BARE_ENVIRON})
+        for folder in folders
+    ]
+    assert [writer.wait(timeout=120) for writer in writers] == [0] * 4
+    store = store_in(folders[0], remote=remote or None)
+    assert store.get("counter") == b"8"
+    assert len(list(store.keys("runs/"))) == 8
+    where = shared if remote else folders[0]
+    assert git(where, "rev-list", "--count", REF) == "8"
+    assert git(where, "rev-list", "--min-parents=2", REF) == ""
+
+
+def test_a_remote_that_takes_nothing(clone: Clones, shared: Path) -> None:
+    """A rule or a hook of the remote that declines the ref is the set-up's fault, at once: exit 2, and what to allow."""
+    hook = shared / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho no such refs >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(UsageError) as caught:
+        store_in(clone("ci")).put("a", b"1", expected=None)
+    assert str(caught.value).startswith(f"the remote origin takes nothing for {REF}: ! ")
+    assert "pre-receive hook declined" in str(caught.value)
+    assert caught.value.hint == (
+        f"Allow {REF} in its rules. It needs the right to read and to push {REF}: in GitHub Actions `permissions: contents:"
+        " write`, and a checkout that keeps its credentials. Or choose another --store."
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "shown"),
+    [
+        (
+            "remote: Permission to o/r.git denied to github-actions[bot].\nfatal: unable to access 'https://github.com/o/r/'",
+            UsageError,
+            "remote: Permission to o/r.git denied to github-actions[bot].",
+        ),
+        (
+            "fatal: unable to access 'https://x:ghs_secret@github.com/o/r/': The requested URL returned error: 403",
+            UsageError,
+            "fatal: unable to access 'https://github.com/o/r/': The requested URL returned error: 403",
+        ),
+        (
+            "fatal: could not read Username for 'https://github.com': terminal prompts disabled",
+            UsageError,
+            "fatal: could not read Username for 'https://github.com': terminal prompts disabled",
+        ),
+        (
+            "fatal: unable to access 'https://github.com/o/r/': Could not resolve host: github.com",
+            StoreError,
+            "fatal: unable to access 'https://github.com/o/r/': Could not resolve host: github.com",
+        ),
+        ("", StoreError, "git says nothing of it"),
+    ],
+)
+def test_a_remote_that_cannot_be_reached(clone: Clones, said: str, kind: type[PlannerError], shown: str) -> None:
+    """No rights are exit 2, no network is exit 4 after three tries; what git says is shown without credentials."""
+    folder, fetches = clone("ci"), list[str]()
+
+    def refusing(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+        if "fetch" in arguments:
+            fetches.append("")
+            return Answer(128, b"", said)
+        return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
+
+    with pytest.raises(kind) as caught:
+        store_in(folder, runner=refusing).get("a")
+    assert str(caught.value) == f"results cannot be read at {REF} of the remote origin: {shown}"
+    assert caught.value.hint
+    assert len(fetches) == (3 if kind is StoreError else 1)
+
+
+def test_where_git_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No repository, no git at all, and a ref that is a branch are each told as what they are, exit 2."""
+    with pytest.raises(UsageError, match="needs a git repository, and here is none"):
+        store_in(tmp_path, remote=None).get("a")
+    for ref in ("refs/heads/main", "refs/tags/v1", "main", "refs/planner", "refs/planner/../x"):
+        with pytest.raises(UsageError, match=r"is a ref such as refs/planner/results, and no branch or tag"):
+            GitStore(Git(tmp_path, {}), ref, remote=None, patience=AT_ONCE)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="git is needed for this"):
+        GitStore(Git(tmp_path, {"PATH": str(tmp_path)}), REF, remote=None, patience=AT_ONCE).get("a")
