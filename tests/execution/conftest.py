@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import pydantic_core
 import pytest
+from mortality import Life, MortalJournal, is_only_killed
+from virtual_time import EPOCH, VirtualLoop
 
 from planner.api.client import ApiClient
 from planner.api.transport import Answer, HttpxTransport
@@ -31,93 +31,10 @@ from planner.results.repository import ResultsRepository
 from planner.sandbox import Sandbox, load_world
 from planner.sandbox.requests import Dialect
 
-EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
-LONGEST_VIRTUAL_SECONDS = 10_000.0
-"""An engine that still polls after three hours will never end."""
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time stands still while anything can run, and jumps to the next timer when nothing can."""
-
-    def __init__(self) -> None:
-        self.virtual_seconds = 0.0
-        self.threads: anyio.CapacityLimiter | None = None
-        super().__init__(_VirtualSelector(self))
-
-    def time(self) -> float:
-        return self.virtual_seconds
-
-
-class _VirtualSelector(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self._loop.virtual_seconds += 1e-6  # or a sleep too short for a float to feel would be slept for ever
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        if self._loop.threads is not None and self._loop.threads.borrowed_tokens:
-            return super().select(1.0)  # a thread works in real time
-        assert timeout is not None, "deadlock: everything waits for something that no timer will bring"
-        self._loop.virtual_seconds += timeout
-        assert self._loop.virtual_seconds < LONGEST_VIRTUAL_SECONDS, "the engine never ends"
-        return ready
-
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"loop_factory": VirtualLoop}
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing that comes after it has any effect."""
-
-
-@dataclass(slots=True)
-class Life:
-    """Counts the boundaries a process crosses, and ends it at one of them."""
-
-    dies_at: int | str | None = None
-    """A number, or how the boundary's name begins."""
-    crossed: list[str] = field(default_factory=list[str])
-    dead: bool = False
-
-    def boundary(self, name: str) -> None:
-        if self.dead:
-            raise Killed
-        self.crossed.append(name)
-        if isinstance(self.dies_at, str):
-            self.dead = name.startswith(self.dies_at)
-        else:
-            self.dead = len(self.crossed) == self.dies_at
-        if self.dead:
-            raise Killed
-
-
-class MortalJournal(Journal):
-    """A journal whose process may die just before and just after each of its transactions."""
-
-    life: Life
-
-    def _transaction(self) -> Any:
-        return _MortalTransaction(super()._transaction(), self.life)
-
-
-class _MortalTransaction:
-    def __init__(self, transaction: Any, life: Life) -> None:
-        self._transaction = transaction
-        self._life = life
-
-    def __enter__(self) -> Any:
-        self._life.boundary("before a journal write")
-        return self._transaction.__enter__()
-
-    def __exit__(self, *error: object) -> Any:
-        suppressed = self._transaction.__exit__(*error)
-        self._life.boundary("after a journal write")
-        return suppressed
 
 
 Intercept = Callable[[str, str, bytes | None], Answer | Exception | None]
@@ -274,7 +191,7 @@ class Service:
         """One invocation as `planner run` does it: suspect, resume, execute. Raises Killed where `life` ends."""
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
-        loop.threads = anyio.to_thread.current_default_thread_limiter()
+        loop.mind_threads()
         if self._faults:
             await self.control(faults=self._faults)
             self._faults = []
@@ -439,14 +356,8 @@ def killable() -> Callable[..., Any]:
         try:
             await service.invoke(works, life=life, **options)
         except BaseException as error:
-            if not life.dead or not _is_only_killed(error):
+            if not life.dead or not is_only_killed(error):
                 raise
         return life.dead
 
     return invoke
-
-
-def _is_only_killed(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return all(_is_only_killed(part) for part in error.exceptions)
-    return isinstance(error, Killed)

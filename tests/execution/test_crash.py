@@ -75,14 +75,17 @@ async def test_many_deaths_in_a_row_cost_nothing(
     await service.check_exact(works)
 
 
+HERE = Path(__file__).parent
 DIES = """
     import os, sys
     from pathlib import Path
 
     import anyio
 
-    sys.path.insert(0, {tests!r})
-    from conftest import Life, Service, VirtualLoop, make_work
+    sys.path[:0] = {tests!r}
+    from conftest import Service, make_work
+    from mortality import Life
+    from virtual_time import VirtualLoop
 
 
     class Mortal(Life):
@@ -104,7 +107,12 @@ DIES = """
 
 def die(folder: Path, boundary: int) -> None:
     faults = [dict(fault) for fault in TROUBLED]
-    names = {"tests": str(Path(__file__).parent), "boundary": boundary, "folder": str(folder), "faults": faults}
+    names = {
+        "tests": [str(HERE), str(HERE.parent / "support")],
+        "boundary": boundary,
+        "folder": str(folder),
+        "faults": faults,
+    }
     program = textwrap.dedent(DIES).format(**names)
     child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (child.returncode, child.stderr) == (9, "")
