@@ -99,7 +99,9 @@ class Watcher:
         now = context.clock.monotonic()
         if watched.ended_at is None:
             watched.ended_at = now
-            if not watched.resumed:
+            if (
+                not watched.resumed and run.status == "completed"
+            ):  # one that failed tells nothing of how long calls take
                 self._seconds_seen = [*self._seconds_seen[-99:], now - watched.since]
             context.wake()
         is_late = now - watched.ended_at < context.settings.evidence_wait_seconds and not watched.slot.evidence

@@ -37,6 +37,16 @@ async def test_a_failed_run_is_called_again(
     assert any("called again" in line for line in done.narration)
 
 
+async def test_a_run_that_fails_at_once_makes_nobody_look_more_often(
+    make_service: Callable[..., Any], retried: Callable[..., Any]
+) -> None:
+    """How long calls take is learned from those that were made."""
+    service = make_service("page", [FAILS])
+    done = await service.invoke([retried("ana", retries=1), retried("bob", retries=0)], on_run=platform_failed)
+    assert done.outcome.finished
+    assert done.stats.requests < 60
+
+
 @pytest.mark.parametrize(("retries", "calls"), [(0, 1), (1, 2), (2, 3)])
 async def test_no_more_often_than_allowed(
     make_service: Callable[..., Any], retried: Callable[..., Any], retries: int, calls: int

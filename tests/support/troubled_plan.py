@@ -1,0 +1,104 @@
+"""What kill -9 must not cost: a plan that meets every kind of trouble, and what has to be true once it is finished."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mortality import Life
+from whole_runs import Organisation, Ran
+
+from planner.sandbox.requests import Dialect
+
+PLAN = """\
+version: 1
+plan: deaths
+targets: {clinic: {agent: 12}, orders: {agent: 14}}
+scenarios:
+  hours:
+    prompt: "You are {{ who }}. Ask when you are open on Saturday."
+    matrix: {axes: {who: [Ana, Bob]}}
+    targets: [clinic]
+    retries: 2
+    expect: [{check: call, status: completed}, {check: says, any_of: [Saturday]}]
+  single:
+    prompt: "You are Cleo. Ask when you are open on Sunday."
+    targets: [orders]
+    retries: 2
+    expect: [{check: call, status: completed}]
+"""
+WANTED = Counter(
+    {
+        "You are Ana. Ask when you are open on Saturday.": 1,
+        "You are Bob. Ask when you are open on Saturday.": 1,
+        "You are Cleo. Ask when you are open on Sunday.": 1,
+    }
+)
+PROJECT = "version: 1\nexecution: {settle_seconds: 30, linger_seconds: 100}\n"
+TROUBLES: dict[str, Sequence[dict[str, Any]]] = {
+    "a batch whose answer is lost, a call that never came to be": (
+        {"kind": "lost_answer", "times": 1},
+        {"kind": "fail_run", "runs": 1, "after": 1, "times": 1},
+        {"kind": "shuffle_ids"},
+    ),
+    "a launch that never arrived, a refusal, late evidence": (
+        {"kind": "error_before", "times": 1},
+        {"kind": "throttle", "after": 2, "times": 1},
+        {"kind": "late", "seconds": 20, "what": ["transcript"], "times": 1},
+        {"kind": "error_before", "route": "call", "times": 1},
+    ),
+}
+
+
+def organisation(root: Path, dialect: Dialect, faults: Sequence[dict[str, Any]]) -> Organisation:
+    made = Organisation(root, dialect, faults=tuple(faults))
+    made.write("plans/deaths.yaml", PLAN)
+    made.write("planner.yaml", PROJECT)
+    return made
+
+
+def finish(service: Organisation) -> Ran:
+    """Run again until it is done. A minute passes between two invocations."""
+    service.seconds += 60
+    ran = service.run()
+    for _ in range(5):
+        if ran.code != 4:
+            break
+        service.seconds += 60
+        ran = service.run()
+    assert ran.code != 4, f"not done after six invocations: {ran.out}\n{ran.err}"
+    return ran
+
+
+def check(service: Organisation, wanted: Counter[str] = WANTED) -> None:
+    """Each call was made once, but for those that the platform failed; journal and report say what the service charged."""
+    charged = service.charged()
+    assert service.made() == wanted
+    assert service.noted() == charged
+    results = service.results()
+    told = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
+    assert {run_id: cents for run_id, cents in charged.items() if cents} == {
+        run_id: cents for run_id, cents in told.items() if cents
+    }
+    assert set(told) <= set(charged)
+    assert all(case["runs_passed"] == case["runs_required"] for case in results["cases"])
+    again = service.run()
+    assert (again.code, service.charged()) == (0, charged)
+
+
+def effects(crossed: Sequence[str]) -> list[int]:
+    """The numbers of the boundaries by which something more has become durable, here or at the service: between two of them
+    a death leaves the same behind."""
+    return [number for number, name in enumerate(crossed, 1) if name.startswith("after") and " GET " not in name]
+
+
+def boundaries(root: Path, dialect: Dialect, faults: Sequence[dict[str, Any]]) -> list[str]:
+    """All that an invocation crosses that nobody kills."""
+    life = Life()
+    service = organisation(root, dialect, faults)
+    ran = service.run(life=life)
+    assert ran.code == 0, ran.err
+    check(service)
+    return life.crossed

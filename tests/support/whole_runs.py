@@ -1,0 +1,190 @@
+"""`planner run` as a whole (plans, consent, calls, verdicts, store, reports) against a sandbox, in virtual time and mortal.
+
+What is exchanged is the world outside, never what is tested: the event loop, for its clock; the sandbox's ASGI app, for one
+that outlives the process and can be of either dialect; and the doors to the disk, which tell a `Life` that they are crossed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mortality import Life, MortalJournal, is_only_killed
+from virtual_time import EPOCH, VirtualLoop
+
+import planner.commands.reporting
+import planner.commands.run
+import planner.commands.service
+import planner.commands.stores
+from planner.commands.run_options import RunOptions
+from planner.commands.selection import Selection
+from planner.commands.shell import Shell
+from planner.errors import PlannerError
+from planner.execution.work import Clock
+from planner.results.directory import DirectoryStore
+from planner.results.store import Expected
+from planner.sandbox import FaultSpec, Sandbox, load_world
+from planner.sandbox.requests import Dialect
+
+
+@dataclass(frozen=True)
+class Ran:
+    """`code` is None for an invocation that was killed."""
+
+    code: int | None
+    out: str
+    err: str
+    seconds: float
+
+
+class MortalStore(DirectoryStore):
+    """A results store whose process may die just before and just after each thing it puts there."""
+
+    life: Life
+
+    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
+        self.life.boundary(f"before putting {key.split('/', maxsplit=1)[0]}")
+        done = super().put(key, data, expected=expected)
+        self.life.boundary(f"after putting {key.split('/', maxsplit=1)[0]}")
+        return done
+
+
+@dataclass
+class Organisation:
+    """A project in a folder, and the service it calls, whose clock goes on from one invocation to the next."""
+
+    root: Path
+    dialect: Dialect = "page"
+    world: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    faults: tuple[Mapping[str, Any], ...] = ()
+    seconds: float = 0.0
+    """Since EPOCH."""
+
+    def __post_init__(self) -> None:
+        demo = load_world("demo")
+        settings = {"time_scale": 1.0, "concurrency_limit": 20, **self.world}
+        specs = tuple(FaultSpec.model_validate(fault) for fault in self.faults)
+        self.loop: VirtualLoop | None = None
+        self.sandbox = Sandbox(
+            demo.model_copy(update=settings | {"faults": specs}), self.dialect, now=lambda: self.now().timestamp()
+        )
+        self.invocations = 0
+        self._ids = 0
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._monotonic())
+
+    def run(self, *, life: Life | None = None, selection: Selection | None = None, **options: Any) -> Ran:
+        """`planner run --sandbox --consent-to-charge`, or with other options; dies where `life` ends."""
+        self.invocations += 1
+        life = life or Life()
+        out, err = io.StringIO(), io.StringIO()
+        shell = Shell(
+            cwd=self.root,
+            environ={"USER": "tester"},
+            out=out,
+            err=err,
+            clock=Clock(self.now, self._monotonic, anyio.sleep),
+            new_id=self._new_id,
+            width=100,
+        )
+        wanted = replace(RunOptions(selection or Selection(sandbox=True), consent_to_charge=True), **options)
+        began = self.seconds
+        with self._outside(life):
+            try:
+                code = planner.commands.run.run(shell, wanted)
+            except PlannerError as error:
+                err.write(f"planner: {error}\n  {error.hint}\n")
+                code = error.exit_code
+            except BaseException as error:
+                if not (life.dead and is_only_killed(error)):
+                    raise
+                code = None
+        return Ran(None if life.dead else code, out.getvalue(), err.getvalue(), self.seconds - began)
+
+    # What it left behind
+
+    def results(self) -> Any:
+        return json.loads((self.root / "reports" / "results.json").read_text(encoding="utf-8"))
+
+    def charged(self) -> dict[int, int]:
+        """What the service charged for each of our runs, in cents."""
+        return {run.id: run.cost_cents for run in self.sandbox.state.runs if run.requested_by_id == 1}
+
+    def made(self) -> Counter[str]:
+        """How often each prompt was called and not failed by the platform."""
+        return Counter(
+            run.prompt.strip() for run in self.sandbox.state.runs if run.requested_by_id == 1 and not run.error_message
+        )
+
+    def noted(self) -> dict[int, int | None]:
+        """What the journal says of each run."""
+        path = self.root / ".planner" / "sandbox" / "journal.sqlite"
+        with closing(sqlite3.connect(path)) as journal:
+            rows = journal.execute("SELECT run_id, cost_cents FROM slots WHERE run_id IS NOT NULL")
+            return dict(rows.fetchall())
+
+    # The world outside
+
+    @contextmanager
+    def _outside(self, life: Life) -> Generator[None]:
+        MortalJournal.life = MortalStore.life = life
+        real_replace: Callable[[Path, str], None] = vars(planner.commands.reporting)["_replace"]
+
+        def write(path: Path, text: str) -> None:
+            life.boundary(f"before writing {path.name}")
+            real_replace(path, text)
+            life.boundary(f"after writing {path.name}")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
+            patch.setattr(planner.commands.service, "embedded_app", lambda *_: self._app(life))
+            patch.setattr(planner.commands.run, "Journal", MortalJournal)
+            patch.setattr(planner.commands.stores, "DirectoryStore", MortalStore)
+            patch.setattr(planner.commands.reporting, "_replace", write)
+            try:
+                yield
+            finally:
+                self.seconds = self._monotonic()
+                self.loop = None
+
+    def _new_loop(self) -> VirtualLoop:
+        self.loop = VirtualLoop(self.seconds)
+        return self.loop
+
+    def _app(self, life: Life) -> Any:
+        assert self.loop is not None
+        self.loop.mind_threads()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            request = f"{scope['method']} {scope['path']}"
+            life.boundary(f"before {request}")
+            try:
+                await self.sandbox.app(scope, receive, send)
+            finally:
+                life.boundary(f"after {request}")
+
+        return app
+
+    def _monotonic(self) -> float:
+        return self.seconds if self.loop is None else self.loop.time()
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"{self._ids:08x}"
