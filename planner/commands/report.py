@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.commands.comparing import compare_results
-from planner.commands.reporting import redactor_patterns
+from planner.commands.reporting import conversations, redactor_patterns, rendered
 from planner.commands.selection import Selection
 from planner.commands.shell import Shell
 from planner.commands.stores import place_of
 from planner.errors import UsageError
-from planner.reports import FORMATS, comparison
+from planner.reports import comparison
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 from planner.results.reading import read_result
@@ -35,10 +35,13 @@ class ReportOptions:
 
 def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
     """0, whatever the results say: the report is what was asked for. `UsageError` for what cannot be read or written."""
-    patterns = redactor_patterns(load_project(find_root(shell.cwd), cwd=shell.cwd)[0])
+    root = find_root(shell.cwd)
+    patterns = redactor_patterns(load_project(root, cwd=shell.cwd)[0])
     result = redact(_result(shell, options, options.results), patterns)
     if options.older is None:
-        text = FORMATS[options.output_format](result)
+        in_sandbox = options.sandbox or result.sandbox
+        place = place_of(shell, root, Selection(store=options.store, sandbox=in_sandbox))
+        text = "".join(rendered(result, options.output_format, conversations(place.repository.load_evidence, patterns)))
     else:
         older = redact(_result(shell, options, options.older), patterns)
         render = comparison.FORMATS.get(options.output_format)

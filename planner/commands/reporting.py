@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from planner.checks.patterns import compile_pattern
 from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
-from planner.errors import StoreError
+from planner.errors import StoreError, UsageError
+from planner.evidence import Evidence
 from planner.github.publish import Publisher, publisher
-from planner.reports import FORMATS
+from planner.reports import FORMATS, EvidenceOf
 from planner.reports.diagnostics import advice
 from planner.reports.diagnostics import render_text as render_diagnostics
-from planner.reports.redaction import Pattern, Redactor, redact
+from planner.reports.redaction import Pattern, Redactor, redact, redact_conversation
 from planner.reports.summary import render_text as render_summary
 from planner.results.model import RunResult
 from planner.spec.decoding import MAX_BYTES
 from planner.spec.files import FileFault, read_authored
 from planner.spec.model import Project
 
-REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit"}
-"""File name → format."""
+REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit", "report.html": "html"}
+"""File name → format; the one that takes long last."""
+
+LoadEvidence = Callable[[str], Evidence | None]
 
 
 def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
@@ -54,14 +58,39 @@ def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
     return tuple(map(compile_pattern, project.redact))
 
 
-def write_reports(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
+def conversations(load_evidence: LoadEvidence, patterns: tuple[Pattern, ...]) -> EvidenceOf:
+    """What was said on stored calls, by digest and redacted. No report fails for a conversation that cannot be read."""
+    redactor = Redactor(patterns)
+
+    def of(digest: str) -> Evidence | None:
+        try:
+            found = load_evidence(digest)
+        except (StoreError, UsageError):
+            return None
+        return None if found is None else redact_conversation(found, redactor)
+
+    return of
+
+
+def rendered(result: RunResult, output_format: str, evidence_of: EvidenceOf) -> Iterable[str]:
+    """Piece by piece. Of the formats, only the page shows whole conversations."""
+    if output_format != "html":
+        return [FORMATS[output_format](result)]
+    from planner.reports.html import pieces  # late: it needs a template engine
+
+    return pieces(result, evidence_of)
+
+
+def write_reports(
+    shell: Shell, result: RunResult, report_dir: Path, project: Project, load_evidence: LoadEvidence
+) -> None:
     """The report files and GitHub's summary, redacted as everything that others see.
 
     Raises:
         StoreError: a file cannot be written; the results are in the store all the same.
     """
     try:
-        replace_reports(shell, result, report_dir, project)
+        replace_reports(shell, result, report_dir, project, load_evidence)
     except OSError as error:
         raise StoreError(
             f"the reports cannot be written to {report_dir}: {error.strerror}",
@@ -70,13 +99,16 @@ def write_reports(shell: Shell, result: RunResult, report_dir: Path, project: Pr
     publish_result(shell, result, report_dir, project)
 
 
-def replace_reports(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
+def replace_reports(
+    shell: Shell, result: RunResult, report_dir: Path, project: Project, load_evidence: LoadEvidence
+) -> None:
     """The report files alone. Raises `OSError`."""
-    shown = redact(result, redactor_patterns(project))
+    patterns = redactor_patterns(project)
+    shown, evidence_of = redact(result, patterns), conversations(load_evidence, patterns)
     directory = shell.cwd / report_dir
     directory.mkdir(parents=True, exist_ok=True)
     for name, output_format in REPORT_FILES.items():
-        _replace(directory / name, FORMATS[output_format](shown))
+        _replace(directory / name, rendered(shown, output_format, evidence_of))
 
 
 def publish_result(
@@ -96,8 +128,9 @@ def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Proj
     shell.print(render_summary(shown, report_paths=paths, width=shell.width, color=shell.color))
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, pieces: Iterable[str]) -> None:
     """A reader never meets half a report."""
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8", errors="replace")
+    with temporary.open("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(pieces)
     temporary.replace(path)

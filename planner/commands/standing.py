@@ -16,7 +16,7 @@ from pathlib import Path
 
 from planner import __version__
 from planner.api.client import RequestStats
-from planner.commands.reporting import publish_result, replace_reports, write_reports
+from planner.commands.reporting import LoadEvidence, publish_result, replace_reports, write_reports
 from planner.commands.selection import Selection
 from planner.commands.shell import Shell
 from planner.commands.verdict import WORDS
@@ -27,6 +27,10 @@ from planner.spec.model import Project
 
 _SHOWN_DIAGNOSTICS = 20
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _nothing_stored(_digest: str) -> None:
+    return None
 
 
 @dataclass(slots=True)
@@ -44,13 +48,14 @@ class Standing:
     """What to type to go on."""
     project: Project = field(default_factory=Project)
     plans: Sequence[str] = ()
+    load_evidence: LoadEvidence = _nothing_stored
     requests: RequestStats = field(default_factory=RequestStats)
     is_final: bool = False
     """What stands is the result."""
 
     def write(self, result: RunResult) -> None:
         """The result, in the place of what stood there. Raises `StoreError` where it cannot be written."""
-        write_reports(self.shell, result, self.report_dir, self.project)
+        write_reports(self.shell, result, self.report_dir, self.project, self.load_evidence)
         self.is_final = True
 
     def stats(self, *, launches: int = 0) -> StatsDocument:
@@ -65,7 +70,7 @@ class Standing:
         """Raises `UsageError` where nothing can be written there, `StoreError` where the disk is full."""
         result = self._without_cases(4, ["it had not ended when this was written"], [self._go_on()], under_way=True)
         try:
-            replace_reports(self.shell, result, self.report_dir, self.project)
+            replace_reports(self.shell, result, self.report_dir, self.project, self.load_evidence)
         except OSError as error:
             kind = StoreError if error.errno in _FULL_DISK else UsageError
             raise kind(
@@ -78,7 +83,7 @@ class Standing:
         exit_code, problems, steps = self._told(error)
         result = self._without_cases(exit_code, problems, steps, under_way=False)
         try:
-            replace_reports(self.shell, result, self.report_dir, self.project)
+            replace_reports(self.shell, result, self.report_dir, self.project, self.load_evidence)
         except OSError as failure:
             self.shell.tell(f"the reports in {self.report_dir} could not be brought up to date: {failure.strerror}")
         publish_result(

@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
 
+from planner.evidence import Evidence
 from planner.results.model import RunResult
 
 Render = Callable[[RunResult], str]
+EvidenceOf = Callable[[str], Evidence | None]
+"""A run's evidence by its digest, redacted; None where it is not stored."""
 
 
 def _late(module: str) -> Render:
@@ -29,6 +32,7 @@ FORMATS: Mapping[str, Render] = MappingProxyType(
         "markdown": _late("markdown"),
         "json": _late("json"),
         "junit": _late("junit"),
+        "html": _late("html"),
     }
 )
 """By the name that `planner report --format` takes."""

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from planner.evidence import Evidence
 from planner.results.model import CaseDocument, FindingDocument, OpenLaunch, RunDocument, RunResult
 
 MASK = "•"
@@ -140,6 +141,14 @@ def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
             "cost": result.cost.model_copy(update={"estimate_basis": redactor.text(result.cost.estimate_basis)}),
         }
     )
+
+
+def redact_conversation(evidence: Evidence, redactor: Redactor) -> Evidence:
+    """What was said, as others may see it; the rest of the evidence is as it was, and not for others."""
+    if evidence.turns is None:
+        return evidence
+    turns = tuple(turn.model_copy(update={"text": redactor.text(turn.text)}) for turn in evidence.turns)
+    return evidence.model_copy(update={"turns": turns})
 
 
 def _case(case: CaseDocument, names: dict[str, str], redactor: Redactor) -> CaseDocument:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from planner.commands.reporting import REPORT_FILES
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -64,7 +65,7 @@ def test_recheck_of_nothing(project: Project) -> None:
 
 def test_report_in_every_format(called: Project) -> None:
     """From the file or from the store, to standard output or a file, as `run` wrote it."""
-    for name, output_format in (("report.md", "markdown"), ("results.json", "json"), ("junit.xml", "junit")):
+    for name, output_format in REPORT_FILES.items():
         written = (called.root / "reports" / name).read_text()
         ran = called.planner("report", "reports/results.json", "--format", output_format)
         assert (ran.code, ran.out) == (0, written)
@@ -72,6 +73,7 @@ def test_report_in_every_format(called: Project) -> None:
         ran = called.planner("report", invocation, "--format", output_format, "--out", f"again/{name}")
         assert (ran.code, ran.out) == (0, "")
         assert (called.root / "again" / name).read_text() == written
+    assert '"role":"agent","text":"' in (called.root / "again/report.html").read_text()  # what was said, from the store
 
 
 def _edited(results: Any, passed: int) -> Any:

@@ -44,7 +44,14 @@ def _read_json(text: str) -> Iterator[str]:
     return walk(json.loads(text))
 
 
-_READERS = {"markdown": _read_markdown, "junit": _read_junit, "json": _read_json}
+def _read_html(text: str) -> Iterator[str]:
+    """What the page lists, and what its script would draw."""
+    yield re.sub(r"<[^>]*>", " ", re.sub(r"<(script|style)\b.*?</\1>", "", text, flags=re.DOTALL)).replace("&#39;", "'")
+    for document in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text):
+        yield from _read_json(document)
+
+
+_READERS = {"markdown": _read_markdown, "junit": _read_junit, "json": _read_json, "html": _read_html}
 
 
 def _letters(text: str) -> str:
@@ -121,6 +128,7 @@ def test_an_unknown_price_is_never_nothing(name: str, nothing_called: RunResult)
         "markdown": "unknown cost",
         "junit": 'name="expected_cost" value="unknown"',
         "json": '"estimated_cents": null',
+        "html": "unknown cost",
     }
     assert expected[name] in shown
 

@@ -13,7 +13,7 @@ from planner.reports.redaction import redact
 from planner.reports.summary import render_text
 from planner.results.model import RunResult
 
-_PATHS = ["reports/report.md", "reports/results.json", "reports/junit.xml"]
+_PATHS = ["reports/report.md", "reports/results.json", "reports/junit.xml", "reports/report.html"]
 
 
 def _plain(result: RunResult, width: int = 80) -> str:
@@ -67,6 +67,7 @@ Warnings latency failed in 3 runs of 1 case
 Reports  reports/report.md
          reports/results.json
          reports/junit.xml
+         reports/report.html
 Next     Go on, without paying for anything twice:
          planner run plans/ --consent-to-charge --max-cost 9.00 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
          planner reconcile 3f9a2c11
@@ -92,6 +93,7 @@ Calls    0 requests · 0 launches · 0.4 s
 Reports  reports/report.md
          reports/results.json
          reports/junit.xml
+         reports/report.html
 Next     to run exactly this:
          planner run --consent-to-charge --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
 """)
@@ -111,6 +113,7 @@ Calls    9 requests · 1 launch · 8.6 s
 Reports  reports/report.md
          reports/results.json
          reports/junit.xml
+         reports/report.html
 """)
 
 

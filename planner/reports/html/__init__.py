@@ -1,0 +1,173 @@
+"""`report.html`: for people who look rather than read. One file that needs no network, under a policy that allows it none.
+
+The list of cases is written out; what was said on each call is data, `conversations.py`, that `page.js` draws when its case is
+opened. All of it is text to the page: the template escapes, the script sets `textContent` only, and no other script or
+style is allowed (their digests are in the policy).
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from types import MappingProxyType
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from planner.reports import EvidenceOf, case_phrasing, phrasing
+from planner.reports.html.conversations import Budget, case_document, script_json
+from planner.reports.neutral import without_controls
+from planner.results.model import CaseDocument, RunResult
+
+MAX_CONVERSATION_BYTES = 48 * 1024 * 1024
+"""Of all conversations in one page: about 30,000 calls. A browser opens that; what is beyond keeps its findings and quotes."""
+SIGNS = MappingProxyType({"failed": "✗", "unknown": "?", "quarantined": "∎", "flaky": "~", "passed": "✓"})
+_SIGNS_OF_PLANS = {"passed": "✓", "failed": "✗", "unknown": "?", "refused": "!", "interrupted": "!"}
+_BAR_UNITS = 1000
+_SHOWN_ROWS = 1000
+
+Trend = Sequence[float]
+"""Pass rates of earlier invocations, oldest first, each 0..1."""
+
+
+def render(result: RunResult) -> str:
+    """The page without conversations."""
+    return "".join(pieces(result, lambda _: None))
+
+
+def pieces(
+    result: RunResult, evidence_of: EvidenceOf, trends: Mapping[str, Trend] = MappingProxyType({})
+) -> Iterator[str]:
+    """The page, piece by piece: whole, it would take more memory than all else. `trends` are by case id."""
+    budget = Budget(MAX_CONVERSATION_BYTES)
+    ranked = case_phrasing.worst_first(result.cases)
+    standings = Counter(map(case_phrasing.standing, ranked))
+    css, script = _asset("page.css"), _asset("page.js")
+    return _template().generate(
+        css=Markup(css),  # noqa: S704 - ours
+        script=Markup(script),  # noqa: S704 - ours
+        policy=_policy(css, script),
+        result=result,
+        sign=_SIGNS_OF_PLANS[result.outcome],
+        verdict=phrasing.verdict(result),
+        headline=phrasing.headline(result),
+        meaning=phrasing.meaning(result),
+        sandbox_note=phrasing.SANDBOX_NOTE if result.sandbox else "",
+        facts=_facts(result),
+        particulars=_particulars(result),
+        steps=[phrasing.step(line) for line in result.next_steps],
+        standings=[(name, SIGNS[name], standings[name]) for name in case_phrasing.OUTCOMES if standings[name]],
+        segments=_segments([(name, standings[name]) for name in case_phrasing.OUTCOMES if standings[name]]),
+        bar_units=_BAR_UNITS,
+        plans=sorted({case.plan for case in ranked}),
+        moved=sum(case.compared in ("regressed", "fixed") for case in ranked),
+        rows=[_row(index, case, trends.get(case.case_id, ())) for index, case in enumerate(ranked)],
+        shown_rows=_SHOWN_ROWS,
+        documents=(
+            Markup(script_json(case_document(case, evidence_of, budget)))  # noqa: S704 - it escapes for a script element
+            for case in ranked
+        ),
+        warnings=phrasing.warnings(result, str),
+        carried=phrasing.carried(result),
+        reason_label=case_phrasing.reason_label,
+        launches=[(launch, phrasing.launch_facts(launch, str)) for launch in result.open_launches],
+    )
+
+
+def _facts(result: RunResult) -> list[tuple[str, str]]:
+    """What a reader wants first."""
+    cost = "; ".join([phrasing.cost(result), *phrasing.cost_details(result)])
+    return [
+        ("Cases", " · ".join(filter(None, [phrasing.outcome_counts(result), phrasing.scope(result, str)]))),
+        ("Cost", f"{cost} (simulated)" if result.sandbox else cost),
+    ]
+
+
+def _particulars(result: RunResult) -> list[tuple[str, str]]:
+    """What is looked up."""
+    return [
+        ("Consent", phrasing.consent(result, str)),
+        ("Calls", phrasing.numbers(result)),
+        ("When", f"{phrasing.moment(result.started_at)} to {phrasing.moment(result.ended_at)}"),
+        ("Invocation", f"{result.invocation_id} · planner {result.tool_version}"),
+        ("Change set", result.change_set_digest),
+        *([("Baseline", baseline)] if (baseline := phrasing.not_a_baseline(result)) else []),
+    ]
+
+
+def _row(index: int, case: CaseDocument, trend: Trend) -> dict[str, object]:
+    standing = case_phrasing.standing(case)
+    because = case_phrasing.reason(case) if standing != "passed" else ""
+    return {
+        "index": index,
+        "case_id": without_controls(case.case_id),
+        "plan": case.plan,
+        "standing": standing,
+        "sign": SIGNS[standing],
+        "compared": case_phrasing.compared(case),
+        "moved": case.compared in ("regressed", "fixed"),
+        "because": because,
+        "runs": [(run.outcome, run.run_id) for run in case.runs],
+        "passed": case_phrasing.runs_passed(case),
+        "cost": case_phrasing.case_cost(case),
+        "why": case_phrasing.why(case),
+        "trend": _trend(trend),
+        "trend_words": f"pass rates so far: {', '.join(f'{rate:.0%}' for rate in trend)}" if trend else "",
+        "tags": " ".join(case.tags),
+    }
+
+
+_TREND_WIDTH, _TREND_HEIGHT = 60, 16
+
+
+def _trend(trend: Trend) -> str:
+    """The points of a sparkline, in a box of `_TREND_WIDTH` by `_TREND_HEIGHT`."""
+    if len(trend) < 2:
+        return ""
+    step = (_TREND_WIDTH - 4) / (len(trend) - 1)
+    return " ".join(
+        f"{2 + index * step:.1f},{2 + (1 - rate) * (_TREND_HEIGHT - 4):.1f}" for index, rate in enumerate(trend)
+    )
+
+
+def _segments(counts: Sequence[tuple[str, int]]) -> list[tuple[str, float, float]]:
+    """The bar of outcomes: name, start and width in `_BAR_UNITS`; one case among thousands is still to be seen."""
+    total = sum(number for _, number in counts)
+    widths = [(name, max(_BAR_UNITS * number / total, 4.0)) for name, number in counts]
+    scale = _BAR_UNITS / sum(width for _, width in widths) if widths else 1.0
+    segments: list[tuple[str, float, float]] = []
+    start = 0.0
+    for name, width in widths:
+        segments.append((name, round(start, 2), round(width * scale, 2)))
+        start += width * scale
+    return segments
+
+
+def _policy(css: str, script: str) -> str:
+    """No network, no frame, no form; this script and this style."""
+    return (
+        f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(css)};"
+        " base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+@cache
+def _asset(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters["plain"] = without_controls
+    return environment.from_string(_asset("page.html.j2"))

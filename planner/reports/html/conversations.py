@@ -1,0 +1,113 @@
+"""A case as data for the page: its runs, what each expectation found, and what was said, turn by turn."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from planner.evidence import Evidence, Turn
+from planner.reports import EvidenceOf, case_phrasing
+from planner.reports.neutral import without_controls
+from planner.results.model import CaseDocument, FindingDocument, RunDocument
+
+_NOT_STORED = "What was said on this call is not stored here."
+_LEFT_OUT = "What was said on this call is left out: the page would be too large for a browser."
+_NO_CALL = "There was no call."
+_NO_WORDS = "The service had no transcript of this call."
+_TURN_BYTES = 60
+"""What a turn takes besides its text."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """Bytes that all conversations of a page may take."""
+
+    left_bytes: int
+
+
+def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
+    inputs = case.inputs
+    target = f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id}"
+    facts = [
+        ("Outcome", ": ".join(filter(None, [case.outcome, case_phrasing.reason(case)]))),
+        ("Compared", case_phrasing.compared(case)),
+        ("Runs passed", case_phrasing.runs_passed(case)),
+        ("Why here", case_phrasing.why_in_full(case)),
+        ("Carried from", case.carried_from or ""),
+        ("Calls", f"{target} ({case.target}), {inputs.direction}, {inputs.mode}"),
+        ("Number", inputs.target_number or ""),
+        ("Agent as of", inputs.agent_revision or ""),
+        ("Written at", f"{case.file}:{case.line}" if case.file else ""),
+        ("Tags", ", ".join(case.tags)),
+    ]
+    return {
+        "id": case.case_id,
+        "standing": case_phrasing.standing(case),
+        "facts": [[label, text] for label, text in facts if text],
+        "diff": case.detail if "\n" in case.detail else "",
+        "prompt": inputs.prompt,
+        "runs": [_run(run, evidence_of, budget) for run in case.runs],
+    }
+
+
+def _run(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
+    evidence, silent = _conversation(run, evidence_of, budget)
+    turns = [_turn(turn) for turn in (evidence.turns if evidence else None) or ()]
+    budget.left_bytes -= sum(len(turn["text"].encode()) + _TURN_BYTES for turn in turns)
+    return {
+        "id": run.run_id,
+        "outcome": run.outcome,
+        "fault": case_phrasing.fault(run),
+        "reason": case_phrasing.run_reason(run),
+        "facts": case_phrasing.run_facts(run),
+        "findings": [_finding(finding) for finding in run.findings],
+        "turns": turns,
+        "silent": "" if turns else silent,
+    }
+
+
+def _conversation(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> tuple[Evidence | None, str]:
+    """What was said, and what to say where nothing was."""
+    if run.call_id is None:
+        return None, _NO_CALL
+    if run.evidence and budget.left_bytes <= 0:
+        return None, _LEFT_OUT
+    evidence = evidence_of(run.evidence) if run.evidence else None
+    return evidence, _NOT_STORED if evidence is None else _NO_WORDS
+
+
+def _finding(finding: FindingDocument) -> dict[str, Any]:
+    quote = finding.quote
+    return {
+        "id": finding.expectation,
+        "label": case_phrasing.finding_label(finding),
+        "outcome": finding.outcome,
+        "severity": finding.severity,
+        "message": finding.message,
+        "turn": quote.turn if quote else None,
+        "place": case_phrasing.quote_place(quote) if quote else "",
+        "quote": quote.text if quote else "",
+    }
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    return {"n": turn.number, "role": turn.role.value, "text": turn.text, "start": turn.start_ms, "end": turn.end_ms}
+
+
+def script_json(document: object) -> str:
+    """JSON that can stand in a script element of a page: nothing in it ends the element, and no text hides or reorders."""
+    text = json.dumps(_plain(document), ensure_ascii=False, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _plain(value: object) -> object:
+    match value:
+        case str():
+            return without_controls(value)
+        case dict():
+            return {key: _plain(item) for key, item in cast("dict[str, object]", value).items()}
+        case list() | tuple():
+            return [_plain(item) for item in cast("list[object]", value)]
+        case _:
+            return value

@@ -1,0 +1,226 @@
+"""`report.html` in a browser: what a person sees and does, and what a page of hostile text cannot do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from planner.evidence import Evidence, Role, Turn
+from planner.reports.html import conversations, pieces, render
+from planner.reports.redaction import Redactor, redact, redact_conversation
+from planner.results.model import RunResult
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+try:
+    from playwright.sync_api import expect
+except ImportError:  # then no test that uses it runs
+    expect: Any = None
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+AXE = Path(os.environ.get("PLANNER_NODE_MODULES", "node_modules"), "axe-core/axe.min.js")
+in_browser = pytest.mark.skipif(
+    CHROMIUM is None or expect is None, reason="needs chromium and the dependency group browser"
+)
+
+HOSTILE = '</script><img src=x onerror="document.title=1"><!-- \x1b[31m\u202e & {{ 7 * 7 }} call (415) 555-0199'
+TALK = Evidence(
+    run_id=802,
+    run_status="completed",
+    turns=(
+        Turn(number=1, role=Role.AGENT, text="Thanks for calling.", start_ms=500, end_ms=2_500),
+        Turn(number=2, role=Role.CALLER, text="How long do I have?", start_ms=4_000, end_ms=9_000),
+        Turn(number=3, role=Role.TOOL, text='lookup_order({"order_id": "12345"})', start_ms=9_500),
+        Turn(number=6, role=Role.AGENT, text=HOSTILE, start_ms=42_300, end_ms=61_000),
+    ),
+)
+
+
+def _page(result: RunResult, evidence: Evidence | None = TALK) -> str:
+    shown = None if evidence is None else redact_conversation(evidence, Redactor())
+    return "".join(pieces(redact(result), lambda _: shown, {"hours/opening@hotline": [1.0, 0.5, 0.75]}))
+
+
+def test_the_policy_allows_this_script_and_no_other(canonical: RunResult) -> None:
+    """No network, no frame, no form: what runs is what is written here, by its digest."""
+    page = _page(canonical)
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    allowed = policy[1].replace("&#39;", "'")
+    assert allowed.startswith("default-src 'none'; script-src 'sha256-")
+    for element in ("script", "style"):
+        (text,) = re.findall(rf"<{element}>(.*?)</{element}>", page, flags=re.DOTALL)
+        assert f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" in allowed
+    assert "unsafe" not in allowed
+    assert not re.search(
+        r'\sstyle="|\son\w+="|src="|https?://(?!www\.w3\.org/2000/svg)',
+        re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL),
+    )
+
+
+def test_what_was_said_ends_no_element_and_shows_no_number(canonical: RunResult) -> None:
+    """A transcript is data: it cannot close the script it stands in, and is redacted like the rest."""
+    page = _page(canonical)
+    assert page.count("</script>") == len(canonical.cases) + 1
+    assert "\\u003c/script\\u003e" in page
+    assert "555-01" not in page
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+
+
+def test_a_page_too_large_leaves_conversations_out(canonical: RunResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond what a browser takes, findings and quotes stay, and the page says what is not there."""
+    monkeypatch.setattr(
+        "planner.reports.html.MAX_CONVERSATION_BYTES", 1
+    )  # the bound itself; 48 MiB of text would do as well
+    page = _page(canonical)
+    assert page.count('"text":"Thanks for calling."') == 1  # the first one that is met
+    assert (
+        page.count("is left out: the page would be too large")
+        == sum(run.call_id is not None for case in canonical.cases for run in case.runs) - 1
+    )
+
+
+def test_without_the_store_it_says_so(canonical: RunResult) -> None:
+    """Results from elsewhere have no conversations here; findings with their quotes are whole."""
+    page = _page(canonical, None)
+    assert "is not stored here" in page
+    assert "Thanks for calling." not in page
+    assert render(redact(canonical)).count("data-standing=") == len(canonical.cases)
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as started:
+        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+Opened = Callable[[str], "Page"]
+
+
+@pytest.fixture(params=["light", "dark"])
+def opened(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """Opens a page. At the end: nothing was asked of any network, and the script had no fault."""
+    context = browser.new_context(color_scheme=request.param)
+    asked: list[str] = []
+    faults: list[str] = []
+
+    def open_page(text: str) -> Page:
+        file = tmp_path / "report.html"
+        file.write_text(text, encoding="utf-8")
+        page = context.new_page()
+        page.on("request", lambda asking: asked.append(asking.url))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    context.close()
+    assert {url.partition("#")[0] for url in asked} == {(tmp_path / "report.html").as_uri()}
+    assert faults == []
+
+
+@in_browser
+def test_the_list_is_filtered_searched_and_walked_by_keys(opened: Opened, canonical: RunResult) -> None:
+    """Worst first; chips and words narrow it; `/`, `j`, Enter and Escape do without a mouse, and give the focus back."""
+    page = opened(_page(canonical))
+    rows = page.locator("#rows li:visible .name > b")
+    assert rows.first.text_content() == "refunds/refund-window[mood=furious]@support"
+    assert rows.count() == len(canonical.cases)
+    page.get_by_role("checkbox", name="unknown").check()
+    assert rows.all_text_contents() == ['hours/late[day="New Year\'s Eve | 31"]@hotline', "orders/status@support"]
+    assert page.get_by_role("status").text_content() == f"2 of {len(canonical.cases)}"
+    page.keyboard.press("/")
+    page.keyboard.type("STATUS")
+    assert rows.all_text_contents() == ["orders/status@support"]
+    page.keyboard.type(" nowhere")
+    assert page.get_by_text("No case fits.").is_visible()
+    page.get_by_role("button", name="Clear the filter").click()
+    assert rows.count() == len(canonical.cases)
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    name = page.locator(":focus .name > b").text_content()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(name or "")
+    expect(page.locator("#overview")).to_be_hidden()
+    page.keyboard.press("Escape")
+    expect(page.locator(":focus .name > b")).to_have_text(name or "")
+    assert page.locator("polyline").count() == 1
+
+
+@in_browser
+def test_a_case_shows_who_said_what_and_where_it_went_wrong(opened: Opened, canonical: RunResult) -> None:
+    """The run that failed opens; its finding stands at its turn, in two lanes and in the words; hostile words stay words."""
+    page = opened(_page(canonical))
+    page.get_by_role("link", name="refund-window").click()
+    run = page.locator("[aria-current=true]")
+    expect(run).to_have_text("✗ run 802")
+    said = page.locator("#turn-6")
+    expect(said).to_contain_text("✗ no-guarantee: the agent said what it must never say")
+    expect(said).to_contain_text('</script><img src=x onerror="document.title=1"><!--')
+    expect(page.locator("img")).to_have_count(0)
+    expect(page.locator(".lanes rect")).to_have_count(4)
+    expect(page.locator(".lanes rect.marked")).to_have_count(1)
+    page.get_by_role("link", name="turn 6, agent, 0:42").first.click()
+    expect(said).to_be_focused()
+    page.get_by_role("link", name="run 803").click()
+    expect(page.locator("#case")).to_contain_text("found again after its launch's answer was lost")
+    page.go_back()
+    expect(run).to_have_text("✗ run 802")
+    page.keyboard.press("j")
+    expect(page.get_by_role("heading", level=1)).not_to_have_text("refunds/refund-window[mood=furious]@support")
+    page.get_by_role("link", name="All cases").click()
+    expect(page.locator("#rows")).to_be_visible()
+    assert page.title().startswith("✗ Failed")
+
+
+@in_browser
+@pytest.mark.skipif(not AXE.is_file(), reason="needs PLANNER_NODE_MODULES with axe-core in it")
+@pytest.mark.parametrize("place", ["", "#case-0", "#case-9"])
+def test_a_screen_reader_has_nothing_to_complain_of(opened: Opened, canonical: RunResult, place: str) -> None:
+    """axe-core finds no fault: names, roles, contrast in light and dark, order of headings."""
+    page = opened(_page(canonical))
+    page.evaluate(f"location.hash = {place!r}")
+    expect(page.get_by_role("heading", level=2).first).to_be_visible()
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = page.evaluate("axe.run().then((results) => results.violations)")
+    assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
+
+
+@in_browser
+def test_thousands_of_cases_open_and_are_listed_on_demand(opened: Opened, many: Callable[[int], RunResult]) -> None:
+    """A page of many cases lists the first thousand, and finds any."""
+    page = opened(_page(many(1_500)))
+    rows = page.locator("#rows li:visible")
+    assert rows.count() == 1_000
+    assert page.get_by_text("Only the first 1,000 are listed").is_visible()
+    page.locator("#words").fill("order=1499]")
+    assert rows.count() == 1
+    page.locator("#words").fill("")
+    page.get_by_role("button", name="list all").click()
+    assert rows.count() == 1_500
+
+
+def test_the_data_of_a_case_is_plain_json() -> None:
+    """What stands in the page reads back as it was, less what hides or reorders text."""
+    assert (
+        conversations.script_json({"a": ["<b>&", 1, None, "\x00x"]}) == '{"a":["\\u003cb\\u003e\\u0026",1,null,"�x"]}'
+    )
