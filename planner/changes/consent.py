@@ -29,6 +29,7 @@ def check_consent(
     command: str,
     already_made: Mapping[str, int] | None = None,
     already_spent_cents: Mapping[str, int] | None = None,
+    held_cents: Mapping[str, int] | None = None,
 ) -> Consent:
     """The decision to spend, as it will be recorded; its ceiling is the lower of the command's and the project's.
 
@@ -40,6 +41,7 @@ def check_consent(
         command: the whole command to type to consent to this change set (`consent_command`).
         already_made: runs an interrupted invocation of this change set has made, by case id.
         already_spent_cents: what those cost, by case id: a ceiling holds for the change set, not for each attempt at it.
+        held_cents: the part of it that is no bill, but the high estimate of calls whose bill is not known yet.
 
     Raises:
         UsageError: `plan_digest` is not a digest.
@@ -48,8 +50,8 @@ def check_consent(
     """
     if plan_digest is not None:
         _check_digest(change_set, plan_digest, command)
-    ceilings = [cents for cents in (max_cost_cents, policy.max_cost_cents) if cents is not None]
-    consent = Consent(consent_given, by, now, change_set.digest, min(ceilings, default=None))
+    limits = [cents for cents in (max_cost_cents, policy.max_cost_cents) if cents is not None]
+    consent = Consent(consent_given, by, now, change_set.digest, min(limits, default=None))
     calls = {
         change.case_id: left
         for change in change_set.with_action(Action.CALL)
@@ -63,7 +65,8 @@ def check_consent(
             f"{price_line(change_set.estimate)}; nobody is called without consent to that charge",
             f"to run exactly this: {command}",
         )
-    _check_ceilings(change_set, calls, already_spent_cents or {}, _ceilings(plans, max_cost_cents, policy))
+    ceilings = _ceilings(plans, max_cost_cents, policy)
+    _check_ceilings(change_set, calls, already_spent_cents or {}, held_cents or {}, ceilings)
     return consent
 
 
@@ -75,6 +78,7 @@ def forbidden(
     now: datetime,
     already_made: Mapping[str, int],
     already_spent_cents: Mapping[str, int],
+    held_cents: Mapping[str, int] | None = None,
 ) -> RefusedError | None:
     """Why `run` would refuse this change set whoever consents: a ceiling of plan or project, or a policy. None: it would not."""
     try:
@@ -90,6 +94,7 @@ def forbidden(
             command="",
             already_made=already_made,
             already_spent_cents=already_spent_cents,
+            held_cents=held_cents,
         )
     except RefusedError as refusal:
         return refusal
@@ -194,7 +199,11 @@ def _ceilings(plans: Sequence[Plan], max_cost_cents: int | None, policy: Policy)
 
 
 def _check_ceilings(
-    change_set: ChangeSet, calls: Mapping[str, int], spent_cents: Mapping[str, int], ceilings: Sequence[_Ceiling]
+    change_set: ChangeSet,
+    calls: Mapping[str, int],
+    spent_cents: Mapping[str, int],
+    held_cents: Mapping[str, int],
+    ceilings: Sequence[_Ceiling],
 ) -> None:
     cases = [change.case for change in change_set.changes if change.case is not None]
     broken: list[str] = []
@@ -207,10 +216,19 @@ def _check_ceilings(
         expected = round(sum((price.expected_cents or 0) * calls[case_id] for case_id, price in prices.items()))
         spent = sum(spent_cents.get(case_id, 0) for case_id in covered)
         if expected + spent > ceiling.cents:
-            before = f" beside {_dollars(spent)} already spent" if spent else ""
+            held = sum(held_cents.get(case_id, 0) for case_id in covered)
+            before = _spent_before(spent - held, held)
             broken.append(f"{_dollars(expected)} expected{before}, {ceiling.name} allows {_dollars(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "select fewer cases with --select, or raise the ceiling")
+
+
+def _spent_before(billed: int, held: int) -> str:
+    """Bills and high estimates are told apart: of the latter some comes back."""
+    parts = [f"{_dollars(billed)} already spent"] if billed else []
+    if held:
+        parts.append(f"up to {_dollars(held)} held for earlier calls whose bill, or fate, is not known yet")
+    return f" beside {' and '.join(parts)}" if parts else ""
 
 
 def _some(names: Iterable[str]) -> str:

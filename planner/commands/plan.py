@@ -61,6 +61,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         now=shell.clock.now(),
         already_made=prepared.already_made,
         already_spent_cents=prepared.spent_cents,
+        held_cents=prepared.held_cents,
     )
     if options.explain:
         _explain(shell, options, loaded, prepared)
@@ -134,6 +135,7 @@ def _show(
                 width=shell.width,
                 color=shell.color,
                 already_made=prepared.already_made,
+                of_unknown_fate=prepared.of_unknown_fate,
                 now=shell.clock.now(),
                 redactor=redactor,
                 refused=refused,
@@ -146,6 +148,7 @@ def _show(
             ceilings=ceilings,
             command=command,
             already_made=prepared.already_made,
+            of_unknown_fate=prepared.of_unknown_fate,
             now=shell.clock.now(),
             redactor=redactor,
             refused=refused,

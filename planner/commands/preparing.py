@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -15,7 +16,8 @@ from planner.commands.service import TargetState
 from planner.commands.shell import Shell
 from planner.commands.stores import Place
 from planner.execution.journal import Journal
-from planner.execution.launches import Slot
+from planner.execution.launches import UNSETTLED, Slot
+from planner.results.repository import ResultsRepository
 
 HISTORY_INVOCATIONS = 20
 """So many of the newest invocations are what prices are learned from."""
@@ -31,6 +33,10 @@ class Preparation:
     resumable: Mapping[str, tuple[Slot, ...]]
     spent_cents: Mapping[str, int]
     """What earlier, unfinished invocations of this change set have spent or reserved, by case id."""
+    held_cents: Mapping[str, int]
+    """The part of it that is only reserved: their bill is not known yet, or not even their fate."""
+    of_unknown_fate: Mapping[str, int]
+    """How many of the `resumable` runs are of launches that may have been carried out or not, by case id."""
 
     @property
     def already_made(self) -> dict[str, int]:
@@ -72,13 +78,29 @@ def prepare(
         )
 
     whole = change_set = build({})
+    _check_evidence(whole, repository)
     resumable = _resumable(journal, whole, selection) if journal else {}
     if resumable:  # what is made already is not priced again
         change_set = build({case_id: len(slots) for case_id, slots in resumable.items()})
-    spent: dict[str, int] = {}
+    spent: Counter[str] = Counter()
+    held: Counter[str] = Counter()
     for slot in charged_slots(journal, change_set.digest) if journal else ():
-        spent[slot.case_id] = spent.get(slot.case_id, 0) + slot.committed_cents
-    return Preparation(change_set, whole.estimate, resumable, spent)
+        spent[slot.case_id] += slot.committed_cents
+        held[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
+    lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
+    doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
+    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful)
+
+
+def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:
+    """What will be judged again, beside new calls or alone, is looked at before anybody pays. Raises `StoreError`."""
+    for change in change_set.changes:
+        if change.prior is None or change.action not in (Action.CALL, Action.RECHECK):
+            continue
+        for run in change.prior.runs:
+            stands = change.action is Action.RECHECK or run.run_id in change.kept_run_ids
+            if stands and run.evidence is not None:
+                repository.has_evidence(run.evidence)
 
 
 def charged_slots(journal: Journal, digest: str) -> list[Slot]:

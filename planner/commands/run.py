@@ -151,6 +151,7 @@ class _Invocation:
             ),
             already_made=prepared.already_made,
             already_spent_cents=prepared.spent_cents,
+            held_cents=prepared.held_cents,
         )
         if prepared.calls_to_make and billing is not None:
             check_balance(billing)

@@ -34,15 +34,21 @@ class ShownChange:
 
 
 def shown_changes(
-    change_set: ChangeSet, action: Action, *, already_made: Mapping[str, int], redactor: Redactor
+    change_set: ChangeSet,
+    action: Action,
+    *,
+    already_made: Mapping[str, int],
+    of_unknown_fate: Mapping[str, int],
+    redactor: Redactor,
 ) -> list[ShownChange]:
-    """The changes with an action, in order. The cases of a matrix mostly move alike: the lines are shown once a scenario."""
+    """The changes with an action, in order. `of_unknown_fate` are some of the runs `already_made`, by case id. The cases of a matrix mostly move alike: the lines are shown once a scenario."""
     names = redactor.names(change.case_id for change in change_set.changes)
     seen: set[tuple[str, str]] = set()
     shown: list[ShownChange] = []
     for change in change_set.with_action(action):
         moved: tuple[str, ...] = ()
-        why = _why(change, already_made.get(change.case_id, 0), redactor)
+        doubtful = of_unknown_fate.get(change.case_id, 0)
+        why = _why(change, already_made.get(change.case_id, 0) - doubtful, doubtful, redactor)
         if change.reason in _DETAIL_BELOW and change.detail:
             key = (_scenario(change), change.detail)
             if key in seen:
@@ -110,10 +116,18 @@ def what_next(change_set: ChangeSet) -> str:
     return ""
 
 
-def made_before(already_made: Mapping[str, int]) -> str:
-    """That an interrupted invocation has made some of the calls; empty where none."""
-    made = sum(already_made.values())
-    return f"{count(made, 'more call')} already made by an interrupted invocation, not paid for again" if made else ""
+def made_before(already_made: Mapping[str, int], of_unknown_fate: Mapping[str, int]) -> str:
+    """That an interrupted invocation has made some of the calls, or may have; empty where none."""
+    doubtful = sum(of_unknown_fate.values())
+    made = sum(already_made.values()) - doubtful
+    parts = (
+        [f"{count(made, 'more call')} already made by an interrupted invocation, not paid for again"] if made else []
+    )
+    if doubtful:
+        parts.append(
+            f"{count(doubtful, 'more call')} of unknown fate, to be looked for at the service before anything is sent again"
+        )
+    return "; ".join(parts)
 
 
 def _sign(change: Change) -> str:
@@ -124,7 +138,7 @@ def _what(change: Change) -> str:
     return count(change.runs, "call") if change.action is Action.CALL else _DONE[change.action]
 
 
-def _why(change: Change, made: int, redactor: Redactor) -> str:
+def _why(change: Change, made: int, doubtful: int, redactor: Redactor) -> str:
     parts = [change.reason.label]
     if change.detail and change.reason not in _DETAIL_BELOW:
         detail = redactor.text(" ".join(change.detail.split()))
@@ -134,6 +148,8 @@ def _why(change: Change, made: int, redactor: Redactor) -> str:
             parts.append(detail)
     if made:
         parts.append(f"{made:,} already made")
+    if doubtful:
+        parts.append(f"{doubtful:,} of unknown fate")
     return " · ".join(parts)
 
 

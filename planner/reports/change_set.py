@@ -25,6 +25,7 @@ SCHEMA_VERSION = "1.0"
 
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
 _PLAIN = Redactor()
+_NONE: Mapping[str, int] = {}
 
 
 def render_text(
@@ -36,6 +37,7 @@ def render_text(
     width: int,
     color: bool,
     already_made: Mapping[str, int],
+    of_unknown_fate: Mapping[str, int] = _NONE,
     now: datetime | None = None,
     redactor: Redactor = _PLAIN,
     refused: tuple[str, str] | None = None,
@@ -47,18 +49,22 @@ def render_text(
         ceilings: (`plan refunds`, cents) each.
         command: what to type to do exactly this.
         width: of the terminal, in cells.
-        already_made: runs of this change set that an interrupted invocation has made, by case id.
+        already_made: runs of this change set that an interrupted invocation has made, or may have, by case id.
+        of_unknown_fate: those of them that it may have.
         now: for the ages of what is kept; without it they are not told.
         refused: why `run` would refuse this whoever consents, and how to mend it.
     """
     paint = painter(color=color)
     listed: list[Row] = []
     for action in (Action.CALL, Action.RECHECK, Action.DROP):
-        shown = change_phrasing.shown_changes(change_set, action, already_made=already_made, redactor=redactor)
+        shown = change_phrasing.shown_changes(
+            change_set, action, already_made=already_made, of_unknown_fate=of_unknown_fate, redactor=redactor
+        )
         listed += [_row(change, width, paint) for change in shown]
     listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(change_set, now=now)]
+    before = change_phrasing.made_before(already_made, of_unknown_fate)
     lines = [change_phrasing.scope(change_set, plans), "", *rows(listed, width, paint)]
-    lines += ["", *_price_lines(change_set, ceilings, already_made, width)] if listed else []
+    lines += ["", *_price_lines(change_set, ceilings, before, width)] if listed else []
     lines += _what_to_type(change_set, command, refused, width, paint)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -105,18 +111,16 @@ def _moved(text: str, width: int, paint: Paint) -> list[str]:
     return [paint(line, colour) for line in lines] if colour else lines
 
 
-def _price_lines(
-    change_set: ChangeSet, ceilings: Sequence[tuple[str, int]], already_made: Mapping[str, int], width: int
-) -> list[str]:
+def _price_lines(change_set: ChangeSet, ceilings: Sequence[tuple[str, int]], before: str, width: int) -> list[str]:
     estimate = change_set.estimate
     if not estimate.calls:
-        parts = ["Calls: none", change_phrasing.made_before(already_made)]
+        parts = ["Calls: none", before]
     else:
         parts = [
             f"Calls: {estimate.calls:,}",
             change_phrasing.price(estimate),
             change_phrasing.ceilings(ceilings),
-            change_phrasing.made_before(already_made),
+            before,
         ]
     return wrapped(for_terminal(" · ".join(filter(None, parts))), width, hanging="  ")
 

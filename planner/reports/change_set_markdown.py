@@ -19,6 +19,7 @@ MAX_BYTES = 60_000
 _LISTED = (1_000, 200, 50, 10, 0)
 """Cases listed in each folded part: fewer and fewer until the text fits."""
 _PLAIN = Redactor()
+_NONE: Mapping[str, int] = {}
 
 
 def render(
@@ -28,13 +29,14 @@ def render(
     ceilings: Sequence[tuple[str, int]],
     command: str,
     already_made: Mapping[str, int],
+    of_unknown_fate: Mapping[str, int] = _NONE,
     now: datetime | None = None,
     redactor: Redactor = _PLAIN,
     refused: tuple[str, str] | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """Markdown of at most `max_bytes` of UTF-8 (at least 4,000). The other arguments are those of `change_set.render_text`."""
-    head = _head(change_set, plans, ceilings, already_made)
+    head = _head(change_set, plans, ceilings, change_phrasing.made_before(already_made, of_unknown_fate))
     if refused is not None:
         head.insert(
             1, f"✋ **`planner run` would refuse this:** {for_markdown(refused[0])}. {for_markdown(refused[1])}"
@@ -42,16 +44,14 @@ def render(
     foot = [*_kept(change_set, now), *_what_to_type(change_set, command, refused)]
     text = ""
     for listed in _LISTED:
-        changes = _changes(change_set, already_made, redactor, listed)
+        changes = _changes(change_set, already_made, of_unknown_fate, redactor, listed)
         text = "\n\n".join([*head, *changes, *foot]) + "\n"
         if len(text.encode()) <= max_bytes:
             break
     return text
 
 
-def _head(
-    change_set: ChangeSet, plans: Sequence[Plan], ceilings: Sequence[tuple[str, int]], already_made: Mapping[str, int]
-) -> list[str]:
+def _head(change_set: ChangeSet, plans: Sequence[Plan], ceilings: Sequence[tuple[str, int]], before: str) -> list[str]:
     estimate = change_set.estimate
     if estimate.calls:
         cost = "of unknown cost" if estimate.expected_cents is None else f"{money(estimate.expected_cents)} expected"
@@ -64,7 +64,7 @@ def _head(
         "**Nothing was called and nothing was charged.**",
         " · ".join(filter(None, facts)),
         *([_price_table(change_set, ceilings)] if estimate.calls else []),
-        *filter(None, [change_phrasing.made_before(already_made)]),
+        *filter(None, [for_markdown(before)]),
     ]
 
 
@@ -81,9 +81,17 @@ def _price_table(change_set: ChangeSet, ceilings: Sequence[tuple[str, int]]) -> 
     return f"| Calls | Expected | Low–high | Ceiling | Based on |\n| ---: | ---: | ---: | --- | --- |\n| {' | '.join(cells)} |"
 
 
-def _changes(change_set: ChangeSet, already_made: Mapping[str, int], redactor: Redactor, listed: int) -> list[str]:
+def _changes(
+    change_set: ChangeSet,
+    already_made: Mapping[str, int],
+    of_unknown_fate: Mapping[str, int],
+    redactor: Redactor,
+    listed: int,
+) -> list[str]:
     calls, rechecks, drops = (
-        change_phrasing.shown_changes(change_set, action, already_made=already_made, redactor=redactor)
+        change_phrasing.shown_changes(
+            change_set, action, already_made=already_made, of_unknown_fate=of_unknown_fate, redactor=redactor
+        )
         for action in (Action.CALL, Action.RECHECK, Action.DROP)
     )
     moved = [change for change in calls if change.moved]

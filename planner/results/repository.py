@@ -49,6 +49,8 @@ class ResultsRepository:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._sound: set[str] = set()
+        """Digests of evidence whose content was looked at."""
 
     def save_evidence(self, evidence: Evidence) -> str:
         """Store one run's evidence, durably; returns the digest it goes by. Saving the same again does nothing."""
@@ -69,13 +71,24 @@ class ResultsRepository:
         data = self._store.get(key)
         if data is None:
             return None
-        if evidence_digest(data) != digest:
-            raise self._unreadable(key, "its content is not what its name says", "its case can then be called again")
+        self._check_content(digest, data)
         return self._read(key, data, Evidence, evidence_module.SCHEMA_VERSION, "its case can then be called again")
 
     def has_evidence(self, digest: str) -> bool:
-        """Whether `load_evidence` would find something; its content is not looked at."""
-        return bool(_DIGEST.fullmatch(digest)) and self._store.get(_evidence_key(digest)) is not None
+        """Whether `load_evidence` would find something. Raises as it does for what is damaged: who plans with it must hear of
+        that before anybody pays."""
+        if digest in self._sound:
+            return True
+        if not _DIGEST.fullmatch(digest) or (data := self._store.get(_evidence_key(digest))) is None:
+            return False
+        self._check_content(digest, data)
+        self._sound.add(digest)
+        return True
+
+    def _check_content(self, digest: str, data: bytes) -> None:
+        if evidence_digest(data) != digest:
+            why = "its content is not what its name says"
+            raise self._unreadable(_evidence_key(digest), why, "its case can then be called again")
 
     def save_invocation(self, result: RunResult) -> None:
         """Store what an invocation found, replacing what the same invocation stored before.

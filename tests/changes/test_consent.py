@@ -155,7 +155,8 @@ def test_every_broken_ceiling_is_named(make_case: MakeCase, build: Build, make_p
 def test_what_was_already_spent_counts(
     make_case: MakeCase, build: Build, make_plan: Any, agree: Agree, refusal: Any
 ) -> None:
-    """A ceiling holds for the change set: what an interrupted invocation spent of it is gone, and its calls need no more."""
+    """A ceiling holds for the change set: what an interrupted invocation spent of it is gone, and its calls need no more; what
+    is only held for them is not called spent."""
     case = make_case()
     made = {case.case_id: 2}
     change_set = build([case], already_made=made)
@@ -163,6 +164,11 @@ def test_what_was_already_spent_counts(
     assert agree(change_set, already_spent_cents={case.case_id: 64}, **terms).given
     assert refusal(change_set, already_spent_cents={case.case_id: 65}, **terms)[0] == (
         "$0.32 expected beside $0.65 already spent, budget.max_cost_cents of plan refunds allows $0.96"
+    )
+    held = {case.case_id: 40}
+    assert refusal(change_set, already_spent_cents={case.case_id: 65}, held_cents=held, **terms)[0] == (
+        "$0.32 expected beside $0.25 already spent and up to $0.40 held for earlier calls whose bill, or fate, is not known"
+        " yet, budget.max_cost_cents of plan refunds allows $0.96"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Generator
@@ -184,6 +185,26 @@ def test_a_store_that_cannot_be_read(project: Project) -> None:
     ran = project.planner("run", "--sandbox", CONSENT)
     assert ran.code == 4
     assert str(baseline.relative_to(project.root)) in ran.err
+
+
+def test_damaged_evidence_is_found_before_anybody_is_called(project: Project) -> None:
+    """`plan` and `run` say the same of it, whether it is to be judged alone or beside new calls, and its cure works."""
+    project.planner("run", "--sandbox", CONSENT)
+    stored = list((project.root / ".planner/sandbox/evidence").iterdir())
+    for evidence in stored:
+        evidence.write_bytes(evidence.read_bytes() + b" ")
+    for old, new in (("max_seconds: 600", "max_seconds: 601"), ("runs: 2", "runs: 3")):
+        project.edit("plans/hours.yaml", old, new)
+        for ran in (project.planner("plan", "--sandbox"), project.planner("run", "--sandbox", CONSENT)):
+            assert (ran.code, ran.out) == (4, "")
+            assert re.search(r"evidence/\w+.json cannot be read: its content is not what its name says", ran.err)
+            assert "or delete it: its case can then be called again" in ran.err
+        project.edit("plans/hours.yaml", new, old)
+    project.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 601")
+    for evidence in stored:
+        evidence.unlink()
+    assert project.actions("--sandbox")["hours/cancel@clinic"] == ("call", "expectations_changed", 1)
+    assert project.planner("run", "--sandbox", CONSENT).code == 0
 
 
 def test_plans_are_found_at_the_root_of_the_repository(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,6 +225,9 @@ def test_a_launch_that_never_happened_is_not_made_without_consent(project: Proje
     project.write("planner.yaml", "execution: {settle_seconds: 1, linger_seconds: 0.2}\n")
     service.control({"faults": [{"kind": "error_before", "route": "launch", "times": 1}]})
     assert project.planner("run", CONSENT).code == 4
+    planned = " ".join(project.planner("plan").out.split())
+    assert "5 more calls of unknown fate, to be looked for at the service before anything is sent again" in planned
+    assert "already made" not in planned
     time.sleep(1.2)
     ran = project.planner("run")
     assert ran.code == 3, ran.out + ran.err
