@@ -84,12 +84,24 @@ def placeholders(content: Content) -> Any:
 
 def varies(content: Content, route: Sequence[str | int]) -> bool:
     """Whether there is a template at the end of the route, or below it."""
-    for step in route:
-        if isinstance(content, (dict, list)):
-            content = dict(_entries(content)).get(step, content)  # pyright: ignore[reportUnknownArgumentType]
+    content = _at(content, route)
     if isinstance(content, (dict, list)):
         return any(varies(value, ()) for _, value in _entries(content))  # pyright: ignore[reportUnknownArgumentType]
     return isinstance(content, Text)
+
+
+def names_in(content: Content, route: Sequence[str | int]) -> frozenset[str]:
+    """What the templates at the end of the route, or below it, use."""
+    content = _at(content, route)
+    if isinstance(content, (dict, list)):
+        return frozenset[str]().union(*[names_in(value, ()) for _, value in _entries(content)])  # pyright: ignore[reportUnknownArgumentType]
+    return frozenset(content.template.names) if isinstance(content, Text) else frozenset()
+
+
+def is_whole(content: Content, route: Sequence[str | int]) -> bool:
+    """Whether one template, and nothing besides, is at the end of the route."""
+    content = _at(content, route)
+    return isinstance(content, Text) and content.whole
 
 
 def read_numbers(content: Content, rendered: Any, faulty: Sequence[Route]) -> Any:
@@ -115,6 +127,14 @@ def read_numbers(content: Content, rendered: Any, faulty: Sequence[Route]) -> An
     if not changed:
         return rendered
     return _rebuilt(content, [(step, changed.get(step, rendered[step])) for step, _ in _entries(content)])  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _at(content: Content, route: Sequence[str | int]) -> Content:
+    """What is at the end of the route; steps that no container has, such as the tag of a union, are passed over."""
+    for step in route:
+        if isinstance(content, (dict, list)):
+            content = dict(_entries(content)).get(step, content)  # pyright: ignore[reportUnknownArgumentType]
+    return content
 
 
 def _entries(content: dict[Any, Any] | list[Any]) -> Iterable[tuple[Any, Any]]:

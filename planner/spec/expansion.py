@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
+from planner.spec.blame import Blame
 from planner.spec.drafts import Draft
 from planner.spec.expectations import Expectations
 from planner.spec.matrix import Matrix, Point
@@ -69,6 +70,7 @@ class _Expansion:
         self.expectations = expectations
         self.allowance = allowance
         self.reporter = reporter
+        self.blame = Blame(reporter, parts.matrix.axes, parts.matrix.points)
         self.names = [axis.name for axis in parts.matrix.axes]
         self.spans = tuple([draft.span for draft in parts.drafts])
         self.prompts = self._memo(parts.prompt.template.names if parts.prompt else ())
@@ -94,10 +96,11 @@ class _Expansion:
             if point:
                 values = {**values, **{name: value.value for name, value in zip(self.names, point, strict=True)}}
             label = self._label(point)
-            which = f" (in case {label})" if point else ""
-            prompt = self._prompt(point, values, which)
-            expectations = self._expectations(point, values, which)
+            self.blame.point, self.blame.which = point, f" (in case {label})" if point else ""
+            prompt = self._prompt(point, values)
+            expectations = self._expectations(point, values)
             if self.allowance.characters < 0:
+                self.blame.report()
                 self.reporter.error(
                     "template-too-large",
                     "the prompts and expectations of all cases of this plan are too long, or too many; split the plan",
@@ -124,6 +127,7 @@ class _Expansion:
                     for target in parts.targets
                 ]
             )
+        self.blame.report()
         return cases
 
     def _label(self, point: Point) -> str:
@@ -133,22 +137,22 @@ class _Expansion:
             return base
         return f"{base}[{','.join([f'{name}={value.token}' for name, value in zip(self.names, point, strict=True)])}]"
 
-    def _prompt(self, point: Point, values: Lookup[str, Any], which: str) -> str | None:
+    def _prompt(self, point: Point, values: Lookup[str, Any]) -> str | None:
         if self.parts.prompt is None:
             return None
         memo = self.prompts
         key = tuple([point[position].token for position in memo.axes])
         if key not in memo.known:
-            text = memo.known[key] = self.parts.prompt.render(values, which, self.reporter)
+            text = memo.known[key] = self.parts.prompt.render(values, self.blame)
             self.allowance.characters -= len(text or "")
         return memo.known[key]
 
-    def _expectations(self, point: Point, values: Lookup[str, Any], which: str) -> tuple[Expectation, ...] | None:
+    def _expectations(self, point: Point, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
         memo = self.rendered
         key = tuple([point[position].token for position in memo.axes])
         if key not in memo.known:
             before = self.expectations.made_bytes
-            memo.known[key] = self.expectations.of_case(self.parts.drafts, values, which)
+            memo.known[key] = self.expectations.of_case(self.parts.drafts, values, self.blame)
             self.allowance.characters -= (self.expectations.made_bytes - before) * EXPECTATION_WEIGHT
             self.allowance.characters -= len(self.parts.drafts) * RENDERING_WEIGHT
         return memo.known[key]

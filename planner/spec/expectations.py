@@ -17,7 +17,18 @@ from pydantic_core import ErrorDetails, to_json
 from planner.checks import CHECKS, UPCOMING_CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
-from planner.spec.contents import Compiler, Route, TextFault, placeholders, read_numbers, render, varies
+from planner.spec.blame import Blame
+from planner.spec.contents import (
+    Compiler,
+    Route,
+    TextFault,
+    is_whole,
+    names_in,
+    placeholders,
+    read_numbers,
+    render,
+    varies,
+)
 from planner.spec.contradictions import Contradictions, Stated
 from planner.spec.document import Container, Document, Items, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
@@ -25,7 +36,7 @@ from planner.spec.drafts import Draft, Shape, Used
 from planner.spec.names import undefined
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
-from planner.spec.templates import TemplateFault, Templates
+from planner.spec.templates import TemplateFault, Templates, names_at
 from planner.spec.text_places import place_in_text
 from planner.spec.unresolved import Use
 from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, not_supported, shorten, unknown, wrong_type
@@ -95,7 +106,7 @@ class Expectations:
         if (b"{{" in json or b"{%" in json or b"{#" in json) and not self._compile(draft):
             return None
         if not shape.texts:
-            expectation = self._expectation(draft, written, draft.id or written["check"], "")
+            expectation = self._expectation(draft, written, draft.id or written["check"], None)
             if expectation is None:
                 return None
             shape.doubts.extend(expectation.doubts())
@@ -115,7 +126,8 @@ class Expectations:
         draft.shape.texts = compiler.texts
         draft.shape.names = frozenset([name for text in compiler.texts for name in text.template.names])
         for fault in compiler.faults:
-            self._report_text(draft, fault, "")
+            place = self._place(draft, fault.route, fault.fault)
+            self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail, place, draft.user)
         return not compiler.faults
 
     def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
@@ -145,7 +157,7 @@ class Expectations:
                 for error in errors
                 if error["loc"] and (error["type"] in about_keys or not varies(shape.content, error["loc"]))
             ]
-            self._report(draft, sure, "")
+            self._report(draft, sure, None)
             return not sure
         return True
 
@@ -175,16 +187,15 @@ class Expectations:
                 self._sound(document, at(container, key), part_kind)
         return self.reporter.errors == errors
 
-    def of_case(self, drafts: Sequence[Draft], values: Values, which: str) -> tuple[Expectation, ...] | None:
+    def of_case(self, drafts: Sequence[Draft], values: Values, blame: Blame) -> tuple[Expectation, ...] | None:
         """A case's expectations, each with its id; None, and a fault, where these values do not make them.
 
-        An id is the one given, or else the check's name, with -2, -3 for repeats. `which` says, at the end of
-        a fault, of which case.
+        An id is the one given, or else the check's name, with -2, -3 for repeats.
         """
         contents = [
-            (draft, self._content(draft, values, which) if draft.shape.texts else draft.written) for draft in drafts
+            (draft, self._content(draft, values, blame) if draft.shape.texts else draft.written) for draft in drafts
         ]
-        taken = self._taken(contents, which)
+        taken = self._taken(contents, blame.which)
         found: list[Expectation] = []
         for draft, content in contents:
             if content is None:
@@ -195,7 +206,7 @@ class Expectations:
                 if name in taken:
                     name = _free(name, taken)
                 taken.add(name)
-            expectation = draft.shape.named.get(name) or self._expectation(draft, content, name, which)
+            expectation = draft.shape.named.get(name) or self._expectation(draft, content, name, blame)
             if expectation is not None:
                 found.append(expectation)
         if len(found) < len(drafts):
@@ -204,7 +215,7 @@ class Expectations:
             Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json))
             for draft, one in zip(drafts, found, strict=True)
         ]
-        self._contradictions.report(stated, which)
+        self._contradictions.report(stated, blame.which)
         return tuple(found)
 
     def _taken(self, contents: Sequence[tuple[Draft, dict[str, Any] | None]], which: str) -> set[str]:
@@ -270,7 +281,7 @@ class Expectations:
             )
         return None
 
-    def _content(self, draft: Draft, values: Values, which: str) -> dict[str, Any] | None:
+    def _content(self, draft: Draft, values: Values, blame: Blame) -> dict[str, Any] | None:
         """What a draft with templates expects of one case; None where a fault was reported."""
         shape = draft.shape
         key = (shape.json, *[_identity(values[name]) for name in shape.names])
@@ -280,13 +291,18 @@ class Expectations:
         try:
             content = render(shape.content, values)
         except TextFault as fault:
-            self._report_text(draft, fault, which)
+            place = self._place(draft, fault.route, fault.fault)
+            text = next(text for text in shape.texts if text.route == fault.route)
+            names = names_at(text.template, fault.fault)
+            blame.fault(draft.said, fault.fault.code, fault.fault.detail, place, names, user=draft.user)
             return None
         if _MANY not in key:
             self._rendered[key] = content
         return content
 
-    def _expectation(self, draft: Draft, content: Mapping[str, Any], name: str, which: str) -> Expectation | None:
+    def _expectation(
+        self, draft: Draft, content: Mapping[str, Any], name: str, blame: Blame | None
+    ) -> Expectation | None:
         """Validated under this id; None where a fault was reported."""
         shape = draft.shape
         known = self._validate(shape.kind, content, name)
@@ -297,7 +313,7 @@ class Expectations:
                 wants_text = isinstance(read, list) and any(error["type"] == "string_type" for error in read)
                 known = known if wants_text else read
         if isinstance(known, list):
-            self._report(draft, known, which)
+            self._report(draft, known, blame)
             return None
         if not shape.texts:
             shape.named[name] = known
@@ -318,16 +334,13 @@ class Expectations:
             self.made_bytes += len(document)
         return known
 
-    def _report_text(self, draft: Draft, fault: TextFault, which: str) -> None:
-        place = self._place(draft, fault.route, fault.fault)
-        self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail + which, place, draft.user)
-
     def _place(self, draft: Draft, route: Route, fault: TemplateFault) -> Span:
         """Where the fault of the text at this route is written."""
         container, key = draft.document.follow(draft.container, (draft.key, *route)) or (draft.container, draft.key)
         return place_in_text(draft.document, container, key, fault)
 
-    def _report(self, draft: Draft, errors: list[ErrorDetails], which: str) -> None:
+    def _report(self, draft: Draft, errors: list[ErrorDetails], blame: Blame | None) -> None:
+        """Of one case where it `blame`s somebody; otherwise of all of them."""
         unknown_keys = [str(error["loc"][-1]) for error in errors if error["type"] == "extra_forbidden"]
         for error in errors:
             code, detail = explain(error, draft.shape.kind)
@@ -343,7 +356,14 @@ class Expectations:
             at_key = code in {"unknown-key", "not-supported-yet"} and isinstance(container, Written)
             place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
             if varies(draft.shape.content, error["loc"]):
-                detail = detail.removesuffix(UNQUOTE) + which
+                detail = detail.removesuffix(UNQUOTE)
+                if blame is not None:
+                    names, alone = (
+                        names_in(draft.shape.content, error["loc"]),
+                        is_whole(draft.shape.content, error["loc"]),
+                    )
+                    blame.fault(draft.said, code, detail, place, names, user=draft.user, alone=alone)
+                    continue
             elif error["type"] == "text_fault":
                 context = error.get("ctx", {})
                 fault = TemplateFault(code, detail, context["start"], context["end"])

@@ -70,6 +70,8 @@ class Programs:
 
     def __init__(self) -> None:
         self._environment = PlanEnvironment()
+        self._places: dict[tuple[str, int, str], tuple[int, int]] = {}
+        """Where what failed is written, by the template, the line and the message: many cases may fail alike."""
 
     def new_plan(self) -> None:
         self._environment.meter.new_plan()
@@ -127,18 +129,39 @@ class Programs:
         except TooLargeError as error:
             raise TemplateFault("template-too-large", str(error)) from error
         except UndefinedError as error:
-            raise self._runtime_fault("template-undefined", text, template, error) from error
+            raise self._runtime_fault("template-undefined", text, template, error, values) from error
         except _FAILURES as error:
-            raise self._runtime_fault("template-failed", text, template, error) from error
+            raise self._runtime_fault("template-failed", text, template, error, values) from error
 
     # Where a fault is
 
-    def _runtime_fault(self, code: str, text: str, template: JinjaTemplate, error: Exception) -> TemplateFault:
+    def _runtime_fault(
+        self, code: str, text: str, template: JinjaTemplate, error: Exception, values: Mapping[str, Any]
+    ) -> TemplateFault:
         line = _line(template, error.__traceback__)
         word = _QUOTED.search(str(error))
-        start, end = self._find(text, line, word.group(1) if word else "")
+        key = (text, line, str(error))
+        if key not in self._places:
+            found = self._find(text, line, word.group(1) if word else "")
+            tags = [tag for tag in _tags_on(text, line) if tag.group().startswith("{{")]
+            if found == _line_of(text, line) and len(tags) > 1:
+                found = next((tag.span() for tag in tags if self._fails(tag.group(), values, str(error))), found)
+            self._places[key] = found
+        start, end = self._places[key]
         message = str(error) if isinstance(error, (RenderError, UndefinedError)) else f"rendering failed: {error}"
         return TemplateFault(code, message, start, end)
+
+    def _fails(self, tag: str, values: Mapping[str, Any], message: str) -> bool:
+        """Whether this tag, rendered alone, fails with the same words."""
+        try:
+            tree = restrict(self._environment.parse(tag))
+            template = JinjaTemplate.from_code(
+                self._environment, self._environment.compile(tree), {**self._environment.globals}
+            )
+            "".join(template.root_render_func(template.new_context(dict(values))))
+        except (TemplateSyntaxError, ForbiddenError, UndefinedError, *_FAILURES) as error:
+            return str(error) == message
+        return False
 
     def _syntax_fault(self, text: str, error: TemplateSyntaxError) -> TemplateFault:
         message = (error.message or "not a template").removesuffix(".")

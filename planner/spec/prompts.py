@@ -9,12 +9,13 @@ from typing import Any
 
 from planner.diagnostics import Span
 from planner.spec.authored import ScenarioFields
+from planner.spec.blame import Blame
 from planner.spec.decoding import decode
 from planner.spec.document import Document, Mapping
 from planner.spec.files import FileFault, Neighbours, display_name
 from planner.spec.reporting import Reporter, Said
 from planner.spec.source import Source
-from planner.spec.templates import MAX_SOURCE, Template, TemplateFault, Templates
+from planner.spec.templates import MAX_SOURCE, Template, TemplateFault, Templates, names_at
 from planner.spec.text_places import place_in_file, place_in_text
 
 MAX_PROMPT_BYTES = 32 * 1024
@@ -31,19 +32,19 @@ class Prompt:
     file: Source | None
     said: Said = field(default_factory=Said)
 
-    def render(self, values: Lookup[str, Any], which: str, reporter: Reporter) -> str | None:
-        """The prompt of one case; None, and a fault, where these values do not make one. `which` says of which case."""
+    def render(self, values: Lookup[str, Any], blame: Blame) -> str | None:
+        """The prompt of one case; None, and a fault, where these values do not make one."""
         try:
             text = self.template.render(values)
         except TemplateFault as fault:
-            self.report(fault, which, reporter)
+            self._blame(fault, blame)
             return None
         if len(text) * 4 > MAX_PROMPT_BYTES and (size := len(text.encode())) > MAX_PROMPT_BYTES:
             detail = f"the prompt has {size:,} bytes, the limit is {MAX_PROMPT_BYTES:,}"
-            self.report(TemplateFault("template-too-large", detail), which, reporter)
+            self._blame(TemplateFault("template-too-large", detail), blame)
             return None
         if not text.strip():
-            self.report(TemplateFault("empty-prompt", "the prompt renders to nothing"), which, reporter)
+            self._blame(TemplateFault("empty-prompt", "the prompt renders to nothing"), blame)
             return None
         return text
 
@@ -52,8 +53,11 @@ class Prompt:
             return place_in_file(self.file, fault)
         return place_in_text(self.document, self.written, self.key, fault)
 
-    def report(self, fault: TemplateFault, suffix: str, reporter: Reporter) -> None:
-        reporter.error_once(self.said, fault.code, fault.detail + suffix, self.place(fault))
+    def report(self, fault: TemplateFault, reporter: Reporter) -> None:
+        reporter.error_once(self.said, fault.code, fault.detail, self.place(fault))
+
+    def _blame(self, fault: TemplateFault, blame: Blame) -> None:
+        blame.fault(self.said, fault.code, fault.detail, self.place(fault), names_at(self.template, fault))
 
 
 @dataclass(slots=True)
@@ -88,7 +92,7 @@ class PromptReader:
         try:
             return Prompt(self.templates.compile(text), document, written, key, file)
         except TemplateFault as fault:
-            Prompt(self.templates.compile(""), document, written, key, file).report(fault, "", self.reporter)
+            Prompt(self.templates.compile(""), document, written, key, file).report(fault, self.reporter)
             return None
 
     def _file(self, document: Document, plan: Path, written: Mapping, path: str) -> Source | None:

@@ -7,7 +7,7 @@ property test says so): compiling 10,000 prompts with Jinja takes seconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -41,6 +41,7 @@ MAX_PROGRAMS = 96 * 1024
 """Characters in the tags of all templates of a plan that Jinja has to compile, which takes it some 10 µs for one."""
 _PROGRAM = 32
 """Compiling takes as long as so many characters do, whatever there is to compile."""
+_WORD = re.compile(r"\w+")
 _TAG = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
 MAX_TEXT = 32 * 1024
 """Characters of a rendered text, and of any text made on the way."""
@@ -158,6 +159,20 @@ class Templates:
             )
             raise TemplateFault("template-too-costly", detail)
         return self._programs.compile(text)
+
+
+def names_at(template: Template, fault: TemplateFault) -> Collection[str]:
+    """The names that the tag with the fault uses; all of the template's where that cannot be told."""
+    if fault.start is None:
+        return template.names
+    if isinstance(template, Interpolation):
+        placed = zip(template.routes, template.offsets, strict=True)
+        return [
+            route[0] for route, place in placed if place <= fault.start < place + len(".".join(route))
+        ] or template.names
+    text: str = getattr(template, "text", "")
+    tags = [tag.group() for tag in _TAG.finditer(text) if tag.start() <= fault.start < tag.end()]
+    return template.names.keys() & {word for tag in tags for word in _WORD.findall(tag)} or template.names
 
 
 def has_tags(text: str) -> bool:

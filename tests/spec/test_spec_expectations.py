@@ -444,24 +444,35 @@ def test_fault_of_an_expectation(workspace: Any, name: str) -> None:
 
 
 def test_fault_of_one_case_is_reported_once_with_its_case(workspace: Any) -> None:
-    """Of many cases that have a fault at one place, the first is named."""
+    """Where a text cannot be used in any case, the first is named; where it can in some, the values that are at fault."""
     text = plan(
         '{check: duration, max_seconds: "{{ n }}"}',
         '{check: says, any_of: ["{{ who.x[n] }}"]}',
         matrix="{axes: {n: [1, two, three, 4]}}",
     )
     assert workspace.faults(text) == snapshot("""\
-plan.yaml:10:40: error: wrong type of value [wrong-type]
+plan.yaml:8:28: error: wrong type of value [wrong-type]
+    8 |     matrix: {axes: {n: [1, two, three, 4]}}
+      |                            ^^^
+        this must be a number, but it is the text "two"
+        used here: plan.yaml:10:40
    10 |       - {check: duration, max_seconds: "{{ n }}"}
       |                                        ^^^^^^^^^
-        this must be a number, but it is the text "two" (in case p/s[n=two])
+
+plan.yaml:8:33: error: wrong type of value [wrong-type]
+    8 |     matrix: {axes: {n: [1, two, three, 4]}}
+      |                                 ^^^^^
+        this must be a number, but it is the text "three"
+        used here: plan.yaml:10:40
+   10 |       - {check: duration, max_seconds: "{{ n }}"}
+      |                                        ^^^^^^^^^
 
 plan.yaml:11:40: error: template uses an undefined name [template-undefined]
    11 |       - {check: says, any_of: ["{{ who.x[n] }}"]}
       |                                        ^
         `x` is not a key of this mapping; known: `name` (in case p/s[n=1])
 
-2 errors in 1 file
+3 errors in 1 file
 """)
 
 

@@ -380,7 +380,7 @@ def test_names_are_what_the_template_takes() -> None:
                 (
                     "template-failed",
                     "this cannot be called: it is a value, not a function",
-                    "{{ name | default }} {{ n() }}",
+                    "{{ n() }}",
                 )
             ),
         ),
@@ -394,7 +394,7 @@ def test_names_are_what_the_template_takes() -> None:
                 (
                     "template-failed",
                     "this cannot be called: it is a value, not a function",
-                    "{{ name | default }} {{ n }} {{ [n]() }}",
+                    "{{ [n]() }}",
                 )
             ),
         ),

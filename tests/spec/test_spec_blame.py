@@ -1,0 +1,176 @@
+"""Where only some values of an axis make a text unusable, they are at fault, and not the text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inline_snapshot import snapshot
+
+HEADER = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+"""
+
+
+def test_values_that_cannot_be_used_are_told_where_they_are_written(workspace: Any) -> None:
+    """One fault for each value, with all that uses it; faults that come with every value are the text's."""
+    assert workspace.faults(
+        HEADER
+        + """\
+vars: {times: x}
+scenarios:
+  one:
+    prompt: You are {{ caller.name }}, {{ caller.nam }}. {{ limit }} is {{ (number + 1) * count }}.
+    matrix:
+      axes:
+        limit: [100, soon, 200]
+        count: [1, 2]
+        number: [1, many]
+        caller:
+          - {id: ana, name: Ana}
+          - {id: bob, nam: Bob}
+          - {id: eva, name: Eva, nam: Eve}
+    expect:
+      - {check: duration, max_seconds: "{{ limit }}"}
+      - {check: says, any_of: [yes], max_count: "{{ limit }}"}
+      - {check: says, any_of: [yes], max_count: "{{ count }}", min_count: 2}
+      - {check: says, any_of: [yes], max_count: "{{ times }}"}
+      - {check: says, matches: "{{ number }}{{ count }}("}
+"""
+    ) == snapshot("""\
+plan.yaml:10:22: error: wrong type of value [wrong-type]
+   10 |         limit: [100, soon, 200]
+      |                      ^^^^
+        this must be a number, but it is the text "soon"
+        used here: plan.yaml:18:40
+   18 |       - {check: duration, max_seconds: "{{ limit }}"}
+      |                                        ^^^^^^^^^^^^^
+        used here: plan.yaml:19:49
+   19 |       - {check: says, any_of: [yes], max_count: "{{ limit }}"}
+      |                                                 ^^^^^^^^^^^^^
+
+plan.yaml:11:17: error: expectation cannot be used [bad-expectation]
+   11 |         count: [1, 2]
+      |                 ^
+        with this value: `max_count` (1) is less than `min_count` (2)
+        used here: plan.yaml:20:9
+   20 |       - {check: says, any_of: [yes], max_count: "{{ count }}", min_count: 2}
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+plan.yaml:12:21: error: template cannot be rendered [template-failed]
+   12 |         number: [1, many]
+      |                     ^^^^
+        with this value: + takes two numbers (or, for +, two texts); use ~ to join a text and a
+        number
+        used here: plan.yaml:7:73
+    7 | …t: You are {{ caller.name }}, {{ caller.nam }}. {{ limit }} is {{ (number + 1) * count }}.
+      |                                                                 ^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+plan.yaml:14:13: error: template uses an undefined name [template-undefined]
+   14 |           - {id: ana, name: Ana}
+      |             ^^^^^^^^^^^^^^^^^^^^
+        with this value: `nam` is not a key of this mapping; did you mean `name`?
+        used here: plan.yaml:7:50
+    7 | …t: You are {{ caller.name }}, {{ caller.nam }}. {{ limit }} is {{ (number + 1) * count }}.
+      |                                          ^^^
+
+plan.yaml:15:13: error: template uses an undefined name [template-undefined]
+   15 |           - {id: bob, nam: Bob}
+      |             ^^^^^^^^^^^^^^^^^^^
+        with this value: `name` is not a key of this mapping; did you mean `nam`?
+        used here: plan.yaml:7:31
+    7 |     prompt: You are {{ caller.name }}, {{ caller.nam }}. {{ limit }} is {{ (number + 1) * …
+      |                               ^^^^
+
+plan.yaml:21:49: error: wrong type of value [wrong-type]
+   21 |       - {check: says, any_of: [yes], max_count: "{{ times }}"}
+      |                                                 ^^^^^^^^^^^^^
+        this must be a whole number, but it is the text "x"
+
+plan.yaml:22:32: error: regular expression is not valid [bad-regex]
+   22 |       - {check: says, matches: "{{ number }}{{ count }}("}
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^
+        not a regular expression RE2 can read: missing ): 11( (in case
+        p/one[limit=100,count=1,number=1,caller=ana])
+
+7 errors in 1 file
+""")
+
+
+def test_the_only_value_of_an_axis_is_at_fault_where_a_text_is_nothing_else(workspace: Any) -> None:
+    """There is no other to compare it with."""
+    assert workspace.codes(
+        HEADER
+        + """\
+scenarios:
+  one:
+    prompt: You wait {{ limit }} seconds, {{ mood }}.
+    matrix: {axes: {limit: [soon], mood: ["("]}}
+    expect: [{check: duration, max_seconds: "{{ limit }}"}, {check: says, matches: "{{ mood }}x"}]
+"""
+    ) == [("wrong-type", 7, 29), ("bad-regex", 8, 84)]
+
+
+def test_many_values_of_a_file_are_counted_after_the_tenth(workspace: Any) -> None:
+    """Each is shown in the file; the place in the plan stands beside it."""
+    workspace.write("limits.csv", "limit\n10\n" + "".join(f"n{number}\n" for number in range(14)))
+    rendered = workspace.faults(
+        HEADER
+        + """\
+scenarios:
+  one:
+    prompt: You wait {{ limit }} seconds.
+    matrix: {axes: {limit: {file: limits.csv, column: limit}}}
+    expect: [{check: duration, max_seconds: "{{ limit }}"}]
+"""
+    )
+    assert rendered.count("[wrong-type]") == 10
+    assert rendered[rendered.index("limits.csv:12:1") :] == snapshot("""\
+limits.csv:12:1: error: wrong type of value [wrong-type]
+   12 | n9
+      | ^^
+        this must be a number, but it is the text "n9"; so it is with 4 more values of `limit`
+        used here: plan.yaml:8:45
+    8 |     expect: [{check: duration, max_seconds: "{{ limit }}"}]
+      |                                             ^^^^^^^^^^^^^
+
+10 errors in 1 file
+""")
+
+
+def test_values_of_a_library_are_told_there(workspace: Any) -> None:
+    """The expectation that cannot be used with them may be in a library as well: it is told, and who uses it."""
+    workspace.write(
+        "voice.yaml",
+        """\
+version: 1
+kind: library
+axes: {limits: [10, soon]}
+expectations: {quick: {check: duration, max_seconds: "{{ limit }}"}}
+""",
+    )
+    assert workspace.faults(
+        HEADER
+        + """\
+imports: [voice.yaml]
+scenarios:
+  one:
+    prompt: You wait {{ limit }} seconds.
+    matrix: {axes: {limit: {use: limits}}}
+    expect: [{use: quick}]
+"""
+    ) == snapshot("""\
+voice.yaml:3:21: error: wrong type of value [wrong-type]
+    3 | axes: {limits: [10, soon]}
+      |                     ^^^^
+        this must be a number, but it is the text "soon"
+        used here: voice.yaml:4:54
+    4 | expectations: {quick: {check: duration, max_seconds: "{{ limit }}"}}
+      |                                                      ^^^^^^^^^^^^^
+        used by the plan here: plan.yaml:9:14
+    9 |     expect: [{use: quick}]
+      |              ^^^^^^^^^^^^
+
+1 error in 1 file
+""")
