@@ -27,6 +27,7 @@ def build_change_set(
     now: datetime,
     partial: bool,
     evidence_stored: Callable[[str], bool] | None = None,
+    still_settled: Callable[[Case, CaseDocument], bool] | None = None,
 ) -> ChangeSet:
     """What has to happen to each case, what it would cost, and the digest that consent is bound to.
 
@@ -40,9 +41,17 @@ def build_change_set(
         already_made: runs of this change set that an interrupted invocation has made, by case id; they lower the estimate only.
         partial: only some of the plans' cases were selected; nothing is dropped.
         evidence_stored: whether a digest's evidence is there to be judged again (`ResultsRepository.has_evidence`).
+        still_settled: as for `diff`.
     """
     changes = diff(
-        cases, baseline, revisions=revisions, rerun=rerun, now=now, partial=partial, evidence_stored=evidence_stored
+        cases,
+        baseline,
+        revisions=revisions,
+        rerun=rerun,
+        now=now,
+        partial=partial,
+        evidence_stored=evidence_stored,
+        still_settled=still_settled,
     )
     total, prices = estimate(
         changes, history=history, products=products, rates={**DEFAULT_RATES, **rates}, already_made=already_made

@@ -31,6 +31,7 @@ class _Today:
     check_fingerprint: str
     now: datetime
     evidence_stored: Callable[[str], bool] | None
+    still_settled: Callable[[Case, CaseDocument], bool] | None
 
     def can_judge_again(self, run: RunDocument) -> bool:
         return run.evidence is not None and (self.evidence_stored is None or self.evidence_stored(run.evidence))
@@ -56,6 +57,7 @@ def diff(
     now: datetime,
     partial: bool,
     evidence_stored: Callable[[str], bool] | None = None,
+    still_settled: Callable[[Case, CaseDocument], bool] | None = None,
 ) -> tuple[Change, ...]:
     """One change per case, in the order given, then the baseline's cases that no plan has any more.
 
@@ -80,13 +82,15 @@ def diff(
         revisions: what the service says of the agent behind (kind, id) now: `<updated_at> <digest>`; None or absent: not known.
         partial: only some cases were selected; nothing is dropped.
         evidence_stored: whether the evidence of a digest is there to be judged again; None takes it for granted.
+        still_settled: whether, by today's expectations, a stored case still does without the runs that it once did not need;
+            None: it does not.
     """
     expectation_digests: dict[int, str] = {}
     changes: list[Change] = []
     for case in cases:
         inputs = case_inputs(case, revisions.get((case.target.kind, case.target.id)))
         check = check_fingerprint(case, expectation_digests)
-        today = _Today(case, inputs, call_fingerprint(inputs), check, now, evidence_stored)
+        today = _Today(case, inputs, call_fingerprint(inputs), check, now, evidence_stored, still_settled)
         changes.append(_change(today, baseline.get(case.case_id), rerun))
     if not partial:
         present = {case.case_id for case in cases}
@@ -136,6 +140,7 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     def usable(run: RunDocument) -> bool:
         return not expectations_changed or today.can_judge_again(run)
 
+    spared = _not_needed(today, prior, expectations_changed=expectations_changed)
     recheckable = bool(prior.runs) and all(usable(run) or run.fault in _NO_CALL_FAULTS for run in prior.runs)
     match prior.outcome:
         case "failed":
@@ -144,7 +149,7 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
         case "unknown":
             # A call that happened is not made again unasked: what of its evidence is missing is read again, free.
             kept = [run for run in prior.runs if run.fault not in _NO_CALL_FAULTS and usable(run)]
-            if len(kept) < case.runs:
+            if len(kept) + spared < case.runs:
                 return _missing(case, Reason.UNKNOWN_LAST_TIME, kept)
             if not expectations_changed:
                 return _Step(Action.RECHECK, Reason.UNKNOWN_LAST_TIME, detail=_to_read_again(kept))
@@ -155,12 +160,24 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     kept = [run for run in prior.runs if usable(run) or run.fault in _NO_CALL_FAULTS]
     if case.runs > prior.runs_required and len(kept) < case.runs:
         return _missing(case, Reason.RUNS_RAISED, kept)
+    if spared < prior.runs_not_needed and len(kept) + spared < case.runs:
+        return _missing(case, Reason.EXPECTATIONS_CHANGED if expectations_changed else Reason.SETTINGS_CHANGED, kept)
     if not expectations_changed:
         flaky = f"flaky: {prior.runs_passed} of {prior.runs_total} runs passed" if prior.outcome == "flaky" else ""
         return _Step(Action.KEEP, Reason.PASSED, detail=flaky)
     if not recheckable:
         return _call(case, Reason.EXPECTATIONS_CHANGED, "the stored evidence is gone")
     return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{_stored_runs(len(prior.runs))} · free")
+
+
+def _not_needed(today: _Today, prior: CaseDocument, *, expectations_changed: bool) -> int:
+    """Of the runs that the stored case did without, those that it does without today."""
+    case = today.case
+    if not prior.runs_not_needed or case.when_settled != "stop" or case.runs > prior.runs_required:
+        return 0
+    if expectations_changed and not (today.still_settled and today.still_settled(case, prior)):
+        return 0
+    return prior.runs_not_needed
 
 
 def _call(case: Case, reason: Reason, detail: str = "") -> _Step:

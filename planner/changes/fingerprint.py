@@ -69,6 +69,8 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
             "confidence": case.confidence,
             "platform_failures": case.platform_failures,
             "quarantined_until": case.quarantine.until.isoformat() if case.quarantine else None,
+            # Only where it is not as it was before there was this key: what is stored stays as it is.
+            **({} if case.caller_faults == "ignore" else {"caller_faults": case.caller_faults}),
         }
     )
 

@@ -119,7 +119,7 @@ def _judged(case: Case, evidence: Evidence) -> RunVerdict:
     """A call that the service does not show, or shows as still running, is one of which nothing can be said yet: neither that
     it never happened, which would call for another, nor anything about half of it."""
     if "call" not in missing_parts(evidence, grade_wanted=False):
-        return judge_run(case.expectations, evidence)
+        return judge_run(case.expectations, evidence, caller_faults=case.caller_faults)
     why = "has not ended there" if evidence.call else "cannot be read there"
     return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, (), f"the service says that the run is over, but its call {why}")
 
@@ -131,11 +131,12 @@ def assemble_cases(
     *,
     not_called: str,
     today: date,
+    not_needed: Mapping[str, int] | None = None,
 ) -> list[CaseDocument]:
     """Every case of the change set that was not dropped, compared with what was stored.
 
     `made` are the runs made (or gone on with) by case id; `not_called` says, in one line, why runs are missing where some are.
-    `today` (UTC) tells which quarantines hold.
+    `today` (UTC) tells which quarantines hold. `not_needed` are runs not made because their case was settled, by case id.
     """
     judged: list[tuple[Change, Case, CaseVerdict | None, list[JudgedRun]]] = []
     for change in changes:
@@ -146,13 +147,20 @@ def assemble_cases(
             continue
         runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence)
         judged.append((change, change.case, _verdict(change.case, runs), runs))
-    compared = _compared([(change, verdict) for change, _, verdict, _ in judged if verdict is not None])
+    spared = {change.case_id: _not_needed(change, not_needed or {}) for change in changes}
+    compared = _compared([(change, verdict) for change, _, verdict, _ in judged if verdict is not None], spared)
     return [
         _kept(change, case, today)
         if verdict is None
-        else _document(change, case, verdict, runs, compared[change.case_id], not_called, today)
+        else _document(change, case, verdict, runs, compared[change.case_id], not_called, today, spared[change.case_id])
         for change, case, verdict, runs in judged
     ]
+
+
+def _not_needed(change: Change, spared: Mapping[str, int]) -> int:
+    if change.action is Action.CALL:
+        return spared.get(change.case_id, 0)
+    return change.prior.runs_not_needed if change.prior else 0
 
 
 def _verdict(case: Case, runs: Sequence[JudgedRun]) -> CaseVerdict:
@@ -184,8 +192,9 @@ def _document(
     compared: ComparedName,
     not_called: str,
     today: date,
+    not_needed: int,
 ) -> CaseDocument:
-    missing = case.runs - len(runs) if change.action is Action.CALL else 0
+    missing = case.runs - len(runs) - not_needed if change.action is Action.CALL else 0
     reasons = [verdict.reason] if verdict.reason else []
     if missing > 0 and not_called:
         reasons.append(f"{missing} of {case.runs} calls not made: {not_called}")
@@ -201,6 +210,7 @@ def _document(
         runs_required=case.runs,
         runs_passed=verdict.runs_passed,
         runs_total=len(runs),
+        runs_not_needed=not_needed,
         pass_rate=verdict.pass_rate,
         interval=verdict.interval,
         min_pass_rate=case.min_pass_rate,
@@ -243,21 +253,26 @@ def _maker(runs: Sequence[RunDocument]) -> str | None:
     return max((run.invocation_id for run in runs), default=None)
 
 
-def _compared(changes: Sequence[tuple[Change, CaseVerdict]]) -> dict[str, ComparedName]:
+def _compared(changes: Sequence[tuple[Change, CaseVerdict]], not_needed: Mapping[str, int]) -> dict[str, ComparedName]:
     """Called cases are samples, compared as such. A recheck has the same runs on both sides: what changed is known, not guessed."""
     compared: dict[str, ComparedName] = {}
     samples: dict[str, tuple[Sample | None, Sample]] = {}
     for change, verdict in changes:
-        now = Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable)
+        now = Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable, not_needed[change.case_id])
         if change.prior is None:
             samples[change.case_id] = (None, now)
         elif change.action is Action.RECHECK:
             compared[change.case_id] = _rechecked(_prior_outcome(change.prior), verdict.outcome)
         else:
-            countable = [run for run in change.prior.runs if run.fault in (None, "agent", "author")]
-            before = Sample(_prior_outcome(change.prior), sum(run.fault is None for run in countable), len(countable))
-            samples[change.case_id] = (before, now)
+            samples[change.case_id] = (sample_of(change.prior), now)
     return compared | compare(samples)
+
+
+def sample_of(case: CaseDocument) -> Sample:
+    """A stored case, as one side of a comparison."""
+    countable = [run for run in case.runs if run.fault in (None, "agent", "author")]
+    passed = sum(run.fault is None for run in countable)
+    return Sample(_prior_outcome(case), passed, len(countable), case.runs_not_needed)
 
 
 def _prior_outcome(prior: CaseDocument) -> CaseOutcome:

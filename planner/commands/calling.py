@@ -42,6 +42,7 @@ def works_of(change_set: ChangeSet) -> list[CaseWork]:
                 reserve_cents=price.high_cents if price else None,
                 expected_seconds=price.expected_seconds if price else None,
                 retries=case.retries,
+                may_settle=case.when_settled == "stop",
             )
         )
     return works

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from planner.outcome import CaseOutcome, Sample, compare
+from planner.commands.assembling import sample_of
+from planner.outcome import Sample, compare
 from planner.reports.comparison import ComparedCase, Comparison, Metric, Side
 from planner.results.model import CaseDocument, Compared, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
@@ -74,7 +75,7 @@ def _side(case: CaseDocument | None) -> Side | None:
 
 
 def _sample(case: CaseDocument | None) -> Sample | None:
-    return None if case is None else Sample(CaseOutcome[case.outcome.upper()], *_counts(case))
+    return None if case is None else sample_of(case)
 
 
 def _counts(case: CaseDocument) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from planner.changes.history import past_runs
 from planner.changes.model import Action, Change, ChangeSet, Estimate
 from planner.commands.selection import Loaded, Selection
 from planner.commands.service import TargetState
+from planner.commands.settling import still_settled
 from planner.commands.shell import Shell
 from planner.commands.stores import Place
 from planner.execution.journal import Journal
@@ -75,6 +76,7 @@ def prepare(
             now=shell.clock.now(),
             partial=selection.partial,
             evidence_stored=repository.has_evidence,
+            still_settled=still_settled(repository.load_evidence),
         )
 
     whole = change_set = build({})

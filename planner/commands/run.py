@@ -23,6 +23,7 @@ from planner.commands.run_options import RunOptions, with_saved
 from planner.commands.saving import check_unmoved, saved_command
 from planner.commands.selection import Loaded, load
 from planner.commands.service import open_client, read_billing, read_targets
+from planner.commands.settling import Settling
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import Place, locked, place_of
@@ -192,6 +193,7 @@ class _Invocation:
         progress = open_progress(self._shell)
         self._progress_note = progress.note  # a live display is not written over
         cases = {case.case_id: case for case in self._loaded.cases}
+        settling = Settling(prepared.change_set.changes, self._place.repository.load_evidence)
         context = Context(
             client=client,
             journal=self._journal,
@@ -213,13 +215,14 @@ class _Invocation:
             clock=self._shell.clock,
             new_id=self._shell.new_id,
             observer=Observer(
-                on_run=lambda record: self._judge(cases[record.case_id], record, context),
+                on_run=lambda record: self._judge(cases[record.case_id], record, context, settling),
                 on_snapshot=lambda snapshot: progress.update(self._progress(snapshot)),
                 narrate=progress.note if self._shell.verbosity else lambda _: None,
             ),
             invocation_id=self._id,
             change_set_digest=prepared.change_set.digest,
             works={work.case_id: work for work in works},
+            pace=settling.pace,
         )
         # Going on with what is under way needs no consent; launching does, also what a lost launch puts back.
         context.stopped = not may_call
@@ -231,12 +234,13 @@ class _Invocation:
             self._progress_note = self._shell.tell
             progress.close()
 
-    def _judge(self, case: Case, record: RunRecord, context: Context) -> bool:
+    def _judge(self, case: Case, record: RunRecord, context: Context, settling: Settling) -> bool:
         """Whether the platform failed the run, so that it may be called again."""
         judged = judge_record(case, record)
         self._records.append(record)
         self._fresh += not record.resumed
         self._judged.setdefault(case.case_id, []).append(judged)
+        settling.note(case.case_id, judged)
         if self._options.fail_fast and judged.verdict.outcome is RunOutcome.FAILED:
             context.outcome.fail_fast = True
             context.stopped = True
@@ -294,6 +298,7 @@ class _Invocation:
             self._place.repository.load_evidence,
             not_called=why_not_called(outcome),
             today=self._started_at.date(),
+            not_needed=outcome.not_needed,
         )
         open_overdue = {record.case_id for record in self._records if record.evidence is None and not record.resumed}
         ending = ending_of(cases, outcome, open_overdue, command=self._again())

@@ -12,12 +12,23 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireRun
 from planner.evidence import Evidence
 from planner.execution.concurrency import ConcurrencyLimit
+from planner.execution.holding import Holding
 from planner.execution.journal import Journal
 from planner.execution.launches import Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.ledger import Ledger
 from planner.execution.packing import Pending
 from planner.execution.reconciling import Lost, bind_slots
-from planner.execution.work import CaseWork, Clock, Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.execution.work import (
+    CaseWork,
+    Clock,
+    Observer,
+    Outcome,
+    Pace,
+    RunRecord,
+    Settings,
+    Snapshot,
+    all_at_once,
+)
 
 LAST_LOOK_SECONDS = 10.0
 """For a resumed run that should have ended long ago."""
@@ -74,8 +85,10 @@ class Context:
     change_set_digest: str
     works: Mapping[str, CaseWork]
     """By case id."""
+    pace: Pace = all_at_once
 
     limit: ConcurrencyLimit = field(init=False)
+    holding: Holding = field(init=False)
     outcome: Outcome = field(default_factory=Outcome)
     pending: Pending = field(default_factory=lambda: Pending([]))
     posting: dict[str, LaunchIntent] = field(default_factory=dict[str, LaunchIntent])
@@ -103,6 +116,7 @@ class Context:
 
     def __post_init__(self) -> None:
         self.limit = ConcurrencyLimit(self.settings.max_concurrent_runs)
+        self.holding = Holding(self.pending, self.pace)
         self.requesters |= self.journal.requesters(self.client.credential)
         self.runs_total = sum(work.runs for work in self.works.values())
 
@@ -201,7 +215,7 @@ class Context:
             if launch.change_set_digest == self.change_set_digest:
                 self.ledger.release(slot.plan, slot.reserved_cents)
             if self._stands_in(launch, ordinal, slot.case_id):
-                self.pending.add(self.works[slot.case_id], 1)
+                self.holding.put_back(self.works[slot.case_id], 1)
 
     def _stands_in(self, launch: Launch | LaunchIntent, ordinal: int, case_id: str) -> bool:
         """Whether a slot is one of the calls that `works` want."""
@@ -215,21 +229,36 @@ class Context:
             self.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=billed_cents)
 
     def report(self, record: RunRecord) -> None:
-        """Tell of a run that ended; one that the platform failed is wanted again, as often as its case allows."""
+        """Tell of a run that ended. One that the platform failed is wanted again, as often as its case allows; what is wanted
+        of its case besides may have become needed, or needless."""
         self.runs_done += 1
-        if not self.observer.on_run(record):
-            return
-        if self.made_up_for.get(record.case_id, 0):
-            self.made_up_for[record.case_id] -= 1
-            return
-        if self.stopped or not self._retries_left(record.case_id):
-            return
         work = self.works[record.case_id]
-        self.retried[record.case_id] = self.retried.get(record.case_id, 0) + 1
-        self.runs_total += 1
-        self.pending.add(work, 1)
-        self.observer.narrate(f"run {record.run_id} of {record.case_id} failed without the agent's doing: called again")
-        self.wake()
+        platform_failed = self.observer.on_run(record)
+        self.holding.judged(work)
+        if platform_failed and self.made_up_for.get(work.case_id, 0):
+            self.made_up_for[work.case_id] -= 1
+            platform_failed = False
+        may_retry = platform_failed and not self.stopped and self._retries_left(work.case_id) > 0
+        if may_retry:
+            self.retried[work.case_id] = self.retried.get(work.case_id, 0) + 1
+            self.runs_total += 1
+            self.holding.want(work, 1)
+        self.let_go(work)
+        if may_retry and not self.holding.is_settled(work.case_id):
+            self.observer.narrate(
+                f"run {record.run_id} of {record.case_id} failed without the agent's doing: called again"
+            )
+            self.wake()
+
+    def let_go(self, work: CaseWork) -> None:
+        """Make of the held calls of a case those that are needed now."""
+        spared = self.holding.let_go(work, self._retries_left(work.case_id))
+        if spared:
+            self.runs_total -= spared
+            calls = f"{spared} call{'s' if spared > 1 else ''}"
+            self.observer.narrate(f"{work.case_id} is settled: {calls} of it not needed")
+        if work.may_settle:
+            self.wake()
 
     def may_call_again(self) -> bool:
         """Whether a run under way, should the platform fail it, would be wanted again."""
@@ -237,6 +266,8 @@ class Context:
 
     def _retries_left(self, case_id: str) -> int:
         work = self.works[case_id]
+        if self.holding.is_settled(case_id):
+            return 0
         return work.retries * work.runs - self.retried.get(case_id, 0)
 
     def launch(self, launch_id: str) -> Launch:

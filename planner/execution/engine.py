@@ -43,7 +43,8 @@ async def execute(context: Context, resumed: Sequence[Slot], *, interrupted: any
     except* StoreError as errors:
         context.outcome.trouble = _first_message(errors)
     context.snapshot()
-    context.outcome.left = context.pending.left()
+    context.outcome.left = context.holding.left()
+    context.outcome.not_needed = context.holding.not_needed
     context.outcome.unsettled = tuple(
         UnsettledLaunch(
             launch_id,
@@ -64,6 +65,10 @@ def _resume(context: Context, resumed: Sequence[Slot]) -> None:
     context.retried.update({case_id: max(0, made - context.works[case_id].runs) for case_id, made in have.items()})
     context.made_up_for.update(context.retried)
     context.standing_in.update(slot.key for slot in resumed)
+    for work in context.works.values():
+        context.holding.under_way(work, have[work.case_id])
+        if work.may_settle:  # before anything is reported, so that what it leaves open is known
+            context.holding.want(work, work.runs - have[work.case_id])
     for slot in resumed:
         launch = context.launch(slot.launch_id)
         evidence = context.load_evidence(slot.evidence) if slot.evidence is not None else None
@@ -79,7 +84,10 @@ def _resume(context: Context, resumed: Sequence[Slot]) -> None:
     if resumed:
         context.observer.narrate(f"going on with {len(resumed)} runs of earlier invocations")
     for work in context.works.values():
-        context.pending.add(work, work.runs - have[work.case_id])
+        if work.may_settle:
+            context.let_go(work)
+        else:
+            context.holding.want(work, work.runs - have[work.case_id])
 
 
 def _may_come(context: Context, slot: Slot, evidence: Evidence) -> bool:
@@ -94,6 +102,9 @@ async def _watch(context: Context, launcher: Launcher, watcher: Watcher, tasks: 
         if context.watched or context.unbound or context.doubts:
             await watcher.sweep(tasks)
             context.snapshot()
+        if len(context.holding) and not (context.under_way() or context.doubts or len(context.pending)):
+            context.holding.let_all_go(context.works)
+            context.wake()
         launching = not (launcher.done or context.stopped) and len(context.pending) and not launcher.held_by_doubts
         if context.under_way() or launching:
             only_doubts_since = None

@@ -41,7 +41,7 @@ class Launcher:
         context = self._context
         while not context.stopped:
             if not len(context.pending):
-                if not (context.posting or context.doubts or context.may_call_again()):
+                if not (context.posting or context.doubts or len(context.holding) or context.may_call_again()):
                     break
                 await context.wait(1.0)
                 continue

@@ -40,6 +40,17 @@ class Pending:
             wanted[work.case_id] = _Wanted(work, runs)
             self._unsorted.add(work.line)
 
+    def drop(self, work: CaseWork) -> int:
+        """None of the case's runs is wanted any more. Returns how many were."""
+        wanted = self._lines.get(work.line, {})
+        dropped = wanted.pop(work.case_id, None)
+        if dropped is None:
+            return 0
+        if not wanted:
+            del self._lines[work.line]
+        self._runs -= dropped.runs
+        return dropped.runs
+
     def __len__(self) -> int:
         return self._runs
 

@@ -48,6 +48,8 @@ class CaseWork:
     expected_seconds: float | None
     retries: int = 0
     """How often each run that the platform failed may be called again; the budget has room for each or it is not made."""
+    may_settle: bool = False
+    """Whether fewer calls than `runs` may do: `Context.pace` says how many are made at once, and when no more are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class Outcome:
     fail_fast: bool = False
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched, by case id."""
+    not_needed: dict[str, int] = field(default_factory=dict[str, int])
+    """Runs wanted and not launched because what their case comes to no longer depended on them, by case id."""
     overdue: int = 0
     unsettled: tuple[UnsettledLaunch, ...] = ()
 
@@ -149,6 +153,17 @@ class Outcome:
             or self.overdue
             or self.unsettled
         )
+
+
+Pace = Callable[[str, int, int], int]
+"""(case id, calls still without a verdict, times one of them may be called again) → how many of them may be under way now.
+0: none is needed any more."""
+
+
+def all_at_once(case_id: str, to_come: int, retries: int) -> int:
+    """The pace where nobody asks what the calls come to."""
+    del case_id, retries
+    return to_come
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
 from planner.checks.wording import counted
-from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
+from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, PlanOutcome, RunOutcome, RunVerdict
 from planner.outcome.runs import expectation_name
 from planner.statistics import decide, runs_to_decide, wilson_interval
 
@@ -36,52 +36,50 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     rates must be shown to hold, or shown not to (`planner.statistics.decide`); what is left open is unknown, and says how
     many runs more would probably decide, at `cents_per_run` each if that is known.
     """
-    countable = [verdict for verdict in verdicts if verdict.countable or _platform_counts(rules, verdict)]
-    passed = sum(verdict.outcome is RunOutcome.PASSED for verdict in countable)
-    parts = [
-        _judge_rate(rules, verdicts, passed, len(countable)),
-        *(_judge_critical(expectation, verdicts) for expectation in rules.expectations),
-        *(_judge_own_rate(expectation, rules, verdicts) for expectation in rules.expectations),
-    ]
+    countable, passed = _counted(rules, verdicts)
+    parts = judge_parts(rules, verdicts)
     outcome = max(part.outcome for part in parts)
     deciding = [part for part in parts if part.outcome is outcome]
-    open_parts = [part for part in deciding if part.is_open]
-    more_runs = _most([part.more_runs for part in open_parts])
+    more = [runs_to_decide(*part.left_open) for part in deciding if part.left_open is not None]
+    more_runs = _most(more)
     reasons = [part.reason for part in deciding if part.reason]
-    if open_parts:
+    if more:
         reasons.append(_told_runs(more_runs, cents_per_run))
     return CaseVerdict(
         outcome,
         passed,
-        len(countable),
-        passed / len(countable) if countable else None,
-        wilson_interval(passed, len(countable)) if countable else None,
+        countable,
+        passed / countable if countable else None,
+        wilson_interval(passed, countable) if countable else None,
         "; ".join(reasons),
         more_runs,
     )
 
 
-def settled(rules: CaseRules, verdicts: Sequence[RunVerdict], remaining: int) -> CaseOutcome | None:
-    """The outcome that a case comes to whatever its `remaining` runs do; None while it depends on them.
+class Part(NamedTuple):
+    """What one of a case's requirements comes to, and why in one line ("" when simply passed)."""
 
-    The three ways that bound all others: every run passes with every expectation, every one fails with every expectation,
-    none of them counts. Outcomes are monotone in between, so runs that cannot change the outcome need not be made.
-    """
-    findings = {
-        outcome: tuple(
-            Finding(expectation_name(each), each.check, outcome, each.severity, "") for each in rules.expectations
-        )
-        for outcome in FindingOutcome
-    }
-    ends = {
-        judge_case(rules, [*verdicts, *[run] * remaining]).outcome
-        for run in (
-            RunVerdict(RunOutcome.PASSED, None, findings[FindingOutcome.PASSED]),
-            RunVerdict(RunOutcome.FAILED, Fault.AGENT, findings[FindingOutcome.FAILED]),
-            RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, findings[FindingOutcome.ERRORED]),
-        )
-    }
-    return ends.pop() if len(ends) == 1 else None
+    outcome: CaseOutcome
+    reason: str
+    left_open: tuple[int, int, float, float] | None = None
+    """What `runs_to_decide` is asked with, where only more runs can tell."""
+
+
+def judge_parts(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> list[Part]:
+    """Each requirement of a case on its own, always in the same order: its rate, its critical expectations, those with a rate
+    of their own. The case is the worst of them."""
+    countable, passed = _counted(rules, verdicts)
+    return [
+        _judge_rate(rules, verdicts, passed, countable),
+        *(_judge_critical(expectation, verdicts) for expectation in rules.expectations),
+        *(_judge_own_rate(expectation, rules, verdicts) for expectation in rules.expectations),
+    ]
+
+
+def _counted(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
+    """(countable runs, how many of them passed)."""
+    countable = [verdict for verdict in verdicts if verdict.countable or _platform_counts(rules, verdict)]
+    return len(countable), sum(verdict.outcome is RunOutcome.PASSED for verdict in countable)
 
 
 def plan_outcome(cases: Iterable[CaseOutcome], *, refused: bool = False, interrupted: bool = False) -> PlanOutcome:
@@ -106,16 +104,6 @@ def _platform_counts(rules: CaseRules, verdict: RunVerdict) -> bool:
     return rules.platform_failures == "fail" and verdict.fault is Fault.PLATFORM
 
 
-class _Part(NamedTuple):
-    """What one of a case's requirements comes to, and why in one line ("" when simply passed)."""
-
-    outcome: CaseOutcome
-    reason: str
-    is_open: bool = False
-    """Whether only more runs can tell, and how many (None: more than a thousand)."""
-    more_runs: int | None = None
-
-
 def _most(numbers: Sequence[int | None]) -> int | None:
     return max((number or 0 for number in numbers), default=0) or None if None not in numbers else None
 
@@ -127,45 +115,45 @@ def _told_runs(more_runs: int | None, cents_per_run: float | None) -> str:
     return f"about {counted(more_runs, 'more run')} would probably decide{price}"
 
 
-def _judge_rate(rules: CaseRules, verdicts: Sequence[RunVerdict], passed: int, countable: int) -> _Part:
+def _judge_rate(rules: CaseRules, verdicts: Sequence[RunVerdict], passed: int, countable: int) -> Part:
     left_out = _left_out(rules, verdicts)
     if not verdicts:
-        return _Part(CaseOutcome.UNKNOWN, "no run was made")
+        return Part(CaseOutcome.UNKNOWN, "no run was made")
     if countable < max(1, rules.min_runs):
         found = f"{countable} of {counted(len(verdicts), 'run')} can be counted, {max(1, rules.min_runs)} needed"
-        return _Part(CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found)
+        return Part(CaseOutcome.UNKNOWN, f"{found}: {left_out}" if left_out else found)
     outcome = _against(passed, countable, rules.min_pass_rate, rules.confidence)
     if outcome is CaseOutcome.PASSED:
-        return _Part(outcome, f"not counted: {left_out}" if left_out else "")
+        return Part(outcome, f"not counted: {left_out}" if left_out else "")
     needed = _needed(rules.min_pass_rate, rules.confidence)
     found = f"{passed} of {counted(countable, 'run')} passed, {needed}"
     found = f"{found} (not counted: {left_out})" if left_out else found
     return _left_open(outcome, found, passed, countable, rules.min_pass_rate, rules.confidence)
 
 
-def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> _Part:
+def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> Part:
     if expectation.severity is not CheckSeverity.CRITICAL:
-        return _Part(CaseOutcome.PASSED, "")
+        return Part(CaseOutcome.PASSED, "")
     failing = _outcomes(expectation, verdicts).count(FindingOutcome.FAILED)
     if not failing:
-        return _Part(CaseOutcome.PASSED, "")
+        return Part(CaseOutcome.PASSED, "")
     found = f"critical {expectation_name(expectation)} failed in {failing} of {counted(len(verdicts), 'run')}"
-    return _Part(CaseOutcome.FAILED, found)
+    return Part(CaseOutcome.FAILED, found)
 
 
-def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequence[RunVerdict]) -> _Part:
+def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequence[RunVerdict]) -> Part:
     if expectation.severity is not CheckSeverity.ERROR or expectation.min_pass_rate is None:
-        return _Part(CaseOutcome.PASSED, "")
+        return Part(CaseOutcome.PASSED, "")
     about_agent = [verdict for verdict in verdicts if verdict.fault not in (Fault.PLATFORM, Fault.CALLER)]
     outcomes = _outcomes(expectation, about_agent)
     held = outcomes.count(FindingOutcome.PASSED)
     decided = held + outcomes.count(FindingOutcome.FAILED)
     if decided < max(1, rules.min_runs):
         found = f"{expectation_name(expectation)} was decided in {decided} of {counted(len(verdicts), 'run')}"
-        return _Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
+        return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
     outcome = _against(held, decided, expectation.min_pass_rate, rules.confidence)
     if outcome is CaseOutcome.PASSED:
-        return _Part(outcome, "")
+        return Part(outcome, "")
     needed = _needed(expectation.min_pass_rate, rules.confidence)
     found = f"{expectation_name(expectation)} held in {held} of {counted(decided, 'run')}, {needed}"
     return _left_open(outcome, found, held, decided, expectation.min_pass_rate, rules.confidence)
@@ -178,11 +166,10 @@ def _outcomes(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> list[
 
 def _left_open(
     outcome: CaseOutcome, found: str, passed: int, total: int, min_pass_rate: float, confidence: float | None
-) -> _Part:
+) -> Part:
     if outcome is not CaseOutcome.UNKNOWN or confidence is None:
-        return _Part(outcome, found)
-    more_runs = runs_to_decide(passed, total, min_pass_rate, confidence)
-    return _Part(outcome, f"{found}: not enough to tell", is_open=True, more_runs=more_runs)
+        return Part(outcome, found)
+    return Part(outcome, f"{found}: not enough to tell", (passed, total, min_pass_rate, confidence))
 
 
 def _needed(min_pass_rate: float, confidence: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -25,6 +25,15 @@ class Sample:
     outcome: CaseOutcome
     runs_passed: int
     runs_countable: int
+    runs_not_made: int = 0
+    """Runs that its plan asks for and that were not needed for its outcome. Where to stop was decided by what had been seen, so
+    what was seen is no fair sample: it is compared as if the runs not made had spoken against a difference."""
+
+    @property
+    def completions(self) -> tuple[Counts, Counts]:
+        """(passed, countable), were all runs not made to fail, and were all to pass."""
+        countable = self.runs_countable + self.runs_not_made
+        return (self.runs_passed, countable), (self.runs_passed + self.runs_not_made, countable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +63,43 @@ class SuiteChange:
 
 def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> SuiteChange:
     """Whether the suite as a whole got better or worse; cases as for `compare`."""
-    pairs = list(_pairs(cases).values())
+    known = list(_known(cases).values())
+    seen = [_counts(before, now) for before, now in known]
+    fewest, most = (_completed(known, now_passes=passes) for passes in (False, True))
+    same_side = fewest == most or _shift(fewest) * _shift(most) > 0
     return SuiteChange(
-        len(pairs),
-        sum(passed for (passed, _), _ in pairs),
-        sum(total for (_, total), _ in pairs),
-        sum(passed for _, (passed, _) in pairs),
-        sum(total for _, (_, total) in pairs),
-        stratified_p(pairs),
-        sum((now[0] * before[1] - before[0] * now[1]) / (before[1] + now[1]) for before, now in pairs),
+        len(known),
+        sum(passed for (passed, _), _ in seen),
+        sum(total for (_, total), _ in seen),
+        sum(passed for _, (passed, _) in seen),
+        sum(total for _, (_, total) in seen),
+        max(stratified_p(fewest), stratified_p(most)) if same_side else 1.0,
+        _shift(seen),
     )
 
 
 def chance_alone(before: Sample, now: Sample) -> float:
-    """The p-value of one case on its own: Fisher's exact test, two-sided mid-p, not corrected for the other cases."""
-    return float(fisher_mid_p((before.runs_passed, before.runs_countable), (now.runs_passed, now.runs_countable)))
+    """The p-value of one case on its own: Fisher's exact test, two-sided mid-p, not corrected for the other cases.
+
+    Where runs were not needed it is the largest that they could have led to.
+    """
+    return float(_largest_p(before, now))
+
+
+def could_be_told(before: Sample, now: Sample) -> bool:
+    """Whether runs not made (`now.runs_not_made`, or fewer) could show that the case differs from what it was.
+
+    False where its outcome says no difference, whatever they do, or where no runs could make one that chance alone would not.
+    """
+    if not (_is_known(before) and _is_known(now)) or before.outcome is now.outcome:
+        return False
+    made = (now.runs_passed, now.runs_countable)
+    ways = [
+        (made[0] + passes, made[1] + made_more) for made_more in {0, now.runs_not_made} for passes in {0, made_more}
+    ]
+    return any(
+        fisher_mid_p(earlier, way) <= SIGNIFICANCE for earlier in before.completions for way in ways if way[1] > 0
+    )
 
 
 def compare(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str, Compared]:
@@ -81,19 +112,45 @@ def compare(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[st
     flaky or not. To be given cases with runs of their own on both sides: one and the same runs judged twice differ by what
     is expected, never by chance.
     """
-    pairs = _pairs(cases)
-    family = could_differ({case_id: least_mid_p(*pair) for case_id, pair in pairs.items()}, SIGNIFICANCE)
-    different = holm({case_id: fisher_mid_p(*pairs[case_id]) for case_id in family}, SIGNIFICANCE)
+    known = _known(cases)
+    family = could_differ({case_id: _least_p(*pair) for case_id, pair in known.items()}, SIGNIFICANCE)
+    different = holm({case_id: _largest_p(*known[case_id]) for case_id in family}, SIGNIFICANCE)
     return {case_id: _compared(before, now, case_id in different) for case_id, (before, now) in cases.items()}
 
 
-def _pairs(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str, tuple[Counts, Counts]]:
+def _known(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str, tuple[Sample, Sample]]:
     """(before, now) of the cases that are known on both sides."""
     return {
-        case_id: ((before.runs_passed, before.runs_countable), (now.runs_passed, now.runs_countable))
+        case_id: (before, now)
         for case_id, (before, now) in cases.items()
         if before is not None and now is not None and _is_known(before) and _is_known(now)
     }
+
+
+def _counts(before: Sample, now: Sample) -> tuple[Counts, Counts]:
+    return (before.runs_passed, before.runs_countable), (now.runs_passed, now.runs_countable)
+
+
+def _completed(pairs: Sequence[tuple[Sample, Sample]], *, now_passes: bool) -> list[tuple[Counts, Counts]]:
+    """As the runs not made would shift them most: all of now's pass and before's fail, or the other way round."""
+    return [(before.completions[not now_passes], now.completions[now_passes]) for before, now in pairs]
+
+
+def _shift(pairs: Sequence[tuple[Counts, Counts]]) -> float:
+    """Passed runs more (fewer) now than if the rates were equal."""
+    return sum((now[0] * before[1] - before[0] * now[1]) / (before[1] + now[1]) for before, now in pairs)
+
+
+def _largest_p(before: Sample, now: Sample) -> Fraction:
+    fewest, most = (_completed([(before, now)], now_passes=passes)[0] for passes in (False, True))
+    if fewest != most and _shift([fewest]) * _shift([most]) <= 0:
+        return Fraction(1)
+    return max(fisher_mid_p(*fewest), fisher_mid_p(*most))
+
+
+def _least_p(before: Sample, now: Sample) -> Fraction:
+    fewest, most = (_completed([(before, now)], now_passes=passes)[0] for passes in (False, True))
+    return min(least_mid_p(*fewest), least_mid_p(*most))
 
 
 def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> Compared:

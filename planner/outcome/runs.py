@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
 from planner.checks.call import end_reason_of
@@ -16,11 +17,14 @@ HANGUP_SECONDS = 10
 """A caller who ends the call sooner, before the agent could answer anything, hung up at once."""
 
 
-def judge_run(expectations: Sequence[Expectation], evidence: Evidence) -> RunVerdict:
+def judge_run(
+    expectations: Sequence[Expectation], evidence: Evidence, *, caller_faults: Literal["ignore", "count"] = "ignore"
+) -> RunVerdict:
     """Judge one finished run.
 
     A run fails when an expectation fails that is critical, or an error without a `min_pass_rate` of its own; those with
-    one are counted over the runs of the case (`judge_case`), and warnings are only reported.
+    one are counted over the runs of the case (`judge_case`), and warnings are only reported. With `caller_faults` counted no
+    failure is put down to the test bot.
     """
     if (broken := _platform_failure(evidence)) is not None:
         return RunVerdict(
@@ -38,7 +42,7 @@ def judge_run(expectations: Sequence[Expectation], evidence: Evidence) -> RunVer
     if not broken_rules and not undecided:
         return RunVerdict(RunOutcome.PASSED, None, findings)
     critical = any(finding.severity is CheckSeverity.CRITICAL for finding in broken_rules)
-    if not critical and (hung_up := _hung_up_at_once(evidence)) is not None:
+    if caller_faults == "ignore" and not critical and (hung_up := _hung_up_at_once(evidence)) is not None:
         return RunVerdict(RunOutcome.ERRORED, Fault.CALLER, findings, hung_up)
     if broken_rules:
         return RunVerdict(RunOutcome.FAILED, Fault.AGENT, findings, _reason(broken_rules))

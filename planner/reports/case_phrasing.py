@@ -107,6 +107,15 @@ def _reason(case: CaseDocument) -> str:
     return f"{case.runs_passed} of {case.runs_total} runs passed, {required} must"
 
 
+def settled(case: CaseDocument) -> str:
+    """`settled after 3 of 5 runs, the others were not needed`; empty where all were made."""
+    if not case.runs_not_needed:
+        return ""
+    whole = case.runs_total + case.runs_not_needed
+    others = "the other was" if case.runs_not_needed == 1 else "the others were"
+    return f"settled after {case.runs_total} of {whole} runs, {others} not needed"
+
+
 def interval(case: CaseDocument) -> str:
     """`pass rate 6–79 %`: the 95 % interval; empty where there is none."""
     if case.interval is None:

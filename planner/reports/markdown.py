@@ -130,6 +130,7 @@ def _case(case: CaseDocument, detail: _Detail) -> list[str]:
     facts = [
         case_phrasing.compared(case),
         case_phrasing.interval(case),
+        case_phrasing.settled(case),
         for_markdown(case_phrasing.why_in_full(case)),
         place,
     ]

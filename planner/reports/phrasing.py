@@ -191,11 +191,13 @@ def not_a_baseline(result: RunResult) -> str:
 
 
 def numbers(result: RunResult) -> str:
-    """`31 requests · 12 launches · 2 refused (429) · 3 min 2 s`."""
+    """`31 requests · 12 launches · 2 refused (429) · 5 calls not needed · 3 min 2 s`."""
     stats = result.stats
+    spared = sum(case.runs_not_needed for case in result.cases if case.action == "call")
+    saved = [f"{count(spared, 'call')} not needed"] if spared else []
     refused = [f"{stats.refused:,} refused (429)"] if stats.refused else []
     launches = count(stats.launches, "launch", "launches")
-    return " · ".join([count(stats.requests, "request"), launches, *refused, duration(stats.wall_seconds)])
+    return " · ".join([count(stats.requests, "request"), launches, *refused, *saved, duration(stats.wall_seconds)])
 
 
 def moment(at: datetime) -> str:

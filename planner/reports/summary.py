@@ -91,11 +91,15 @@ def _name(case: CaseDocument, paint: Paint) -> str:
 
 def _facts(case: CaseDocument) -> str:
     return " · ".join(
-        [
-            for_terminal(case_phrasing.reason(case)),
-            case_phrasing.compared(case),
-            for_terminal(case_phrasing.why_in_full(case)),
-        ]
+        filter(
+            None,
+            [
+                for_terminal(case_phrasing.reason(case)),
+                case_phrasing.settled(case),
+                case_phrasing.compared(case),
+                for_terminal(case_phrasing.why_in_full(case)),
+            ],
+        )
     )
 
 

@@ -109,6 +109,9 @@ class CaseDocument(_Document):
     runs_required: int = Field(description="Calls the plan asks for.")
     runs_passed: int
     runs_total: int = Field(description="All calls that stand as evidence of the case.")
+    runs_not_needed: int = Field(
+        default=0, description="Calls asked for and not made: the outcome no longer depended on them."
+    )
     pass_rate: float | None = None
     interval: tuple[float, float] | None = None
     min_pass_rate: float = 1.0

@@ -179,6 +179,20 @@ class ScenarioDefaults(Authored):
     platform_failures: Literal["ignore", "fail"] = Field(
         default="ignore", description="ignore: a run the platform failed does not count. fail: it counts as failed."
     )
+    caller_faults: Literal["ignore", "count"] = Field(
+        default="ignore",
+        description=(
+            "ignore: a failed run in which the test bot left its role, spoke the agent's part or hung up before the agent could "
+            "help does not count. count: it is the agent's to answer for, like any other."
+        ),
+    )
+    when_settled: Literal["stop", "continue"] | None = Field(
+        default=None,
+        description=(
+            "stop: calls that can no longer change what the case comes to, or how it compares with its baseline, are not made. "
+            "continue: all are made. By default stop where `confidence` or a `min_pass_rate` below 1 is set."
+        ),
+    )
     stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
         default=0, description="Pause between launches of one batch, in seconds.", examples=[2]
     )

@@ -66,6 +66,8 @@ class Case:
     max_age: timedelta | None = None
     retries: int = 0
     quarantine: Quarantine | None = None
+    caller_faults: Literal["ignore", "count"] = "ignore"
+    when_settled: Literal["stop", "continue"] = "continue"
 
 
 @dataclass(frozen=True, slots=True)

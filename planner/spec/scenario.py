@@ -43,9 +43,10 @@ _SETTINGS = (
     "stagger_seconds",
     "timeout_seconds",
     "platform_failures",
+    "caller_faults",
     "retries",
 )
-_DECIDING = frozenset({*_SETTINGS, "min_runs", "max_age"})
+_DECIDING = frozenset({*_SETTINGS, "min_runs", "max_age", "when_settled"})
 """Fields that decide settings; a scenario that has none of them has the defaults'."""
 
 
@@ -53,6 +54,8 @@ def settings_of(values: Lookup[str, Any]) -> dict[str, Any]:
     """Fields of `Case` from those of `ScenarioDefaults`; tags and description apart."""
     settings: dict[str, Any] = {name: values[name] for name in _SETTINGS}
     settings["min_runs"] = values["min_runs"] or (settings["runs"] + 1) // 2
+    may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
+    settings["when_settled"] = values["when_settled"] or ("stop" if may_settle else "continue")
     settings["max_age"] = age_of(values["max_age"]) if values["max_age"] else None
     return settings
 

@@ -281,6 +281,40 @@ def test_recheck_without_evidence_of_calls_that_never_happened(
     )
 
 
+def test_runs_that_were_not_needed(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, says: Any, decide: Decide
+) -> None:
+    """They stay not needed: of a kept case, of one left unknown, and of one judged again where that settles it too; raised
+    runs, a case that is no longer open to it, and expectations that leave it open call what is missing."""
+    case = make_case(runs=5, min_pass_rate=0.6, when_settled="stop")
+    runs = make_runs(None, None, None, "agent")
+    stored = store_case(case, runs=runs, outcome="flaky", runs_not_needed=1)
+    yes, no = (lambda *_: True), (lambda *_: False)
+    assert decide(case, stored, still_settled=no)[:3] == ("keep", "passed", 0)
+    changed = replace(case, expectations=(says(id="other", any_of=("on its way",)),))
+    assert decide(changed, stored, still_settled=yes)[:3] == ("recheck", "expectations_changed", 0)
+    kept = (101, 102, 103, 104)
+    assert decide(changed, stored, still_settled=no) == (
+        "call",
+        "expectations_changed",
+        1,
+        kept,
+        "beside 4 stored runs",
+    )
+    assert decide(changed, stored)[:4] == ("call", "expectations_changed", 1, kept)
+    assert decide(replace(case, when_settled="continue"), stored, still_settled=yes)[:4] == (
+        "call",
+        "settings_changed",
+        1,
+        kept,
+    )
+    assert decide(replace(case, runs=8, min_runs=4), stored, still_settled=yes)[:4] == ("call", "runs_raised", 4, kept)
+    unknown = store_case(case, runs=runs, outcome="unknown", runs_not_needed=1)
+    assert decide(case, unknown)[:3] == ("recheck", "unknown_last_time", 0)
+    assert decide(replace(case, runs=6, min_runs=3), unknown)[:4] == ("call", "unknown_last_time", 2, kept)
+    assert decide(case, unknown, rerun="all")[:3] == ("call", "unknown_last_time", 5)
+
+
 def test_runs_raised_and_expectations_changed(
     make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide
 ) -> None:

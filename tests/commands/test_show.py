@@ -88,6 +88,8 @@ Settings    direction = outbound         default
             min_pass_rate = 0.5          plans/hours.yaml:23
             min_runs = 2                 default
             platform_failures = ignore   default
+            caller_faults = ignore       default
+            when_settled = stop          default
             stagger_seconds = 0          default
             timeout_seconds = 900        default
             retries = 0                  default
@@ -153,6 +155,8 @@ Settings    direction = outbound         default
             min_pass_rate = 0.5          plans/hours.yaml:23
             min_runs = 2                 default
             platform_failures = ignore   default
+            caller_faults = ignore       default
+            when_settled = stop          default
             stagger_seconds = 0          default
             timeout_seconds = 900        default
             retries = 0                  default
@@ -271,6 +275,8 @@ def test_a_case_as_json(written: Project) -> None:
                         },
                         {"name": "min_runs", "value": 2, "from": {"source": "default"}},
                         {"name": "platform_failures", "value": "ignore", "from": {"source": "default"}},
+                        {"name": "caller_faults", "value": "ignore", "from": {"source": "default"}},
+                        {"name": "when_settled", "value": "stop", "from": {"source": "default"}},
                         {"name": "stagger_seconds", "value": 0, "from": {"source": "default"}},
                         {"name": "timeout_seconds", "value": 900, "from": {"source": "default"}},
                         {"name": "retries", "value": 0, "from": {"source": "default"}},

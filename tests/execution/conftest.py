@@ -25,7 +25,18 @@ from planner.execution.engine import execute
 from planner.execution.journal import Journal
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.work import CaseWork, Clock, Line, Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.execution.work import (
+    CaseWork,
+    Clock,
+    Line,
+    Observer,
+    Outcome,
+    Pace,
+    RunRecord,
+    Settings,
+    Snapshot,
+    all_at_once,
+)
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.sandbox import Sandbox, load_world
@@ -186,6 +197,7 @@ class Service:
         digest: str = "sha256:1",
         on_run: Callable[[RunRecord], object] | None = None,
         on_context: Callable[[Context], None] | None = None,
+        pace: Pace = all_at_once,
         clock_error_seconds: float = 0.0,
     ) -> Invoked:
         """One invocation as `planner run` does it: suspect, resume, execute. Raises Killed where `life` ends."""
@@ -236,6 +248,7 @@ class Service:
                 invocation_id=f"i{self.invocations}",
                 change_set_digest=digest,
                 works=wanted,
+                pace=pace,
             )
             if on_context is not None:
                 on_context(context)

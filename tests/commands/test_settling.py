@@ -1,0 +1,96 @@
+"""Calls that can no longer matter are not made: by `run`, end to end, and not by any run after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+
+PLAN = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  never:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    runs: 10
+    min_pass_rate: 0.8
+    expect: [{check: says, any_of: [xylophone]}]
+  always:
+    prompt: You are Bob, calm. Ask when the clinic is open on Saturday.
+    runs: 5
+    min_pass_rate: 0.6
+    expect: [{check: call, status: completed}]
+"""
+NEVER, ALWAYS = "hours/never@clinic", "hours/always@clinic"
+
+
+@pytest.fixture
+def plan(project: Project) -> Project:
+    project.write("plans/hours.yaml", PLAN)
+    return project
+
+
+def runs(project: Project) -> dict[str, tuple[str, int, int]]:
+    """Per case its outcome, the runs made and those not needed."""
+    return {
+        case["case_id"]: (case["outcome"], case["runs_total"], case["runs_not_needed"])
+        for case in project.results()["cases"]
+    }
+
+
+def test_calls_that_cannot_matter_are_not_made_now_or_later(plan: Project, service: Served) -> None:
+    """Five of ten calls settle the case, and the reports say so; a recheck that leaves it settled stays free, and one that does
+    not calls the missing ones only."""
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "matches: 'xylophone|zebra'")
+    ran = plan.planner("run", CONSENT)
+    assert ran.code == 1
+    assert runs(plan) == {NEVER: ("failed", 5, 5), ALWAYS: ("passed", 5, 0)}
+    assert len(service.own_runs()) == 10
+    assert plan.results()["finished"] is True
+    told = "settled after 5 of 10 runs, the others were not needed"
+    assert told in " ".join(ran.out.split())
+    assert "5 calls not needed" in ran.out
+    assert told in (plan.root / "reports" / "report.md").read_text()
+    plan.edit("plans/hours.yaml", "xylophone|zebra", "xylophone|okapi")
+    assert plan.actions()[NEVER] == ("recheck", "expectations_changed", 0)
+    plan.planner("run")
+    assert runs(plan)[NEVER] == ("failed", 5, 5)
+    plan.edit("plans/hours.yaml", "xylophone|okapi", "xylophone|[aeiou]")
+    assert plan.actions()[NEVER] == ("call", "expectations_changed", 5)
+    assert plan.planner("run", CONSENT).code == 0
+    assert runs(plan) == {NEVER: ("passed", 10, 0), ALWAYS: ("passed", 5, 0)}
+    assert len(service.own_runs()) == 15
+
+
+def test_a_case_that_got_worse_is_called_to_the_end(plan: Project, service: Served) -> None:
+    """It passed before, so all its calls are made: they tell whether it really regressed."""
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "matches: '[aeiou]'")
+    plan.planner("run", CONSENT)
+    assert runs(plan)[NEVER] == ("passed", 10, 0)
+    plan.edit("plans/hours.yaml", "matches: '[aeiou]'", "any_of: [xylophone]")
+    plan.edit("plans/hours.yaml", "You are Ana, calm.", "You are Ana, patient.")
+    assert plan.planner("run", CONSENT).code == 1
+    assert runs(plan)[NEVER] == ("failed", 10, 0)
+    case = next(case for case in plan.results()["cases"] if case["case_id"] == NEVER)
+    assert case["compared"] == "regressed"
+    assert plan.planner("run", CONSENT).code == 1
+    assert runs(plan)[NEVER] == ("failed", 5, 5)  # failed as before: nothing more is to be told
+    assert len(service.own_runs()) == 10 + 5 + 10 + 5
+
+
+def test_a_critical_failure_settles_at_once_unless_all_calls_are_asked_for(plan: Project, service: Served) -> None:
+    """No call is launched after it, those under way are judged too; `when_settled: continue` makes all."""
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [xylophone], severity: critical")
+    assert plan.planner("run", CONSENT).code == 1
+    outcome, made, spared = runs(plan)[NEVER]
+    assert (outcome, made + spared) == ("failed", 10)
+    assert 1 <= made <= 5
+    assert len(service.own_runs()) == 5 + made
+    plan.edit("plans/hours.yaml", "    min_pass_rate: 0.8\n", "    min_pass_rate: 0.8\n    when_settled: continue\n")
+    plan.planner("run", CONSENT)
+    assert runs(plan)[NEVER] == ("failed", 10, 0)
+    assert len(service.own_runs()) == 5 + made + 10
