@@ -79,6 +79,9 @@ class Expectation(BaseModel, ABC, frozen=True):
     version: ClassVar[int] = 1
     """Raised when the same fields may be judged differently: stored runs are then judged again."""
 
+    opposes: ClassVar[tuple[str, ...]] = ()
+    """Kinds of check that `contradicts` knows something about; it is not asked about others."""
+
     check: str = Field(description="The kind of check.")
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
         default=None, description="Names this expectation in reports; by default the kind of check."

@@ -39,6 +39,8 @@ class CallCheck(Expectation, frozen=True):
         }
     )
 
+    opposes = ("call",)
+
     check: Literal["call"] = Field(description="The kind of check.")
     status: Literal["completed", "failed"] | None = Field(
         default=None,

@@ -18,6 +18,8 @@ class Duration(Expectation, frozen=True):
         json_schema_extra={"examples": [{"check": "duration", "min_seconds": 10, "max_seconds": 180}]}
     )
 
+    opposes = ("duration",)
+
     check: Literal["duration"] = Field(description="The kind of check.")
     min_seconds: Seconds | None = Field(default=None, description="Shortest length that holds.")
     max_seconds: PositiveSeconds | None = Field(default=None, description="Longest length that holds.")

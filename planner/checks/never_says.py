@@ -32,6 +32,8 @@ class NeverSays(SpeechCheck, frozen=True):
         }
     )
 
+    opposes = ("says",)
+
     check: Literal["never_says"] = Field(description="The kind of check.")
 
     def contradicts(self, other: Expectation) -> str:

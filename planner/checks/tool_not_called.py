@@ -24,6 +24,8 @@ class ToolNotCalled(ToolCheck, frozen=True):
         }
     )
 
+    opposes = ("tool_called",)
+
     check: Literal["tool_not_called"] = Field(description="The kind of check.")
 
     def contradicts(self, other: Expectation) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_json
+
 from planner.diagnostics import Span
 from planner.spec.source import Source
 
@@ -93,6 +95,17 @@ def value_mark(container: Container, key: str | int) -> ItemMark:
         return mark[2], mark[3]
     start = 2 * int(key)
     return container.marks[start], container.marks[start + 1]
+
+
+def as_json(value: Any) -> bytes:
+    """A value as JSON. Of builtin containers pydantic makes it several times faster than of their subclasses."""
+    return to_json(_builtin(value))
+
+
+def _builtin(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: item if item.__class__ is str else _builtin(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+    return [_builtin(item) for item in value] if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType]
 
 
 def larger_than(value: Any, limit: int) -> bool:

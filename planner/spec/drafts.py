@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from planner.checks.base import Doubt, Expectation
 from planner.diagnostics import Span
@@ -14,17 +15,27 @@ from planner.spec.reporting import Said
 
 
 @dataclass(slots=True)
+class Rendered:
+    """An expectation with the values of its templates, and what it is by the ids it has in different cases."""
+
+    content: Mapping[str, Any]
+    named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
+
+
+@dataclass(slots=True)
 class Shape:
     """What an expectation is, wherever it is written: plans repeat themselves, so that one is read once."""
 
     json: bytes
+    written: Written
+    """One place where it is written."""
     kind: type[Expectation]
     content: Content
     texts: Sequence[Text] = ()
     names: frozenset[str] = frozenset()
     """What its templates use."""
-    named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
-    """Without templates: the expectation by the ids it has in different scenarios."""
+    fixed: Rendered | None = None
+    """Without templates: what it is in every case."""
     doubts: list[Doubt] = field(default_factory=list[Doubt])
     """Without templates: what was hardly meant."""
     may_warn: bool = True

@@ -73,10 +73,10 @@ class _Expansion:
         self.blame = Blame(reporter, parts.matrix.axes, parts.matrix.points)
         self.names = [axis.name for axis in parts.matrix.axes]
         self.spans = tuple([draft.span for draft in parts.drafts])
-        self.prompts = self._memo(parts.prompt.template.names if parts.prompt else ())
-        self.rendered = self._memo(*[draft.shape.names for draft in parts.drafts])
+        self.prompts = self._memo([parts.prompt.template.names] if parts.prompt else [])
+        self.rendered = self._memo([draft.shape.names for draft in parts.drafts])
 
-    def _memo(self, *used: Collection[str]) -> _Memo:
+    def _memo(self, used: Sequence[Collection[str]]) -> _Memo:
         """For what templates make that use these names."""
         return _Memo([place for place, name in enumerate(self.names) if any(name in names for names in used)])
 

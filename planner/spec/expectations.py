@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, to_json
+from pydantic_core import ErrorDetails
 
 from planner.checks import CHECKS, UPCOMING_CHECKS
 from planner.checks.base import Expectation
@@ -29,10 +29,10 @@ from planner.spec.contents import (
     render,
     varies,
 )
-from planner.spec.contradictions import Contradictions, Stated
-from planner.spec.document import Container, Document, Items, at, larger_than, value_mark
+from planner.spec.contradictions import Contradictions, Stated, may_contradict
+from planner.spec.document import Container, Document, Items, as_json, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
-from planner.spec.drafts import Draft, Shape, Used
+from planner.spec.drafts import Draft, Rendered, Shape, Used
 from planner.spec.names import undefined
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
@@ -49,6 +49,9 @@ MAX_BYTES = 64 * 1024
 
 MAX_EXPECTATIONS = 300
 """Of one scenario: each is compared with each."""
+
+_MAX_REMEMBERED = 1_000
+"""Characters of an expectation that is known again by its text."""
 
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
@@ -68,7 +71,8 @@ class Expectations:
     made_bytes: int = 0
     """Size of all distinct expectations so far, as JSON."""
     _shapes: dict[bytes, Shape] = field(default_factory=dict[bytes, Shape])
-    _rendered: dict[tuple[Any, ...], dict[str, Any]] = field(default_factory=dict[tuple[Any, ...], dict[str, Any]])
+    _by_text: dict[str, Shape] = field(default_factory=dict[str, Shape])
+    _rendered: dict[tuple[Any, ...], Rendered] = field(default_factory=dict[tuple[Any, ...], Rendered])
     _validated: dict[tuple[str, bytes], Expectation | list[ErrorDetails]] = field(
         default_factory=dict[tuple[str, bytes], Expectation | list[ErrorDetails]]
     )
@@ -84,8 +88,13 @@ class Expectations:
     def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
         written = at(container, key)
-        json = to_json(written)
-        shape = self._shapes.get(json)
+        raw = _raw(document, container, key)
+        shape = self._by_text.get(raw) if raw is not None else None
+        if shape is None or shape.written != written:
+            json = as_json(written)
+            shape = self._shapes.get(json)
+        else:
+            json = shape.json
         if shape is not None:
             draft = Draft(document, container, key, written, shape)
             if shape.may_warn:
@@ -101,18 +110,21 @@ class Expectations:
             self.reporter.error("bad-expectation", detail, document.value(container, key))
             return None
         self._warn(document, written)
-        shape = Shape(json, kind, written)
+        shape = Shape(json, written, kind, written)
         draft = Draft(document, container, key, written, shape)
         if (b"{{" in json or b"{%" in json or b"{#" in json) and not self._compile(draft):
             return None
         if not shape.texts:
-            expectation = self._expectation(draft, written, draft.id or written["check"], None)
+            shape.fixed = Rendered(written)
+            expectation = self._expectation(draft, shape.fixed, draft.id or written["check"], None)
             if expectation is None:
                 return None
             shape.doubts.extend(expectation.doubts())
             self._doubt(draft)
         shape.may_warn = "of" in written or any(key in written for key in _FREE_FORM)
         self._shapes[json] = shape
+        if raw is not None:
+            self._by_text[raw] = shape
         return draft
 
     def _compile(self, draft: Draft) -> bool:
@@ -139,11 +151,13 @@ class Expectations:
         for key, value in {**draft.written, **changed}.items():
             written[key] = value
             written.marks[key] = draft.written.marks.get(key, (*whole, *whole))
-        json = to_json(written)
+        json = as_json(written)
         shape = self._shapes.get(json)
         if shape is None:
             content = {**draft.shape.content, **changed}
-            shape = self._shapes[json] = replace(draft.shape, json=json, content=content, named={})
+            fixed = Rendered(written) if draft.shape.fixed else None
+            shape = replace(draft.shape, json=json, written=written, content=content, fixed=fixed)
+            self._shapes[json] = shape
         return replace(draft, used=used, written=written, shape=shape, _span=None)
 
     def sound_alone(self, draft: Draft) -> bool:
@@ -192,37 +206,36 @@ class Expectations:
 
         An id is the one given, or else the check's name, with -2, -3 for repeats.
         """
-        contents = [
-            (draft, self._content(draft, values, blame) if draft.shape.texts else draft.written) for draft in drafts
-        ]
+        contents = [(draft, draft.shape.fixed or self._rendering(draft, values, blame)) for draft in drafts]
         taken = self._taken(contents, blame.which)
         found: list[Expectation] = []
-        for draft, content in contents:
-            if content is None:
+        for draft, rendered in contents:
+            if rendered is None:
                 continue
-            name = content.get("id")
+            name = rendered.content.get("id")
             if name is None:
-                name = content["check"]
+                name = rendered.content["check"]
                 if name in taken:
                     name = _free(name, taken)
                 taken.add(name)
-            expectation = draft.shape.named.get(name) or self._expectation(draft, content, name, blame)
+            expectation = rendered.named.get(name) or self._expectation(draft, rendered, name, blame)
             if expectation is not None:
                 found.append(expectation)
         if len(found) < len(drafts):
             return None
-        stated = [
-            Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json))
-            for draft, one in zip(drafts, found, strict=True)
-        ]
-        self._contradictions.report(stated, blame.which)
+        if may_contradict(tuple([draft.shape.kind for draft in drafts])):
+            stated = [
+                Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json))
+                for draft, one in zip(drafts, found, strict=True)
+            ]
+            self._contradictions.report(stated, blame.which)
         return tuple(found)
 
-    def _taken(self, contents: Sequence[tuple[Draft, dict[str, Any] | None]], which: str) -> set[str]:
+    def _taken(self, contents: Sequence[tuple[Draft, Rendered | None]], which: str) -> set[str]:
         """The ids that are given. Those that templates make equal are reported; others were when they were read."""
         first: dict[str, Draft] = {}
-        for draft, content in contents:
-            name = content.get("id") if content is not None else None
+        for draft, rendered in contents:
+            name = rendered.content.get("id") if rendered is not None else None
             if name is None:
                 continue
             other = first.setdefault(name, draft)
@@ -281,7 +294,7 @@ class Expectations:
             )
         return None
 
-    def _content(self, draft: Draft, values: Values, blame: Blame) -> dict[str, Any] | None:
+    def _rendering(self, draft: Draft, values: Values, blame: Blame) -> Rendered | None:
         """What a draft with templates expects of one case; None where a fault was reported."""
         shape = draft.shape
         key = (shape.json, *[_identity(values[name]) for name in shape.names])
@@ -289,7 +302,7 @@ class Expectations:
         if known is not None:
             return known
         try:
-            content = render(shape.content, values)
+            rendered = Rendered(render(shape.content, values))
         except TextFault as fault:
             place = self._place(draft, fault.route, fault.fault)
             text = next(text for text in shape.texts if text.route == fault.route)
@@ -297,14 +310,12 @@ class Expectations:
             blame.fault(draft.said, fault.fault.code, fault.fault.detail, place, names, user=draft.user)
             return None
         if _MANY not in key:
-            self._rendered[key] = content
-        return content
+            self._rendered[key] = rendered
+        return rendered
 
-    def _expectation(
-        self, draft: Draft, content: Mapping[str, Any], name: str, blame: Blame | None
-    ) -> Expectation | None:
+    def _expectation(self, draft: Draft, rendered: Rendered, name: str, blame: Blame | None) -> Expectation | None:
         """Validated under this id; None where a fault was reported."""
-        shape = draft.shape
+        shape, content = draft.shape, rendered.content
         known = self._validate(shape.kind, content, name)
         if isinstance(known, list) and shape.texts:
             numbers = read_numbers(shape.content, content, [error["loc"] for error in known])
@@ -315,14 +326,13 @@ class Expectations:
         if isinstance(known, list):
             self._report(draft, known, blame)
             return None
-        if not shape.texts:
-            shape.named[name] = known
+        rendered.named[name] = known
         return known
 
     def _validate(
         self, kind: type[Expectation], content: Mapping[str, Any], name: str
     ) -> Expectation | list[ErrorDetails]:
-        document = to_json({**content, "id": name})
+        document = as_json({**content, "id": name})
         key = (kind.__name__, document)
         known = self._validated.get(key)
         if known is None:
@@ -369,6 +379,13 @@ class Expectations:
                 fault = TemplateFault(code, detail, context["start"], context["end"])
                 place = place_in_text(draft.document, container, key, fault)
             self.reporter.error_once(draft.said, code, detail, place, draft.user)
+
+
+def _raw(document: Document, container: Container, key: str | int) -> str | None:
+    """A text that is short and means the same wherever it stands: what an alias stands for is written elsewhere."""
+    start, end = value_mark(container, key)
+    text = document.source.text[start:end] if end - start <= _MAX_REMEMBERED else "*"
+    return None if "*" in text else text
 
 
 def _parts(written: Written) -> Iterable[tuple[Container, str | int]]:

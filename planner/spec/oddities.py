@@ -94,12 +94,15 @@ def warn_of_shadowed_variables(document: Document, axes: Mapping, reporter: Repo
             reporter.warning("shadowed-variable", detail, document.key(axes, name), first)
 
 
+_WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
+
+
 def cannot_fail(drafts: Sequence[Draft], min_pass_rate: float) -> bool:
     """Whether a scenario passes whatever its expectations find."""
     return bool(drafts) and all(_is_harmless(draft, min_pass_rate) for draft in drafts)
 
 
 def _is_harmless(draft: Draft, min_pass_rate: float) -> bool:
-    severity = draft.written.get("severity", CheckSeverity.ERROR.value)
+    severity = draft.written.get("severity", _ERROR)
     own = draft.written.get("min_pass_rate", min_pass_rate)
-    return severity == CheckSeverity.WARNING.value or (own == 0 and severity == CheckSeverity.ERROR.value)
+    return severity == _WARNING or (own == 0 and severity == _ERROR)

@@ -19,7 +19,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
     """The mapping as `model`. Keys with a fault are reported and left out; `model_fields_set` tells which are there."""
     left_out = _report_empty(model, document, written, reporter)
-    values: dict[str, Any] = written
+    values: dict[str, Any] = dict(written)  # pydantic reads a builtin faster than a subclass of it
     if len(written) > MAX_FAULTS_PER_FILE:  # most are no keys of the model, and not more of them than these are told
         unknown = [key for key in written if key not in model.model_fields][: MAX_FAULTS_PER_FILE + 1]
         values = {key: written[key] for key in [*model.model_fields, *unknown] if key in written}
@@ -41,6 +41,8 @@ def read_fields(model: type[Model], document: Document, written: Mapping, report
 def _report_empty(model: type[BaseModel], document: Document, written: Mapping, reporter: Reporter) -> set[str]:
     """Report keys without a value. Gives these, and with them what was to stand below and is not indented enough."""
     left_out: set[str] = set()
+    if None not in written.values():
+        return left_out
     for key in [key for key, value in written.items() if value is None and key in model.model_fields]:
         after = islice(written, list(written).index(key) + 1, None)
         below = list(takewhile(lambda other: not mistyped(other, model.model_fields), after))
@@ -57,9 +59,10 @@ def _report_empty(model: type[BaseModel], document: Document, written: Mapping, 
 
 def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     """Whether the key is not there at all; one that is there mistyped is reported as an unknown key, and that is enough."""
-    return key not in written and not any(
-        mistyped(other, [key]) for other in written if other not in model.model_fields
-    )
+    if key in written:
+        return False
+    known = model.model_fields
+    return known.keys() >= written.keys() or not any(mistyped(other, [key]) for other in written if other not in known)
 
 
 def read_nested(

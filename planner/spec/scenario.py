@@ -48,6 +48,8 @@ _SETTINGS = (
 )
 _DECIDING = frozenset({*_SETTINGS, "min_runs", "max_age", "when_settled"})
 """Fields that decide settings; a scenario that has none of them has the defaults'."""
+_CHECKED = frozenset({"min_runs", "confidence", "target_number"})
+"""Fields that have to fit others, or a form of their own."""
 
 
 def settings_of(values: Lookup[str, Any]) -> dict[str, Any]:
@@ -124,6 +126,8 @@ class _Reading:
         self.where = self.document.key(scenarios, name)
         self.written: Mapping = scenarios[name]
         self.fields = read_fields(ScenarioFields, self.document, self.written, self.reporter)
+        self.given = self.fields.model_fields_set
+        """What the scenario says without a fault."""
         self.unknown_axes: dict[str, list[Use]] = {}
         """Names in the matrix's lists that are no axes."""
 
@@ -140,29 +144,29 @@ class _Reading:
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, drafts, complete=complete)
-        # Undefined names were reported: what uses them is left out, the rest is still rendered to find its faults.
-        known = {*self.plan.variables, *(axis.name for axis in matrix.axes)}
-        complete = complete and known.issuperset(names)
+        known = {axis.name for axis in matrix.axes}
+        unknown = [name for name in names if name not in self.plan.variables and name not in known]
+        if unknown:
+            # They were reported: what uses them is left out, the rest is still rendered to find its faults.
+            complete = False
+            prompt = prompt if prompt is not None and prompt.template.names.keys().isdisjoint(unknown) else None
+            drafts = [draft for draft in drafts if draft.shape.names.isdisjoint(unknown)]
         parts = Parts(
             plan=self.plan.name,
             scenario=self.name,
             span=self.where,
             targets=targets,
             matrix=matrix,
-            prompt=prompt if prompt is not None and known.issuperset(prompt.template.names) else None,
-            drafts=[draft for draft in drafts if known.issuperset(draft.shape.names)],
+            prompt=prompt,
+            drafts=drafts,
             variables=self.plan.variables,
             settings=self._settings(quarantine),
         )
         cases = expand(parts, self.reader.expectations, self.plan.allowance, self.reporter)
         return Scenario([] if self.reporter.errors > errors else cases, names, complete)
 
-    def _given(self, name: str) -> bool:
-        """Whether the scenario says this, without a fault."""
-        return name in self.fields.model_fields_set
-
     def _value(self, name: str) -> Any:
-        return getattr(self.fields if self._given(name) else self.plan.defaults, name)
+        return getattr(self.fields if name in self.given else self.plan.defaults, name)
 
     def _place(self, name: str) -> Span:
         """Where a setting is written, in the scenario or else in the defaults."""
@@ -280,8 +284,10 @@ class _Reading:
                 )
 
     def _check_settings(self) -> None:
+        if _CHECKED.isdisjoint(self.given) and _CHECKED.isdisjoint(self.plan.defaults.model_fields_set):
+            return
         runs, min_runs = self._value("runs"), self._value("min_runs")
-        if min_runs is not None and min_runs > runs and ("runs" not in self.written or self._given("runs")):
+        if min_runs is not None and min_runs > runs and ("runs" not in self.written or "runs" in self.given):
             self.reporter.error(
                 "out-of-range",
                 f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown",
@@ -300,7 +306,7 @@ class _Reading:
         rate, confidence = self._value("min_pass_rate"), self._value("confidence")
         if confidence is None:
             return
-        place = next((name for name in ("confidence", "runs", "min_pass_rate") if self._given(name)), "confidence")
+        place = next((name for name in ("confidence", "runs", "min_pass_rate") if name in self.given), "confidence")
         least = least_runs_to_pass(rate, confidence)
         if least is None:
             detail = "no number of runs proves a pass rate of 1: with `confidence` write a `min_pass_rate` below 1"
@@ -319,8 +325,7 @@ class _Reading:
 
     def _settings(self, quarantine: Quarantine | None) -> dict[str, Any]:
         """Fields of `Case`: the scenario's, else the defaults'."""
-        plan, fields = self.plan, self.fields
-        given = fields.model_fields_set
+        plan, fields, given = self.plan, self.fields, self.given
         settings = plan.settings
         if not _DECIDING.isdisjoint(given):
             settings = settings_of({**vars(plan.defaults), **{name: getattr(fields, name) for name in given}})
@@ -336,7 +341,6 @@ class _Reading:
     def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> frozenset[str]:
         """The names the templates use; undefined ones are reported, and axes that none uses."""
         axes = self._written_axes()
-        known = {*self.plan.variables, *(axes or ()), *(axis.name for axis in matrix.axes)}
         used = frozenset(prompt.template.names if prompt else ()).union(*[draft.shape.names for draft in drafts])
         for name in axes or ():
             self.plan.unresolved.axes.setdefault(name, self.name)
@@ -344,6 +348,9 @@ class _Reading:
             self._report_undefined(self.unknown_axes, {})
             return used  # what is undefined may be defined there
         found = self.unknown_axes
+        if not axes and not found and used <= self.plan.variables.keys():
+            return used
+        known = {*self.plan.variables, *axes, *(axis.name for axis in matrix.axes)}
         if not known.issuperset(used):
             known.update([mended_name(name) for name in known])  # templates may have the right name already
             for name, use in self._undefined(prompt, drafts, known):

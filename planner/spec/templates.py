@@ -96,7 +96,9 @@ class Interpolation:
         room = MAX_TEXT - len(self.texts[0])
         for route, text, offset in zip(self.routes, self.texts[1:], self.offsets, strict=True):
             value = values[route[0]]
-            if len(route) > 1 or type(value) is not str:
+            if len(route) == 1 and type(value) is int:
+                value = repr(value)
+            elif len(route) > 1 or type(value) is not str:
                 value = self.programs.show(value, route, offset)
             written.append(value)
             written.append(text)

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from planner.checks import CHECKS
+from planner.checks.base import Expectation
+
 SAYS = {"check": "says", "any_of": ["I guarantee 30 days"]}
 CALLED = {"check": "tool_called", "name": "refund"}
 NOT_CALLED = {"check": "tool_not_called", "name": "refund"}
@@ -60,6 +63,7 @@ NOT_CALLED = {"check": "tool_not_called", "name": "refund"}
 def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str, Any], why: str) -> None:
     """Whatever satisfies the one breaks the other."""
     assert read(**one).contradicts(read(**other)) == why
+    assert other["check"] in CHECKS[one["check"]].opposes
 
 
 @pytest.mark.parametrize(
@@ -100,3 +104,10 @@ def test_phrases_that_are_the_same_words_are_doubted(read: Any) -> None:
     ]
     assert not read(check="says", any_of=["30 days", "30 Days"], ignore_case=False).doubts()
     assert not read(check="call", min_turns=1).doubts()
+
+
+def test_kinds_that_can_contradict_are_declared() -> None:
+    """Only kinds that `opposes` names are asked about each other, so that whatever tells a contradiction must name some."""
+    telling = {name for name, kind in CHECKS.items() if kind.contradicts is not Expectation.contradicts}
+    assert telling == {name for name, kind in CHECKS.items() if kind.opposes}
+    assert all(name in CHECKS for kind in CHECKS.values() for name in kind.opposes)
