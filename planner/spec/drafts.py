@@ -9,9 +9,12 @@ from typing import Any
 from planner.checks.base import Doubt, Expectation
 from planner.diagnostics import Span
 from planner.spec.contents import Content, Text
-from planner.spec.document import Container, Document
+from planner.spec.document import Container, Document, value_mark
 from planner.spec.document import Mapping as Written
 from planner.spec.reporting import Said
+
+_MAX_TEXT = 1_000
+"""Characters of what is known again by its text."""
 
 
 @dataclass(slots=True)
@@ -88,3 +91,10 @@ class Draft:
     def user(self) -> Span | None:
         """What to tell besides the place of a fault."""
         return self.used.span if self.used else None
+
+
+def text_to_know(document: Document, container: Container, key: str | int) -> str | None:
+    """How a value is written, where that is short and means the same everywhere: what an alias stands for does not."""
+    start, end = value_mark(container, key)
+    text = document.source.text[start:end] if end - start <= _MAX_TEXT else "*"
+    return None if "*" in text else text

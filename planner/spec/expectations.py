@@ -32,7 +32,7 @@ from planner.spec.contents import (
 from planner.spec.contradictions import Contradictions, Stated, may_contradict
 from planner.spec.document import Container, Document, Items, as_json, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
-from planner.spec.drafts import Draft, Rendered, Shape, Used
+from planner.spec.drafts import Draft, Rendered, Shape, Used, text_to_know
 from planner.spec.names import undefined
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
@@ -49,9 +49,6 @@ MAX_BYTES = 64 * 1024
 
 MAX_EXPECTATIONS = 300
 """Of one scenario: each is compared with each."""
-
-_MAX_REMEMBERED = 1_000
-"""Characters of an expectation that is known again by its text."""
 
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
@@ -88,7 +85,7 @@ class Expectations:
     def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
         written = at(container, key)
-        raw = _raw(document, container, key)
+        raw = text_to_know(document, container, key)
         shape = self._by_text.get(raw) if raw is not None else None
         if shape is None or shape.written != written:
             json = as_json(written)
@@ -379,13 +376,6 @@ class Expectations:
                 fault = TemplateFault(code, detail, context["start"], context["end"])
                 place = place_in_text(draft.document, container, key, fault)
             self.reporter.error_once(draft.said, code, detail, place, draft.user)
-
-
-def _raw(document: Document, container: Container, key: str | int) -> str | None:
-    """A text that is short and means the same wherever it stands: what an alias stands for is written elsewhere."""
-    start, end = value_mark(container, key)
-    text = document.source.text[start:end] if end - start <= _MAX_REMEMBERED else "*"
-    return None if "*" in text else text
 
 
 def _parts(written: Written) -> Iterable[tuple[Container, str | int]]:
