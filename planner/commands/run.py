@@ -27,7 +27,7 @@ from planner.commands.settling import Settling
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import Place, locked, place_of
-from planner.commands.verdict import Ending, ending_of, why_not_called
+from planner.commands.verdict import Ending, ending_of, may_still_end, why_not_called
 from planner.errors import InterruptedRunError, RefusedError, StoreError
 from planner.execution.context import Context
 from planner.execution.engine import execute
@@ -300,7 +300,7 @@ class _Invocation:
             today=self._started_at.date(),
             not_needed=outcome.not_needed,
         )
-        open_overdue = {record.case_id for record in self._records if record.evidence is None and not record.resumed}
+        open_overdue = may_still_end(self._records, self._journal, self._shell.clock.now())
         ending = ending_of(cases, outcome, open_overdue, command=self._again())
         result = self._result(prepared, consent, outcome, ending, cases)
         try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from planner.errors import StoreError
-from planner.execution.work import Outcome
+from planner.execution.journal import Journal
+from planner.execution.rereading import LONGEST_RUN
+from planner.execution.work import Outcome, RunRecord
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
 
@@ -46,6 +49,14 @@ class Ending:
             tuple(dict.fromkeys((*self.next_steps, error.hint))),
             finished=False,
         )
+
+
+def may_still_end(records: Iterable[RunRecord], journal: Journal, now: datetime) -> set[str]:
+    """The cases with a run that we stopped waiting for: it is paid for, and looked for by every invocation until a day after
+    its launch. Only then is it given up, and another call may stand in for it."""
+    waiting = {record.case_id: record.launch_id for record in records if record.evidence is None}
+    launches = {case_id: journal.launch(launch_id) for case_id, launch_id in waiting.items()}
+    return {case_id for case_id, launch in launches.items() if launch and now - launch.sent_at < LONGEST_RUN}
 
 
 def ending_of(
@@ -110,6 +121,9 @@ def ending_of(
         )
     if waiting:
         problems.append(f"{count(len(waiting), 'case')} left open by runs that did not end in time")
+        steps.append(
+            "Runs that have not ended are looked for, free, by every run until a day after their launch; they are called again only then."
+        )
     if outcome.left:
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")

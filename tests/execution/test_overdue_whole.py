@@ -1,0 +1,59 @@
+"""Runs that end long after we stopped waiting for them: picked up, free, by whichever invocation comes then."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from whole_runs import Organisation
+
+PLAN = """\
+version: 1
+plan: slow
+targets: {clinic: {agent: 12}}
+scenarios:
+  hours:
+    prompt: "You are Ana. Ask when you are open on Saturday."
+    timeout_seconds: 600
+    expect: [{check: call, status: completed}]
+"""
+HOUR, DAY = 3600.0, 86_400.0
+
+
+@pytest.fixture
+def make(tmp_path: Path, dialect: Any) -> Any:
+    def organisation(faults: Any) -> Organisation:
+        service = Organisation(tmp_path, dialect, faults=faults)
+        service.write("plans/slow.yaml", PLAN)
+        return service
+
+    return organisation
+
+
+def test_a_run_that_ends_an_hour_later_is_not_paid_for_again(make: Any) -> None:
+    """However many invocations find it still under way."""
+    service = make(({"kind": "late", "what": ["call_id"], "seconds": 2 * HOUR},))
+    codes = [service.run().code]
+    for seconds in (0.0, 60.0, HOUR):
+        service.seconds += seconds
+        codes.append(service.run().code)
+    service.seconds += HOUR
+    codes.append(service.run().code)
+    assert codes == [4, 4, 4, 4, 0]
+    assert len(service.charged()) == 1
+    assert service.noted() == service.charged()
+
+
+def test_a_run_that_never_ends_is_given_up_after_a_day(make: Any) -> None:
+    """Until then nobody is called in its place, which is told; after that the next invocation calls again."""
+    service = make(({"kind": "hang", "times": 1},))
+    for _ in range(3):
+        assert service.run().code == 4
+        assert any("called again only then" in step for step in service.results()["next_steps"])
+    assert len(service.charged()) == 1
+    service.seconds += DAY
+    assert service.run().code == 4
+    assert len(service.charged()) == 1
+    assert service.run().code == 0
+    assert len(service.charged()) == 2
