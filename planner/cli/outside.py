@@ -40,4 +40,5 @@ def shell(verbosity: int) -> Shell:
         new_id=lambda: secrets.token_hex(8),
         width=shutil.get_terminal_size((100, 24)).columns,
         verbosity=verbosity,
+        process=f"process {os.getpid()} on {os.uname().nodename}",
     )

@@ -7,6 +7,7 @@ for a second time.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,10 +15,11 @@ from datetime import timedelta
 import anyio
 
 from planner.commands.interruption import interruptible
+from planner.commands.locking import locked
 from planner.commands.selection import Selection
 from planner.commands.service import open_client
 from planner.commands.shell import Shell
-from planner.commands.stores import Place, locked, place_of
+from planner.commands.stores import Place, place_of
 from planner.errors import UsageError
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Launch, LaunchState
@@ -47,7 +49,8 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
     if not place.journal_path.exists():
         shell.print("No launch is open: nothing was ever launched from this store.")
         return 0
-    with locked(place):
+    words = ["planner", "reconcile", *([options.launch] if options.launch else []), *options.selection.words()]
+    with locked(shell, place, shlex.join(words)):
         journal = Journal(place.journal_path)
         try:
             journal.suspect_interrupted()

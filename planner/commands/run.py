@@ -15,6 +15,7 @@ from planner.commands.assembling import JudgedRun, assemble_cases, judge_record
 from planner.commands.calling import check_balance, ledger_of, works_of
 from planner.commands.composing import compose_result
 from planner.commands.interruption import interruptible
+from planner.commands.locking import locked
 from planner.commands.preparing import Preparation, charged_slots, prepare
 from planner.commands.progress import ProgressState, open_progress
 from planner.commands.reporting import redactor_of, show_result, tell_diagnostics
@@ -26,7 +27,7 @@ from planner.commands.service import open_client, read_billing, read_targets
 from planner.commands.settling import Settling
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
-from planner.commands.stores import Place, locked, place_of
+from planner.commands.stores import Place, place_of
 from planner.commands.verdict import Ending, ending_of, may_still_end, why_not_called
 from planner.errors import InterruptedRunError, RefusedError, StoreError
 from planner.execution.context import Context
@@ -49,7 +50,7 @@ def run(shell: Shell, options: RunOptions) -> int:
         tell_diagnostics(shell, loaded.diagnostics)
         place = place_of(shell, loaded.root, options.selection)
         standing.load_evidence = place.repository.load_evidence
-        with locked(place):
+        with locked(shell, place, options.command()):
             journal = Journal(place.journal_path)
             try:
                 return anyio.run(_Invocation(shell, options, loaded, place, journal, standing).run)

@@ -23,6 +23,8 @@ class Shell:
     """A short token that nobody can guess and that never comes twice."""
     width: int
     verbosity: int = 0
+    process: str = "this process"
+    """Which one it is, and on which machine, for others to find it."""
 
     def print(self, text: str) -> None:
         """A result, to standard output."""

@@ -256,7 +256,7 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 15) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -308,15 +308,23 @@ def test_kill_nine_at_ten_moments(project: Project, service: Served) -> None:
 
 
 def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
-    """Two at once would both pay: the second says who holds the store."""
-    project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
-    process = start(project, "--max-concurrent", "1")
-    wait_for(service.own_runs)
+    """Two at once would both pay: the second says who holds the store. The lock of one that was killed needs nobody."""
+    service.control({"faults": [{"kind": "throttle", "route": "launch"}]})
+    process = start(project)
+    lock = project.root / ".planner/lock"
+    wait_for(lambda: lock.exists() and lock.read_text())
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
-    assert f"in use by process {process.pid}" in ran.err
-    process.send_signal(signal.SIGINT)
+    assert re.search(
+        rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Wait for it to end", ran.err
+    )
+    process.kill()
     process.communicate(timeout=20)
+    service.control({"clear_faults": True})
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 0, ran.err
+    assert f"the last invocation here did not end by itself: process {process.pid} on " in ran.err
+    assert "did not end by itself" not in project.planner("run", CONSENT).err
 
 
 def test_fail_fast_launches_nothing_more(project: Project, service: Served) -> None:
