@@ -7,8 +7,9 @@ with a chance p flips in 2p(1-p) of them: 50 % is a coin, and a case that broke 
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -108,8 +109,8 @@ class Timeline:
 class _Call:
     run: RunOutline
     same: tuple[str, str]
+    made_by: str
     at: datetime
-    invocation_id: str
 
     @property
     def countable(self) -> bool:
@@ -120,41 +121,87 @@ class _Call:
         return self.run.fault is None
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What is kept of an invocation while others are read."""
+
+    invocation_id: str
+    at: datetime
+    outcome: PlanOutcome
+    finished: bool
+    partial: bool
+    estimated_cents: int | None
+    priced: Priced | None
+
+
 def timeline(newest_first: Iterable[InvocationOutline], *, plan: str | None = None) -> Timeline:
     """Of these invocations, the calls that they made themselves; what they carried over from earlier ones is theirs.
+
+    Each is looked at once and let go, so that a long history takes no more room than its calls.
 
     Args:
         plan: only cases of this plan.
     """
-    outlines = [outline for outline in newest_first if plan is None or plan in outline.plans]
-    starts = {outline.invocation_id: outline.started_at for outline in outlines}
+    heads: list[_Head] = []
     calls: dict[str, list[_Call]] = {}
-    cases: dict[str, CaseOutline] = {}
+    cases: dict[str, tuple[str, str, CaseOutcomeName]] = {}
     seen: set[int] = set()
-    for outline in outlines:
+    for outline in newest_first:
+        if plan is not None and plan not in outline.plans:
+            continue
+        heads.append(_head(outline, plan))
         for case in outline.cases:
             if plan is not None and case.plan != plan:
                 continue
-            cases.setdefault(case.case_id, case)
-            for run in case.runs:
-                made_by = run.invocation_id or outline.invocation_id
-                if run.run_id not in seen and made_by in starts:
-                    seen.add(run.run_id)
-                    same = (case.call_fingerprint, revision_digest(case.inputs.agent_revision or ""))
-                    at = run.completed_at or starts[made_by]
-                    calls.setdefault(case.case_id, []).append(_Call(run, same, at, made_by))
-    histories = tuple(
-        _case_history(cases[case_id], sorted(calls[case_id], key=_in_time), starts) for case_id in sorted(calls)
-    )
+            cases.setdefault(case.case_id, (case.plan, case.scenario, case.outcome))
+            fresh = [run for run in case.runs if run.run_id not in seen]
+            if fresh:
+                seen.update(run.run_id for run in fresh)
+                calls.setdefault(case.case_id, []).extend(_calls(case, fresh, outline))
+    starts = {head.invocation_id: head.at for head in heads}
+    for case_id, made in list(calls.items()):
+        own = sorted((call for call in made if call.made_by in starts), key=_in_time)
+        if own:
+            calls[case_id] = own
+        else:
+            del calls[case_id]
+    histories = tuple(_case_history(case_id, *cases[case_id], calls[case_id], starts) for case_id in sorted(calls))
     everything = [call for made in calls.values() for call in made]
     by_invocation = _by_invocation(everything)
     return Timeline(
-        tuple(_invocation(outline, by_invocation.get(outline.invocation_id, []), plan) for outline in outlines),
+        tuple(_invocation(head, by_invocation.get(head.invocation_id, [])) for head in heads),
         histories,
         figures_of(everything),
         sum(history.flips for history in histories),
         sum(history.neighbours for history in histories),
     )
+
+
+def _calls(case: CaseOutline, runs: Sequence[RunOutline], outline: InvocationOutline) -> Iterator[_Call]:
+    same = (sys.intern(case.call_fingerprint), sys.intern(revision_digest(case.inputs.agent_revision or "")))
+    for run in runs:
+        yield _Call(
+            run,
+            same,
+            sys.intern(run.invocation_id or outline.invocation_id),
+            _aware(run.completed_at or outline.started_at),
+        )
+
+
+def _head(outline: InvocationOutline, plan: str | None) -> _Head:
+    return _Head(
+        outline.invocation_id,
+        _aware(outline.started_at),
+        outline.outcome,
+        outline.finished,
+        outline.partial,
+        outline.cost.estimated_cents if plan is None else None,
+        priced(outline) if plan is None else None,
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _in_time(call: _Call) -> tuple[datetime, int]:
@@ -164,19 +211,26 @@ def _in_time(call: _Call) -> tuple[datetime, int]:
 def _by_invocation(calls: Iterable[_Call]) -> dict[str, list[_Call]]:
     found: dict[str, list[_Call]] = defaultdict(list)
     for call in calls:
-        found[call.invocation_id].append(call)
+        found[call.made_by].append(call)
     return found
 
 
-def _case_history(case: CaseOutline, calls: Sequence[_Call], starts: dict[str, datetime]) -> CaseHistory:
+def _case_history(
+    case_id: str,
+    plan: str,
+    scenario: str,
+    outcome: CaseOutcomeName,
+    calls: Sequence[_Call],
+    starts: Mapping[str, datetime],
+) -> CaseHistory:
     counted = [call for call in calls if call.countable]
     alike = [(one, other) for one, other in pairwise(counted) if one.same == other.same]
     points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_invocation(calls).items()]
     return CaseHistory(
-        case.case_id,
-        case.plan,
-        case.scenario,
-        case.outcome,
+        case_id,
+        plan,
+        scenario,
+        outcome,
         figures_of(calls),
         sum(one.passed is not other.passed for one, other in alike),
         len(alike),
@@ -184,16 +238,16 @@ def _case_history(case: CaseOutline, calls: Sequence[_Call], starts: dict[str, d
     )
 
 
-def _invocation(outline: InvocationOutline, calls: Sequence[_Call], plan: str | None) -> InvocationHistory:
+def _invocation(head: _Head, calls: Sequence[_Call]) -> InvocationHistory:
     return InvocationHistory(
-        outline.invocation_id,
-        outline.started_at.astimezone(UTC),
-        outline.outcome,
-        outline.finished,
-        outline.partial,
+        head.invocation_id,
+        head.at,
+        head.outcome,
+        head.finished,
+        head.partial,
         figures_of(calls),
-        outline.cost.estimated_cents if plan is None else None,
-        priced(outline) if plan is None else None,
+        head.estimated_cents,
+        head.priced,
     )
 
 

@@ -71,7 +71,7 @@ def _outlines(shell: Shell, options: HistoryOptions, place: Place) -> Iterator[I
 
 def _since(place: Place, options: HistoryOptions, earliest: datetime | None) -> Iterator[InvocationOutline]:
     for outline in place.repository.outlines():
-        if earliest is not None and outline.started_at < earliest:
+        if earliest is not None and _aware(outline.started_at) < earliest:
             return
         if _belongs(outline, options):
             yield outline
@@ -91,6 +91,10 @@ def _moment(since: str, now: datetime) -> datetime:
         raise UsageError(
             f"--since {since}: neither a date nor an age", "Write it as 2026-11-01, or as 12h, 14d or 6w."
         ) from error
+    return _aware(moment)
+
+
+def _aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
