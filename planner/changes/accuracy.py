@@ -11,7 +11,8 @@ from planner.results.outline import InvocationOutline
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """An invocation's expected cost and its bill, both over 0. `within` is None where it stored no range."""
+    """An invocation's expected cost and its bill, both over 0. Where calls turned out not to be needed, the estimate is the part of it
+    that is for those made. `within` is None where it stored no range, or such a part of one."""
 
     estimated_cents: int
     actual_cents: int
@@ -28,11 +29,15 @@ def priced(outline: InvocationOutline) -> Priced | None:
     cost = outline.cost
     if not outline.finished or cost.ambiguous_cents or not cost.estimated_cents or not cost.actual_cents:
         return None
-    if any(run.cost_cents is None for case in outline.cases if case.action == "call" for run in case.runs):
+    called = [case for case in outline.cases if case.action == "call"]
+    if any(run.cost_cents is None for case in called for run in case.runs):
         return None
+    spared = sum(case.runs_not_needed for case in called)
+    made = sum(len(case.runs) for case in called)
     low, high = cost.estimated_low_cents, cost.estimated_high_cents
-    within = None if low is None or high is None else low <= cost.actual_cents <= high
-    return Priced(cost.estimated_cents, cost.actual_cents, within)
+    within = None if low is None or high is None or spared else low <= cost.actual_cents <= high
+    estimated = round(cost.estimated_cents * made / (made + spared)) if spared else cost.estimated_cents
+    return Priced(estimated, cost.actual_cents, within) if estimated else None
 
 
 @dataclass(frozen=True, slots=True)

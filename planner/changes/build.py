@@ -7,9 +7,10 @@ from datetime import datetime
 
 from planner.changes.diff import Rerun, diff
 from planner.changes.digest import change_set_digest
-from planner.changes.estimate import DEFAULT_RATES, Target, estimate
+from planner.changes.estimate import DEFAULT_RATES, estimate
 from planner.changes.history import PastRun
 from planner.changes.model import ChangeSet
+from planner.changes.past import Target
 from planner.results.model import CaseDocument
 from planner.spec.model import Case
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from planner.results.model import CaseDocument, RunResult
+from planner.results.outline import CaseOutline, InvocationOutline
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class PastRun:
     duration_seconds: float | None
 
 
-def past_runs(results: Iterable[RunResult]) -> tuple[PastRun, ...]:
+def past_runs(results: Iterable[RunResult | InvocationOutline]) -> tuple[PastRun, ...]:
     """Every run of these invocations, each once however often it was carried on, in the order first met."""
     found: dict[int, PastRun] = {}
     for result in results:
@@ -31,7 +32,7 @@ def past_runs(results: Iterable[RunResult]) -> tuple[PastRun, ...]:
     return tuple(found.values())
 
 
-def runs_of(case: CaseDocument) -> Iterator[PastRun]:
+def runs_of(case: CaseDocument | CaseOutline) -> Iterator[PastRun]:
     """The runs of one stored case, without those that the platform failed before they cost anything: no call was made, so they
     say nothing of what one costs."""
     for run in case.runs:

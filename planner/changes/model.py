@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -68,6 +69,26 @@ class Change:
     kept_run_ids: tuple[int, ...] = ()
 
 
+class Source(Enum):
+    """What a price was made of, best first."""
+
+    CASE = "case"
+    SCENARIO = "scenario"
+    TARGET = "target"
+    PRODUCT = "product"
+    RATE = "rate"
+    """The product's rate and an assumed length."""
+    UNKNOWN = "unknown"
+
+    @property
+    def is_history(self) -> bool:
+        return self not in (Source.RATE, Source.UNKNOWN)
+
+    @property
+    def phrase(self) -> str:
+        return "the same product" if self is Source.PRODUCT else f"these {self.value}s"
+
+
 @dataclass(frozen=True, slots=True)
 class CasePrice:
     """Per call of one case, in cents; None is unknown, never 0."""
@@ -77,6 +98,7 @@ class CasePrice:
     high_cents: int | None
     expected_seconds: float | None
     basis: str
+    source: Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +121,12 @@ class ChangeSet:
     estimate: Estimate
     prices: dict[str, CasePrice]
     """By case id, for every case to call."""
+
+    @property
+    def coverage(self) -> dict[Source, int]:
+        """How many of the cases to call are priced from what."""
+        counted = Counter(price.source for price in self.prices.values())
+        return {source: counted[source] for source in Source}
 
     def with_action(self, action: Action) -> tuple[Change, ...]:
         return tuple(change for change in self.changes if change.action is action)

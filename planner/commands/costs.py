@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from planner.changes.accuracy import Accuracy
 from planner.commands.preparing import Preparation, charged_slots
 from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED
-from planner.results.model import CaseDocument, CostDocument
+from planner.execution.launches import UNSETTLED, Slot
+from planner.results.model import CaseDocument, CostDocument, EstimateAccuracy
 
 
 def costs(
@@ -28,6 +29,8 @@ def costs(
         estimated_low_cents=estimate.low_cents,
         estimated_high_cents=estimate.high_cents,
         estimate_basis=estimate.basis,
+        service_estimate_cents=_by_service(charged, cases),
+        earlier_estimates=_earlier(prepared.accuracy),
         actual_cents=sum(slot.cost_cents or 0 for slot in charged),
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
         # Of unknown fate, or ended and never billed: what was reserved stands for what it may have cost.
@@ -38,4 +41,19 @@ def costs(
         ),
         ceiling_cents=ceiling_cents,
         carried_cents=sum(run.cost_cents or 0 for case in cases if case.action != "call" for run in case.runs),
+    )
+
+
+def _by_service(charged: Sequence[Slot], cases: Sequence[CaseDocument]) -> int | None:
+    made = {slot.run_id for slot in charged}
+    told = [run.service_estimate_cents for case in cases for run in case.runs if run.run_id in made]
+    known = [cents for cents in told if cents is not None]
+    return sum(known) if known and len(known) == len(charged) else None
+
+
+def _earlier(found: Accuracy) -> EstimateAccuracy | None:
+    if not found.estimates:
+        return None
+    return EstimateAccuracy(
+        estimates=found.estimates, mean_error=found.mean_error, within=found.within, ranged=found.ranged
     )

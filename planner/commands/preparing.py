@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from planner.changes.accuracy import Accuracy, accuracy, priced
 from planner.changes.build import build_change_set
 from planner.changes.detail import revision_digest
 from planner.changes.history import past_runs
@@ -38,6 +39,8 @@ class Preparation:
     """The part of it that is only reserved: their bill is not known yet, or not even their fate."""
     of_unknown_fate: Mapping[str, int]
     """How many of the `resumable` runs are of launches that may have been carried out or not, by case id."""
+    accuracy: Accuracy
+    """How well the estimates of the newest invocations foretold their bills."""
 
     @property
     def already_made(self) -> dict[str, int]:
@@ -60,7 +63,8 @@ def prepare(
 ) -> Preparation:
     """`targets` is empty where the service was not asked; `journal` None where there is none yet."""
     repository = place.repository
-    history = past_runs(islice(repository.invocations(), HISTORY_INVOCATIONS))
+    earlier = list(islice(repository.outlines(), HISTORY_INVOCATIONS))
+    history = past_runs(earlier)
     baseline = repository.baseline(place.environment, loaded.plan_names)
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
@@ -91,7 +95,9 @@ def prepare(
         held[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
     lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
     doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
-    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful)
+    environment = selection.environment or ""
+    of_old = accuracy([told for outline in earlier if outline.environment == environment and (told := priced(outline))])
+    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, of_old)
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:

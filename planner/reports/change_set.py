@@ -92,6 +92,7 @@ def render_json(change_set: ChangeSet, *, redactor: Redactor = _PLAIN, refused: 
             "low_cents": estimate.low_cents,
             "high_cents": estimate.high_cents,
             "basis": estimate.basis,
+            "coverage": {source.value: number for source, number in change_set.coverage.items()},
         },
         "summary": {action.value: len(change_set.with_action(action)) for action in Action},
         "refused": None if refused is None else redactor.name(refused[0]),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why
-from planner.reports.quantities import count, duration, money
+from planner.reports.quantities import count, duration, money, money_range, percent
 from planner.results.model import OpenLaunch, RunResult
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
@@ -100,6 +100,15 @@ def cost_details(result: RunResult) -> list[str]:
     if costs.ambiguous_cents:
         launches = count(len(result.open_launches), "launch", "launches")
         lines.append(f"up to {money(costs.ambiguous_cents)} more for {launches} of unknown fate")
+    lines += _against_range(result)
+    if costs.service_estimate_cents is not None:
+        lines.append(f"the service itself expected {money(costs.service_estimate_cents)}")
+    if (earlier := costs.earlier_estimates) is not None and earlier.mean_error is not None and costs.actual_cents:
+        lines.append(
+            f"the last {count(earlier.estimates, 'estimate')} before it were {percent(earlier.mean_error)} off on average"
+            if earlier.estimates > 1
+            else f"the estimate before it was {percent(earlier.mean_error)} off"
+        )
     if costs.ceiling_cents is not None:
         lines.append(f"the ceiling is {money(costs.ceiling_cents)}")
     if costs.carried_cents:
@@ -107,6 +116,19 @@ def cost_details(result: RunResult) -> list[str]:
             f"kept and rechecked runs once cost {money(costs.carried_cents)}; they were not called or paid for again"
         )
     return lines
+
+
+def _against_range(result: RunResult) -> list[str]:
+    """`within the range of $1.44–$2.40 estimated`, once the whole bill is known."""
+    costs = result.cost
+    low, high = costs.estimated_low_cents, costs.estimated_high_cents
+    if low is None or high is None or not costs.actual_cents or costs.ambiguous_cents or unbilled_runs(result):
+        return []
+    where = "below" if costs.actual_cents < low else "above" if costs.actual_cents > high else "within"
+    spared = any(case.runs_not_needed for case in result.cases if case.action == "call")
+    if where == "below" and (spared or not result.finished):
+        return []  # not all was called
+    return [f"{where} the range of {money_range(low, high)} estimated"]
 
 
 def unbilled_runs(result: RunResult) -> int:

@@ -133,6 +133,15 @@ class ConsentDocument(_Document):
     max_cost_cents: int | None = None
 
 
+class EstimateAccuracy(_Document):
+    """How well the estimates of the newest invocations before this one foretold their bills."""
+
+    estimates: int
+    mean_error: float | None = Field(default=None, description="Mean size of their errors, as a share of the bill.")
+    within: int = Field(default=0, description="Bills that were within the range estimated.")
+    ranged: int = Field(default=0, description="Of so many that had one.")
+
+
 class CostDocument(_Document):
     estimated_cents: int | None = Field(description="Expected before the first call; null when unknown.")
     estimated_low_cents: int | None = Field(
@@ -140,6 +149,10 @@ class CostDocument(_Document):
     )
     estimated_high_cents: int | None = None
     estimate_basis: str = Field(default="", description="What the estimate was made of.")
+    service_estimate_cents: int | None = Field(
+        default=None, description="What the service itself expected of the calls made; null unless it told of each."
+    )
+    earlier_estimates: EstimateAccuracy | None = None
     actual_cents: int = Field(
         description="Bill of every run this change set launched, earlier interrupted invocations included."
     )

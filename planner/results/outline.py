@@ -49,6 +49,7 @@ class CaseOutline(_Outline):
     outcome: CaseOutcomeName
     inputs: InputsOutline
     call_fingerprint: str
+    runs_not_needed: int = 0
     runs: list[RunOutline] = []
 
 

@@ -40,7 +40,10 @@ QUESTIONS = {
     "book": ("clinic", "Book an appointment for Tuesday for a check-up. You were born on 12 June 1990."),
     "insurance": ("clinic", "Ask whether Aetna is taken."),
     "status": ("orders", "Ask where your order 30988 is."),
-    "refund": ("orders", "Ask how many days you have to return order 12345, and then return it because it does not fit."),
+    "refund": (
+        "orders",
+        "Ask how many days you have to return order 12345, and then return it because it does not fit.",
+    ),
     "stop": ("orders", "Cancel your order 52003."),
     "person": ("orders", "Ask to speak with a person."),
 }
@@ -76,7 +79,9 @@ class Team:
         scenarios = {
             name: {
                 "targets": [QUESTIONS[name][0]],
-                "prompt": "You are {{ caller }}, {{ mood }}. " + QUESTIONS[name][1] + " Thank them." * self._edits.get(name, 0),
+                "prompt": "You are {{ caller }}, {{ mood }}. "
+                + QUESTIONS[name][1]
+                + " Thank them." * self._edits.get(name, 0),
                 "matrix": {"axes": {"caller": self._callers, "mood": self._moods}},
                 "runs": 2,
                 "expect": [{"check": "duration", "max_seconds": 3600}],
@@ -84,7 +89,9 @@ class Team:
             for name in self._questions
         }
         targets = {"clinic": {"agent": 12}, "orders": {"agent": 14}}
-        used = {alias: targets[alias] for alias in targets if any(QUESTIONS[name][0] == alias for name in self._questions)}
+        used = {
+            alias: targets[alias] for alias in targets if any(QUESTIONS[name][0] == alias for name in self._questions)
+        }
         return json.dumps({"version": 1, "plan": "team", "targets": used, "scenarios": scenarios})
 
 
@@ -150,9 +157,7 @@ def report(seen: list[dict[str, float]]) -> None:
         over = fmean(entry["bill"] > entry["high"] for entry in entries)
         error = fmean(abs(entry["expected"] - entry["bill"]) / entry["bill"] for entry in entries)
         width = fmean((entry["high"] - entry["low"]) / entry["bill"] for entry in entries)
-        print(
-            f"{name:18} {len(entries):11}   {share:8.0%}   {under:5.0%}   {over:4.0%}   {error:10.1%}   {width:.0%}"
-        )
+        print(f"{name:18} {len(entries):11}   {share:8.0%}   {under:5.0%}   {over:4.0%}   {error:10.1%}   {width:.0%}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.history import PastRun, past_runs
-from planner.changes.model import CasePrice, ChangeSet, Estimate
+from planner.changes.model import CasePrice, ChangeSet, Estimate, Source
 from planner.results.model import CaseDocument, RunResult
 from planner.spec.model import Case, Target
 
@@ -39,7 +39,7 @@ def test_by_assumption(make_case: MakeCase, build: Build) -> None:
     """With a rate and no past runs, a call is taken to last 2 minutes (1 to 4) at twice the rate."""
     change_set = build([make_case()])
     basis = "assumed 1–4 minutes at 16 ¢/min (spark)"
-    assert change_set.prices == {"refunds/late-order@support": CasePrice(32.0, 16.0, 64, None, basis)}
+    assert change_set.prices == {"refunds/late-order@support": CasePrice(32.0, 16.0, 64, None, basis, Source.RATE)}
     assert change_set.estimate == Estimate(3, 96, 48, 192, basis)
 
 
@@ -65,7 +65,7 @@ def test_unknown(make_case: MakeCase, build: Build, products: dict[Any, Any], wh
     """Without past runs and without a rate the price is unknown, and the basis says what is missing."""
     change_set = build([make_case()], products=products)
     basis = f"unknown: no past runs and {why}"
-    assert change_set.prices == {"refunds/late-order@support": CasePrice(None, None, None, None, basis)}
+    assert change_set.prices == {"refunds/late-order@support": CasePrice(None, None, None, None, basis, Source.UNKNOWN)}
     assert change_set.estimate == Estimate(3, None, None, None, basis)
 
 
@@ -118,11 +118,16 @@ def test_too_few_runs_give_way_to_a_wider_group(make_case: MakeCase, build: Buil
     assert price.basis == "1 past run of these cases"
 
 
-def test_runs_of_unknown_cost_price_nothing(make_case: MakeCase, build: Build) -> None:
-    """A bill that is not known yet is not a bill of 0; such a run still tells how long a call takes."""
+def test_a_bill_that_is_late_is_reckoned_from_the_length(make_case: MakeCase, build: Build) -> None:
+    """Started minutes at twice the rate; where the rate is not known, such a run prices nothing, and is no bill of 0."""
     case = make_case()
-    price = build([case], history=_past(case, None, None, None, seconds=90.0)).prices[case.case_id]
-    assert price == CasePrice(32.0, 16.0, 64, 90.0, "assumed 1–4 minutes at 16 ¢/min (spark)")
+    late = [*_past(case, None, None, seconds=61.0), *_past(case, None, first=11, seconds=0.0)]
+    price = build([case], history=late).prices[case.case_id]
+    assert (price.expected_cents, price.basis) == ((32 + 32 + 16) / 3, "3 past runs of these cases")
+    price = build([case], history=late, products={("agent", 12): "bolt"}).prices[case.case_id]
+    assert price.expected_cents is None
+    price = build([case], history=_past(case, None, None, None, seconds=None)).prices[case.case_id]
+    assert price == CasePrice(32.0, 16.0, 64, None, "assumed 1–4 minutes at 16 ¢/min (spark)", Source.RATE)
 
 
 def test_length_from_the_narrowest_group_that_tells(make_case: MakeCase, build: Build) -> None:
@@ -203,8 +208,15 @@ def test_mixed_bases(make_case: MakeCase, build: Build) -> None:
     products = {("agent", 12): "spark", ("phone_number", 77): "bolt"}
     history = [*_past(own, 16, 16, 16), *_past(make_case("gone"), 16, 16, first=11)]
     change_set = build([own, wide, assumed], history=history, products=products, rates={"bolt": 5})
-    assert change_set.estimate.basis == "5 past runs of these targets; assumed 1–4 minutes at 10 ¢/min (bolt)"
+    assert change_set.estimate.basis == (
+        "5 past runs of these targets; assumed 1–4 minutes at 10 ¢/min (bolt); 2 of 3 cases from history"
+    )
     assert change_set.estimate.expected_cents == 3 * 16 + 3 * 16 + 3 * 20
+    counted = {source.value: number for source, number in change_set.coverage.items() if number}
+    assert counted == {"case": 1, "target": 1, "rate": 1}
+    unknown = build([own, wide, assumed], history=history, products={})
+    assert unknown.estimate.basis == "unknown: no past runs and the product is not known; 2 of 3 cases from history"
+    assert unknown.estimate.expected_cents is None
 
 
 def test_already_made_calls_are_not_priced_again(make_case: MakeCase, build: Build) -> None:
@@ -229,6 +241,56 @@ def test_the_range_holds_what_it_says(make_case: MakeCase, build: Build) -> None
             assert estimate.high_cents is not None
             inside += estimate.low_cents <= sum(bills[seen:]) <= estimate.high_cents
         assert inside / 400 >= 0.8, seen
+
+
+def test_many_cases_of_few_runs_tell_much_together(make_case: MakeCase, build: Build) -> None:
+    """Thirty cases with three bills each are ninety bills: their range is that of sums, not thirty times that of three bills."""
+    cases = [make_case(f"s{number}") for number in range(30)]
+    history = [run for index, case in enumerate(cases) for run in _past(case, 16, 32, 48, first=1 + 10 * index)]
+    estimate = build(cases, history=history).estimate
+    # Variance 256 each: 30 times 3 + 3²/3 of it, 60 degrees of freedom, t = 1.296: ± 278; one more reserved, 48 + 16 - 32.
+    assert estimate == Estimate(90, 2880, 2601, 3191, "90 past runs of these cases")
+
+
+def test_a_new_case_may_be_dear_in_all_its_runs(make_case: MakeCase, build: Build) -> None:
+    """Where the cases of a scenario differ, the runs of a new one are dear or cheap together, and the range allows for that."""
+    case = make_case(runs=10)
+    siblings = [replace(case, case_id=f"refunds/late-order[n={number}]@support") for number in range(4)]
+    alike = [run for n, other in enumerate(siblings) for run in _past(other, *[16, 32] * 3, first=1 + 10 * n)]
+    apart = [
+        run for n, other in enumerate(siblings) for run in _past(other, *[16 + 16 * (n % 2)] * 6, first=1 + 10 * n)
+    ]
+    one, other = (build([case], history=history).estimate for history in (alike, apart))
+    assert (one.expected_cents, other.expected_cents) == (240, 240)
+    assert one.low_cents is not None
+    assert other.low_cents is not None
+    # Each bill alone varies as much in both: 64 about the mean. Alike: 64 · 24/23 · (10 + 10²/24). Apart: 10² · 85.3 · (1 + 1/4).
+    assert (one.low_cents, other.low_cents) == (199, 160)
+
+
+@pytest.mark.parametrize("known", [3, 8])
+def test_the_range_is_no_wider_than_it_says(make_case: MakeCase, build: Build, known: int) -> None:
+    """Of a suite whose cases differ, and with some of them new, 70 to 90 of 100 bills lie within it."""
+    chance = Random(6)  # noqa: S311 - a simulation, not a secret
+    inside, repeated = 0, 150
+    for _ in range(repeated):
+        cases = [
+            make_case(f"s{number % 4}", case_id=f"refunds/s{number % 4}[n={number}]@support") for number in range(16)
+        ]
+        means = [chance.choice((0.6, 1.0, 1.6, 2.2)) for _ in cases]
+        drawn = [[16 * (1 + int(chance.expovariate(1 / mean))) for _ in range(known + 3)] for mean in means]
+        new = set(chance.sample(range(16), 3))
+        history = [
+            run
+            for index, case in enumerate(cases)
+            if index not in new
+            for run in _past(case, *drawn[index][:known], first=1 + 100 * index)
+        ]
+        estimate = build(cases, history=history).estimate
+        assert estimate.low_cents is not None
+        assert estimate.high_cents is not None
+        inside += estimate.low_cents <= sum(sum(bills[known:]) for bills in drawn) <= estimate.high_cents
+    assert 0.7 <= inside / repeated <= 0.9
 
 
 _COSTS = st.lists(st.integers(1, 6).map(lambda minutes: 16 * minutes), max_size=8)

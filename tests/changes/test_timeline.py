@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner.changes.accuracy import Accuracy
+from planner.changes.accuracy import Accuracy, Priced
 from planner.changes.timeline import timeline
 from planner.results.outline import InvocationOutline
 
@@ -150,4 +150,9 @@ def test_what_estimates_were_worth() -> None:
         ]
     )
     assert found.accuracy == Accuracy(3, (0.5 + 0.1 + 0.3) / 3, 1, 2)
+    spared = _case(_run(10, "day09"), _run(11, "day09"), runs_not_needed=1)
+    (entry,) = timeline([_invocation(9, spared, cost=dearer)]).invocations
+    assert (entry.priced, entry.estimated_cents) == (Priced(60, 100, None), 90), (
+        "calls that were not needed cost nothing"
+    )
     assert timeline([]).accuracy == Accuracy(0, None, 0, 0)

@@ -195,6 +195,7 @@ def test_the_whole_document(change_set: ChangeSet) -> None:
             "low_cents": 144,
             "high_cents": 240,
             "basis": "31 past runs of these scenarios",
+            "coverage": {"case": 0, "scenario": 0, "target": 0, "product": 0, "rate": 0, "unknown": 0},
         }
     )
     assert document["summary"] == snapshot({"call": 6, "recheck": 1, "keep": 22, "drop": 1})

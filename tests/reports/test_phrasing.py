@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from inline_snapshot import snapshot
 
 from planner.changes.model import Reason
 from planner.reports import case_phrasing, phrasing
-from planner.results.model import Action, Compared, PlanOutcome, RunDocument, RunResult
+from planner.results.model import Action, Compared, EstimateAccuracy, PlanOutcome, RunDocument, RunResult
 
 
 def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
@@ -94,6 +94,47 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
     cost = all_passed.cost.model_copy(update={"actual_cents": spent, "estimated_cents": expected})
     stats = all_passed.stats.model_copy(update={"launches": launches})
     assert phrasing.cost(all_passed.model_copy(update={"cost": cost, "stats": stats})) == text
+
+
+@pytest.mark.parametrize(
+    ("changed", "lines"),
+    [
+        ({}, ["within the range of $0.30–$0.40 estimated"]),
+        ({"actual_cents": 29, "this_invocation_cents": 29}, ["below the range of $0.30–$0.40 estimated"]),
+        ({"actual_cents": 41, "this_invocation_cents": 41}, ["above the range of $0.30–$0.40 estimated"]),
+        ({"estimated_low_cents": None}, []),
+        ({"service_estimate_cents": 48, "estimated_low_cents": None}, ["the service itself expected $0.48"]),
+        (
+            {
+                "earlier_estimates": EstimateAccuracy(estimates=9, mean_error=0.06, within=7, ranged=9),
+                "estimated_low_cents": None,
+            },
+            ["the last 9 estimates before it were 6 % off on average"],
+        ),
+    ],
+    ids=["within", "below", "above", "no range", "service", "earlier"],
+)
+def test_the_bill_against_what_was_estimated(all_passed: RunResult, changed: dict[str, Any], lines: list[str]) -> None:
+    """Whether it is within the range, what the service expected, and how well earlier estimates did."""
+    cost = all_passed.cost.model_copy(update={"estimated_low_cents": 30, "estimated_high_cents": 40, **changed})
+    assert phrasing.cost_details(all_passed.model_copy(update={"cost": cost})) == lines
+
+
+def test_a_bill_that_is_not_whole_is_held_against_no_range(all_passed: RunResult) -> None:
+    """A run without a bill, a launch of unknown fate, and calls that were not made or not needed leave nothing to compare."""
+    cost = all_passed.cost.model_copy(update={"estimated_low_cents": 40, "estimated_high_cents": 50})
+    whole = all_passed.model_copy(update={"cost": cost})
+    assert phrasing.cost_details(whole) == ["below the range of $0.40–$0.50 estimated"]
+    case = next(case for case in whole.cases if case.action == "call")
+    spared = case.model_copy(update={"runs_not_needed": 1})
+    for changed in (
+        {"finished": False},
+        {"cases": [spared]},
+        {"cost": cost.model_copy(update={"ambiguous_cents": 16})},
+        {"cases": [case.model_copy(update={"runs": [case.runs[0].model_copy(update={"cost_cents": None})]})]},
+    ):
+        said = phrasing.cost_details(whole.model_copy(update=changed))
+        assert [line for line in said if "range" in line] == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,192 @@
+"""What one call of a case would cost, by what past calls did: the narrowest group that tells, else the product's rate, else unknown."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import ceil, gcd
+from statistics import fmean, variance
+from typing import Final, TypeAlias
+
+from planner.changes.history import PastRun
+from planner.changes.model import CasePrice, Source
+from planner.spec.model import Case
+
+CHARGE_MULTIPLIER: Final = 2
+"""A test call is billed at twice the product's rate."""
+
+_ASSUMED_MINUTES: Final = (1, 2, 4)
+_ENOUGH_RUNS: Final = 3
+_MANY_RUNS: Final = 20
+
+Target: TypeAlias = tuple[str, int]
+GroupKey: TypeAlias = tuple[str | int, ...]
+
+_WIDTHS: Final = (Source.CASE, Source.SCENARIO, Source.TARGET, Source.PRODUCT)
+
+
+@dataclass(frozen=True, slots=True)
+class Bills:
+    """Past runs of a group, as cents each, and how widely it was drawn (index into the four sources of history).
+
+    `within` is the variance of a run about its case's mean, `between` that of the cases' means about the group's; `unevenness` is
+    the sum of the squares of the cases' shares of the runs. `freedom` is what the variances rest on, 0 for a single run.
+    `step` divides every bill: bills come in started minutes, so it is a minute's price, or a multiple of it.
+    """
+
+    width: int
+    run_ids: frozenset[int]
+    mean: float
+    within: float
+    between: float
+    unevenness: float
+    freedom: int
+    step: int
+    cheapest: int
+    dearest: int
+
+    @property
+    def count(self) -> int:
+        return len(self.run_ids)
+
+    def variance_of_sum(self, runs_by_case: Sequence[int]) -> float:
+        """Of so many further runs of so many cases about `count` times the mean: each run's own, what the runs of a case share,
+        and that of the mean, which all share."""
+        runs = sum(runs_by_case)
+        shared = 0.0 if self.width == 0 else sum(number**2 for number in runs_by_case) * self.between
+        of_mean = self.between * self.unevenness + self.within / self.count
+        return runs * self.within + shared + runs**2 * of_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The price of one case's calls: from bills, by an assumption, or (neither) unknown."""
+
+    price: CasePrice
+    key: GroupKey = ()
+    bills: Bills | None = None
+
+
+class Past:
+    """Past runs by the groups that a case may be priced from. A bill not known yet is reckoned from the call's length, where the
+    rate is known."""
+
+    def __init__(
+        self, runs: Iterable[PastRun], products: Mapping[Target, str | None], rates: Mapping[str, float]
+    ) -> None:
+        self._products = products
+        self._rates = rates
+        self._groups: dict[GroupKey, list[PastRun]] = defaultdict(list)
+        self._bills: dict[GroupKey, Bills | None] = {}
+        self._seconds: dict[GroupKey, float | None] = {}
+        for run in {run.run_id: run for run in runs}.values():
+            for key in self._keys(run.case_id, run.plan, run.scenario, run.target):
+                self._groups[key].append(run)
+
+    def price(self, case: Case) -> Priced:
+        target = (case.target.kind, case.target.id)
+        product, minute = self._products.get(target), self._minute_cents(target)
+        keys = self._keys(case.case_id, case.plan, case.scenario, target)
+        seconds = self._expected_seconds(keys)
+        key, bills = self._narrowest(keys)
+        if bills is not None:
+            low_cents, high_cents = _bounds(bills, minute)
+            source = _WIDTHS[bills.width]
+            price = CasePrice(
+                bills.mean, low_cents, high_cents, seconds, billed_basis(bills.count, bills.width), source
+            )
+            return Priced(price, key, bills)
+        if product is None or minute is None:
+            missing = "the product is not known" if product is None else f"no rate for product {product}"
+            return Priced(CasePrice(None, None, None, seconds, f"unknown: no past runs and {missing}", Source.UNKNOWN))
+        low, expected, high = (minute * minutes for minutes in _ASSUMED_MINUTES)
+        basis = f"assumed {_ASSUMED_MINUTES[0]}–{_ASSUMED_MINUTES[-1]} minutes at {minute:g} ¢/min ({product})"
+        return Priced(CasePrice(expected, low, ceil(high), seconds, basis, Source.RATE))
+
+    def _minute_cents(self, target: Target) -> float | None:
+        """Of a test call; None where the product or its rate is not known."""
+        product = self._products.get(target)
+        rate = None if product is None else self._rates.get(product)
+        return None if rate is None else rate * CHARGE_MULTIPLIER
+
+    def _keys(self, case_id: str, plan: str, scenario: str, target: Target) -> list[GroupKey]:
+        """Narrowest first; the product's group only where it is known."""
+        keys: list[GroupKey] = [("case", case_id, *target), ("scenario", plan, scenario, *target), ("target", *target)]
+        product = self._products.get(target)
+        return keys if product is None else [*keys, ("product", product)]
+
+    def _narrowest(self, keys: Sequence[GroupKey]) -> tuple[GroupKey, Bills | None]:
+        found = [(key, bills) for width, key in enumerate(keys) if (bills := self._billed(key, width)) is not None]
+        enough = [(key, bills) for key, bills in found if bills.count >= _ENOUGH_RUNS]
+        return next(chain(enough, found), ((), None))
+
+    def _billed(self, key: GroupKey, width: int) -> Bills | None:
+        if key not in self._bills:
+            runs = self._groups.get(key, ())
+            costs = {run.run_id: (run.case_id, cents) for run in runs if (cents := self._cents(run)) is not None}
+            self._bills[key] = _summary(width, costs) if costs else None
+        return self._bills[key]
+
+    def _cents(self, run: PastRun) -> int | None:
+        """The bill, or what its started minutes cost."""
+        if run.cost_cents is not None or run.duration_seconds is None:
+            return run.cost_cents
+        minute = self._minute_cents(run.target)
+        return None if minute is None else ceil(max(1, ceil(run.duration_seconds / 60)) * minute)
+
+    def _expected_seconds(self, keys: Sequence[GroupKey]) -> float | None:
+        """Of the narrowest group that tells any."""
+        return next((seconds for key in keys if (seconds := self._mean_seconds(key)) is not None), None)
+
+    def _mean_seconds(self, key: GroupKey) -> float | None:
+        if key not in self._seconds:
+            known = [run.duration_seconds for run in self._groups.get(key, ()) if run.duration_seconds is not None]
+            self._seconds[key] = fmean(known) if known else None
+        return self._seconds[key]
+
+
+def billed_basis(count: int, width: int) -> str:
+    return f"{count} past run{'' if count == 1 else 's'} of {_WIDTHS[width].phrase}"
+
+
+def _summary(width: int, costs: Mapping[int, tuple[str, int]]) -> Bills:
+    """The components of variance of cases within a group are those of a one-way analysis of variance with random effects
+    (S. R. Searle, Linear Models, 1971, chapter 9; unequal numbers of runs)."""
+    cents = [cost for _, cost in costs.values()]
+    count, mean = len(cents), fmean(cents)
+    within, between, freedom = (variance(cents), 0.0, count - 1) if count > 1 else (0.0, 0.0, 0)
+    by_case: dict[str, list[int]] = defaultdict(list)
+    for case_id, cost in costs.values():
+        by_case[case_id].append(cost)
+    sizes = [len(bills) for bills in by_case.values()]
+    squares = sum(size**2 for size in sizes)
+    if width and 1 < len(by_case) < count:
+        inside = sum(variance(bills) * (len(bills) - 1) for bills in by_case.values() if len(bills) > 1)
+        outside = sum(len(bills) * (fmean(bills) - mean) ** 2 for bills in by_case.values())
+        of_cases = outside / (len(by_case) - 1)
+        of_runs = inside / (count - len(by_case))
+        if of_cases > of_runs:
+            between = (of_cases - of_runs) * (len(by_case) - 1) / (count - squares / count)
+            within, freedom = of_runs, len(by_case) - 1
+    return Bills(
+        width,
+        frozenset(costs),
+        mean,
+        within,
+        between,
+        squares / count**2,
+        freedom,
+        gcd(*cents),
+        min(cents),
+        max(cents),
+    )
+
+
+def _bounds(bills: Bills, minute_cents: float | None) -> tuple[float, int]:
+    """The cheapest and the dearest a call is reckoned with; where a minute's price is not known, the dearest bill stands for it."""
+    if bills.count >= _MANY_RUNS:
+        return bills.cheapest, bills.dearest
+    minute = bills.dearest if minute_cents is None else minute_cents
+    return max(min(minute, bills.cheapest), bills.cheapest - minute), ceil(bills.dearest + minute)
