@@ -50,7 +50,7 @@ def recheck(shell: Shell, options: RecheckOptions) -> int:
 
 def _judge(shell: Shell, selection: Selection, loaded: Loaded, standing: Standing) -> RunResult:
     place = place_of(shell, loaded.root, selection)
-    standing.load_evidence = place.repository.load_evidence
+    standing.repository = place.repository
     change_set = prepare(shell, selection, loaded, place, targets={}, journal=None).change_set
     changes = [_judged_again(change) for change in change_set.changes if change.case and change.prior]
     changes = [change for change in changes if change.prior and change.prior.runs]

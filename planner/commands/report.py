@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.commands.comparing import compare_results
-from planner.commands.reporting import conversations, redactor_patterns, rendered
+from planner.commands.reporting import redactor_patterns, rendered
 from planner.commands.selection import Selection
 from planner.commands.shell import Shell
 from planner.commands.stores import place_of
@@ -37,18 +37,18 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
     """0, whatever the results say: the report is what was asked for. `UsageError` for what cannot be read or written."""
     root = find_root(shell.cwd)
     patterns = redactor_patterns(load_project(root, cwd=shell.cwd)[0])
-    result = redact(_result(shell, options, options.results), patterns)
+    result = _result(shell, options, options.results)
     if options.older is None:
         in_sandbox = options.sandbox or result.sandbox
         place = place_of(shell, root, Selection(store=options.store, sandbox=in_sandbox))
-        text = "".join(rendered(result, options.output_format, conversations(place.repository.load_evidence, patterns)))
+        text = "".join(rendered(result, options.output_format, place.repository, patterns))
     else:
         older = redact(_result(shell, options, options.older), patterns)
         render = comparison.FORMATS.get(options.output_format)
         if render is None:
             known = ", ".join(comparison.FORMATS)
             raise UsageError(f"a comparison cannot be written as {options.output_format}", f"Choose one of: {known}.")
-        text = render(compare_results(older, result, random))
+        text = render(compare_results(older, redact(result, patterns), random))
     if options.out is None:
         shell.print(text)
         return 0

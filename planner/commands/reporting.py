@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from planner.checks.patterns import compile_pattern
+from planner.commands.page import page
 from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
-from planner.errors import StoreError, UsageError
-from planner.evidence import Evidence
+from planner.errors import StoreError
 from planner.github.publish import Publisher, publisher
-from planner.reports import FORMATS, EvidenceOf
+from planner.reports import FORMATS
 from planner.reports.diagnostics import advice
 from planner.reports.diagnostics import render_text as render_diagnostics
-from planner.reports.redaction import Pattern, Redactor, redact, redact_conversation
+from planner.reports.redaction import Pattern, Redactor, redact
 from planner.reports.summary import render_text as render_summary
 from planner.results.model import RunResult
+from planner.results.repository import ResultsRepository
 from planner.spec.decoding import MAX_BYTES
 from planner.spec.files import FileFault, read_authored
 from planner.spec.model import Project
 
 REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit", "report.html": "html"}
 """File name → format; the one that takes long last."""
-
-LoadEvidence = Callable[[str], Evidence | None]
 
 
 def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
@@ -58,31 +57,18 @@ def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
     return tuple(map(compile_pattern, project.redact))
 
 
-def conversations(load_evidence: LoadEvidence, patterns: tuple[Pattern, ...]) -> EvidenceOf:
-    """What was said on stored calls, by digest and redacted. No report fails for a conversation that cannot be read."""
-    redactor = Redactor(patterns)
-
-    def of(digest: str) -> Evidence | None:
-        try:
-            found = load_evidence(digest)
-        except (StoreError, UsageError):
-            return None
-        return None if found is None else redact_conversation(found, redactor)
-
-    return of
-
-
-def rendered(result: RunResult, output_format: str, evidence_of: EvidenceOf) -> Iterable[str]:
-    """Piece by piece. Of the formats, only the page shows whole conversations."""
-    if output_format != "html":
-        return [FORMATS[output_format](result)]
-    from planner.reports.html import pieces  # late: it needs a template engine
-
-    return pieces(result, evidence_of)
+def rendered(
+    result: RunResult, output_format: str, repository: ResultsRepository | None, patterns: tuple[Pattern, ...]
+) -> Iterable[str]:
+    """Piece by piece, redacted. Of the formats, only the page shows more than the result: what is in the `repository`."""
+    shown = redact(result, patterns)
+    if output_format == "html" and repository is not None:
+        return page(result, shown, repository, patterns)
+    return [FORMATS[output_format](shown)]
 
 
 def write_reports(
-    shell: Shell, result: RunResult, report_dir: Path, project: Project, load_evidence: LoadEvidence
+    shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
 ) -> None:
     """The report files and GitHub's summary, redacted as everything that others see.
 
@@ -90,7 +76,7 @@ def write_reports(
         StoreError: a file cannot be written; the results are in the store all the same.
     """
     try:
-        replace_reports(shell, result, report_dir, project, load_evidence)
+        replace_reports(shell, result, report_dir, project, repository)
     except OSError as error:
         raise StoreError(
             f"the reports cannot be written to {report_dir}: {error.strerror}",
@@ -100,15 +86,14 @@ def write_reports(
 
 
 def replace_reports(
-    shell: Shell, result: RunResult, report_dir: Path, project: Project, load_evidence: LoadEvidence
+    shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
 ) -> None:
     """The report files alone. Raises `OSError`."""
     patterns = redactor_patterns(project)
-    shown, evidence_of = redact(result, patterns), conversations(load_evidence, patterns)
     directory = shell.cwd / report_dir
     directory.mkdir(parents=True, exist_ok=True)
     for name, output_format in REPORT_FILES.items():
-        _replace(directory / name, rendered(shown, output_format, evidence_of))
+        _replace(directory / name, rendered(result, output_format, repository, patterns))
 
 
 def publish_result(

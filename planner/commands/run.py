@@ -49,7 +49,7 @@ def run(shell: Shell, options: RunOptions) -> int:
         standing.project, standing.plans = loaded.project, loaded.plan_names
         tell_diagnostics(shell, loaded.diagnostics)
         place = place_of(shell, loaded.root, options.selection)
-        standing.load_evidence = place.repository.load_evidence
+        standing.repository = place.repository
         with locked(shell, place, options.command()):
             journal = Journal(place.journal_path)
             try:

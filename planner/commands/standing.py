@@ -16,21 +16,18 @@ from pathlib import Path
 
 from planner import __version__
 from planner.api.client import RequestStats
-from planner.commands.reporting import LoadEvidence, publish_result, replace_reports, write_reports
+from planner.commands.reporting import publish_result, replace_reports, write_reports
 from planner.commands.selection import Selection
 from planner.commands.shell import Shell
 from planner.commands.verdict import WORDS
 from planner.diagnostics import Severity
 from planner.errors import PlanInvalidError, PlannerError, StoreError, UsageError
 from planner.results.model import ConsentDocument, CostDocument, RunResult, StatsDocument
+from planner.results.repository import ResultsRepository
 from planner.spec.model import Project
 
 _SHOWN_DIAGNOSTICS = 20
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-
-
-def _nothing_stored(_digest: str) -> None:
-    return None
 
 
 @dataclass(slots=True)
@@ -48,14 +45,14 @@ class Standing:
     """What to type to go on."""
     project: Project = field(default_factory=Project)
     plans: Sequence[str] = ()
-    load_evidence: LoadEvidence = _nothing_stored
+    repository: ResultsRepository | None = None
     requests: RequestStats = field(default_factory=RequestStats)
     is_final: bool = False
     """What stands is the result."""
 
     def write(self, result: RunResult) -> None:
         """The result, in the place of what stood there. Raises `StoreError` where it cannot be written."""
-        write_reports(self.shell, result, self.report_dir, self.project, self.load_evidence)
+        write_reports(self.shell, result, self.report_dir, self.project, self.repository)
         self.is_final = True
 
     def stats(self, *, launches: int = 0) -> StatsDocument:
@@ -70,7 +67,7 @@ class Standing:
         """Raises `UsageError` where nothing can be written there, `StoreError` where the disk is full."""
         result = self._without_cases(4, ["it had not ended when this was written"], [self._go_on()], under_way=True)
         try:
-            replace_reports(self.shell, result, self.report_dir, self.project, self.load_evidence)
+            replace_reports(self.shell, result, self.report_dir, self.project, self.repository)
         except OSError as error:
             kind = StoreError if error.errno in _FULL_DISK else UsageError
             raise kind(
@@ -83,7 +80,7 @@ class Standing:
         exit_code, problems, steps = self._told(error)
         result = self._without_cases(exit_code, problems, steps, under_way=False)
         try:
-            replace_reports(self.shell, result, self.report_dir, self.project, self.load_evidence)
+            replace_reports(self.shell, result, self.report_dir, self.project, self.repository)
         except OSError as failure:
             self.shell.tell(f"the reports in {self.report_dir} could not be brought up to date: {failure.strerror}")
         publish_result(
