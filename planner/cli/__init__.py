@@ -196,7 +196,7 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["markdown", "json", "junit", "html"]),
+    type=click.Choice(["markdown", "json", "junit", "html", "sarif"]),
     default="markdown",
     show_default=True,
 )

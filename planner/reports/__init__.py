@@ -33,6 +33,7 @@ FORMATS: Mapping[str, Render] = MappingProxyType(
         "json": _late("json"),
         "junit": _late("junit"),
         "html": _late("html"),
+        "sarif": _late("sarif"),
     }
 )
 """By the name that `planner report --format` takes."""

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span
 from planner.reports.diagnostics import visible
+from planner.reports.sarif import sarif_log
 
 MAX_ANNOTATIONS = 9
 """GitHub shows ten annotations of one step; the tenth says how many more there are."""
@@ -47,8 +48,6 @@ def render_github(diagnostics: Diagnostics) -> str:
 
 def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
     """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules that were broken."""
-    from pydantic_core import to_json
-
     from planner.spec.faults import RULES
 
     items = diagnostics.in_order()
@@ -78,12 +77,7 @@ def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
         for item in items
     ]
     driver = {"name": "planner", "version": tool_version, "rules": rules}
-    log = {
-        "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}],
-    }
-    return to_json(log, indent=2).decode() + "\n"
+    return sarif_log(driver, results)
 
 
 def _place(span: Span) -> dict[str, Any]:

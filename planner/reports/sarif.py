@@ -1,0 +1,105 @@
+"""SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) for code scanning: what did not hold, on its line of the plan.
+
+One result for each expectation of a case that failed, and for each case that is left unknown. A fingerprint of case and
+expectation, not of lines or words, lets a scanner see that it is the same fault as yesterday's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote
+
+from planner.checks import CHECKS
+from planner.reports import case_phrasing
+from planner.reports.neutral import one_line
+from planner.reports.quantities import count
+from planner.results.model import CaseDocument, FindingDocument, RunResult
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+_LINK = re.compile(r"\]\(")  # what a reader of SARIF makes a link of, also in plain text
+_UNKNOWN = "unknown-outcome"
+_UNKNOWN_SUMMARY = "Too few runs say anything of the agent: the outcome is unknown, which is not passed."
+
+
+def sarif_log(driver: dict[str, Any], results: list[dict[str, Any]]) -> str:
+    """The whole document, of one run of this tool."""
+    from pydantic_core import to_json
+
+    runs = [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}]
+    return to_json({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}, indent=2).decode() + "\n"
+
+
+def render(result: RunResult) -> str:
+    """The log of an invocation. A file is relative to the working directory, as everywhere."""
+    found = [item for case in result.cases for item in _of_case(case)]
+    rules = sorted({item.rule for item in found})
+    driver = {"name": "planner", "version": result.tool_version, "rules": [_rule(rule) for rule in rules]}
+    return sarif_log(driver, [_result(item, rules.index(item.rule)) for item in found])
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rule: str
+    case: CaseDocument
+    expectation: str
+    """Empty where the case as a whole is meant."""
+    line: int
+    level: str
+    text: str
+
+
+def _of_case(case: CaseDocument) -> Iterator[_Found]:
+    failed: dict[str, list[FindingDocument]] = {}
+    for run in case.runs:
+        for finding in run.findings:
+            if finding.outcome == "failed":
+                failed.setdefault(finding.expectation, []).append(finding)
+    for expectation, findings in failed.items():
+        first = findings[0]
+        counts = case.outcome == "failed" and not case.quarantine and first.severity != "warning"
+        yield _Found(
+            f"check/{first.check}",
+            case,
+            expectation,
+            case.finding_lines.get(expectation, case.line),
+            "error" if counts else "warning",
+            f"{expectation} failed in {len(findings)} of {count(len(case.runs), 'run')}: {first.message}{_quoted(first)}",
+        )
+    if case.outcome == "unknown" and not case.quarantine:
+        yield _Found(_UNKNOWN, case, "", case.line, "error", f"outcome unknown: {case_phrasing.reason(case)}")
+
+
+def _quoted(finding: FindingDocument) -> str:
+    return f" ({case_phrasing.quote_place(finding.quote)}: “{finding.quote.text}”)" if finding.quote else ""
+
+
+def _rule(rule: str) -> dict[str, Any]:
+    name = rule.removeprefix("check/")
+    page = CHECKS[name].__doc__ if rule != _UNKNOWN and name in CHECKS else _UNKNOWN_SUMMARY
+    summary = one_line((page or "").strip().split("\n", maxsplit=1)[0])
+    help_text = (
+        summary if rule == _UNKNOWN else f"{summary}\n\n`planner explain check:{name}` shows its fields and examples."
+    )
+    return {"id": rule, "shortDescription": {"text": summary or name}, "help": {"text": help_text}}
+
+
+def _result(item: _Found, rule_index: int) -> dict[str, Any]:
+    case = item.case
+    identity = sha256(f"{case.case_id}\n{item.expectation}".encode()).hexdigest()
+    place = {
+        "artifactLocation": {"uri": quote(case.file)},
+        **({"region": {"startLine": item.line}} if item.line > 0 else {}),
+    }
+    return {
+        "ruleId": item.rule,
+        "ruleIndex": rule_index,
+        "level": item.level,
+        "message": {"text": _LINK.sub("]\u200b(", one_line(f"{case.case_id}: {item.text}"))},
+        "locations": [{"physicalLocation": place}] if case.file else [],
+        "partialFingerprints": {"caseAndExpectation/v1": identity},
+    }

@@ -1,0 +1,76 @@
+"""`planner report --format sarif`: what did not hold, for code scanning."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft4Validator, FormatChecker
+
+from planner.reports import FORMATS
+from planner.reports.redaction import redact
+from planner.results.model import RunResult
+
+SCHEMA = Path(
+    os.environ.get("PLANNER_NODE_MODULES", "node_modules"),
+    "@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json",
+)
+
+
+def test_each_failed_expectation_is_told_at_its_line(canonical: RunResult) -> None:
+    """By case and expectation; what fails no case is a warning, an unknown case an error, a case that passed nothing."""
+    log = json.loads(FORMATS["sarif"](redact(canonical)))
+    told = [
+        (
+            result["ruleId"],
+            result["level"],
+            result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
+            result["locations"][0]["physicalLocation"]["region"]["startLine"],
+            result["message"]["text"].partition(":")[0],
+        )
+        for result in log["runs"][0]["results"]
+    ]
+    window = "refunds/refund-window[mood=furious]@support"
+    assert told == [
+        ("check/says", "error", "plans/refunds.yaml", 22, window),
+        ("check/never_says", "error", "plans/refunds.yaml", 25, window),
+        ("check/latency", "warning", "plans/hours.yaml", 12, "hours/opening@hotline"),
+        ("check/tool_called", "warning", "plans/hours.yaml", 12, "hours/opening@hotline"),
+        ("unknown-outcome", "error", "plans/hours.yaml", 12, 'hours/late[day="New Year\'s Eve | 31"]@hotline'),
+        ("unknown-outcome", "error", "plans/orders.yaml", 12, "orders/status@support"),
+        ("check/says", "warning", "plans/hours.yaml", 12, "hours/parking@support"),
+    ]
+    message = log["runs"][0]["results"][1]["message"]["text"]
+    assert (
+        "no-guarantee failed in 2 of 3 runs: the agent said what it must never say (turn 6, agent, 0:42: “" in message
+    )
+    assert "[a](" not in message
+
+
+def test_a_fault_is_the_same_fault_tomorrow(canonical: RunResult) -> None:
+    """Its fingerprint does not move with its line, its words or how many runs failed, and no two faults share one."""
+
+    def fingerprints(result: RunResult) -> list[str]:
+        log = json.loads(FORMATS["sarif"](result))
+        return [item["partialFingerprints"]["caseAndExpectation/v1"] for item in log["runs"][0]["results"]]
+
+    moved = canonical.model_copy(
+        update={
+            "cases": [
+                case.model_copy(update={"line": 99, "finding_lines": {}, "runs": case.runs[1:] + case.runs[1:]})
+                for case in canonical.cases[:1]
+            ]
+        }
+    )
+    assert fingerprints(moved) == fingerprints(canonical)[:2]
+    assert len(set(fingerprints(canonical))) == len(fingerprints(canonical))
+
+
+@pytest.mark.skipif(not SCHEMA.is_file(), reason="needs PLANNER_NODE_MODULES with @microsoft/jest-sarif in it")
+def test_the_log_is_what_the_standard_says(canonical: RunResult, all_passed: RunResult) -> None:
+    """Valid by the official schema of SARIF 2.1.0, also when there is nothing to tell."""
+    validator = Draft4Validator(json.loads(SCHEMA.read_text(encoding="utf-8")), format_checker=FormatChecker())
+    for result in (canonical, all_passed):
+        assert [error.message for error in validator.iter_errors(json.loads(FORMATS["sarif"](result)))] == []
