@@ -60,6 +60,7 @@ def judge_record(case: Case, record: RunRecord) -> JudgedRun:
             outcome=verdict.outcome.word,
             fault=verdict.fault.value if verdict.fault else None,
             reason=verdict.reason,
+            fault_quote=_quote_document(verdict.quote),
             cost_cents=record.cost_cents,
             duration_seconds=record.evidence.duration_seconds if record.evidence else None,
             **_measured(record.evidence),
@@ -86,6 +87,7 @@ def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence) -> J
                 "outcome": verdict.outcome.word,
                 "fault": verdict.fault.value if verdict.fault else None,
                 "reason": verdict.reason,
+                "fault_quote": _quote_document(verdict.quote),
                 "missing": _missing(case, evidence),
                 **_measured(evidence),
                 "findings": [_finding_document(finding) for finding in verdict.findings],
@@ -119,7 +121,7 @@ def _judged(case: Case, evidence: Evidence) -> RunVerdict:
     """A call that the service does not show, or shows as still running, is one of which nothing can be said yet: neither that
     it never happened, which would call for another, nor anything about half of it."""
     if "call" not in missing_parts(evidence, grade_wanted=False):
-        return judge_run(case.expectations, evidence, caller_faults=case.caller_faults)
+        return judge_run(case.expectations, evidence, prompt=case.prompt, caller_faults=case.caller_faults)
     why = "has not ended there" if evidence.call else "cannot be read there"
     return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, (), f"the service says that the run is over, but its call {why}")
 
@@ -288,17 +290,24 @@ def _rechecked(before: CaseOutcome, now: CaseOutcome) -> ComparedName:
 
 
 def _finding_document(finding: Finding) -> FindingDocument:
-    quote = finding.quote
     return FindingDocument(
         expectation=finding.expectation,
         check=finding.check,
         outcome=finding.outcome.value,
         severity=finding.severity.value,
         message=finding.message,
-        quote=None
-        if quote is None
-        else QuoteDocument(turn=quote.turn, role=quote.role, start_ms=quote.start_ms, text=quote.text),
+        quote=_quote_document(finding.quote),
     )
+
+
+def _quote_document(quote: Quote | None) -> QuoteDocument | None:
+    if quote is None:
+        return None
+    return QuoteDocument(turn=quote.turn, role=quote.role, start_ms=quote.start_ms, text=quote.text)
+
+
+def _quote(document: QuoteDocument | None) -> Quote | None:
+    return None if document is None else Quote(document.turn, document.role, document.start_ms, document.text)
 
 
 def _stored_verdict(run: RunDocument) -> RunVerdict:
@@ -312,11 +321,10 @@ def _stored_verdict(run: RunDocument) -> RunVerdict:
                 FindingOutcome(finding.outcome),
                 CheckSeverity(finding.severity),
                 finding.message,
-                None
-                if finding.quote is None
-                else Quote(finding.quote.turn, finding.quote.role, finding.quote.start_ms, finding.quote.text),
+                _quote(finding.quote),
             )
             for finding in run.findings
         ),
         run.reason,
+        _quote(run.fault_quote),
     )

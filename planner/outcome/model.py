@@ -80,6 +80,8 @@ class RunVerdict:
     fault: Fault | None
     findings: tuple[Finding, ...]
     reason: str = ""
+    quote: Quote | None = None
+    """The turn that the fault rests on, where it is the test bot's."""
 
     @property
     def countable(self) -> bool:

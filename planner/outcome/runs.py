@@ -7,24 +7,25 @@ from collections.abc import Sequence
 from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
-from planner.checks.call import end_reason_of
-from planner.evidence import Evidence, Role
+from planner.evidence import Evidence
+from planner.outcome.attribution import callers_fault
 from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
 
 _log = logging.getLogger(__name__)
 
-HANGUP_SECONDS = 10
-"""A caller who ends the call sooner, before the agent could answer anything, hung up at once."""
-
 
 def judge_run(
-    expectations: Sequence[Expectation], evidence: Evidence, *, caller_faults: Literal["ignore", "count"] = "ignore"
+    expectations: Sequence[Expectation],
+    evidence: Evidence,
+    *,
+    prompt: str = "",
+    caller_faults: Literal["ignore", "count"] = "ignore",
 ) -> RunVerdict:
     """Judge one finished run.
 
     A run fails when an expectation fails that is critical, or an error without a `min_pass_rate` of its own; those with
     one are counted over the runs of the case (`judge_case`), and warnings are only reported. With `caller_faults` counted no
-    failure is put down to the test bot.
+    failure is put down to the test bot; `prompt` is what that was told to do.
     """
     if (broken := _platform_failure(evidence)) is not None:
         return RunVerdict(
@@ -41,9 +42,8 @@ def judge_run(
     undecided = [finding for finding in decisive if finding.outcome is FindingOutcome.ERRORED]
     if not broken_rules and not undecided:
         return RunVerdict(RunOutcome.PASSED, None, findings)
-    critical = any(finding.severity is CheckSeverity.CRITICAL for finding in broken_rules)
-    if caller_faults == "ignore" and not critical and (hung_up := _hung_up_at_once(evidence)) is not None:
-        return RunVerdict(RunOutcome.ERRORED, Fault.CALLER, findings, hung_up)
+    if caller_faults == "ignore" and (fault := callers_fault(evidence, broken_rules, prompt)) is not None:
+        return RunVerdict(RunOutcome.ERRORED, Fault.CALLER, findings, fault.reason, fault.quote)
     if broken_rules:
         return RunVerdict(RunOutcome.FAILED, Fault.AGENT, findings, _reason(broken_rules))
     return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, findings, _reason(undecided))
@@ -102,15 +102,3 @@ def _platform_failure(evidence: Evidence) -> str | None:
     if evidence.call.status == "failed":
         return "the call failed"
     return None
-
-
-def _hung_up_at_once(evidence: Evidence) -> str | None:
-    """Only where it is plain: the caller ended the call within seconds, and the agent had answered nothing it said."""
-    call, turns = evidence.call, evidence.turns
-    if call is None or turns is None or call.duration_seconds is None or call.duration_seconds >= HANGUP_SECONDS:
-        return None
-    roles = [turn.role for turn in turns if turn.role is not Role.TOOL]
-    answered = Role.CALLER in roles and Role.AGENT in roles[roles.index(Role.CALLER) :]
-    if end_reason_of(call) != "caller_hangup" or answered:
-        return None
-    return f"the caller hung up after {call.duration_seconds:g} s, before the agent could answer"

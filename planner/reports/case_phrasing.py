@@ -193,6 +193,9 @@ def run_lines(run: RunDocument, neutral: Neutral, *, characters: int) -> list[st
     because = f": {neutral(shortened(because, characters))}" if because else ""
     lines = [run_facts(run), f"  {told}{because}"]
     quoted: set[QuoteDocument] = set()
+    if run.fault_quote is not None:
+        words = quote_words(run.fault_quote, neutral, quoted, characters)
+        lines.append(f"    {neutral(quote_place(run.fault_quote))}: {words}")
     for finding in open_findings(run):
         lines += [f"  {line}" for line in finding_lines(finding, neutral, quoted, characters=characters)]
     return lines

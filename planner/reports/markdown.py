@@ -157,6 +157,8 @@ def _run(run: RunDocument, detail: _Detail) -> str:
     lines = [f"- **{run.outcome}**{f', {fault}' if fault else ''}{because}  ", f"  {case_phrasing.run_facts(run)}"]
     findings = case_phrasing.open_findings(run)
     quoted: set[QuoteDocument] = set()
+    if run.fault_quote is not None:
+        lines += _quote(run.fault_quote, quoted, detail)
     for finding in findings[: detail.findings]:
         lines += _finding(finding, quoted, detail)
     if len(findings) > detail.findings:
@@ -169,10 +171,14 @@ def _finding(finding: FindingDocument, quoted: set[QuoteDocument], detail: _Deta
     aside = f" ({for_markdown(label)})" if label else ""
     lines = [f"  - {markdown_code(finding.expectation)}{aside}: {_text(finding.message, detail)}"]
     if finding.quote is not None:
-        place = for_markdown(case_phrasing.quote_place(finding.quote))
-        words = case_phrasing.quote_words(finding.quote, for_markdown, quoted, detail.characters)
-        lines += ["", f"    > {place}: {words}", ""]
+        lines += _quote(finding.quote, quoted, detail)
     return lines
+
+
+def _quote(quote: QuoteDocument, quoted: set[QuoteDocument], detail: _Detail) -> list[str]:
+    place = for_markdown(case_phrasing.quote_place(quote))
+    words = case_phrasing.quote_words(quote, for_markdown, quoted, detail.characters)
+    return ["", f"    > {place}: {words}", ""]
 
 
 def _warnings(result: RunResult, detail: _Detail) -> list[str]:

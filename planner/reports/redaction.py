@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from planner.evidence import Evidence
-from planner.results.model import CaseDocument, FindingDocument, OpenLaunch, RunDocument, RunResult
+from planner.results.model import CaseDocument, FindingDocument, OpenLaunch, QuoteDocument, RunDocument, RunResult
 
 MASK = "•"
 LEFT_OUT = "[redacted]"
@@ -179,14 +179,22 @@ def _case(case: CaseDocument, names: dict[str, str], redactor: Redactor) -> Case
 
 def _run(run: RunDocument, redactor: Redactor) -> RunDocument:
     findings = [_finding(finding, redactor) for finding in run.findings]
-    return run.model_copy(update={"reason": redactor.text(run.reason), "findings": findings})
+    return run.model_copy(
+        update={
+            "reason": redactor.text(run.reason),
+            "fault_quote": _quote(run.fault_quote, redactor),
+            "findings": findings,
+        }
+    )
 
 
 def _finding(finding: FindingDocument, redactor: Redactor) -> FindingDocument:
-    quote = finding.quote
-    if quote is not None:
-        quote = quote.model_copy(update={"text": redactor.text(quote.text)})
+    quote = _quote(finding.quote, redactor)
     return finding.model_copy(update={"message": redactor.text(finding.message), "quote": quote})
+
+
+def _quote(quote: QuoteDocument | None, redactor: Redactor) -> QuoteDocument | None:
+    return None if quote is None else quote.model_copy(update={"text": redactor.text(quote.text)})
 
 
 def _launch(launch: OpenLaunch, names: dict[str, str], redactor: Redactor) -> OpenLaunch:

@@ -49,6 +49,9 @@ class RunDocument(_Document):
     outcome: RunOutcomeName
     fault: Literal["agent", "caller", "platform", "judge", "author"] | None = None
     reason: str = Field(default="", description="One line: why it did not pass.")
+    fault_quote: QuoteDocument | None = Field(
+        default=None, description="The turn that the fault rests on, where it is the test bot's."
+    )
     cost_cents: int | None = Field(default=None, description="What was billed; null while unknown.")
     duration_seconds: float | None = None
     latency_ms: float | None = Field(

@@ -1,59 +1,43 @@
 """Which changes of the code no test notices: `python tests/benchmarks/mutants.py [SHARE [SEED [MODULE…]]]`.
 
 Changes one operator, constant, condition or statement at a time in `planner/checks`, `planner/outcome` and
-`planner/statistics.py`, and runs the tests of that room until one fails. Prints per module how many changes were noticed and each
-one that was not. A share of 0.1 tries a tenth of them, drawn by the seed; all of them take hours.
+`planner/statistics.py`, and runs the tests that execute it until one fails. Prints per module how many changes were noticed and
+each one that was not. A share of 0.1 tries a tenth of them, drawn by the seed.
 
-Each change is tried in a fork of this process, which has imported all that is not ours: so one costs no more than its tests.
+Tests are collected and run once, to know which functions each of them calls. Then each change is tried in a fork: the functions
+of the changed module get their new code in place, so that nothing has to be imported again. What is made when a module is
+imported (tables, fields of checks) is tried with the new tables, where a name stands for them.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
-import importlib
-import importlib.abc
-import importlib.machinery
 import os
 import signal
 import sys
 import time
+import types
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120
 """A change that makes the tests take longer is noticed: it loops."""
 
-TESTS = {
-    "planner/checks": ["tests/checks"],
-    "planner/outcome": ["tests/test_outcome.py", "tests/test_verdicts_page.py", "tests/test_attribution.py"],
-    "planner/statistics.py": ["tests/test_statistics.py", "tests/test_verdicts_page.py", "tests/test_outcome.py"],
-}
-FIRST = {
-    "spoken": "test_spoken.py",
-    "spoken_items": "test_spoken.py",
-    "number_words": "test_spoken.py",
-    "tool_called": "test_tools.py",
-    "tool_not_called": "test_tools.py",
-    "tools": "test_tools.py",
-    "call": "test_call_check.py",
-    "cel": "test_expression.py",
-    "personal_data": "test_no_pii.py",
-    "cost": "test_limits.py",
-    "duration": "test_limits.py",
-    "grade": "test_limits.py",
-    "speech": "test_says.py",
-    "combining": "test_combinators.py",
-    "parts": "test_combinators.py",
-    "all_of": "test_combinators.py",
-    "any_of": "test_combinators.py",
-    "not_": "test_combinators.py",
-    "json_paths": "test_field.py",
-}
-"""Where a change is most likely noticed, when the test module does not bear its name: tried before all tests of the room."""
+ROOMS = ("planner/checks", "planner/outcome", "planner/statistics.py")
+TESTS = (
+    "tests/checks",
+    "tests/test_outcome.py",
+    "tests/test_attribution.py",
+    "tests/test_statistics.py",
+    "tests/test_verdicts_page.py",
+)
 
 COMPARISONS = {
     ast.Lt: ast.LtE,
@@ -84,8 +68,11 @@ UNJUDGED = {"description", "title", "examples", "json_schema_extra", "model_conf
 
 @dataclass(frozen=True)
 class Mutant:
+    """`function` is the first line (its first decorator's, as code objects have it) of the outermost function it is in, 0 outside."""
+
     module: Path
     line: int
+    function: int
     told: str
     source: str
 
@@ -93,6 +80,11 @@ class Mutant:
 def mutants(path: Path) -> Iterator[Mutant]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     places = list(_places(tree))
+    functions = [
+        (min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno or 0)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+    ]
     for index, (node, kinds) in enumerate(places):
         for kind in range(kinds):
             changed = copy.deepcopy(tree)
@@ -101,7 +93,9 @@ def mutants(path: Path) -> Iterator[Mutant]:
             _change(target, kind)
             ast.fix_missing_locations(changed)
             told = f"{before[:70]}  →  {ast.unparse(target)[:70]}"
-            yield Mutant(path, getattr(node, "lineno", 0), " ".join(told.split()), ast.unparse(changed))
+            line = getattr(node, "lineno", 0)
+            function = min((first for first, last in functions if first <= line <= last), default=0)
+            yield Mutant(path, line, function, " ".join(told.split()), ast.unparse(changed))
 
 
 def _places(tree: ast.AST) -> Iterator[tuple[ast.AST, int]]:
@@ -204,121 +198,174 @@ def _change(node: ast.AST, kind: int) -> None:
             raise TypeError(type(node).__name__)
 
 
-class Instead(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Loads the changed source where its module is asked for."""
-
-    def __init__(self, name: str, mutant: Mutant) -> None:
-        self._name = name
-        self._mutant = mutant
-
-    def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
-        del path, target
-        if fullname != self._name:
-            return None
-        is_package = self._mutant.module.name == "__init__.py"
-        spec = importlib.machinery.ModuleSpec(fullname, self, origin=str(self._mutant.module), is_package=is_package)
-        if is_package:
-            spec.submodule_search_locations = [str(self._mutant.module.parent)]
-        spec.has_location = True
-        return spec
-
-    def get_source(self, fullname: str) -> str:
-        del fullname
-        return self._mutant.source
-
-    def is_package(self, fullname: str) -> bool:
-        del fullname
-        return self._mutant.module.name == "__init__.py"
+Function = types.FunctionType
 
 
-def is_noticed(mutant: Mutant, tests: Sequence[Sequence[str]]) -> bool:
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        null = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(null, stream)
-        _try(mutant, tests)
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return status != 0
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return True
+def functions_of(module: types.ModuleType) -> dict[str, Function]:
+    """All functions and methods that a module defines, by qualified name; those of cached ones are what they wrap."""
+    found: dict[str, Function] = {}
+    for _, value in sorted(vars(module).items()):
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            for member in list(vars(value).values()):
+                for function in _inside(member):
+                    found.setdefault(function.__qualname__, function)
+        else:
+            for function in _inside(value):
+                if function.__module__ == module.__name__:
+                    found.setdefault(function.__qualname__, function)
+    return found
 
 
-def _try(mutant: Mutant, tests: Sequence[Sequence[str]]) -> None:
-    import pytest  # imported before, once for all
+def _inside(member: object) -> Iterator[Function]:
+    for name in ("", "__wrapped__", "__func__", "fget", "func", "wrapped"):
+        function = getattr(member, name, None) if name else member
+        function = getattr(function, "__wrapped__", function)
+        if isinstance(function, Function):
+            yield function
 
-    relative = mutant.module.relative_to(ROOT).with_suffix("")
-    name = ".".join(part for part in relative.parts if part != "__init__")
-    sys.meta_path.insert(0, Instead(name, mutant))
+
+def put_in(module: types.ModuleType, source: str) -> None:
+    """The module with the changed source, as far as it can be changed in place."""
+    changed = types.ModuleType(module.__name__)
+    changed.__dict__.update(__file__=module.__file__, __package__=module.__package__)
+    exec(compile(source, module.__file__ or "", "exec"), changed.__dict__)  # noqa: S102 - our own source
+    new = functions_of(changed)
+    for name, function in functions_of(module).items():
+        if name in new and function.__code__.co_freevars == new[name].__code__.co_freevars:
+            function.__code__ = new[name].__code__
+            function.__defaults__ = new[name].__defaults__
+            function.__kwdefaults__ = new[name].__kwdefaults__
+    others = [other for name, other in list(sys.modules.items()) if name.startswith("planner") and other]
+    for name, value in list(vars(module).items()):
+        if name.startswith("__") or isinstance(value, type | Function | types.ModuleType) or callable(value):
+            continue
+        for other in others:
+            if vars(other).get(name) is value:
+                setattr(other, name, changed.__dict__.get(name, value))
+    for other in others:
+        for value in vars(other).values():
+            if hasattr(value, "cache_clear"):
+                value.cache_clear()
+
+
+class Trial:
+    """A pytest plugin in whose place the changes are tried."""
+
+    def __init__(self, share: float, seed: int, only: Sequence[str]) -> None:
+        self._random = Random(seed)
+        self._share = share
+        self._only = only
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        items = list(session.items)
+        calling = self._calls(session, items)
+        tried = noticed = 0
+        for room in ROOMS:
+            for path in [ROOT / room] if room.endswith(".py") else sorted((ROOT / room).glob("*.py")):
+                if self._only and not any(word in str(path.relative_to(ROOT)) for word in self._only):
+                    continue
+                unchanged = Mutant(path, 0, 0, "", path.read_text(encoding="utf-8"))
+                if self._is_noticed(session, unchanged, calling):
+                    sys.exit(f"{path} cannot be put in place of itself")
+                drawn = [mutant for mutant in mutants(path) if self._random.random() < self._share]
+                missed = [mutant for mutant in drawn if not self._is_noticed(session, mutant, calling)]
+                tried, noticed = tried + len(drawn), noticed + len(drawn) - len(missed)
+                say(f"{path.relative_to(ROOT)}: {len(drawn) - len(missed)} of {len(drawn)} noticed")
+                for mutant in missed:
+                    say(f"    line {mutant.line}: {mutant.told}")
+        say(f"{noticed:,} of {tried:,} changes noticed: {noticed / max(1, tried):.1%}")
+        return True
+
+    def _calls(self, session: Any, items: Sequence[Any]) -> dict[str, list[Any]]:
+        """By file and first line of a function, and by file: the tests that call it, the quickest first."""
+        calling: dict[str, list[tuple[float, int, Any]]] = {}
+        for number, item in enumerate(items):
+            called: set[str] = set()
+
+            def note(frame: types.FrameType, event: str, argument: object, called: set[str] = called) -> None:
+                del argument
+                code = frame.f_code
+                if event == "call" and "/planner/" in code.co_filename:
+                    called.update((code.co_filename, f"{code.co_filename}:{code.co_firstlineno}"))
+
+            began = time.perf_counter()
+            sys.setprofile(note)
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+            sys.setprofile(None)
+            if session.testsfailed:
+                sys.exit(f"{item.nodeid} fails with nothing changed")
+            seconds = time.perf_counter() - began
+            for place in called:
+                calling.setdefault(place, []).append((seconds, number, item))
+        say(f"{len(items):,} tests collected and run")
+        return {
+            place: [item for *_, item in sorted(found, key=lambda each: each[:2])] for place, found in calling.items()
+        }
+
+    def _is_noticed(self, session: Any, mutant: Mutant, calling: dict[str, list[Any]]) -> bool:
+        inside = calling.get(f"{mutant.module}:{mutant.function}") if mutant.function else None
+        items = inside if mutant.function else calling.get(str(mutant.module), [])
+        if not items:
+            return False
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            _try(session, mutant, items)
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                return status != 0
+            time.sleep(0.005)
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        return True
+
+
+def _try(session: Any, mutant: Mutant, items: Sequence[Any]) -> None:
     code = 0
     try:
-        for files in tests:
-            options = ["-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
-            code = code or int(pytest.main([*options, "--hypothesis-seed=0", *files]))
-            if code:
+        null = os.open(os.devnull, os.O_RDWR)
+        for stream in (1, 2):
+            os.dup2(null, stream)
+        relative = mutant.module.relative_to(ROOT).with_suffix("")
+        put_in(sys.modules[".".join(part for part in relative.parts if part != "__init__")], mutant.source)
+        for item in items:
+            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+            if session.testsfailed:
+                code = 1
                 break
     except BaseException:  # noqa: BLE001 - whatever it is, the change is noticed
         code = 1
-    os._exit(1 if code else 0)
+    os._exit(code)
 
 
-def tests_of(path: Path, room: str) -> list[list[str]]:
-    first = ROOT / "tests" / "checks" / FIRST.get(path.stem, f"test_{path.stem.rstrip('_')}.py")
-    whole = [test for test in TESTS[room] if (ROOT / test).exists()]
-    return [[str(first)], whole] if room == "planner/checks" and first.exists() else [whole]
-
-
-def preload() -> None:
-    """All that tests import and that is not ours: once, before the forks."""
-    for name in (
-        "anyio",
-        "httpx",
-        "hypothesis",
-        "inline_snapshot",
-        "numpy",
-        "pydantic",
-        "pytest",
-        "re2",
-        "scipy.stats",
-    ):
-        importlib.import_module(name)
-
-
-def check_unchanged(room: str) -> None:
-    """Tests that fail anyway notice everything."""
-    path = next(iter([ROOT / room] if room.endswith(".py") else (ROOT / room).glob("*.py")))
-    if is_noticed(Mutant(path, 0, "", path.read_text(encoding="utf-8")), tests_of(path, room)):
-        sys.exit(f"the tests of {room} fail, or take over {SECONDS} s, with nothing changed")
+def say(line: str) -> None:
+    os.write(SAID, f"{line}\n".encode())
 
 
 def main(share: float, seed: int, only: Sequence[str]) -> None:
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     sys.dont_write_bytecode = True
-    preload()
-    random = Random(seed)
-    tried = noticed = 0
-    for room in TESTS:
-        if not only or any(room in word or word in room for word in only):
-            check_unchanged(room)
-        paths = [ROOT / room] if room.endswith(".py") else sorted((ROOT / room).glob("*.py"))
-        for path in paths:
-            if only and not any(word in str(path.relative_to(ROOT)) for word in only):
-                continue
-            drawn = [mutant for mutant in mutants(path) if random.random() < share]
-            missed = [mutant for mutant in drawn if not is_noticed(mutant, tests_of(path, room))]
-            tried, noticed = tried + len(drawn), noticed + len(drawn) - len(missed)
-            print(f"{path.relative_to(ROOT)}: {len(drawn) - len(missed)} of {len(drawn)} noticed", flush=True)
-            for mutant in missed:
-                print(f"    line {mutant.line}: {mutant.told}", flush=True)
-    print(f"{noticed:,} of {tried:,} changes noticed: {noticed / max(1, tried):.1%}")
+    options = [
+        "-q",
+        "-s",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cov",
+        "--hypothesis-seed=0",
+    ]
+    tests = [test for test in TESTS if (ROOT / test).exists()]
+    sys.exit(pytest.main([*options, *tests], plugins=[Trial(share, seed, only)]))
 
+
+SAID = os.dup(1)
+"""Where we print, whatever becomes of standard output."""
 
 if __name__ == "__main__":
     words = sys.argv[1:]

@@ -1,0 +1,174 @@
+"""Whose fault a run is: put down to the test bot only by its own words, and never where the agent may be at fault."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from transcripts import PROMPTS, told, transcripts
+
+from planner.checks import CHECKS
+from planner.outcome import Fault, RunOutcome, RunVerdict, judge_run
+from planner.sandbox import load_world
+from planner.sandbox.agent import Agent
+from planner.sandbox.conversation import Conversation, Turn
+from planner.sandbox.dialogue import converse
+
+NEVER_SAID: dict[str, Any] = {"check": "says", "any_of": ["xylophone"]}
+
+
+def judged(
+    conversation: Conversation, dialect: Any, *written: dict[str, Any], prompt: str = "", caller_faults: Any = "ignore"
+) -> RunVerdict:
+    expectations = [CHECKS[fields["check"]].model_validate(fields) for fields in written or [NEVER_SAID]]
+    return judge_run(expectations, told(conversation, dialect), prompt=prompt, caller_faults=caller_faults)
+
+
+def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = None) -> Conversation:
+    """Turns of three seconds each, told as `agent: Hello.` and `user: Hi.`"""
+    turns = tuple(
+        Turn(line.partition(": ")[0], line.partition(": ")[2], at * 4000, at * 4000 + 3000)  # pyright: ignore[reportArgumentType]
+        for at, line in enumerate(lines)
+    )
+    return Conversation(turns, duration_ms or len(lines) * 4000, end_reason, "", {}, (), 0)
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("I'm an AI language model, so I have no order.", "left its role: it said \"I'm an AI language model, so I have no order\""),
+        ("As a large language model, I cannot do that.", 'left its role: it said "As a large language model, I cannot do that"'),
+        ("Sorry, I’m just a test bot.", "left its role: it said \"Sorry, I'm just a test bot\""),
+        ("My prompt says to ask about an order.", 'left its role: it said "My prompt says"'),
+        ("I can't role-play that.", "left its role: it said \"I can't role-play\""),
+        ("Is there anything else I can help you with?", 'spoke the agent\'s part: it said "Is there anything else I can help you"'),
+        ("Thank you for calling Acme.", 'spoke the agent\'s part: it said "Thank you for calling A"'),
+        ("Of course. How may I assist you today?", 'spoke the agent\'s part: it said "How may I assist you"'),
+    ],
+)  # fmt: skip
+def test_a_caller_out_of_its_role_is_at_fault(words: str, reason: str, dialect: str) -> None:
+    """The verdict says what it said and where, and quotes the whole turn."""
+    verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
+    assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.CALLER)
+    assert verdict.reason == f"the caller {reason} at turn 4"
+    assert verdict.quote is not None
+    assert (verdict.quote.turn, verdict.quote.role, verdict.quote.text) == (4, "caller", words)
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Are you an AI?",
+        "Am I speaking to a chatbot?",
+        "Do you think I'm an AI?",
+        "I'm an AI, am I not?",
+        "I'm not a bot!",
+        "I am an assistant at a law firm.",
+        "My son says I'm a chatbot.",
+        "I work as an AI engineer.",
+        "I am a virtual assistant to Dr. Ruiz.",
+        "I'm only pretending to be calm.",
+        "Thank you for calling me back.",
+        "Thanks for calling back so soon.",
+        "Can you help me?",
+        "How can you help me?",
+        "Is there anything else you can help me with?",
+        "You asked how you can help.",
+        "Someone is simulating a caller.",
+    ],
+)
+def test_what_a_caller_may_well_say_is_no_fault(words: str, dialect: str) -> None:
+    """The failure stays the agent's."""
+    verdict = judged(call("agent: Acme, hello.", "user: Hi.", "agent: Yes?", f"user: {words}", "agent: What?"), dialect)
+    assert (verdict.outcome, verdict.fault, verdict.quote) == (RunOutcome.FAILED, Fault.AGENT, None)
+
+
+SLIPPED = call(
+    "agent: Hello.", "user: Hi.", "agent: I promise.", "user: I'm an AI language model.", "agent: I promise."
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "prompt", "caller_faults", "fault"),
+    [
+        ([NEVER_SAID], "", "ignore", Fault.CALLER),
+        ([NEVER_SAID], "", "count", Fault.AGENT),
+        ([NEVER_SAID], "Say: “I'm an AI language model”.", "ignore", Fault.AGENT),
+        ([{**NEVER_SAID, "severity": "critical"}], "", "ignore", Fault.AGENT),
+        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"]}], "", "ignore", Fault.AGENT),
+        ([NEVER_SAID, {"check": "latency", "max_ms": 1}], "", "ignore", Fault.AGENT),
+        ([{"check": "says", "any_of": ["hello"]}], "", "ignore", None),
+        ([{"check": "grade", "goal": "achieved"}], "", "ignore", Fault.JUDGE),
+        ([NEVER_SAID, {"check": "never_says", "any_of": ["promise"], "severity": "warning"}], "", "ignore", Fault.CALLER),
+    ],
+)  # fmt: skip
+def test_a_slip_of_the_caller_excuses_only_what_the_agent_had_no_occasion_for(
+    written: list[dict[str, Any]], prompt: str, caller_faults: str, fault: Fault | None
+) -> None:
+    """Not a forbidden word, a late answer, a critical failure, what the prompt asks for, nor anything where faults of the
+    caller count; what holds holds, and what cannot be told yet stays open."""
+    assert judged(SLIPPED, "page", *written, prompt=prompt, caller_faults=caller_faults).fault is fault
+
+
+def test_an_answered_phone_is_nobodys_part() -> None:
+    """On a call that the agent makes the bot answers: its first turn may ask how it can help."""
+    answered = call("user: Hello, how can I help you?", "agent: Acme here.", "user: Yes?", "agent: Bye.")
+    assert judged(answered, "page").fault is Fault.AGENT
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+@pytest.mark.parametrize(
+    ("lines", "duration_ms", "expected"),
+    [
+        (("agent: Hello.", "user: Bye."), 9_400, "after 9 s"),
+        (("agent: " + "Hello. " * 30, "user: Oh, never mind."), 0, None),
+        (
+            ("agent: Hello.", "agent: Anybody?", "agent: Hello?", "user: Wrong number, bye."),
+            16_000,
+            "with its first words",
+        ),
+        (("agent: Hello.", "agent: Anybody?", "agent: Hello?", "user: Wrong number, bye."), 18_000, None),
+        (("agent: Hello.", "agent: Anybody?", "agent: Hello?"), 16_000, None),
+        (("agent: Hello.", "user: A refund?", "agent: No!"), 9_000, None),
+        (("user: A refund?", "agent: No!", "user: Then bye."), 9_000, None),
+    ],
+)
+def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_at_fault(
+    lines: tuple[str, ...], duration_ms: int, expected: str | None, dialect: str
+) -> None:
+    """Within seconds of the call, or of its own first words; not after a silence or an answer of the agent."""
+    verdict = judged(call(*lines, end_reason="caller_hangup", duration_ms=duration_ms or 60_000), dialect)
+    if expected is None:
+        assert verdict.fault is Fault.AGENT
+    else:
+        assert verdict.fault is Fault.CALLER
+        assert verdict.reason == f"the caller hung up {expected}, before the agent could answer"
+        assert verdict.quote is not None
+        assert verdict.quote.role == "caller"
+
+
+def test_what_the_sandbox_talks_is_never_put_down_to_its_caller() -> None:
+    """A hundred calls in both dialects, with slips of the tongue on both sides, interruptions, fury and a wrong number: not one
+    of their failures is excused."""
+    expectation = CHECKS["says"].model_validate(NEVER_SAID)
+    for prompt, evidence in transcripts(100):
+        verdict = judge_run([expectation], evidence, prompt=prompt)
+        assert verdict.fault is Fault.AGENT, (prompt, verdict)
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+@pytest.mark.parametrize("number", range(len(PROMPTS)))
+def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, dialect: str) -> None:
+    """The same calls, the caller's last turn another: found at that turn, whatever is said around it."""
+    world, agent_id, prompt = PROMPTS[number]
+    conversation = converse(Agent(load_world(world).snapshot(agent_id)), prompt, number, "outbound", "+14155550199")
+    last = max(index for index, turn in enumerate(conversation.turns) if turn.role == "user")
+    turns = list(conversation.turns)
+    turns[last] = replace(turns[last], content="I'm sorry, but as an AI language model I cannot continue.")
+    verdict = judged(replace(conversation, turns=tuple(turns)), dialect, prompt=prompt)
+    assert verdict.fault is Fault.CALLER
+    assert verdict.quote is not None
+    assert verdict.quote.turn == last + 1
