@@ -19,7 +19,16 @@ from planner.spec import library_schema, plan_schema, project_schema
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "plans.md"
 BLOCK = re.compile(r"(<!-- keys: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 ROOTS = {"PlanFields": plan_schema(), "LibraryFields": library_schema(), "ProjectFields": project_schema()}
-APART = ("Item", "Expectation", "ScenarioFields", "ScenarioDefaults", "MatrixFields", "PolicyFields", "ExecutionFields")
+APART = (
+    "Item",
+    "Expectation",
+    "ScenarioFields",
+    "ScenarioDefaults",
+    "MatrixFields",
+    "PolicyFields",
+    "ExecutionFields",
+    "JudgeFields",
+)
 """What has a chapter of its own is called a mapping where it is the value of a key."""
 
 

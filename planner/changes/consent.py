@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from planner.changes.model import Action, Change, ChangeSet, Consent, Estimate, Reason
+from planner.changes.votes import VoteEstimate
 from planner.errors import RefusedError, UsageError
 from planner.spec.model import Case, Plan, Policy
 
@@ -57,13 +58,18 @@ def check_consent(
         for change in change_set.with_action(Action.CALL)
         if (left := change.runs - (already_made or {}).get(change.case_id, 0)) > 0
     }
-    if not calls:
+    votes = change_set.votes
+    charged_votes = votes is not None and votes.charged
+    if not calls and not charged_votes:
         return consent
-    _check_policy(change_set, calls, policy, now)
+    if calls:
+        _check_policy(change_set, calls, policy, now)
     if not consent_given:
+        prices = [price_line(change_set.estimate)] if calls else []
+        prices += [vote_line(votes)] if votes is not None and charged_votes else []
+        whom = "nobody is called" if calls else "no model is asked"
         raise RefusedError(
-            f"{price_line(change_set.estimate)}; nobody is called without consent to that charge",
-            f"to run exactly this: {command}",
+            f"{', and '.join(prices)}; {whom} without consent to that charge", f"to run exactly this: {command}"
         )
     ceilings = _ceilings(plans, max_cost_cents, policy)
     _check_ceilings(change_set, calls, already_spent_cents or {}, held_cents or {}, ceilings)
@@ -106,12 +112,26 @@ def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents:
 
     The ceiling holds for the whole change set, so it includes what an interrupted invocation has spent of it.
     """
-    if change_set.estimate.calls == 0:
+    votes = change_set.votes
+    charged_votes = votes is not None and votes.charged
+    if change_set.estimate.calls == 0 and not charged_votes:
         return command
-    high = change_set.estimate.high_cents
-    whole = None if high is None else high + already_spent_cents
+    high = whole_high_cents(change_set)
+    whole = None if high is None else high + already_spent_cents + (votes.spent_cents if votes else 0)
     ceiling = "" if whole is None else f" --max-cost {whole // 100}.{whole % 100:02d}"
     return f"{command} --consent-to-charge{ceiling} --plan-digest {change_set.digest}"
+
+
+def whole_high_cents(change_set: ChangeSet) -> int | None:
+    """The high end of calls and votes together; None where that of the calls is unknown."""
+    high = change_set.estimate.high_cents
+    return None if high is None else high + (change_set.votes.high_cents if change_set.votes else 0)
+
+
+def vote_line(votes: VoteEstimate) -> str:
+    """`12 votes of gpt-4o-mini, expected $0.03 (at most $0.11)`."""
+    number = f"{votes.votes:,} vote{'' if votes.votes == 1 else 's'} of {votes.model}"
+    return f"{number}, expected {_dollars(votes.expected_cents)} (at most {_dollars(votes.high_cents)})"
 
 
 def price_line(estimate: Estimate) -> str:
@@ -210,14 +230,15 @@ def _check_ceilings(
     for ceiling in ceilings:
         covered = [case.case_id for case in cases if ceiling.covers(case)]
         prices = {case_id: change_set.prices[case_id] for case_id in covered if case_id in calls}
-        if not prices:
+        votes = change_set.votes.weight_cents(ceiling.plan) if change_set.votes else 0
+        if not prices and not votes:
             continue
         # A price that is not known is not taken for 0: the budget ledger lets such calls go one at a time.
         expected = round(sum((price.expected_cents or 0) * calls[case_id] for case_id, price in prices.items()))
         spent = sum(spent_cents.get(case_id, 0) for case_id in covered)
-        if expected + spent > ceiling.cents:
+        if expected + spent + votes > ceiling.cents:
             held = sum(held_cents.get(case_id, 0) for case_id in covered)
-            before = _spent_before(spent - held, held)
+            before = _spent_before(spent - held, held) + (f" and {_dollars(votes)} for votes" if votes else "")
             broken.append(f"{_dollars(expected)} expected{before}, {ceiling.name} allows {_dollars(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "select fewer cases with --select, or raise the ceiling")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from planner.changes.votes import VoteEstimate
 from planner.results.model import CaseDocument, CaseInputs
 from planner.spec.model import Case
 
@@ -121,6 +122,8 @@ class ChangeSet:
     estimate: Estimate
     prices: dict[str, CasePrice]
     """By case id, for every case to call."""
+    votes: VoteEstimate | None = None
+    """Of the language model that judges; None where no expectation asks one, or none was reckoned with."""
 
     @property
     def coverage(self) -> dict[Source, int]:

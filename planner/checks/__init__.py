@@ -14,6 +14,7 @@ from planner.checks.duration import Duration
 from planner.checks.expression import Expression
 from planner.checks.field import FieldCheck
 from planner.checks.grade import GradeCheck
+from planner.checks.judge import Judge
 from planner.checks.language import Language
 from planner.checks.latency import Latency
 from planner.checks.never_says import NeverSays
@@ -43,6 +44,7 @@ CHECKS: Mapping[str, type[Expectation]] = MappingProxyType(
         "grade": GradeCheck,
         "field": FieldCheck,
         "expression": Expression,
+        "judge": Judge,
         "all_of": AllOf,
         "any_of": AnyOf,
         "not": Not,
@@ -58,7 +60,6 @@ for _combinator in (AllOf, AnyOf, Not):
 UPCOMING_CHECKS: frozenset[str] = frozenset(
     {
         "similar",
-        "judge",
     }
 )
 """Kinds of check that are planned; a plan that uses one is refused by name."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field
 
 from planner.checks.base import Expectation, FindingOutcome, Judgement
-from planner.checks.parts import judge_parts, merged, those
+from planner.checks.opinions import Ask, Question, nobody_asked
+from planner.checks.parts import judge_parts, merged, open_questions, those
 from planner.checks.wording import counted
 from planner.evidence import Evidence
 
@@ -46,8 +48,17 @@ class AllOf(Expectation, frozen=True):
         ),
     )
 
+    def rubrics(self) -> Sequence[tuple[str, int]]:
+        return [rubric for part in self.of for rubric in part.rubrics()]
+
     def judge(self, evidence: Evidence) -> Judgement:
-        judgements = judge_parts(self.of, evidence)
+        return self.judge_with(evidence, nobody_asked)
+
+    def questions(self, evidence: Evidence) -> Sequence[Question]:
+        return open_questions(self, self.of, evidence)
+
+    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
+        judgements = judge_parts(self.of, evidence, ask)
         if failing := those(judgements, FindingOutcome.FAILED):
             verb = "does" if len(failing) == 1 else "do"
             return merged(

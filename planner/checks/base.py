@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from planner.checks.opinions import Ask, Question
 from planner.evidence import Evidence, Turn
 
 
@@ -65,10 +66,12 @@ def errored(message: str, quote: Quote | None = None) -> Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Something that can be judged but was hardly meant. `route` leads to it from the expectation, `why` is one clause."""
+    """Something that can be judged but was hardly meant. `route` leads to it from the expectation, `why` is one clause;
+    `code` names the kind of fault."""
 
     route: tuple[str | int, ...]
     why: str
+    code: str = "duplicate-item"
 
 
 class Expectation(BaseModel, ABC, frozen=True):
@@ -104,6 +107,25 @@ class Expectation(BaseModel, ABC, frozen=True):
     @abstractmethod
     def judge(self, evidence: Evidence) -> Judgement:
         """Judge one run. Pure: no I/O, no clock. Missing data is `errored`, never passed."""
+
+    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
+        """Judge one run, `ask` telling what a language model answered. Just as pure, and the same where none is asked."""
+        del ask
+        return self.judge(evidence)
+
+    def questions(self, evidence: Evidence) -> Sequence[Question]:
+        """What a language model would have to be asked to judge this run; nothing where it is decided without."""
+        del evidence
+        return ()
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether judging it may need a language model's answers."""
+        return bool(self.rubrics())
+
+    def rubrics(self) -> Sequence[tuple[str, int]]:
+        """What a language model may be asked of one run, each with how many votes."""
+        return ()
 
     def doubts(self) -> Sequence[Doubt]:
         """What its author can hardly have meant: a warning each. What can never fail, or never hold, is refused instead."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from pydantic import ConfigDict, Field
 
 from planner.checks.base import Expectation, FindingOutcome, Judgement
-from planner.checks.parts import judge_parts, merged
+from planner.checks.opinions import Ask, Question, nobody_asked
+from planner.checks.parts import judge_parts, merged, open_questions
 from planner.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -33,8 +35,17 @@ class Not(Expectation, frozen=True):
         )
     )
 
+    def rubrics(self) -> Sequence[tuple[str, int]]:
+        return self.of.rubrics()
+
     def judge(self, evidence: Evidence) -> Judgement:
-        judgements = judge_parts([self.of], evidence)
+        return self.judge_with(evidence, nobody_asked)
+
+    def questions(self, evidence: Evidence) -> Sequence[Question]:
+        return open_questions(self, [self.of], evidence)
+
+    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
+        judgements = judge_parts([self.of], evidence, ask)
         match judgements[0].outcome:
             case FindingOutcome.PASSED:
                 return merged(FindingOutcome.FAILED, "holds, expected not to: ", judgements)

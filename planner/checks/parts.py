@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from planner.checks.base import Expectation, FindingOutcome, Judgement
+from planner.checks.opinions import Ask, Question
 from planner.evidence import Evidence
 
 OF_THE_WHOLE = ("severity", "min_pass_rate")
@@ -54,9 +55,15 @@ if TYPE_CHECKING:
     Parts = tuple[Expectation, ...]
 
 
-def judge_parts(parts: Sequence[Expectation], evidence: Evidence) -> list[Judgement]:
+def judge_parts(parts: Sequence[Expectation], evidence: Evidence, ask: Ask) -> list[Judgement]:
     """Each part's judgement, its message led by the id its author gave it."""
-    return [_named(part, part.judge(evidence)) for part in parts]
+    return [_named(part, part.judge_with(evidence, ask)) for part in parts]
+
+
+def open_questions(whole: Expectation, parts: Sequence[Expectation], evidence: Evidence) -> Sequence[Question]:
+    """Those of the parts; none where the other parts decide alone, so that nobody pays for an answer that changes nothing."""
+    found = [question for part in parts for question in part.questions(evidence)]
+    return found if found and whole.judge(evidence).outcome is FindingOutcome.ERRORED else ()
 
 
 def _named(part: Expectation, judgement: Judgement) -> Judgement:

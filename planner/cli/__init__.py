@@ -178,16 +178,32 @@ def run(verbosity: int, **values: Any) -> int:
     show_default=True,
     metavar="DIR",
 )
+@click.option(
+    "--consent-to-charge", is_flag=True, help="Agree to pay for votes of the language model that are not stored yet."
+)
+@click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Ask for no vote that could cost more in all.")
+@click.option(
+    "--record-votes",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the language model's votes here, for judge.recorded in planner.yaml.",
+)
 @click.pass_obj
 def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
-    """Judge the stored calls by today's expectations. Offline and free; calls nobody, and stores nothing.
+    """Judge the stored calls by today's expectations. Free; calls nobody, and stores no verdict.
 
-    Cases that were never called are left out. `planner run` does the same on its way, for what changed.
+    Cases that were never called are left out. `planner run` does the same on its way, for what changed. What a language model
+    (check: judge) answered before is used again; it is asked something new, which it charges for, with --consent-to-charge only.
     """
     from planner.commands.recheck import RecheckOptions
     from planner.commands.recheck import recheck as command
 
-    return command(_shell(verbosity), RecheckOptions(selection(values), report_dir))
+    return command(
+        _shell(verbosity),
+        RecheckOptions(
+            selection(values), report_dir, values["consent_to_charge"], values["max_cost"], values["record_votes"]
+        ),
+    )
 
 
 @planner.command()

@@ -10,6 +10,7 @@ from typing import Any
 from planner.changes.model import Action, Change
 from planner.checks.base import CheckSeverity, FindingOutcome, Quote
 from planner.checks.latency import percentile, response_times
+from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence, Part, missing_parts
 from planner.execution.work import RunRecord
 from planner.outcome import (
@@ -24,6 +25,7 @@ from planner.outcome import (
     judge_case,
     judge_run,
     platform_verdict,
+    questions_of_run,
 )
 from planner.results.model import (
     CaseDocument,
@@ -45,12 +47,12 @@ class JudgedRun:
     document: RunDocument
 
 
-def judge_record(case: Case, record: RunRecord) -> JudgedRun:
+def judge_record(case: Case, record: RunRecord, ask: Ask = nobody_asked) -> JudgedRun:
     """One run that the engine reports."""
     if record.evidence is None:
         verdict = platform_verdict("it had not ended when we stopped waiting for it")
     else:
-        verdict = _judged(case, record.evidence)
+        verdict = _judged(case, record.evidence, ask)
     return JudgedRun(
         verdict,
         RunDocument(
@@ -69,17 +71,18 @@ def judge_record(case: Case, record: RunRecord) -> JudgedRun:
             evidence=record.digest,
             completed_at=record.completed_at,
             missing=_missing(case, record.evidence) if record.evidence else [],
+            votes_missing=_votes_missing(case, record.evidence, ask) if record.evidence else 0,
             findings=[_finding_document(finding) for finding in verdict.findings],
         ),
     )
 
 
-def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence) -> JudgedRun:
+def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence, ask: Ask = nobody_asked) -> JudgedRun:
     """A run of earlier results, by today's expectations; as it stood where its evidence is gone or never came."""
     evidence = load_evidence(run.evidence) if run.evidence is not None else None
     if evidence is None:
         return JudgedRun(_stored_verdict(run), run)
-    verdict = _judged(case, evidence)
+    verdict = _judged(case, evidence, ask)
     return JudgedRun(
         verdict,
         run.model_copy(
@@ -89,6 +92,7 @@ def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence) -> J
                 "reason": verdict.reason,
                 "fault_quote": _quote_document(verdict.quote),
                 "missing": _missing(case, evidence),
+                "votes_missing": _votes_missing(case, evidence, ask),
                 **_measured(evidence),
                 "findings": [_finding_document(finding) for finding in verdict.findings],
             }
@@ -117,13 +121,34 @@ def _missing(case: Case, evidence: Evidence) -> list[Part]:
     return list(missing_parts(evidence, grade_wanted=wants_grade(case)))
 
 
-def _judged(case: Case, evidence: Evidence) -> RunVerdict:
+def _judged(case: Case, evidence: Evidence, ask: Ask) -> RunVerdict:
     """A call that the service does not show, or shows as still running, is one of which nothing can be said yet: neither that
     it never happened, which would call for another, nor anything about half of it."""
-    if "call" not in missing_parts(evidence, grade_wanted=False):
-        return judge_run(case.expectations, evidence, prompt=case.prompt, caller_faults=case.caller_faults)
+    if _has_ended(evidence):
+        return judge_run(case.expectations, evidence, ask, prompt=case.prompt, caller_faults=case.caller_faults)
     why = "has not ended there" if evidence.call else "cannot be read there"
     return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, (), f"the service says that the run is over, but its call {why}")
+
+
+def _has_ended(evidence: Evidence) -> bool:
+    return "call" not in missing_parts(evidence, grade_wanted=False)
+
+
+def questions(case: Case, evidence: Evidence) -> list[Question]:
+    """What a language model has to be asked to judge a call of the case; nothing while the call is not known to be over."""
+    return questions_of_run(case.expectations, evidence) if _has_ended(evidence) else []
+
+
+def _votes_missing(case: Case, evidence: Evidence, ask: Ask) -> int:
+    return sum(question.votes - len(ask(question).votes) for question in questions(case, evidence))
+
+
+def standing_runs(change: Change) -> list[RunDocument]:
+    """The stored runs that are to be judged by today's expectations."""
+    if change.prior is None or change.case is None or change.action not in (Action.CALL, Action.RECHECK):
+        return []
+    kept = change.kept_run_ids
+    return [run for run in change.prior.runs if change.action is Action.RECHECK or run.run_id in kept]
 
 
 def assemble_cases(
@@ -134,11 +159,13 @@ def assemble_cases(
     not_called: str,
     today: date,
     not_needed: Mapping[str, int] | None = None,
+    ask: Ask = nobody_asked,
 ) -> list[CaseDocument]:
     """Every case of the change set that was not dropped, compared with what was stored.
 
     `made` are the runs made (or gone on with) by case id; `not_called` says, in one line, why runs are missing where some are.
-    `today` (UTC) tells which quarantines hold. `not_needed` are runs not made because their case was settled, by case id.
+    `today` (UTC) tells which quarantines hold; `ask` what a language model answered. `not_needed` are runs not made because their
+    case was settled, by case id.
     """
     judged: list[tuple[Change, Case, CaseVerdict | None, list[JudgedRun]]] = []
     for change in changes:
@@ -147,7 +174,7 @@ def assemble_cases(
         if change.action is Action.KEEP:
             judged.append((change, change.case, None, []))
             continue
-        runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence)
+        runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence, ask)
         judged.append((change, change.case, _verdict(change.case, runs), runs))
     spared = {change.case_id: _not_needed(change, not_needed or {}) for change in changes}
     compared = _compared([(change, verdict) for change, _, verdict, _ in judged if verdict is not None], spared)
@@ -170,11 +197,13 @@ def _verdict(case: Case, runs: Sequence[JudgedRun]) -> CaseVerdict:
     return judge_case(case, [run.verdict for run in runs], cents_per_run=sum(bills) / len(bills) if bills else None)
 
 
-def _runs_of(change: Change, case: Case, made: Sequence[JudgedRun], load_evidence: LoadEvidence) -> list[JudgedRun]:
-    prior = change.prior.runs if change.prior else []
-    if change.action is Action.CALL:
-        prior = [run for run in prior if run.run_id in change.kept_run_ids]
-    return [*(judge_stored(case, run, load_evidence) for run in prior), *made]
+def _runs_of(
+    change: Change, case: Case, made: Sequence[JudgedRun], load_evidence: LoadEvidence, ask: Ask
+) -> list[JudgedRun]:
+    if any(expectation.asks_model for expectation in case.expectations):
+        # Judged as they came, before the model was asked about them.
+        made = [judge_stored(case, run.document, load_evidence, ask) for run in made]
+    return [*(judge_stored(case, run, load_evidence, ask) for run in standing_runs(change)), *made]
 
 
 def _kept(change: Change, case: Case, today: date) -> CaseDocument:

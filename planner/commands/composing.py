@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from planner import __version__
 from planner.changes.model import Action, Consent
+from planner.commands.asking import judge_cost
 from planner.commands.costs import costs
 from planner.commands.preparing import Preparation
 from planner.commands.standing import Standing
 from planner.commands.verdict import Ending
 from planner.execution.journal import Journal
 from planner.execution.work import Outcome
+from planner.judging.asking import Asking
 from planner.results.model import CaseDocument, ConsentDocument, DroppedCase, OpenLaunch, RunResult
 
 
@@ -23,6 +25,7 @@ def compose_result(
     cases: list[CaseDocument],
     *,
     ceiling_cents: int | None,
+    asking: Asking,
 ) -> RunResult:
     """Of an invocation that got as far as its change set."""
     change_set = prepared.change_set
@@ -64,6 +67,10 @@ def compose_result(
             )
             for launch in outcome.unsettled
         ],
-        cost=costs(journal, prepared, cases, invocation_id=standing.invocation_id, ceiling_cents=ceiling_cents),
+        cost=costs(
+            journal, prepared, cases, invocation_id=standing.invocation_id, ceiling_cents=ceiling_cents
+        ).model_copy(
+            update={"judge": judge_cost(prepared.judging, change_set, asking, invocation_id=standing.invocation_id)}
+        ),
         stats=standing.stats(launches=outcome.launches),
     )

@@ -12,6 +12,7 @@ from planner.changes.build import build_change_set
 from planner.changes.detail import revision_digest
 from planner.changes.history import past_runs
 from planner.changes.model import Action, Change, ChangeSet, Estimate
+from planner.commands.judging import Judging, judging_of
 from planner.commands.selection import Loaded, Selection
 from planner.commands.service import TargetState
 from planner.commands.settling import still_settled
@@ -41,6 +42,8 @@ class Preparation:
     """How many of the `resumable` runs are of launches that may have been carried out or not, by case id."""
     accuracy: Accuracy
     """How well the estimates of the newest invocations foretold their bills."""
+    judging: Judging
+    """The language model that `check: judge` asks, and what it answered before."""
 
     @property
     def already_made(self) -> dict[str, int]:
@@ -66,6 +69,7 @@ def prepare(
     earlier = list(islice(repository.outlines(), HISTORY_INVOCATIONS))
     history = past_runs(earlier)
     baseline = repository.baseline(place.environment, loaded.plan_names)
+    judging = judging_of(selection, loaded, place)
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
         return build_change_set(
@@ -80,7 +84,7 @@ def prepare(
             now=shell.clock.now(),
             partial=selection.partial,
             evidence_stored=repository.has_evidence,
-            still_settled=still_settled(repository.load_evidence),
+            still_settled=still_settled(repository.load_evidence, judging.ballots),
         )
 
     whole = change_set = build({})
@@ -95,9 +99,10 @@ def prepare(
         held[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
     lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
     doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
+    change_set = judging.with_votes(change_set, resumable)
     environment = selection.environment or ""
     of_old = accuracy([told for outline in earlier if outline.environment == environment and (told := priced(outline))])
-    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, of_old)
+    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, of_old, judging)
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:

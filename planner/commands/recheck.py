@@ -1,32 +1,28 @@
-"""`planner recheck`: what today's expectations say of the calls that are stored. Offline, free, changes nothing that is stored."""
+"""`planner recheck`: what today's expectations say of the calls that are stored. Free, and stores no verdict.
+
+Offline, too, unless an expectation asks a language model (`check: judge`) something that it was not asked before.
+"""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from planner import __version__
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.commands.assembling import assemble_cases
 from planner.commands.preparing import prepare
+from planner.commands.rechecking import RecheckOptions, rechecked_votes
 from planner.commands.reporting import show_result, tell_diagnostics
-from planner.commands.selection import Loaded, Selection, load
+from planner.commands.selection import Loaded, load
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import place_of
 from planner.commands.verdict import ending_of
 from planner.errors import UsageError
-from planner.execution.work import Outcome
 from planner.reports.quantities import count
 from planner.results.model import ConsentDocument, CostDocument, RunResult
-
-
-@dataclass(frozen=True, slots=True)
-class RecheckOptions:
-    selection: Selection
-    report_dir: Path = Path("reports")
 
 
 def recheck(shell: Shell, options: RecheckOptions) -> int:
@@ -37,29 +33,39 @@ def recheck(shell: Shell, options: RecheckOptions) -> int:
         UsageError: nothing of these plans is stored.
     """
     selection = options.selection
-    again = shlex.join(["planner", "recheck", *selection.words()])
+    again = shlex.join(options.words())
     with standing_reports(shell, options.report_dir, selection, again=again, prefix="recheck-") as standing:
         loaded = load(shell, selection)
         standing.project, standing.plans = loaded.project, loaded.plan_names
         tell_diagnostics(shell, loaded.diagnostics)
-        result = _judge(shell, selection, loaded, standing)
+        result = _judge(shell, options, loaded, standing)
         standing.write(result)
     show_result(shell, result, options.report_dir, loaded.project)
     return result.exit_code
 
 
-def _judge(shell: Shell, selection: Selection, loaded: Loaded, standing: Standing) -> RunResult:
+def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Standing) -> RunResult:
+    selection = options.selection
     place = place_of(shell, loaded.root, selection)
     standing.repository = place.repository
-    change_set = prepare(shell, selection, loaded, place, targets={}, journal=None).change_set
+    prepared = prepare(shell, selection, loaded, place, targets={}, journal=None)
+    change_set = prepared.change_set
     changes = [_judged_again(change) for change in change_set.changes if change.case and change.prior]
     changes = [change for change in changes if change.prior and change.prior.runs]
     if not changes:
         raise UsageError(
             "no call of these plans is stored, so there is nothing to judge", "Make the calls first: planner run."
         )
-    cases = assemble_cases(changes, {}, place.repository.load_evidence, not_called="", today=standing.started_at.date())
-    ending = ending_of(cases, Outcome(), frozenset(), command=" ".join(["planner", "run", *selection.words()]))
+    votes = rechecked_votes(shell, options, loaded, place, prepared.judging, changes, standing.invocation_id)
+    cases = assemble_cases(
+        changes,
+        {},
+        place.repository.load_evidence,
+        not_called="",
+        today=standing.started_at.date(),
+        ask=prepared.judging.ballots,
+    )
+    ending = ending_of(cases, votes.outcome, frozenset(), command=" ".join(["planner", "run", *selection.words()]))
     return RunResult(
         tool_version=__version__,
         outcome=ending.outcome,
@@ -73,7 +79,7 @@ def _judge(shell: Shell, selection: Selection, loaded: Loaded, standing: Standin
         partial=True,
         started_at=standing.started_at,
         ended_at=shell.clock.now(),
-        consent=ConsentDocument(given=False),
+        consent=ConsentDocument(given=options.consent_to_charge),
         plans=loaded.plan_names,
         cases=cases,
         cost=CostDocument(
@@ -82,6 +88,7 @@ def _judge(shell: Shell, selection: Selection, loaded: Loaded, standing: Standin
             this_invocation_cents=0,
             ambiguous_cents=0,
             carried_cents=sum(run.cost_cents or 0 for case in cases for run in case.runs),
+            judge=votes.cost,
         ),
         stats=standing.stats(),
     )

@@ -11,6 +11,8 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Consent
+from planner.checks.opinions import Ask
+from planner.commands.asking import VoteRound, consume_votes, note_asking
 from planner.commands.assembling import JudgedRun, assemble_cases, judge_record
 from planner.commands.calling import check_balance, ledger_of, works_of
 from planner.commands.composing import compose_result
@@ -33,7 +35,9 @@ from planner.errors import InterruptedRunError, RefusedError, StoreError
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
+from planner.execution.ledger import Ledger
 from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.judging.asking import Asking
 from planner.outcome import Fault, RunOutcome
 from planner.reports.quantities import count
 from planner.results.model import CaseDocument, RunResult
@@ -77,6 +81,7 @@ class _Invocation:
         self._records: list[RunRecord] = []
         self._fresh = 0
         self._progress_note = shell.tell
+        self._asking = Asking()
 
     async def run(self) -> int:
         selection = self._options.selection
@@ -103,6 +108,7 @@ class _Invocation:
             prepared = prepare(
                 self._shell, selection, self._loaded, self._place, targets=targets, journal=self._journal
             )
+            prepared.judging.require_model(prepared.change_set)
             try:
                 if self._options.saved is not None:
                     check_unmoved(
@@ -126,7 +132,19 @@ class _Invocation:
                 tell=self._shell.tell,
             )
             prepared = replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)))
-            outcome = await self._execute(client, prepared, billing, interrupted, may_call=consent.given)
+            votes = self._votes(prepared, consent)
+            await votes.check()
+            ledger = ledger_of(
+                self._loaded,
+                charged_slots(self._journal, prepared.change_set.digest),
+                max_cost_cents=self._options.max_cost_cents,
+                billing=billing,
+            )
+            votes.weigh(ledger)
+            outcome = await self._execute(client, prepared, ledger, interrupted, may_call=consent.given)
+            if not outcome.interrupted:
+                self._asking = await votes.ask(ledger, self._judged, interrupted)
+                note_asking(outcome, self._asking)
             if outcome.left and not consent.given:
                 outcome.refusal = (
                     "calls thought to be made turned out not to be, and consent to charge for them was not given"
@@ -177,11 +195,15 @@ class _Invocation:
 
     # Execution
 
+    def _votes(self, prepared: Preparation, consent: Consent) -> VoteRound:
+        judging, change_set, sandbox = prepared.judging, prepared.change_set, self._options.selection.sandbox
+        return VoteRound(self._shell, self._place, judging, change_set, self._id, sandbox, consent.given)
+
     async def _execute(
         self,
         client: ApiClient,
         prepared: Preparation,
-        billing: WireBilling | None,
+        ledger: Ledger,
         interrupted: anyio.Event,
         *,
         may_call: bool,
@@ -194,16 +216,11 @@ class _Invocation:
         progress = open_progress(self._shell)
         self._progress_note = progress.note  # a live display is not written over
         cases = {case.case_id: case for case in self._loaded.cases}
-        settling = Settling(prepared.change_set.changes, self._place.repository.load_evidence)
+        settling = Settling(prepared.change_set.changes, self._place.repository.load_evidence, prepared.judging.ballots)
         context = Context(
             client=client,
             journal=self._journal,
-            ledger=ledger_of(
-                self._loaded,
-                charged_slots(self._journal, prepared.change_set.digest),
-                max_cost_cents=self._options.max_cost_cents,
-                billing=billing,
-            ),
+            ledger=ledger,
             save_evidence=self._place.repository.save_evidence,
             load_evidence=self._place.repository.load_evidence,
             settings=Settings(
@@ -216,7 +233,9 @@ class _Invocation:
             clock=self._shell.clock,
             new_id=self._shell.new_id,
             observer=Observer(
-                on_run=lambda record: self._judge(cases[record.case_id], record, context, settling),
+                on_run=lambda record: self._judge(
+                    cases[record.case_id], record, context, settling, prepared.judging.ballots
+                ),
                 on_snapshot=lambda snapshot: progress.update(self._progress(snapshot)),
                 narrate=progress.note if self._shell.verbosity else lambda _: None,
             ),
@@ -235,9 +254,9 @@ class _Invocation:
             self._progress_note = self._shell.tell
             progress.close()
 
-    def _judge(self, case: Case, record: RunRecord, context: Context, settling: Settling) -> bool:
+    def _judge(self, case: Case, record: RunRecord, context: Context, settling: Settling, ask: Ask) -> bool:
         """Whether the platform failed the run, so that it may be called again."""
-        judged = judge_record(case, record)
+        judged = judge_record(case, record, ask)
         self._records.append(record)
         self._fresh += not record.resumed
         self._judged.setdefault(case.case_id, []).append(judged)
@@ -288,6 +307,7 @@ class _Invocation:
             self._place.repository.load_evidence,
             not_called="refused",
             today=self._started_at.date(),
+            ask=prepared.judging.ballots,
         )
         ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
         self._standing.write(self._result(prepared, consent, Outcome(), ending, cases))
@@ -300,6 +320,7 @@ class _Invocation:
             not_called=why_not_called(outcome),
             today=self._started_at.date(),
             not_needed=outcome.not_needed,
+            ask=prepared.judging.ballots,
         )
         open_overdue = may_still_end(self._records, self._journal, self._shell.clock.now())
         ending = ending_of(cases, outcome, open_overdue, command=self._again())
@@ -330,6 +351,7 @@ class _Invocation:
         if not result.partial:
             repository.promote(result, self._place.environment)
         self._consume(result)
+        consume_votes(self._place, result.change_set_digest, self._id)
 
     def _again(self) -> str:
         options = self._options
@@ -370,4 +392,5 @@ class _Invocation:
             ending,
             cases,
             ceiling_cents=self._ceiling_cents(),
+            asking=self._asking,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from planner import __version__
+from planner.changes.consent import whole_high_cents
 from planner.changes.model import ChangeSet
 from planner.changes.saved import SCHEMA_VERSION, SavedPlan, SavedSelection, Show, moved_since, saved_changes
 from planner.commands.selection import Selection
@@ -33,7 +34,7 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
         digest=change_set.digest,
         calls=change_set.estimate.calls,
         expected_cents=change_set.estimate.expected_cents,
-        max_cost_cents=change_set.estimate.high_cents,
+        max_cost_cents=whole_high_cents(change_set),
         selection=SavedSelection(
             directory=_directory(shell),
             paths=[path.as_posix() for path in selection.paths],

@@ -121,6 +121,13 @@ def embedded_app(shell: Shell, sandbox_dir: Path, world: str | None) -> Any:
         ) from error
 
 
+def embedded_judge() -> Any:
+    """The sandbox's own language model for `check: judge`, as an ASGI app."""
+    from planner.sandbox import judge_app
+
+    return judge_app()
+
+
 async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[str, int], TargetState]:
     """By (kind, id): one read a target, and one of each agent behind a phone number.
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from planner.changes.model import Action, Change
+from planner.checks.opinions import Ask
 from planner.commands.assembling import JudgedRun, LoadEvidence, judge_stored, sample_of
 from planner.evidence import Evidence
 from planner.outcome import (
@@ -47,7 +48,7 @@ class _Standing:
 class Settling:
     """`pace` is the engine's; `note` tells it of a verdict."""
 
-    def __init__(self, changes: Iterable[Change], load_evidence: LoadEvidence) -> None:
+    def __init__(self, changes: Iterable[Change], load_evidence: LoadEvidence, ask: Ask) -> None:
         self._standing: dict[str, _Standing] = {}
         for change in changes:
             case = change.case
@@ -58,7 +59,7 @@ class Settling:
                 case, sample_of(change.prior) if change.prior else None, least_to_settle(case, (), case.runs)
             )
             for run in kept:
-                standing.note(judge_stored(case, run, load_evidence))
+                standing.note(judge_stored(case, run, load_evidence, ask))
             self._standing[case.case_id] = standing
 
     def note(self, case_id: str, run: JudgedRun) -> None:
@@ -82,15 +83,16 @@ class Settling:
 
 
 def is_open(run: RunDocument) -> bool:
-    """Whether the service may still tell something of a run that its verdict rests on; a bill is no such thing."""
-    return run.evidence is None or any(part != "bill" for part in run.missing)
+    """Whether the service, or the model that judges, may still tell something of a run that its verdict rests on; a bill is no
+    such thing."""
+    return run.evidence is None or bool(run.votes_missing) or any(part != "bill" for part in run.missing)
 
 
-def still_settled(load_evidence: Callable[[str], Evidence | None]) -> Callable[[Case, CaseDocument], bool]:
+def still_settled(load_evidence: Callable[[str], Evidence | None], ask: Ask) -> Callable[[Case, CaseDocument], bool]:
     """Whether runs that were not needed are not needed by today's expectations either, as the stored runs stand to them."""
 
     def tell(case: Case, prior: CaseDocument) -> bool:
-        judged = [judge_stored(case, run, load_evidence) for run in prior.runs]
+        judged = [judge_stored(case, run, load_evidence, ask) for run in prior.runs]
         told = [run.verdict for run in judged if not is_open(run.document)]
         return settled(case, told, case.runs - len(told)) is not None
 

@@ -108,17 +108,7 @@ def ending_of(
             steps.append("Several runs could be theirs: `planner reconcile` lists them, a person must choose.")
     if unknown:
         codes.add(4)
-    lacking = {part for case in unknown for run in case.runs if run.fault == "judge" for part in run.missing}
-    if lacking:
-        problems.append(
-            f"the service has not told all of calls that were made ({', '.join(sorted(lacking))}): the next run asks for it again,"
-            " free, and calls nobody for it; --rerun failed would call afresh, for money"
-        )
-    elif any(run.fault == "judge" for case in unknown for run in case.runs):
-        problems.append(
-            "some calls could not be judged though nothing of them is missing: other expectations, or other calls (--rerun failed,"
-            " for money), can decide these cases"
-        )
+    problems += _undecided(unknown)
     if waiting:
         problems.append(f"{count(len(waiting), 'case')} left open by runs that did not end in time")
         steps.append(
@@ -141,6 +131,27 @@ def ending_of(
         steps.append(f"Go on, without paying for anything twice: {command}")
     code = next((code for code in _ORDER if code in codes), 0)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
+
+
+def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:
+    """What would decide unknown cases whose calls were made."""
+    undecided = [run for case in unknown for run in case.runs if run.fault == "judge"]
+    problems: list[str] = []
+    if lacking := {part for run in undecided for part in run.missing}:
+        problems.append(
+            f"the service has not told all of calls that were made ({', '.join(sorted(lacking))}): the next run asks for it again,"
+            " free, and calls nobody for it; --rerun failed would call afresh, for money"
+        )
+    elif any(not run.votes_missing for run in undecided):
+        problems.append(
+            "some calls could not be judged though nothing of them is missing: other expectations, or other calls (--rerun failed,"
+            " for money), can decide these cases"
+        )
+    if votes := sum(run.votes_missing for run in undecided):
+        problems.append(
+            f"{count(votes, 'vote')} of the language model missing: the next run asks for {'it' if votes == 1 else 'them'}"
+        )
+    return problems
 
 
 def why_not_called(outcome: Outcome) -> str:

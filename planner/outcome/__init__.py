@@ -11,7 +11,7 @@ from planner.outcome.comparison import (
     could_be_told,
 )
 from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
-from planner.outcome.runs import judge_run, platform_verdict
+from planner.outcome.runs import judge_run, platform_verdict, questions_of_run
 from planner.outcome.settling import calls_at_once, least_to_settle, settled
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "least_to_settle",
     "plan_outcome",
     "platform_verdict",
+    "questions_of_run",
     "settled",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
+from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence
 from planner.outcome.attribution import callers_fault
 from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
@@ -17,11 +18,12 @@ _log = logging.getLogger(__name__)
 def judge_run(
     expectations: Sequence[Expectation],
     evidence: Evidence,
+    ask: Ask = nobody_asked,
     *,
     prompt: str = "",
     caller_faults: Literal["ignore", "count"] = "ignore",
 ) -> RunVerdict:
-    """Judge one finished run.
+    """Judge one finished run; `ask` tells what a language model answered, for expectations that ask one.
 
     A run fails when an expectation fails that is critical, or an error without a `min_pass_rate` of its own; those with
     one are counted over the runs of the case (`judge_case`), and warnings are only reported. With `caller_faults` counted no
@@ -34,7 +36,7 @@ def judge_run(
             tuple(_finding(expectation, errored(f"not judged: {broken}")) for expectation in expectations),
             broken,
         )
-    findings = tuple(_finding(expectation, _judge(expectation, evidence)) for expectation in expectations)
+    findings = tuple(_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations)
     decisive = [
         finding for expectation, finding in zip(expectations, findings, strict=True) if _decides_runs(expectation)
     ]
@@ -54,9 +56,16 @@ def platform_verdict(reason: str) -> RunVerdict:
     return RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, (), reason)
 
 
-def _judge(expectation: Expectation, evidence: Evidence) -> Judgement:
+def questions_of_run(expectations: Sequence[Expectation], evidence: Evidence) -> list[Question]:
+    """What a language model would have to be asked to judge one finished run; nothing of a run that is not judged."""
+    if _platform_failure(evidence) is not None:
+        return []
+    return [question for expectation in expectations for question in expectation.questions(evidence)]
+
+
+def _judge(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     try:
-        return expectation.judge(evidence)
+        return expectation.judge_with(evidence, ask)
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
         _log.debug("check %s broke on run %s", expectation.check, evidence.run_id, exc_info=True)
         return errored(f"a bug in planner: the check {expectation.check} broke with {type(error).__name__}")

@@ -90,6 +90,18 @@ def price(estimate: Estimate) -> str:
     return f"expected {money(estimate.expected_cents)} ({money_range(estimate.low_cents, estimate.high_cents)}, {estimate.basis})"
 
 
+def votes(change_set: ChangeSet) -> str:
+    """`12 votes of gpt-4o-mini, expected $0.03 (at most $0.11) · 4 given before`; empty where no model would be asked."""
+    found = change_set.votes
+    if found is None or not found.votes:
+        return ""
+    cost = (
+        "free" if found.free else f"expected {money(found.expected_cents)} (at most {money(found.high_cents)}), besides"
+    )
+    before = [f"{found.stored:,} more given before"] if found.stored else []
+    return " · ".join([f"{count(found.votes, 'vote')} of {found.model}, {cost}", *before])
+
+
 def ceilings(limits: Sequence[tuple[str, int]]) -> str:
     """`ceiling $9.00 (plan refunds)`, the lowest three; empty where there is none."""
     parts = [f"{money(cents)} ({label})" for label, cents in lowest_ceilings(limits)]
@@ -111,6 +123,8 @@ def what_next(change_set: ChangeSet) -> str:
     if change_set.estimate.calls:
         unknown = change_set.estimate.high_cents is None
         return f"To run exactly this{', with --max-cost to bound what it costs' if unknown else ''}:"
+    if change_set.votes is not None and change_set.votes.charged:
+        return "To ask the model that judges, and bring the stored results up to date:"
     if any(change.action is not Action.KEEP for change in change_set.changes):
         return "To bring the stored results up to date, free of charge:"
     return ""

@@ -93,11 +93,28 @@ def render_json(change_set: ChangeSet, *, redactor: Redactor = _PLAIN, refused: 
             "high_cents": estimate.high_cents,
             "basis": estimate.basis,
             "coverage": {source.value: number for source, number in change_set.coverage.items()},
+            **_votes(change_set),
         },
         "summary": {action.value: len(change_set.with_action(action)) for action in Action},
         "refused": None if refused is None else redactor.name(refused[0]),
     }
     return for_json_text(to_json(document, indent=2).decode()) + "\n"
+
+
+def _votes(change_set: ChangeSet) -> dict[str, object]:
+    """Of the language model that judges, apart from the calls; left out where no expectation asks one."""
+    votes = change_set.votes
+    if votes is None:
+        return {}
+    return {
+        "judge": {
+            "model": votes.model,
+            "votes": votes.votes,
+            "stored_votes": votes.stored,
+            "expected_cents": votes.expected_cents,
+            "high_cents": votes.high_cents,
+        }
+    }
 
 
 def _row(change: ShownChange, width: int, paint: Paint) -> Row:
@@ -123,7 +140,10 @@ def _price_lines(change_set: ChangeSet, ceilings: Sequence[tuple[str, int]], bef
             change_phrasing.ceilings(ceilings),
             before,
         ]
-    return wrapped(for_terminal(" · ".join(filter(None, parts))), width, hanging="  ")
+    lines = wrapped(for_terminal(" · ".join(filter(None, parts))), width, hanging="  ")
+    if votes := change_phrasing.votes(change_set):
+        lines += wrapped(for_terminal(f"Judge: {votes}"), width, hanging="  ")
+    return lines
 
 
 def _what_to_type(

@@ -65,6 +65,7 @@ def _head(change_set: ChangeSet, plans: Sequence[Plan], ceilings: Sequence[tuple
         " · ".join(filter(None, facts)),
         *([_price_table(change_set, ceilings)] if estimate.calls else []),
         *filter(None, [for_markdown(before)]),
+        *([f"Judge: {for_markdown(votes)}"] if (votes := change_phrasing.votes(change_set)) else []),
     ]
 
 
@@ -95,10 +96,13 @@ def _changes(
         for action in (Action.CALL, Action.RECHECK, Action.DROP)
     )
     moved = [change for change in calls if change.moved]
+    charged = change_set.votes is not None and change_set.votes.charged
     return [
         *_folded("Why each case is called", calls, _table(calls, listed), listed),
         *_folded("What moved", moved, _moved(moved, listed), listed),
-        *_folded("Stored runs to be judged again, free", rechecks, _table(rechecks, listed), listed),
+        *_folded(
+            f"Stored runs to be judged again{'' if charged else ', free'}", rechecks, _table(rechecks, listed), listed
+        ),
         *_folded("Dropped", drops, _table(drops, listed), listed),
     ]
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why
 from planner.reports.quantities import count, duration, money, money_range, percent
-from planner.results.model import OpenLaunch, RunResult
+from planner.results.model import JudgeCost, OpenLaunch, RunResult
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 
@@ -87,6 +87,26 @@ def cost(result: RunResult) -> str:
     return f"{least}{money(spent)}{',' if expected is None else ''} {against}"
 
 
+def _votes(judge: JudgeCost) -> str:
+    """`besides $0.03 for 12 votes of gpt-4o-mini, $0.04 expected; 4 more were given before`."""
+    spent = judge.this_invocation_cents
+    what = f"{count(judge.votes, 'vote')} of {judge.model}"
+    if not judge.votes and not judge.actual_cents and not judge.ambiguous_cents:
+        return f"{count(judge.stored_votes, 'vote')} of {judge.model} given before, not paid for again"
+    if not judge.estimated_cents and not judge.actual_cents:
+        parts = [f"{what}, free"]
+    else:
+        expected = "" if judge.estimated_cents is None else f", {money(judge.estimated_cents)} expected"
+        parts = [f"besides {money(spent)} for {what}{expected}"]
+    if judge.actual_cents != spent:
+        parts.append(f"{money(judge.actual_cents)} with earlier invocations of the same change set")
+    if judge.ambiguous_cents:
+        parts.append(f"up to {money(judge.ambiguous_cents)} more for requests that got no answer")
+    if judge.stored_votes:
+        parts.append(f"{judge.stored_votes:,} more given before, not paid for again")
+    return "; ".join(parts)
+
+
 def cost_details(result: RunResult) -> list[str]:
     """The parts of the bill, one line each: this invocation, what is not known yet, the ceiling, what was carried over."""
     costs = result.cost
@@ -109,6 +129,8 @@ def cost_details(result: RunResult) -> list[str]:
             if earlier.estimates > 1
             else f"the estimate before it was {percent(earlier.mean_error)} off"
         )
+    if (judge := costs.judge) is not None:
+        lines.append(_votes(judge))
     if costs.ceiling_cents is not None:
         lines.append(f"the ceiling is {money(costs.ceiling_cents)}")
     if costs.carried_cents:

@@ -70,6 +70,9 @@ class RunDocument(_Document):
     missing: list[Part] = Field(
         default=[], description="What the service had not told when it was last asked; the next run asks again, free."
     )
+    votes_missing: int = Field(
+        default=0, description="Votes of the language model that its findings lack; the next run asks for them."
+    )
     findings: list[FindingDocument] = []
 
 
@@ -145,6 +148,22 @@ class EstimateAccuracy(_Document):
     ranged: int = Field(default=0, description="Of so many that had one.")
 
 
+class JudgeCost(_Document):
+    """What the language model's votes (check: judge) cost; no part of the other amounts, and rounded up to whole cents."""
+
+    model: str
+    votes: int = Field(description="Given in this invocation.")
+    stored_votes: int = Field(default=0, description="Given before, and used again for nothing.")
+    estimated_cents: int | None = Field(default=None, description="Expected before the first was asked for.")
+    actual_cents: int = Field(
+        description="Of every vote this change set asked for, earlier interrupted invocations included."
+    )
+    this_invocation_cents: int
+    ambiguous_cents: int = Field(
+        default=0, description="Reserved for requests without an answer, which may have been charged."
+    )
+
+
 class CostDocument(_Document):
     estimated_cents: int | None = Field(description="Expected before the first call; null when unknown.")
     estimated_low_cents: int | None = Field(
@@ -166,6 +185,9 @@ class CostDocument(_Document):
     ceiling_cents: int | None = None
     carried_cents: int = Field(
         default=0, description="What the kept and rechecked runs once cost; not part of this bill."
+    )
+    judge: JudgeCost | None = Field(
+        default=None, description="What the language model's votes cost, besides; null where none were needed."
     )
 
 

@@ -90,6 +90,15 @@ class ResultsRepository:
             why = "its content is not what its name says"
             raise self._unreadable(_evidence_key(digest), why, "its case can then be called again")
 
+    def load_vote(self, key: str, number: int) -> bytes | None:
+        """What a language model answered to a question; `key` names it (64 hex digits), `number` counts its votes."""
+        return self._store.get(_vote_key(key, number))
+
+    def save_vote(self, key: str, number: int, data: bytes) -> bytes:
+        """Store an answer that was paid for, durably. The first one stands: what is there afterwards is given back."""
+        name = _vote_key(key, number)
+        return data if self._store.put(name, data, expected=None) else self._store.get(name) or data
+
     def save_invocation(self, result: RunResult) -> None:
         """Store what an invocation found, replacing what the same invocation stored before.
 
@@ -234,6 +243,10 @@ def _evidence_key(digest: str) -> str:
 
 def _invocation_key(invocation_id: str) -> str:
     return f"runs/{invocation_id}.json"
+
+
+def _vote_key(key: str, number: int) -> str:
+    return f"votes/{key}/{number}.json"
 
 
 def _saved_key(plan_id: str) -> str:

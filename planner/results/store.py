@@ -1,7 +1,7 @@
 """One interface to every place results can live: key → bytes, with compare-and-swap.
 
 Keys are paths of plain names with `/` between them. One layout everywhere: `runs/<invocation>.json`, `evidence/<digest>.json`,
-`latest/<environment>/<plan>.json`, `saved/<plan id>`, `intents/…`. What the bytes mean is `planner.results.repository`'s business.
+`latest/<environment>/<plan>.json`, `votes/<question>/<number>.json`, `saved/<plan id>`, `intents/…`. What the bytes mean is `planner.results.repository`'s business.
 """
 
 from __future__ import annotations

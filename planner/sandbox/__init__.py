@@ -4,6 +4,7 @@ Imports no other room of this project: where the client is wrong about the API, 
 """
 
 from planner.sandbox.faults import FaultSpec
+from planner.sandbox.judging import judge_app
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.store import StateFileError
 from planner.sandbox.world import World
@@ -17,5 +18,6 @@ __all__ = [
     "WorldError",
     "WorldFault",
     "builtin_worlds",
+    "judge_app",
     "load_world",
 ]

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation, StringConstraints
+from pydantic import BaseModel, Field, SkipValidation, StringConstraints
+
+from planner.spec.authored_judge import JudgeFields
+from planner.spec.authored_terms import Authored, Text
 
 FORMAT_VERSION = 1
 
@@ -27,13 +30,8 @@ MAX_STABLE_FROM = 10
 """First values of each axis that make one table: finding a small one takes time."""
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
-Text = Annotated[str, StringConstraints(min_length=1)]
 Tag = Annotated[str, StringConstraints(pattern=TAG, max_length=100)]
 TargetId = Annotated[int, Field(ge=1, le=2**63 - 1)]
-
-
-class Authored(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class TargetFields(Authored):
@@ -368,6 +366,11 @@ class ProjectFields(Authored):
     rates: dict[Slug, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict, description="Cents per minute, by product.", examples=[{"spark": 8}]
     )
+    judge: SkipValidation[JudgeFields | None] = Field(
+        default=None,
+        description="The language model that `check: judge` asks.",
+        examples=[{"base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini", "cents_per_vote": 0.2}],
+    )
     redact: SkipValidation[list[Text]] = Field(
         default_factory=list[Any],
         description="Regular expressions (RE2); what they find is left out wherever people or other machines see it.",
@@ -376,6 +379,6 @@ class ProjectFields(Authored):
 
 
 UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {
-    ProjectFields: frozenset({"store", "judge"}),
+    ProjectFields: frozenset({"store"}),
 }
 """Keys that the plan format has and this version does not do: refused by name, never ignored."""

@@ -175,7 +175,7 @@ class Expectations:
     def _doubt(self, draft: Draft) -> None:
         for doubt in draft.shape.doubts:
             container, key = draft.document.follow(draft.written, doubt.route) or (draft.container, draft.key)
-            self.reporter.warning("duplicate-item", doubt.why, draft.document.value(container, key))
+            self.reporter.warning(doubt.code, doubt.why, draft.document.value(container, key))
 
     def _warn(self, document: Document, written: Written) -> None:
         for key in _FREE_FORM:

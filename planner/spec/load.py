@@ -13,6 +13,7 @@ from planner.diagnostics import Diagnostics, Related, Span
 from planner.errors import UsageError
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.decoding import MAX_BYTES, decode
+from planner.spec.endpoints import warn_of_unasked_model
 from planner.spec.expectations import Expectations
 from planner.spec.files import FileFault, Neighbours, display_name, plan_files
 from planner.spec.libraries import Faults, Libraries, is_library
@@ -96,6 +97,8 @@ def load_files(
                 continue
             if plan is not None:
                 plans.append(plan)
+    if project.judge is None:
+        warn_of_unasked_model(plans, reporter)
     reporter.tell_users()
     return LoadedFiles(tuple(plans), libraries.count, diagnostics)
 

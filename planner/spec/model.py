@@ -125,6 +125,34 @@ class ExecutionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgePrice:
+    """What votes cost, in cents: each the same, or by tokens (a million of them) read and written. All 0: nothing."""
+
+    per_vote: float = 0.0
+    per_million_read: float = 0.0
+    per_million_written: float = 0.0
+
+    @property
+    def is_free(self) -> bool:
+        return not (self.per_vote or self.per_million_read or self.per_million_written)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """The language model that `check: judge` asks; with `recorded`, the file whose answers are used instead."""
+
+    base_url: str
+    """Without a slash at its end; empty with `recorded`."""
+    model: str
+    price: JudgePrice = JudgePrice()
+    max_concurrent: int = 4
+    timeout_seconds: float = 60
+    max_output_tokens: int = 1_000
+    recorded: str | None = None
+    """A path, relative to planner.yaml."""
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """`planner.yaml`, or its defaults where there is none."""
 
@@ -133,5 +161,6 @@ class Project:
     policy: Policy = Policy()
     rates: tuple[tuple[str, float], ...] = ()
     """(product, cents per minute)."""
+    judge: JudgeSettings | None = None
     redact: tuple[str, ...] = ()
     """RE2 patterns of what others may not see."""

@@ -12,6 +12,7 @@ from planner.diagnostics import Diagnostics
 from planner.spec.authored import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
 from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.document import Document, Items, Mapping
+from planner.spec.endpoints import read_judge
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.spec.parser import parse
@@ -70,6 +71,7 @@ def _project(document: Document, reporter: Reporter) -> Project:
         execution=ExecutionSettings(settings.settle_seconds, settings.linger_seconds, settings.mark_prompts),
         policy=_policy(document, policy, reporter) if policy else Policy(),
         rates=tuple(fields.rates.items()),
+        judge=read_judge(document, reporter),
         redact=_redact(document, reporter),
     )
 

@@ -98,7 +98,7 @@ def test_judging_twice_gives_the_same(talk: Any, read: Any) -> None:
 
 
 KEYWORDS = {
-    "$defs", "$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "examples",
+    "$defs", "$ref", "additionalProperties", "anyOf", "const", "default", "description", "enum", "examples", "maxLength",
     "exclusiveMinimum", "items", "maximum", "minItems", "minLength", "minimum", "not", "pattern", "properties", "required",
     "title", "type",
 }  # fmt: skip

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.checks import CHECKS
+from planner.checks.opinions import Ballot, Question, Verdict, Vote
 from planner.evidence import Evidence, evidence_from_wire
 
 WORDS = [
@@ -146,10 +147,34 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"cel": "tools.all(t, t.name != 'lookup_order')"},
         {"cel": "call.document.collected_values.order_id == 'A-17'"},
     ],
+    "judge": [
+        {"rubric": "It tells the window."},
+        {"rubric": "It apologises.", "votes": 3},
+        {"rubric": "It tells the window.", "votes": 3, "threshold": 1.0},
+        {"rubric": "It invents words."},
+    ],
     "all_of": [{"of": [SAYS_WINDOW, {"check": "grade", "min_score": 0.8}]}, {"of": [SAYS_WINDOW, SAYS_SORRY]}],
     "any_of": [{"of": [SAYS_SORRY, SAYS_WINDOW]}, {"of": [SAYS_SORRY, {"check": "duration", "max_seconds": 9}]}],
     "not": [{"of": SAYS_SORRY}, {"of": SAYS_WINDOW}],
 }
+
+_SAYS_SO = Vote(Verdict.HOLDS, 7, "You have thirty days", "It says how many days there are.")
+_ANSWERS = {
+    "It tells the window.": (_SAYS_SO,),
+    "It apologises.": (
+        Vote(Verdict.DOES_NOT_HOLD, 9, "goodbye", "It refunds and takes its leave."),
+        Vote(Verdict.DOES_NOT_HOLD, 9, "I refund twelve dollars", "No apology."),
+        Vote(Verdict.DOES_NOT_HOLD, 1, "thanks for calling", "Only thanks."),
+    ),
+    "It invents words.": (Vote(Verdict.HOLDS, 7, "You have forty days", "It does."),),
+}
+
+
+def asked(question: Question) -> Ballot:
+    """What a language model said of these rubrics."""
+    votes = _ANSWERS[question.rubric]
+    return Ballot(votes, "" if len(votes) >= question.votes else "the endpoint was gone")
+
 
 DIALECTS = {"page": page, "client": client, "untold": untold}
 
@@ -163,7 +188,7 @@ def test_a_check_on_a_call_in_both_dialects_and_on_one_that_was_not_told(read: A
         lines.append(to_json(fields).decode())
         expectation = read(check=name, **fields)
         for dialect, evidence in DIALECTS.items():
-            judgement = expectation.judge(evidence())
+            judgement = expectation.judge_with(evidence(), asked)
             outcomes[dialect].append(judgement.outcome.value)
             quote = f"turn {judgement.quote.turn}" if judgement.quote else ""
             lines.append(f"  {dialect:<7} {judgement.outcome.value:<8} {quote:<7} {judgement.message}")

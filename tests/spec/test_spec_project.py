@@ -86,12 +86,23 @@ planner.yaml:1:1: error: not supported yet [not-supported-yet]
       | ^^^^^
         `store` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
 
-planner.yaml:2:1: error: not supported yet [not-supported-yet]
+planner.yaml:2:1: error: required key is missing [missing-key]
     2 | judge: {}
       | ^^^^^
-        `judge` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
+        `base_url` is required, such as base_url: https://api.openai.com/v1
 
-2 errors in 1 file
+planner.yaml:2:1: error: required key is missing [missing-key]
+    2 | judge: {}
+      | ^^^^^
+        `model` is required, such as model: gpt-4o-mini
+
+planner.yaml:2:1: error: required key is missing [missing-key]
+    2 | judge: {}
+      | ^^^^^
+        what a vote costs is required: `cents_per_vote: 0.2`, or `cents_per_million_tokens: {input:
+        15, output: 60}`; `cents_per_vote: 0` for a model of your own
+
+4 errors in 1 file
 """),
         ),
         (

@@ -138,6 +138,18 @@ SCENARIOS = (
         "pass or never. The message says what is missing or too much.",
     ),
     Rule(
+        "doubtful-votes",
+        "votes that hardly mean what they say",
+        "An even number of votes can tie, which decides nothing, and a threshold of half or less lets a rubric hold although as many votes say that it does not. "
+        "Ask for an odd number, or set a threshold above 0.5.",
+    ),
+    Rule(
+        "judge-not-configured",
+        "no language model to ask",
+        "The check judge asks a language model, which planner.yaml names under judge: its address, its name and what a vote costs. Without it calls would be paid "
+        "for that nobody could judge, so that `planner run` refuses. The sandbox brings a model of its own.",
+    ),
+    Rule(
         "contradiction",
         "two parts contradict each other",
         "What the one asks for, the other forbids: two expectations that no call can satisfy together fail every call, at your cost, and a case cannot be both included and excluded.",

@@ -1,0 +1,181 @@
+"""Asking the language model for the votes that verdicts still need: with consent, under every ceiling, each paid for once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import anyio
+
+from planner import __version__
+from planner.api.transport import HttpxTransport
+from planner.changes.model import ChangeSet
+from planner.commands.assembling import JudgedRun
+from planner.commands.judging import Judging, vote_journal_path
+from planner.commands.service import embedded_judge
+from planner.commands.shell import Shell
+from planner.commands.stores import Place
+from planner.errors import CredentialError, StoreError
+from planner.execution.ledger import Ledger
+from planner.execution.work import Outcome
+from planner.judging.asking import Asker, Asking
+from planner.judging.endpoint import Endpoint
+from planner.judging.journal import AskedState, VoteJournal
+from planner.judging.pricing import whole_cents
+from planner.judging.purse import Purse, weigh
+from planner.results.model import JudgeCost
+
+KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
+
+
+@asynccontextmanager
+async def open_endpoint(shell: Shell, judging: Judging, *, sandbox: bool) -> AsyncGenerator[Endpoint]:
+    """The configured one; the sandbox's own for the sandbox. The key is sent to that host, and redirects are not followed.
+
+    Raises:
+        CredentialError: what the environment holds is no key.
+    """
+    settings = judging.settings
+    assert settings is not None
+    key = "" if sandbox else _key(shell)
+    headers = {"User-Agent": f"thunderphone-planner/{__version__}"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    transport = HttpxTransport(
+        settings.base_url,
+        headers,
+        app=embedded_judge() if sandbox else None,
+        timeout_seconds=settings.timeout_seconds,
+        connect_timeout_seconds=min(10.0, settings.timeout_seconds),
+    )
+    try:
+        yield Endpoint(transport, settings.model, settings.max_output_tokens, key, shell.clock.now)
+    finally:
+        await transport.close()
+
+
+def _key(shell: Shell) -> str:
+    key = shell.environ.get(KEY_VARIABLE, "").strip()
+    if not key.isascii() or (key and not key.isprintable()) or " " in key:
+        raise CredentialError(f"{KEY_VARIABLE} holds characters that no key has", "Copy the key again, whole.")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRound:
+    """The asking of one invocation, for what its change set needs."""
+
+    shell: Shell
+    place: Place
+    judging: Judging
+    change_set: ChangeSet
+    invocation_id: str
+    sandbox: bool
+    consent_given: bool
+
+    async def check(self) -> None:
+        """Before calls are paid for: whether the endpoint that judges them is there and takes the key.
+
+        Raises:
+            CredentialError: it refuses the key.
+            IncompleteError: it cannot be reached.
+        """
+        votes = self.change_set.votes
+        if self.judging.may_ask and votes is not None and votes.votes:
+            async with open_endpoint(self.shell, self.judging, sandbox=self.sandbox) as endpoint:
+                await endpoint.check()
+
+    def weigh(self, ledger: Ledger) -> None:
+        """What earlier, unfinished invocations of the change set spent on votes weighs on its ceilings."""
+        if self.change_set.votes is not None:
+            weigh(ledger.ceilings, {plan: votes.spent for plan, votes in self.change_set.votes.by_plan.items()})
+
+    async def ask(self, ledger: Ledger, made: Mapping[str, Sequence[JudgedRun]], interrupted: anyio.Event) -> Asking:
+        """Asks for what is not stored yet, where it may; says in `judging.ballots` why the rest is missing. `made` are the
+        runs made now, by case id."""
+        judging, settings = self.judging, self.judging.settings
+        if settings is None or not judging.may_ask:
+            return Asking()
+        if not self.consent_given and not settings.price.is_free:
+            judging.ballots.missing = "consent to charge for it was not given"
+            return Asking()
+        digests = {
+            case_id: [run.document.evidence for run in runs if run.document.evidence is not None]
+            for case_id, runs in made.items()
+        }
+        wanted = judging.wanted(self.change_set.changes, digests)
+        first = next(wanted, None)
+        if first is None:
+            return Asking()
+        shell = self.shell
+        journal = VoteJournal(judging.journal_path)
+        try:
+            async with open_endpoint(shell, judging, sandbox=self.sandbox) as endpoint:
+                asker = Asker(
+                    endpoint,
+                    judging.ballots,
+                    self.place.repository,
+                    Purse(journal, ledger.ceilings, self.change_set.digest, self.invocation_id, shell.new_id),
+                    judging.pricing,
+                    shell.clock,
+                    shell.new_id,
+                    settings.max_concurrent,
+                    shell.tell if shell.verbosity else lambda _: None,
+                )
+                asking = await asker.ask(chain([first], wanted), interrupted=interrupted)
+        finally:
+            journal.close()
+        if asking.why_stopped:
+            judging.ballots.missing = asking.why_stopped
+        return asking
+
+
+def note_asking(outcome: Outcome, asking: Asking) -> None:
+    """What stopped the asking stops the invocation, in the words that the calls have for it."""
+    outcome.ceiling = outcome.ceiling or asking.ceiling
+    outcome.refusal = outcome.refusal or asking.refusal
+    outcome.usage = outcome.usage or asking.usage
+    outcome.trouble = outcome.trouble or asking.trouble
+    outcome.interrupted = outcome.interrupted or asking.interrupted
+
+
+def judge_cost(judging: Judging, change_set: ChangeSet, asking: Asking, *, invocation_id: str) -> JudgeCost | None:
+    """What the votes cost, for the results; None where none are needed."""
+    votes = change_set.votes
+    if votes is None or not (votes.votes or votes.stored or asking.given):
+        return None
+    asked = []
+    if judging.journal_path.exists():
+        journal = VoteJournal(judging.journal_path)
+        try:
+            asked = journal.asked_for(change_set.digest)
+        finally:
+            journal.close()
+    mine = [one for one in asked if one.invocation_id == invocation_id]
+    open_ones = [one for one in asked if one.state is AskedState.SENT]
+    return JudgeCost(
+        model=votes.model,
+        votes=asking.given,
+        stored_votes=votes.stored,
+        estimated_cents=votes.expected_cents,
+        actual_cents=whole_cents(sum(one.committed for one in asked if one.state is not AskedState.SENT)),
+        this_invocation_cents=whole_cents(sum(one.committed for one in mine if one.state is not AskedState.SENT)),
+        ambiguous_cents=whole_cents(sum(one.reserved for one in open_ones)),
+    )
+
+
+def consume_votes(place: Place, change_set_digest: str, invocation_id: str) -> None:
+    """Finished results hold what was asked for."""
+    path = vote_journal_path(place)
+    if not path.exists():
+        return
+    journal = VoteJournal(path)
+    try:
+        journal.consume(change_set_digest, invocation_id)
+    except StoreError:  # a later run of the same change set then counts it once more: never less than was spent
+        return
+    finally:
+        journal.close()

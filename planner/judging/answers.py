@@ -1,0 +1,66 @@
+"""A model's answer to a vote. Whatever it is, it becomes a vote; one that does not count says why."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from planner.checks.opinions import Verdict, Vote
+from planner.judging.prompt import Prompt
+
+_LONGEST: Final = 2_000
+"""Characters of a quote or a reason that are kept."""
+_FENCED: Final = re.compile(r"^\s*```[a-z]*\s*\n(.*)\n\s*```\s*$", re.DOTALL)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    statement: str
+    verdict: Verdict
+    turn: int | None = None
+    quote: str = ""
+    reason: str = ""
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    seal: str = ""
+    answers: list[_Answer]
+
+
+def void(why: str) -> Vote:
+    return Vote(Verdict.CANNOT_TELL, void=why)
+
+
+def read_vote(content: str, prompt: Prompt) -> Vote:
+    """The vote on the prompt's rubric; void where the answer is not one to exactly this prompt."""
+    try:
+        reply = _Reply.model_validate(from_json(_json_of(content)))
+    except (ValidationError, ValueError):
+        return void("its answer is not the JSON that was asked for")
+    if reply.seal.strip() != prompt.seal:
+        return void("its answer does not bear the request's seal")
+    given = {answer.statement: answer for answer in reply.answers}
+    names = (prompt.rubric_name, prompt.true_name, prompt.false_name)
+    if Counter(answer.statement for answer in reply.answers) != Counter(names):
+        return void("its answer is not one to each statement")
+    if given[prompt.true_name].verdict is not Verdict.HOLDS:
+        return void("it denies a control statement that is plainly true")
+    if given[prompt.false_name].verdict is not Verdict.DOES_NOT_HOLD:
+        return void("it affirms a control statement that is plainly false")
+    answer = given[prompt.rubric_name]
+    return Vote(answer.verdict, answer.turn, answer.quote[:_LONGEST], answer.reason[:_LONGEST])
+
+
+def _json_of(content: str) -> str:
+    """The answer without what some models put around it: a fence, or words before and after."""
+    fenced = _FENCED.match(content)
+    text = fenced[1] if fenced else content
+    start, end = text.find("{"), text.rfind("}")
+    return text[start : end + 1] if 0 <= start < end else text

@@ -1,0 +1,239 @@
+"""Asks for the votes that are wanted: a few at one time, as fast as the endpoint lets, within the purse, once each."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+
+from planner.checks.opinions import Question, Vote, checked
+from planner.errors import (
+    CredentialError,
+    IncompleteError,
+    LostAnswerError,
+    NotFoundError,
+    PlannerError,
+    RefusedError,
+    ServiceError,
+    ThrottledError,
+    UnreachableError,
+)
+from planner.execution.work import Clock
+from planner.judging.answers import read_vote, void
+from planner.judging.ballots import Ballots
+from planner.judging.endpoint import Completion, DeclinedError, Endpoint, reworded
+from planner.judging.pricing import Pricing
+from planner.judging.prompt import compose
+from planner.judging.purse import CeilingReachedError, Purse
+from planner.judging.records import VoteRecord, VoteStore, read_record
+
+ATTEMPTS: Final = 3
+"""How often a vote is asked for when nothing usable comes back."""
+SECOND_CHANCES: Final = 1
+"""How often more, at most, a vote is asked for whose answer is void: models misquote now and then."""
+GIVE_UP_SECONDS: Final = 300.0
+"""Nothing but "wait" from the endpoint for so long."""
+LAST_WORDS_SECONDS: Final = 3.0
+"""How long answers on their way are waited for after an interruption."""
+_FAILURES_IN_A_ROW: Final = 6
+"""Of all votes together, beyond those in flight: the endpoint is down."""
+_LONGEST_WAIT_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Votes on one question, by number; `plan` is whose budget pays."""
+
+    plan: str
+    question: Question
+    key: str
+    numbers: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Asking:
+    """How it went. The texts say, in words, why votes are missing; empty where that is not why."""
+
+    given: int = 0
+    ceiling: str = ""
+    refusal: str = ""
+    usage: str = ""
+    trouble: str = ""
+    interrupted: bool = False
+
+    @property
+    def why_stopped(self) -> str:
+        if self.ceiling:
+            return f"the ceiling was reached ({self.ceiling})"
+        return self.refusal or self.usage or self.trouble or ("interrupted" if self.interrupted else "")
+
+
+@dataclass(slots=True)
+class Asker:
+    """Every vote that comes is in `ballots`, and in the store before that."""
+
+    endpoint: Endpoint
+    ballots: Ballots
+    store: VoteStore
+    purse: Purse
+    pricing: Pricing
+    clock: Clock
+    new_token: Callable[[], str]
+    max_concurrent: int
+    tell: Callable[[str], None]
+    """Decisions in words, for `-v`."""
+    result: Asking = field(default_factory=Asking)
+    _waiting: deque[tuple[Wanted, int]] = field(default_factory=deque[tuple[Wanted, int]])
+    _not_before: float = 0.0
+    _throttled_since: float | None = None
+    _throttles: int = 0
+    _failures: int = 0
+
+    async def ask(self, wanted: Iterable[Wanted], *, interrupted: anyio.Event) -> Asking:
+        """Where the store or the journal fails, nothing more is asked for, and the result says so."""
+        seen: set[tuple[str, int]] = set()
+        for want in wanted:
+            for number in want.numbers:
+                if (want.key, number) not in seen:
+                    seen.add((want.key, number))
+                    self._waiting.append((want, number))
+        if not self._waiting:
+            return self.result
+
+        async def work() -> None:
+            try:
+                while self._waiting and not self._stopped:
+                    await self._vote(*self._waiting.popleft())
+            except IncompleteError as error:  # the store's or the journal's: nothing more may be asked for
+                self.result.trouble = _told(error)
+
+        async def watch(tasks: anyio.abc.TaskGroup) -> None:
+            await interrupted.wait()
+            self.result.interrupted = True
+            await self.clock.sleep(LAST_WORDS_SECONDS)
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as watching:
+            async with anyio.create_task_group() as tasks:
+                watching.start_soon(watch, tasks)
+                for _ in range(min(self.max_concurrent, len(self._waiting))):
+                    tasks.start_soon(work)
+            watching.cancel_scope.cancel()
+        return self.result
+
+    @property
+    def _stopped(self) -> bool:
+        return bool(self.result.why_stopped)
+
+    async def _vote(self, want: Wanted, number: int) -> None:
+        """One vote, asked for until there is an answer, or none can be had."""
+        failed = voids = 0
+        while not self._stopped:
+            await self._wait_for_turn()
+            if self._stopped:
+                return
+            try:
+                vote, record = await self._ask_once(want, number, again_if_void=voids < SECOND_CHANCES)
+            except ThrottledError as error:
+                self._throttle(error)
+            except (UnreachableError, LostAnswerError, ServiceError) as error:
+                failed += 1
+                self._fail(error)
+                self.ballots.problems[want.key] = str(error)
+                if failed == ATTEMPTS:
+                    return
+                await self.clock.sleep(min(_LONGEST_WAIT_SECONDS, 2.0 ** (failed - 1)))
+            except DeclinedError as error:
+                self.ballots.problems[want.key] = str(error)
+                return
+            except CeilingReachedError as error:
+                self.result.ceiling = str(error)
+            except RefusedError as error:
+                self.result.refusal = _told(error)
+            except (CredentialError, NotFoundError) as error:
+                self.result.usage = _told(error)
+            else:
+                self._failures = self._throttles = 0
+                self._throttled_since = None
+                if record is None:
+                    voids += 1
+                    self.tell(f"a vote is void, for {vote.void}: asked for once more")
+                    continue
+                self.ballots.add(record)
+                self.ballots.problems.pop(want.key, None)
+                self.result.given += 1
+                return
+
+    async def _ask_once(self, want: Wanted, number: int, *, again_if_void: bool) -> tuple[Vote, VoteRecord | None]:
+        """The answer, and what is stored of it: nothing of one that is void and shall be asked for again."""
+        prompt = compose(want.question, self.new_token)
+        reserved = self.pricing.reserve(prompt.size_bytes)
+        asked_id = self.purse.send(want.plan, want.key, number, reserved)
+        try:
+            completion = await self.endpoint.complete(prompt, on_sending=_nothing)
+        except (UnreachableError, ThrottledError, DeclinedError, CredentialError, NotFoundError, RefusedError) as error:
+            self.purse.not_charged(want.plan, asked_id, reserved)
+            raise reworded(error) from error
+        except LostAnswerError as error:
+            raise reworded(error) from error
+        cost = self.pricing.billed(completion)
+        if completion.content is None:
+            vote = void(completion.problem)
+        else:
+            vote = checked(read_vote(completion.content, prompt), want.question.turns)
+        record = None
+        if not (vote.void and again_if_void):  # before the money is settled: a crash between counts what was reserved
+            record = self._store(want, number, vote, completion, cost)
+        self.purse.answered(want.plan, asked_id, reserved, cost)
+        return vote, record
+
+    def _store(self, want: Wanted, number: int, vote: Vote, completion: Completion, cost: int | None) -> VoteRecord:
+        """What stands in the store afterwards: another's answer to the same question, where that was first."""
+        record = VoteRecord(
+            key=want.key,
+            number=number,
+            model=self.ballots.model,
+            verdict=vote.verdict,
+            turn=vote.turn,
+            quote=vote.quote,
+            reason=vote.reason,
+            void=vote.void,
+            cost_microcents=cost,
+            read_tokens=completion.read_tokens,
+            written_tokens=completion.written_tokens,
+        )
+        standing = self.store.save_vote(want.key, number, record.to_bytes())
+        return read_record(standing, want.key, number) or record
+
+    async def _wait_for_turn(self) -> None:
+        while not self._stopped and (left := self._not_before - self.clock.monotonic()) > 0:
+            await self.clock.sleep(min(left, 1.0))
+
+    def _throttle(self, error: ThrottledError) -> None:
+        now = self.clock.monotonic()
+        self._throttled_since = now if self._throttled_since is None else self._throttled_since
+        self._throttles += 1
+        told = error.retry_after_seconds
+        seconds = min(2.0 ** min(self._throttles - 1, 6), _LONGEST_WAIT_SECONDS) if told is None else told
+        if now + seconds - self._throttled_since > GIVE_UP_SECONDS:
+            self.result.trouble = f"{error}, for {GIVE_UP_SECONDS:.0f} s and more"
+            return
+        self._not_before = max(self._not_before, now + seconds)
+        self.tell(f"{error}: {seconds:g} s")
+
+    def _fail(self, error: Exception) -> None:
+        self._failures += 1
+        self.tell(str(error))
+        if self._failures >= _FAILURES_IN_A_ROW + self.max_concurrent:
+            self.result.trouble = f"{error}, {self._failures} times in a row"
+
+
+def _nothing() -> None:
+    """The request was written down before it was handed over; when its first byte leaves changes nothing more."""
+
+
+def _told(error: PlannerError) -> str:
+    return f"{error}. {error.hint}" if error.hint else str(error)

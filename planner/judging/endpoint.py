@@ -1,0 +1,251 @@
+"""One chat completion from any OpenAI-compatible endpoint, or one error that says whether it may have been charged.
+
+Endpoints differ in what they take. What one refuses (an answer held to a schema, `max_tokens`, a temperature) is left out
+or put otherwise, once for all: a refused request is not charged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import to_json
+
+from planner.api.transport import Answer, Transport
+from planner.errors import (
+    CredentialError,
+    LostAnswerError,
+    NotFoundError,
+    PlannerError,
+    RefusedError,
+    ServiceError,
+    ThrottledError,
+    UnreachableError,
+)
+from planner.judging.prompt import Prompt, answer_schema
+
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+_TOLD: Final = 160
+"""Characters of an endpoint's own words that an error repeats."""
+_MAX_TOKENS: Final = 2**40
+
+
+class DeclinedError(PlannerError):
+    """The endpoint takes no request of this kind (400, 413, 422): not charged, and the next question may still be answered."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """`content` is None where the model refused; `problem` says why there is less than there should be. Tokens are None where
+    they were not told."""
+
+    content: str | None
+    problem: str = ""
+    read_tokens: int | None = None
+    written_tokens: int | None = None
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _ChatCompletion(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+@dataclass(slots=True)
+class Endpoint:
+    """Speaks to one model. `key` is not repeated in any error, whatever the endpoint says."""
+
+    transport: Transport
+    model: str
+    max_output_tokens: int
+    key: str
+    now: Callable[[], datetime]
+    _format: str = "json_schema"
+    """Then json_object, then plain."""
+    _limit: str = "max_tokens"
+    _temperature: bool = True
+
+    async def complete(self, prompt: Prompt, *, on_sending: Callable[[], None]) -> Completion:
+        """`on_sending` is called before the first byte of a request that may be charged leaves.
+
+        Raises:
+            ThrottledError, UnreachableError, DeclinedError, CredentialError, NotFoundError, RefusedError: not charged.
+            LostAnswerError, ServiceError: may have been charged.
+        """
+        while True:
+            answer = await self._post(prompt, on_sending)
+            if answer.status in (400, 415, 422) and self._give_way(_text(answer).lower()):
+                continue
+            self._check(answer)
+            return self._completion(answer)
+
+    async def check(self) -> None:
+        """One free read: whether the endpoint is there and takes the key. An endpoint that knows no such read is taken at its
+        word later."""
+        try:
+            answer = await self.transport.send("GET", "models", query={}, body=None)
+        except (UnreachableError, LostAnswerError) as error:
+            raise reworded(error) from error
+        if answer.status in (401, 403):
+            self._check(answer)
+
+    async def _post(self, prompt: Prompt, on_sending: Callable[[], None]) -> Answer:
+        request: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
+            self._limit: self.max_output_tokens,
+        }
+        if self._temperature:
+            request["temperature"] = 0
+        if self._format == "json_schema":
+            schema = {"name": "judgement", "strict": True, "schema": answer_schema(prompt)}
+            request["response_format"] = {"type": "json_schema", "json_schema": schema}
+        elif self._format == "json_object":
+            request["response_format"] = {"type": "json_object"}
+        body = to_json(request)
+        return await self.transport.send("POST", "chat/completions", query={}, body=body, on_sending=on_sending)
+
+    def _give_way(self, told: str) -> bool:
+        """Ask otherwise, by what the endpoint says it does not take; False where there is nothing left to give up."""
+        if "max_completion_tokens" in told and self._limit == "max_tokens":
+            self._limit = "max_completion_tokens"
+        elif "temperature" in told and self._temperature:
+            self._temperature = False
+        elif self._format == "json_schema":
+            self._format = "json_object"
+        elif self._format == "json_object":
+            self._format = "plain"
+        else:
+            return False
+        return True
+
+    def _check(self, answer: Answer) -> None:
+        status, told = answer.status, self._told(answer)
+        match status:
+            case 200 | 201:
+                return
+            case 401 | 403:
+                raise CredentialError(
+                    f"the judge's endpoint refuses the key ({status}{told})",
+                    "Set PLANNER_JUDGE_API_KEY in the environment to a key of the endpoint that planner.yaml names under `judge`.",
+                )
+            case 402:
+                raise RefusedError(
+                    f"the judge's endpoint wants to be paid first (402{told})",
+                    "Top up the account there, and run again.",
+                )
+            case 404:
+                raise NotFoundError(
+                    f"the judge's endpoint has no model {self.model!r}, or is not where planner.yaml says (404{told})",
+                    "Correct judge.model or judge.base_url in planner.yaml; the address usually ends with /v1.",
+                )
+            case 429:
+                raise ThrottledError(
+                    f"the judge's endpoint asks to wait (429{told})", retry_after_seconds=self._wait(answer)
+                )
+            case 400 | 405 | 409 | 413 | 415 | 422:
+                raise DeclinedError(f"the judge's endpoint takes no such request ({status}{told})")
+            case _ if 300 <= status < 400:
+                raise NotFoundError(
+                    f"the judge's endpoint answers with a redirect ({status}), which is not followed: the key goes to no other host",
+                    "Write the address that it leads to as judge.base_url in planner.yaml.",
+                )
+            case _:
+                raise ServiceError(f"the judge's endpoint failed ({status}{told})", status=status)
+
+    def _wait(self, answer: Answer) -> float | None:
+        """`Retry-After`, in seconds or as a date."""
+        written = answer.headers.get("retry-after", "").strip()
+        try:
+            if written.isdigit():
+                return float(written[:9])
+            return max(0.0, (parsedate_to_datetime(written) - self.now()).total_seconds()) if written else None
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+    def _completion(self, answer: Answer) -> Completion:
+        """Charged, whatever it says."""
+        if len(answer.body) > MAX_ANSWER_BYTES:
+            return Completion(None, "its answer is longer than 1 MiB")
+        try:
+            completion = _ChatCompletion.model_validate_json(answer.body)
+        except ValidationError:
+            return Completion(None, "its answer is no chat completion")
+        usage = completion.usage or _Usage()
+        read, written = _tokens(usage.prompt_tokens), _tokens(usage.completion_tokens)
+        if not completion.choices:
+            return Completion(None, "its answer is no chat completion", read, written)
+        choice = completion.choices[0]
+        if choice.message.refusal or choice.finish_reason == "content_filter":
+            return Completion(None, "the model refused to answer", read, written)
+        if choice.finish_reason == "length":
+            return Completion(
+                None, "its answer was cut off: judge.max_output_tokens in planner.yaml is too low for it", read, written
+            )
+        return Completion(choice.message.content or "", "", read, written)
+
+    def _told(self, answer: Answer) -> str:
+        """What the endpoint says of an error, on one line and never with the key in it."""
+        text = " ".join(_text(answer).split())
+        if self.key:
+            text = text.replace(self.key, "…")
+        return f": {text if len(text) <= _TOLD else text[: _TOLD - 1] + '…'}" if text else ""
+
+
+def _tokens(count: int | None) -> int | None:
+    return count if count is not None and 0 <= count <= _MAX_TOKENS else None
+
+
+def _text(answer: Answer) -> str:
+    """The message of an error in whichever form endpoints give one."""
+    try:
+        document = _Error.model_validate_json(answer.body[:MAX_ANSWER_BYTES])
+    except ValidationError:
+        return ""
+    error = document.error if document.error is not None else document.detail or document.message
+    if isinstance(error, dict):
+        error = error.get("message")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return error if isinstance(error, str) else ""
+
+
+class _Error(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    error: Any = None
+    detail: Any = None
+    message: Any = None
+
+
+def reworded(error: Exception) -> Exception:
+    """The transport's errors, of this endpoint and not of the service that makes the calls."""
+    reason = str(error).rpartition(": ")[2]
+    if isinstance(error, UnreachableError):
+        return UnreachableError(
+            f"the judge's endpoint cannot be reached: {reason}",
+            "Check the network and judge.base_url in planner.yaml, then run the same command again.",
+        )
+    if isinstance(error, LostAnswerError):
+        return LostAnswerError(f"the judge's endpoint gave no answer: {reason}")
+    return error

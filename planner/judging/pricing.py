@@ -1,0 +1,56 @@
+"""What votes cost, in millionths of a cent: whole numbers, for one vote costs less than a cent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from planner.judging.endpoint import Completion
+from planner.spec.model import JudgePrice
+
+MICROCENTS: Final = 1_000_000
+"""In a cent."""
+
+INSTRUCTION_BYTES: Final = 2_700
+"""Of a prompt without its rubric and its transcript, about."""
+
+_BYTES_A_TOKEN: Final = 4
+_FRAME_TOKENS: Final = 300
+"""That an endpoint may add around the messages, the answer's schema included."""
+_TYPICAL_ANSWER_TOKENS: Final = 250
+
+
+def whole_cents(microcents: int) -> int:
+    """Rounded up: what was spent is never told as less."""
+    return -(-microcents // MICROCENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    price: JudgePrice
+    max_output_tokens: int
+
+    def reserve(self, size_bytes: int) -> int:
+        """The most that one request with a prompt of this size can cost: a token has at least one byte."""
+        return self._cost(size_bytes + _FRAME_TOKENS, self.max_output_tokens)
+
+    def expected(self, size_bytes: int) -> int:
+        return self._cost(
+            size_bytes // _BYTES_A_TOKEN + _FRAME_TOKENS, min(_TYPICAL_ANSWER_TOKENS, self.max_output_tokens)
+        )
+
+    def billed(self, completion: Completion) -> int | None:
+        """What an answer cost; None where the endpoint did not tell its tokens and they decide."""
+        price = self.price
+        if price.per_million_read or price.per_million_written:
+            if completion.read_tokens is None or completion.written_tokens is None:
+                return None
+            return self._cost(completion.read_tokens, completion.written_tokens)
+        return self._cost(0, 0)
+
+    def _cost(self, read_tokens: int, written_tokens: int) -> int:
+        price = self.price
+        # Cents per million tokens are millionths of a cent per token.
+        by_length = price.per_million_read * read_tokens + price.per_million_written * written_tokens
+        return ceil(price.per_vote * MICROCENTS + by_length)

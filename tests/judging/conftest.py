@@ -1,0 +1,168 @@
+"""A scripted language model behind a real socket: it reads prompts as a model would, and answers as a test wants it to."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import project, serve, service  # pyright: ignore[reportMissingImports]
+
+__all__ = ["model", "project", "serve", "service"]
+
+
+@dataclass
+class Asked:
+    """One request, as a model understands it."""
+
+    body: dict[str, Any]
+    headers: dict[str, str]
+    path: str
+
+    @property
+    def system(self) -> str:
+        return self.body["messages"][0]["content"]
+
+    @property
+    def user(self) -> str:
+        return self.body["messages"][1]["content"]
+
+    @property
+    def seal(self) -> str:
+        found = re.search(r'"seal": "([0-9a-f]+)"', self.system)
+        assert found
+        return found[1]
+
+    @property
+    def statements(self) -> dict[str, str]:
+        return dict(re.findall(r"^(s-[0-9a-f]+-\d): (.*)$", self.system, re.MULTILINE))
+
+    @property
+    def turns(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.user.splitlines() if line.startswith('{"turn"')]
+
+    @property
+    def rubric_name(self) -> str:
+        (name,) = [name for name, text in self.statements.items() if not _CONTROL.fullmatch(text)]
+        return name
+
+    def control(self, text: str) -> str:
+        """The right answer to a control statement."""
+        found = _CONTROL.fullmatch(text)
+        assert found
+        speaker = {turn["turn"]: turn["speaker"] for turn in self.turns}[int(found[1])]
+        return "holds" if speaker == found[2] else "does_not_hold"
+
+
+_CONTROL = re.compile(r"Turn (\d+) was spoken by the (agent|caller)\.")
+
+
+def completion(content: str | None, **fields: Any) -> dict[str, Any]:
+    """The body of a chat completion."""
+    message = {"role": "assistant", "content": content, **fields.pop("message", {})}
+    return {
+        "choices": [{"index": 0, "finish_reason": fields.pop("finish_reason", "stop"), "message": message}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
+        **fields,
+    }
+
+
+def honest(asked: Asked, verdict: str = "holds", turn: int = 1, quote: str | None = None, **changes: Any) -> str:
+    """What a model writes that follows its instructions: controls answered right, a quote that was said."""
+    said = {item["turn"]: item["said"] for item in asked.turns}
+    answers = []
+    for name, text in asked.statements.items():
+        answer = {
+            "statement": name,
+            "verdict": verdict,
+            "turn": turn,
+            "quote": quote or said[turn],
+            "reason": "So it is.",
+        }
+        if name != asked.rubric_name:
+            answer["verdict"] = asked.control(text)
+        answers.append(answer)
+    return json.dumps({"seal": asked.seal, "answers": answers, **changes})
+
+
+@dataclass
+class Reply:
+    body: Any
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    """Before it answers."""
+
+
+@dataclass
+class Model:
+    """`script` answers a request; requests are kept in the order they came."""
+
+    url: str = ""
+    script: Callable[[Asked], Reply | str] = honest
+    asked: list[Asked] = field(default_factory=list)
+    reads: list[str] = field(default_factory=list)
+    refuses_key: bool = False
+    at_once: int = 0
+    most_at_once: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture
+def model() -> Iterator[Model]:
+    """It listens on loopback until the test ends."""
+    scripted = Model()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            scripted.reads.append(self.path)
+            self._send(Reply({"error": {"message": "bad key"}}, 401) if scripted.refuses_key else Reply({"data": []}))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked = Asked(body, {key.lower(): value for key, value in self.headers.items()}, self.path)
+            with scripted.lock:
+                scripted.asked.append(asked)
+                scripted.at_once += 1
+                scripted.most_at_once = max(scripted.most_at_once, scripted.at_once)
+            try:
+                reply = scripted.script(asked)
+                self._send(reply if isinstance(reply, Reply) else Reply(completion(reply)))
+            finally:
+                with scripted.lock:
+                    scripted.at_once -= 1
+
+        def _send(self, reply: Reply) -> None:
+            if reply.seconds:
+                scripted.closing.wait(reply.seconds)
+            data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+            try:
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+            except OSError:
+                pass  # the client went away
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    scripted.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    yield scripted
+    scripted.closing.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=5)

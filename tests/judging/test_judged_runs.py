@@ -1,0 +1,178 @@
+"""`check: judge` as a user has it: `planner run` and `planner recheck` against a served sandbox and a model on sockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.judging.conftest import Asked, Model, Reply, honest  # pyright: ignore[reportMissingImports]
+
+PLAN = """\
+version: 1
+plan: manners
+targets: {clinic: {agent: 12}}
+scenarios:
+  hours:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    runs: 2
+    expect:
+      - {check: call, status: completed}
+      - {check: judge, id: polite, rubric: The agent stays polite.}
+"""
+
+
+def config(model: Model, price: str = "cents_per_vote: 2", **more: Any) -> str:
+    return f"judge: {{base_url: {json.dumps(model.url)}, model: scripted-1, {price}{''.join(f', {key}: {value}' for key, value in more.items())}}}\n"
+
+
+@pytest.fixture
+def manners(project: Project, model: Model, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project.root.joinpath("plans/hours.yaml").unlink()
+    project.write("plans/manners.yaml", PLAN)
+    project.write("planner.yaml", config(model))
+    monkeypatch.setenv("PLANNER_JUDGE_API_KEY", "sk_judge_secret")
+    return project
+
+
+def test_a_model_judges_and_is_asked_once(manners: Project, service: Served, model: Model) -> None:
+    """Priced before, with consent only, paid for once, and used again by a second run and a recheck, which need no consent."""
+    planned = manners.planner("plan", "--format", "json")
+    assert planned.json["estimate"]["judge"] == {
+        "model": "scripted-1", "votes": 2, "stored_votes": 0, "expected_cents": 4, "high_cents": 8,
+    }  # fmt: skip
+    refused = manners.planner("run")
+    assert refused.code == 3
+    assert "and 2 votes of scripted-1, expected $0.04 (at most $0.08); nobody is called without consent" in refused.err
+    assert not model.asked
+    assert not service.own_runs()
+
+    ran = manners.planner("run", "--consent-to-charge")
+    assert (ran.code, len(model.asked)) == (0, 2)
+    assert "besides $0.04 for 2 votes of scripted-1, $0.04 expected" in " ".join(ran.out.split())
+    result = manners.results()
+    assert result["cost"]["judge"] == {
+        "model": "scripted-1", "votes": 2, "stored_votes": 0, "estimated_cents": 4, "actual_cents": 4,
+        "this_invocation_cents": 4, "ambiguous_cents": 0,
+    }  # fmt: skip
+    finding = result["cases"][0]["runs"][0]["findings"][1]
+    assert (finding["outcome"], finding["message"]) == ("passed", "the rubric holds: So it is.")
+    assert finding["quote"]["turn"] == 1
+
+    assert manners.planner("run").code == 0
+    assert manners.planner("recheck").code == 0
+    assert manners.results()["cost"]["judge"]["stored_votes"] == 2
+    assert len(model.asked) == 2
+    assert "sk_judge_secret" not in ran.out + ran.err + json.dumps(result)
+    assert {asked.headers["authorization"] for asked in model.asked} == {"Bearer sk_judge_secret"}
+
+
+def test_another_rubric_asks_again_with_consent_only(manners: Project, service: Served, model: Model) -> None:
+    """The calls are kept; `recheck` and `run` say how many votes are missing and refuse, until somebody agrees to pay."""
+    manners.planner("run", "--consent-to-charge")
+    manners.edit("plans/manners.yaml", "stays polite", "stays calm")
+    calls = len(service.own_runs())
+    for command in ("recheck", "run"):
+        refused = manners.planner(command)
+        assert refused.code == 3, command
+        assert "2 votes of scripted-1, expected $0.04 (at most $0.08); no model is asked without consent" in refused.err
+        assert f"planner {command} --consent-to-charge --max-cost 0.08" in refused.err
+    assert "recheck   expectations changed · 2 stored runs · 2 votes to ask for" in manners.planner("plan").out
+    assert manners.planner("recheck", "--consent-to-charge").code == 0
+    assert manners.results()["cost"]["judge"]["this_invocation_cents"] == 4
+    assert manners.planner("run").code == 0
+    assert len(model.asked) == 4
+    assert len(service.own_runs()) == calls
+
+
+def test_a_free_model_needs_no_consent_to_judge_again(manners: Project, service: Served, model: Model) -> None:
+    """`cents_per_vote: 0` says that nothing is charged: rechecks ask it as they like."""
+    manners.write("planner.yaml", config(model, "cents_per_vote: 0"))
+    manners.planner("run", "--consent-to-charge")
+    manners.edit("plans/manners.yaml", "stays polite", "stays calm")
+    assert manners.planner("recheck").code == 0
+    assert len(model.asked) == 4
+
+
+def test_a_failed_rubric_fails_the_case(manners: Project, service: Served, model: Model) -> None:
+    """The agent is at fault, with the quoted turn."""
+    model.script = lambda asked: honest(asked, "does_not_hold")
+    ran = manners.planner("run", "--consent-to-charge")
+    assert ran.code == 1
+    assert "polite (judge): the rubric does not hold: So it is." in ran.out
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "told"),
+    [
+        (lambda _: Reply({"error": {"message": "no such model"}}, 404), 2, "has no model 'scripted-1'"),
+        (lambda _: Reply({"error": {"message": "insufficient credit"}}, 402), 3, "wants to be paid first"),
+        (lambda _: Reply(b"", 302, {"Location": "http://127.0.0.1:1/"}), 2, "redirect (302), which is not followed"),
+        (lambda asked: honest(asked, "holds", 1, "these words were never said"), 4, "it quotes what was not said"),
+    ],
+)
+def test_what_cannot_be_judged_is_unknown(
+    manners: Project,
+    service: Served,
+    model: Model,
+    script: Callable[[Asked], Reply | str],
+    code: int,
+    told: str,
+) -> None:
+    """Never passed; the calls stay paid for once, and are judged when the endpoint is mended."""
+    model.script = script
+    ran = manners.planner("run", "--consent-to-charge")
+    assert ran.code == code
+    document = json.dumps(manners.results())
+    assert told in document
+    assert manners.results()["cases"][0]["outcome"] == "unknown"
+    calls = len(service.own_runs())
+    assert calls == 2
+    if code != 4:  # a void vote was paid for, and is not asked for again
+        model.script = honest
+        assert manners.planner("run", "--consent-to-charge").code == 0
+        assert len(service.own_runs()) == calls
+
+
+def test_a_key_that_is_refused_is_found_before_anybody_is_called(
+    manners: Project, service: Served, model: Model
+) -> None:
+    """One free read tells; nobody pays for calls that nobody could judge."""
+    model.refuses_key = True
+    ran = manners.planner("run", "--consent-to-charge")
+    assert ran.code == 2
+    assert "the judge's endpoint refuses the key (401: bad key)" in ran.err
+    assert not service.own_runs()
+
+
+def test_without_a_model_nobody_is_called(manners: Project, service: Served) -> None:
+    """`validate` warns, `run` refuses before anything is spent, and the sandbox brings its own."""
+    manners.root.joinpath("planner.yaml").unlink()
+    ran = manners.planner("validate")
+    assert (ran.code, "[judge-not-configured]" in ran.err) == (0, True)
+    ran = manners.planner("run", "--consent-to-charge")
+    assert (ran.code, "names none, so that nobody is called" in ran.err) == (2, True)
+    assert not service.own_runs()
+    ran = manners.planner("run", "--sandbox", "--consent-to-charge")
+    assert ran.code == 0, ran.out
+    assert "2 votes of sandbox, free" in ran.out
+
+
+def test_recorded_votes_need_no_model(manners: Project, service: Served, model: Model) -> None:
+    """`recheck --record-votes` writes them; with `judge.recorded` they decide, and what they do not answer is undecided."""
+    manners.planner("run", "--consent-to-charge")
+    assert manners.planner("recheck", "--record-votes", "judge.jsonl").code == 0
+    for file in sorted(manners.root.glob(".planner/votes/*/*.json")):
+        file.unlink()
+    manners.write("planner.yaml", "judge: {model: scripted-1, recorded: judge.jsonl}\n")
+    assert manners.planner("recheck").code == 0
+    manners.edit("plans/manners.yaml", "stays polite", "stays calm")
+    assert manners.planner("recheck").code == 4
+    assert "not judged: judge.jsonl has no answer to this" in json.dumps(manners.results())
+    assert len(model.asked) == 2
+    manners.write("judge.jsonl", "{}\n")
+    ran = manners.planner("recheck")
+    assert (ran.code, "judge.jsonl:1: no vote of a model: key: Field required" in ran.err) == (2, True)
