@@ -18,8 +18,11 @@ from planner.execution.launches import LaunchState
 from planner.execution.listing import Listed, read_list
 from planner.execution.reconciling import Lost, bind_slots, match_lost, prompt_key, run_fits
 
-POLL_SHARE = 0.06
+POLL_SHARE = 0.075
 """Of what a run takes: how long its end may go unseen."""
+FEW = 20
+POLL_SHARE_OF_FEW = 0.12
+"""With so few under way, most looks would show nothing."""
 FIRST_POLL_SHARE = 0.15
 """Of the time waited so far, until a run has been seen to end."""
 
@@ -33,7 +36,8 @@ class Watcher:
     def poll_seconds(self) -> float:
         context = self.context
         if self._seconds_seen:
-            wanted = sum(self._seconds_seen) / len(self._seconds_seen) * POLL_SHARE
+            share = POLL_SHARE if context.accepted_in_flight() >= FEW else POLL_SHARE_OF_FEW
+            wanted = sum(self._seconds_seen) / len(self._seconds_seen) * share
         else:
             now = context.clock.monotonic()
             asked = (context.watched, context.unbound, context.doubts)

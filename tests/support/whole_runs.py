@@ -10,7 +10,7 @@ import io
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,10 +23,12 @@ import pytest
 from mortality import Life, MortalJournal, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
 
+import planner.commands.reconcile
 import planner.commands.reporting
 import planner.commands.run
 import planner.commands.service
 import planner.commands.stores
+from planner.commands.reconcile import ReconcileOptions
 from planner.commands.run_options import RunOptions
 from planner.commands.selection import Selection
 from planner.commands.shell import Shell
@@ -70,6 +72,8 @@ class Organisation:
     faults: tuple[Mapping[str, Any], ...] = ()
     seconds: float = 0.0
     """Since EPOCH."""
+    lag_seconds: float = 0.0
+    """Runs and batches younger than this are not listed yet."""
 
     def __post_init__(self) -> None:
         demo = load_world("demo")
@@ -95,15 +99,7 @@ class Organisation:
         self.invocations += 1
         life = life or Life()
         out, err = io.StringIO(), io.StringIO()
-        shell = Shell(
-            cwd=self.root,
-            environ={"USER": "tester"},
-            out=out,
-            err=err,
-            clock=Clock(self.now, self._monotonic, anyio.sleep),
-            new_id=self._new_id,
-            width=100,
-        )
+        shell = self._shell(out, err)
         wanted = replace(RunOptions(selection or Selection(sandbox=True), consent_to_charge=True), **options)
         began = self.seconds
         with self._outside(life):
@@ -117,6 +113,23 @@ class Organisation:
                     raise
                 code = None
         return Ran(None if life.dead else code, out.getvalue(), err.getvalue(), self.seconds - began)
+
+    def settle(self, launch: str, run_ids: Sequence[int]) -> None:
+        """`planner reconcile`: what somebody says who has looked at the service: these runs, or it was not sent."""
+        options = ReconcileOptions(Selection(sandbox=True), launch, tuple(run_ids), assume_not_sent=not run_ids)
+        with self._outside(Life()):
+            planner.commands.reconcile.reconcile(self._shell(io.StringIO(), io.StringIO()), options)
+
+    def _shell(self, out: io.StringIO, err: io.StringIO) -> Shell:
+        return Shell(
+            cwd=self.root,
+            environ={"USER": "tester"},
+            out=out,
+            err=err,
+            clock=Clock(self.now, self._monotonic, anyio.sleep),
+            new_id=self._new_id,
+            width=100,
+        )
 
     # What it left behind
 
@@ -175,12 +188,35 @@ class Organisation:
         async def app(scope: Any, receive: Any, send: Any) -> None:
             request = f"{scope['method']} {scope['path']}"
             life.boundary(f"before {request}")
+            is_list = request in ("GET /v1/test-calls", "GET /v1/test-call-batches")
             try:
-                await self.sandbox.app(scope, receive, send)
+                await self.sandbox.app(scope, receive, self._lagging(send) if is_list and self.lag_seconds else send)
             finally:
                 life.boundary(f"after {request}")
 
         return app
+
+    def _lagging(self, send: Any) -> Any:
+        """A list as it was a while ago."""
+        start: dict[str, Any] = {}
+        told = bytearray()
+
+        async def later(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+                return
+            told.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            body = bytes(told)
+            if start["status"] == 200 and body.endswith(b"]"):  # else it was spoilt on its way
+                until = (self.now() - timedelta(seconds=self.lag_seconds)).isoformat()
+                body = json.dumps([row for row in json.loads(body) if row["created_at"] <= until]).encode()
+            headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+            await send({**start, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+        return later
 
     def _monotonic(self) -> float:
         return self.seconds if self.loop is None else self.loop.time()
