@@ -128,13 +128,15 @@ def open_journal(place: Place) -> Journal | None:
 
 def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) -> dict[str, tuple[Slot, ...]]:
     """Runs of the same call, collected ones first. Who asks for calls that would otherwise be kept (`--rerun`) goes on only
-    with what the same, unfinished request launched."""
+    with what the same, unfinished request launched. Runs that the baseline holds stand there, though an invocation died before
+    the journal said so: they are not also the ones that are missing."""
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
+    finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
     found: dict[str, list[Slot]] = {}
     slots = journal.unconsumed_slots()
     for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
         change = wanted.get(slot.case_id)
-        if change is None or not _same_call(slot, change):
+        if change is None or slot.run_id in finished or not _same_call(slot, change):
             continue
         if selection.rerun != "changed":
             launch = journal.launch(slot.launch_id)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from mortality import Life
+from whole_runs import Organisation
 from troubled_plan import TROUBLES, boundaries, check, effects, finish, organisation
 
 KINDS = {
@@ -37,3 +38,25 @@ def test_a_death_after_any_effect_costs_nothing(tmp_path: Path, dialect: Any, fa
         assert service.run(life=Life(number)).code is None
         assert finish(service).code == 0, crossed[number - 1]
         check(service)
+
+
+def test_a_run_that_the_baseline_holds_is_not_also_the_one_that_is_missing(tmp_path: Path, dialect: Any) -> None:
+    """Killed when the baseline was written and the journal did not know yet; then the plan asks for one run more."""
+    plan = """\
+version: 1
+plan: more
+targets: {clinic: {agent: 12}}
+scenarios:
+  hours:
+    prompt: "You are Ana. Ask when you are open on Saturday."
+    runs: 1
+    expect: [{check: call, status: completed}]
+"""
+    service = Organisation(tmp_path, dialect)
+    service.write("plans/more.yaml", plan)
+    assert service.run(life=Life("after putting latest")).code is None
+    service.write("plans/more.yaml", plan.replace("runs: 1", "runs: 2"))
+    assert service.run().code == 0
+    (case,) = service.results()["cases"]
+    assert {run["run_id"] for run in case["runs"]} == set(service.charged())
+    assert (case["runs_passed"], len(service.charged())) == (2, 2)
