@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from mortality import Life
@@ -214,10 +214,13 @@ class Machine(RuleBasedStateMachine):
             self.service.settle(lost.launch_id, [run.id for event in ours[:1] for run in event.runs])
 
 
+LONGER = os.environ.get("PLANNER_MACHINE_EXAMPLES")
 Machine.TestCase.settings = settings(
-    max_examples=int(os.environ.get("PLANNER_MACHINE_EXAMPLES", "12")),
+    max_examples=int(LONGER or "12"),
     stateful_step_count=14,
     deadline=None,
+    derandomize=not LONGER,
+    phases=Phase if LONGER else (Phase.generate,),  # to shrink what fails takes minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestMachine = Machine.TestCase
