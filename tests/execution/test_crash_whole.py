@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from mortality import Life
-from whole_runs import Organisation
 from troubled_plan import TROUBLES, boundaries, check, effects, finish, organisation
+from whole_runs import Organisation
 
 KINDS = {
     "a journal write",
