@@ -32,7 +32,7 @@ def test_a_death_after_any_effect_costs_nothing(tmp_path: Path, dialect: Any, fa
     """Killed there, run again: each call is paid for once, none is lost, and the ledgers agree to the cent."""
     crossed = boundaries(tmp_path / "alive", dialect, faults)
     points = effects(crossed)
-    assert {crossed[number - 1].removeprefix("after ") for number in points} == KINDS
+    assert {crossed[number - 1].removeprefix("after ") for number in points} >= KINDS
     for number in points:
         service = organisation(tmp_path / str(number), dialect, faults)
         assert service.run(life=Life(number)).code is None
