@@ -8,6 +8,7 @@ from datetime import datetime
 from planner.changes.diff import Rerun, diff
 from planner.changes.digest import change_set_digest
 from planner.changes.estimate import DEFAULT_RATES, estimate
+from planner.changes.found_again import CalledBefore
 from planner.changes.history import PastRun
 from planner.changes.model import ChangeSet
 from planner.changes.past import Target
@@ -29,6 +30,7 @@ def build_change_set(
     partial: bool,
     evidence_stored: Callable[[str], bool] | None = None,
     still_settled: Callable[[Case, CaseDocument], bool] | None = None,
+    called_before: CalledBefore | None = None,
 ) -> ChangeSet:
     """What has to happen to each case, what it would cost, and the digest that consent is bound to.
 
@@ -42,7 +44,7 @@ def build_change_set(
         already_made: runs of this change set that an interrupted invocation has made, by case id; they lower the estimate only.
         partial: only some of the plans' cases were selected; nothing is dropped.
         evidence_stored: whether a digest's evidence is there to be judged again (`ResultsRepository.has_evidence`).
-        still_settled: as for `diff`.
+        still_settled, called_before: as for `diff`.
     """
     changes = diff(
         cases,
@@ -53,6 +55,7 @@ def build_change_set(
         partial=partial,
         evidence_stored=evidence_stored,
         still_settled=still_settled,
+        called_before=called_before,
     )
     total, prices = estimate(
         changes, history=history, products=products, rates={**DEFAULT_RATES, **rates}, already_made=already_made

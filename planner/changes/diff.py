@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, assert_never
 
 from planner.changes.detail import age, inputs_detail, revision_detail, revision_digest
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.changes.found_again import CalledBefore, Renamed, Revisions
 from planner.changes.model import Action, Change, Reason
 from planner.results.model import CaseDocument, CaseInputs, RunDocument
 from planner.spec.model import Case
@@ -17,6 +18,8 @@ Rerun = Literal["changed", "failed", "all"]
 
 _COUNTABLE_FAULTS: Final = (None, "agent", "author")
 """Of runs that say something about the agent, as `RunVerdict.countable` has it."""
+_TAKEN_BACK: Final = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT_EDITED, Reason.NEW)
+"""Why a case is called that may have been called so before."""
 _NO_CALL_FAULTS: Final = ("platform", "caller")
 """Of runs that no other expectation could make countable: there was no proper call."""
 
@@ -58,10 +61,12 @@ def diff(
     partial: bool,
     evidence_stored: Callable[[str], bool] | None = None,
     still_settled: Callable[[Case, CaseDocument], bool] | None = None,
+    called_before: CalledBefore | None = None,
 ) -> tuple[Change, ...]:
     """One change per case, in the order given, then the baseline's cases that no plan has any more.
 
-    The first reason that holds is given: new, prompt or settings changed, agent edited, expired, failed last time, unknown last
+    A case that would be called and was called so before, to the letter, or under another name, is judged again on those calls
+    (`found_again`). Of the others, the first reason that holds is given: new, prompt or settings changed, agent edited, expired, failed last time, unknown last
     time, runs raised, expectations changed. Where only expectations changed, stored evidence is judged again first, also
     when the case had failed: it is free, and tells whether the expectation was at fault.
 
@@ -84,18 +89,69 @@ def diff(
         evidence_stored: whether the evidence of a digest is there to be judged again; None takes it for granted.
         still_settled: whether, by today's expectations, a stored case still does without the runs that it once did not need;
             None: it does not.
+        called_before: where to look for older calls of a case that is, to the letter, what it once was (`found_again`); None:
+            nowhere.
     """
+    renamed = Renamed(baseline, (case.case_id for case in cases)) if not partial and rerun == "changed" else None
+    known = Revisions(baseline.values())
     expectation_digests: dict[int, str] = {}
     changes: list[Change] = []
     for case in cases:
         inputs = case_inputs(case, revisions.get((case.target.kind, case.target.id)))
         check = check_fingerprint(case, expectation_digests)
         today = _Today(case, inputs, call_fingerprint(inputs), check, now, evidence_stored, still_settled)
-        changes.append(_change(today, baseline.get(case.case_id), rerun))
+        change = _change(today, baseline.get(case.case_id), rerun)
+        if change.action is Action.CALL and rerun == "changed":
+            change = _found_again(today, change, renamed, known, called_before) or change
+        changes.append(change)
     if not partial:
-        present = {case.case_id for case in cases}
+        present = {case.case_id for case in cases} | (renamed.taken if renamed else set[str]())
         changes += [_dropped(prior) for case_id, prior in baseline.items() if case_id not in present]
     return tuple(changes)
+
+
+def _found_again(
+    today: _Today, change: Change, renamed: Renamed | None, known: Revisions, called_before: CalledBefore | None
+) -> Change | None:
+    """Stored calls that stand instead of new ones; None where there are none."""
+    if change.reason is Reason.NEW and renamed is not None:
+        for gone in renamed.candidates(today.call_fingerprint):
+            if _stands(today, gone):
+                renamed.take(gone)
+                detail = f"was {gone.case_id} · {_stored_runs(len(gone.runs))} · free"
+                return _judged_again(today, change, Reason.RENAMED, detail, gone)
+    if called_before is not None and change.reason in _TAKEN_BACK:
+        for older in called_before(change.case_id, today.call_fingerprint):
+            if known.same_agent(older.inputs, today.inputs) and _stands(today, older):
+                when = max((run.completed_at for run in older.runs if run.completed_at), default=None)
+                of_when = f" of {when:%Y-%m-%d}" if when else ""
+                detail = f"{_stored_runs(len(older.runs))}{of_when} · free"
+                return _judged_again(today, change, Reason.CALLED_BEFORE, detail, older)
+    return None
+
+
+def _stands(today: _Today, stored: CaseDocument) -> bool:
+    """Whether these would need no call if they were the case's own, and can be judged again."""
+    step = _step(today, stored)
+    if step.action not in (Action.KEEP, Action.RECHECK) or step.reason is Reason.UNKNOWN_LAST_TIME:
+        return False
+    return bool(stored.runs) and all(today.can_judge_again(run) or run.fault in _NO_CALL_FAULTS for run in stored.runs)
+
+
+def _judged_again(today: _Today, change: Change, reason: Reason, detail: str, stored: CaseDocument) -> Change:
+    return replace(
+        change,
+        action=Action.RECHECK,
+        reason=reason,
+        runs=0,
+        detail=detail,
+        prior=stored,
+        inputs=stored.inputs,
+        call_fingerprint=stored.call_fingerprint,
+        check_fingerprint=today.check_fingerprint,
+        kept_run_ids=(),
+        compared_with=change.prior,
+    )
 
 
 def _change(today: _Today, prior: CaseDocument | None, rerun: Rerun) -> Change:

@@ -32,6 +32,9 @@ class Reason(Enum):
     EXPIRED = "expired"
     FORCED = "forced"
     EXPECTATIONS_CHANGED = "expectations_changed"
+    CALLED_BEFORE = "called_before"
+    """What would be called was called before, and passed: a change that was taken back, or made on another branch."""
+    RENAMED = "renamed"
     PASSED = "passed"
     NOT_SELECTED = "not_selected"
     """`--rerun failed`: it passed, or is new, and only failures were asked for."""
@@ -53,7 +56,7 @@ _LABELS = {
 class Change:
     """What has to happen to one case.
 
-    `case` is None exactly for `DROP`; `prior` is the stored case it was compared with (None when new). `runs` counts the
+    `case` is None exactly for `DROP`; `prior` is the stored case it was compared with (None when new; of another id when renamed). `runs` counts the
     calls to make (0 unless `CALL`); `kept_runs` of the prior runs stand beside them (raised `runs`, or a case left unknown).
     """
 
@@ -68,6 +71,8 @@ class Change:
     call_fingerprint: str
     check_fingerprint: str
     kept_run_ids: tuple[int, ...] = ()
+    compared_with: CaseDocument | None = None
+    """For `CALLED_BEFORE`: what the baseline holds of the case, while `prior` are the older calls that stand again."""
 
 
 class Source(Enum):

@@ -290,7 +290,9 @@ def _compared(changes: Sequence[tuple[Change, CaseVerdict]], not_needed: Mapping
     samples: dict[str, tuple[Sample | None, Sample]] = {}
     for change, verdict in changes:
         now = Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable, not_needed[change.case_id])
-        if change.prior is None:
+        if change.compared_with is not None:  # older calls stand again: two samples, whatever was done to get the newer
+            samples[change.case_id] = (sample_of(change.compared_with), now)
+        elif change.prior is None:
             samples[change.case_id] = (None, now)
         elif change.action is Action.RECHECK:
             compared[change.case_id] = _rechecked(_prior_outcome(change.prior), verdict.outcome)

@@ -12,6 +12,7 @@ from planner.changes.build import build_change_set
 from planner.changes.detail import revision_digest
 from planner.changes.history import past_runs
 from planner.changes.model import Action, Change, ChangeSet, Estimate
+from planner.commands.earlier_calls import EarlierCalls
 from planner.commands.judging import Judging, judging_of
 from planner.commands.selection import Loaded, Selection
 from planner.commands.service import TargetState
@@ -71,6 +72,8 @@ def prepare(
     baseline = repository.baseline(place.environment, loaded.plan_names)
     judging = judging_of(selection, loaded, place)
 
+    called_before = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
+
     def build(already_made: Mapping[str, int]) -> ChangeSet:
         return build_change_set(
             loaded.cases,
@@ -85,6 +88,7 @@ def prepare(
             partial=selection.partial,
             evidence_stored=repository.has_evidence,
             still_settled=still_settled(repository.load_evidence, judging.ballots),
+            called_before=called_before,
         )
 
     whole = change_set = build({})

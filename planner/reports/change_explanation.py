@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pydantic_core import to_json
 
 from planner.changes.detail import inputs_detail, revision_digest
-from planner.changes.model import Action, CasePrice, Change, ChangeSet
+from planner.changes.model import Action, CasePrice, Change, ChangeSet, Reason
 from planner.reports.change_phrasing import DONE
 from planner.reports.neutral import for_json_text, for_terminal
 from planner.reports.quantities import age, count, money, money_range
@@ -122,7 +122,8 @@ def _expected(change: Change) -> list[str]:
     lines = [f"{count(len(ids), 'expectation')}: {', '.join(ids)}"]
     if prior is None:
         return lines
-    if prior.check_fingerprint == change.check_fingerprint and change.action is not Action.RECHECK:
+    found_again = change.reason in (Reason.CALLED_BEFORE, Reason.RENAMED)
+    if prior.check_fingerprint == change.check_fingerprint and (found_again or change.action is not Action.RECHECK):
         return [*lines, "judged as the stored runs were"]
     stored = {finding.expectation for run in prior.runs for finding in run.findings}
     added, gone = [name for name in ids if name not in stored], sorted(stored.difference(ids))

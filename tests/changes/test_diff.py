@@ -560,6 +560,8 @@ def test_labels_for_people() -> None:
         "expired",
         "forced",
         "expectations changed",
+        "called before",
+        "renamed",
         "passed",
         "not asked for",
         "no longer in the plan",

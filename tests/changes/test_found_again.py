@@ -1,0 +1,163 @@
+"""Calls that were made before, to the letter, are not made again: a change taken back, a case under another name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from planner.changes.diff import Rerun, diff
+from planner.changes.model import Action, Change, Reason
+from planner.results.model import CaseDocument
+from planner.spec.model import Case, Target
+
+MakeCase = Callable[..., Case]
+StoreCase = Callable[..., CaseDocument]
+
+OLD, NEW = "2026-11-20T09:00:00Z aaaa", "2026-11-22T09:00:00Z bbbb"
+KEY = ("agent", 12)
+
+
+@pytest.fixture
+def compare(now: Any) -> Callable[..., Change]:
+    """The change of the first case, against a baseline and what was called before."""
+
+    def run(
+        cases: Case | list[Case],
+        baseline: Iterable[CaseDocument] = (),
+        before: Iterable[CaseDocument] = (),
+        revision: str | None = OLD,
+        rerun: Rerun = "changed",
+        **more: Any,
+    ) -> Change:
+        stored = list(before)
+        return diff(
+            [cases] if isinstance(cases, Case) else cases,
+            {case.case_id: case for case in baseline},
+            revisions={KEY: revision},
+            rerun=rerun,
+            now=now,
+            partial=more.pop("partial", False),
+            called_before=lambda case_id, fingerprint: [
+                case for case in stored if (case.case_id, case.call_fingerprint) == (case_id, fingerprint)
+            ],
+            **more,
+        )[0]
+
+    return run
+
+
+@pytest.fixture
+def edited(make_case: MakeCase) -> Case:
+    return make_case(prompt="You are an impatient caller.")
+
+
+def test_a_prompt_that_is_what_it_was_needs_no_call(
+    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], edited: Case
+) -> None:
+    """The older runs are judged again, and compared with what the baseline holds now."""
+    case = make_case()
+    older, newer = store_case(case, revision=OLD), store_case(edited, revision=OLD, outcome="failed")
+    change = compare(case, [newer], [older])
+    assert (change.action, change.reason, change.runs) == (Action.RECHECK, Reason.CALLED_BEFORE, 0)
+    assert change.detail == "3 stored runs of 2026-11-23 · free"
+    assert (change.prior, change.compared_with) == (older, newer)
+    assert compare(case, [newer], [older], rerun="all").action is Action.CALL
+    assert compare(case, [newer], []).reason is Reason.PROMPT_CHANGED
+
+
+@pytest.mark.parametrize(
+    ("then", "baseline", "today", "stands"),
+    [
+        (OLD, OLD, OLD, True),
+        (OLD, NEW, OLD, True),
+        (OLD, OLD, NEW, False),
+        (None, OLD, OLD, False),
+        (OLD, OLD, None, True),
+        (OLD, NEW, None, False),
+        (OLD, None, None, False),
+        (None, None, None, False),
+    ],
+)
+def test_only_where_the_agent_is_known_to_be_the_same(
+    make_case: MakeCase,
+    store_case: StoreCase,
+    compare: Callable[..., Change],
+    edited: Case,
+    then: str | None,
+    baseline: str | None,
+    today: str | None,
+    stands: bool,
+) -> None:
+    """By what the service says now, or (where it is not asked) by all that the baseline knows of that target."""
+    change = compare(
+        make_case(), [store_case(edited, revision=baseline)], [store_case(make_case(), revision=then)], today
+    )
+    assert (change.action is Action.RECHECK) is stands
+
+
+def test_an_agent_rolled_back_needs_no_call(
+    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change]
+) -> None:
+    """What it did when it was the same agent before is what it would do."""
+    case = make_case()
+    older, newer = store_case(case, revision=OLD), store_case(case, revision=NEW)
+    assert compare(case, [newer], [older], OLD).reason is Reason.CALLED_BEFORE
+    assert compare(case, [newer], [], OLD).reason is Reason.AGENT_EDITED
+
+
+def test_a_case_that_was_taken_out_and_put_back_needs_no_call(
+    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change]
+) -> None:
+    """The baseline does not hold it any more, but an older invocation does."""
+    change = compare(make_case(), [], [store_case(make_case(), revision=OLD)])
+    assert (change.reason, change.compared_with) == (Reason.CALLED_BEFORE, None)
+
+
+def test_what_would_be_called_anyway_is_called(
+    make_case: MakeCase, store_case: StoreCase, make_runs: Any, compare: Callable[..., Change], edited: Case, now: Any
+) -> None:
+    """Older runs that failed, are too few, too old, undecided, or whose evidence is gone stand for nothing."""
+    baseline = [store_case(edited, revision=OLD)]
+    case = make_case()
+
+    def reason(case: Case, older: CaseDocument, **more: Any) -> Reason:
+        return compare(case, baseline, [older], **more).reason
+
+    assert reason(case, store_case(case, revision=OLD, outcome="failed")) is Reason.PROMPT_CHANGED
+    assert reason(case, store_case(case, revision=OLD, outcome="unknown")) is Reason.PROMPT_CHANGED
+    assert reason(replace(case, runs=5), store_case(case, revision=OLD)) is Reason.PROMPT_CHANGED
+    assert reason(replace(case, max_age=timedelta(hours=1)), store_case(case, revision=OLD)) is Reason.PROMPT_CHANGED
+    gone = store_case(case, revision=OLD, runs=make_runs(None, None, None, evidence=None))
+    assert reason(case, gone) is Reason.PROMPT_CHANGED
+    assert reason(case, store_case(case, revision=OLD), evidence_stored=lambda _: False) is Reason.PROMPT_CHANGED
+    other = store_case(case, revision=OLD, outcome="failed", check_fingerprint="other")
+    assert reason(case, other) is Reason.CALLED_BEFORE, "what failed by other expectations is looked at again, free"
+
+
+def test_another_name_needs_no_call(
+    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], now: Any
+) -> None:
+    """The runs of the case that is gone are judged again under the new id, and the old one is not told as dropped."""
+    gone, case = store_case(make_case("late-order")), make_case("delayed-order")
+    (change,) = diff([case], {gone.case_id: gone}, revisions={}, rerun="changed", now=now, partial=False)
+    assert (change.action, change.reason, change.prior) == (Action.RECHECK, Reason.RENAMED, gone)
+    assert change.detail == "was refunds/late-order@support · 3 stored runs · free"
+    assert compare(case, [gone], partial=True).reason is Reason.NEW, "what was not selected is not gone"
+    assert compare(case, [gone], rerun="all").reason is Reason.NEW
+    moved = make_case("delayed-order", target=Target("support", "agent", 13))
+    assert compare(moved, [gone]).reason is Reason.NEW
+
+
+def test_a_case_is_renamed_once_and_only_when_it_is_gone(make_case: MakeCase, store_case: StoreCase, now: Any) -> None:
+    """Two new cases do not share one's calls, and a case that is still there keeps its own."""
+    stored = store_case(make_case("late-order"))
+    cases = [make_case("one"), make_case("two")]
+    changes = diff(cases, {stored.case_id: stored}, revisions={}, rerun="changed", now=now, partial=False)
+    assert [change.reason for change in changes] == [Reason.RENAMED, Reason.NEW]
+    cases = [make_case("late-order"), make_case("one")]
+    changes = diff(cases, {stored.case_id: stored}, revisions={}, rerun="changed", now=now, partial=False)
+    assert [change.reason for change in changes] == [Reason.PASSED, Reason.NEW]
