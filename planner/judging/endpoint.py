@@ -95,11 +95,18 @@ class Endpoint:
             LostAnswerError, ServiceError: may have been charged.
         """
         while True:
+            form = self._form
             answer = await self._post(prompt, on_sending)
-            if answer.status in (400, 415, 422) and self._give_way(_text(answer).lower()):
+            refused = answer.status in (400, 415, 422)
+            # Another request, sent at the same time, may have found out the same: one step down is enough.
+            if refused and (form != self._form or self._give_way(_text(answer).lower())):
                 continue
             self._check(answer)
             return self._completion(answer)
+
+    @property
+    def _form(self) -> tuple[str, str, bool]:
+        return self._format, self._limit, self._temperature
 
     async def check(self) -> None:
         """One free read: whether the endpoint is there and takes the key. An endpoint that knows no such read is taken at its

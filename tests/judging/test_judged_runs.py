@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.judging.conftest import Asked, Model, Reply, honest  # pyright: ignore[reportMissingImports]
+from tests.judging.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
 version: 1
@@ -159,6 +162,43 @@ def test_without_a_model_nobody_is_called(manners: Project, service: Served) -> 
     ran = manners.planner("run", "--sandbox", "--consent-to-charge")
     assert ran.code == 0, ran.out
     assert "2 votes of sandbox, free" in ran.out
+
+
+def test_a_kill_costs_at_most_what_was_in_flight(manners: Project, service: Served, model: Model) -> None:
+    """Kill -9 while votes are asked for: nobody is called again, answers that came are used, and what was in flight counts."""
+    manners.write("planner.yaml", config(model, max_concurrent=1))
+    arrived = threading.Event()
+
+    def script(asked: Asked) -> Reply | str:
+        if len(model.asked) == 1:
+            return honest(asked)
+        arrived.set()
+        return Reply(completion(honest(asked)), seconds=60)
+
+    model.script = script
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner", "run", "--consent-to-charge"],
+        cwd=manners.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert arrived.wait(60)
+    process.kill()
+    process.wait(timeout=10)
+    calls = len(service.own_runs())
+    assert (calls, len(list(manners.root.glob(".planner/votes/*/*.json")))) == (2, 1)
+
+    model.script = honest
+    planned = manners.planner("plan", "--format", "json").json["estimate"]["judge"]
+    assert (planned["votes"], planned["stored_votes"]) == (1, 1)
+    # Two cents for the answer that came, two that may have been charged: a third vote would pass a ceiling of five.
+    refused = manners.planner("run", "--consent-to-charge", "--max-cost", "0.05")
+    assert (refused.code, "$0.06 for votes" in refused.err) == (3, True)
+    ran = manners.planner("run", "--consent-to-charge")
+    assert (ran.code, len(model.asked), len(service.own_runs())) == (0, 3, calls)
+    judge = manners.results()["cost"]["judge"]
+    assert judge["this_invocation_cents"] == 2
+    assert (judge["actual_cents"], judge["ambiguous_cents"]) == (4, 2)
 
 
 def test_recorded_votes_need_no_model(manners: Project, service: Served, model: Model) -> None:
