@@ -16,6 +16,7 @@ import anyio
 import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 
+from planner.api.exchange import Exchange
 from planner.api.transport import Answer, Transport
 from planner.api.wire import (
     WireBatch,
@@ -29,7 +30,6 @@ from planner.api.wire import (
 )
 from planner.errors import (
     CredentialError,
-    IncompleteError,
     LostAnswerError,
     NotFoundError,
     PlannerError,
@@ -109,7 +109,10 @@ class Launched:
 
 
 class ApiClient:
-    """`clock_offset_seconds` is the server's clock less ours, from the last `Date` header; 0, and not `clock_known`, before."""
+    """`clock_offset_seconds` is the server's clock less ours, from the last `Date` header; 0, and not `clock_known`, before.
+
+    `on_exchange` is told of every request when it has ended, `on_wait` why a read is repeated and after how many seconds.
+    """
 
     def __init__(
         self,
@@ -117,7 +120,9 @@ class ApiClient:
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
-        on_request: Callable[[str, str, int | None, str], None] | None = None,
+        monotonic: Callable[[], float] = lambda: 0.0,
+        on_exchange: Callable[[Exchange], None] | None = None,
+        on_wait: Callable[[PlannerError, float], None] | None = None,
         credential: str = "",
     ) -> None:
         self.credential = credential
@@ -125,7 +130,9 @@ class ApiClient:
         self._transport = transport
         self._now = now
         self._sleep = sleep
-        self._on_request = on_request
+        self._monotonic = monotonic
+        self._on_exchange = on_exchange
+        self._on_wait = on_wait
         self._reads = anyio.CapacityLimiter(READS_AT_ONCE)
         self.stats = RequestStats()
         self.clock_offset_seconds = 0.0
@@ -145,13 +152,11 @@ class ApiClient:
             LostAnswerError, ServiceError: it may have been carried out.
             UsageError (and below), RefusedError: the service said no, nothing was started.
         """
-        answer = await self._send(
-            "POST", request.path(), body=pydantic_core.to_json(request.body()), on_sending=on_sending
-        )
+        body = pydantic_core.to_json(request.body())
         if len(request.prompts) == 1:
-            run = _parse(answer, _RUN)
+            run = await self._exchange("POST", request.path(), _RUN, body=body, on_sending=on_sending)
             return Launched(run.batch_id, (run.id,), run, run.requested_by_id)
-        batch = _parse(answer, _BATCH)
+        batch = await self._exchange("POST", request.path(), _BATCH, body=body, on_sending=on_sending)
         return Launched(batch.id, tuple(dict.fromkeys(batch.run_ids)), None, batch.requested_by_id)
 
     # Reading
@@ -203,45 +208,74 @@ class ApiClient:
         return await self._read("/v1/billing", _BILLING)
 
     async def _read(self, path: str, adapter: TypeAdapter[T], **query: int) -> T:
-        for pause_seconds in (*READ_PAUSES_SECONDS, None):
+        for attempt, pause_seconds in enumerate((*READ_PAUSES_SECONDS, None), start=1):
             try:
                 async with self._reads:
-                    answer = await self._send("GET", path, query=query)
-                return _parse(answer, adapter)
+                    return await self._exchange(
+                        "GET", path, adapter, query=query, attempt=attempt, is_last=pause_seconds is None
+                    )
             except (ServiceError, LostAnswerError, UnreachableError, ThrottledError) as error:
                 if pause_seconds is None:
                     raise
                 wanted = error.retry_after_seconds if isinstance(error, ThrottledError) else None
-                await self._sleep(min(max(pause_seconds, wanted or 0.0), 30.0))
+                pause = min(max(pause_seconds, wanted or 0.0), 30.0)
+                if self._on_wait is not None:
+                    self._on_wait(error, pause)
+                await self._sleep(pause)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    async def _send(
+    async def _exchange(
         self,
         method: str,
         path: str,
+        adapter: TypeAdapter[T],
         *,
         query: Mapping[str, int] | None = None,
         body: bytes | None = None,
         on_sending: Callable[[], None] | None = None,
-    ) -> Answer:
+        attempt: int = 1,
+        is_last: bool = True,
+    ) -> T:
         self.stats.requests += 1
+        started = self._monotonic()
+        answer: Answer | None = None
+        failure: PlannerError | None = None
+        is_cancelled = True
         try:
             answer = await self._transport.send(method, path, query=query or {}, body=body, on_sending=on_sending)
-        except IncompleteError as error:
-            self._told(method, path, None, str(error))
+            told = self._told(answer, f"{method} {path}", adapter)
+            is_cancelled = False
+        except PlannerError as error:
+            is_cancelled, failure = False, error
             raise
-        self._told(method, path, answer.status, "")
+        else:
+            return told
+        finally:
+            if self._on_exchange is not None:
+                asked = "&".join(f"{name}={value}" for name, value in (query or {}).items())
+                exchange = Exchange(
+                    started=started,
+                    seconds=self._monotonic() - started,
+                    method=method,
+                    path=f"{path}?{asked}" if asked else path,
+                    status=answer.status if answer is not None else None,
+                    sent_bytes=len(body or b""),
+                    received_bytes=len(answer.body) if answer is not None else 0,
+                    attempt=attempt,
+                    is_last=is_last,
+                    error=failure,
+                    is_cancelled=is_cancelled,
+                )
+                self._on_exchange(exchange)
+
+    def _told(self, answer: Answer, request: str, adapter: TypeAdapter[T]) -> T:
         if date := answer.headers.get("date"):
             self._hear_clock(date)
         if answer.status == 429:
             self.stats.refused += 1
         if not 200 <= answer.status < 300:
-            raise error_of(answer, f"{method} {path}")
-        return answer
-
-    def _told(self, method: str, path: str, status: int | None, problem: str) -> None:
-        if self._on_request is not None:
-            self._on_request(method, path, status, problem)
+            raise error_of(answer, request)
+        return _parse(answer, adapter)
 
     def _hear_clock(self, date: str) -> None:
         try:

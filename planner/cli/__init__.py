@@ -145,18 +145,30 @@ def plan(
 )
 @click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="At most so many runs at once.")
 @click.option("--fail-fast", is_flag=True, help="Launch nothing more once a run has failed.")
+@click.option(
+    "--trace",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write every request to FILE as JSON lines: when, what, how long, how it ended; no key, prompt or number.",
+)
+@click.option(
+    "-v", "--verbose", count=True, help="Say why on standard error (-v: every decision; -vv: every request too)."
+)
 @click.pass_obj
-def run(verbosity: int, **values: Any) -> int:
+def run(verbosity: int, verbose: int, **values: Any) -> int:
     """Call, judge and report what changed. Refuses to call anyone without --consent-to-charge.
 
     PATH… are plan files or folders (default: plans/), or one file that planner plan --out saved: then exactly that is run,
     once, or nothing.
+
+    -v tells why a launch waits, how the number of calls at once is learned, what was launched, found again or given up, and
+    what each ceiling still allows. An interrupted or killed run is gone on with by the same command; nothing is paid for twice.
     """
     from planner.commands.run import run as command
     from planner.commands.run_options import RunOptions
 
     return command(
-        _shell(verbosity),
+        _shell(verbosity + verbose),
         RunOptions(
             selection=selection(values),
             consent_to_charge=values["consent_to_charge"],
@@ -165,6 +177,7 @@ def run(verbosity: int, **values: Any) -> int:
             report_dir=values["report_dir"],
             max_concurrent=values["max_concurrent"],
             fail_fast=values["fail_fast"],
+            trace=values["trace"],
         ),
     )
 

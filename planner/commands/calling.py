@@ -9,6 +9,7 @@ from planner.changes.model import Action, ChangeSet
 from planner.commands.assembling import wants_grade
 from planner.commands.selection import Loaded
 from planner.errors import RefusedError
+from planner.execution.context import Context
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.work import CaseWork, Line
@@ -90,4 +91,14 @@ def check_balance(billing: WireBilling) -> None:
     if billing.test_call_budget_remaining_cents is not None and billing.test_call_budget_remaining_cents <= 0:
         raise RefusedError(
             "the organisation's test-call budget is used up", "Raise it, then run the same command again."
+        )
+
+
+def tell_terms(context: Context) -> None:
+    """For `-v`, before anything is launched: what each ceiling allows, or that nothing will be."""
+    for ceiling in context.ledger.ceilings:
+        context.observer.narrate(ceiling.told())
+    if context.stopped:
+        context.observer.narrate(
+            "nothing is launched without consent to charge for it; what is under way is gone on with"
         )

@@ -8,13 +8,14 @@ from datetime import datetime
 import anyio
 
 from planner.api.client import ApiClient
+from planner.api.exchange import Exchange
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Consent
 from planner.checks.opinions import Ask
 from planner.commands.asking import VoteRound, consume_votes, note_asking
 from planner.commands.assembling import JudgedRun, assemble_cases, judge_record
-from planner.commands.calling import check_balance, ledger_of, works_of
+from planner.commands.calling import check_balance, ledger_of, tell_terms, works_of
 from planner.commands.composing import compose_result
 from planner.commands.interruption import interruptible
 from planner.commands.locking import locked
@@ -30,8 +31,9 @@ from planner.commands.settling import Settling
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import Place, place_of
+from planner.commands.tracing import Trace, open_trace
 from planner.commands.verdict import Ending, ending_of, may_still_end, why_not_called
-from planner.errors import InterruptedRunError, RefusedError, StoreError
+from planner.errors import InterruptedRunError, PlannerError, RefusedError, StoreError
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
@@ -43,10 +45,17 @@ from planner.reports.quantities import count
 from planner.results.model import CaseDocument, RunResult
 from planner.spec.model import Case, Policy
 
+TOLD_WAIT_SECONDS = 5.0
+"""A read that is repeated only after so long is told of to everybody."""
+
 
 def run(shell: Shell, options: RunOptions) -> int:
     """Raises any PlannerError that ends the command before there is something to report; the reports say why."""
-    with standing_reports(shell, options.report_dir, options.selection, again=options.command()) as standing:
+    with (
+        open_trace(shell, options.trace) as trace,
+        standing_reports(shell, options.report_dir, options.selection, again=options.command()) as standing,
+    ):
+        trace.begin(standing.invocation_id, standing.started_at, standing.started)
         options = with_saved(shell, options)
         standing.selection = options.selection
         loaded = load(shell, options.selection)
@@ -57,7 +66,7 @@ def run(shell: Shell, options: RunOptions) -> int:
         with locked(shell, place, options.command()):
             journal = Journal(place.journal_path)
             try:
-                return anyio.run(_Invocation(shell, options, loaded, place, journal, standing).run)
+                return anyio.run(_Invocation(shell, options, loaded, place, journal, standing, trace).run)
             finally:
                 journal.close()
 
@@ -66,7 +75,14 @@ class _Invocation:
     """One execution of `planner run`, from the first read of the service to the last report."""
 
     def __init__(
-        self, shell: Shell, options: RunOptions, loaded: Loaded, place: Place, journal: Journal, standing: Standing
+        self,
+        shell: Shell,
+        options: RunOptions,
+        loaded: Loaded,
+        place: Place,
+        journal: Journal,
+        standing: Standing,
+        trace: Trace,
     ) -> None:
         self._shell = shell
         self._options = options
@@ -74,6 +90,7 @@ class _Invocation:
         self._place = place
         self._journal = journal
         self._standing = standing
+        self._trace = trace
         self._started_at = standing.started_at
         self._started = standing.started
         self._id = standing.invocation_id
@@ -91,7 +108,8 @@ class _Invocation:
                 self._shell,
                 sandbox_dir=self._place.directory if selection.sandbox else None,
                 world=selection.world,
-                on_request=self._trace if self._shell.verbosity > 1 else None,
+                on_exchange=self._note_exchange,
+                on_wait=self._tell_wait,
             ) as client,
         ):
             self._standing.requests = client.stats
@@ -246,6 +264,7 @@ class _Invocation:
         )
         # Going on with what is under way needs no consent; launching does, also what a lost launch puts back.
         context.stopped = not may_call
+        tell_terms(context)
         try:
             return await execute(
                 context, [slot for slots in prepared.resumable.values() for slot in slots], interrupted=interrupted
@@ -287,8 +306,16 @@ class _Invocation:
         limits = [self._options.max_cost_cents, self._loaded.project.policy.max_cost_cents]
         return min((cents for cents in limits if cents is not None), default=None)
 
-    def _trace(self, method: str, path: str, status: int | None, problem: str) -> None:
-        self._progress_note(f"{method} {path} → {status if status is not None else problem}")
+    def _note_exchange(self, exchange: Exchange) -> None:
+        self._trace.note(exchange)
+        if self._shell.verbosity > 1:
+            told = exchange.status if exchange.status is not None else exchange.error or exchange.fate.value
+            self._progress_note(f"{exchange.method} {exchange.path} → {told} in {exchange.seconds:.2f} s")
+
+    def _tell_wait(self, error: PlannerError, seconds: float) -> None:
+        """Why nothing seems to happen."""
+        if self._shell.verbosity or seconds >= TOLD_WAIT_SECONDS:
+            self._progress_note(f"{error}; asking again in {seconds:.1f} s")
 
     # The end
 

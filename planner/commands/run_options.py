@@ -23,6 +23,8 @@ class RunOptions:
     report_dir: Path = Path("reports")
     max_concurrent: int | None = None
     fail_fast: bool = False
+    trace: Path | None = None
+    """Where every request is written down, as JSON lines."""
     saved: SavedPlan | None = None
     """What `planner plan --out` wrote, if that is what is to be run, and the file it was in."""
     saved_path: Path = Path()

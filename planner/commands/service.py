@@ -15,10 +15,11 @@ import rfc8785
 
 from planner import __version__
 from planner.api.client import ApiClient
+from planner.api.exchange import Exchange
 from planner.api.transport import HttpxTransport
 from planner.api.wire import WireBilling, WirePhoneNumber
 from planner.commands.shell import Shell
-from planner.errors import CredentialError, NotFoundError, StoreError, UsageError
+from planner.errors import CredentialError, NotFoundError, PlannerError, StoreError, UsageError
 from planner.spec.model import Case, Target
 
 DEFAULT_BASE_URL = "https://api.thunderphone.com"
@@ -76,7 +77,8 @@ async def open_client(
     *,
     sandbox_dir: Path | None,
     world: str | None,
-    on_request: Callable[[str, str, int | None, str], None] | None = None,
+    on_exchange: Callable[[Exchange], None] | None = None,
+    on_wait: Callable[[PlannerError, float], None] | None = None,
 ) -> AsyncGenerator[ApiClient]:
     """The client to call with; `sandbox_dir` is where the embedded sandbox remembers, None for the real service."""
     app: Any = None
@@ -91,7 +93,9 @@ async def open_client(
         transport,
         now=shell.clock.now,
         sleep=shell.clock.sleep,
-        on_request=on_request,
+        monotonic=shell.clock.monotonic,
+        on_exchange=on_exchange,
+        on_wait=on_wait,
         credential=sha256(f"{base_url} {key}".encode()).hexdigest()[:16],
     )
     try:

@@ -90,7 +90,7 @@ def ending_of(
         problems.append(outcome.refusal)
     if outcome.ceiling:
         codes.add(3)
-        problems.append(f"the ceiling was reached ({outcome.ceiling})")
+        problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
         steps.append("Raise the ceiling to make the calls that are left; those made are not paid for again.")
     if failed or outcome.fail_fast:  # --fail-fast stopped at a failed run, whose case may not be decided any more
         codes.add(1)

@@ -18,6 +18,7 @@ from planner.execution.launches import Launch, LaunchIntent, LaunchState, Slot, 
 from planner.execution.ledger import Ledger
 from planner.execution.packing import Pending
 from planner.execution.reconciling import Lost, bind_slots
+from planner.execution.wording import span
 from planner.execution.work import (
     CaseWork,
     Clock,
@@ -100,6 +101,8 @@ class Context:
     runs_total: int = 0
     waiting: str = ""
     """Why the next launch waits, in words."""
+    waiting_told: str = ""
+    """The latest of them that was narrated."""
     stopped: bool = False
     """Launch nothing more."""
     retried: dict[str, int] = field(default_factory=dict[str, int])
@@ -112,6 +115,8 @@ class Context:
     """Who we are to the service (`requested_by_id`), as far as answers to our own launches told, also to earlier invocations
     with the same key: another's run is never ours, however alike."""
     failing_since: float | None = None
+    failure: str = ""
+    """Why the service cannot be used since then."""
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
     def __post_init__(self) -> None:
@@ -280,14 +285,33 @@ class Context:
     def failed(self, message: str) -> None:
         """The service could not be used just now; give up when that has lasted."""
         now = self.clock.monotonic()
+        self.failure = message
         if self.failing_since is None:
             self.failing_since = now
-            self.observer.narrate(f"{message}; trying again")
+            self.observer.narrate(f"{message}; trying again for {span(self.settings.outage_give_up_seconds)}")
         elif now - self.failing_since >= self.settings.outage_give_up_seconds:
             self.give_up(f"the service could not be used for {now - self.failing_since:.0f} s: {message}")
 
     def worked(self) -> None:
+        if self.failing_since is not None:
+            passed = self.clock.monotonic() - self.failing_since
+            self.observer.narrate(f"the service can be used again, after {span(passed)}")
         self.failing_since = None
+
+    def waits(self, reason: str) -> None:
+        """Why the next launch waits; each reason is told once, until there is another."""
+        self.waiting = reason
+        if reason != self.waiting_told:
+            self.waiting_told = reason
+            self.observer.narrate(f"launching waits: {reason}")
+
+    def _circumstances(self) -> str:
+        """Why nothing happens, for who watches: how long it has been so, and when it ends."""
+        if self.failing_since is not None:
+            gone = span(self.clock.monotonic() - self.failing_since)
+            ends = span(self.settings.outage_give_up_seconds)
+            return f"no use of the service for {gone}, stops after {ends}: {self.failure}"
+        return self.waiting if len(self.pending) else ""
 
     def give_up(self, reason: str) -> None:
         self.outcome.trouble = reason
@@ -304,7 +328,7 @@ class Context:
                 self.in_flight(),
                 self.ledger.spent_cents,
                 self.ledger.reserved_cents,
-                self.waiting if len(self.pending) else "",
+                self._circumstances(),
             )
         )
 

@@ -151,6 +151,7 @@ class Journal:
     def claim(self, launch_id: str, run_ids: Sequence[int]) -> None:
         """These runs turned out to be of this launch, whose answer did not list them."""
         with self._transaction() as db:
+            _require_known(db, launch_id)
             db.executemany(
                 "INSERT INTO claims (run_id, launch_id) VALUES (?, ?)", [(run_id, launch_id) for run_id in run_ids]
             )
@@ -158,10 +159,13 @@ class Journal:
     def bind(self, launch_id: str, bindings: Mapping[int, int]) -> None:
         """Say which run each slot (by ordinal) got."""
         with self._transaction() as db:
+            _require_known(db, launch_id)
             _bind(db, launch_id, bindings)
 
     def collect(self, slot: Slot, *, evidence: str, cost_cents: int | None, completed_at: datetime | None) -> None:
+        """The evidence of a bound slot is stored, or more of it than before."""
         with self._transaction() as db:
+            _require_bound(db, [slot.key])
             db.execute(
                 "UPDATE slots SET evidence = ?, cost_cents = ?, completed_at = ? WHERE launch_id = ? AND ordinal = ?",
                 (
@@ -175,10 +179,12 @@ class Journal:
 
     def consume(self, invocation_id: str, keys: Iterable[tuple[str, int]]) -> None:
         """These slots stand in finished results: no later invocation goes on with them."""
+        consumed = list(keys)
         with self._transaction() as db:
+            _require_bound(db, consumed)
             db.executemany(
                 "UPDATE slots SET consumed_by = ? WHERE launch_id = ? AND ordinal = ?",
-                [(invocation_id, launch_id, ordinal) for launch_id, ordinal in keys],
+                [(invocation_id, launch_id, ordinal) for launch_id, ordinal in consumed],
             )
 
     def know_requester(self, credential: str, requested_by_id: int) -> None:
@@ -317,10 +323,29 @@ class Journal:
 
 
 def _bind(db: sqlite3.Connection, launch_id: str, bindings: Mapping[int, int]) -> None:
-    db.executemany(
-        "UPDATE slots SET run_id = ? WHERE launch_id = ? AND ordinal = ?",
-        [(run_id, launch_id, ordinal) for ordinal, run_id in bindings.items()],
-    )
+    """A slot stays with the run that it got first."""
+    for ordinal, run_id in bindings.items():
+        changed = db.execute(
+            "UPDATE slots SET run_id = ?1 WHERE launch_id = ?2 AND ordinal = ?3 AND (run_id IS NULL OR run_id = ?1)",
+            (run_id, launch_id, ordinal),
+        )
+        if not changed.rowcount:
+            raise AssertionError(
+                f"slot {ordinal} of launch {launch_id} is no free one: it cannot be bound to run {run_id}"
+            )
+
+
+def _require_known(db: sqlite3.Connection, launch_id: str) -> None:
+    row = db.execute("SELECT state FROM launches WHERE launch_id = ?", (launch_id,)).fetchone()
+    if LaunchState(row[0]) not in KNOWN:
+        raise AssertionError(f"launch {launch_id} is {row[0]}: nobody knows runs of it")
+
+
+def _require_bound(db: sqlite3.Connection, keys: Iterable[tuple[str, int]]) -> None:
+    for key in keys:
+        row = db.execute("SELECT run_id FROM slots WHERE launch_id = ? AND ordinal = ?", key).fetchone()
+        if row is None or row[0] is None:
+            raise AssertionError(f"slot {key[1]} of launch {key[0]} is bound to no run")
 
 
 def _quoted(states: Iterable[LaunchState]) -> str:

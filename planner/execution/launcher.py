@@ -5,6 +5,7 @@ Line by line against execution.md: reserve (1), write ahead (2), repeat only wha
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from hashlib import sha256
 
@@ -16,11 +17,13 @@ from planner.errors import IncompleteError, RefusedError, StoreError, ThrottledE
 from planner.execution.context import Context
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.reconciling import NAME_PREFIX
+from planner.execution.wording import span
 from planner.execution.work import CaseWork
 
 POSTS_AT_ONCE = 4
 DOUBTS_THAT_STOP_LAUNCHING = 3
 """So many launches of unknown fate at once, and no more are made until one is settled."""
+NAMED_CASES = 3
 UNREACHABLE_PAUSE_SECONDS = 1.0
 CLOCK_SLACK_SECONDS = 5.0
 """`Date` headers tell whole seconds, and travel."""
@@ -71,19 +74,14 @@ class Launcher:
             context.stopped = True
             return []
         if now < context.limit.pause_until:
-            context.waiting = "the service asked to wait"
-            throttled_seconds = now - self._last_accepted
-            if context.in_flight() == 0 and throttled_seconds > context.settings.throttled_give_up_seconds:
-                context.give_up(
-                    f"the service refused every launch (429) for {throttled_seconds:.0f} s: other runs hold its limit"
-                )
+            self._wait_out_refusals(now)
             return []
         room = context.limit.current - context.in_flight()
         if room <= 0 or len(context.posting) >= POSTS_AT_ONCE:
-            context.waiting = f"at most {context.limit.current} runs at once"
+            context.waits(f"at most {context.limit.current} runs at once")
             return []
         if len(context.doubts) >= DOUBTS_THAT_STOP_LAUNCHING:
-            context.waiting = f"{len(context.doubts)} launches of unknown fate"
+            context.waits(f"{len(context.doubts)} launches of unknown fate")
             return []
         reserved: list[int] = []
 
@@ -100,9 +98,28 @@ class Launcher:
         if taken:
             context.waiting = ""
             return list(zip(taken, reserved, strict=True))
-        context.waiting = "the ceiling leaves no room until a bill is known"
+        context.waits("the ceiling leaves no room until a bill is known")
         self._stop_at_ceiling()
         return []
+
+    def _wait_out_refusals(self, now: float) -> None:
+        """429: somebody else holds the service's limit, or it said for how long."""
+        context = self._context
+        settings = context.settings
+        left, refused_seconds = context.limit.pause_until - now, now - self._last_accepted
+        if context.in_flight():
+            context.waits("the service asked to wait (429)")
+        elif refused_seconds > settings.throttled_give_up_seconds:
+            context.give_up(
+                f"the service refused every launch (429) for {refused_seconds:.0f} s: other runs hold its limit"
+            )
+        elif left > settings.throttled_give_up_seconds:
+            context.give_up(f"the service asks to wait {span(left)} before anything is launched (429)")
+        else:
+            context.waits(
+                f"the service refuses every launch (429) for {span(refused_seconds)},"
+                f" stops after {span(settings.throttled_give_up_seconds)}"
+            )
 
     def _stop_at_ceiling(self) -> None:
         """Stop when no bill that is still to come can make room for any of what is wanted."""
@@ -114,7 +131,15 @@ class Launcher:
             context.outcome.ceiling = (
                 ", ".join(sorted(labels)) or "the ceiling, until the fate of earlier launches is known"
             )
+            context.outcome.ceiling_detail = self._tightest()
             context.stopped = True
+            context.observer.narrate(f"nothing more is launched: {context.outcome.ceiling_detail}")
+
+    def _tightest(self) -> str:
+        """The arithmetic, for the cheapest of the calls that are wanted."""
+        works = self._context.pending.works()
+        cheapest = min(works, key=lambda work: work.reserve_cents if work.reserve_cents is not None else 0)
+        return self._context.ledger.told(cheapest.plan, cheapest.reserve_cents)
 
     def _begin(self, taken: list[tuple[CaseWork, int]], tasks: TaskGroup) -> None:
         context = self._context
@@ -214,12 +239,17 @@ class Launcher:
         )
         del context.posting[intent.launch_id]
         self._last_accepted = context.clock.monotonic()
+        before = context.limit.current
         context.limit.accepted(len(intent.slots))
         context.know_requester(launched.requested_by_id)
         context.worked()
         context.observer.narrate(
-            f"launched {_words(intent)}" + (f" as batch {launched.batch_id}" if launched.batch_id is not None else "")
+            f"launched {_words(intent)}"
+            + (f" as batch {launched.batch_id}" if launched.batch_id is not None else "")
+            + f" ({_cases(intent)}): {context.in_flight()} of at most {before} in flight"
         )
+        if context.limit.current != before:
+            context.observer.narrate(f"at most {context.limit.current} runs at once from now on ({before} fitted)")
 
     def _refused(self, intent: LaunchIntent, error: ThrottledError) -> None:
         context = self._context
@@ -249,6 +279,13 @@ class Launcher:
 def _words(intent: LaunchIntent) -> str:
     count = len(intent.slots)
     return f"{count} run{'s' if count > 1 else ''} on {intent.line.target_type} {intent.line.target_id}"
+
+
+def _cases(intent: LaunchIntent) -> str:
+    counted = Counter(slot.case_id for slot in intent.slots)
+    named = [f"{case_id} ×{runs}" if runs > 1 else case_id for case_id, runs in counted.items()]
+    more = f" and {len(named) - NAMED_CASES} more" if len(named) > NAMED_CASES else ""
+    return ", ".join(named[:NAMED_CASES]) + more
 
 
 def _marked(prompt: str, launch_id: str, ordinal: int) -> str:

@@ -12,9 +12,17 @@ A launch's states::
 INTENDED is written with everything the launch asks for, SENT when its connection stands and before its first byte leaves.
 Found by a later invocation, the first is UNSENT and the second AMBIGUOUS: the process died in between.
 
-Each launch has slots, one a run wanted. A slot is bound to a run id once that is known, then collected (evidence stored,
-bill known), and at last consumed by the invocation whose finished results hold it. Unconsumed slots are what a later
-invocation goes on with.
+Each launch has slots, one a run wanted. A slot's states::
+
+    WANTED ─► BOUND ─┬─► COLLECTED ─► CONSUMED
+                     └──────────────► CONSUMED
+
+WANTED: which run it got is not known (its launch may not even have happened). BOUND to a run id, once and for all, when the
+launch is ACKNOWLEDGED or ADOPTED. COLLECTED: its evidence is stored; that is replaced where more of it came later, also after
+it was consumed. CONSUMED by the invocation whose finished results hold it. Unconsumed slots are what a later invocation goes on with.
+
+Whatever a process that died left behind, each launch and slot is in one of these states, since every transition is one
+transaction; any other transition is refused by the journal.
 """
 
 from __future__ import annotations
@@ -52,6 +60,13 @@ LIVE = frozenset(
 """States in which money is, or may be, spent."""
 UNSETTLED = frozenset({LaunchState.INTENDED, LaunchState.SENT, LaunchState.AMBIGUOUS})
 KNOWN = frozenset({LaunchState.ACKNOWLEDGED, LaunchState.ADOPTED})
+
+
+class SlotState(Enum):
+    WANTED = "wanted"
+    BOUND = "bound"
+    COLLECTED = "collected"
+    CONSUMED = "consumed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +126,14 @@ class Slot:
     cost_cents: int | None
     completed_at: datetime | None
     consumed_by: str | None
+
+    @property
+    def state(self) -> SlotState:
+        if self.consumed_by is not None:
+            return SlotState.CONSUMED
+        if self.evidence is not None:
+            return SlotState.COLLECTED
+        return SlotState.WANTED if self.run_id is None else SlotState.BOUND
 
     @property
     def key(self) -> tuple[str, int]:

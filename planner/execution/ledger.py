@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from planner.execution.wording import dollars
+
 
 @dataclass(slots=True)
 class Ceiling:
@@ -29,6 +31,11 @@ class Ceiling:
     @property
     def left_cents(self) -> int:
         return self.limit_cents - self.committed_cents
+
+    def told(self) -> str:
+        """`--max-cost allows $1.61: $1.20 spent, $0.16 held`."""
+        spent = dollars(self.committed_cents - self.pending_cents)
+        return f"{self.label} allows {dollars(self.limit_cents)}: {spent} spent, {dollars(self.pending_cents)} held"
 
 
 @dataclass(slots=True)
@@ -60,6 +67,17 @@ class Ledger:
         if left is None:
             return 0
         return left if left > 0 and self.reserved_cents == 0 else None
+
+    def told(self, plan: str, estimate_cents: int | None) -> str:
+        """The arithmetic that keeps one more call of `plan` from being launched now: its tightest ceiling, and what it may cost."""
+        tightest = min(
+            (ceiling for ceiling in self.ceilings if ceiling.covers(plan)),
+            key=lambda ceiling: ceiling.left_cents,
+            default=None,
+        )
+        known = self._known(estimate_cents)
+        price = "may cost nobody knows what" if known is None else f"may cost up to {dollars(known)}"
+        return f"the next call {price}" if tightest is None else f"{tightest.told()}; the next call {price}"
 
     def blocking(self, plan: str, estimate_cents: int | None) -> Ceiling | None:
         """The ceiling that one more call would break even if nothing were in flight; None when waiting may help."""

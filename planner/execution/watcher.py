@@ -17,6 +17,7 @@ from planner.execution.context import Context, Doubt, Unbound, Watched, run_reco
 from planner.execution.launches import LaunchState
 from planner.execution.listing import Listed, read_list
 from planner.execution.reconciling import Lost, bind_slots, match_lost, prompt_key, run_fits
+from planner.execution.wording import dollars
 
 POLL_SHARE = 0.075
 """Of what a run takes: how long its end may go unseen."""
@@ -142,6 +143,7 @@ class Watcher:
                     self._price(run, watched)
                 context.bill(watched.slot, watched.launch, evidence.cost_cents, held_cents=watched.held_cents)
             slot = replace(watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at)
+            context.observer.narrate(f"run {run.id} of {slot.case_id} ended, {_billed(evidence.cost_cents)}")
             context.report(run_record(slot, watched.launch, evidence, resumed=watched.resumed))
         except StoreError:
             raise
@@ -292,3 +294,7 @@ class Watcher:
         context.observer.narrate(f"{reason}; no longer waiting for it")
         context.report(run_record(watched.slot, watched.launch, evidence, resumed=watched.resumed))
         context.wake()
+
+
+def _billed(cents: int | None) -> str:
+    return "its bill is late" if cents is None else f"billed {dollars(cents)}"

@@ -126,6 +126,8 @@ class Outcome:
     interrupted: bool = False
     ceiling: str = ""
     """Which ceiling stopped launching, in words; empty when none did."""
+    ceiling_detail: str = ""
+    """What it allows, what is spent and held, and what the next call may cost."""
     refusal: str = ""
     """402 or another refusal in the middle, by the service or by the project's policy."""
     usage: str = ""

@@ -14,6 +14,7 @@ import pydantic_core
 import pytest
 
 from planner.api.client import ApiClient, LaunchRequest
+from planner.api.exchange import Exchange
 from planner.api.transport import HttpxTransport
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -131,7 +132,7 @@ class Talk:
     server: RawServer
     slept: Slept
     sending: list[str]
-    traced: list[tuple[str, str, int | None, str]]
+    traced: list[Exchange]
 
     async def launch(self, *prompts: str, **fields: Any) -> Any:
         return await self.client.launch(
@@ -166,8 +167,8 @@ async def talk() -> AsyncGenerator[Callable[..., Any]]:
         transport = HttpxTransport(
             server.url, {"Authorization": f"Bearer {KEY}"}, **{"timeout_seconds": 5.0, **options}
         )
-        slept, traced = Slept(), list[tuple[str, str, int | None, str]]()
-        client = ApiClient(transport, now=lambda: now, sleep=slept, on_request=lambda *what: traced.append(what))
+        slept, traced = Slept(), list[Exchange]()
+        client = ApiClient(transport, now=lambda: now, sleep=slept, on_exchange=traced.append)
         opened.append(Talk(client, server, slept, [], traced))
         return opened[-1]
 

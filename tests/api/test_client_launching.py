@@ -247,16 +247,24 @@ async def test_an_address_where_nobody_is(launch_request: Callable[..., Any], ur
 
 
 async def test_requests_are_traced(talk: Callable[..., Any], run_object: dict[str, Any]) -> None:
-    """Each with its status, or with what went wrong."""
-    asked = await talk((201, run_object), (402, {"detail": "Empty."}), "reset")
+    """Each with its status and its fate, or with what went wrong."""
+    asked = await talk((201, run_object), (402, {"detail": "Empty."}), "reset", (201, "?"), (429, {}))
     await asked.launch()
     with pytest.raises(RefusedError):
         await asked.launch()
     with pytest.raises(LostAnswerError) as caught:
         await asked.launch()
-    assert asked.traced == [
-        ("POST", "/v1/test-calls", 201, ""),
-        ("POST", "/v1/test-calls", 402, ""),
-        ("POST", "/v1/test-calls", None, str(caught.value)),
+    with pytest.raises(ServiceError):
+        await asked.launch()
+    with pytest.raises(ThrottledError):
+        await asked.launch()
+    assert [(told.method, told.path, told.status, told.fate.value, told.is_repeated) for told in asked.traced] == [
+        ("POST", "/v1/test-calls", 201, "answered", False),
+        ("POST", "/v1/test-calls", 402, "rejected", False),
+        ("POST", "/v1/test-calls", None, "ambiguous", False),
+        ("POST", "/v1/test-calls", 201, "ambiguous", False),
+        ("POST", "/v1/test-calls", 429, "refused", False),
     ]
-    assert asked.client.stats.requests == 3
+    assert asked.traced[2].error is caught.value
+    assert asked.traced[0].sent_bytes > 100
+    assert asked.client.stats.requests == 5

@@ -88,7 +88,7 @@ async def test_a_service_that_cannot_be_reached_is_given_up(
 async def test_a_service_that_comes_back_is_gone_on_with(
     make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
 ) -> None:
-    """Two minutes of nothing but 5xx, to reads and launches alike, cost time and nothing else."""
+    """Two minutes of nothing but 5xx, to reads and launches alike, cost time and nothing else; who watches sees how long."""
     service = make_service(dialect, concurrency_limit=2)
     works = [work("ana", runs=4)]
 
@@ -99,6 +99,15 @@ async def test_a_service_that_comes_back_is_gone_on_with(
     done = await service.invoke(works, intercept=outage)
     assert done.outcome.finished
     assert done.seconds < 230
+    shown = [snapshot.waiting for snapshot in done.snapshots]
+    assert any(
+        line.startswith(
+            "no use of the service for 1 min, stops after 5 min: GET /v1/test-calls: the service failed (503"
+        )
+        for line in shown
+    )
+    assert shown[-1] == ""
+    assert [line for line in done.narration if "again, after" in line] == ["the service can be used again, after 1 min"]
     await service.check_exact(works)
 
 
@@ -120,13 +129,27 @@ async def test_an_outage_that_lasts_is_given_up(make_service: Callable[..., Any]
 async def test_a_limit_that_others_hold_is_given_up(
     make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
 ) -> None:
-    """A quarter of an hour of nothing but 429, asked less and less often."""
+    """A quarter of an hour of nothing but 429, asked less and less often; who watches sees how long it has been and may be."""
     service = make_service(dialect, [{"kind": "throttle"}])
     done = await service.invoke([work("ana", runs=3)])
     assert done.outcome.trouble.startswith("the service refused every launch (429) for 90")
     assert done.outcome.left == {"p/ana@t": 3}
     assert done.stats.requests < 50
     assert set(states(service)) == {"refused"}
+    shown = dict.fromkeys(snapshot.waiting for snapshot in done.snapshots)
+    assert "the service refuses every launch (429) for 7 min, stops after 15 min" in shown
+    assert len(shown) < 30
+
+
+async def test_a_service_that_asks_for_an_hour_is_not_waited_for(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Where it says itself that nothing goes for longer than we would wait, it is left at once."""
+    service = make_service("page", [{"kind": "throttle", "retry_after_seconds": 3600}])
+    done = await service.invoke([work("ana")])
+    assert done.outcome.trouble == "the service asks to wait 59 min before anything is launched (429)"
+    assert done.seconds < 5
+    assert done.outcome.left == {"p/ana@t": 1}
 
 
 async def test_a_place_that_others_free_is_taken(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:

@@ -155,8 +155,10 @@ def test_only_launches_that_may_cost_money_count(journal: Journal) -> None:
     }
     assert {slot.launch_id for slot in journal.unconsumed_slots()} == live
     assert {slot.launch_id for slot in journal.slots_of_change_set("sha256:d")} == live
-    journal.consume("i2", [("l0", 0)])
-    assert {slot.launch_id for slot in journal.unconsumed_slots()} == live - {"l0"}
+    known = f"l{list(LaunchState).index(LaunchState.ADOPTED)}"
+    journal.bind(known, {0: 7})
+    journal.consume("i2", [(known, 0)])
+    assert {slot.launch_id for slot in journal.unconsumed_slots()} == live - {known}
     assert {slot.launch_id for slot in journal.slots_of_change_set("sha256:d")} == live
     assert journal.slots_of_change_set("sha256:other") == []
     assert {launch.launch_id for launch in journal.launches_of("i1")} == {
@@ -166,18 +168,23 @@ def test_only_launches_that_may_cost_money_count(journal: Journal) -> None:
 
 
 @pytest.mark.parametrize(
-    "take_over",
+    ("state", "take_over"),
     [
-        lambda journal: journal.settle("l2", LaunchState.ACKNOWLEDGED, run_ids=(6, 7), batch_id=202),
-        lambda journal: journal.claim("l2", (6, 7)),
-        lambda journal: journal.bind("l2", {0: 7}),
+        (
+            LaunchState.SENT,
+            lambda journal: journal.settle("l2", LaunchState.ACKNOWLEDGED, run_ids=(6, 7), batch_id=202),
+        ),
+        (LaunchState.ADOPTED, lambda journal: journal.claim("l2", (6, 7))),
+        (LaunchState.ADOPTED, lambda journal: journal.bind("l2", {0: 7})),
     ],
     ids=["settle", "claim", "bind"],
 )
-def test_a_run_belongs_to_one_launch(journal: Journal, take_over: Callable[[Journal], None]) -> None:
+def test_a_run_belongs_to_one_launch(
+    journal: Journal, state: LaunchState, take_over: Callable[[Journal], None]
+) -> None:
     """A run that another launch has can be taken over in no way, and the attempt leaves nothing behind."""
     bring(journal, LaunchState.SENT, "l1")
-    bring(journal, LaunchState.SENT, "l2")
+    bring(journal, state, "l2")
     journal.settle("l1", LaunchState.ACKNOWLEDGED, run_ids=(7,), bindings={0: 7}, batch_id=201)
     with pytest.raises(StoreError, match="UNIQUE"):
         take_over(journal)
@@ -185,7 +192,35 @@ def test_a_run_belongs_to_one_launch(journal: Journal, take_over: Callable[[Jour
     assert journal.claimed_batch_ids() == {201}
     launch = journal.launch("l2")
     assert launch is not None
-    assert (launch.state, launch.batch_id, launch.run_ids) == (LaunchState.SENT, None, ())
+    assert (launch.state, launch.batch_id, launch.run_ids) == (state, None, ())
+
+
+def test_slots_move_only_as_drawn(journal: Journal) -> None:
+    """Bound where the launch is known to have happened, to one run for good, and only then collected and consumed."""
+    bring(journal, LaunchState.AMBIGUOUS, slots=1)
+    (slot,) = journal.slots_of("l1")
+    for impossible in (
+        lambda: journal.bind("l1", {0: 7}),
+        lambda: journal.claim("l1", (7,)),
+        lambda: journal.collect(slot, evidence="e", cost_cents=16, completed_at=None),
+        lambda: journal.consume("i1", [slot.key]),
+    ):
+        with pytest.raises(AssertionError, match="launch l1"):
+            impossible()
+        assert journal.slots_of("l1") == (slot,)
+    seen = [slot.state]
+    journal.settle("l1", LaunchState.ADOPTED, run_ids=(7, 8), bindings={0: 7})
+    for step in (
+        lambda: journal.bind("l1", {0: 7}),
+        lambda: journal.collect(slot, evidence="e", cost_cents=None, completed_at=None),
+        lambda: journal.consume("i1", [slot.key]),
+        lambda: journal.collect(slot, evidence="more", cost_cents=16, completed_at=None),
+    ):
+        step()
+        seen.append(journal.slots_of("l1")[0].state)
+        with pytest.raises(AssertionError, match="cannot be bound to run 8"):
+            journal.bind("l1", {0: 8})
+    assert [state.value for state in seen] == ["wanted", "bound", "collected", "consumed", "consumed"]
 
 
 def test_runs_told_late_are_claimed_late(journal: Journal) -> None:

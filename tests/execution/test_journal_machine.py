@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from planner.errors import StoreError
 from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, LaunchIntent, LaunchState, Slot, SlotIntent
+from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, LaunchIntent, LaunchState, Slot, SlotIntent, SlotState
 from planner.execution.work import Line
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -143,9 +143,10 @@ class JournalMachine(RuleBasedStateMachine):
     def claim(self, data: st.DataObject, runs: list[int]) -> None:
         launch_id = self.a_launch(data)
         free = not any(run_id in self.model.claims for run_id in runs)
-        with self.expecting(possible=free, error=StoreError):
+        known = self.model.states[launch_id] in KNOWN
+        with self.expecting(possible=known and free, error=StoreError if known else AssertionError):
             self.journal.claim(launch_id, runs)
-        if free:
+        if known and free:
             self.model.claims.update(dict.fromkeys(runs, launch_id))
             self.remember()
 
@@ -154,9 +155,10 @@ class JournalMachine(RuleBasedStateMachine):
     def bind(self, data: st.DataObject, run_id: int) -> None:
         key = data.draw(st.sampled_from(sorted(self.model.slots)), "slot")
         taken = any(slot.run_id == run_id for other, slot in self.model.slots.items() if other != key)
-        with self.expecting(possible=not taken, error=StoreError):
+        legal = self.model.states[key[0]] in KNOWN and self.model.slots[key].run_id in (None, run_id)
+        with self.expecting(possible=legal and not taken, error=StoreError if legal else AssertionError):
             self.journal.bind(key[0], {key[1]: run_id})
-        if not taken:
+        if legal and not taken:
             self.model.slots[key] = replace(self.model.slots[key], run_id=run_id)
             self.remember()
 
@@ -165,7 +167,10 @@ class JournalMachine(RuleBasedStateMachine):
     def collect(self, data: st.DataObject, cents: int | None) -> None:
         key = data.draw(st.sampled_from(sorted(self.model.slots)), "slot")
         slot = self.model.slots[key]
-        self.journal.collect(slot, evidence="e", cost_cents=cents, completed_at=START)
+        with self.expecting(possible=slot.run_id is not None, error=AssertionError):
+            self.journal.collect(slot, evidence="e", cost_cents=cents, completed_at=START)
+        if slot.run_id is None:
+            return
         self.model.slots[key] = replace(slot, evidence="e", cost_cents=cents, completed_at=START)
         self.remember()
 
@@ -173,8 +178,10 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def consume(self, data: st.DataObject) -> None:
         keys = data.draw(st.lists(st.sampled_from(sorted(self.model.slots)), max_size=3), "slots")
-        self.journal.consume("i9", keys)
-        for key in keys:
+        legal = all(self.model.slots[key].run_id is not None for key in keys)
+        with self.expecting(possible=legal, error=AssertionError):
+            self.journal.consume("i9", keys)
+        for key in keys if legal else ():
             self.model.slots[key] = replace(self.model.slots[key], consumed_by="i9")
         self.remember()
 
@@ -224,7 +231,14 @@ class JournalMachine(RuleBasedStateMachine):
     def agrees(self) -> None:
         if hasattr(self, "journal"):
             assert told_by(self.journal) == self.model.told()
+            assert all(
+                slot.state in SLOT_STATES[self.model.states[slot.launch_id] in KNOWN]
+                for slot in self.model.slots.values()
+            )
 
+
+SLOT_STATES = {False: {SlotState.WANTED}, True: set(SlotState)}
+"""By whether its launch is known to have been carried out."""
 
 JournalMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestJournalMachine = JournalMachine.TestCase

@@ -1,0 +1,106 @@
+"""Every kind of ceiling, reached in the middle, against a served sandbox: exit 3, never a cent above it, what is left is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+TEN_CALLS = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  saturday:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    runs: 10
+    expect:
+      - {check: call, status: completed}
+"""
+CHEAP_RATES = "rates: {spark: 2}\n"
+"""A quarter of what the service charges: the expected cost fits under ceilings that the bills then reach."""
+
+
+def world(folder: Path, **settings: int) -> str:
+    path = folder / "world.yaml"
+    lines = [f"{name}: {value}\n" for name, value in settings.items()]
+    path.write_text("extends: demo\nversion: 1\nworld: poor\ntime_scale: 600\n" + "".join(lines))
+    return str(path)
+
+
+def stopped_at(project: Project, served: Served, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """(cents billed, results) of an invocation that a ceiling stops between its first call and its last."""
+    before = served.ledger()["total_cents"]
+    ran = project.planner("run", CONSENT, "--max-concurrent", "1", *arguments)
+    assert ran.code == 3, ran.err + ran.out
+    results = project.results()
+    (case,) = results["cases"]
+    made = case["runs_total"]
+    assert 0 < made < 10
+    assert results["outcome"] == "refused"
+    assert results["finished"] is False
+    assert f"{10 - made} calls of 1 case not made" in results["problems"]
+    assert f"{10 - made} of 10 calls not made: " in case["outcome_reason"]
+    assert results["stats"]["launches"] == made
+    billed = served.ledger()["total_cents"] - before
+    assert results["cost"]["this_invocation_cents"] == billed
+    return billed, results
+
+
+def test_ceilings_of_command_plan_and_project(project: Project, service: Served) -> None:
+    """The arithmetic is told, and a higher ceiling goes on with the same change set, which then cost no more than it may."""
+    project.write("planner.yaml", CHEAP_RATES)
+    project.write("plans/hours.yaml", TEN_CALLS)
+    billed, results = stopped_at(project, service, "--max-cost", "0.90", "--store", "a")
+    assert billed <= 90
+    assert results["problems"][0].startswith(
+        f"the ceiling was reached (--max-cost allows $0.90: $0.{billed} spent, $0.00 held;"
+    )
+    assert project.planner("run", CONSENT, "--max-cost", "3.20", "--store", "a").code == 0
+    assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+    assert len(service.own_runs()) == 10
+
+    project.write("plans/hours.yaml", TEN_CALLS.replace("scenarios:", "budget: {max_cost_cents: 90}\nscenarios:"))
+    billed, results = stopped_at(project, service, "--store", "b")
+    assert billed <= 90
+    assert "(the budget of plan hours allows $0.90: " in results["problems"][0]
+
+    project.write("plans/hours.yaml", TEN_CALLS)
+    project.write("planner.yaml", CHEAP_RATES + "policy: {max_cost_cents: 90}\n")
+    billed, results = stopped_at(project, service, "--store", "c")
+    assert billed <= 90
+    assert "(policy.max_cost_cents allows $0.90: " in results["problems"][0]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "setting", "told"),
+    [
+        ("page", "balance_cents", "the organisation's balance allows $0.90: "),
+        ("client", "test_call_budget_cents", "the organisation's test-call budget allows $0.90: "),
+    ],
+)
+def test_ceilings_of_the_service(
+    dialect: str,
+    setting: str,
+    told: str,
+    project: Project,
+    serve: Callable[..., Served],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Balance and test-call budget are read beforehand and kept like ceilings of our own, whether or not the service minds."""
+    path = world(tmp_path_factory.mktemp("world"), **{setting: 90})
+    served = serve("--world", path, "--dialect", dialect)
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    project.write("planner.yaml", CHEAP_RATES)
+    project.write("plans/hours.yaml", TEN_CALLS)
+    billed, results = stopped_at(project, served)
+    assert billed <= 90
+    assert told in results["problems"][0] or "402" in results["problems"][0], results["problems"]

@@ -1,0 +1,96 @@
+"""`--trace` and `-v`: what an invocation did, for whoever has to find out."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+CONSENT = "--consent-to-charge"
+
+
+def test_a_trace_tells_of_every_request(project: Project, service: Served) -> None:
+    """One line each, as many as the results count, with the fate of each; no key, prompt or number."""
+    project.edit("plans/hours.yaml", "You are Dora Diaz", "You are Dora Diaz, phone +14155550123")
+    service.control(
+        {"faults": [{"kind": "lost_answer", "route": "launch", "times": 1}, {"kind": "throttle", "times": 1}]}
+    )
+    ran = project.planner("run", CONSENT, "--trace", "trace.jsonl")
+    assert ran.code == 0, ran.err
+    text = (project.root / "trace.jsonl").read_text()
+    head, *lines = map(json.loads, text.splitlines())
+    results = project.results()
+    assert head == {
+        "schema_version": "1.0",
+        "tool_version": results["tool_version"],
+        "invocation_id": results["invocation_id"],
+        "started_at": head["started_at"],
+    }
+    assert len(lines) == results["stats"]["requests"]
+    assert list(lines[0]) == [
+        "offset_ms",
+        "method",
+        "path",
+        "status",
+        "duration_ms",
+        "sent_bytes",
+        "received_bytes",
+        "fate",
+        "attempt",
+        "repeated",
+        "error",
+    ]
+    posts = [line for line in lines if line["method"] == "POST"]
+    assert [(line["status"], line["error"]) for line in posts if line["fate"] == "ambiguous"] == [
+        (None, "LostAnswerError")
+    ]
+    assert [line["error"] for line in lines if line["fate"] == "refused"] == ["ThrottledError"]
+    assert sum(line["fate"] == "answered" for line in posts) + 1 == results["stats"]["launches"]
+    assert not any(line["repeated"] for line in posts)
+    assert all(line["duration_ms"] > 0 and line["offset_ms"] > 0 for line in lines)
+    for secret in ("sk_test_commands", "Dora", "4155550123", "Bearer"):
+        assert secret not in text
+
+
+def test_a_trace_that_cannot_be_written(project: Project, service: Served) -> None:
+    """Found before anything is done; a disk that fills up on the way costs the trace, and nothing else."""
+    ran = project.planner("run", CONSENT, "--trace", "nowhere/trace.jsonl")
+    assert ran.code == 2
+    assert ran.err == (
+        "planner: --trace nowhere/trace.jsonl cannot be written: No such file or directory\n"
+        "  Name a file in a folder that is there.\n"
+    )
+    assert not (project.root / "reports").exists()
+    assert Path("/dev/full").exists()
+    ran = project.planner("run", CONSENT, "--trace", "/dev/full")
+    assert ran.code == 0
+    assert ran.err.count("the trace in /dev/full ends here: No space left on device; the calls go on") == 1
+
+
+def test_decisions_are_narrated(project: Project, service: Served) -> None:
+    """`-v`: the terms, what was launched into how much room, why launching waited, what was found again, what ended."""
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 6")
+    service.control({"faults": [{"kind": "lost_answer", "route": "launch", "times": 1}]})
+    ran = project.planner("run", CONSENT, "-v", "--max-cost", "20", "--max-concurrent", "4")
+    assert ran.code == 0, ran.err
+    for pattern in (
+        r"^--max-cost allows \$20\.00: \$0\.00 spent, \$0\.00 held$",
+        r"^the organisation's balance allows \$\d+\.\d\d: \$0\.00 spent, \$0\.00 held$",
+        r"^launched \d+ runs? on agent 12.* \(hours/.*\): \d of at most 4 in flight$",
+        r"^launching waits: at most 4 runs at once$",
+        r"is ambiguous \(.*\): looking for it before anything is sent again$",
+        r"^launch \w+ was carried out: adopted runs? \d+",
+        r"^run \d+ of hours/\S+ ended, billed \$0\.\d\d$",
+    ):
+        assert re.search(pattern, ran.err, re.MULTILINE), f"{pattern}\n{ran.err}"
+    ran = project.planner("-v", "run", "--rerun", "all")
+    assert "nobody is called without consent" in ran.err
+
+
+def test_help_tells_of_both(project: Project) -> None:
+    """`planner run --help` documents them."""
+    told = " ".join(project.planner("run", "--help").out.split())
+    assert "--trace FILE Write every request to FILE as JSON lines" in told
+    assert "-v, --verbose Say why on standard error (-v: every decision; -vv: every request too)" in told
