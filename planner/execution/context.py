@@ -310,7 +310,7 @@ class Context:
         if self.failing_since is not None:
             gone = span(self.clock.monotonic() - self.failing_since)
             ends = span(self.settings.outage_give_up_seconds)
-            return f"no use of the service for {gone}, stops after {ends}: {self.failure}"
+            return f"the service has failed for {gone}, stops after {ends}: {self.failure}"
         return self.waiting if len(self.pending) else ""
 
     def give_up(self, reason: str) -> None:

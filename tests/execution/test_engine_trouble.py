@@ -102,7 +102,7 @@ async def test_a_service_that_comes_back_is_gone_on_with(
     shown = [snapshot.waiting for snapshot in done.snapshots]
     assert any(
         line.startswith(
-            "no use of the service for 1 min, stops after 5 min: GET /v1/test-calls: the service failed (503"
+            "the service has failed for 1 min, stops after 5 min: GET /v1/test-calls: the service failed (503"
         )
         for line in shown
     )
