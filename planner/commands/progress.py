@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from planner.commands.shell import Shell
+    from planner.execution.work import Snapshot
 
 PLAIN_INTERVAL_SECONDS: Final = 5.0
 _BAR_CELLS: Final = 24
@@ -39,6 +40,24 @@ class ProgressState:
     left_seconds: float | None
     waiting: str = ""
     """Why a launch waits, such as `concurrency limit 20 (learned)`."""
+
+
+def state_of(
+    snapshot: Snapshot, *, runs_fresh: int, ceiling_cents: int | None, elapsed_seconds: float
+) -> ProgressState:
+    """`runs_fresh` are those that ended under our eyes: the time left is reckoned from them."""
+    done, total = snapshot.runs_done, snapshot.runs_total
+    return ProgressState(
+        runs_done=done,
+        runs_total=total,
+        in_flight=snapshot.in_flight,
+        spent_cents=snapshot.spent_cents,
+        reserved_cents=snapshot.reserved_cents,
+        ceiling_cents=ceiling_cents,
+        elapsed_seconds=elapsed_seconds,
+        left_seconds=elapsed_seconds / runs_fresh * (total - done) if runs_fresh else None,
+        waiting=snapshot.waiting,
+    )
 
 
 class Progress(Protocol):

@@ -8,7 +8,6 @@ from datetime import datetime
 import anyio
 
 from planner.api.client import ApiClient
-from planner.api.exchange import Exchange
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Consent
@@ -20,10 +19,10 @@ from planner.commands.composing import compose_result
 from planner.commands.interruption import interruptible
 from planner.commands.locking import locked
 from planner.commands.preparing import Preparation, charged_slots, prepare
-from planner.commands.progress import ProgressState, open_progress
+from planner.commands.progress import ProgressState, open_progress, state_of
 from planner.commands.reporting import redactor_of, show_result, tell_diagnostics
 from planner.commands.rereading import refresh_stored
-from planner.commands.run_options import RunOptions, with_saved
+from planner.commands.run_options import RunOptions, actor_of, with_saved
 from planner.commands.saving import check_unmoved, saved_command
 from planner.commands.selection import Loaded, load
 from planner.commands.service import open_client, read_billing, read_targets
@@ -31,9 +30,9 @@ from planner.commands.settling import Settling
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import Place, place_of
-from planner.commands.tracing import Trace, open_trace
+from planner.commands.tracing import Telling, Trace, open_trace
 from planner.commands.verdict import Ending, ending_of, may_still_end, why_not_called
-from planner.errors import InterruptedRunError, PlannerError, RefusedError, StoreError
+from planner.errors import InterruptedRunError, RefusedError, StoreError
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
@@ -44,9 +43,6 @@ from planner.outcome import Fault, RunOutcome
 from planner.reports.quantities import count
 from planner.results.model import CaseDocument, RunResult
 from planner.spec.model import Case, Policy
-
-TOLD_WAIT_SECONDS = 5.0
-"""A read that is repeated only after so long is told of to everybody."""
 
 
 def run(shell: Shell, options: RunOptions) -> int:
@@ -90,14 +86,13 @@ class _Invocation:
         self._place = place
         self._journal = journal
         self._standing = standing
-        self._trace = trace
         self._started_at = standing.started_at
         self._started = standing.started
         self._id = standing.invocation_id
         self._judged: dict[str, list[JudgedRun]] = {}
         self._records: list[RunRecord] = []
         self._fresh = 0
-        self._progress_note = shell.tell
+        self._telling = Telling(shell, trace, shell.tell)
         self._asking = Asking()
 
     async def run(self) -> int:
@@ -108,8 +103,8 @@ class _Invocation:
                 self._shell,
                 sandbox_dir=self._place.directory if selection.sandbox else None,
                 world=selection.world,
-                on_exchange=self._note_exchange,
-                on_wait=self._tell_wait,
+                on_exchange=self._telling.exchange,
+                on_wait=self._telling.wait,
             ) as client,
         ):
             self._standing.requests = client.stats
@@ -181,7 +176,7 @@ class _Invocation:
             policy=self._policy(),
             plan_digest=options.plan_digest,
             now=self._shell.clock.now(),
-            by=self._actor(),
+            by=actor_of(self._shell.environ),
             command=saved_command(options.saved_path)
             if options.saved
             else consent_command(
@@ -205,12 +200,6 @@ class _Invocation:
         hours = self._policy().quiet_hours
         return f"policy.quiet_hours ({hours}) have begun" if hours is not None and hours.at(moment) else ""
 
-    def _actor(self) -> str:
-        """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
-        environ = self._shell.environ
-        names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
-        return next((environ[name] for name in names if environ.get(name)), "unknown")
-
     # Execution
 
     def _votes(self, prepared: Preparation, consent: Consent) -> VoteRound:
@@ -232,7 +221,7 @@ class _Invocation:
         project = self._loaded.project
         concurrent = [limit for limit in (self._options.max_concurrent, project.policy.max_concurrent_runs) if limit]
         progress = open_progress(self._shell)
-        self._progress_note = progress.note  # a live display is not written over
+        self._telling.note = progress.note  # a live display is not written over
         cases = {case.case_id: case for case in self._loaded.cases}
         settling = Settling(prepared.change_set.changes, self._place.repository.load_evidence, prepared.judging.ballots)
         context = Context(
@@ -270,7 +259,7 @@ class _Invocation:
                 context, [slot for slots in prepared.resumable.values() for slot in slots], interrupted=interrupted
             )
         finally:
-            self._progress_note = self._shell.tell
+            self._telling.note = self._shell.tell
             progress.close()
 
     def _judge(self, case: Case, record: RunRecord, context: Context, settling: Settling, ask: Ask) -> bool:
@@ -288,34 +277,11 @@ class _Invocation:
 
     def _progress(self, snapshot: Snapshot) -> ProgressState:
         elapsed = self._shell.clock.monotonic() - self._started
-        done, total = snapshot.runs_done, snapshot.runs_total
-        left = elapsed / self._fresh * (total - done) if self._fresh else None
-        return ProgressState(
-            runs_done=done,
-            runs_total=total,
-            in_flight=snapshot.in_flight,
-            spent_cents=snapshot.spent_cents,
-            reserved_cents=snapshot.reserved_cents,
-            ceiling_cents=self._ceiling_cents(),
-            elapsed_seconds=elapsed,
-            left_seconds=left,
-            waiting=snapshot.waiting,
-        )
+        return state_of(snapshot, runs_fresh=self._fresh, ceiling_cents=self._ceiling_cents(), elapsed_seconds=elapsed)
 
     def _ceiling_cents(self) -> int | None:
         limits = [self._options.max_cost_cents, self._loaded.project.policy.max_cost_cents]
         return min((cents for cents in limits if cents is not None), default=None)
-
-    def _note_exchange(self, exchange: Exchange) -> None:
-        self._trace.note(exchange)
-        if self._shell.verbosity > 1:
-            told = exchange.status if exchange.status is not None else exchange.error or exchange.fate.value
-            self._progress_note(f"{exchange.method} {exchange.path} → {told} in {exchange.seconds:.2f} s")
-
-    def _tell_wait(self, error: PlannerError, seconds: float) -> None:
-        """Why nothing seems to happen."""
-        if self._shell.verbosity or seconds >= TOLD_WAIT_SECONDS:
-            self._progress_note(f"{error}; asking again in {seconds:.1f} s")
 
     # The end
 
@@ -323,7 +289,7 @@ class _Invocation:
         """Nobody was called, and the reports say so."""
         consent = Consent(
             self._options.consent_to_charge,
-            self._actor(),
+            actor_of(self._shell.environ),
             self._shell.clock.now(),
             prepared.change_set.digest,
             self._ceiling_cents(),
@@ -354,9 +320,7 @@ class _Invocation:
         result = self._result(prepared, consent, outcome, ending, cases)
         try:
             self._store(result)
-        except (
-            StoreError
-        ) as error:  # what was paid for is told all the same; the journal has it for the next invocation
+        except StoreError as error:  # what was paid for is told all the same; the journal has it for the next one
             ending = ending.with_trouble(error)
             result = self._result(prepared, consent, outcome, ending, cases)
         try:

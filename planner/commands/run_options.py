@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,3 +50,9 @@ def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
         saved=saved,
         saved_path=path,
     )
+
+
+def actor_of(environ: Mapping[str, str]) -> str:
+    """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
+    names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
+    return next((environ[name] for name in names if environ.get(name)), "unknown")

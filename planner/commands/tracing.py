@@ -6,8 +6,9 @@ error only its kind. The first line tells of the invocation.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -17,9 +18,11 @@ from pydantic_core import to_json
 from planner import __version__
 from planner.api.exchange import Exchange
 from planner.commands.shell import Shell
-from planner.errors import UsageError
+from planner.errors import PlannerError, UsageError
 
 SCHEMA_VERSION = "1.0"
+TOLD_WAIT_SECONDS = 5.0
+"""A read that is repeated only after so long is told of to everybody."""
 
 
 class Trace:
@@ -92,3 +95,24 @@ def open_trace(shell: Shell, path: Path | None) -> Generator[Trace]:
         yield trace
     finally:
         trace.close()
+
+
+@dataclass(slots=True)
+class Telling:
+    """What is said of requests while they are made; `note` is where to."""
+
+    shell: Shell
+    trace: Trace
+    note: Callable[[str], None]
+
+    def exchange(self, exchange: Exchange) -> None:
+        """To the trace, and with `-vv` to people."""
+        self.trace.note(exchange)
+        if self.shell.verbosity > 1:
+            told = exchange.status if exchange.status is not None else exchange.error or exchange.fate.value
+            self.note(f"{exchange.method} {exchange.path} → {told} in {exchange.seconds:.2f} s")
+
+    def wait(self, error: PlannerError, seconds: float) -> None:
+        """Why nothing seems to happen."""
+        if self.shell.verbosity or seconds >= TOLD_WAIT_SECONDS:
+            self.note(f"{error}; asking again in {seconds:.1f} s")
