@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
@@ -17,6 +17,7 @@ import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 
 from planner.api.exchange import Exchange
+from planner.api.http_dates import aware, retry_after_seconds
 from planner.api.transport import Answer, Transport
 from planner.api.wire import (
     WireBatch,
@@ -282,7 +283,7 @@ class ApiClient:
             server = parsedate_to_datetime(date)
         except (ValueError, OverflowError):
             return  # a clock we cannot read is no clock; the last offset stands
-        offset_seconds = (_aware(server) - self._now()).total_seconds()
+        offset_seconds = (aware(server) - self._now()).total_seconds()
         if abs(offset_seconds) < WILDEST_CLOCK_SECONDS:
             self.clock_offset_seconds = offset_seconds
             self.clock_known = True
@@ -347,7 +348,7 @@ def error_of(answer: Answer, request: str) -> PlannerError:
         case 429:
             return ThrottledError(
                 f"the service refuses more requests for now (429: {detail})",
-                retry_after_seconds=_retry_after(answer.headers),
+                retry_after_seconds=retry_after_seconds(answer.headers),
             )
         case 408:
             return ServiceError(f"{request}: the service gave up (408: {detail})", status=status)
@@ -385,25 +386,3 @@ def _line(text: str) -> str:
     """Foreign text, made harmless for one line of a terminal."""
     clean = "".join(char if char.isprintable() else " " for char in text)
     return clean if len(clean) <= 300 else clean[:299] + "…"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, or a date (RFC 9110, 10.2.3) that the answer's own `Date` turns into seconds; nonsense is None."""
-    told = headers.get("retry-after", "")
-    try:
-        seconds = (
-            float(told) if told.isascii() and told.strip().isdigit() else _seconds_until(told, headers.get("date", ""))
-        )
-    except (ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds < 86_400 else None
-
-
-def _seconds_until(then: str, now: str) -> float:
-    """Between two HTTP dates. Raises ValueError or OverflowError for what is none."""
-    return (_aware(parsedate_to_datetime(then)) - _aware(parsedate_to_datetime(now))).total_seconds()
-
-
-def _aware(moment: datetime) -> datetime:
-    """HTTP dates are UTC, also where they end in -0000, which Python reads as not knowing."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
