@@ -285,10 +285,21 @@ def history(verbosity: int, **values: Any) -> int:
 def reconcile(verbosity: int, **values: Any) -> int:
     """List launches whose fate is unknown (exit 4 while any is open), or settle one.
 
-    A launch is open when its answer was lost and the service's lists do not tell which run, if any, it became. `run`
-    settles most by itself. Adopt the runs you recognise; assume not sent only what you are sure never happened: if it
-    did, its calls will be paid for twice.
-    """
+    A launch is open when its answer was lost and the service's lists do not tell which run, if any, it became. `planner run`
+    settles most by itself, within ten minutes of sending them; what is left needs a person who can look at the service.
+
+    --adopt: the service has runs of that time, with that target and those prompts, which nobody else asked for. They are
+    picked up by the next run and not paid for again. As many as the launch asked for.
+
+    --assume-not-sent: you looked, and the service has no such run. The next run may make its calls again; if they were made
+    after all, they are paid for twice.
+
+    \b
+    Example:
+      planner reconcile                                             what is open, and what it may have become
+      planner reconcile 3f9c0a7d5e21b846 --adopt 7110 --adopt 7111  it became these two runs
+      planner reconcile 3f9c0a7d5e21b846 --assume-not-sent          it never happened
+    """  # noqa: D301 - click's mark for lines to be left as they are
     from planner.commands.reconcile import ReconcileOptions
     from planner.commands.reconcile import reconcile as command
     from planner.commands.selection import Selection

@@ -112,12 +112,13 @@ async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: 
         every_batch=batches.whole,
     )
     for match in sorted(matches, key=lambda match: match.lost.launch.sent_at):
-        _show(shell, match, all_read=runs.whole)
+        _show(shell, match, options.selection, all_read=runs.whole)
     return 4
 
 
-def _show(shell: Shell, match: Match, *, all_read: bool) -> None:
+def _show(shell: Shell, match: Match, selection: Selection, *, all_read: bool) -> None:
     launch: Launch = match.lost.launch
+    command = shlex.join(["planner", "reconcile", launch.launch_id, *selection.words()])
     cases = sorted({slot.case_id for slot in match.lost.slots})
     reserved = sum(slot.reserved_cents for slot in match.lost.slots)
     shell.print(
@@ -133,9 +134,12 @@ def _show(shell: Shell, match: Match, *, all_read: bool) -> None:
         return
     if not match.candidates:
         shell.print("  no run of the service matches. If you are sure that it was never carried out:")
-        shell.print(f"  planner reconcile {launch.launch_id} --assume-not-sent")
+        shell.print(f"  {command} --assume-not-sent")
         return
     for candidate in match.candidates:
-        ids = " ".join(str(run_id) for run_id in candidate.run_ids)
         made = f" of {candidate.created_at:%H:%M:%S} UTC" if candidate.created_at else ""
-        shell.print(f"  candidate{made}: planner reconcile {launch.launch_id} --adopt {ids}")
+        if not candidate.run_ids:
+            shell.print(f"  candidate{made}: batch {candidate.batch_id}; look there for its run ids, then --adopt each")
+            continue
+        adopt = " ".join(f"--adopt {run_id}" for run_id in candidate.run_ids)
+        shell.print(f"  candidate{made}: {command} {adopt}")

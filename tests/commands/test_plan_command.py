@@ -95,11 +95,11 @@ def test_an_interrupted_change_set_keeps_its_digest(project: Project) -> None:
     assert after["estimate"]["calls"] == before["estimate"]["calls"] - 1
 
 
-def open_launch(project: Project, prompt: str = "You are Dora.") -> Journal:
-    """A launch whose answer was lost, in the journal of the real store."""
+def open_launch(project: Project, *prompts: str, store: str = ".planner") -> Journal:
+    """A launch whose answer was lost, in the journal of a store."""
     from datetime import UTC, datetime
 
-    journal = Journal(project.root / ".planner/journal.sqlite")
+    journal = Journal(project.root / store / "journal.sqlite")
     journal.intend(
         LaunchIntent(
             "lost-1",
@@ -109,7 +109,10 @@ def open_launch(project: Project, prompt: str = "You are Dora.") -> Journal:
             "planner lost-1",
             datetime.now(UTC),
             5.0,
-            (SlotIntent("hours/cancel@clinic", "hours", prompt, "f", None, 32),),
+            tuple(
+                SlotIntent("hours/cancel@clinic", "hours", prompt, "f", None, 32)
+                for prompt in prompts or ("You are Dora.",)
+            ),
         )
     )
     journal.settle("lost-1", LaunchState.SENT)
@@ -144,6 +147,33 @@ def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
     assert project.planner("reconcile", "lost-1", "--adopt", str(made), "--adopt", "8").code == 2
     assert project.planner("reconcile", "lost-1", "--adopt", str(made)).code == 0
     assert project.planner("reconcile").code == 0
+
+
+def test_reconcile_says_what_to_type_for_a_batch(project: Project, service: Served) -> None:
+    """As it stands, each run with an option of its own and the store named again."""
+    import httpx
+
+    prompts = ["You are Dora.", "You are Eve."]
+    made = httpx.post(
+        f"{service.url}/v1/test-call-batches",
+        headers={"Authorization": "Bearer sk_test_x"},
+        json={
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "scenario_prompts": prompts,
+            "run_count": 2,
+            "stagger_seconds": 0,
+            "consent_to_charge": True,
+        },
+    ).json()["run_ids"]
+    open_launch(project, *prompts, store="elsewhere").close()
+    ran = project.planner("reconcile", "--store", "elsewhere")
+    assert ran.code == 4
+    command = ran.out.strip().partition("UTC: planner ")[2]
+    assert command == "reconcile lost-1 --store elsewhere " + " ".join(f"--adopt {run_id}" for run_id in made)
+    assert project.planner(*command.split()).out.startswith("lost-1 adopted; the next run picks up its 2 calls")
+    assert project.planner("reconcile", "--store", "elsewhere").code == 0
 
 
 def test_reconcile_assume_not_sent(project: Project, service: Served) -> None:

@@ -74,6 +74,22 @@ async def test_calls_of_unknown_price_go_one_at_a_time_until_one_is_known(
     assert done.outcome.finished
 
 
+async def test_a_late_transcript_does_not_hold_all_the_money(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Reserved for a call of unknown price is all there is; when it is over, what the service expected for it takes that place,
+    and others go on while the rest of its evidence is awaited."""
+    service = make_service(dialect, [{"kind": "late", "what": ["transcript"], "seconds": 40, "times": 1}])
+    works = [work("ana", runs=4, reserve_cents=None)]
+    done = await service.invoke(works, ceilings=[(100, None)])
+    first, *others = await service.own_runs()
+    assert {first["ended_at"] < run["created_at"] < first["ended_at"] + 20 for run in others} == {True}
+    assert done.outcome.finished
+    last = done.snapshots[-1]
+    assert (last.spent_cents, last.reserved_cents) == (await spent(service), 0)
+    await service.check_exact(works)
+
+
 async def test_a_call_too_dear_from_the_start_is_never_made(
     make_service: Callable[..., Any], work: Callable[..., Any]
 ) -> None:

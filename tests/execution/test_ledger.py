@@ -157,3 +157,22 @@ def test_an_empty_ceiling_allows_nothing(estimate: int | None) -> None:
     ledger = ledger_of((0, None))
     assert ledger.reservation_for("a", estimate) is None
     assert ledger.blocking("a", estimate) is ledger.ceilings[0]
+
+
+def test_a_better_word_takes_the_place_of_a_reservation() -> None:
+    """Under every ceiling that covers it, with nothing left over when the bill comes; the next calls are reckoned by it."""
+    own, other = Ceiling("plan a", 300, "a"), Ceiling("plan b", 300, "b")
+    ledger = Ledger([Ceiling("all", 100), own, other])
+    held = ledger.reservation_for("a", None)
+    assert held == 100
+    ledger.reserve("a", held)
+    assert ledger.reservation_for("a", None) is None
+    ledger.revise("a", held, 16)
+    assert (ledger.reserved_cents, own.pending_cents, own.committed_cents, other.committed_cents) == (16, 16, 16, 0)
+    assert ledger.reservation_for("a", None) == 20
+    ledger.bill("a", reserved_cents=16, billed_cents=24)
+    assert (ledger.spent_cents, ledger.reserved_cents, own.pending_cents, own.committed_cents) == (24, 0, 0, 24)
+    assert ledger.ceilings[0].told() == "all allows $1.00: $0.24 spent, $0.00 held"
+    assert ledger.told("a", None) == "all allows $1.00: $0.24 spent, $0.00 held; the next call may cost up to $0.30"
+    assert ledger.told("b", 40) == "all allows $1.00: $0.24 spent, $0.00 held; the next call may cost up to $0.40"
+    assert Ledger().told("a", None) == "the next call may cost nobody knows what"
