@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, Literal, Self, assert_never
 
@@ -80,17 +80,14 @@ class NoPii(Expectation, frozen=True):
         return failed(f"spoke {what} at turn {turn.number}{more}", Quote.of(turn))
 
     def _found(self, turns: list[Turn]) -> Iterator[tuple[str, Turn]]:
-        caller_digits, caller_words = "", ""
+        said: list[str] = []
         for turn in turns:
             if turn.role is Role.CALLER:
-                caller_digits += "".join(digit_rows(turn.text))
-                caller_words += f" {plain_address(turn.text)}"
+                said.append(turn.text)
                 continue
             for datum in personal_data(turn.text):
-                if datum.kind in self.kinds and not self._is_allowed(datum):
-                    said_by_caller = caller_words if datum.kind in ("email", "bank") else caller_digits
-                    if _plain(datum.value, datum.kind) not in _plain(said_by_caller, datum.kind):
-                        yield _told(datum), turn
+                if datum.kind in self.kinds and not self._is_allowed(datum) and not _is_said(datum, said):
+                    yield _told(datum), turn
             for pattern in self.also:
                 if compile_pattern(pattern).search(searchable(turn.text)):
                     yield f"what matches {shown(pattern)}", turn
@@ -103,6 +100,15 @@ class NoPii(Expectation, frozen=True):
     def _allowed(self) -> frozenset[str]:
         plain = [plain_address(each).strip() for each in self.allow]
         return frozenset([*plain, *(each.replace(" ", "").replace("-", "") for each in plain)])
+
+
+def _is_said(datum: PersonalDatum, said: Sequence[str]) -> bool:
+    """Whether the caller said it before, perhaps over several turns."""
+    if datum.kind in ("email", "bank"):
+        words = "".join(f" {plain_address(text)}" for text in said)
+    else:
+        words = "".join(row for text in said for row in digit_rows(text))
+    return _plain(datum.value, datum.kind) in _plain(words, datum.kind)
 
 
 def _plain(text: str, kind: Kind) -> str:

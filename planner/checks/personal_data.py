@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from planner.checks.number_words import SCALES, TEENS, TENS, UNITS, ZEROS
 from planner.checks.spoken import spoken_forms
 
 Kind = Literal["card", "bank", "identity", "email"]
@@ -25,6 +26,14 @@ _IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2})\d{2}")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _EMAIL_SPOKEN = re.compile(r"((?:[\w+-]+ dot )*[\w.+-]+) at ([\w-]+(?:(?: dot |\.)[\w-]+)+)", re.IGNORECASE)
 _EMAIL_NAMED = re.compile(r"\be-?mail|\bmail\b", re.IGNORECASE)
+
+_DIGIT = re.compile(r"[0-9]")
+_NUMBER_WORD = re.compile(
+    rf"(?<![a-z])(?:{'|'.join((*UNITS, *TEENS, *TENS, *ZEROS, *SCALES, 'hundred', 'double', 'triple'))})(?![a-z])",
+    re.IGNORECASE,
+)
+_LEAST_DIGITS = 9
+"""Of a number that is personal, in a row."""
 
 _IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24,
@@ -45,12 +54,23 @@ class PersonalDatum:
 @lru_cache(maxsize=16_384)
 def personal_data(text: str) -> tuple[PersonalDatum, ...]:
     """What is personal in a text, in no particular order."""
-    rows = digit_rows(text)
+    rows = digit_rows(text) if _may_have_rows(text) else []
     found = [PersonalDatum("card", row) for row in rows if _CARD.fullmatch(row) and _luhn_holds(row)]
     found += [PersonalDatum("bank", number) for number in _bank_numbers(text)]
     found += [PersonalDatum("identity", number) for number in _identity_numbers(text, rows)]
     found += [PersonalDatum("email", address) for address in _addresses(text)]
     return tuple(dict.fromkeys(found))
+
+
+def _may_have_rows(text: str) -> bool:
+    """Whether there may be nine digits: written, or in words, none of which but those for scales has more than three."""
+    if not text.isascii():  # some of it may be digits once it is normalized
+        return True
+    digits = len(_DIGIT.findall(text))
+    if digits >= _LEAST_DIGITS:
+        return True
+    words = _NUMBER_WORD.findall(text)
+    return digits + 3 * len(words) >= _LEAST_DIGITS or any(word.lower() in SCALES for word in words)
 
 
 def digit_rows(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from planner.checks.phrases import PlacedPhrase, padded_words
-from planner.checks.spoken_items import Item, read_items
+from planner.checks.spoken_items import Item, all_plain, read_items
 
 _SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+")
 _LEAST_ROW = 3
@@ -42,6 +42,9 @@ def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
     for sentence in _SENTENCE_END.split(text):
         breaks.add(len(words))
         words += padded_words(sentence, fold=fold).split()
+    if all_plain(words):
+        form = Form("".join(f" {word} " for word in words), tuple(range(len(words))), tuple(range(1, len(words) + 1)))
+        return form, form
     items = read_items(words, breaks)
     return _form(_merged(items, _is_row)), _form(_merged(items, _is_any_row))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from planner.checks.number_words import ORDINALS, TEENS, TENS, UNITS, ZEROS, Number, read_number
+from planner.checks.number_words import ORDINALS, SCALES, TEENS, TENS, UNITS, ZEROS, Number, read_number
 
 _CURRENCIES = {
     **dict.fromkeys(("$", "usd", "dollar", "dollars", "bucks", "buck"), "dollar"),
@@ -40,6 +40,7 @@ _HALVES = {
 _BEFORE_TIME = frozenset({"at", "by", "until", "till", "before", "after", "around", "from"})
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _GLUED_HALF = re.compile(r"(\d{1,2}(?::\d\d)?)(am|pm)")
+_DIGIT = re.compile(r"[0-9]")
 _ON_THE_HOUR = "o'clock"
 _TIMES = {"double": 2, "triple": 3}
 
@@ -67,6 +68,10 @@ _BEGINNINGS = frozenset(
     {*UNITS, *TEENS, *TENS, *ORDINALS, *ZEROS, *_MONTHS, *_BEFORE_AMOUNT, *_TIMES}
     | {"a", "an", "the", "half", "quarter", "noon", "midnight"}
 )
+
+
+_TELLING = _BEGINNINGS - {"a", "an", "the"} | {"hundred", *SCALES}
+"""Without any of these, and without digits, there is nothing that `a` or `the` could begin."""
 
 
 class _Reader:
@@ -283,9 +288,18 @@ class _Reader:
         return None
 
 
+def all_plain(words: Sequence[str]) -> bool:
+    """Whether every word stands for itself: no number, month, currency or time of day is among them, as in most sentences."""
+    return not any((lower := word.lower()) in _TELLING or _has_digit(lower) for word in words)
+
+
 def _may_begin(word: str) -> bool:
     """Whether anything but a plain word can begin with this one: most words are plain, and need no further look."""
-    return word in _BEGINNINGS or not word.isalpha()
+    return word in _BEGINNINGS or _has_digit(word)
+
+
+def _has_digit(word: str) -> bool:
+    return not word.isalpha() and _DIGIT.search(word) is not None
 
 
 def _is_day(number: Number) -> bool:

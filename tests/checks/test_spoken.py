@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from planner.checks.number_words import read_number
 from planner.checks.phrases import padded_words
 from planner.checks.spoken import spoken_finder, spoken_forms
+from planner.checks.spoken_items import all_plain, read_items
 
 ALIKE = [
     ["30 days", "thirty days", "Thirty-days"],
@@ -227,3 +228,20 @@ def test_spoken_keeps_case_where_asked(talk: Any, judge: Any) -> None:
     evidence = talk("agent: THIRTY Days.", "caller: Oh.")
     assert judge(evidence, check="says", any_of=["30 Days"], spoken=True, ignore_case=False)[0] == "passed"
     assert judge(evidence, check="says", any_of=["30 days"], spoken=True, ignore_case=False)[0] == "failed"
+
+
+VOCABULARY = (
+    "the a an order your is and of past to half quarter thirty three first may march double triple hundred thousand oh zero "
+    "don't it's nine 9am 3,50 $ % dollars o'clock 12 4242 minute in morning per cent noon día refund ½ ３"
+).split()  # noqa: SIM905
+
+
+@given(st.lists(st.sampled_from(VOCABULARY), max_size=8).map(" ".join))
+def test_what_is_passed_over_as_plain_is_plain(text: str) -> None:
+    """A text in which nothing but plain words is expected is not read at all; reading it would give the same."""
+    words = padded_words(text, fold=True).split()
+    if all_plain(words):
+        items = read_items(words, set())
+        assert [item.amount for item in items] == words
+        assert all(item.digits is item.row is None for item in items)
+        assert spoken_forms(text, fold=True)[0].padded == padded_words(text, fold=True)
