@@ -19,6 +19,7 @@ from typing import Protocol
 __all__ = [
     "Counts",
     "RandomSource",
+    "all_of_k",
     "bootstrap_interval",
     "chances",
     "clopper_pearson_interval",
@@ -186,6 +187,14 @@ def runs_to_decide(
             return more
         more = more + 1 if more < 20 else more + more // 10
     return None
+
+
+def all_of_k(passed: int, total: int, k: int) -> float:
+    """pass^k, without bias: the chance that `k` of these runs, drawn without putting back, all passed. `total` is at least k.
+
+    Source: S. Yao et al., tau-bench (2024), section 3, after M. Chen et al. (2021).
+    """
+    return comb(passed, k) / comb(total, k)
 
 
 def difference_interval(before: Counts, now: Counts, confidence: float = 0.95) -> tuple[float, float]:

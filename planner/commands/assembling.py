@@ -11,6 +11,7 @@ from planner.changes.model import Action, Change
 from planner.checks.base import CheckSeverity, FindingOutcome, Quote
 from planner.checks.latency import percentile, response_times
 from planner.checks.opinions import Ask, Question, nobody_asked
+from planner.commands.rates import expectation_rates, sample_of
 from planner.evidence import Evidence, Part, missing_parts
 from planner.execution.work import RunRecord
 from planner.outcome import (
@@ -21,6 +22,7 @@ from planner.outcome import (
     RunOutcome,
     RunVerdict,
     Sample,
+    chance_alone,
     compare,
     judge_case,
     judge_run,
@@ -177,13 +179,27 @@ def assemble_cases(
         runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence, ask)
         judged.append((change, change.case, _verdict(change.case, runs), runs))
     spared = {change.case_id: _not_needed(change, not_needed or {}) for change in changes}
-    compared = _compared([(change, verdict) for change, _, verdict, _ in judged if verdict is not None], spared)
-    return [
+    decided = [(change, verdict) for change, _, verdict, _ in judged if verdict is not None]
+    samples = _samples(decided, spared)
+    compared: dict[str, ComparedName] = compare(samples) | {
+        change.case_id: _rechecked(_prior_outcome(change.prior), verdict.outcome)
+        for change, verdict in decided
+        if change.prior is not None and change.action is Action.RECHECK
+    }
+    cases = [
         _kept(change, case, today)
         if verdict is None
         else _document(change, case, verdict, runs, compared[change.case_id], not_called, today, spared[change.case_id])
         for change, case, verdict, runs in judged
     ]
+    return [
+        case.model_copy(update={"p_value": _chance_alone(*samples.get(case.case_id, (None, None)))}) for case in cases
+    ]
+
+
+def _chance_alone(before: Sample | None, now: Sample | None) -> float | None:
+    known = before is not None and now is not None and before.runs_countable and now.runs_countable
+    return chance_alone(before, now) if known and before and now else None
 
 
 def _not_needed(change: Change, spared: Mapping[str, int]) -> int:
@@ -193,8 +209,12 @@ def _not_needed(change: Change, spared: Mapping[str, int]) -> int:
 
 
 def _verdict(case: Case, runs: Sequence[JudgedRun]) -> CaseVerdict:
+    return judge_case(case, [run.verdict for run in runs], cents_per_run=_cents_per_run(runs))
+
+
+def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
     bills = [run.document.cost_cents for run in runs if run.document.cost_cents is not None]
-    return judge_case(case, [run.verdict for run in runs], cents_per_run=sum(bills) / len(bills) if bills else None)
+    return sum(bills) / len(bills) if bills else None
 
 
 def _runs_of(
@@ -230,6 +250,7 @@ def _document(
     if missing > 0 and not_called:
         reasons.append(f"{missing} of {case.runs} calls not made: {not_called}")
     documents = [run.document for run in runs]
+    price = _cents_per_run(runs)
     return CaseDocument(
         case_id=case.case_id,
         plan=case.plan,
@@ -245,6 +266,9 @@ def _document(
         pass_rate=verdict.pass_rate,
         interval=verdict.interval,
         min_pass_rate=case.min_pass_rate,
+        more_runs=verdict.more_runs,
+        more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
+        expectations=expectation_rates(documents),
         compared=compared,
         inputs=_inputs(change),
         call_fingerprint=change.call_fingerprint,
@@ -284,28 +308,19 @@ def _maker(runs: Sequence[RunDocument]) -> str | None:
     return max((run.invocation_id for run in runs), default=None)
 
 
-def _compared(changes: Sequence[tuple[Change, CaseVerdict]], not_needed: Mapping[str, int]) -> dict[str, ComparedName]:
+def _samples(
+    changes: Sequence[tuple[Change, CaseVerdict]], not_needed: Mapping[str, int]
+) -> dict[str, tuple[Sample | None, Sample]]:
     """Called cases are samples, compared as such. A recheck has the same runs on both sides: what changed is known, not guessed."""
-    compared: dict[str, ComparedName] = {}
     samples: dict[str, tuple[Sample | None, Sample]] = {}
     for change, verdict in changes:
+        before = change.compared_with or change.prior
+        if change.compared_with is None and change.prior is not None and change.action is Action.RECHECK:
+            continue
+        # Of older calls that stand again there are two samples too, whatever was done to get the newer.
         now = Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable, not_needed[change.case_id])
-        if change.compared_with is not None:  # older calls stand again: two samples, whatever was done to get the newer
-            samples[change.case_id] = (sample_of(change.compared_with), now)
-        elif change.prior is None:
-            samples[change.case_id] = (None, now)
-        elif change.action is Action.RECHECK:
-            compared[change.case_id] = _rechecked(_prior_outcome(change.prior), verdict.outcome)
-        else:
-            samples[change.case_id] = (sample_of(change.prior), now)
-    return compared | compare(samples)
-
-
-def sample_of(case: CaseDocument) -> Sample:
-    """A stored case, as one side of a comparison."""
-    countable = [run for run in case.runs if run.fault in (None, "agent", "author")]
-    passed = sum(run.fault is None for run in countable)
-    return Sample(_prior_outcome(case), passed, len(countable), case.runs_not_needed)
+        samples[change.case_id] = (sample_of(before) if before else None, now)
+    return samples
 
 
 def _prior_outcome(prior: CaseDocument) -> CaseOutcome:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from planner.commands.assembling import sample_of
-from planner.outcome import Sample, compare
+from planner.commands.rates import sample_of, suite_document
+from planner.outcome import Sample, chance_alone, compare, compare_suite
 from planner.reports.comparison import ComparedCase, Comparison, Metric, Side
 from planner.results.model import CaseDocument, Compared, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
@@ -25,13 +25,12 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
     now = {case.case_id: case for case in newer.cases}
     case_ids = [*now, *(case_id for case_id in before if case_id not in now)]
     judged_again = {case_id for case_id in case_ids if _same_runs(before.get(case_id), now.get(case_id))}
-    told = compare(
-        {
-            case_id: (_sample(before.get(case_id)), _sample(now.get(case_id)))
-            for case_id in case_ids
-            if case_id not in judged_again
-        }
-    )
+    samples = {
+        case_id: (_sample(before.get(case_id)), _sample(now.get(case_id)))
+        for case_id in case_ids
+        if case_id not in judged_again
+    }
+    told = compare(samples)
     told |= {case_id: _known(before[case_id], now[case_id]) for case_id in judged_again}
     return Comparison(
         older,
@@ -46,6 +45,7 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
                 random,
             )
         ),
+        suite_document(compare_suite(samples)),
     )
 
 
@@ -53,11 +53,12 @@ def _compared(
     case_id: str, compared: Compared, before: CaseDocument | None, now: CaseDocument | None, *, same: bool
 ) -> ComparedCase:
     old, new = _side(before), _side(now)
-    difference, interval = None, None
+    difference, interval, p_value = None, None, None
     if old and new and old.rate is not None and new.rate is not None and not same:
         difference = new.rate - old.rate
         interval = difference_interval((old.runs_passed, old.runs_countable), (new.runs_passed, new.runs_countable))
-    return ComparedCase(case_id, compared, old, new, difference, interval, same)
+        p_value = chance_alone(sample_of(before), sample_of(now)) if before and now else None
+    return ComparedCase(case_id, compared, old, new, difference, interval, same, p_value)
 
 
 def _side(case: CaseDocument | None) -> Side | None:

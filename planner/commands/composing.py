@@ -7,6 +7,7 @@ from planner.changes.model import Action, Consent
 from planner.commands.asking import judge_cost
 from planner.commands.costs import costs
 from planner.commands.preparing import Preparation
+from planner.commands.rates import repeated_passes, suite_of
 from planner.commands.standing import Standing
 from planner.commands.verdict import Ending
 from planner.execution.journal import Journal
@@ -53,6 +54,8 @@ def compose_result(
         ),
         plans=list(standing.plans),
         cases=cases,
+        suite=suite_of(change_set.changes, cases),
+        repeated=repeated_passes(cases),
         dropped=[
             DroppedCase(case_id=change.case_id, reason=change.reason.value)
             for change in change_set.with_action(Action.DROP)

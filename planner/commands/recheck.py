@@ -13,6 +13,7 @@ from planner import __version__
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.commands.assembling import assemble_cases
 from planner.commands.preparing import prepare
+from planner.commands.rates import repeated_passes
 from planner.commands.rechecking import RecheckOptions, rechecked_votes
 from planner.commands.reporting import show_result, tell_diagnostics
 from planner.commands.selection import Loaded, load
@@ -82,6 +83,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         consent=ConsentDocument(given=options.consent_to_charge),
         plans=loaded.plan_names,
         cases=cases,
+        repeated=repeated_passes(cases),
         cost=CostDocument(
             estimated_cents=None,
             actual_cents=0,

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
-from planner.commands.assembling import JudgedRun, LoadEvidence, judge_stored, sample_of
+from planner.commands.assembling import JudgedRun, LoadEvidence, judge_stored
+from planner.commands.rates import sample_of
 from planner.evidence import Evidence
 from planner.outcome import (
     RunOutcome,
@@ -55,8 +56,9 @@ class Settling:
             if change.action is not Action.CALL or case is None or case.when_settled != "stop":
                 continue
             kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
+            before = change.compared_with or change.prior
             standing = _Standing(
-                case, sample_of(change.prior) if change.prior else None, least_to_settle(case, (), case.runs)
+                case, sample_of(before) if before else None, least_to_settle(case, (), case.runs)
             )
             for run in kept:
                 standing.note(judge_stored(case, run, load_evidence, ask))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from planner.changes.model import Reason
-from planner.reports.quantities import clock, duration, money, percent
+from planner.reports.quantities import chance, clock, duration, money, percent
 from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
 
 Neutral = Callable[[str], str]
@@ -59,6 +59,22 @@ def alike(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
 
 def compared(case: CaseDocument) -> str:
     return COMPARED[case.compared]
+
+
+def compared_in_full(case: CaseDocument) -> str:
+    """With the chance that the difference is none, where there seems to be one: `regressed (p = 0.003 on its own)`."""
+    told = case.p_value is not None and case.compared in ("regressed", "fixed", "not_enough_evidence")
+    return (
+        f"{compared(case)} ({chance(case.p_value)} on its own)" if told and case.p_value is not None else compared(case)
+    )
+
+
+def rates(case: CaseDocument, neutral: Neutral) -> str:
+    """`held: says 2 of 3, call 3 of 3`: of a case with several runs, where an expectation did not hold in all of them."""
+    if case.runs_total < 2 or all(rate.held == rate.decided == case.runs_total for rate in case.expectations):
+        return ""
+    shown = [f"{neutral(rate.expectation)} {rate.held} of {rate.decided}" for rate in case.expectations]
+    return f"held: {', '.join(shown)}"
 
 
 def why(case: CaseDocument) -> str:

@@ -12,9 +12,9 @@ from pydantic_core import to_json
 
 from planner.reports.case_phrasing import COMPARED, shortened
 from planner.reports.neutral import for_json_text, for_markdown, markdown_code
-from planner.reports.phrasing import moment, verdict
-from planner.reports.quantities import count, duration, money
-from planner.results.model import Compared, RunResult
+from planner.reports.phrasing import moment, suite, verdict
+from planner.reports.quantities import chance, count, duration, money
+from planner.results.model import Compared, RunResult, SuiteDocument
 
 SCHEMA_VERSION = "1.0"
 
@@ -49,6 +49,8 @@ class ComparedCase:
     difference: float | None
     interval: tuple[float, float] | None
     same_runs: bool
+    p_value: float | None = None
+    """Of the difference, on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Comparison:
     newer: RunResult
     cases: tuple[ComparedCase, ...]
     metrics: tuple[Metric, ...]
+    suite: SuiteDocument | None = None
 
 
 def render_markdown(comparison: Comparison) -> str:
@@ -82,6 +85,7 @@ def render_markdown(comparison: Comparison) -> str:
                 f"- now: {_result(comparison.newer)}",
             ]
         ),
+        *filter(None, [for_markdown(suite(comparison.suite))]),
         *_told(comparison, "regressed", "Regressed"),
         *_told(comparison, "fixed", "Fixed"),
         *_told(comparison, "not_enough_evidence", "Not enough evidence of a change"),
@@ -107,9 +111,11 @@ def render_json(comparison: Comparison) -> str:
                 "difference": case.difference,
                 "interval": case.interval,
                 "same_runs": case.same_runs,
+                "p_value": case.p_value,
             }
             for case in comparison.cases
         ],
+        "suite": None if comparison.suite is None else comparison.suite.model_dump(),
         "metrics": [
             {
                 "name": metric.name,
@@ -174,7 +180,8 @@ def _change(case: ComparedCase) -> str:
     if case.difference is None or case.interval is None:
         return f"{runs}, {case.before.outcome} → {case.now.outcome}"
     low, high = case.interval
-    return f"{runs}, {_points(case.difference)} ({round(low * 100):+d} to {_points(high)}, 95 % interval)"
+    alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
+    return f"{runs}, {_points(case.difference)} ({round(low * 100):+d} to {_points(high)}, 95 % interval{alone})"
 
 
 def _points(share: float) -> str:

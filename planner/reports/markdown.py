@@ -98,6 +98,8 @@ def _head(result: RunResult, detail: _Detail) -> list[str]:
     blocks.append(f"**{phrasing.meaning(result)}** (exit code {result.exit_code})")
     counts = phrasing.outcome_counts(result)
     blocks.append(" · ".join(filter(None, [counts, phrasing.scope(result, for_markdown)])))
+    whole = [phrasing.suite(result.suite), phrasing.repeated(result)]
+    blocks += [for_markdown(line) for line in whole if line]
     if result.problems:
         blocks.append(_list([_text(problem, detail) for problem in result.problems], detail))
     return blocks
@@ -128,10 +130,11 @@ def _cases_in_full(result: RunResult, detail: _Detail, outcome: str, title: str)
 def _case(case: CaseDocument, detail: _Detail) -> list[str]:
     place = markdown_code(f"{case.file}:{case.line}") if case.file else ""
     facts = [
-        case_phrasing.compared(case),
+        case_phrasing.compared_in_full(case),
         case_phrasing.interval(case),
         case_phrasing.settled(case),
         for_markdown(case_phrasing.why_in_full(case)),
+        case_phrasing.rates(case, for_markdown),
         place,
     ]
     blocks = [

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why
-from planner.reports.quantities import count, duration, money, money_range, percent
-from planner.results.model import JudgeCost, OpenLaunch, RunResult
+from planner.reports.quantities import chance, count, duration, money, money_range, percent
+from planner.results.model import JudgeCost, OpenLaunch, RunResult, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 
@@ -156,6 +156,37 @@ def _against_range(result: RunResult) -> list[str]:
 def unbilled_runs(result: RunResult) -> int:
     """Runs of this change set whose bill is not known."""
     return sum(run.cost_cents is None for case in result.cases if case.action == "call" for run in case.runs)
+
+
+def suite(document: SuiteDocument | None) -> str:
+    """`12 cases called anew together: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`; empty for fewer than two."""
+    if document is None or document.cases < 2:
+        return ""
+    word = "not enough evidence of a change" if document.compared == "not_enough_evidence" else document.compared
+    before, now = (
+        f"{passed:,} of {total:,}"
+        for passed, total in (
+            (document.passed_before, document.runs_before),
+            (document.passed_now, document.runs_now),
+        )
+    )
+    return (
+        f"{document.cases:,} cases called anew, together: {before} runs passed before, {now} now:"
+        f" {word} ({chance(document.p_value)})"
+    )
+
+
+def repeated(result: RunResult) -> str:
+    """`pass^1 92 % · pass^2 85 % · pass^3 80 %`: how likely so many calls of a case are to pass, all of them; empty where runs do
+    not repeat, or all of them pass, or none."""
+    told = [entry for entry in result.repeated if entry.k in _REPEATS]
+    if not told or told[0].rate in (0.0, 1.0):
+        return ""
+    least = "at least " if any(case.runs_not_needed for case in result.cases) else ""
+    return least + " · ".join(f"pass^{entry.k} {percent(entry.rate)}" for entry in told)
+
+
+_REPEATS = (1, 2, 3, 5, 10)
 
 
 def scope(result: RunResult, neutral: Neutral) -> str:

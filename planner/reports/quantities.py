@@ -68,3 +68,8 @@ def percent(share: float) -> str:
     if whole == 0 and share > 0:
         return "< 1 %"
     return f"{whole} %"
+
+
+def chance(p_value: float) -> str:
+    """`p = 0.012`, `p < 0.001`."""
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"

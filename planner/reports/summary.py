@@ -96,7 +96,7 @@ def _facts(case: CaseDocument) -> str:
             [
                 for_terminal(case_phrasing.reason(case)),
                 case_phrasing.settled(case),
-                case_phrasing.compared(case),
+                case_phrasing.compared_in_full(case),
                 for_terminal(case_phrasing.why_in_full(case)),
             ],
         )
@@ -136,6 +136,11 @@ def _foot(result: RunResult, report_paths: Sequence[str], width: int, paint: Pai
         ("Cases", " · ".join(filter(None, [counts, phrasing.scope(result, for_terminal)]))),
         ("Cost", f"{cost} (simulated)" if result.sandbox else cost),
         ("Calls", f"{phrasing.numbers(result)}"),
+    ]
+    parts += [
+        (label, text)
+        for label, text in (("Suite", phrasing.suite(result.suite)), ("Repeats", phrasing.repeated(result)))
+        if text
     ]
     lines: list[str] = []
     if warnings := phrasing.warnings(result, for_terminal):

@@ -76,6 +76,35 @@ class RunDocument(_Document):
     findings: list[FindingDocument] = []
 
 
+class ExpectationRate(_Document):
+    """How often one expectation held."""
+
+    expectation: str = Field(description="Its id.")
+    check: str
+    held: int
+    decided: int = Field(description="Runs in which it could be decided; those without a proper call are left out.")
+
+
+class RepeatedPass(_Document):
+    """pass^k: the chance that k calls of one case all pass."""
+
+    k: int
+    cases: int = Field(description="Cases with at least k countable runs.")
+    rate: float = Field(description="Mean over these cases; runs that were not needed count as failed.")
+
+
+class SuiteDocument(_Document):
+    """All cases together that were called anew and were known before."""
+
+    cases: int
+    passed_before: int
+    runs_before: int
+    passed_now: int
+    runs_now: int
+    p_value: float = Field(description="Chance of so large a shift were no rate changed; exact, two-sided.")
+    compared: Literal["worse", "better", "not_enough_evidence"]
+
+
 class CaseInputs(_Document):
     """All that decides what a call will be."""
 
@@ -121,7 +150,17 @@ class CaseDocument(_Document):
     pass_rate: float | None = None
     interval: tuple[float, float] | None = None
     min_pass_rate: float = 1.0
+    more_runs: int | None = Field(
+        default=None,
+        description="Calls more that would probably decide a case left open by `confidence`; null where that is not so.",
+    )
+    more_runs_cents: int | None = Field(default=None, description="About what they would cost; null while unknown.")
+    expectations: list[ExpectationRate] = []
     compared: Compared
+    p_value: float | None = Field(
+        default=None,
+        description="Of the difference to the baseline, this case on its own; null where there is no other sample.",
+    )
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str
@@ -240,6 +279,10 @@ class RunResult(_Document):
     consent: ConsentDocument
     plans: list[str] = []
     cases: list[CaseDocument]
+    suite: SuiteDocument | None = Field(
+        default=None, description="The cases that were called anew, as a whole, against the baseline."
+    )
+    repeated: list[RepeatedPass] = Field(default=[], description="pass^k over all cases, where runs repeat.")
     dropped: list[DroppedCase] = []
     open_launches: list[OpenLaunch] = []
     cost: CostDocument

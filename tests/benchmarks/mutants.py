@@ -224,8 +224,8 @@ def _inside(member: object) -> Iterator[Function]:
             yield function
 
 
-def put_in(module: types.ModuleType, source: str) -> None:
-    """The module with the changed source, as far as it can be changed in place."""
+def put_in(module: types.ModuleType, source: str, *, tables: bool) -> None:
+    """The module with the changed source, as far as it can be changed in place: functions, and `tables` made on import."""
     changed = types.ModuleType(module.__name__)
     changed.__dict__.update(__file__=module.__file__, __package__=module.__package__)
     exec(compile(source, module.__file__ or "", "exec"), changed.__dict__)  # noqa: S102 - our own source
@@ -233,10 +233,12 @@ def put_in(module: types.ModuleType, source: str) -> None:
     for name, function in functions_of(module).items():
         if name in new and function.__code__.co_freevars == new[name].__code__.co_freevars:
             function.__code__ = new[name].__code__
-            function.__defaults__ = new[name].__defaults__
-            function.__kwdefaults__ = new[name].__kwdefaults__
+            if all(isinstance(value, str | int | float | None) for value in new[name].__defaults__ or ()):
+                function.__defaults__ = new[name].__defaults__
+            if all(isinstance(value, str | int | float | None) for value in (new[name].__kwdefaults__ or {}).values()):
+                function.__kwdefaults__ = new[name].__kwdefaults__
     others = [other for name, other in list(sys.modules.items()) if name.startswith("planner") and other]
-    for name, value in list(vars(module).items()):
+    for name, value in list(vars(module).items()) if tables else ():
         if name.startswith("__") or isinstance(value, type | Function | types.ModuleType) or callable(value):
             continue
         for other in others:
@@ -264,9 +266,10 @@ class Trial:
             for path in [ROOT / room] if room.endswith(".py") else sorted((ROOT / room).glob("*.py")):
                 if self._only and not any(word in str(path.relative_to(ROOT)) for word in self._only):
                     continue
-                unchanged = Mutant(path, 0, 0, "", path.read_text(encoding="utf-8"))
+                unchanged = Mutant(path, 0, 1, "", path.read_text(encoding="utf-8"))
                 if self._is_noticed(session, unchanged, calling):
-                    sys.exit(f"{path} cannot be put in place of itself")
+                    say(f"{path.relative_to(ROOT)}: cannot be put in place of itself")
+                    continue
                 drawn = [mutant for mutant in mutants(path) if self._random.random() < self._share]
                 missed = [mutant for mutant in drawn if not self._is_noticed(session, mutant, calling)]
                 tried, noticed = tried + len(drawn), noticed + len(drawn) - len(missed)
@@ -303,8 +306,8 @@ class Trial:
         }
 
     def _is_noticed(self, session: Any, mutant: Mutant, calling: dict[str, list[Any]]) -> bool:
-        inside = calling.get(f"{mutant.module}:{mutant.function}") if mutant.function else None
-        items = inside if mutant.function else calling.get(str(mutant.module), [])
+        inside = f"{mutant.module}:{mutant.function}" if mutant.function and mutant.line else str(mutant.module)
+        items = calling.get(inside, [])
         if not items:
             return False
         child = os.fork()
@@ -329,7 +332,11 @@ def _try(session: Any, mutant: Mutant, items: Sequence[Any]) -> None:
         for stream in (1, 2):
             os.dup2(null, stream)
         relative = mutant.module.relative_to(ROOT).with_suffix("")
-        put_in(sys.modules[".".join(part for part in relative.parts if part != "__init__")], mutant.source)
+        put_in(
+            sys.modules[".".join(part for part in relative.parts if part != "__init__")],
+            mutant.source,
+            tables=not mutant.function,
+        )
         for item in items:
             item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
             if session.testsfailed:

@@ -230,10 +230,10 @@ def test_spoken_keeps_case_where_asked(talk: Any, judge: Any) -> None:
     assert judge(evidence, check="says", any_of=["30 days"], spoken=True, ignore_case=False)[0] == "failed"
 
 
-VOCABULARY = (
+VOCABULARY = (  # noqa: SIM905
     "the a an order your is and of past to half quarter thirty three first may march double triple hundred thousand oh zero "
     "don't it's nine 9am 3,50 $ % dollars o'clock 12 4242 minute in morning per cent noon día refund ½ ３"
-).split()  # noqa: SIM905
+).split()
 
 
 @given(st.lists(st.sampled_from(VOCABULARY), max_size=8).map(" ".join))

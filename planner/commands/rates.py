@@ -1,0 +1,85 @@
+"""What an invocation's calls come to beyond each case's verdict: how often each expectation held, how often runs pass time and
+again, and whether the suite as a whole got better or worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from planner.changes.model import Action, Change
+from planner.outcome import CaseOutcome, Sample, SuiteChange, compare_suite
+from planner.results.model import CaseDocument, ExpectationRate, RepeatedPass, RunDocument, SuiteDocument
+from planner.statistics import all_of_k
+
+MOST_REPEATS = 10
+_COUNTABLE = (None, "agent", "author")
+
+
+def expectation_rates(runs: Sequence[RunDocument]) -> list[ExpectationRate]:
+    """Of each expectation, in the order judged, in how many of the runs where it was decided it held. Runs without a proper call
+    say nothing of it."""
+    held: dict[str, list[bool]] = {}
+    checks: dict[str, str] = {}
+    for run in runs:
+        for finding in run.findings:
+            checks.setdefault(finding.expectation, finding.check)
+            decided = held.setdefault(finding.expectation, [])
+            if finding.outcome != "errored" and run.fault not in ("platform", "caller"):
+                decided.append(finding.outcome == "passed")
+    return [
+        ExpectationRate(expectation=name, check=checks[name], held=sum(decided), decided=len(decided))
+        for name, decided in held.items()
+    ]
+
+
+def repeated_passes(cases: Sequence[CaseDocument]) -> list[RepeatedPass]:
+    """pass^k over all cases with at least k runs, for every k that any case repeats: the chance that k calls of a case, drawn
+    from those made, all pass (the mean over the cases). Runs that were not needed count as failed, so it is then a lower bound.
+    """
+    counts = [counted for case in cases if (counted := _counts(case))[1] > 0]
+    most = min(MOST_REPEATS, max((total for _, total in counts), default=0))
+    if most < 2:
+        return []
+    found: list[RepeatedPass] = []
+    for k in range(1, most + 1):
+        chances = [all_of_k(passed, total, k) for passed, total in counts if total >= k]
+        found.append(RepeatedPass(k=k, cases=len(chances), rate=sum(chances) / len(chances)))
+    return found
+
+
+def _counts(case: CaseDocument) -> tuple[int, int]:
+    countable = [run for run in case.runs if run.fault in _COUNTABLE]
+    total = len(countable)
+    return sum(run.fault is None for run in countable), total + case.runs_not_needed if total else 0
+
+
+def suite_of(changes: Iterable[Change], cases: Iterable[CaseDocument]) -> SuiteDocument | None:
+    """The cases that were called anew, against what was stored of them; None where there is none with a known outcome."""
+    prior = {
+        change.case_id: sample_of(before)
+        for change in changes
+        if change.action is Action.CALL and (before := change.compared_with or change.prior) is not None
+    }
+    samples = {case.case_id: (prior[case.case_id], sample_of(case)) for case in cases if case.case_id in prior}
+    return suite_document(compare_suite(samples))
+
+
+def suite_document(change: SuiteChange) -> SuiteDocument | None:
+    """None where no case is known on both sides."""
+    if not change.cases:
+        return None
+    return SuiteDocument(
+        cases=change.cases,
+        passed_before=change.passed_before,
+        runs_before=change.runs_before,
+        passed_now=change.passed_now,
+        runs_now=change.runs_now,
+        p_value=change.p_value,
+        compared=change.word,
+    )
+
+
+def sample_of(case: CaseDocument) -> Sample:
+    """A stored case, as one side of a comparison."""
+    countable = [run for run in case.runs if run.fault in _COUNTABLE]
+    passed = sum(run.fault is None for run in countable)
+    return Sample(CaseOutcome[case.outcome.upper()], passed, len(countable), case.runs_not_needed)
