@@ -181,11 +181,11 @@ def assemble_cases(
     spared = {change.case_id: _not_needed(change, not_needed or {}) for change in changes}
     decided = [(change, verdict) for change, _, verdict, _ in judged if verdict is not None]
     samples = _samples(decided, spared)
-    compared: dict[str, ComparedName] = compare(samples) | {
-        change.case_id: _rechecked(_prior_outcome(change.prior), verdict.outcome)
-        for change, verdict in decided
-        if change.prior is not None and change.action is Action.RECHECK
-    }
+    compared: dict[str, ComparedName] = {}
+    compared |= compare(samples)
+    for change, verdict in decided:
+        if change.prior is not None and change.action is Action.RECHECK:
+            compared[change.case_id] = _rechecked(_prior_outcome(change.prior), verdict.outcome)
     cases = [
         _kept(change, case, today)
         if verdict is None

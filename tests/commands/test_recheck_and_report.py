@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from html import unescape
 from typing import Any
 
 import pytest
@@ -98,11 +99,19 @@ def test_two_results_compared(called: Project) -> None:
     ran = called.planner("report", "bad.json", "good.json")
     assert ran.code == 0
     assert ran.out.startswith("# 2 regressed, 1 not enough evidence of a change\n")
-    assert "12 of 12 → 2 of 12 runs passed, -83 points (-95 to -46 points, 95 % interval)" in ran.out
+    assert (
+        "12 of 12 → 2 of 12 runs passed, -83 points (-95 to -46 points, 95 % interval; p < 0.001 on its own)"
+        in unescape(ran.out)
+    )
+    assert "3 cases called anew, together: 30 of 30 runs passed before, 6 of 30 now: worse (p < 0.001)" in unescape(
+        ran.out
+    ).replace("\\", "")
     assert "| duration |" in ran.out
     assert called.planner("report", "good.json", "bad.json").out.startswith("# 2 fixed, 1 not enough")
     document = called.planner("report", "bad.json", "good.json", "--format", "json").json
     assert document["summary"] == {"regressed": 2, "not_enough_evidence": 1}
+    assert (document["suite"]["compared"], document["suite"]["cases"]) == ("worse", 3)
+    assert all(0 < case["p_value"] < 0.05 for case in document["cases"])
     few = called.planner("report", "bad.json", "reports/results.json", "--format", "json").json
     assert few["summary"] == {"not_enough_evidence": 3}
     assert (

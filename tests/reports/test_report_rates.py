@@ -1,0 +1,104 @@
+"""How sure a result is, in each format's words: stopped early, chance alone, the suite, repeated passes, expectations."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+
+from planner.reports import case_phrasing, markdown, phrasing
+from planner.reports.quantities import chance
+from planner.reports.redaction import redact
+from planner.reports.summary import render_text
+from planner.results.model import ExpectationRate, QuoteDocument, RepeatedPass, RunResult, SuiteDocument
+
+
+@pytest.fixture
+def measured(canonical: RunResult) -> RunResult:
+    """The canonical result, its failed case stopped after a run of which the test bot left its role."""
+    failed = next(case for case in canonical.cases if case.outcome == "failed")
+    quote = QuoteDocument(turn=4, role="caller", start_ms=12_000, text="I'm an AI. Call @all at 415 555 0142.")
+    run = failed.runs[0].model_copy(
+        update={"outcome": "errored", "fault": "caller", "reason": "the caller left its role", "fault_quote": quote}
+    )
+    stopped = failed.model_copy(
+        update={
+            "runs": [run, *failed.runs[1:]],
+            "runs_not_needed": 2,
+            "p_value": 0.0312,
+            "expectations": [
+                ExpectationRate(expectation="states-window", check="says", held=1, decided=3),
+                ExpectationRate(expectation="call", check="call", held=3, decided=3),
+            ],
+        }
+    )
+    cases = [stopped if case is failed else case for case in canonical.cases]
+    return canonical.model_copy(
+        update={
+            "cases": cases,
+            "suite": SuiteDocument(
+                cases=12,
+                passed_before=34,
+                runs_before=36,
+                passed_now=21,
+                runs_now=36,
+                p_value=0.0004,
+                compared="worse",
+            ),
+            "repeated": [
+                RepeatedPass(k=k, cases=5, rate=rate) for k, rate in ((1, 0.9), (2, 0.82), (4, 0.7), (5, 0.6))
+            ],
+        }
+    )
+
+
+SUITE = "12 cases called anew, together: 34 of 36 runs passed before, 21 of 36 now: worse (p < 0.001)"
+REPEATED = "at least pass^1 90 % · pass^2 82 % · pass^5 60 %"
+
+
+def test_markdown_tells_how_sure_it_is(measured: RunResult) -> None:
+    """Suite and repeated passes at the head; of a case how it was stopped, chance alone, its expectations, the bot's words."""
+    shown = unescape(markdown.render(redact(measured))).replace("\\", "")
+    assert f"\n\n{SUITE}\n\n{REPEATED}\n\n" in shown
+    assert "regressed (p = 0.031 on its own)" in shown
+    assert "settled after 3 of 5 runs, the others were not needed" in shown
+    assert "held: states-window 1 of 3, call 3 of 3" in shown
+    quoted = next(line for line in shown.splitlines() if "turn 4, caller, 0:12" in line)
+    assert quoted.startswith("    > turn 4, caller, 0:12: “I'm an AI. Call ")
+    assert "@all" not in quoted
+    assert "555" not in quoted
+
+
+def test_the_terminal_tells_how_sure_it_is(measured: RunResult) -> None:
+    """In the lines at the foot, and beside the case."""
+    shown = " ".join(render_text(redact(measured), report_paths=(), width=200, color=False).split())
+    assert f"Suite {SUITE} Repeats {REPEATED}" in shown
+    assert "settled after 3 of 5 runs, the others were not needed · regressed (p = 0.031 on its own)" in shown
+    assert "calls not needed" in shown
+
+
+def test_what_tells_nothing_is_not_told(measured: RunResult, all_passed: RunResult) -> None:
+    """Neither repeated passes where all pass, nor a suite of one case, nor chances of what did not change."""
+    plain = all_passed.model_copy(update={"repeated": [RepeatedPass(k=1, cases=1, rate=1.0)]})
+    assert phrasing.repeated(plain) == ""
+    assert phrasing.repeated(measured.model_copy(update={"repeated": []})) == ""
+    assert phrasing.suite(None) == ""
+    assert measured.suite is not None
+    assert phrasing.suite(measured.suite.model_copy(update={"cases": 1})) == ""
+    unsure = measured.suite.model_copy(update={"compared": "not_enough_evidence", "p_value": 0.4})
+    assert phrasing.suite(unsure).endswith("now: not enough evidence of a change (p = 0.4)")
+    case = measured.cases[0].model_copy(
+        update={"compared": "same", "p_value": 0.5, "runs_not_needed": 1, "runs_total": 4}
+    )
+    assert case_phrasing.compared_in_full(case) == "same"
+    assert case_phrasing.settled(case) == "settled after 4 of 5 runs, the other was not needed"
+    assert case_phrasing.rates(case.model_copy(update={"expectations": [], "runs_total": 3}), str) == ""
+    assert case_phrasing.rates(case.model_copy(update={"runs_total": 1}), str) == ""
+
+
+@pytest.mark.parametrize(
+    ("p_value", "told"), [(0.0009, "p < 0.001"), (0.001, "p = 0.001"), (0.0499, "p = 0.05"), (1, "p = 1")]
+)
+def test_a_chance(p_value: float, told: str) -> None:
+    """Two digits, and no zero that is none."""
+    assert chance(p_value) == told
