@@ -75,7 +75,8 @@ class Settling:
         most = to_come + standing.open_runs + retries
         outcome = settled(case, verdicts, most)
         if outcome is None:
-            return calls_at_once(case, verdicts, to_come, standing.first)
+            # What waits for late words, or for a model's votes, will not settle anything while calls are made.
+            return to_come if standing.open_runs else calls_at_once(case, verdicts, to_come, standing.first)
         if standing.baseline is None:
             return 0
         passed = sum(verdict.outcome is RunOutcome.PASSED for verdict in verdicts)
