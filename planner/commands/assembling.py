@@ -184,7 +184,7 @@ def assemble_cases(
     compared: dict[str, ComparedName] = {}
     compared |= compare(samples)
     for change, verdict in decided:
-        if change.prior is not None and change.action is Action.RECHECK:
+        if change.case_id not in samples and change.prior is not None:
             compared[change.case_id] = _rechecked(_prior_outcome(change.prior), verdict.outcome)
     cases = [
         _kept(change, case, today)

@@ -57,9 +57,7 @@ class Settling:
                 continue
             kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
             before = change.compared_with or change.prior
-            standing = _Standing(
-                case, sample_of(before) if before else None, least_to_settle(case, (), case.runs)
-            )
+            standing = _Standing(case, sample_of(before) if before else None, least_to_settle(case, (), case.runs))
             for run in kept:
                 standing.note(judge_stored(case, run, load_evidence, ask))
             self._standing[case.case_id] = standing
