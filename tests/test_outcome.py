@@ -747,3 +747,12 @@ def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> 
 def test_a_case_goes_on_where_more_runs_could_show_that_it_changed(before: Sample, now: Sample, expected: bool) -> None:
     """Its outcome is settled; whether that differs from the baseline by more than chance may not be."""
     assert could_be_told(before, now) is expected
+
+
+def test_a_suite_that_could_not_differ_is_no_better() -> None:
+    """Without a shift there is no side, and with one there is a word up to five in a hundred."""
+    same = compare_suite({"case": (sample(3, 3), sample(3, 3))})
+    assert (same.word, same.p_value, same.shift) == ("not_enough_evidence", 1.0, 0)
+    assert replace(same, p_value=0.0499, shift=-1.0).word == "worse"
+    assert replace(same, p_value=0.0499, shift=1.0).word == "better"
+    assert replace(same, p_value=0.0501, shift=1.0).word == "not_enough_evidence"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 from math import comb
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from scipy.stats import beta, binom, hypergeom, norm  # pyright: ignore[reportMi
 
 from planner.statistics import (
     Counts,
+    all_of_k,
     bootstrap_interval,
     chances,
     clopper_pearson_interval,
@@ -387,3 +389,27 @@ def test_fishers_mid_p_is_scipys_over_all_counts(hundredth: int) -> None:
             alike = np.isclose(tables, tables[k], rtol=1e-9, atol=0)
             expected = tables[(tables < tables[k]) & ~alike].sum() + tables[alike].sum() / 2
             assert float(fisher_mid_p(before, (k, n))) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("total", range(1, 13))
+def test_fisher_mid_p_is_scipys_over_all_tables(total: int) -> None:
+    """Every table of two samples of up to twelve runs: the mass of all less likely ones and half that of those as likely, by
+    SciPy's hypergeometric distribution, to 1e-9."""
+    for other in range(1, 13):
+        for passed in range(total + other + 1):
+            least, most = max(0, passed - other), min(passed, total)
+            weights: Any = hypergeom.pmf(range(least, most + 1), total + other, passed, total)
+            for seen, mine in zip(range(least, most + 1), weights, strict=True):
+                as_likely = abs(weights - mine) <= 1e-9 * mine
+                expected = weights[(weights < mine) & ~as_likely].sum() + weights[as_likely].sum() / 2
+                found = fisher_mid_p((seen, total), (passed - seen, other))
+                assert float(found) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(("passed", "total"), [(0, 3), (2, 3), (5, 6), (6, 6)])
+def test_all_of_k_is_what_drawing_every_set_of_runs_gives(passed: int, total: int) -> None:
+    """pass^k, counted out."""
+    runs = [True] * passed + [False] * (total - passed)
+    for k in range(1, total + 1):
+        sets = list(combinations(runs, k))
+        assert all_of_k(passed, total, k) == pytest.approx(sum(map(all, sets)) / len(sets))

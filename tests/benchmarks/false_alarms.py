@@ -19,9 +19,11 @@ from planner.outcome import (
     RunOutcome,
     RunVerdict,
     Sample,
+    calls_at_once,
     compare,
     compare_suite,
     judge_case,
+    least_to_settle,
     settled,
 )
 from planner.statistics import chances
@@ -113,9 +115,32 @@ def early_stopping(suites: int, random: Random) -> None:
             )
 
 
+def waves(suites: int, random: Random) -> None:
+    """The same, as `run` makes calls: several at once, the next when their verdicts leave the case open."""
+    for rules, total in ((Rules(0.8, 3), 5), (Rules(0.8, 5), 10), (Rules(0.8, 10, 0.9), 20)):
+        first = least_to_settle(rules, (), total)
+        for rate in (0.0, 0.3, 0.5, 0.8, 0.95, 1.0):
+            cases = max(1, suites // 60)
+            calls = made_waves = changed = 0
+            for _ in range(cases):
+                verdicts = [PASS if random.random() < rate else FAIL for _ in range(total)]
+                made = 0
+                while made < total and settled(rules, verdicts[:made], total - made) is None:
+                    made += calls_at_once(rules, verdicts[:made], total - made, first)
+                    made_waves += 1
+                changed += settled(rules, verdicts[:made], total - made) is not judge_case(rules, verdicts).outcome
+                calls += made
+            asked = f"{rules.min_pass_rate:.0%}" + (f" with {rules.confidence:.0%}" if rules.confidence else "")
+            print(
+                f"{asked} required, true rate {rate:.0%}: {1 - calls / cases / total:.0%} of {total} calls saved, "
+                f"{made_waves / cases:.2f} waves, {changed} outcomes changed"
+            )
+
+
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
     false_alarms(count, Random(1))
     power(count, Random(2))
     confidence_power()
     early_stopping(count, Random(3))
+    waves(count, Random(4))
