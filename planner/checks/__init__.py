@@ -24,6 +24,7 @@ from planner.checks.pacing import Pacing
 from planner.checks.parts import part_type, parts_type
 from planner.checks.says import Says
 from planner.checks.sequence import Sequence
+from planner.checks.similar import Similar
 from planner.checks.tool_called import ToolCalled
 from planner.checks.tool_not_called import ToolNotCalled
 
@@ -44,6 +45,7 @@ CHECKS: Mapping[str, type[Expectation]] = MappingProxyType(
         "grade": GradeCheck,
         "field": FieldCheck,
         "expression": Expression,
+        "similar": Similar,
         "judge": Judge,
         "all_of": AllOf,
         "any_of": AnyOf,
@@ -56,10 +58,3 @@ _PART = part_type(tuple(CHECKS.values()))
 for _combinator in (AllOf, AnyOf, Not):
     # A part may be of any kind, and only here are all kinds known.
     _combinator.model_rebuild(_types_namespace={"Part": _PART, "Parts": parts_type(_PART)})
-
-UPCOMING_CHECKS: frozenset[str] = frozenset(
-    {
-        "similar",
-    }
-)
-"""Kinds of check that are planned; a plan that uses one is refused by name."""

@@ -49,6 +49,8 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), NotBool]
 PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBool]
 Phrase = Annotated[str, AfterValidator(_has_words)]
 Phrases = Annotated[tuple[Phrase, ...], AfterValidator(_not_empty), Field(json_schema_extra={"minItems": 1})]
+ListOfPhrases = Annotated[Phrases, BeforeValidator(_as_tuple)]
+"""Beside something else that may be written in its place: see `_as_tuple`."""
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1), BeforeValidator(_as_tuple)]
 

@@ -214,30 +214,40 @@ class SpeechCheck(Words, Expectation, frozen=True):
 
     def place(self, turns: Sequence[Turn]) -> str:
         """`in 5 agent turns`, `in the last agent turn`."""
-        noun = "turn" if self.who == "any" else f"{self.who} turn"
-        match self.in_:
-            case "any":
-                return f"in {counted(len(turns), noun)}"
-            case "first" | FirstTurns():
-                which = "first"
-            case "last" | LastTurns():
-                which = "last"
-            case _:
-                assert_never(self.in_)
-        return f"in the {which} {noun}" if len(turns) == 1 else f"in the {which} {len(turns)} {noun}s"
+        return place_of(turns, self.who, self.in_)
 
     def _asked(self, spoken: Sequence[Turn]) -> Sequence[Turn]:
-        turns = [turn for turn in spoken if self.who in ("any", turn.role.value)]
-        match self.in_:
-            case "any":
-                return turns
-            case "first":
-                return turns[:1]
-            case "last":
-                return turns[-1:]
-            case FirstTurns(first=count):
-                return turns[:count]
-            case LastTurns(last=count):
-                return turns[-count:]
-            case _:
-                assert_never(self.in_)
+        return turns_asked(spoken, self.who, self.in_)
+
+
+def place_of(turns: Sequence[Turn], who: Speaker, where: Where) -> str:
+    """`in 5 agent turns`, `in the last agent turn`: the turns that were looked in."""
+    noun = "turn" if who == "any" else f"{who} turn"
+    match where:
+        case "any":
+            return f"in {counted(len(turns), noun)}"
+        case "first" | FirstTurns():
+            which = "first"
+        case "last" | LastTurns():
+            which = "last"
+        case _:
+            assert_never(where)
+    return f"in the {which} {noun}" if len(turns) == 1 else f"in the {which} {len(turns)} {noun}s"
+
+
+def turns_asked(turns: Sequence[Turn], who: Speaker, where: Where) -> Sequence[Turn]:
+    """Those of this speaker, as many of the first or last as are asked about; tools do not speak."""
+    turns = [turn for turn in turns if turn.role in _SPEAKERS and who in ("any", turn.role.value)]
+    match where:
+        case "any":
+            return turns
+        case "first":
+            return turns[:1]
+        case "last":
+            return turns[-1:]
+        case FirstTurns(first=count):
+            return turns[:count]
+        case LastTurns(last=count):
+            return turns[-count:]
+        case _:
+            assert_never(where)

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from planner.checks import CHECKS, UPCOMING_CHECKS
+from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.spec.blame import Blame
@@ -39,7 +39,7 @@ from planner.spec.reporting import Reporter
 from planner.spec.templates import TemplateFault, Templates, names_at
 from planner.spec.text_places import place_in_text
 from planner.spec.unresolved import Use
-from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, not_supported, shorten, unknown, wrong_type
+from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, shorten, unknown, wrong_type
 
 MAX_NODES = 1_000
 """Values in one expectation, aliases expanded: it may be rendered for each case."""
@@ -281,14 +281,11 @@ class Expectations:
             return None
         if name in CHECKS:
             return CHECKS[name]
-        if name in UPCOMING_CHECKS:
-            report("not-supported-yet", not_supported(f"the check `{name}`"), document.value(written, "check"))
-        else:
-            report(
-                "unknown-check",
-                unknown(f"there is no check `{shorten(name, 40)}`", name, CHECKS),
-                document.value(written, "check"),
-            )
+        report(
+            "unknown-check",
+            unknown(f"there is no check `{shorten(name, 40)}`", name, CHECKS),
+            document.value(written, "check"),
+        )
         return None
 
     def _rendering(self, draft: Draft, values: Values, blame: Blame) -> Rendered | None:

@@ -11,18 +11,23 @@ import pytest
 from pydantic import ValidationError
 
 import planner.checks
-from planner.checks import CHECKS, UPCOMING_CHECKS
+from planner.checks import CHECKS
 from planner.checks.base import Expectation
+from planner.checks.meaning import missing_packages
 
 FOLDER = Path(planner.checks.__file__).parent
-EXAMPLES = [(name, example) for name, kind in CHECKS.items() for example in kind.model_json_schema()["examples"]]
+EXAMPLES = [
+    (name, example)
+    for name, kind in CHECKS.items()
+    for example in kind.model_json_schema()["examples"]
+    if name != "similar" or not missing_packages()  # its extra is no part of what most have installed
+]
 
 
 def test_every_check_goes_by_the_name_it_is_registered_under() -> None:
     """The `check:` an author writes, the registry's key and the model's literal are one."""
     names = {name: get_args(kind.model_fields["check"].annotation) for name, kind in CHECKS.items()}
     assert names == {name: (name,) for name in CHECKS}
-    assert not UPCOMING_CHECKS & CHECKS.keys()
 
 
 def test_every_kind_of_check_has_a_file_of_its_own() -> None:

@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.checks import CHECKS
+from planner.checks.meaning import missing_packages
 from planner.checks.opinions import Ballot, Question, Verdict, Vote
 from planner.evidence import Evidence, evidence_from_wire
 
@@ -147,6 +148,12 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"cel": "tools.all(t, t.name != 'lookup_order')"},
         {"cel": "call.document.collected_values.order_id == 'A-17'"},
     ],
+    "similar": [
+        {"to": "You may give it back within a month.", "min": 0.4},
+        {"to": ["We are closed on Sundays.", "Goodbye!"], "min": 0.9, "in": "last"},
+        {"to": "We are closed on Sundays.", "min": 0.5},
+        {"to": "I would like to send my order back.", "min": 0.5, "who": "caller"},
+    ],
     "judge": [
         {"rubric": "It tells the window."},
         {"rubric": "It apologises.", "votes": 3},
@@ -179,7 +186,7 @@ def asked(question: Question) -> Ballot:
 DIALECTS = {"page": page, "client": client, "untold": untold}
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("name", [name for name in CHECKS if name != "similar" or not missing_packages()])
 def test_a_check_on_a_call_in_both_dialects_and_on_one_that_was_not_told(read: Any, name: str) -> None:
     """Each shows passing, failing and undecidable; the dialects agree; of a call that was not told nothing is decided."""
     lines: list[str] = []

@@ -961,20 +961,7 @@ plan.yaml:46:9: error: required key is missing [missing-key]
       |         ^^^^^^^^^^^^^^^^^^
         `check` is required: it names the kind of check; known: says, never_says, sequence, no_pii,
         language, call, duration, cost, latency, pacing, tool_called, tool_not_called, grade, field,
-        expression, judge, all_of, any_of, not
-
-1 error in 1 file
-"""),
-    ),
-    "check not there yet": (
-        "- {check: duration, max_seconds: 180}",
-        "- {check: similar, to: polite}",
-        snapshot("""\
-plan.yaml:46:17: error: not supported yet [not-supported-yet]
-   46 |       - {check: similar, to: polite}
-      |                 ^^^^^^^
-        the check `similar` is not supported by planner 0.1.0 yet; remove it, or use a version that
-        does it
+        expression, similar, judge, all_of, any_of, not
 
 1 error in 1 file
 """),

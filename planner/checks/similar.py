@@ -1,0 +1,94 @@
+"""`similar`: a speaker says something of this meaning, in whatever words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
+from planner.checks.fields import ListOfPhrases, NotBool, Phrase, one_message
+from planner.checks.meaning import closeness, missing_packages
+from planner.checks.speech import Speaker, Where, place_of, turns_asked
+from planner.checks.wording import shown
+from planner.evidence import Evidence
+
+
+class Similar(Expectation, frozen=True):
+    """A speaker, by default the agent, says something that means much the same as a reference.
+
+    Sentences are compared by a small model that runs on this machine (all-MiniLM-L6-v2): 1 is the same, unrelated ones are
+    mostly under 0.3. It reads English, hears a topic better than a fact, and takes "30 days" and "60 days" for alike: facts are
+    better asked of `says`. What is close enough, `min`, is for you to find out on calls of your own. Needs the extra
+    `thunderphone-planner[semantic]`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"check": "similar", "to": "You can send it back within thirty days.", "min": 0.5},
+                {
+                    "check": "similar",
+                    "to": ["Is there anything else?", "Can I help with anything more?"],
+                    "min": 0.6,
+                    "in": {"last": 2},
+                },
+            ]
+        }
+    )
+
+    check: Literal["similar"] = Field(description="The kind of check.")
+    to: Annotated[
+        Phrase | ListOfPhrases, one_message("must be a sentence, or a list of sentences, with words in it")
+    ] = Field(
+        description="A sentence, or several of which one is enough.",
+        examples=["You can send it back within thirty days."],
+    )
+    min_: Annotated[float, Field(gt=0, le=1), NotBool] = Field(
+        alias="min",
+        description="How close a sentence must come, from 0 to 1: find out on calls of your own.",
+        examples=[0.5],
+    )
+    who: Speaker = Field(default="agent", description="Whose turns to look in.")
+    in_: Where = Field(
+        default="any",
+        alias="in",
+        description="Which turns of that speaker: any, first, last, {first: N} or {last: N}.",
+        examples=["first", {"first": 2}, {"last": 1}],
+    )
+
+    @model_validator(mode="after")
+    def _can_be_told(self) -> Self:
+        if missing_packages():
+            raise ValueError("`similar` needs an extra: pip install 'thunderphone-planner[semantic]'")
+        return self
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        if evidence.turns is None:
+            return errored("the service gave no transcript")
+        spoken = turns_asked(evidence.turns, "any", "any")
+        if not spoken:
+            return errored("the transcript is empty: whether anybody spoke cannot be told")
+        turns = turns_asked(spoken, self.who, self.in_)
+        if not turns:
+            return failed(f"the {self.who} has no turn in a transcript of {len(spoken)}")
+        share, turn, reference = max(
+            ((closeness(reference, turn.text), turn, reference) for turn in turns for reference in self._references),
+            key=lambda found: found[0],
+        )
+        subject = "the caller " if self.who == "caller" else ""
+        where = place_of(turns, self.who, self.in_)
+        if share >= self.min_:
+            return passed(
+                f"{subject}said much the same as {shown(reference)} ({share:.2f}) at turn {turn.number}", Quote.of(turn)
+            )
+        return failed(
+            f"{subject}said nothing like {shown(reference)} {where}: turn {turn.number} comes closest with {share:.2f},"
+            f" expected at least {self.min_:g}",
+            Quote.of(turn),
+        )
+
+    @property
+    def _references(self) -> Sequence[str]:
+        return (self.to,) if isinstance(self.to, str) else self.to
