@@ -13,6 +13,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner.changes.detail import inputs_detail, revision_detail, revision_digest
+from planner.changes.fingerprint import digest_of
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.results.model import CaseInputs
 
@@ -72,6 +73,20 @@ class SavedPlan(_Saved):
     max_cost_cents: int | None = Field(description="The high estimate; null where the cost is unknown.")
     selection: SavedSelection
     changes: list[SavedChange]
+    seal: str = Field(
+        default="", description="Digest of all the rest: a file that was edited is not what was agreed to."
+    )
+
+    def sealed(self) -> SavedPlan:
+        return self.model_copy(update={"seal": self._digest()})
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether nothing in the file was edited, ceiling and selection included. No proof against forgery: the seal is no secret."""
+        return self.seal == self._digest()
+
+    def _digest(self) -> str:
+        return digest_of(self.model_dump(mode="json", exclude={"seal"}))
 
 
 def saved_changes(change_set: ChangeSet, show: Show) -> list[SavedChange]:

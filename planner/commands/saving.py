@@ -52,7 +52,7 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
     file = shell.cwd / path
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(saved.model_dump_json(indent=1) + "\n", encoding="utf-8", errors="backslashreplace")
+        file.write_text(saved.sealed().model_dump_json(indent=1) + "\n", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file after --out.") from error
 
@@ -123,7 +123,11 @@ def check_unmoved(
             f"this saved plan was carried out before, by invocation {user}; each is good for once",
             f"see what is left to do, and agree to that: {again}",
         )
+    if not saved.is_intact:
+        raise RefusedError("the saved plan was edited after it was saved", f"make and agree to another: {again}")
     moved = moved_since(saved, change_set, show)
+    if saved.tool_version != __version__:
+        moved.insert(0, f"planner {saved.tool_version} saved it, and this is {__version__}")
     if moved:
         more = f" and {len(moved) - _SHOWN_MOVES} more" if len(moved) > _SHOWN_MOVES else ""
         raise RefusedError(

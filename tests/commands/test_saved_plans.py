@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from planner import __version__
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -104,6 +106,66 @@ def test_whatever_moves_is_refused_and_named(saved: Project, service: Served, na
     assert "what was saved is not what would be done now" in ran.err
     assert said in ran.err
     assert service.ledger()["runs"] == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"max_cost_cents": ', '"max_cost_cents": 9', "was edited after it was saved"),
+        ('"policy_from": null', '"policy_from": "HEAD"', "was edited after it was saved"),
+        ('"seal": "sha256:', '"seal": "sha256:0', "was edited after it was saved"),
+    ],
+)
+def test_a_saved_plan_that_was_edited(saved: Project, service: Served, old: str, new: str, said: str) -> None:
+    """Its ceiling, its calls and what it selects are what was agreed to, to the letter: nobody is called by another file."""
+    if "policy_from" in new:
+        for words in (
+            ("init", "-q"),
+            ("add", "."),
+            ("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", "a"),
+        ):
+            subprocess.run(["git", *words], cwd=saved.root, check=True)
+    saved.edit("agreed.json", old, new)
+    ran = saved.planner(*RUN)
+    assert (ran.code, said in ran.err) == (3, True), ran.err
+    assert service.ledger()["runs"] == []
+
+
+def test_a_saved_plan_of_another_version(saved: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another planner would have judged is not what was agreed to."""
+    monkeypatch.setattr("planner.commands.saving.__version__", "9.9.9")  # the one thing a test cannot install
+    ran = saved.planner(*RUN)
+    assert (ran.code, f"planner {__version__} saved it, and this is 9.9.9" in ran.err) == (3, True), ran.err
+    assert service.ledger()["runs"] == []
+
+
+@pytest.mark.parametrize(
+    ("project_config", "said"),
+    [
+        ("policy: {max_cost_cents: 1}\n", "policy.max_cost_cents allows $0.01"),
+        ("policy: {max_calls: 4}\n", "5 calls would be made, policy.max_calls allows 4"),
+    ],
+)
+def test_a_policy_that_came_later_holds(saved: Project, service: Served, project_config: str, said: str) -> None:
+    """What was agreed to before is held against today's policy, and the plan is still good for once when it allows it."""
+    saved.write("planner.yaml", project_config)
+    ran = saved.planner(*RUN)
+    assert (ran.code, said in ran.err) == (3, True), ran.err
+    assert service.ledger()["runs"] == []
+    (saved.root / "planner.yaml").unlink()
+    assert saved.planner(*RUN).code == 0
+
+
+def test_an_environment_that_moved_is_refused(project: Project, service: Served) -> None:
+    """Another agent behind the same alias is another call."""
+    project.edit("plans/hours.yaml", "targets:\n  clinic: {agent: 12}", "targets: [clinic]")
+    project.write("planner.yaml", "environments: {staging: {clinic: {agent: 12}}}\n")
+    planned = project.planner("plan", "--refresh", "--environment", "staging", "--out", "agreed.json")
+    assert planned.code == 0, planned.err
+    project.write("planner.yaml", "environments: {staging: {clinic: {agent: 14}}}\n")
+    ran = project.planner(*RUN)
+    assert (ran.code, "target 12 → 14" in ran.err) == (3, True), ran.err
+    assert service.ledger()["runs"] == []
 
 
 def test_a_dearer_rate_breaks_the_saved_ceiling(project: Project, service: Served) -> None:
