@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from planner.checks.call import end_reason_of
+from planner.checks.wording import listed
 from planner.evidence import Evidence
 
 MAX_LENGTH = 1_000
@@ -29,6 +30,39 @@ _NO_FIELD = re.compile(r"undefined field '([^']*)' not found in struct 'planner\
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
 _NOT_THERE = re.compile(r'(?:Key not found in map : |No value with name )"([^"]*)"')
 _WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)\b")
+_NUMBER_BEFORE = re.compile(r"(-?\d+(?:\.\d+)?)\s*\Z")
+_INPUT = re.compile(r"(?:mismatched|extraneous) input '([^']+)'|no viable alternative at input '([^']+)'")
+
+_MACROS = ("all", "exists", "exists_one", "filter", "map")
+_WORDS = {
+    "and": "&&",
+    "or": "||",
+    "not": "!",
+    "=": "==",
+    "is": "==",
+    "true": "true",
+    "false": "false",
+    "none": "has(…), which asks whether it is there",
+}
+"""What other languages write, to what this one does."""
+_FUNCTIONS = {
+    "len": "write size(turns)",
+    "length": "write size(turns)",
+    "count": "write size(turns)",
+    "str": "write string(…)",
+    "lower": "write matches('(?i)…') for text in either case",
+    "float": "write double(…)",
+    "any": "write turns.exists(t, …)",
+}
+_KINDS = {
+    "int": "a whole number",
+    "double": "a decimal number",
+    "string": "a text",
+    "bool": "true or false",
+    "map": "a mapping",
+    "list": "a list",
+}
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "Run": {"run_id": "int", "status": "string", "error_message": "string", "cost_cents": "int"},
@@ -99,7 +133,9 @@ def check_cel(expression: str) -> None:
     except RuntimeError as error:
         raise _fault(expression, str(error)) from error
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
-        raise CelError(f"gives {kind.name().lower()}, but an expectation is true or false", 0, len(expression))
+        kind_told = _KINDS.get(kind.name().lower(), kind.name().lower())
+        detail = f"this gives {kind_told}, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0"
+        raise CelError(detail, 0, len(expression))
 
 
 def evaluate(expression: str, evidence: Evidence) -> bool | Undecided:
@@ -199,7 +235,9 @@ def _fault(expression: str, told: str) -> CelError:
     """The library's first complaint, in words for the author and with its place."""
     found = _FAULT.search(told)
     if found is None or int(found[1]) < 1:
-        return CelError(f"not a CEL expression: {_one_line(found[3] if found else told)}", 0, len(expression))
+        if "recursion" in told:
+            return CelError("this is nested too deeply; write several expectations", 0, len(expression))
+        return CelError(f"this is not an expression: {_one_line(found[3] if found else told)}", 0, len(expression))
     lines = expression.splitlines(keepends=True)
     start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
     if (name := _UNDECLARED.search(found[3])) is not None:  # the place is that of its last dot
@@ -207,24 +245,64 @@ def _fault(expression: str, told: str) -> CelError:
     elif expression[start : start + 1] == ".":
         start += 1
     word = _WORD.match(expression, start)
-    return CelError(_said(found[3]), start, word.end() if word else start + 1)
+    return CelError(_said(found[3], expression, start), start, word.end() if word else start + 1)
 
 
-def _said(complaint: str) -> str:
+def _said(complaint: str, expression: str, start: int) -> str:
     if (found := _UNDECLARED.search(complaint)) is not None:
-        return f"there is no `{found[1].partition('.')[0]}`; known: {', '.join(f'`{name}`' for name in VARIABLES)}"
+        return _undeclared(found[1].partition(".")[0], expression)
     if (found := _NO_FIELD.search(complaint)) is not None:
         known = ", ".join(f"`{name}`" for name in FIELDS[found[2]])
         return f"a {found[2].lower()} has no `{found[1]}`; known: {known}"
     if (found := _NO_OVERLOAD.search(complaint)) is not None:
-        operator, kinds = found[1].strip("_").replace("_", " "), found[2]
-        mend = (
-            ": a whole number and a decimal are two types, write 120.0"
-            if {"int", "double"} == set(kinds.split(", "))
-            else ""
+        operator, kinds = found[1].strip("_").replace("_", " "), found[2].split(", ")
+        told = [_KINDS.get(kind, kind) for kind in kinds]
+        return f"`{operator}` cannot be applied to {listed(told)}{_mended(operator, kinds, expression, start)}"
+    return f"this is not an expression: {_syntax(complaint)}"
+
+
+def _undeclared(name: str, expression: str) -> str:
+    """What may be meant by a name that there is not: a macro or a function of another name, or one of ours."""
+    macro = re.search(rf"\.\s*(\w+)\s*\(\s*{re.escape(name)}\s*,", expression)
+    if macro is not None and macro[1] not in _MACROS:
+        return f"there is no `{macro[1]}` of a list; known: {', '.join(f'`{known}`' for known in _MACROS)}"
+    if re.search(rf"\b{re.escape(name)}\s*\(", expression):
+        instead = _FUNCTIONS.get(
+            name.lower(), "`size(turns)` counts, `text.contains('…')` searches, `text.matches('…')` takes a pattern"
         )
-        return f"`{operator}` cannot be applied to {kinds}{mend}"
-    return f"not a CEL expression: {complaint.partition(' expecting {')[0]}"
+        return f"there is no function `{name}`; {instead}"
+    if name.lower() in _WORDS:
+        return f"there is no `{name}`; write {_WORDS[name.lower()]}"
+    return f"there is no `{name}`; known: {', '.join(f'`{known}`' for known in VARIABLES)}; a text is in quotes"
+
+
+def _mended(operator: str, kinds: list[str], expression: str, start: int) -> str:
+    """What to write instead, where it can be told."""
+    number = _NUMBER.match(expression, start + len(operator)) or _NUMBER_BEFORE.search(expression[:start])
+    if {*kinds} == {"int", "double"}:
+        if number is None:
+            return "; they are two types: write int(…) or double(…) around one of them"
+        written = number[1]
+        other = written.partition(".")[0] if "." in written else f"{written}.0"
+        return f"; write {other}, for they are two types"
+    if {*kinds} in ({"int", "string"}, {"double", "string"}):
+        return "; only values of one type can be compared or joined: is one of them in quotes, or without, by mistake?"
+    return ""
+
+
+def _syntax(complaint: str) -> str:
+    told = complaint.removeprefix("Syntax error: ")
+    if "'<EOF>'" in told and told.startswith(("mismatched input", "no viable alternative")):
+        return "something is missing at its end"
+    if told.startswith("token recognition error"):
+        sign = told.partition("at: '")[2][:1]
+        return "a quote is not closed" if sign in {"'", '"'} else f"`{sign}` means nothing here; a text is in quotes"
+    found = _INPUT.search(told)
+    if found is not None and found[1].lower() in _WORDS:
+        return f"write {_WORDS[found[1].lower()]} for `{found[1]}`"
+    if found is not None:
+        return f"`{found[1]}` cannot stand here; && is and, || is or, == compares"
+    return told.partition(" expecting {")[0]
 
 
 def _one_line(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Annotated, Any, Protocol, cast
@@ -10,11 +9,10 @@ from typing import Annotated, Any, Protocol, cast
 import re2  # pyright: ignore[reportMissingTypeStubs] - it ships none; `RegularExpression` is the part we use
 from pydantic import AfterValidator, Field
 
+from planner.checks.pattern_faults import explained
+
 _re2: Any = re2
 
-_LOOKAROUND = re.compile(r"\(\?(?:=|!|<=|<!)")
-_POSSESSIVE = re.compile(r"\(\?>|[*+?}]\+")
-_BACKREFERENCE = re.compile(r"\\[1-9]|\(\?P=")
 _ANY_CHARACTER = "\u2603"
 """A character no plan is about: a pattern that finds both it and the empty text finds every text."""
 
@@ -52,17 +50,7 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpres
         return cast("RegularExpression", _re2.compile(pattern, options))
     except _re2.error as error:
         detail = error.args[0].decode("utf-8", "replace")
-        raise ValueError(f"not a regular expression RE2 can read: {detail}{_advice(pattern)}") from error
-
-
-def _advice(pattern: str) -> str:
-    if _LOOKAROUND.search(pattern):
-        return ". Lookahead and lookbehind are not supported: RE2 promises linear time and has neither"
-    if _BACKREFERENCE.search(pattern):
-        return ". Backreferences are not supported: RE2 promises linear time and has none"
-    if _POSSESSIVE.search(pattern):
-        return ". Possessive quantifiers and atomic groups are not supported, and not needed: RE2 never backtracks"
-    return ""
+        raise ValueError(explained(detail, pattern)) from error
 
 
 def check_pattern(pattern: str) -> str:

@@ -93,14 +93,20 @@ def _locate(name_or_path: str | Path, beside: Path | None = None) -> Path:
 
 def _load(path: Path) -> World:
     files: list[Path] = []
-    document = _merged(path, files)
+    lost: list[WorldFault] = []
+    document = _merged(path, files, lost)
     try:
         _resolve_revisions(document)
         world = World.model_validate(document)
     except ValidationError as error:
-        raise _error(*_misfits(files, error)) from error
+        # What is missing may be in a world that could not be read.
+        raise _error(
+            *lost, *(fault for fault in _misfits(files, error) if not (lost and _is_missing(fault)))
+        ) from error
     except _RevisionError as error:
-        raise _error(_fault(files, error.route, str(error))) from error
+        raise _error(*(lost or [_fault(files, error.route, str(error))])) from error
+    if lost:
+        raise _error(*lost)
     wrong = world.faults_in()
     if wrong:
         raise _error(*(_fault(files, route, f"{_dotted(route)}: {message}") for route, message in wrong))
@@ -121,8 +127,15 @@ def _misfits(files: list[Path], error: ValidationError) -> list[WorldFault]:
     return found
 
 
-def _merged(path: Path, files: list[Path]) -> Document:
-    """The document with what it extends under it; `files` collects the files, the asked one first."""
+def _is_missing(fault: WorldFault) -> bool:
+    return fault.error is not None and fault.error["type"] == "missing"
+
+
+def _merged(path: Path, files: list[Path], lost: list[WorldFault]) -> Document:
+    """The document with what it extends under it; `files` collects the files, the asked one first.
+
+    `lost` collects the faults of an `extends` that names nothing: the document is then without what was to be under it.
+    """
     if path in files or len(files) >= _MAX_EXTENDS:
         raise _error(_fault([files[-1]], ("extends",), "`extends` goes round in a circle"))
     files.append(path)
@@ -131,12 +144,16 @@ def _merged(path: Path, files: list[Path]) -> Document:
     if base is None:
         return document
     if not isinstance(base, str):
-        raise _error(_fault([path], ("extends",), "`extends` names a built-in world or a file"))
+        lost.append(_fault([path], ("extends",), "`extends` names a built-in world or a file"))
+        return document
     try:
-        below = _locate(base, beside=path.parent)
+        return _overlay(_merged(_locate(base, beside=path.parent), files, lost), document)
     except WorldError as error:
-        raise _error(_fault([path], ("extends",), str(error))) from error
-    return _overlay(_merged(below, files), document)
+        if error.faults:
+            raise
+        del files[files.index(path) + 1 :]
+        lost.append(_fault([path], ("extends",), str(error)))
+        return document
 
 
 @lru_cache(maxsize=16)

@@ -12,7 +12,7 @@ from typing import Any
 
 from planner.diagnostics import Related, Span
 from planner.spec.authored import MAX_CASES
-from planner.spec.axis_files import AxisFileReader
+from planner.spec.axis_files import FILE_SUFFIXES, AxisFileReader
 from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.names import check_name
 from planner.spec.numbers import warn_of_rewritten
@@ -164,7 +164,7 @@ class AxisReader:
             self.origin = self.document.value(values, "file")
             return self.files.read(self.document, self.path, values)
         if not isinstance(values, Items):
-            report("wrong-type", wrong_type("a list", values), self.document.value(axes, name))
+            report("wrong-type", _not_a_list(values, uses=self.use is not None), self.document.value(axes, name))
         elif not values:
             report(
                 "bad-axis",
@@ -210,3 +210,14 @@ class AxisReader:
                     Related("the first one", first[value.token]()),
                 )
         return found
+
+
+def _not_a_list(written: Any, *, uses: bool) -> str:
+    """What else the values of an axis can be, where they are no list."""
+    told = wrong_type("a list", written)
+    suffix = Path(written).suffix if isinstance(written, str) else ""
+    if suffix in FILE_SUFFIXES:
+        column = ", column: NAME" if suffix in (".csv", ".tsv") else ""
+        return f"this is a text, no file; write {{file: {shorten(written, 40)}{column}}} for the values in it"
+    kinds = "{file: orders.csv, column: number}" + (" or {use: NAME}" if uses else "")
+    return f"{told}{', or' if '; write' in told else '; write [first, second], or'} {kinds}"

@@ -30,6 +30,7 @@ Candidate = tuple[Any, Callable[[], Span]]
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = {".jsonl", ".ndjson"}
+FILE_SUFFIXES = frozenset({*_DELIMITERS, *_JSON_LINES, ".txt"})
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 
 

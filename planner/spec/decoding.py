@@ -11,7 +11,9 @@ MAX_BYTES = 16 * 1024 * 1024
 def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
     """Bytes to text, a byte order mark removed. None, and a fault, where that is not possible."""
     if len(data) > MAX_BYTES:
-        reporter.file_fault(file, "file-too-large", f"a file may have {MAX_BYTES:,} bytes; split this one")
+        reporter.file_fault(
+            file, "file-too-large", f"{file} has more than {MAX_BYTES // 1024:,} KiB; split or shorten it"
+        )
         return None
     try:
         return Source(file, data.decode("utf-8-sig"))

@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from planner.checks import CHECKS
 from planner.checks.base import Expectation
+from planner.checks.wording import shown
 from planner.diagnostics import Span
 from planner.spec.blame import Blame
 from planner.spec.contents import (
@@ -33,13 +33,21 @@ from planner.spec.contradictions import Contradictions, Stated, may_contradict
 from planner.spec.document import Container, Document, Items, as_json, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
 from planner.spec.drafts import Draft, Rendered, Shape, Used, text_to_know
+from planner.spec.kinds import kind_of
 from planner.spec.names import undefined
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
 from planner.spec.templates import TemplateFault, Templates, names_at
 from planner.spec.text_places import place_in_text
 from planner.spec.unresolved import Use
-from planner.spec.wording import EMPTY, UNQUOTE, explain, mistyped, shorten, unknown, wrong_type
+from planner.spec.wording import (
+    EMPTY,
+    UNQUOTE,
+    explain,
+    mistyped,
+    shorten,
+    wrong_type,
+)
 
 MAX_NODES = 1_000
 """Values in one expectation, aliases expanded: it may be rendered for each case."""
@@ -99,7 +107,7 @@ class Expectations:
             if shape.doubts:
                 self._doubt(draft)
             return draft
-        kind = self._kind(document, container, key)
+        kind = kind_of(document, container, key, self.reporter)
         if kind is None or not self._sound(document, written, kind):
             return None
         if len(json) > MAX_BYTES:
@@ -193,7 +201,7 @@ class Expectations:
             elif key == "id" and not isinstance(value, str):
                 self.reporter.error("wrong-type", wrong_type("text", value), document.value(written, key))
         for container, key in _parts(written):
-            part_kind = self._kind(document, container, key)
+            part_kind = kind_of(document, container, key, self.reporter)
             if part_kind is not None:
                 self._sound(document, at(container, key), part_kind)
         return self.reporter.errors == errors
@@ -249,44 +257,6 @@ class Expectations:
                     detail = undefined(name, known, scenario)
                     fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
                     yield name, Use(fault.code, detail, self._place(draft, text.route, fault), draft.user, draft.said)
-
-    def _kind(self, document: Document, container: Container, key: str | int) -> type[Expectation] | None:
-        report = self.reporter.error
-        written = at(container, key)
-        if not isinstance(written, Written):
-            report(
-                "wrong-type",
-                wrong_type("a mapping such as {check: says, any_of: [...]}", written),
-                document.value(container, key),
-            )
-            return None
-        if "check" not in written:
-            meant = next((name for name in written if mistyped(name, ["check"])), None)
-            if meant is not None:
-                report(
-                    "unknown-key",
-                    f"`{shorten(meant)}` is not a key here; did you mean `check`?",
-                    document.key(written, meant),
-                )
-            elif "use" in written:
-                detail = "`use` stands in a plan's `expect`, one in the list; here, write the expectation itself"
-                report("misplaced-use", detail, document.key(written, "use"))
-            else:
-                detail = f"`check` is required: it names the kind of check; known: {', '.join(CHECKS)}"
-                report("missing-key", detail, document.value(container, key))
-            return None
-        name = written["check"]
-        if not isinstance(name, str):
-            report("wrong-type", wrong_type("text", name), document.value(written, "check"))
-            return None
-        if name in CHECKS:
-            return CHECKS[name]
-        report(
-            "unknown-check",
-            unknown(f"there is no check `{shorten(name, 40)}`", name, CHECKS),
-            document.value(written, "check"),
-        )
-        return None
 
     def _rendering(self, draft: Draft, values: Values, blame: Blame) -> Rendered | None:
         """What a draft with templates expects of one case; None where a fault was reported."""
@@ -360,7 +330,8 @@ class Expectations:
             at_key = code in {"unknown-key", "not-supported-yet"} and isinstance(container, Written)
             place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
             if varies(draft.shape.content, error["loc"]):
-                detail = detail.removesuffix(UNQUOTE)
+                made = f"; it is {shown(error['input'])}" if code == "bad-regex" else ""
+                detail = detail.removesuffix(UNQUOTE) + made
                 if blame is not None:
                     names, alone = (
                         names_in(draft.shape.content, error["loc"]),

@@ -175,7 +175,10 @@ def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:
     except OSError as error:
         raise _unreadable(resolved, shown, error) from error
     if len(content) > max_bytes:
-        raise FileFault("file-too-large", f"{shown} has more than {max_bytes:,} bytes")
+        told = (
+            f"{max_bytes // 1024:,} KiB" if max_bytes >= 1024 else f"{max_bytes} bytes"
+        )  # one more or less is not told
+        raise FileFault("file-too-large", f"{shown} has more than {told}; split or shorten it")
     return content
 
 

@@ -232,9 +232,7 @@ class MatrixReader:
         told = f"{shown} = {total:,}" if set(shown) & set("×+−") else f"{total:,}"
         limit = self.fields.max_cases
         more = (
-            f"more than {limit:,}; exclude some, or raise `max_cases`"
-            if total > limit
-            else "too many to exclude so many of; write fewer"
+            f"more than {limit:,}; {self._fewer()}" if total > limit else "too many to exclude so many of; write fewer"
         )
         place = (
             self.document.value(self.written, "max_cases")
@@ -242,6 +240,12 @@ class MatrixReader:
             else self.document.key(self.written, "axes")
         )
         self.reporter.error("too-many-cases", f"{told} cases, {more}", place)
+
+    def _fewer(self) -> str:
+        """How to have fewer cases, or all of them on purpose."""
+        pairwise = self.fields.strategy == "full" and len(self.written["axes"]) > _PAIR
+        fewer = "write `strategy: pairwise` for every pair of values," if pairwise else ""
+        return " ".join(filter(None, [fewer, "exclude some, or raise `max_cases`"]))
 
     def _pattern(self, axes: tuple[Axis, ...], entry: tuple[Items, int], *, exclude: bool = True) -> dict[int, str]:
         """Axis position to token, for the axes an entry names."""

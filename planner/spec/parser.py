@@ -16,7 +16,7 @@ from planner.spec.duplicates import Duplicates
 from planner.spec.reporting import Reporter
 from planner.spec.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.spec.source import Source
-from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, report_syntax
+from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, TOO_DEEP, report_syntax
 from planner.spec.wording import describe, shorten
 
 MAX_NODES = 1_000_000
@@ -100,7 +100,9 @@ class _Builder:
             elif kind in _NODES:
                 root, *mark = self._node(event)
         if documents == 0:
-            self.reporter.error("empty-file", "there is nothing in this file", self.source.whole())
+            self.reporter.error(
+                "empty-file", "there is nothing in this file; write a plan, or delete it", self.source.whole()
+            )
             return None
         start, end = mark
         if not isinstance(root, Mapping):
@@ -213,7 +215,7 @@ class _Builder:
         start: int = event.start_mark.index
         self.levels += 1
         if self.levels > MAX_DEPTH:
-            self._fault("too-much-nesting", f"more than {MAX_DEPTH} levels", start, start + 1)
+            self._fault("too-much-nesting", TOO_DEEP, start, start + 1)
             raise _Stop
         if event.tag is not None and event.tag not in {"!", _STANDARD_TAG + tag}:
             self._fault("unknown-tag", f"{_tag_name(event.tag)} is not known here; remove it", start, start + 1)
@@ -320,7 +322,8 @@ class _Builder:
         self.anchors[name] = value
         self.anchored += 1
         if self.anchored > MAX_ANCHORS:
-            self._fault("too-many-nodes", f"more than {MAX_ANCHORS:,} anchors", start, start + 1)
+            detail = f"a file may have {MAX_ANCHORS:,} anchors; write values out, or split it"
+            self._fault("too-many-nodes", detail, start, start + 1)
             raise _Stop
 
     def _aliased(self, name: str, start: int, end: int) -> Any:
@@ -334,7 +337,7 @@ class _Builder:
         nodes, levels = self._measured(value)
         self.room -= nodes - 1
         if self.levels + levels > MAX_DEPTH:
-            self._fault("too-much-nesting", f"more than {MAX_DEPTH} levels with this alias expanded", start, end)
+            self._fault("too-much-nesting", f"{TOO_DEEP}: this alias stands for some of them", start, end)
             raise _Stop
         return value
 
@@ -371,7 +374,8 @@ class _Builder:
         self.reporter.error(code, detail, self.source.span(start, end))
 
     def _too_many(self, start: int) -> NoReturn:
-        self._fault("too-many-nodes", f"more than {MAX_NODES:,} values, aliases expanded", start, start + 1)
+        detail = f"a file may hold {MAX_NODES:,} values, each alias counted as what it stands for; split it"
+        self._fault("too-many-nodes", detail, start, start + 1)
         raise _Stop
 
     def _not_a_key(self, start: int, end: int) -> _Unusable:

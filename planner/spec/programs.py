@@ -239,7 +239,20 @@ def _plainly(message: str) -> str:
         return "something is missing before the end of this tag"
     if message.startswith("unexpected char") and message.split(" ")[2][1:2] in {"'", '"'}:
         return "a quote is not closed in this tag"
+    if message.startswith("expected token"):
+        return _unexpected(*_QUOTED.findall(message))
+    if message == "tag name expected":
+        return "a word is missing after {%, such as if or for"
     return message[:1].lower() + message[1:]
+
+
+def _unexpected(wanted: str, found: str = "") -> str:
+    """Of two things that stand beside one another in a tag, and cannot."""
+    if found == "=":
+        return "`=` cannot stand here; == compares"
+    if wanted in {"end of print statement", "end of statement block"}:
+        return f"`{found}` cannot follow here: a name has no spaces, text is in quotes, ~ joins two values and | applies a filter"
+    return f"`{wanted}` is missing here" if found.startswith("end of") else f"`{wanted}` is missing before `{found}`"
 
 
 def _tags_on(text: str, line: int) -> list[re.Match[str]]:

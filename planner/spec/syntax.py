@@ -17,6 +17,9 @@ NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 MAX_DEPTH = 64
 """Levels a file may be nested, aliases expanded."""
+TOO_DEEP = (
+    f"a file may be nested {MAX_DEPTH} levels deep, and this is deeper; look for a bracket that should be closed before"
+)
 
 
 _BEGUN = {
@@ -46,7 +49,7 @@ def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
         return
     start = min(int(marked.problem_mark.index), len(source.text))
     if "nesting depth" in str(marked.problem):  # libyaml has a bound of its own, and looks ahead
-        reporter.error("too-much-nesting", f"more than {MAX_DEPTH} levels", source.span(start, start + 1))
+        reporter.error("too-much-nesting", TOO_DEEP, source.span(start, start + 1))
         return
     related: list[Related] = []
     began = marked.context_mark

@@ -190,7 +190,7 @@ def _keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:
         fields = [found.model_fields[step] for found in models if isinstance(step, str) and step in found.model_fields]
         if fields:
             models = [inner for field in fields for inner in _models_in(field.annotation)]
-    return [key for found in models for key in found.model_fields]
+    return [field.alias or key for found in models for key, field in found.model_fields.items()]
 
 
 def _is_tagged(model: type[BaseModel], tag: int | str) -> bool:

@@ -89,17 +89,72 @@ def test_work_is_bounded(talk: Any, judge: Any) -> None:
             "rol",
             "a turn has no `rol`; known: `number`, `role`, `text`, `start_ms`, `end_ms`, `ttfa_ms`",
         ),
-        ("cal.status == 'x'", "cal", "there is no `cal`; known: `run`, `call`, `turns`, `tools`, `grade`"),
+        (
+            "cal.status == 'x'",
+            "cal",
+            "there is no `cal`; known: `run`, `call`, `turns`, `tools`, `grade`; a text is in quotes",
+        ),
         (
             "call.duration_seconds < 120",
             "<",
-            "`<` cannot be applied to double, int: a whole number and a decimal are two types, write 120.0",
+            "`<` cannot be applied to a decimal number and a whole number; write 120.0, for they are two types",
         ),
-        ("call.status + 1 == 'x'", "+", "`+` cannot be applied to string, int"),
-        ("true &&\n  foo", "foo", "there is no `foo`; known: `run`, `call`, `turns`, `tools`, `grade`"),
-        ("call.duration_seconds <", "<", "not a CEL expression: Syntax error: mismatched input '<EOF>'"),
-        ("turns.size()", "turns.size()", "gives int, but an expectation is true or false"),
-        ("", "", "not a CEL expression: Syntax error: mismatched input '<EOF>'"),
+        (
+            "turns.size() > 5.0",
+            ">",
+            "`>` cannot be applied to a whole number and a decimal number; write 5, for they are two types",
+        ),
+        (
+            "turns.size() > call.duration_seconds",
+            ">",
+            (
+                "`>` cannot be applied to a whole number and a decimal number; they are two types: "
+                "write int(…) or double(…) around one of them"
+            ),
+        ),
+        (
+            "call.status + 1 == 'x'",
+            "+",
+            (
+                "`+` cannot be applied to a text and a whole number; only values of one type can be compared or joined: "
+                "is one of them in quotes, or without, by mistake?"
+            ),
+        ),
+        ("len(turns) > 5", "len", "there is no function `len`; write size(turns)"),
+        (
+            "reverse(turns) == turns",
+            "reverse",
+            (
+                "there is no function `reverse`; `size(turns)` counts, `text.contains('…')` searches, "
+                "`text.matches('…')` takes a pattern"
+            ),
+        ),
+        (
+            "turns.any(t, t.role == 'tool')",
+            "t",
+            "there is no `any` of a list; known: `all`, `exists`, `exists_one`, `filter`, `map`",
+        ),
+        ("call.transferred_to == None", "None", "there is no `None`; write has(…), which asks whether it is there"),
+        ("call.duration_seconds < 5.0 and true", "and", "this is not an expression: write && for `and`"),
+        (
+            "call.status == completed completed",
+            "completed",
+            "this is not an expression: `completed` cannot stand here; && is and, || is or, == compares",
+        ),
+        ("call.status == 'x", "'", "this is not an expression: a quote is not closed"),
+        ("call.status == #x", "#", "this is not an expression: `#` means nothing here; a text is in quotes"),
+        (
+            "true &&\n  foo",
+            "foo",
+            "there is no `foo`; known: `run`, `call`, `turns`, `tools`, `grade`; a text is in quotes",
+        ),
+        ("call.duration_seconds <", "<", "this is not an expression: something is missing at its end"),
+        (
+            "turns.size()",
+            "turns.size()",
+            "this gives a whole number, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0",
+        ),
+        ("", "", "this is not an expression: something is missing at its end"),
         (
             "true" + " && true" * 200,
             "true" + " && true" * 200,
@@ -118,7 +173,7 @@ def test_work_is_bounded(talk: Any, judge: Any) -> None:
         (
             "(" * 60 + "true" + ")" * 60,
             "(" * 60 + "true" + ")" * 60,
-            "not a CEL expression: Expression recursion limit exceeded",
+            "this is nested too deeply; write several expectations",
         ),
     ],
 )

@@ -143,7 +143,15 @@ def test_a_text_that_is_passed_over_has_no_long_row_of_digits(text: str) -> None
     ("fields", "expected"),
     [
         ({"kinds": ["card", "card"]}, [((), "`kinds` names a kind twice")]),
-        ({"also": ["("]}, [(("also", 0), "not a regular expression RE2 can read: missing ): (")]),
+        (
+            {"also": ["("]},
+            [
+                (
+                    ("also", 0),
+                    r"this is not a regular expression: a ( is not closed; close it, or write \( for the character itself",
+                )
+            ],
+        ),
         ({"kinds": []}, [(("kinds",), "Tuple should have at least 1 item after validation, not 0")]),
     ],
 )

@@ -281,7 +281,12 @@ def test_a_tool_name_made_up_by_the_agent_stays_on_one_line(talk: Any, judge: An
         ),
         (
             {"name": "a", "arguments": {"x": {"matches": "("}}},
-            [(("arguments", "x"), "not a regular expression RE2 can read: missing ): (")],
+            [
+                (
+                    ("arguments", "x"),
+                    r"this is not a regular expression: a ( is not closed; close it, or write \( for the character itself",
+                )
+            ],
         ),
     ],
 )

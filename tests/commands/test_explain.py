@@ -210,7 +210,7 @@ scenarios:
                                 "severity": "error",
                                 "code": "bad-regex",
                                 "summary": "regular expression is not valid",
-                                "detail": "not a regular expression RE2 can read: missing ): (30|thirty) days(",
+                                "detail": "this is not a regular expression: a ( is not closed; close it, or write \\( for the character itself",
                                 "file": "plan.yaml",
                                 "line": 7,
                                 "column": 37,

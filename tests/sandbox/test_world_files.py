@@ -194,6 +194,16 @@ def test_other_faults(tmp_path: Path, text: str, fault: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("base", "column"), [("nowhere", 10), ("gone.yaml", 10), ("[demo]", 1)])
+def test_what_cannot_be_extended_hides_no_other_fault(tmp_path: Path, base: str, column: int) -> None:
+    """Both are said at their lines; what is missing may be in the world that was meant, so that nothing is said of it."""
+    path = _write(tmp_path, f"version: 1\nworld: w\nextends: {base}\ntypo: 1\nagents: {{1: {{nme: A}}}}\n")
+    with pytest.raises(WorldError) as caught:
+        load_world(path)
+    places = [(fault.line, fault.column) for fault in caught.value.faults]
+    assert places == [(3, column), (4, 1), (5, 14)]
+
+
 def test_names_that_are_none(tmp_path: Path) -> None:
     """A name that is no built-in world lists those there are; a path that does not exist says so."""
     with pytest.raises(

@@ -91,8 +91,8 @@ plan.yaml:21:49: error: wrong type of value [wrong-type]
 plan.yaml:22:32: error: regular expression is not valid [bad-regex]
    22 |       - {check: says, matches: "{{ number }}{{ count }}("}
       |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^
-        not a regular expression RE2 can read: missing ): 11( (in case
-        p/one[limit=100,count=1,number=1,caller=ana])
+        this is not a regular expression: a ( is not closed; close it, or write \\( for the character
+        itself; it is "11(" (in case p/one[limit=100,count=1,number=1,caller=ana])
 
 7 errors in 1 file
 """)

@@ -621,7 +621,8 @@ plan.yaml:25:15: error: axis values cannot be used [bad-axis]
 plan.yaml:25:15: error: wrong type of value [wrong-type]
    25 |         mood: calm
       |               ^^^^
-        this must be a list, but it is the text "calm"; write ["calm"]
+        this must be a list, but it is the text "calm"; write ["calm"], or {file: orders.csv,
+        column: number} or {use: NAME}
 
 1 error in 1 file
 """),
@@ -726,7 +727,8 @@ plan.yaml:33:18: error: matrix makes too many cases [too-many-cases]
    33 |       max_cases: 20
       |                  ^^
         (mood 2 × language 2 × caller 2 × order 2 − 4 excluded + 1 included) × 2 targets = 26 cases,
-        more than 20; exclude some, or raise `max_cases`
+        more than 20; write `strategy: pairwise` for every pair of values, exclude some, or raise
+        `max_cases`
 
 1 error in 1 file
 """),
@@ -959,9 +961,20 @@ plan.yaml:46:10: error: unknown key [unknown-key]
 plan.yaml:46:9: error: required key is missing [missing-key]
    46 |       - {max_seconds: 180}
       |         ^^^^^^^^^^^^^^^^^^
-        `check` is required: it names the kind of check; known: says, never_says, sequence, no_pii,
-        language, call, duration, cost, latency, pacing, tool_called, tool_not_called, grade, field,
-        expression, similar, judge, all_of, any_of, not
+        `check` is required: it names the kind of check; with this beside it: `check: duration`
+
+1 error in 1 file
+"""),
+    ),
+    "check not there yet": (
+        "- {check: duration, max_seconds: 180}",
+        "- {check: similar, to: polite}",
+        snapshot("""\
+plan.yaml:46:17: error: not supported yet [not-supported-yet]
+   46 |       - {check: similar, to: polite}
+      |                 ^^^^^^^
+        the check `similar` is not supported by planner 0.1.0 yet; remove it, or use a version that
+        does it
 
 1 error in 1 file
 """),
@@ -1058,8 +1071,8 @@ plan.yaml:42:22: error: template uses an undefined name [template-undefined]
 plan.yaml:44:38: error: regular expression is not valid [bad-regex]
    44 |       - {check: never_says, matches: "(?=guarantee)"}
       |                                      ^^^^^^^^^^^^^^^
-        not a regular expression RE2 can read: invalid perl operator: (?=. Lookahead and lookbehind
-        are not supported: RE2 promises linear time and has neither
+        this is not a regular expression: `(?=` looks ahead or back, which these patterns cannot;
+        write what must be there and what must not as two of them
 
 1 error in 1 file
 """),

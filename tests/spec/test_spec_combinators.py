@@ -76,7 +76,8 @@ plan.yaml:16:17: error: expectation cannot be used [bad-expectation]
 plan.yaml:17:53: error: regular expression is not valid [bad-regex]
    17 |           - {check: not, of: {check: says, matches: "("}}
       |                                                     ^^^
-        not a regular expression RE2 can read: missing ): (
+        this is not a regular expression: a ( is not closed; close it, or write \\( for the character
+        itself
 
 plan.yaml:18:57: error: template uses an undefined name [template-undefined]
    18 | …check: any_of, of: [{check: says, any_of: ["{{ limitt }}"]}, {check: cost, max_cents: 5}]}
@@ -115,12 +116,11 @@ plan.yaml:9:59: error: wrong type of value [wrong-type]
       |                                                           ^
         this must be a mapping such as {check: says, any_of: [...]}, but it is the number 5
 
-plan.yaml:9:62: error: required key is missing [missing-key]
+plan.yaml:9:63: error: required key is missing [missing-key]
     9 |       - {check: all_of, of: [{check: sayz}, {chek: says}, 5, {any_of: [x]}]}
-      |                                                              ^^^^^^^^^^^^^
-        `check` is required: it names the kind of check; known: says, never_says, sequence, no_pii,
-        language, call, duration, cost, latency, pacing, tool_called, tool_not_called, grade, field,
-        expression, all_of, any_of, not
+      |                                                               ^^^^^^
+        `check` is required: it names the kind of check; with this beside it: `check: says` or
+        `check: never_says`
 
 plan.yaml:10:40: error: wrong type of value [wrong-type]
    10 |       - {check: not, of: {check: says, any_of: null}}

@@ -84,7 +84,7 @@ plan.yaml:6:18: error: file cannot be read [file-unreadable]
 plan.yaml:1:1: error: file is too large [file-too-large]
     1 | version: 1
       | ^
-        plan.yaml has more than 16,777,217 bytes\
+        plan.yaml has more than 16,384 KiB; split or shorten it\
 """),
     ),
     "not-utf8": (

@@ -197,7 +197,8 @@ plan.yaml:9:40: error: wrong type of value [wrong-type]
 plan.yaml:9:32: error: regular expression is not valid [bad-regex]
     9 |       - {check: says, matches: "({{ word }}"}
       |                                ^^^^^^^^^^^^^
-        not a regular expression RE2 can read: missing ): (hello
+        this is not a regular expression: a ( is not closed; close it, or write \\( for the character
+        itself; it is "(hello"
 
 1 error in 1 file
 """),

@@ -142,7 +142,18 @@ prompts/y.md:2:14: error: template uses an undefined name [template-undefined]
         ("folder", snapshot([("file-missing", "folder is not a file", "plan.yaml:7:18")])),
         ("nowhere.md", snapshot([("file-missing", "there is no file nowhere.md", "plan.yaml:7:18")])),
         ("empty.md", snapshot([("empty-prompt", "there is no text in empty.md", "plan.yaml:7:18")])),
-        ("large.md", snapshot([("file-too-large", "large.md has more than 65,536 bytes", "plan.yaml:7:18")])),
+        (
+            "large.md",
+            snapshot(
+                [
+                    (
+                        "file-too-large",
+                        "large.md has more than 64 KiB; split or shorten it",
+                        "plan.yaml:7:18",
+                    )
+                ]
+            ),
+        ),
         ("latin.md", snapshot([("not-utf8", "byte 0xe9 here is not UTF-8; save the file as UTF-8", "latin.md:1:4")])),
         (
             "nul\\0.md",

@@ -467,7 +467,8 @@ plan.yaml:8:30: error: no import has this name [unknown-use]
 plan.yaml:8:24: error: wrong type of value [wrong-type]
     8 |     matrix: {axes: {a: {x: 1}}}
       |                        ^^^^^^
-        this must be a list, but it is a mapping
+        this must be a list, but it is a mapping; write [first, second], or {file: orders.csv,
+        column: number} or {use: NAME}
 
 1 error in 1 file
 """),
@@ -648,7 +649,10 @@ def test_enormous_matrix_is_not_walked(workspace: Any, head: str) -> None:
     workspace.write("plan.yaml", text)
     _, diagnostics = workspace.load()
     assert [item.detail for item in diagnostics] == [
-        "a 2,000 × b 2,000 × c 2,000 = 8,000,000,000 cases, more than 500; exclude some, or raise `max_cases`"
+        (
+            "a 2,000 × b 2,000 × c 2,000 = 8,000,000,000 cases, more than 500; "
+            "write `strategy: pairwise` for every pair of values, exclude some, or raise `max_cases`"
+        )
     ]
 
 

@@ -17,6 +17,7 @@ from planner.spec.document import Document, Items, Mapping, at, larger_than, val
 from planner.spec.parser import parse
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
+from planner.spec.syntax import TOO_DEEP
 
 
 def read(text: str | bytes) -> tuple[Document | None, list[tuple[str, str, int, int]]]:
@@ -191,8 +192,8 @@ def test_keys_are_always_text() -> None:
             b'a: "x\\0y"\n',
             [("control-character", "this text holds a control character, written as an escape; remove it", 1, 4)],
         ),
-        (b"", [("empty-file", "there is nothing in this file", 1, 1)]),
-        (b"# nothing\n", [("empty-file", "there is nothing in this file", 1, 1)]),
+        (b"", [("empty-file", "there is nothing in this file; write a plan, or delete it", 1, 1)]),
+        (b"# nothing\n", [("empty-file", "there is nothing in this file; write a plan, or delete it", 1, 1)]),
         (b"- a\n", [("wrong-type", "a file is a mapping of keys to values, but this is a list", 1, 1)]),
         (b"--- \n", [("wrong-type", "a file is a mapping of keys to values, but this is empty", 2, 1)]),
         (
@@ -313,7 +314,7 @@ def test_deep_nesting_is_stopped(opener: str) -> None:
     """Sixty-five levels are refused, however many follow, in any style."""
     document, faults = read(opener * 100_000)
     assert document is None
-    assert [(code, detail) for code, detail, *_ in faults] == [("too-much-nesting", "more than 64 levels")]
+    assert [(code, detail) for code, detail, *_ in faults] == [("too-much-nesting", TOO_DEEP)]
 
 
 def test_sixty_four_levels_are_read() -> None:
@@ -321,7 +322,7 @@ def test_sixty_four_levels_are_read() -> None:
     document, faults = read("a: " + "[" * 63 + "]" * 63 + "\n")
     assert faults == []
     assert document is not None
-    assert read("a: " + "[" * 64 + "]" * 64 + "\n")[1] == [("too-much-nesting", "more than 64 levels", 1, 67)]
+    assert read("a: " + "[" * 64 + "]" * 64 + "\n")[1] == [("too-much-nesting", TOO_DEEP, 1, 67)]
 
 
 def test_alias_cannot_nest_deeper_than_text() -> None:
@@ -337,7 +338,7 @@ def test_large_file_is_refused() -> None:
     diagnostics = Diagnostics()
     assert decode(b"a" * 50_000_000, "plan.yaml", Reporter(diagnostics)) is None
     assert [(item.code, item.detail) for item in diagnostics] == [
-        ("file-too-large", "a file may have 16,777,216 bytes; split this one")
+        ("file-too-large", "plan.yaml has more than 16,384 KiB; split or shorten it")
     ]
 
 

@@ -164,7 +164,8 @@ planner.yaml:1:65: error: value cannot be used [bad-value]
 planner.yaml:1:28: error: regular expression is not valid [bad-regex]
     1 | redact: ['(?i)member \\d+', '(a', 5, 'x*']
       |                            ^^^^
-        not a regular expression RE2 can read: missing ): (a
+        this is not a regular expression: a ( is not closed; close it, or write \\( for the character
+        itself
 
 planner.yaml:1:34: error: wrong type of value [wrong-type]
     1 | redact: ['(?i)member \\d+', '(a', 5, 'x*']
