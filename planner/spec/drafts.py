@@ -80,6 +80,11 @@ class Draft:
             self._span = self.used.span if self.used else self.document.value(self.container, self.key)
         return self._span
 
+    def part(self, route: Sequence[str | int]) -> Span:
+        """Where a part of it is written."""
+        found = self.document.follow(self.container, (self.key, *route))
+        return self.document.value(*found) if found is not None else self.span
+
     @property
     def id_span(self) -> Span:
         """Where the plan gives it its id, if it has one, or could."""

@@ -230,7 +230,7 @@ class Expectations:
             return None
         if may_contradict(tuple([draft.shape.kind for draft in drafts])):
             stated = [
-                Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json))
+                Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json), draft.part)
                 for draft, one in zip(drafts, found, strict=True)
             ]
             self._contradictions.report(stated, blame.which)
