@@ -7,13 +7,13 @@ from datetime import datetime
 
 from planner.changes.diff import Rerun, diff
 from planner.changes.digest import change_set_digest
-from planner.changes.estimate import DEFAULT_RATES, estimate
-from planner.changes.found_again import CalledBefore
+from planner.changes.estimate import estimate
 from planner.changes.history import PastRun
 from planner.changes.model import ChangeSet
 from planner.changes.past import Target
 from planner.results.model import CaseDocument
 from planner.spec.model import Case
+from planner.spec.prices import DEFAULT_RATES
 
 
 def build_change_set(

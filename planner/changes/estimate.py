@@ -33,9 +33,6 @@ from planner.changes.history import PastRun, runs_of
 from planner.changes.model import Action, CasePrice, Change, Estimate, Source
 from planner.changes.past import Bills, GroupKey, Past, Priced, Target, billed_basis
 
-DEFAULT_RATES: Final[Mapping[str, float]] = {"spark": 8.0}
-"""Cents per started minute by product, as far as the service publishes them; a project's own rates take precedence."""
-
 _Z: Final = 1.2816
 """Normal quantile that leaves 10 % above and 10 % below."""
 

@@ -20,6 +20,7 @@ from planner.spec.libraries import Faults, Libraries, is_library
 from planner.spec.model import Plan, Project
 from planner.spec.parser import parse
 from planner.spec.plan import PlanReader
+from planner.spec.prices import report_price
 from planner.spec.prompts import PromptReader
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.scenario import ScenarioReader
@@ -137,6 +138,8 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
         libraries.read(document, path, before)
         return None
     plan = reader.read(document, path)
+    if plan is not None:
+        report_price(document, plan, reader.targets.project, reporter)
     name = document.root.get("plan")
     if isinstance(name, str):
         place = document.value(document.root, "plan")

@@ -166,6 +166,20 @@ SCENARIOS = (
         "Every scenario names other targets. Remove it, name it where it should be called, or correct it if it is mistyped here: a reader expects that what is listed is tested.",
     ),
     Rule(
+        "over-budget",
+        "plan costs more than it may",
+        "Each call is billed at least one started minute, at twice the product's rate. Where planner.yaml tells the rates, the least "
+        "that a whole plan can cost is known before anybody is called; if that is more than the budget of the plan, or than "
+        "policy.max_cost_cents, a run of all of it would stop in the middle. Raise the limit, or have fewer runs or cases. Where no rate "
+        "is known, nothing is said.",
+    ),
+    Rule(
+        "too-many-calls",
+        "plan makes more calls than it may",
+        "policy.max_calls limits the calls of one invocation (10,000, where planner.yaml says nothing), so that all of the plan would "
+        "be refused. Have fewer runs or cases, call part of it with --select, or have the policy changed by whoever owns it.",
+    ),
+    Rule(
         "bad-regex",
         "regular expression is not valid",
         "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no "

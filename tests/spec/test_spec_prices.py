@@ -1,0 +1,107 @@
+"""What a plan costs at least, against what it may cost: known offline only where the project tells its rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.spec.model import Policy, Project
+
+
+def plan(budget: int | None, runs: int = 5, matrix: str = "{axes: {mood: [calm, furious, confused]}}") -> str:
+    """Fifteen calls, unless it is said otherwise."""
+    return f"""\
+version: 1
+plan: p
+targets: {{support: {{agent: 12}}}}
+{f"budget: {{max_cost_cents: {budget}}}" if budget is not None else "tags: [a]"}
+scenarios:
+  one:
+    prompt: You are {{{{ mood }}}}.
+    matrix: {matrix}
+    runs: {runs}
+    expect: [{{check: says, any_of: [yes]}}]
+"""
+
+
+RATES = (("spark", 8.0), ("flash", 6.0))
+
+
+def test_a_plan_that_is_sure_to_break_its_budget(workspace: Any) -> None:
+    """The cheapest product's started minute, twice, for each call: less than that is not possible."""
+    workspace.project = Project(rates=RATES)
+    assert workspace.faults(plan(15 * 12)) == ""
+    assert workspace.faults(plan(15 * 12 - 1)) == snapshot("""\
+plan.yaml:4:26: warning: plan costs more than it may [over-budget]
+    4 | budget: {max_cost_cents: 179}
+      |                          ^^^
+        the 15 calls of 3 cases cost at least 180 ¢ (a started minute each, at 12 ¢); raise the
+        budget, have fewer `runs` or cases, or call part of it with --select
+
+1 warning in 1 file
+""")
+
+
+def test_a_budget_that_allows_no_call_is_an_error(workspace: Any) -> None:
+    """Up to the price of one call, part of the plan can be called; below it, nothing ever."""
+    workspace.project = Project(rates=RATES)
+    assert [code for code, *_ in workspace.codes(plan(12))] == ["over-budget"]
+    assert len(workspace.load()[0]) == 1
+    assert workspace.faults(plan(11)) == snapshot("""\
+plan.yaml:4:26: error: plan costs more than it may [over-budget]
+    4 | budget: {max_cost_cents: 11}
+      |                          ^^
+        one call costs at least 12 ¢ (a started minute), so that nothing could be called; raise the
+        budget
+
+1 error in 1 file
+""")
+    assert workspace.load()[0] == ()
+
+
+def test_limits_of_the_project(workspace: Any) -> None:
+    """They are the policy's, so that the plan is only warned of: part of it can be called."""
+    workspace.project = Project(rates=RATES, policy=Policy(max_cost_cents=100, max_calls=14))
+    assert workspace.faults(plan(None)) == snapshot("""\
+plan.yaml:2:7: warning: plan costs more than it may [over-budget]
+    2 | plan: p
+      |       ^
+        the 15 calls of 3 cases cost at least 180 ¢ (a started minute each, at 12 ¢), and the
+        project's policy allows 100 ¢ an invocation; have fewer `runs` or cases, or call part of it
+        with --select
+
+plan.yaml:2:7: warning: plan makes more calls than it may [too-many-calls]
+    2 | plan: p
+      |       ^
+        this plan makes 15 calls, and the project's policy allows 14 an invocation; have fewer
+        `runs` or cases, or call part of it with --select
+
+2 warnings in 1 file
+""")
+    assert len(workspace.load()[0]) == 1
+    workspace.project = Project(rates=RATES, policy=Policy(max_cost_cents=180, max_calls=15))
+    assert workspace.faults(plan(None)) == ""
+
+
+@pytest.mark.parametrize("rates", [(), (("flash", 0.0),)])
+def test_nothing_is_said_where_the_price_is_not_known(workspace: Any, rates: tuple[tuple[str, float], ...]) -> None:
+    """Without rates the published one may be another product's; a product that costs nothing breaks no budget."""
+    workspace.project = Project(rates=rates)
+    assert workspace.faults(plan(1)) == ""
+
+
+def test_one_call_and_parts_of_a_cent(workspace: Any) -> None:
+    """A plan of one call is told of in the singular, and rates need not be whole."""
+    workspace.project = Project(rates=(("flash", 0.75),), policy=Policy(max_cost_cents=1))
+    assert workspace.faults(plan(None, runs=1, matrix="{axes: {mood: [calm]}}")) == snapshot("""\
+plan.yaml:2:7: warning: plan costs more than it may [over-budget]
+    2 | plan: p
+      |       ^
+        the one call of this plan costs at least 1.50 ¢ (a started minute, at 1.5 ¢), and the
+        project's policy allows 1 ¢ an invocation; have fewer `runs` or cases, or call part of it
+        with --select
+
+1 warning in 1 file
+""")
