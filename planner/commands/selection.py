@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from planner.changes.diff import Rerun
 from planner.commands.git import Git, file_at
+from planner.commands.meant import meant
 from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
@@ -167,7 +167,7 @@ def picked(option: str, globs: Sequence[str], case_ids: Sequence[str]) -> set[st
     for glob in globs:
         matching = [case_id for case_id in case_ids if matches(glob, case_id)]
         if not matching:
-            near = difflib.get_close_matches(glob, case_ids, n=1, cutoff=0.5)
+            near = meant(glob, case_ids)
             raise UsageError(
                 f"{option} {glob}: no case matches",
                 (f"Did you mean {near[0]!r}? " if near else "")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic_core import to_json
 
+from planner.commands.meant import meant
 from planner.commands.reporting import tell_diagnostics
 from planner.commands.selection import Files, matches, read_files
 from planner.commands.shell import Shell
@@ -17,10 +17,6 @@ from planner.reports.case_page import CasePage, page_document, render_page
 from planner.reports.neutral import for_json_text
 from planner.spec.model import Case
 from planner.spec.origins import OriginReader
-
-_SUGGESTED = 3
-_COMPARED = 2_000
-"""Case ids that are looked through for what was meant: comparing takes quadratic time."""
 
 
 def show(
@@ -62,7 +58,6 @@ def _chosen(wanted: str, files: Files) -> list[Case]:
     if files.diagnostics.has_errors:
         raise PlanInvalidError(f"no case of a valid plan is {wanted}", files.diagnostics)
     ids = [case.case_id for case in cases]
-    near = [case_id for case_id in ids if wanted in case_id][:_SUGGESTED]
-    near = near or difflib.get_close_matches(wanted, ids[:_COMPARED], n=1, cutoff=0.5)
+    near = meant(wanted, ids)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(f"there is no case {wanted}", hint + "`*` and `?` match anything; `planner plan` lists the cases.")

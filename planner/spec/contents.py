@@ -55,7 +55,7 @@ class Compiler:
         try:
             text = Text(self.templates.compile(value), route, _WHOLE.match(value) is not None)
         except TemplateFault as fault:
-            self.faults.append(TextFault(route, fault))
+            self.faults.extend([TextFault(route, one) for one in (fault, *fault.others)])
             return value
         self.texts.append(text)
         return text

@@ -72,7 +72,9 @@ def _check(tree: nodes.Template) -> None:
             name = type(node).__name__.lower()
             called = _CALLED.get(type(node), name)
             raise ForbiddenError(
-                f"{called} cannot be used in a plan's templates", line, called if type(node) not in _WORDLESS else ""
+                f"{called} cannot be used in a plan's templates: they have names, filters, if, for and set",
+                line,
+                called if type(node) not in _WORDLESS else "",
             )
         if isinstance(node, nodes.Const) and isinstance(node.value, float) and not math.isfinite(node.value):
             raise ForbiddenError("a number in this template is too large", line, code="template-syntax")

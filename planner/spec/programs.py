@@ -27,6 +27,10 @@ from planner.spec.templates import TemplateFault
 from planner.spec.wording import near_miss, one_of
 
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_BLOCK = re.compile(r"\{%[-+]?\s*(if|elif|for|set|include|import|from|macro|extends|block|call)\b")
+_CLOSED = {"if": "{% endif %}", "for": "{% endfor %}"}
+_MAX_TAGS = 200
+"""Tags of one text that are looked at for further faults."""
 _OPENED = re.compile(r"\{[{%#]")
 _FAILURES = (
     RenderError,
@@ -94,7 +98,33 @@ class Programs:
             raise TemplateFault("template-failed", f"`{name}`: {error}", offset, offset + len(name)) from error
 
     def compile(self, text: str) -> Program:
-        """Raises `TemplateFault`, with the place of the fault."""
+        """Raises `TemplateFault`, with the place of the fault, and with those of other tags that are wrong by themselves."""
+        try:
+            return self._compile(text)
+        except TemplateFault as fault:
+            fault.others = tuple(self._other_faults(text, fault))
+            raise
+
+    def _other_faults(self, text: str, first: TemplateFault) -> Iterator[TemplateFault]:
+        """Of tags that are not where the first fault is; none of a text in which not all that looks like a tag is one."""
+        if first.start is None or first.end is None or "{#" in text or "raw" in text:
+            return
+        tags = [tag for tag in _TAG.finditer(text) if tag.end() <= first.start or tag.start() >= first.end]
+        for tag in tags[:_MAX_TAGS]:
+            opens = _BLOCK.match(tag.group())
+            if tag.group().startswith("{%") and opens is None:
+                continue  # it means nothing without the others
+            word = opens[1] if opens is not None else ""
+            alone = tag.group() + (_CLOSED.get(word, "") if opens is not None else "")
+            if word == "elif":
+                alone = tag.group().replace("elif", "if  ", 1) + "{% endif %}"
+            try:
+                self._compile(alone)
+            except TemplateFault as fault:
+                start, end = fault.start or 0, min(fault.end or len(alone), len(tag.group()))
+                yield TemplateFault(fault.code, fault.detail, tag.start() + start, tag.start() + end)
+
+    def _compile(self, text: str) -> Program:
         environment = self._environment
         try:
             tree = restrict(environment.parse(text))
@@ -223,6 +253,13 @@ def _line(template: JinjaTemplate, traceback: TracebackType | None) -> int:
     return line
 
 
+_ENDS = (
+    "unexpected 'end of print statement'",
+    "unexpected 'end of statement block'",
+    "Expected an expression, got 'end of",
+)
+
+
 def _plainly(message: str) -> str:
     """Jinja's message in an author's terms."""
     if message.startswith("Encountered unknown tag"):
@@ -235,7 +272,7 @@ def _plainly(message: str) -> str:
         return "a tag is not closed: }} or %} is missing"
     if message == "Missing end of comment tag":
         return "this comment is not closed: #} is missing"
-    if message.startswith(("unexpected 'end of print statement'", "unexpected 'end of statement block'")):
+    if message.startswith(_ENDS):
         return "something is missing before the end of this tag"
     if message.startswith("unexpected char") and message.split(" ")[2][1:2] in {"'", '"'}:
         return "a quote is not closed in this tag"

@@ -92,7 +92,9 @@ class PromptReader:
         try:
             return Prompt(self.templates.compile(text), document, written, key, file)
         except TemplateFault as fault:
-            Prompt(self.templates.compile(""), document, written, key, file).report(fault, self.reporter)
+            prompt = Prompt(self.templates.compile(""), document, written, key, file)
+            for one in (fault, *fault.others):
+                prompt.report(one, self.reporter)
             return None
 
     def _file(self, document: Document, plan: Path, written: Mapping, path: str) -> Source | None:

@@ -56,6 +56,8 @@ class TemplateFault(Exception):  # noqa: N818 - the word diagnostics use
         self.detail = detail
         self.start = start
         self.end = end
+        self.others: tuple[TemplateFault, ...] = ()
+        """What is wrong with the same text besides."""
 
 
 class Template(Protocol):

@@ -368,6 +368,10 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
     [
         ("hours/cancle@clinic", "Did you mean hours/cancel@clinic?"),
         ("saturday", "Did you mean hours/saturday[name=Ana]@clinic or hours/saturday[name=Bob]@clinic?"),
+        ("hours/saturdy", "Did you mean hours/saturday[*]@clinic?"),
+        ("saturdy@clinic", "Did you mean hours/saturday[*]@clinic?"),
+        ("hours/saturdy[name=Bbo]@clinic", "Did you mean hours/saturday[name=Bob]@clinic?"),
+        ("hours/saturday[name=Bo", "Did you mean hours/saturday[name=Bob]@clinic?"),
         ("zzz", "`*` and `?` match anything"),
     ],
 )

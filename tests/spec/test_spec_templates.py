@@ -284,37 +284,82 @@ def test_names_are_what_the_template_takes() -> None:
             snapshot(("template-syntax", "there is no filter `uper`; did you mean `upper`?", "uper")),
         ),
         ("{{ n is od }}", snapshot(("template-syntax", "there is no test `od`; did you mean `odd`?", "od"))),
-        ("{{ n ** 2 }}", snapshot(("template-forbidden", "** cannot be used in a plan's templates", "{{ n ** 2 }}"))),
+        (
+            "{{ n ** 2 }}",
+            snapshot(
+                (
+                    "template-forbidden",
+                    "** cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "{{ n ** 2 }}",
+                )
+            ),
+        ),
         (
             "{{ {'a': 1} }}",
-            snapshot(("template-forbidden", "a mapping cannot be used in a plan's templates", "{{ {'a': 1} }}")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "a mapping cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "{{ {'a': 1} }}",
+                )
+            ),
         ),
         (
             "{% macro m() %}{% endmacro %}",
-            snapshot(("template-forbidden", "macro cannot be used in a plan's templates", "macro")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "macro cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "macro",
+                )
+            ),
         ),
         (
             "x\n{% include 'y' %}",
-            snapshot(("template-forbidden", "include cannot be used in a plan's templates", "include")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "include cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "include",
+                )
+            ),
         ),
         (
             "{% import 'y' as z %}",
-            snapshot(("template-forbidden", "import cannot be used in a plan's templates", "import")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "import cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "import",
+                )
+            ),
         ),
         (
             "{% extends 'y' %}",
-            snapshot(("template-forbidden", "extends cannot be used in a plan's templates", "extends")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "extends cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "extends",
+                )
+            ),
         ),
         (
             "{% block b %}{% endblock %}",
-            snapshot(("template-forbidden", "block cannot be used in a plan's templates", "block")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "block cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "block",
+                )
+            ),
         ),
         (
             "{% filter upper %}{% endfilter %}",
             snapshot(
                 (
                     "template-forbidden",
-                    "a filter block cannot be used in a plan's templates",
+                    "a filter block cannot be used in a plan's templates: they have names, filters, if, for and set",
                     "{% filter upper %}{% endfilter %}",
                 )
             ),
@@ -322,16 +367,32 @@ def test_names_are_what_the_template_takes() -> None:
         (
             "{% set q %}{% endset %}",
             snapshot(
-                ("template-forbidden", "a set block cannot be used in a plan's templates", "{% set q %}{% endset %}")
+                (
+                    "template-forbidden",
+                    "a set block cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "{% set q %}{% endset %}",
+                )
             ),
         ),
         (
             "{% call x() %}{% endcall %}",
-            snapshot(("template-forbidden", "call cannot be used in a plan's templates", "call")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "call cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "call",
+                )
+            ),
         ),
         (
             "{% autoescape true %}{% endautoescape %}",
-            snapshot(("template-forbidden", "autoescape cannot be used in a plan's templates", "autoescape")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "autoescape cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "autoescape",
+                )
+            ),
         ),
         (
             "{% for x in names recursive %}{% endfor %}",
@@ -386,7 +447,13 @@ def test_names_are_what_the_template_takes() -> None:
         ),
         (
             "{{ n }} {{ n ** 2 }}",
-            snapshot(("template-forbidden", "** cannot be used in a plan's templates", "{{ n ** 2 }}")),
+            snapshot(
+                (
+                    "template-forbidden",
+                    "** cannot be used in a plan's templates: they have names, filters, if, for and set",
+                    "{{ n ** 2 }}",
+                )
+            ),
         ),
         (
             "{{ name | default }} {{ n }} {{ [n]() }}",

@@ -1,0 +1,87 @@
+"""All faults of one template that can be told apart are told at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inline_snapshot import snapshot
+
+HEAD = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+"""
+
+
+def test_tags_that_are_wrong_by_themselves(workspace: Any) -> None:
+    """Each tag is told at its place, whatever is wrong with the others."""
+    workspace.write(
+        "plan.yaml",
+        HEAD
+        + """\
+scenarios:
+  one:
+    prompt: |
+      You are {{ caller name }}. {{ "Ana }}
+      Ask {{ order | uper }}. {% elif a b %}
+      {% if a = b %}{% set c = %}{% endif %}
+      {% for a b in c %}{% endfor %}
+      {% include 'x' %}{% unless a %}{{ a ** 3 }}
+    expect: [{check: says, any_of: ["{{ a b }} {{ c | lowr }}"]}]
+""",
+    )
+    found = [(item.span.line, item.span.column, item.code, item.detail) for item in workspace.load()[1]]
+    assert found == snapshot(
+        [
+            (
+                7,
+                15,
+                "template-syntax",
+                "`name` cannot follow here: a name has no spaces, text is in quotes, ~ joins two values and | applies a filter",
+            ),
+            (7, 34, "template-syntax", "a quote is not closed in this tag"),
+            (8, 22, "template-syntax", "there is no filter `uper`; did you mean `upper`?"),
+            (
+                8,
+                31,
+                "template-syntax",
+                "`b` cannot follow here: a name has no spaces, text is in quotes, ~ joins two values and | applies a filter",
+            ),
+            (9, 7, "template-syntax", "`=` cannot stand here; == compares"),
+            (9, 21, "template-syntax", "expected an expression, got 'end of statement block'"),
+            (10, 7, "template-syntax", "`in` is missing before `b`"),
+            (
+                11,
+                10,
+                "template-forbidden",
+                "include cannot be used in a plan's templates: they have names, filters, if, for and set",
+            ),
+            (
+                11,
+                38,
+                "template-forbidden",
+                "** cannot be used in a plan's templates: they have names, filters, if, for and set",
+            ),
+            (
+                12,
+                38,
+                "template-syntax",
+                "`b` cannot follow here: a name has no spaces, text is in quotes, ~ joins two values and | applies a filter",
+            ),
+            (12, 55, "template-syntax", "there is no filter `lowr`; did you mean `lower`?"),
+        ]
+    )
+
+
+def test_what_is_no_tag_by_itself_is_not_looked_at(workspace: Any) -> None:
+    """A block that is not closed, one that closes nothing, what stands in a comment or is shown as it is."""
+    for prompt, codes in (
+        ("{% if a %} {{ a }}", ["template-syntax"]),
+        ("{{ a }} {% endif %}", ["template-syntax"]),
+        ("{# {{ b c }} #} {{ a b }}", ["template-syntax"]),
+        ("{% raw %}{{ b c }}{% endraw %} {{ a b }}", ["template-syntax"]),
+        ("{{ a b }} {% if x %} {{ b }} {% endif %}", ["template-syntax"]),
+        ("{{ a b }} {{ c d }}", ["template-syntax", "template-syntax"]),
+    ):
+        text = f"{HEAD}scenarios:\n  one:\n    prompt: '{prompt}'\n    expect: [{{check: says, any_of: [yes]}}]\n"
+        assert [code for code, *_ in workspace.codes(text)] == codes, prompt
