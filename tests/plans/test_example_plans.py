@@ -127,7 +127,19 @@ def test_there_is_something_to_copy() -> None:
     assert {case.runs for case in cases} == {2, 3}
     assert all(case.tags for case in cases)
     assert all(plan.description and plan.owners and plan.max_cost_cents for plan in plans())
-    assert all(word in everything for word in ("include:", "exclude:", "prompt_file:", "defaults:", "vars:"))
+    words = ("include:", "exclude:", "prompt_file:", "defaults:", "vars:", "imports:", "- use:", ": {use:")
+    assert all(word in everything for word in words)
+
+
+def test_the_library_is_used_whole() -> None:
+    """Two plans import it, and all that it defines is in one of them; it carries the line for editors as well."""
+    library = (FOLDER / "lib" / "voice.yaml").read_text()
+    assert library.splitlines()[0] == "# yaml-language-server: $schema=../../schemas/library.schema.json"
+    texts = [path.read_text() for path in sorted(FOLDER.glob("*.yaml"))]
+    assert sum("imports: [lib/voice.yaml]" in text for text in texts) == 2
+    names = re.findall(r"^  ([a-z-]+):", library, re.MULTILINE)
+    assert {"on-the-line", "no-dose", "moods"} <= {*names}
+    assert [name for name in names if not re.search(rf"use: {name}\b", "\n".join(texts))] == []
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
