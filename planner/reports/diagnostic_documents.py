@@ -100,7 +100,15 @@ def _annotation(item: Diagnostic) -> str:
     }
     if span.line == span.end_line:  # columns of a longer stretch are refused
         properties |= {"col": span.column, "endColumn": span.end_column}
-    return f"::{item.severity.value} {_joined(properties.items())}::{_escaped(visible(item.detail))}"
+    return f"::{item.severity.value} {_joined(properties.items())}::{_escaped(_with_places(item))}"
+
+
+def _with_places(item: Diagnostic) -> str:
+    """The detail, and each related place on a line of its own: an annotation has no links to them."""
+    places = [
+        f"{related.message}: {related.span.file}:{related.span.line}:{related.span.column}" for related in item.related
+    ]
+    return "\n".join(map(visible, [item.detail, *places]))
 
 
 def _joined(properties: Iterable[tuple[str, object]]) -> str:

@@ -81,14 +81,16 @@ def _block(item: Diagnostic, line_of: Callable[[Span], str | None], width: int, 
 
 
 def _head(item: Diagnostic, severity: str, width: int, *, color: bool) -> list[str]:
-    """Two lines where one is too narrow, broken where nothing is that a terminal makes a link of."""
+    """Two or three lines where one is too narrow, broken where nothing is that a terminal makes a link of."""
     from rich.cells import cell_len
 
     place, what = f"{_where(item.span)}:", f"{item.summary} [{item.code}]"
     painted = _painted(place[:-1], _BOLD, color) + ":"
     if cell_len(f"{place} {item.severity.value}: {what}") <= width:
         return [f"{painted} {severity}: {what}"]
-    return [painted, f"  {severity}: {what}"]
+    if cell_len(f"  {item.severity.value}: {what}") <= width:
+        return [painted, f"  {severity}: {what}"]
+    return [painted, f"  {severity}: {item.summary}", f"  [{item.code}]"]
 
 
 def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint: str, *, color: bool) -> list[str]:

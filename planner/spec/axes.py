@@ -198,7 +198,7 @@ class AxisReader:
             elif type(other.value) is type(written) and other.value == written:
                 self._error(
                     "duplicate-item",
-                    f"{describe(written)} is listed twice",
+                    f"{describe(written)} is listed twice; remove one",
                     place(),
                     Related("the first one", first[value.token]()),
                 )
@@ -220,4 +220,6 @@ def _not_a_list(written: Any, *, uses: bool) -> str:
         column = ", column: NAME" if suffix in (".csv", ".tsv") else ""
         return f"this is a text, no file; write {{file: {shorten(written, 40)}{column}}} for the values in it"
     kinds = "{file: orders.csv, column: number}" + (" or {use: NAME}" if uses else "")
-    return f"{told}{', or' if '; write' in told else '; write [first, second], or'} {kinds}"
+    if isinstance(written, str | int | float):
+        return f"{told}, or {kinds}"
+    return f"{told.partition(';')[0]}; write [first, second], or {kinds}"

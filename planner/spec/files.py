@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 from stat import S_ISREG
 
 from planner.errors import UsageError
-from planner.spec.wording import shorten
+from planner.spec.wording import nearest, shorten
 
 PROJECT_FILE = "planner.yaml"
 _PLAN_SUFFIXES = (".yaml", ".yml")
@@ -182,9 +182,18 @@ def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:
     return content
 
 
+def _near(path: Path, shown: str) -> str:
+    """A file beside it whose name is nearly the same."""
+    try:
+        meant = nearest(path.name, os.listdir(path.parent))  # noqa: PTH208 - names are all that is needed
+    except OSError:
+        return ""
+    return f"; did you mean {shown.removesuffix(path.name)}{meant}?" if meant is not None else ""
+
+
 def _unreadable(path: Path, shown: str, error: OSError) -> FileFault:
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        hint = "; write / between folders" if "\\" in shown else ""
+        hint = "; write / between folders" if "\\" in shown else _near(path, shown)
         return FileFault("file-missing", f"there is no file {shown}{hint}")
     if error.errno in {errno.ENXIO, errno.EISDIR} or os.path.isdir(path):  # noqa: PTH112 - says False where pathlib raises
         return FileFault("file-missing", f"{shown} is not a file")

@@ -8,6 +8,7 @@ from planner.checks import CHECKS, UPCOMING_CHECKS
 from planner.checks.base import Expectation
 from planner.checks.wording import listed
 from planner.spec.document import Container, Document, Items, Mapping, at
+from planner.spec.other_words import KINDS
 from planner.spec.reporting import Reporter
 from planner.spec.wording import mistyped, not_supported, shorten, unknown, wrong_type
 
@@ -50,11 +51,10 @@ def kind_of(document: Document, container: Container, key: str | int, reporter: 
     if name in UPCOMING_CHECKS:
         report("not-supported-yet", not_supported(f"the check `{name}`"), document.value(written, "check"))
     else:
-        report(
-            "unknown-check",
-            unknown(f"there is no check `{shorten(name, 40)}`", name, CHECKS),
-            document.value(written, "check"),
-        )
+        what = f"there is no check `{shorten(name, 40)}`"
+        meant = KINDS.get(name.lower())
+        detail = f"{what}; did you mean `{meant}`?" if meant in CHECKS else unknown(what, name, CHECKS)
+        report("unknown-check", detail, document.value(written, "check"))
     return None
 
 

@@ -164,3 +164,5 @@ class Project:
     judge: JudgeSettings | None = None
     redact: tuple[str, ...] = ()
     """RE2 patterns of what others may not see."""
+    readable: bool = True
+    """False: it has a fault, which was reported, and environments may be missing for that."""

@@ -13,6 +13,8 @@ from planner.spec.wording import shorten, unknown
 
 MAX_NAME = 100
 
+_GROUPS = frozenset({"matrix", "vars", "axes", "axis", "variables", "inputs"})
+_OUTSIDE = frozenset({"env", "environ", "secrets"})
 _NAME = re.compile(NAME)
 
 
@@ -42,4 +44,8 @@ def mended_name(name: str) -> str:
 def undefined(name: str, known: Iterable[str], scenario: str) -> str:
     """What to say of a name that a template of the scenario uses and nothing defines."""
     what = f"`{shorten(name, 40)}` is neither a variable of the plan nor an axis of `{shorten(scenario, 40)}`"
+    if name in _GROUPS:
+        return f"{what}; a variable or an axis is written by its own name, such as {{{{ mood }}}}"
+    if name in _OUTSIDE:
+        return f"{what}; templates see neither the environment nor secrets"
     return unknown(what, name, known)

@@ -8,11 +8,11 @@ from typing import Any
 from planner.checks.base import CheckSeverity
 from planner.checks.wording import listed
 from planner.diagnostics import Related, Span
-from planner.spec.authored import PlanFields, ScenarioFields
+from planner.spec.authored import MatrixFields, PlanFields, ScenarioFields
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.drafts import Draft
 from planner.spec.reporting import Reporter
-from planner.spec.wording import shorten
+from planner.spec.wording import mistyped, shorten
 
 _PROMPTS = frozenset({"prompt", "prompt_file"})
 
@@ -68,6 +68,29 @@ def take_in_keys(document: Document, scenarios: Mapping, reporter: Reporter) -> 
     for key in own:
         del scenarios[key]
     return True
+
+
+def take_in_axes(document: Document, scenario: Mapping, reporter: Reporter) -> None:
+    """Report axes that stand in a matrix without `axes`, once, and put them where they belong."""
+    matrix: Any = scenario.get("matrix")
+    if not isinstance(matrix, Mapping) or "axes" in matrix:
+        return
+    own = [
+        name
+        for name in matrix
+        if isinstance(matrix[name], (Mapping, Items)) and not mistyped(name, MatrixFields.model_fields)
+    ]
+    own = [name for name in own if name not in MatrixFields.model_fields]
+    if not own:
+        return
+    told = listed([f"`{shorten(name, 40)}`" for name in own[:3]])
+    detail = f"the axes of a matrix stand under `axes`: write `axes:` above {told}, and indent {'it' if len(own) == 1 else 'them'}"
+    reporter.error("missing-key", detail, document.key(matrix, own[0]))
+    axes = Mapping()
+    for name in own:
+        axes[name], axes.marks[name] = matrix[name], matrix.marks[name]
+        del matrix[name]
+    matrix["axes"], matrix.marks["axes"] = axes, axes.marks[own[0]]
 
 
 def scenario_without_scenarios(document: Document, reporter: Reporter) -> bool:

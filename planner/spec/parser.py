@@ -17,7 +17,7 @@ from planner.spec.reporting import Reporter
 from planner.spec.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.spec.source import Source
 from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, TOO_DEEP, report_syntax
-from planner.spec.wording import describe, shorten
+from planner.spec.wording import describe, nearest, shorten
 
 MAX_NODES = 1_000_000
 MAX_ANCHORS = 10_000
@@ -328,8 +328,12 @@ class _Builder:
 
     def _aliased(self, name: str, start: int, end: int) -> Any:
         if name not in self.anchors:
-            self._fault("bad-alias", f"there is no anchor &{shorten(name)} above", start, end)
-            return None
+            meant = nearest(name, self.anchors)  # read as it is meant
+            hint = f"; did you mean *{meant}?" if meant is not None else ""
+            self._fault("bad-alias", f"there is no anchor &{shorten(name)} above{hint}", start, end)
+            if meant is None or self.anchors[meant] is _UNUSABLE:
+                return None
+            name = meant
         value = self.anchors[name]
         if value is _UNUSABLE:
             self._fault("bad-alias", f"*{shorten(name)} would contain itself", start, end)
@@ -358,7 +362,8 @@ class _Builder:
         for value, start, end in merged:
             for mapping in value if isinstance(value, Items) else [value]:
                 if not isinstance(mapping, Mapping):
-                    self._fault("bad-alias", "<< takes a mapping, or a list of mappings", start, end)
+                    if mapping is not None:  # an alias of nothing was reported
+                        self._fault("bad-alias", "<< takes a mapping, or a list of mappings", start, end)
                     break
                 for key in mapping:
                     entries.setdefault(key, (mapping[key], mapping.marks[key]))

@@ -19,7 +19,8 @@ from planner.spec.names import is_name
 from planner.spec.oddities import scenario_without_scenarios, take_in_keys, warn_of_unused_targets
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
-from planner.spec.scenario import PlanContext, ScenarioReader, settings_of
+from planner.spec.scenario import PlanContext, ScenarioReader
+from planner.spec.settings import settings_of
 from planner.spec.targets import TargetReader, start_of
 from planner.spec.templates import Templates
 from planner.spec.terms import read_quarantine

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,10 @@ def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
         data = read_authored(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
     except FileFault as fault:
         reporter.file_fault(file, fault.code, fault.detail)
-        return Project(), diagnostics
+        return Project(readable=False), diagnostics
     except OSError as error:
         reporter.file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
-        return Project(), diagnostics
+        return Project(readable=False), diagnostics
     return _read(data, file, diagnostics), diagnostics
 
 
@@ -54,10 +55,10 @@ def _read(data: bytes, file: str, diagnostics: Diagnostics) -> Project:
         source = decode(data, file, reporter)
         document = parse(source, reporter) if source is not None and not is_blank(source.text) else None
         if document is None or not check_version(document, reporter, required=False):
-            return Project()
+            return Project(readable=not reporter.errors)
         return _project(document, reporter)
     except EnoughFaults:
-        return Project()
+        return Project(readable=False)
 
 
 def _project(document: Document, reporter: Reporter) -> Project:
@@ -66,7 +67,7 @@ def _project(document: Document, reporter: Reporter) -> Project:
     execution = read_nested(ExecutionFields, document, root, "execution", reporter)
     policy = read_nested(PolicyFields, document, root, "policy", reporter)
     settings = execution[1] if execution else ExecutionFields()
-    return Project(
+    project = Project(
         environments=_environments(document, reporter),
         execution=ExecutionSettings(settings.settle_seconds, settings.linger_seconds, settings.mark_prompts),
         policy=_policy(document, policy, reporter) if policy else Policy(),
@@ -74,6 +75,7 @@ def _project(document: Document, reporter: Reporter) -> Project:
         judge=read_judge(document, reporter),
         redact=_redact(document, reporter),
     )
+    return project if not reporter.errors else replace(project, readable=False)
 
 
 def _policy(document: Document, policy: tuple[Mapping, PolicyFields], reporter: Reporter) -> Policy:

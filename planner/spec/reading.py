@@ -13,6 +13,14 @@ from planner.spec.document import Document, Mapping
 from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter
 from planner.spec.wording import EMPTY, explain, mistyped, shorten, wrong_type
 
+_EXAMPLES = {
+    "budget": "a mapping such as {max_cost_cents: 900}",
+    "defaults": "a mapping such as {runs: 3}",
+    "matrix": "a mapping such as {axes: {mood: [calm, furious]}}",
+    "policy": "a mapping such as {max_cost_cents: 2000}",
+    "quarantine": "a mapping such as {until: 2027-01-31, reason: ticket VOX-41}",
+    "quiet_hours": 'a mapping such as {start: "20:00", end: "08:00", time_zone: Europe/Berlin}',
+}
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -75,7 +83,9 @@ def read_nested(
     if not isinstance(written, Mapping):
         if written is not None:  # an empty key was reported with the parent's fields
             reporter.error(
-                "wrong-type", wrong_type("a mapping of keys to values", written), document.value(parent, key)
+                "wrong-type",
+                wrong_type(_EXAMPLES.get(key, "a mapping of keys to values"), written),
+                document.value(parent, key),
             )
         return None
     return written, read_fields(model, document, written, reporter)

@@ -21,45 +21,21 @@ from planner.spec.imports import Expected, Imports, read_expected
 from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target
 from planner.spec.names import is_name, mended_name, undefined
-from planner.spec.oddities import cannot_fail, warn_of_shadowed_variables
+from planner.spec.oddities import cannot_fail, take_in_axes, warn_of_shadowed_variables
 from planner.spec.phone import phone_number_fault
 from planner.spec.prompts import Prompt, PromptReader
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
+from planner.spec.settings import DECIDING, settings_of
 from planner.spec.targets import Aliases, check_slug
 from planner.spec.templates import TemplateFault
-from planner.spec.terms import age_of, read_quarantine
+from planner.spec.terms import read_quarantine
 from planner.spec.unresolved import Definitions, Unresolved, Use, mistyped_definition
 from planner.spec.wording import nearest, shorten, wrong_type
 from planner.statistics import least_runs_to_pass
 
-_SETTINGS = (
-    "direction",
-    "mode",
-    "target_number",
-    "runs",
-    "min_pass_rate",
-    "confidence",
-    "stagger_seconds",
-    "timeout_seconds",
-    "platform_failures",
-    "caller_faults",
-    "retries",
-)
-_DECIDING = frozenset({*_SETTINGS, "min_runs", "max_age", "when_settled"})
-"""Fields that decide settings; a scenario that has none of them has the defaults'."""
 _CHECKED = frozenset({"min_runs", "confidence", "target_number"})
 """Fields that have to fit others, or a form of their own."""
-
-
-def settings_of(values: Lookup[str, Any]) -> dict[str, Any]:
-    """Fields of `Case` from those of `ScenarioDefaults`; tags and description apart."""
-    settings: dict[str, Any] = {name: values[name] for name in _SETTINGS}
-    settings["min_runs"] = values["min_runs"] or (settings["runs"] + 1) // 2
-    may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
-    settings["when_settled"] = values["when_settled"] or ("stop" if may_settle else "continue")
-    settings["max_age"] = age_of(values["max_age"]) if values["max_age"] else None
-    return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +187,7 @@ class _Reading:
         return items if sound else aliases.own
 
     def _matrix(self, cases_per_point: int) -> Matrix:
+        take_in_axes(self.document, self.written, self.reporter)
         nested = read_nested(MatrixFields, self.document, self.written, "matrix", self.reporter)
         if nested is None:
             return Matrix()
@@ -240,7 +217,7 @@ class _Reading:
             self.plan.default_expected,
             read_expected(ScenarioFields, self.document, self.written, self.plan.imports),
         )
-        if not own.written and not defaults.written:
+        if not own.written and not defaults.written and "expect" not in self.document.root:
             self.reporter.error(
                 "no-expectations",
                 f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`",
@@ -327,7 +304,7 @@ class _Reading:
         """Fields of `Case`: the scenario's, else the defaults'."""
         plan, fields, given = self.plan, self.fields, self.given
         settings = plan.settings
-        if not _DECIDING.isdisjoint(given):
+        if not DECIDING.isdisjoint(given):
             settings = settings_of({**vars(plan.defaults), **{name: getattr(fields, name) for name in given}})
         tags = fields.tags if "tags" in given else plan.defaults.tags
         description = fields.description if "description" in given else plan.defaults.description

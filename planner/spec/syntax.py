@@ -58,8 +58,21 @@ def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
         related.append(Related(f"{what} began here", source.span(began.index, began.index + 1)))
     if reporter.unreadable_before(source.span(start, start)):
         return  # what follows a template without quotes is no YAML for that reason alone
+    related.extend(_text_before(source, start))
     detail = _explained(str(marked.problem or "not YAML"), source.text, start)
     reporter.error("yaml-syntax", detail, source.span(start, start + 1), *related)
+
+
+def _text_before(source: Source, start: int) -> list[Related]:
+    """Where a quoted text that ends just before the fault begins, if that is lines above: its own closing quote is missing."""
+    before = source.text[:start].rstrip(" ")
+    quote = before[-1:]
+    if quote not in {'"', "'"}:
+        return []
+    opened = before.rfind(quote, 0, len(before) - 1)
+    if opened < 0 or "\n" not in before[opened:]:
+        return []
+    return [Related("a quoted text began here, and its closing quote may be missing", source.span(opened, opened + 1))]
 
 
 def _explained(problem: str, text: str, start: int) -> str:
@@ -80,5 +93,11 @@ def _explained(problem: str, text: str, start: int) -> str:
     if "could not find expected ':'" in problem:
         return "a key without a colon: write `key: value`"
     if "did not find expected ',' or" in problem:
-        return f"{problem}; look for a missing comma, quote or bracket"
+        closing = problem.rpartition("'")[0][-1:]
+        between = (
+            f"a `{closing}` is missing before this"
+            if at in {"]", "}"}
+            else f"a comma or a `{closing}` is missing before this"
+        )
+        return f"{between}; look for a bracket or quote that is not closed"
     return problem

@@ -18,6 +18,7 @@ from planner.spec.wording import describe, nearest, not_a_slug, one_of, shorten,
 
 MAX_TARGETS = 10_000
 
+_DEFINE = "what to call is written {support: {agent: 12}}"
 _SLUG = re.compile(SLUG)
 
 
@@ -179,10 +180,12 @@ class TargetReader:
         for index, alias in enumerate(written):
             where = document.item(written, index)
             if not isinstance(alias, str):
-                self.reporter.error("wrong-type", f"an alias is a text, but this is {describe(alias)}", where)
+                self.reporter.error(
+                    "wrong-type", f"an alias is a text, but this is {describe(alias)}; {_DEFINE}", where
+                )
                 continue
             if alias in aliases:
-                self.reporter.error("duplicate-item", f"`{shorten(alias, 40)}` is listed twice", where)
+                self.reporter.error("duplicate-item", f"`{shorten(alias, 40)}` is listed twice; remove one", where)
                 continue
             if alias in imported.targets:
                 aliases[alias] = self.imported(imported.targets[alias], where)
@@ -209,6 +212,9 @@ class TargetReader:
             )
         else:
             known = [target.alias for _, targets in self.project.environments for target in targets]
+            if not self.project.readable:
+                self.reporter.errors += 1  # it may be in an environment that could not be read
+                return None
             nobody = "no import and no environment" if imported.targets else "no environment"
             told = f"{nobody} of planner.yaml defines `{shown}`"
             self.report_unknown(unknown(told, alias, dict.fromkeys([*known, *imported.targets])), where, imported)

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from planner import __version__
 from planner.spec.authored import AGE, DAY, TAG, TIME_OF_DAY, MatrixFields, PlanFields, ScenarioDefaults, ScenarioFields
 from planner.spec.document import Items, Mapping
+from planner.spec.other_words import KEYS, as_share, in_unit
 
 _FORMS = {
     AGE: "this must be a number and h, d or w, such as 14d for fourteen days",
@@ -91,6 +92,9 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     longer = [choice for choice in by_lower if choice.startswith(word.lower())]
     if len(longer) == 1 and len(word) >= _MIN_PREFIX:
         return by_lower[longer[0]]
+    longer = [choice for choice in by_lower if choice.startswith(f"{word.lower()}_")]
+    if len(longer) == 1:
+        return by_lower[longer[0]]
     alike = islice((choice for choice in by_lower if abs(len(choice) - len(word)) <= _MAX_DIFFERENCE), _MAX_CHOICES)
     matches = get_close_matches(word.lower(), alike, n=1, cutoff=_LIKENESS)
     return by_lower[matches[0]] if matches else None
@@ -99,12 +103,14 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
 def mistyped(key: str, keys: Collection[str]) -> str:
     """The same for a key, which may also have lost its colon. A key that is one of them is meant as it is."""
     word, _, rest = key.partition(" ")
+    if (meant := KEYS.get(key.lower())) is not None and meant in keys and key not in keys:
+        return f"did you mean `{meant}`?"
     if rest and word in keys:
         return f"a colon is missing: write `{word}: {shorten(rest, 40)}`"
     return near_miss(key, keys)
 
 
-def one_of(choices: Iterable[str], limit: int = 12) -> str:
+def one_of(choices: Iterable[str], limit: int = 20) -> str:
     """The choices in a row, the first `limit` of them."""
     choices = list(choices)
     listed = ", ".join(f"`{shorten(choice, 40)}`" for choice in choices[:limit])
@@ -146,9 +152,9 @@ def explain(error: ErrorDetails, model: type[BaseModel], upcoming: frozenset[str
     if key == "max_age" and isinstance(value, int):
         return "wrong-type", f"{_FORMS[AGE]}; write {value}d for days, {value}h for hours"
     if kind in _TYPES:
-        return "wrong-type", wrong_type(_TYPES[kind], value)
+        return "wrong-type", wrong_type(_TYPES[kind], value) + in_unit(key, value)
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
-        return "out-of-range", f"{value} is out of range: {_bound(kind, context)}"
+        return "out-of-range", f"{value} is out of range: {_bound(kind, context)}{as_share(key, value)}"
     if kind in {"string_too_short", "too_short"}:
         return "bad-value", "this must not be empty" if context.get(
             "min_length"
@@ -217,6 +223,10 @@ def wrong_type(wanted: str, value: Any) -> str:
         return f"this must be {wanted}, but it is {describe(value)}{hint}"
     if wanted == "text" and isinstance(value, (int, float, bool)):
         return f'this must be text, but it is {describe(value)}; put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+    if wanted == "a list" and isinstance(value, dict):
+        return "this must be a list, but it is a mapping; write [{…}], or `- ` before it"
+    if wanted == "text" and isinstance(value, list):
+        return "this must be text, but it is a list; write several lines below a |, or put it in quotes"
     if wanted == "a list" and value is not None and not isinstance(value, (Mapping, Items, dict, list)):
         shown = json.dumps(shorten(value, 40), ensure_ascii=False) if isinstance(value, str) else str(value)
         return f"this must be a list, but it is {describe(value)}; write [{shown}]"

@@ -1,0 +1,92 @@
+"""What people and other tools write for what plans call otherwise: keys, kinds of check, lengths of time, amounts of money."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "agents": "targets",
+        "args": "arguments",
+        "assertions": "expect",
+        "cases": "scenarios",
+        "checks": "expect",
+        "contains": "any_of",
+        "input": "prompt",
+        "instructions": "prompt",
+        "name": "plan",
+        "parameters": "arguments",
+        "params": "arguments",
+        "pass_rate": "min_pass_rate",
+        "pattern": "matches",
+        "phrase": "any_of",
+        "phrases": "any_of",
+        "regex": "matches",
+        "repeat": "runs",
+        "repetitions": "runs",
+        "settings": "defaults",
+        "tests": "scenarios",
+        "text": "any_of",
+        "tool": "name",
+        "variables": "vars",
+        "words": "any_of",
+    }
+)
+"""What other tools call a key."""
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "cel": "expression",
+        "contains": "says",
+        "end_reason": "call",
+        "llm": "judge",
+        "max_duration": "duration",
+        "no_tool": "tool_not_called",
+        "not_contains": "never_says",
+        "phrase": "says",
+        "price": "cost",
+        "regex": "says",
+        "rubric": "judge",
+        "score": "grade",
+        "status": "call",
+        "text": "says",
+        "tool": "tool_called",
+        "tools": "tool_called",
+        "transfer": "call",
+        "transferred": "call",
+    }
+)
+"""What other tools call a kind of check, or what one may call the thing that it is about."""
+
+_SHARES = frozenset({"min_pass_rate", "confidence"})
+_PERCENT = 100
+_QUANTITY = re.compile(r"([$€]?) ?([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([A-Za-z¢%]*)")
+_UNITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "seconds": {"ms": 0.001, "s": 1, "sec": 1, "seconds": 1, "m": 60, "min": 60, "minutes": 60, "h": 3600},
+        "ms": {"ms": 1, "s": 1000, "sec": 1000, "seconds": 1000},
+        "cents": {"¢": 1, "c": 1, "ct": 1, "cents": 1, "$": 100, "usd": 100, "dollars": 100},
+        "rate": {"%": 0.01},
+    }
+)
+"""How people write what a key takes as a number, by the key's ending, and what one of it is in the key's unit."""
+_UNIT_NAMES = {"seconds": "seconds", "ms": "milliseconds", "cents": "cents", "rate": "as a share of 1"}
+
+
+def in_unit(key: str, value: Any) -> str:
+    """A length of time or an amount of money as the number that its key takes, where one was written as people say it."""
+    unit = next((unit for unit in _UNITS if key.endswith(f"_{unit}")), None)
+    found = _QUANTITY.fullmatch(value.strip()) if unit is not None and isinstance(value, str) else None
+    if unit is None or found is None:
+        return ""
+    sign, number, word = found.groups()
+    factor = _UNITS[unit].get((word or sign or "").lower())
+    return "" if factor is None else f"; write {float(number) * factor:g} ({_UNIT_NAMES[unit]})"
+
+
+def as_share(key: str, value: Any) -> str:
+    """A share of 1 that was written in percent."""
+    percent = isinstance(value, (int, float)) and 1 < value <= _PERCENT and key in _SHARES
+    return f"; {value:g} % is written {value / _PERCENT:g}" if percent else ""
