@@ -8,6 +8,7 @@ from datetime import datetime
 from planner.changes.diff import Rerun, diff
 from planner.changes.digest import change_set_digest
 from planner.changes.estimate import estimate
+from planner.changes.found_again import CalledBefore
 from planner.changes.history import PastRun
 from planner.changes.model import ChangeSet
 from planner.changes.past import Target

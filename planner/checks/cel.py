@@ -70,7 +70,6 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "status": "string",
         "error_message": "string",
         "cost_cents": "int",
-        "service_estimate_cents": "int",
     },
     "Call": {
         "call_id": "int",
@@ -169,7 +168,6 @@ def _values(evidence: Evidence) -> dict[str, Any]:
         "status": evidence.run_status,
         "error_message": evidence.error_message,
         "cost_cents": evidence.cost_cents,
-        "service_estimate_cents": evidence.service_estimate_cents,
     }
     values: dict[str, Any] = {
         "run": _told(run),

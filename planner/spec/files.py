@@ -185,10 +185,11 @@ def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:
 def _near(path: Path, shown: str) -> str:
     """A file beside it whose name is nearly the same."""
     try:
-        meant = nearest(path.name, os.listdir(path.parent))  # noqa: PTH208 - names are all that is needed
+        names = os.listdir(path.parent)  # noqa: PTH208 - names are all that is needed
     except OSError:
         return ""
-    return f"; did you mean {shown.removesuffix(path.name)}{meant}?" if meant is not None else ""
+    meant = nearest(path.stem, [name.removesuffix(path.suffix) for name in names if name.endswith(path.suffix)])
+    return f"; did you mean {shown.removesuffix(path.name)}{meant}{path.suffix}?" if meant is not None else ""
 
 
 def _unreadable(path: Path, shown: str, error: OSError) -> FileFault:

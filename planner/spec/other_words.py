@@ -62,6 +62,8 @@ KINDS: Mapping[str, str] = MappingProxyType(
 
 _SHARES = frozenset({"min_pass_rate", "confidence"})
 _PERCENT = 100
+_LEAST_PERCENT = 5
+"""Below this a number above 1 is hardly meant as one of percent."""
 _QUANTITY = re.compile(r"([$€]?) ?([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([A-Za-z¢%]*)")
 _UNITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
@@ -88,5 +90,5 @@ def in_unit(key: str, value: Any) -> str:
 
 def as_share(key: str, value: Any) -> str:
     """A share of 1 that was written in percent."""
-    percent = isinstance(value, (int, float)) and 1 < value <= _PERCENT and key in _SHARES
+    percent = isinstance(value, (int, float)) and _LEAST_PERCENT <= value <= _PERCENT and key in _SHARES
     return f"; {value:g} % is written {value / _PERCENT:g}" if percent else ""

@@ -228,7 +228,7 @@ def test_every_type_is_as_declared(talk: Any, judge: Any) -> None:
     grade = Grade(
         status="completed", score=0.5, outcome="success", goal="missed", issues=1, critical_issues=0, summary="Fine."
     )
-    evidence = talk(turns=(turn,), tools=(tool,), call=call, grade=grade, cost_cents=16, service_estimate_cents=16)
+    evidence = talk(turns=(turn,), tools=(tool,), call=call, grade=grade, cost_cents=16)
     for name, kind in VARIABLES.items():
         for field, type_ in FIELDS[kind].items():
             place = f"{name}[0].{field}" if name in ("turns", "tools") else f"{name}.{field}"

@@ -86,7 +86,7 @@ def test_broken_plans_are_left_alone(repository: Project) -> None:
 
 def test_more_faults_than_are_shown(repository: Project) -> None:
     """A file of nothing but faults is left after a thousand."""
-    repository.write("plans/a.yaml", "version: 1\nplan: p\n" + "k: 1\n" * 1_200)
+    repository.write("plans/a.yaml", "version: 1\nplan: p\n" + "[]: 1\n" * 1_200)
     ran = repository.planner("format", "plans/a.yaml")
     assert (ran.code, ran.out) == (2, "1 file not valid\n")
     assert "reading stopped after 1,000 faults" in ran.err

@@ -198,7 +198,7 @@ def test_json(diagnostics: Diagnostics) -> None:
 def test_github(diagnostics: Diagnostics) -> None:
     """Workflow commands with errors first, their special characters written so that no other command can come of them."""
     assert render_github(diagnostics) == snapshot("""\
-::error file=plans/a.yaml,line=3,endLine=3,title=key is written twice [duplicate-key],col=2,endColumn=6::`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one
+::error file=plans/a.yaml,line=3,endLine=3,title=key is written twice [duplicate-key],col=2,endColumn=6::`runs` is written twice in this mapping, and this explanation is so long that it has to be wrapped; keep one%0Athe first one: plans/a.yaml:2:1
 ::error file=plans/b.yaml,line=1,endLine=4,title=value cannot be used [bad-value]::50%25 of\\u000d\\u000a::error::\\u001b[31m it\\u202e
 ::warning file=plans/b.yaml,line=1,endLine=1,title=variable is used by no template [unused-variable],col=1,endColumn=2::remove `x`
 """)

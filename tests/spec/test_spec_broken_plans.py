@@ -567,7 +567,7 @@ plan.yaml:33:17: error: required key is missing [missing-key]
 plan.yaml:25:31: error: item is listed twice [duplicate-item]
    25 |         mood: [calm, furious, calm]
       |                               ^^^^
-        the text "calm" is listed twice
+        the text "calm" is listed twice; remove one
         the first one: plan.yaml:25:16
    25 |         mood: [calm, furious, calm]
       |                ^^^^
@@ -776,7 +776,7 @@ plan.yaml:34:11: error: value is out of range [out-of-range]
 plan.yaml:35:20: error: value is out of range [out-of-range]
    35 |     min_pass_rate: 80
       |                    ^^
-        80 is out of range: it must be at most 1
+        80 is out of range: it must be at most 1; 80 % is written 0.8
 
 1 error in 1 file
 """),

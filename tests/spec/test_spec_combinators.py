@@ -135,7 +135,7 @@ plan.yaml:11:26: error: wrong type of value [wrong-type]
 plan.yaml:12:29: error: wrong type of value [wrong-type]
    12 |       - {check: all_of, of: {check: cost, max_cents: 5}}
       |                             ^^^^^^^^^^^^^^^^^^^^^^^^^^^
-        this must be a list, but it is a mapping
+        this must be a list, but it is a mapping; write [{…}], or `- ` before it
 
 plan.yaml:13:25: error: wrong type of value [wrong-type]
    13 |       - {check: all_of, of: null}

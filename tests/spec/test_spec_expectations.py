@@ -164,7 +164,7 @@ plan.yaml:9:40: error: wrong type of value [wrong-type]
 plan.yaml:9:70: error: value is out of range [out-of-range]
     9 |       - {check: duration, max_seconds: "{{ limit }}", min_pass_rate: "{{ limit }}"}
       |                                                                      ^^^^^^^^^^^^^
-        90 is out of range: it must be at most 1
+        90 is out of range: it must be at most 1; 90 % is written 0.9
 
 1 error in 1 file
 """),
@@ -236,7 +236,7 @@ plan.yaml:9:33: error: template is not valid [template-syntax]
 plan.yaml:9:49: error: template is not valid [template-syntax]
     9 |       - {check: says, any_of: ["{{ word"], id: "{% if %}"}
       |                                                 ^^^^^^^^
-        expected an expression, got 'end of statement block'
+        something is missing before the end of this tag
 
 2 errors in 1 file
 """),
@@ -274,7 +274,7 @@ plan.yaml:9:46: error: wrong type of value [wrong-type]
 plan.yaml:9:46: error: wrong type of value [wrong-type]
     9 |       - {check: call, status: completed, id: [a]}
       |                                              ^^^
-        this must be text, but it is a list
+        this must be text, but it is a list; write several lines below a |, or put it in quotes
 
 1 error in 1 file
 """),
@@ -297,7 +297,8 @@ plan.yaml:9:17: error: no such check [unknown-check]
     9 |       - {check: "{{ word }}"}
       |                 ^^^^^^^^^^^^
         there is no check `{{ word }}`; known: `all_of`, `any_of`, `call`, `cost`, `duration`,
-        `expression`, `field`, `grade`, `language`, `latency`, `never_says`, `no_pii` and 6 more
+        `expression`, `field`, `grade`, `judge`, `language`, `latency`, `never_says`, `no_pii`,
+        `not`, `pacing`, `says`, `sequence`, `tool_called`, `tool_not_called`
 
 1 error in 1 file
 """),

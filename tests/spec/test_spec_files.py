@@ -258,7 +258,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
         (
             "{file: x.csv, column: b}",
             "a,b\n1,2\n2,2\n",
-            snapshot([("duplicate-item", 'the text "2" is listed twice', "x.csv:3:1")]),
+            snapshot([("duplicate-item", 'the text "2" is listed twice; remove one', "x.csv:3:1")]),
         ),
         (
             "{file: x.csv, column: b}",
@@ -576,7 +576,7 @@ orders.csv:3:1: error: axis file cannot be used [bad-axis-file]
 orders.csv:4:1: error: item is listed twice [duplicate-item]
     4 | 17
       | ^^
-        the text "17" is listed twice
+        the text "17" is listed twice; remove one
         the first one: orders.csv:2:1
     2 | 17
       | ^^

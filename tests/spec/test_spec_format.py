@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -502,9 +503,8 @@ def cases_of(folder: Path, text: bytes) -> list[Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "prompts").mkdir()
-    for prompt in (PLANS / "prompts").glob("*"):
-        (tmp_path / "prompts" / prompt.name).write_bytes(prompt.read_bytes())
+    for beside in ("prompts", "lib"):
+        shutil.copytree(PLANS / beside, tmp_path / beside)
     return tmp_path
 
 

@@ -379,7 +379,7 @@ plan.yaml:6:54: error: use in the wrong place [misplaced-use]
 plan.yaml:3:11: error: file does not exist [file-missing]
     3 | imports: [lib/voices.yaml]
       |           ^^^^^^^^^^^^^^^
-        there is no file lib/voices.yaml
+        there is no file lib/voices.yaml; did you mean lib/voice.yaml?
 
 1 error in 1 file
 """),
@@ -643,7 +643,7 @@ lib.yaml:11:45: error: unknown key [unknown-key]
 lib.yaml:12:38: error: wrong type of value [wrong-type]
    12 |     - {check: duration, max_seconds: 3m}
       |                                      ^^
-        this must be a number, but it is the text "3m"
+        this must be a number, but it is the text "3m"; write 180 (seconds)
 
 lib.yaml:13:8: error: use in the wrong place [misplaced-use]
    13 |     - {use: quick}
@@ -697,7 +697,7 @@ def test_faults_of_a_library_are_told_once_with_who_imports_it(workspace: Any) -
 lib.yaml:3:54: error: wrong type of value [wrong-type]
     3 | expectations: {quick: {check: duration, max_seconds: 3m}}
       |                                                      ^^
-        this must be a number, but it is the text "3m"
+        this must be a number, but it is the text "3m"; write 180 (seconds)
         imported here: plans/00.yaml:3:11
     3 | imports: [../lib.yaml]
       |           ^^^^^^^^^^^

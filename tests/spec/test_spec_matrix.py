@@ -393,7 +393,7 @@ plan.yaml:8:25: error: too many values [too-many-nodes]
 plan.yaml:8:28: error: item is listed twice [duplicate-item]
     8 |     matrix: {axes: {a: [x, x]}}
       |                            ^
-        the text "x" is listed twice
+        the text "x" is listed twice; remove one
         the first one: plan.yaml:8:25
     8 |     matrix: {axes: {a: [x, x]}}
       |                         ^
@@ -479,7 +479,7 @@ plan.yaml:8:24: error: wrong type of value [wrong-type]
 plan.yaml:8:39: error: wrong type of value [wrong-type]
     8 |     matrix: {axes: {a: [1]}, exclude: {a: 1}}
       |                                       ^^^^^^
-        this must be a list, but it is a mapping
+        this must be a list, but it is a mapping; write [{…}], or `- ` before it
 
 1 error in 1 file
 """),

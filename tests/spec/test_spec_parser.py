@@ -245,7 +245,14 @@ def test_keys_are_always_text() -> None:
         (b"a: @x\n", [("yaml-syntax", "an unquoted text cannot begin with @; put it in quotes", 1, 4)]),
         (
             b"a: [1, 2\nb: 3\n",
-            [("yaml-syntax", "did not find expected ',' or ']'; look for a missing comma, quote or bracket", 2, 2)],
+            [
+                (
+                    "yaml-syntax",
+                    "a comma or a `]` is missing before this; look for a bracket or quote that is not closed",
+                    2,
+                    2,
+                )
+            ],
         ),
         (b"a: 'x\n", [("yaml-syntax", "this quote is not closed", 1, 4)]),
         (b"a: 1\nb\nc: 1\n", [("yaml-syntax", "a key without a colon: write `key: value`", 3, 1)]),

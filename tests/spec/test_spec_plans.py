@@ -258,8 +258,13 @@ def test_environment_says_what_an_alias_is(workspace: Any, environment: str, tar
             "[support, support, 5]",
             snapshot(
                 [
-                    ("duplicate-item", 3, 20, "`support` is listed twice"),
-                    ("wrong-type", 3, 29, "an alias is a text, but this is the number 5"),
+                    ("duplicate-item", 3, 20, "`support` is listed twice; remove one"),
+                    (
+                        "wrong-type",
+                        3,
+                        29,
+                        "an alias is a text, but this is the number 5; what to call is written {support: {agent: 12}}",
+                    ),
                 ]
             ),
         ),
@@ -439,7 +444,7 @@ def test_policy_limits_targets(workspace: Any) -> None:
         (
             "defaults: {expect: [{check: call, status: completed}]}\n",
             "defaults: [x]\n",
-            snapshot([("wrong-type", 4, 11, "this must be a mapping of keys to values, but it is a list")]),
+            snapshot([("wrong-type", 4, 11, "this must be a mapping such as {runs: 3}, but it is a list")]),
         ),
         (
             "defaults: {expect: [{check: call, status: completed}]}\n",
@@ -449,7 +454,9 @@ def test_policy_limits_targets(workspace: Any) -> None:
         (
             "{expect: [{check: call, status: completed}]}",
             "{expect: {check: call}}",
-            snapshot([("wrong-type", 4, 20, "this must be a list, but it is a mapping")]),
+            snapshot(
+                [("wrong-type", 4, 20, "this must be a list, but it is a mapping; write [{…}], or `- ` before it")]
+            ),
         ),
         (
             "{prompt: Hello.}",
@@ -469,7 +476,16 @@ def test_policy_limits_targets(workspace: Any) -> None:
         (
             "{prompt: Hello.}",
             "{prompt: Hello., matrix: [a]}",
-            snapshot([("wrong-type", 6, 31, "this must be a mapping of keys to values, but it is a list")]),
+            snapshot(
+                [
+                    (
+                        "wrong-type",
+                        6,
+                        31,
+                        "this must be a mapping such as {axes: {mood: [calm, furious]}}, but it is a list",
+                    )
+                ]
+            ),
         ),
         (
             "{prompt: Hello.}",
@@ -490,7 +506,9 @@ def test_policy_limits_targets(workspace: Any) -> None:
         (
             "plan: p\n",
             "plan: p\nbudget: 900\n",
-            snapshot([("wrong-type", 3, 9, "this must be a mapping of keys to values, but it is the number 900")]),
+            snapshot(
+                [("wrong-type", 3, 9, "this must be a mapping such as {max_cost_cents: 900}, but it is the number 900")]
+            ),
         ),
         (
             "plan: p\n",
@@ -632,7 +650,7 @@ def test_empty_mapping_is_a_plan_without_anything(workspace: Any) -> None:
     [
         ("5.5", 'this must be a text such as "+14155550199", but it is the number 5.5'),
         ("true", 'this must be a text such as "+14155550199", but it is the boolean true'),
-        ("[a]", "this must be text, but it is a list"),
+        ("[a]", "this must be text, but it is a list; write several lines below a |, or put it in quotes"),
         (
             '"+1415555019x"',
             'the text "+1415555019x" is not E.164: a plus and digits, nothing else; write "+1415555019"',

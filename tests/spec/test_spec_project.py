@@ -111,7 +111,8 @@ planner.yaml:2:1: error: required key is missing [missing-key]
 planner.yaml:1:23: error: wrong type of value [wrong-type]
     1 | policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}
       |                       ^^^^
-        this must be a mapping of keys to values, but it is the text "22-6"
+        this must be a mapping such as {start: "20:00", end: "08:00", time_zone: Europe/Berlin}, but
+        it is the text "22-6"
 
 planner.yaml:1:40: error: value is out of range [out-of-range]
     1 | policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}
@@ -197,7 +198,7 @@ planner.yaml:1:9: error: wrong type of value [wrong-type]
 planner.yaml:1:9: error: wrong type of value [wrong-type]
     1 | policy: []
       |         ^^
-        this must be a mapping of keys to values, but it is a list
+        this must be a mapping such as {max_cost_cents: 2000}, but it is a list
 
 1 error in 1 file
 """),

@@ -48,7 +48,7 @@ scenarios:
                 "`b` cannot follow here: a name has no spaces, text is in quotes, ~ joins two values and | applies a filter",
             ),
             (9, 7, "template-syntax", "`=` cannot stand here; == compares"),
-            (9, 21, "template-syntax", "expected an expression, got 'end of statement block'"),
+            (9, 21, "template-syntax", "something is missing before the end of this tag"),
             (10, 7, "template-syntax", "`in` is missing before `b`"),
             (
                 11,
