@@ -112,6 +112,25 @@ scenarios:
     ) == [("wrong-type", 7, 29), ("bad-regex", 8, 84)]
 
 
+def test_cases_that_fail_for_another_reason_say_nothing_of_a_value(workspace: Any) -> None:
+    """Bob's cases are not rendered as far as the sum: that many and 2 come together in one of them only hides nothing."""
+    assert workspace.codes(
+        HEADER
+        + """\
+scenarios:
+  one:
+    prompt: You are {{ caller.name }}. You want {{ number + count }}.
+    matrix:
+      axes:
+        caller: [{id: ana, name: Ana}, {id: bob}]
+        number: [1, many]
+        count: [1, 2]
+      exclude: [{caller: ana, number: many, count: 2}]
+    expect: [{check: says, any_of: [yes]}]
+"""
+    ) == [("template-undefined", 9, 40), ("template-failed", 10, 21)]
+
+
 def test_many_values_of_a_file_are_counted_after_the_tenth(workspace: Any) -> None:
     """Each is shown in the file; the place in the plan stands beside it."""
     workspace.write("limits.csv", "limit\n10\n" + "".join(f"n{number}\n" for number in range(14)))

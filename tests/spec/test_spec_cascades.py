@@ -206,6 +206,33 @@ plan.yaml:3:11: error: target is called by no scenario [unused-target]
 1 error in 1 file
 """),
     ),
+    "a target mistyped where it is called": (
+        """\
+targets: {support: {agent: 12}}
+defaults: {expect: [{check: says, any_of: [yes]}]}
+scenarios:
+  one:
+    targets: [support]
+    prompt: You are one.
+  two:
+    targets: [suport]
+    prompt: You are two.
+  three:
+    targets: [suport]
+    prompt: You are three.
+""",
+        snapshot("""\
+plan.yaml:10:15: error: no such target [unknown-target]
+   10 |     targets: [suport]
+      |               ^^^^^^
+        `suport` is not a target of this plan; did you mean `support`?
+        called here as well: plan.yaml:13:15
+   13 |     targets: [suport]
+      |               ^^^^^^
+
+1 error in 1 file
+"""),
+    ),
     "a deleted target": (
         """\
 targets: {sales: {agent: 13}}
