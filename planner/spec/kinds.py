@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from planner.checks import CHECKS, UPCOMING_CHECKS
+from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.checks.wording import listed
 from planner.spec.document import Container, Document, Items, Mapping, at
 from planner.spec.other_words import KINDS
 from planner.spec.reporting import Reporter
-from planner.spec.wording import mistyped, not_supported, shorten, unknown, wrong_type
+from planner.spec.wording import mistyped, shorten, unknown, wrong_type
 
 _FEW = 3
 
@@ -48,13 +48,10 @@ def kind_of(document: Document, container: Container, key: str | int, reporter: 
         return None
     if name in CHECKS:
         return CHECKS[name]
-    if name in UPCOMING_CHECKS:
-        report("not-supported-yet", not_supported(f"the check `{name}`"), document.value(written, "check"))
-    else:
-        what = f"there is no check `{shorten(name, 40)}`"
-        meant = KINDS.get(name.lower())
-        detail = f"{what}; did you mean `{meant}`?" if meant in CHECKS else unknown(what, name, CHECKS)
-        report("unknown-check", detail, document.value(written, "check"))
+    what = f"there is no check `{shorten(name, 40)}`"
+    meant = KINDS.get(name.lower())
+    detail = f"{what}; did you mean `{meant}`?" if meant in CHECKS else unknown(what, name, CHECKS)
+    report("unknown-check", detail, document.value(written, "check"))
     return None
 
 

@@ -966,19 +966,6 @@ plan.yaml:46:9: error: required key is missing [missing-key]
 1 error in 1 file
 """),
     ),
-    "check not there yet": (
-        "- {check: duration, max_seconds: 180}",
-        "- {check: similar, to: polite}",
-        snapshot("""\
-plan.yaml:46:17: error: not supported yet [not-supported-yet]
-   46 |       - {check: similar, to: polite}
-      |                 ^^^^^^^
-        the check `similar` is not supported by planner 0.1.0 yet; remove it, or use a version that
-        does it
-
-1 error in 1 file
-"""),
-    ),
     "library": (
         "- {check: duration, max_seconds: 180}",
         "- use: polite",

@@ -298,7 +298,7 @@ plan.yaml:9:17: error: no such check [unknown-check]
       |                 ^^^^^^^^^^^^
         there is no check `{{ word }}`; known: `all_of`, `any_of`, `call`, `cost`, `duration`,
         `expression`, `field`, `grade`, `judge`, `language`, `latency`, `never_says`, `no_pii`,
-        `not`, `pacing`, `says`, `sequence`, `tool_called`, `tool_not_called`
+        `not`, `pacing`, `says`, `sequence`, `similar`, `tool_called`, `tool_not_called`
 
 1 error in 1 file
 """),
