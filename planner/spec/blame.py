@@ -18,6 +18,8 @@ MAX_VALUES = 10
 """Values of one axis that are told one by one."""
 MAX_TEXTS = 50
 """Texts of one scenario of which it is found out; of all others the text is told, and the first case."""
+MAX_WORK = 200_000
+"""Points that are looked at for all of these texts together."""
 
 _RENDERING = "template-"
 """Faults of rendering have codes that begin so; all others are of what was rendered."""
@@ -79,7 +81,7 @@ class Blame:
         failing = self._failing.get(key)
         if failing is None:
             axes = [position for position, axis in enumerate(self.axes) if axis.name in names]
-            if not axes or len(self._failing) >= MAX_TEXTS:
+            if not axes or len(self._failing) >= min(MAX_TEXTS, 1 + MAX_WORK // len(self.points)):
                 self.reporter.error_once(said, code, detail + (self.which if axes else ""), place, user)
                 return
             failing = self._failing[key] = _Failing(said, code, place, user, axes, alone, self.which)

@@ -7,7 +7,7 @@ read as YAML would read it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +34,6 @@ from planner.spec.document import Container, Document, Items, as_json, at, large
 from planner.spec.document import Mapping as Written
 from planner.spec.drafts import Draft, Rendered, Shape, Used, text_to_know
 from planner.spec.kinds import kind_of
-from planner.spec.names import undefined
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.reporting import Reporter
 from planner.spec.templates import TemplateFault, Templates, names_at
@@ -249,12 +248,12 @@ class Expectations:
                 self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
         return set(first)
 
-    def undefined(self, draft: Draft, known: set[str], scenario: str) -> Iterator[tuple[str, Use]]:
-        """The names in the expectation's templates that neither the plan nor the scenario defines, each with every place."""
+    def undefined(self, draft: Draft, known: set[str], told: Callable[[str], str]) -> Iterator[tuple[str, Use]]:
+        """The names in the expectation's templates that are not known, each with every place, and what is `told` of it."""
         for text in draft.shape.texts:
             for name, offset in text.template.names.items():
                 if name not in known:
-                    detail = undefined(name, known, scenario)
+                    detail = told(name)
                     fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
                     yield name, Use(fault.code, detail, self._place(draft, text.route, fault), draft.user, draft.said)
 

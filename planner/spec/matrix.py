@@ -263,7 +263,8 @@ class MatrixReader:
         names = {axis.name: position for position, axis in enumerate(axes)}
         for name in written:
             if name not in names:
-                detail = unknown(f"`{shorten(name, 40)}` is not an axis of this matrix", name, names)
+                found = f"`{shorten(name, 40)}` is not an axis of this matrix"
+                detail = "" if name in self.unknown_axes else unknown(found, name, names)
                 use = Use("unknown-axis", detail, self.document.key(written, name))
                 self.unknown_axes.setdefault(name, []).append(use)
                 self.reporter.errors += 1  # reported with what templates use

@@ -29,8 +29,8 @@ from planner.spec.wording import near_miss, one_of
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _BLOCK = re.compile(r"\{%[-+]?\s*(if|elif|for|set|include|import|from|macro|extends|block|call)\b")
 _CLOSED = {"if": "{% endif %}", "for": "{% endfor %}"}
-_MAX_TAGS = 200
-"""Tags of one text that are looked at for further faults."""
+_MAX_TAGS = 500
+"""Tags that are looked at by themselves for further faults, in all texts of a plan: each is compiled."""
 _OPENED = re.compile(r"\{[{%#]")
 _FAILURES = (
     RenderError,
@@ -74,10 +74,12 @@ class Programs:
 
     def __init__(self) -> None:
         self._environment = PlanEnvironment()
+        self._tags_left = _MAX_TAGS
         self._places: dict[tuple[str, int, str], tuple[int, int]] = {}
         """Where what failed is written, by the template, the line and the message: many cases may fail alike."""
 
     def new_plan(self) -> None:
+        self._tags_left = _MAX_TAGS
         self._environment.meter.new_plan()
 
     def show(self, value: Any, route: tuple[str, ...], offset: int) -> str:
@@ -110,7 +112,8 @@ class Programs:
         if first.start is None or first.end is None or "{#" in text or "raw" in text:
             return
         tags = [tag for tag in _TAG.finditer(text) if tag.end() <= first.start or tag.start() >= first.end]
-        for tag in tags[:_MAX_TAGS]:
+        for tag in tags[: self._tags_left]:
+            self._tags_left -= 1
             opens = _BLOCK.match(tag.group())
             if tag.group().startswith("{%") and opens is None:
                 continue  # it means nothing without the others

@@ -182,9 +182,12 @@ class _Reading:
     def _called(self, written: Mapping, aliases: Aliases) -> Iterable[str]:
         """The aliases that are named; all of the plan's where none is, or one that is wrong: it may be any."""
         items: Any = written.get("targets")
-        known = {*aliases.own, *aliases.imported.targets}
-        sound = isinstance(items, Items) and all(isinstance(alias, str) and alias in known for alias in items)
-        return items if sound else aliases.own
+        own, imported = aliases.own, aliases.imported.targets
+        if isinstance(items, Items) and all(
+            isinstance(alias, str) and (alias in own or alias in imported) for alias in items
+        ):
+            return items
+        return () if aliases.strangers else own  # with the first stranger all of them were named
 
     def _matrix(self, cases_per_point: int) -> Matrix:
         take_in_axes(self.document, self.written, self.reporter)
@@ -347,15 +350,22 @@ class _Reading:
 
     def _undefined(self, prompt: Prompt | None, drafts: list[Draft], known: set[str]) -> Iterator[tuple[str, Use]]:
         """The names that templates use and that are not known, each with every place."""
+        details: dict[str, str] = {}
+
+        def told(name: str) -> str:
+            if name not in details:
+                details[name] = "" if self.plan.unresolved.has(name) else undefined(name, known, self.name)
+            return details[name]
+
         if prompt is not None:
             for name, offset in prompt.template.names.items():
                 if name not in known:
-                    detail = undefined(name, known, self.name)
+                    detail = told(name)
                     fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
                     yield name, Use(fault.code, detail, prompt.place(fault))
         for draft in drafts:
             if not known.issuperset(draft.shape.names):
-                yield from self.reader.expectations.undefined(draft, known, self.name)
+                yield from self.reader.expectations.undefined(draft, known, told)
 
     def _report_undefined(self, found: Lookup[str, list[Use]], unused: Lookup[str, Span]) -> None:
         """Report names that are mistyped where an axis is defined; the others are told with the whole plan's."""

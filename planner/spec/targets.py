@@ -12,7 +12,7 @@ from planner.spec.authored import SLUG, PlanFields, TargetFields
 from planner.spec.document import Document, Items, Mapping, at, value_mark
 from planner.spec.model import Project, Target
 from planner.spec.reading import missing, read_fields
-from planner.spec.reporting import Reporter, Said, first_few
+from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter, Said, first_few
 from planner.spec.unresolved import Definitions, Use, mistyped_definition
 from planner.spec.wording import describe, nearest, not_a_slug, one_of, shorten, unknown, wrong_type
 
@@ -66,12 +66,18 @@ class Aliases:
             return self.reader.imported(self.imported.targets[alias], where)
         if not self.readable:
             return None
+        if alias in self.strangers:
+            self.strangers[alias].append(Use("unknown-target", "", where))  # the first place tells what is to be said
+            self.reader.reporter.errors += 1
+            return None
         known = {**self.own, **self.imported.targets}
         if (
             self.imported.complete or nearest(alias, known) is not None
         ):  # else it may be in the import that was reported
             detail = unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, known)
-            self.strangers.setdefault(alias, []).append(Use("unknown-target", detail, where))
+            self.strangers[alias] = [Use("unknown-target", detail, where)]
+            if len(self.strangers) > MAX_FAULTS_PER_FILE:
+                self._report_strangers({})  # raises: nobody reads more
         self.reader.reporter.errors += 1
         return None
 
@@ -83,6 +89,9 @@ class Aliases:
             if isinstance(written, Mapping) and self.strangers
             else {}
         )
+        self._report_strangers(places)
+
+    def _report_strangers(self, places: Lookup[str, Span]) -> None:
         told = "no scenario of this plan calls `{meant}`, but `{name}` is called {times}"
         for alias, uses in self.strangers.items():
             if not mistyped_definition(alias, uses, Definitions("unused-target", told, places), self.reader.reporter):

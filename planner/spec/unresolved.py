@@ -10,13 +10,13 @@ from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 
 from planner.diagnostics import Related, Span
-from planner.spec.reporting import Reporter, Said, first_few
+from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter, Said, first_few
 from planner.spec.wording import nearest, shorten
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A place where the name is used, and what would be said of it alone.
+    """A place where the name is used, and what would be said of it alone; nothing where that was said of another place.
 
     `user` is where the plan uses what is in a library, with `said` of that; several plans may.
     """
@@ -50,8 +50,15 @@ class Unresolved:
     _uses: dict[str, list[Use]] = field(default_factory=dict[str, list[Use]])
 
     def add(self, name: str, uses: Iterable[Use]) -> None:
+        """Raises `EnoughFaults` where there are more names than are shown."""
         self.reporter.errors += 1
         self._uses.setdefault(name, []).extend(uses)
+        if len(self._uses) > MAX_FAULTS_PER_FILE:
+            self.report(Definitions("", "", {}))
+
+    def has(self, name: str) -> bool:
+        """Whether it is told anyway, so that what is to be said of another place need not be found out."""
+        return any(use.user is None for use in self._uses.get(name, ()))
 
     def report(self, unused: Definitions) -> None:
         """At the end of the plan; `unused` are its own variables that no template uses."""
@@ -66,7 +73,8 @@ class Unresolved:
             for use in uses:
                 self.reporter.error_once(use.said, use.code, use.detail, use.place, use.user)
             return
-        first = min(own, key=lambda use: (use.place.file != own[0].place.file, use.place))
+        told = [use for use in own if use.detail]
+        first = min(told, key=lambda use: (use.place.file != told[0].place.file, use.place))
         detail = first.detail
         if name in self.axes and "did you mean" not in detail:
             other = shorten(self.axes[name], 40)

@@ -498,3 +498,21 @@ plan.yaml:5:8: error: variable is used by no template [unused-variable]
 
 1 error in 1 file
 """)
+
+
+@pytest.mark.parametrize(
+    "scenarios",
+    [
+        "".join(f"  s{n}: {{prompt: 'You are {{{{ name{n} }}}}.'}}\n" for n in range(1_100)),
+        "".join(f"  s{n}: {{prompt: Ask., targets: [other-{n}]}}\n" for n in range(1_100)),
+        "  s:\n    prompt: 'You are {{ a }}.'\n    matrix: {axes: {a: [1]}, exclude: ["
+        + ", ".join(f"{{b{n}: 1}}" for n in range(1_100))
+        + "]}\n",
+    ],
+    ids=["names", "targets", "axes"],
+)
+def test_more_names_than_are_shown_are_left(scenarios: str, workspace: Any) -> None:
+    """A file of nothing but undefined names is left after a thousand, as any other."""
+    head = HEADER + "targets: {support: {agent: 12}}\ndefaults: {expect: [{check: says, any_of: [yes]}]}\nscenarios:\n"
+    codes = [code for code, *_ in workspace.codes(head + scenarios)]
+    assert (len(codes), codes[0]) == (1_001, "more-faults")

@@ -85,3 +85,14 @@ def test_what_is_no_tag_by_itself_is_not_looked_at(workspace: Any) -> None:
     ):
         text = f"{HEAD}scenarios:\n  one:\n    prompt: '{prompt}'\n    expect: [{{check: says, any_of: [yes]}}]\n"
         assert [code for code, *_ in workspace.codes(text)] == codes, prompt
+
+
+def test_so_many_tags_are_looked_at_in_one_plan(workspace: Any) -> None:
+    """Each is compiled by itself, which takes time: of six texts with a hundred faults each, five hundred further ones are told."""
+    tags = "{{ a b }}" * 100
+    expected = ", ".join(f"{{check: says, any_of: ['{number} {tags}']}}" for number in range(6))
+    plan = f"{HEAD}scenarios:\n  one:\n    prompt: Ask.\n    expect: [{expected}]\n"
+    workspace.write("plan.yaml", plan)
+    workspace.write("other.yaml", plan.replace("plan: p", "plan: q").replace("a b", "c d"))
+    found = [item.span.file for item in workspace.load("plan.yaml", "other.yaml")[1]]
+    assert (found.count("plan.yaml"), found.count("other.yaml")) == (506, 506)
