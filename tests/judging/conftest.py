@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.commands.conftest import project, serve, service  # pyright: ignore[reportMissingImports]
+from tests.commands.conftest import Served, project  # pyright: ignore[reportMissingImports]
 
-__all__ = ["model", "project", "serve", "service"]
+__all__ = ["model", "project", "service"]
 
 
 @dataclass
@@ -113,6 +115,43 @@ class Model:
     most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class Shared(Served):
+    """A sandbox that several tests call, one after the other: each sees what it launched itself."""
+
+    before: frozenset[int] = frozenset()
+
+    def own_runs(self) -> list[Any]:
+        return [run for run in super().own_runs() if run["run_id"] not in self.before]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    world = tmp_path_factory.mktemp("worlds") / "fast.yaml"
+    world.write_text("extends: demo\nversion: 1\nworld: fast\ntime_scale: 600\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world)],
+        cwd=tmp_path_factory.mktemp("service"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
+    yield Served(url, process)
+    process.terminate()
+    process.wait(timeout=10)
+    process.stdout.close()
+
+
+@pytest.fixture
+def service(shared: Served, monkeypatch: pytest.MonkeyPatch) -> Shared:
+    """A served demo world, and the environment that points to it."""
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", shared.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_judging")
+    return Shared(shared.url, shared.process, frozenset(run["run_id"] for run in shared.own_runs()))
 
 
 @pytest.fixture

@@ -307,6 +307,13 @@ def test_votes_are_counted(bench: Bench, model: Model, verdicts: str, fields: An
     assert f"{outcome}: {message}".removesuffix(": So it is.") == expected
 
 
+def test_calls_that_say_the_same_are_one_question(bench: Bench, model: Model) -> None:
+    """Two calls with one transcript, to the letter, are asked about once, also at the same time."""
+    outcomes, _ = bench.judge(talk(*TALK), talk(*TALK, run_id=2), talk(*TALK, run_id=3))
+    assert [outcome for outcome, _ in outcomes] == ["passed"] * 3
+    assert (len(model.asked), bench.spent_cents()) == (1, 1)
+
+
 def test_more_votes_keep_those_that_were_paid_for(bench: Bench, model: Model) -> None:
     """From one vote to three, two are asked for; another rubric, transcript or model asks anew."""
     bench.judge(talk(*TALK))

@@ -9,8 +9,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 
+from planner.cli import _shell
+from planner.commands.asking import VoteRound
+from planner.commands.preparing import prepare
+from planner.commands.selection import Selection, load
+from planner.commands.stores import place_of
+from planner.execution.ledger import Ledger
+from planner.judging.asking import Asking
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judging.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
@@ -89,6 +97,28 @@ def test_another_rubric_asks_again_with_consent_only(manners: Project, service: 
     assert manners.planner("run").code == 0
     assert len(model.asked) == 4
     assert len(service.own_runs()) == calls
+
+
+def test_nobody_pays_for_what_was_not_known_when_consent_was_asked_for(
+    manners: Project, service: Served, model: Model
+) -> None:
+    """A transcript that came late may ask for votes of which no price was told: without consent they stay missing."""
+    manners.planner("run", "--consent-to-charge")
+    manners.edit("plans/manners.yaml", "stays polite", "stays calm")
+    shell = _shell(0)
+    loaded = load(shell, Selection())
+    place = place_of(shell, loaded.root, Selection())
+    prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
+    votes = VoteRound(
+        shell, place, prepared.judging, prepared.change_set, "invocation", sandbox=False, consent_given=False
+    )
+
+    async def ask() -> Asking:
+        return await votes.ask(Ledger(), {}, anyio.Event())
+
+    asked = len(model.asked)
+    assert anyio.run(ask) == Asking()
+    assert (len(model.asked), prepared.judging.ballots.missing) == (asked, "consent to charge for it was not given")
 
 
 def test_a_free_model_needs_no_consent_to_judge_again(manners: Project, service: Served, model: Model) -> None:
