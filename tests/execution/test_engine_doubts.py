@@ -74,7 +74,7 @@ async def test_run_lingers_a_while_and_the_next_one_goes_on(
         ("l0001", ("p/ana@t",), False)
     ]
     assert (first.outcome.finished, first.outcome.left, first.outcome.trouble) == (False, {}, "")
-    assert 85 < first.seconds < 100  # a call of half a minute, then the minute
+    assert 85 < first.seconds < 110  # a call of half a minute, seen late as a longer one was expected; then the minute
     assert first.outcome.unsettled[0].reserved_cents == 48
     second = await service.invoke(works)
     assert 60 <= second.seconds < 70
