@@ -40,7 +40,7 @@ class RegularExpression(Protocol):
     def sub(self, repl: str, text: str) -> str: ...
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpression:
     """Raises `ValueError` with a sentence for the author when RE2 cannot read the pattern."""
     options = _re2.Options()

@@ -26,11 +26,16 @@ MAX_RUNS = 1_000
 MAX_RETRIES = 5
 DEFAULT_MAX_CASES = 500
 MAX_CASES = 100_000
+MAX_TARGETS = 10_000
+MAX_ITEMS = 1_000
+"""Of a list of texts: what is wrong with each is told."""
 MAX_STABLE_FROM = 10
 """First values of each axis that make one table: finding a small one takes time."""
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
 Tag = Annotated[str, StringConstraints(pattern=TAG, max_length=100)]
+Tags = Annotated[list[Tag], Field(max_length=MAX_ITEMS)]
+Texts = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
 TargetId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 
@@ -137,12 +142,12 @@ class ScenarioDefaults(Authored):
     """What a scenario may say and `defaults` may say for all scenarios."""
 
     description: str | None = Field(default=None, description="What happens on this call, for the reader.")
-    tags: list[Tag] = Field(
+    tags: Tags = Field(
         default_factory=list,
         description="To select cases by; added to the plan's tags.",
         examples=[["policy", "smoke"]],
     )
-    targets: list[str] = Field(
+    targets: Annotated[list[str], Field(max_length=MAX_TARGETS)] = Field(
         default_factory=list,
         description="Aliases to call; by default all targets of the plan.",
         examples=[["support"]],
@@ -244,11 +249,11 @@ class PlanFields(Authored):
         examples=["refunds"],
     )
     description: str = Field(default="", description="What the plan is there to show.")
-    owners: list[Text] = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
-    tags: list[Tag] = Field(
+    owners: Texts = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
+    tags: Tags = Field(
         default_factory=list, description="Tags of all scenarios, to select cases by.", examples=[["billing"]]
     )
-    imports: list[Text] = Field(
+    imports: Texts = Field(
         default_factory=list,
         description="Libraries, relative to this file: their expectations and axes can be used, their vars and targets join the plan's.",
         examples=[["lib/voice.yaml"]],
@@ -278,7 +283,7 @@ class LibraryFields(Authored):
     version: int | None = Field(default=None, description="Version of the plan format.", examples=[FORMAT_VERSION])
     kind: Literal["library"] = Field(default="library", description="Says that this is no plan.")
     description: str = Field(default="", description="What this library is for.")
-    owners: list[Text] = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
+    owners: Texts = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
     expectations: SkipValidation[dict[str, dict[str, Any] | list[dict[str, Any]]]] = Field(
         default_factory=dict,
         description="Name to an expectation, or to a list of them. A plan has them in its `expect` by `- use: NAME`.",

@@ -6,8 +6,9 @@ container and a key (or index), or by a route of keys from a container; `Documen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pydantic_core import to_json
@@ -21,13 +22,31 @@ ItemMark = tuple[int, int]
 
 
 class Mapping(dict[str, Any]):
-    """A YAML mapping in the order written. `marks` has an entry for each key."""
+    """A YAML mapping in the order written. `marks` has an entry for each key.
 
-    __slots__ = ("marks",)
+    They are kept as `spots`, four offsets for each key in the order written, until somebody asks: there may be a million, and
+    nobody asks about most. So keys are taken out of a mapping by `del`, and in no other way.
+    """
+
+    __slots__ = ("asked", "spots")
 
     def __init__(self) -> None:
         super().__init__()
-        self.marks: dict[str, KeyMark] = {}
+        self.spots: list[int] = []
+        self.asked: dict[str, KeyMark] | None = None
+
+    @property
+    def marks(self) -> dict[str, KeyMark]:
+        if self.asked is None:
+            self.asked = dict(zip(self, _in_fours(self.spots), strict=False))
+        elif (new := len(self.spots) // 4 - len(self.asked)) > 0:  # it is still being read
+            keys = list(islice(reversed(self), new))
+            self.asked.update(zip(reversed(keys), _in_fours(self.spots[-4 * new :]), strict=True))
+        return self.asked
+
+    def __delitem__(self, key: str) -> None:
+        _ = self.marks
+        super().__delitem__(key)
 
 
 class Items(list[Any]):
@@ -74,13 +93,18 @@ class Document:
         found: tuple[Container, str | int] | None = None
         current: Any = container
         for step in route:
-            if isinstance(current, Mapping) and step in current.marks:
-                found = (current, step)
+            if isinstance(current, Mapping) and step in current:
+                found = (current, str(step))
                 current = current[str(step)]
             elif isinstance(current, Items) and isinstance(step, int) and step < len(current):
                 found = (current, step)
                 current = current[step]
         return found
+
+
+def _in_fours(spots: list[int]) -> Iterator[KeyMark]:
+    offsets = iter(spots)
+    return zip(offsets, offsets, offsets, offsets, strict=True)
 
 
 def at(container: Container, key: str | int) -> Any:

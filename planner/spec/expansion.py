@@ -22,10 +22,10 @@ MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
 """Characters of all prompts and expectations of a plan: they are in memory together."""
 
 
-EXPECTATION_WEIGHT = 8
+EXPECTATION_WEIGHT = 12
 """An expectation counts as so much text: validating one takes far longer than rendering a prompt of its length."""
 
-RENDERING_WEIGHT = 32
+RENDERING_WEIGHT = 64
 """So does finding out which one of them a case has."""
 
 
@@ -151,8 +151,8 @@ class _Expansion:
         memo = self.rendered
         key = tuple([point[position].token for position in memo.axes])
         if key not in memo.known:
-            before = self.expectations.made_bytes
+            before = self.expectations.validations.made_bytes
             memo.known[key] = self.expectations.of_case(self.parts.drafts, values, self.blame)
-            self.allowance.characters -= (self.expectations.made_bytes - before) * EXPECTATION_WEIGHT
+            self.allowance.characters -= (self.expectations.validations.made_bytes - before) * EXPECTATION_WEIGHT
             self.allowance.characters -= len(self.parts.drafts) * RENDERING_WEIGHT
         return memo.known[key]

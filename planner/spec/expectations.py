@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from planner.checks.base import Expectation
@@ -39,6 +38,7 @@ from planner.spec.reporting import Reporter
 from planner.spec.templates import TemplateFault, Templates, names_at
 from planner.spec.text_places import place_in_text
 from planner.spec.unresolved import Use
+from planner.spec.validations import Validations
 from planner.spec.wording import (
     EMPTY,
     UNQUOTE,
@@ -72,14 +72,10 @@ class Expectations:
 
     reporter: Reporter
     templates: Templates
-    made_bytes: int = 0
-    """Size of all distinct expectations so far, as JSON."""
+    validations: Validations = field(default_factory=Validations)
     _shapes: dict[bytes, Shape] = field(default_factory=dict[bytes, Shape])
     _by_text: dict[str, Shape] = field(default_factory=dict[str, Shape])
     _rendered: dict[tuple[Any, ...], Rendered] = field(default_factory=dict[tuple[Any, ...], Rendered])
-    _validated: dict[tuple[str, bytes], Expectation | list[ErrorDetails]] = field(
-        default_factory=dict[tuple[str, bytes], Expectation | list[ErrorDetails]]
-    )
     _contradictions: Contradictions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +84,7 @@ class Expectations:
     def new_plan(self) -> None:
         """A plan begins: what is bounded is bounded for each."""
         self._contradictions.new_plan()
+        self.validations.new_plan()
 
     def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
@@ -167,7 +164,7 @@ class Expectations:
     def sound_alone(self, draft: Draft) -> bool:
         """Whether nothing is wrong with an expectation whatever its templates render to; reported if not."""
         shape = draft.shape
-        errors = self._validate(shape.kind, placeholders(shape.content), draft.id or draft.written["check"])
+        errors = self.validations.validate(shape.kind, placeholders(shape.content), draft.id or draft.written["check"])
         if isinstance(errors, list):
             about_keys = ("extra_forbidden", "missing")
             sure = [
@@ -279,32 +276,17 @@ class Expectations:
     def _expectation(self, draft: Draft, rendered: Rendered, name: str, blame: Blame | None) -> Expectation | None:
         """Validated under this id; None where a fault was reported."""
         shape, content = draft.shape, rendered.content
-        known = self._validate(shape.kind, content, name)
+        known = self.validations.validate(shape.kind, content, name)
         if isinstance(known, list) and shape.texts:
             numbers = read_numbers(shape.content, content, [error["loc"] for error in known])
             if numbers is not content:
-                read = self._validate(shape.kind, numbers, name)
+                read = self.validations.validate(shape.kind, numbers, name)
                 wants_text = isinstance(read, list) and any(error["type"] == "string_type" for error in read)
                 known = known if wants_text else read
         if isinstance(known, list):
             self._report(draft, known, blame)
             return None
         rendered.named[name] = known
-        return known
-
-    def _validate(
-        self, kind: type[Expectation], content: Mapping[str, Any], name: str
-    ) -> Expectation | list[ErrorDetails]:
-        document = as_json({**content, "id": name})
-        key = (kind.__name__, document)
-        known = self._validated.get(key)
-        if known is None:
-            try:
-                known = kind.model_validate_json(document, strict=True)
-            except ValidationError as error:
-                known = error.errors(include_url=False)
-            self._validated[key] = known
-            self.made_bytes += len(document)
         return known
 
     def _place(self, draft: Draft, route: Route, fault: TemplateFault) -> Span:

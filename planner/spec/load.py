@@ -128,11 +128,11 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     errors = reporter.errors
     before = Faults.of(reporter)
     try:
-        data = libraries.neighbours.plan(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
+        # One byte too many is `decode`'s to tell.
+        source = decode(libraries.neighbours.plan(path, file, MAX_BYTES + 1), file, reporter)
     except FileFault as fault:
         reporter.file_fault(file, fault.code, fault.detail)
         return None
-    source = decode(data, file, reporter)
     document = parse(source, reporter) if source is not None else None
     if document is None or is_library(document, reporter):
         libraries.read(document, path, before)

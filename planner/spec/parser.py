@@ -7,6 +7,7 @@ collected; after a syntax error there is no document.
 from __future__ import annotations
 
 from collections.abc import Callable
+from sys import intern
 from typing import Any, Final, NoReturn
 
 from yaml import CBaseLoader, YAMLError, events
@@ -125,18 +126,19 @@ class _Builder:
 
     # Containers
 
-    def _mapping(self, opening: _Event) -> tuple[Mapping, int, int]:
+    def _mapping(self, opening: _Event) -> tuple[Mapping, int, int]:  # noqa: PLR0915 - calls would take longer
         """The mapping that begins with this event, and its marks."""
         start = end = self._open(opening, "map")
         next_event, scalar = self.next_event, events.ScalarEvent
         container = Mapping.__new__(Mapping)  # not through `__init__`: there are many
-        marks = container.marks = {}
+        spots = container.spots = []
+        container.asked = None
         merged: list[tuple[Any, int, int]] = []
         room = self.room
         while (event := next_event()).__class__ is not events.MappingEndEvent:
             key: Any
             if event.__class__ is scalar and event.anchor is None:
-                key = event.value
+                key = intern(event.value)  # most keys come again and again
                 key_start: int = event.start_mark.index
                 key_end: int = event.end_mark.index
                 if key in _SPECIAL_KEYS and event.implicit[0]:
@@ -159,6 +161,8 @@ class _Builder:
                         self._check_escapes(event)
                 elif not value:
                     key, value = self._without_value(key, key_start, key_end)
+                    if key in container:
+                        key = _UNUSABLE  # it was told that no space follows the colon
                 elif value[0] in NOT_TEXT_STARTS:
                     value = self._resolved(value, value_start, end)
             else:
@@ -170,7 +174,7 @@ class _Builder:
                 self._too_many(value_start)
             if key.__class__ is str:
                 container[key] = value
-                marks[key] = (key_start, key_end, value_start, end)
+                spots += (key_start, key_end, value_start, end)
             elif key is _MERGE:
                 merged.append((value, value_start, end))
         self.room = room
@@ -369,9 +373,9 @@ class _Builder:
                     entries.setdefault(key, (mapping[key], mapping.marks[key]))
         entries.update({key: (container[key], container.marks[key]) for key in container})
         container.clear()
-        for key, (value, mark) in entries.items():
-            container[key] = value
-            container.marks[key] = mark
+        container.update({key: value for key, (value, _) in entries.items()})
+        container.asked = {key: mark for key, (_, mark) in entries.items()}
+        container.spots = []
 
     # Faults
 

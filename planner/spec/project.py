@@ -12,16 +12,21 @@ from planner.checks.patterns import compile_pattern
 from planner.diagnostics import Diagnostics
 from planner.spec.authored import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
 from planner.spec.decoding import MAX_BYTES, decode
-from planner.spec.document import Document, Items, Mapping
+from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.endpoints import read_judge
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.spec.parser import parse
 from planner.spec.reading import absent, read_fields, read_nested
 from planner.spec.reporting import EnoughFaults, Reporter
-from planner.spec.targets import check_slug, read_target
+from planner.spec.targets import check_slug, read_target, start_of
 from planner.spec.version import check_version
 from planner.spec.wording import shorten, unknown, wrong_type
+
+MAX_VALUES = 50_000
+"""In all of planner.yaml, which every command reads."""
+MAX_PATTERNS = 300
+"""Each is looked for in everything that is shown, and compiling one may take a millisecond."""
 
 
 def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
@@ -56,6 +61,10 @@ def _read(data: bytes, file: str, diagnostics: Diagnostics) -> Project:
         document = parse(source, reporter) if source is not None and not is_blank(source.text) else None
         if document is None or not check_version(document, reporter, required=False):
             return Project(readable=not reporter.errors)
+        if larger_than(document.root, MAX_VALUES):
+            detail = f"this file may hold {MAX_VALUES:,} values, aliases expanded"
+            reporter.error("too-many-nodes", detail, start_of(document))
+            return Project(readable=False)
         return _project(document, reporter)
     except EnoughFaults:
         return Project(readable=False)
@@ -134,6 +143,10 @@ def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
     if not isinstance(written, Items):
         if written is not None:
             reporter.error("wrong-type", wrong_type("a list", written), document.value(document.root, "redact"))
+        return ()
+    if len(written) > MAX_PATTERNS:
+        detail = f"`redact` may have {MAX_PATTERNS} patterns, this has {len(written):,}; join some with |"
+        reporter.error("too-many-nodes", detail, document.item(written, MAX_PATTERNS))
         return ()
     patterns: list[str] = []
     for index, pattern in enumerate(written):

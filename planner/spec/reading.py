@@ -29,8 +29,9 @@ def read_fields(model: type[Model], document: Document, written: Mapping, report
     left_out = _report_empty(model, document, written, reporter)
     values: dict[str, Any] = dict(written)  # pydantic reads a builtin faster than a subclass of it
     if len(written) > MAX_FAULTS_PER_FILE:  # most are no keys of the model, and not more of them than these are told
-        unknown = [key for key in written if key not in model.model_fields][: MAX_FAULTS_PER_FILE + 1]
-        values = {key: written[key] for key in [*model.model_fields, *unknown] if key in written}
+        known = model.model_fields
+        unknown = islice((key for key in written if key not in known), MAX_FAULTS_PER_FILE + 1)
+        values = {key: written[key] for key in [*known, *unknown] if key in written}
     if not left_out:
         try:
             return model.model_validate(values)
@@ -70,7 +71,10 @@ def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     if key in written:
         return False
     known = model.model_fields
-    return known.keys() >= written.keys() or not any(mistyped(other, [key]) for other in written if other not in known)
+    if known.keys() >= written.keys():
+        return True
+    unknown = islice((other for other in written if other not in known), MAX_FAULTS_PER_FILE)
+    return not any(mistyped(other, [key]) for other in unknown)
 
 
 def read_nested(

@@ -8,15 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planner.diagnostics import Related, Span
-from planner.spec.authored import SLUG, PlanFields, TargetFields
+from planner.spec.authored import MAX_TARGETS, SLUG, PlanFields, TargetFields
 from planner.spec.document import Document, Items, Mapping, at, value_mark
 from planner.spec.model import Project, Target
 from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter, Said, first_few
 from planner.spec.unresolved import Definitions, Use, mistyped_definition
 from planner.spec.wording import describe, nearest, not_a_slug, one_of, shorten, unknown, wrong_type
-
-MAX_TARGETS = 10_000
 
 _DEFINE = "what to call is written {support: {agent: 12}}"
 _SLUG = re.compile(SLUG)

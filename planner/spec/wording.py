@@ -159,6 +159,8 @@ def explain(error: ErrorDetails, model: type[BaseModel], upcoming: frozenset[str
         return "bad-value", "this must not be empty" if context.get(
             "min_length"
         ) == 1 else f"this must have at least {context.get('min_length')} items"
+    if kind == "too_long" and isinstance(value, (list, dict)):
+        return "too-many-nodes", f"at most {context.get('max_length', 0):,} may stand here; this has {len(value):,}"  # pyright: ignore[reportUnknownArgumentType]
     if kind in {"string_too_long", "too_long"}:
         return "bad-value", f"this is too long: at most {context.get('max_length')}"
     if kind in {"literal_error", "enum"}:

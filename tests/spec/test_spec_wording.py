@@ -36,7 +36,7 @@ class Fields(BaseModel):
     [
         ({"code": "a b"}, [("bad-value", 'this must have the form ^[A-Z]+$, but it is the text "a b"')]),
         ({"pair": [1]}, [("bad-value", "this must have at least 2 items")]),
-        ({"pair": [1, 2, 3, 4]}, [("bad-value", "this is too long: at most 3")]),
+        ({"pair": [1, 2, 3, 4]}, [("too-many-nodes", "at most 3 may stand here; this has 4")]),
         ({"below": 0.5}, [("out-of-range", "0.5 is out of range: it must be less than 0.5")]),
         (
             {"inner": {"leats": 1}},

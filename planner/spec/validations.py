@@ -1,0 +1,84 @@
+"""Expectations validated by their kind's own model: each distinct one once, and within what the patterns of a plan may come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from planner.checks.base import Expectation
+from planner.checks.patterns import compile_pattern
+from planner.spec.document import as_json
+
+MAX_STATES = 400_000
+"""Of all patterns and expressions of a plan, as RE2 counts them: compiling takes some 2 µs and 150 bytes for each."""
+
+_EXPRESSION = 20
+"""Compiling an expression takes as long as so many states do, about."""
+_KEYS = ("matches", "also")
+
+
+@dataclass(slots=True)
+class Validations:
+    """One for all plans loaded together."""
+
+    made_bytes: int = 0
+    """Size of all distinct expectations so far, as JSON."""
+    _known: dict[tuple[str, bytes], Expectation | list[ErrorDetails]] = field(
+        default_factory=dict[tuple[str, bytes], Expectation | list[ErrorDetails]]
+    )
+    _states: int = MAX_STATES
+    """How many the patterns of this plan may still have."""
+
+    def new_plan(self) -> None:
+        self._states = MAX_STATES
+
+    def validate(
+        self, kind: type[Expectation], content: Mapping[str, Any], name: str
+    ) -> Expectation | list[ErrorDetails]:
+        """The expectation under this id, or what is wrong with it."""
+        document = as_json({**content, "id": name})
+        key = (kind.__name__, document)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        expression = b'"cel"' in document
+        patterns = b'"matches"' in document or b'"also"' in document
+        if (patterns or expression) and self._states < 0:
+            return [_too_many(content)]
+        try:
+            known = kind.model_validate_json(document, strict=True)
+        except ValidationError as error:
+            known = error.errors(include_url=False)
+        else:
+            self._states -= _EXPRESSION * expression
+            if patterns:
+                self._states -= sum(compile_pattern(pattern).programsize for pattern in _patterns(vars(known)))
+        self._known[key] = known
+        self.made_bytes += len(document)
+        return known
+
+
+def _patterns(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, str):
+        if key in _KEYS:
+            yield value
+    elif isinstance(value, BaseModel):
+        yield from _patterns(vars(value))
+    elif isinstance(value, Mapping):
+        for name, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+            yield from _patterns(item, str(name))  # pyright: ignore[reportUnknownArgumentType]
+    elif isinstance(value, (list, tuple)):
+        for item in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _patterns(item, key)
+
+
+def _too_many(content: Mapping[str, Any]) -> ErrorDetails:
+    message = (
+        "the patterns and expressions of all expectations of this plan are too large, or too many: "
+        f"together they may have {MAX_STATES:,} states"
+    )
+    return {"type": "value_error", "loc": (), "msg": message, "input": content}
