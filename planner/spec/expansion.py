@@ -22,7 +22,7 @@ MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
 """Characters of all prompts and expectations of a plan: they are in memory together."""
 
 
-EXPECTATION_WEIGHT = 12
+EXPECTATION_WEIGHT = 16
 """An expectation counts as so much text: validating one takes far longer than rendering a prompt of its length."""
 
 RENDERING_WEIGHT = 64

@@ -96,7 +96,8 @@ def take_in_axes(document: Document, scenario: Mapping, reporter: Reporter) -> N
 def scenario_without_scenarios(document: Document, reporter: Reporter) -> bool:
     """Whether a scenario is written where `scenarios` is missing, which is reported. Its keys are taken out: once is enough."""
     root = document.root
-    keys = [key for key in root if key in ScenarioFields.model_fields and key not in PlanFields.model_fields]
+    scenario, plan = ScenarioFields.model_fields, PlanFields.model_fields
+    keys = [key for key in root if key in scenario and key not in plan]
     if "scenarios" in root or not _PROMPTS.intersection(keys):
         return False
     told = f"{listed([f'`{key}`' for key in keys])} {'is' if len(keys) == 1 else 'are'} a scenario's"

@@ -27,11 +27,12 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
     """The mapping as `model`. Keys with a fault are reported and left out; `model_fields_set` tells which are there."""
     left_out = _report_empty(model, document, written, reporter)
-    values: dict[str, Any] = dict(written)  # pydantic reads a builtin faster than a subclass of it
     if len(written) > MAX_FAULTS_PER_FILE:  # most are no keys of the model, and not more of them than these are told
         known = model.model_fields
         unknown = islice((key for key in written if key not in known), MAX_FAULTS_PER_FILE + 1)
         values = {key: written[key] for key in [*known, *unknown] if key in written}
+    else:
+        values = dict(written)  # pydantic reads a builtin faster than a subclass of it
     if not left_out:
         try:
             return model.model_validate(values)
