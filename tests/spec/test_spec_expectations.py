@@ -523,3 +523,22 @@ plan.yaml:7:34: error: template uses an undefined name [template-undefined]
 
 1 error in 1 file
 """)
+
+
+def test_equal_texts_with_an_alias_are_not_the_same(workspace: Any) -> None:
+    """What `*a` stands for may have changed in between, here from a number to a boolean."""
+    plan = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+scenarios:
+  s:
+    prompt: Ask.
+    runs: &a 1
+    expect: [{check: duration, max_seconds: *a}]
+  t:
+    prompt: "{{ w }}"
+    matrix: {axes: {w: [&a true]}}
+    expect: [{check: duration, max_seconds: *a}]
+"""
+    assert workspace.codes(plan) == [("bad-expectation", 12, 45)]

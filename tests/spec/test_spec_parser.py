@@ -401,3 +401,27 @@ def test_a_template_without_quotes_at_the_very_end_of_a_file(text: str) -> None:
     _, faults = read(text)
     assert faults
     assert all(line == 1 and 1 <= column <= len(text) + 1 for _, _, line, column in faults)
+
+
+def test_places_of_keys_that_stay_when_others_are_taken_out() -> None:
+    """Places are looked up late: a key taken out before anybody asked moves no other's, and one put in has none of them."""
+    document, _ = read("a: 1\nbb: 2\nccc: 3\n")
+    assert document is not None
+    root = document.root
+    del root["bb"]
+    assert document.key(root, "ccc") == Span("plan.yaml", 3, 1, 3, 4)
+    root["new"] = 4
+    root.marks["new"] = root.marks["a"]
+    assert [document.key(root, key).line for key in root] == [1, 3, 1]
+
+
+def test_places_of_keys_that_are_written_again_and_again() -> None:
+    """A key's first place is found while the mapping is still being read, also of one that came after another was repeated."""
+    diagnostics = Diagnostics()
+    parse(Source("plan.yaml", "a: 1\na: 2\nb: 3\nc: 4\nb: 5\nc: 6\n"), Reporter(diagnostics))
+    (item,) = diagnostics
+    assert [(place.message, place.span.line) for place in item.related] == [
+        ("the first one", 1),
+        ("written again", 5),
+        ("written again", 6),
+    ]
