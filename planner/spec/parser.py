@@ -17,13 +17,12 @@ from planner.spec.duplicates import Duplicates
 from planner.spec.reporting import Reporter
 from planner.spec.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.spec.source import Source
-from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, TOO_DEEP, report_syntax
+from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, STANDARD_TAG, TOO_DEEP, report_syntax, tag_name
 from planner.spec.wording import describe, nearest, shorten
 
 MAX_NODES = 1_000_000
 MAX_ANCHORS = 10_000
 
-_STANDARD_TAG = "tag:yaml.org,2002:"
 _TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
     "int": int,
     "float": (int, float),
@@ -221,8 +220,8 @@ class _Builder:
         if self.levels > MAX_DEPTH:
             self._fault("too-much-nesting", TOO_DEEP, start, start + 1)
             raise _Stop
-        if event.tag is not None and event.tag not in {"!", _STANDARD_TAG + tag}:
-            self._fault("unknown-tag", f"{_tag_name(event.tag)} is not known here; remove it", start, start + 1)
+        if event.tag is not None and event.tag not in {"!", STANDARD_TAG + tag}:
+            self._fault("unknown-tag", f"{tag_name(event.tag)} is not known here; remove it", start, start + 1)
         if event.anchor is not None:
             self._anchor(event.anchor, _UNUSABLE, start)
         return start
@@ -298,12 +297,12 @@ class _Builder:
             return 0
 
     def _tagged(self, tag: str, text: str, start: int, end: int) -> Any:
-        name = tag.removeprefix(_STANDARD_TAG)
+        name = tag.removeprefix(STANDARD_TAG)
         if tag == "!" or name == "str":
             return text
         wanted = _TAGGED_TYPES.get(name) if name != tag else None
         if wanted is None:
-            self._fault("unknown-tag", f"{_tag_name(tag)} is not known here; remove it", start, end)
+            self._fault("unknown-tag", f"{tag_name(tag)} is not known here; remove it", start, end)
             return text
         value = self._resolved(text, start, end)
         if not isinstance(value, wanted) or (isinstance(value, bool) and name != "bool"):
@@ -398,7 +397,3 @@ class _Builder:
         else:
             self._fault("key-not-text", "a key is one text, not a mapping, a list or an alias of one", start, end)
         return _UNUSABLE
-
-
-def _tag_name(tag: str) -> str:
-    return shorten(f"!!{tag.removeprefix(_STANDARD_TAG)}" if tag.startswith(_STANDARD_TAG) else tag)

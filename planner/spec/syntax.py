@@ -10,11 +10,13 @@ from yaml import MarkedYAMLError, YAMLError
 from planner.diagnostics import Related
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
+from planner.spec.wording import shorten
 
 NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
 
 
+STANDARD_TAG = "tag:yaml.org,2002:"
 MAX_DEPTH = 64
 """Levels a file may be nested, aliases expanded."""
 TOO_DEEP = (
@@ -101,3 +103,7 @@ def _explained(problem: str, text: str, start: int) -> str:
         )
         return f"{between}; look for a bracket or quote that is not closed"
     return problem
+
+
+def tag_name(tag: str) -> str:
+    return shorten(f"!!{tag.removeprefix(STANDARD_TAG)}" if tag.startswith(STANDARD_TAG) else tag)
