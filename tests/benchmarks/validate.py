@@ -46,7 +46,7 @@ version: 1
 plan: p{number}
 targets: {{support: {{agent: 12}}}}
 vars: {{policy_days: 30}}
-defaults: {{runs: 3, expect: [{{check: call, status: completed}}]}}
+defaults: {{runs: 1, expect: [{{check: call, status: completed}}]}}
 scenarios:
 """
 SCENARIO = """\
