@@ -78,6 +78,14 @@ class Grade(_Frozen):
     summary: str | None = None
 
 
+MASK = "•"
+LEFT_OUT = "[redacted]"
+"""What stands for what others may not see: for each digit of a number, and for a text that a project lists."""
+
+RedactedPart = Literal["turns", "tools", "transferred_to", "document", "grade", "error_message"]
+"""A part of `Evidence` (two of them the call's) in which a shared store left something out."""
+
+
 class Evidence(_Frozen):
     """One run. `turns` and `tools` are None when the service had no transcript to give (not: an empty one)."""
 
@@ -94,6 +102,9 @@ class Evidence(_Frozen):
     """What the run was billed, the test multiplier included; None while the bill is not known."""
     service_estimate_cents: int | None = None
     """What the service expected it to cost when it was launched; not a bill."""
+    redacted: tuple[RedactedPart, ...] = ()
+    """What is not as the service told it: phone numbers, and what the project does not want others to see, are left out. A check
+    that needs it cannot be decided."""
 
     @property
     def call_id(self) -> int | None:
@@ -137,8 +148,17 @@ def merged(older: Evidence | None, newer: Evidence) -> Evidence:
     if older is None:
         return newer
     graded = newer.grade is not None and (newer.grade.status != "pending" or older.grade is None)
+    taken: dict[RedactedPart, bool] = {
+        "turns": newer.turns is None,
+        "tools": newer.tools is None,
+        "transferred_to": newer.call is None,
+        "document": newer.call is None,
+        "grade": not graded,
+    }
+    kept = (part for part in older.redacted if taken.get(part, False))
     return newer.model_copy(
         update={
+            "redacted": tuple(dict.fromkeys((*newer.redacted, *kept))),
             "call": newer.call or older.call,
             "turns": older.turns if newer.turns is None else newer.turns,
             "tools": older.tools if newer.tools is None else newer.tools,

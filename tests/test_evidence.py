@@ -136,6 +136,7 @@ def test_a_whole_run_of_the_page_dialect() -> None:
             },
             "cost_cents": 16,
             "service_estimate_cents": 32,
+            "redacted": [],
         }
     )
 

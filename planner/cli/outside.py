@@ -41,4 +41,6 @@ def shell(verbosity: int) -> Shell:
         width=shutil.get_terminal_size((100, 24)).columns,
         verbosity=verbosity,
         process=f"process {os.getpid()} on {os.uname().nodename}",
+        chance=lambda: secrets.randbelow(1_000_000) / 1_000_000,
+        pause=time.sleep,
     )

@@ -50,6 +50,29 @@ class Git:
         return Answer(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace").strip())
 
 
+def shared_remote(git: Git, named: str | None) -> str | None:
+    """Where results are shared: the remote that was named (`none`: nowhere), `origin`, or the only one; None where there is none.
+
+    Raises `UsageError` where that cannot be told.
+    """
+    listed = git("remote")
+    if listed.code != 0:
+        raise UsageError(f"{git.folder} is in no git repository", "Run it inside of one, or choose another --store.")
+    remotes = listed.out.decode("utf-8", "replace").split()
+    if named == "none":
+        return None
+    if named is not None and named not in remotes:
+        raise UsageError(f"this repository has no remote {named!r}", f"It has: {', '.join(remotes) or 'none'}.")
+    if named is not None or "origin" in remotes or not remotes:
+        return named or ("origin" if remotes else None)
+    if len(remotes) > 1:
+        raise UsageError(
+            f"this repository has the remotes {', '.join(remotes)}, and it is not said which shares the results",
+            f"Write it after the ref: git:refs/planner/results?remote={remotes[0]}.",
+        )
+    return remotes[0]
+
+
 def file_at(git: Git, ref: str, name: str) -> bytes | None:
     """A file of the folder as a commit has it; None where the commit does not have it.
 

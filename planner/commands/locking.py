@@ -16,6 +16,7 @@ from planner.commands.shell import Shell
 from planner.commands.stores import Place
 from planner.errors import StoreError
 from planner.reports.phrasing import moment
+from planner.results.directory import DirectoryStore
 
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _LONGEST_NAME = 500
@@ -30,7 +31,8 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
     """
     path = place.directory / "lock"
     try:
-        place.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (place.home, place.directory):
+            DirectoryStore(folder).make()
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreError(

@@ -43,11 +43,11 @@ class PlanOptions:
 def plan(shell: Shell, options: PlanOptions) -> int:
     loaded = load(shell, options.selection)
     tell_diagnostics(shell, loaded.diagnostics)
-    place = place_of(shell, loaded.root, options.selection)
+    place = place_of(shell, loaded.root, options.selection, loaded.project)
     # the sandbox costs nothing to ask
     ask = options.refresh or options.selection.sandbox
     targets = anyio.run(_ask, shell, options, loaded, place) if ask else {}
-    journal = open_journal(place)
+    journal = open_journal(shell, place, loaded.cases)
     try:
         prepared = prepare(shell, options.selection, loaded, place, targets=targets, journal=journal)
     finally:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 from planner.changes.accuracy import Accuracy, accuracy, priced
 from planner.changes.build import build_change_set
@@ -17,11 +18,13 @@ from planner.commands.judging import Judging, judging_of
 from planner.commands.selection import Loaded, Selection
 from planner.commands.service import TargetState
 from planner.commands.settling import still_settled
+from planner.commands.sharing import take_over
 from planner.commands.shell import Shell
 from planner.commands.stores import Place
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Slot
 from planner.results.repository import ResultsRepository
+from planner.spec.model import Case
 
 HISTORY_INVOCATIONS = 20
 """So many of the newest invocations are what prices are learned from."""
@@ -70,6 +73,8 @@ def prepare(
     earlier = list(islice(repository.outlines(), HISTORY_INVOCATIONS))
     history = past_runs(earlier)
     baseline = repository.baseline(place.environment, loaded.plan_names)
+    if place.shared is not None:
+        baseline = place.shared.restored(baseline, loaded.cases)
     judging = judging_of(selection, loaded, place)
 
     called_before = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
@@ -125,9 +130,16 @@ def charged_slots(journal: Journal, digest: str) -> list[Slot]:
     return [slot for slot in journal.slots_of_change_set(digest) if slot.consumed_by is None]
 
 
-def open_journal(place: Place) -> Journal | None:
-    """The journal if there is one: looking leaves no trace."""
-    return Journal(place.journal_path) if place.journal_path.exists() else None
+def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal | None:
+    """The journal if there is one: looking leaves no trace. On a machine that has none yet, what others are launching, as far as
+    the store tells."""
+    if place.journal_path.exists():
+        return Journal(place.journal_path)
+    if place.shared is None:
+        return None
+    journal = Journal(Path(":memory:"))
+    take_over(shell, place.shared, journal, cases)
+    return journal
 
 
 def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) -> dict[str, tuple[Slot, ...]]:

@@ -47,7 +47,7 @@ def recheck(shell: Shell, options: RecheckOptions) -> int:
 
 def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Standing) -> RunResult:
     selection = options.selection
-    place = place_of(shell, loaded.root, selection)
+    place = place_of(shell, loaded.root, selection, loaded.project)
     standing.repository = place.repository
     prepared = prepare(shell, selection, loaded, place, targets={}, journal=None)
     change_set = prepared.change_set

@@ -18,6 +18,7 @@ from planner.commands.interruption import interruptible
 from planner.commands.locking import locked
 from planner.commands.selection import Selection
 from planner.commands.service import open_client
+from planner.commands.sharing import shared_session
 from planner.commands.shell import Shell
 from planner.commands.stores import Place, place_of
 from planner.errors import UsageError
@@ -46,17 +47,18 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
     if options.adopt and options.assume_not_sent:
         raise UsageError("--adopt and --assume-not-sent say the opposite of each other")
     place = place_of(shell, find_root(shell.cwd), options.selection)
-    if not place.journal_path.exists():
+    if not place.journal_path.exists() and place.shared is None:
         shell.print("No launch is open: nothing was ever launched from this store.")
         return 0
     words = ["planner", "reconcile", *([options.launch] if options.launch else []), *options.selection.words()]
     with locked(shell, place, shlex.join(words)):
         journal = Journal(place.journal_path)
         try:
-            journal.suspect_interrupted()
-            if options.launch is not None and (options.adopt or options.assume_not_sent):
-                _settle(shell, journal, options.launch, options)
-            return anyio.run(_list, shell, options, place, journal)
+            with shared_session(shell, place.shared, journal, ()):
+                journal.suspect_interrupted()
+                if options.launch is not None and (options.adopt or options.assume_not_sent):
+                    _settle(shell, journal, options.launch, options)
+                return anyio.run(_list, shell, options, place, journal)
         finally:
             journal.close()
 

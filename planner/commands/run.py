@@ -27,6 +27,7 @@ from planner.commands.saving import check_unmoved, saved_command
 from planner.commands.selection import Loaded, load
 from planner.commands.service import open_client, read_billing, read_targets
 from planner.commands.settling import Settling
+from planner.commands.sharing import SharedSession, shared_session
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import Place, place_of
@@ -57,12 +58,14 @@ def run(shell: Shell, options: RunOptions) -> int:
         loaded = load(shell, options.selection)
         standing.project, standing.plans = loaded.project, loaded.plan_names
         tell_diagnostics(shell, loaded.diagnostics)
-        place = place_of(shell, loaded.root, options.selection)
+        place = place_of(shell, loaded.root, options.selection, loaded.project)
         standing.repository = place.repository
         with locked(shell, place, options.command()):
             journal = Journal(place.journal_path)
             try:
-                return anyio.run(_Invocation(shell, options, loaded, place, journal, standing, trace).run)
+                with shared_session(shell, place.shared, journal, loaded.cases) as session:
+                    invocation = _Invocation(shell, options, loaded, place, journal, standing, trace, session)
+                    return anyio.run(invocation.run)
             finally:
                 journal.close()
 
@@ -79,6 +82,7 @@ class _Invocation:
         journal: Journal,
         standing: Standing,
         trace: Trace,
+        session: SharedSession,
     ) -> None:
         self._shell = shell
         self._options = options
@@ -86,6 +90,7 @@ class _Invocation:
         self._place = place
         self._journal = journal
         self._standing = standing
+        self._session = session
         self._started_at = standing.started_at
         self._started = standing.started
         self._id = standing.invocation_id
@@ -250,6 +255,7 @@ class _Invocation:
             change_set_digest=prepared.change_set.digest,
             works={work.case_id: work for work in works},
             pace=settling.pace,
+            share_intent=self._session.sharer(client.credential),
         )
         # Going on with what is under way needs no consent; launching does, also what a lost launch puts back.
         context.stopped = not may_call
@@ -320,6 +326,8 @@ class _Invocation:
         result = self._result(prepared, consent, outcome, ending, cases)
         try:
             self._store(result)
+            if not outcome.interrupted:  # else after the reports: they are due at once
+                self._session.publish()
         except StoreError as error:  # what was paid for is told all the same; the journal has it for the next one
             ending = ending.with_trouble(error)
             result = self._result(prepared, consent, outcome, ending, cases)

@@ -94,9 +94,9 @@ def ending_of(
         steps.append("Raise the ceiling to make the calls that are left; those made are not paid for again.")
     if failed or outcome.fail_fast:  # --fail-fast stopped at a failed run, whose case may not be decided any more
         codes.add(1)
-    if outcome.trouble:
+    if trouble := [told for told in (outcome.trouble, outcome.held) if told]:
         codes.add(4)
-        problems.append(outcome.trouble)
+        problems += trouble
     if outcome.unsettled:
         codes.add(4)
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)
@@ -123,6 +123,7 @@ def ending_of(
         or outcome.refusal
         or outcome.ceiling
         or outcome.trouble
+        or outcome.held
         or outcome.unsettled
         or outcome.left
         or waiting
@@ -159,7 +160,7 @@ def why_not_called(outcome: Outcome) -> str:
     reasons = [
         "interrupted" if outcome.interrupted else "",
         f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
-        outcome.refusal or outcome.usage or outcome.trouble,
+        outcome.refusal or outcome.usage or outcome.trouble or outcome.held,
         "--fail-fast" if outcome.fail_fast else "",
         "their launch's fate is unknown" if outcome.unsettled else "",
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,6 +30,9 @@ from planner.execution.work import (
     Snapshot,
     all_at_once,
 )
+
+ShareIntent = Callable[[LaunchIntent], Awaitable[None]]
+"""Raises `StoreError` or `UsageError` where the intent is not known to be durable."""
 
 LAST_LOOK_SECONDS = 10.0
 """For a resumed run that should have ended long ago."""
@@ -87,6 +90,8 @@ class Context:
     works: Mapping[str, CaseWork]
     """By case id."""
     pace: Pace = all_at_once
+    share_intent: ShareIntent | None = None
+    """Makes an intent durable where other machines see it, before it is sent; None where no store is shared."""
 
     limit: ConcurrencyLimit = field(init=False)
     holding: Holding = field(init=False)

@@ -6,15 +6,16 @@ on disk when its method returns.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from planner.errors import StoreError, UsageError
+from planner.execution.journal_rows import line_of, line_text, quoted, row_of, time_of
 from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.work import Line
 
@@ -43,6 +44,8 @@ CREATE TABLE IF NOT EXISTS requesters (
 """
 """Made also in a journal that an older version began."""
 
+_STORED = "stored results"
+"""Stands for the launches, known no more, of runs in results of other machines."""
 _LAUNCH_COLUMNS = (
     "launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds, batch_id, detail"
 )
@@ -94,7 +97,7 @@ class Journal:
                     intent.invocation_id,
                     intent.change_set_digest,
                     LaunchState.INTENDED.value,
-                    _line_text(intent.line),
+                    line_text(intent.line),
                     intent.name,
                     intent.sent_at.isoformat(),
                     intent.slack_seconds,
@@ -187,6 +190,41 @@ class Journal:
                 [(invocation_id, launch_id, ordinal) for launch_id, ordinal in consumed],
             )
 
+    def take_over(self, launch: Launch, slots: Sequence[Slot]) -> None:
+        """A launch of another machine, as it told of it; a run that is claimed here already stays where it is."""
+        with self._transaction() as db:
+            db.execute(
+                f"INSERT INTO launches ({_LAUNCH_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - ours
+                (
+                    launch.launch_id,
+                    launch.invocation_id,
+                    launch.change_set_digest,
+                    launch.state.value,
+                    line_text(launch.line),
+                    launch.name,
+                    launch.sent_at.isoformat(),
+                    launch.slack_seconds,
+                    launch.batch_id,
+                    launch.detail,
+                ),
+            )
+            run_ids = {*launch.run_ids, *(slot.run_id for slot in slots if slot.run_id is not None)}
+            _claim_free(db, launch.launch_id, run_ids)
+            mine = {row[0] for row in db.execute("SELECT run_id FROM claims WHERE launch_id = ?", (launch.launch_id,))}
+            db.executemany(
+                f"INSERT INTO slots VALUES ({', '.join('?' * len(fields(Slot)))})",  # noqa: S608 - as many as a slot has
+                [row_of(slot if slot.run_id in mine else replace(slot, run_id=None)) for slot in slots],
+            )
+
+    def know_claimed(self, run_ids: Iterable[int], now: datetime) -> None:
+        """These runs stand in stored results of other machines: no launch of unknown fate became one of them."""
+        with self._transaction() as db:
+            db.execute(
+                f"INSERT OR IGNORE INTO launches ({_LAUNCH_COLUMNS}) VALUES (?, '', '', ?, ?, '', ?, 0, NULL, '')",  # noqa: S608 - ours
+                (_STORED, LaunchState.ACKNOWLEDGED.value, line_text(Line("", 0, "", "", None, 0)), now.isoformat()),
+            )
+            _claim_free(db, _STORED, run_ids)
+
     def know_requester(self, credential: str, requested_by_id: int) -> None:
         """This is who we are to the service, by the answer to a launch of our own."""
         with self._transaction() as db:
@@ -208,7 +246,7 @@ class Journal:
 
     def launches(self, states: Iterable[LaunchState]) -> list[Launch]:
         """Oldest first."""
-        wanted = _quoted(states)
+        wanted = quoted(states)
         return self._launches(f"WHERE state IN ({wanted}) ORDER BY sent_at, launch_id", ())
 
     def launches_of(self, invocation_id: str) -> list[Launch]:
@@ -225,9 +263,9 @@ class Journal:
                 invocation_id=row[1],
                 change_set_digest=row[2],
                 state=LaunchState(row[3]),
-                line=_line(row[4]),
+                line=line_of(row[4]),
                 name=row[5],
-                sent_at=_time(row[6]),
+                sent_at=time_of(row[6]),
                 slack_seconds=row[7],
                 batch_id=row[8],
                 run_ids=tuple(
@@ -243,11 +281,11 @@ class Journal:
 
     def unconsumed_slots(self) -> list[Slot]:
         """Of launches in which money is, or may be, spent; oldest first."""
-        return self._slots(f"l.state IN ({_quoted(LIVE)}) AND consumed_by IS NULL", ())
+        return self._slots(f"l.state IN ({quoted(LIVE)}) AND consumed_by IS NULL", ())
 
     def slots_of_change_set(self, digest: str) -> list[Slot]:
         """All in which money is, or may be, spent, whoever launched them."""
-        return self._slots(f"l.state IN ({_quoted(LIVE)}) AND change_set_digest = ?", (digest,))
+        return self._slots(f"l.state IN ({quoted(LIVE)}) AND change_set_digest = ?", (digest,))
 
     def slots_of(self, launch_id: str) -> tuple[Slot, ...]:
         """By ordinal, whatever the launch's state."""
@@ -275,7 +313,7 @@ class Journal:
                 run_id=row[8],
                 evidence=row[9],
                 cost_cents=row[10],
-                completed_at=_time(row[11]) if row[11] else None,
+                completed_at=time_of(row[11]) if row[11] else None,
                 consumed_by=row[12],
             )
             for row in rows
@@ -291,7 +329,7 @@ class Journal:
 
     def claimed_batch_ids(self) -> set[int]:
         """Also of batches that did not list their runs."""
-        known = f"state IN ({_quoted(KNOWN)}) AND batch_id IS NOT NULL"
+        known = f"state IN ({quoted(KNOWN)}) AND batch_id IS NOT NULL"
         return {row[0] for row in self._select(f"SELECT batch_id FROM launches WHERE {known}")}  # noqa: S608 - ours
 
     def _select(self, query: str, parameters: Sequence[str | int] = ()) -> Iterator[tuple[Any, ...]]:
@@ -322,6 +360,10 @@ class Journal:
             ) from error
 
 
+def _claim_free(db: sqlite3.Connection, launch_id: str, run_ids: Iterable[int]) -> None:
+    db.executemany("INSERT OR IGNORE INTO claims VALUES (?, ?)", [(run_id, launch_id) for run_id in sorted(run_ids)])
+
+
 def _bind(db: sqlite3.Connection, launch_id: str, bindings: Mapping[int, int]) -> None:
     """A slot stays with the run that it got first."""
     for ordinal, run_id in bindings.items():
@@ -346,22 +388,3 @@ def _require_bound(db: sqlite3.Connection, keys: Iterable[tuple[str, int]]) -> N
         row = db.execute("SELECT run_id FROM slots WHERE launch_id = ? AND ordinal = ?", key).fetchone()
         if row is None or row[0] is None:
             raise AssertionError(f"slot {key[1]} of launch {key[0]} is bound to no run")
-
-
-def _quoted(states: Iterable[LaunchState]) -> str:
-    return ", ".join(f"'{state.value}'" for state in states)
-
-
-def _line_text(line: Line) -> str:
-    return json.dumps(
-        [line.target_type, line.target_id, line.direction, line.mode, line.target_number, line.stagger_seconds],
-        separators=(",", ":"),
-    )
-
-
-def _line(text: str) -> Line:
-    return Line(*json.loads(text))
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -25,6 +25,8 @@ DOUBTS_THAT_STOP_LAUNCHING = 3
 """So many launches of unknown fate at once, and no more are made until one is settled."""
 NAMED_CASES = 3
 UNREACHABLE_PAUSE_SECONDS = 1.0
+LATEST_LEAVE_SECONDS = 60.0
+"""A launch that has not left so long after its intent was made is made anew."""
 CLOCK_SLACK_SECONDS = 5.0
 """`Date` headers tell whole seconds, and travel."""
 UNKNOWN_CLOCK_SLACK_SECONDS = 3600.0
@@ -194,6 +196,8 @@ class Launcher:
             sent = True
 
         try:
+            if not await self._shared(intent):
+                return
             launched = await context.client.launch(request, on_sending=on_sending)
         except StoreError:  # it could not be written down that it is sent, so it was not
             context.put_back(intent, intent.slots)
@@ -227,6 +231,35 @@ class Launcher:
             context.posting.pop(intent.launch_id, None)
             context.snapshot()
             context.wake()
+
+    async def _shared(self, intent: LaunchIntent) -> bool:
+        """Whether the intent is durable where other machines see it, so that it may be sent. Where it is not, nothing was sent."""
+        context = self._context
+        if context.share_intent is None:
+            return True
+        try:
+            await context.share_intent(intent)
+        except (StoreError, UsageError) as error:
+            self._never_happened(intent, LaunchState.UNSENT, str(error))
+            told = f"{error}. {error.hint}".strip()
+            if isinstance(error, StoreError):
+                context.outcome.held = told
+            else:  # the store is set up so that it can never be written
+                context.outcome.usage = told
+            context.stopped = True
+            return False
+        if context.stopped:  # while it was shared: interrupted, quiet hours, another that could not be shared
+            self._never_happened(intent, LaunchState.UNSENT, "nothing more was to be launched")
+            return False
+        # Other machines look for it from `sent_at` on, for `settle_seconds`: one that leaves late would be missed.
+        late_seconds = context.seconds_since(intent.sent_at)
+        if late_seconds > min(LATEST_LEAVE_SECONDS, context.settings.settle_seconds / 2):
+            self._never_happened(intent, LaunchState.UNSENT, f"sharing it took {late_seconds:.0f} s")
+            context.observer.narrate(
+                f"the launch of {_words(intent)} took {late_seconds:.0f} s to be shared: made anew"
+            )
+            return False
+        return True
 
     def _acknowledged(self, intent: LaunchIntent, launched: Launched) -> None:
         context = self._context

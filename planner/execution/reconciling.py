@@ -7,10 +7,12 @@ same are interchangeable, so as many runs as launches is a match, fewer settles 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from planner.api.wire import WireBatch, WireRun
 from planner.execution.launches import Launch, Slot
@@ -19,6 +21,7 @@ LATEST_CREATION_SECONDS = 600.0
 """A request that was lost on its way is carried out at most so long after it was sent: as long as it is looked for."""
 NAME_PREFIX = "planner "
 """Of the names that this program gives to batches."""
+_PROMPT_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,12 @@ class Match:
 
 
 def prompt_key(prompt: str | None) -> str:
-    """Prompts are compared as a service may store them: line ends unified, outer white space gone."""
-    return "\n".join((prompt or "").splitlines()).strip()
+    """Prompts are compared as a service may store them: line ends unified, outer white space gone. By digest, since of a launch
+    that another machine made no more is known: such a digest is its own key."""
+    if prompt is not None and _PROMPT_DIGEST.fullmatch(prompt):
+        return prompt
+    text = "\n".join((prompt or "").splitlines()).strip()
+    return f"sha256:{sha256(text.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def match_lost(

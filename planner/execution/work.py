@@ -134,6 +134,9 @@ class Outcome:
     """The service found fault with a request or key in the middle."""
     trouble: str = ""
     """The service failed, or the journal could not be written."""
+    held: str = ""
+    """Why no more was launched, while what was under way was still waited for: the shared store failed, or another invocation
+    makes the same calls."""
     fail_fast: bool = False
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched, by case id."""
@@ -151,6 +154,7 @@ class Outcome:
             or self.refusal
             or self.usage
             or self.trouble
+            or self.held
             or self.left
             or self.overdue
             or self.unsettled

@@ -8,6 +8,7 @@ from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
 from planner.checks.opinions import Ask, Question, nobody_asked
+from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence
 from planner.outcome.attribution import callers_fault
 from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
@@ -60,12 +61,13 @@ def questions_of_run(expectations: Sequence[Expectation], evidence: Evidence) ->
     """What a language model would have to be asked to judge one finished run; nothing of a run that is not judged."""
     if _platform_failure(evidence) is not None:
         return []
-    return [question for expectation in expectations for question in expectation.questions(evidence)]
+    decidable = [expectation for expectation in expectations if not left_out(expectation, evidence)]
+    return [question for expectation in decidable for question in expectation.questions(evidence)]
 
 
 def _judge(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     try:
-        return expectation.judge_with(evidence, ask)
+        return judge_redacted(expectation, evidence, ask)
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
         _log.debug("check %s broke on run %s", expectation.check, evidence.run_id, exc_info=True)
         return errored(f"a bug in planner: the check {expectation.check} broke with {type(error).__name__}")

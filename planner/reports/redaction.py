@@ -13,11 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from planner.evidence import Evidence
+from planner.evidence import LEFT_OUT, MASK, Evidence
 from planner.results.model import CaseDocument, FindingDocument, OpenLaunch, QuoteDocument, RunDocument, RunResult
-
-MASK = "•"
-LEFT_OUT = "[redacted]"
 
 _SHOWN_DIGITS = 2
 _MIN_DIGITS_IN_TEXT = 7

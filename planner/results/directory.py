@@ -95,6 +95,11 @@ class DirectoryStore:
     def locate(self, key: str) -> str:
         return str(self._path(key))
 
+    def make(self) -> None:
+        """Make the folder, private and ignored by git, before anything else is put into it."""
+        with self._mapped("written", self._folder), self._locked():
+            pass
+
     def _path(self, key: str) -> Path:
         return self._folder.joinpath(*segments(key))
 

@@ -7,38 +7,23 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any, Final, TypeVar, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from planner import evidence as evidence_module
 from planner.errors import StoreError, UsageError
 from planner.evidence import Evidence, evidence_digest
 from planner.results import model
+from planner.results.baselines import BASELINE_SCHEMA_VERSION, BaselineDocument, baselines_of, joined
 from planner.results.model import CaseDocument, RunResult
 from planner.results.outline import InvocationOutline
 from planner.results.store import UNCONDITIONAL, Store, segment_for
 from planner.results.versions import schema_major
 
-BASELINE_SCHEMA_VERSION: Final = "1.0"
-
 _ATTEMPTS: Final = 20
 _RESULTS_MAJOR: Final = int(model.SCHEMA_VERSION.partition(".")[0])
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _Stored = TypeVar("_Stored", bound=BaseModel)
-
-
-class BaselineDocument(BaseModel):
-    """`latest/<environment>/<plan>.json`: every case of one plan, as its newest whole invocation left it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    schema_version: str = BASELINE_SCHEMA_VERSION
-    tool_version: str
-    invocation_id: str
-    environment: str
-    plan: str
-    ended_at: AwareDatetime
-    cases: list[CaseDocument]
 
 
 class ResultsRepository:
@@ -56,7 +41,7 @@ class ResultsRepository:
         """Store one run's evidence, durably; returns the digest it goes by. Saving the same again does nothing."""
         data = evidence.to_bytes()
         digest = evidence_digest(data)
-        key = _evidence_key(digest)
+        key = evidence_key(digest)
         if not self._store.put(key, data, expected=None) and self._store.get(key) != data:
             self._store.put(key, data, expected=UNCONDITIONAL)  # The name says what belongs there: damage is mended.
         return digest
@@ -67,7 +52,7 @@ class ResultsRepository:
             raise StoreError(
                 f"a stored result names evidence that cannot be: {digest!r}", "run its case again with --rerun all"
             )
-        key = _evidence_key(digest)
+        key = evidence_key(digest)
         data = self._store.get(key)
         if data is None:
             return None
@@ -79,7 +64,7 @@ class ResultsRepository:
         that before anybody pays."""
         if digest in self._sound:
             return True
-        if not _DIGEST.fullmatch(digest) or (data := self._store.get(_evidence_key(digest))) is None:
+        if not _DIGEST.fullmatch(digest) or (data := self._store.get(evidence_key(digest))) is None:
             return False
         self._check_content(digest, data)
         self._sound.add(digest)
@@ -88,7 +73,7 @@ class ResultsRepository:
     def _check_content(self, digest: str, data: bytes) -> None:
         if evidence_digest(data) != digest:
             why = "its content is not what its name says"
-            raise self._unreadable(_evidence_key(digest), why, "its case can then be called again")
+            raise self._unreadable(evidence_key(digest), why, "its case can then be called again")
 
     def load_vote(self, key: str, number: int) -> bytes | None:
         """What a language model answered to a question; `key` names it (64 hex digits), `number` counts its votes."""
@@ -104,10 +89,10 @@ class ResultsRepository:
 
         Ids are expected to sort by the time they were given: `invocations` reads them in that order.
         """
-        self._store.put(_invocation_key(result.invocation_id), _bytes(result), expected=UNCONDITIONAL)
+        self._store.put(invocation_key(result.invocation_id), document_bytes(result), expected=UNCONDITIONAL)
 
     def load_invocation(self, invocation_id: str) -> RunResult | None:
-        key = _invocation_key(invocation_id)
+        key = invocation_key(invocation_id)
         data = self._store.get(key)
         return None if data is None else self._read_invocation(key, data)
 
@@ -140,55 +125,39 @@ class ResultsRepository:
         return outline
 
     def promote(self, result: RunResult, environment: str) -> None:
-        """Make the invocation the baseline of each of its plans, unless one that ended later already is.
+        """Make the invocation the baseline of each of its plans, unless one that ended later already is (`baselines.joined`).
 
         Raises:
             ValueError: it is unfinished or partial (neither ever becomes a baseline), or holds a case of a plan it did not load.
             StoreError: other writers were first, again and again.
         """
-        if result.partial or not result.finished:
-            raise ValueError(f"invocation {result.invocation_id} is {'partial' if result.partial else 'unfinished'}")
-        if strangers := sorted({case.plan for case in result.cases} - set(result.plans)):
-            raise ValueError(
-                f"invocation {result.invocation_id} has cases of plans it did not load: {', '.join(strangers)}"
-            )
-        for plan in result.plans:
-            self._promote_plan(
-                BaselineDocument(
-                    tool_version=result.tool_version,
-                    invocation_id=result.invocation_id,
-                    environment=environment,
-                    plan=plan,
-                    ended_at=result.ended_at,
-                    cases=[case for case in result.cases if case.plan == plan],
-                )
-            )
+        for document in baselines_of(result, environment):
+            self._promote_plan(document)
 
     def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
         """The stored cases of these plans, by case id, in stored order; a plan that never finished has none."""
         cases: dict[str, CaseDocument] = {}
         for plan in plan_names:
-            key = _baseline_key(environment, plan)
+            key = baseline_key(environment, plan)
             if (data := self._store.get(key)) is not None:
                 cases |= {case.case_id: case for case in self._read_baseline(key, data).cases}
         return cases
 
     def mark_plan_used(self, plan_id: str, invocation_id: str) -> None:
         """Remember that a saved plan was carried out; the first to say so is the one that is remembered."""
-        self._store.put(_saved_key(plan_id), invocation_id.encode(), expected=None)
+        self._store.put(saved_key(plan_id), invocation_id.encode(), expected=None)
 
     def user_of_plan(self, plan_id: str) -> str | None:
         """The invocation that carried a saved plan out; None where none did."""
-        data = self._store.get(_saved_key(plan_id))
+        data = self._store.get(saved_key(plan_id))
         return None if data is None else data.decode("utf-8", "replace")
 
     def _promote_plan(self, document: BaselineDocument) -> None:
-        key = _baseline_key(document.environment, document.plan)
+        key = baseline_key(document.environment, document.plan)
         for _ in range(_ATTEMPTS):
             current = self._store.get(key)
-            if current is not None and self._read_baseline(key, current).ended_at > document.ended_at:
-                return
-            if self._store.put(key, _bytes(document), expected=current):
+            wanted = document_bytes(joined(None if current is None else self._read_baseline(key, current), document))
+            if wanted == current or self._store.put(key, wanted, expected=current):
                 return
         raise StoreError(
             f"{self._store.locate(key)} was changed by others {_ATTEMPTS} times while it was to be replaced",
@@ -233,15 +202,15 @@ class ResultsRepository:
         )
 
 
-def _bytes(document: BaseModel) -> bytes:
+def document_bytes(document: BaseModel) -> bytes:
     return document.model_dump_json().encode()
 
 
-def _evidence_key(digest: str) -> str:
+def evidence_key(digest: str) -> str:
     return f"evidence/{digest}.json"
 
 
-def _invocation_key(invocation_id: str) -> str:
+def invocation_key(invocation_id: str) -> str:
     return f"runs/{invocation_id}.json"
 
 
@@ -249,9 +218,9 @@ def _vote_key(key: str, number: int) -> str:
     return f"votes/{key}/{number}.json"
 
 
-def _saved_key(plan_id: str) -> str:
+def saved_key(plan_id: str) -> str:
     return f"saved/{segment_for(plan_id)}"
 
 
-def _baseline_key(environment: str, plan: str) -> str:
+def baseline_key(environment: str, plan: str) -> str:
     return f"latest/{segment_for(environment)}/{segment_for(plan)}.json"

@@ -376,6 +376,11 @@ class ProjectFields(Authored):
         description="The language model that `check: judge` asks.",
         examples=[{"base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini", "cents_per_vote": 0.2}],
     )
+    store: Text | None = Field(
+        default=None,
+        description="Where results live; by default the folder .planner/. A folder, a git ref, or an object store's address.",
+        examples=["git:refs/planner/results"],
+    )
     redact: SkipValidation[list[Text]] = Field(
         default_factory=list[Any],
         description="Regular expressions (RE2); what they find is left out wherever people or other machines see it.",
@@ -383,7 +388,5 @@ class ProjectFields(Authored):
     )
 
 
-UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {
-    ProjectFields: frozenset({"store"}),
-}
+UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {}
 """Keys that the plan format has and this version does not do: refused by name, never ignored."""

@@ -166,3 +166,5 @@ class Project:
     """RE2 patterns of what others may not see."""
     readable: bool = True
     """False: it has a fault, which was reported, and environments may be missing for that."""
+    store: str | None = None
+    """Where results live, as written."""

@@ -83,6 +83,7 @@ def _project(document: Document, reporter: Reporter) -> Project:
         rates=tuple(fields.rates.items()),
         judge=read_judge(document, reporter),
         redact=_redact(document, reporter),
+        store=fields.store,
     )
     return project if not reporter.errors else replace(project, readable=False)
 

@@ -79,12 +79,12 @@ planner.yaml:1:1: error: unknown key [unknown-key]
 """),
         ),
         (
-            "store: git\njudge: {}\n",
+            "store: [git]\njudge: {}\n",
             snapshot("""\
-planner.yaml:1:1: error: not supported yet [not-supported-yet]
-    1 | store: git
-      | ^^^^^
-        `store` is not supported by planner 0.1.0 yet; remove it, or use a version that does it
+planner.yaml:1:8: error: wrong type of value [wrong-type]
+    1 | store: [git]
+      |        ^^^^^
+        this must be text, but it is a list; write several lines below a |, or put it in quotes
 
 planner.yaml:2:1: error: required key is missing [missing-key]
     2 | judge: {}

@@ -1,0 +1,115 @@
+"""Judging evidence in which a shared store left something out: what needs it is `errored`, and says so.
+
+Which parts of the evidence a kind of check reads stands here in one table. A check that reads a part with something left out is
+undecided, but where what it found was not left out, and finding it is enough: the words of `says` and of `never_says`, the values
+of `field`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, cast, get_args
+
+import pydantic_core
+
+from planner.checks.base import Expectation, FindingOutcome, Judgement, errored
+from planner.checks.expression import Expression
+from planner.checks.field import FieldCheck
+from planner.checks.json_paths import TooManyValuesError, find_values
+from planner.checks.opinions import Ask
+from planner.evidence import LEFT_OUT, MASK, Evidence, RedactedPart
+
+_WORDS: Final[Mapping[str, str]] = {
+    "turns": "the transcript",
+    "tools": "the tool calls",
+    "transferred_to": "where the call was transferred to",
+    "document": "the call object",
+    "grade": "the grade's words",
+    "error_message": "the error message",
+}
+_ALL: Final[frozenset[RedactedPart]] = frozenset(get_args(RedactedPart))
+_NOTHING: Final[frozenset[RedactedPart]] = frozenset()
+
+READS: Final[Mapping[str, frozenset[RedactedPart]]] = MappingProxyType(
+    {
+        "says": frozenset({"turns"}),
+        "never_says": frozenset({"turns"}),
+        "sequence": frozenset({"turns", "tools"}),
+        "no_pii": frozenset({"turns"}),
+        "language": frozenset({"turns"}),
+        "call": frozenset({"transferred_to"}),
+        "duration": _NOTHING,
+        "cost": _NOTHING,
+        "latency": _NOTHING,
+        "pacing": frozenset({"turns"}),
+        "tool_called": frozenset({"tools"}),
+        "tool_not_called": frozenset({"tools"}),
+        "grade": _NOTHING,
+        "field": frozenset({"document"}),
+        "expression": _ALL,
+        "similar": frozenset({"turns"}),
+        "judge": frozenset({"turns", "tools"}),
+    }
+)
+"""By kind of check, the parts that may decide it. A kind that is not here may read anything."""
+
+_ENOUGH_TO_FIND: Final = {"says": FindingOutcome.PASSED, "never_says": FindingOutcome.FAILED}
+_WHOLE: Final = re.compile(r"\b(call|run|grade)\b(?!\.)")
+"""In an expression: an object that is not asked for one of its fields by name."""
+_COMBINING: Final = ("all_of", "any_of", "not")
+
+
+def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
+    """Judge one run, of which a shared store may keep only what others may see; as ever where nothing that decides was left out."""
+    missed = left_out(expectation, evidence)
+    if not missed:
+        return expectation.judge_with(evidence, ask)
+    if (enough := _ENOUGH_TO_FIND.get(expectation.check)) is not None:
+        judgement = expectation.judge_with(evidence, ask)
+        if judgement.outcome is enough and judgement.quote is not None:
+            return judgement
+    where = " and ".join(_WORDS[part] for part in evidence.redacted if part in missed)
+    return errored(
+        f"cannot be told: in {where} the shared store left out phone numbers, or what `redact` lists;"
+        " judge it where the call was made, or call again"
+    )
+
+
+def left_out(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedPart]:
+    """The parts with something left out that may decide it."""
+    if not evidence.redacted:
+        return _NOTHING
+    if expectation.check in _COMBINING:
+        return frozenset(missed for part in _parts(expectation) for missed in left_out(part, evidence))
+    reads = READS.get(expectation.check, _ALL)
+    if isinstance(expectation, Expression):
+        reads = _of_expression(expectation.cel)
+    if isinstance(expectation, FieldCheck) and not _finds_masks(expectation, evidence):
+        reads = _NOTHING
+    return reads.intersection(evidence.redacted)
+
+
+def _of_expression(cel: str) -> frozenset[RedactedPart]:
+    """By the names that stand in it: nothing can be reached without its name, but through a whole object."""
+    names: Mapping[RedactedPart, str] = {"grade": "summary"}
+    whole = _WHOLE.search(cel) is not None
+    return frozenset(part for part in _ALL if whole or names.get(part, str(part)) in cel)
+
+
+def _parts(expectation: Expectation) -> Iterable[Expectation]:
+    of: Any = getattr(expectation, "of", ())
+    return cast("Iterable[Expectation]", of) if isinstance(of, list | tuple) else (of,)
+
+
+def _finds_masks(field: FieldCheck, evidence: Evidence) -> bool:
+    """Whether what its path leads to, or leads by, was left out."""
+    if evidence.call is None or "?" in field.path:
+        return True
+    try:
+        found = find_values(field.path, evidence.call.document)
+    except TooManyValuesError:
+        return True
+    text = pydantic_core.to_json(list(found)).decode()
+    return MASK in text or LEFT_OUT in text

@@ -1,0 +1,348 @@
+"""Launches under way, told to every machine that shares a store: durable there before a launch is sent (execution.md, rule 2).
+
+`intents/<launch id>.json` is written before the POST and stays until all of its runs stand in finished results, or it is known
+that it never happened. A machine without this journal takes such a launch over as ambiguous, unless the document says what became
+of it, and looks for it at the service like for any other; so it neither calls again what was called, nor loses it.
+
+Prompts are told by their digest alone, which is enough to find them; numbers not at all.
+
+Two invocations at once: whoever writes second sees what the first is launching, and does not launch the same calls too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+import anyio.to_thread
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from planner.errors import StoreError, UsageError
+from planner.execution.journal import Journal
+from planner.execution.launches import KNOWN, LIVE, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
+from planner.execution.reconciling import prompt_key
+from planner.execution.work import Line
+from planner.results.store import Reader, Store
+from planner.results.versions import schema_major
+
+SCHEMA_VERSION: Final = "1.0"
+PREFIX: Final = "intents/"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class SlotDocument(_Document):
+    """`prompt` is its `reconciling.prompt_key`; the rest is the slot's, as far as others may see it."""
+
+    case_id: str
+    plan: str
+    prompt: str
+    call_fingerprint: str
+    agent_revision: str | None = None
+    reserved_cents: int
+    run_id: int | None = None
+    evidence: str | None = None
+    cost_cents: int | None = None
+    completed_at: AwareDatetime | None = None
+    consumed_by: str | None = None
+
+
+class IntentDocument(_Document):
+    """`credential` tells one API key from another, and not what it is; `requesters` are who that key is to the service."""
+
+    schema_version: str = SCHEMA_VERSION
+    launch_id: str
+    invocation_id: str
+    change_set_digest: str
+    state: LaunchState
+    target_type: str
+    target_id: int
+    direction: str
+    mode: str
+    stagger_seconds: int
+    name: str
+    sent_at: AwareDatetime
+    slack_seconds: float
+    batch_id: int | None = None
+    run_ids: tuple[int, ...] = ()
+    credential: str = ""
+    requesters: tuple[int, ...] = ()
+    slots: tuple[SlotDocument, ...]
+
+
+class OvertakenError(StoreError):
+    """Another invocation is making the same calls at this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCall:
+    """A call of today's plans, in which a shared launch finds back what others may not see of it."""
+
+    case_id: str
+    plan: str
+    target_number: str | None
+
+
+Calls = Mapping[tuple[str, str], KnownCall]
+
+
+@dataclass(slots=True)
+class _Queued:
+    intent: LaunchIntent
+    done: bool = False
+    error: StoreError | UsageError | None = None
+
+
+class IntentSharing:
+    """Between one journal and one shared store. `show_name` makes a case id or plan name what others may see."""
+
+    def __init__(self, store: Store, journal: Journal, *, show_name: Callable[[str], str]) -> None:
+        self._store = store
+        self._journal = journal
+        self._show_name = show_name
+        self._credential = ""
+        self._seen: set[str] = set()
+        self._queue: list[_Queued] = []
+        self._turn = anyio.Lock()
+
+    # What others launched
+
+    def take_over(self, calls: Calls) -> int:
+        """Bring into the journal every launch of the store that it does not know; returns how many. `calls` are by case id, as it is
+        shown, and fingerprint.
+
+        Raises:
+            StoreError, UsageError: one cannot be read. It is never passed over: what it launched would be paid for again.
+        """
+        taken = 0
+        for key in self._store.keys(PREFIX):
+            self._seen.add(key)
+            if self._journal.launch(_launch_id(key)) is None and (data := self._store.get(key)) is not None:
+                self._take_over(self._read(key, data), calls)
+                taken += 1
+        return taken
+
+    def _take_over(self, document: IntentDocument, calls: Calls) -> None:
+        slots = tuple(_slot(document.launch_id, n, slot, calls) for n, slot in enumerate(document.slots))
+        known = [calls.get((slot.case_id, slot.call_fingerprint)) for slot in document.slots]
+        numbers = {call.target_number if call else None for call in known}
+        state = document.state if document.state in KNOWN else LaunchState.AMBIGUOUS
+        self._journal.take_over(
+            Launch(
+                launch_id=document.launch_id,
+                invocation_id=document.invocation_id,
+                change_set_digest=document.change_set_digest,
+                state=state,
+                line=Line(
+                    document.target_type,
+                    document.target_id,
+                    document.direction,
+                    document.mode,
+                    numbers.pop() if len(numbers) == 1 else None,
+                    document.stagger_seconds,
+                ),
+                name=document.name,
+                sent_at=document.sent_at,
+                slack_seconds=document.slack_seconds,
+                batch_id=document.batch_id,
+                run_ids=document.run_ids,
+                detail="" if state in KNOWN else "launched by another invocation, whose end is not known",
+            ),
+            slots,
+        )
+        for requester in document.requesters:
+            self._journal.know_requester(document.credential, requester)
+
+    # What we launch
+
+    def speak_for(self, credential: str) -> None:
+        """Launches are made with this credential from now on."""
+        self._credential = credential
+
+    async def share(self, intent: LaunchIntent) -> None:
+        """Returns when the intent is durable in the store; several at once go together.
+
+        Raises:
+            OvertakenError: another invocation has just launched the same calls; this intent is withdrawn.
+            StoreError, UsageError: it is not known to be there, and must not be sent.
+        """
+        mine = _Queued(intent)
+        self._queue.append(mine)
+        async with self._turn:
+            if not mine.done:
+                batch, self._queue = self._queue, []
+                await self._share(batch)
+        if mine.error is not None:
+            raise mine.error
+
+    async def _share(self, batch: Sequence[_Queued]) -> None:
+        error: StoreError | UsageError | None = StoreError("the launch was interrupted before it was shared")
+        try:
+            documents = {_key(item.intent.launch_id): self._document(item.intent) for item in batch}
+            # Not in this thread, where the runs under way are watched; an interrupted invocation does not wait for it.
+            await anyio.to_thread.run_sync(self._put, documents, abandon_on_cancel=True)
+            error = None
+        except (StoreError, UsageError) as failure:
+            error = failure
+        finally:
+            for item in batch:
+                item.done, item.error = True, error
+
+    def _put(self, documents: Mapping[str, IntentDocument]) -> None:
+        """In a thread of its own: it must not touch the journal."""
+
+        def change(now: Reader) -> Mapping[str, bytes]:
+            self._look_around(now, documents)
+            return {key: document.model_dump_json().encode() for key, document in documents.items()}
+
+        self._store.update(change)
+        self._seen.update(documents)
+        try:
+            self._look_around(self._store, documents)  # where a store cannot write on condition of all that it holds
+        except OvertakenError:
+            self._store.update(lambda _: dict.fromkeys(documents))
+            raise
+
+    def _look_around(self, now: Reader, documents: Mapping[str, IntentDocument]) -> None:
+        """Raises `OvertakenError` where another invocation has begun, since we looked, to make one of these calls."""
+        mine = {(slot.case_id, slot.call_fingerprint) for document in documents.values() for slot in document.slots}
+        for key in now.keys(PREFIX):
+            if key in self._seen or key in documents or (data := now.get(key)) is None:
+                continue
+            other = self._read(key, data)
+            if mine.intersection((slot.case_id, slot.call_fingerprint) for slot in other.slots):
+                raise OvertakenError(
+                    f"invocation {other.invocation_id} has begun to make the same calls",
+                    "Nothing is called twice: when it has ended, run the same command again.",
+                )
+            self._seen.add(key)
+
+    # What became of it
+
+    def outcome(self, now: Reader) -> dict[str, bytes | None]:
+        """What the store's launches are by this journal: those that are over go, with all their runs in finished results or known
+        to have never happened; the others are told as they are. Those it does not know stay."""
+        writes: dict[str, bytes | None] = {}
+        for key in now.keys(PREFIX):
+            launch = self._journal.launch(_launch_id(key))
+            if launch is None or (data := now.get(key)) is None:
+                continue
+            stored = self._read(key, data)
+            slots = [_merged(one, other) for one, other in zip(self._slots(launch), stored.slots, strict=True)]
+            if launch.state not in LIVE or all(slot.consumed_by for slot in slots):
+                writes[key] = None
+            elif launch.state is not LaunchState.INTENDED:
+                writes[key] = self._told(stored, launch, slots).model_dump_json().encode()
+        return writes
+
+    def _told(self, stored: IntentDocument, launch: Launch, slots: Iterable[SlotDocument]) -> IntentDocument:
+        requesters = {*stored.requesters, *self._journal.requesters(stored.credential)}
+        return stored.model_copy(
+            update={
+                "state": launch.state,
+                "batch_id": launch.batch_id,
+                "run_ids": launch.run_ids,
+                "requesters": tuple(sorted(requesters)),
+                "slots": tuple(slots),
+            }
+        )
+
+    # Documents
+
+    def _document(self, intent: LaunchIntent) -> IntentDocument:
+        line = intent.line
+        return IntentDocument(
+            launch_id=intent.launch_id,
+            invocation_id=intent.invocation_id,
+            change_set_digest=intent.change_set_digest,
+            state=LaunchState.INTENDED,
+            target_type=line.target_type,
+            target_id=line.target_id,
+            direction=line.direction,
+            mode=line.mode,
+            stagger_seconds=line.stagger_seconds,
+            name=intent.name,
+            sent_at=intent.sent_at,
+            slack_seconds=intent.slack_seconds,
+            credential=self._credential,
+            requesters=tuple(sorted(self._journal.requesters(self._credential))),
+            slots=tuple(self._shown(slot) for slot in intent.slots),
+        )
+
+    def _shown(self, slot: SlotIntent | Slot) -> SlotDocument:
+        return SlotDocument(
+            case_id=self._show_name(slot.case_id),
+            plan=self._show_name(slot.plan),
+            prompt=prompt_key(slot.prompt),
+            call_fingerprint=slot.call_fingerprint,
+            agent_revision=slot.agent_revision,
+            reserved_cents=slot.reserved_cents,
+        )
+
+    def _slots(self, launch: Launch) -> Iterator[SlotDocument]:
+        for slot in self._journal.slots_of(launch.launch_id):
+            yield self._shown(slot).model_copy(
+                update={
+                    "run_id": slot.run_id,
+                    "evidence": slot.evidence,
+                    "cost_cents": slot.cost_cents,
+                    "completed_at": slot.completed_at,
+                    "consumed_by": slot.consumed_by,
+                }
+            )
+
+    def _read(self, key: str, data: bytes) -> IntentDocument:
+        hint = (
+            f"Look at {self._store.locate(key)}. Nobody is called while it cannot be read: its calls may be under way."
+        )
+        try:
+            document = IntentDocument.model_validate_json(data)
+        except ValidationError as error:
+            raise StoreError(f"the shared launch {key} cannot be read: {error.errors()[0]['msg']}", hint) from error
+        if schema_major({"schema_version": document.schema_version}) != int(SCHEMA_VERSION.partition(".")[0]):
+            raise UsageError(f"the shared launch {key} was written by a newer planner", "Upgrade planner to read it.")
+        return document
+
+
+def _merged(mine: SlotDocument, theirs: SlotDocument) -> SlotDocument:
+    """What either knows: a run that stands in somebody's finished results stays consumed."""
+    return mine.model_copy(
+        update={
+            "run_id": theirs.run_id if mine.run_id is None else mine.run_id,
+            "evidence": mine.evidence or theirs.evidence,
+            "cost_cents": theirs.cost_cents if mine.cost_cents is None else mine.cost_cents,
+            "completed_at": mine.completed_at or theirs.completed_at,
+            "consumed_by": mine.consumed_by or theirs.consumed_by,
+        }
+    )
+
+
+def _slot(launch_id: str, ordinal: int, told: SlotDocument, calls: Calls) -> Slot:
+    known = calls.get((told.case_id, told.call_fingerprint))
+    return Slot(
+        launch_id=launch_id,
+        ordinal=ordinal,
+        case_id=known.case_id if known else told.case_id,
+        plan=known.plan if known else told.plan,
+        prompt=told.prompt,
+        call_fingerprint=told.call_fingerprint,
+        agent_revision=told.agent_revision,
+        reserved_cents=told.reserved_cents,
+        run_id=told.run_id,
+        evidence=told.evidence,
+        cost_cents=told.cost_cents,
+        completed_at=told.completed_at,
+        consumed_by=told.consumed_by,
+    )
+
+
+def _key(launch_id: str) -> str:
+    return f"{PREFIX}{launch_id}.json"
+
+
+def _launch_id(key: str) -> str:
+    return key.removeprefix(PREFIX).removesuffix(".json")

@@ -1,0 +1,223 @@
+"""Results that several machines share: written here first, whole; there at the end of an invocation, less what others may not see.
+
+Two stores. The local one has everything as it was, and is what this machine judges by. The shared one has what a machine without
+it needs: redacted results and evidence, baselines, saved plans that were used, launches under way. Evidence goes by the digest of
+its redacted form in both; where that is not the whole, `originals/<digest>` of the local store says which is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from pydantic import BaseModel
+
+from planner.errors import PlannerError, StoreError
+from planner.evidence import Evidence
+from planner.results.baselines import BaselineDocument, baselines_of, joined
+from planner.results.model import CaseDocument, RunResult
+from planner.results.pruning import pruned
+from planner.results.repository import (
+    ResultsRepository,
+    baseline_key,
+    document_bytes,
+    evidence_key,
+    invocation_key,
+)
+from planner.results.store import UNCONDITIONAL, Change, Expected, Reader, Store
+
+_UNSHARED: Final = "unshared/"
+_SAVED: Final = "saved/"
+
+
+class Redaction(Protocol):
+    """What others may see of a document. The same again makes no difference."""
+
+    def result(self, result: RunResult) -> RunResult: ...
+    def evidence(self, evidence: Evidence) -> Evidence: ...
+    def name(self, name: str) -> str: ...
+
+
+class Tiers:
+    """The local store's content, and beyond it the shared one's. Writes go to the local one."""
+
+    def __init__(self, local: Store, shared: Store) -> None:
+        self.local = local
+        self.shared = shared
+
+    def get(self, key: str) -> bytes | None:
+        found = self.local.get(key)
+        return self.shared.get(key) if found is None else found
+
+    def has(self, key: str) -> bool:
+        return self.local.has(key) or self.shared.has(key)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        return iter(sorted({*self.local.keys(prefix), *self.shared.keys(prefix)}))
+
+    def put(self, key: str, data: bytes, *, expected: Expected) -> bool:
+        return self.local.put(key, data, expected=expected)
+
+    def update(self, change: Change) -> None:
+        self.local.update(change)
+
+    def locate(self, key: str) -> str:
+        return (self.local if self.local.has(key) else self.shared).locate(key)
+
+
+class _Unshared(BaseModel):
+    """`unshared/<invocation>`: stored here and not there yet. `environment` is the one it is the baseline of, if it is any."""
+
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A result that is still to be shared."""
+
+    key: str
+    result: RunResult
+    environment: str | None
+
+
+class SharedRepository(ResultsRepository):
+    """`publish` brings to the shared store what was stored since, in one go; what is not there yet waits in the local one."""
+
+    def __init__(self, local: Store, shared: Store, redaction: Redaction, *, keep: int) -> None:
+        self._tiers = Tiers(local, shared)
+        super().__init__(self._tiers)
+        self._redaction = redaction
+        self._keep = keep
+        self._mine = ResultsRepository(local)
+
+    # Evidence
+
+    def save_evidence(self, evidence: Evidence) -> str:
+        redacted = self._redaction.evidence(evidence)
+        digest = self._mine.save_evidence(redacted)
+        if redacted != evidence:
+            original = self._mine.save_evidence(evidence)
+            self._tiers.local.put(_original_key(digest), original.encode(), expected=UNCONDITIONAL)
+        return digest
+
+    def load_evidence(self, digest: str) -> Evidence | None:
+        return super().load_evidence(self._original(digest))
+
+    def has_evidence(self, digest: str) -> bool:
+        return super().has_evidence(self._original(digest))
+
+    def _original(self, digest: str) -> str:
+        """Of the whole evidence where this machine has it."""
+        pointer = self._tiers.local.get(_original_key(digest))
+        whole = pointer.decode(errors="replace") if pointer is not None else digest
+        return whole if self._mine.has_evidence(whole) else digest
+
+    # Results
+
+    def save_invocation(self, result: RunResult) -> None:
+        super().save_invocation(result)
+        self._tiers.local.put(_unshared_key(result), document_bytes(_Unshared()), expected=None)
+
+    def promote(self, result: RunResult, environment: str) -> None:
+        self._mine.promote(result, environment)
+        mark = document_bytes(_Unshared(environment=environment))
+        self._tiers.local.put(_unshared_key(result), mark, expected=UNCONDITIONAL)
+
+    def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
+        """Of each plan the later of the two stores', and this machine's own where they are the same: it is whole."""
+        cases: dict[str, CaseDocument] = {}
+        for plan in plan_names:
+            mine = self._baseline_at(self._tiers.local, baseline_key(environment, plan))
+            theirs = self._baseline_at(self._tiers.shared, self._shared_key(environment, plan))
+            if mine is not None and (theirs is None or mine.ended_at >= theirs.ended_at):
+                newest = (
+                    mine if theirs is None or mine.invocation_id != theirs.invocation_id else _with_own(theirs, mine)
+                )
+            else:
+                newest = theirs
+            if newest is not None:
+                cases |= {case.case_id: case for case in newest.cases}
+        return cases
+
+    def _shared_key(self, environment: str, plan: str) -> str:
+        return baseline_key(self._redaction.name(environment), self._redaction.name(plan))
+
+    def _baseline_at(self, store: Reader, key: str) -> BaselineDocument | None:
+        data = store.get(key)
+        return None if data is None else self._read_baseline(key, data)
+
+    # Sharing
+
+    def publish(self, more: Change | None = None) -> None:
+        """Bring what waits to the shared store, with what `more` adds, in as few steps as that store can.
+
+        Raises `StoreError` where that fails; everything waits for the next time then.
+        """
+        waiting = list(self._waiting())
+
+        def change(now: Reader) -> Mapping[str, bytes | None]:
+            writes: dict[str, bytes | None] = {}
+            for item in waiting:
+                writes |= self._writes(item, now, writes)
+            for key in self._tiers.local.keys(_SAVED):
+                if not now.has(key):
+                    writes[key] = self._tiers.local.get(key)
+            if more is not None:
+                writes |= more(now)
+            return writes | pruned(now, writes, keep=self._keep)
+
+        try:
+            self._tiers.shared.update(change)
+        except PlannerError as error:
+            raise StoreError(
+                f"the results are stored here, and could not be shared: {error}",
+                f"{error.hint} What waits is shared by the next run from here.".strip(),
+            ) from error
+        self._tiers.local.update(lambda _: {item.key: None for item in waiting})
+
+    def _waiting(self) -> Iterator[_Waiting]:
+        """Oldest first."""
+        for key in self._tiers.local.keys(_UNSHARED):
+            data = self._tiers.local.get(key)
+            result = self._mine.load_invocation(key.removeprefix(_UNSHARED))
+            if data is not None and result is not None:
+                yield _Waiting(key, result, _Unshared.model_validate_json(data).environment)
+
+    def _writes(self, item: _Waiting, now: Reader, already: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
+        """Evidence first, what speaks of it after."""
+        writes: dict[str, bytes | None] = {}
+        shown = self._redaction.result(item.result)
+        for digest in sorted({run.evidence for case in shown.cases for run in case.runs if run.evidence}):
+            key = evidence_key(digest)
+            if not now.has(key) and (data := self._tiers.local.get(key)) is not None:
+                writes[key] = data
+        writes[invocation_key(shown.invocation_id)] = document_bytes(shown)
+        if item.environment is not None:
+            for document in baselines_of(shown, item.environment):
+                key = self._shared_key(item.environment, document.plan)
+                data = already.get(key) or now.get(key)
+                stored = None if data is None else self._read_baseline(key, data)
+                writes[key] = document_bytes(joined(stored, document))
+        return writes
+
+
+def _with_own(theirs: BaselineDocument, mine: BaselineDocument) -> BaselineDocument:
+    """The shared one, which others may have added to, with this machine's own cases where they are of the same calls."""
+    own = {case.case_id: case for case in mine.cases}
+    cases = [_same_calls(own.get(case.case_id), case) or case for case in theirs.cases]
+    return theirs.model_copy(update={"cases": cases})
+
+
+def _same_calls(mine: CaseDocument | None, theirs: CaseDocument) -> CaseDocument | None:
+    if mine is None or [run.run_id for run in mine.runs] != [run.run_id for run in theirs.runs]:
+        return None
+    return mine
+
+
+def _original_key(digest: str) -> str:
+    return f"originals/{digest}"
+
+
+def _unshared_key(result: RunResult) -> str:
+    return f"{_UNSHARED}{result.invocation_id}"

@@ -1,0 +1,177 @@
+"""A store that machines share, as users have it: clones of one repository, each with nothing of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PLAN = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  saturday:
+    prompt: |
+      You are {{ name }}, calm. Ask when the clinic is open on Saturday. Your number is +1 415 555 0199, member M-77.
+    matrix:
+      axes:
+        name: [Ana, Bob]
+    runs: 2
+    expect:
+      - {check: call, status: completed}
+  cancel:
+    prompt: |
+      You are Dora Diaz, polite. Cancel your appointment of Monday.
+    expect:
+      - {check: duration, max_seconds: 600}
+"""
+PROJECT = r"""store: git:refs/planner/results
+redact: ['member M-\d+']
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+    ran = subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, text=True)
+    return ran.stdout.strip()
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    work = tmp_path / "work"
+    (work / "plans").mkdir(parents=True)
+    (work / "plans/hours.yaml").write_text(PLAN)
+    (work / "planner.yaml").write_text(PROJECT)
+    git(tmp_path, "init", "-q", "-b", "main", str(work))
+    git(work, "add", "-A")
+    git(work, "commit", "-qm", "plans")
+    git(tmp_path, "clone", "-q", "--bare", str(work), str(tmp_path / "shared.git"))
+    return tmp_path / "shared.git"
+
+
+@pytest.fixture
+def fresh_clone(remote: Path, project: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """`planner` in a new shallow clone, as a job of CI has it."""
+
+    def make(name: str) -> Any:
+        project.root = remote.parent / name
+        git(remote.parent, "clone", "-q", "--depth=1", f"file://{remote}", str(project.root))
+        monkeypatch.chdir(project.root)
+        return project
+
+    return make
+
+
+def shared_blobs(remote: Path) -> bytes:
+    """Everything that was ever written to the shared ref, and every name."""
+    listed = git(remote, "rev-list", "--objects", "refs/planner/results").splitlines()
+    return b"\n".join(
+        line.encode()
+        + subprocess.run(
+            ["git", "-C", str(remote), "cat-file", "-p", line.split()[0]], check=True, capture_output=True
+        ).stdout
+        for line in listed
+    )
+
+
+def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
+    """What one job called the next keeps, on another machine; nothing shared holds a number, a listed text, a key or a prompt's
+    number, in any blob of the history."""
+    first = fresh_clone("one").planner("run", "--consent-to-charge")
+    assert first.code == 0, first.err
+    assert len(service.own_runs()) == 5
+    second = fresh_clone("two")
+    assert {action for action, _, _ in second.actions().values()} == {"keep"}
+    ran = second.planner("run", "--consent-to-charge")
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 5
+    assert git(second.root, "status", "--porcelain") == "?? reports/"
+    second.edit("plans/hours.yaml", "555 0199", "555 0299")
+    second.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 601")
+    assert second.actions() == {
+        "hours/saturday[name=Ana]@clinic": ("call", "prompt_changed", 2),
+        "hours/saturday[name=Bob]@clinic": ("call", "prompt_changed", 2),
+        "hours/cancel@clinic": ("recheck", "expectations_changed", 0),
+    }
+    blobs = shared_blobs(remote)
+    assert blobs.count(b"evidence/") == 5
+    assert "+• ••• ••• ••99, [redacted].".encode() in blobs
+    for secret in (b"5550199", b"555 0199", b"M-77", b"sk_test_commands", b"Signature=", b"X-Amz", b"recording_url"):
+        assert secret not in blobs, secret
+
+
+def test_a_killed_job_is_gone_on_with_elsewhere(
+    fresh_clone: Callable[[str], Any], remote: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kill -9 with calls under way: a machine with an empty journal adopts them from the shared store, and pays for none twice."""
+    served = serve()
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    project = fresh_clone("one")
+    dying = subprocess.Popen(
+        [sys.executable, "-m", "planner", "run", "--consent-to-charge"],
+        cwd=project.root,
+        env={**os.environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while dying.poll() is None and not served.own_runs():
+        time.sleep(0.02)
+    dying.send_signal(signal.SIGKILL)
+    dying.wait()
+    made = len(served.own_runs())
+    assert made
+    assert git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results").startswith("intents/")
+    ran = fresh_clone("two").planner("run", "--consent-to-charge")
+    assert ran.code == 0, ran.err
+    assert len(served.own_runs()) == 5
+    assert "looked for before anything is sent again" in ran.err
+    assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
+    adopted = [run["adopted"] for case in project.results()["cases"] for run in case["runs"]]
+    assert adopted.count(True) == made
+
+
+def test_a_ref_that_is_protected(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
+    """Where the store takes nothing, nobody is called: what to allow is said, nothing is charged."""
+    hook = remote / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    ran = fresh_clone("one").planner("run", "--consent-to-charge")
+    assert ran.code == 2, ran.out + ran.err
+    assert "pre-receive hook declined" in ran.out
+    assert service.own_runs() == []
+
+
+def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
+    """Simulated calls have a ref of their own, so that none ever stands in for a real one; environments have folders of theirs."""
+    project = fresh_clone("one")
+    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
+    assert service.own_runs() == []
+    assert {action for action, _, _ in project.actions().values()} == {"call"}
+    refs = git(remote, "for-each-ref", "--format=%(refname)", "refs/planner").splitlines()
+    assert refs == ["refs/planner/results-sandbox"]
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("git:refs/heads/main", "is a ref such as refs/planner/results, and no branch or tag"),
+        ("git:refs/planner/results?remote=nowhere", "this repository has no remote 'nowhere'"),
+        ("git:refs/planner/results?kept=3", "kept means nothing here"),
+        ("git:refs/planner/results?keep=0", "keep=0 is no number of invocations"),
+    ],
+)
+def test_stores_that_cannot_be(fresh_clone: Callable[[str], Any], store: str, said: str) -> None:
+    """A mistyped store is exit 2, and says what may be written."""
+    ran = fresh_clone("one").planner("plan", "--store", store)
+    assert ran.code == 2
+    assert said in ran.err

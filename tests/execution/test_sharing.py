@@ -1,0 +1,326 @@
+"""Launches told to every machine that shares a store: a fresh one goes on with what a dead one launched, and pays for nothing twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mortality import Life
+
+from planner.errors import StoreError, UsageError
+from planner.execution.context import Context
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchState
+from planner.execution.sharing import IntentSharing, KnownCall
+from planner.execution.work import Settings
+from planner.results.directory import DirectoryStore
+from planner.results.repository import ResultsRepository
+from planner.results.store import Change, Reader
+
+SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+
+
+class SharedFolder(DirectoryStore):
+    """A store that machines share; a process may die just before and just after it is written, and it notes every update."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.life = Life()
+        self.updates: list[list[str]] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def update(self, change: Change) -> None:
+        self.life.boundary("before the shared store")
+        self.meanwhile()
+        written: list[str] = []
+
+        def noted(now: Reader) -> Mapping[str, bytes | None]:
+            writes = change(now)
+            written[:] = writes
+            return writes
+
+        super().update(noted)
+        self.updates.append(written)
+        self.life.boundary("after the shared store")
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> SharedFolder:
+    return SharedFolder(tmp_path / "shared")
+
+
+@pytest.fixture
+def works(work: Callable[..., Any]) -> list[Any]:
+    return [work("ana", runs=2), work("bob"), work("cleo", target=17)]
+
+
+def calls_of(works: Sequence[Any]) -> dict[tuple[str, str], KnownCall]:
+    return {(w.case_id, w.call_fingerprint): KnownCall(w.case_id, w.plan, w.line.target_number) for w in works}
+
+
+def share_with(shared: SharedFolder, works: Sequence[Any]) -> Callable[[Context], None]:
+    """What an invocation does at its start: take over what others launched, and tell of what it launches."""
+
+    def begin(context: Context) -> None:
+        sharing = IntentSharing(shared, context.journal, show_name=str)
+        sharing.take_over(calls_of(works))
+        sharing.speak_for(context.client.credential)
+        context.share_intent = sharing.share
+
+    return begin
+
+
+def fresh_machine(service: Any) -> None:
+    """No journal and no evidence: only the service and the shared store know."""
+    service.folder = service.folder.with_name(service.folder.name + "-fresh")
+    service.repository = ResultsRepository(DirectoryStore(service.folder))
+
+
+def publish(service: Any, shared: SharedFolder) -> None:
+    journal = service.journal()
+    shared.update(IntentSharing(shared, journal, show_name=str).outcome)
+    journal.close()
+
+
+async def test_a_fresh_machine_after_a_death_at_any_boundary(
+    make_service: Callable[..., Any], work: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Killed before or after any write, request or push up to the last launch's: a machine with nothing but the shared store makes
+    each run once."""
+    works = [work("ana", runs=2), work("cleo", target=17)]
+    boundary, crossed = 1, list[str]()
+    while crossed.count("after the shared store") < 1 or sum("POST" in name for name in crossed) < 4:
+        service, shared, life = make_service(), SharedFolder(tmp_path / f"shared{boundary}"), Life(dies_at=boundary)
+        shared.life = life
+        try:
+            await service.invoke(works, life=life, settings=SETTINGS, on_context=share_with(shared, works))
+        except BaseException:
+            if not life.dead:
+                raise
+        crossed.append(life.crossed[-1])
+        shared.life = Life()
+        fresh_machine(service)
+        done = await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+        assert done.outcome.finished, (boundary, done.outcome)
+        assert len(done.records) == 3, boundary
+        await service.check_exact(works)
+        boundary += 1
+    assert "before the shared store" in crossed
+
+
+async def test_what_is_shared_before_a_launch(
+    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+) -> None:
+    """The intent is in the store before the request leaves, without prompt and number; launches at once go in one write."""
+    works = [work("ana"), work("bob", stagger_seconds=1), work("cleo", target=17)]
+    ana = replace(works[0], line=replace(works[0].line, target_number="+14155550199"), prompt="Call +14155550199.")
+    service, seen = make_service(), list[list[str]]()
+
+    def intercept(method: str, path: str, body: bytes | None) -> None:
+        if method == "POST" and "/test-call" in path:
+            seen.append(list(shared.keys("intents/")))
+
+    done = await service.invoke(
+        [ana, *works[1:]], settings=SETTINGS, intercept=intercept, on_context=share_with(shared, works)
+    )
+    assert done.outcome.finished
+    assert len(seen) == 3
+    assert len(seen[0]) >= 1
+    assert len(seen[-1]) == 3
+    assert len(shared.updates) <= 2  # the first, and those that came while it was written
+    for key in shared.keys("intents/"):
+        text = (shared.get(key) or b"").decode()
+        assert "5550199" not in text
+        assert "Call" not in text
+        assert json.loads(text)["state"] == "intended"
+
+
+async def test_two_invocations_at_once(
+    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+) -> None:
+    """Who comes second sees, in writing, that another has begun the same calls, and makes none; the next one goes on with those."""
+    works, service = [work("ana"), work("bob")], make_service()
+    first = service.folder
+
+    async def other(context: Context) -> None:
+        service.folder = first
+        await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+
+    sharer: list[Any] = []
+
+    def begin(context: Context) -> None:
+        sharing = IntentSharing(shared, context.journal, show_name=str)
+        sharing.take_over(calls_of(works))
+        sharer.append(sharing)
+
+        async def share(intent: Any) -> None:
+            if not list(shared.keys("intents/")):
+                await other(context)
+            await sharing.share(intent)
+
+        context.share_intent = share
+
+    fresh_machine(service)
+    second = service.folder
+    late = await service.invoke(works, settings=SETTINGS, on_context=begin)
+    assert late.outcome.held == (
+        "invocation i2 has begun to make the same calls. Nothing is called twice: when it has ended, run the same command again."
+    )
+    assert late.outcome.launches == 0
+    assert len(list(shared.keys("intents/"))) == 1
+    service.folder = second
+    done = await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_a_store_that_fails_holds_launches_back(
+    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+) -> None:
+    """Where an intent cannot be shared nothing is sent; runs under way are still waited for, and another time all is made."""
+    works, service, shares = [work("ana"), work("bob", target=17)], make_service(), list[str]()
+
+    def begin(context: Context) -> None:
+        sharing = IntentSharing(shared, context.journal, show_name=str)
+
+        async def share(intent: Any) -> None:
+            shares.append(intent.launch_id)
+            if len(shares) > 1:
+                await anyio.sleep(5)
+                raise StoreError("results cannot be written at R: no network", "Look at the network.")
+            await sharing.share(intent)
+
+        context.share_intent = share
+
+    held = await service.invoke(works, settings=SETTINGS, on_context=begin)
+    assert held.outcome.held == "results cannot be written at R: no network. Look at the network."
+    assert not held.outcome.finished
+    assert not held.outcome.trouble
+    assert [record.evidence is not None for record in held.records] == [True]
+    assert sum(held.outcome.left.values()) == 1
+    done = await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_what_is_stopped_while_it_is_shared_does_not_leave(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """When nothing more is to be launched by the time an intent is durable (quiet hours, say), it is not sent, and left for later."""
+    works, service = [work("ana")], make_service()
+
+    def begin(context: Context) -> None:
+        async def share(_: Any) -> None:
+            context.outcome.refusal = "quiet hours have begun"
+            context.stopped = True
+
+        context.share_intent = share
+
+    stopped = await service.invoke(works, settings=SETTINGS, on_context=begin)
+    assert (stopped.outcome.launches, stopped.outcome.left) == (0, {"p/ana@t": 1})
+    assert await service.own_runs() == []
+    done = await service.invoke(works, settings=SETTINGS)
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_a_launch_that_was_long_in_sharing_is_made_anew(
+    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+) -> None:
+    """Others look for a launch from the time it tells: one that could only leave much later does not leave, and has a successor."""
+    works, service, shares = [work("ana")], make_service(), list[str]()
+
+    def begin(context: Context) -> None:
+        async def share(intent: Any) -> None:
+            shares.append(intent.launch_id)
+            await anyio.sleep(61 if len(shares) == 1 else 59)
+
+        context.share_intent = share
+
+    done = await service.invoke(works, settings=SETTINGS, on_context=begin)
+    assert done.outcome.finished
+    assert len(shares) == 2
+    journal = service.journal()
+    assert [journal.launch(launch_id).state for launch_id in shares] == [LaunchState.UNSENT, LaunchState.ACKNOWLEDGED]
+    journal.close()
+    await service.check_exact(works)
+
+
+async def test_what_became_of_launches(
+    make_service: Callable[..., Any], works: list[Any], shared: SharedFolder, tmp_path: Path
+) -> None:
+    """Published, a launch tells its runs, so that a fresh machine need not search; when all its runs stand in results it is gone."""
+    service = make_service()
+    await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+    publish(service, shared)
+    assert {json.loads(shared.get(key) or b"")["state"] for key in shared.keys("intents/")} == {"acknowledged"}
+    elsewhere = Journal(tmp_path / "elsewhere.sqlite")
+    sharing = IntentSharing(shared, elsewhere, show_name=str)
+    assert sharing.take_over(calls_of(works)) == 2
+    assert sharing.take_over(calls_of(works)) == 0
+    mine = service.journal()
+    assert elsewhere.unconsumed_slots() == [
+        replace(slot, prompt=taken.prompt)
+        for slot, taken in zip(mine.unconsumed_slots(), elsewhere.unconsumed_slots(), strict=True)
+    ]
+    assert elsewhere.claimed_run_ids() == mine.claimed_run_ids()
+    first, *others = [slot.key for slot in mine.unconsumed_slots()]
+    elsewhere.consume("there", [first])
+    mine.consume("here", others)
+    mine.close()
+    shared.update(sharing.outcome)
+    assert len(list(shared.keys("intents/"))) == 2
+    publish(service, shared)
+    assert list(shared.keys("intents/")) == []
+    elsewhere.close()
+
+
+def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: Path) -> None:
+    """A launch that is damaged, or that a newer planner told of, ends the command: its calls may be under way."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    sharing = IntentSharing(shared, journal, show_name=str)
+    shared.put("intents/a.json", b"{}", expected=None)
+    with pytest.raises(StoreError, match=r"the shared launch intents/a.json cannot be read: Field required"):
+        sharing.take_over({})
+    journal.close()
+
+
+def test_runs_of_finished_results_are_spoken_for(shared: SharedFolder, tmp_path: Path) -> None:
+    """Runs in results of other machines are no launch's of unknown fate; one that a launch here claims stays its own."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    journal.know_claimed([1, 2], datetime(2026, 11, 24, tzinfo=UTC))
+    journal.know_claimed([2, 3], datetime(2026, 11, 25, tzinfo=UTC))
+    assert journal.claimed_run_ids() == {1, 2, 3}
+    assert journal.unconsumed_slots() == []
+    journal.close()
+
+
+def test_a_newer_planners_launch(shared: SharedFolder, tmp_path: Path) -> None:
+    """Schema 2 is refused, exit 2."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    document = {
+        "schema_version": "2.0",
+        "launch_id": "a",
+        "invocation_id": "i",
+        "change_set_digest": "d",
+        "state": "intended",
+        "target_type": "agent",
+        "target_id": 12,
+        "direction": "outbound",
+        "mode": "bot",
+        "stagger_seconds": 0,
+        "name": "n",
+        "sent_at": "2026-11-24T12:00:00Z",
+        "slack_seconds": 5,
+        "slots": [],
+    }
+    shared.put("intents/a.json", json.dumps(document).encode(), expected=None)
+    with pytest.raises(UsageError, match="was written by a newer planner"):
+        IntentSharing(shared, journal, show_name=str).take_over({})
+    journal.close()

@@ -1,0 +1,167 @@
+"""Results that machines share: each judges by what it has whole, sees what others stored, and shares no more than may be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.errors import StoreError
+from planner.evidence import Evidence, Role, Turn
+from planner.results.directory import DirectoryStore
+from planner.results.model import RunResult
+from planner.results.tiers import SharedRepository
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MakeResult = Callable[..., RunResult]
+
+
+class Masking:
+    """Leaves out the word `secret`."""
+
+    def result(self, result: RunResult) -> RunResult:
+        return RunResult.model_validate_json(result.model_dump_json().replace("secret", "•••"))
+
+    def evidence(self, evidence: Evidence) -> Evidence:
+        shown = Evidence.model_validate_json(evidence.to_bytes().replace(b"secret", "•••".encode()))
+        return evidence if shown == evidence else shown.model_copy(update={"redacted": ("turns",)})
+
+    def name(self, name: str) -> str:
+        return name.replace("secret", "---")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> DirectoryStore:
+    return DirectoryStore(tmp_path / "there")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, there: DirectoryStore) -> Callable[..., SharedRepository]:
+    def make(name: str, *, keep: int = 100) -> SharedRepository:
+        return SharedRepository(DirectoryStore(tmp_path / name), there, Masking(), keep=keep)
+
+    return make
+
+
+def evidence(text: str, run_id: int = 1) -> Evidence:
+    return Evidence(run_id=run_id, run_status="completed", turns=(Turn(number=1, role=Role.AGENT, text=text),))
+
+
+def with_evidence(result: RunResult, digest: str) -> RunResult:
+    cases = [
+        case.model_copy(update={"runs": [run.model_copy(update={"evidence": digest}) for run in case.runs]})
+        for case in result.cases
+    ]
+    return result.model_copy(update={"cases": cases})
+
+
+Machine = Callable[..., SharedRepository]
+
+
+def test_evidence_is_whole_here_and_redacted_there(
+    machine: Machine, there: DirectoryStore, make_result: MakeResult
+) -> None:
+    """One digest names the record on every machine: whole where the call was made, less what others may not see elsewhere."""
+    here, elsewhere = machine("here"), machine("elsewhere")
+    plain, masked = here.save_evidence(evidence("open", 1)), here.save_evidence(evidence("the secret", 2))
+    assert here.load_evidence(masked) == evidence("the secret", 2)
+    assert not elsewhere.has_evidence(masked)
+    for number, digest in enumerate((plain, masked)):
+        here.save_invocation(with_evidence(make_result("p/a@t", invocation_id=f"i{number}"), digest))
+    here.publish()
+    assert elsewhere.load_evidence(plain) == evidence("open", 1)
+    redacted = elsewhere.load_evidence(masked)
+    assert redacted is not None
+    assert (redacted.redacted, redacted.turns and redacted.turns[0].text) == (("turns",), "the •••")
+    assert elsewhere.has_evidence(masked)
+    assert here.load_evidence(masked) == evidence("the secret", 2)
+    assert not any(b"secret" in (there.get(key) or b"") for key in there.keys(""))
+    assert not any("secret" in key or key.startswith(("originals/", "unshared/")) for key in there.keys(""))
+
+
+def test_baselines_go_from_machine_to_machine(machine: Machine, make_result: MakeResult) -> None:
+    """What one machine promoted another compares with; the later invocation's stands, and is whole on the machine that made it."""
+    here, elsewhere = machine("here"), machine("elsewhere")
+    first = make_result("p/a@t", invocation_id="i1", environment="secret")
+    case = first.cases[0]
+    prompted = case.model_copy(update={"inputs": case.inputs.model_copy(update={"prompt": "my secret"})})
+    here.save_invocation(first := first.model_copy(update={"cases": [prompted]}))
+    here.promote(first, "secret")
+    assert elsewhere.baseline("secret", ["p"]) == {}
+    here.publish()
+    assert elsewhere.baseline("secret", ["p"])["p/a@t"].inputs.prompt == "my •••"
+    assert here.baseline("secret", ["p"])["p/a@t"].inputs.prompt == "my secret"
+    assert elsewhere.baseline("other", ["p"]) == {}
+    later = make_result(
+        "p/a@t", "p/b@t", invocation_id="i2", started_at=NOON + timedelta(hours=1), ended_at=NOON + timedelta(hours=2)
+    )
+    elsewhere.save_invocation(later)
+    elsewhere.promote(later, "secret")
+    elsewhere.publish()
+    assert list(here.baseline("secret", ["p"])) == ["p/a@t", "p/b@t"]
+    assert [result.invocation_id for result in here.invocations()] == ["i2", "i1"]
+    assert [outline.invocation_id for outline in elsewhere.outlines()] == ["i2", "i1"]
+    here.save_invocation(first)
+    here.promote(first, "secret")
+    here.publish()
+    assert list(elsewhere.baseline("secret", ["p"])) == ["p/a@t", "p/b@t"]
+
+
+def test_what_could_not_be_shared_waits(
+    machine: Machine, there: DirectoryStore, make_result: MakeResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the shared store fails, everything is stored here; the next invocation brings it there, once."""
+    here, elsewhere = machine("here"), machine("elsewhere")
+    result = make_result("p/a@t", invocation_id="i1")
+    here.save_invocation(result)
+    here.promote(result, "eu")
+    here.mark_plan_used("plan-1", "i1")
+
+    def broken(_: Any) -> None:
+        raise StoreError("no network", "Look at it.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(there, "update", broken)
+        with pytest.raises(StoreError) as caught:
+            here.publish()
+    assert (str(caught.value), caught.value.hint) == (
+        "the results are stored here, and could not be shared: no network",
+        "Look at it. What waits is shared by the next run from here.",
+    )
+    assert elsewhere.user_of_plan("plan-1") is None
+    again = machine("here")
+    again.publish()
+    assert elsewhere.load_invocation("i1") == result
+    assert list(elsewhere.baseline("eu", ["p"])) == ["p/a@t"]
+    assert elsewhere.user_of_plan("plan-1") == "i1"
+    before = {key: there.get(key) for key in there.keys("")}
+    again.publish()
+    assert {key: there.get(key) for key in there.keys("")} == before
+
+
+def test_pruning(machine: Machine, there: DirectoryStore, make_result: MakeResult) -> None:
+    """Beyond a fifth more than are kept, the oldest invocations go, and evidence that no result, baseline or launch names."""
+    here = machine("here", keep=5)
+    digests: list[str] = []
+    for number in range(7):
+        digests.append(here.save_evidence(evidence(f"call {number}", number)))
+        result = with_evidence(make_result("p/a@t", invocation_id=f"i{number}"), digests[-1])
+        here.save_invocation(result)
+        if number == 0:
+            here.promote(result, "eu")
+        here.publish()
+        if number == 5:
+            assert len(list(there.keys("runs/"))) == 6
+            there.put("intents/x.json", f'{{"evidence":"{digests[1]}"}}'.encode(), expected=None)
+    assert list(there.keys("runs/")) == [f"runs/i{number}.json" for number in range(2, 7)]
+    kept = {key.removeprefix("evidence/").removesuffix(".json") for key in there.keys("evidence/")}
+    assert kept == set(digests)  # the baseline names the first, the launch the second
+    there.update(lambda _: {"intents/x.json": None, "latest/eu/p.json": None})
+    for number in range(7, 9):
+        here.save_invocation(with_evidence(make_result("p/a@t", invocation_id=f"i{number}"), digests[-1]))
+        here.publish()
+    kept = {key.removeprefix("evidence/").removesuffix(".json") for key in there.keys("evidence/")}
+    assert kept == set(digests[4:])
