@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, SkipValidation, StringConstraints
+from pydantic import Field, SkipValidation, StringConstraints
 
 from planner.spec.authored_judge import JudgeFields
 from planner.spec.authored_terms import Authored, Text
@@ -386,7 +386,3 @@ class ProjectFields(Authored):
         description="Regular expressions (RE2); what they find is left out wherever people or other machines see it.",
         examples=[["(?i)member number \\d+"]],
     )
-
-
-UPCOMING_KEYS: dict[type[BaseModel], frozenset[str]] = {}
-"""Keys that the plan format has and this version does not do: refused by name, never ignored."""

@@ -308,7 +308,7 @@ class Expectations:
                 code = "bad-regex" if last == "matches" else "bad-expectation"
             route = (draft.key, *error["loc"])
             container, key = draft.document.follow(draft.container, route) or (draft.container, draft.key)
-            at_key = code in {"unknown-key", "not-supported-yet"} and isinstance(container, Written)
+            at_key = code == "unknown-key" and isinstance(container, Written)
             place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
             if varies(draft.shape.content, error["loc"]):
                 made = f"; it is {shown(error['input'])}" if code == "bad-regex" else ""

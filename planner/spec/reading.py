@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from planner.spec.authored import UPCOMING_KEYS
 from planner.spec.document import Document, Mapping
 from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter
 from planner.spec.wording import EMPTY, explain, mistyped, shorten, wrong_type
@@ -104,14 +103,13 @@ def absent(model: type[BaseModel], written: Mapping, keys: Iterable[str]) -> lis
 def _report(
     error: ValidationError, model: type[BaseModel], document: Document, written: Mapping, reporter: Reporter
 ) -> set[str]:
-    upcoming = UPCOMING_KEYS.get(model, frozenset())
     faulty: set[str] = set()
     for fault in error.errors(include_url=False):
         first = str(fault["loc"][0])
         faulty.add(first)
-        code, detail = explain(fault, model, upcoming)
+        code, detail = explain(fault, model)
         container, key = document.follow(written, fault["loc"]) or (written, first)
-        about_key = code in {"unknown-key", "not-supported-yet"} or fault["loc"][-1] == "[key]"
+        about_key = code == "unknown-key" or fault["loc"][-1] == "[key]"
         at_key = about_key and isinstance(container, Mapping)
         place = document.key(container, str(key)) if at_key else document.value(container, key)  # pyright: ignore[reportArgumentType]
         reporter.error(code, detail, place)

@@ -11,7 +11,6 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from planner import __version__
 from planner.spec.authored import AGE, DAY, TAG, TIME_OF_DAY, MatrixFields, PlanFields, ScenarioDefaults, ScenarioFields
 from planner.spec.document import Items, Mapping
 from planner.spec.other_words import KEYS, as_share, in_unit
@@ -130,19 +129,13 @@ def unknown(what: str, word: str, choices: Iterable[str]) -> str:
     return f"{what}; {hint}" if hint else what
 
 
-def not_supported(what: str) -> str:
-    return f"{what} is not supported by planner {__version__} yet; remove it, or use a version that does it"
-
-
-def explain(error: ErrorDetails, model: type[BaseModel], upcoming: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """Code and detail of one pydantic error of `model`. `upcoming` are keys that are refused as not there yet."""
+def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """Code and detail of one pydantic error of `model`."""
     kind = error["type"]
     key = str(error["loc"][-1]) if error["loc"] else ""
     value = error["input"]
     context: dict[str, Any] = error.get("ctx", {})
     if kind == "extra_forbidden":
-        if key in upcoming:
-            return "not-supported-yet", not_supported(f"`{key}`")
         keys = _keys_at(model, error["loc"][:-1])
         what = f"`{shorten(key)}` is not a key here"
         hint = mistyped(key, keys) or (misplaced(key, model) if len(error["loc"]) == 1 else "")

@@ -234,7 +234,6 @@ def test_schema_refuses_the_broken_examples_that_it_can() -> None:
             "not-a-name",
             "not-a-slug",
             "not-e164",
-            "not-supported-yet",
             "out-of-range",
             "two-prompts",
             "unknown-check",

@@ -128,12 +128,6 @@ DOCUMENT = (
         "ignored costs money or hides a failure. Correct the key, move it to where it belongs, or remove it.",
     ),
     Rule(
-        "not-supported-yet",
-        "not supported yet",
-        "The plan format defines this, but this version of planner does not do it. It is refused rather than "
-        "ignored: a plan must not promise what does not happen. Remove it, or use a version that does it.",
-    ),
-    Rule(
         "wrong-type",
         "wrong type of value",
         "The value is of another type than the key takes. YAML decides types by how a value is written: 5 is "
