@@ -92,7 +92,9 @@ async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: 
     if not launches:
         shell.print("No launch is open.")
         return 0
-    lost = [Lost(launch, journal.slots_of(launch.launch_id)) for launch in launches]
+    lost = [
+        Lost(launch, journal.slots_of(launch.launch_id), journal.requesters_of(launch.launch_id)) for launch in launches
+    ]
     async with (
         interruptible(),
         open_client(
@@ -109,7 +111,6 @@ async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: 
         batches=batches.found.values(),
         runs=runs.found.values(),
         claimed=journal.claimed_run_ids(),
-        requesters=journal.requesters(client.credential),
         claimed_batches=journal.claimed_batch_ids(),
         every_batch=batches.whole,
     )

@@ -255,7 +255,7 @@ class _Invocation:
             change_set_digest=prepared.change_set.digest,
             works={work.case_id: work for work in works},
             pace=settling.pace,
-            share_intent=self._session.sharer(client.credential),
+            share_intent=self._session.sharer(),
         )
         # Going on with what is under way needs no consent; launching does, also what a lost launch puts back.
         context.stopped = not may_call

@@ -117,12 +117,9 @@ class SharedSession:
     shared: Shared | None
     intents: IntentSharing | None
 
-    def sharer(self, credential: str) -> ShareIntent | None:
-        """What makes intents durable there, for launches with this credential."""
-        if self.intents is None:
-            return None
-        self.intents.speak_for(credential)
-        return self.intents.share
+    def sharer(self) -> ShareIntent | None:
+        """What makes intents durable there."""
+        return None if self.intents is None else self.intents.share
 
     def publish(self) -> None:
         """Bring everything that waits there. Raises `StoreError`."""
@@ -162,11 +159,10 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
         )
         for case in cases
     }
-    if not IntentSharing(shared.store, journal, show_name=name).take_over(calls):
-        return
+    taken = IntentSharing(shared.store, journal, show_name=name).take_over(calls)
     open_launches = journal.launches(UNSETTLED)
     if open_launches:
-        # One of these cannot have become a run that another invocation made.
+        # None of these, our own of long ago among them, can have become a run that another invocation made.
         theirs = {launch.invocation_id for launch in open_launches}
         results = islice(shared.repository.invocations(), _CLAIMS_FROM)
         claimed = {
@@ -177,6 +173,8 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
             if (run.invocation_id or result.invocation_id) not in theirs
         }
         journal.know_claimed(claimed, shell.clock.now())
+    if not taken:
+        return
     shell.tell(
         f"the shared store knows of launches under way, by other invocations: {count(len(open_launches), 'is', 'are')} looked"
         " for before anything is sent again"

@@ -118,7 +118,7 @@ class Context:
     """Slots of earlier invocations, by key, that stand in for calls wanted now; others of the same launches do not."""
     requesters: set[int] = field(default_factory=set[int])
     """Who we are to the service (`requested_by_id`), as far as answers to our own launches told, also to earlier invocations
-    with the same key: another's run is never ours, however alike."""
+    with the same key, and the journal knows: another's run is never ours, however alike."""
     failing_since: float | None = None
     failure: str = ""
     """Why the service cannot be used since then."""

@@ -41,6 +41,9 @@ _LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS requesters (
   credential TEXT NOT NULL, requested_by_id INTEGER NOT NULL, PRIMARY KEY (credential, requested_by_id)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS launched_with (
+  launch_id TEXT PRIMARY KEY REFERENCES launches, credential TEXT NOT NULL
+) STRICT;
 """
 """Made also in a journal that an older version began."""
 
@@ -120,6 +123,7 @@ class Journal:
                     for ordinal, slot in enumerate(intent.slots)
                 ],
             )
+            db.execute("INSERT INTO launched_with VALUES (?, ?)", (intent.launch_id, intent.credential))
 
     def settle(
         self,
@@ -190,7 +194,7 @@ class Journal:
                 [(invocation_id, launch_id, ordinal) for launch_id, ordinal in consumed],
             )
 
-    def take_over(self, launch: Launch, slots: Sequence[Slot]) -> None:
+    def take_over(self, launch: Launch, slots: Sequence[Slot], *, credential: str) -> None:
         """A launch of another machine, as it told of it; a run that is claimed here already stays where it is."""
         with self._transaction() as db:
             db.execute(
@@ -208,6 +212,7 @@ class Journal:
                     launch.detail,
                 ),
             )
+            db.execute("INSERT INTO launched_with VALUES (?, ?)", (launch.launch_id, credential))
             run_ids = {*launch.run_ids, *(slot.run_id for slot in slots if slot.run_id is not None)}
             _claim_free(db, launch.launch_id, run_ids)
             mine = {row[0] for row in db.execute("SELECT run_id FROM claims WHERE launch_id = ?", (launch.launch_id,))}
@@ -326,6 +331,11 @@ class Journal:
         """Whoever we have been to the service with this credential; empty: not known yet."""
         query = "SELECT requested_by_id FROM requesters WHERE credential = ?"
         return {row[0] for row in self._select(query, (credential,))}
+
+    def requesters_of(self, launch_id: str) -> frozenset[int]:
+        """Whoever may have made this launch, by the credential it was made with; empty: not known, so that it may be anyone."""
+        query = "SELECT requested_by_id FROM requesters JOIN launched_with USING (credential) WHERE launch_id = ?"
+        return frozenset(row[0] for row in self._select(query, (launch_id,)))
 
     def claimed_batch_ids(self) -> set[int]:
         """Also of batches that did not list their runs."""

@@ -165,6 +165,7 @@ class Launcher:
                 )
                 for ordinal, (work, cents) in enumerate(taken)
             ),
+            credential=context.client.credential,
         )
         try:
             context.journal.intend(intent)

@@ -92,6 +92,8 @@ class LaunchIntent:
     slack_seconds: float
     """How far `sent_at` may be off the server's clock."""
     slots: tuple[SlotIntent, ...]
+    credential: str = ""
+    """What it is made with; tells one key from another, and not what it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,12 @@ _PROMPT_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """An ambiguous launch and its slots, in order."""
+    """An ambiguous launch and its slots, in order. `requesters` are who may have made it: the `requested_by_id`s seen on other runs
+    of the same credential (empty: unknown)."""
 
     launch: Launch
     slots: tuple[Slot, ...]
+    requesters: frozenset[int] = frozenset()
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -39,7 +41,15 @@ class Lost:
     def identity(self) -> tuple[object, ...]:
         """Launches with the same identity ask for the same."""
         line = self.launch.line
-        return (line.target_type, line.target_id, line.direction, line.mode, line.target_number, self.prompts)
+        return (
+            line.target_type,
+            line.target_id,
+            line.direction,
+            line.mode,
+            line.target_number,
+            self.prompts,
+            self.requesters,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +87,10 @@ def match_lost(
     batches: Iterable[WireBatch],
     runs: Iterable[WireRun],
     claimed: AbstractSet[int],
-    requesters: AbstractSet[int],
     claimed_batches: AbstractSet[int] = frozenset(),
     every_batch: bool = True,
 ) -> list[Match]:
-    """One match per lost launch. `requesters` are the `requested_by_id`s seen on our own runs (empty: unknown).
+    """One match per lost launch.
 
     `claimed_batches` belong to other launches even where they do not list their runs. Without `every_batch`, `batches` do not
     reach back to all of the launches.
@@ -90,22 +99,12 @@ def match_lost(
     in_batches = {run_id for batch in batches for run_id in batch.run_ids}
     listed = {batch.id for batch in batches}
     free_runs = [
-        run
-        for run in runs
-        if run.id not in claimed
-        and run.id not in in_batches
-        and run.batch_id not in listed
-        and _ours(run.requested_by_id, requesters)
+        run for run in runs if run.id not in claimed and run.id not in in_batches and run.batch_id not in listed
     ]
-    free_batches = [
-        batch
-        for batch in batches
-        if batch.id not in claimed_batches
-        and not claimed & set(batch.run_ids)
-        and _ours(batch.requested_by_id, requesters)
-    ]
+    free_batches = [batch for batch in batches if batch.id not in claimed_batches and not claimed & set(batch.run_ids)]
     groups: dict[tuple[object, ...], list[Lost]] = {}
-    for item in sorted(lost, key=lambda item: item.launch.line.target_number is None):  # who names a number is choosier
+    # who names a number, or is known to the service, is choosier
+    for item in sorted(lost, key=lambda item: (item.launch.line.target_number is None, not item.requesters)):
         groups.setdefault(item.identity, []).append(item)
     taken: set[_Key] = set()
     singles = [run for run in free_runs if run.batch_id is None]
@@ -191,6 +190,8 @@ def _key(candidate: Candidate) -> _Key:
 
 def _batch_candidate(lost: Lost, batch: WireBatch) -> Candidate | None:
     launch = lost.launch
+    if not _may_be_of(lost, batch):
+        return None
     if batch.name == launch.name:
         return Candidate(batch.id, tuple(batch.run_ids), batch.created_at, exact=True)
     if (batch.name or "").startswith(NAME_PREFIX):
@@ -209,7 +210,8 @@ def _batch_candidate(lost: Lost, batch: WireBatch) -> Candidate | None:
 def run_fits(lost: Lost, run: WireRun) -> bool:
     """Whether a run may be one of a launch's."""
     return (
-        _same_target(lost.launch, run)
+        _may_be_of(lost, run)
+        and _same_target(lost.launch, run)
         and (run.mode is None or run.mode == lost.launch.line.mode)
         and prompt_key(run.scenario_prompt) in lost.prompts
         and _in_time(lost.launch, run.created_at)
@@ -235,8 +237,9 @@ def _in_time(launch: Launch, created_at: datetime | None) -> bool:
     return launch.sent_at - slack <= created_at <= launch.sent_at + slack + timedelta(seconds=LATEST_CREATION_SECONDS)
 
 
-def _ours(requested_by_id: int | None, requesters: AbstractSet[int]) -> bool:
-    return requested_by_id is None or not requesters or requested_by_id in requesters
+def _may_be_of(lost: Lost, made: WireRun | WireBatch) -> bool:
+    """By who asked for it."""
+    return made.requested_by_id is None or not lost.requesters or made.requested_by_id in lost.requesters
 
 
 def bind_slots(slots: Sequence[Slot], runs: Mapping[int, WireRun], run_ids: Sequence[int]) -> dict[int, int]:

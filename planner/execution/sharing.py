@@ -104,7 +104,6 @@ class IntentSharing:
         self._store = store
         self._journal = journal
         self._show_name = show_name
-        self._credential = ""
         self._seen: set[str] = set()
         self._queue: list[_Queued] = []
         self._turn = anyio.Lock()
@@ -153,15 +152,12 @@ class IntentSharing:
                 detail="" if state in KNOWN else "launched by another invocation, whose end is not known",
             ),
             slots,
+            credential=document.credential,
         )
         for requester in document.requesters:
             self._journal.know_requester(document.credential, requester)
 
     # What we launch
-
-    def speak_for(self, credential: str) -> None:
-        """Launches are made with this credential from now on."""
-        self._credential = credential
 
     async def share(self, intent: LaunchIntent) -> None:
         """Returns when the intent is durable in the store; several at once go together.
@@ -268,8 +264,8 @@ class IntentSharing:
             name=intent.name,
             sent_at=intent.sent_at,
             slack_seconds=intent.slack_seconds,
-            credential=self._credential,
-            requesters=tuple(sorted(self._journal.requesters(self._credential))),
+            credential=intent.credential,
+            requesters=tuple(sorted(self._journal.requesters(intent.credential))),
             slots=tuple(self._shown(slot) for slot in intent.slots),
         )
 

@@ -220,16 +220,19 @@ class Watcher:
             for other, slots in others
         )
 
+    def _known(self, lost: Lost) -> Lost:
+        """With whoever made it, as far as that is known by now."""
+        return replace(lost, requesters=self.context.journal.requesters_of(lost.launch.launch_id))
+
     def _reconcile(self, doubts: Sequence[Doubt], runs: Listed[WireRun], batches: Listed[WireBatch]) -> None:
         """`doubts` are those that could be looked for when the lists were about to be read."""
         context = self.context
         since = [doubt for doubt in context.doubts.values() if doubt not in doubts]
         matches = match_lost(
-            [doubt.lost for doubt in doubts if not self._is_disputed(doubt, since)],
+            [self._known(doubt.lost) for doubt in doubts if not self._is_disputed(doubt, since)],
             batches=batches.found.values(),
             runs=runs.found.values(),
             claimed=context.journal.claimed_run_ids(),
-            requesters=context.requesters,
             claimed_batches=context.journal.claimed_batch_ids(),
             every_batch=batches.whole,
         )

@@ -52,7 +52,10 @@ _RIGHTS_HINT: Final = (
     " keeps its credentials. Or choose another --store."
 )
 _READS: Final = 3
-_LONGEST_PAUSE_SECONDS: Final = 4.0
+_REFUSALS_WITHOUT_A_WRITE: Final = 9
+"""So many times in a row a write may fail though nobody else wrote, and the remote is not tried any more."""
+_LONGEST_PAUSE_SECONDS: Final = 15.0
+"""Reached only where very many write at once: each attempt costs all of them, so fewer are better."""
 _FIRST_PAUSE_SECONDS: Final = 0.1
 
 
@@ -79,7 +82,7 @@ class Patience:
 
     chance: Callable[[], float]
     pause: Callable[[float], None]
-    attempts: int = 60
+    attempts: int = 200
 
     def wait(self, attempt: int) -> None:
         """Up to twice as long each time, at random over all of it: writers who met once do not meet again."""
@@ -133,6 +136,7 @@ class GitStore:
         self._shallow: bool | None = None
         self._known: _Snapshot | None = None
         self._may_begin_anew = True
+        self._refused = ""
 
     # Reading
 
@@ -178,10 +182,14 @@ class GitStore:
 
     def update(self, change: Change) -> None:
         with self._lock:
+            unmoved, tip = 0, self._snapshot().tip
             for attempt in range(self._patience.attempts):
                 if attempt:
                     self._patience.wait(attempt)
                     self.refresh()
+                    unmoved, tip = (unmoved + 1, tip) if self._snapshot().tip == tip else (0, self._snapshot().tip)
+                if unmoved >= _REFUSALS_WITHOUT_A_WRITE:
+                    raise self._failed("written", self._refused)
                 snapshot = self._snapshot()
                 commit = self._commit(snapshot, change(self))
                 if commit is None:
@@ -252,6 +260,7 @@ class GitStore:
     def _swap(self, snapshot: _Snapshot, commit: str) -> bool:
         if self._remote is None:
             done = self._git(*_SETTINGS, "update-ref", self._ref, commit, snapshot.tip)
+            self._refused = done.said
             if done.code and not re.search(r"cannot lock ref|already exists|but expected", done.said):
                 raise self._failed("written", done.said)
             return done.code == 0
@@ -266,6 +275,7 @@ class GitStore:
             self._run("written", "update-ref", self._tracked, commit)
             return True
         rejected = next((line for line in pushed.out.decode(errors="replace").splitlines() if line[:1] == "!"), "")
+        self._refused = rejected or pushed.said
         if not rejected:
             return self._arrived_all_the_same(commit, pushed.said)
         if _FORBIDDEN.search(rejected) and self._begins_anew(snapshot):

@@ -70,7 +70,7 @@ def on_a_ref(folder: Path, writers: int, size: int) -> None:
         time.sleep(seconds)
 
     def open_store(number: int) -> GitStore:
-        patience = Patience(random.Random(number).random, pause, attempts=2000)
+        patience = Patience(random.Random(number).random, pause)
         return GitStore(Git(clones[number], os.environ), REF, remote="origin", patience=patience)
 
     seconds = all_at_once(writers, size, open_store)

@@ -95,9 +95,19 @@ def matched(
     **options: Any,
 ) -> dict[str, Any]:
     """Launch id → what it was found to be: run ids, or a batch's id; `None`; or how many candidates there are."""
-    matches = match_lost(
-        launches, batches=batches, runs=runs, claimed=set(claimed), requesters=set(requesters), **options
-    )
+    known = [replace(item, requesters=frozenset(requesters)) for item in launches]
+    return matched_as_they_are(known, runs, batches, claimed=claimed, **options)
+
+
+def matched_as_they_are(
+    launches: Sequence[Lost],
+    runs: Sequence[WireRun] = (),
+    batches: Sequence[WireBatch] = (),
+    *,
+    claimed: Sequence[int] = (),
+    **options: Any,
+) -> dict[str, Any]:
+    matches = match_lost(launches, batches=batches, runs=runs, claimed=set(claimed), **options)
     assert sorted(match.lost.launch.launch_id for match in matches) == sorted(
         item.launch.launch_id for item in launches
     )
@@ -187,6 +197,21 @@ def test_anothers_runs_are_never_adopted() -> None:
     assert matched([lost("a", "p")], runs, requesters=[1]) == {"a": (2,)}
     assert matched([lost("a", "p")], runs[:1], requesters=[1]) == {"a": None}
     assert matched([lost("a", "p")], runs) == {"a": "2 candidates"}
+
+
+def test_each_launch_has_requesters_of_its_own() -> None:
+    """Of two machines with keys of their own, each lost launch is found by who made it, also where the other's is not known."""
+    mine, theirs = (
+        replace(lost("a", "p"), requesters=frozenset({1})),
+        replace(lost("b", "p"), requesters=frozenset({2})),
+    )
+    runs = [run(1, "p", requested_by_id=2), run(2, "p", requested_by_id=1)]
+    assert matched_as_they_are([mine, theirs], runs) == {"a": (2,), "b": (1,)}
+    assert matched_as_they_are([mine, lost("b", "p")], runs) == {"a": (2,), "b": (1,)}
+    assert matched_as_they_are([mine, lost("b", "p")], runs[:1]) == {"a": None, "b": (1,)}
+    batches = [batch(201, "p", "q", requested_by_id=2)]
+    pair = [replace(lost("a", "p", "q"), requesters=frozenset({1})), lost("b", "p", "q")]
+    assert matched_as_they_are(pair, batches=batches) == {"a": None, "b": 201}
 
 
 def test_a_run_that_a_batch_lists_is_no_single() -> None:
@@ -334,7 +359,7 @@ def test_what_is_adopted_was_made_and_is_given_once(sent: list[str], made: Any, 
                 batches.append(batch(200 + number, *item.prompts, after=number * 3 + 1, name=name))
             else:
                 runs.append(run(1 + number, item.prompts[0], after=number * 3 + 1))
-    matches = match_lost(launches, batches=batches, runs=runs, claimed=set(), requesters=set())
+    matches = match_lost(launches, batches=batches, runs=runs, claimed=set())
     found = [match.found for match in matches if match.found is not None]
     assert len({(candidate.batch_id, candidate.run_ids) for candidate in found}) == len(found)
     assert sorted(match.lost.prompts for match in matches if match.found) == sorted(carried_out)

@@ -70,7 +70,6 @@ def share_with(shared: SharedFolder, works: Sequence[Any]) -> Callable[[Context]
     def begin(context: Context) -> None:
         sharing = IntentSharing(shared, context.journal, show_name=str)
         sharing.take_over(calls_of(works))
-        sharing.speak_for(context.client.credential)
         context.share_intent = sharing.share
 
     return begin
@@ -112,6 +111,30 @@ async def test_a_fresh_machine_after_a_death_at_any_boundary(
         await service.check_exact(works)
         boundary += 1
     assert "before the shared store" in crossed
+
+
+async def test_a_machine_with_a_key_of_its_own(
+    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+) -> None:
+    """A launch is looked for among the runs of whoever made it, though this machine's key is somebody else to the service."""
+    works, service, life = [work("ana", runs=2)], make_service("page"), Life(dies_at="after POST /v1/test-call-batches")
+    share = share_with(shared, works)
+
+    def as_somebody(key: str, requester: int | None) -> Callable[[Context], None]:
+        def begin(context: Context) -> None:
+            context.client.credential = key
+            context.know_requester(requester)
+            share(context)
+
+        return begin
+
+    with pytest.raises(BaseException):  # noqa: B017, PT011 - whatever a death is
+        await service.invoke(works, life=life, settings=SETTINGS, on_context=as_somebody("a", None))
+    assert life.dead
+    fresh_machine(service)
+    done = await service.invoke(works, settings=SETTINGS, on_context=as_somebody("b", 77))
+    assert [record.adopted for record in done.records] == [True, True]
+    await service.check_exact(works)
 
 
 async def test_what_is_shared_before_a_launch(

@@ -180,21 +180,48 @@ def test_who_is_second_thinks_again(clone: Clones, shared: Path) -> None:
 
 
 def test_pauses_grow_at_random_and_end(clone: Clones) -> None:
-    """Each pause is drawn from a span twice as long, up to four seconds; who never gets through says so, and nothing is lost."""
-    folder, pauses = clone("ci"), list[float]()
+    """Each pause is drawn from a span twice as long, up to fifteen seconds; who never gets through says so, and nothing is lost."""
+    folder, pauses, other = clone("ci"), list[float](), store_in(clone("other"))
 
     def always_second(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
         if "push" in arguments:
-            return Answer(1, f"!\tx:{REF}\t[rejected] (stale info)\n".encode(), "")
+            other.put("b", b"%d" % len(pauses), expected=UNCONDITIONAL)
         return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
 
-    patience = Patience(chance=lambda: 0.5, pause=pauses.append, attempts=9)
+    patience = Patience(chance=lambda: 0.5, pause=pauses.append, attempts=10)
     store = GitStore(always_second, REF, remote="origin", patience=patience)
     with pytest.raises(StoreError) as caught:
         store.put("a", b"1", expected=None)
-    assert str(caught.value) == f"others wrote to {REF} first, 9 times in a row"
+    assert str(caught.value) == f"others wrote to {REF} first, 10 times in a row"
     assert caught.value.hint == "Nothing is lost: run the same command again."
-    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 2.0, 2.0, 2.0]
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 7.5, 7.5]
+
+
+@pytest.mark.parametrize(
+    ("out", "said", "told"),
+    [
+        (
+            f"!\tx:{REF}\t[remote rejected] (failed to update ref)\n",
+            "",
+            f"! x:{REF} [remote rejected] (failed to update ref)",
+        ),
+        ("", "fatal: the remote end hung up unexpectedly", "fatal: the remote end hung up unexpectedly"),
+    ],
+)
+def test_a_remote_that_takes_no_write(clone: Clones, out: str, said: str, told: str) -> None:
+    """Where writes fail though nobody else writes, it ends after some seconds, with what the remote says."""
+    folder, pauses = clone("ci"), list[float]()
+
+    def refusing(*arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> Answer:
+        if "push" in arguments:
+            return Answer(1, out.encode(), said)
+        return Git(folder, BARE_ENVIRON)(*arguments, stdin=stdin, extra=extra)
+
+    store = GitStore(refusing, REF, remote="origin", patience=Patience(chance=lambda: 0.5, pause=pauses.append))
+    with pytest.raises(StoreError) as caught:
+        store.put("a", b"1", expected=None)
+    assert str(caught.value) == f"results cannot be written at {REF} of the remote origin: {told}"
+    assert len(pauses) == 9
 
 
 def test_a_push_whose_answer_is_lost(clone: Clones, shared: Path) -> None:
