@@ -8,7 +8,8 @@ import sys
 def main() -> int:
     """Answers `--version` before anything is imported: it is what people wait for most often.
 
-    An interruption is one from the first moment on, also while the rest is being imported.
+    An interruption is one from the first moment on, also while the rest is being imported: where there are reports to write it
+    waits until the first of them stands.
     """
     if sys.argv[1:] == ["--version"]:
         from planner import __version__
@@ -19,9 +20,13 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if next((word for word in sys.argv[1:] if not word.startswith("-")), "") in ("run", "recheck"):
+            from planner.commands.deferral import defer
+
+            defer()
         from planner.cli import main as run
 
-        return run()
+        return run(sys.argv[1:])
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted before anything was done: run the same command again.\n")
         return 130

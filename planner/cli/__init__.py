@@ -366,4 +366,4 @@ def sandbox(verbosity: int, **values: Any) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code (the contract of README.md, "Exit codes")."""
-    return guarded(lambda: planner.main(arguments, prog_name="planner", standalone_mode=False))
+    return guarded(lambda: planner.main(arguments, prog_name="planner", standalone_mode=False), arguments or ())

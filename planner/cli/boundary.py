@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -20,8 +21,8 @@ BUG = 5
 USAGE = 2
 
 
-def guarded(command: Callable[[], object]) -> int:
-    """Run it; returns the exit code, and tells what went wrong."""
+def guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
+    """Run it; returns the exit code, and tells what went wrong. `arguments` are those typed."""
     open_streams()
     try:
         code = command()
@@ -29,6 +30,7 @@ def guarded(command: Callable[[], object]) -> int:
         return error.exit_code
     except click.ClickException as error:
         error.show()
+        _leave_no_older_report(arguments, error)
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         _tell("Interrupted. Nothing is dialled twice: run the same command again to go on.")
@@ -57,6 +59,15 @@ def guarded(command: Callable[[], object]) -> int:
     code = code if isinstance(code, int) else 0
     _publish_exit_code(code)
     return code
+
+
+def _leave_no_older_report(arguments: Sequence[str], error: click.ClickException) -> None:
+    from planner.commands.standing import stand_for_mistyped
+    from planner.errors import UsageError
+
+    with contextlib.suppress(OSError, click.ClickException):  # what was wrong is told already
+        stand_for_mistyped(shell(0), arguments, UsageError(error.format_message()))
+    _publish_exit_code(USAGE)
 
 
 def _publish_exit_code(code: int) -> None:

@@ -27,12 +27,17 @@ def open_streams() -> None:
 
 def shell(verbosity: int) -> Shell:
     import anyio
+    import click
 
     from planner.commands.shell import Shell
     from planner.execution.work import Clock
 
+    try:
+        cwd = Path.cwd()
+    except FileNotFoundError as error:
+        raise click.ClickException("the working directory is not there any more: cd to one that is") from error
     return Shell(
-        cwd=Path.cwd(),
+        cwd=cwd,
         environ=os.environ,
         out=sys.stdout,
         err=sys.stderr,

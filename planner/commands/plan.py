@@ -124,7 +124,15 @@ def _show(
     if loaded.project.policy.max_cost_cents is not None:
         ceilings.insert(0, ("policy", loaded.project.policy.max_cost_cents))
     if options.output_format == "json":
-        shell.print(render_json(change_set, redactor=redactor, refused=refused))
+        shell.print(
+            render_json(
+                change_set,
+                made=prepared.known_made,
+                of_unknown_fate=prepared.of_unknown_fate,
+                redactor=redactor,
+                refused=refused,
+            )
+        )
     else:
         shell.print(
             render_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from planner.commands.sharing import take_over
 from planner.commands.shell import Shell
 from planner.commands.stores import Place
 from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED, Slot
+from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.results.repository import ResultsRepository
 from planner.spec.model import Case
 
@@ -48,6 +49,11 @@ class Preparation:
     """How well the estimates of the newest invocations foretold their bills."""
     judging: Judging
     """The language model that `check: judge` asks, and what it answered before."""
+
+    @property
+    def known_made(self) -> dict[str, int]:
+        """Those of `already_made` that are known to be made."""
+        return {case_id: len(slots) - self.of_unknown_fate.get(case_id, 0) for case_id, slots in self.resumable.items()}
 
     @property
     def already_made(self) -> dict[str, int]:
@@ -127,14 +133,25 @@ def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> Non
 
 def charged_slots(journal: Journal, digest: str) -> list[Slot]:
     """What this change set has launched, whoever did, and no finished result holds yet."""
-    return [slot for slot in journal.slots_of_change_set(digest) if slot.consumed_by is None]
+    unsent = _unsent(journal)
+    return [
+        slot
+        for slot in journal.slots_of_change_set(digest)
+        if slot.consumed_by is None and slot.launch_id not in unsent
+    ]
+
+
+def _unsent(journal: Journal) -> set[str]:
+    """Launches that were about to be sent when their process was killed: they never were, and `run` will write that down."""
+    return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
 
 
 def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal | None:
-    """The journal if there is one: looking leaves no trace. On a machine that has none yet, what others are launching, as far as
-    the store tells."""
-    if place.journal_path.exists():
-        return Journal(place.journal_path)
+    """The journal if there is one, also where it can only be read: looking leaves no trace. On a machine that has none yet,
+    what others are launching, as far as the store tells."""
+    path = place.journal_path
+    if path.exists():
+        return Journal(path, read_only=not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)))
     if place.shared is None:
         return None
     journal = Journal(Path(":memory:"))
@@ -149,7 +166,8 @@ def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) ->
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
     found: dict[str, list[Slot]] = {}
-    slots = journal.unconsumed_slots()
+    unsent = _unsent(journal)
+    slots = [slot for slot in journal.unconsumed_slots() if slot.launch_id not in unsent]
     for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
         change = wanted.get(slot.case_id)
         if change is None or slot.run_id in finished or not _same_call(slot, change):

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from planner import __version__
 from planner.api.client import RequestStats
-from planner.commands.reporting import publish_result, replace_reports, write_reports
+from planner.commands.deferral import release
+from planner.commands.reporting import REPORT_FILES, publish_result, replace_reports, write_reports
 from planner.commands.selection import Selection
 from planner.commands.shell import Shell
 from planner.commands.verdict import WORDS
@@ -26,6 +27,7 @@ from planner.results.model import ConsentDocument, CostDocument, RunResult, Stat
 from planner.results.repository import ResultsRepository
 from planner.spec.model import Project
 
+DEFAULT_REPORT_DIR = Path("reports")
 _SHOWN_DIAGNOSTICS = 20
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
@@ -142,8 +144,35 @@ def standing_reports(
     Raises:
         UsageError, StoreError: nothing can be written to `report_dir`.
     """
+    standing = _standing(shell, report_dir, selection, again=again, prefix=prefix)
+    standing.begin()
+    try:
+        release()
+        yield standing
+    except BaseException as error:
+        if not standing.is_final:
+            standing.end_early(error)
+        raise
+
+
+def stand_for_mistyped(shell: Shell, arguments: Sequence[str], error: UsageError) -> None:
+    """A command line that means nothing, so that nothing was done: an older report does not stand as what it gave, and a CI
+    job's outputs say so. Where no report stands, none is made."""
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    report_dir = _typed_report_dir(arguments)
+    older = any((shell.cwd / report_dir / name).exists() for name in REPORT_FILES)
+    if command in REPORTING and (older or shell.environ.get("GITHUB_ACTIONS") == "true"):
+        prefix = REPORTING[command]
+        _standing(shell, report_dir, Selection(), again=f"planner {command} --help", prefix=prefix).end_early(error)
+
+
+REPORTING = {"run": "", "recheck": "recheck-"}
+"""The commands that leave reports, and what their invocations' ids begin with."""
+
+
+def _standing(shell: Shell, report_dir: Path, selection: Selection, *, again: str, prefix: str) -> Standing:
     started_at = shell.clock.now()
-    standing = Standing(
+    return Standing(
         shell,
         report_dir,
         invocation_id=f"{prefix}{started_at:%Y%m%dT%H%M%S}-{shell.new_id()[:8]}",
@@ -152,13 +181,15 @@ def standing_reports(
         selection=selection,
         again=again,
     )
-    standing.begin()
-    try:
-        yield standing
-    except BaseException as error:
-        if not standing.is_final:
-            standing.end_early(error)
-        raise
+
+
+def _typed_report_dir(arguments: Sequence[str]) -> Path:
+    """As well as it can be told, since the whole was not understood."""
+    for number, word in enumerate(arguments):
+        option, equals, value = word.partition("=")
+        if option == "--report-dir" and (equals or number + 1 < len(arguments)):
+            return Path(value if equals else arguments[number + 1])
+    return DEFAULT_REPORT_DIR
 
 
 def _diagnostics(error: PlanInvalidError) -> list[str]:

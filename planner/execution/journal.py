@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.errors import StoreError, UsageError
+from planner.execution.journal_copy import copy_of
 from planner.execution.journal_rows import line_of, line_text, quoted, row_of, time_of
 from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.work import Line
@@ -59,13 +60,16 @@ _SLOT_COLUMNS = (
 
 
 class Journal:
-    """One file, one writer (the store's lock sees to that)."""
+    """One file, one writer (the store's lock sees to that). `read_only`: a copy in memory of one that cannot be written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         with self._stumbling("opened"):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
+            if read_only:
+                self._db = copy_of(path)
+            else:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             self._prepare()
         except BaseException:

@@ -21,7 +21,7 @@ from planner.spec.model import Plan
 
 __all__ = ["render_json", "render_markdown", "render_text"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
 _PLAIN = Redactor()
@@ -69,8 +69,19 @@ def render_text(
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def render_json(change_set: ChangeSet, *, redactor: Redactor = _PLAIN, refused: tuple[str, str] | None = None) -> str:
-    """The document of cli.md; unknown prices are null. `refused`, where `run` would refuse it whoever consents, says why."""
+def render_json(
+    change_set: ChangeSet,
+    *,
+    made: Mapping[str, int] = _NONE,
+    of_unknown_fate: Mapping[str, int] = _NONE,
+    redactor: Redactor = _PLAIN,
+    refused: tuple[str, str] | None = None,
+) -> str:
+    """The document of cli.md; unknown prices are null. `refused`, where `run` would refuse it whoever consents, says why.
+
+    Of a case's `runs`, `made` are known to be made by an interrupted invocation, and those `of_unknown_fate` may be: neither
+    is called again, nor are they in the estimate, as long as that is not known to be wrong.
+    """
     names = redactor.names(change.case_id for change in change_set.changes)
     estimate = change_set.estimate
     document = {
@@ -82,6 +93,8 @@ def render_json(change_set: ChangeSet, *, redactor: Redactor = _PLAIN, refused: 
                 "action": change.action.value,
                 "reason": change.reason.value,
                 "runs": change.runs,
+                "runs_made": made.get(change.case_id, 0),
+                "runs_of_unknown_fate": of_unknown_fate.get(change.case_id, 0),
                 "detail": redactor.text(change.detail),
             }
             for change in change_set.changes

@@ -8,14 +8,14 @@ from typing import cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from planner.sandbox import control, reading_calls, reading_organization, recordings, runs_and_batches
 from planner.sandbox.errors import ApiError
-from planner.sandbox.exchange import Dated, Handler, answer, error_answer, guarded
+from planner.sandbox.exchange import Dated, Handler, answer, client_gone, error_answer, guarded
 from planner.sandbox.sandbox import Sandbox
 
 Operation = Callable[[Sandbox, Request], Awaitable[Response]]
@@ -61,7 +61,9 @@ def build_app(sandbox: Sandbox) -> ASGIApp:
         paths.setdefault(path, {})[method] = partial(_free, sandbox, operation)
     # One Route a path: a wrong method is then 405 with all of the path's methods in Allow, not 404.
     routes = [Route(path, partial(_by_method, methods), methods=list(methods)) for path, methods in paths.items()]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _http_error, Exception: _bug})
+    app = Starlette(
+        routes=routes, exception_handlers={HTTPException: _http_error, ClientDisconnect: client_gone, Exception: _bug}
+    )
     app.router.redirect_slashes = False
     return Dated(app, sandbox)
 

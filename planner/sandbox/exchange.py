@@ -40,6 +40,11 @@ def error_answer(error: ApiError) -> Response:
     return answer(error.body, error.status, error.headers)
 
 
+async def client_gone(_request: Request, _error: Exception) -> Response:
+    """It died before its request was whole: nothing of it was done, and nobody reads what it is answered."""
+    return Response(status_code=400)
+
+
 def bearer_key(request: Request) -> str:
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""

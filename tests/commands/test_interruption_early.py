@@ -18,28 +18,53 @@ AT_IMPORT = """
 
     class Interrupter:
         def find_spec(self, name, path=None, target=None):
-            if name == {module!r}:
+            if name in {modules!r}:
                 os.kill(os.getpid(), signal.{sent})
 
     sys.meta_path.insert(0, Interrupter())
-    sys.argv = ["planner", "run", "--sandbox", "--consent-to-charge"]
+    sys.argv = ["planner", *{arguments}]
     from planner.__main__ import main
 
     sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM"])
-@pytest.mark.parametrize("module", ["planner.cli", "click", "planner.commands.run", "planner.sandbox.launching"])
-def test_while_modules_are_imported(project: Project, module: str, sent: str) -> None:
-    """From the first import of ours to the last."""
-    program = textwrap.dedent(AT_IMPORT).format(module=module, sent=sent)
-    ended = subprocess.run(
+def interrupted(project: Project, modules: str, sent: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`planner` with these arguments, and a signal when each of these modules is imported."""
+    program = textwrap.dedent(AT_IMPORT).format(modules=modules.split(), sent=sent, arguments=arguments)
+    return subprocess.run(
         [sys.executable, "-c", program], cwd=project.root, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+@pytest.mark.parametrize(
+    ("modules", "sent"),
+    [
+        ("planner.cli", "SIGINT"),
+        ("click", "SIGTERM"),
+        ("planner.commands.run planner.reports.html", "SIGINT"),  # twice
+        ("planner.sandbox.launching", "SIGTERM"),  # with the first launch
+    ],
+)
+def test_while_modules_are_imported(project: Project, modules: str, sent: str) -> None:
+    """From the first import of ours to the last: the reports say so too, and no older one stands."""
+    project.write("reports/results.json", '{"outcome": "passed"}')
+    ended = interrupted(project, modules, sent, "run", "--sandbox", "--consent-to-charge")
     assert ended.returncode == 130, ended.stderr
     assert "nterrupted" in ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr
+    results = project.results()
+    assert (results["outcome"], results["under_way"]) == ("interrupted", False)
+    assert (project.root / "reports/report.md").read_text().splitlines()[0].startswith("# ⏹️ Interrupted")
+
+
+@pytest.mark.parametrize(("module", "arguments"), [("click", ["validate"]), ("planner.commands.plan", ["plan", "run"])])
+def test_a_command_that_reports_nothing_ends_at_once(project: Project, module: str, arguments: list[str]) -> None:
+    """There is no report to wait for."""
+    ended = interrupted(project, module, "SIGINT", *arguments)
+    assert ended.returncode == 130, ended.stderr
+    assert ended.stdout == ""
+    assert not (project.root / "reports").exists()
 
 
 async def test_signals_do_afterwards_what_they_did_before() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,34 @@ def test_an_interrupted_change_set_keeps_its_digest(project: Project) -> None:
     after = project.planner("plan", "--sandbox", "--format", "json").json
     assert after["digest"] == before["digest"]
     assert after["estimate"]["calls"] == before["estimate"]["calls"] - 1
+
+
+def test_what_a_death_left_is_told_apart(project: Project, service: Served) -> None:
+    """Of a case's runs: those made, those that may have been, and those that were about to be sent and never were. Consent is
+    asked for what will be called."""
+
+    def told() -> tuple[int, int, int]:
+        document = project.planner("plan", "--format", "json").json
+        made, unknown = (
+            sum(change[name] for change in document["changes"]) for name in ("runs_made", "runs_of_unknown_fate")
+        )
+        return made, unknown, document["estimate"]["calls"]
+
+    project.write("planner.yaml", "execution: {linger_seconds: 0}\n")
+    assert told() == (0, 0, 5)
+    assert project.planner("run", CONSENT, "--select", "hours/cancel*").code == 0
+    assert told() == (1, 0, 4)
+    service.control({"faults": [{"kind": "error_before", "route": "launch", "times": 1}]})
+    assert project.planner("run", CONSENT).code == 4
+    assert told() == (1, 4, 0)
+    with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
+        for state, expected in (("sent", (1, 4, 0)), ("intended", (1, 0, 4))):  # as kill -9 would leave it
+            journal.execute("UPDATE launches SET state = ? WHERE state <> 'acknowledged'", (state,))
+            journal.commit()
+            assert told() == expected
+    assert "4 calls, expected" in project.planner("run").err
+    assert project.planner("run", CONSENT).code == 0
+    assert len(service.own_runs()) == 5
 
 
 def open_launch(project: Project, *prompts: str, store: str = ".planner") -> Journal:

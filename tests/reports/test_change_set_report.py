@@ -205,6 +205,8 @@ def test_the_whole_document(change_set: ChangeSet) -> None:
             "action": "call",
             "reason": "new",
             "runs": 5,
+            "runs_made": 0,
+            "runs_of_unknown_fate": 0,
             "detail": "",
         }
     )

@@ -1,0 +1,46 @@
+"""Signals that come before there is anything to interrupt: kept until the first report stands, which then says so.
+
+An invocation that is interrupted while its modules are loaded would otherwise leave the report of an older one, as if it were its
+own. Imports nothing heavy: `planner.__main__` needs it before anything else.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Deferral:
+    """A signal handler. However many come, they are kept: it is a second at most."""
+
+    def __init__(self) -> None:
+        self.before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.is_kept = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self.is_kept = True
+
+
+def defer() -> None:
+    """Until `release`, an interruption waits."""
+    deferral = _Deferral()
+    for number in _SIGNALS:
+        signal.signal(number, deferral)
+
+
+def release() -> None:
+    """Signals do again what they did before `defer`; nothing where they were not deferred.
+
+    Raises:
+        KeyboardInterrupt: one came meanwhile.
+    """
+    deferral = signal.getsignal(signal.SIGTERM)
+    if not isinstance(deferral, _Deferral):
+        return
+    for number, handler in deferral.before.items():
+        signal.signal(number, handler)
+    if deferral.is_kept:
+        raise KeyboardInterrupt

@@ -1,0 +1,21 @@
+"""A journal that cannot be written, as it stands."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+
+def copy_of(path: Path) -> sqlite3.Connection:
+    """In memory, with what a killed writer left in the write-ahead log, which SQLite does not read where it may not write."""
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    with TemporaryDirectory() as folder:
+        for end in ("", "-wal"):
+            if (original := path.with_name(path.name + end)).exists():
+                shutil.copyfile(original, Path(folder) / f"journal{end}")
+        with closing(sqlite3.connect(Path(folder) / "journal")) as whole:
+            whole.backup(copy)
+    return copy

@@ -1,0 +1,70 @@
+"""A store that cannot be written, and a disk that is full, as a user meets them: told clearly, and nothing is paid for twice."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import CONSENT, start, wait_for  # pyright: ignore[reportMissingImports]
+
+PLANNER = shlex.join([sys.executable, "-m", "planner"])
+
+
+def in_namespace(project: Project, script: str) -> subprocess.CompletedProcess[str]:
+    """A shell with mounts of its own, `planner` in its words."""
+    apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+    try:
+        allowed = subprocess.run(
+            [*apart, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False, timeout=20
+        )
+    except FileNotFoundError:
+        pytest.skip("this machine has no unshare")
+    if allowed.returncode:
+        pytest.skip("mounts are not allowed here")
+    return subprocess.run(
+        [*apart, "sh", "-c", f'planner() {{ {PLANNER} "$@"; }}\n{script}'],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_a_read_only_store_can_be_planned_with(project: Project, service: Served) -> None:
+    """What a killed writer left in the journal is seen too, and looking changes nothing; `run` refuses before it spends."""
+    process = start(project, "--max-concurrent", "1")
+    wait_for(lambda: len(service.own_runs()) > 1)
+    process.kill()
+    process.communicate(timeout=20)
+    store = project.root / ".planner"
+    assert (store / "journal.sqlite-wal").stat().st_size
+    writable = project.planner("plan")
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    ledger = service.ledger()
+    ran = in_namespace(
+        project,
+        f"""
+        mount --bind .planner .planner && mount -o remount,bind,ro .planner || exit 99
+        planner plan; echo "exit $?"
+        planner run {CONSENT} >&2; echo "exit $?"
+        planner reconcile >&2; echo "exit $?"
+        planner history >&2; echo "exit $?"
+        planner recheck --report-dir rechecked >&2; echo "exit $?"
+        """,
+    )
+    planned, code, rest = ran.stdout.partition("exit 0\n")
+    assert planned == writable.out
+    assert "already made" in planned
+    assert (code, rest) == ("exit 0\n", "exit 4\nexit 4\nexit 0\nexit 2\n"), ran.stderr
+    assert f"planner: the store {store} cannot be written: Read-only file system" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert "no call of these plans is stored" in ran.stderr  # nothing had ended yet
+    assert project.results()["problems"] == [f"the store {store} cannot be written: Read-only file system"]
+    assert service.ledger()["launches"] == ledger["launches"]
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
