@@ -33,6 +33,7 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
     try:
         for folder in (place.home, place.directory):
             DirectoryStore(folder).make()
+        DirectoryStore(place.directory).check_writable()
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreError(

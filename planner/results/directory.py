@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -99,6 +100,16 @@ class DirectoryStore:
         """Make the folder, private and ignored by git, before anything else is put into it."""
         with self._mapped("written", self._folder), self._locked():
             pass
+
+    def check_writable(self) -> None:
+        """Where evidence and results go, as far as it is there: found out before anybody pays for what could not be stored."""
+        for folder in (self._folder, *(self._folder / name for name in ("evidence", "runs", "latest"))):
+            with (
+                self._mapped("written", folder),
+                contextlib.suppress(FileNotFoundError),
+                tempfile.TemporaryFile(dir=folder),
+            ):
+                pass
 
     def _path(self, key: str) -> Path:
         return self._folder.joinpath(*segments(key))

@@ -37,7 +37,15 @@ def test_plan_as_json(project: Project) -> None:
     assert document["summary"] == {"call": 3, "recheck": 0, "keep": 0, "drop": 0}
     assert document["estimate"]["calls"] == 5
     assert document["estimate"]["expected_cents"] is None
-    assert set(document["changes"][0]) == {"case_id", "action", "reason", "runs", "detail"}
+    assert list(document["changes"][0]) == [
+        "case_id",
+        "action",
+        "reason",
+        "runs",
+        "runs_made",
+        "runs_of_unknown_fate",
+        "detail",
+    ]
 
 
 def test_detailed_exit_code(project: Project) -> None:

@@ -46,7 +46,7 @@ def test_a_read_only_store_can_be_planned_with(project: Project, service: Served
     assert (store / "journal.sqlite-wal").stat().st_size
     writable = project.planner("plan")
     before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
-    ledger = service.ledger()
+    ledger, lock = service.ledger(), store / "lock"
     ran = in_namespace(
         project,
         f"""
@@ -56,15 +56,22 @@ def test_a_read_only_store_can_be_planned_with(project: Project, service: Served
         planner reconcile >&2; echo "exit $?"
         planner history >&2; echo "exit $?"
         planner recheck --report-dir rechecked >&2; echo "exit $?"
+        mount -o remount,bind,rw .planner && mkdir .planner/evidence || exit 99
+        mount --bind .planner/evidence .planner/evidence && mount -o remount,bind,ro .planner/evidence || exit 99
+        planner run --report-dir part {CONSENT} >&2; echo "exit $?"
+        rm .planner/lock; umount .planner/evidence; rmdir .planner/evidence
         """,
     )
     planned, code, rest = ran.stdout.partition("exit 0\n")
     assert planned == writable.out
     assert "already made" in planned
-    assert (code, rest) == ("exit 0\n", "exit 4\nexit 4\nexit 0\nexit 2\n"), ran.stderr
-    assert f"planner: the store {store} cannot be written: Read-only file system" in ran.stderr
+    assert (code, rest) == ("exit 0\n", "exit 4\nexit 4\nexit 0\nexit 2\nexit 4\n"), ran.stderr
+    for place in (store, store / "evidence"):
+        assert f"planner: results cannot be written at {place}: Read-only file system" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert "no call of these plans is stored" in ran.stderr  # nothing had ended yet
-    assert project.results()["problems"] == [f"the store {store} cannot be written: Read-only file system"]
+    assert project.results()["problems"] == [f"results cannot be written at {store}: Read-only file system"]
     assert service.ledger()["launches"] == ledger["launches"]
-    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} | {lock: b""} == before | {
+        lock: b""
+    }
