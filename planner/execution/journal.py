@@ -17,36 +17,11 @@ from typing import Any
 from planner.errors import StoreError, UsageError
 from planner.execution.journal_copy import copy_of
 from planner.execution.journal_rows import line_of, line_text, quoted, row_of, time_of
+from planner.execution.journal_tables import LATER_TABLES, TABLES
 from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.work import Line
 
 SCHEMA_VERSION = 1
-
-_TABLES = """
-CREATE TABLE launches (
-  launch_id TEXT PRIMARY KEY, invocation_id TEXT NOT NULL, change_set_digest TEXT NOT NULL, state TEXT NOT NULL,
-  line TEXT NOT NULL, name TEXT NOT NULL, sent_at TEXT NOT NULL, slack_seconds REAL NOT NULL,
-  batch_id INTEGER, detail TEXT NOT NULL DEFAULT ''
-) STRICT;
-CREATE TABLE slots (
-  launch_id TEXT NOT NULL REFERENCES launches, ordinal INTEGER NOT NULL, case_id TEXT NOT NULL, plan TEXT NOT NULL,
-  prompt TEXT NOT NULL, call_fingerprint TEXT NOT NULL, agent_revision TEXT, reserved_cents INTEGER NOT NULL,
-  run_id INTEGER UNIQUE, evidence TEXT, cost_cents INTEGER, completed_at TEXT, consumed_by TEXT,
-  PRIMARY KEY (launch_id, ordinal)
-) STRICT;
-CREATE TABLE claims (run_id INTEGER PRIMARY KEY, launch_id TEXT NOT NULL REFERENCES launches) STRICT;
-CREATE INDEX slots_unconsumed ON slots (launch_id) WHERE consumed_by IS NULL;
-CREATE INDEX launches_by_change_set ON launches (change_set_digest);
-"""
-_LATER_TABLES = """
-CREATE TABLE IF NOT EXISTS requesters (
-  credential TEXT NOT NULL, requested_by_id INTEGER NOT NULL, PRIMARY KEY (credential, requested_by_id)
-) STRICT;
-CREATE TABLE IF NOT EXISTS launched_with (
-  launch_id TEXT PRIMARY KEY REFERENCES launches, credential TEXT NOT NULL
-) STRICT;
-"""
-"""Made also in a journal that an older version began."""
 
 _STORED = "stored results"
 """Stands for the launches, known no more, of runs in results of other machines."""
@@ -83,9 +58,9 @@ class Journal:
             self._db.execute("PRAGMA foreign_keys=ON")
             version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
-                self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+                self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
             if version <= SCHEMA_VERSION:
-                self._db.executescript(_LATER_TABLES)
+                self._db.executescript(LATER_TABLES)
         if version > SCHEMA_VERSION:
             raise UsageError(f"{self.path} was written by a newer planner", "Use that version, or another --store.")
 

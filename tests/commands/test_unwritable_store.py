@@ -56,17 +56,17 @@ def test_a_read_only_store_can_be_planned_with(project: Project, service: Served
         planner reconcile >&2; echo "exit $?"
         planner history >&2; echo "exit $?"
         planner recheck --report-dir rechecked >&2; echo "exit $?"
-        mount -o remount,bind,rw .planner && mkdir .planner/evidence || exit 99
-        mount --bind .planner/evidence .planner/evidence && mount -o remount,bind,ro .planner/evidence || exit 99
+        mount -o remount,bind,rw .planner && mkdir .planner/runs || exit 99
+        mount --bind .planner/runs .planner/runs && mount -o remount,bind,ro .planner/runs || exit 99
         planner run --report-dir part {CONSENT} >&2; echo "exit $?"
-        rm .planner/lock; umount .planner/evidence; rmdir .planner/evidence
+        rm .planner/lock; umount .planner/runs; rmdir .planner/runs
         """,
     )
     planned, code, rest = ran.stdout.partition("exit 0\n")
     assert planned == writable.out
     assert "already made" in planned
     assert (code, rest) == ("exit 0\n", "exit 4\nexit 4\nexit 0\nexit 2\nexit 4\n"), ran.stderr
-    for place in (store, store / "evidence"):
+    for place in (store, store / "runs"):
         assert f"planner: results cannot be written at {place}: Read-only file system" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert "no call of these plans is stored" in ran.stderr  # nothing had ended yet
