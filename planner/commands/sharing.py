@@ -139,8 +139,7 @@ def shared_session(
     if shared is None:
         yield SharedSession(shell, None, None)
         return
-    session = SharedSession(shell, shared, IntentSharing(shared.store, journal, show_name=shared.redaction.name))
-    take_over(shell, shared, journal, cases)
+    session = SharedSession(shell, shared, take_over(shell, shared, journal, cases))
     try:
         yield session
     finally:
@@ -150,8 +149,8 @@ def shared_session(
             shell.tell(f"{error}. {error.hint}")
 
 
-def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> None:
-    """Launches of other machines into this journal."""
+def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:
+    """Launches of other machines into this journal. What is returned knows them, and takes only later ones for others' at this moment."""
     name = shared.redaction.name
     calls = {
         (name(case.case_id), call_fingerprint(case_inputs(case, None))): KnownCall(
@@ -159,7 +158,8 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
         )
         for case in cases
     }
-    taken = IntentSharing(shared.store, journal, show_name=name).take_over(calls)
+    intents = IntentSharing(shared.store, journal, show_name=name)
+    taken = intents.take_over(calls)
     open_launches = journal.launches(UNSETTLED)
     if open_launches:
         # None of these, our own of long ago among them, can have become a run that another invocation made.
@@ -173,9 +173,9 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
             if (run.invocation_id or result.invocation_id) not in theirs
         }
         journal.know_claimed(claimed, shell.clock.now())
-    if not taken:
-        return
-    shell.tell(
-        f"the shared store knows of launches under way, by other invocations: {count(len(open_launches), 'is', 'are')} looked"
-        " for before anything is sent again"
-    )
+    if taken:
+        fate = "their calls are gone on with, and not made again"
+        if open_launches:
+            fate = f"{count(len(open_launches), 'is', 'are')} looked for before anything is sent again"
+        shell.tell(f"the shared store knows of launches by invocations that have not ended: {fate}")
+    return intents
