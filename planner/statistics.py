@@ -14,7 +14,7 @@ from functools import partial
 from math import ceil, comb, exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 from statistics import median as exact_median
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 __all__ = [
     "Counts",
@@ -258,12 +258,14 @@ def could_differ(least_p_values: Mapping[str, Fraction], level: Fraction) -> fro
     Samples that all passed, before and now, could not differ whatever was seen, so they need not weaken what is said of
     others. Depends on totals only, not on which table was seen, so a correction over what remains is still honest.
     """
-    ordered = sorted(least_p_values.values())
+    ordered = sorted(least_p_values, key=lambda key: least_p_values[key])
+    within = len(ordered)
     for allowed in range(1, len(ordered) + 1):
-        within = {key for key, least in least_p_values.items() if least * allowed <= level}
-        if len(within) <= allowed:
-            return frozenset(within)
-    return frozenset(least_p_values)
+        while within and least_p_values[ordered[within - 1]] * allowed > level:
+            within -= 1
+        if within <= allowed:
+            break
+    return frozenset(ordered[:within])
 
 
 def stratified_p(pairs: Sequence[tuple[Counts, Counts]]) -> float:
@@ -273,26 +275,42 @@ def stratified_p(pairs: Sequence[tuple[Counts, Counts]]) -> float:
     that lies as far off as the one seen. Many small changes that tell nothing alone may tell much together. Not a mid-p: one
     test for a whole suite can afford never to be wrong more often than it says. 1 where nothing could differ.
     """
-    weights, seen = [1.0], 0
+    rows: list[_Row] = []
+    seen = 0
     for before, now in pairs:
         tables, index = _tables(before, now)
         if len(tables) > 1:
             total = sum(tables)
-            weights = _convolved(weights, [table / total for table in tables])
+            rows.append(([table / total for table in tables], 0, 0.0))
             seen += index
-    if len(weights) == 1:
+    if not rows:
         return 1.0
-    less, same, more = sum(weights[:seen]), weights[seen], sum(weights[seen + 1 :])
-    return min(1.0, 2 * (min(less, more) + same))
+    while len(rows) > 1:  # as a tree: thousands of cases take seconds, added one after another minutes
+        merged = [_added(one, other) for one, other in zip(rows[::2], rows[1::2], strict=False)]
+        rows = merged + rows[2 * len(merged) :]
+    ((weights, first, lost),) = rows
+    at = min(max(seen - first, -1), len(weights))
+    less, same, more = sum(weights[: max(at, 0)]), sum(weights[max(at, 0) : at + 1]), sum(weights[at + 1 :])
+    return min(1.0, 2 * (min(less, more) + same + lost))
 
 
-def _convolved(one: Sequence[float], other: Sequence[float]) -> list[float]:
-    """The distribution of a sum of two counts."""
-    result = [0.0] * (len(one) + len(other) - 1)
-    for shift, weight in enumerate(other):
-        for index, value in enumerate(one):
-            result[index + shift] += value * weight
-    return result
+_Row: TypeAlias = tuple[list[float], int, float]
+"""How likely a count is: from the second, the least that is kept, on; the third is all that is not kept, together."""
+
+_NEGLIGIBLE = 1e-20
+"""What is less likely at the ends of a row is not kept, and counted as if it were as far off as what was seen."""
+
+
+def _added(one: _Row, other: _Row) -> _Row:
+    """The distribution of the sum of two counts."""
+    weights = [0.0] * (len(one[0]) + len(other[0]) - 1)
+    for shift, weight in enumerate(other[0]):
+        for index, value in enumerate(one[0], start=shift):
+            weights[index] += value * weight
+    kept = [index for index, weight in enumerate(weights) if weight >= _NEGLIGIBLE]
+    low, high = kept[0], kept[-1] + 1
+    lost = one[2] + other[2] + sum(weights[:low]) + sum(weights[high:])
+    return weights[low:high], one[1] + other[1] + low, lost
 
 
 def median(values: Sequence[float]) -> float:

@@ -352,6 +352,40 @@ def test_many_small_losses_tell_together_what_none_tells_alone() -> None:
     assert stratified_p([]) == 1
 
 
+@pytest.mark.parametrize("rate", [0.5, 0.8, 0.97])
+def test_the_stratified_test_of_a_large_suite(rate: float) -> None:
+    """Of 400 cases the sum is what NumPy's convolution of SciPy's distributions makes it; what is left out at its ends is not
+    missed."""
+    random = seeded(3)
+
+    def counts(total: int) -> Counts:
+        return sum(random.random() < rate for _ in range(total)), total
+
+    pairs = [(counts(total), counts(total)) for total in (3, 5, 11, 20) * 100]
+    weights, seen = np.ones(1), 0
+    for (passed_before, before), (passed_now, now) in pairs:
+        passed = passed_before + passed_now
+        least = max(0, passed - now)
+        weights = np.convolve(
+            weights, hypergeom.pmf(range(least, min(passed, before) + 1), before + now, passed, before)
+        )
+        seen += passed_before - least
+    tail = min(weights[: seen + 1].sum(), weights[seen:].sum())
+    assert stratified_p(pairs) == pytest.approx(min(1.0, 2 * tail), abs=1e-10)
+
+
+@pytest.mark.parametrize(("before", "now"), [((3, 3), (0, 3)), ((0, 3), (3, 3))])
+def test_what_is_all_but_impossible_by_chance_has_hardly_any_p_value(before: Counts, now: Counts) -> None:
+    """Of 2,000 cases that all turned, beyond any count that is kept: more than nothing, and less than any suite is asked for."""
+    assert 0 < stratified_p([(before, now)] * 2000) < 1e-12
+
+
+def test_could_differ_of_ten_thousand_cases_is_the_least_family() -> None:
+    """Where many least p-values lie close together, as where all runs of a large suite are shaky."""
+    least = {str(number): Fraction(number + 1, 200_000) for number in range(10_000)}
+    assert could_differ(least, LEVEL) == {str(number) for number in range(100)}
+
+
 @pytest.mark.parametrize("hundredth", range(20))
 def test_intervals_are_scipys_over_all_counts(hundredth: int) -> None:
     """Every k of every n up to 100: Wilson's, Clopper and Pearson's, and the exact tails that decide, to 1e-9."""

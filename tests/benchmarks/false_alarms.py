@@ -1,20 +1,26 @@
 """How often verdicts are wrong, by simulation: `python tests/benchmarks/false_alarms.py [SUITES]`.
 
 Prints, for suites of 50 cases whose true rates did not change, how often any case is called changed, and how often the suite
-is; for a case at exactly the required rate, how often `confidence` fails or passes it; how many runs find a real change; and
-how many calls early stopping saves. Twenty thousand suites take some minutes.
+is, each when every run is made and when early stopping makes only those that are needed; for a case at exactly the required
+rate, how often `confidence` fails or passes it; how many runs find a real change; and how many calls early stopping saves.
+Twenty thousand suites of each size take some ten minutes: the program's own functions decide, and what they decide on the
+same counts is remembered.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+
+from planner import statistics
 from planner.checks.base import Expectation
 from planner.outcome import (
-    CaseOutcome,
     Fault,
     RunOutcome,
     RunVerdict,
@@ -22,6 +28,8 @@ from planner.outcome import (
     calls_at_once,
     compare,
     compare_suite,
+    comparison,
+    could_be_told,
     judge_case,
     least_to_settle,
     settled,
@@ -45,46 +53,121 @@ class Rules:
     expectations: tuple[Expectation, ...] = ()
 
 
-def sample(random: Random, runs: int, rate: float) -> Sample:
-    passed = sum(random.random() < rate for _ in range(runs))
-    return Sample(CaseOutcome.PASSED if passed >= 0.8 * runs else CaseOutcome.FAILED, passed, runs)
+def counts(passed: int, made: int) -> list[RunVerdict]:
+    return [PASS] * passed + [FAIL] * (made - passed)
 
 
-def false_alarms(suites: int, random: Random) -> None:
+class Side:
+    """How one side of a comparison comes to its sample: all runs of a case made, or, when `stopping`, only those needed.
+
+    As `run` does it: a case that is settled is called on where what is still to come could show that it changed.
+    """
+
+    def __init__(self, rules: Rules, runs: int, *, stopping: bool) -> None:
+        self.runs = runs
+        self._rules = rules
+        self._stopping = stopping
+        self._first = least_to_settle(rules, (), runs)
+        self._wave = cache(self._wave_of)
+        self._sample = cache(self._sample_of)
+        self._could_be_told = cache(could_be_told)
+
+    def __call__(self, passed_after: Sequence[int], baseline: Sample | None = None) -> Sample:
+        """Of a case of which so many of the first runs pass: `passed_after[3]` of the first three."""
+        made = self.runs
+        if self._stopping:
+            made = 0
+            while wave := self._wave(passed_after[made], made):
+                made += wave
+            settled_so = self._sample(passed_after[made], made)
+            if baseline is not None and self._could_be_told(baseline, settled_so):
+                made = self.runs
+        return self._sample(passed_after[made], made)
+
+    def _wave_of(self, passed: int, made: int) -> int:
+        """How many calls are made next; 0 where the case is settled."""
+        verdicts, left = counts(passed, made), self.runs - made
+        if not left or settled(self._rules, verdicts, left) is not None:
+            return 0
+        return calls_at_once(self._rules, verdicts, left, self._first)
+
+    def _sample_of(self, passed: int, made: int) -> Sample:
+        verdicts, left = counts(passed, made), self.runs - made
+        outcome = settled(self._rules, verdicts, left)
+        assert outcome is not None
+        return Sample(outcome, passed, made, left)
+
+
+def talks(random: np.random.Generator, rates: Any, runs: int) -> Any:
+    """For each of these rates, how many of the first 0, 1, … runs pass, by chance."""
+    passed = np.zeros((len(rates), runs + 1), dtype=int)
+    np.cumsum(random.random((len(rates), runs)) < rates[:, None], axis=1, out=passed[:, 1:])
+    return passed.tolist()
+
+
+def suite(
+    random: np.random.Generator, side: Side, before: Any, now: Any
+) -> dict[str, tuple[Sample | None, Sample | None]]:
+    """50 cases with these true rates."""
+    drawn = zip(talks(random, before, side.runs), talks(random, now, side.runs), strict=True)
+    pairs: dict[str, tuple[Sample | None, Sample | None]] = {}
+    for index, (earlier, later) in enumerate(drawn):
+        baseline = side(earlier)
+        pairs[str(index)] = baseline, side(later, baseline)
+    return pairs
+
+
+def false_alarms(suites: int, random: np.random.Generator) -> None:
     """Nothing changed, and every case has a rate of its own."""
-    for runs in RUNS:
-        by_case = by_suite = 0
-        for _ in range(suites // len(RUNS)):
-            rates = [random.choice(RATES) for _ in range(CASES)]
-            pairs = {
-                str(index): (sample(random, runs, rate), sample(random, runs, rate)) for index, rate in enumerate(rates)
-            }
-            by_case += bool({"regressed", "fixed"} & set(compare(pairs).values()))
-            by_suite += compare_suite(pairs).word != "not_enough_evidence"
-        made = suites // len(RUNS)
-        print(
-            f"{made:,} suites of {CASES} unchanged cases, {runs} runs a side: "
-            f"any case called changed in {by_case / made:.2%}, the suite in {by_suite / made:.2%} (5 % allowed)"
-        )
+    for rules, runs in (*((Rules(), runs) for runs in RUNS), (Rules(confidence=0.9), 20)):
+        for stopping in (False, True):
+            side = Side(rules, runs, stopping=stopping)
+            by_case = by_suite = 0
+            for _ in range(suites):
+                rates = random.choice(RATES, CASES)
+                pairs = suite(random, side, rates, rates)
+                by_case += bool({"regressed", "fixed"} & set(compare(pairs).values()))
+                by_suite += compare_suite(pairs).word != "not_enough_evidence"
+            print(
+                f"{suites:,} suites of {CASES} unchanged cases, {told(rules)}, {runs} runs a side, {way(stopping)}: "
+                f"any case called changed in {by_case / suites:.2%}, the suite in {by_suite / suites:.2%} (5 % allowed)",
+                flush=True,
+            )
 
 
-def power(suites: int, random: Random) -> None:
+def power(suites: int, random: np.random.Generator) -> None:
     """One case of 50 falls from 100 % to 50 %; then ten do."""
     for fallen in (1, 10):
+        before = np.ones(CASES)
+        now = np.where(np.arange(CASES) < fallen, 0.5, 1.0)
         for runs in RUNS:
-            made = max(1, suites // 100)
-            found = whole = 0
-            for _ in range(made):
-                pairs = {
-                    str(index): (sample(random, runs, 1.0), sample(random, runs, 0.5 if index < fallen else 1.0))
-                    for index in range(CASES)
-                }
-                found += sum(word == "regressed" for word in compare(pairs).values())
-                whole += compare_suite(pairs).word == "worse"
-            print(
-                f"{fallen} of {CASES} cases from 100 % to 50 %, {runs} runs a side: {found / made / fallen:.0%} of them "
-                f"called regressed, the suite called worse in {whole / made:.0%}"
-            )
+            for stopping in (False, True):
+                side = Side(Rules(), runs, stopping=stopping)
+                found = whole = 0
+                for _ in range(suites):
+                    pairs = suite(random, side, before, now)
+                    found += sum(word == "regressed" for word in compare(pairs).values())
+                    whole += compare_suite(pairs).word == "worse"
+                print(
+                    f"{fallen} of {CASES} cases from 100 % to 50 %, {runs} runs a side, {way(stopping)}: "
+                    f"{found / suites / fallen:.0%} of them called regressed, the suite called worse in {whole / suites:.0%}",
+                    flush=True,
+                )
+
+
+def told(rules: Rules) -> str:
+    sure = f" with {rules.confidence:.0%}" if rules.confidence else ""
+    return f"{rules.min_pass_rate:.0%} required{sure}"
+
+
+def way(stopping: bool) -> str:
+    return "stopping early" if stopping else "all made"
+
+
+def remember(module: Any, *names: str) -> None:
+    """The same numbers, not counted twice: a suite of 50 cases meets the same few tables again and again."""
+    for name in names:
+        setattr(module, name, cache(getattr(module, name)))
 
 
 def confidence_power() -> None:
@@ -101,7 +184,7 @@ def early_stopping(suites: int, random: Random) -> None:
     for rules in (Rules(1.0), Rules(0.8), Rules(0.8, confidence=0.9)):
         for rate in (0.3, 0.8, 1.0):
             made = needed = changed = 0
-            for _ in range(max(1, suites // 200)):
+            for _ in range(max(1, suites // 20)):
                 verdicts = [PASS if random.random() < rate else FAIL for _ in range(20)]
                 stopped = next(
                     (count for count in range(20) if settled(rules, verdicts[:count], 20 - count) is not None), 20
@@ -109,9 +192,8 @@ def early_stopping(suites: int, random: Random) -> None:
                 early = settled(rules, verdicts[:stopped], 20 - stopped)
                 changed += early is not judge_case(rules, verdicts).outcome
                 made, needed = made + 20, needed + stopped
-            asked = f"{rules.min_pass_rate:.0%}" + (f" with {rules.confidence:.0%}" if rules.confidence else "")
             print(
-                f"{asked} required, true rate {rate:.0%}: {1 - needed / made:.0%} of 20 calls saved, {changed} outcomes changed"
+                f"{told(rules)}, true rate {rate:.0%}: {1 - needed / made:.0%} of 20 calls saved, {changed} outcomes changed"
             )
 
 
@@ -120,7 +202,7 @@ def waves(suites: int, random: Random) -> None:
     for rules, total in ((Rules(0.8, 3), 5), (Rules(0.8, 5), 10), (Rules(0.8, 10, 0.9), 20)):
         first = least_to_settle(rules, (), total)
         for rate in (0.0, 0.3, 0.5, 0.8, 0.95, 1.0):
-            cases = max(1, suites // 60)
+            cases = max(1, suites // 20)
             calls = made_waves = changed = 0
             for _ in range(cases):
                 verdicts = [PASS if random.random() < rate else FAIL for _ in range(total)]
@@ -130,17 +212,18 @@ def waves(suites: int, random: Random) -> None:
                     made_waves += 1
                 changed += settled(rules, verdicts[:made], total - made) is not judge_case(rules, verdicts).outcome
                 calls += made
-            asked = f"{rules.min_pass_rate:.0%}" + (f" with {rules.confidence:.0%}" if rules.confidence else "")
             print(
-                f"{asked} required, true rate {rate:.0%}: {1 - calls / cases / total:.0%} of {total} calls saved, "
+                f"{told(rules)}, true rate {rate:.0%}: {1 - calls / cases / total:.0%} of {total} calls saved, "
                 f"{made_waves / cases:.2f} waves, {changed} outcomes changed"
             )
 
 
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    false_alarms(count, Random(1))
-    power(count, Random(2))
+    remember(comparison, "fisher_mid_p", "least_mid_p")
+    remember(statistics, "_tables")
+    false_alarms(count, np.random.default_rng(1))
+    power(max(1, count // 20), np.random.default_rng(2))
     confidence_power()
     early_stopping(count, Random(3))
     waves(count, Random(4))

@@ -1,24 +1,33 @@
 """Which changes of the code no test notices: `python tests/benchmarks/mutants.py [SHARE [SEED [MODULE…]]]`.
 
+`python tests/benchmarks/mutants.py again FILE [MODULE…]` tries only those that this script said, in FILE, were not noticed.
+
 Changes one operator, constant, condition or statement at a time in `planner/checks`, `planner/outcome` and
 `planner/statistics.py`, and runs the tests that execute it until one fails. Prints per module how many changes were noticed and
 each one that was not. A share of 0.1 tries a tenth of them, drawn by the seed.
 
 Tests are collected and run once, to know which functions each of them calls. Then each change is tried in a fork: the functions
 of the changed module get their new code in place, so that nothing has to be imported again. What is made when a module is
-imported (tables, fields of checks) is tried with the new tables, where a name stands for them.
+imported (tables, fields of checks, enumerations) cannot be put in place: if the new tables alone are not noticed, the tests are
+run once more in a fork of a process that has imported nothing of ours yet. A change that takes several times as long as none
+is noticed: it loops.
 """
 
 from __future__ import annotations
 
 import ast
 import copy
+import importlib.machinery
+import importlib.util
+import json
 import os
+import resource
 import signal
+import socket
 import sys
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -27,12 +36,20 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 120
-"""A change that makes the tests take longer is noticed: it loops."""
+SLOWER, SECONDS = 2, 10
+"""A change that makes the tests take so many times the processor's time (counted
+while calls are noted, which slows them), and these seconds more, is noticed: it loops."""
+
+AFRESH_SECONDS = 120
+OPTIONS = ["-q", "-s", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "--hypothesis-seed=0"]
+
+MEMORY_BYTES = 6_000_000_000
+"""And so is one that makes them take more than this."""
 
 ROOMS = ("planner/checks", "planner/outcome", "planner/statistics.py")
 TESTS = (
     "tests/checks",
+    "tests/judging/test_asking.py",
     "tests/test_outcome.py",
     "tests/test_attribution.py",
     "tests/test_statistics.py",
@@ -253,10 +270,13 @@ def put_in(module: types.ModuleType, source: str, *, tables: bool) -> None:
 class Trial:
     """A pytest plugin in whose place the changes are tried."""
 
-    def __init__(self, share: float, seed: int, only: Sequence[str]) -> None:
+    def __init__(self, share: float, seed: int, only: Sequence[str], again: frozenset[str]) -> None:
         self._random = Random(seed)
         self._share = share
+        self._again = again
         self._only = only
+        self._took: dict[str, float] = {}
+        self._nursery = Nursery()
 
     def pytest_runtestloop(self, session: Any) -> bool:
         items = list(session.items)
@@ -270,7 +290,9 @@ class Trial:
                 if self._is_noticed(session, unchanged, calling):
                     say(f"{path.relative_to(ROOT)}: cannot be put in place of itself")
                     continue
-                drawn = [mutant for mutant in mutants(path) if self._random.random() < self._share]
+                drawn = [mutant for mutant in mutants(path) if self._is_drawn(mutant)]
+                if not drawn:
+                    continue
                 missed = [mutant for mutant in drawn if not self._is_noticed(session, mutant, calling)]
                 tried, noticed = tried + len(drawn), noticed + len(drawn) - len(missed)
                 say(f"{path.relative_to(ROOT)}: {len(drawn) - len(missed)} of {len(drawn)} noticed")
@@ -278,6 +300,11 @@ class Trial:
                     say(f"    line {mutant.line}: {mutant.told}")
         say(f"{noticed:,} of {tried:,} changes noticed: {noticed / max(1, tried):.1%}")
         return True
+
+    def _is_drawn(self, mutant: Mutant) -> bool:
+        if self._again:
+            return f"{mutant.module.relative_to(ROOT)} {mutant.told}" in self._again
+        return self._random.random() < self._share
 
     def _calls(self, session: Any, items: Sequence[Any]) -> dict[str, list[Any]]:
         """By file and first line of a function, and by file: the tests that call it, the quickest first."""
@@ -291,13 +318,13 @@ class Trial:
                 if event == "call" and "/planner/" in code.co_filename:
                     called.update((code.co_filename, f"{code.co_filename}:{code.co_firstlineno}"))
 
-            began = time.perf_counter()
+            began = time.process_time()
             sys.setprofile(note)
             item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
             sys.setprofile(None)
             if session.testsfailed:
                 sys.exit(f"{item.nodeid} fails with nothing changed")
-            seconds = time.perf_counter() - began
+            seconds = self._took[item.nodeid] = time.process_time() - began
             for place in called:
                 calling.setdefault(place, []).append((seconds, number, item))
         say(f"{len(items):,} tests collected and run")
@@ -308,67 +335,133 @@ class Trial:
     def _is_noticed(self, session: Any, mutant: Mutant, calling: dict[str, list[Any]]) -> bool:
         inside = f"{mutant.module}:{mutant.function}" if mutant.function and mutant.line else str(mutant.module)
         items = calling.get(inside, [])
-        if not items:
+        if items and in_fork(lambda: _try(session, mutant, items), self._seconds(items)):
+            return True
+        if mutant.function and mutant.line:
             return False
-        child = os.fork()
-        if child == 0:
-            os.setsid()
-            _try(session, mutant, items)
-        until = time.monotonic() + SECONDS
-        while time.monotonic() < until:
-            done, status = os.waitpid(child, os.WNOHANG)
-            if done:
-                return status != 0
-            time.sleep(0.005)
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        return True
+        files = list(dict.fromkeys(str(item.path) for item in items or session.items))
+        return self._nursery.fails(mutant, files) if mutant.line else False
+
+    def _seconds(self, items: Sequence[Any]) -> float:
+        return SLOWER * sum(self._took[item.nodeid] for item in items) + SECONDS
+
+
+def in_fork(attempt: Callable[[], None], seconds: float) -> bool:
+    """Whether what is tried in a fork fails, or takes more of the processor's time than that."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        code = 1
+        try:
+            null = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):
+                os.dup2(null, stream)
+            attempt()
+            code = 0
+        finally:
+            os._exit(code)
+    until = time.monotonic() + 20 * seconds  # it may sleep for ever
+    while time.monotonic() < until:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status != 0
+        time.sleep(0.005)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return True
 
 
 def _try(session: Any, mutant: Mutant, items: Sequence[Any]) -> None:
-    code = 0
-    try:
-        null = os.open(os.devnull, os.O_RDWR)
-        for stream in (1, 2):
-            os.dup2(null, stream)
+    relative = mutant.module.relative_to(ROOT).with_suffix("")
+    put_in(
+        sys.modules[".".join(part for part in relative.parts if part != "__init__")],
+        mutant.source,
+        tables=not mutant.function,
+    )
+    for item in items:
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        if session.testsfailed:
+            raise AssertionError(item.nodeid)
+
+
+class Nursery:
+    """A process that has imported what tests need, but nothing of ours: in its forks changed modules are imported from scratch."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        self._asked = ours.makefile("rw", encoding="utf-8")
+        if os.fork() == 0:
+            ours.close()
+            self._serve(theirs)
+        theirs.close()
+
+    def fails(self, mutant: Mutant, files: Sequence[str]) -> bool:
         relative = mutant.module.relative_to(ROOT).with_suffix("")
-        put_in(
-            sys.modules[".".join(part for part in relative.parts if part != "__init__")],
-            mutant.source,
-            tables=not mutant.function,
-        )
-        for item in items:
-            item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
-            if session.testsfailed:
-                code = 1
-                break
-    except BaseException:  # noqa: BLE001 - whatever it is, the change is noticed
-        code = 1
-    os._exit(code)
+        name = ".".join(part for part in relative.parts if part != "__init__")
+        self._asked.write(json.dumps([name, str(mutant.module), mutant.source, list(files)]) + "\n")
+        self._asked.flush()
+        return self._asked.readline() == "true\n"
+
+    @staticmethod
+    def _serve(connection: socket.socket) -> None:
+        for name in ("hypothesis", "pydantic", "httpx", "numpy", "scipy.stats", "ruamel.yaml", "yaml", "celpy", "re2"):
+            try:
+                importlib.import_module(name)
+            except ImportError:
+                continue
+        stream = connection.makefile("rw", encoding="utf-8")
+        for line in stream:
+            name, path, source, files = json.loads(line)
+            failed = in_fork(lambda: _run_afresh(name, path, source, files), AFRESH_SECONDS)  # noqa: B023 - called at once
+            stream.write(json.dumps(failed) + "\n")
+            stream.flush()
+        os._exit(0)
+
+
+def _run_afresh(name: str, path: str, source: str, files: Sequence[str]) -> None:
+    class Changed(importlib.machinery.SourceFileLoader):
+        def get_code(self, fullname: str) -> types.CodeType:
+            del fullname
+            return compile(source, path, "exec")
+
+    class Finder:
+        @staticmethod
+        def find_spec(fullname: str, *_: object) -> importlib.machinery.ModuleSpec | None:
+            return (
+                importlib.util.spec_from_file_location(name, path, loader=Changed(name, path))
+                if fullname == name
+                else None
+            )
+
+    sys.meta_path.insert(0, Finder)  # pyright: ignore[reportArgumentType]
+    if pytest.main([*OPTIONS, "-x", *files]):
+        raise AssertionError(name)
 
 
 def say(line: str) -> None:
     os.write(SAID, f"{line}\n".encode())
 
 
-def main(share: float, seed: int, only: Sequence[str]) -> None:
+def unnoticed(lines: Iterable[str]) -> frozenset[str]:
+    """Module and change of each that this script said was not noticed."""
+    found: set[str] = set()
+    module = ""
+    for line in lines:
+        if line.startswith("planner/"):
+            module = line.partition(":")[0]
+        elif line.startswith("    line "):
+            found.add(f"{module} {line.partition(': ')[2].strip()}")
+    return frozenset(found)
+
+
+def main(share: float, seed: int, only: Sequence[str], again: frozenset[str] = frozenset()) -> None:
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     sys.dont_write_bytecode = True
-    options = [
-        "-q",
-        "-s",
-        "--no-header",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:xdist",
-        "-p",
-        "no:cov",
-        "--hypothesis-seed=0",
-    ]
     tests = [test for test in TESTS if (ROOT / test).exists()]
-    sys.exit(pytest.main([*options, *tests], plugins=[Trial(share, seed, only)]))
+    sys.exit(pytest.main([*OPTIONS, *tests], plugins=[Trial(share, seed, only, again)]))
 
 
 SAID = os.dup(1)
@@ -376,4 +469,7 @@ SAID = os.dup(1)
 
 if __name__ == "__main__":
     words = sys.argv[1:]
-    main(float(words[0]) if words else 0.1, int(words[1]) if len(words) > 1 else 1, words[2:])
+    if words[:1] == ["again"]:
+        main(1, 1, words[2:], unnoticed(Path(words[1]).read_text(encoding="utf-8").splitlines()))
+    else:
+        main(float(words[0]) if words else 0.1, int(words[1]) if len(words) > 1 else 1, words[2:])
