@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -75,3 +77,39 @@ def test_a_read_only_store_can_be_planned_with(project: Project, service: Served
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} | {lock: b""} == before | {
         lock: b""
     }
+
+
+def test_a_disk_that_is_full_again_and_again(project: Project, service: Served) -> None:
+    """Wherever it becomes full, it is said clearly, what could not be written down is not launched, and with more room the same
+    command goes on without paying for anything twice."""
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
+    ran = in_namespace(
+        project,
+        f"""
+        mkdir .planner; mount -t tmpfs -o size=4k tmpfs .planner || exit 99
+        for size in 4k 120k 200k 300k; do
+            mount -o remount,size=$size .planner
+            planner run {CONSENT} > told-$size 2>&1; echo "exit $?"
+            cp reports/results.json $size.json
+        done
+        mount -o remount,size=50m .planner
+        planner run {CONSENT} >&2; echo "exit $?"
+        planner run >&2; echo "exit $?"
+        """,
+    )
+    assert ran.stdout.split("exit ")[1:] == ["4\n", "4\n", "4\n", "4\n", "0\n", "0\n"], ran.stderr
+    spent = [json.loads((project.root / f"{size}.json").read_text()) for size in ("4k", "120k", "200k", "300k")]
+    assert {result["outcome"] for result in spent} == {"unknown"}
+    for told in project.root.glob("told-*"):
+        text = " ".join(told.read_text().split())
+        assert "database or disk is full. Nothing is launched without it. Free some disk space" in text.replace(
+            "full Nothing", "full. Nothing"
+        )
+        assert "Traceback" not in text
+    launches = [result["stats"]["launches"] for result in spent]
+    assert launches[:2] == [0, 0]  # at the latest when a launch could not be written down
+    assert sum(launches) > 0
+    assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {10: 2, 1: 1}
+    assert project.results()["cost"]["actual_cents"] == 0
+    bills = [run["cost_cents"] for case in project.results()["cases"] for run in case["runs"]]
+    assert sum(bills) == service.ledger()["total_cents"]
