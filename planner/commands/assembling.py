@@ -161,13 +161,14 @@ def assemble_cases(
     not_called: str,
     today: date,
     not_needed: Mapping[str, int] | None = None,
+    left: Mapping[str, int] | None = None,
     ask: Ask = nobody_asked,
 ) -> list[CaseDocument]:
     """Every case of the change set that was not dropped, compared with what was stored.
 
     `made` are the runs made (or gone on with) by case id; `not_called` says, in one line, why runs are missing where some are.
     `today` (UTC) tells which quarantines hold; `ask` what a language model answered. `not_needed` are runs not made because their
-    case was settled, by case id.
+    case was settled, by case id. `left` are those wanted and not launched; without it nothing that is missing was.
     """
     judged: list[tuple[Change, Case, CaseVerdict | None, list[JudgedRun]]] = []
     for change in changes:
@@ -189,7 +190,17 @@ def assemble_cases(
     cases = [
         _kept(change, case, today)
         if verdict is None
-        else _document(change, case, verdict, runs, compared[change.case_id], not_called, today, spared[change.case_id])
+        else _document(
+            change,
+            case,
+            verdict,
+            runs,
+            compared[change.case_id],
+            not_called,
+            today,
+            spared[change.case_id],
+            left=None if left is None else left.get(change.case_id, 0),
+        )
         for change, case, verdict, runs in judged
     ]
     return [
@@ -244,11 +255,19 @@ def _document(
     not_called: str,
     today: date,
     not_needed: int,
+    *,
+    left: int | None,
 ) -> CaseDocument:
     missing = case.runs - len(runs) - not_needed if change.action is Action.CALL else 0
-    reasons = [verdict.reason] if verdict.reason else []
-    if missing > 0 and not_called:
-        reasons.append(f"{missing} of {case.runs} calls not made: {not_called}")
+    not_made = missing if left is None else min(missing, left)
+    under_way = missing - not_made
+    reasons = [verdict.reason] if verdict.reason and (runs or under_way <= 0) else []
+    if under_way > 0:
+        reasons.append(
+            f"{under_way} of {case.runs} calls under way, or of unknown fate: the next run goes on with them"
+        )
+    if not_made > 0 and not_called:
+        reasons.append(f"{not_made} of {case.runs} calls not made: {not_called}")
     documents = [run.document for run in runs]
     price = _cents_per_run(runs)
     return CaseDocument(

@@ -319,6 +319,7 @@ class _Invocation:
             not_called=why_not_called(outcome),
             today=self._started_at.date(),
             not_needed=outcome.not_needed,
+            left=outcome.left,
             ask=prepared.judging.ballots,
         )
         open_overdue = may_still_end(self._records, self._journal, self._shell.clock.now())

@@ -104,6 +104,7 @@ def test_what_is_hidden(text: str, redacted: str) -> None:
         "sha256:9f3c12345678aa00",
         "not agreed to: sha256:" + "0" * 64 + " was",
         "invocation 12345678ab",
+        "at .planner/runs/20261125T132925-b47d994d.json",
         "5f1e1d2c-1234-4abc-8def-123456789012",
         "run 90071992547 and 90071992548",
         "12345 and 678",
