@@ -119,7 +119,9 @@ def _note_in_journal(journal: Journal, changes: Iterable[Change], fresh: Mapping
         launch = journal.launch(slot.launch_id) if slot is not None else None
         if slot is None or launch is None or run.evidence is None:
             continue
-        journal.collect(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)
+        journal.collect(
+            [replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)]
+        )
         if before[run_id] is None and run.cost_cents is not None:
             bills[run_id] = _Bill(run.cost_cents, slot.reserved_cents, launch.invocation_id, launch.change_set_digest)
     return bills

@@ -233,7 +233,7 @@ class _Invocation:
             client=client,
             journal=self._journal,
             ledger=ledger,
-            save_evidence=self._place.repository.save_evidence,
+            save_evidences=self._place.repository.save_evidences,
             load_evidence=self._place.repository.load_evidence,
             settings=Settings(
                 settle_seconds=project.execution.settle_seconds,

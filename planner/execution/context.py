@@ -79,7 +79,8 @@ class Context:
     client: ApiClient
     journal: Journal
     ledger: Ledger
-    save_evidence: Callable[[Evidence], str]
+    save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
+    """Durably; returns what each is stored under."""
     load_evidence: Callable[[str], Evidence | None]
     settings: Settings
     clock: Clock
@@ -344,16 +345,8 @@ class Context:
 
     async def wait(self, seconds: float) -> None:
         """Until something happens, at most so long."""
-        changed = self._changed
-        async with anyio.create_task_group() as tasks:
-
-            async def sleep() -> None:
-                await self.clock.sleep(seconds)
-                tasks.cancel_scope.cancel()
-
-            tasks.start_soon(sleep)
-            await changed.wait()
-            tasks.cancel_scope.cancel()
+        with anyio.move_on_after(seconds):
+            await self._changed.wait()
 
 
 def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed: bool) -> RunRecord:

@@ -148,19 +148,23 @@ class Journal:
             _require_known(db, launch_id)
             _bind(db, launch_id, bindings)
 
-    def collect(self, slot: Slot, *, evidence: str, cost_cents: int | None, completed_at: datetime | None) -> None:
-        """The evidence of a bound slot is stored, or more of it than before."""
+    def collect(self, slots: Iterable[Slot]) -> None:
+        """The evidence of these bound slots is stored, or more of it than before: it, its bill and its end are as they say."""
+        collected = list(slots)
         with self._transaction() as db:
-            _require_bound(db, [slot.key])
-            db.execute(
+            _require_bound(db, [slot.key for slot in collected])
+            db.executemany(
                 "UPDATE slots SET evidence = ?, cost_cents = ?, completed_at = ? WHERE launch_id = ? AND ordinal = ?",
-                (
-                    evidence,
-                    cost_cents,
-                    completed_at.isoformat() if completed_at else None,
-                    slot.launch_id,
-                    slot.ordinal,
-                ),
+                [
+                    (
+                        slot.evidence,
+                        slot.cost_cents,
+                        slot.completed_at.isoformat() if slot.completed_at else None,
+                        slot.launch_id,
+                        slot.ordinal,
+                    )
+                    for slot in collected
+                ],
             )
 
     def consume(self, invocation_id: str, keys: Iterable[tuple[str, int]]) -> None:

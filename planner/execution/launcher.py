@@ -177,6 +177,15 @@ class Launcher:
 
     async def _post(self, intent: LaunchIntent) -> None:
         """Send one launch whose intent is durable, and write down what became of it."""
+        try:
+            await self._send(intent)
+        except StoreError:  # before the launcher wakes: nothing more is launched that could not be written down
+            self._context.stopped = True
+            raise
+        finally:
+            self._context.wake()
+
+    async def _send(self, intent: LaunchIntent) -> None:
         context = self._context
         line = intent.line
         request = LaunchRequest(
@@ -231,7 +240,6 @@ class Launcher:
         finally:
             context.posting.pop(intent.launch_id, None)
             context.snapshot()
-            context.wake()
 
     async def _shared(self, intent: LaunchIntent) -> bool:
         """Whether the intent is durable where other machines see it, so that it may be sent. Where it is not, nothing was sent."""

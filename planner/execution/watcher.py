@@ -11,10 +11,10 @@ from anyio.abc import TaskGroup
 
 from planner.api.wire import WireBatch, WireRun
 from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
-from planner.evidence import merged
+from planner.evidence import Evidence, merged
 from planner.execution.collecting import collect
 from planner.execution.context import Context, Doubt, Unbound, Watched, run_record
-from planner.execution.launches import LaunchState
+from planner.execution.launches import LaunchState, Slot
 from planner.execution.listing import Listed, read_list
 from planner.execution.reconciling import Lost, bind_slots, match_lost, prompt_key, run_fits
 from planner.execution.wording import dollars
@@ -28,11 +28,23 @@ FIRST_POLL_SHARE = 0.15
 """Of the time waited so far, until a run has been seen to end."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """An ended run, all that the service tells of it."""
+
+    run: WireRun
+    watched: Watched
+    evidence: Evidence
+
+
 @dataclass(slots=True)
 class Watcher:
     context: Context
     _seconds_seen: list[float] = field(default_factory=list[float])
     """Wall seconds from launch to end, of the latest runs that ended under our eyes."""
+    _read: list[_Read] = field(default_factory=list[_Read])
+    """Not stored yet."""
+    _is_storing: bool = False
 
     def poll_seconds(self) -> float:
         context = self.context
@@ -114,9 +126,9 @@ class Watcher:
             return  # its call id is still to come
         del context.watched[run.id]
         context.collecting += 1
-        tasks.start_soon(self._collect, run, watched)
+        tasks.start_soon(self._collect, run, watched, tasks)
 
-    async def _collect(self, run: WireRun, watched: Watched) -> None:
+    async def _collect(self, run: WireRun, watched: Watched, tasks: TaskGroup) -> None:
         context = self.context
         stored = watched.slot.evidence
         try:
@@ -133,26 +145,55 @@ class Watcher:
                 on_late=lambda: self._price(run, watched),
             )
             evidence = merged(context.load_evidence(stored) if stored is not None else None, read)
-            # Durable first, and not in this thread: a disk takes its time.
-            digest = await anyio.to_thread.run_sync(context.save_evidence, evidence)
-            context.journal.collect(
-                watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at
-            )
-            if watched.slot.cost_cents is None:  # else it is billed already: only its evidence was lost
-                if evidence.cost_cents is None:
-                    self._price(run, watched)
-                context.bill(watched.slot, watched.launch, evidence.cost_cents, held_cents=watched.held_cents)
-            slot = replace(watched.slot, evidence=digest, cost_cents=evidence.cost_cents, completed_at=run.completed_at)
-            context.observer.narrate(f"run {run.id} of {slot.case_id} ended, {_billed(evidence.cost_cents)}")
-            context.report(run_record(slot, watched.launch, evidence, resumed=watched.resumed))
         except StoreError:
             raise
         except PlannerError as error:
-            self._collect_again(run.id, watched, str(error))
-        finally:
             context.collecting -= 1
+            self._collect_again(run.id, watched, str(error))
             context.snapshot()
             context.wake()
+            return
+        self._read.append(_Read(run, watched, evidence))
+        if not self._is_storing:
+            self._is_storing = True
+            tasks.start_soon(self._store)
+
+    async def _store(self) -> None:
+        """Whatever has been read, and what is read meanwhile, each time all of it at once: a disk takes as long for one as for
+        many. Only what is durable is billed and told of."""
+        context = self.context
+        while self._read:
+            ended, self._read = self._read, []
+            digests = await anyio.to_thread.run_sync(context.save_evidences, [item.evidence for item in ended])
+            stored = [
+                (
+                    item,
+                    replace(
+                        item.watched.slot,
+                        evidence=digest,
+                        cost_cents=item.evidence.cost_cents,
+                        completed_at=item.run.completed_at,
+                    ),
+                )
+                for item, digest in zip(ended, digests, strict=True)
+            ]
+            context.journal.collect(slot for _, slot in stored)
+            for item, slot in stored:
+                self._tell(item, slot)
+            context.snapshot()
+            context.wake()
+        self._is_storing = False
+
+    def _tell(self, item: _Read, slot: Slot) -> None:
+        context = self.context
+        watched, evidence = item.watched, item.evidence
+        if watched.slot.cost_cents is None:  # else it is billed already: only its evidence was lost
+            if evidence.cost_cents is None:
+                self._price(item.run, watched)
+            context.bill(watched.slot, watched.launch, evidence.cost_cents, held_cents=watched.held_cents)
+        context.observer.narrate(f"run {item.run.id} of {slot.case_id} ended, {_billed(evidence.cost_cents)}")
+        context.report(run_record(slot, watched.launch, evidence, resumed=watched.resumed))
+        context.collecting -= 1
 
     def _price(self, run: WireRun, watched: Watched) -> None:
         """A call is over whose bill is late, and since its price was not known, all that was left is reserved for it: what the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any, Final, TypeVar, cast
 
@@ -39,12 +39,16 @@ class ResultsRepository:
 
     def save_evidence(self, evidence: Evidence) -> str:
         """Store one run's evidence, durably; returns the digest it goes by. Saving the same again does nothing."""
-        data = evidence.to_bytes()
-        digest = evidence_digest(data)
-        key = evidence_key(digest)
-        if not self._store.put(key, data, expected=None) and self._store.get(key) != data:
-            self._store.put(key, data, expected=UNCONDITIONAL)  # The name says what belongs there: damage is mended.
-        return digest
+        return self.save_evidences([evidence])[0]
+
+    def save_evidences(self, evidences: Sequence[Evidence]) -> list[str]:
+        """As `save_evidence`, of several runs in one go, which costs a store far less; their digests, in the same order."""
+        documents = [evidence.to_bytes() for evidence in evidences]
+        digests = [evidence_digest(data) for data in documents]
+        wanted = {evidence_key(digest): data for digest, data in zip(digests, documents, strict=True)}
+        # The name says what belongs there: damage is mended.
+        self._store.update(lambda now: {key: data for key, data in wanted.items() if now.get(key) != data})
+        return digests
 
     def load_evidence(self, digest: str) -> Evidence | None:
         """The evidence of that digest, or None where it was never stored or has been pruned."""

@@ -7,7 +7,7 @@ its redacted form in both; where that is not the whole, `originals/<digest>` of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -93,13 +93,15 @@ class SharedRepository(ResultsRepository):
 
     # Evidence
 
-    def save_evidence(self, evidence: Evidence) -> str:
-        redacted = self._redaction.evidence(evidence)
-        digest = self._mine.save_evidence(redacted)
-        if redacted != evidence:
-            original = self._mine.save_evidence(evidence)
-            self._tiers.local.put(_original_key(digest), original.encode(), expected=UNCONDITIONAL)
-        return digest
+    def save_evidences(self, evidences: Sequence[Evidence]) -> list[str]:
+        redacted = [self._redaction.evidence(evidence) for evidence in evidences]
+        digests = self._mine.save_evidences(redacted)
+        stored = zip(digests, evidences, redacted, strict=True)
+        whole = {digest: evidence for digest, evidence, shown in stored if shown != evidence}
+        originals = self._mine.save_evidences(list(whole.values()))
+        pointers = {_original_key(digest): original.encode() for digest, original in zip(whole, originals, strict=True)}
+        self._tiers.local.update(lambda _: pointers)
+        return digests
 
     def load_evidence(self, digest: str) -> Evidence | None:
         return super().load_evidence(self._original(digest))

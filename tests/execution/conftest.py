@@ -218,9 +218,9 @@ class Service:
             records.append(record)
             return on_run is not None and bool(on_run(record))
 
-        def save(evidence: Evidence) -> str:
+        def save(evidences: Sequence[Evidence]) -> list[str]:
             life.boundary("before saving evidence")
-            stored = self.repository.save_evidence(evidence)
+            stored = self.repository.save_evidences(evidences)
             life.boundary("after saving evidence")
             return stored
 
@@ -239,7 +239,7 @@ class Service:
                 client=client,
                 journal=journal,
                 ledger=ledger_of(journal, digest, ceilings),
-                save_evidence=save,
+                save_evidences=save,
                 load_evidence=self.repository.load_evidence,
                 settings=settings or Settings(),
                 clock=Clock(now, loop.time, anyio.sleep),

@@ -249,8 +249,9 @@ async def test_evidence_that_cannot_be_stored_stops_everything(
     """A run whose evidence is not durable does not count as collected."""
     service = make_service()
     works = [work("ana", runs=2)]
-    first = await service.invoke(works, life=failing(2, "before saving evidence"))
+    first = await service.invoke(works, life=failing(1, "before saving evidence"))
     assert "the disk is full" in first.outcome.trouble
+    assert first.records == []
     second = await service.invoke(works)
     assert second.outcome.finished
     assert second.outcome.launches == 0

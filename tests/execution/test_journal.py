@@ -10,6 +10,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,8 @@ def test_what_was_written_comes_back_the_same(path: Path, journal: Journal) -> N
     journal.settle("l1", LaunchState.SENT)
     journal.settle("l1", LaunchState.ACKNOWLEDGED, batch_id=2**63 - 1, run_ids=(8, 7), bindings={1: 7})
     completed_at = SENT_AT + timedelta(seconds=31)
-    journal.collect(journal.slots_of("l1")[1], evidence="e" * 64, cost_cents=0, completed_at=completed_at)
+    collected = replace(journal.slots_of("l1")[1], evidence="e" * 64, cost_cents=0, completed_at=completed_at)
+    journal.collect([collected])
     journal.close()
     again = Journal(path)
     launch = again.launch("l1")
@@ -202,7 +204,7 @@ def test_slots_move_only_as_drawn(journal: Journal) -> None:
     for impossible in (
         lambda: journal.bind("l1", {0: 7}),
         lambda: journal.claim("l1", (7,)),
-        lambda: journal.collect(slot, evidence="e", cost_cents=16, completed_at=None),
+        lambda: journal.collect([replace(slot, evidence="e", cost_cents=16)]),
         lambda: journal.consume("i1", [slot.key]),
     ):
         with pytest.raises(AssertionError, match="launch l1"):
@@ -212,9 +214,9 @@ def test_slots_move_only_as_drawn(journal: Journal) -> None:
     journal.settle("l1", LaunchState.ADOPTED, run_ids=(7, 8), bindings={0: 7})
     for step in (
         lambda: journal.bind("l1", {0: 7}),
-        lambda: journal.collect(slot, evidence="e", cost_cents=None, completed_at=None),
+        lambda: journal.collect([replace(slot, evidence="e")]),
         lambda: journal.consume("i1", [slot.key]),
-        lambda: journal.collect(slot, evidence="more", cost_cents=16, completed_at=None),
+        lambda: journal.collect([replace(slot, evidence="more", cost_cents=16)]),
     ):
         step()
         seen.append(journal.slots_of("l1")[0].state)

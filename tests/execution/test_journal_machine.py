@@ -168,7 +168,7 @@ class JournalMachine(RuleBasedStateMachine):
         key = data.draw(st.sampled_from(sorted(self.model.slots)), "slot")
         slot = self.model.slots[key]
         with self.expecting(possible=slot.run_id is not None, error=AssertionError):
-            self.journal.collect(slot, evidence="e", cost_cents=cents, completed_at=START)
+            self.journal.collect([replace(slot, evidence="e", cost_cents=cents, completed_at=START)])
         if slot.run_id is None:
             return
         self.model.slots[key] = replace(slot, evidence="e", cost_cents=cents, completed_at=START)

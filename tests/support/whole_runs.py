@@ -35,7 +35,7 @@ from planner.commands.shell import Shell
 from planner.errors import PlannerError
 from planner.execution.work import Clock
 from planner.results.directory import DirectoryStore
-from planner.results.store import Expected
+from planner.results.store import Change, Expected, Reader
 from planner.sandbox import FaultSpec, Sandbox, load_world
 from planner.sandbox.requests import Dialect
 
@@ -60,6 +60,18 @@ class MortalStore(DirectoryStore):
         done = super().put(key, data, expected=expected)
         self.life.boundary(f"after putting {key.split('/', maxsplit=1)[0]}")
         return done
+
+    def update(self, change: Change) -> None:
+        """Key by key, as a folder takes it."""
+        for key, data in change(self).items():
+            self.life.boundary(f"before putting {key.split('/', maxsplit=1)[0]}")
+            super().update(partial(_one, key, data))
+            self.life.boundary(f"after putting {key.split('/', maxsplit=1)[0]}")
+
+
+def _one(key: str, data: bytes | None, now: Reader) -> Mapping[str, bytes | None]:
+    del now
+    return {key: data}
 
 
 @dataclass
