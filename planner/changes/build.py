@@ -10,8 +10,9 @@ from planner.changes.digest import change_set_digest
 from planner.changes.estimate import estimate
 from planner.changes.found_again import CalledBefore
 from planner.changes.history import PastRun
-from planner.changes.model import ChangeSet
+from planner.changes.model import CasePrice, Change, ChangeSet, Estimate
 from planner.changes.past import Target
+from planner.changes.shards import Shard, shared_out
 from planner.results.model import CaseDocument
 from planner.spec.model import Case
 from planner.spec.prices import DEFAULT_RATES
@@ -32,6 +33,7 @@ def build_change_set(
     evidence_stored: Callable[[str], bool] | None = None,
     still_settled: Callable[[Case, CaseDocument], bool] | None = None,
     called_before: CalledBefore | None = None,
+    shard: Shard | None = None,
 ) -> ChangeSet:
     """What has to happen to each case, what it would cost, and the digest that consent is bound to.
 
@@ -46,6 +48,7 @@ def build_change_set(
         partial: only some of the plans' cases were selected; nothing is dropped.
         evidence_stored: whether a digest's evidence is there to be judged again (`ResultsRepository.has_evidence`).
         still_settled, called_before: as for `diff`.
+        shard: only these of the changes, if any.
     """
     changes = diff(
         cases,
@@ -58,7 +61,14 @@ def build_change_set(
         still_settled=still_settled,
         called_before=called_before,
     )
-    total, prices = estimate(
-        changes, history=history, products=products, rates={**DEFAULT_RATES, **rates}, already_made=already_made
-    )
-    return ChangeSet(change_set_digest(changes), changes, total, prices)
+
+    def price(changes: Sequence[Change], made: Mapping[str, int]) -> tuple[Estimate, dict[str, CasePrice]]:
+        return estimate(
+            changes, history=history, products=products, rates={**DEFAULT_RATES, **rates}, already_made=made
+        )
+
+    share = None
+    if shard is not None:
+        changes, share = shared_out(changes, shard, lambda whole: price(whole, {})[0])
+    total, prices = price(changes, already_made)
+    return ChangeSet(change_set_digest(changes), changes, total, prices, share=share)

@@ -110,12 +110,15 @@ def forbidden(
 def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents: int = 0) -> str:
     """`command` (such as `planner run plans/`) with what consents to exactly this change set; no ceiling where none is known.
 
-    The ceiling holds for the whole change set, so it includes what an interrupted invocation has spent of it.
+    The ceiling holds for the whole change set, so it includes what an interrupted invocation has spent of it. For a shard it is
+    the whole that is consented to, and whose ceiling that is; where that is not known, the digest alone is told.
     """
     votes = change_set.votes
     charged_votes = votes is not None and votes.charged
     if change_set.estimate.calls == 0 and not charged_votes:
         return command
+    if (share := change_set.share) is not None:
+        return f"{command} --consent-to-charge --plan-digest {share.digest}"
     high = whole_high_cents(change_set)
     whole = None if high is None else high + already_spent_cents + (votes.spent_cents if votes else 0)
     ceiling = "" if whole is None else f" --max-cost {whole // 100}.{whole % 100:02d}"
@@ -149,8 +152,10 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
             f"{plan_digest!r} is not the digest of a change set",
             "copy it whole from `planner plan`: sha256: and 64 hex digits",
         )
-    if plan_digest == change_set.digest:
+    share = change_set.share
+    if plan_digest == change_set.digest or (share is not None and plan_digest == share.digest):
         return
+    today = change_set.digest if share is None else share.digest
     moved = [
         f"{change.case_id} ({change.detail})"
         for change in change_set.with_action(Action.CALL)
@@ -158,7 +163,7 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
     ]
     edited = f"; agents edited since: {_some(moved)}" if moved else ""
     raise RefusedError(
-        f"the change set is not the one agreed to: {plan_digest} was, today's is {change_set.digest}{edited}",
+        f"the change set is not the one agreed to: {plan_digest} was, today's is {today}{edited}",
         f"look at it with `planner plan`; to agree to today's: {command}",
     )
 

@@ -9,7 +9,7 @@ import click
 
 from planner import __version__
 from planner.cli.boundary import guarded
-from planner.cli.options import Dollars, selecting, selection
+from planner.cli.options import Dollars, selecting, selection, sharding
 from planner.cli.outside import shell as _shell
 
 
@@ -103,6 +103,7 @@ def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | 
 
 @planner.command()
 @selecting
+@sharding
 @click.option("--refresh", is_flag=True, help="Ask the service for agent revisions and the balance (needs a key).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -131,6 +132,7 @@ def plan(
 
 @planner.command()
 @selecting
+@sharding
 @click.option(
     "--consent-to-charge", is_flag=True, help="Agree that these calls are charged. Without it nobody is called."
 )
@@ -247,6 +249,29 @@ def report(verbosity: int, **values: Any) -> int:
 
     # Seeded: the same results give the same text. Resampling decides nothing that is secret.
     return command(_shell(verbosity), ReportOptions(**values), random.Random(0))  # noqa: S311
+
+
+@planner.command()
+@click.argument("parts", nargs=-1, required=True, metavar="PART…", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Where to write the reports.",
+)
+@click.option("--store", metavar="PLACE", help="Where the shards' results live (default: .planner/ of the repository).")
+@click.pass_obj
+def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None) -> int:
+    """Join the results of shards (run --shard I/N) into one set of reports. Calls nobody; a missing shard is an error.
+
+    PART… are the shards' results.json files, or the folders they are in. Where the store has them too, the whole is stored, and
+    becomes the baseline that one run of everything would have been.
+    """
+    from planner.commands.merge import MergeOptions
+    from planner.commands.merge import merge as command
+
+    return command(_shell(verbosity), MergeOptions(parts, out, store))
 
 
 @planner.command()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from planner.changes.shards import Shard
     from planner.commands.selection import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,6 +28,31 @@ class Dollars(click.ParamType[int]):
         if match is None:
             self.fail(f"{value!r} is no amount of dollars; write it as 12.50", param, ctx)
         return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
+
+
+class ShardNumber(click.ParamType["Shard"]):
+    """`2/4`."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        from planner.changes.shards import shard_written
+
+        try:
+            return shard_written(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def sharding(command: F) -> F:
+    """Of `plan` and `run`."""
+    return click.option(
+        "--shard",
+        type=ShardNumber(),
+        metavar="I/N",
+        help="Only the I-th of N parts, for machines that run at once; planner merge joins them. --max-cost and every other"
+        " ceiling are of all parts together: each has its part by its calls.",
+    )(command)
 
 
 def selecting(command: F) -> F:
@@ -75,4 +101,5 @@ def selection(values: dict[str, Any]) -> Selection:
         sandbox=values["sandbox"],
         world=values["world"],
         policy_from=values["policy_from"],
+        shard=values.get("shard"),
     )

@@ -8,6 +8,7 @@ from planner.commands.asking import judge_cost
 from planner.commands.costs import costs
 from planner.commands.preparing import Preparation
 from planner.commands.rates import repeated_passes, suite_of
+from planner.commands.sharding import shard_document
 from planner.commands.standing import Standing
 from planner.commands.verdict import Ending
 from planner.execution.journal import Journal
@@ -42,6 +43,7 @@ def compose_result(
         environment=selection.environment or "",
         sandbox=selection.sandbox,
         partial=selection.partial,
+        shard=shard_document(change_set, cases, chosen=selection.chosen),
         finished=ending.finished,
         started_at=standing.started_at,
         ended_at=standing.shell.clock.now(),

@@ -16,9 +16,10 @@ from planner.commands.reporting import publisher_of, redactor_of, tell_diagnosti
 from planner.commands.saving import save_plan, saved_command
 from planner.commands.selection import Loaded, Selection, load, picked
 from planner.commands.service import TargetState, open_client, read_billing, read_targets
+from planner.commands.sharding import with_part_of_ceilings
 from planner.commands.shell import Shell
 from planner.commands.stores import Place, place_of
-from planner.errors import RefusedError
+from planner.errors import RefusedError, UsageError
 from planner.reports import change_explanation
 from planner.reports.change_set import render_json, render_markdown, render_text
 from planner.reports.quantities import money
@@ -41,6 +42,11 @@ class PlanOptions:
 
 
 def plan(shell: Shell, options: PlanOptions) -> int:
+    if options.out is not None and options.selection.shard is not None:
+        raise UsageError(
+            "a saved plan is carried out once, as a whole: it cannot be a shard",
+            "Give each shard --plan-digest instead, with the digest of the whole, and leave --out or --shard out here.",
+        )
     loaded = load(shell, options.selection)
     tell_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, options.selection, loaded.project)
@@ -53,6 +59,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     finally:
         if journal:
             journal.close()
+    loaded, _ = with_part_of_ceilings(shell, loaded, None, prepared.change_set.share)
     policy = loaded.project.policy
     refusal = forbidden(
         prepared.change_set,

@@ -96,10 +96,11 @@ def prepare(
             already_made=already_made,
             rerun=selection.rerun,
             now=shell.clock.now(),
-            partial=selection.partial,
+            partial=selection.chosen,
             evidence_stored=repository.has_evidence,
             still_settled=still_settled(repository.load_evidence, judging.ballots),
             called_before=called_before,
+            shard=selection.shard,
         )
 
     whole = change_set = build({})

@@ -27,6 +27,7 @@ from planner.commands.saving import check_unmoved, saved_command
 from planner.commands.selection import Loaded, load
 from planner.commands.service import open_client, read_billing, read_targets
 from planner.commands.settling import Settling
+from planner.commands.sharding import with_part_of_ceilings
 from planner.commands.sharing import SharedSession, shared_session
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
@@ -85,7 +86,7 @@ class _Invocation:
         session: SharedSession,
     ) -> None:
         self._shell = shell
-        self._options = options
+        self._options, self._max_cost_cents = options, options.max_cost_cents
         self._loaded = loaded
         self._place = place
         self._journal = journal
@@ -126,6 +127,9 @@ class _Invocation:
             prepared = prepare(
                 self._shell, selection, self._loaded, self._place, targets=targets, journal=self._journal
             )
+            self._loaded, self._max_cost_cents = with_part_of_ceilings(
+                self._shell, self._loaded, self._max_cost_cents, prepared.change_set.share
+            )
             prepared.judging.require_model(prepared.change_set)
             try:
                 if self._options.saved is not None:
@@ -155,7 +159,7 @@ class _Invocation:
             ledger = ledger_of(
                 self._loaded,
                 charged_slots(self._journal, prepared.change_set.digest),
-                max_cost_cents=self._options.max_cost_cents,
+                max_cost_cents=self._max_cost_cents,
                 billing=billing,
             )
             votes.weigh(ledger)
@@ -177,7 +181,7 @@ class _Invocation:
             prepared.change_set,
             self._loaded.plans,
             consent_given=options.consent_to_charge,
-            max_cost_cents=options.max_cost_cents,
+            max_cost_cents=self._max_cost_cents,
             policy=self._policy(),
             plan_digest=options.plan_digest,
             now=self._shell.clock.now(),
@@ -286,7 +290,7 @@ class _Invocation:
         return state_of(snapshot, runs_fresh=self._fresh, ceiling_cents=self._ceiling_cents(), elapsed_seconds=elapsed)
 
     def _ceiling_cents(self) -> int | None:
-        limits = [self._options.max_cost_cents, self._loaded.project.policy.max_cost_cents]
+        limits = [self._max_cost_cents, self._loaded.project.policy.max_cost_cents]
         return min((cents for cents in limits if cents is not None), default=None)
 
     # The end

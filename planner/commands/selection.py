@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.changes.diff import Rerun
+from planner.changes.shards import Shard
 from planner.commands.git import Git, file_at
 from planner.commands.meant import meant
 from planner.commands.shell import Shell
@@ -34,10 +35,17 @@ class Selection:
     world: str | None = None
     policy_from: str | None = None
     """The commit whose planner.yaml holds, whatever the one here says."""
+    shard: Shard | None = None
+
+    @property
+    def chosen(self) -> bool:
+        """Not all cases of the plans."""
+        return bool(self.select or self.tags)
 
     @property
     def partial(self) -> bool:
-        return bool(self.select or self.tags)
+        """Whatever comes of it is no baseline."""
+        return self.chosen or self.shard is not None
 
     def words(self) -> list[str]:
         """The options again, as they would be typed."""
@@ -56,6 +64,8 @@ class Selection:
             words += ["--store", self.store]
         if self.policy_from is not None:
             words += ["--policy-from", self.policy_from]
+        if self.shard is not None:
+            words += ["--shard", str(self.shard)]
         if self.rerun != "changed":
             words += ["--rerun", self.rerun]
         return words

@@ -19,6 +19,7 @@ from planner.api.client import RequestStats
 from planner.commands.deferral import release
 from planner.commands.reporting import REPORT_FILES, publish_result, replace_reports, write_reports
 from planner.commands.selection import Selection
+from planner.commands.sharding import shard_of_nothing
 from planner.commands.shell import Shell
 from planner.commands.verdict import WORDS
 from planner.diagnostics import Severity
@@ -123,6 +124,7 @@ class Standing:
             environment=self.selection.environment or "",
             sandbox=self.selection.sandbox,
             partial=self.selection.partial,
+            shard=shard_of_nothing(self.selection.shard),
             finished=False,
             under_way=under_way,
             started_at=self.started_at,

@@ -29,6 +29,12 @@ WORDS: Final[Mapping[int, PlanOutcome]] = {
 """The outcome of each exit code."""
 
 
+def first_of(codes: Iterable[int]) -> int:
+    """The exit code where several hold; 0 where none does."""
+    held = set(codes)
+    return next((code for code in _ORDER if code in held), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """`finished`: every call asked for was made and its fate is known, so that the results may become the baseline."""
@@ -41,7 +47,7 @@ class Ending:
 
     def with_trouble(self, error: StoreError) -> Ending:
         """What was found stands, but could not be put where it belongs: nothing of it is a baseline, and not all is well."""
-        code = next(code for code in _ORDER if code in (self.exit_code, error.exit_code))
+        code = first_of((self.exit_code, error.exit_code))
         return Ending(
             WORDS[code],
             code,
@@ -130,7 +136,7 @@ def ending_of(
     )
     if (not finished or unknown) and not outcome.ceiling:  # the same ceiling would stop it again
         steps.append(f"Go on, without paying for anything twice: {command}")
-    code = next((code for code in _ORDER if code in codes), 0)
+    code = first_of(codes)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
 
 
