@@ -117,8 +117,8 @@ def value_mark(container: Container, key: str | int) -> ItemMark:
     if isinstance(container, Mapping):
         mark = container.marks[str(key)]
         return mark[2], mark[3]
-    start = 2 * int(key)
-    return container.marks[start], container.marks[start + 1]
+    marks, start = container.marks, 2 * int(key)
+    return marks[start], marks[start + 1]
 
 
 def as_json(value: Any) -> bytes:

@@ -101,5 +101,7 @@ class Draft:
 def text_to_know(document: Document, container: Container, key: str | int) -> str | None:
     """How a value is written, where that is short and means the same everywhere: what an alias stands for does not."""
     start, end = value_mark(container, key)
-    text = document.source.text[start:end] if end - start <= _MAX_TEXT else "*"
+    if end - start > _MAX_TEXT:
+        return None
+    text = document.source.text[start:end]
     return None if "*" in text else text

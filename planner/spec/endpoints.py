@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from planner.checks import CHECKS
+from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.spec.authored_judge import JudgeFields, TokenPriceFields
 from planner.spec.document import Document, Mapping
@@ -13,6 +15,9 @@ from planner.spec.model import JudgePrice, JudgeSettings, Plan
 from planner.spec.reading import absent, read_nested
 from planner.spec.reporting import Reporter
 from planner.spec.wording import shorten
+
+_ASKING = frozenset(kind for kind in CHECKS.values() if kind.rubrics is not Expectation.rubrics)
+"""Kinds of expectation that may ask a model."""
 
 _EXAMPLES = {"base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini"}
 
@@ -57,12 +62,11 @@ def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
 
 
 def _first_that_asks(plan: Plan) -> Span | None:
-    seen: set[int] = set()
     for case in plan.cases:
-        for expectation, span in zip(case.expectations, case.expectation_spans, strict=True):
-            if id(expectation) not in seen and expectation.asks_model:
-                return span
-            seen.add(id(expectation))
+        if not _ASKING.isdisjoint(map(type, case.expectations)):
+            for expectation, span in zip(case.expectations, case.expectation_spans, strict=True):
+                if expectation.asks_model:
+                    return span
     return None
 
 

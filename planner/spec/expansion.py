@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Lookup
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from planner.checks.base import Expectation
@@ -56,7 +56,7 @@ class _Memo:
     """What was rendered, by the tokens of the axes that it depends on."""
 
     axes: list[int]
-    known: dict[tuple[str, ...], Any] = field(default_factory=dict[tuple[str, ...], Any])
+    known: dict[tuple[str, ...], Any]
 
 
 def expand(parts: Parts, expectations: Expectations, allowance: Allowance, reporter: Reporter) -> list[Case]:
@@ -74,11 +74,14 @@ class _Expansion:
         self.names = [axis.name for axis in parts.matrix.axes]
         self.spans = tuple([draft.span for draft in parts.drafts])
         self.prompts = self._memo([parts.prompt.template.names] if parts.prompt else [])
-        self.rendered = self._memo([draft.shape.names for draft in parts.drafts])
+        self.rendered = self._memo([draft.shape.names for draft in parts.drafts] if self.names else [])
 
     def _memo(self, used: Sequence[Collection[str]]) -> _Memo:
         """For what templates make that use these names."""
-        return _Memo([place for place, name in enumerate(self.names) if any(name in names for names in used)])
+        names = self.names
+        return _Memo(
+            [place for place, name in enumerate(names) if any(name in uses for uses in used)] if names else [], {}
+        )
 
     def cases(self) -> list[Case]:
         parts = self.parts
@@ -109,7 +112,7 @@ class _Expansion:
                 return []
             if prompt is None or expectations is None:
                 continue
-            shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
+            shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)]) if point else ()
             cases.extend(
                 [
                     Case(
@@ -141,7 +144,7 @@ class _Expansion:
         if self.parts.prompt is None:
             return None
         memo = self.prompts
-        key = tuple([point[position].token for position in memo.axes])
+        key = tuple([point[position].token for position in memo.axes]) if point else ()
         if key not in memo.known:
             text = memo.known[key] = self.parts.prompt.render(values, self.blame)
             self.allowance.characters -= len(text or "")
@@ -149,7 +152,7 @@ class _Expansion:
 
     def _expectations(self, point: Point, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
         memo = self.rendered
-        key = tuple([point[position].token for position in memo.axes])
+        key = tuple([point[position].token for position in memo.axes]) if point else ()
         if key not in memo.known:
             before = self.expectations.validations.made_bytes
             memo.known[key] = self.expectations.of_case(self.parts.drafts, values, self.blame)

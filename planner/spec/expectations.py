@@ -91,11 +91,10 @@ class Expectations:
         written = at(container, key)
         raw = text_to_know(document, container, key)
         shape = self._by_text.get(raw) if raw is not None else None
+        json = b""
         if shape is None or shape.written != written:
             json = as_json(written)
             shape = self._shapes.get(json)
-        else:
-            json = shape.json
         if shape is not None:
             draft = Draft(document, container, key, written, shape)
             if shape.may_warn:
@@ -276,7 +275,7 @@ class Expectations:
     def _expectation(self, draft: Draft, rendered: Rendered, name: str, blame: Blame | None) -> Expectation | None:
         """Validated under this id; None where a fault was reported."""
         shape, content = draft.shape, rendered.content
-        known = self.validations.validate(shape.kind, content, name)
+        known = self.validations.validate(shape.kind, content, name, shape.json if content is shape.written else None)
         if isinstance(known, list) and shape.texts:
             numbers = read_numbers(shape.content, content, [error["loc"] for error in known])
             if numbers is not content:

@@ -108,12 +108,15 @@ class Imports:
         complete = True
         for index, written in enumerate(items):
             if isinstance(written, Mapping) and "use" in written and "check" not in written:
-                found = self._used(document, items, index)
+                used = self._used(document, items, index)
+                drafts.extend(used or ())
+                complete = complete and used is not None
+                continue
+            draft = self.expectations.draft(document, items, index)
+            if draft is not None:
+                drafts.append(draft)
             else:
-                draft = self.expectations.draft(document, items, index)
-                found = [draft] if draft is not None else None
-            drafts.extend(found or ())
-            complete = complete and found is not None
+                complete = False
         return Expected(tuple(drafts), len(items), complete)
 
     def axis(self, document: Document, axes: Mapping, name: str) -> dict[str, AxisValue]:

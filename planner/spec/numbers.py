@@ -15,7 +15,7 @@ def warn_of_rewritten(document: Document, container: Container, key: str | int, 
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         start, end = value_mark(container, key)
         written = document.source.text[start:end].strip()
-        shown = json.dumps(value)
+        shown = repr(value) if isinstance(value, int) else json.dumps(value)
         if written != shown and written[:1] in "+-.0123456789":
             reporter.warning(
                 "number-rewritten",
@@ -23,8 +23,10 @@ def warn_of_rewritten(document: Document, container: Container, key: str | int, 
                 document.value(container, key),
             )
     elif isinstance(value, Mapping):
-        for name in value:
-            warn_of_rewritten(document, value, name, reporter)
+        for name, below in value.items():
+            if below.__class__ is not str:
+                warn_of_rewritten(document, value, name, reporter)
     elif isinstance(value, Items):
-        for index in range(len(value)):
-            warn_of_rewritten(document, value, index, reporter)
+        for index, below in enumerate(value):
+            if below.__class__ is not str:
+                warn_of_rewritten(document, value, index, reporter)

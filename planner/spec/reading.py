@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import islice, takewhile
 from typing import TypeVar
 
@@ -49,9 +50,9 @@ def read_fields(model: type[Model], document: Document, written: Mapping, report
 
 def _report_empty(model: type[BaseModel], document: Document, written: Mapping, reporter: Reporter) -> set[str]:
     """Report keys without a value. Gives these, and with them what was to stand below and is not indented enough."""
-    left_out: set[str] = set()
     if None not in written.values():
-        return left_out
+        return set()
+    left_out: set[str] = set()
     for key in [key for key, value in written.items() if value is None and key in model.model_fields]:
         after = islice(written, list(written).index(key) + 1, None)
         below = list(takewhile(lambda other: not mistyped(other, model.model_fields), after))
@@ -66,12 +67,17 @@ def _report_empty(model: type[BaseModel], document: Document, written: Mapping, 
     return left_out
 
 
+@cache
+def _keys_of(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(model.model_fields)
+
+
 def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     """Whether the key is not there at all; one that is there mistyped is reported as an unknown key, and that is enough."""
     if key in written:
         return False
-    known = model.model_fields
-    if known.keys() >= written.keys():
+    known = _keys_of(model)
+    if written.keys() <= known:
         return True
     unknown = islice((other for other in written if other not in known), MAX_FAULTS_PER_FILE)
     return not any(mistyped(other, [key]) for other in unknown)

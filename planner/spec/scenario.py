@@ -36,6 +36,7 @@ from planner.statistics import least_runs_to_pass
 
 _CHECKED = frozenset({"min_runs", "confidence", "target_number"})
 """Fields that have to fit others, or a form of their own."""
+_NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +121,10 @@ class _Reading:
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, drafts, complete=complete)
-        known = {axis.name for axis in matrix.axes}
-        unknown = [name for name in names if name not in self.plan.variables and name not in known]
-        if unknown:
+        if unknown := names.difference(self.plan.variables, [axis.name for axis in matrix.axes]):
             # They were reported: what uses them is left out, the rest is still rendered to find its faults.
             complete = False
-            prompt = prompt if prompt is not None and prompt.template.names.keys().isdisjoint(unknown) else None
+            prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
             drafts = [draft for draft in drafts if draft.shape.names.isdisjoint(unknown)]
         parts = Parts(
             plan=self.plan.name,
@@ -190,6 +189,8 @@ class _Reading:
         return () if aliases.strangers else own  # with the first stranger all of them were named
 
     def _matrix(self, cases_per_point: int) -> Matrix:
+        if "matrix" not in self.written:
+            return _NO_MATRIX
         take_in_axes(self.document, self.written, self.reporter)
         nested = read_nested(MatrixFields, self.document, self.written, "matrix", self.reporter)
         if nested is None:
@@ -379,7 +380,7 @@ class _Reading:
     def _written_axes(self) -> Mapping | None:
         """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""
         if "matrix" not in self.written:
-            return Mapping() if missing(ScenarioFields, self.written, "matrix") else None
+            return _NO_AXES if missing(ScenarioFields, self.written, "matrix") else None
         matrix: Any = self.written["matrix"]
         axes: Any = matrix.get("axes") if isinstance(matrix, Mapping) else None
         return axes if isinstance(axes, Mapping) else None

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, count
+from operator import add
 
 from planner.diagnostics import Span
 
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")
 
 
+_MANY_LINES = 500_000
+"""A table of so many takes memory, and making it takes time, that no fault of the file is worth."""
 _MAX_RETURNS = 16
-"""So often may be asked for a place before the last one until a table of all lines is made."""
+"""So often may be asked for a place before the last one until such a table is made after all."""
 
 
 @dataclass(slots=True)
@@ -24,24 +27,29 @@ class Source:
     text: str
     _line_starts: list[int] = field(default_factory=list[int], repr=False)
     _reached: tuple[int, int, int] = field(default=(0, 1, 0), repr=False)
-    """An offset, the number of its line, and where that begins. Most places are asked for in the order they are written,
-    so that counting on from the last one is enough."""
+    """Without a table: an offset, the number of its line, and where that begins. Most places are asked for in the order they
+    are written, so that counting on from the last one is enough."""
     _returns: int = field(default=0, repr=False)
 
     def __post_init__(self) -> None:
-        if "\r" in self.text:
+        if "\r" in self.text or self.text.count("\n") < _MANY_LINES:
             self._starts()
 
     def span(self, start: int, end: int) -> Span:
         """The place of `text[start:end]` (offsets in characters), less white space at its end."""
-        text = self.text
+        text, starts = self.text, self._line_starts
         while end > start + 1 and text[end - 1] in " \t\r\n":
             end -= 1
-        line, begin = self._line_at(start)
-        column = start - begin + 1
-        # One character is on one line, be it the break at its end.
-        end_line, begin = self._line_at(end) if end > start + 1 else (line, begin)
-        return Span(self.file, line, column, end_line, end - begin + 1)
+        last = end if end > start + 1 else start  # one character is on one line, be it the break at its end
+        if starts:
+            line = bisect_right(starts, start)
+            begin = starts[line - 1]
+            end_line = line if line == len(starts) or last < starts[line] else bisect_right(starts, last)
+            end_begin = starts[end_line - 1]
+        else:
+            line, begin = self._line_at(start)
+            end_line, end_begin = self._line_at(last)
+        return Span._make((self.file, line, start - begin + 1, end_line, end - end_begin + 1))  # there are many
 
     def _line_at(self, offset: int) -> tuple[int, int]:
         """Number and beginning of the line with this offset."""
@@ -49,7 +57,7 @@ class Source:
         if offset < reached:
             self._returns += 1
             reached, line, begin = 0, 1, 0
-        if self._line_starts or self._returns > _MAX_RETURNS:
+        if self._returns > _MAX_RETURNS:
             starts = self._starts()
             line = bisect_right(starts, offset)
             return line, starts[line - 1]
@@ -71,11 +79,12 @@ class Source:
         """Offsets at which lines start."""
         starts = self._line_starts
         if not starts:
-            starts.append(0)
             if "\r" in self.text:
+                starts.append(0)
                 starts.extend(match.end() for match in _LINE_BREAK.finditer(self.text))
             else:
-                starts.extend(accumulate(len(line) + 1 for line in self.text.split("\n")[:-1]))
+                lengths = map(len, self.text.split("\n")[:-1])
+                starts.extend(map(add, accumulate(lengths, initial=0), count()))
         return starts
 
     def whole(self) -> Span:

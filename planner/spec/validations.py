@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, to_json
 
 from planner.checks.base import Expectation
 from planner.checks.patterns import compile_pattern
@@ -37,10 +37,15 @@ class Validations:
         self._states = MAX_STATES
 
     def validate(
-        self, kind: type[Expectation], content: Mapping[str, Any], name: str
+        self, kind: type[Expectation], content: Mapping[str, Any], name: str, json: bytes | None = None
     ) -> Expectation | list[ErrorDetails]:
-        """The expectation under this id, or what is wrong with it."""
-        document = as_json({**content, "id": name})
+        """The expectation under this id, or what is wrong with it. `json` is the content's, where that is known."""
+        if json is not None and "id" not in content:
+            document = b'%s,"id":%s}' % (json[:-1], to_json(name))  # a check is named before: it is not empty
+        elif json is not None and content["id"] == name:
+            document = json
+        else:
+            document = as_json({**content, "id": name})
         key = (kind.__name__, document)
         known = self._known.get(key)
         if known is not None:

@@ -383,6 +383,17 @@ def test_span_of_lines() -> None:
     assert source.line(99) == Span("x.csv", 3, 1, 3, 1)
 
 
+def test_places_in_a_file_of_very_many_lines_are_those_of_a_table_of_lines() -> None:
+    """Forwards and backwards, in the first line and the last, across lines and at their ends."""
+    text = "one\ntwo three\n" * 300_000
+    many, few = Source("p.yaml", text), Source("p.yaml", text)
+    assert few.line(600_000) == Span("p.yaml", 600_000, 1, 600_000, 10)  # makes the table
+    offsets = [0, 3, 4, 13, 2_000_000, 2_000_010, 17, 16, *(range(40, 0, -1)), len(text) - 10, len(text)]
+    for start in offsets:
+        for end in (start, start + 1, start + 2, start + 14, start + 15):
+            assert many.span(start, min(end, len(text))) == few.span(start, min(end, len(text)))
+
+
 def test_larger_than_stops_looking() -> None:
     """Values are counted with aliases expanded, up to the limit."""
     shared: list[Any] = ["x"] * 10
