@@ -6,18 +6,19 @@ sent again is not for this room to say.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import anyio
 import pydantic_core
 from pydantic import TypeAdapter, ValidationError
 
 from planner.api.exchange import Exchange
-from planner.api.http_dates import aware, retry_after_seconds
+from planner.api.http_dates import aware
+from planner.api.refusals import GARBAGE_HINT, error_of, one_line
 from planner.api.transport import Answer, Transport
 from planner.api.wire import (
     WireBatch,
@@ -30,15 +31,12 @@ from planner.api.wire import (
     WireTurn,
 )
 from planner.errors import (
-    CredentialError,
     LostAnswerError,
     NotFoundError,
     PlannerError,
-    RefusedError,
     ServiceError,
     ThrottledError,
     UnreachableError,
-    UsageError,
 )
 
 PAGE_LIMIT = 200
@@ -176,7 +174,7 @@ class ApiClient:
     async def call(self, call_id: int) -> tuple[WireCall, dict[str, Any]]:
         """The call, and the object it was read from."""
         document = await self._read(f"/v1/calls/{call_id}", _OBJECT)
-        return _validated(_CALL, document, "call"), document
+        return _validated(_CALL, document, "a call"), document
 
     async def transcript(self, call_id: int) -> list[WireTurn] | None:
         """The turns, or None when the service has no transcript for the call."""
@@ -306,7 +304,7 @@ def _validated(adapter: TypeAdapter[T], document: object, what: str) -> T:
     try:
         return adapter.validate_python(document)
     except ValidationError as error:
-        raise ServiceError(f"the service sent a {what} that makes no sense: {_first(error)}", _GARBAGE_HINT) from error
+        raise ServiceError(f"the service sent {what} that makes no sense: {_first(error)}", GARBAGE_HINT) from error
 
 
 def _parse(answer: Answer, adapter: TypeAdapter[T]) -> T:
@@ -314,75 +312,12 @@ def _parse(answer: Answer, adapter: TypeAdapter[T]) -> T:
     try:
         document = pydantic_core.from_json(answer.body, allow_inf_nan=False)
     except ValueError as error:
-        kind = _line(answer.headers.get("content-type", "no content type").split(";")[0])
-        raise ServiceError(f"the service answered {answer.status} with {kind}, not JSON", _GARBAGE_HINT) from error
-    return _validated(adapter, document, "answer")
-
-
-_GARBAGE_HINT = "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?"
+        kind = one_line(answer.headers.get("content-type", "no content type").split(";")[0])
+        raise ServiceError(f"the service answered {answer.status} with {kind}, not JSON", GARBAGE_HINT) from error
+    return _validated(adapter, document, "an answer")
 
 
 def _first(error: ValidationError) -> str:
     fault = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in fault["loc"])
     return f"{place}: {fault['msg']}" if place else fault["msg"]
-
-
-def error_of(answer: Answer, request: str) -> PlannerError:
-    """The one mapping from a refused request to the error tree."""
-    detail = _detail(answer)
-    status = answer.status
-    match status:
-        case 401 | 403:
-            return CredentialError(
-                f"the service refuses the key ({status}: {detail})",
-                "Check THUNDERPHONE_API_KEY: the key of this organisation, whole, with access to test calls.",
-            )
-        case 402:
-            return RefusedError(
-                f"no balance for test calls (402: {detail})",
-                "Top up the organisation's balance, then run the same command again.",
-            )
-        case 404:
-            return NotFoundError(f"{request}: the service does not know it (404: {detail})")
-        case 429:
-            return ThrottledError(
-                f"the service refuses more requests for now (429: {detail})",
-                retry_after_seconds=retry_after_seconds(answer.headers),
-            )
-        case 408:
-            return ServiceError(f"{request}: the service gave up (408: {detail})", status=status)
-        case _ if 400 <= status < 500:
-            return UsageError(f"{request}: the service refuses the request ({status}: {detail})")
-        case _:
-            return ServiceError(
-                f"{request}: the service failed ({status}: {detail})",
-                _GARBAGE_HINT if status < 400 else "",
-                status=status,
-            )
-
-
-def _detail(answer: Answer) -> str:
-    """One line of what the service said: its `detail`, or its field messages."""
-    try:
-        document = pydantic_core.from_json(answer.body)
-    except ValueError:
-        return "no JSON body"
-    if isinstance(document, dict):
-        fields = cast("dict[str, Any]", document)
-        if isinstance(fields.get("detail"), str):
-            return _line(fields["detail"])
-        return _line("; ".join(f"{name}: {_messages(said)}" for name, said in fields.items()))
-    return _line(str(document))
-
-
-def _messages(said: object) -> str:
-    if isinstance(said, Sequence) and not isinstance(said, str):
-        return " ".join(str(part) for part in cast("Sequence[object]", said))
-    return str(said)
-
-
-def _line(text: str) -> str:
-    """Foreign text, made harmless for one line of a terminal."""
-    clean = "".join(char if char.isprintable() else " " for char in text)
-    return clean if len(clean) <= 300 else clean[:299] + "…"

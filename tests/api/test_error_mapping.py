@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from planner.api.client import error_of
+from planner.api.refusals import error_of
 from planner.api.transport import Answer
 from planner.errors import CredentialError, PlannerError, RefusedError, ServiceError, ThrottledError, UsageError
 
@@ -29,7 +29,7 @@ def test_every_status_has_its_error() -> None:
             (
                 "ServiceError",
                 4,
-                "GET /v1/billing: the service failed (301: No.)",
+                "GET /v1/billing: the service redirects (301), which is not followed: the key goes to no other host",
                 "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?",
             ),
             ("UsageError", 2, "GET /v1/billing: the service refuses the request (400: No.)", ""),

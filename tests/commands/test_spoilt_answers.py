@@ -1,0 +1,82 @@
+"""A service, or something in front of it, that answers garbage: told, awaited or gone around, and never paid for twice."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import pytest
+from spoiling import ENDLESS, SPOILS, Request, Spoil, Spoiler, spoiling
+
+import planner.api.transport
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import CONSENT  # pyright: ignore[reportMissingImports]
+
+EVERY = [*SPOILS.values(), ENDLESS]
+
+
+@pytest.fixture
+def spoiler(service: Served, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spoiler]:
+    with spoiling(service.url) as between:
+        monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", between.url)
+        yield between
+        assert between.heard_elsewhere == []
+        assert {request.authorization for request in between.requests} == {"Bearer sk_test_commands"}
+
+
+def test_a_launch_whose_answer_is_garbage_is_paid_for_once(project: Project, service: Served, spoiler: Spoiler) -> None:
+    """Carried out, and answered in every wrong way: each is found at the service, and none is sent again."""
+    wanted = len(EVERY) // 2 + 1
+    project.edit("plans/hours.yaml", "runs: 2", f"runs: {wanted}")
+    waiting = iter(EVERY)
+    spoiler.choose = lambda request: next(waiting, None) if request.method == "POST" else None
+    ran = project.planner("run", CONSENT, "--max-concurrent", "1")
+    assert ran.code == 0, ran.err + ran.out
+    assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {wanted: 2, 1: 1}
+    runs = [run for case in project.results()["cases"] for run in case["runs"]]
+    assert sum(run["adopted"] for run in runs) == len(EVERY)
+    assert sum(run["cost_cents"] for run in runs) == service.ledger()["total_cents"]
+    assert next(waiting, None) is None
+
+
+@pytest.mark.parametrize("many", [0, 100_000], ids=["many reads", "few reads"])
+def test_every_second_answer_to_a_read_is_garbage(
+    project: Project, service: Served, spoiler: Spoiler, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """Each wrong way at each place that tells of a call: asked again, judged by what was said in the end, nobody called again."""
+    monkeypatch.setattr(planner.api.transport, "MANY_READS", many)  # which of two ways they go
+    project.edit("plans/hours.yaml", "runs: 2", f"runs: {len(EVERY) // 2 + 3}")
+    waiting: defaultdict[str, Iterator[Spoil]] = defaultdict(lambda: iter(EVERY))
+    asked: Counter[str] = Counter()
+
+    def choose(request: Request) -> Spoil | None:
+        asked[request.path] += 1
+        return None if request.method == "POST" or asked[request.path] % 2 == 0 else next(waiting[request.route], None)
+
+    spoiler.choose = choose
+    ran = project.planner("run", CONSENT, "-v")
+    assert ran.code == 0, ran.err + ran.out
+    assert "\x1b" not in ran.err + ran.out
+    assert sorted(route for route, left in waiting.items() if next(left, None) is None) == [
+        "GET /v1/calls/{id}",
+        "GET /v1/calls/{id}/grade",
+        "GET /v1/calls/{id}/history",
+        "GET /v1/calls/{id}/transcript",
+    ]
+    runs = [run for case in project.results()["cases"] for run in case["runs"]]
+    assert {(run["outcome"], tuple(run["missing"])) for run in runs} == {("passed", ())}
+    assert sorted(run["run_id"] for run in runs) == sorted(run["run_id"] for run in service.own_runs())
+    assert sum(run["cost_cents"] for run in runs) == service.ledger()["total_cents"]
+
+
+def test_a_service_that_only_redirects(project: Project, service: Served, spoiler: Spoiler) -> None:
+    """Found before anybody is called; the key is sent nowhere else, and the address that was meant is told."""
+    spoiler.choose = lambda _: SPOILS["a redirect"]
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 4
+    assert ran.err == (
+        f"planner: GET /v1/agents/12: the service redirects (302 to {spoiler.elsewhere}), which is not followed: the key goes to"
+        " no other host\n"
+        "  Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?\n"
+    )
+    assert service.ledger()["runs"] == []
