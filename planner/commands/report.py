@@ -41,7 +41,7 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
     if options.older is None:
         in_sandbox = options.sandbox or result.sandbox
         place = place_of(shell, root, Selection(store=options.store, sandbox=in_sandbox))
-        text = "".join(rendered(result, options.output_format, place.repository, patterns))
+        text = "".join(rendered(result, redact(result, patterns), options.output_format, place.repository, patterns))
     else:
         older = redact(_result(shell, options, options.older), patterns)
         render = comparison.FORMATS.get(options.output_format)

@@ -58,10 +58,13 @@ def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
 
 
 def rendered(
-    result: RunResult, output_format: str, repository: ResultsRepository | None, patterns: tuple[Pattern, ...]
+    result: RunResult,
+    shown: RunResult,
+    output_format: str,
+    repository: ResultsRepository | None,
+    patterns: tuple[Pattern, ...],
 ) -> Iterable[str]:
-    """Piece by piece, redacted. Of the formats, only the page shows more than the result: what is in the `repository`."""
-    shown = redact(result, patterns)
+    """Piece by piece; `shown` is the redacted `result`. Of the formats, only the page shows more: what is in the `repository`."""
     if output_format == "html" and repository is not None:
         return page(result, shown, repository, patterns)
     return [FORMATS[output_format](shown)]
@@ -76,32 +79,31 @@ def write_reports(
         StoreError: a file cannot be written; the results are in the store all the same.
     """
     try:
-        replace_reports(shell, result, report_dir, project, repository)
+        shown = replace_reports(shell, result, report_dir, project, repository)
     except OSError as error:
         raise StoreError(
             f"the reports cannot be written to {report_dir}: {error.strerror}",
             "The results are stored: mend the folder or choose another --report-dir, and run the same command again.",
         ) from error
-    publish_result(shell, result, report_dir, project)
+    publish_result(shell, shown, report_dir)
 
 
 def replace_reports(
     shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
-) -> None:
-    """The report files alone. Raises `OSError`."""
+) -> RunResult:
+    """The report files alone; returns what they show. Raises `OSError`."""
     patterns = redactor_patterns(project)
+    shown = redact(result, patterns)
     directory = shell.cwd / report_dir
     directory.mkdir(parents=True, exist_ok=True)
     for name, output_format in REPORT_FILES.items():
-        _replace(directory / name, rendered(result, output_format, repository, patterns))
+        _replace(directory / name, rendered(result, shown, output_format, repository, patterns))
+    return shown
 
 
-def publish_result(
-    shell: Shell, result: RunResult, report_dir: Path, project: Project, *, in_summary: bool = True
-) -> None:
-    """To GitHub, where this is a workflow of its: outputs, annotations and (`in_summary`) the job's summary."""
+def publish_result(shell: Shell, shown: RunResult, report_dir: Path, *, in_summary: bool = True) -> None:
+    """What is redacted, to GitHub, where this is a workflow of its: outputs, annotations and (`in_summary`) the job's summary."""
     if to_github := publisher_of(shell):
-        shown = redact(result, redactor_patterns(project))
         markdown = FORMATS["markdown"](shown) if in_summary else ""
         to_github.result(shown, markdown, report_dir=report_dir.as_posix())
 

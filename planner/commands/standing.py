@@ -17,13 +17,14 @@ from pathlib import Path
 from planner import __version__
 from planner.api.client import RequestStats
 from planner.commands.deferral import release
-from planner.commands.reporting import REPORT_FILES, publish_result, replace_reports, write_reports
+from planner.commands.reporting import REPORT_FILES, publish_result, redactor_patterns, replace_reports, write_reports
 from planner.commands.selection import Selection
 from planner.commands.sharding import shard_of_nothing
 from planner.commands.shell import Shell
 from planner.commands.verdict import WORDS
 from planner.diagnostics import Severity
 from planner.errors import PlanInvalidError, PlannerError, StoreError, UsageError
+from planner.reports.redaction import redact
 from planner.results.model import ConsentDocument, CostDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
 from planner.spec.model import Project
@@ -88,9 +89,8 @@ class Standing:
             self.shell.tell(f"the reports in {self.report_dir} could not be brought up to date: {failure.strerror}")
         publish_result(
             self.shell,
-            result,
+            redact(result, redactor_patterns(self.project)),
             self.report_dir,
-            self.project,
             in_summary=not isinstance(error, PlanInvalidError),  # its diagnostics go there
         )
 

@@ -37,16 +37,22 @@ class Listed(Generic[T]):
 
 
 async def read_list(
-    page_of: Callable[..., Awaitable[list[T]]], *, oldest: datetime | None, wanted: AbstractSet[int] | None = None
+    page_of: Callable[..., Awaitable[list[T]]],
+    *,
+    oldest: datetime | None,
+    wanted: AbstractSet[int] | None = None,
+    first_page: int = PAGE_LIMIT,
 ) -> Listed[T]:
     """Read until rows are older than `oldest`, or until all that is `wanted` has been seen.
 
     Rows that arrive between two pages only shift the list: some are read twice and none is missed. So many of them that a
-    whole page is known already end the reading; it is then not `whole`, and the next one may be.
+    whole page is known already end the reading; it is then not `whole`, and the next one may be. `first_page` is how many
+    rows are thought to be enough.
     """
     listed = Listed[T]()
     for _ in range(MOST_PAGES):
-        page = await page_of(offset=len(listed.found), limit=PAGE_LIMIT)
+        limit = PAGE_LIMIT if listed.found else min(max(first_page, NEVER_CUT), PAGE_LIMIT)
+        page = await page_of(offset=len(listed.found), limit=limit)
         fresh = any(row.id not in listed.found for row in page)
         listed.found.update((row.id, row) for row in page)
         not_cut = not fresh and len(listed.found) < NEVER_CUT

@@ -9,6 +9,7 @@ from datetime import timedelta
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from planner.api.client import PAGE_LIMIT
 from planner.api.wire import WireBatch, WireRun
 from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
@@ -24,6 +25,8 @@ POLL_SHARE = 0.075
 FEW = 20
 POLL_SHARE_OF_FEW = 0.12
 """With so few under way, most looks would show nothing."""
+SPARE_ROWS = 1.2
+"""Of what the list showed of runs under way last time, with those launched since: others launch, too."""
 FIRST_POLL_SHARE = 0.15
 """Of the time waited so far, until a run has been seen to end."""
 
@@ -42,6 +45,10 @@ class Watcher:
     context: Context
     _seconds_seen: list[float] = field(default_factory=list[float])
     """Wall seconds from launch to end, of the latest runs that ended under our eyes."""
+    _swept: float = 0.0
+    """When the list was looked at, in monotonic seconds."""
+    _rows: int = PAGE_LIMIT
+    """How deep in it the oldest run under way was then."""
     _read: list[_Read] = field(default_factory=list[_Read])
     """Not stored yet."""
     _is_storing: bool = False
@@ -99,7 +106,21 @@ class Watcher:
             default=None,
         )
         wanted = None if asked else context.watched.keys()
-        return await read_list(context.client.runs, oldest=oldest, wanted=wanted)
+        if wanted is None:
+            return await read_list(context.client.runs, oldest=oldest)
+        launched_since = sum(watched.since >= self._swept for watched in context.watched.values())
+        self._swept = context.clock.monotonic()
+        expected = int((self._rows + launched_since) * SPARE_ROWS)
+        listed = await read_list(context.client.runs, oldest=oldest, wanted=wanted, first_page=expected)
+        self._rows = max(
+            (
+                row
+                for row, (run_id, run) in enumerate(listed.found.items(), start=1)
+                if run_id in wanted and not run.ended
+            ),
+            default=0,
+        )
+        return listed
 
     async def _batches(self, doubts: Sequence[Doubt]) -> Listed[WireBatch]:
         launches = [doubt.lost.launch for doubt in doubts]

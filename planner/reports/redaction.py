@@ -95,6 +95,9 @@ class Redactor:
         return text
 
     def _mask(self, text: str, min_digits: int) -> str:
+        if _DIGIT.search(text) is None:
+            return text
+
         def masked(found: re.Match[str]) -> str:
             number = found["number"]
             if number is None:

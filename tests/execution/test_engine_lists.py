@@ -10,7 +10,10 @@ import anyio
 import pydantic_core
 import pytest
 
+from planner.api.client import PAGE_LIMIT, ApiClient
 from planner.api.transport import Answer
+from planner.execution.listing import NEVER_CUT
+from planner.execution.watcher import SPARE_ROWS
 from planner.execution.work import Settings
 
 PATIENT = Settings(linger_seconds=700)
@@ -188,3 +191,25 @@ async def test_a_list_of_runs_that_does_not_reach_back_proves_nothing(
     assert done.outcome.launches == 0
     done = await service.invoke([work("ana")])
     assert [record.adopted for record in done.records] == [True]
+
+
+async def test_no_more_of_the_list_is_read_than_what_is_under_way(
+    make_service: Callable[..., Any], work: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole first page until all are known, then as deep as the oldest run under way was, with some to spare."""
+    service = make_service(concurrency_limit=100)
+    limits: list[int] = []
+    read = ApiClient.runs
+
+    async def noted(self: ApiClient, *, offset: int = 0, limit: int = PAGE_LIMIT) -> Any:
+        limits.append(limit)
+        return await read(self, offset=offset, limit=limit)
+
+    monkeypatch.setattr(ApiClient, "runs", noted)
+    done = await service.invoke([work(f"ana{n}") for n in range(70)])
+    assert done.outcome.finished
+    assert limits[0] == PAGE_LIMIT
+    later = limits[limits.index(int(70 * SPARE_ROWS)) :]
+    assert max(later) == later[0]
+    assert min(later) >= NEVER_CUT
+    assert len(later) > len(limits) / 2

@@ -25,20 +25,25 @@ class Service:
 
     def __init__(self, rows: int, *, grows: int = 0, cap: int = 200, paged: bool = True, dated: bool = True) -> None:
         self.rows, self.grows, self.cap, self.paged, self.dated = rows, grows, cap, paged, dated
-        self.pages = 0
+        self.limits: list[int] = []
+
+    @property
+    def pages(self) -> int:
+        return len(self.limits)
 
     async def page(self, *, offset: int, limit: int) -> list[Row]:
-        self.pages += 1
+        self.limits.append(limit)
         ids = list(range(self.rows, 0, -1))
         shown = ids[offset if self.paged else 0 :][: min(limit, self.cap)]
         self.rows += self.grows
         return [Row(row_id, START + timedelta(seconds=row_id) if self.dated else None) for row_id in shown]
 
 
-async def read(service: Service, *, oldest: float | None = None, wanted: set[int] | None = None) -> Listed[Row]:
-    return await read_list(
-        service.page, oldest=None if oldest is None else START + timedelta(seconds=oldest), wanted=wanted
-    )
+async def read(
+    service: Service, *, oldest: float | None = None, wanted: set[int] | None = None, first_page: int = 200
+) -> Listed[Row]:
+    since = None if oldest is None else START + timedelta(seconds=oldest)
+    return await read_list(service.page, oldest=since, wanted=wanted, first_page=first_page)
 
 
 @pytest.mark.parametrize("rows", [0, 1, 49, 50, 199, 200, 201, 450])
@@ -65,6 +70,18 @@ async def test_no_further_than_wanted() -> None:
     assert service.pages == 1
     assert not listed.whole
     assert set((await read(Service(1000), wanted={5})).found) >= {5}
+
+
+@pytest.mark.parametrize(
+    ("first_page", "oldest_wanted", "limits"),
+    [(0, 990, [50]), (80, 921, [80]), (80, 920, [80, 200]), (80, 720, [80, 200, 200]), (900, 990, [200])],
+)
+async def test_no_more_than_is_thought_to_be_enough(first_page: int, oldest_wanted: int, limits: list[int]) -> None:
+    """Where it was not, the rest is read as ever; a page is never so short that a list which ends there could have been cut."""
+    service = Service(1000)
+    listed = await read(service, wanted={oldest_wanted, 1000}, first_page=first_page)
+    assert oldest_wanted in listed.found
+    assert service.limits == limits
 
 
 async def test_a_service_with_small_pages_is_read_to_its_end() -> None:
@@ -108,10 +125,19 @@ async def test_no_list_is_read_for_ever() -> None:
     assert not listed.whole
 
 
-@given(rows=st.integers(0, 700), grows=st.integers(0, 150), cap=st.integers(NEVER_CUT, 200), oldest=st.integers(0, 700))
-async def test_whole_means_that_nothing_is_missing(rows: int, grows: int, cap: int, oldest: int) -> None:
+@given(
+    rows=st.integers(0, 700),
+    grows=st.integers(0, 150),
+    cap=st.integers(NEVER_CUT, 200),
+    oldest=st.integers(0, 700),
+    first_page=st.integers(0, 200),
+)
+async def test_whole_means_that_nothing_is_missing(
+    rows: int, grows: int, cap: int, oldest: int, first_page: int
+) -> None:
     """However the list grows while it is read: of what was there at the beginning, nothing as new as asked for is missed."""
-    listed = await read(Service(rows, grows=min(grows, cap - 1), cap=cap), oldest=float(oldest))
+    service = Service(rows, grows=min(grows, cap - 1), cap=cap)
+    listed = await read(service, oldest=float(oldest), first_page=first_page)
     if listed.whole:
         assert set(listed.found) >= set(range(max(1, oldest), rows + 1))
     else:
