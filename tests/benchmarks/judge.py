@@ -50,9 +50,14 @@ WRITTEN: list[dict[str, Any]] = [
 
 
 def forget() -> None:
-    """What was found out about one text helps with it again, which is no measure of how fast it is found out."""
+    """What was found out about one text helps with it again, which is no measure of how fast it is found out. What is loaded
+    once, such as a model, stays: it is paid for once, by however many calls."""
     for known in gc.get_objects():
-        if isinstance(known, _lru_cache_wrapper) and "planner" in str(known.__module__):
+        if (
+            isinstance(known, _lru_cache_wrapper)
+            and "planner" in str(known.__module__)
+            and known.cache_parameters()["maxsize"] != 1
+        ):
             known.cache_clear()
 
 
