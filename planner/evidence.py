@@ -5,13 +5,14 @@ Missing data stays missing: `None` means the service did not tell, never zero, n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from hashlib import sha256
 from typing import Any, Literal, cast
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 
@@ -105,6 +106,9 @@ class Evidence(_Frozen):
     redacted: tuple[RedactedPart, ...] = ()
     """What is not as the service told it: phone numbers, and what the project does not want others to see, are left out. A check
     that needs it cannot be decided."""
+    unread: tuple[Literal["turns", "tools"], ...] = Field(default=(), exclude_if=lambda parts: not parts)
+    """Where the service told something that we cannot read: who spoke, what was said, which tool was called with what. What is
+    not there may be that. Stored only where there is some, so that older records are the same as ever."""
 
     @property
     def call_id(self) -> int | None:
@@ -156,9 +160,11 @@ def merged(older: Evidence | None, newer: Evidence) -> Evidence:
         "grade": not graded,
     }
     kept = (part for part in older.redacted if taken.get(part, False))
+    unread = tuple(part for part in ("turns", "tools") if part in (older if taken[part] else newer).unread)
     return newer.model_copy(
         update={
             "redacted": tuple(dict.fromkeys((*newer.redacted, *kept))),
+            "unread": unread,
             "call": newer.call or older.call,
             "turns": older.turns if newer.turns is None else newer.turns,
             "tools": older.tools if newer.tools is None else newer.tools,
@@ -180,8 +186,11 @@ def evidence_digest(document: bytes) -> str:
 
 _AGENT_ROLES = frozenset({"agent", "assistant"})
 _CALLER_ROLES = frozenset({"user", "caller"})
+_SILENT_ROLES = frozenset({"system", "developer"})
+"""What stands in a transcript and was not said on the call."""
 _TOOL_CALL_ROLES = frozenset({"tool_call", "function_call"})
 _TOOL_RESULT_ROLES = frozenset({"tool_response", "tool_result", "tool", "function_call_output"})
+_TOOL_NAME = re.compile(r"[\w.:/-]+")
 
 
 def evidence_from_wire(
@@ -192,10 +201,11 @@ def evidence_from_wire(
     grade: WireGrade | None,
 ) -> Evidence:
     """One record of one ended run. `None` for what the service did not have."""
-    turns, tools = _turns_and_tools(transcript)
+    unread: set[str] = set()
+    turns, tools = _turns_and_tools(transcript, unread)
     if not tools:
-        # A transcript without tool turns does not say that no tool was called; the history does.
-        tools = None if history is None else _tools_of_history(history)
+        # A transcript without tool turns does not say that no tool was called; the history does, unless it tells of nothing.
+        tools = _tools_of_history(history, unread) if history or (history is not None and turns) else None
     return Evidence(
         run_id=run.id,
         run_status=run.status,
@@ -206,6 +216,7 @@ def evidence_from_wire(
         grade=_grade(call[0] if call else None, grade),
         cost_cents=_cost_cents(run, call[0] if call else None),
         service_estimate_cents=run.estimated_cost_cents,
+        unread=tuple(part for part in ("turns", "tools") if part in unread),
     )
 
 
@@ -214,7 +225,7 @@ def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
         call_id=call_id,
         status=call.status or "unknown",
         end_reason=call.end_reason,
-        duration_seconds=call.duration_seconds,
+        duration_seconds=call.duration_seconds if (call.duration_seconds or 0) >= 0 else None,
         product=call.product,
         transferred_to=call.transfer_destination or None,
         document=cast("dict[str, Any]", _without_urls(document)),
@@ -267,7 +278,8 @@ def _unit_score(score: float | None) -> float | None:
     """One dialect writes 0.0 to 1.0, the other an integer 0 to 100; JSON keeps the two apart (`1.0`, `1`)."""
     if score is None:
         return None
-    return score / 100 if isinstance(score, int) or score > 1 else score
+    unit = score / 100 if isinstance(score, int) or score > 1 else score
+    return unit if 0 <= unit <= 1 else None
 
 
 def _critical(issues: Sequence[Any]) -> int:
@@ -278,17 +290,20 @@ def _critical(issues: Sequence[Any]) -> int:
     )
 
 
-def _turns_and_tools(transcript: Sequence[WireTurn] | None) -> tuple[tuple[Turn, ...] | None, tuple[ToolCall, ...]]:
+def _turns_and_tools(
+    transcript: Sequence[WireTurn] | None, unread: set[str]
+) -> tuple[tuple[Turn, ...] | None, tuple[ToolCall, ...]]:
     """Turns are None when nothing in the transcript has a role we know: then it was not understood."""
     if transcript is None:
         return None, ()
     turns: list[Turn] = []
     tools: list[ToolCall] = []
+    timed = _tells_times(transcript)
     for wire in transcript:
         role = (wire.role or "").lower()
         number = len(turns) + 1
         if role in _TOOL_CALL_ROLES:
-            tools.append(_tool_call(wire.content, number, _ms(wire.start_ms)))
+            tools.append(_tool_call(wire.content, number, _ms(wire.start_ms), unread))
             kind, text = Role.TOOL, f"{tools[-1].name}({_compact(tools[-1].arguments)})"
         elif role in _TOOL_RESULT_ROLES:
             result = _json(wire.content)
@@ -296,46 +311,61 @@ def _turns_and_tools(transcript: Sequence[WireTurn] | None) -> tuple[tuple[Turn,
             kind, text = Role.TOOL, _compact(result)
         elif role in _AGENT_ROLES or role in _CALLER_ROLES:
             kind = Role.AGENT if role in _AGENT_ROLES else Role.CALLER
-            text = wire.content if isinstance(wire.content, str) else _compact(wire.content)
+            text = "" if wire.content is None else _compact(wire.content)
+            unread.update(() if isinstance(wire.content, str | list | dict) else ("turns",))
         else:
+            unread.update(() if role in _SILENT_ROLES else ("turns",))
             continue
+        start, end = (_ms(wire.start_ms), _ms(wire.end_ms)) if timed else (None, None)
         turns.append(
             Turn(
                 number=number,
                 role=kind,
                 text=text,
-                start_ms=_ms(wire.start_ms),
-                end_ms=_ms(wire.end_ms),
-                ttfa_ms=_ms(wire.ttfa_ms),
+                start_ms=start,
+                end_ms=end if start is None or end is None or end >= start else None,
+                ttfa_ms=_ms(wire.ttfa_ms) if timed else None,
             )
         )
+    if not any(turn.text.strip() for turn in turns if turn.role is not Role.TOOL):
+        unread.add("turns")  # nobody said a word, or no word was kept
     return (None if transcript and not turns else tuple(turns)), tuple(tools)
 
 
-def _tools_of_history(history: Sequence[Mapping[str, Any]]) -> tuple[ToolCall, ...]:
+def _tells_times(transcript: Sequence[WireTurn]) -> bool:
+    """Not where everything is said to begin at one instant: that is a blank in a form, not a time."""
+    begins = {turn.start_ms for turn in transcript}
+    return len(transcript) < 2 or len(begins) > 1 or None in begins
+
+
+def _tools_of_history(history: Sequence[Mapping[str, Any]], unread: set[str]) -> tuple[ToolCall, ...]:
     """Items are turns as in a transcript, or a chat model's messages with `tool_calls`."""
     tools: list[ToolCall] = []
     for item in history:
         role = str(item.get("role") or item.get("type") or "").lower()
         content = item.get("content")
         if role in _TOOL_CALL_ROLES:
-            tools.append(_tool_call(content if content is not None else item, None, _ms(item.get("start_ms"))))
+            tools.append(_tool_call(content if content is not None else item, None, _ms(item.get("start_ms")), unread))
         elif role in _TOOL_RESULT_ROLES:
             _answer(tools, _json(content if content is not None else item.get("output")))
         calls = item.get("tool_calls")
         if isinstance(calls, list):
-            tools += [_tool_call(call, None, None) for call in cast("list[Any]", calls)]
+            tools += [_tool_call(call, None, None, unread) for call in cast("list[Any]", calls)]
+        elif calls:
+            unread.add("tools")
     return tuple(tools)
 
 
-def _tool_call(content: object, turn: int | None, start_ms: int | None) -> ToolCall:
+def _tool_call(content: object, turn: int | None, start_ms: int | None, unread: set[str]) -> ToolCall:
     document = _json(content)
-    fields = cast("dict[str, Any]", document) if isinstance(document, dict) else {"name": str(document)}
+    fields = cast("dict[str, Any]", document) if isinstance(document, dict) else {"name": document}
     if isinstance(fields.get("function"), dict):
         fields = cast("dict[str, Any]", fields["function"])
-    arguments = _json(fields.get("arguments"))
+    name, arguments = fields.get("name"), _json(fields.get("arguments"))
+    if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name) or not isinstance(arguments or {}, dict):
+        unread.add("tools")
     return ToolCall(
-        name=str(fields.get("name") or "unknown"),
+        name=str(name or "unknown"),
         arguments=cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {},
         turn=turn,
         start_ms=start_ms,
@@ -367,4 +397,4 @@ def _compact(content: object) -> str:
 def _ms(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return round(value) if abs(value) < 2**63 else None
+    return round(value) if 0 <= value < 2**63 else None

@@ -233,7 +233,7 @@ def test_results_answer_the_earliest_call_without_one() -> None:
         ("lookup", ("lookup", {})),
         ({"arguments": {"x": 1}}, ("unknown", {"x": 1})),
         (["a"], ("['a']", {})),
-        (None, ("None", {})),
+        (None, ("unknown", {})),
     ],
     ids=str,
 )

@@ -83,6 +83,10 @@ class CallCheck(Expectation, frozen=True):
             return f"no call has at most {counted(self.max_turns, 'turn')} and at least {other.min_turns}"
         return ""
 
+    @property
+    def counts_turns(self) -> bool:
+        return given(self.min_turns, self.max_turns)
+
     def judge(self, evidence: Evidence) -> Judgement:
         call = evidence.call
         if call is None:

@@ -1,4 +1,5 @@
-"""Judging evidence in which a shared store left something out: what needs it is `errored`, and says so.
+"""Judging evidence in which a shared store left something out, or the service told what we cannot read: what needs it is
+`errored`, and says so.
 
 Which parts of the evidence a kind of check reads stands here in one table. A check that reads a part with something left out is
 undecided, but where what it found was not left out, and finding it is enough: the words of `says` and of `never_says`, the values
@@ -15,13 +16,15 @@ from typing import Any, Final, cast, get_args
 import pydantic_core
 
 from planner.checks.base import Expectation, FindingOutcome, Judgement, errored
+from planner.checks.call import CallCheck
 from planner.checks.expression import Expression
 from planner.checks.field import FieldCheck
 from planner.checks.json_paths import TooManyValuesError, find_values
+from planner.checks.latency import Latency
 from planner.checks.opinions import Ask
 from planner.evidence import LEFT_OUT, MASK, Evidence, RedactedPart
 
-_WORDS: Final[Mapping[str, str]] = {
+_WORDS: Final[Mapping[RedactedPart, str]] = {
     "turns": "the transcript",
     "tools": "the tool calls",
     "transferred_to": "where the call was transferred to",
@@ -30,6 +33,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "error_message": "the error message",
 }
 _ALL: Final[frozenset[RedactedPart]] = frozenset(get_args(RedactedPart))
+_TURNS: Final[frozenset[RedactedPart]] = frozenset({"turns"})
 _NOTHING: Final[frozenset[RedactedPart]] = frozenset()
 
 READS: Final[Mapping[str, frozenset[RedactedPart]]] = MappingProxyType(
@@ -55,6 +59,7 @@ READS: Final[Mapping[str, frozenset[RedactedPart]]] = MappingProxyType(
 )
 """By kind of check, the parts that may decide it. A kind that is not here may read anything."""
 
+_UNREAD: Final = "a speaker, words or a tool call that planner does not know how to take"
 _ENOUGH_TO_FIND: Final = {"says": FindingOutcome.PASSED, "never_says": FindingOutcome.FAILED}
 _WHOLE: Final = re.compile(r"\b(call|run|grade)\b(?!\.)")
 """In an expression: an object that is not asked for one of its fields by name."""
@@ -66,11 +71,17 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
     missed = left_out(expectation, evidence)
     if not missed:
         return expectation.judge_with(evidence, ask)
-    if (enough := _ENOUGH_TO_FIND.get(expectation.check)) is not None:
+    not_read_only = not missed.intersection(evidence.redacted)
+    enough = _ENOUGH_TO_FIND.get(expectation.check)
+    if enough is not None or not_read_only:
         judgement = expectation.judge_with(evidence, ask)
         if judgement.outcome is enough and judgement.quote is not None:
             return judgement
-    where = " and ".join(_WORDS[part] for part in evidence.redacted if part in missed)
+        if judgement.outcome is FindingOutcome.ERRORED and not_read_only:
+            return judgement
+    where = " and ".join(words for part, words in _WORDS.items() if part in missed)
+    if not_read_only:
+        return errored(f"cannot be told: in {where} the service tells something that cannot be read: {_UNREAD}")
     return errored(
         f"cannot be told: in {where} the shared store left out phone numbers, or what `redact` lists;"
         " judge it where the call was made, or call again"
@@ -78,8 +89,8 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
 
 
 def left_out(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedPart]:
-    """The parts with something left out that may decide it."""
-    if not evidence.redacted:
+    """The parts with something left out, or not read, that may decide it."""
+    if not evidence.redacted and not evidence.unread:
         return _NOTHING
     if expectation.check in _COMBINING:
         return frozenset(missed for part in _parts(expectation) for missed in left_out(part, evidence))
@@ -88,7 +99,14 @@ def left_out(expectation: Expectation, evidence: Evidence) -> frozenset[Redacted
         reads = _of_expression(expectation.cel)
     if isinstance(expectation, FieldCheck) and not _finds_masks(expectation, evidence):
         reads = _NOTHING
-    return reads.intersection(evidence.redacted)
+    return reads.intersection(evidence.redacted) | _not_read(expectation, reads, evidence)
+
+
+def _not_read(expectation: Expectation, reads: frozenset[RedactedPart], evidence: Evidence) -> frozenset[RedactedPart]:
+    """Who spoke when is left out nowhere, but may not have been read."""
+    if isinstance(expectation, Latency) or (isinstance(expectation, CallCheck) and expectation.counts_turns):
+        reads = _TURNS
+    return reads.intersection(evidence.unread)
 
 
 def _of_expression(cel: str) -> frozenset[RedactedPart]:

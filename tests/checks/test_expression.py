@@ -198,7 +198,7 @@ def test_bounds_are_included() -> None:
 
 def test_expressions_see_the_evidence_whole() -> None:
     """Every field of the evidence can be asked for, under its own name; a new one is not forgotten. What the service expected a
-    run to cost is no part of what happened."""
+    run to cost is no part of what happened, nor is what our record of it lacks."""
     models = {"Call": Call, "Turn": Turn, "Tool": ToolCall, "Grade": Grade}
     assert {name: set(model.model_fields) for name, model in models.items()} == {
         name: set(FIELDS[name]) for name in models
@@ -206,7 +206,7 @@ def test_expressions_see_the_evidence_whole() -> None:
     run = (
         {name.replace("run_status", "status") for name in Evidence.model_fields}
         - VARIABLES.keys()
-        - {"schema_version", "service_estimate_cents"}
+        - {"schema_version", "service_estimate_cents", "redacted", "unread"}
     )
     assert run == set(FIELDS["Run"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from pydantic_core import to_json
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.checks import CHECKS
+from planner.checks.base import FindingOutcome
 from planner.checks.meaning import missing_packages
 from planner.checks.opinions import Ballot, Question, Verdict, Vote
+from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence, evidence_from_wire
 
 WORDS = [
@@ -243,3 +246,106 @@ def test_a_check_on_a_call_told_whole_in_part_and_not_at_all_in_both_dialects(re
 def test_every_kind_of_check_has_its_table() -> None:
     """A new check comes with examples of its own."""
     assert EXAMPLES.keys() == CHECKS.keys()
+
+
+def told(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = None, **call: Any) -> Evidence:
+    """The call as the reference page tells it, but with these turns, and these fields of the call object."""
+    document = {**COMMON, "call_id": 9, "end_reason": "agent_end", "grade_status": "completed", **call}
+    turns = [
+        WireTurn.model_validate({"role": role, "content": content, "start_ms": start, "end_ms": end, "ttfa_ms": first})
+        for role, content, start, end, first in words
+    ]
+    grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[])
+    run = WireRun(id=1, status="completed", call_id=9, charge_multiplier=2)
+    return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, history, grade)
+
+
+def changed(change: Callable[..., Any], *roles: str) -> list[Any]:
+    """The words, turns of these roles changed."""
+    return [change(*turn) if turn[0] in roles else turn for turn in WORDS]
+
+
+def spoken() -> list[Any]:
+    return [turn for turn in WORDS if isinstance(turn[1], str)]
+
+
+NOT_READ: dict[str, Evidence] = {
+    "an unknown speaker": told(changed(lambda _role, *rest: ("robot", *rest), "agent")),
+    "no speaker": told(changed(lambda _role, *rest: (None, *rest), "user")),
+    "one unknown speaker": told([*WORDS[:6], ("robot", *WORDS[6][1:]), *WORDS[7:]]),
+    "no words": told(changed(lambda role, _said, *rest: (role, None, *rest), "agent", "user")),
+    "once no words": told([*WORDS[:6], ("agent", None, *WORDS[6][2:]), *WORDS[7:]]),
+    "empty words": told(changed(lambda role, _said, *rest: (role, " ", *rest), "agent", "user")),
+    "numbers for words": told(changed(lambda role, _said, *rest: (role, 17, *rest), "agent", "user")),
+    "an empty transcript": told([], history=[]),
+    "all at one instant": told([(role, said, 0, 0, 0) for role, said, *_ in WORDS]),
+    "all from one instant": told([(role, said, 0, 5, 6) for role, said, *_ in WORDS]),
+    "times before the call": told([(role, said, -start, -end, -9) for role, said, start, end, _ in WORDS]),
+    "ends before beginnings": told([(role, said, end, start, None) for role, said, start, end, _ in WORDS]),
+    "tools of no name": told(changed(lambda role, _said, *rest: (role, {"arguments": {}}, *rest), "tool_call")),
+    "tools that are nothing": told(changed(lambda role, _said, *rest: (role, None, *rest), "tool_call")),
+    "tools that are no JSON": told(changed(lambda role, _said, *rest: (role, "not json {", *rest), "tool_call")),
+    "arguments that are none": told(
+        changed(lambda role, said, *rest: (role, {**said, "arguments": "A-17"}, *rest), "tool_call")
+    ),
+    "a history of nothing known": told(spoken(), history=[{"tool_calls": [1, {"function": {"name": None}}]}]),
+    "a history that is none": told(spoken(), history=[{"tool_calls": "lookup_order"}]),
+    "less than no time": told(duration_seconds=-5),
+}
+"""The same call, told so that something in it cannot be read."""
+
+STRICTER: dict[str, list[dict[str, Any]]] = {
+    "duration": [{"min_seconds": 60}],
+    "call": [{"min_turns": 10}],
+    "tool_not_called": [
+        {"name": "lookup_order", "after": "verify_identity"},
+        {"name": "lookup_order", "arguments": {"order_id": "A-17"}},
+    ],
+    "expression": [
+        {"cel": "turns.all(t, !t.text.contains('thirty'))"},
+        {"cel": "!tools.exists(t, t.name == 'lookup_order')"},
+        {"cel": "turns.size() < 5"},
+    ],
+    "not": [
+        {"of": {"check": "tool_called", "name": "lookup_order"}},
+        {"of": {"check": "call", "min_turns": 5}},
+        {"of": {"check": "duration", "min_seconds": 50}},
+    ],
+    "any_of": [{"of": [{"check": "tool_not_called", "name": "lookup_order"}, SAYS_SORRY]}],
+}
+
+
+@pytest.mark.parametrize("how", NOT_READ)
+def test_what_cannot_be_read_never_passes_what_fails_when_it_is_read(read: Any, how: str) -> None:
+    """Of every kind of check: whatever the service garbles, it is undecided rather than passed for want of the words."""
+    for name in CHECKS:
+        if name == "similar" and missing_packages():
+            continue
+        for fields in (*EXAMPLES[name], *STRICTER.get(name, ())):
+            expectation = read(check=name, **fields)
+            if expectation.judge_with(told(), asked).outcome is FindingOutcome.FAILED:
+                judgement = judge_redacted(expectation, NOT_READ[how], asked)
+                assert judgement.outcome is not FindingOutcome.PASSED, (name, fields, judgement.message)
+
+
+def test_what_cannot_be_read_says_so_and_what_was_found_stands() -> None:
+    """Words that were said were said, whoever else spoke; that others were not said cannot be told."""
+    garbled = NOT_READ["one unknown speaker"]
+    cannot = (
+        "cannot be told: in the transcript the service tells something that cannot be read: a speaker, words or a tool call"
+        " that planner does not know how to take"
+    )
+
+    def found(**fields: Any) -> tuple[str, str]:
+        judgement = judge_redacted(CHECKS[fields["check"]].model_validate(fields), garbled, asked)
+        return judgement.outcome.value, judgement.message
+
+    assert found(check="says", any_of=["recorded"]) == ("passed", 'said "recorded" at turn 1')
+    assert found(check="says", any_of=["thirty days"]) == ("errored", cannot)
+    assert found(check="never_says", any_of=["recorded"]) == ("failed", 'said "recorded" at turn 1')
+    assert found(check="never_says", any_of=["thirty days"]) == ("errored", cannot)
+    assert found(check="call", min_turns=2) == ("errored", cannot)
+    assert found(check="call", status="completed") == ("passed", "the call completed")
+    assert found(check="tool_called", name="lookup_order")[0] == "passed"
+    assert garbled.unread == ("turns",)
+    assert b"unread" not in told().to_bytes()
