@@ -107,8 +107,8 @@ class Evidence(_Frozen):
     """What is not as the service told it: phone numbers, and what the project does not want others to see, are left out. A check
     that needs it cannot be decided."""
     unread: tuple[Literal["turns", "tools"], ...] = Field(default=(), exclude_if=lambda parts: not parts)
-    """Where the service told something that we cannot read: who spoke, what was said, which tool was called with what. What is
-    not there may be that. Stored only where there is some, so that older records are the same as ever."""
+    """Where the service told what we cannot read: a speaker, words, a tool. What is not there may be that. Stored only where
+    there is some, so that older records are the same as ever."""
 
     @property
     def call_id(self) -> int | None:
@@ -204,8 +204,9 @@ def evidence_from_wire(
     unread: set[str] = set()
     turns, tools = _turns_and_tools(transcript, unread)
     if not tools:
-        # A transcript without tool turns does not say that no tool was called; the history does, unless it tells of nothing.
-        tools = _tools_of_history(history, unread) if history or (history is not None and turns) else None
+        # A transcript without tool turns does not say that no tool was called; the history does, unless both tell of nothing.
+        tools = None if history is None else _tools_of_history(history, unread)
+        unread.update(("tools",) if not history and not turns else ())
     return Evidence(
         run_id=run.id,
         run_status=run.status,
@@ -334,8 +335,7 @@ def _turns_and_tools(
 
 def _tells_times(transcript: Sequence[WireTurn]) -> bool:
     """Not where everything is said to begin at one instant: that is a blank in a form, not a time."""
-    begins = {turn.start_ms for turn in transcript}
-    return len(transcript) < 2 or len(begins) > 1 or None in begins
+    return len(transcript) < 2 or len({turn.start_ms for turn in transcript} | {None}) != 2
 
 
 def _tools_of_history(history: Sequence[Mapping[str, Any]], unread: set[str]) -> tuple[ToolCall, ...]:

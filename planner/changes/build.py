@@ -33,6 +33,7 @@ def build_change_set(
     evidence_stored: Callable[[str], bool] | None = None,
     still_settled: Callable[[Case, CaseDocument], bool] | None = None,
     called_before: CalledBefore | None = None,
+    judge: str | None = None,
     shard: Shard | None = None,
 ) -> ChangeSet:
     """What has to happen to each case, what it would cost, and the digest that consent is bound to.
@@ -47,7 +48,7 @@ def build_change_set(
         already_made: runs of this change set that an interrupted invocation has made, by case id; they lower the estimate only.
         partial: only some of the plans' cases were selected; nothing is dropped.
         evidence_stored: whether a digest's evidence is there to be judged again (`ResultsRepository.has_evidence`).
-        still_settled, called_before: as for `diff`.
+        still_settled, called_before, judge: as for `diff`.
         shard: only these of the changes, if any.
     """
     changes = diff(
@@ -60,6 +61,7 @@ def build_change_set(
         evidence_stored=evidence_stored,
         still_settled=still_settled,
         called_before=called_before,
+        judge=judge,
     )
 
     def price(changes: Sequence[Change], made: Mapping[str, int]) -> tuple[Estimate, dict[str, CasePrice]]:

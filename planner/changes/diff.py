@@ -35,6 +35,7 @@ class _Today:
     now: datetime
     evidence_stored: Callable[[str], bool] | None
     still_settled: Callable[[Case, CaseDocument], bool] | None
+    judge: str | None
 
     def can_judge_again(self, run: RunDocument) -> bool:
         return run.evidence is not None and (self.evidence_stored is None or self.evidence_stored(run.evidence))
@@ -62,6 +63,7 @@ def diff(
     evidence_stored: Callable[[str], bool] | None = None,
     still_settled: Callable[[Case, CaseDocument], bool] | None = None,
     called_before: CalledBefore | None = None,
+    judge: str | None = None,
 ) -> tuple[Change, ...]:
     """One change per case, in the order given, then the baseline's cases that no plan has any more.
 
@@ -91,6 +93,7 @@ def diff(
             None: it does not.
         called_before: where to look for older calls of a case that is, to the letter, what it once was (`found_again`); None:
             nowhere.
+        judge: the language model that `check: judge` would be asked of, and how; None where none is named, which changes nothing.
     """
     renamed = Renamed(baseline, (case.case_id for case in cases)) if not partial and rerun == "changed" else None
     known = Revisions(baseline.values())
@@ -99,7 +102,10 @@ def diff(
     for case in cases:
         inputs = case_inputs(case, revisions.get((case.target.kind, case.target.id)))
         check = check_fingerprint(case, expectation_digests)
-        today = _Today(case, inputs, call_fingerprint(inputs), check, now, evidence_stored, still_settled)
+        asks = any(expectation.asks_model for expectation in case.expectations)
+        today = _Today(
+            case, inputs, call_fingerprint(inputs), check, now, evidence_stored, still_settled, judge if asks else None
+        )
         change = _change(today, baseline.get(case.case_id), rerun)
         if change.action is Action.CALL and rerun == "changed":
             change = _found_again(today, change, renamed, known, called_before) or change
@@ -170,7 +176,18 @@ def _change(today: _Today, prior: CaseDocument | None, rerun: Rerun) -> Change:
         inputs, call = prior.inputs, prior.call_fingerprint
         check = check if step.action is Action.RECHECK else prior.check_fingerprint
     return Change(
-        case.case_id, step.action, step.reason, step.runs, step.detail, case, prior, inputs, call, check, step.kept
+        case.case_id,
+        step.action,
+        step.reason,
+        step.runs,
+        step.detail,
+        case,
+        prior,
+        inputs,
+        call,
+        check,
+        step.kept,
+        today.judge,
     )
 
 
@@ -191,7 +208,9 @@ def _step(today: _Today, prior: CaseDocument | None) -> _Step:
 def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     """The stored runs are what a call would be today; they need judging again where expectations changed."""
     case = today.case
-    expectations_changed = today.check_fingerprint != prior.check_fingerprint
+    other_judge = today.judge is not None and prior.judged_by is not None and today.judge != prior.judged_by
+    other_words = today.check_fingerprint != prior.check_fingerprint
+    expectations_changed = other_words or other_judge
 
     def usable(run: RunDocument) -> bool:
         return not expectations_changed or today.can_judge_again(run)
@@ -223,6 +242,9 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
         return _Step(Action.KEEP, Reason.PASSED, detail=flaky)
     if not recheckable:
         return _call(case, Reason.EXPECTATIONS_CHANGED, "the stored evidence is gone")
+    if not other_words:
+        detail = f"{_stored_runs(len(prior.runs))} · by {prior.judged_by} then, by {today.judge} now · free"
+        return _Step(Action.RECHECK, Reason.JUDGE_CHANGED, detail=detail)
     return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{_stored_runs(len(prior.runs))} · free")
 
 
@@ -293,7 +315,11 @@ def _only_failed(step: _Step, case: Case, prior: CaseDocument | None) -> _Step:
 def _afresh(step: _Step, case: Case) -> _Step:
     if step.reason is Reason.UNKNOWN_LAST_TIME:
         return _call(case, step.reason)
-    if step.action is not Action.CALL or step.reason in (Reason.RUNS_RAISED, Reason.EXPECTATIONS_CHANGED):
+    if step.action is not Action.CALL or step.reason in (
+        Reason.RUNS_RAISED,
+        Reason.EXPECTATIONS_CHANGED,
+        Reason.JUDGE_CHANGED,
+    ):
         return _call(case, Reason.FORCED)
     return step if not step.kept else _call(case, step.reason)
 

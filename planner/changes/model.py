@@ -33,6 +33,8 @@ class Reason(Enum):
     EXPIRED = "expired"
     FORCED = "forced"
     EXPECTATIONS_CHANGED = "expectations_changed"
+    JUDGE_CHANGED = "judge_changed"
+    """Another language model is named, or is asked in other words, than the one that the stored verdict rests on."""
     CALLED_BEFORE = "called_before"
     """What would be called was called before, and passed: a change that was taken back, or made on another branch."""
     RENAMED = "renamed"
@@ -72,6 +74,8 @@ class Change:
     call_fingerprint: str
     check_fingerprint: str
     kept_run_ids: tuple[int, ...] = ()
+    judge: str | None = None
+    """The language model that its `check: judge` rests on today, and how that is asked; None where it asks none, or none is named."""
     compared_with: CaseDocument | None = None
     """For `CALLED_BEFORE`: what the baseline holds of the case, while `prior` are the older calls that stand again."""
 

@@ -292,6 +292,7 @@ def _document(
         inputs=_inputs(change),
         call_fingerprint=change.call_fingerprint,
         check_fingerprint=change.check_fingerprint,
+        judged_by=change.judge,
         runs=documents,
         **_today(change, case, today),
     )

@@ -19,6 +19,7 @@ from planner.judging.asking import SECOND_CHANCES, Wanted
 from planner.judging.ballots import Ballots
 from planner.judging.journal import VoteJournal
 from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
+from planner.judging.prompt import PROMPT_VERSION
 from planner.judging.records import VoteRecord
 from planner.spec.model import Case, JudgePrice, JudgeSettings
 
@@ -44,6 +45,11 @@ class Judging:
     def may_ask(self) -> bool:
         """Whether there is a model to ask."""
         return self.settings is not None and self.settings.recorded is None
+
+    @property
+    def name(self) -> str | None:
+        """Whose votes verdicts rest on: another model, or another wording of what it is asked, judges anew."""
+        return f"{self.settings.model} (prompt {PROMPT_VERSION})" if self.settings else None
 
     @property
     def pricing(self) -> Pricing:
@@ -206,4 +212,6 @@ def _told(change: Change, votes: int) -> Change:
     if change.action is not Action.RECHECK or not votes:
         return change
     stored = f"{len(standing_runs(change))} stored run{'' if len(standing_runs(change)) == 1 else 's'}"
+    if change.detail.endswith(" · free"):
+        stored = change.detail.removesuffix(" · free")
     return replace(change, detail=f"{stored} · {votes:,} vote{'' if votes == 1 else 's'} to ask for")

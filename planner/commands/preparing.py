@@ -100,6 +100,7 @@ def prepare(
             evidence_stored=repository.has_evidence,
             still_settled=still_settled(repository.load_evidence, judging.ballots),
             called_before=called_before,
+            judge=judging.name,
             shard=selection.shard,
         )
 

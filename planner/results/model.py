@@ -164,6 +164,10 @@ class CaseDocument(_Document):
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str
+    judged_by: str | None = Field(
+        default=None,
+        description="The language model whose votes (check: judge) it rests on, and the version of what that is asked.",
+    )
     file: str = Field(default="", description="Plan file, relative to the working directory.")
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")

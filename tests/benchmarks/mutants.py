@@ -27,7 +27,7 @@ import socket
 import sys
 import time
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -36,7 +36,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SLOWER, SECONDS = 2, 10
+SLOWER, SECONDS = 2, 3
 """A change that makes the tests take so many times the processor's time (counted
 while calls are noted, which slows them), and these seconds more, is noticed: it loops."""
 
@@ -335,7 +335,7 @@ class Trial:
     def _is_noticed(self, session: Any, mutant: Mutant, calling: dict[str, list[Any]]) -> bool:
         inside = f"{mutant.module}:{mutant.function}" if mutant.function and mutant.line else str(mutant.module)
         items = calling.get(inside, [])
-        if items and in_fork(lambda: _try(session, mutant, items), self._seconds(items)):
+        if items and in_fork(lambda: _try(session, mutant, items, self._took), self._seconds(items)):
             return True
         if mutant.function and mutant.line:
             return False
@@ -373,7 +373,7 @@ def in_fork(attempt: Callable[[], None], seconds: float) -> bool:
     return True
 
 
-def _try(session: Any, mutant: Mutant, items: Sequence[Any]) -> None:
+def _try(session: Any, mutant: Mutant, items: Sequence[Any], took: Mapping[str, float]) -> None:
     relative = mutant.module.relative_to(ROOT).with_suffix("")
     put_in(
         sys.modules[".".join(part for part in relative.parts if part != "__init__")],
@@ -381,6 +381,7 @@ def _try(session: Any, mutant: Mutant, items: Sequence[Any]) -> None:
         tables=not mutant.function,
     )
     for item in items:
+        signal.setitimer(signal.ITIMER_PROF, SLOWER * took[item.nodeid] + SECONDS)  # which ends the process
         item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
         if session.testsfailed:
             raise AssertionError(item.nodeid)

@@ -560,6 +560,7 @@ def test_labels_for_people() -> None:
         "expired",
         "forced",
         "expectations changed",
+        "judge changed",
         "called before",
         "renamed",
         "passed",

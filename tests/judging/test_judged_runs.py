@@ -81,6 +81,37 @@ def test_a_model_judges_and_is_asked_once(manners: Project, service: Served, mod
     assert {asked.headers["authorization"] for asked in model.asked} == {"Bearer sk_judge_secret"}
 
 
+def test_another_model_judges_anew(manners: Project, service: Served, model: Model) -> None:
+    """What was judged by one model and would be judged by another is a change like any other: named, priced, consented, and no
+    call. Its verdict holds from then on."""
+    assert manners.planner("run", "--consent-to-charge").code == 0
+    manners.write("planner.yaml", config(model).replace("scripted-1", "scripted-2"))
+    model.script = lambda asked: honest(asked, "does_not_hold")
+    planned = manners.planner("plan", "--format", "json").json
+    (change,) = planned["changes"]
+    assert (change["action"], change["reason"], change["detail"]) == (
+        "recheck",
+        "judge_changed",
+        "2 stored runs · by scripted-1 (prompt 1) then, by scripted-2 (prompt 1) now · 2 votes to ask for",
+    )
+    assert (planned["estimate"]["judge"]["votes"], planned["estimate"]["judge"]["expected_cents"]) == (2, 4)
+    assert manners.planner("run").code == 3
+    assert len(model.asked) == 2
+    assert manners.planner("run", "--consent-to-charge").code == 1
+    assert [asked.body["model"] for asked in model.asked] == ["scripted-1"] * 2 + ["scripted-2"] * 2
+    assert len(service.own_runs()) == 2
+    assert manners.results()["cases"][0]["judged_by"] == "scripted-2 (prompt 1)"
+
+    manners.write("planner.yaml", "")
+    assert manners.planner("plan", "--format", "json").json["changes"][0]["reason"] != "judge_changed"
+    manners.write("planner.yaml", config(model))
+    (change,) = manners.planner("plan", "--format", "json").json["changes"]
+    assert (change["reason"], change["detail"]) == (
+        "judge_changed",
+        "2 stored runs · by scripted-2 (prompt 1) then, by scripted-1 (prompt 1) now · free",
+    )
+
+
 def test_another_rubric_asks_again_with_consent_only(manners: Project, service: Served, model: Model) -> None:
     """The calls are kept; `recheck` and `run` say how many votes are missing and refuse, until somebody agrees to pay."""
     manners.planner("run", "--consent-to-charge")
