@@ -13,7 +13,8 @@ from planner.commands.sharing import Shared, SharedRedaction
 from planner.commands.shell import Shell
 from planner.errors import UsageError
 from planner.results.directory import DirectoryStore
-from planner.results.git_ref import GitStore, Patience
+from planner.results.git_ref import GitStore
+from planner.results.patience import Patience
 from planner.results.repository import ResultsRepository
 from planner.results.store import Store, segment_for
 from planner.results.tiers import SharedRepository
@@ -66,32 +67,42 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     address, options = _options(named)
     store = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
     redaction = SharedRedaction(project, shell.environ.get("THUNDERPHONE_API_KEY", "").strip())
-    repository = SharedRepository(local, store, redaction, keep=_keep(named, options))
+    # What stands in a bucket alone says nothing of what another job is about to name: nothing is removed there.
+    keep = _keep(named, options) if address.startswith(_GIT) else None
+    repository = SharedRepository(local, store, redaction, keep=keep)
     return Place(directory, repository, environment, home, Shared(store, repository, redaction))
 
 
 def _shared_store(shell: Shell, root: Path, address: str, options: dict[str, str], *, sandbox: bool) -> Store:
-    if not address.startswith(_GIT):
-        raise UsageError(
-            f"--store {address}: only a folder and a git ref can be a store in this version",
-            "Name a folder, or git:refs/planner/results.",
-        )
-    git = Git(root, shell.environ)
-    ref = address.removeprefix(_GIT) + ("-sandbox" if sandbox else "")
     patience = Patience(shell.chance, shell.pause)
-    return GitStore(git, ref, remote=shared_remote(git, options.get("remote")), patience=patience)
+    if address.startswith(_GIT):
+        git = Git(root, shell.environ)
+        ref = address.removeprefix(_GIT) + ("-sandbox" if sandbox else "")
+        return GitStore(git, ref, remote=shared_remote(git, options.get("remote")), patience=patience)
+    try:
+        from planner.results.object_store import ObjectStore, open_bucket
+    except ImportError as error:
+        raise UsageError(
+            f"--store {address}: an object store needs an extra: pip install 'thunderphone-planner[stores]'",
+            "Or name a folder, or git:refs/planner/results.",
+        ) from error
+    allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+    bucket = open_bucket(address, allow_http=allow_http)
+    return ObjectStore(bucket, address, folder="sandbox" if sandbox else "", patience=patience)
 
 
 def _options(named: str) -> tuple[str, dict[str, str]]:
     """`git:refs/planner/results?remote=upstream&keep=50`."""
     address, _, query = named.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
-    known = {"keep", "remote"} if address.startswith(_GIT) else {"keep"}
+    known = {"keep", "remote"} if address.startswith(_GIT) else set[str]()
     if strange := sorted(set(options) - known):
-        raise UsageError(
-            f"--store {named}: {', '.join(strange)} means nothing here",
-            f"After ? may stand: {', '.join(sorted(known))}.",
+        may = (
+            f"After ? may stand: {', '.join(sorted(known))}."
+            if known
+            else "Write the address without ? and what follows."
         )
+        raise UsageError(f"--store {address}: {', '.join(strange)} means nothing here", may)
     return address, options
 
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 from typing import Final, Protocol
 
 from planner.errors import PlannerError, StoreError, UsageError
+from planner.results.patience import Patience
 from planner.results.store import UNCONDITIONAL, Change, Expected, Reader, segments
 
 COMMITS_A_HISTORY: Final = 1000
@@ -54,9 +55,6 @@ _RIGHTS_HINT: Final = (
 _READS: Final = 3
 _REFUSALS_WITHOUT_A_WRITE: Final = 9
 """So many times in a row a write may fail though nobody else wrote, and the remote is not tried any more."""
-_LONGEST_PAUSE_SECONDS: Final = 15.0
-"""Reached only where very many write at once: each attempt costs all of them, so fewer are better."""
-_FIRST_PAUSE_SECONDS: Final = 0.1
 
 
 class GitAnswer(Protocol):
@@ -74,19 +72,6 @@ class GitRunner(Protocol):
     """Runs git in the repository. Raises `UsageError` where there is no git, `StoreError` where it does not answer."""
 
     def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a writer tries when others are first. `chance` gives numbers from 0 up to 1; `pause` waits for seconds."""
-
-    chance: Callable[[], float]
-    pause: Callable[[float], None]
-    attempts: int = 200
-
-    def wait(self, attempt: int) -> None:
-        """Up to twice as long each time, at random over all of it: writers who met once do not meet again."""
-        self.pause(self.chance() * min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2**attempt))
 
 
 @dataclass(frozen=True, slots=True)

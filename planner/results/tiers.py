@@ -82,9 +82,10 @@ class _Waiting:
 
 
 class SharedRepository(ResultsRepository):
-    """`publish` brings to the shared store what was stored since, in one go; what is not there yet waits in the local one."""
+    """`publish` brings to the shared store what was stored since, in one go; what is not there yet waits in the local one.
+    `keep`: so many of the newest invocations stay there; None: all."""
 
-    def __init__(self, local: Store, shared: Store, redaction: Redaction, *, keep: int) -> None:
+    def __init__(self, local: Store, shared: Store, redaction: Redaction, *, keep: int | None) -> None:
         self._tiers = Tiers(local, shared)
         super().__init__(self._tiers)
         self._redaction = redaction
@@ -167,7 +168,7 @@ class SharedRepository(ResultsRepository):
                     writes[key] = self._tiers.local.get(key)
             if more is not None:
                 writes |= more(now)
-            return writes | pruned(now, writes, keep=self._keep)
+            return writes if self._keep is None else writes | pruned(now, writes, keep=self._keep)
 
         try:
             self._tiers.shared.update(change)

@@ -227,6 +227,10 @@ def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remot
         ("git:refs/heads/main", "is a ref such as refs/planner/results, and no branch or tag"),
         ("git:refs/planner/results?remote=nowhere", "this repository has no remote 'nowhere'"),
         ("git:refs/planner/results?kept=3", "kept means nothing here"),
+        ("s3://", "this is no object store's address"),
+        ("ftp://example.org/results", "Write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER"),
+        ("s3://AKIA:secret@bucket", "keys belong in the environment"),
+        ("s3://bucket/results?keep=3", "keep means nothing here"),
         ("git:refs/planner/results?keep=0", "keep=0 is no number of invocations"),
     ],
 )

@@ -1,0 +1,91 @@
+"""A bucket as the store that machines share, as users have it: over a socket, from projects with nothing of their own."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from buckets import BucketServer, bucket_server
+
+PROJECT = "store: s3://results/planner\nredact: ['Dora Diaz']\n"
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketServer]:
+    with bucket_server() as server:
+        for name, value in {
+            "AWS_ENDPOINT_URL": server.url,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+            "AWS_SECRET_ACCESS_KEY": "secretexample",
+            "AWS_DEFAULT_REGION": "eu-1",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture
+def fresh(project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """`planner` on a machine that has the plans, and nothing else."""
+    plans = (project.root / "plans/hours.yaml").read_text()
+
+    def make(name: str) -> Any:
+        project.root = tmp_path / name
+        project.write("plans/hours.yaml", plans)
+        project.write("planner.yaml", PROJECT)
+        (project.root / ".git").mkdir()
+        monkeypatch.chdir(project.root)
+        return project
+
+    return make
+
+
+def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
+    """What one machine called the next keeps; intents were there before the calls and are gone after; what `redact` lists, keys and
+    credentials are in no object that was ever written."""
+    ran = fresh("one").planner("run", "--consent-to-charge")
+    assert ran.code == 0, ran.out + ran.err
+    assert len(service.own_runs()) == 5
+    kinds = [path.split("/")[3] for path in bucket.writes]
+    assert kinds[0] == "intents"
+    assert kinds.index("evidence") < kinds.index("runs") < kinds.index("latest")
+    assert {path.split("/")[3] for path in bucket.objects} == {"evidence", "runs", "latest"}
+    assert {action for action, _, _ in fresh("two").actions().values()} == {"keep"}
+    told = b"".join(bucket.objects.values())
+    assert b"[redacted]" in told
+    for secret in (b"Dora Diaz", b"sk_test_commands", b"AKIAEXAMPLE", b"secretexample"):
+        assert secret not in told
+    assert fresh("three").planner("run", "--sandbox", "--consent-to-charge").code == 0
+    assert {path.split("/")[3] for path in bucket.objects} == {"evidence", "runs", "latest", "sandbox"}
+
+
+def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServer, service: Any) -> None:
+    """Where the store may not be read, nobody is called: exit 2, with what is needed, and no credential told."""
+    bucket.closed = True
+    ran = fresh("one").planner("run", "--consent-to-charge")
+    assert ran.code == 2, ran.out + ran.err
+    assert "results cannot be listed at s3://results/planner" in ran.err
+    assert "It needs credentials that may read, write and list there, in the environment." in ran.err
+    assert "secretexample" not in ran.out + ran.err
+    assert service.own_runs() == []
+
+
+def test_without_the_extra(fresh: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where obstore is not installed, what to install is said."""
+    real = builtins.__import__
+
+    def without(name: str, *arguments: Any, **options: Any) -> Any:
+        if name.startswith("planner.results.object_store"):
+            raise ImportError(name)
+        return real(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)  # an interpreter without the package is not to be had here
+    ran = fresh("one").planner("plan")
+    assert ran.code == 2
+    assert ran.err.splitlines() == [
+        "planner: --store s3://results/planner: an object store needs an extra: pip install 'thunderphone-planner[stores]'",
+        "  Or name a folder, or git:refs/planner/results.",
+    ]

@@ -1,0 +1,89 @@
+"""Results in a bucket, held to what every store keeps; the bucket is one in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from obstore.store import MemoryStore
+
+from planner.errors import StoreError, UsageError
+from planner.results.object_store import ObjectStore, open_bucket
+from planner.results.patience import Patience
+from planner.results.store import UNCONDITIONAL, Expected, Reader
+
+_KEYS = st.sampled_from(["runs/a.json", "runs/b.json", "latest/_/p.json", "saved/x", "top"])
+_DATA = st.sampled_from([b"", b"1", b"\0\xff"])
+_WRITES = st.lists(st.tuples(_KEYS, _DATA, st.one_of(st.none(), _DATA, st.just(UNCONDITIONAL))), max_size=8)
+
+
+def store_in(
+    bucket: MemoryStore, *, attempts: int = 5, folder: str = "", pauses: list[float] | None = None
+) -> ObjectStore:
+    patience = Patience(lambda: 0.5, (pauses if pauses is not None else []).append, attempts=attempts)
+    return ObjectStore(bucket, "memory:///", folder=folder, patience=patience)
+
+
+@given(_WRITES)
+def test_it_is_a_store(writes: list[tuple[str, bytes, Expected]]) -> None:
+    """Whatever is written under whichever condition, a bucket holds what a mapping would."""
+    bucket, model = MemoryStore(), dict[str, bytes]()
+    store, other = store_in(bucket), store_in(bucket, folder="sandbox")
+    for key, data, expected in writes:
+        swaps = expected is UNCONDITIONAL or model.get(key) == expected
+        assert store.put(key, data, expected=expected) is swaps
+        if swaps:
+            model[key] = data
+        assert store.get(key) == model.get(key)
+        assert store.has(key) is (key in model)
+    assert list(store.keys("")) == sorted(model)
+    assert list(store.keys("runs/")) == sorted(key for key in model if key.startswith("runs/"))
+    assert list(other.keys("runs/")) == []
+    for key in list(model):
+        store.update(lambda _, key=key: {key: None, "runs/never": None})
+        assert not store.has(key)
+
+
+def test_who_is_second_thinks_again() -> None:
+    """When another job wrote what a change was made of, the change is made anew: both writes stand."""
+    bucket, pauses = MemoryStore(), list[float]()
+    here, there = store_in(bucket, pauses=pauses), store_in(bucket)
+    meanwhile: list[Callable[[], object]] = [
+        lambda: there.put("counter", b"5", expected=None),
+        lambda: there.put("counter", b"7", expected=b"5"),
+    ]
+
+    def count(now: Reader) -> Mapping[str, bytes | None]:
+        before = int(now.get("counter") or 0)
+        if meanwhile:
+            meanwhile.pop(0)()
+        return {"runs/a": b"%d" % before, "counter": b"%d" % (before + 1)}
+
+    here.update(count)
+    assert (here.get("counter"), here.get("runs/a")) == (b"8", b"7")
+    assert pauses == [0.1, 0.2]
+
+
+def test_who_never_gets_through_says_so() -> None:
+    """After so many attempts it ends, with nothing lost."""
+    bucket, number = MemoryStore(), iter(range(100))
+    there = store_in(bucket)
+
+    def count(now: Reader) -> Mapping[str, bytes | None]:
+        now.get("counter")
+        there.put("counter", b"%d" % next(number), expected=UNCONDITIONAL)
+        return {"counter": b"mine"}
+
+    with pytest.raises(StoreError, match="others wrote to memory: first, 3 times in a row"):
+        store_in(bucket, attempts=3).update(count)
+    assert there.get("counter") == b"2"
+
+
+@pytest.mark.parametrize("address", ["file:///tmp/x", "s3://", "ftp://x/y", "s3://key:secret@bucket/x", "s3:x"])
+def test_what_is_no_address(address: str) -> None:
+    """Only buckets with conditional writes are taken, and no address with a key in it; the key is not told again."""
+    with pytest.raises(UsageError, match="this is no object store's address") as caught:
+        open_bucket(address)
+    assert "secret" not in str(caught.value)

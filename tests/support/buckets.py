@@ -1,0 +1,106 @@
+"""A service that speaks as much of S3 as a results store needs, conditional writes among it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from hashlib import md5
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape, unescape
+
+
+class BucketServer(ThreadingHTTPServer):
+    """`objects` by `/bucket/key`; while `closed`, everything is forbidden."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.objects: dict[str, bytes] = {}
+        self.writes: list[str] = []
+        self.lock = Lock()
+        self.closed = False
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: BucketServer  # pyright: ignore[reportIncompatibleVariableOverride] - no other makes it
+    protocol_version = "HTTP/1.1"
+
+    def _answer(self, code: int, body: bytes = b"", tag: str = "") -> None:
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Last-Modified", "Wed, 25 Nov 2026 12:00:00 GMT")
+        if tag:
+            self.send_header("ETag", tag)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _do(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        address = urlsplit(self.path)
+        path, objects = unquote(address.path), self.server.objects
+        with self.server.lock:
+            if self.server.closed:
+                return self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
+            if self.command == "GET" and "list-type" in address.query:
+                return self._answer(200, _listed(objects, path, parse_qs(address.query).get("prefix", [""])[0]))
+            now = objects.get(path)
+            if self.command == "PUT":
+                wanted = self.headers.get("If-Match")
+                if (self.headers.get("If-None-Match") == "*" and now is not None) or (
+                    wanted is not None and (now is None or _tag(now) != wanted)
+                ):
+                    return self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
+                objects[path] = body
+                self.server.writes.append(path)
+                return self._answer(200, tag=_tag(body))
+            if self.command == "POST" and address.query == "delete":
+                keys = [unescape(key) for key in re.findall(r"<Key>(.*?)</Key>", body.decode())]
+                for key in keys:
+                    objects.pop(f"{path}/{key}", None)
+                gone = "".join(f"<Deleted><Key>{escape(key)}</Key></Deleted>" for key in keys)
+                return self._answer(200, f"<DeleteResult>{gone}</DeleteResult>".encode())
+            if now is None:
+                return self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+            return self._answer(200, now, _tag(now))
+
+    do_GET = do_HEAD = do_PUT = do_POST = _do  # noqa: N815 - the names that the base class asks for
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        del format, args
+
+
+def _tag(data: bytes) -> str:
+    return f'"{md5(data, usedforsecurity=False).hexdigest()}"'
+
+
+def _listed(objects: dict[str, bytes], bucket: str, prefix: str) -> bytes:
+    start = f"/{bucket.strip('/')}/"
+    found = [key.removeprefix(start) for key in sorted(objects) if key.startswith(start + prefix)]
+    entries = "".join(
+        f"<Contents><Key>{escape(key)}</Key><Size>{len(objects[start + key])}</Size><ETag>{escape(_tag(objects[start + key]))}</ETag>"
+        "<LastModified>2026-11-25T12:00:00.000Z</LastModified></Contents>"
+        for key in found
+    )
+    return f"<ListBucketResult><KeyCount>{len(found)}</KeyCount><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>".encode()
+
+
+@contextmanager
+def bucket_server() -> Generator[BucketServer]:
+    server = BucketServer()
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
