@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Annotated, Literal, Self, assert_never
+from typing import Annotated, ClassVar, Literal, Self, assert_never
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -41,6 +41,8 @@ class NoPii(Expectation, frozen=True):
             ]
         }
     )
+
+    version: ClassVar[int] = 2  # cards of the newer numbers that begin with a 2
 
     check: Literal["no_pii"] = Field(description="The kind of check.")
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = Field(

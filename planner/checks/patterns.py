@@ -74,7 +74,9 @@ def _matches_nothing(compiled: RegularExpression) -> bool:
         least, greatest = compiled.possiblematchrange(_MAX_PROBE)
     except _re2.error:  # of patterns that are nested deeply, or begin with anything at all
         return False
-    if least != greatest or len(least) >= _MAX_PROBE:
+    if (
+        least != greatest or not least or len(least) >= _MAX_PROBE
+    ):  # nothing: of one that begins amid a word it cannot tell
         return False
     text = least.decode("utf-8", "replace")
     return not any(compiled.search(before + text + after) for before in _BESIDE for after in _BESIDE)

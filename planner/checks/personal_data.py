@@ -19,7 +19,7 @@ Kind = Literal["card", "bank", "identity", "email"]
 
 KINDS: tuple[Kind, ...] = ("card", "bank", "identity", "email")
 
-_CARD = re.compile(r"[3-6]\d{12,18}")
+_CARD = re.compile(r"(?:[3-6]\d|2[2-7])\d{11,17}")
 _IDENTITY = re.compile(r"(?<![\w-])(\d{3})[ -](\d{2})[ -](\d{4})(?![\w-])", re.ASCII)
 _IDENTITY_NAMED = re.compile(r"\bsocial security\b|\bssn\b", re.IGNORECASE)
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2})\d{2}")

@@ -158,3 +158,103 @@ def test_a_text_that_is_passed_over_has_no_long_row_of_digits(text: str) -> None
 def test_no_pii_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
     """Every refusal stands at its field."""
     assert refusal(check="no_pii", **fields) == expected
+
+
+IBAN_LENGTHS = [
+    "AD24",
+    "AE23",
+    "AT20",
+    "BE16",
+    "BG22",
+    "CH21",
+    "CY28",
+    "CZ24",
+    "DE22",
+    "DK18",
+    "EE20",
+    "ES24",
+    "FI18",
+    "FR27",
+    "GB22",
+    "GI23",
+    "GR27",
+    "HR21",
+    "HU28",
+    "IE22",
+    "IL23",
+    "IS26",
+    "IT27",
+    "LI21",
+    "LT20",
+    "LU20",
+    "LV21",
+    "MC27",
+    "MT31",
+    "NL18",
+    "NO15",
+    "PL28",
+    "PT25",
+    "RO24",
+    "SA24",
+    "SE24",
+    "SI19",
+    "SK24",
+    "SM27",
+    "TR26",
+]
+"""As SWIFT's registry has them."""
+
+
+def iban(country: str, length: int) -> str:
+    """A number of that length whose check digits hold (ISO 13616-1)."""
+    account = "0123456789" * 3
+    account = account[: length - 4]
+    digits = "".join(str(int(character, 36)) for character in f"{account}{country}00")
+    return f"{country}{98 - int(digits) % 97:02}{account}"
+
+
+@pytest.mark.parametrize("country", IBAN_LENGTHS)
+def test_a_bank_number_has_its_countrys_length(country: str) -> None:
+    """Each country's, neither one character less nor one more, which stand for something else."""
+    code, length = country[:2], int(country[2:])
+    right = iban(code, length)
+    assert [datum.value for datum in personal_data(f"{right}.") if datum.kind == "bank"] == [right]
+    for other in (length - 1, length + 1):
+        assert not [datum for datum in personal_data(f"It is {iban(code, other)}.") if datum.kind == "bank"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("Mail me: ana at example dot com", ["email"]),
+        ("email me: ana at example dot com", ["email"]),
+        ("EMAIL: ana at example.com", ["email"]),
+        ("mailing ana at example dot com", []),
+        ("social security 123456789", ["identity"]),
+        ("my ssn is 1 2 3 4 5 6 7 8 9", ["identity"]),
+        ("social 123456789", []),
+        ("ssn 12345678", []),
+        ("ssn 899456789", ["identity"]),
+        ("ssn 900456789", []),
+        ("ssn 666456789", []),
+        ("ssn 123451234", ["identity"]),
+        ("３７８２８２２４６３１０００５", ["card"]),
+        ("３ four five 4 5 6 7 eight 9, ssn", ["identity"]),
+        ("triple one triple two triple three, ssn", ["identity"]),
+        ("one two three four five six seven eight nine, ssn", ["identity"]),
+        ("one hundred million of them, SSN", []),
+        (
+            "one hundred twenty three million four hundred fifty six thousand seven hundred eighty nine, ssn",
+            ["identity"],
+        ),
+        ("4242424242424242 4", []),
+        ("4222222222222", ["card"]),
+        ("6011000990139424", ["card"]),
+        ("2223003122003222", ["card"]),
+        ("2100000000000005", []),
+        ("2800000000000008", []),
+    ],
+)
+def test_what_is_personal_by_its_kind(text: str, kinds: list[str]) -> None:
+    """Where it is spoken of, and where it only looks like it."""
+    assert [datum.kind for datum in personal_data(text)] == kinds

@@ -1,0 +1,310 @@
+"""Where each check's limits lie, exactly: what is still allowed, and what is not any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.checks import CHECKS
+from planner.checks.json_paths import MAX_LENGTH, MAX_VALUES, TooManyValuesError, compile_path, find_values
+from planner.checks.patterns import check_pattern
+from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder
+from planner.checks.redacted import judge_redacted
+from planner.checks.speech import Sought
+from planner.checks.wording import LONGEST_VALUE, shown
+from planner.evidence import Evidence, Role, ToolCall, Turn
+
+
+def turn(number: int, role: str, text: str, *times: int | None) -> Turn:
+    """Times: start, end, and to the first audio; in milliseconds."""
+    start, end, first = (*times, None, None, None)[:3]
+    return Turn(number=number, role=Role(role), text=text, start_ms=start, end_ms=end, ttfa_ms=first)
+
+
+def call(*turns: Turn, tools: tuple[ToolCall, ...] | None = ()) -> Evidence:
+    return Evidence(run_id=1, run_status="completed", turns=turns, tools=tools)
+
+
+def answered_after(*milliseconds: int) -> Evidence:
+    return call(*(turn(number, "agent", "Yes.", None, None, each) for number, each in enumerate(milliseconds, start=1)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "slower", "expected"),
+    [
+        ({"p50_ms": 100}, (100, 100, 300), ("passed", "p50 100 ms (over 3 agent turns)", None)),
+        ({"p50_ms": 100}, (101, 101, 1), ("failed", "p50 101 ms at turn 1, expected at most 100 ms (over 3 agent turns)", 1)),
+        ({"p50_ms": 9}, tuple(range(20)), ("passed", "p50 9 ms (over 20 agent turns)", None)),
+        ({"p95_ms": 18}, tuple(range(20)), ("passed", "p95 18 ms (over 20 agent turns)", None)),
+        ({"max_ms": 19}, tuple(range(20)), ("passed", "max 19 ms (over 20 agent turns)", None)),
+        ({"p50_ms": 49, "p95_ms": 94}, tuple(range(100)), ("passed", "p50 49 ms; p95 94 ms (over 100 agent turns)", None)),
+        ({"p50_ms": 5, "p95_ms": 5, "max_ms": 5}, (5,), ("passed", "p50 5 ms; p95 5 ms; max 5 ms (over 1 agent turn)", None)),
+    ],
+)  # fmt: skip
+def test_percentiles_are_those_of_the_nearest_rank(
+    judge: Any, fields: dict[str, int], slower: tuple[int, ...], expected: object
+) -> None:
+    """At the limit is within it, and limits may be equal."""
+    assert judge(answered_after(*slower), check="latency", **fields) == expected
+
+
+def test_an_agent_that_interrupts_answers_at_once(judge: Any) -> None:
+    """Not sooner than the caller spoke, and not a millisecond later."""
+    interrupted = call(turn(1, "caller", "I want", 0, 900), turn(2, "agent", "Yes?", 500, 800))
+    assert judge(interrupted, check="latency", max_ms=10) == ("passed", "max 0 ms (over 1 agent turn)", None)
+
+
+@pytest.mark.parametrize(
+    ("times", "fields", "expected"),
+    [
+        (((0, 100), (100, 200)), {"max_silence_ms": 1}, ("passed", "longest silence 0 ms", None)),
+        (((0, 100), (101, 200)), {"max_silence_ms": 1}, ("passed", "longest silence 1 ms", None)),
+        (
+            ((0, 100), (150, 200), (250, 300)),
+            {"max_silence_ms": 49},
+            ("failed", "50 ms of silence before turn 2, expected at most 49 ms", 2),
+        ),
+        (((0, 1000), (800, 1500)), {"max_caller_overlaps": 0},
+            ("failed", "the caller spoke over the other side 1 time, expected at most 0", 2)),
+        (((0, 1000), (801, 1500)), {"max_caller_overlaps": 0}, ("passed", "the caller spoke over the other side 0 times", None)),
+        (((0, 1000), (500, 700)), {"max_caller_overlaps": 0},
+            ("failed", "the caller spoke over the other side 1 time, expected at most 0", 2)),
+        (((0, 1000), (500, 699)), {"max_caller_overlaps": 0}, ("passed", "the caller spoke over the other side 0 times", None)),
+        (((0, 50), (50, 100)), {"talk_ratio": {"min": 0.5, "max": 0.5}}, ("passed", "the agent spoke 50 % of the time", None)),
+        (((0, 1000), (1000, 1000)), {"words_per_minute": {"min": 60, "max": 60}}, ("passed", "the agent spoke 60 words a minute", None)),
+    ],
+)  # fmt: skip
+def test_silences_overlaps_and_shares(
+    judge: Any, times: tuple[tuple[int, int], ...], fields: dict[str, Any], expected: object
+) -> None:
+    """At the limit is within it; of two silences as long the first is shown."""
+    turns = [turn(number, "agent" if number % 2 else "caller", "Yes.", *each) for number, each in enumerate(times, 1)]
+    assert judge(call(*turns), check="pacing", **fields) == expected
+
+
+def test_a_path_may_be_so_long_and_find_so_much() -> None:
+    """Up to the limit, and no further."""
+    longest = "$." + "a" * (MAX_LENGTH - 2)
+    assert find_values(longest, {longest[2:]: 1}) == [(longest, 1)]
+    with pytest.raises(ValueError, match="this one has 301"):
+        compile_path(longest + "a")
+    assert len(find_values("$.a[*]", {"a": [0] * MAX_VALUES})) == MAX_VALUES
+    with pytest.raises(TooManyValuesError):
+        find_values("$.a[*]", {"a": [0] * (MAX_VALUES + 1)})
+
+
+def test_functions_of_a_path_are_those_that_take_no_pattern() -> None:
+    """`length`, `count` and `value` are RFC 9535's; `match` and `search` would need patterns of linear time."""
+    items = {"items": [{"name": "cup", "of": [1, 2]}, {"name": "pots", "of": [1]}]}
+    assert [place for place, _ in find_values("$.items[?length(@.name) > 3]", items)] == ["$.items[1]"]
+    assert [place for place, _ in find_values("$.items[?count(@.of[*]) > 1]", items)] == ["$.items[0]"]
+    for name in ("match", "search"):
+        with pytest.raises(ValueError, match="not a JSONPath"):
+            compile_path(f"$.items[?{name}(@.name, 'c')]")
+
+
+@pytest.mark.parametrize(
+    ("score", "said"), [(1.5, "a score runs from 0 to 1: for 1.5 of 100 write 0.015"), (100, "write 1"), (101, "less than")]
+)  # fmt: skip
+def test_a_score_of_a_hundred_is_told_how_to_be_written(refusal: Any, score: float, said: str) -> None:
+    """What lies between 1 and 100 was most likely meant so."""
+    (((place,), message),) = refusal(check="grade", min_score=score)
+    assert place == "min_score"
+    assert said in message
+
+
+def test_limits_that_are_equal_can_be_met(read: Any) -> None:
+    """`min` and `max` alike ask for exactly that."""
+    assert read(check="field", path="$.a", min=2, max=2).max == 2
+    assert read(check="call", min_turns=3, max_turns=3).max_turns == 3
+    assert read(check="duration", min_seconds=3, max_seconds=3).max_seconds == 3
+
+
+@pytest.mark.parametrize(
+    ("quote", "plain"),
+    [
+        ("don‘t", "don't"),
+        ("don’t", "don't"),
+        ("don‛t", "don't"),
+        ("donʼt", "don't"),
+        ("don´t", "don't"),
+        ("don`t", "don't"),
+        ("дон`т", "дон'т"),
+        ("thirty\N{SOFT HYPHEN}day", "thirtyday"),
+        ("Straße", "STRASSE"),
+        ("ﬁne", "fine"),
+        ("Acme™ shop", "acme shop"),
+        ("ne\N{COMBINING ACUTE ACCENT}e", "née"),
+        ("fami\N{ZERO WIDTH JOINER}лия", "famiлия"),
+        ("1,000,000.50", "1000000.50"),
+        ("9:30", "9:30"),
+    ],
+)  # fmt: skip
+def test_words_however_they_are_written(quote: str, plain: str) -> None:
+    """Kinds of quotes, invisible characters, ligatures and accents do not matter."""
+    assert padded_words(quote, fold=True) == padded_words(plain, fold=True)
+    assert padded_words(quote, fold=True)
+
+
+def test_words_of_scripts_without_spaces_stand_alone() -> None:
+    """Each character is a word, among others too."""
+    assert padded_words("我要30天 退款 ok", fold=True) == " 我  要  30  天  退  款  ok "
+    assert padded_words("5\N{COMBINING GRAVE ACCENT}", fold=True) == " 5\N{COMBINING GRAVE ACCENT} "
+
+
+def test_quotes_of_a_pattern_are_as_straight_as_the_texts(judge: Any) -> None:
+    """Single and double ones of whatever kind."""
+    said = call(turn(1, "agent", "It’s “here”, „there“"))
+    for pattern in ("It's", "It‘s", '"here', "here”, „there", '"there"'):
+        assert judge(said, check="says", matches=pattern)[0] == "passed"
+
+
+def test_phrases_have_places_among_the_words() -> None:
+    """From the first word to before the one after."""
+    found = phrase_finder(("thirty days", "we"), fold=True).find_placed("We give, as said, thirty days.")
+    assert found == [PlacedPhrase("we", 0, 1), PlacedPhrase("thirty days", 4, 6)]
+    sought = Sought((), "thirty|as", ignore_case=True)
+    assert sought.find_placed("We give, as said, Thirty days.") == [
+        PlacedPhrase("as", 2, 3),
+        PlacedPhrase("Thirty", 4, 5),
+    ]
+    assert sought.find_placed("As said") == [PlacedPhrase("As", 0, 1)]
+    assert Sought(("30 days",), None, ignore_case=True, spoken=True).find_placed("We give thirty days") == [
+        PlacedPhrase("30 days", 2, 4)
+    ]
+    assert Sought(("30 days",), None, ignore_case=True).find_placed("We give thirty days") == []
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a$b", "(?m)a$b", "[^\\x00-\\x{10FFFF}]", r"x\bx"],
+)  # fmt: skip
+def test_a_pattern_that_can_find_nothing_is_refused(pattern: str) -> None:
+    """An anchor, or a class, in the middle of what it never holds in."""
+    with pytest.raises(ValueError, match="matches no text at all"):
+        check_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a$", "^a", "(?m)a$", r"\ba", r"\Ba", r"a\B", r"\bé", "a" * 99, "a" * 100, "a" * 101, "a$b|c", "a|", "☃"],
+)  # fmt: skip
+def test_a_pattern_that_finds_something_is_taken(pattern: str) -> None:
+    """At an edge, amid a word, beside one, of whatever length."""
+    if pattern == "a|":
+        with pytest.raises(ValueError, match="matches every text"):
+            check_pattern(pattern)
+    else:
+        assert check_pattern(pattern) == pattern
+
+
+def test_a_value_is_shown_up_to_its_length() -> None:
+    """The longest whole, a longer one cut to as much with an ellipsis."""
+    fitting = "a" * (LONGEST_VALUE - 2)
+    assert LONGEST_VALUE == 120
+    assert shown(fitting) == f'"{fitting}"'
+    cut = shown(fitting + "a")
+    assert cut == '"' + "a" * (LONGEST_VALUE - 2) + "…"
+    assert len(cut) == LONGEST_VALUE
+
+
+TOOLS = (
+    ToolCall(name="find", turn=1, arguments={"id": "A", "note": "x"}),
+    ToolCall(name="refund", turn=2, arguments={"id": "A"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome"),
+    [
+        ([{"tool": "find"}, {"tool": "refund"}], "passed"),
+        ([{"tool": "refund"}, {"tool": "find"}], "failed"),
+        ([{"tool": "refund"}, {"says": {"any_of": ["done"]}}], "passed"),
+        ([{"tool": "refund"}, {"says": {"any_of": ["done"]}}, {"says": {"any_of": ["bye"]}}], "passed"),
+        ([{"says": {"any_of": ["bye"]}}, {"says": {"any_of": ["done"]}}], "failed"),
+        ([{"says": {"any_of": ["done"]}}, {"says": {"any_of": ["done"]}}], "failed"),
+        ([{"says": {"matches": "(?i)done"}}, {"says": {"matches": ","}}, {"says": {"any_of": ["bye"]}}], "passed"),
+        ([{"says": {"all_of": ["bye", "done"]}}, {"tool": "find"}], "failed"),
+    ],
+)
+def test_one_thing_right_after_another(judge: Any, steps: list[dict[str, Any]], outcome: str) -> None:
+    """Tools in neighbouring turns, words right after a tool, words of the same turn."""
+    evidence = call(turn(1, "tool", "find()"), turn(2, "tool", "refund()"), turn(3, "agent", "Done, bye."), tools=TOOLS)
+    assert judge(evidence, check="sequence", steps=steps)[0] == outcome
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "find", "arguments": {"id": "A"}}, "called find at turn 1"),
+        ({"name": "find", "arguments": {"id": "A"}, "exact": True}, "called find 1 time, never in this way"),
+        ({"name": "find", "after": "refund"}, "called find 1 time, never in this way"),
+        ({"name": "refund", "before": "find"}, "called refund 1 time, never in this way"),
+        ({"name": "find", "result": "ok"}, "the service tells no results: 1 call of find cannot be decided"),
+        ({"name": "drop"}, "never called drop; tools called: find, refund"),
+    ],
+)
+def test_a_tool_called_in_another_way(judge: Any, fields: dict[str, Any], message: str) -> None:
+    """What narrows a call down is part of what is found."""
+    evidence = call(turn(1, "tool", "find()"), turn(2, "tool", "refund()"), turn(3, "agent", "Done."), tools=TOOLS)
+    assert judge(evidence, check="tool_not_called", **fields)[1].startswith(message)
+
+
+def test_what_decides_a_judgement_is_in_its_fingerprint(read: Any) -> None:
+    """Parts of combinations too; an id is no part of it."""
+    said = {"check": "says", "any_of": ["bye"]}
+    plain = read(check="not", of=said).fingerprint_fields()
+    assert plain == {
+        "check": "not",
+        "severity": "error",
+        "version": 1,
+        "of": read(**said).fingerprint_fields(),
+    }
+    assert read(check="not", of={**said, "id": "ends"}, id="whole").fingerprint_fields() == plain
+    assert read(check="not", of={**said, "any_of": ["ciao"]}).fingerprint_fields() != plain
+
+
+@pytest.mark.parametrize(
+    ("fields", "places"),
+    [
+        ({"any_of": ["30 days", "30, days!"]}, [("any_of", 1)]),
+        ({"all_of": ["bye", "Bye"]}, [("all_of", 1)]),
+        ({"all_of": ["bye", "Bye"], "ignore_case": False}, []),
+        ({"any_of": ["thirty days", "30 days"]}, []),
+        ({"any_of": ["thirty days", "30 days"], "spoken": True}, [("any_of", 1)]),
+    ],
+)
+def test_a_phrase_that_is_there_already_is_doubtful(
+    read: Any, fields: dict[str, Any], places: list[tuple[str, int]]
+) -> None:
+    """By the words that are compared."""
+    assert [doubt.route for doubt in read(check="says", **fields).doubts()] == places
+
+
+@pytest.mark.parametrize(
+    ("line", "fields", "outcome"),
+    [
+        ("caller: card 4242-4242-4242-4242", {}, "passed"),
+        ("caller: my bank DE89-3704-0044-0532-0130-00", {"kinds": ["bank"]}, "passed"),
+        ("caller: my bank DE89 3704 0044 0532 0130 00", {"kinds": ["bank"]}, "passed"),
+        ("caller: hello", {"kinds": ["bank"]}, "failed"),
+        ("caller: hello", {"kinds": ["bank"], "allow": ["DE89-3704-0044-0532-0130-00"]}, "passed"),
+        ("caller: hello", {"kinds": ["bank"], "allow": ["de89 3704 0044 0532 0130 00"]}, "passed"),
+        ("caller: hello", {"kinds": ["card"], "allow": ["4242-4242-4242-4242"]}, "passed"),
+        ("caller: hello", {"kinds": ["card"], "allow": ["4242-4242-4242-4243"]}, "failed"),
+    ],
+)
+def test_what_the_caller_said_in_groups_may_be_said(
+    talk: Any, judge: Any, line: str, fields: dict[str, Any], outcome: str
+) -> None:
+    """Spaces and hyphens are no part of a number, in what is allowed neither."""
+    evidence = talk(line, "agent: 4242 4242 4242 4242, and DE89 3704 0044 0532 0130 00.")
+    if not fields.get("kinds"):
+        fields = {"kinds": ["card"]}
+    assert judge(evidence, check="no_pii", **fields)[0] == outcome
+
+
+def test_an_expression_without_the_name_is_decided_whatever_was_not_read() -> None:
+    """It rests on nothing that could not be read."""
+    evidence = call(turn(1, "agent", "Hi.")).model_copy(update={"unread": ("turns", "tools")})
+    expression = CHECKS["expression"].model_validate({"check": "expression", "cel": "run.status == 'completed'"})
+    assert judge_redacted(expression, evidence, lambda _: None).outcome.value == "passed"  # pyright: ignore[reportArgumentType]
