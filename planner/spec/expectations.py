@@ -244,7 +244,7 @@ class Expectations:
                 self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
         return set(first)
 
-    def undefined(self, draft: Draft, known: set[str], told: Callable[[str], str]) -> Iterator[tuple[str, Use]]:
+    def undefined(self, draft: Draft, known: frozenset[str], told: Callable[[str], str]) -> Iterator[tuple[str, Use]]:
         """The names in the expectation's templates that are not known, each with every place, and what is `told` of it."""
         for text in draft.shape.texts:
             for name, offset in text.template.names.items():

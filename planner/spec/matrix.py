@@ -18,7 +18,7 @@ from planner.spec.pairwise import TooManyRowsError, TooMuchSearchError, growth, 
 from planner.spec.reading import missing
 from planner.spec.reporting import Reporter
 from planner.spec.unresolved import Use
-from planner.spec.wording import describe, near_miss, one_of, shorten, unknown, wrong_type
+from planner.spec.wording import describe, one_of, shorten, unknown, wrong_type
 
 _MAX_WALK = 1_000_000
 """Combinations, times the kinds of exclusions to look for in each: a second's work."""
@@ -264,7 +264,7 @@ class MatrixReader:
         for name in written:
             if name not in names:
                 found = f"`{shorten(name, 40)}` is not an axis of this matrix"
-                detail = "" if name in self.unknown_axes else unknown(found, name, names)
+                detail = "" if name in self.unknown_axes else unknown(found, name, names, self.reporter.searches)
                 use = Use("unknown-axis", detail, self.document.key(written, name))
                 self.unknown_axes.setdefault(name, []).append(use)
                 self.reporter.errors += 1  # reported with what templates use
@@ -279,8 +279,9 @@ class MatrixReader:
     def _no_value(self, axis: Axis, written: Mapping) -> None:
         value = written[axis.name]
         said = f'"{shorten(value, 40)}"' if isinstance(value, str) else describe(value)
-        hint = near_miss(value, axis.values) if isinstance(value, str) else ""
-        detail = f"{said} is no value of axis `{axis.name}`; {hint or 'it has ' + one_of(axis.values)}"
+        meant = self.reporter.searches.nearest(value, axis.values) if isinstance(value, str) else None
+        hint = f"did you mean `{meant}`?" if meant is not None else f"it has {one_of(axis.values)}"
+        detail = f"{said} is no value of axis `{axis.name}`; {hint}"
         self.reporter.error("matches-nothing", detail, self.document.value(written, axis.name))
 
     def _included(self, axes: tuple[Axis, ...], entry: tuple[Items, int]) -> Point:

@@ -9,7 +9,7 @@ from planner.diagnostics import Span
 from planner.spec.authored import NAME
 from planner.spec.reporting import Reporter
 from planner.spec.templates import RESERVED_NAMES
-from planner.spec.wording import shorten, unknown
+from planner.spec.wording import Searches, shorten, unknown
 
 MAX_NAME = 100
 
@@ -41,11 +41,11 @@ def mended_name(name: str) -> str:
     return name if is_name(name) else "_".join(re.findall(r"[A-Za-z0-9]+", name)).lstrip("0123456789_")[:60]
 
 
-def undefined(name: str, known: Iterable[str], scenario: str) -> str:
+def undefined(name: str, known: Iterable[str], scenario: str, searches: Searches) -> str:
     """What to say of a name that a template of the scenario uses and nothing defines."""
     what = f"`{shorten(name, 40)}` is neither a variable of the plan nor an axis of `{shorten(scenario, 40)}`"
     if name in _GROUPS:
         return f"{what}; a variable or an axis is written by its own name, such as {{{{ mood }}}}"
     if name in _OUTSIDE:
         return f"{what}; templates see neither the environment nor secrets"
-    return unknown(what, name, known)
+    return unknown(what, name, known, searches)

@@ -18,7 +18,7 @@ from planner.spec.reporting import Reporter
 from planner.spec.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.spec.source import Source
 from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, STANDARD_TAG, TOO_DEEP, report_syntax, tag_name
-from planner.spec.wording import describe, nearest, shorten
+from planner.spec.wording import describe, shorten
 
 MAX_NODES = 1_000_000
 MAX_ANCHORS = 10_000
@@ -331,7 +331,7 @@ class _Builder:
 
     def _aliased(self, name: str, start: int, end: int) -> Any:
         if name not in self.anchors:
-            meant = nearest(name, self.anchors)  # read as it is meant
+            meant = self.reporter.searches.nearest(name, self.anchors)  # read as it is meant
             hint = f"; did you mean *{meant}?" if meant is not None else ""
             self._fault("bad-alias", f"there is no anchor &{shorten(name)} above{hint}", start, end)
             if meant is None or self.anchors[meant] is _UNUSABLE:

@@ -15,7 +15,7 @@ from planner.spec.expectations import Expectations
 from planner.spec.imports import UNREADABLE, Imports, read_expected, read_imports
 from planner.spec.libraries import MAX_TEMPLATE_VALUES, Libraries, read_variables
 from planner.spec.model import Case, Plan
-from planner.spec.names import is_name
+from planner.spec.names import is_name, mended_name
 from planner.spec.oddities import scenario_without_scenarios, take_in_keys, warn_of_unused_targets
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
@@ -80,6 +80,7 @@ class PlanReader:
             aliases=self.targets.read(document, imports.targets),
             imports=imports,
             variables=variables if variables is not None else Mapping(),
+            mended_names=frozenset(variables or ()).union(map(mended_name, variables or ())),
             own_variables_readable=variables is not None,
             variables_readable=variables is not None and imports.variables_readable,
             unresolved=Unresolved(self.reporter),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span
 from planner.spec.faults import RULES
+from planner.spec.wording import Searches
 
 MAX_FAULTS_PER_FILE = 1_000
 MAX_USERS = 3
@@ -38,6 +39,7 @@ class Reporter:
     """Errors so far: a part is sound if reading it did not raise this."""
     doubted_keys: set[Span] = field(default_factory=set[Span])
     """Keys after one that is written twice: if they are unknown, they belong to something else, as was reported."""
+    searches: Searches = field(default_factory=Searches)
     _seen: set[tuple[str, Span, str]] = field(default_factory=set[tuple[str, Span, str]])
     _per_file: Counter[str] = field(default_factory=Counter[str])
     _unreadable: dict[str, list[Span]] = field(default_factory=dict[str, list[Span]])

@@ -32,6 +32,8 @@ class NumberError(ValueError):
 
 def resolve(text: str) -> str | int | float | bool | None:
     """The value of an unquoted scalar. Raises `NumberError` for infinity, not-a-number and endless digits."""
+    if text.isdigit() and text.isascii() and len(text) <= MAX_NUMBER_LENGTH:
+        return int(text)  # there may be a million
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.match(text):

@@ -31,7 +31,7 @@ from planner.spec.targets import Aliases, check_slug
 from planner.spec.templates import TemplateFault
 from planner.spec.terms import read_quarantine
 from planner.spec.unresolved import Definitions, Unresolved, Use, mistyped_definition
-from planner.spec.wording import nearest, shorten, wrong_type
+from planner.spec.wording import shorten, wrong_type
 from planner.statistics import least_runs_to_pass
 
 _CHECKED = frozenset({"min_runs", "confidence", "target_number"})
@@ -49,6 +49,8 @@ class PlanContext:
     aliases: Aliases
     imports: Imports
     variables: Lookup[str, Any]
+    mended_names: frozenset[str]
+    """The variables' names, and what they should be where they cannot be names."""
     own_variables_readable: bool
     """False: `vars` has a fault, and names may be missing for that."""
     variables_readable: bool
@@ -121,7 +123,8 @@ class _Reading:
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, drafts, complete=complete)
-        if unknown := names.difference(self.plan.variables, [axis.name for axis in matrix.axes]):
+        axes = {axis.name for axis in matrix.axes}
+        if unknown := {name for name in names if name not in self.plan.variables and name not in axes}:
             # They were reported: what uses them is left out, the rest is still rendered to find its faults.
             complete = False
             prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
@@ -331,17 +334,20 @@ class _Reading:
         found = self.unknown_axes
         if not axes and not found and used <= self.plan.variables.keys():
             return used
-        known = {*self.plan.variables, *axes, *(axis.name for axis in matrix.axes)}
-        if not known.issuperset(used):
-            known.update([mended_name(name) for name in known])  # templates may have the right name already
+        here = {*axes, *(axis.name for axis in matrix.axes)}
+        strange = {name for name in used if name not in self.plan.variables and name not in here}
+        if strange:
+            # Templates may have the right name already.
+            known = self.plan.mended_names.union(here, map(mended_name, here))
+            strange.difference_update(known)
             for name, use in self._undefined(prompt, drafts, known):
                 # What an import that cannot be read may define is left alone, unless it is nearly a name that there is.
-                if self.plan.variables_readable or nearest(name, known) is not None:
+                if self.plan.variables_readable or self.reporter.searches.nearest(name, known) is not None:
                     found.setdefault(name, []).append(use)
         if found:
             unused = {name: self.document.key(axes, name) for name in axes if name not in used}
             self._report_undefined(found, unused)
-        if complete and self.plan.variables_readable and known.issuperset(used):
+        if complete and self.plan.variables_readable and not strange:
             for name in axes:
                 if name not in used and is_name(name):
                     told = f"no template of this scenario uses `{name}`"
@@ -349,13 +355,17 @@ class _Reading:
                     self.reporter.error("unused-axis", detail, self.document.key(axes, name))
         return used
 
-    def _undefined(self, prompt: Prompt | None, drafts: list[Draft], known: set[str]) -> Iterator[tuple[str, Use]]:
+    def _undefined(
+        self, prompt: Prompt | None, drafts: list[Draft], known: frozenset[str]
+    ) -> Iterator[tuple[str, Use]]:
         """The names that templates use and that are not known, each with every place."""
         details: dict[str, str] = {}
 
         def told(name: str) -> str:
             if name not in details:
-                details[name] = "" if self.plan.unresolved.has(name) else undefined(name, known, self.name)
+                details[name] = (
+                    "" if self.plan.unresolved.has(name) else undefined(name, known, self.name, self.reporter.searches)
+                )
             return details[name]
 
         if prompt is not None:

@@ -14,7 +14,7 @@ from planner.spec.model import Project, Target
 from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter, Said, first_few
 from planner.spec.unresolved import Definitions, Use, mistyped_definition
-from planner.spec.wording import describe, nearest, not_a_slug, one_of, shorten, unknown, wrong_type
+from planner.spec.wording import describe, not_a_slug, one_of, shorten, unknown, wrong_type
 
 _DEFINE = "what to call is written {support: {agent: 12}}"
 _SLUG = re.compile(SLUG)
@@ -68,11 +68,11 @@ class Aliases:
             self.strangers[alias].append(Use("unknown-target", "", where))  # the first place tells what is to be said
             self.reader.reporter.errors += 1
             return None
-        known = {**self.own, **self.imported.targets}
+        known, searches = {**self.own, **self.imported.targets}, self.reader.reporter.searches
         if (
-            self.imported.complete or nearest(alias, known) is not None
+            self.imported.complete or searches.nearest(alias, known) is not None
         ):  # else it may be in the import that was reported
-            detail = unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, known)
+            detail = unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, known, searches)
             self.strangers[alias] = [Use("unknown-target", detail, where)]
             if len(self.strangers) > MAX_FAULTS_PER_FILE:
                 self._report_strangers({})  # raises: nobody reads more

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from planner.diagnostics import Related, Span
 from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter, Said, first_few
-from planner.spec.wording import nearest, shorten
+from planner.spec.wording import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Unresolved:
 def mistyped_definition(name: str, uses: Sequence[Use], unused: Definitions, reporter: Reporter) -> bool:
     """Whether it is one of the unused definitions that is at fault, which is reported then."""
     places = sorted({use.place for use in uses})
-    meant = nearest(name, unused.places) if len(places) > 1 else None
+    meant = reporter.searches.nearest(name, unused.places) if len(places) > 1 else None
     if meant is None:
         return False
     told = unused.told.format(meant=shorten(meant, 40), name=shorten(name, 40), times=f"in {len(places):,} places")

@@ -18,6 +18,8 @@ MAX_STATES = 400_000
 
 _EXPRESSION = 20
 """Compiling an expression takes as long as so many states do, about."""
+_FAULTY = 3
+"""Telling what is wrong with an expectation takes as much longer than making it."""
 _KEYS = ("matches", "also")
 
 
@@ -58,6 +60,7 @@ class Validations:
             known = kind.model_validate_json(document, strict=True)
         except ValidationError as error:
             known = error.errors(include_url=False)
+            self.made_bytes += _FAULTY * len(document)
         else:
             self._states -= _EXPRESSION * expression
             if patterns:

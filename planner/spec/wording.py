@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from typing import Any, get_args
@@ -30,6 +31,8 @@ _MAX_WORD = 60
 _MAX_CHOICES = 200
 _MAX_DIFFERENCE = 4
 _MAX_LOOKED_AT = 10_000
+_COMPARING = 10
+"""Comparing two words takes so much longer than looking at one."""
 _MIN_PREFIX = 4
 _LIKENESS = 0.7
 """From here on two words are one mistyped: difflib's ratio of `runz` and `runs` is 0.75, of `urgent` and `targets` 0.62."""
@@ -87,16 +90,32 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice that was probably meant. Looks at a bounded number of choices of like length."""
     if len(word) > _MAX_WORD:  # nobody's typing mistake, and comparing takes quadratic time
         return None
+    word = word.lower()
     by_lower = {choice.lower(): choice for choice in islice(choices, _MAX_LOOKED_AT)}
-    longer = [choice for choice in by_lower if choice.startswith(word.lower())]
+    longer = [choice for choice in by_lower if choice.startswith(word)]
     if len(longer) == 1 and len(word) >= _MIN_PREFIX:
         return by_lower[longer[0]]
-    longer = [choice for choice in by_lower if choice.startswith(f"{word.lower()}_")]
+    longer = [choice for choice in longer if choice.startswith(f"{word}_")]
     if len(longer) == 1:
         return by_lower[longer[0]]
     alike = islice((choice for choice in by_lower if abs(len(choice) - len(word)) <= _MAX_DIFFERENCE), _MAX_CHOICES)
-    matches = get_close_matches(word.lower(), alike, n=1, cutoff=_LIKENESS)
+    matches = get_close_matches(word, alike, n=1, cutoff=_LIKENESS)
     return by_lower[matches[0]] if matches else None
+
+
+@dataclass(slots=True)
+class Searches:
+    """Finds what was meant as long as that takes no second, all searches together: a thousand names among thousands would."""
+
+    room: int = 1_500_000
+    """Choices that may still be looked at."""
+
+    def nearest(self, word: str, choices: Collection[str]) -> str | None:
+        """As the function of this name, as long as there is room; then nothing."""
+        if self.room < 0:
+            return None
+        self.room -= min(len(choices), _MAX_LOOKED_AT) + _COMPARING * min(len(choices), _MAX_CHOICES)
+        return nearest(word, choices)
 
 
 def mistyped(key: str, keys: Collection[str]) -> str:
@@ -116,10 +135,11 @@ def one_of(choices: Iterable[str], limit: int = 20) -> str:
     return listed if len(choices) <= limit else f"{listed} and {len(choices) - limit:,} more"
 
 
-def unknown(what: str, word: str, choices: Iterable[str]) -> str:
+def unknown(what: str, word: str, choices: Iterable[str], searches: Searches | None = None) -> str:
     """`what` is a sentence such as "`runz` is not a key here"; what was meant, or what there is, is added."""
     choices = list(choices)
-    hint = near_miss(word, choices)
+    meant = nearest(word, choices) if searches is None else searches.nearest(word, choices)
+    hint = f"did you mean `{meant}`?" if meant is not None else ""
     if not hint and choices:
         hint = (
             f"known: {one_of(sorted(choices[:_MAX_CHOICES]))}"

@@ -13,7 +13,7 @@ from planner.spec.faults import RULES
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
 from planner.spec.syntax import report_syntax
-from planner.spec.wording import describe, explain, near_miss, one_of, shorten, unknown
+from planner.spec.wording import Searches, describe, explain, near_miss, one_of, shorten, unknown
 
 
 class Inner(BaseModel):
@@ -99,3 +99,12 @@ def test_error_without_a_place_is_reported_at_the_file() -> None:
     diagnostics = Diagnostics()
     report_syntax(YAMLError("odd\nthing"), Source("a.yaml", "a: 1\n"), Reporter(diagnostics))
     assert [(item.code, item.detail, item.span.line) for item in diagnostics] == [("yaml-syntax", "odd thing", 1)]
+
+
+def test_what_was_meant_is_found_until_all_searches_together_have_looked_at_enough() -> None:
+    """Of a thousand names among thousands, the first get their suggestion and the others none: it would take seconds."""
+    searches = Searches(room=2_000)
+    targets = [f"target-{number}" for number in range(100)]
+    found = [unknown("no `targt-7`", "targt-7", targets, searches) for _ in range(3)]
+    assert found[:2] == ["no `targt-7`; did you mean `target-7`?"] * 2
+    assert found[2].startswith("no `targt-7`; known: `target-0`, `target-1`, ")

@@ -37,6 +37,9 @@ _LIKE_ANOTHER = frozenset(
         "5,000 expressions",
         "5,000 programs",
         "20,000 undefined names",
+        "1,000 mistyped exclusions among 9,000 values",
+        "1,000 mistyped anchors among 9,000",
+        "1,000 mistyped names among 9,000 variables",
     }
 )
 MEBIBYTE = 1024 * 1024
@@ -253,6 +256,11 @@ def hostile_plans() -> list[Hostile]:
             # Faults that look for what was meant
             ("3,000 misspelt keys among many", "more-faults unknown-key", text(HEAD + CALL + "scenarios:\n" + "".join(f"  s{n}: {{prompt: Ask., prmpt: x, expct: y, tgs: z}}\n" for n in range(3_000)))),
             ("an unknown name among 50,000 variables", "too-many-nodes", text(HEAD + CALL + f"vars: {wide}\n" + SCENARIO + '    prompt: "{{ k50x00 }}"\n')),
+            ("1,000 mistyped aliases among 9,000 targets", "more-faults unknown-target", made(lambda: "version: 1\nplan: p\ntargets:\n" + "".join(f"  target-{n}: {{agent: {n + 1}}}\n" for n in range(9_000)) + CALL + "scenarios:\n" + "".join(f"  s{n}: {{prompt: Ask., targets: [targt-{n}]}}\n" for n in range(1_000)))),
+            ("1,000 mistyped exclusions among 9,000 values", "matches-nothing more-faults", made(lambda: matrix({"a": "[" + ", ".join(f"value-{n}" for n in range(9_000)) + "]"}, "      exclude:\n" + "".join(f"        - {{a: valu-{n}}}\n" for n in range(1_000))))),
+            ("1,000 mistyped anchors among 9,000", "bad-alias more-faults", made(lambda: PLAIN + "vars:\n" + "".join(f"  v{n}: &anchor-{n} 1\n" for n in range(9_000)) + "".join(f"  w{n}: *ancor-{n}\n" for n in range(1_000)))),
+            ("1,000 mistyped names among 9,000 variables", "more-faults template-undefined", made(lambda: HEAD + CALL + "vars:\n" + "".join(f"  variable_{n}: 1\n" for n in range(9_000)) + "scenarios:\n" + "".join(f'  s{n}: {{prompt: "{{{{ varible_{n} }}}}"}}\n' for n in range(1_001)))),
+            ("a hundred thousand cases of 60 failing texts", "template-too-large wrong-type", text(matrix({"a": numbers(1_000), "b": numbers(100)}, "      max_cases: 100000\n") + "    expect:\n" + "".join(f'      - {{check: says, id: x{n}, min_pass_rate: "{{{{ a }}}}{n}", any_of: [x]}}\n' for n in range(60)))),
             ("20,000 undefined names", "more-faults template-undefined", text(HEAD + CALL + "scenarios:\n" + "".join(f'  s{n}: {{prompt: "{{{{ n{n} }}}}"}}\n' for n in range(20_000)))),
         ]
     ]  # fmt: skip
