@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+TOO_LARGE = "written out, it is too large; repeat less"
 _LOOKAROUND = re.compile(r"\(\?<?[=!]")
 _POSSESSIVE = re.compile(r"\(\?>|[*+?}]\+")
 _BACKREFERENCE = re.compile(r"\\[1-9]|\(\?P=|\\k<")
@@ -64,6 +65,6 @@ def _told(said: str) -> str:
         case "invalid perl operator":
             return rf"`{what}` has no meaning; (?i) ignores case, (?: ) groups, \( is the character itself"
         case "pattern too large - compile failed" | "pattern too large":
-            return "written out, it is too large; repeat less"
+            return TOO_LARGE
         case _:
             return said

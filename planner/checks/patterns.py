@@ -16,7 +16,8 @@ _re2: Any = re2
 _ANY_CHARACTER = "\u2603"
 """A character no plan is about: a pattern that finds both it and the empty text finds every text."""
 
-
+MAX_LENGTH = 10_000
+"""Characters of a pattern: one that is refused for its size took memory for each of its classes before, some 30 kB."""
 _MAX_PROBE = 100
 _BESIDE = ("", "\n", " ", "x")
 """The edge of a text or line, and what is no part of a word and what is: all that anchors tell apart."""
@@ -42,9 +43,18 @@ class RegularExpression(Protocol):
 
 @lru_cache(maxsize=1024)
 def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpression:
-    """Raises `ValueError` with a sentence for the author when RE2 cannot read the pattern."""
+    """Raises `ValueError` with a sentence for the author when RE2 cannot read the pattern.
+
+    Groups do not capture: google-re2 asks for all of them at each search, which takes memory with the square of their
+    number, and nobody here wants more than the whole of what was found.
+    """
+    if len(pattern) > MAX_LENGTH:
+        raise ValueError(
+            f"a regular expression may have {MAX_LENGTH:,} characters, this one has {len(pattern):,}; shorten it"
+        )
     options = _re2.Options()
     options.log_errors = False
+    options.never_capture = True
     options.case_sensitive = not ignore_case
     try:
         return cast("RegularExpression", _re2.compile(pattern, options))

@@ -33,7 +33,7 @@ _BEFORE_NFKC = str.maketrans(
 )
 _INVISIBLE = compile_pattern(r"\p{Cf}")
 _UNSPACED = compile_pattern(
-    r"([\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\x{30FC}\x{3005}])",
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\x{30FC}\x{3005}]",
 )
 _WORD = compile_pattern(
     r"\p{N}+(?:[.,:/]\p{N}+)+"  # 9:30
@@ -67,7 +67,7 @@ def latin_words(text: str) -> list[str]:
 
 def words_of_any_script(text: str) -> list[str]:
     """The words of a text in NFKC."""
-    return _WORD.findall(_UNSPACED.sub(r" \1 ", _INVISIBLE.sub("", text.replace("`", "'"))))
+    return _WORD.findall(_UNSPACED.sub(r" \g<0> ", _INVISIBLE.sub("", text.replace("`", "'"))))
 
 
 def _plain_number(word: str) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from planner.checks.base import Expectation
+from planner.checks.pattern_faults import TOO_LARGE
 from planner.checks.patterns import compile_pattern
 from planner.spec.document import as_json
 
@@ -20,6 +21,8 @@ _EXPRESSION = 20
 """Compiling an expression takes as long as so many states do, about."""
 _FAULTY = 3
 """Telling what is wrong with an expectation takes as much longer than making it."""
+_TOO_LARGE = 200_000
+"""Compiling a pattern that turns out to be too large takes as long as so many states do, at worst."""
 _KEYS = ("matches", "also")
 
 
@@ -61,6 +64,7 @@ class Validations:
         except ValidationError as error:
             known = error.errors(include_url=False)
             self.made_bytes += _FAULTY * len(document)
+            self._states -= _TOO_LARGE * any(TOO_LARGE in fault["msg"] for fault in known)
         else:
             self._states -= _EXPRESSION * expression
             if patterns:

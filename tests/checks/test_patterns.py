@@ -164,3 +164,19 @@ def test_a_hostile_pattern_takes_linear_time() -> None:
     began = time.perf_counter()
     assert compile_pattern("(a+)+$").search("a" * 20_000 + "b") is None
     assert time.perf_counter() - began < 1
+
+
+def test_groups_take_no_memory_of_their_own() -> None:
+    """google-re2 asks for all groups at each search, quadratic in their number: none captures, whatever the plan writes."""
+    nested = compile_pattern("(" * 4_000 + "a" + ")" * 4_000)
+    assert nested.programsize < 10
+    assert [found.group() for found in compile_pattern("(a)(?P<rest>b)?").finditer("ab a")] == ["ab", "a"]
+
+
+def test_a_pattern_has_a_length_that_people_can_read() -> None:
+    """What is refused for its size was taken apart before, which takes memory: text is refused first."""
+    assert check_pattern("a" * 10_000)
+    with pytest.raises(
+        ValueError, match="a regular expression may have 10,000 characters, this one has 10,001; shorten it"
+    ):
+        check_pattern("a" * 10_001)
