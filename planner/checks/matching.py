@@ -1,7 +1,7 @@
 """What a tool's arguments or result should be: a value, or `{matches}`, `{any_of}`, `{exists}` in place of one.
 
 A mapping with one of these three keys is a matcher; any other mapping is an object, compared key by key (further keys
-are welcome unless `exact`), whose values may again be matchers. Lists are compared item by item. A string in the plan
+are welcome unless `exact`), whose values may again be matchers. A plan may not write one that looks like a mistyped matcher. Lists are compared item by item. A string in the plan
 equals a number or boolean of the call that is spelled alike (`"17"` and `17`), because a template can only give strings;
 a number in the plan does not equal a string of the call.
 """
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Protocol
 from pydantic import AfterValidator, JsonValue, WithJsonSchema
 from pydantic_core import to_json
 
+from planner.checks.near_matchers import check_no_near_matcher
 from planner.checks.patterns import check_pattern, compile_pattern
 from planner.checks.wording import shown
 
@@ -171,6 +172,7 @@ def _as_found(actual: Actual) -> str:
 
 
 def _readable(written: JsonValue) -> JsonValue:
+    check_no_near_matcher(written)
     read_matcher(written)
     return written
 

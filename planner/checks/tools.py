@@ -73,7 +73,8 @@ class ToolCheck(Expectation, frozen=True):
         default=None,
         description=(
             "Arguments the call is made with: a value, or {matches: …}, {any_of: […]} or {exists: true} in place of one. "
-            "Further arguments are welcome unless `exact: true`."
+            "Further arguments are welcome unless `exact: true`. An object with one key that looks like a matcher's is refused; "
+            "{any_of: [{min: 3}]} says that it is meant."
         ),
         examples=[{"order_id": "A-17", "reason": {"matches": "late|delayed"}, "note": {"exists": False}}],
     )

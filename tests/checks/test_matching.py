@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from planner.checks.matching import ABSENT, read_matcher
 
@@ -122,3 +123,71 @@ def test_exact_is_never_more_lenient(written: Any, actual: Any) -> None:
     """Whatever `exact` accepts is accepted without it."""
     if read_matcher(written, exact=True).mismatch(actual, "x") is None:
         assert read_matcher(written).mismatch(actual, "x") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ({"matchs": ".*"}, "`matchs` is no matcher; write `matches`"),
+        ({"Matches": "x"}, "`Matches` is no matcher; write `matches`"),
+        ({"regex": "x"}, "`regex` is no matcher; write `matches`"),
+        ({"a": [{"exist": True}]}, "`exist` is no matcher; write `exists`"),
+        ({"any-of": [1, 2]}, "`any-of` is no matcher; write `any_of`"),
+        ({"any_of": [1, {"in": [2]}]}, "`in` is no matcher; write `any_of`"),
+        ({"equals": 3}, "`equals` is no matcher: a value that is equal is written as it is, 3"),
+        (
+            {"not": "x"},
+            "`not` is no matcher; write the opposite, or `tool_not_called`, or the check `not` around all of it",
+        ),
+        (
+            {"min": 3, "max": 4.5},
+            "`min` is no matcher, and there is none for a range; write a pattern, such as {matches: '^[3-9]$'}",
+        ),
+    ],
+)
+def test_a_mistyped_matcher_is_not_an_object(read: Any, written: Any, message: str) -> None:
+    """Compared as an object it would pass whatever must not be called, and fail every call otherwise."""
+    whole = (
+        f"{message}; if it is an object with this key that is meant, write {{any_of: [{{{_first_key(written)}: …}}]}}"
+    )
+    for fields in (
+        {"check": "tool_not_called", "name": "t", "arguments": {"a": written}},
+        {"check": "field", "path": "$.a", "equals": written},
+    ):
+        with pytest.raises(ValidationError) as raised:
+            read(**fields)
+        assert [error["msg"] for error in raised.value.errors()] == [f"Value error, {whole}"]
+
+
+def _first_key(written: Any) -> str:
+    """The key that looks like a matcher's."""
+    while isinstance(written, list) or set(written) <= {"a", "any_of"}:
+        written = written[-1] if isinstance(written, list) else next(iter(written.values()))
+    return next(iter(written))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"matched": True},
+        {"match": True},
+        {"matching": 3},
+        {"min": "a", "max": "b"},
+        {"min": 3, "unit": "kg"},
+        {"equals": {"a": 1}},
+        {"maximum_price": 3},
+        {"in": "Berlin"},
+        {"given": "Ana"},
+        {},
+    ],
+)
+def test_an_object_like_any_other_is_one(read: Any, written: Any) -> None:
+    """Only what could be a matcher by its value, too, is taken for a mistyped one."""
+    assert read(check="tool_not_called", name="t", arguments={"a": written}).arguments == {"a": written}
+
+
+def test_an_object_that_looks_like_a_matcher_can_be_meant() -> None:
+    """Alone in an `any_of`, it is one option that is written out."""
+    matcher = read_matcher({"any_of": [{"min": 3}]})
+    assert matcher.mismatch({"min": 3, "max": 4}, "x") is None
+    assert matcher.mismatch({"min": 4}, "x") == 'x was {"min":4}, expected one of {"min":3}'
