@@ -8,8 +8,8 @@ each one that was not. A share of 0.1 tries a tenth of them, drawn by the seed.
 
 Tests are collected and run once, to know which functions each of them calls. Then each change is tried in a fork: the functions
 of the changed module get their new code in place, so that nothing has to be imported again. What is made when a module is
-imported (tables, fields of checks, enumerations) cannot be put in place: if the new tables alone are not noticed, the tests are
-run once more in a fork of a process that has imported nothing of ours yet. A change that takes several times as long as none
+imported (tables, fields of checks, enumerations, functions made by others) cannot be put in place: if that is not noticed, the
+tests are run once more in a fork of a process that has imported nothing of ours yet. A change that takes several times as long as none
 is noticed: it loops.
 """
 
@@ -51,6 +51,7 @@ TESTS = (
     "tests/checks",
     "tests/judging/test_asking.py",
     "tests/test_outcome.py",
+    "tests/test_outcome_edges.py",
     "tests/test_attribution.py",
     "tests/test_statistics.py",
     "tests/test_verdicts_page.py",
@@ -92,13 +93,15 @@ class Mutant:
     function: int
     told: str
     source: str
+    nests: bool = False
+    """Whether that function makes others, which may have been made when its module was imported."""
 
 
 def mutants(path: Path) -> Iterator[Mutant]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     places = list(_places(tree))
     functions = [
-        (min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno or 0)
+        (min([node.lineno, *(each.lineno for each in node.decorator_list)]), node.end_lineno or 0, _nests(node))
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)
     ]
@@ -111,8 +114,14 @@ def mutants(path: Path) -> Iterator[Mutant]:
             ast.fix_missing_locations(changed)
             told = f"{before[:70]}  →  {ast.unparse(target)[:70]}"
             line = getattr(node, "lineno", 0)
-            function = min((first for first, last in functions if first <= line <= last), default=0)
-            yield Mutant(path, line, function, " ".join(told.split()), ast.unparse(changed))
+            function, nests = min(
+                ((first, nests) for first, last, nests in functions if first <= line <= last), default=(0, False)
+            )
+            yield Mutant(path, line, function, " ".join(told.split()), ast.unparse(changed), nests)
+
+
+def _nests(function: ast.FunctionDef) -> bool:
+    return any(isinstance(node, ast.FunctionDef | ast.Lambda) for node in ast.walk(function) if node is not function)
 
 
 def _places(tree: ast.AST) -> Iterator[tuple[ast.AST, int]]:
@@ -337,10 +346,10 @@ class Trial:
         items = calling.get(inside, [])
         if items and in_fork(lambda: _try(session, mutant, items, self._took), self._seconds(items)):
             return True
-        if mutant.function and mutant.line:
+        if not mutant.line or (mutant.function and items and not mutant.nests):
             return False
-        files = list(dict.fromkeys(str(item.path) for item in items or session.items))
-        return self._nursery.fails(mutant, files) if mutant.line else False
+        files = list(dict.fromkeys(str(item.path) for item in items or calling.get(str(mutant.module), session.items)))
+        return self._nursery.fails(mutant, files)
 
     def _seconds(self, items: Sequence[Any]) -> float:
         return SLOWER * sum(self._took[item.nodeid] for item in items) + SECONDS

@@ -1,0 +1,207 @@
+"""Where verdicts turn, exactly: the last number that still counts one way, and the first that counts the other."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pytest
+
+from planner.checks import CHECKS
+from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
+from planner.evidence import Call, Evidence, Role, Turn
+from planner.outcome import (
+    CaseOutcome,
+    Fault,
+    PlanOutcome,
+    RunOutcome,
+    RunVerdict,
+    Sample,
+    calls_at_once,
+    chance_alone,
+    compare,
+    compare_suite,
+    could_be_told,
+    judge_case,
+    judge_run,
+    least_to_settle,
+    plan_outcome,
+    platform_verdict,
+)
+from planner.outcome.attribution import DONE_BY_THE_AGENT, callers_fault
+from planner.outcome.model import Finding
+
+GOOD = RunVerdict(RunOutcome.PASSED, None, ())
+BAD = RunVerdict(RunOutcome.FAILED, Fault.AGENT, ())
+
+
+@dataclass(frozen=True)
+class Rules:
+    min_pass_rate: float = 0.8
+    min_runs: int = 1
+    confidence: float | None = None
+    platform_failures: Literal["ignore", "fail"] = "ignore"
+    expectations: tuple[Expectation, ...] = ()
+
+
+def evidence(*lines: tuple[str, str, int | None], seconds: float = 60, reason: str = "caller_hangup") -> Evidence:
+    """Turns as (role, words, end); each begins when the one before ends."""
+    turns = tuple(
+        Turn(number=number, role=Role(role), text=text, end_ms=end) for number, (role, text, end) in enumerate(lines, 1)
+    )
+    call = Call(call_id=2, status="completed", end_reason=reason, duration_seconds=seconds)
+    return Evidence(run_id=1, run_status="completed", call=call, turns=turns)
+
+
+def finding(check: str) -> Finding:
+    return Finding(check, check, FindingOutcome.FAILED, CheckSeverity.ERROR, "")
+
+
+SLIPPED = evidence(
+    ("agent", "Hello.", 3000), ("caller", "I'm an AI language model.", 6000), ("agent", "Oh.", 9000), reason="agent_end"
+)
+
+
+@pytest.mark.parametrize("check", sorted(CHECKS))
+def test_what_the_agent_does_of_its_own_accord_is_never_the_callers_fault(check: str) -> None:
+    """Of every kind of check: eight fail for what the agent did, the others may fail for what it had no occasion to do."""
+    own = {"never_says", "no_pii", "tool_not_called", "language", "latency", "pacing", "cost", "not"}
+    fault = callers_fault(SLIPPED, [finding(check)], "")
+    assert (fault is None) is (check in own)
+    assert own == DONE_BY_THE_AGENT
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds", "reason", "quoted"),
+    [
+        ([("agent", "Hello.", 3000)], 9.99, "after 9.99 s", None),
+        ([("agent", "Hello.", 3000)], 10, None, None),
+        ([("agent", "Hello.", 9500)], 10.5, None, None),
+        ([("agent", "Hello.", 12_000), ("caller", "Bye.", 15_000)], 16.999, "with its first words", 2),
+        ([("agent", "Hello.", 12_000), ("caller", "Bye.", 15_000)], 17.0, None, None),
+        ([("agent", "Hello.", 12_000), ("caller", "Bye.", 15_000)], 14.0, "with its first words", 2),
+        ([("agent", "Hello.", 12_000), ("caller", "Bye.", None)], 15.5, None, None),
+        ([("agent", "Hello.", 1000), ("caller", "Bye.", None)], 3, "after 3 s", 2),
+        ([], 3, "after 3 s", None),
+    ],
+)
+def test_when_a_caller_hung_up_at_once(
+    lines: list[tuple[str, str, int | None]], seconds: float, reason: str | None, quoted: int | None
+) -> None:
+    """Ten seconds of a call, two of its own first words; quoted where it spoke, and only then."""
+    fault = callers_fault(evidence(*lines, seconds=seconds), [finding("says")], "")
+    if reason is None:
+        assert fault is None
+    else:
+        assert fault is not None
+        assert fault.reason == f"the caller hung up {reason}, before the agent could answer"
+        assert (fault.quote.turn if fault.quote else None) == quoted
+
+
+def test_a_plan_of_passed_cases_passed_unless_it_was_refused_or_interrupted() -> None:
+    """Neither is taken for granted."""
+    assert plan_outcome([]) is PlanOutcome.PASSED
+    assert plan_outcome([CaseOutcome.FLAKY]) is PlanOutcome.PASSED
+    assert plan_outcome([CaseOutcome.FLAKY], refused=True) is PlanOutcome.REFUSED
+    assert plan_outcome([CaseOutcome.FLAKY], interrupted=True) is PlanOutcome.INTERRUPTED
+
+
+def test_runs_that_would_decide_are_told_only_where_they_would_decide_everything() -> None:
+    """One requirement that a few runs would settle does not speak for one that a thousand would not."""
+    polite = CHECKS["says"].model_validate(
+        {"check": "says", "id": "polite", "any_of": ["please"], "min_pass_rate": 0.5}
+    )
+    held = (replace(finding("says"), expectation="polite", outcome=FindingOutcome.PASSED),)
+    verdicts = [replace(GOOD, findings=held)] * 6 + [GOOD] * 35 + [BAD] * 9
+    open_part = Rules(min_pass_rate=0.5, confidence=0.999, expectations=(polite,))
+    assert judge_case(open_part, verdicts).more_runs is not None
+    both = Rules(min_pass_rate=0.8, confidence=0.999, expectations=(polite,))
+    assert judge_case(both, verdicts).more_runs is None
+    assert judge_case(Rules(), [GOOD] * 3).more_runs is None
+    assert judge_case(Rules(), [BAD] * 3).more_runs is None
+
+
+def test_a_run_that_there_is_no_evidence_of_is_the_platforms_fault() -> None:
+    """It never counts, and says why."""
+    verdict = platform_verdict("it never ended")
+    assert verdict == RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, (), "it never ended")
+    assert not verdict.countable
+
+
+class Broken(Expectation, frozen=True):
+    """A check that breaks."""
+
+    check: Literal["broken"] = "broken"
+
+    def judge(self, evidence: Evidence) -> Any:
+        raise ZeroDivisionError(evidence.run_id)
+
+
+def test_the_log_names_the_check_and_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    """For whoever mends it."""
+    with caplog.at_level(logging.DEBUG, "planner"):
+        judge_run([Broken()], SLIPPED)
+    assert [record.getMessage() for record in caplog.records] == ["check broken broke on run 1"]
+
+
+def sample(passed: int, countable: int, not_made: int = 0, outcome: CaseOutcome | None = None) -> Sample:
+    found = CaseOutcome.PASSED if passed == countable else CaseOutcome.FAILED
+    return Sample(outcome or found, passed, countable, not_made)
+
+
+FLAKY = CaseOutcome.FLAKY
+
+
+def test_one_run_is_a_sample() -> None:
+    """Of one run on each side it can be said that nothing changed, and of one run against twenty that it did."""
+    assert compare({"case": (sample(1, 1), sample(1, 1))}) == {"case": "same"}
+    assert compare({"case": (sample(0, 1), sample(0, 1))}) == {"case": "same"}
+    assert could_be_told(sample(20, 20), sample(0, 1))
+    assert not could_be_told(sample(18, 18, outcome=FLAKY), sample(18, 18))
+
+
+def test_a_rate_that_changed_is_no_change_of_an_outcome() -> None:
+    """A case that failed and fails is the same, however much better it does, and so is one that was flaky and is."""
+    assert compare({"case": (sample(0, 10), sample(9, 10, outcome=CaseOutcome.FAILED))}) == {"case": "same"}
+    assert compare({"case": (sample(3, 20, outcome=FLAKY), sample(19, 20, outcome=FLAKY))}) == {"case": "same"}
+    assert compare({"case": (sample(19, 20, outcome=FLAKY), sample(3, 20, outcome=FLAKY))}) == {"case": "same"}
+
+
+def test_runs_not_made_speak_against_a_difference_on_both_sides() -> None:
+    """As far as they could: where they could make both sides alike, nothing is told."""
+    stopped_high, stopped_low = sample(15, 15, 5), sample(0, 5, 15)
+    assert compare_suite({"case": (stopped_high, stopped_low)}).p_value == 1
+    assert compare_suite({"case": (stopped_low, stopped_high)}).p_value == 1
+    assert chance_alone(sample(15, 20, outcome=FLAKY), stopped_low) == 1
+    assert chance_alone(stopped_low, sample(15, 20, outcome=FLAKY)) == 1
+    assert chance_alone(sample(16, 20, outcome=FLAKY), stopped_low) < 1
+    almost = sample(8, 9, outcome=FLAKY), sample(0, 1, 1)
+    assert compare_suite({"case": almost}).p_value == pytest.approx(2 * 19 / 55)
+    assert chance_alone(*almost) < 1
+
+
+@pytest.mark.parametrize("stopped", [(sample(5, 5), sample(1, 1, 4)), (sample(0, 5), sample(0, 1, 4))])
+def test_what_runs_not_made_could_show_is_allowed_for(stopped: tuple[Sample, Sample]) -> None:
+    """A case that could differ, were they made, weakens what is said of another, as if they had been."""
+    broken = sample(3, 3), sample(0, 3)
+    assert compare({"broken": broken}) == {"broken": "regressed"}
+    assert compare({"broken": broken, "stopped": stopped})["broken"] == "not_enough_evidence"
+
+
+def test_a_small_shift_has_a_side() -> None:
+    """Half a run more is better, half a run fewer is worse."""
+    change = compare_suite({"case": (sample(3, 3), sample(0, 3))})
+    assert replace(change, p_value=0.01, shift=0.5).word == "better"
+    assert replace(change, p_value=0.01, shift=-0.5).word == "worse"
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "to_come", "expected"), [(2, 1, 4, 2), (2, 1, 3, 3), (1, 1, 4, 2), (0, 1, 3, 1), (0, 1, 2, 2)]
+)
+def test_no_call_waits_to_save_one_and_some_to_save_two(passed: int, failed: int, to_come: int, expected: int) -> None:
+    """60 % needed: what settles it is made, unless only one more would be left."""
+    rules = Rules(0.6)
+    verdicts = [GOOD] * passed + [BAD] * failed
+    first = least_to_settle(rules, (), passed + failed + to_come)
+    assert calls_at_once(rules, verdicts, to_come, first) == expected
