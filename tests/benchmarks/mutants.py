@@ -348,7 +348,9 @@ class Trial:
             return True
         if not mutant.line or (mutant.function and items and not mutant.nests):
             return False
-        files = list(dict.fromkeys(str(item.path) for item in items or calling.get(str(mutant.module)) or list(session.items)))
+        files = list(
+            dict.fromkeys(str(item.path) for item in items or calling.get(str(mutant.module)) or list(session.items))
+        )
         return self._nursery.fails(mutant, files)
 
     def _seconds(self, items: Sequence[Any]) -> float:

@@ -1,0 +1,29 @@
+"""docs/judge.md shows a plan and a configuration: both are taken from the page and used as a reader would."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+
+PAGE = Path(__file__).parents[2] / "docs" / "judge.md"
+
+
+def test_the_pages_example_validates_is_priced_and_runs_without_a_key(project: Project) -> None:
+    """The plan says what is in it, `plan` prices the votes as the page has it, and the sandbox judges with no key at all."""
+    page = PAGE.read_text(encoding="utf-8")
+    project.root.joinpath("plans/hours.yaml").unlink()
+    for name, text in re.findall(r"```yaml\n# (\S+\.yaml)\n(.*?)```", page, re.DOTALL):
+        project.write(name, text)
+    assert project.planner("validate").code == 0
+    priced = re.findall(r"`(Judge: [^`]*)`", page)
+    planned = project.planner("plan")
+    assert planned.code == 0, planned.err
+    assert priced[0] in " ".join(planned.out.split())
+    ran = project.planner("run", "--sandbox", "--consent-to-charge")
+    assert "8 votes of sandbox, free" in " ".join(ran.out.split())
+    (case,) = project.results()["cases"]
+    findings = {finding["expectation"]: finding for run in case["runs"] for finding in run["findings"]}
+    assert findings.keys() == {"polite", "tells-hours"}
+    assert case["judged_by"] == "sandbox (prompt 1)"
