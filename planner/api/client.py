@@ -138,6 +138,7 @@ class ApiClient:
         self.stats = RequestStats()
         self.clock_offset_seconds = 0.0
         self.clock_known = False
+        self._heard_when = (now(), monotonic())
 
     async def close(self) -> None:
         await self._transport.close()
@@ -288,6 +289,14 @@ class ApiClient:
         if abs(offset_seconds) < WILDEST_CLOCK_SECONDS:
             self.clock_offset_seconds = offset_seconds
             self.clock_known = True
+            self._heard_when = (self._now(), self._monotonic())
+
+    @property
+    def clock_doubt_seconds(self) -> float:
+        """How far the server's clock may be from what `clock_offset_seconds` says, since ours was set, or slept, after it was
+        last heard."""
+        heard, heard_monotonic = self._heard_when
+        return abs((self._now() - heard).total_seconds() - (self._monotonic() - heard_monotonic))
 
 
 _RUN = TypeAdapter(WireRun)

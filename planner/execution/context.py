@@ -34,6 +34,10 @@ from planner.execution.work import (
 ShareIntent = Callable[[LaunchIntent], Awaitable[None]]
 """Raises `StoreError` or `UsageError` where the intent is not known to be durable."""
 
+LONGEST_TRY_SECONDS = 250.0
+"""Between two failures to use the service, all tries of a read counted: what is longer, the process was stopped."""
+LONGEST_SENDING_SECONDS = 120.0
+"""From a launch's intent to its answer, or to the end of waiting for it: what is longer, the machine slept."""
 LAST_LOOK_SECONDS = 10.0
 """For a resumed run that should have ended long ago."""
 
@@ -121,6 +125,9 @@ class Context:
     """Who we are to the service (`requested_by_id`), as far as answers to our own launches told, also to earlier invocations
     with the same key, and the journal knows: another's run is never ours, however alike."""
     failing_since: float | None = None
+    failing_seconds: float = 0.0
+    """Since then, less what this process may have been stopped for."""
+    failed_last: float = 0.0
     failure: str = ""
     """Why the service cannot be used since then."""
     _changed: anyio.Event = field(default_factory=anyio.Event)
@@ -205,10 +212,15 @@ class Context:
             allowed_seconds = max(allowed_seconds - self._age_seconds(launch), LAST_LOOK_SECONDS)
         self.watched[slot.run_id] = Watched(slot, launch, work, now, now + allowed_seconds, resumed)
 
-    def doubt(self, launch_id: str) -> None:
-        """From now on look for an ambiguous launch."""
+    def doubt(self, launch_id: str, *, until_now: bool = False) -> None:
+        """From now on look for an ambiguous launch. `until_now`: it was under way to this moment, so that one which outlasted
+        the machine's sleep may have been carried out only now."""
         launch = self.launch(launch_id)
-        since = self.clock.monotonic() - self._age_seconds(launch)
+        age_seconds = self._age_seconds(launch)
+        if until_now and age_seconds > LONGEST_SENDING_SECONDS:
+            self.journal.widen(launch_id, launch.slack_seconds + age_seconds)
+            launch, age_seconds = self.launch(launch_id), 0.0
+        since = self.clock.monotonic() - age_seconds
         self.doubts[launch_id] = Doubt(Lost(launch, self.journal.slots_of(launch_id)), since)
 
     def _age_seconds(self, launch: Launch) -> float:
@@ -293,10 +305,13 @@ class Context:
         now = self.clock.monotonic()
         self.failure = message
         if self.failing_since is None:
-            self.failing_since = now
+            self.failing_since, self.failing_seconds = now, 0.0
             self.observer.narrate(f"{message}; trying again for {span(self.settings.outage_give_up_seconds)}")
-        elif now - self.failing_since >= self.settings.outage_give_up_seconds:
-            self.give_up(f"the service could not be used for {now - self.failing_since:.0f} s: {message}")
+        else:
+            self.failing_seconds += min(now - self.failed_last, LONGEST_TRY_SECONDS)
+            if self.failing_seconds >= self.settings.outage_give_up_seconds:
+                self.give_up(f"the service could not be used for {now - self.failing_since:.0f} s: {message}")
+        self.failed_last = now
 
     def worked(self) -> None:
         if self.failing_since is not None:

@@ -99,6 +99,9 @@ async def _watch(context: Context, launcher: Launcher, watcher: Watcher, tasks: 
     """Sweep until everything is known, or only launches of unknown fate are left and have had their time."""
     only_doubts_since: float | None = None
     while not context.outcome.trouble:
+        looked = (
+            context.clock.monotonic()
+        )  # before: the process may be stopped at any moment, and then a look is an old one
         if context.watched or context.unbound or context.doubts:
             await watcher.sweep(tasks)
             context.snapshot()
@@ -111,10 +114,9 @@ async def _watch(context: Context, launcher: Launcher, watcher: Watcher, tasks: 
         elif not context.doubts:
             return
         else:
-            now = context.clock.monotonic()
-            only_doubts_since = now if only_doubts_since is None else only_doubts_since
+            only_doubts_since = looked if only_doubts_since is None else only_doubts_since
             hopeless = all(doubt.several for doubt in context.doubts.values())
-            if hopeless or now - only_doubts_since >= context.settings.linger_seconds:
+            if hopeless or looked - only_doubts_since >= context.settings.linger_seconds:
                 return
         await _pause(context, watcher.poll_seconds())
 

@@ -134,6 +134,11 @@ class Journal:
             )
             _bind(db, launch_id, bindings or {})
 
+    def widen(self, launch_id: str, slack_seconds: float) -> None:
+        """It may have been carried out so much later, or its clock been so far off."""
+        with self._transaction() as db:
+            db.execute("UPDATE launches SET slack_seconds = ? WHERE launch_id = ?", (slack_seconds, launch_id))
+
     def claim(self, launch_id: str, run_ids: Sequence[int]) -> None:
         """These runs turned out to be of this launch, whose answer did not list them."""
         with self._transaction() as db:

@@ -36,7 +36,10 @@ UNKNOWN_CLOCK_SLACK_SECONDS = 3600.0
 class Launcher:
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._last_accepted = context.clock.monotonic()
+        self._refused_since: float | None = None
+        """The first 429 of those that no run of our own can be why of, since a launch was accepted."""
+        self._is_unreachable = False
+        """Why launching pauses; else it was a 429."""
         self.done = False
         """Nothing more will be launched."""
         self._short_of_money = False
@@ -76,7 +79,7 @@ class Launcher:
             context.stopped = True
             return []
         if now < context.limit.pause_until:
-            self._wait_out_refusals(now)
+            self._wait_out_pause(now)
             return []
         room = context.limit.current - context.in_flight()
         if room <= 0 or len(context.posting) >= POSTS_AT_ONCE:
@@ -104,19 +107,24 @@ class Launcher:
         self._stop_at_ceiling()
         return []
 
-    def _wait_out_refusals(self, now: float) -> None:
-        """429: somebody else holds the service's limit, or it said for how long."""
+    def _wait_out_pause(self, now: float) -> None:
+        """429: somebody else holds the service's limit, or it said for how long. Or it cannot be reached."""
         context = self._context
         settings = context.settings
-        left, refused_seconds = context.limit.pause_until - now, now - self._last_accepted
+        left = context.limit.pause_until - now
+        if self._is_unreachable:
+            context.waits("the service cannot be reached")
+            return
         if context.in_flight():
             context.waits("the service asked to wait (429)")
+            return
+        refused_seconds = now - (now if self._refused_since is None else self._refused_since)
+        if left > settings.throttled_give_up_seconds:
+            context.give_up(f"the service asks to wait {span(left)} before anything is launched (429)")
         elif refused_seconds > settings.throttled_give_up_seconds:
             context.give_up(
                 f"the service refused every launch (429) for {refused_seconds:.0f} s: other runs hold its limit"
             )
-        elif left > settings.throttled_give_up_seconds:
-            context.give_up(f"the service asks to wait {span(left)} before anything is launched (429)")
         else:
             context.waits(
                 f"the service refuses every launch (429) for {span(refused_seconds)},"
@@ -153,7 +161,8 @@ class Launcher:
             line=taken[0][0].line,
             name=f"{NAME_PREFIX}{launch_id}",
             sent_at=context.clock.now() + timedelta(seconds=context.client.clock_offset_seconds),
-            slack_seconds=CLOCK_SLACK_SECONDS if context.client.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS,
+            slack_seconds=context.client.clock_doubt_seconds
+            + (CLOCK_SLACK_SECONDS if context.client.clock_known else UNKNOWN_CLOCK_SLACK_SECONDS),
             slots=tuple(
                 SlotIntent(
                     work.case_id,
@@ -202,6 +211,9 @@ class Launcher:
 
         def on_sending() -> None:
             nonlocal sent
+            if context.seconds_since(intent.sent_at) > LATEST_LEAVE_SECONDS:
+                # This machine slept: a run made now would not be taken for this launch's.
+                raise UnreachableError("a launch was about to be sent for too long: made anew")
             context.journal.settle(intent.launch_id, LaunchState.SENT)
             sent = True
 
@@ -218,6 +230,7 @@ class Launcher:
             assert not sent, "the transport takes back what it said"
             self._never_happened(intent, LaunchState.UNSENT, str(error))
             context.limit.pause_until = context.clock.monotonic() + UNREACHABLE_PAUSE_SECONDS
+            self._is_unreachable = True
             context.failed(str(error))
         except IncompleteError as error:
             self._ambiguous(intent, str(error))
@@ -280,7 +293,7 @@ class Launcher:
             run_ids=launched.run_ids,
         )
         del context.posting[intent.launch_id]
-        self._last_accepted = context.clock.monotonic()
+        self._refused_since = None
         before = context.limit.current
         context.limit.accepted(len(intent.slots))
         context.know_requester(launched.requested_by_id)
@@ -296,6 +309,11 @@ class Launcher:
     def _refused(self, intent: LaunchIntent, error: ThrottledError) -> None:
         context = self._context
         self._never_happened(intent, LaunchState.REFUSED, str(error))
+        self._is_unreachable = False
+        if context.accepted_in_flight():
+            self._refused_since = None
+        elif self._refused_since is None:
+            self._refused_since = context.clock.monotonic()
         pause_seconds = context.limit.refused(
             len(intent.slots),
             in_flight=context.accepted_in_flight(),
@@ -312,7 +330,7 @@ class Launcher:
 
     def _ambiguous(self, intent: LaunchIntent, detail: str) -> None:
         self._context.journal.settle(intent.launch_id, LaunchState.AMBIGUOUS, detail=detail)
-        self._context.doubt(intent.launch_id)
+        self._context.doubt(intent.launch_id, until_now=True)
         self._context.observer.narrate(
             f"the launch of {_words(intent)} is ambiguous ({detail}): looking for it before anything is sent again"
         )

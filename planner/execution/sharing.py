@@ -240,6 +240,7 @@ class IntentSharing:
         return stored.model_copy(
             update={
                 "state": launch.state,
+                "slack_seconds": launch.slack_seconds,
                 "batch_id": launch.batch_id,
                 "run_ids": launch.run_ids,
                 "requesters": tuple(sorted(requesters)),

@@ -69,6 +69,9 @@ class Watcher:
     async def sweep(self, tasks: TaskGroup) -> None:
         """Look at everything once. A service that cannot be read is looked at again next time."""
         context = self.context
+        began = (
+            context.clock.monotonic()
+        )  # what is read is as new as this, however long this process is stopped meanwhile
         doubts = [doubt for doubt in context.doubts.values() if not self._is_disputed(doubt, ())]
         try:
             runs = await self._runs()
@@ -87,7 +90,7 @@ class Watcher:
         context.worked()
         for run_id in [run_id for run_id in context.watched if run_id in runs.found]:
             self._look_at(runs.found[run_id], tasks)
-        self._reconcile(doubts, runs, batches)
+        self._reconcile(doubts, runs, batches, began)
         self._stop_waiting()
 
     # The lists
@@ -286,8 +289,10 @@ class Watcher:
         """With whoever made it, as far as that is known by now."""
         return replace(lost, requesters=self.context.journal.requesters_of(lost.launch.launch_id))
 
-    def _reconcile(self, doubts: Sequence[Doubt], runs: Listed[WireRun], batches: Listed[WireBatch]) -> None:
-        """`doubts` are those that could be looked for when the lists were about to be read."""
+    def _reconcile(
+        self, doubts: Sequence[Doubt], runs: Listed[WireRun], batches: Listed[WireBatch], looked: float
+    ) -> None:
+        """`doubts` are those that could be looked for when the lists were about to be read: at `looked`."""
         context = self.context
         since = [doubt for doubt in context.doubts.values() if doubt not in doubts]
         matches = match_lost(
@@ -321,7 +326,7 @@ class Watcher:
                     context.observer.narrate(
                         f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose"
                     )
-            elif runs.whole and context.clock.monotonic() - doubt.since >= context.settings.settle_seconds:
+            elif runs.whole and looked - doubt.since >= context.settings.settle_seconds:
                 context.journal.settle(
                     launch.launch_id, LaunchState.ABSENT, detail="not at the service when it had settled"
                 )

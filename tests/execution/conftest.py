@@ -198,7 +198,7 @@ class Service:
         on_run: Callable[[RunRecord], object] | None = None,
         on_context: Callable[[Context], None] | None = None,
         pace: Pace = all_at_once,
-        clock_error_seconds: float = 0.0,
+        clock_error_seconds: float | Callable[[], float] = 0.0,
     ) -> Invoked:
         """One invocation as `planner run` does it: suspect, resume, execute. Raises Killed where `life` ends."""
         loop = asyncio.get_running_loop()
@@ -225,9 +225,12 @@ class Service:
             return stored
 
         def now() -> datetime:
-            return self.now() + timedelta(seconds=clock_error_seconds)
+            error = clock_error_seconds() if callable(clock_error_seconds) else clock_error_seconds
+            return self.now() + timedelta(seconds=error)
 
-        client = ApiClient(self.transport(self, life, intercept, amend), now=now, sleep=anyio.sleep)
+        client = ApiClient(
+            self.transport(self, life, intercept, amend), now=now, sleep=anyio.sleep, monotonic=loop.time
+        )
         MortalJournal.life = Life()
         journal = MortalJournal(self.folder / "journal.sqlite")
         MortalJournal.life = life

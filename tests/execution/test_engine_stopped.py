@@ -1,0 +1,207 @@
+"""A process that was stopped, a machine that slept, a clock that was set: it goes on, gives nothing up too soon, pays once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from virtual_time import VirtualLoop
+
+from planner.api.transport import Answer
+from planner.errors import LostAnswerError
+
+HOURS = 8 * 3600.0
+
+
+def stop_for(seconds: float) -> None:
+    """SIGSTOP, and SIGCONT after so long: every clock went on meanwhile."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.virtual_seconds += seconds
+    loop.ends_at += seconds
+
+
+def once(condition: Callable[[], bool] = lambda: True) -> Callable[[], bool]:
+    """True when it is first asked and the condition holds, never again."""
+    done = False
+
+    def ask() -> bool:
+        nonlocal done
+        if done or not condition():
+            return False
+        done = True
+        return True
+
+    return ask
+
+
+async def test_a_list_that_was_read_before_the_process_was_stopped_proves_nothing(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """A launch is looked for in a list that is late; stopped before it is concluded from, for longer than a launch needs to
+    settle, the list is still as old as it was: what is not in it may have been carried out."""
+    service = make_service(dialect)
+    works = [work("ana")]
+    now, begun = service.now_seconds, service.now_seconds()
+
+    def amend(method: str, path: str, answer: Answer) -> Answer:
+        if method == "POST":
+            raise LostAnswerError("lost")
+        if path in ("/v1/test-calls", "/v1/test-call-batches") and now() - begun < 20:
+            answer = Answer(answer.status, answer.headers, b"[]")  # not listed yet
+        if path == "/v1/test-call-batches" and 10 < now() - begun < 20:
+            stop_for(900)
+        return answer
+
+    done = await service.invoke(works, amend=amend)
+    assert done.outcome.finished
+    assert [record.adopted for record in done.records] == [True]
+    await service.check_exact(works)
+
+
+async def test_an_outage_is_not_as_long_as_the_process_was_stopped(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Two failures with a night between them are no night without service."""
+    service = make_service(concurrency_limit=1)
+    works = [work("ana", runs=2)]
+    begun, stops = service.now_seconds(), once()
+
+    def intercept(method: str, path: str, _: bytes | None) -> Any:
+        if method == "GET" and path == "/v1/test-calls" and service.now_seconds() - begun > 20:
+            if len(failures) == 4 and stops():  # all tries of one read
+                stop_for(HOURS)
+            if len(failures) < 8:
+                failures.append(service.now_seconds())
+                return Answer(503, {}, b"")
+        return None
+
+    failures: list[float] = []
+    done = await service.invoke(works, intercept=intercept)
+    assert done.outcome.finished, done.outcome.trouble
+    assert len(failures) == 8
+    await service.check_exact(works)
+
+
+async def test_a_launch_that_was_about_to_be_sent_for_a_night_is_made_anew(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """The machine slept while it connected: sent in the morning it would not be found by the evening's time, so it is not sent."""
+    service = make_service(dialect)
+    works, asleep = [work("ana")], [0.0]
+    sleeps = once()
+    real = service.transport
+
+    def transport(*arguments: Any) -> Any:
+        made = real(*arguments)
+        send = made.send
+
+        async def connecting(method: str, path: str, **options: Any) -> Any:
+            if method == "POST" and sleeps():
+                asleep[0] = HOURS  # the wall's clock alone went on
+            return await send(method, path, **options)
+
+        made.send = connecting
+        return made
+
+    service.transport = transport
+    done = await service.invoke(works, clock_error_seconds=lambda: asleep[0])
+    assert done.outcome.finished
+    assert any("about to be sent for too long: made anew" in line for line in done.narration)
+    await service.check_exact(works)
+
+
+@pytest.mark.parametrize("step_seconds", [-3600.0, 3600.0, 45.0])
+async def test_a_clock_that_is_set_before_a_launch_does_not_hide_it(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, step_seconds: float
+) -> None:
+    """What is known of the service's time is then worth as much less, and the launch is looked for in all of it."""
+    service = make_service(dialect, concurrency_limit=1)
+    works, error = [work("ana", runs=3)], [0.0]
+    is_set, is_lost, begun = once(lambda: service.now_seconds() - begun > 20), once(lambda: bool(error[0])), 0.0
+    begun = service.now_seconds()
+
+    def amend(method: str, _: str, answer: Answer) -> Answer:
+        if method == "POST" and answer.status < 300 and is_lost():
+            raise LostAnswerError("lost")
+        return answer
+
+    def on_context(context: Any) -> None:
+        new_id = context.new_id
+
+        def set_clock() -> str:
+            if is_set():
+                error[0] = step_seconds
+            return new_id()
+
+        context.new_id = set_clock  # the last thing before a launch is written down: nothing is heard in between
+
+    done = await service.invoke(works, amend=amend, on_context=on_context, clock_error_seconds=lambda: error[0])
+    assert done.outcome.finished
+    assert sorted(record.adopted for record in done.records) == [False, False, True]
+    await service.check_exact(works)
+
+
+async def test_a_request_that_outlasts_the_machines_sleep_is_found(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """It lay in the network card over night, was carried out in the morning, and its answer was lost."""
+    service = make_service(dialect, concurrency_limit=3)
+    works, woke = [work("ana", runs=2)], [0.0]
+    sleeps = once()
+
+    def intercept(method: str, _: str, __: bytes | None) -> None:
+        if method == "POST" and sleeps():
+            stop_for(HOURS)
+            woke[0] = service.now_seconds()
+
+    def amend(method: str, path: str, answer: Answer) -> Answer:
+        if method == "POST":
+            raise LostAnswerError("lost")
+        if path in ("/v1/test-calls", "/v1/test-call-batches") and service.now_seconds() - woke[0] < 5:
+            return Answer(answer.status, answer.headers, b"[]")  # the first looks come too early
+        return answer
+
+    service.transport = sending_first(service.transport)
+    done = await service.invoke(works, intercept=intercept, amend=amend)
+    assert done.outcome.finished
+    assert all(record.adopted for record in done.records)
+    await service.check_exact(works)
+
+
+def sending_first(real: Callable[..., Any]) -> Callable[..., Any]:
+    """A transport that says its first byte leaves before anything else happens to it."""
+
+    def transport(*arguments: Any) -> Any:
+        made = real(*arguments)
+        send = made.send
+
+        async def sending(method: str, path: str, **options: Any) -> Any:
+            if on_sending := options.pop("on_sending", None):
+                on_sending()
+                options["on_sending"] = lambda: None
+            return await send(method, path, **options)
+
+        made.send = sending
+        return made
+
+    return transport
+
+
+async def test_one_refusal_after_a_long_call_is_not_a_long_refusal(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Our own call took twenty minutes; that another then got the place first is no reason to give up."""
+    service = make_service(concurrency_limit=1, delays={"dial_seconds": 1200.0})
+    works = [work("ana", runs=2, timeout_seconds=3600.0)]
+    refuses = once(lambda: service.now_seconds() - begun > 600)
+    begun = service.now_seconds()
+
+    def intercept(method: str, _: str, __: bytes | None) -> Any:
+        return Answer(429, {}, b"") if method == "POST" and refuses() else None
+
+    done = await service.invoke(works, intercept=intercept)
+    assert done.outcome.finished, done.outcome.trouble
+    await service.check_exact(works)
