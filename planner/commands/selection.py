@@ -14,9 +14,10 @@ from planner.commands.meant import meant
 from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
-from planner.spec import find_root, load_files, load_project, read_project
+from planner.spec import load_files, load_project, plan_files, read_project
 from planner.spec.files import PROJECT_FILE
 from planner.spec.model import Case, Plan, Project
+from planner.spec.project_places import misplaced_projects, root_of
 
 DEFAULT_PATH = Path("plans")
 
@@ -108,7 +109,8 @@ def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, pol
     Raises:
         UsageError: a path does not exist, there is no plan, or no such commit as `policy_from`.
     """
-    root = find_root(shell.cwd)
+    named = [shell.cwd / path for path in paths]
+    root = root_of(shell.cwd, named)
     if policy_from is None:
         project, diagnostics = load_project(root, cwd=shell.cwd)
     else:
@@ -116,8 +118,14 @@ def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, pol
         project, diagnostics = read_project(written or b"", f"{policy_from}:{PROJECT_FILE}")
     if environment is not None and not diagnostics.has_errors:
         _known_environment(project, environment)
+    plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
+    files = plan_files(plans if named else [shell.cwd / _default_path(shell.cwd, root)])
+    misplaced = misplaced_projects(
+        root, {path if path.is_dir() else path.parent for path in [*named, *files]}, cwd=shell.cwd
+    )
+    diagnostics.items.extend(misplaced.items)
     loaded = load_files(
-        [shell.cwd / path for path in paths or (_default_path(shell.cwd, root),)],
+        files,
         cwd=shell.cwd,
         project=project,
         environment=environment,
@@ -137,6 +145,8 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     files = read_files(shell, selection.paths, selection.environment, selection.policy_from)
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid, so nobody is called", files.diagnostics)
+    if not files.plans and not files.libraries:
+        raise UsageError("planner.yaml is no plan", "Name plans, or the folder that they are in.")
     if not files.plans:
         raise UsageError("there are only libraries here, and no plan", "Name the plans that use them, or their folder.")
     cases = tuple(case for plan in files.plans for case in plan.cases)

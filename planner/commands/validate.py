@@ -14,6 +14,7 @@ from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
 from planner.reports.quantities import count
+from planner.spec.files import PROJECT_FILE
 
 
 def validate(
@@ -56,8 +57,8 @@ def _read(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files
 def _summary(files: Files) -> str:
     """`3 plans valid · 24 cases · 72 runs · 1 library valid`."""
     libraries = [f"{count(files.libraries, 'library', 'libraries')} valid"] if files.libraries else []
-    if libraries and not files.plans:
-        return libraries[0]
+    if not files.plans:
+        return libraries[0] if libraries else f"{PROJECT_FILE} valid"
     cases = [case for plan in files.plans for case in plan.cases]
     runs = sum(case.runs for case in cases)
     plans = [f"{count(len(files.plans), 'plan')} valid", count(len(cases), "case"), count(runs, "run")]

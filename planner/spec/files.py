@@ -23,10 +23,12 @@ _OPENING = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_CLOEXEC", "O_NOF
 def find_root(start: Path) -> Path:
     """The nearest folder at or above `start` that has `.git` or `planner.yaml`, else `start`; resolved."""
     start = start.resolve()
-    for folder in (start, *start.parents):
-        if (folder / ".git").exists() or (folder / PROJECT_FILE).is_file():
-            return folder
-    return start
+    return next((folder for folder in (start, *start.parents) if is_project_root(folder)), start)
+
+
+def is_project_root(folder: Path) -> bool:
+    """Whether it has what makes a folder the root of all below it."""
+    return (folder / ".git").exists() or (folder / PROJECT_FILE).is_file()
 
 
 def plan_files(paths: Sequence[Path]) -> list[Path]:

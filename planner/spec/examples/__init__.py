@@ -17,9 +17,11 @@ from typing import cast
 
 from planner.diagnostics import Diagnostics
 from planner.spec.decoding import MAX_BYTES, decode
+from planner.spec.files import plan_files
 from planner.spec.load import load_plans
 from planner.spec.parser import parse
 from planner.spec.project import load_project
+from planner.spec.project_places import misplaced_projects
 from planner.spec.reporting import Reporter
 
 FOLDER = Path(__file__).parent
@@ -72,6 +74,9 @@ def check(files: Mapping[str, str], example: Example, folder: Path) -> Diagnosti
         path.write_bytes(text.encode())
     project, diagnostics = load_project(folder, cwd=folder)
     environments = [name for name, _ in project.environments]
+    diagnostics.items.extend(
+        misplaced_projects(folder, {path.parent for path in plan_files([folder])}, cwd=folder).items
+    )
     _, found = load_plans(
         [Path()],
         cwd=folder,

@@ -121,6 +121,13 @@ FILES_BESIDE = (
         "request cannot read what it should not. Copy the file into the repository.",
     ),
     Rule(
+        "project-misplaced",
+        "project file where nobody reads it",
+        "planner.yaml is read at the root of the repository, and under that name alone. One of another name, or "
+        "beside the plans, would be ignored, and with it what it was to hold back: ceilings, targets, quiet hours. "
+        "Rename it, or move it.",
+    ),
+    Rule(
         "bad-axis-file",
         "axis file cannot be used",
         "Axis values come from CSV with a header (name the column), JSON lines, or plain text with one value "

@@ -1,0 +1,171 @@
+"""Project files where nobody reads them: a ceiling there would hold nothing back, so that it is an error instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+CEILING = "policy: {max_cost_cents: 1}\n"
+NAMES = ["planner.yml", "Planner.yaml", ".planner.yaml", "planer.yaml", "PLANNER.YML"]
+
+
+def said(project: Any, *arguments: str) -> tuple[int, str]:
+    ran = project.planner(*arguments)
+    return ran.code, ran.out + ran.err
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("folder", ["", "plans/"])
+def test_a_project_file_of_nearly_the_right_name(project: Any, tmp_path: Path, name: str, folder: str) -> None:
+    """At the root or beside the plans, it is told; nothing is priced as if there were no ceiling."""
+    (tmp_path / ".git").mkdir()
+    project.write(f"{folder}{name}", CEILING)
+    code, told = said(project, "plan", "--sandbox", "plans/hours.yaml")
+    where = ", and move it to planner.yaml" if folder else ""
+    assert (code, " ".join(told.split()).partition(" 1 error")[0]) == (
+        2,
+        (
+            f"{folder}{name}:1:1: error: project file where nobody reads it [project-misplaced] 1 | {CEILING.strip()} | ^ "
+            f"nobody reads a file of this name; rename it to planner.yaml{where}"
+        ),
+    )
+
+
+def test_a_project_file_beside_the_plans(project: Any, tmp_path: Path) -> None:
+    """What it sets would not hold: it is told where it belongs, whether there is one already or not."""
+    (tmp_path / ".git").mkdir()
+    project.write("plans/planner.yaml", CEILING)
+    assert said(project, "plan", "--sandbox") == snapshot(
+        (
+            2,
+            """\
+plans/planner.yaml:1:1: error: project file where nobody reads it [project-misplaced]
+    1 | policy: {max_cost_cents: 1}
+      | ^
+        nobody reads this one; move it to planner.yaml, at the root of the repository, or start
+        planner in its folder
+
+1 error in 1 file
+`planner explain project-misplaced` tells more, and shows an example mended
+planner: the plans are not valid, so nobody is called
+""",
+        )
+    )
+    project.write("planner.yaml", "policy: {max_calls: 5}\n")
+    assert said(project, "validate") == snapshot(
+        (
+            2,
+            """\
+plans/planner.yaml:1:1: error: project file where nobody reads it [project-misplaced]
+    1 | policy: {max_cost_cents: 1}
+      | ^
+        nobody reads this one; move what it sets to planner.yaml, at the root of the repository
+
+1 error in 1 file
+`planner explain project-misplaced` tells more, and shows an example mended
+""",
+        )
+    )
+
+
+def test_two_project_files_above(project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one of the folder that planner is started in does not override the root's."""
+    (tmp_path / ".git").mkdir()
+    project.write("planner.yaml", CEILING)
+    project.write("sub/planner.yaml", "policy: {max_cost_cents: 100000}\n")
+    project.write("sub/plans/hours.yaml", (tmp_path / "plans/hours.yaml").read_text())
+    monkeypatch.chdir(tmp_path / "sub")
+    assert said(project, "validate") == snapshot(
+        (
+            2,
+            """\
+planner.yaml:1:1: error: project file where nobody reads it [project-misplaced]
+    1 | policy: {max_cost_cents: 100000}
+      | ^
+        there is another one above, ../planner.yaml, at the root of the repository; move what this
+        one sets there
+
+1 error in 1 file
+`planner explain project-misplaced` tells more, and shows an example mended
+""",
+        )
+    )
+
+
+def test_a_project_in_a_folder_of_the_repository(project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the root has none, a folder may have its own: planner is started there."""
+    (tmp_path / ".git").mkdir()
+    project.write("voice/planner.yaml", CEILING)
+    project.write("voice/plans/hours.yaml", (tmp_path / "plans/hours.yaml").read_text())
+    assert said(project, "validate", "voice/plans")[0] == 2
+    monkeypatch.chdir(tmp_path / "voice")
+    assert said(project, "validate")[0] == 0
+
+
+def test_plans_of_a_project_from_a_folder_of_none(
+    project: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plans' own project holds, with its ceiling; plans of two projects are two commands."""
+    project.write("planner.yaml", CEILING)
+    monkeypatch.chdir(elsewhere := tmp_path_factory.mktemp("elsewhere"))
+    code, told = said(project, "run", "--sandbox", "--consent-to-charge", str(tmp_path / "plans"))
+    assert (code, "policy.max_cost_cents" in told) == (3, True), told
+    (elsewhere / "other").mkdir()
+    (elsewhere / "other/planner.yaml").write_text(CEILING)
+    (elsewhere / "other/hours.yaml").write_text((tmp_path / "plans/hours.yaml").read_text())
+    code, told = said(project, "plan", "--sandbox", str(tmp_path / "plans"), "other/hours.yaml")
+    assert (code, told.partition(": /")[0]) == (2, "planner: these plans are of several projects"), told
+
+
+def test_plans_of_another_project(
+    project: Any, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From within one project, plans of another are not judged by the wrong policy."""
+    project.write("planner.yaml", CEILING)
+    mine = tmp_path_factory.mktemp("mine")
+    (mine / "planner.yaml").write_text("policy: {max_calls: 5}\n")
+    monkeypatch.chdir(mine)
+    code, told = said(project, "validate", str(tmp_path / "plans"))
+    assert (code, "start planner in its folder" in " ".join(told.split())) == (2, True), told
+
+
+@pytest.mark.parametrize("name", ["planner.yml", "plans/planned.yaml", "planner-notes.yaml"])
+def test_files_that_are_no_project(project: Any, tmp_path: Path, name: str) -> None:
+    """A plan may have that name, and what sets nothing of a project's is none."""
+    (tmp_path / ".git").mkdir()
+    other = (tmp_path / "plans/hours.yaml").read_text().replace("plan: hours", "plan: others")
+    project.write(name, other if name != "planner-notes.yaml" else CEILING)
+    assert said(project, "validate", "plans")[0] == 0
+
+
+def test_the_project_file_alone(project: Any) -> None:
+    """Named by itself it is checked as what it is, and it is no plan that could be called."""
+    project.write("planner.yaml", CEILING)
+    assert said(project, "validate", "planner.yaml") == snapshot((0, "planner.yaml valid\n"))
+    assert said(project, "plan", "--sandbox", "planner.yaml") == snapshot(
+        (
+            2,
+            """\
+planner: planner.yaml is no plan
+  Name plans, or the folder that they are in.
+""",
+        )
+    )
+    project.write("planner.yaml", "policy: {max_cost: 1}\n")
+    assert said(project, "validate", "planner.yaml") == snapshot(
+        (
+            2,
+            """\
+planner.yaml:1:10: error: unknown key [unknown-key]
+    1 | policy: {max_cost: 1}
+      |          ^^^^^^^^
+        `max_cost` is not a key here; did you mean `max_cost_cents`?
+
+1 error in 1 file
+`planner explain unknown-key` tells more, and shows an example mended
+""",
+        )
+    )
