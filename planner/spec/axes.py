@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,13 @@ class AxisValue:
     value: Any
     place: Callable[[], Span] = field(compare=False, repr=False)
     """Where it is written."""
+    document: Document = field(compare=False, repr=False)
+
+    def part(self, route: Sequence[str]) -> Span:
+        """Where what the route leads to is written; the whole value where it is not in the document itself."""
+        if isinstance(self.value, Mapping) and (found := self.document.follow(self.value, route)) is not None:
+            return self.document.value(*found)
+        return self.place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,8 @@ class AxisReader:
         self.files = files
         self.reporter = reporter
         self.use = use
+        self.faulty: set[str] = set()
+        """Axes that have a fault: they may have other values than could be read."""
         self.origin: Span | None = None
         """Where the file is named that values come from, for faults of those."""
 
@@ -104,10 +113,13 @@ class AxisReader:
             self.reporter.error("bad-axis", detail, self.document.key(axes, list(axes)[MAX_AXES]))
             return ()
         for name in axes:
+            errors = self.reporter.errors
             check_name(name, "an axis", self.document.key(axes, name), self.reporter)
             values = self.values(axes, name)
             if values:
                 found.append(Axis(name, values))
+            if self.reporter.errors > errors:
+                self.faulty.add(name)
         return tuple(found)
 
     def values(self, axes: Mapping, name: str) -> dict[str, AxisValue]:
@@ -146,7 +158,7 @@ class AxisReader:
                 return None
         if holds_tags(written):
             self.reporter.warning("literal-template", LITERAL, place())
-        made = AxisValue(token(written), written, place)
+        made = AxisValue(token(written), written, place, self.document)
         if len(made.token) > MAX_TOKEN:
             self._error(
                 "bad-axis",

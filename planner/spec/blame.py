@@ -35,6 +35,7 @@ class _Failing:
     user: Span | None
     axes: list[int]
     alone: bool
+    route: Sequence[str]
     which: str
     details: dict[tuple[str, ...], str] = field(default_factory=dict[tuple[str, ...], str])
 
@@ -74,8 +75,12 @@ class Blame:
         *,
         user: Span | None = None,
         alone: bool = False,
+        route: Sequence[str] = (),
     ) -> None:
-        """A text at `place` that uses these names cannot be used in this case; `alone`: the one value is all of it."""
+        """A text at `place` that uses these names cannot be used in this case.
+
+        `alone`: the one value is all of it, or what the `route` in it leads to is.
+        """
         self.reporter.errors += 1
         key = (id(said), code, place)
         failing = self._failing.get(key)
@@ -84,7 +89,7 @@ class Blame:
             if not axes or len(self._failing) >= min(MAX_TEXTS, 1 + MAX_WORK // len(self.points)):
                 self.reporter.error_once(said, code, detail + (self.which if axes else ""), place, user)
                 return
-            failing = self._failing[key] = _Failing(said, code, place, user, axes, alone, self.which)
+            failing = self._failing[key] = _Failing(said, code, place, user, axes, alone, route, self.which)
         tokens = _tokens(self.point, failing.axes)
         failing.details.setdefault(tokens, detail)
 
@@ -122,7 +127,7 @@ class Blame:
 
     def _blame(self, failing: _Failing, position: int, blamed: dict[Span, _Blamed]) -> None:
         axis = self.axes[failing.axes[position]]
-        places = {point[failing.axes[position]].token: point[failing.axes[position]].place for point in self.points}
+        values = {point[failing.axes[position]].token: point[failing.axes[position]] for point in self.points}
         details: dict[str, str] = {}
         for tokens, detail in failing.details.items():
             details.setdefault(tokens[position], detail)
@@ -131,7 +136,7 @@ class Blame:
             told = details[token] if failing.alone else f"with this value: {details[token]}"
             if more > 0 and number == MAX_VALUES:
                 told += f"; so it is with {more:,} more values of `{shorten(axis.name, 40)}`"
-            found = blamed.setdefault(places[token](), _Blamed(failing.code, told))
+            found = blamed.setdefault(values[token].part(failing.route), _Blamed(failing.code, told))
             found.users.append(Related("used here", failing.place))
             if failing.user is not None:
                 found.users.append(Related("used by the plan here", failing.user))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.spec.scalars import NumberError, resolve
-from planner.spec.templates import Template, TemplateFault, Templates, has_tags
+from planner.spec.templates import Interpolation, Template, TemplateFault, Templates, has_tags
 
 _WHOLE = re.compile(r"\s*\{\{[^{}]*\}\}\s*\Z")
 
@@ -102,6 +102,14 @@ def is_whole(content: Content, route: Sequence[str | int]) -> bool:
     """Whether one template, and nothing besides, is at the end of the route."""
     content = _at(content, route)
     return isinstance(content, Text) and content.whole
+
+
+def route_of(content: Content, route: Sequence[str | int]) -> Sequence[str]:
+    """What the one template at the end of the route looks up in its value: `phone` and `zone` in `{{ caller.phone.zone }}`."""
+    content = _at(content, route)
+    if isinstance(content, Text) and isinstance(content.template, Interpolation):
+        return content.template.routes[0][1:]
+    return ()
 
 
 def read_numbers(content: Content, rendered: Any, faulty: Sequence[Route]) -> Any:

@@ -26,6 +26,7 @@ from planner.spec.contents import (
     placeholders,
     read_numbers,
     render,
+    route_of,
     varies,
 )
 from planner.spec.contradictions import Contradictions, Stated, may_contradict
@@ -317,7 +318,8 @@ class Expectations:
                         names_in(draft.shape.content, error["loc"]),
                         is_whole(draft.shape.content, error["loc"]),
                     )
-                    blame.fault(draft.said, code, detail, place, names, user=draft.user, alone=alone)
+                    below = route_of(draft.shape.content, error["loc"]) if alone else ()
+                    blame.fault(draft.said, code, detail, place, names, user=draft.user, alone=alone, route=below)
                     continue
             elif error["type"] == "text_fault":
                 context = error.get("ctx", {})

@@ -81,6 +81,8 @@ class MatrixReader:
             detail = "`stable_from` goes with `strategy: pairwise`; this matrix makes every combination"
             self.reporter.error("bad-value", detail, self.document.key(self.written, "stable_from"))
         if self.reporter.errors > errors or not axes:
+            if axes or self.axis_reader.faulty:
+                self._report_entries(axes)
             return Matrix(axes, self._some(axes))
         return Matrix(axes, self._points(axes))
 
@@ -105,6 +107,13 @@ class MatrixReader:
         else:
             return self.axis_reader.read(axes)
         return ()
+
+    def _report_entries(self, axes: tuple[Axis, ...]) -> None:
+        """What is wrong with `exclude` and `include` whatever the axes with faults are."""
+        for entry in self._entries("exclude"):
+            self._pattern(axes, entry)
+        for entry in self._entries("include"):
+            self._included(axes, entry)
 
     # Points
 
@@ -262,6 +271,8 @@ class MatrixReader:
             return pattern
         names = {axis.name: position for position, axis in enumerate(axes)}
         for name in written:
+            if name in self.axis_reader.faulty:
+                continue
             if name not in names:
                 found = f"`{shorten(name, 40)}` is not an axis of this matrix"
                 detail = "" if name in self.unknown_axes else unknown(found, name, names, self.reporter.searches)
@@ -299,7 +310,7 @@ class MatrixReader:
             )
         values: list[AxisValue] = []
         for axis in axes:
-            if axis.name not in written:
+            if axis.name not in written or axis.name in self.axis_reader.faulty:
                 continue
             value = axis.find(written[axis.name])
             if (

@@ -29,6 +29,7 @@ from planner.spec.wording import near_miss, one_of
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _BLOCK = re.compile(r"\{%[-+]?\s*(if|elif|for|set|include|import|from|macro|extends|block|call)\b")
 _CLOSED = {"if": "{% endif %}", "for": "{% endfor %}"}
+_NAME = re.compile(r"[A-Za-z_]\w*")
 _MAX_TAGS = 500
 """Tags that are looked at by themselves for further faults, in all texts of a plan: each is compiled."""
 _OPENED = re.compile(r"\{[{%#]")
@@ -108,9 +109,15 @@ class Programs:
             raise
 
     def _other_faults(self, text: str, first: TemplateFault) -> Iterator[TemplateFault]:
-        """Of tags that are not where the first fault is; none of a text in which not all that looks like a tag is one."""
+        """Of tags that are not where the first fault is; none of a text in which not all that looks like a tag is one.
+
+        The first fault gets the names that the sound ones use, but for those that a block may define.
+        """
         if first.start is None or first.end is None or "{#" in text or "raw" in text:
             return
+        defined = {word for tag in _TAG.findall(text) if tag.startswith("{%") for word in _NAME.findall(tag)}
+        names: dict[str, int] = {}
+        first.names = names
         tags = [tag for tag in _TAG.finditer(text) if tag.end() <= first.start or tag.start() >= first.end]
         for tag in tags[: self._tags_left]:
             self._tags_left -= 1
@@ -122,7 +129,9 @@ class Programs:
             if word == "elif":
                 alone = tag.group().replace("elif", "if  ", 1) + "{% endif %}"
             try:
-                self._compile(alone)
+                program = self._compile(alone)
+                found = program.names if opens is None else dict[str, int]()
+                names |= {name: tag.start() + at for name, at in found.items() if name not in {*defined, *names}}
             except TemplateFault as fault:
                 start, end = fault.start or 0, min(fault.end or len(alone), len(tag.group()))
                 yield TemplateFault(fault.code, fault.detail, tag.start() + start, tag.start() + end)

@@ -15,7 +15,7 @@ from planner.spec.document import Document, Mapping
 from planner.spec.files import FileFault, Neighbours, display_name
 from planner.spec.reporting import Reporter, Said
 from planner.spec.source import Source
-from planner.spec.templates import MAX_SOURCE, Template, TemplateFault, Templates, names_at
+from planner.spec.templates import MAX_SOURCE, Constant, Template, TemplateFault, Templates, names_at
 from planner.spec.text_places import place_in_file, place_in_text
 
 MAX_PROMPT_BYTES = 32 * 1024
@@ -30,6 +30,8 @@ class Prompt:
     written: Mapping
     key: str
     file: Source | None
+    sound: bool = True
+    """False: it has faults, which were reported, and the template is but the names that it uses."""
     said: Said = field(default_factory=Said)
 
     def render(self, values: Lookup[str, Any], blame: Blame) -> str | None:
@@ -69,7 +71,7 @@ class PromptReader:
     neighbours: Neighbours
 
     def read(self, document: Document, path: Path, written: Mapping, fields: ScenarioFields) -> Prompt | None:
-        """The prompt of the scenario `written` in the plan at `path`; None where a fault was reported."""
+        """The prompt of the scenario `written` in the plan at `path`; None, or one that is not sound, where a fault was reported."""
         if "prompt" in written and "prompt_file" in written:
             self.reporter.error(
                 "two-prompts", "this scenario has `prompt` as well; keep one", document.key(written, "prompt_file")
@@ -92,10 +94,10 @@ class PromptReader:
         try:
             return Prompt(self.templates.compile(text), document, written, key, file)
         except TemplateFault as fault:
-            prompt = Prompt(self.templates.compile(""), document, written, key, file)
+            prompt = Prompt(Constant("", fault.names), document, written, key, file, sound=False)
             for one in (fault, *fault.others):
                 prompt.report(one, self.reporter)
-            return None
+            return prompt
 
     def _file(self, document: Document, plan: Path, written: Mapping, path: str) -> Source | None:
         try:

@@ -117,12 +117,13 @@ class _Reading:
         matrix = self._matrix(max(1, len(targets)))
         prompt = self._prompt()
         drafts, drafts_complete = self._drafts()
-        complete = prompt is not None and drafts_complete
+        complete = prompt is not None and prompt.sound and drafts_complete
         self._check_settings()
         if complete and cannot_fail(drafts, self._value("min_pass_rate")):
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, drafts, complete=complete)
+        prompt = prompt if prompt is not None and prompt.sound else None
         axes = {axis.name for axis in matrix.axes}
         if unknown := {name for name in names if name not in self.plan.variables and name not in axes}:
             # They were reported: what uses them is left out, the rest is still rendered to find its faults.

@@ -58,6 +58,8 @@ class TemplateFault(Exception):  # noqa: N818 - the word diagnostics use
         self.end = end
         self.others: tuple[TemplateFault, ...] = ()
         """What is wrong with the same text besides."""
+        self.names: Mapping[str, int] = {}
+        """What tags of the same text use that are sound by themselves, each name with an offset."""
 
 
 class Template(Protocol):

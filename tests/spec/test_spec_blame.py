@@ -193,3 +193,43 @@ voice.yaml:3:21: error: wrong type of value [wrong-type]
 
 1 error in 1 file
 """)
+
+
+def test_a_wrong_part_of_a_mapping_is_told_at_its_key(workspace: Any) -> None:
+    """At what the template looks up, however deep; the whole mapping where it is not written there."""
+    workspace.write("callers.jsonl", '{"id": "ana", "limit": 10}\n{"id": "bob", "limit": "soon"}\n')
+    assert workspace.faults(
+        HEADER
+        + """\
+scenarios:
+  one:
+    prompt: You are {{ caller.id }}, {{ other.id }}.
+    matrix:
+      axes:
+        caller:
+          - {id: ana, times: {most: 10}}
+          - {id: bob, times: {least: 1, most: soon}}
+        other: {file: callers.jsonl}
+    expect:
+      - {check: duration, max_seconds: "{{ caller.times.most }}"}
+      - {check: duration, max_seconds: "{{ other.limit }}"}
+"""
+    ) == snapshot("""\
+callers.jsonl:2:1: error: wrong type of value [wrong-type]
+    2 | {"id": "bob", "limit": "soon"}
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        this must be a number, but it is the text "soon"
+        used here: plan.yaml:15:40
+   15 |       - {check: duration, max_seconds: "{{ other.limit }}"}
+      |                                        ^^^^^^^^^^^^^^^^^^^
+
+plan.yaml:11:47: error: wrong type of value [wrong-type]
+   11 |           - {id: bob, times: {least: 1, most: soon}}
+      |                                               ^^^^
+        this must be a number, but it is the text "soon"
+        used here: plan.yaml:14:40
+   14 |       - {check: duration, max_seconds: "{{ caller.times.most }}"}
+      |                                        ^^^^^^^^^^^^^^^^^^^^^^^^^
+
+2 errors in 2 files
+""")

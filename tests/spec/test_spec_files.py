@@ -90,6 +90,11 @@ def test_fault_of_a_prompt_file_is_shown_in_it(workspace: Any) -> None:
     matrix = "    matrix: {axes: {order: [5], n: [{id: a}]}}\n"
     two = "  t:\n    prompt_file: prompts/y.md\n"
     assert workspace.faults(PLAIN + "    prompt_file: prompts/x.md\n" + matrix + two + matrix) == snapshot("""\
+prompts/x.md:2:18: error: template uses an undefined name [template-undefined]
+    2 | Your order is {{ ordr }},
+      |                  ^^^^
+        `ordr` is neither a variable of the plan nor an axis of `s`; did you mean `order`?
+
 prompts/x.md:3:26: error: template is not valid [template-syntax]
     3 | {{ n.upper }} and {{ m | uper }}
       |                          ^^^^
@@ -100,7 +105,7 @@ prompts/y.md:2:14: error: template uses an undefined name [template-undefined]
       |              ^^^^
         `name` is not a key of this mapping; known: `id` (in case p/t[order=5,n=a])
 
-2 errors in 2 files
+3 errors in 2 files
 """)
 
 

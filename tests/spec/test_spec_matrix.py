@@ -730,3 +730,48 @@ def test_exclusions_of_a_thousand_kinds_are_not_compared() -> None:
     """Comparing each with each would take too long; of few, the one that another makes needless is found."""
     assert Exclusions([{axis: "x"} for axis in range(1_001)]).repeated() == {}
     assert Exclusions([{0: "x", 1: "y"}, {1: "y"}, {1: "y"}, {0: "z"}]).repeated() == {0: 1, 2: 1}
+
+
+def test_a_faulty_axis_hides_nothing_that_is_wrong_with_the_others(workspace: Any) -> None:
+    """Exclusions and inclusions are held against the axes that could be read; of the faulty one nothing is said twice."""
+    assert workspace.faults("""\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: "{{ mood }} {{ caller.id }} {{ order }}"
+    matrix:
+      axes: {mood: [calm, furious], caller: [{id: ana}, {name: Bob}], order: 5}
+      exclude: [{mod: calm}, {mood: clam}, {caller: bob, order: 7}]
+      include: [{caller: eva}]
+    expect: [{check: call, status: completed}]
+""") == snapshot("""\
+plan.yaml:8:57: error: axis values cannot be used [bad-axis]
+    8 |       axes: {mood: [calm, furious], caller: [{id: ana}, {name: Bob}], order: 5}
+      |                                                         ^^^^^^^^^^^
+        a mapping needs an `id`: it names the case
+
+plan.yaml:8:78: error: wrong type of value [wrong-type]
+    8 |       axes: {mood: [calm, furious], caller: [{id: ana}, {name: Bob}], order: 5}
+      |                                                                              ^
+        this must be a list, but it is the number 5; write [5], or {file: orders.csv, column:
+        number} or {use: NAME}
+
+plan.yaml:9:18: error: no such axis [unknown-axis]
+    9 |       exclude: [{mod: calm}, {mood: clam}, {caller: bob, order: 7}]
+      |                  ^^^
+        `mod` is not an axis of this matrix; did you mean `mood`?
+
+plan.yaml:9:37: error: include or exclude matches nothing [matches-nothing]
+    9 |       exclude: [{mod: calm}, {mood: clam}, {caller: bob, order: 7}]
+      |                                     ^^^^
+        "clam" is no value of axis `mood`; did you mean `calm`?
+
+plan.yaml:10:17: error: required key is missing [missing-key]
+   10 |       include: [{caller: eva}]
+      |                 ^^^^^^^^^^^^^
+        an include names every axis; `mood` is missing
+
+5 errors in 1 file
+""")

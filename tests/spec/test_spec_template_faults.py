@@ -83,7 +83,8 @@ def test_what_is_no_tag_by_itself_is_not_looked_at(workspace: Any) -> None:
         ("{{ a b }} {% if x %} {{ b }} {% endif %}", ["template-syntax"]),
         ("{{ a b }} {{ c d }}", ["template-syntax", "template-syntax"]),
     ):
-        text = f"{HEAD}scenarios:\n  one:\n    prompt: '{prompt}'\n    expect: [{{check: says, any_of: [yes]}}]\n"
+        named = f"{HEAD}vars: {{a: 1, b: 2}}\n"
+        text = f"{named}scenarios:\n  one:\n    prompt: '{prompt}'\n    expect: [{{check: says, any_of: [yes]}}]\n"
         assert [code for code, *_ in workspace.codes(text)] == codes, prompt
 
 
@@ -96,3 +97,46 @@ def test_so_many_tags_are_looked_at_in_one_plan(workspace: Any) -> None:
     workspace.write("other.yaml", plan.replace("plan: p", "plan: q").replace("a b", "c d"))
     found = [item.span.file for item in workspace.load("plan.yaml", "other.yaml")[1]]
     assert (found.count("plan.yaml"), found.count("other.yaml")) == (506, 506)
+
+
+def test_a_tag_that_is_wrong_hides_no_undefined_name(workspace: Any) -> None:
+    """Names in the tags beside it are told, but for those that a block may define, and axes that they use are used."""
+    plan = (
+        HEAD
+        + """\
+vars: {policy_days: 30}
+scenarios:
+  one:
+    prompt: |
+      You are {{ nmae }}, {{ policy_days + }} and {{ moood | lower }}.
+      {% for order in [1, 2] %}{{ order }} {{ caller }}{% endfor %} {{ policy_dais }}
+    matrix:
+      axes: {mood: [calm, furious], caller: [Ana]}
+    expect: [{check: call, status: completed}]
+"""
+    )
+    assert workspace.faults(plan) == snapshot("""\
+plan.yaml:8:18: error: template uses an undefined name [template-undefined]
+    8 |       You are {{ nmae }}, {{ policy_days + }} and {{ moood | lower }}.
+      |                  ^^^^
+        `nmae` is neither a variable of the plan nor an axis of `one`; known: `caller`, `mood`,
+        `policy_days`
+
+plan.yaml:8:27: error: template is not valid [template-syntax]
+    8 |       You are {{ nmae }}, {{ policy_days + }} and {{ moood | lower }}.
+      |                           ^^^^^^^^^^^^^^^^^^^
+        something is missing before the end of this tag
+
+plan.yaml:8:54: error: template uses an undefined name [template-undefined]
+    8 |       You are {{ nmae }}, {{ policy_days + }} and {{ moood | lower }}.
+      |                                                      ^^^^^
+        `moood` is neither a variable of the plan nor an axis of `one`; did you mean `mood`?
+
+plan.yaml:9:72: error: template uses an undefined name [template-undefined]
+    9 |       {% for order in [1, 2] %}{{ order }} {{ caller }}{% endfor %} {{ policy_dais }}
+      |                                                                        ^^^^^^^^^^^
+        `policy_dais` is neither a variable of the plan nor an axis of `one`; did you mean
+        `policy_days`?
+
+4 errors in 1 file
+""")
