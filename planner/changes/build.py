@@ -35,6 +35,7 @@ def build_change_set(
     called_before: CalledBefore | None = None,
     judge: str | None = None,
     shard: Shard | None = None,
+    gone: Mapping[str, CaseDocument] | None = None,
 ) -> ChangeSet:
     """What has to happen to each case, what it would cost, and the digest that consent is bound to.
 
@@ -48,7 +49,7 @@ def build_change_set(
         already_made: runs of this change set that an interrupted invocation has made, by case id; they lower the estimate only.
         partial: only some of the plans' cases were selected; nothing is dropped.
         evidence_stored: whether a digest's evidence is there to be judged again (`ResultsRepository.has_evidence`).
-        still_settled, called_before, judge: as for `diff`.
+        still_settled, called_before, judge, gone: as for `diff`.
         shard: only these of the changes, if any.
     """
     changes = diff(
@@ -62,6 +63,7 @@ def build_change_set(
         still_settled=still_settled,
         called_before=called_before,
         judge=judge,
+        gone=gone,
     )
 
     def price(changes: Sequence[Change], made: Mapping[str, int]) -> tuple[Estimate, dict[str, CasePrice]]:

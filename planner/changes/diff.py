@@ -64,6 +64,7 @@ def diff(
     still_settled: Callable[[Case, CaseDocument], bool] | None = None,
     called_before: CalledBefore | None = None,
     judge: str | None = None,
+    gone: Mapping[str, CaseDocument] | None = None,
 ) -> tuple[Change, ...]:
     """One change per case, in the order given, then the baseline's cases that no plan has any more.
 
@@ -94,8 +95,13 @@ def diff(
         called_before: where to look for older calls of a case that is, to the letter, what it once was (`found_again`); None:
             nowhere.
         judge: the language model that `check: judge` would be asked of, and how; None where none is named, which changes nothing.
+        gone: the stored cases of plans that are no more; a case that is new may be one of these, under another name.
     """
-    renamed = Renamed(baseline, (case.case_id for case in cases)) if not partial and rerun == "changed" else None
+    renamed = (
+        Renamed({**(gone or {}), **baseline}, (case.case_id for case in cases))
+        if not partial and rerun == "changed"
+        else None
+    )
     known = Revisions(baseline.values())
     expectation_digests: dict[int, str] = {}
     changes: list[Change] = []

@@ -9,7 +9,7 @@ import click
 
 from planner import __version__
 from planner.cli.boundary import guarded
-from planner.cli.options import Dollars, selecting, selection, sharding
+from planner.cli.options import STORE_HELP, Dollars, selecting, selection, sharding
 from planner.cli.outside import shell as _shell
 
 
@@ -234,7 +234,7 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it here (default: standard output)."
 )
-@click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository).")
+@click.option("--store", metavar="PLACE", help=STORE_HELP)
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
 @click.pass_obj
 def report(verbosity: int, **values: Any) -> int:
@@ -260,7 +260,7 @@ def report(verbosity: int, **values: Any) -> int:
     metavar="DIR",
     help="Where to write the reports.",
 )
-@click.option("--store", metavar="PLACE", help="Where the shards' results live (default: .planner/ of the repository).")
+@click.option("--store", metavar="PLACE", help=STORE_HELP)
 @click.pass_obj
 def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None) -> int:
     """Join the results of shards (run --shard I/N) into one set of reports. Calls nobody; a missing shard is an error.
@@ -278,7 +278,7 @@ def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None)
 @click.argument("case", required=False, metavar="[CASE]")
 @click.option("--plan", metavar="NAME", help="Only cases of this plan.")
 @click.option("--environment", metavar="NAME", help="Invocations of this environment (default: of none).")
-@click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository).")
+@click.option("--store", metavar="PLACE", help=STORE_HELP)
 @click.option("--since", metavar="WHEN", help="No further back than a date (2026-11-01) or an age (12h, 14d, 6w).")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N invocations.")
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
@@ -303,7 +303,7 @@ def history(verbosity: int, **values: Any) -> int:
     "--adopt", multiple=True, type=int, metavar="RUN_ID", help="These runs are the launch's; one --adopt a run."
 )
 @click.option("--assume-not-sent", is_flag=True, help="It was looked for and is not there: it may be sent again.")
-@click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository).")
+@click.option("--store", metavar="PLACE", help=STORE_HELP)
 @click.option("--sandbox", is_flag=True, help="The embedded service's launches.")
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+STORE_HELP = "Where results live: a folder (default: .planner/ of the repository), git:refs/planner/results, or s3://BUCKET/FOLDER."
+
+
 class Dollars(click.ParamType[int]):
     """`12.50` → 1250 cents, exactly: money is never a float."""
 
@@ -65,7 +68,7 @@ def selecting(command: F) -> F:
             ),
             click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
             click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
-            click.option("--store", metavar="DIR", help="Where results live (default: .planner/ of the repository)."),
+            click.option("--store", metavar="PLACE", help=STORE_HELP),
             click.option(
                 "--policy-from",
                 metavar="REF",

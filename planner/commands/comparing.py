@@ -87,7 +87,10 @@ def _counts(case: CaseDocument) -> tuple[int, int]:
 def _same_runs(before: CaseDocument | None, now: CaseDocument | None) -> bool:
     if before is None or now is None or not now.runs:
         return False
-    return {run.run_id for run in before.runs} == {run.run_id for run in now.runs}
+    # Two services may give the same ids, so it is by who launched them, too.
+    return {(run.invocation_id, run.run_id) for run in before.runs} == {
+        (run.invocation_id, run.run_id) for run in now.runs
+    }
 
 
 def _known(before: CaseDocument, now: CaseDocument) -> Compared:

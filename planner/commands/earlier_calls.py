@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from planner.changes.detail import revision_digest
+from planner.commands.selection import Loaded
 from planner.results.model import CaseDocument
 from planner.results.repository import ResultsRepository
 
 LOOKED_THROUGH: Final = 200
 """So many of the newest invocations; nothing is read unless a case would be called."""
+
+
+def gone_cases(
+    cwd: Path, loaded: Loaded, repository: ResultsRepository, environment: str, baseline: Mapping[str, CaseDocument]
+) -> dict[str, CaseDocument]:
+    """The stored cases of plans that are no more: their file is not there, or has other plans now. Looked for where a plan is
+    new, since it may be one of these under another name."""
+    known = {case.plan for case in baseline.values()}
+    if known.issuperset(plan.name for plan in loaded.plans if plan.cases):
+        return {}
+    files = {case.span.file for plan in loaded.plans for case in plan.cases}
+    return {
+        case.case_id: case
+        for document in repository.other_baselines(environment, loaded.plan_names)
+        for case in document.cases
+        if case.file and (case.file in files or not (cwd / case.file).exists())
+    }
 
 
 class EarlierCalls:

@@ -14,7 +14,7 @@ from planner.changes.build import build_change_set
 from planner.changes.detail import revision_digest
 from planner.changes.history import past_runs
 from planner.changes.model import Action, Change, ChangeSet, Estimate
-from planner.commands.earlier_calls import EarlierCalls
+from planner.commands.earlier_calls import EarlierCalls, gone_cases
 from planner.commands.judging import Judging, judging_of
 from planner.commands.selection import Loaded, Selection
 from planner.commands.service import TargetState
@@ -81,6 +81,7 @@ def prepare(
     baseline = repository.baseline(place.environment, loaded.plan_names)
     if place.shared is not None:
         baseline = place.shared.restored(baseline, loaded.cases)
+    gone = {} if selection.chosen else gone_cases(shell.cwd, loaded, repository, place.environment, baseline)
     judging = judging_of(selection, loaded, place)
 
     called_before = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
@@ -102,6 +103,7 @@ def prepare(
             called_before=called_before,
             judge=judging.name,
             shard=selection.shard,
+            gone=gone,
         )
 
     whole = change_set = build({})

@@ -177,7 +177,7 @@ def _standing(shell: Shell, report_dir: Path, selection: Selection, *, again: st
     return Standing(
         shell,
         report_dir,
-        invocation_id=f"{prefix}{started_at:%Y%m%dT%H%M%S}-{shell.new_id()[:8]}",
+        invocation_id=f"{prefix}{started_at:%Y%m%dT%H%M%S}{started_at.microsecond // 1000:03}-{shell.new_id()[:8]}",
         started_at=started_at,
         started=shell.clock.monotonic(),
         selection=selection,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any, Final, TypeVar, cast
 
@@ -146,6 +146,13 @@ class ResultsRepository:
             if (data := self._store.get(key)) is not None:
                 cases |= {case.case_id: case for case in self._read_baseline(key, data).cases}
         return cases
+
+    def other_baselines(self, environment: str, plan_names: Collection[str]) -> Iterator[BaselineDocument]:
+        """Of plans that are not among these."""
+        known = {baseline_key(environment, plan) for plan in plan_names}
+        for key in self._store.keys(f"latest/{segment_for(environment)}/"):
+            if key not in known and (data := self._store.get(key)) is not None:
+                yield self._read_baseline(key, data)
 
     def mark_plan_used(self, plan_id: str, invocation_id: str) -> None:
         """Remember that a saved plan was carried out; the first to say so is the one that is remembered."""

@@ -15,7 +15,7 @@ CONSENT = "--consent-to-charge"
 def _told(project: Project, *arguments: str) -> str:
     ran = project.planner("plan", *arguments)
     assert ran.code == 0, ran.err
-    text = re.sub(r"\d{8}T\d{6}-[0-9a-f]{8}", "INVOCATION", ran.out)
+    text = re.sub(r"\d{8}T\d{9}-[0-9a-f]{8}", "INVOCATION", ran.out)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z [0-9a-f]{12}", "WHEN DIGEST", text)
     return re.sub(r"\d+ (s|min)\b", "N s", text)
 
