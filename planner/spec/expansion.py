@@ -16,6 +16,7 @@ from planner.spec.matrix import Matrix, Point
 from planner.spec.model import Case, Target
 from planner.spec.prompts import Prompt
 from planner.spec.reporting import Reporter
+from planner.spec.same_calls import warn_of_same_calls
 
 MAX_CASES_PER_PLAN = 100_000
 MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
@@ -59,9 +60,15 @@ class _Memo:
     known: dict[tuple[str, ...], Any]
 
 
-def expand(parts: Parts, expectations: Expectations, allowance: Allowance, reporter: Reporter) -> list[Case]:
-    """All cases whose prompt and expectations render; faults are reported for the others."""
-    return _Expansion(parts, expectations, allowance, reporter).cases()
+def expand(
+    parts: Parts, expectations: Expectations, allowance: Allowance, reporter: Reporter, *, errors: int
+) -> list[Case]:
+    """All cases of a scenario; none where a fault of it is reported, now or since there were so many `errors`."""
+    cases = _Expansion(parts, expectations, allowance, reporter).cases()
+    if reporter.errors > errors:
+        return []
+    warn_of_same_calls(parts.prompt, parts.matrix, cases, reporter)
+    return cases
 
 
 class _Expansion:

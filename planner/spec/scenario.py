@@ -141,8 +141,8 @@ class _Reading:
             variables=self.plan.variables,
             settings=self._settings(quarantine),
         )
-        cases = expand(parts, self.reader.expectations, self.plan.allowance, self.reporter)
-        return Scenario([] if self.reporter.errors > errors else cases, names, complete)
+        cases = expand(parts, self.reader.expectations, self.plan.allowance, self.reporter, errors=errors)
+        return Scenario(cases, names, complete)
 
     def _value(self, name: str) -> Any:
         return getattr(self.fields if name in self.given else self.plan.defaults, name)

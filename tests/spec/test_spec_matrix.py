@@ -30,7 +30,7 @@ matrices = st.lists(axis_values, min_size=1, max_size=3).map(lambda axes: dict(z
 def plan(matrix: dict[str, Any], targets: int = 1, **extra: Any) -> str:
     """A plan, as JSON, whose one scenario uses all axes of the matrix."""
     axes = matrix["axes"]
-    used = "".join(f"{{% if {name} %}}{name}{{% endif %}}" for name in axes)
+    used = "".join(f"{{{{ {name}.id if {name} is mapping else {name} }}}}" for name in axes)
     document = {
         "version": 1,
         "plan": "p",
@@ -662,7 +662,7 @@ def test_exclusions_that_take_too_long_are_refused(workspace: Any, head: str) ->
     axes = ", ".join(f"{name}: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]" for name in names)
     subsets = [subset for size in (1, 2, 3, 4) for subset in itertools.combinations(names, size)]
     exclude = ", ".join("{" + ", ".join(f"{name}: 0" for name in subset) + "}" for subset in subsets)
-    prompt = "".join(f"{{{{ {name} }}}}" for name in names)
+    prompt = "".join(f"{{{{ {name}.id if {name} is mapping else {name} }}}}" for name in names)
     matrix = f"{{max_cases: 100000, axes: {{{axes}}}, exclude: [{exclude}]}}"
     workspace.write("plan.yaml", f'{head}scenarios:\n  s:\n    prompt: "{prompt}"\n    matrix: {matrix}\n')
     _, diagnostics = workspace.load()

@@ -173,7 +173,7 @@ PIGEONS = [{one: hole, other: hole} for one, other in itertools.combinations(ran
 
 def plan(matrix: dict[str, Any], targets: int = 1) -> str:
     """A plan, as JSON, whose one scenario uses all axes of the matrix."""
-    used = "".join(f"{{% if {name} %}}{name}{{% endif %}}" for name in matrix["axes"])
+    used = "".join(f"{{{{ {name}.id if {name} is mapping else {name} }}}}" for name in matrix["axes"])
     scenario = {"prompt": f"Hello {used}", "matrix": matrix, "expect": [{"check": "duration", "max_seconds": 9}]}
     aliases = {f"t{number}": {"agent": number + 1} for number in range(targets)}
     return json.dumps({"version": 1, "plan": "p", "targets": aliases, "scenarios": {"s": scenario}})

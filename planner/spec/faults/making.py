@@ -60,6 +60,13 @@ MATRICES = (
         "exclude takes out every combination that has this value. It can be removed from the axis, and so can the exclusion; or the exclusion was meant to be narrower.",
     ),
     Rule(
+        "same-call",
+        "axis value makes the same call again",
+        "The prompt and the expectations come out the same for several values of an axis, so that one call is paid for "
+        "several times. Mostly a condition is mistyped, such as {% if mood == 'frious' %}; or an axis matters for some "
+        "values of another one only, and the others can be excluded. To repeat a call on purpose, write runs.",
+    ),
+    Rule(
         "too-many-cases",
         "matrix makes too many cases",
         "A matrix multiplies, and so does its price: a scenario may have 500 cases unless max_cases says "
