@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
@@ -13,20 +13,21 @@ import anyio
 from planner import __version__
 from planner.api.transport import HttpxTransport
 from planner.changes.model import ChangeSet
-from planner.commands.assembling import JudgedRun
+from planner.commands.assembling import JudgedRun, judge_record
 from planner.commands.judging import Judging, vote_journal_path
 from planner.commands.service import embedded_judge
 from planner.commands.shell import Shell
 from planner.commands.stores import Place
 from planner.errors import CredentialError, StoreError
 from planner.execution.ledger import Ledger
-from planner.execution.work import Outcome
-from planner.judging.asking import Asker, Asking
+from planner.execution.work import Outcome, RunRecord
+from planner.judging.asking import Asker, Asking, Wanted
 from planner.judging.endpoint import Endpoint
 from planner.judging.journal import AskedState, VoteJournal
 from planner.judging.pricing import whole_cents
 from planner.judging.purse import Purse, weigh
 from planner.results.model import JudgeCost
+from planner.spec.model import Case
 
 KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
 
@@ -93,24 +94,49 @@ class VoteRound:
         if self.change_set.votes is not None:
             weigh(ledger.ceilings, {plan: votes.spent for plan, votes in self.change_set.votes.by_plan.items()})
 
-    async def ask(self, ledger: Ledger, made: Mapping[str, Sequence[JudgedRun]], interrupted: anyio.Event) -> Asking:
-        """Asks for what is not stored yet, where it may; says in `judging.ballots` why the rest is missing. `made` are the
-        runs made now, by case id."""
-        judging, settings = self.judging, self.judging.settings
-        if settings is None or not judging.may_ask:
-            return Asking()
+    @asynccontextmanager
+    async def open(self, ledger: Ledger, interrupted: anyio.Event) -> AsyncGenerator[Votes]:
+        """Votes are asked for from here on, while calls are made, where they take no call's room under a ceiling; else at the end.
+
+        What goes wrong with the asking itself is raised at the end: calls under way are not given up for it.
+        """
+        if self.may_ask() and self._is_room_for_all(ledger):
+            async with self.asking(ledger, interrupted) as votes:
+                yield votes
+        else:
+            yield Votes(self, ledger, interrupted)
+
+    def _is_room_for_all(self, ledger: Ledger) -> bool:
+        """Whether there are votes to ask for, and all of them and all calls, at their dearest, stay under every ceiling."""
+        votes, calls = self.change_set.votes, self.change_set.estimate
+        if votes is None or not votes.votes:
+            return False
+        ceilings = [ceiling for ceiling in ledger.ceilings if not ceiling.by_service]
+        if votes.free or not ceilings:
+            return True
+        if calls.high_cents is None:
+            return False
+        return all(calls.high_cents + votes.high_cents <= ceiling.left_cents for ceiling in ceilings)
+
+    async def ask(self, ledger: Ledger, interrupted: anyio.Event) -> Asking:
+        """Asks for what is not stored yet of calls that are, where it may."""
+        async with self.open(ledger, interrupted) as votes:
+            return await votes.finish({})
+
+    def may_ask(self) -> bool:
+        """Says in `judging.ballots` why not."""
+        settings = self.judging.settings
+        if settings is None or not self.judging.may_ask:
+            return False
         if not self.consent_given and not settings.price.is_free:
-            judging.ballots.missing = "consent to charge for it was not given"
-            return Asking()
-        digests = {
-            case_id: [run.document.evidence for run in runs if run.document.evidence is not None]
-            for case_id, runs in made.items()
-        }
-        wanted = judging.wanted(self.change_set.changes, digests)
-        first = next(wanted, None)
-        if first is None:
-            return Asking()
-        shell = self.shell
+            self.judging.ballots.missing = "consent to charge for it was not given"
+            return False
+        return True
+
+    @asynccontextmanager
+    async def asking(self, ledger: Ledger, interrupted: anyio.Event) -> AsyncGenerator[Votes]:
+        judging, settings, shell = self.judging, self.judging.settings, self.shell
+        assert settings is not None
         journal = VoteJournal(judging.journal_path)
         try:
             async with open_endpoint(shell, judging, sandbox=self.sandbox) as endpoint:
@@ -125,12 +151,79 @@ class VoteRound:
                     settings.max_concurrent,
                     shell.tell if shell.verbosity else lambda _: None,
                 )
-                asking = await asker.ask(chain([first], wanted), interrupted=interrupted)
+                opened = Votes(self, ledger, interrupted, asker)
+                raised: Exception | None = None
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(opened.work)
+                    try:
+                        yield opened
+                    except Exception as error:  # noqa: BLE001 - raised again outside of the group, which would wrap it
+                        raised = error
+                    tasks.cancel_scope.cancel()
+                if raised is not None:
+                    raise raised
         finally:
             journal.close()
-        if asking.why_stopped:
-            judging.ballots.missing = asking.why_stopped
-        return asking
+
+
+@dataclass(slots=True)
+class Votes:
+    """The asking under way. Where nobody may be asked, nothing is."""
+
+    round: VoteRound
+    ledger: Ledger
+    interrupted: anyio.Event
+    asker: Asker | None = None
+    _ended: anyio.Event = field(default_factory=anyio.Event)
+    _fault: Exception | None = None
+
+    @property
+    def asking(self) -> Asking:
+        return self.asker.result if self.asker else Asking()
+
+    def judge(self, case: Case, record: RunRecord) -> JudgedRun:
+        """A run that ended, by the votes that there are; for those that there are not the model is asked meanwhile, unless more
+        may still come of what was said."""
+        judged = judge_record(case, record, self.round.judging.ballots)
+        if self.asker is not None and record.evidence is not None and "transcript" not in judged.document.missing:
+            self.asker.add(self.round.judging.wanted_of(case, record.evidence))
+        return judged
+
+    async def work(self) -> None:
+        assert self.asker is not None
+        try:
+            await self.asker.ask(interrupted=self.interrupted)
+        except Exception as fault:  # noqa: BLE001 - raised where calls are no longer under way
+            self._fault = fault
+        finally:
+            self._ended.set()
+
+    async def finish(self, made: Mapping[str, Sequence[JudgedRun]]) -> Asking:
+        """Asks for what is left; says in `judging.ballots` why the rest is missing. `made` are the runs made now, by case id."""
+        digests = {
+            case_id: [run.document.evidence for run in runs if run.document.evidence is not None]
+            for case_id, runs in made.items()
+        }
+        wanted = self.round.judging.wanted(self.round.change_set.changes, digests)
+        if self.asker is not None:
+            return await self.ask_for(wanted)
+        if not self.round.may_ask() or (first := next(wanted, None)) is None:
+            return Asking()
+        # Nothing was to be asked when the change set was made: what was late has come since.
+        async with self.round.asking(self.ledger, self.interrupted) as votes:
+            self.asker = votes.asker
+            return await votes.ask_for(chain([first], wanted))
+
+    async def ask_for(self, wanted: Iterable[Wanted]) -> Asking:
+        assert self.asker is not None
+        self.asker.add(wanted)
+        self.asker.close()
+        await self._ended.wait()
+        if self._fault is not None:
+            raise self._fault
+        if self.asking.why_stopped:
+            self.round.judging.ballots.missing = self.asking.why_stopped
+        return self.asking
 
 
 def note_asking(outcome: Outcome, asking: Asking) -> None:

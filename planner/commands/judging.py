@@ -14,6 +14,7 @@ from planner.commands.selection import Loaded, Selection
 from planner.commands.stores import Place
 from planner.commands.votes_file import read_votes_file
 from planner.errors import UsageError
+from planner.evidence import Evidence
 from planner.execution.launches import Slot
 from planner.judging.asking import SECOND_CHANCES, Wanted
 from planner.judging.ballots import Ballots
@@ -72,9 +73,15 @@ class Judging:
                 continue
             stored = [run.evidence for run in standing_runs(change) if run.evidence is not None]
             for digest in [*stored, *made.get(change.case_id, ())]:
-                for question in self._questions(case, digest):
-                    if numbers := self.ballots.unanswered(question):
-                        yield Wanted(case.plan, question, self.ballots.key_of(question), tuple(numbers))
+                evidence = self.load_evidence(digest)
+                if evidence is not None:
+                    yield from self.wanted_of(case, evidence)
+
+    def wanted_of(self, case: Case, evidence: Evidence) -> Iterator[Wanted]:
+        """The votes to ask for to judge one call."""
+        for question in questions(case, evidence):
+            if numbers := self.ballots.unanswered(question):
+                yield Wanted(case.plan, question, self.ballots.key_of(question), tuple(numbers))
 
     def used(self, changes: Sequence[Change]) -> Iterator[VoteRecord]:
         """The votes that verdicts on stored calls rest on."""

@@ -108,4 +108,4 @@ async def _ask(votes: VoteRound, ledger: Ledger) -> Asking:
     votes.weigh(ledger)
     async with interruptible() as interrupted:
         await votes.check()
-        return await votes.ask(ledger, {}, interrupted)
+        return await votes.ask(ledger, interrupted)

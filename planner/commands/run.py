@@ -11,9 +11,8 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Consent
-from planner.checks.opinions import Ask
-from planner.commands.asking import VoteRound, consume_votes, note_asking
-from planner.commands.assembling import JudgedRun, assemble_cases, judge_record
+from planner.commands.asking import VoteRound, Votes, consume_votes, note_asking
+from planner.commands.assembling import JudgedRun, assemble_cases
 from planner.commands.calling import check_balance, ledger_of, tell_terms, works_of
 from planner.commands.composing import compose_result
 from planner.commands.interruption import interruptible
@@ -99,7 +98,7 @@ class _Invocation:
         self._records: list[RunRecord] = []
         self._fresh = 0
         self._telling = Telling(shell, trace, shell.tell)
-        self._asking = Asking()
+        self._asked: Votes | None = None
 
     async def run(self) -> int:
         selection = self._options.selection
@@ -163,10 +162,10 @@ class _Invocation:
                 billing=billing,
             )
             votes.weigh(ledger)
-            outcome = await self._execute(client, prepared, ledger, interrupted, may_call=consent.given)
-            if not outcome.interrupted:
-                self._asking = await votes.ask(ledger, self._judged, interrupted)
-                note_asking(outcome, self._asking)
+            async with votes.open(ledger, interrupted) as self._asked:
+                outcome = await self._execute(client, prepared, ledger, interrupted, may_call=consent.given)
+                if not outcome.interrupted:
+                    note_asking(outcome, await self._asked.finish(self._judged))
             if outcome.left and not consent.given:
                 outcome.refusal = (
                     "calls thought to be made turned out not to be, and consent to charge for them was not given"
@@ -249,9 +248,7 @@ class _Invocation:
             clock=self._shell.clock,
             new_id=self._shell.new_id,
             observer=Observer(
-                on_run=lambda record: self._judge(
-                    cases[record.case_id], record, context, settling, prepared.judging.ballots
-                ),
+                on_run=lambda record: self._judge(cases[record.case_id], record, context, settling),
                 on_snapshot=lambda snapshot: progress.update(self._progress(snapshot)),
                 narrate=progress.note if self._shell.verbosity else lambda _: None,
             ),
@@ -272,9 +269,10 @@ class _Invocation:
             self._telling.note = self._shell.tell
             progress.close()
 
-    def _judge(self, case: Case, record: RunRecord, context: Context, settling: Settling, ask: Ask) -> bool:
+    def _judge(self, case: Case, record: RunRecord, context: Context, settling: Settling) -> bool:
         """Whether the platform failed the run, so that it may be called again."""
-        judged = judge_record(case, record, ask)
+        assert self._asked is not None
+        judged = self._asked.judge(case, record)
         self._records.append(record)
         self._fresh += not record.resumed
         self._judged.setdefault(case.case_id, []).append(judged)
@@ -396,5 +394,5 @@ class _Invocation:
             ending,
             cases,
             ceiling_cents=self._ceiling_cents(),
-            asking=self._asking,
+            asking=self._asked.asking if self._asked else Asking(),
         )

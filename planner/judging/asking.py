@@ -91,24 +91,41 @@ class Asker:
     _throttled_since: float | None = None
     _throttles: int = 0
     _failures: int = 0
+    _seen: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    _is_whole: bool = False
+    _news: anyio.Event = field(default_factory=anyio.Event)
 
-    async def ask(self, wanted: Iterable[Wanted], *, interrupted: anyio.Event) -> Asking:
-        """Where the store or the journal fails, nothing more is asked for, and the result says so."""
-        seen: set[tuple[str, int]] = set()
+    def add(self, wanted: Iterable[Wanted]) -> None:
+        """More votes to ask for; none is asked for twice, whatever came of it."""
         for want in wanted:
             for number in want.numbers:
-                if (want.key, number) not in seen:
-                    seen.add((want.key, number))
+                if (want.key, number) not in self._seen:
+                    self._seen.add((want.key, number))
                     self._waiting.append((want, number))
-        if not self._waiting:
-            return self.result
+        self._wake()
+
+    def close(self) -> None:
+        """That was all."""
+        self._is_whole = True
+        self._wake()
+
+    async def ask(self, *, interrupted: anyio.Event) -> Asking:
+        """Asks for what is added, until it is told that this was all. Where the store or the journal fails, nothing more is asked
+        for, and the result says so."""
 
         async def work() -> None:
             try:
-                while self._waiting and not self._stopped:
-                    await self._vote(*self._waiting.popleft())
+                while not self._stopped:
+                    if self._waiting:
+                        await self._vote(*self._waiting.popleft())
+                    elif self._is_whole:
+                        return
+                    else:
+                        await self._news.wait()
             except IncompleteError as error:  # the store's or the journal's: nothing more may be asked for
                 self.result.trouble = _told(error)
+            finally:
+                self._wake()  # who waits for more learns that there is none
 
         async def watch(tasks: anyio.abc.TaskGroup) -> None:
             await interrupted.wait()
@@ -119,10 +136,14 @@ class Asker:
         async with anyio.create_task_group() as watching:
             async with anyio.create_task_group() as tasks:
                 watching.start_soon(watch, tasks)
-                for _ in range(min(self.max_concurrent, len(self._waiting))):
+                for _ in range(self.max_concurrent):
                     tasks.start_soon(work)
             watching.cancel_scope.cancel()
         return self.result
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()
 
     @property
     def _stopped(self) -> bool:

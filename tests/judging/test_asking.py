@@ -101,7 +101,9 @@ class Bench:
             async with anyio.create_task_group() as tasks:
                 if self.interrupt_after is not None:
                     tasks.start_soon(self._interrupt, interrupted, self.interrupt_after)
-                asking = await asker.ask(wanted, interrupted=interrupted)
+                asker.add(wanted)
+                asker.close()
+                asking = await asker.ask(interrupted=interrupted)
                 tasks.cancel_scope.cancel()
         journal.close()
         return asking

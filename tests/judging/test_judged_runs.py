@@ -17,6 +17,7 @@ from planner.commands.asking import VoteRound
 from planner.commands.preparing import prepare
 from planner.commands.selection import Selection, load
 from planner.commands.stores import place_of
+from planner.errors import StoreError
 from planner.execution.ledger import Ledger
 from planner.judging.asking import Asking
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -145,7 +146,7 @@ def test_nobody_pays_for_what_was_not_known_when_consent_was_asked_for(
     )
 
     async def ask() -> Asking:
-        return await votes.ask(Ledger(), {}, anyio.Event())
+        return await votes.ask(Ledger(), anyio.Event())
 
     asked = len(model.asked)
     assert anyio.run(ask) == Asking()
@@ -260,6 +261,96 @@ def test_a_kill_costs_at_most_what_was_in_flight(manners: Project, service: Serv
     judge = manners.results()["cost"]["judge"]
     assert judge["this_invocation_cents"] == 2
     assert (judge["actual_cents"], judge["ambiguous_cents"]) == (4, 2)
+
+
+FOUR_CALLS = PLAN.replace("runs: 2", "runs: 4")
+
+
+@pytest.mark.parametrize("ceiling", [[], ["--max-cost", "1.50"]], ids=["no ceiling", "a ceiling"])
+def test_votes_are_asked_for_while_calls_are_made(
+    manners: Project, service: Served, model: Model, ceiling: list[str]
+) -> None:
+    """Of four calls one after another the first is judged while the others are still to come, and each is asked about once; but
+    where a ceiling does not hold all at their dearest, votes come after the calls."""
+    manners.write("plans/manners.yaml", FOUR_CALLS)
+    launched: list[int] = []
+
+    def script(asked: Asked) -> str:
+        launched.append(len(service.own_runs()))
+        return honest(asked)
+
+    model.script = script
+    ran = manners.planner("run", "--consent-to-charge", "--max-concurrent", "1", *ceiling)
+    assert (ran.code, len(model.asked), len(service.own_runs())) == (0, 4, 4)
+    assert (launched[0] < 4) is (not ceiling)
+    assert manners.results()["cost"]["judge"]["this_invocation_cents"] == 8
+
+
+def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: Served, model: Model) -> None:
+    """Kill -9 with a vote in flight and calls to come: the next run goes on with both, pays no call twice, and counts the vote."""
+    manners.write("plans/manners.yaml", FOUR_CALLS)
+    arrived = threading.Event()
+
+    def script(asked: Asked) -> Reply:
+        arrived.set()
+        return Reply(completion(honest(asked)), seconds=60)
+
+    model.script = script
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "1"],
+        cwd=manners.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert arrived.wait(60)
+    process.kill()
+    process.wait(timeout=10)
+    assert 1 <= len(service.own_runs()) < 4
+
+    asked = len(model.asked)
+    model.script = honest
+    ran = manners.planner("run", "--consent-to-charge")
+    assert (ran.code, len(service.own_runs()), len(model.asked)) == (0, 4, asked + 4)
+    judge = manners.results()["cost"]["judge"]
+    assert (judge["this_invocation_cents"], judge["actual_cents"], judge["ambiguous_cents"]) == (8, 8, 2 * asked)
+
+
+def test_what_goes_wrong_with_the_asking_gives_up_no_call(
+    manners: Project, service: Served, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls that are under way are made and stored whatever happens beside them; it is told at the end."""
+
+    async def broken(self: object, **_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("planner.judging.asking.Asker.ask", broken)  # a bug, which no input makes
+    ran = manners.planner("run", "--consent-to-charge")
+    assert ran.code not in (0, 1)
+    monkeypatch.undo()
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", service.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_judging")
+    monkeypatch.chdir(manners.root)
+    assert len(service.own_runs()) == 2
+    assert (manners.planner("run", "--consent-to-charge").code, len(service.own_runs()), len(model.asked)) == (0, 2, 2)
+
+
+def test_what_goes_wrong_with_the_calls_is_told_as_it_is(manners: Project, model: Model) -> None:
+    """An error of theirs is that error, not one of the asking beside it."""
+    shell = _shell(0)
+    loaded = load(shell, Selection())
+    place = place_of(shell, loaded.root, Selection())
+    prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
+    votes = VoteRound(
+        shell, place, prepared.judging, prepared.change_set, "invocation", sandbox=False, consent_given=True
+    )
+
+    async def call() -> None:
+        async with votes.open(Ledger(), anyio.Event()):
+            raise StoreError("the disk is full")
+
+    with pytest.raises(StoreError, match="the disk is full"):
+        anyio.run(call)
+    assert not model.asked
 
 
 def test_recorded_votes_need_no_model(manners: Project, service: Served, model: Model) -> None:
