@@ -46,6 +46,7 @@ def shell(verbosity: int) -> Shell:
         width=shutil.get_terminal_size((100, 24)).columns,
         verbosity=verbosity,
         process=f"process {os.getpid()} on {os.uname().nodename}",
+        processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         chance=lambda: secrets.randbelow(1_000_000) / 1_000_000,
         pause=time.sleep,
     )

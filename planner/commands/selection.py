@@ -103,8 +103,36 @@ def _default_path(cwd: Path, root: Path) -> Path:
     return root / DEFAULT_PATH if not (cwd / DEFAULT_PATH).exists() and (root / DEFAULT_PATH).is_dir() else DEFAULT_PATH
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The project's root and config, the plan files that are named, none of them read yet, and what is wrong so far."""
+
+    root: Path
+    project: Project
+    files: tuple[Path, ...]
+    diagnostics: Diagnostics
+
+
 def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, policy_from: str | None = None) -> Files:
-    """What is in plan files and folders.
+    """What is in plan files and folders. Raises as `find_files` does."""
+    return load_found(shell, find_files(shell, paths, environment, policy_from), environment)
+
+
+def load_found(shell: Shell, found: Found, environment: str | None) -> Files:
+    """What is in the files that were found."""
+    loaded = load_files(
+        found.files,
+        cwd=shell.cwd,
+        project=found.project,
+        environment=environment,
+        today=shell.clock.now().date(),
+    )
+    diagnostics = Diagnostics([*found.diagnostics.items, *loaded.diagnostics.items])
+    return Files(found.root, found.project, loaded.plans, len(loaded.libraries), diagnostics)
+
+
+def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, policy_from: str | None = None) -> Found:
+    """The plan files that are named, or are in folders.
 
     Raises:
         UsageError: a path does not exist, there is no plan, or no such commit as `policy_from`.
@@ -124,15 +152,7 @@ def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, pol
         root, {path if path.is_dir() else path.parent for path in [*named, *files]}, cwd=shell.cwd
     )
     diagnostics.items.extend(misplaced.items)
-    loaded = load_files(
-        files,
-        cwd=shell.cwd,
-        project=project,
-        environment=environment,
-        today=shell.clock.now().date(),
-    )
-    diagnostics.items.extend(loaded.diagnostics.items)
-    return Files(root, project, loaded.plans, loaded.libraries, diagnostics)
+    return Found(root, project, tuple(files), diagnostics)
 
 
 def load(shell: Shell, selection: Selection) -> Loaded:

@@ -25,6 +25,8 @@ class Shell:
     verbosity: int = 0
     process: str = "this process"
     """Which one it is, and on which machine, for others to find it."""
+    processors: int = 1
+    """How many processes can work at once."""
     chance: Callable[[], float] = lambda: 0.5
     """A number from 0 up to 1, for pauses that no two machines make alike."""
     pause: Callable[[float], None] = lambda _: None

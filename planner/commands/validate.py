@@ -9,11 +9,12 @@ from typing import Literal
 
 from planner import __version__
 from planner.commands.reporting import publisher_of, tell_diagnostics
-from planner.commands.selection import Files, read_files
+from planner.commands.selection import Files, Found, find_files, load_found, read_files
 from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
 from planner.reports.quantities import count
+from planner.spec.at_once import AtOnce, Totals
 from planner.spec.files import PROJECT_FILE
 
 
@@ -25,8 +26,11 @@ def validate(
     output_format: Literal["text", "json", "github", "sarif"],
 ) -> int:
     """0 when no plan has an error, else 2."""
-    files = _read(shell, paths, environment)
-    diagnostics = files.diagnostics
+    found = find_files(shell, paths, environment)
+    diagnostics, totals = found.diagnostics, _at_once(shell, found, environment)
+    if totals is None:
+        files = _read(shell, paths, found, environment)
+        diagnostics, totals = files.diagnostics, _totals(files)
     if output_format == "json":
         shell.print(render_json(diagnostics))
     elif output_format == "github":
@@ -36,30 +40,41 @@ def validate(
     else:
         tell_diagnostics(shell, diagnostics)
         if not diagnostics.has_errors:
-            shell.print(_summary(files))
+            shell.print(_summary(totals))
     to_github = publisher_of(shell)
     if to_github and output_format != "github":
         to_github.diagnostics(diagnostics)
     return 2 if diagnostics.has_errors else 0
 
 
-def _read(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:
+def _at_once(shell: Shell, found: Found, environment: str | None) -> Totals | None:
+    """What very many files come to that are all sound; None where they are to be read one by one."""
+    if len(found.diagnostics) or shell.processors <= 1:
+        return None
+    today = shell.clock.now().date()
+    return AtOnce(shell.cwd, found.project, environment, today, shell.processors).totals(found.files)
+
+
+def _read(shell: Shell, paths: Sequence[Path], found: Found, environment: str | None) -> Files:
     """Plans that list aliases mean something in an environment only: where none is named, they must be right in each."""
-    files = read_files(shell, paths, environment)
+    files = load_found(shell, found, environment)
     names = [name for name, _ in files.project.environments]
     if environment is not None or not names or all(item.code != "environment-needed" for item in files.diagnostics):
         return files
     in_each = [read_files(shell, paths, name) for name in names]
-    found = {item: None for files in in_each for item in files.diagnostics.items}
-    return replace(in_each[0], diagnostics=Diagnostics(list(found)))
+    told = {item: None for files in in_each for item in files.diagnostics.items}
+    return replace(in_each[0], diagnostics=Diagnostics(list(told)))
 
 
-def _summary(files: Files) -> str:
-    """`3 plans valid · 24 cases · 72 runs · 1 library valid`."""
-    libraries = [f"{count(files.libraries, 'library', 'libraries')} valid"] if files.libraries else []
-    if not files.plans:
-        return libraries[0] if libraries else f"{PROJECT_FILE} valid"
+def _totals(files: Files) -> Totals:
     cases = [case for plan in files.plans for case in plan.cases]
-    runs = sum(case.runs for case in cases)
-    plans = [f"{count(len(files.plans), 'plan')} valid", count(len(cases), "case"), count(runs, "run")]
+    return Totals(len(files.plans), len(cases), sum(case.runs for case in cases), files.libraries)
+
+
+def _summary(totals: Totals) -> str:
+    """`3 plans valid · 24 cases · 72 runs · 1 library valid`."""
+    libraries = [f"{count(totals.libraries, 'library', 'libraries')} valid"] if totals.libraries else []
+    if not totals.plans:
+        return libraries[0] if libraries else f"{PROJECT_FILE} valid"
+    plans = [f"{count(totals.plans, 'plan')} valid", count(totals.cases, "case"), count(totals.runs, "run")]
     return " · ".join([*plans, *libraries])

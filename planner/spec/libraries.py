@@ -117,8 +117,9 @@ class Libraries:
         return bool(self._known) and os.path.realpath(path) in self._known
 
     @property
-    def count(self) -> int:
-        return len(self._known)
+    def paths(self) -> frozenset[str]:
+        """Their files, links resolved."""
+        return frozenset(self._known)
 
     def read(self, document: Document | None, path: Path, before: Faults) -> None:
         """Read a library that was come upon among the files to load; None: there is no knowing what is in the file."""

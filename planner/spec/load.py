@@ -31,10 +31,10 @@ from planner.spec.wording import unknown
 
 @dataclass(frozen=True, slots=True)
 class LoadedFiles:
-    """Plans without any error, in the order of their files; how many libraries there are, the imported too; all faults of all files."""
+    """Plans without any error, in the order of their files; the libraries' paths, the imported too; all faults of all files."""
 
     plans: tuple[Plan, ...]
-    libraries: int
+    libraries: frozenset[str]
     diagnostics: Diagnostics
 
 
@@ -101,7 +101,7 @@ def load_files(
     if project.judge is None:
         warn_of_unasked_model(plans, reporter)
     reporter.tell_users()
-    return LoadedFiles(tuple(plans), libraries.count, diagnostics)
+    return LoadedFiles(tuple(plans), libraries.paths, diagnostics)
 
 
 @contextmanager

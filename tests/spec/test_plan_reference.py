@@ -32,7 +32,7 @@ def test_the_examples_of_the_reference_are_valid(workspace: Any) -> None:
     loaded = load_files([Path("plans")], cwd=workspace.root, project=project)
     assert workspace.rendered(faults) + workspace.rendered(loaded.diagnostics) == ""
     assert [len(plan.cases) for plan in loaded.plans] == [12]
-    assert loaded.libraries == 1
+    assert len(loaded.libraries) == 1
 
 
 def test_every_kind_of_yaml_block_is_checked() -> None:

@@ -816,7 +816,7 @@ def test_a_library_among_plans_is_no_plan(workspace: Any) -> None:
     workspace.write("plans/p.yaml", PLAN.replace("lib/voice.yaml", "z/voice.yaml"))
     loaded = load_files([Path("plans")], cwd=workspace.root, project=Project())
     assert [plan.name for plan in loaded.plans] == ["p"]
-    assert loaded.libraries == 2
+    assert len(loaded.libraries) == 2
     assert len(loaded.diagnostics) == 0
 
 
