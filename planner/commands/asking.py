@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -76,6 +76,8 @@ class VoteRound:
     invocation_id: str
     sandbox: bool
     consent_given: bool
+    tell: Callable[[str], None] | None = None
+    """Where decisions are told; by default, where the shell tells everything."""
 
     async def check(self) -> None:
         """Before calls are paid for: whether the endpoint that judges them is there and takes the key.
@@ -149,7 +151,7 @@ class VoteRound:
                     shell.clock,
                     shell.new_id,
                     settings.max_concurrent,
-                    shell.tell if shell.verbosity else lambda _: None,
+                    (self.tell or shell.tell) if shell.verbosity else lambda _: None,
                 )
                 opened = Votes(self, ledger, interrupted, asker)
                 raised: Exception | None = None

@@ -212,7 +212,8 @@ class _Invocation:
 
     def _votes(self, prepared: Preparation, consent: Consent) -> VoteRound:
         judging, change_set, sandbox = prepared.judging, prepared.change_set, self._options.selection.sandbox
-        return VoteRound(self._shell, self._place, judging, change_set, self._id, sandbox, consent.given)
+        tell = self._telling.say
+        return VoteRound(self._shell, self._place, judging, change_set, self._id, sandbox, consent.given, tell)
 
     async def _execute(
         self,

@@ -105,6 +105,10 @@ class Telling:
     trace: Trace
     note: Callable[[str], None]
 
+    def say(self, text: str) -> None:
+        """To wherever that is at this moment: a progress line may have come or gone."""
+        self.note(text)
+
     def exchange(self, exchange: Exchange) -> None:
         """To the trace, and with `-vv` to people."""
         self.trace.note(exchange)
