@@ -68,6 +68,11 @@ def test_personal_data_however_it_is_said(text: str, expected: list[tuple[str, s
             {},
             ("failed", "spoke a bank account number at turn 1 (and 2 more)", 1),
         ),
+        (
+            ("agent: 123-45-6789 and 4242 4242 4242 4242.",),
+            {"kinds": ["identity", "card"]},
+            ("failed", "spoke a card number ending in 42 at turn 1 (and 1 more)", 1),
+        ),
         (("agent: 123-45-6789",), {"kinds": ["identity"]}, ("failed", "spoke an identity number at turn 1", 1)),
         (("agent: a@b.com",), {"kinds": ["card"]}, ("passed", "spoke no card number in 1 agent turn", None)),
         (
