@@ -9,12 +9,14 @@ which concatenation inside macros could multiply a text.
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from planner.checks.call import end_reason_of
+from planner.checks.patterns import compile_pattern
 from planner.checks.wording import listed
 from planner.evidence import Evidence
 
@@ -32,6 +34,9 @@ _NOT_THERE = re.compile(r'(?:Key not found in map : |No value with name )"([^"]*
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)\b")
 _NUMBER_BEFORE = re.compile(r"(-?\d+(?:\.\d+)?)\s*\Z")
+_MATCHES = re.compile(r"""\bmatches\s*\((?:[^'"(),]*,)?\s*([rR]?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))\s*\)""")
+"""A pattern written out: a text whose escapes are those of Python's texts."""
+_MISSING = re.compile(r"missing '([^']+)' at '([^']+)'")
 _INPUT = re.compile(r"(?:mismatched|extraneous) input '([^']+)'|no viable alternative at input '([^']+)'")
 
 _MACROS = ("all", "exists", "exists_one", "filter", "map")
@@ -134,13 +139,35 @@ def check_cel(expression: str) -> None:
         raise CelError(f"an expression with all, exists, map or filter may have {MAX_PLUSES} `+`", 0, len(expression))
     cel = _library()
     try:
-        kind = _typed().compile(expression).return_type()
+        compiled = _typed().compile(expression)
     except RuntimeError as error:
         raise _fault(expression, str(error)) from error
+    kind = compiled.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
         kind_told = _KINDS.get(kind.name().lower(), kind.name().lower())
         detail = f"this gives {kind_told}, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0"
         raise CelError(detail, 0, len(expression))
+    _check_patterns(expression)
+    # Without any value: what is decided all the same is decided so for every call.
+    value = compiled.eval(data={})
+    if value.type() == cel.Type.BOOL:
+        calls = "every" if value.plain_value() else "no"
+        detail = f"this holds for {calls} call, so it decides nothing: ask of run, call, turns, tools or grade"
+        raise CelError(detail, 0, len(expression))
+    if VARIABLES.keys().isdisjoint(_WORD.findall(expression)):
+        detail = f"this can be decided for no call: {_one_line(str(value.value()))}"
+        raise CelError(detail, 0, len(expression))
+
+
+def _check_patterns(expression: str) -> None:
+    """Of patterns that are written out, those that cannot be read: the library would see so when the call is paid for."""
+    for found in _MATCHES.finditer(expression):
+        try:
+            compile_pattern(str(literal_eval(found[1])))
+        except ValueError as error:
+            raise CelError(str(error), *found.span(1)) from error
+        except SyntaxError:
+            continue  # an escape that the two languages do not share
 
 
 def evaluate(expression: str, evidence: Evidence) -> bool | Undecided:
@@ -302,6 +329,9 @@ def _syntax(complaint: str) -> str:
     if told.startswith("token recognition error"):
         sign = told.partition("at: '")[2][:1]
         return "a quote is not closed" if sign in {"'", '"'} else f"`{sign}` means nothing here; a text is in quotes"
+    if (missing := _MISSING.match(told)) is not None:
+        where = "at its end" if missing[2] == "<EOF>" else f"before `{missing[2]}`"
+        return f"a `{missing[1]}` is missing {where}"
     found = _INPUT.search(told)
     if found is not None and found[1].lower() in _WORDS:
         return f"write {_WORDS[found[1].lower()]} for `{found[1]}`"

@@ -19,6 +19,7 @@ from planner.spec.authored import MAX_CASES, AxisFileFields
 from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.document import Document, Mapping
 from planner.spec.files import FileFault, Neighbours, display_name
+from planner.spec.json_lines import explained, written_twice
 from planner.spec.reading import read_fields
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
@@ -32,6 +33,14 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = {".jsonl", ".ndjson"}
 FILE_SUFFIXES = frozenset({*_DELIMITERS, *_JSON_LINES, ".txt"})
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
+_CSV = {
+    "unexpected end of data": "a double quote is not closed, in this row or one below",
+    **{
+        f"'{sign}' expected after '\"'": 'text follows a closing quote; a double quote within a cell is written twice: ""'
+        for sign in _OTHER_DELIMITERS
+    },
+}
+"""What the parser says, in words for the author."""
 
 
 @dataclass(slots=True)
@@ -133,7 +142,7 @@ def _table(source: Source, delimiter: str, column: str | None, told: _Told) -> I
             else:
                 yield row[position].strip(), partial(source.line, line)
     except csv.Error as error:
-        told.line(begins, f"this is not CSV: {error}")
+        told.line(begins, f"this is not CSV: {_CSV.get(str(error), str(error))}")
 
 
 def _column(source: Source, header: list[str], column: str | None, delimiter: str) -> int:
@@ -159,7 +168,10 @@ def _json_lines(source: Source, column: str | None, told: _Told) -> Iterator[Can
         try:
             value: Any = from_json(line, allow_inf_nan=False)
         except ValueError as error:
-            told.line(number, f"this line is not JSON: {str(error).split(' at line ')[0]}")
+            told.line(number, f"this line is not JSON: {explained(error)}")
+            continue
+        if (again := written_twice(line, value)) is not None:
+            told.line(number, f"this line has the key `{shorten(again, 40)}` twice; keep one")
             continue
         if column is not None and not (isinstance(value, dict) and column in value):
             told.line(number, f"this line has no `{shorten(column, 40)}`")

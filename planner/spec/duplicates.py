@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from planner.checks.wording import listed
@@ -32,6 +33,14 @@ class Duplicates:
             first_start, first_end, _, _ = container.marks[key]
             found = self._found.setdefault(id(container), (container, []))[1]
             found.append((key, start, end, first_start, first_end))
+
+    def merged(self, places: Sequence[Sequence[int]]) -> None:
+        """Where the values of all `<<` of one mapping are: the specification of merge keys knows one."""
+        if len(places) > 1:
+            (start, end), (again, again_end) = places[:2]
+            detail = "`<<` is written twice in this mapping; write one, with a list, such as <<: [*one, *other]"
+            first = Related("the first one", self.source.span(start, end))
+            self.reporter.error("duplicate-key", detail, self.source.span(again, again_end), first)
 
     def report(self) -> None:
         """When as much of the file is read as can be."""

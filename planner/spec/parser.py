@@ -361,6 +361,7 @@ class _Builder:
 
     def _merge(self, container: Mapping, merged: list[tuple[Any, int, int]]) -> None:
         """`<<`: keys that are not written here come from the merged mappings; of two that have a key, the first."""
+        self.duplicates.merged([place for _, *place in merged])
         entries: dict[str, tuple[Any, KeyMark]] = {}
         for value, start, end in merged:
             for mapping in value if isinstance(value, Items) else [value]:

@@ -73,6 +73,9 @@ def test_work_is_bounded(talk: Any, judge: Any) -> None:
     assert "it takes too much work or cannot be evaluated: Iteration budget exceeded" in message
 
 
+ASKS = "so it decides nothing: ask of run, call, turns, tools or grade"
+
+
 @pytest.mark.parametrize(
     ("cel", "part", "message"),
     [
@@ -149,6 +152,24 @@ def test_work_is_bounded(talk: Any, judge: Any) -> None:
             "there is no `foo`; known: `run`, `call`, `turns`, `tools`, `grade`; a text is in quotes",
         ),
         ("call.duration_seconds <", "<", "this is not an expression: something is missing at its end"),
+        ("(call.duration_seconds < 5.0", "0", "this is not an expression: a `)` is missing at its end"),
+        ("true", "true", f"this holds for every call, {ASKS}"),
+        (
+            "call.duration_seconds < 5.0 && false",
+            "call.duration_seconds < 5.0 && false",
+            f"this holds for no call, {ASKS}",
+        ),
+        ("1 / 0 == 1", "1 / 0 == 1", "this can be decided for no call: divide by zero"),
+        (
+            "turns.exists(t, t.text.matches('('))",
+            "'('",
+            r"this is not a regular expression: a ( is not closed; close it, or write \( for the character itself",
+        ),
+        (
+            'turns.exists(t, matches(t.text, r"\\d+ (days"))',
+            'r"\\d+ (days"',
+            r"this is not a regular expression: a ( is not closed; close it, or write \( for the character itself",
+        ),
         (
             "turns.size()",
             "turns.size()",
@@ -190,10 +211,26 @@ def test_a_fault_is_known_where_it_is_written(read: Any, cel: str, part: str, me
 
 def test_bounds_are_included() -> None:
     """What is just within them is welcome."""
-    check_cel("true" + " " * (MAX_LENGTH - 4))
+    check_cel("turns.size() > 2" + " " * (MAX_LENGTH - 16))
     check_cel(" && ".join(["turns.all(t, true)"] * MAX_MACROS))
     check_cel("turns.all(t, 1 + 1 + 1 + 1 + 1 == 5) && 1 == 1")
-    check_cel("1 + 1 + 1 + 1 + 1 + 1 + 1 == 7")
+    check_cel("turns.size() + 1 + 1 + 1 + 1 + 1 + 1 == 7")
+
+
+@pytest.mark.parametrize(
+    "cel",
+    [
+        "has(call.end_reason)",
+        "turns.all(t, true)",
+        "1 / turns.size() == 1 || call.duration_seconds < 5.0",
+        r"turns.exists(t, t.text.matches('\\d+'))",
+        "turns.exists(t, t.text.matches(t.role))",
+        "size(tools) >= 0",
+    ],
+)
+def test_what_depends_on_the_call_is_welcome(cel: str) -> None:
+    """Be it only on whether the service told anything."""
+    check_cel(cel)
 
 
 def test_expressions_see_the_evidence_whole() -> None:

@@ -258,7 +258,15 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
         (
             "{file: x.csv, column: b}",
             'a,b\n1,"2\n',
-            snapshot([("bad-axis-file", "this is not CSV: unexpected end of data", "x.csv:2:1")]),
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "this is not CSV: a double quote is not closed, in this row or one below",
+                        "x.csv:2:1",
+                    )
+                ]
+            ),
         ),
         (
             "{file: x.csv, column: b}",
@@ -367,13 +375,88 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             ),
         ),
         (
+            "{file: x.csv, column: a}",
+            'a,b\n"x"y,z\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        'this is not CSV: text follows a closing quote; a double quote within a cell is written twice: ""',
+                        "x.csv:2:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl}",
+            '{"id": "a", "id": "b"}\n{"id": "at 9:30"}\n{"id": "c", "n": [{"m": 1, "k": 2, "m": 3}]}\n',
+            snapshot(
+                [
+                    (
+                        "template-failed",
+                        '`a`: the value is a mapping, not text; write one of its keys, such as .id (in case p/s[a="at 9:30"])',
+                        "plan.yaml:7:18",
+                    ),
+                    ("bad-axis-file", "this line has the key `id` twice; keep one", "x.jsonl:1:1"),
+                    ("bad-axis-file", "this line has the key `m` twice; keep one", "x.jsonl:3:1"),
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl}",
+            '{id: 1}\n{"id": 1\n[1\n"a\n1 2\n{"id" 1}\n{"id": 1,}\n{"id": "a" "b": 1}\n"\\q"\n01\n"\t"\n',
+            snapshot(
+                [
+                    ("bad-axis-file", 'this line is not JSON: a key is in double quotes: {"id": …}', "x.jsonl:1:1"),
+                    ("bad-axis-file", "this line is not JSON: a } is missing at its end", "x.jsonl:2:1"),
+                    ("bad-axis-file", "this line is not JSON: a ] is missing at its end", "x.jsonl:3:1"),
+                    ("bad-axis-file", "this line is not JSON: a double quote is not closed", "x.jsonl:4:1"),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: one line is one value, and something follows this one",
+                        "x.jsonl:5:1",
+                    ),
+                    ("bad-axis-file", "this line is not JSON: a colon is missing after a key", "x.jsonl:6:1"),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: nothing follows the last comma; remove it",
+                        "x.jsonl:7:1",
+                    ),
+                    ("bad-axis-file", "this line is not JSON: a comma or a } is missing", "x.jsonl:8:1"),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: a backslash begins no escape that JSON knows; write \\\\ for the character itself",
+                        "x.jsonl:9:1",
+                    ),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: a number is written as 17 or 0.5; put it in double quotes if it is meant as text",
+                        "x.jsonl:10:1",
+                    ),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: a text has a control character; write it as an escape, such as \\t",
+                        "x.jsonl:11:1",
+                    ),
+                ]
+            ),
+        ),
+        (
             "{file: x.jsonl}",
             '1\n{"a": 1}\nnope\nNaN\n',
             snapshot(
                 [
                     ("bad-axis", "a mapping needs an `id`: it names the case", "x.jsonl:2:1"),
-                    ("bad-axis-file", "this line is not JSON: expected ident", "x.jsonl:3:1"),
-                    ("bad-axis-file", "this line is not JSON: expected value", "x.jsonl:4:1"),
+                    (
+                        "bad-axis-file",
+                        'this line is not JSON: a value is a number, true, false, null, or text in double quotes: "calm"',
+                        "x.jsonl:3:1",
+                    ),
+                    (
+                        "bad-axis-file",
+                        'this line is not JSON: a value is a number, true, false, null, or text in double quotes: "calm"',
+                        "x.jsonl:4:1",
+                    ),
                 ]
             ),
         ),
@@ -453,7 +536,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             snapshot([("wrong-type", "there is no value here; write one, or remove the key", "plan.yaml:8:25")]),
         ),
     ],
-    ids=range(29),
+    ids=range(32),
 )
 def test_axis_file_that_cannot_be_used(
     workspace: Any, axis: str, content: str | bytes, said: list[tuple[str, str, str]]

@@ -235,6 +235,17 @@ def test_keys_are_always_text() -> None:
         (b"a: !!int true\n", [("unknown-tag", "this is not what !!int says it is", 1, 4)]),
         (b"a: *b\n", [("bad-alias", "there is no anchor &b above", 1, 4)]),
         (b"a: &a [*a]\n", [("bad-alias", "*a would contain itself", 1, 8)]),
+        (
+            b"a: &a {x: 1}\nb: &b {x: 2}\nc:\n  <<: *a\n  <<: *b\n",
+            [
+                (
+                    "duplicate-key",
+                    "`<<` is written twice in this mapping; write one, with a list, such as <<: [*one, *other]",
+                    5,
+                    7,
+                )
+            ],
+        ),
         (b"a: {<<: 5}\n", [("bad-alias", "<< takes a mapping, or a list of mappings", 1, 9)]),
         (b"a: .inf\n", [("bad-number", ".inf is not a finite number", 1, 4)]),
         (b"a: 1e999\n", [("bad-number", "1e999 is too large for a number", 1, 4)]),
