@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
 import anyio
 
+from planner.api.client import ApiClient
+from planner.api.wire import WireRun
 from planner.commands.interruption import interruptible
 from planner.commands.locking import locked
 from planner.commands.selection import Selection
@@ -25,7 +28,7 @@ from planner.errors import UsageError
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Launch, LaunchState
 from planner.execution.listing import read_list
-from planner.execution.reconciling import Lost, Match, bind_slots, match_lost
+from planner.execution.reconciling import Lost, Match, asks_the_same, bind_slots, match_lost
 from planner.reports.quantities import count
 from planner.spec import find_root
 
@@ -56,21 +59,33 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         try:
             with shared_session(shell, place.shared, journal, ()):
                 journal.suspect_interrupted()
-                if options.launch is not None and (options.adopt or options.assume_not_sent):
-                    _settle(shell, journal, options.launch, options)
-                return anyio.run(_list, shell, options, place, journal)
+                shown = options.launch
+                if options.launch is not None:
+                    launch = _open_launch(journal, options.launch)
+                    if options.adopt or options.assume_not_sent:
+                        _settle(shell, place, journal, launch, options)
+                        shown = None  # what else is open
+                return anyio.run(_list, shell, options, place, journal, shown)
         finally:
             journal.close()
 
 
-def _settle(shell: Shell, journal: Journal, launch_id: str, options: ReconcileOptions) -> None:
+def _open_launch(journal: Journal, launch_id: str) -> Launch:
     launch = journal.launch(launch_id)
     if launch is None or launch.state not in UNSETTLED:
-        raise UsageError(f"launch {launch_id} is not open", "`planner reconcile` lists those that are.")
-    slots = journal.slots_of(launch_id)
+        known = (
+            "" if launch is None else f": it is {launch.state.value}" + (f", {launch.detail}" if launch.detail else "")
+        )
+        raise UsageError(f"launch {launch_id} is not open{known}", "`planner reconcile` lists those that are.")
+    return launch
+
+
+def _settle(shell: Shell, place: Place, journal: Journal, launch: Launch, options: ReconcileOptions) -> None:
+    launch_id, slots = launch.launch_id, journal.slots_of(launch.launch_id)
+    calls = count(len(slots), "call")
     if options.assume_not_sent:
         journal.settle(launch_id, LaunchState.ABSENT, detail="a person said that it was not sent")
-        shell.print(f"{launch_id} counts as never sent; the next run may launch its {count(len(slots), 'call')} again.")
+        shell.print(f"{launch_id} counts as never sent; the next run may launch its {calls} again.")
         return
     if len(options.adopt) != len(slots):
         raise UsageError(
@@ -81,14 +96,46 @@ def _settle(shell: Shell, journal: Journal, launch_id: str, options: ReconcileOp
         raise UsageError("--adopt names a run twice")
     if taken := sorted(journal.claimed_run_ids() & set(options.adopt)):
         raise UsageError(f"runs {', '.join(map(str, taken))} belong to another launch already")
-    journal.settle(launch_id, LaunchState.ADOPTED, detail="a person said so", run_ids=tuple(options.adopt))
-    if bindings := bind_slots(slots, {}, tuple(options.adopt)):
-        journal.bind(launch_id, bindings)
-    shell.print(f"{launch_id} adopted; the next run picks up its {count(len(slots), 'call')} without paying again.")
+    lost = Lost(launch, slots, journal.requesters_of(launch_id))
+    runs = anyio.run(_runs_named, shell, options, place, lost)
+    bindings = bind_slots(slots, runs, tuple(options.adopt))
+    journal.settle(
+        launch_id,
+        LaunchState.ADOPTED,
+        detail="a person said so",
+        run_ids=tuple(options.adopt),
+        bindings=bindings,
+    )
+    shell.print(f"{launch_id} adopted; the next run picks up its {calls} without paying again.")
 
 
-async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: Journal) -> int:
-    launches = [launch for launch in journal.launches(UNSETTLED) if options.launch in (None, launch.launch_id)]
+async def _runs_named(shell: Shell, options: ReconcileOptions, place: Place, lost: Lost) -> dict[int, WireRun]:
+    """What the service shows of them. Raises `UsageError` for what cannot be the launch's: a slip of the hand would be waited
+    for in vain, or somebody else's call judged."""
+    named, launch = set(options.adopt), lost.launch
+    async with interruptible(), _client(shell, options, place) as client:
+        oldest = launch.sent_at - timedelta(seconds=launch.slack_seconds)
+        runs = (await read_list(client.runs, oldest=oldest, wanted=named)).found
+    hint = f"planner reconcile {launch.launch_id} lists what it may be."
+    for run_id in options.adopt:
+        if run_id not in runs:
+            raise UsageError(f"the service shows no run {run_id} since {launch.sent_at:%Y-%m-%d %H:%M} UTC", hint)
+        if not asks_the_same(lost, runs[run_id]):
+            raise UsageError(
+                f"run {run_id} is not what launch {launch.launch_id} asked for: another target, prompt or requester",
+                hint,
+            )
+    return {run_id: runs[run_id] for run_id in named}
+
+
+def _client(shell: Shell, options: ReconcileOptions, place: Place) -> AbstractAsyncContextManager[ApiClient]:
+    selection = options.selection
+    return open_client(shell, sandbox_dir=place.directory if selection.sandbox else None, world=selection.world)
+
+
+async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: Journal, launch_id: str | None) -> int:
+    """All that are open, or only that one."""
+    launches = [launch for launch in journal.launches(UNSETTLED) if launch_id in (None, launch.launch_id)]
     if not launches:
         shell.print("No launch is open.")
         return 0
@@ -97,11 +144,7 @@ async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: 
     ]
     async with (
         interruptible(),
-        open_client(
-            shell,
-            sandbox_dir=place.directory if options.selection.sandbox else None,
-            world=options.selection.world,
-        ) as client,
+        _client(shell, options, place) as client,
     ):
         oldest = min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in launches)
         runs = await read_list(client.runs, oldest=oldest)

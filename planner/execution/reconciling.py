@@ -209,12 +209,16 @@ def _batch_candidate(lost: Lost, batch: WireBatch) -> Candidate | None:
 
 def run_fits(lost: Lost, run: WireRun) -> bool:
     """Whether a run may be one of a launch's."""
+    return asks_the_same(lost, run) and _in_time(lost.launch, run.created_at)
+
+
+def asks_the_same(lost: Lost, run: WireRun) -> bool:
+    """Whether a run is what a launch asked for, whenever it was made, and nobody else's."""
     return (
         _may_be_of(lost, run)
         and _same_target(lost.launch, run)
         and (run.mode is None or run.mode == lost.launch.line.mode)
         and prompt_key(run.scenario_prompt) in lost.prompts
-        and _in_time(lost.launch, run.created_at)
     )
 
 

@@ -183,8 +183,37 @@ def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
     assert ran.code == 4
     assert f"planner reconcile lost-1 --adopt {made}" in ran.out
     assert project.planner("reconcile", "lost-1", "--adopt", str(made), "--adopt", "8").code == 2
+    assert project.planner("reconcile", "lost-1", "--adopt", "8").err.startswith(
+        "planner: the service shows no run 8 since 2"
+    )
+    assert project.planner("reconcile").code == 4
     assert project.planner("reconcile", "lost-1", "--adopt", str(made)).code == 0
     assert project.planner("reconcile").code == 0
+
+
+def test_reconcile_takes_nobodys_word_for_another_call(project: Project, service: Served) -> None:
+    """A run with another prompt is not the launch's; a launch that is not open is said not to be, and what it became."""
+    project.planner("run", CONSENT)
+    other = service.own_runs()[0]["run_id"]
+    open_launch(project).close()
+    with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
+        journal.execute("DELETE FROM slots WHERE run_id = ?", (other,))
+        journal.execute("DELETE FROM claims WHERE run_id = ?", (other,))
+        (settled,) = journal.execute("SELECT launch_id FROM launches WHERE state = 'acknowledged'").fetchone()
+        journal.execute("UPDATE launches SET sent_at = '2026-01-01T00:00:00+00:00' WHERE launch_id = 'lost-1'")
+        journal.commit()
+    ran = project.planner("reconcile", "lost-1", "--adopt", str(other))
+    assert ran.code == 2
+    assert ran.err == (
+        f"planner: run {other} is not what launch lost-1 asked for: another target, prompt or requester\n"
+        "  planner reconcile lost-1 lists what it may be.\n"
+    )
+    assert project.planner("reconcile", "lost-2").err == (
+        "planner: launch lost-2 is not open\n  `planner reconcile` lists those that are.\n"
+    )
+    assert project.planner("reconcile", settled).err.startswith(
+        f"planner: launch {settled} is not open: it is acknowledged"
+    )
 
 
 def test_reconcile_says_what_to_type_for_a_batch(project: Project, service: Served) -> None:
