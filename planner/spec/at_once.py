@@ -93,7 +93,12 @@ class AtOnce:
         """None where there is anything to be said."""
         try:
             loaded = load_files(
-                files, cwd=self.cwd, project=self.project, environment=self.environment, today=self.today
+                files,
+                cwd=self.cwd,
+                project=self.project,
+                environment=self.environment,
+                today=self.today,
+                until_told=True,
             )
         except PlannerError:
             return None

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from planner.spec.at_once import MANY_FILES
+from planner.spec.files import plan_files
+from planner.spec.load import load_files
+from planner.spec.model import Project
 
 PROGRAM = """
 import os, sys
@@ -83,6 +86,16 @@ def test_where_anything_is_to_be_said_nothing_is_told_at_once(plans: Path, file:
     """Faults are found by one process, in the order of the files, whichever of them it was."""
     (plans / file).write_text(content)
     assert totals(plans) == "on standard output None\nand no process is left\n"
+
+
+def test_no_file_is_read_after_one_of_which_there_is_something_to_be_told(plans: Path) -> None:
+    """Trying several processes first costs little where one of the first files has a fault."""
+    for number in (3, 7):
+        (plans / f"{number:03}.yaml").write_text("version: 1\nplan: p\n")
+    paths = plan_files([plans])
+    loaded = load_files(paths, cwd=plans.parent, project=Project(), until_told=True)
+    assert [plan.name for plan in loaded.plans] == ["p0", "p1", "p2"]
+    assert {item.span.file for item in loaded.diagnostics} == {"plans/003.yaml"}
 
 
 def test_few_files_are_not_worth_another_process(plans: Path) -> None:
