@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from planner.changes.accuracy import Accuracy, accuracy, priced
+from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
 from planner.changes.build import build_change_set
 from planner.changes.detail import revision_digest
 from planner.changes.history import past_runs
@@ -24,6 +24,7 @@ from planner.commands.shell import Shell
 from planner.commands.stores import Place
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
+from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository
 from planner.spec.model import Case
 
@@ -76,8 +77,8 @@ def prepare(
 ) -> Preparation:
     """`targets` is empty where the service was not asked; `journal` None where there is none yet."""
     repository = place.repository
-    earlier = list(islice(repository.outlines(), HISTORY_INVOCATIONS))
-    history = past_runs(earlier)
+    told: list[Priced] = []
+    history = past_runs(_looked_at(repository, selection.environment or "", told))
     baseline = repository.baseline(place.environment, loaded.plan_names)
     if place.shared is not None:
         baseline = place.shared.restored(baseline, loaded.cases)
@@ -119,9 +120,15 @@ def prepare(
     lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
     doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
     change_set = judging.with_votes(change_set, resumable)
-    environment = selection.environment or ""
-    of_old = accuracy([told for outline in earlier if outline.environment == environment and (told := priced(outline))])
-    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, of_old, judging)
+    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, accuracy(told), judging)
+
+
+def _looked_at(repository: ResultsRepository, environment: str, told: list[Priced]) -> Iterator[InvocationOutline]:
+    """The newest invocations, one at a time; of those of this environment, their estimates and bills are noted in `told`."""
+    for outline in islice(repository.outlines(), HISTORY_INVOCATIONS):
+        if outline.environment == environment and (entry := priced(outline)):
+            told.append(entry)
+        yield outline
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:

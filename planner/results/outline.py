@@ -1,23 +1,22 @@
 """What a stored invocation says of calls over time: who was called, how it went, what it cost; no prompts, no findings.
 
 A document is mostly findings and their quotes. Reading past them, without making objects of them, takes a sixth of the time, which
-is what a history of a thousand invocations is made of.
+is what a history of a thousand invocations is made of. What is read is small as well: no more than its fields.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import TypeAdapter
 
 from planner.results.model import CaseOutcomeName, CostDocument, PlanOutcome
 
 
-class _Outline(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class RunOutline(_Outline):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOutline:
     """As `RunDocument` has it."""
 
     run_id: int
@@ -32,13 +31,15 @@ class RunOutline(_Outline):
     """As it was written, with or without a zone: of a thousand documents most are never looked at (`aware`)."""
 
 
-class InputsOutline(_Outline):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputsOutline:
     target_kind: str
     target_id: int
     agent_revision: str | None = None
 
 
-class CaseOutline(_Outline):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOutline:
     """As `CaseDocument` has it."""
 
     case_id: str
@@ -50,10 +51,11 @@ class CaseOutline(_Outline):
     inputs: InputsOutline
     call_fingerprint: str
     runs_not_needed: int = 0
-    runs: list[RunOutline] = []
+    runs: list[RunOutline] = field(default_factory=list[RunOutline])
 
 
-class InvocationOutline(_Outline):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationOutline:
     """As `RunResult` has it."""
 
     schema_version: str
@@ -65,6 +67,19 @@ class InvocationOutline(_Outline):
     finished: bool = True
     started_at: datetime
     ended_at: datetime
-    plans: list[str] = []
+    plans: list[str] = field(default_factory=list[str])
     cases: list[CaseOutline]
     cost: CostDocument
+
+
+_INVOCATION: Final = TypeAdapter(InvocationOutline)
+
+
+def read_outline(data: bytes) -> InvocationOutline:
+    """Of a stored document. Raises `pydantic.ValidationError`."""
+    return _INVOCATION.validate_json(data)
+
+
+def outline_of(document: dict[str, Any]) -> InvocationOutline:
+    """Of a document that was read already. Raises `pydantic.ValidationError`."""
+    return _INVOCATION.validate_python(document)

@@ -16,7 +16,7 @@ from planner.evidence import Evidence, evidence_digest
 from planner.results import model
 from planner.results.baselines import BASELINE_SCHEMA_VERSION, BaselineDocument, baselines_of, joined
 from planner.results.model import CaseDocument, RunResult
-from planner.results.outline import InvocationOutline
+from planner.results.outline import InvocationOutline, outline_of, read_outline
 from planner.results.store import UNCONDITIONAL, Store, segment_for
 from planner.results.versions import schema_major
 
@@ -120,12 +120,12 @@ class ResultsRepository:
 
     def _outline(self, key: str, data: bytes) -> InvocationOutline:
         try:
-            outline = InvocationOutline.model_validate_json(data)
+            outline = read_outline(data)
         except ValidationError:
             outline = None
         if outline is None or schema_major({"schema_version": outline.schema_version}) != _RESULTS_MAJOR:
             whole = self._read_invocation(key, data)  # says what is wrong with it, if anything is
-            outline = InvocationOutline.model_validate(whole.model_dump())
+            outline = outline_of(whole.model_dump())
         return outline
 
     def promote(self, result: RunResult, environment: str) -> None:

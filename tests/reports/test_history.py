@@ -15,7 +15,7 @@ from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
 from planner.reports.redaction import Redactor
 from planner.reports.sparkline import sparkline
-from planner.results.outline import InvocationOutline
+from planner.results.outline import InvocationOutline, outline_of
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 FORMULA = '=HYPERLINK("https://evil.example")/s@t'
@@ -56,7 +56,7 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
                 }
             )
         outlines.append(
-            InvocationOutline.model_validate(
+            outline_of(
                 {
                     "schema_version": "1.0",
                     "invocation_id": name,
