@@ -161,6 +161,8 @@ class VoteRound:
                         yield opened
                     except Exception as error:  # noqa: BLE001 - raised again outside of the group, which would wrap it
                         raised = error
+                    if interrupted.is_set() and raised is None:
+                        await opened.ended.wait()  # answers on their way are waited for, so long as the asker waits
                     tasks.cancel_scope.cancel()
                 if raised is not None:
                     raise raised
@@ -176,7 +178,7 @@ class Votes:
     ledger: Ledger
     interrupted: anyio.Event
     asker: Asker | None = None
-    _ended: anyio.Event = field(default_factory=anyio.Event)
+    ended: anyio.Event = field(default_factory=anyio.Event)
     _fault: Exception | None = None
 
     @property
@@ -198,7 +200,7 @@ class Votes:
         except Exception as fault:  # noqa: BLE001 - raised where calls are no longer under way
             self._fault = fault
         finally:
-            self._ended.set()
+            self.ended.set()
 
     async def finish(self, made: Mapping[str, Sequence[JudgedRun]]) -> Asking:
         """Asks for what is left; says in `judging.ballots` why the rest is missing. `made` are the runs made now, by case id."""
@@ -220,7 +222,7 @@ class Votes:
         assert self.asker is not None
         self.asker.add(wanted)
         self.asker.close()
-        await self._ended.wait()
+        await self.ended.wait()
         if self._fault is not None:
             raise self._fault
         if self.asking.why_stopped:

@@ -130,6 +130,7 @@ class Asker:
         async def watch(tasks: anyio.abc.TaskGroup) -> None:
             await interrupted.wait()
             self.result.interrupted = True
+            self._wake()
             await self.clock.sleep(LAST_WORDS_SECONDS)
             tasks.cancel_scope.cancel()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -313,6 +314,32 @@ def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: S
     assert (ran.code, len(service.own_runs()), len(model.asked)) == (0, 4, asked + 4)
     judge = manners.results()["cost"]["judge"]
     assert (judge["this_invocation_cents"], judge["actual_cents"], judge["ambiguous_cents"]) == (8, 8, 2 * asked)
+
+
+def test_an_interruption_waits_for_the_answer_on_its_way(manners: Project, service: Served, model: Model) -> None:
+    """SIGINT with a vote in flight and calls to come: what is answered within seconds is kept, and not asked for again."""
+    manners.write("plans/manners.yaml", FOUR_CALLS)
+    arrived = threading.Event()
+
+    def script(asked: Asked) -> Reply:
+        arrived.set()
+        return Reply(completion(honest(asked)), seconds=0.3)
+
+    model.script = script
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "1"],
+        cwd=manners.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    assert arrived.wait(60)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    asked = len(model.asked)
+    assert len(list(manners.root.glob(".planner/votes/*/*.json"))) == asked
+    model.script = honest
+    assert manners.planner("run", "--consent-to-charge").code == 0
+    assert (len(service.own_runs()), len(model.asked)) == (4, 4)
 
 
 def test_what_goes_wrong_with_the_asking_gives_up_no_call(
