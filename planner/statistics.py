@@ -141,7 +141,6 @@ def least_runs_to_pass(required: float, confidence: float) -> int | None:
 
 def thresholds(total: int, required: float, confidence: float) -> tuple[int, int]:
     """(most passed runs of `total` that fail, least that pass): -1 and `total + 1` where none does."""
-    failing, passing = -1, total + 1
     low, high = 0, total + 1
     while low < high:  # as runs pass, False turns to None and None to True
         middle = (low + high) // 2

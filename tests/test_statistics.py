@@ -302,6 +302,21 @@ def test_chances_are_counted_over_all_ways(rate: float, already: Counts) -> None
     assert chances(rate, more, 0.7, 0.9, already) == pytest.approx((float(passed), float(failed)), abs=1e-9)
 
 
+def test_chances_of_what_is_decided_already_are_certain() -> None:
+    """Whatever the calls to come do, and with none before them."""
+    assert chances(0.1, 2, 0.5, 0.9, (20, 20)) == (1.0, 0.0)
+    assert chances(0.9, 2, 0.5, 0.9, (0, 20)) == (0.0, 1.0)
+    assert chances(1.0, 11, 0.8, 0.9) == (1.0, 0.0)
+    assert chances(0.0, 11, 0.8, 0.9) == (0.0, 1.0)
+    assert chances(1.0, 10, 0.8, 0.9) == (0.0, 0.0)
+
+
+def test_a_bootstrap_of_full_confidence_goes_from_the_least_to_the_greatest() -> None:
+    """Every resample is within it."""
+    low, high = bootstrap_interval([[1.0, 2.0]], median, seeded(5), confidence=1.0, resamples=200)
+    assert (low, high) == (1.0, 2.0)
+
+
 @pytest.mark.parametrize(
     ("passed", "total", "more"), [(3, 3, 113), (10, 10, 1), (9, 10, 163), (0, 2, 1), (4, 5, 343), (41, 50, None)]
 )
