@@ -295,7 +295,7 @@ class Launcher:
         del context.posting[intent.launch_id]
         self._refused_since = None
         before = context.limit.current
-        context.limit.accepted(len(intent.slots))
+        context.limit.accepted(len(intent.slots), in_flight=context.accepted_in_flight())
         context.know_requester(launched.requested_by_id)
         context.worked()
         context.observer.narrate(
@@ -317,6 +317,7 @@ class Launcher:
         pause_seconds = context.limit.refused(
             len(intent.slots),
             in_flight=context.accepted_in_flight(),
+            others=context.in_flight() - context.accepted_in_flight() - len(intent.slots),
             now=context.clock.monotonic(),
             retry_after_seconds=error.retry_after_seconds,
         )

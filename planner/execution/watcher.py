@@ -20,13 +20,16 @@ from planner.execution.listing import Listed, read_list
 from planner.execution.reconciling import Lost, bind_slots, match_lost, prompt_key, run_fits
 from planner.execution.wording import dollars
 
-POLL_SHARE = 0.075
-"""Of what a run takes: how long its end may go unseen."""
-FEW = 20
-POLL_SHARE_OF_FEW = 0.12
-"""With so few under way, most looks would show nothing."""
+POLLS_A_RUN = 0.27
+"""Requests, where as many runs are under way as that leaves no place empty for long."""
+LONGEST_POLL_SHARE = 0.16
+"""Of what a run takes: how long its end may go unseen at most, and a place stay empty."""
+TAIL_POLL_SHARE = 0.04
+"""The same for the last run, when nothing waits for its place; with more under way, the next look is as good as this one."""
 SPARE_ROWS = 1.2
 """Of what the list showed of runs under way last time, with those launched since: others launch, too."""
+LONGEST_UNCERTAINTY_SECONDS = 5.0
+"""Between two looks, while something is amiss or nothing has been seen to end."""
 FIRST_POLL_SHARE = 0.15
 """Of the time waited so far, until a run has been seen to end."""
 
@@ -56,15 +59,24 @@ class Watcher:
     def poll_seconds(self) -> float:
         context = self.context
         if self._seconds_seen:
-            share = POLL_SHARE if context.accepted_in_flight() >= FEW else POLL_SHARE_OF_FEW
-            wanted = sum(self._seconds_seen) / len(self._seconds_seen) * share
+            usual = sum(self._seconds_seen) / len(self._seconds_seen)
+            running = max(1, context.accepted_in_flight())
+            if len(context.pending) or len(context.holding):
+                pages = -(-self._rows // PAGE_LIMIT)
+                share = pages / (POLLS_A_RUN * running)
+            else:
+                share = TAIL_POLL_SHARE * running
+            wanted = usual * min(share, LONGEST_POLL_SHARE)
         else:
             now = context.clock.monotonic()
             asked = (context.watched, context.unbound, context.doubts)
             wanted = (
                 now - min((item.since for items in asked for item in items.values()), default=now)
             ) * FIRST_POLL_SHARE
-        return min(max(wanted, context.settings.poll_floor_seconds), context.settings.poll_ceiling_seconds)
+        floor, ceiling = context.settings.poll_floor_seconds, context.settings.poll_ceiling_seconds
+        if not self._seconds_seen or context.unbound or context.doubts or context.failing_since is not None:
+            ceiling = min(ceiling, max(floor, LONGEST_UNCERTAINTY_SECONDS))
+        return min(max(wanted, floor), ceiling)
 
     async def sweep(self, tasks: TaskGroup) -> None:
         """Look at everything once. A service that cannot be read is looked at again next time."""

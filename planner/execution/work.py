@@ -67,7 +67,7 @@ class Settings:
     outage_give_up_seconds: float = 300.0
     """The service cannot be read for so long: go on another time."""
     poll_floor_seconds: float = 0.1
-    poll_ceiling_seconds: float = 5.0
+    poll_ceiling_seconds: float = 15.0
     forbidden_at: Callable[[datetime], str] = lambda _: ""
     """Why nothing may be launched at a moment (quiet hours), in words; empty where it may."""
 

@@ -129,8 +129,29 @@ async def test_a_transcript_may_be_an_object_or_a_list(talk: Callable[..., Any],
     assert (turns if turns is None else [turn.role for turn in turns]) == expected
 
 
+async def test_lists_wait_for_no_evidence() -> None:
+    """They tell what is to be done next, however much is being read."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] != "/v1/test-calls":
+            await evidence_is_read.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"[]" if scope["path"] == "/v1/test-calls" else b"{}"})
+
+    evidence_is_read = anyio.Event()
+    client = ApiClient(HttpxTransport("http://x", {}, app=app), now=lambda: NOW, sleep=anyio.sleep)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(READS_AT_ONCE):
+            tasks.start_soon(client.billing)
+        await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(5):
+            assert await client.runs() == []
+        evidence_is_read.set()
+    await client.close()
+
+
 async def test_few_reads_are_in_flight_at_once() -> None:
-    """However many are wanted: the pool's cost grows with the square of them."""
+    """However many are wanted."""
     flying, most = 0, 0
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

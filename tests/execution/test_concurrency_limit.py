@@ -31,10 +31,10 @@ def simulate(allowed: int, runs: int, *, ceiling: int | None = None, foreign: in
                 limit.refused(room, in_flight=len(ends), now=now, retry_after_seconds=None)
                 refused += 1
             else:
-                limit.accepted(room)
                 wanted -= room
                 for _ in range(room):
                     heapq.heappush(ends, now + CALL_SECONDS)
+                limit.accepted(room, in_flight=len(ends))
                 most = max(most, len(ends))
             continue
         if not wanted and not ends:
@@ -72,19 +72,33 @@ def test_our_own_ceiling_is_never_passed(allowed: int, ceiling: int) -> None:
     assert most <= min(allowed, ceiling)
 
 
-def test_before_the_first_refusal_it_grows_by_what_was_accepted_after_it_by_one() -> None:
-    """Fast at first, then one more for each time that all of it was used."""
+def test_it_doubles_until_a_refusal_then_halves_the_gap_then_grows_by_one_a_round() -> None:
+    """Fast at first, then as near as may be to what was refused, then one more for each time that all of it was used."""
     limit = ConcurrencyLimit()
     grown = [limit.current]
     for _ in range(3):
-        limit.accepted(limit.current)
+        limit.accepted(limit.current, in_flight=limit.current)
         grown.append(limit.current)
-    limit.refused(1, in_flight=30, now=0.0, retry_after_seconds=None)
+    limit.refused(20, in_flight=30, others=4, now=0.0, retry_after_seconds=None)
     grown.append(limit.current)
-    for _ in range(3):
-        limit.accepted(limit.current)
+    for _ in range(6):
+        limit.accepted(limit.current // 2, in_flight=min(limit.current, 50))
         grown.append(limit.current)
-    assert grown == snapshot([8, 16, 32, 64, 30, 31, 32, 33])
+    assert grown == snapshot([8, 16, 32, 64, 44, 48, 50, 51, 52, 53, 53])
+
+
+def test_where_more_fit_than_were_refused_it_is_soon_found_how_many() -> None:
+    """A neighbour has left: the steps double with every launch that fits."""
+    limit = ConcurrencyLimit()
+    limit.refused(1, in_flight=8, now=0.0, retry_after_seconds=None)
+    grown = [limit.current]
+    for _ in range(14):
+        limit.accepted(1, in_flight=limit.current)
+        grown.append(limit.current)
+    assert grown == snapshot([8, 8, 8, 8, 8, 8, 8, 8, 8, 9, 11, 15, 23, 39, 71])
+    limit.refused(4, in_flight=40, now=0.0, retry_after_seconds=None)
+    limit.accepted(2, in_flight=44)
+    assert limit.current == snapshot(46)
 
 
 def test_a_batch_too_big_is_split_at_once() -> None:
@@ -104,7 +118,7 @@ def test_a_single_run_refused_again_and_again_waits_longer_each_time() -> None:
     limit = ConcurrencyLimit()
     pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=None) for _ in range(9)]
     assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0])
-    limit.accepted(1)
+    limit.accepted(1, in_flight=1)
     assert limit.refused(1, in_flight=3, now=0.0, retry_after_seconds=None) == 0.0
 
 

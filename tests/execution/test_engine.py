@@ -76,13 +76,11 @@ async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any]
     assert sizes == [
         1,
         1,
-        5,
         8,
         8,
-        8,
-        8,
-        8,
-    ]  # how much the service allows is not known: it is asked for 8 more each time
+        13,
+        16,
+    ]  # how much the service allows is not known: it is asked for twice as many each time
     posts = Counter(path for method, path in service.requests if method == "POST")
     assert posts == {"/v1/test-calls": sizes.count(1), "/v1/test-call-batches": len(sizes) - sizes.count(1)}
     await service.check_exact(works)
@@ -239,11 +237,11 @@ async def test_decisions_are_narrated(make_service: Callable[..., Any], work: Ca
     # Runs end in this order or another: their evidence is stored in threads.
     assert sorted(done.narration) == snapshot(
         [
-            "429 for 2 runs on agent 12: at most 1 at once from now on, next try in 2.0 s",
-            "at most 2 runs at once from now on (1 fitted)",
+            "429 for 2 runs on agent 12: at most 2 at once from now on, next try in 2.0 s",
+            "at most 3 runs at once from now on (2 fitted)",
             "launched 1 run on agent 12 (p/ana@t): 1 of at most 2 in flight",
             "launched 1 run on agent 12 (p/ana@t): 2 of at most 2 in flight",
-            "launched 1 run on agent 17 (p/bob@t): 1 of at most 1 in flight",
+            "launched 1 run on agent 17 (p/bob@t): 1 of at most 2 in flight",
             "launching waits: at most 2 runs at once",
             "launching waits: the service asked to wait (429)",
             "run 7110 of p/bob@t ended, billed $0.24",
