@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Expectation, FindingOutcome, Judgement
+from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
 from planner.checks.opinions import Ask, Question, nobody_asked
-from planner.checks.parts import judge_parts, merged, open_questions, those
+from planner.checks.parts import doubts_of, judge_parts, merged, open_questions, those
 from planner.checks.wording import counted
 from planner.evidence import Evidence
 
@@ -49,6 +49,9 @@ class AnyOf(Expectation, frozen=True):
 
     def rubrics(self) -> Sequence[tuple[str, int]]:
         return [rubric for part in self.of for rubric in part.rubrics()]
+
+    def doubts(self) -> Sequence[Doubt]:
+        return doubts_of([(("of", index), part) for index, part in enumerate(self.of)])
 
     def judge(self, evidence: Evidence) -> Judgement:
         return self.judge_with(evidence, nobody_asked)

@@ -139,6 +139,12 @@ class Expectation(BaseModel, ABC, frozen=True):
         del other
         return ""
 
+    def implies(self, other: Expectation) -> bool:
+        """Whether on every call on which this one holds the other one does, too; False where that cannot be told."""
+        apart = {"severity", "min_pass_rate"}
+        mine, others = self.fingerprint_fields(), other.fingerprint_fields()
+        return {k: v for k, v in mine.items() if k not in apart} == {k: v for k, v in others.items() if k not in apart}
+
     def fingerprint_fields(self) -> dict[str, Any]:
         """All that decides a judgement, as JSON values; `id` and `description` do not."""
         fields = self.model_dump(mode="json", exclude={"id", "description"}, exclude_none=True, by_alias=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.base import Doubt, Expectation, Judgement, errored, failed, passed
 from planner.checks.combining import all_hold
 from planner.checks.fields import Count, Name, Names, Positive, given, one_message
 from planner.checks.wording import counted, listed, shown
@@ -15,6 +17,21 @@ from planner.evidence import Call, Evidence, Role
 
 _OLDER_WORDS = {"ai_hangup": "agent_end", "user_hangup": "caller_hangup"}
 _DIALLED = re.compile(r"\+?\d+")
+
+
+KNOWN_REASONS = ("agent_end", "caller_hangup", "transfer", "timeout", "error")
+"""What the service has been seen to say. It may say others, so that only what is nearly one of these is doubted."""
+_MIXED = {
+    "agent_hangup": "agent_end",
+    "caller_end": "caller_hangup",
+    "user_end": "caller_hangup",
+    "ai_end": "agent_end",
+    "hangup": "caller_hangup",
+    "timed_out": "timeout",
+}
+"""What the service's words, and its older ones, are mixed up to."""
+_ALIKE = 0.8
+_LONGEST = 40
 
 
 def end_reason_of(call: Call) -> str | None:
@@ -71,6 +88,16 @@ class CallCheck(Expectation, frozen=True):
             raise ValueError(f"`max_turns` ({self.max_turns}) is less than `min_turns` ({self.min_turns})")
         return self
 
+    def doubts(self) -> Sequence[Doubt]:
+        words = (self.end_reason,) if isinstance(self.end_reason, str) else self.end_reason or ()
+        found: list[Doubt] = []
+        for index, word in enumerate(words):
+            if (meant := _nearly(word)) is not None:
+                route = ("end_reason",) if isinstance(self.end_reason, str) else ("end_reason", index)
+                why = f"no call is known to have ended with {shown(word)}; did you mean `{meant}`?"
+                found.append(Doubt(route, why, "near-miss"))
+        return found
+
     def contradicts(self, other: Expectation) -> str:
         if not isinstance(other, CallCheck):
             return ""
@@ -114,6 +141,15 @@ class CallCheck(Expectation, frozen=True):
         if self.max_turns is not None and count > self.max_turns:
             return failed(f"{found}, expected at most {self.max_turns}")
         return passed(found)
+
+
+def _nearly(end_reason: str) -> str | None:
+    """The known word that a reason to end is nearly, or means; None of one that is known, or far from all of them."""
+    known = (*KNOWN_REASONS, *_OLDER_WORDS)
+    if end_reason in known or len(end_reason) > _LONGEST:
+        return None
+    word = re.sub(r"[\W_]+", "_", end_reason.strip().lower())
+    return _MIXED.get(word) or next(iter(get_close_matches(word, known, 1, _ALIKE)), None)
 
 
 def _welcome(end_reason: str | tuple[str, ...] | None) -> frozenset[str]:

@@ -19,6 +19,9 @@ class Cost(Expectation, frozen=True):
     check: Literal["cost"] = Field(description="The kind of check.")
     max_cents: Count = Field(description="Highest bill that holds, in US cents.")
 
+    def implies(self, other: Expectation) -> bool:
+        return isinstance(other, Cost) and self.max_cents <= other.max_cents
+
     def judge(self, evidence: Evidence) -> Judgement:
         cents = evidence.cost_cents
         if cents is None:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Judgement, errored, failed, passed
-from planner.checks.fields import PositiveSeconds, Seconds, given
+from planner.checks.fields import PositiveSeconds, Seconds, at_least, at_most, given
 from planner.evidence import Evidence
 
 
@@ -40,6 +40,11 @@ class Duration(Expectation, frozen=True):
         if self.max_seconds >= other.min_seconds:
             return ""
         return f"no call lasts at most {self.max_seconds:g} s and at least {other.min_seconds:g} s"
+
+    def implies(self, other: Expectation) -> bool:
+        if not isinstance(other, Duration):
+            return False
+        return at_least(self.min_seconds, other.min_seconds) and at_most(self.max_seconds, other.max_seconds)
 
     def judge(self, evidence: Evidence) -> Judgement:
         seconds = evidence.duration_seconds

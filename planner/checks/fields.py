@@ -70,3 +70,13 @@ def one_message(message: str) -> WrapValidator:
 def given(*limits: object) -> bool:
     """Whether any of the limits was written."""
     return any(limit is not None for limit in limits)
+
+
+def at_least(limit: float | None, other: float | None) -> bool:
+    """Whether what reaches `limit` reaches `other`, too, where there is such a limit."""
+    return other is None or (limit is not None and limit >= other)
+
+
+def at_most(limit: float | None, other: float | None) -> bool:
+    """Whether what is within `limit` is within `other`, too, where there is such a limit."""
+    return other is None or (limit is not None and limit <= other)

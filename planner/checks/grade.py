@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from planner.checks.base import Expectation, Judgement, errored, failed, passed
 from planner.checks.combining import all_hold
-from planner.checks.fields import Count, NotBool, given
+from planner.checks.fields import Count, NotBool, at_least, at_most, given
 from planner.checks.wording import shown
 from planner.evidence import Evidence
 
@@ -24,6 +24,8 @@ class GradeCheck(Expectation, frozen=True):
             ]
         }
     )
+
+    opposes = ("grade",)
 
     check: Literal["grade"] = Field(description="The kind of check.")
     min_score: Annotated[float, Field(ge=0, le=1), NotBool] | None = Field(
@@ -56,6 +58,26 @@ class GradeCheck(Expectation, frozen=True):
         if self.min_score == 0 and not given(self.outcome, self.goal, self.max_issues, self.max_critical_issues):
             raise ValueError("`min_score: 0` alone always holds, so it checks nothing")
         return self
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, GradeCheck):
+            return ""
+        for name in ("outcome", "goal"):
+            mine, others = getattr(self, name), getattr(other, name)
+            if None not in (mine, others) and mine != others:
+                return f"no grade has both the {name} {mine} and {others}"
+        return ""
+
+    def implies(self, other: Expectation) -> bool:
+        if not isinstance(other, GradeCheck):
+            return False
+        return (
+            at_least(self.min_score, other.min_score)
+            and other.outcome in (None, self.outcome)
+            and other.goal in (None, self.goal)
+            and at_most(self.max_issues, other.max_issues)
+            and at_most(self.max_critical_issues, other.max_critical_issues)
+        )
 
     def judge(self, evidence: Evidence) -> Judgement:
         grade = evidence.grade

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Expectation, FindingOutcome, Judgement
+from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
 from planner.checks.opinions import Ask, Question, nobody_asked
-from planner.checks.parts import judge_parts, merged, open_questions
+from planner.checks.parts import doubts_of, judge_parts, merged, open_questions
 from planner.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class Not(Expectation, frozen=True):
 
     def rubrics(self) -> Sequence[tuple[str, int]]:
         return self.of.rubrics()
+
+    def doubts(self) -> Sequence[Doubt]:
+        return doubts_of([(("of",), self.of)])
 
     def judge(self, evidence: Evidence) -> Judgement:
         return self.judge_with(evidence, nobody_asked)

@@ -7,12 +7,13 @@ told stays so unless the other parts decide alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from planner.checks.base import Expectation, FindingOutcome, Judgement
+from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
 from planner.checks.opinions import Ask, Question
 from planner.evidence import Evidence
 
@@ -53,6 +54,11 @@ def _at_least_two(parts: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
 if TYPE_CHECKING:
     Part = Expectation
     Parts = tuple[Expectation, ...]
+
+
+def doubts_of(parts: Sequence[tuple[tuple[str | int, ...], Expectation]]) -> Sequence[Doubt]:
+    """What is doubtful of the parts, each with the route that leads to it."""
+    return [replace(doubt, route=(*route, *doubt.route)) for route, part in parts for doubt in part.doubts()]
 
 
 def judge_parts(parts: Sequence[Expectation], evidence: Evidence, ask: Ask) -> list[Judgement]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Several
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
+from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored, failed, passed
 from planner.checks.fields import Name
 from planner.checks.speech import Words
 from planner.checks.tools import shown_name
@@ -86,6 +86,14 @@ class Sequence(Expectation, frozen=True):
         description="What happens, in order: {says: …} with the fields of `says`, or {tool: name}.",
         examples=[[{"says": {"any_of": ["may I have your name"]}}, {"tool": "lookup_customer"}]],
     )
+
+    def doubts(self) -> Several[Doubt]:
+        steps = [(index, step.says) for index, step in enumerate(self.steps) if step.says is not None]
+        return [
+            replace(doubt, route=("steps", index, "says", *doubt.route))
+            for index, says in steps
+            for doubt in says.doubts()
+        ]
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored
 from planner.checks.fields import Phrases, Positive, one_message
+from planner.checks.pattern_doubts import doubtful_patterns
 from planner.checks.patterns import Pattern, compile_pattern
 from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, searchable, straight
 from planner.checks.spoken import SpokenFinder, spoken_finder, spoken_forms
@@ -148,7 +149,7 @@ class Words(BaseModel, frozen=True):
         return self
 
     def doubts(self) -> Sequence[Doubt]:
-        found: list[Doubt] = []
+        found = doubtful_patterns(self.any_of, self.all_of, self.matches)
         for name, phrases in (("any_of", self.any_of or ()), ("all_of", self.all_of or ())):
             first: dict[str, str] = {}
             for index, phrase in enumerate(phrases):

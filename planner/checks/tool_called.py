@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from planner.checks.base import Judgement, errored, failed, passed
+from planner.checks.base import Expectation, Judgement, errored, failed, passed
 from planner.checks.fields import Count, Positive
 from planner.checks.tools import CallsOfTool, ToolCheck
 from planner.checks.wording import counted
@@ -59,6 +59,8 @@ class ToolCalled(ToolCheck, frozen=True):
         }
     )
 
+    opposes = ("tool_called",)
+
     check: Literal["tool_called"] = Field(description="The kind of check.")
     times: Annotated[Positive | Times, WrapValidator(_read_times)] = Field(
         default=Times(),
@@ -71,8 +73,25 @@ class ToolCalled(ToolCheck, frozen=True):
         """Whether it fails when the tool is not called."""
         return self.times.min > 0 if isinstance(self.times, Times) else True
 
+    @property
+    def bounds(self) -> tuple[int, int | None]:
+        """How often at least, and at most."""
+        return (self.times, self.times) if isinstance(self.times, int) else (self.times.min, self.times.max)
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, ToolCalled) or other.name != self.name:
+            return ""
+        most, least = self.bounds[1], other.bounds[0]
+        if most is None or most >= least:
+            return ""
+        if self.narrowed and self.narrowed != other.narrowed:
+            return ""  # where it is not narrowed, the calls that the other one counts are among its own
+        return (
+            f"{self.shown_name} is to be called at most {counted(most, 'time')} and at least {counted(least, 'time')}"
+        )
+
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
-        least, most = (self.times, self.times) if isinstance(self.times, int) else (self.times.min, self.times.max)
+        least, most = self.bounds
         certain, possible = len(calls.fitting), len(calls.fitting) + len(calls.undecided)
         quote = calls.quote_of(calls.fitting[-1]) if calls.fitting else None
         if possible < least:

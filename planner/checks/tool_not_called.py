@@ -29,7 +29,11 @@ class ToolNotCalled(ToolCheck, frozen=True):
     check: Literal["tool_not_called"] = Field(description="The kind of check.")
 
     def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, ToolCalled) or other.name != self.name or not other.demands_calls:
+        if not isinstance(other, ToolCalled) or not other.demands_calls:
+            return ""
+        if not self.narrowed and other.after == self.name:
+            return f"{other.shown_name} is to be called after {self.shown_name}, which is not to be called"
+        if other.name != self.name:
             return ""
         if self.narrowed and self.narrowed != other.narrowed:
             return ""

@@ -37,10 +37,13 @@ class Demand:
         if self.denied and other.denied:
             return ""
         if self.denied or other.denied:
-            same = self.expectation.check == other.expectation.check and (
-                self.expectation.fingerprint_fields() == other.expectation.fingerprint_fields()
-            )
-            return "the one is the opposite of the other" if same else ""
+            wanted, unwanted = (other, self) if self.denied else (self, other)
+            if wanted.expectation.check != unwanted.expectation.check:
+                return ""
+            if not wanted.expectation.implies(unwanted.expectation):
+                return ""
+            same = unwanted.expectation.implies(wanted.expectation)
+            return "the one is the opposite of the other" if same else "where the one holds, so does what must not hold"
         one, another = self.expectation, other.expectation
         if another.check not in one.opposes and one.check not in another.opposes:
             return ""

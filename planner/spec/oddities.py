@@ -118,6 +118,20 @@ def warn_of_shadowed_variables(document: Document, axes: Mapping, reporter: Repo
             reporter.warning("shadowed-variable", detail, document.key(axes, name), first)
 
 
+def warn_of_equal(drafts: Sequence[Draft], reporter: Reporter) -> None:
+    """Expectations that say the same word for word; what a library has twice was told as an error."""
+    first: dict[int, Draft] = {}
+    for draft in drafts:
+        other = first.setdefault(id(draft.shape), draft)
+        if other is not draft and (other.container is not draft.container or other.key != draft.key):
+            reporter.warning(
+                "duplicate-item",
+                "this is expected already; keep one",
+                draft.span,
+                Related("the first time", other.span),
+            )
+
+
 _WARNING, _ERROR = CheckSeverity.WARNING.value, CheckSeverity.ERROR.value
 
 

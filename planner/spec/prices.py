@@ -14,6 +14,18 @@ from planner.spec.reporting import Reporter
 DEFAULT_RATES: Final[Mapping[str, float]] = MappingProxyType({"spark": 8.0})
 """Cents per started minute by product, as far as the service publishes them; a project's own rates take precedence."""
 
+KNOWN_PRODUCTS: Final = (
+    "spark",
+    "bolt",
+    "storm-base",
+    "storm-base-with-ack",
+    "storm-extra",
+    "storm-extra-with-ack",
+    "bolt-base-experimental",
+    "bolt-extra-experimental",
+)
+"""Those that the service names. There may be others, so that only what is nearly one of these is doubted."""
+
 CHARGE_MULTIPLIER: Final = 2
 """A test call is billed at twice the product's rate."""
 

@@ -17,11 +17,12 @@ from planner.spec.endpoints import read_judge
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.spec.parser import parse
+from planner.spec.prices import KNOWN_PRODUCTS
 from planner.spec.reading import absent, read_fields, read_nested
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import check_slug, read_target, start_of
 from planner.spec.version import check_version
-from planner.spec.wording import shorten, unknown, wrong_type
+from planner.spec.wording import nearest, shorten, unknown, wrong_type
 
 MAX_VALUES = 50_000
 """In all of planner.yaml, which every command reads."""
@@ -76,6 +77,10 @@ def _project(document: Document, reporter: Reporter) -> Project:
     execution = read_nested(ExecutionFields, document, root, "execution", reporter)
     policy = read_nested(PolicyFields, document, root, "policy", reporter)
     settings = execution[1] if execution else ExecutionFields()
+    for product in fields.rates:
+        if product not in KNOWN_PRODUCTS and (meant := nearest(product, KNOWN_PRODUCTS)) not in {None, *fields.rates}:
+            detail = f"the service has no product `{shorten(product, 40)}` that is known; did you mean `{meant}`?"
+            reporter.warning("near-miss", detail, document.key(root["rates"], product))
     project = Project(
         environments=_environments(document, reporter),
         execution=ExecutionSettings(settings.settle_seconds, settings.linger_seconds, settings.mark_prompts),

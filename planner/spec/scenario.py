@@ -21,7 +21,7 @@ from planner.spec.imports import Expected, Imports, read_expected
 from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target
 from planner.spec.names import is_name, mended_name, undefined
-from planner.spec.oddities import cannot_fail, take_in_axes, warn_of_shadowed_variables
+from planner.spec.oddities import cannot_fail, take_in_axes, warn_of_equal, warn_of_shadowed_variables
 from planner.spec.phone import phone_number_fault
 from planner.spec.prompts import Prompt, PromptReader
 from planner.spec.reading import missing, read_fields, read_nested
@@ -240,6 +240,7 @@ class _Reading:
             return [], False
         self._check_ids(drafts)
         self._check_repeats(drafts)
+        warn_of_equal(drafts, self.reporter)
         return drafts, defaults.complete and own.complete
 
     def _check_repeats(self, drafts: list[Draft]) -> None:

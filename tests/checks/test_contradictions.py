@@ -50,6 +50,19 @@ NOT_CALLED = {"check": "tool_not_called", "name": "refund"}
             {**CALLED, "arguments": {"id": 1}, "times": 2},
             "refund is to be called and not to be called",
         ),
+        ({**CALLED, "times": 1}, {**CALLED, "times": {"min": 2}}, "refund is to be called at most 1 time and at least 2 times"),
+        (
+            {**CALLED, "times": {"min": 0, "max": 2}},
+            {**CALLED, "arguments": {"id": 1}, "times": 3},
+            "refund is to be called at most 2 times and at least 3 times",
+        ),
+        (NOT_CALLED, {"check": "tool_called", "name": "mail", "after": "refund"}, "mail is to be called after refund, which is not to be called"),
+        ({"check": "grade", "goal": "missed"}, {"check": "grade", "goal": "achieved"}, "no grade has both the goal missed and achieved"),
+        (
+            {"check": "grade", "outcome": "success"},
+            {"check": "grade", "outcome": "failure"},
+            "no grade has both the outcome success and failure",
+        ),
         ({"check": "call", "status": "failed"}, {"check": "call", "status": "completed"}, "no call is both failed and completed"),
         (
             {"check": "call", "end_reason": "agent_end"},
@@ -88,6 +101,11 @@ def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str
         ({"check": "call", "status": "completed"}, {"check": "duration", "max_seconds": 9}),
         ({"check": "duration", "max_seconds": 10}, {"check": "duration", "min_seconds": 10}),
         ({"check": "duration", "max_seconds": 10}, SAYS),
+        ({**CALLED, "times": 2}, {**CALLED, "times": {"min": 2}}),
+        ({**CALLED, "arguments": {"id": 1}, "times": 1}, {**CALLED, "times": 3}),
+        ({**NOT_CALLED, "before": "x"}, {"check": "tool_called", "name": "mail", "after": "refund"}),
+        (NOT_CALLED, {"check": "tool_called", "name": "mail", "before": "refund"}),
+        ({"check": "grade", "goal": "missed"}, {"check": "grade", "outcome": "failure"}),
         ({"check": "cost", "max_cents": 10}, SAYS),
     ],
 )
@@ -104,6 +122,109 @@ def test_phrases_that_are_the_same_words_are_doubted(read: Any) -> None:
     ]
     assert not read(check="says", any_of=["30 days", "30 Days"], ignore_case=False).doubts()
     assert not read(check="call", min_turns=1).doubts()
+
+
+PATTERNS = [
+    "(?i)order|refund",
+    "order|refund",
+    r"\bdays",
+    r"\d+ days",
+    ".*refund.*",
+    "refund.+",
+    "[a-z]+",
+    "^hello",
+    "/order/i",
+    "(?:a)",
+]
+WORDS = [
+    "Why (really)?",
+    "and/or",
+    "5$",
+    "C:\\data",
+    "A+",
+    "3.5",
+    "[sigh]",
+    "x - y",
+    "a@b.de",
+    "what?",
+    "50 % | 60 %",
+    "(i)",
+]
+
+
+@pytest.mark.parametrize("phrase", PATTERNS)
+def test_a_phrase_that_is_a_regular_expression_is_doubted(read: Any, phrase: str) -> None:
+    """It would be looked for word by word, and `never_says` would hold whatever is said; in a step and a part as well."""
+    says = {"check": "says", "any_of": [phrase]}
+    step = {"check": "sequence", "steps": [{"tool": "a"}, {"says": {"all_of": ["yes", phrase]}}]}
+    parts = {"check": "any_of", "of": [{"check": "not", "of": says}, {"check": "all_of", "of": [says, CALLED]}]}
+    found = [[(doubt.code, doubt.route) for doubt in read(**written).doubts()] for written in (says, step, parts)]
+    assert found == [
+        [("literal-pattern", ("any_of", 0))],
+        [("literal-pattern", ("steps", 1, "says", "all_of", 1))],
+        [("literal-pattern", ("of", 0, "of", "any_of", 0)), ("literal-pattern", ("of", 1, "of", 0, "any_of", 0))],
+    ]
+
+
+@pytest.mark.parametrize("phrase", WORDS)
+def test_signs_that_people_write_make_no_pattern(read: Any, phrase: str) -> None:
+    """Nobody is asked about a phrase that is one."""
+    assert not read(check="says", any_of=[phrase]).doubts()
+
+
+def test_a_pattern_between_slashes_is_doubted(read: Any) -> None:
+    """They are no part of it here, and flags are written inside."""
+    found = [
+        read(check="says", matches=matches).doubts() for matches in ("/order/gi", "/order/", "and/or/nor", "order/")
+    ]
+    assert [[(doubt.route, doubt.why.rpartition(" ")[2]) for doubt in doubts] for doubts in found] == [
+        [(("matches",), '"(?i)order"')],
+        [(("matches",), '"order"')],
+        [],
+        [],
+    ]
+
+
+def test_a_reason_to_end_that_is_nearly_a_known_one_is_doubted(read: Any) -> None:
+    """The service may have others, so that what is far from all of them is left alone."""
+    words = {
+        "transfered": "transfer",
+        "agent_hangup": "agent_end",
+        "caller-hangup": "caller_hangup",
+        "Timeout": "timeout",
+        "user_hangup": None,
+        "agent_end": None,
+        "voicemail": None,
+        "max_duration": None,
+        "no_answer": None,
+        "x" * 5_000: None,
+    }
+    for word, meant in words.items():
+        doubts = read(check="call", end_reason=["error", word]).doubts()
+        told = f'no call is known to have ended with "{word}"; did you mean `{meant}`?'
+        assert [(doubt.code, doubt.route, doubt.why) for doubt in doubts] == (
+            [("near-miss", ("end_reason", 1), told)] if meant else []
+        )
+    assert [doubt.route for doubt in read(check="call", end_reason="errors").doubts()] == [("end_reason",)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"check": "grade", "min_score": 0.9}, {"check": "grade", "min_score": 0.8}),
+        ({"check": "grade", "min_score": 0.9, "goal": "achieved", "max_issues": 1}, {"check": "grade", "goal": "achieved", "max_issues": 2}),
+        ({"check": "grade", "max_critical_issues": 0}, {"check": "grade", "max_critical_issues": 0}),
+        ({"check": "duration", "min_seconds": 5, "max_seconds": 10}, {"check": "duration", "max_seconds": 11}),
+        ({"check": "cost", "max_cents": 8}, {"check": "cost", "max_cents": 16}),
+        ({**SAYS, "severity": "critical"}, SAYS),
+    ],
+)  # fmt: skip
+def test_what_implies_another(read: Any, one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Where the stricter holds, so does the other; not the other way round, but of two that are equal."""
+    assert read(**one).implies(read(**other))
+    alike = {key: value for key, value in one.items() if key != "severity"} == other
+    assert read(**other).implies(read(**one)) is alike
+    assert not read(**one).implies(read(check="call", min_turns=1))
 
 
 def test_kinds_that_can_contradict_are_declared() -> None:

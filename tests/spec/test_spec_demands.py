@@ -202,3 +202,45 @@ def test_parts_that_contradict(kind: str, workspace: Any) -> None:
 def test_what_can_hold_together_is_no_contradiction(expected: str, workspace: Any) -> None:
     """Nothing is said where a call could satisfy everything, or where it need not always."""
     assert workspace.faults(plan(expected)) == ""
+
+
+def test_what_is_denied_of_something_weaker(workspace: Any, head: str) -> None:
+    """A score of 0.9 is one of 0.8, which must not be reached; a score of 0.7 may be below it."""
+    text = "scenarios:\n  s:\n    prompt: Hello.\n    expect:\n      - {check: grade, min_score: 0.9}\n      - {check: not, of: {check: grade, min_score: 0.8}}\n"
+    assert workspace.faults(head + text) == snapshot("""\
+plan.yaml:10:26: error: two parts contradict each other [contradiction]
+   10 |       - {check: not, of: {check: grade, min_score: 0.8}}
+      |                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        this cannot hold together with `grade`: where the one holds, so does what must not hold
+        `grade`: plan.yaml:9:9
+    9 |       - {check: grade, min_score: 0.9}
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+1 error in 1 file
+""")
+    assert workspace.codes(head + text.replace("0.9", "0.7")) == []
+
+
+def test_what_is_expected_twice(workspace: Any, head: str) -> None:
+    """Word for word, here or in the defaults; under two names it may be meant."""
+    same = "{check: says, any_of: [30 days]}"
+    text = f"scenarios:\n  s:\n    prompt: Hello.\n    expect:\n      - {same}\n      - {{check: says, id: other, any_of: [30 days]}}\n      - {same}\n      - {{check: call, status: completed}}\n"
+    assert workspace.faults(head + text) == snapshot("""\
+plan.yaml:11:9: warning: item is listed twice [duplicate-item]
+   11 |       - {check: says, any_of: [30 days]}
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        this is expected already; keep one
+        the first time: plan.yaml:9:9
+    9 |       - {check: says, any_of: [30 days]}
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+plan.yaml:12:9: warning: item is listed twice [duplicate-item]
+   12 |       - {check: call, status: completed}
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        this is expected already; keep one
+        the first time: plan.yaml:4:21
+    4 | defaults: {expect: [{check: call, status: completed}]}
+      |                     ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+2 warnings in 1 file
+""")

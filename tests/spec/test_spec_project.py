@@ -317,6 +317,18 @@ planner.yaml:1:39: error: value is out of range [out-of-range]
 """),
         ),
         (
+            "rates: {sparc: 1000, storm-base-with-akc: 9, spark: 8, sparks: 8, storm: 7, own: 3}\n",
+            snapshot("""\
+planner.yaml:1:22: warning: word is nearly a known one [near-miss]
+    1 | rates: {sparc: 1000, storm-base-with-akc: 9, spark: 8, sparks: 8, storm: 7, own: 3}
+      |                      ^^^^^^^^^^^^^^^^^^^
+        the service has no product `storm-base-with-akc` that is known; did you mean
+        `storm-base-with-ack`?
+
+1 warning in 1 file
+"""),
+        ),
+        (
             "rates: [spark]\n",
             snapshot("""\
 planner.yaml:1:8: error: wrong type of value [wrong-type]
@@ -403,7 +415,7 @@ planner.yaml:9:1: error: key is not text [key-not-text]
 """),
         ),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
     """Each fault is at its place; what is sound is kept, so that reading plans can go on."""

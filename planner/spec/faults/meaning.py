@@ -138,6 +138,18 @@ SCENARIOS = (
         "pass or never. The message says what is missing or too much.",
     ),
     Rule(
+        "literal-pattern",
+        "phrase looks like a regular expression",
+        "Phrases are compared word by word, so that what has a meaning in a regular expression is looked for as it is written, or not at all: never_says "
+        "with such a phrase would hold whatever is said. Write a regular expression as matches, without slashes around it.",
+    ),
+    Rule(
+        "near-miss",
+        "word is nearly a known one",
+        "The service may use words that are not known here, so that none is refused; but one that is nearly a known word is mostly a typing mistake, and "
+        "an expectation would fail on every call, or a rate apply to none. Correct it, or leave it if the service really says so.",
+    ),
+    Rule(
         "doubtful-votes",
         "votes that hardly mean what they say",
         "An even number of votes can tie, which decides nothing, and a threshold of half or less lets a rubric hold although as many votes say that it does not. "
