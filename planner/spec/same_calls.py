@@ -50,7 +50,7 @@ def _tells_apart(prompt: Prompt | None, matrix: Matrix) -> bool:
 
 def warn_of_same_calls(prompt: Prompt | None, matrix: Matrix, cases: Sequence[Case], reporter: Reporter) -> None:
     """`cases` are all those of a scenario without a fault."""
-    if len(matrix.points) <= 1 or _tells_apart(prompt, matrix):
+    if not cases or len(matrix.points) == 1 or _tells_apart(prompt, matrix):
         return
     cases = cases[:: len(cases) // len(matrix.points)]  # those of one target
     if len({case.prompt for case in cases}) == len(cases):

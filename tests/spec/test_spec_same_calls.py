@@ -142,3 +142,9 @@ def test_what_has_a_fault_is_not_compared(workspace: Any, head: str) -> None:
         "\"Ask{% if mood == 'x' %}!{% endif %}\"", MOODS, 'expect: [{check: says, any_off: ["{{ mood }}"]}]'
     )
     assert "same-call" not in {code for code, *_ in workspace.codes(head + plan)}
+
+
+def test_a_plan_that_calls_nobody_has_no_calls_to_compare(workspace: Any, head: str) -> None:
+    """Its targets cannot be read, which is all that is told."""
+    plan = scenario("\"Ask{% if mood == 'x' %}!{% endif %}\"", MOODS)
+    assert workspace.codes(head.replace("targets", "target") + plan) == [("unknown-key", 3, 1)]
