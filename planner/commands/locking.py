@@ -40,8 +40,10 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
             f"the store {place.directory} cannot be written: {error.strerror}",
             "Mend its permissions, or choose another --store.",
         ) from error
+    whole = os.open(place.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _take(file, place)
+        _take_folder(whole, place)
         if killed := _name(file):
             shell.tell(f"the last invocation here did not end by itself: {killed}; its lock ended with it")
         _set_name(file, f"{shell.process} since {moment(shell.clock.now())}: {command}")
@@ -50,6 +52,7 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
         finally:
             _set_name(file, "")
     finally:
+        os.close(whole)
         os.close(file)
 
 
@@ -66,6 +69,19 @@ def _take(file: int, place: Place) -> None:
             f"the store {place.directory} cannot be locked: {error.strerror}",
             "Choose a --store on a disk of this machine: without a lock two invocations could pay for the same calls.",
         ) from error
+
+
+def _take_folder(folder: int, place: Place) -> None:
+    """The lock's file may be removed while it is held, by somebody who takes it for a leftover: the folder is locked too."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _BUSY:
+            raise StoreError(
+                f"the store {place.directory} is in use by an invocation whose lock file was removed",
+                "Wait for it to end: its lock ends with it, however it ends. To run beside it, choose another --store.",
+            ) from error
+        # A disk that does not lock folders (NFS does not): the file's lock holds.
 
 
 def _name(file: int) -> str:

@@ -110,6 +110,10 @@ def ending_of(
             f"{count(len(outcome.unsettled), 'launch', 'launches')} of unknown fate (up to {money(cents)}):"
             " not sent again until that is known"
         )
+        if not all(launch.several for launch in outcome.unsettled):
+            steps.append(
+                "Launches of unknown fate are looked for again by the next run; `planner reconcile` shows them."
+            )
         if any(launch.several for launch in outcome.unsettled):
             steps.append("Several runs could be theirs: `planner reconcile` lists them, a person must choose.")
     if unknown:

@@ -325,6 +325,11 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     assert re.search(
         rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Wait for it to end", ran.err
     )
+    lock.unlink()  # by somebody who takes it for a leftover
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 4
+    assert "is in use by an invocation whose lock file was removed\n  Wait for it to end" in ran.err
+    lock.write_text(f"process {process.pid} on this machine")  # as it was
     process.kill()
     process.communicate(timeout=20)
     service.control({"clear_faults": True})
