@@ -105,7 +105,8 @@ class MatrixFields(Authored):
         default=2,
         description=(
             "With pairwise: an axis that has this many values can have more appended without changing the cases there are. "
-            "A larger number makes fewer cases where several axes are long."
+            "2 keeps every case, and makes several times the cases where several axes are long: five axes of four values "
+            "make 66 cases with 2, and 16 with 4. Choose the number of values that the longest axes have."
         ),
         examples=[4],
     )

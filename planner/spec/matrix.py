@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from planner.diagnostics import Related, Span
-from planner.spec.authored import MatrixFields
+from planner.spec.authored import MAX_STABLE_FROM, MatrixFields
 from planner.spec.axes import Axis, AxisReader, AxisValue
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.exclusions import Exclusions
 from planner.spec.numbers import warn_of_rewritten
-from planner.spec.pairwise import TooManyRowsError, TooMuchSearchError, growth, pairwise
+from planner.spec.pairs_allowed import TooMuchSearchError
+from planner.spec.pairwise import TooManyRowsError, further_rows, growth, pairwise
 from planner.spec.reading import missing
 from planner.spec.reporting import Reporter
 from planner.spec.unresolved import Use
@@ -28,6 +30,8 @@ _SAMPLE = 500
 _MAX_PAIRS = 200_000
 """Rows of a table of pairs, before exclusions, that is made at all."""
 _PAIR = 2
+_COSTLY = 2
+"""So many times the cases that would do are told, if nobody chose them."""
 
 Point = tuple[AxisValue, ...]
 """A value for each axis, in the order of the axes."""
@@ -185,7 +189,8 @@ class MatrixReader:
         """Combinations with every pair of values; None, and a fault, where they are too many."""
         stable_from = self.fields.stable_from
         values = [list(axis.values.values()) for axis in axes]
-        grown = growth([len(found) for found in values], stable_from)
+        sizes = [len(found) for found in values]
+        grown = growth(sizes, stable_from)
         added = [f"{axis.name} {more:,}" for axis, more in zip(axes, grown.added, strict=True) if more]
         terms = _Terms(" + ".join([f"first {stable_from} values of each axis {grown.first:,}", *added]), grown.total)
         positions = [{token: position for position, token in enumerate(axis.values)} for axis in axes]
@@ -194,14 +199,43 @@ class MatrixReader:
         ]
         most = self.fields.max_cases // self.cases_per_point
         if grown.total > (_MAX_PAIRS if patterns else most):
-            self._too_many(terms, grown.total, included)
+            self._too_many(terms, grown.total, included, self._smaller(sizes, grown.total))
             return None
         try:
-            rows = pairwise([len(found) for found in values], patterns, stable_from, most)
+            rows = pairwise(sizes, patterns, stable_from, most)
         except (TooManyRowsError, TooMuchSearchError):
-            self._too_many(terms, grown.total, included)
+            self._too_many(terms, grown.total, included, self._smaller(sizes, grown.total))
             return None
+        self._warn_of_costly(sizes, len(rows), about="about " if patterns else "")
         return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows], terms
+
+    def _smaller(self, sizes: Sequence[int], total: int) -> tuple[int, int] | None:
+        """A `stable_from` that makes far fewer cases than these, and how many, or 0 where finding out takes long."""
+        larger = min(max(sizes), MAX_STABLE_FROM)
+        work = sum(min(size, larger) for size in sizes) ** 2
+        if larger <= self.fields.stable_from or _COSTLY * sum(further_rows(sizes, larger)) > total:
+            return None
+        if work > self.reporter.tables_room:
+            return larger, 0
+        self.reporter.tables_room -= work
+        least = growth(sizes, larger).total
+        return (larger, least) if _COSTLY * least <= total else None
+
+    def _warn_of_costly(self, sizes: Sequence[int], total: int, *, about: str) -> None:
+        """What it costs that old cases stay is the author's to choose: without the choice being written, it is told."""
+        longest = sorted(sizes)[-_PAIR:]
+        if "stable_from" in self.fields.model_fields_set or total < _COSTLY * math.prod(longest):
+            return
+        smaller = self._smaller(sizes, total)
+        if smaller is None or not smaller[1]:
+            return
+        larger, least = smaller
+        detail = (
+            f"{total * self.cases_per_point:,} cases, which all stay when values are appended to any axis; "
+            f"`stable_from: {larger}` makes {about}{least * self.cases_per_point:,}, of which some change when an axis of "
+            f"fewer than {larger} values grows; write it, or `stable_from: {self.fields.stable_from}` to have these on purpose"
+        )
+        self.reporter.warning("costly-pairs", detail, self.document.key(self.written, "strategy"))
 
     def _warn_of_repeats(self, exclusions: Exclusions, excludes: list[tuple[Items, int]], *, walked: bool) -> None:
         repeated = exclusions.repeated()
@@ -226,8 +260,8 @@ class MatrixReader:
         warn_of_rewritten(self.document, self.written, key, self.reporter)
         return [(entries, index) for index in range(len(entries))]
 
-    def _too_many(self, terms: _Terms, kept: int, included: int) -> None:
-        """Show the sum. `kept` are the points that exclusions leave."""
+    def _too_many(self, terms: _Terms, kept: int, included: int, smaller: tuple[int, int] | None = None) -> None:
+        """Show the sum. `kept` are the points that exclusions leave; `smaller` is a table of pairs that would do."""
         shown = terms.shown
         excluded = terms.total - kept
         shown += (
@@ -241,7 +275,9 @@ class MatrixReader:
         told = f"{shown} = {total:,}" if set(shown) & set("×+−") else f"{total:,}"
         limit = self.fields.max_cases
         more = (
-            f"more than {limit:,}; {self._fewer()}" if total > limit else "too many to exclude so many of; write fewer"
+            f"more than {limit:,}; {self._fewer(smaller)}"
+            if total > limit
+            else "too many to exclude so many of; write fewer"
         )
         place = (
             self.document.value(self.written, "max_cases")
@@ -250,10 +286,15 @@ class MatrixReader:
         )
         self.reporter.error("too-many-cases", f"{told} cases, {more}", place)
 
-    def _fewer(self) -> str:
+    def _fewer(self, smaller: tuple[int, int] | None) -> str:
         """How to have fewer cases, or all of them on purpose."""
-        pairwise = self.fields.strategy == "full" and len(self.written["axes"]) > _PAIR
-        fewer = "write `strategy: pairwise` for every pair of values," if pairwise else ""
+        fewer = ""
+        if smaller is not None:
+            larger, least = smaller
+            number = f"{least * self.cases_per_point:,} or so" if least else "fewer"
+            fewer = f"write `stable_from: {larger}` for {number},"
+        elif self.fields.strategy == "full" and len(self.written["axes"]) > _PAIR:
+            fewer = "write `strategy: pairwise` for every pair of values,"
         return " ".join(filter(None, [fewer, "exclude some, or raise `max_cases`"]))
 
     def _pattern(self, axes: tuple[Axis, ...], entry: tuple[Items, int], *, exclude: bool = True) -> dict[int, str]:

@@ -19,16 +19,14 @@ Values are numbers here: positions in their axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, product
 
-Row = tuple[int, ...]
-Pattern = Mapping[int, int]
-"""Axis to value: a combination that is excluded, whatever the other axes have."""
+from planner.spec.pairs_allowed import Allowed, Pattern
 
-_MAX_DEAD_ENDS = 500_000
-"""Values tried in vain for all rows of a table, times the kinds of patterns to look at: less than a second's work."""
+Row = tuple[int, ...]
 _MAX_ATTEMPTS = 16
 _MAX_TRIED = 2_000
 """First values of all axes, times attempts: making a table takes time that grows with the square of the former."""
@@ -36,10 +34,6 @@ _MAX_TRIED = 2_000
 
 class TooManyRowsError(Exception):
     """The table has more rows than are wanted."""
-
-
-class TooMuchSearchError(Exception):
-    """The exclusions are such that finding rows between them takes too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +50,24 @@ class Growth:
 
 def growth(sizes: Sequence[int], stable_from: int) -> Growth:
     """How many rows `pairwise` makes without exclusions, without making the further ones."""
+    firsts = tuple(min(size, stable_from) for size in sizes)
+    return Growth(_first(firsts), further_rows(sizes, stable_from))
+
+
+def further_rows(sizes: Sequence[int], stable_from: int) -> tuple[int, ...]:
+    """How many of them the values of each axis after its first ones add."""
     firsts = [min(size, stable_from) for size in sizes]
     further = [size - first for size, first in zip(sizes, firsts, strict=True)]
-    added = [
+    return tuple(
         more * (max([*firsts[:axis], *firsts[axis + 1 :]], default=1) + sum(further[:axis]))
         for axis, more in enumerate(further)
-    ]
-    return Growth(len(pairwise(firsts, (), stable_from)), tuple(added))
+    )
+
+
+@lru_cache(maxsize=256)
+def _first(sizes: tuple[int, ...]) -> int:
+    """How many rows the table of all these values has."""
+    return len(pairwise(sizes, (), max(sizes)))
 
 
 def pairwise(
@@ -85,17 +90,15 @@ class _Table:
         self.axes = range(len(sizes))
         self.all = [range(size) for size in sizes]
         self.firsts = [range(min(size, stable_from)) for size in sizes]
-        self.dead_ends = 0
-        self.excluded: list[dict[tuple[int, ...], set[Row]]] = [{} for _ in sizes]
-        """For each axis, by the axes that patterns with it name: their values."""
+        self.allowed = Allowed(sizes, exclusions)
+        self.has_exclusions = bool(exclusions)
+        self.impossible: list[Pattern] = []
+        """Pairs of first values that no row can have, so that not every attempt at their table finds them out anew."""
         self.ties = [0] * len(sizes)
         """For each axis, how many patterns of first values name it: those with many are filled first, before it is too late."""
         for pattern in exclusions:
-            axes = tuple(sorted(pattern))
-            values = tuple(pattern[axis] for axis in axes)
-            for axis in axes:
-                self.excluded[axis].setdefault(axes, set()).add(values)
-                self.ties[axis] += all(value < stable_from for value in values)
+            for axis in pattern:
+                self.ties[axis] += all(value < stable_from for value in pattern.values())
 
     def rows(self) -> Iterator[Row]:
         made = list(self._first_rows())
@@ -103,14 +106,14 @@ class _Table:
         for row in self._further_rows():
             made.append(row)
             yield row
-        if any(self.excluded):
+        if self.has_exclusions:
             yield from self._rows_for_the_rest(made)
 
     def _first_rows(self) -> Sequence[Row]:
         """The first values' own table, the smallest of a few: which ties to break how cannot be foretold."""
         pairs = list(combinations(self.axes, 2))
         attempts = max(1, min(_MAX_ATTEMPTS, _MAX_TRIED // sum(map(len, self.firsts))))
-        return min((self._cover(self.firsts, pairs, seed) for seed in range(attempts)), key=len)
+        return min((self._cover(self.firsts, pairs, seed, self.impossible) for seed in range(attempts)), key=len)
 
     def _further_rows(self) -> Iterator[Row]:
         further = [values[len(first) :] for values, first in zip(self.all, self.firsts, strict=True)]
@@ -126,23 +129,38 @@ class _Table:
 
     def _rows_for_the_rest(self, made: Iterable[Row]) -> Iterator[Row]:
         """Rows for pairs that exclusions left none of first values for; none where they exclude the pair altogether."""
-        covered = {pair for row in made for pair in _pairs_of(row)}
+        covered = _Wanted(self.all, combinations(self.axes, 2), 0)
+        for row in made:
+            covered.remove(row)
         for axis, other in combinations(self.axes, 2):
             for value, another in product(self.all[axis], self.all[other]):
-                if (axis, value, other, another) not in covered:
+                if covered.partners[axis, value] & covered.bit(other, another):
                     row = self._row({axis: value, other: another}, self.all)
                     if row is not None:
-                        covered.update(_pairs_of(row))
+                        covered.remove(row)
                         yield row
 
-    def _cover(self, box: Sequence[range], pairs: Iterable[tuple[int, int]], seed: int = 0) -> list[Row]:
-        """Rows within the box for all pairs of values of these pairs of axes, as far as exclusions allow."""
+    def _cover(
+        self,
+        box: Sequence[range],
+        pairs: Iterable[tuple[int, int]],
+        seed: int = 0,
+        impossible: list[Pattern] | None = None,
+    ) -> list[Row]:
+        """Rows within the box for all pairs of values of these pairs of axes, as far as exclusions allow.
+
+        Pairs for which there are none are added to those that are known to be `impossible`.
+        """
         wanted = _Wanted(box, pairs, seed)
+        for pair in impossible or ():
+            wanted.give_up(pair)
         rows: list[Row] = []
         while (pair := wanted.next()) is not None:
             row = self._row(pair, box, wanted)
             if row is None:
                 wanted.give_up(pair)
+                if impossible is not None:
+                    impossible.append(pair)
             else:
                 wanted.remove(row)
                 rows.append(row)
@@ -150,35 +168,29 @@ class _Table:
 
     def _row(self, pair: Pattern, box: Sequence[range], wanted: _Wanted | None = None) -> Row | None:
         """An allowed row with this pair of values, the others from the box; None where there is none."""
-        row = [-1] * len(box)
-        for axis, value in pair.items():
-            row[axis] = value
-        if not all(self._is_allowed(row, axis) for axis in pair):
-            return None
         turn = sum(pair.values())  # so that rows for which any value would do differ
         rest = [axis for axis in (self.axes if wanted is None else wanted.order()) if axis not in pair]
         rest.sort(key=self.ties.__getitem__, reverse=True)
+        start = self.allowed.within(
+            [range(pair[axis], pair[axis] + 1) if axis in pair else box[axis] for axis in self.axes]
+        )
+        if start is None:
+            return None
 
-        def place(depth: int, mask: int) -> bool:
+        def place(depth: int, mask: int, left: list[int]) -> list[int] | None:
             if depth == len(rest):
-                return True
+                return left
             axis = rest[depth]
             for value in _in_turn(box[axis], turn) if wanted is None else wanted.best_first(axis, mask):
-                row[axis] = value
-                seen = mask if wanted is None else mask | wanted.bit(axis, value)
-                if self._is_allowed(row, axis) and place(depth + 1, seen):
-                    return True
-                self.dead_ends += len(self.excluded[axis])
-                if self.dead_ends > _MAX_DEAD_ENDS:
-                    raise TooMuchSearchError
-            row[axis] = -1
-            return False
+                narrowed = self.allowed.narrowed(left, axis, value)
+                if narrowed is not None:
+                    seen = mask if wanted is None else mask | wanted.bit(axis, value)
+                    if (found := place(depth + 1, seen, narrowed)) is not None:
+                        return found
+            return None
 
-        return tuple(row) if place(0, 0 if wanted is None else wanted.mask(pair)) else None
-
-    def _is_allowed(self, row: Sequence[int], axis: int) -> bool:
-        """Whether no pattern that names this axis excludes the row, as far as it is filled."""
-        return not any(tuple([row[one] for one in axes]) in values for axes, values in self.excluded[axis].items())
+        found = place(0, 0 if wanted is None else wanted.mask(pair), start)
+        return None if found is None else tuple([values.bit_length() - 1 for values in found])
 
 
 class _Wanted:
@@ -241,8 +253,3 @@ def _in_turn(values: range, turn: int) -> Sequence[int]:
     """The values, another one first each turn."""
     start = turn % len(values)
     return [*values[start:], *values[:start]]
-
-
-def _pairs_of(row: Row) -> Iterator[tuple[int, int, int, int]]:
-    for (axis, value), (other, another) in combinations(enumerate(row), 2):
-        yield axis, value, other, another

@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
+from planner.spec.pairs_allowed import TooMuchSearchError
 from planner.spec.pairwise import (
     Growth,
     TooManyRowsError,
-    TooMuchSearchError,
     growth,
     pairwise,
 )
@@ -159,6 +159,14 @@ def test_growth_is_known_before_rows_are_made() -> None:
     assert growth([2, 3], 2) == Growth(4, (0, 2))
 
 
+def test_exclusions_that_follow_from_each_other_are_seen_at_once() -> None:
+    """A value that leaves a chain of axes one value each decides them all: no search, and few rows."""
+    chain = [{axis: 0, axis + 1: 1} for axis in range(59)]
+    rows = pairwise([2] * 60, chain, 2)
+    assert len(rows) == 61
+    assert all(list(row) == sorted(row, reverse=True) for row in rows)
+
+
 def test_rows_are_made_up_to_a_bound() -> None:
     """More rows than are wanted, and a search that exclusions make endless, end."""
     with pytest.raises(TooManyRowsError):
@@ -173,7 +181,7 @@ PIGEONS = [{one: hole, other: hole} for one, other in itertools.combinations(ran
 
 def plan(matrix: dict[str, Any], targets: int = 1) -> str:
     """A plan, as JSON, whose one scenario uses all axes of the matrix."""
-    used = "".join(f"{{{{ {name}.id if {name} is mapping else {name} }}}}" for name in matrix["axes"])
+    used = " ".join(f"{{{{ {name}.id if {name} is mapping else {name} }}}}" for name in matrix["axes"])
     scenario = {"prompt": f"Hello {used}", "matrix": matrix, "expect": [{"check": "duration", "max_seconds": 9}]}
     aliases = {f"t{number}": {"agent": number + 1} for number in range(targets)}
     return json.dumps({"version": 1, "plan": "p", "targets": aliases, "scenarios": {"s": scenario}})
@@ -199,7 +207,7 @@ def test_case_ids_stay_when_a_value_is_appended(workspace: Any, data: st.DataObj
     name = data.draw(st.sampled_from(names))
     grown[name] = [*axes[name], {"id": "brand-new"}]
     before, after = (
-        {case.case_id for case in workspace.cases(plan({"axes": found, "strategy": "pairwise"}, 2))}
+        {case.case_id for case in workspace.cases(plan({"axes": found, "strategy": "pairwise", "stable_from": 2}, 2))}
         for found in (axes, grown)
     )
     assert before < after
@@ -384,3 +392,40 @@ def test_pairs_of_two_axes_are_all_combinations(workspace: Any) -> None:
     for axes in ({"a": [1, 2, 3], "b": [4, 5]}, {"a": [1, 2, 3]}):
         full = [case.case_id for case in workspace.cases(plan({"axes": axes}))]
         assert [case.case_id for case in workspace.cases(plan({"axes": axes, "strategy": "pairwise"}))] == full
+
+
+def test_what_it_costs_that_cases_stay_is_told(workspace: Any) -> None:
+    """Twice the cases that would do, and more, are a choice that is written, whichever it is."""
+    axes = {name: list(range(4)) for name in "abcde"}
+
+    def told(**fields: Any) -> list[tuple[str, str]]:
+        workspace.write("plan.yaml", plan({"axes": axes, "strategy": "pairwise", **fields}, 2))
+        return [(item.code, item.detail) for item in workspace.load()[1]]
+
+    assert told() == snapshot(
+        [
+            (
+                "costly-pairs",
+                "132 cases, which all stay when values are appended to any axis; `stable_from: 4` makes 32, of which some change when an axis of fewer than 4 values grows; write it, or `stable_from: 2` to have these on purpose",
+            )
+        ]
+    )
+    assert told(exclude=[{"a": 0, "b": 0}]) == snapshot(
+        [
+            (
+                "costly-pairs",
+                "132 cases, which all stay when values are appended to any axis; `stable_from: 4` makes about 32, of which some change when an axis of fewer than 4 values grows; write it, or `stable_from: 2` to have these on purpose",
+            )
+        ]
+    )
+    assert told(stable_from=2) == told(stable_from=4) == []
+    assert told(max_cases=100) == snapshot(
+        [
+            (
+                "too-many-cases",
+                "(first 2 values of each axis 6 + a 4 + b 8 + c 12 + d 16 + e 20) × 2 targets = 132 cases, more than 100; write `stable_from: 4` for 32 or so, exclude some, or raise `max_cases`",
+            )
+        ]
+    )
+    axes = {"a": [1, 2, 3], "b": [1, 2, 3], "c": [1, 2, 3]}
+    assert told() == []

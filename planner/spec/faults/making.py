@@ -67,6 +67,14 @@ MATRICES = (
         "values of another one only, and the others can be excluded. To repeat a call on purpose, write runs.",
     ),
     Rule(
+        "costly-pairs",
+        "pairs make several times the cases needed",
+        "A table of pairs whose cases all stay when any axis grows needs a case of its own for every pair of later "
+        "values. With `stable_from` as large as the axes are long it is as small as it can be, and appending to an "
+        "axis that has fewer values makes another table, whose cases are called anew. Both cost calls, now or later: "
+        "choose by writing `stable_from`.",
+    ),
+    Rule(
         "too-many-cases",
         "matrix makes too many cases",
         "A matrix multiplies, and so does its price: a scenario may have 500 cases unless max_cases says "
