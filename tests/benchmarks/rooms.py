@@ -1,0 +1,87 @@
+"""Where a command's CPU goes, by room: `python tests/benchmarks/rooms.py FILE planner-arguments…` writes a table to FILE.
+
+A signal comes every 2 ms of the process's CPU (`ITIMER_PROF`, threads included); what is on the stack then is asked for
+the innermost line that tells a room. Code in C belongs to the line that called it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+
+EVERY_SECONDS = 0.002
+ROOMS = (
+    # the innermost frame whose file has the word decides
+    ("importing", ("importlib", "<frozen")),
+    ("JSON and models", ("pydantic", "/planner/api/wire")),
+    (
+        "HTTP",
+        (
+            "/aiohttp/",
+            "/httpx/",
+            "/httpcore/",
+            "/h11/",
+            "/yarl/",
+            "/multidict/",
+            "/anyio/",
+            "/asyncio/",
+            "selectors.py",
+        ),
+    ),
+    ("HTTP: ours", ("/planner/api/",)),
+    ("journal", ("/planner/execution/journal",)),
+    ("evidence", ("/planner/evidence", "/planner/results/")),
+    ("execution", ("/planner/execution/",)),
+    ("judging", ("/planner/checks/", "/planner/outcome/", "/planner/judging/", "/planner/statistics")),
+    ("plans", ("/planner/spec/", "/ruamel", "/yaml/", "/jinja2/")),
+    ("changes", ("/planner/changes/",)),
+    ("reports", ("/planner/reports/", "/planner/github/")),
+    ("commands", ("/planner/",)),
+)
+
+
+def room_of(frame: FrameType | None) -> tuple[str, str]:
+    while frame is not None:
+        file = frame.f_code.co_filename
+        for room, words in ROOMS:
+            if any(word in file for word in words):
+                return room, f"{'/'.join(Path(file).parts[-3:])}:{frame.f_code.co_name}"
+        frame = frame.f_back
+    return "other", ""
+
+
+def main() -> int:
+    rooms: Counter[str] = Counter()
+    places: Counter[tuple[str, str]] = Counter()
+
+    def sample(number: int, frame: FrameType | None) -> None:
+        del number
+        room, place = room_of(frame)
+        rooms[room] += 1
+        places[room, place] += 1
+
+    def tell() -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        lines = [f"{count * EVERY_SECONDS * 1000:8.0f} ms  {room}" for room, count in rooms.most_common()]
+        lines += [
+            f"{count * EVERY_SECONDS * 1000:8.0f} ms  {room:18} {place}"
+            for (room, place), count in places.most_common(45)
+        ]
+        Path(out).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    out, *arguments = sys.argv[1:]
+    signal.signal(signal.SIGPROF, sample)
+    atexit.register(tell)
+    signal.setitimer(signal.ITIMER_PROF, EVERY_SECONDS, EVERY_SECONDS)
+    sys.argv = ["planner", *arguments]
+    from planner.__main__ import main as planner_main
+
+    return planner_main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
