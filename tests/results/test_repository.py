@@ -293,3 +293,16 @@ def test_a_damaged_invocation(repository: ResultsRepository, store: DirectorySto
     assert caught.value.hint == (
         f"restore {folder}/runs/i1.json from a backup, or delete it: only the history loses an entry"
     )
+
+
+def test_documents_of_one_kind_share_what_they_were_given(
+    repository: ResultsRepository, make_result: Callable[..., RunResult]
+) -> None:
+    """What pydantic notes of each document is kept once for all that are alike, and a changed copy leaves the others as they were."""
+    repository.promote(make_result("p/a@t", "p/b@t"), "default")
+    one, other = repository.baseline("default", ["p"]).values()
+    assert one.__pydantic_fields_set__ is other.__pydantic_fields_set__
+    given = set(other.model_fields_set)
+    changed = one.model_copy(update={"line": 7, "runs_not_needed": 1})
+    assert (changed.line, other.line, other.model_fields_set) == (7, 0, given)
+    assert changed.runs[0].__pydantic_fields_set__ is other.runs[0].__pydantic_fields_set__
