@@ -21,6 +21,7 @@ from planner.spec.files import Neighbours, display_name
 from planner.spec.names import check_name
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.parser import parse
+from planner.spec.plain_texts import warn_of_plain_texts
 from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import ImportedTarget, check_slug, read_target
@@ -152,6 +153,8 @@ class Libraries:
         try:
             source = decode(content, file, self.reporter)
             document = parse(source, self.reporter) if source is not None else None
+            if document is not None:
+                warn_of_plain_texts(document, self.reporter)
             if document is not None and not is_library(document, self.reporter):
                 kind = "a plan" if "scenarios" in document.root else "no library: it does not say kind: library"
                 self.reporter.error("not-a-library", f"{shorten(file)} is {kind}", place)

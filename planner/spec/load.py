@@ -19,6 +19,7 @@ from planner.spec.files import FileFault, Neighbours, display_name, plan_files
 from planner.spec.libraries import Faults, Libraries, is_library
 from planner.spec.model import Plan, Project
 from planner.spec.parser import parse
+from planner.spec.plain_texts import warn_of_plain_texts
 from planner.spec.plan import PlanReader
 from planner.spec.prices import report_price
 from planner.spec.prompts import PromptReader
@@ -138,6 +139,8 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
         reporter.file_fault(file, fault.code, fault.detail)
         return None
     document = parse(source, reporter) if source is not None else None
+    if document is not None:
+        warn_of_plain_texts(document, reporter)
     if document is None or is_library(document, reporter):
         libraries.read(document, path, before)
         return None

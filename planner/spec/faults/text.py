@@ -112,6 +112,13 @@ YAML = (
         "YAML reads 007 as 7, 1.10 as 1.1 and +14155550199 as 14155550199. Where the value is spoken in a "
         "prompt or compared, the difference is heard: quote it to keep it as written.",
     ),
+    Rule(
+        "not-as-it-looks",
+        "unquoted text is not what it looks like",
+        "Without quotes, a text ends at a # with a space before it, so that `order #12345` is `order`; and a line "
+        "that is indented more goes on with the text of the line above, be there a - at its beginning or not. Quote "
+        "the text, mend the indentation, or write a space after the # of a comment.",
+    ),
 )
 
 DOCUMENT = (

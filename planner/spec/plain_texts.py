@@ -1,0 +1,65 @@
+"""Texts without quotes that YAML takes otherwise than they look: cut at ` #`, or with the next line's `- ` in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from planner.spec.document import Container, Document, Items, Mapping
+from planner.spec.reporting import Reporter
+from planner.spec.scalars import NumberError, resolve
+from planner.spec.wording import shorten
+
+_HASH = re.compile(r"(?<=[^\s#]) +#(?=[0-9A-Za-z])(?P<rest>[^\n]*)")
+_DASH = re.compile(
+    r"""^(?P<indent> *)(?:- +|(?:- +)*[A-Za-z_][\w-]*: +)(?P<text>[^\s"'\[{|>&*!?#:-][^\n:#]*)\n(?P=indent) +- """,
+    re.MULTILINE,
+)
+_MOST = 20_000
+"""Places of a file that are looked at: the rest of them would tell nobody more."""
+_NOT_PLAIN = frozenset("\"'[{|>&*!?")
+
+
+def warn_of_plain_texts(document: Document, reporter: Reporter) -> None:
+    """Most files have none that could be meant, by the look of them: only others are searched."""
+    source = document.source
+    text = source.text
+    cut = {found.start(): found for found in islice(_HASH.finditer(text), _MOST)} if " #" in text else {}
+    joined = {found.start("text"): found for found in islice(_DASH.finditer(text), _MOST)}
+    if not cut and not joined:
+        return
+    for start, end in _marks(document.root):
+        if (found := cut.get(end)) is not None and _is_cut(text[start:end], found["rest"]):
+            detail = f'the text ends before the #: put all of it in quotes, "{shorten(text[start : found.end()], 40)}"; for a comment, write a space after the #'
+            reporter.warning("not-as-it-looks", detail, source.span(found.start("rest") - 1, found.end()))
+        if (found := joined.get(start)) is not None and end >= found.end():
+            detail = f'this is one text, "{shorten(" ".join(text[start:end].split()), 40)}": an item begins in the column of the one above; for a - in a text, put it in quotes'
+            reporter.warning("not-as-it-looks", detail, source.span(found.end() - 2, found.end() - 1))
+
+
+def _is_cut(written: str, rest: str) -> bool:
+    """Whether a text that ends before a # was hardly meant to: before a number, or amid a sentence."""
+    if written[:1] in _NOT_PLAIN or "\n" in written:
+        return False
+    try:
+        is_text = isinstance(resolve(written), str)
+    except NumberError:
+        return False
+    return is_text and (rest[:1].isdigit() or (" " in written and ": " not in written))
+
+
+def _marks(root: Mapping) -> Iterator[tuple[int, int]]:
+    """Where each value begins and ends; what aliases stand for once."""
+    seen: set[int] = set()
+    containers: list[Container] = [root]
+    while containers:
+        container = containers.pop()
+        if id(container) in seen:
+            continue
+        seen.add(id(container))
+        values: Any = container.values() if isinstance(container, Mapping) else container
+        containers.extend(value for value in values if isinstance(value, Mapping | Items))
+        marks, step = (container.spots, 4) if isinstance(container, Mapping) else (container.marks, 2)
+        yield from zip(marks[step - 2 :: step], marks[step - 1 :: step], strict=True)
