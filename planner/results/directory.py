@@ -7,7 +7,7 @@ import errno
 import fcntl
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -76,23 +76,27 @@ class DirectoryStore:
 
     def update(self, change: Change) -> None:
         with self._mapped("written", self._folder), self._locked():
-            unsynced: Path | None = None
-            for key, data in change(self).items():
-                path = self._path(key)
+            wanted = {self._path(key): data for key, data in change(self).items()}
+            for path, data in wanted.items():
                 self._refuse_links(path)
-                if (
-                    unsynced is not None and unsynced != path.parent
-                ):  # what comes later is never there before what comes first
-                    _sync(unsynced)
                 if data is not None:
                     self._make_folder(path.parent)
-                    _rename_into(path, data)
+            with _half_written({path: data for path, data in wanted.items() if data is not None}) as written:
+                unsynced: Path | None = None
+                for path in wanted:
+                    if (
+                        unsynced is not None and unsynced != path.parent
+                    ):  # what comes later is never there before what comes first
+                        _sync(unsynced)
+                    if path in written:
+                        written[path].replace(path)
+                    elif not path.exists():
+                        continue
+                    else:
+                        path.unlink()
                     unsynced = path.parent
-                elif path.exists():
-                    path.unlink()
-                    unsynced = path.parent
-            if unsynced is not None:
-                _sync(unsynced)
+                if unsynced is not None:
+                    _sync(unsynced)
 
     def keys(self, prefix: str) -> Iterator[str]:
         folder_names = prefix.split("/")[:-1]
@@ -189,27 +193,34 @@ class DirectoryStore:
 
 def _replace(path: Path, data: bytes) -> None:
     """Put a whole new file in the place of an old one, durably: bytes first, then the name, then the folder's entry."""
-    _rename_into(path, data)
+    with _half_written({path: data}) as written:
+        written[path].replace(path)
     _sync(path.parent)
 
 
-def _rename_into(path: Path, data: bytes) -> None:
-    """All of it but the folder's entry is durable."""
-    file, name = tempfile.mkstemp(prefix=_HALF_WRITTEN, dir=path.parent)
-    half_written = Path(name)
+@contextmanager
+def _half_written(contents: Mapping[Path, bytes]) -> Generator[Mapping[Path, Path]]:
+    """The bytes of each, durable beside where they belong. All are written before the first is waited for: a disk takes half as
+    long then. Whatever has not been moved into its place when this ends is removed."""
+    halves: dict[Path, Path] = {}
     try:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        half_written.replace(path)
+        for path, data in contents.items():
+            file, name = tempfile.mkstemp(prefix=_HALF_WRITTEN, dir=path.parent)
+            halves[path] = Path(name)
+            with os.fdopen(file, "wb") as stream:
+                stream.write(data)
+        for half in halves.values():
+            _sync(half)
+        yield halves
     except BaseException:
-        half_written.unlink(missing_ok=True)
+        for half in halves.values():
+            half.unlink(missing_ok=True)
         raise
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync(path: Path) -> None:
+    """A file's bytes, or a folder's entries."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -162,7 +162,7 @@ def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
 
 
 def ten_million_additions_ms() -> float:
-    """How fast this machine is just now: 350 to 500 where it has nothing else to do."""
+    """How fast this machine is just now: about 200 where it has nothing else to do."""
     began, total = time.process_time(), 0
     for number in range(10_000_000):
         total += number
