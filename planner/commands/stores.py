@@ -64,11 +64,16 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     local = DirectoryStore(directory)
     if not is_shared:
         return Place(directory, ResultsRepository(local), environment, home)
-    address, options = _options(named)
-    store = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
+    try:
+        address, options = _options(named)
+        store = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
+        # What stands in a bucket alone says nothing of what another job is about to name: nothing is removed there.
+        keep = _keep(named, options) if address.startswith(_GIT) else None
+    except UsageError as error:
+        if selection.store:
+            raise
+        raise UsageError(str(error).replace("--store ", "`store` in planner.yaml: ", 1), error.hint) from error
     redaction = SharedRedaction(project, shell.environ.get("THUNDERPHONE_API_KEY", "").strip())
-    # What stands in a bucket alone says nothing of what another job is about to name: nothing is removed there.
-    keep = _keep(named, options) if address.startswith(_GIT) else None
     repository = SharedRepository(local, store, redaction, keep=keep)
     return Place(directory, repository, environment, home, Shared(store, repository, redaction))
 

@@ -236,6 +236,10 @@ def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remot
 )
 def test_stores_that_cannot_be(fresh_clone: Callable[[str], Any], store: str, said: str) -> None:
     """A mistyped store is exit 2, and says what may be written."""
-    ran = fresh_clone("one").planner("plan", "--store", store)
+    project = fresh_clone("one")
+    ran = project.planner("plan", "--store", store)
     assert ran.code == 2
     assert said in ran.err
+    project.write("planner.yaml", f"store: {store}\n")
+    written = project.planner("plan")
+    assert (written.code, written.err) == (2, ran.err.replace("--store ", "`store` in planner.yaml: ", 1))
