@@ -17,6 +17,7 @@ from planner.checks.base import Expectation
 from planner.checks.wording import shown
 from planner.diagnostics import Span
 from planner.spec.blame import Blame
+from planner.spec.commas import text_cut_off
 from planner.spec.contents import (
     Compiler,
     Route,
@@ -309,6 +310,8 @@ class Expectations:
             route = (draft.key, *error["loc"])
             container, key = draft.document.follow(draft.container, route) or (draft.container, draft.key)
             at_key = code == "unknown-key" and isinstance(container, Written)
+            if at_key and "a colon is missing" not in detail:
+                detail = text_cut_off(draft.document, container, str(key)) or detail
             place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
             if varies(draft.shape.content, error["loc"]):
                 made = f"; it is {shown(error['input'])}" if code == "bad-regex" else ""

@@ -84,10 +84,10 @@ class _Known:
 def is_library(document: Document, reporter: Reporter) -> bool:
     """Whether the file says that it is a library; a `kind` that cannot be is reported, and the likelier one assumed."""
     root = document.root
+    like_a_plan = {"plan", "scenarios"}.intersection(root)
     if "kind" not in root:
         return False
     kind: Any = root["kind"]
-    like_a_plan = {"plan", "scenarios"}.intersection(root)
     if kind == KIND and not like_a_plan:
         return True
     place = document.value(root, "kind")
@@ -96,10 +96,22 @@ def is_library(document: Document, reporter: Reporter) -> bool:
         reporter.error("bad-value", detail, place)
     else:
         hint = near_miss(kind, [KIND]) if isinstance(kind, str) else ""
-        detail = f"`kind` is `{KIND}`, and is left out in a plan; {hint or 'remove it'}"
+        hint = hint or ("remove it" if like_a_plan else f"write kind: {KIND}")
+        detail = f"`kind` is `{KIND}`, and is left out in a plan; {hint}"
         reporter.error("not-a-choice", detail, place)
     del root["kind"]  # said once is enough
     return not like_a_plan
+
+
+def lacks_kind(document: Document, reporter: Reporter) -> bool:
+    """Whether the file is a library that does not say so, which is reported."""
+    root = document.root
+    named = [key for key in ("expectations", "axes") if key in root]
+    if not named or not {"kind", "plan", "scenarios"}.isdisjoint(root):
+        return False
+    detail = f"only a library has `{named[0]}`: write kind: {KIND} below its version; or this is a plan, and lacks `plan` and `scenarios`"
+    reporter.error("missing-key", detail, document.key(root, named[0]))
+    return True
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from planner.spec.decoding import MAX_BYTES, decode
 from planner.spec.endpoints import warn_of_unasked_model
 from planner.spec.expectations import Expectations
 from planner.spec.files import FileFault, Neighbours, display_name, plan_files
-from planner.spec.libraries import Faults, Libraries, is_library
+from planner.spec.libraries import Faults, Libraries, is_library, lacks_kind
 from planner.spec.model import Plan, Project
 from planner.spec.parser import parse
 from planner.spec.plain_texts import warn_of_plain_texts
@@ -141,7 +141,7 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     document = parse(source, reporter) if source is not None else None
     if document is not None:
         warn_of_plain_texts(document, reporter)
-    if document is None or is_library(document, reporter):
+    if document is None or is_library(document, reporter) or lacks_kind(document, reporter):
         libraries.read(document, path, before)
         return None
     plan = reader.read(document, path)

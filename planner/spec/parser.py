@@ -17,18 +17,21 @@ from planner.spec.duplicates import Duplicates
 from planner.spec.reporting import Reporter
 from planner.spec.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.spec.source import Source
-from planner.spec.syntax import MAX_DEPTH, NOT_IN_YAML, STANDARD_TAG, TOO_DEEP, report_syntax, tag_name
+from planner.spec.syntax import (
+    MAX_DEPTH,
+    NOT_IN_YAML,
+    STANDARD_TAG,
+    TAGGED_TYPES,
+    TOO_DEEP,
+    control_escape,
+    keys_indented_oddly,
+    report_syntax,
+    tag_name,
+)
 from planner.spec.wording import describe, shorten
 
 MAX_NODES = 1_000_000
 MAX_ANCHORS = 10_000
-
-_TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
-    "int": int,
-    "float": (int, float),
-    "bool": bool,
-    "null": type(None),
-}
 
 
 def parse(source: Source, reporter: Reporter) -> Document | None:
@@ -59,8 +62,7 @@ _MERGE: Final = _Unusable()
 _SPECIAL_KEYS = frozenset({"", "<<"})
 """Unquoted, these are no keys."""
 
-_NO_MARKS: list[int] = []
-"""Of all empty sequences."""
+_NO_MARKS: list[int] = []  # of all empty sequences
 _NODES = frozenset({events.MappingStartEvent, events.SequenceStartEvent, events.ScalarEvent, events.AliasEvent})
 
 _Event = Any
@@ -110,7 +112,9 @@ class _Builder:
                 "wrong-type", f"a file is a mapping of keys to values, but this is {describe(root)}", start, end
             )
             return None
-        return Document(self.source, root, (start, end))
+        return (
+            None if keys_indented_oddly(self.source, root, self.reporter) else Document(self.source, root, (start, end))
+        )
 
     def _document(self, event: _Event, number: int) -> None:
         if number > 1:
@@ -300,7 +304,7 @@ class _Builder:
         name = tag.removeprefix(STANDARD_TAG)
         if tag == "!" or name == "str":
             return text
-        wanted = _TAGGED_TYPES.get(name) if name != tag else None
+        wanted = TAGGED_TYPES.get(name) if name != tag else None
         if wanted is None:
             self._fault("unknown-tag", f"{tag_name(tag)} is not known here; remove it", start, end)
             return text
@@ -312,12 +316,8 @@ class _Builder:
     def _check_escapes(self, event: _Event) -> None:
         """What is written as it is was seen by the parser."""
         if event.style == '"' and NOT_IN_YAML.search(event.value):
-            self._fault(
-                "control-character",
-                "this text holds a control character, written as an escape; remove it",
-                event.start_mark.index,
-                event.end_mark.index,
-            )
+            start, end = event.start_mark.index, event.end_mark.index
+            self._fault("control-character", control_escape(self.source.text[start:end]), start, end)
 
     # Aliases
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from planner.spec.commas import text_cut_off
 from planner.spec.document import Document, Mapping
 from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter
 from planner.spec.wording import EMPTY, explain, mistyped, shorten, wrong_type
@@ -117,6 +118,8 @@ def _report(
         container, key = document.follow(written, fault["loc"]) or (written, first)
         about_key = code == "unknown-key" or fault["loc"][-1] == "[key]"
         at_key = about_key and isinstance(container, Mapping)
+        if code == "unknown-key" and "a colon is missing" not in detail:
+            detail = text_cut_off(document, container, key) or detail
         place = document.key(container, str(key)) if at_key else document.value(container, key)  # pyright: ignore[reportArgumentType]
         reporter.error(code, detail, place)
     return faulty

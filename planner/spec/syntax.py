@@ -8,6 +8,7 @@ from typing import Any
 from yaml import MarkedYAMLError, YAMLError
 
 from planner.diagnostics import Related
+from planner.spec.document import Items, Mapping
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
 from planner.spec.wording import shorten
@@ -23,6 +24,15 @@ TOO_DEEP = (
     f"a file may be nested {MAX_DEPTH} levels deep, and this is deeper; look for a bracket that should be closed before"
 )
 
+TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
+    "int": int,
+    "float": (int, float),
+    "bool": bool,
+    "null": type(None),
+}
+
+
+_SINGLE = "if this is a regular expression, put it in single quotes"
 
 _BEGUN = {
     "while parsing a flow mapping": "this brace",
@@ -32,6 +42,13 @@ _BEGUN = {
     "while scanning a simple key": "what may be a key",
 }
 """What the parser was at, where its beginning helps to find the fault."""
+
+
+_CONFLICT = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?: |$)")
+_GLUED = re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_-]*):(\S.*)")
+_OPEN_TEXT = re.compile(r":[ ]+[|>][-+]?[ ]*\r?\n\s*\Z")
+_NEAR = 2
+"""So many lines below one that is indented oddly the parser still stumbles over it."""
 
 
 def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
@@ -53,16 +70,31 @@ def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
     if "nesting depth" in str(marked.problem):  # libyaml has a bound of its own, and looks ahead
         reporter.error("too-much-nesting", TOO_DEEP, source.span(start, start + 1))
         return
+    if odd := _oddly_indented(source, start):
+        reporter.error("yaml-syntax", _odd(odd[1]), source.span(odd.start(), odd.end()))
+        return
     related: list[Related] = []
     began = marked.context_mark
     what = _BEGUN.get(str(marked.context))
     if what is not None and began is not None and began.line != marked.problem_mark.line:
         related.append(Related(f"{what} began here", source.span(began.index, began.index + 1)))
+    if "could not find expected ':'" in str(marked.problem) and began is not None:
+        start = int(began.index)  # the key, where the parser has read on to the next line
+        related.clear()
     if reporter.unreadable_before(source.span(start, start)):
         return  # what follows a template without quotes is no YAML for that reason alone
     related.extend(_text_before(source, start))
     detail = _explained(str(marked.problem or "not YAML"), source.text, start)
     reporter.error("yaml-syntax", detail, source.span(start, start + 1), *related)
+
+
+def _oddly_indented(source: Source, start: int) -> re.Match[str] | None:
+    """The last line that is indented with what is no space to YAML, if that is near above."""
+    if source.text.isascii():
+        return None
+    line = source.span(start, start).line
+    found = list(_ODD_INDENTATION.finditer(source.text, 0, start + 1))
+    return found[-1] if found and line - source.span(found[-1].start(), found[-1].start()).line <= _NEAR else None
 
 
 def _text_before(source: Source, start: int) -> list[Related]:
@@ -81,7 +113,11 @@ def _explained(problem: str, text: str, start: int) -> str:
     if not text[start:].strip():
         return "the file ends here, but a bracket or brace is still open"
     at = text[start : start + 1]
-    line = text[text.rfind("\n", 0, start) + 1 : start]
+    begin = text.rfind("\n", 0, start) + 1
+    line = text[begin:start]
+    rest = text[begin:].partition("\n")[0]
+    if _CONFLICT.match(rest):
+        return "this is the mark of a merge conflict; keep what is right of the two versions, and remove the marks"
     if at == "\t" or (not line.strip(" \t") and "\t" in line):
         return "a tab cannot indent YAML; use spaces"
     if at in {"@", "`", "%"} and "cannot start any token" in problem:
@@ -90,8 +126,23 @@ def _explained(problem: str, text: str, start: int) -> str:
         return (
             'a key cannot stand here: look at its indentation; if this is a text with a colon, put it in quotes: "…: …"'
         )
+    if text[start - 1 : start] in {"]", "}"} and at not in ",]}:#\n\r\t ":
+        whole = shorten(
+            line[line.rfind("[" if text[start - 1] == "]" else "{") :] + rest[len(line) :].split(",")[0].rstrip(" ]}"),
+            40,
+        )
+        return f"text cannot go on after a closing bracket: put all of it in quotes, such as '{whole}'"
     if "did not find expected key" in problem:
         return "this does not continue the mapping above: its keys begin in one column, and text after a closing quote is not allowed"
+    if "unknown escape character" in problem or "expected hexdecimal" in problem:
+        escape = text[start : start + 2] if at == "\\" else text[start - 2 : start]
+        return f"`{escape}` means nothing in double quotes; {_SINGLE}, or write \\{escape}"
+    if "expected '-' indicator" in problem:
+        return "this does not continue the list above: its items begin with `- ` in one column, and keys of an item below its first key"
+    if "could not find expected ':'" in problem and (glued := _GLUED.match(rest)):
+        return f"a space follows the colon: write `{glued[1]}: {shorten(glued[2], 40)}`"
+    if "could not find expected ':'" in problem and _OPEN_TEXT.search(text[:begin]):
+        return "a text below | or > is indented more than its key: indent this, and all of it"
     if "could not find expected ':'" in problem:
         return "a key without a colon: write `key: value`"
     if "did not find expected ',' or" in problem:
@@ -103,6 +154,48 @@ def _explained(problem: str, text: str, start: int) -> str:
         )
         return f"{between}; look for a bracket or quote that is not closed"
     return problem
+
+
+_ESCAPE = re.compile(r"\\\\|(\\[abfv])")
+
+
+def control_escape(quoted: str) -> str:
+    """What to say of a text in double quotes that holds a control character; most are meant for a regular expression."""
+    found = next((escape[1] for escape in _ESCAPE.finditer(quoted) if escape[1]), "")
+    if found:
+        return f"`{found}` in double quotes is a control character; {_SINGLE}, or write \\{found}"
+    return "this text holds a control character, written as an escape; remove it"
+
+
+_ODD_SPACES = "\u00a0\u2002\u2003\u2007\u2009\u200b\u202f\u3000\ufeff"
+_ODD_INDENTATION = re.compile(rf"^[ ]*([{_ODD_SPACES}])[ {_ODD_SPACES}]*", re.MULTILINE)
+
+
+def keys_indented_oddly(source: Source, root: Mapping, reporter: Reporter) -> bool:
+    """Whether keys begin with what looks like a space and is none to YAML, which is reported: they belong elsewhere."""
+    text = source.text
+    if text.isascii() or not any(space in text for space in _ODD_SPACES) or _ODD_INDENTATION.search(text) is None:
+        return False
+    errors = reporter.errors
+    waiting: list[Any] = [root]
+    seen: set[int] = set()
+    while waiting:
+        container = waiting.pop()
+        if id(container) in seen:
+            continue
+        seen.add(id(container))
+        if isinstance(container, Mapping):
+            for key, (start, *_) in container.marks.items():
+                if (odd := _ODD_INDENTATION.match(key)) and text.startswith(odd[0], start):  # not in quotes
+                    reporter.error("yaml-syntax", _odd(odd[1]), source.span(start, start + odd.end()))
+        inside = container.values() if isinstance(container, Mapping) else container
+        waiting.extend([value for value in inside if isinstance(value, (Mapping, Items))])
+    return reporter.errors > errors
+
+
+def _odd(space: str) -> str:
+    what = "a no-break space" if space == "\u00a0" else "a space of another kind"
+    return f"this line is indented with {what} (U+{ord(space):04X}), which is no indentation to YAML; write spaces in its place"
 
 
 def tag_name(tag: str) -> str:
