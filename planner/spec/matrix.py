@@ -74,6 +74,8 @@ class MatrixReader:
         self.axis_reader = axes
         self.reporter = reporter
         self.cases_per_point = cases_per_point
+        self._new_values: dict[tuple[str, str], AxisValue] = {}
+        """By axis and token, values that only `include` has."""
         self.unknown_axes: dict[str, list[Use]] = {}
         """Names in `exclude` and `include` that are no axes; its caller reports them."""
 
@@ -336,6 +338,20 @@ class MatrixReader:
         detail = f"{said} is no value of axis `{axis.name}`; {hint}"
         self.reporter.error("matches-nothing", detail, self.document.value(written, axis.name))
 
+    def _with_one_content(self, axis: Axis, value: AxisValue, written: Mapping) -> AxisValue:
+        """What this id means already, if it does. Another content under it is a fault: one name would be two values."""
+        content = written[axis.name]
+        first = self._new_values.setdefault((axis.name, value.token), value)
+        known = axis.values.get(value.token, first)
+        if isinstance(content, Mapping) and list(content) != ["id"] and content != known.value:
+            name = shorten(value.token, 40)
+            detail = (
+                f"`{name}` is another value of `{axis.name}` already; write {{id: {name}}} for that one, or another id"
+            )
+            place = self.document.value(written, axis.name)
+            self.reporter.error("colliding-case-id", detail, place, Related("the first one", known.place()))
+        return known
+
     def _included(self, axes: tuple[Axis, ...], entry: tuple[Items, int]) -> Point:
         entries, index = entry
         written = entries[index]
@@ -363,5 +379,5 @@ class MatrixReader:
             elif value is None:
                 value = self.axis_reader.value(written[axis.name], partial(self.document.value, written, axis.name))
             if value is not None:
-                values.append(value)
+                values.append(self._with_one_content(axis, value, written))
         return tuple(values)

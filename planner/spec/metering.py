@@ -120,7 +120,8 @@ class Meter:
         self._left -= steps
         self._total -= steps
         if self._left < 0:
-            which = "all templates of this plan together do" if self._total < 0 else "this template does"
+            self._total -= self._left  # what there was no room for is not done, and others may use the room
+            which = "all templates of this plan together do" if self._total <= 0 else "this template does"
             raise TooCostlyError(f"{which} too much work; use fewer or shorter loops")
 
     def each(self, values: Iterable[Any], steps: int = 1) -> Iterator[Any]:

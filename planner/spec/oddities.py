@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from planner.spec.drafts import Draft
 from planner.spec.reporting import Reporter
 from planner.spec.wording import mistyped, shorten
 
+_ANCHOR = re.compile(r"(?<=[\s,\[{:])&([^\s,\[\]{}]+)")
+_ALIAS = re.compile(r"(?<=[\s,\[{:])\*([^\s,\[\]{}]+)")
 _PROMPTS = frozenset({"prompt", "prompt_file"})
 
 
@@ -32,6 +35,16 @@ def warn_of_unused_targets(document: Document, called: Collection[str], reporter
             reporter.warning(
                 "unused-target", f"no scenario of this plan calls `{shorten(alias, 40)}`; remove it", place
             )
+
+
+def holds_used_anchor(document: Document, variables: Mapping, name: str) -> bool:
+    """Whether an alias elsewhere stands for the variable or for something in it: there is no other place to keep that."""
+    text = document.source.text
+    _, start, _, end = variables.marks[name]
+    anchors = {found[1] for found in _ANCHOR.finditer(text, start, end)}
+    if not anchors:
+        return False
+    return any(found[1] in anchors for found in _ALIAS.finditer(text, end))
 
 
 def take_in_keys(document: Document, scenarios: Mapping, reporter: Reporter) -> bool:

@@ -16,7 +16,7 @@ from planner.spec.imports import UNREADABLE, Imports, read_expected, read_import
 from planner.spec.libraries import MAX_TEMPLATE_VALUES, Libraries, read_variables
 from planner.spec.model import Case, Plan
 from planner.spec.names import is_name, mended_name
-from planner.spec.oddities import scenario_without_scenarios, take_in_keys, warn_of_unused_targets
+from planner.spec.oddities import holds_used_anchor, scenario_without_scenarios, take_in_keys, warn_of_unused_targets
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
 from planner.spec.scenario import PlanContext, ScenarioReader
@@ -165,7 +165,11 @@ class PlanReader:
             used.update(scenario.names)
             complete = complete and scenario.complete
         own: Any = document.root.get("vars", ()) if plan.own_variables_readable else ()
-        unused = {name: document.key(own, name) for name in own if name not in used}
+        unused = {
+            name: document.key(own, name)
+            for name in own
+            if name not in used and not holds_used_anchor(document, own, name)
+        }
         told = "no template of this plan uses `{meant}`, but `{name}` is used {times}"
         plan.unresolved.report(Definitions("unused-variable", told, unused))
         plan.aliases.report_strangers(document)

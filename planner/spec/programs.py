@@ -76,11 +76,14 @@ class Programs:
     def __init__(self) -> None:
         self._environment = PlanEnvironment()
         self._tags_left = _MAX_TAGS
+        self._too_costly: dict[str, str] = {}
+        """Templates of this plan that did too much work, and what was said of them: once is enough to know."""
         self._places: dict[tuple[str, int, str], tuple[int, int]] = {}
         """Where what failed is written, by the template, the line and the message: many cases may fail alike."""
 
     def new_plan(self) -> None:
         self._tags_left = _MAX_TAGS
+        self._too_costly.clear()
         self._environment.meter.new_plan()
 
     def show(self, value: Any, route: tuple[str, ...], offset: int) -> str:
@@ -162,11 +165,14 @@ class Programs:
 
     def run(self, text: str, template: JinjaTemplate, values: Mapping[str, Any]) -> str:
         """Render. Raises `TemplateFault`."""
+        if (costly := self._too_costly.get(text)) is not None:
+            raise TemplateFault("template-too-costly", costly)
         try:
             self._environment.meter.new_render(1 + len(text) // 32)
             context = template.new_context(dict(values))
             return self._environment.meter.text("".join(template.root_render_func(context)))
         except TooCostlyError as error:
+            self._too_costly[text] = str(error)
             raise TemplateFault("template-too-costly", str(error)) from error
         except TooLargeError as error:
             raise TemplateFault("template-too-large", str(error)) from error

@@ -92,6 +92,8 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
         return None
     word = word.lower()
     by_lower = {choice.lower(): choice for choice in islice(choices, _MAX_LOOKED_AT)}
+    if word in by_lower:
+        return by_lower[word]
     longer = [choice for choice in by_lower if choice.startswith(word)]
     if len(longer) == 1 and len(word) >= _MIN_PREFIX:
         return by_lower[longer[0]]
