@@ -95,7 +95,7 @@ class _Invocation:
         self._started = standing.started
         self._id = standing.invocation_id
         self._judged: dict[str, list[JudgedRun]] = {}
-        self._records: list[RunRecord] = []
+        self._records, self._overdue = list[RunRecord](), list[RunRecord]()
         self._fresh = 0
         self._telling = Telling(shell, trace, shell.tell)
         self._asked: Votes | None = None
@@ -274,7 +274,8 @@ class _Invocation:
         """Whether the platform failed the run, so that it may be called again."""
         assert self._asked is not None
         judged = self._asked.judge(case, record)
-        self._records.append(record)
+        self._records.append(replace(record, evidence=None))  # ten thousand of them would fill the memory
+        self._overdue += [record] if record.evidence is None else []
         self._fresh += not record.resumed
         self._judged.setdefault(case.case_id, []).append(judged)
         settling.note(case.case_id, judged)
@@ -325,7 +326,7 @@ class _Invocation:
             left=outcome.left,
             ask=prepared.judging.ballots,
         )
-        open_overdue = may_still_end(self._records, self._journal, self._shell.clock.now())
+        open_overdue = may_still_end(self._overdue, self._journal, self._shell.clock.now())
         ending = ending_of(cases, outcome, open_overdue, command=self._again())
         result = self._result(prepared, consent, outcome, ending, cases)
         try:

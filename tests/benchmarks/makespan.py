@@ -48,7 +48,7 @@ scenarios:
     runs: 5
     expect: [{{check: call, status: completed}}]
 """
-PROGRESS = re.compile(r"^([\d,]+) of [\d,]+ runs .* (?:(\d+) min )?(\d+) s gone", re.MULTILINE)
+PROGRESS = re.compile(r"^([\d,]+) of [\d,]+ runs .*· (?:(\d+) min )?(\d+) s gone", re.MULTILINE)
 
 
 def plan_of(runs: int) -> str:
