@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -89,8 +90,11 @@ class Contradictions:
         if any(one.expectation.__class__ in COMBINATORS for one in stated):
             self._report_parts(stated, which)
             return
-        for first, later, why in self._contradicting(stated):
-            self._tell(f"{_against(first)}: {why}", which, later.span, [later], [(first, first.span)])
+        for _, pairs in groupby(self._contradicting(stated), _alike):
+            (first, later, why), *more = pairs
+            also = f"; and with {len(more):,} more" if more else ""
+            others = [(first, first.span), *[(other, other.span) for other, _, _ in more]]
+            self._tell(f"{_against(first)}: {why}{also}", which, later.span, [later], others)
 
     def _tell(
         self,
@@ -206,6 +210,12 @@ class Contradictions:
                 if why:
                     yield first, later, why
             earlier[kind].append(number)
+
+
+def _alike(pair: tuple[Stated, Stated, str]) -> tuple[int, bool, bool]:
+    """What pairs have in common that are told as one: what stands against the others, and how it is told."""
+    first, later, _ = pair
+    return id(later), first.expectation.severity is CheckSeverity.WARNING, first.varies
 
 
 def _against(first: Stated) -> str:

@@ -264,6 +264,8 @@ class MatrixReader:
 
     def _too_many(self, terms: _Terms, kept: int, included: int, smaller: tuple[int, int] | None = None) -> None:
         """Show the sum. `kept` are the points that exclusions leave; `smaller` is a table of pairs that would do."""
+        if self.written.get("max_cases", self.fields.max_cases) != self.fields.max_cases:
+            return  # it could not be read, which was reported: how many there may be is not known
         shown = terms.shown
         excluded = terms.total - kept
         shown += (

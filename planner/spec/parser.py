@@ -1,7 +1,6 @@
 """The one pass over the YAML parser's events that builds a `Document`, within bounds.
 
-Bounds: 16 MiB a file, 10,000 anchors, 1,000,000 nodes and 64 levels with aliases expanded. All faults that leave the structure known are
-collected; after a syntax error there is no document.
+Bounds: 16 MiB a file, 10,000 anchors, 1,000,000 nodes and 64 levels with aliases expanded. After a syntax error there is none.
 """
 
 from __future__ import annotations
@@ -368,6 +367,7 @@ class _Builder:
                 if not isinstance(mapping, Mapping):
                     if mapping is not None:  # an alias of nothing was reported
                         self._fault("bad-alias", "<< takes a mapping, or a list of mappings", start, end)
+                    self.reporter.incomplete[id(container)] = container
                     break
                 for key in mapping:
                     entries.setdefault(key, (mapping[key], mapping.marks[key]))

@@ -61,5 +61,9 @@ def _marks(root: Mapping) -> Iterator[tuple[int, int]]:
         seen.add(id(container))
         values: Any = container.values() if isinstance(container, Mapping) else container
         containers.extend(value for value in values if isinstance(value, Mapping | Items))
-        marks, step = (container.spots, 4) if isinstance(container, Mapping) else (container.marks, 2)
-        yield from zip(marks[step - 2 :: step], marks[step - 1 :: step], strict=True)
+        if isinstance(container, Items):
+            yield from zip(container.marks[::2], container.marks[1::2], strict=True)
+        elif container.asked is None:
+            yield from zip(container.spots[2::4], container.spots[3::4], strict=True)
+        else:  # keys were merged into it
+            yield from ((start, end) for _, _, start, end in container.asked.values())

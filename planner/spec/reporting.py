@@ -40,6 +40,8 @@ class Reporter:
     doubted_keys: set[Span] = field(default_factory=set[Span])
     """Keys after one that is written twice: if they are unknown, they belong to something else, as was reported."""
     searches: Searches = field(default_factory=Searches)
+    incomplete: dict[int, object] = field(default_factory=dict[int, object])
+    """Mappings, by identity, that have not all keys they were to have: what was to be merged into them was reported."""
     tables_room: int = 30_000
     """First values, squared, of tables of pairs that may still be made only to tell how many cases would do: half a second's work."""
     _seen: set[tuple[str, Span, str]] = field(default_factory=set[tuple[str, Span, str]])

@@ -213,7 +213,8 @@ class _Reading:
 
     def _prompt(self) -> Prompt | None:
         if "prompt" not in self.written and "prompt_file" not in self.written:
-            if all(missing(ScenarioFields, self.written, key) for key in ("prompt", "prompt_file")):
+            needed = id(self.written) not in self.reporter.incomplete
+            if needed and all(missing(ScenarioFields, self.written, key) for key in ("prompt", "prompt_file")):
                 detail = f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`"
                 self.reporter.error("no-prompt", detail, self.where)
             return None
@@ -225,7 +226,8 @@ class _Reading:
             self.plan.default_expected,
             read_expected(ScenarioFields, self.document, self.written, self.plan.imports),
         )
-        if not own.written and not defaults.written and "expect" not in self.document.root:
+        written = own.written or defaults.written or id(self.written) in self.reporter.incomplete
+        if not written and "expect" not in self.document.root:
             self.reporter.error(
                 "no-expectations",
                 f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`",

@@ -62,7 +62,7 @@ class Validations:
         try:
             known = kind.model_validate_json(document, strict=True)
         except ValidationError as error:
-            known = error.errors(include_url=False)
+            known = _without_consequences(error.errors(include_url=False))
             self.made_bytes += _FAULTY * len(document)
             self._states -= _TOO_LARGE * any(TOO_LARGE in fault["msg"] for fault in known)
         else:
@@ -72,6 +72,14 @@ class Validations:
         self._known[key] = known
         self.made_bytes += len(document)
         return known
+
+
+def _without_consequences(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+    """A list is not too short for items that could not be read."""
+    if len(faults) == 1:
+        return faults
+    above = {fault["loc"][:length] for fault in faults for length in range(len(fault["loc"]))}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in above]
 
 
 def _patterns(value: Any, key: str = "") -> Iterator[str]:

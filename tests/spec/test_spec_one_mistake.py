@@ -94,3 +94,57 @@ def test_a_variable_that_keeps_what_an_alias_stands_for_is_used(workspace: Any) 
     assert [(code, detail) for code, _, detail in faults] == [
         ("unused-variable", "no template of this plan uses `b`; remove it")
     ]
+
+
+def test_a_faulty_bound_bounds_nothing(workspace: Any) -> None:
+    """How many cases there may be is not known where `max_cases` cannot be read."""
+    axes = "axes: {a: {file: v.txt}, b: {file: v.txt}}"
+    workspace.write("v.txt", "".join(f"{number}\n" for number in range(30)))
+    faults = told(
+        workspace, f"scenarios: {{s: {{prompt: '{{{{ a }}}}{{{{ b }}}} ', matrix: {{max_cases: 1000000, {axes}}}}}}}\n"
+    )
+    assert [code for code, _, _ in faults] == ["out-of-range"]
+
+
+def test_a_list_is_not_empty_for_what_cannot_be_read(workspace: Any) -> None:
+    """Its one item has the fault; an empty list is one by itself."""
+    plan = "scenarios: {{s: {{prompt: hi, expect: [{{check: no_pii, kinds: [{}]}}]}}}}\n"
+    assert [code for code, _, _ in told(workspace, plan.format("cards"))] == ["not-a-choice"]
+    assert [code for code, _, _ in told(workspace, plan.format(""))] == ["bad-expectation"]
+
+
+def test_a_scenario_lacks_nothing_that_an_alias_may_have(workspace: Any) -> None:
+    """What a mistyped alias was to bring in is not missed besides; without one it is."""
+    assert [code for code, _, _ in told(workspace, "scenarios: {s: {<<: *nope}}\n")] == ["bad-alias"]
+    workspace.write("plan.yaml", HEAD.partition("defaults")[0] + "scenarios: {s: {<<: *nope}, t: {runs: 3}}\n")
+    assert [item.code for item in workspace.load()[1]] == ["bad-alias", "no-expectations", "no-prompt"]
+
+
+def test_one_expectation_against_several_is_one_fault(workspace: Any) -> None:
+    """The others are named with it; one that is only a warning does not make it one."""
+    plan = """\
+scenarios:
+  s:
+    prompt: hi
+    expect:
+      - {check: says, id: a1, any_of: [thirty days]}
+      - {check: says, id: a2, any_of: [thirty days]%s}
+      - {check: says, id: a3, any_of: [in thirty days]}
+      - {check: never_says, any_of: [thirty days]}
+"""
+    workspace.write("plan.yaml", HEAD + plan % "")
+    assert [
+        (item.severity.value, item.span.line, item.detail, len(item.related)) for item in workspace.load()[1]
+    ] == snapshot(
+        [("error", 12, 'this cannot hold together with `a1`: "thirty days" is wanted and unwanted; and with 2 more', 3)]
+    )
+    workspace.write("plan.yaml", HEAD + plan % ", severity: warning")
+    assert [
+        (item.severity.value, item.span.line, item.detail, len(item.related)) for item in workspace.load()[1]
+    ] == snapshot(
+        [
+            ("error", 12, 'this cannot hold together with `a1`: "thirty days" is wanted and unwanted', 1),
+            ("warning", 12, 'this cannot hold together with `a2`: "thirty days" is wanted and unwanted', 1),
+            ("error", 12, 'this cannot hold together with `a3`: who says "in thirty days" says "thirty days"', 1),
+        ]
+    )

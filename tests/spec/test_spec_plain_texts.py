@@ -99,3 +99,24 @@ def test_libraries_are_looked_at_too(workspace: Any) -> None:
         "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {t: {agent: 1}}\nscenarios: {s: {prompt: '{{ order }}', expect: [{use: polite}]}}\n",
     )
     assert [(item.code, item.span.line) for item in workspace.load()[1]] == [("not-as-it-looks", 6)]
+
+
+def test_texts_beside_merged_keys_are_looked_at(workspace: Any) -> None:
+    """What aliases bring in is looked at where it is written, once."""
+    workspace.write(
+        "plan.yaml",
+        """\
+version: 1
+plan: p
+targets: {t: {agent: 1}}
+scenarios:
+  a: &a
+    prompt: Order #1
+    expect: [{check: call, status: completed}]
+  b:
+    <<: *a
+    description: Number #2
+""",
+    )
+    found = [(item.code, item.span.line) for item in workspace.load()[1] if item.code == "not-as-it-looks"]
+    assert found == [("not-as-it-looks", 6), ("not-as-it-looks", 10)]
