@@ -102,11 +102,23 @@ class WireCall(Wire):
 
 
 class WireTurn(Wire):
+    """Times are as they came: what is none must not cost the whole transcript."""
+
     role: str | None = None
     content: Any = None
-    start_ms: float | None = None
-    end_ms: float | None = None
-    ttfa_ms: float | None = None
+    start_ms: Any = None
+    end_ms: Any = None
+    ttfa_ms: Any = None
+    name: Any = None
+    tool_calls: Any = None
+    tool_call_id: Any = None
+    call_id: Any = None
+    id: Any = None
+
+    @property
+    def ids(self) -> tuple[object, object, object]:
+        """What may tell which tool call a result answers, the surest first; the last may be the turn's own."""
+        return self.tool_call_id, self.call_id, self.id
 
 
 class WireTranscript(Wire):

@@ -21,6 +21,15 @@ class FindingOutcome(Enum):
     """The check could not be decided: what it asks about is not in the evidence."""
 
 
+class Missed(Enum):
+    """Why something of a call is not in the evidence."""
+
+    MASKED = "masked"
+    """Words were left out where they stood; every turn and tool call is still in its place."""
+    UNREAD = "unread"
+    """Turns, tool calls, results or all of them may be missing, or be other than they are told."""
+
+
 class CheckSeverity(Enum):
     CRITICAL = "critical"
     """Failing in any run fails the case, whatever the pass rate."""
@@ -107,6 +116,11 @@ class Expectation(BaseModel, ABC, frozen=True):
     @abstractmethod
     def judge(self, evidence: Evidence) -> Judgement:
         """Judge one run. Pure: no I/O, no clock. Missing data is `errored`, never passed."""
+
+    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+        """Whether an outcome that was found stays, whatever it was that was missed."""
+        del outcome, missed
+        return False
 
     def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
         """Judge one run, `ask` telling what a language model answered. Just as pure, and the same where none is asked."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, errored, failed, passed
 from planner.checks.patterns import compile_pattern
-from planner.checks.phrases import padded_words, searchable, straight
+from planner.checks.phrases import padded_words, readings, straight
 from planner.checks.says import Says
 from planner.checks.speech import SpeechCheck
 from planner.checks.wording import listed, shown
@@ -32,6 +32,7 @@ class NeverSays(SpeechCheck, frozen=True):
         }
     )
 
+    version: ClassVar[int] = 2  # as `says`
     opposes = ("says",)
 
     check: Literal["never_says"] = Field(description="The kind of check.")
@@ -56,7 +57,7 @@ class NeverSays(SpeechCheck, frozen=True):
         if self.matches is not None:
             expression = compile_pattern(straight(self.matches), ignore_case=self.ignore_case)
             for phrase in phrases:  # amid other words, where an anchor does not hold
-                if expression.search(f"x {searchable(phrase)} x"):
+                if any(expression.search(f"x {read} x") for read in readings(phrase)):
                     return f"{shown(phrase)} matches {shown(self.matches)}"
             return ""
         said = [padded_words(phrase, fold=self.ignore_case) for phrase in phrases]
@@ -66,6 +67,9 @@ class NeverSays(SpeechCheck, frozen=True):
             return ""
         wanted, unwanted = listed(list(map(shown, phrases))), listed(list(map(shown, found)))
         return f"{wanted} is wanted and unwanted" if wanted == unwanted else f"who says {wanted} says {unwanted}"
+
+    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+        return outcome is FindingOutcome.FAILED and (missed is Missed.MASKED or self.in_ == "any")
 
     def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
         firsts = [found[0] if (found := sought.find(turns)) else None for sought in self.sought]

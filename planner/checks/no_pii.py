@@ -12,7 +12,7 @@ from planner.checks.base import Expectation, Judgement, Quote, errored, failed, 
 from planner.checks.fields import Name
 from planner.checks.patterns import Pattern, compile_pattern
 from planner.checks.personal_data import KINDS, Kind, PersonalDatum, digit_rows, personal_data, plain_address
-from planner.checks.phrases import searchable
+from planner.checks.phrases import readings
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
 
@@ -42,7 +42,7 @@ class NoPii(Expectation, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 2  # cards of the newer numbers that begin with a 2
+    version: ClassVar[int] = 3  # `also` as patterns of `says`
 
     check: Literal["no_pii"] = Field(description="The kind of check.")
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = Field(
@@ -91,7 +91,7 @@ class NoPii(Expectation, frozen=True):
                 if datum.kind in self.kinds and not self._is_allowed(datum) and not _is_said(datum, said):
                     yield _told(datum), turn
             for pattern in self.also:
-                if compile_pattern(pattern).search(searchable(turn.text)):
+                if any(compile_pattern(pattern).search(read) for read in readings(turn.text)):
                     yield f"what matches {shown(pattern)}", turn
 
     def _is_allowed(self, datum: PersonalDatum) -> bool:

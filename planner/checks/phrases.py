@@ -127,6 +127,18 @@ def searchable(text: str) -> str:
     return " ".join(straight(text).split())
 
 
+@lru_cache(maxsize=16_384)
+def readings(text: str) -> tuple[str, ...]:
+    """The texts that a regular expression is tried on: as transcribed, without what nobody sees (a soft hyphen), and with
+    characters of the usual width. So that a pattern may be about any of these, and none of them hides a word."""
+    as_told = searchable(text)
+    if as_told.isascii():
+        return (as_told,)
+    seen = _INVISIBLE.sub("", as_told)
+    usual = " ".join(unicodedata.normalize("NFKC", seen.translate(_BEFORE_NFKC)).split())
+    return tuple(dict.fromkeys((as_told, seen, usual)))
+
+
 def straight(text: str) -> str:
     """Composed characters and straight quotes, for the pattern as for the text, so that both spell `don't` alike."""
     return unicodedata.normalize("NFC", text).translate(_QUOTES)

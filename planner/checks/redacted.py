@@ -2,8 +2,8 @@
 `errored`, and says so.
 
 Which parts of the evidence a kind of check reads stands here in one table. A check that reads a part with something left out is
-undecided, but where what it found was not left out, and finding it is enough: the words of `says` and of `never_says`, the values
-of `field`.
+undecided, but where what it found stands whatever else there was (`Expectation.stands`): words that were said, tools that were
+called; and where the values of `field` were not left out.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any, Final, cast, get_args
 
 import pydantic_core
 
-from planner.checks.base import Expectation, FindingOutcome, Judgement, errored
+from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, errored
 from planner.checks.call import CallCheck
 from planner.checks.expression import Expression
 from planner.checks.field import FieldCheck
 from planner.checks.json_paths import TooManyValuesError, find_values
 from planner.checks.latency import Latency
 from planner.checks.opinions import Ask
-from planner.evidence import LEFT_OUT, MASK, Evidence, RedactedPart
+from planner.checks.tools import ToolCheck
+from planner.evidence import LEFT_OUT, MASK, Evidence, RedactedPart, UnreadPart
 
 _WORDS: Final[Mapping[RedactedPart, str]] = {
     "turns": "the transcript",
@@ -33,8 +34,9 @@ _WORDS: Final[Mapping[RedactedPart, str]] = {
     "error_message": "the error message",
 }
 _ALL: Final[frozenset[RedactedPart]] = frozenset(get_args(RedactedPart))
-_TURNS: Final[frozenset[RedactedPart]] = frozenset({"turns"})
-_NOTHING: Final[frozenset[RedactedPart]] = frozenset()
+_TURNS: Final[frozenset[RedactedPart | UnreadPart]] = frozenset({"turns"})
+_RESULTS: Final[frozenset[RedactedPart | UnreadPart]] = frozenset({"results"})
+_NOTHING: Final[frozenset[RedactedPart | UnreadPart]] = frozenset()
 
 READS: Final[Mapping[str, frozenset[RedactedPart]]] = MappingProxyType(
     {
@@ -44,13 +46,13 @@ READS: Final[Mapping[str, frozenset[RedactedPart]]] = MappingProxyType(
         "no_pii": frozenset({"turns"}),
         "language": frozenset({"turns"}),
         "call": frozenset({"transferred_to"}),
-        "duration": _NOTHING,
-        "cost": _NOTHING,
-        "latency": _NOTHING,
+        "duration": frozenset(),
+        "cost": frozenset(),
+        "latency": frozenset(),
         "pacing": frozenset({"turns"}),
         "tool_called": frozenset({"tools"}),
         "tool_not_called": frozenset({"tools"}),
-        "grade": _NOTHING,
+        "grade": frozenset(),
         "field": frozenset({"document"}),
         "expression": _ALL,
         "similar": frozenset({"turns"}),
@@ -60,7 +62,7 @@ READS: Final[Mapping[str, frozenset[RedactedPart]]] = MappingProxyType(
 """By kind of check, the parts that may decide it. A kind that is not here may read anything."""
 
 _UNREAD: Final = "a speaker, words or a tool call that planner does not know how to take"
-_ENOUGH_TO_FIND: Final = {"says": FindingOutcome.PASSED, "never_says": FindingOutcome.FAILED}
+_UNANSWERED: Final = "which tool call a result answers"
 _WHOLE: Final = re.compile(r"\b(call|run|grade)\b(?!\.)")
 """In an expression: an object that is not asked for one of its fields by name."""
 _COMBINING: Final = ("all_of", "any_of", "not")
@@ -68,45 +70,68 @@ _COMBINING: Final = ("all_of", "any_of", "not")
 
 def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     """Judge one run, of which a shared store may keep only what others may see; as ever where nothing that decides was left out."""
-    missed = left_out(expectation, evidence)
+    missed, masked = left_out(expectation, evidence), _masked(expectation, evidence)
     if not missed:
         return expectation.judge_with(evidence, ask)
-    not_read_only = not missed.intersection(evidence.redacted)
-    enough = _ENOUGH_TO_FIND.get(expectation.check)
-    if enough is not None or not_read_only:
+    if expectation.check not in _COMBINING:
         judgement = expectation.judge_with(evidence, ask)
-        if judgement.outcome is enough and judgement.quote is not None:
+        how = {Missed.MASKED: masked, Missed.UNREAD: _not_read(expectation, evidence)}
+        if all(expectation.stands(judgement.outcome, kind) for kind, parts in how.items() if parts):
             return judgement
-        if judgement.outcome is FindingOutcome.ERRORED and not_read_only:
+        if judgement.outcome is FindingOutcome.ERRORED and not masked:
             return judgement
-    where = " and ".join(words for part, words in _WORDS.items() if part in missed)
-    if not_read_only:
-        return errored(f"cannot be told: in {where} the service tells something that cannot be read: {_UNREAD}")
-    return errored(
-        f"cannot be told: in {where} the shared store left out phone numbers, or what `redact` lists;"
-        " judge it where the call was made, or call again"
-    )
+    if masked:
+        return errored(
+            f"cannot be told: in {_named(masked)} the shared store left out phone numbers, or what `redact` lists;"
+            " judge it where the call was made, or call again"
+        )
+    if not missed - _RESULTS:
+        return errored(f"cannot be told: the service does not tell {_UNANSWERED}")
+    return errored(f"cannot be told: in {_named(missed)} the service tells something that cannot be read: {_UNREAD}")
 
 
-def left_out(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedPart]:
+def _named(parts: frozenset[RedactedPart | UnreadPart]) -> str:
+    return " and ".join(words for part, words in _WORDS.items() if part in parts)
+
+
+def left_out(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedPart | UnreadPart]:
     """The parts with something left out, or not read, that may decide it."""
-    if not evidence.redacted and not evidence.unread:
+    return _masked(expectation, evidence) | _not_read(expectation, evidence)
+
+
+def _masked(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedPart | UnreadPart]:
+    if not evidence.redacted:
         return _NOTHING
     if expectation.check in _COMBINING:
-        return frozenset(missed for part in _parts(expectation) for missed in left_out(part, evidence))
-    reads = READS.get(expectation.check, _ALL)
-    if isinstance(expectation, Expression):
-        reads = _of_expression(expectation.cel)
+        return frozenset(missed for part in _parts(expectation) for missed in _masked(part, evidence))
     if isinstance(expectation, FieldCheck) and not _finds_masks(expectation, evidence):
-        reads = _NOTHING
-    return reads.intersection(evidence.redacted) | _not_read(expectation, reads, evidence)
+        return _NOTHING
+    return _reads(expectation).intersection(evidence.redacted)
 
 
-def _not_read(expectation: Expectation, reads: frozenset[RedactedPart], evidence: Evidence) -> frozenset[RedactedPart]:
-    """Who spoke when is left out nowhere, but may not have been read."""
+def _not_read(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedPart | UnreadPart]:
+    if not evidence.unread:
+        return _NOTHING
+    if expectation.check in _COMBINING:
+        return frozenset(missed for part in _parts(expectation) for missed in _not_read(part, evidence))
+    reads: frozenset[RedactedPart | UnreadPart] = _reads(expectation)
     if isinstance(expectation, Latency) or (isinstance(expectation, CallCheck) and expectation.counts_turns):
-        reads = _TURNS
+        reads = _TURNS  # who spoke when is left out nowhere, but may not have been read
+    if "tools" in reads and _asks_for_results(expectation):
+        reads |= _RESULTS
     return reads.intersection(evidence.unread)
+
+
+def _asks_for_results(expectation: Expectation) -> bool:
+    if isinstance(expectation, ToolCheck):
+        return expectation.result is not None
+    return expectation.check != "sequence"
+
+
+def _reads(expectation: Expectation) -> frozenset[RedactedPart]:
+    if isinstance(expectation, Expression):
+        return _of_expression(expectation.cel)
+    return READS.get(expectation.check, _ALL)
 
 
 def _of_expression(cel: str) -> frozenset[RedactedPart]:

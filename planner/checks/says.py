@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from planner.checks.base import Judgement, Quote, errored, failed, passed
+from planner.checks.base import FindingOutcome, Judgement, Missed, Quote, errored, failed, passed
 from planner.checks.combining import all_hold
 from planner.checks.fields import Count, Positive
 from planner.checks.phrases import overlap
@@ -30,6 +30,8 @@ class Says(SpeechCheck, frozen=True):
             ]
         }
     )
+
+    version: ClassVar[int] = 2  # patterns are also tried on what is seen and heard of a text
 
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(
@@ -54,6 +56,11 @@ class Says(SpeechCheck, frozen=True):
     @property
     def _least(self) -> int:
         return 1 if self.min_count is None else self.min_count
+
+    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+        """More words may be too many, and turns that were not read may be the first or the last."""
+        in_place = missed is Missed.MASKED or self.in_ == "any"
+        return outcome is FindingOutcome.PASSED and in_place and self.max_count is None
 
     def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
         return all_hold([self._judge_one(sought, turns) for sought in self.sought])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -80,6 +80,8 @@ class Sequence(Expectation, frozen=True):
             ]
         }
     )
+
+    version: ClassVar[int] = 2  # as `says`
 
     check: Literal["sequence"] = Field(description="The kind of check.")
     steps: Annotated[tuple[Step, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})] = Field(

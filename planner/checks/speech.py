@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored
 from planner.checks.fields import Phrases, Positive, one_message
 from planner.checks.pattern_doubts import doubtful_patterns
-from planner.checks.patterns import Pattern, compile_pattern
-from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, searchable, straight
+from planner.checks.patterns import Found, Pattern, RegularExpression, compile_pattern
+from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, readings, straight
 from planner.checks.spoken import SpokenFinder, spoken_finder, spoken_forms
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
@@ -66,11 +66,7 @@ class Sought:
     def find(self, turns: Sequence[Turn]) -> list[Occurrence]:
         if self.pattern is not None:
             expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
-            return [
-                Occurrence(turn, found.group())
-                for turn in turns
-                for found in expression.finditer(searchable(turn.text))
-            ]
+            return [Occurrence(turn, found.group()) for turn in turns for _, found in _matches(expression, turn.text)]
         if self.spoken:
             return [
                 Occurrence(turn, found.phrase)
@@ -87,14 +83,9 @@ class Sought:
             placed = finder(self.phrases, fold=self.ignore_case)
             return placed.find(text) if isinstance(placed, SpokenFinder) else placed.find_placed(text)
         expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
-        searched = searchable(text)
-
-        def words_before(place: int) -> int:
-            return padded_words(searched[:place], fold=True).count("  ") + 1 if searched[:place].strip() else 0
-
         return [
-            PlacedPhrase(found.group(), words_before(found.start()), words_before(found.end()))
-            for found in expression.finditer(searched)
+            PlacedPhrase(found.group(), _words_in(searched[: found.start()]), _words_in(searched[: found.end()]))
+            for searched, found in _matches(expression, text)
         ]
 
     def told(self) -> str:
@@ -103,6 +94,15 @@ class Sought:
             return f"anything that matches {shown(self.pattern)}"
         phrases = ", ".join(map(shown, self.phrases))
         return phrases if len(self.phrases) == 1 else f"any of {phrases}"
+
+
+def _matches(expression: RegularExpression, text: str) -> list[tuple[str, Found]]:
+    """With the text they are found in: of its readings the one in which there are most."""
+    return max(([(read, found) for found in expression.finditer(read)] for read in readings(text)), key=len)
+
+
+def _words_in(text: str) -> int:
+    return padded_words(text, fold=True).count("  ") + 1 if text.strip() else 0
 
 
 class Words(BaseModel, frozen=True):

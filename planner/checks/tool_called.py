@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, errored, failed, passed
 from planner.checks.fields import Count, Positive
 from planner.checks.tools import CallsOfTool, ToolCheck
 from planner.checks.wording import counted
@@ -89,6 +89,9 @@ class ToolCalled(ToolCheck, frozen=True):
         return (
             f"{self.shown_name} is to be called at most {counted(most, 'time')} and at least {counted(least, 'time')}"
         )
+
+    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+        return outcome is FindingOutcome.PASSED and self.bounds[1] is None and self.found_for_certain(missed)
 
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
         least, most = self.bounds

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, errored, failed, passed
 from planner.checks.tool_called import ToolCalled
 from planner.checks.tools import CallsOfTool, ToolCheck
 from planner.checks.wording import counted, shown
@@ -38,6 +38,9 @@ class ToolNotCalled(ToolCheck, frozen=True):
         if self.narrowed and self.narrowed != other.narrowed:
             return ""
         return f"{self.shown_name} is to be called and not to be called"
+
+    def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
+        return outcome is FindingOutcome.FAILED and self.found_for_certain(missed)
 
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
         if calls.fitting:

@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
-from planner.checks.base import Expectation, Judgement, Quote, errored
+from planner.checks.base import Expectation, Judgement, Missed, Quote, errored
 from planner.checks.fields import Name
 from planner.checks.matching import ABSENT, Expected, Fields, Matcher, read_fields, read_matcher
 from planner.checks.wording import counted, shown
@@ -125,6 +125,11 @@ class ToolCheck(Expectation, frozen=True):
     @abstractmethod
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
         """Judge the calls of the tool that the evidence knows of."""
+
+    def found_for_certain(self, missed: Missed) -> bool:
+        """Whether calls that fit still do, whatever was missed: of what was not read, arguments may be told as none."""
+        told = not self.exact and (not self.arguments or self._arguments.mismatch({}, "") is not None)
+        return missed is Missed.UNREAD and told and self.result is None and self.before is None
 
     @property
     def narrowed(self) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
@@ -180,3 +181,28 @@ def test_a_pattern_has_a_length_that_people_can_read() -> None:
         ValueError, match="a regular expression may have 10,000 characters, this one has 10,001; shorten it"
     ):
         check_pattern("a" * 10_001)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I gua\u00adrantee it",
+        "I guar\u200bantee it",
+        "I \uff27\uff55\uff41\uff52\uff41\uff4e\uff54\uff45\uff45 it",
+        "I \U0001d420uarantee it",
+    ],
+)
+def test_a_pattern_finds_what_is_seen_however_it_is_spelled(judge: Any, talk: Any, said: str) -> None:
+    """Characters that nobody sees, and letters of another width, hide a word from no check that takes a pattern."""
+    evidence = talk(f"agent: {said}")
+    assert judge(evidence, check="never_says", matches="(?i)guarantee")[0] == "failed"
+    assert judge(evidence, check="says", matches="(?i)guarantee", max_count=1)[0] == "passed"
+    assert judge(evidence, check="no_pii", also=["(?i)guarantee"])[0] == "failed"
+    steps = [{"says": {"matches": "^I"}}, {"says": {"matches": "(?i)guarantee it"}}]
+    assert judge(evidence, check="sequence", steps=steps)[0] == "passed"
+
+
+def test_a_pattern_finds_what_is_written_as_it_is_written(judge: Any, talk: Any) -> None:
+    """What a pattern spells out is still found: an ellipsis, a mark, a wide letter."""
+    for said in ("well\u2026", "Acme\u2122", "\uff27o", "a\u00adb"):
+        assert judge(talk(f"agent: {said}"), check="says", matches=said, max_count=1)[0] == "passed"

@@ -347,5 +347,5 @@ def test_what_cannot_be_read_says_so_and_what_was_found_stands() -> None:
     assert found(check="call", min_turns=2) == ("errored", cannot)
     assert found(check="call", status="completed") == ("passed", "the call completed")
     assert found(check="tool_called", name="lookup_order")[0] == "passed"
-    assert garbled.unread == ("turns",)
+    assert garbled.unread == ("turns", "tools")
     assert b"unread" not in told().to_bytes()

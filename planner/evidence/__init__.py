@@ -1,0 +1,41 @@
+"""What happened on one call, in one vocabulary whatever the service's dialect; immutable once collected."""
+
+from __future__ import annotations
+
+from planner.evidence.model import (
+    LEFT_OUT,
+    MASK,
+    SCHEMA_VERSION,
+    Call,
+    Evidence,
+    Grade,
+    Part,
+    RedactedPart,
+    Role,
+    ToolCall,
+    Turn,
+    UnreadPart,
+    evidence_digest,
+    merged,
+    missing_parts,
+)
+from planner.evidence.reading import evidence_from_wire
+
+__all__ = [
+    "LEFT_OUT",
+    "MASK",
+    "SCHEMA_VERSION",
+    "Call",
+    "Evidence",
+    "Grade",
+    "Part",
+    "RedactedPart",
+    "Role",
+    "ToolCall",
+    "Turn",
+    "UnreadPart",
+    "evidence_digest",
+    "evidence_from_wire",
+    "merged",
+    "missing_parts",
+]

@@ -1,0 +1,176 @@
+"""From the wire. The service's two dialects name roles and scale scores differently; from here on there is one way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast, get_args
+
+import pydantic_core
+
+from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
+from planner.evidence.model import Call, Evidence, Grade, Role, ToolCall, Turn, UnreadPart
+from planner.evidence.tool_record import (
+    AGENT_ROLES,
+    CALLER_ROLES,
+    SILENT_ROLES,
+    TOOL_CALL_ROLES,
+    TOOL_RESULT_ROLES,
+    ToolRecord,
+    hides_tools,
+    milliseconds,
+    record_of_history,
+)
+
+
+def evidence_from_wire(
+    run: WireRun,
+    call: tuple[WireCall, Mapping[str, Any]] | None,
+    transcript: Sequence[WireTurn] | None,
+    history: Sequence[Mapping[str, Any]] | None,
+    grade: WireGrade | None,
+) -> Evidence:
+    """One record of one ended run. `None` for what the service did not have."""
+    unread: set[UnreadPart] = set()
+    turns, record = _turns_and_tools(transcript, unread)
+    tools: tuple[ToolCall, ...] | None = record.finish()
+    if not tools:
+        # A transcript without tool turns does not say that no tool was called; the history does, unless both tell of nothing.
+        if history:
+            record = record_of_history(history)
+        tools = None if history is None else record.finish()
+        unread.update(("tools",) if not history and not turns else ())
+    unread |= record.unread
+    return Evidence(
+        run_id=run.id,
+        run_status=run.status,
+        error_message=run.error_message or "",
+        call=None if call is None or run.call_id is None else _call(run.call_id, *call),
+        turns=turns,
+        tools=tools,
+        grade=_grade(call[0] if call else None, grade),
+        cost_cents=_cost_cents(run, call[0] if call else None),
+        service_estimate_cents=run.estimated_cost_cents,
+        unread=tuple(part for part in get_args(UnreadPart) if part in unread),
+    )
+
+
+def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
+    return Call(
+        call_id=call_id,
+        status=call.status or "unknown",
+        end_reason=call.end_reason,
+        duration_seconds=call.duration_seconds if (call.duration_seconds or 0) >= 0 else None,
+        product=call.product,
+        transferred_to=call.transfer_destination or None,
+        document=cast("dict[str, Any]", _without_urls(document)),
+    )
+
+
+def _without_urls(document: object) -> object:
+    """Signed URLs are credentials: never stored, at whatever depth."""
+    if isinstance(document, Mapping):
+        fields = cast("Mapping[str, object]", document)
+        return {key: _without_urls(value) for key, value in fields.items() if "url" not in key.lower()}
+    if isinstance(document, list):
+        return [_without_urls(item) for item in cast("list[object]", document)]
+    return document
+
+
+def _cost_cents(run: WireRun, call: WireCall | None) -> int | None:
+    """A test run costs the call's bill times `charge_multiplier` (source: the reference page, notes on money)."""
+    if run.call_id is None:
+        return 0 if run.status == "failed" else None  # no call was made, so none is billed
+    if call is None or call.billing_total_cents is None:
+        return None
+    multiplier = 2.0 if run.charge_multiplier is None else run.charge_multiplier
+    cents = call.billing_total_cents * multiplier
+    return round(cents) if 0 <= cents < 2**63 else None
+
+
+def _grade(call: WireCall | None, grade: WireGrade | None) -> Grade | None:
+    """The grade endpoint's word, completed by what the call object repeats of it."""
+    if grade is None and (call is None or call.grade_status is None):
+        return None
+    status = (grade and grade.status) or (call and call.grade_status) or "unknown"
+    if status == "pending":  # what it says besides is not found out yet: no issues so far are not no issues
+        return Grade(status=status)
+    detected: object = grade.detected_issues if grade else None
+    issues = cast("list[Any]", detected) if isinstance(detected, list) else None
+    score = grade.score if grade and grade.score is not None else (call.grade_score if call else None)
+    return Grade(
+        status=status,
+        score=_unit_score(score),
+        outcome=(grade and grade.call_outcome) or (call and call.call_outcome) or None,
+        goal=(grade and grade.goal_achievement) or (call and call.goal_achievement) or None,
+        issues=len(issues) if issues is not None else (call.issue_count if call else None),
+        critical_issues=_critical(issues) if issues is not None else (call.critical_issue_count if call else None),
+        summary=(grade and grade.summary) or None,
+    )
+
+
+def _unit_score(score: float | None) -> float | None:
+    """One dialect writes 0.0 to 1.0, the other an integer 0 to 100; JSON keeps the two apart (`1.0`, `1`)."""
+    if score is None:
+        return None
+    unit = score / 100 if isinstance(score, int) or score > 1 else score
+    return unit if 0 <= unit <= 1 else None
+
+
+def _critical(issues: Sequence[Any]) -> int:
+    return sum(
+        1
+        for issue in issues
+        if isinstance(issue, Mapping) and str(cast("Mapping[str, Any]", issue).get("severity")).lower() == "critical"
+    )
+
+
+def _turns_and_tools(
+    transcript: Sequence[WireTurn] | None, unread: set[UnreadPart]
+) -> tuple[tuple[Turn, ...] | None, ToolRecord]:
+    """Turns are None when nothing in the transcript has a role we know: then it was not understood."""
+    record = ToolRecord()
+    if transcript is None:
+        return None, record
+    turns: list[Turn] = []
+    timed = _tells_times(transcript)
+    for wire in transcript:
+        role = (wire.role or "").lower()
+        number = len(turns) + 1
+        if role in TOOL_CALL_ROLES:
+            tool = record.call(wire.content, turn=number, start_ms=milliseconds(wire.start_ms), ids=wire.ids)
+            kind, text = Role.TOOL, f"{tool.name}({_compact(tool.arguments)})"
+        elif role in TOOL_RESULT_ROLES:
+            result = record.answer(wire.content, ids=wire.ids, name=wire.name)
+            kind, text = Role.TOOL, _compact(result)
+        elif role in AGENT_ROLES or role in CALLER_ROLES:
+            kind = Role.AGENT if role in AGENT_ROLES else Role.CALLER
+            unread.update(("tools",) if wire.tool_calls or hides_tools(wire.content) else ())
+            text = "" if wire.content is None else _compact(wire.content)
+            unread.update(() if isinstance(wire.content, str | list | dict) else ("turns",))
+        else:
+            # Whoever that is may be one of those we know by another name, or a tool.
+            unread.update(() if role in SILENT_ROLES else ("turns", "tools"))
+            continue
+        start, end = (milliseconds(wire.start_ms), milliseconds(wire.end_ms)) if timed else (None, None)
+        turns.append(
+            Turn(
+                number=number,
+                role=kind,
+                text=text,
+                start_ms=start,
+                end_ms=end if start is None or end is None or end >= start else None,
+                ttfa_ms=milliseconds(wire.ttfa_ms) if timed else None,
+            )
+        )
+    if not any(turn.text.strip() for turn in turns if turn.role is not Role.TOOL):
+        unread.add("turns")  # nobody said a word, or no word was kept
+    return (None if transcript and not turns else tuple(turns)), record
+
+
+def _tells_times(transcript: Sequence[WireTurn]) -> bool:
+    """Not where everything is said to begin at one instant: that is a blank in a form, not a time."""
+    return len(transcript) < 2 or len({milliseconds(turn.start_ms) for turn in transcript} | {None}) != 2
+
+
+def _compact(content: object) -> str:
+    return content if isinstance(content, str) else pydantic_core.to_json(content).decode()

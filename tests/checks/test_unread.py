@@ -1,0 +1,158 @@
+"""What the service tells that planner cannot read decides nothing: neither that something did not happen, nor which came first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.api.wire import WireCall, WireRun, WireTurn
+from planner.checks import CHECKS
+from planner.checks.opinions import nobody_asked
+from planner.checks.redacted import judge_redacted
+from planner.evidence import Evidence, evidence_from_wire
+
+HELLO = {"role": "agent", "content": "hello, this is Maya"}
+ASKS = {"role": "user", "content": "where is my order?"}
+BYE = {"role": "agent", "content": "goodbye"}
+CALL_F = {"name": "f", "arguments": {}}
+
+
+def told(*transcript: dict[str, Any], history: list[dict[str, Any]] | None = None) -> Evidence:
+    run = WireRun.model_validate({"id": 1, "status": "completed", "call_id": 9})
+    call = {"call_id": 9, "status": "completed", "duration_seconds": 30}
+    turns = [WireTurn.model_validate(turn) for turn in transcript]
+    return evidence_from_wire(run, (WireCall.model_validate(call), call), turns, history or [], None)
+
+
+def found(evidence: Evidence, **fields: Any) -> str:
+    written = {key.rstrip("_"): value for key, value in fields.items()}
+    expectation = CHECKS[written["check"]].model_validate(written)
+    return judge_redacted(expectation, evidence, nobody_asked).outcome.value
+
+
+ABSENT: list[dict[str, Any]] = [
+    {"check": "tool_not_called", "name": "f"},
+    {"check": "not", "of": {"check": "tool_called", "name": "f"}},
+    {"check": "tool_called", "name": "f", "times": {"min": 0, "max": 1}},
+    {"check": "expression", "cel": "tools.size() == 0"},
+    {"check": "expression", "cel": "!tools.exists(t, t.name == 'f')"},
+]
+
+
+@pytest.mark.parametrize("absent", ABSENT, ids=str)
+@pytest.mark.parametrize("role", ["toolcall", "tool", "tool_calls", "narrator", "action", "", None])
+def test_an_unknown_speaker_may_be_a_tool(role: str | None, absent: dict[str, Any]) -> None:
+    """Whatever the service calls the one who made a tool call, nothing says that none was made."""
+    assert found(told(HELLO, ASKS, {"role": role, "content": CALL_F}, BYE), **absent) == "errored"
+    assert found(told(HELLO, ASKS, BYE), **absent) == "passed"
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"role": "agent", "content": "one moment", "tool_calls": [{"function": CALL_F}]},
+        {"role": "agent", "content": [{"type": "tool_use", "name": "f", "input": {}}]},
+        {"role": "tool_response", "content": {"ok": True}},
+    ],
+)
+def test_a_tool_call_may_hide_in_a_turn(item: dict[str, Any]) -> None:
+    """In fields and blocks of a turn that is spoken, or behind a result of no call that was told."""
+    assert found(told(HELLO, ASKS, item, BYE), **ABSENT[0]) == "errored"
+
+
+@pytest.mark.parametrize(
+    "item", [{"role": "toolcall", "content": CALL_F}, {"type": "action"}, {"function_call": CALL_F}]
+)
+def test_an_unknown_item_of_the_history_may_be_a_tool_call(item: dict[str, Any]) -> None:
+    """As in the transcript."""
+    messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}, {"role": "system"}]
+    assert found(told(HELLO, ASKS, history=[*messages, item]), **ABSENT[0]) == "errored"
+    assert found(told(HELLO, ASKS, history=messages), **ABSENT[0]) == "passed"
+
+
+def test_a_call_that_was_told_stands_beside_an_unknown_speaker() -> None:
+    """That a tool was called is known, whoever else there was; how often at most, or before what, is not."""
+    stranger = {"role": "robot", "content": "beep"}
+    garbled = {"role": "tool_call", "content": {"name": "f", "arguments": "none that can be read"}}
+    call = {"role": "tool_call", "content": {"name": "f", "arguments": {"x": 1}}}
+    evidence = told(HELLO, call, ASKS, stranger)
+    assert found(evidence, check="tool_called", name="f", arguments={"x": 1}) == "passed"
+    assert found(evidence, check="tool_called", name="f", times=1) == "errored"
+    assert found(evidence, check="tool_called", name="f", before="g") == "errored"
+    assert found(evidence, check="tool_not_called", name="f") == "failed"
+    assert found(evidence, check="tool_not_called", name="f", before="g") == "errored"
+    assert found(told(HELLO, garbled), check="tool_called", name="f", arguments={"x": {"exists": False}}) == "errored"
+    assert found(told(HELLO, garbled), check="tool_called", name="f", exact=True, arguments={}) == "errored"
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"check": "says", "any_of": ["hello"]}, "passed"),
+        ({"check": "says", "any_of": ["hello"], "in_": "first"}, "errored"),
+        ({"check": "says", "any_of": ["goodbye"], "in_": {"last": 1}}, "errored"),
+        ({"check": "says", "any_of": ["hello"], "max_count": 1}, "errored"),
+        ({"check": "says", "any_of": ["hello"], "min_count": 0, "max_count": 1}, "errored"),
+        ({"check": "never_says", "any_of": ["hello"]}, "failed"),
+        ({"check": "never_says", "any_of": ["hello"], "in_": "first"}, "errored"),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_a_turn_that_was_not_read_may_be_the_first_the_last_or_one_too_many(
+    place: int, fields: dict[str, Any], outcome: str
+) -> None:
+    """Words that were said stand only where neither their place nor their number is asked for."""
+    turns = [HELLO, ASKS, BYE]
+    turns.insert(place, {"role": "robot", "content": "hello and goodbye"})
+    assert found(told(*turns), **fields) == outcome
+
+
+def calls(*pairs: dict[str, Any]) -> Evidence:
+    return told(HELLO, *pairs, BYE)
+
+
+def call(name: str, **fields: Any) -> dict[str, Any]:
+    return {"role": "tool_call", "content": {"name": name, "arguments": {}}, **fields}
+
+
+def result(content: Any = None, **fields: Any) -> dict[str, Any]:
+    return {"role": "tool_response", "content": content or {"ok": True}, **fields}
+
+
+@pytest.mark.parametrize(
+    ("turns", "f", "g"),
+    [
+        ([call("f"), result()], "passed", "failed"),
+        ([call("f"), result({"ok": False}), call("g"), result()], "failed", "passed"),
+        ([call("f"), call("g"), result(), result({"ok": False})], "passed", "failed"),
+        ([call("f"), call("g"), result()], "errored", "errored"),
+        ([call("f"), call("g"), result(name="g")], "failed", "passed"),
+        ([call("f"), call("g"), result({"ok": False}, name="g"), result(name="f")], "passed", "failed"),
+        ([call("f"), call("f"), result(name="f")], "errored", "errored"),
+        ([call("f", tool_call_id="1"), call("g", tool_call_id="2"), result(tool_call_id="2")], "failed", "passed"),
+        ([call("f", id="1"), call("g", id="2"), result(tool_call_id="2", id="9")], "failed", "passed"),
+        ([call("f", call_id=9), call("g", call_id=9), result(call_id=9)], "errored", "errored"),
+        ([call("f", id="1"), call("g", id="2"), result(tool_call_id="3")], "errored", "errored"),
+        ([call("f", id="1"), result(tool_call_id="1"), result({"ok": False}, tool_call_id="1")], "errored", "errored"),
+        ([call("f"), result(), result({"ok": False})], "errored", "errored"),
+        ([call("f"), BYE, call("g"), result()], "errored", "errored"),
+    ],
+)
+@pytest.mark.parametrize("in_history", [False, True])
+def test_a_result_answers_its_own_call(turns: list[dict[str, Any]], f: str, g: str, in_history: bool) -> None:
+    """By id, then by name, then in order if there are as many; whom it answers otherwise cannot be told."""
+    evidence = told(HELLO, BYE, history=turns) if in_history else calls(*turns)
+    assert found(evidence, check="tool_called", name="f", result={"ok": True}) == f
+    assert found(evidence, check="tool_called", name="g", result={"ok": True}) == g
+
+
+def test_a_result_of_nobody_leaves_open_only_what_asks_for_results() -> None:
+    """That the tools were called is told all the same, and says why nothing is told of the rest."""
+    evidence = calls(call("e"), result(), call("f"), call("g"), result())
+    asks = CHECKS["tool_not_called"].model_validate({"check": "tool_not_called", "name": "f", "result": {"ok": True}})
+    judgement = judge_redacted(asks, evidence, nobody_asked)
+    assert judgement.message == "cannot be told: the service does not tell which tool call a result answers"
+    assert found(evidence, check="tool_called", name="f", times=1) == "passed"
+    assert found(evidence, check="tool_not_called", name="h") == "passed"
+    assert found(evidence, check="sequence", steps=[{"tool": "f"}, {"tool": "g"}]) == "passed"
