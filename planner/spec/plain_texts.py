@@ -12,7 +12,7 @@ from planner.spec.reporting import Reporter
 from planner.spec.scalars import NumberError, resolve
 from planner.spec.wording import shorten
 
-_HASH = re.compile(r"(?<=[^\s#]) +#(?=[0-9A-Za-z])(?P<rest>[^\n]*)")
+_HASH = re.compile(r" #(?=[0-9A-Za-z])(?P<rest>[^\n]*)")
 _DASH = re.compile(
     r"""^(?P<indent> *)(?:- +|(?:- +)*[A-Za-z_][\w-]*: +)(?P<text>[^\s"'\[{|>&*!?#:-][^\n:#]*)\n(?P=indent) +- """,
     re.MULTILINE,
@@ -26,7 +26,7 @@ def warn_of_plain_texts(document: Document, reporter: Reporter) -> None:
     """Most files have none that could be meant, by the look of them: only others are searched."""
     source = document.source
     text = source.text
-    cut = {found.start(): found for found in islice(_HASH.finditer(text), _MOST)} if " #" in text else {}
+    cut = {_end_before(text, found.start()): found for found in islice(_HASH.finditer(text), _MOST)}
     joined = {found.start("text"): found for found in islice(_DASH.finditer(text), _MOST)}
     if not cut and not joined:
         return
@@ -37,6 +37,13 @@ def warn_of_plain_texts(document: Document, reporter: Reporter) -> None:
         if (found := joined.get(start)) is not None and end >= found.end():
             detail = f'this is one text, "{shorten(" ".join(text[start:end].split()), 40)}": an item begins in the column of the one above; for a - in a text, put it in quotes'
             reporter.warning("not-as-it-looks", detail, source.span(found.end() - 2, found.end() - 1))
+
+
+def _end_before(text: str, end: int) -> int:
+    """Where what stands before these spaces ends."""
+    while end > 0 and text[end - 1] == " ":
+        end -= 1
+    return end
 
 
 def _is_cut(written: str, rest: str) -> bool:
