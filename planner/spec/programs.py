@@ -23,6 +23,7 @@ from planner.spec.metering import (
     TooLargeError,
     shown,
 )
+from planner.spec.template_words import in_words
 from planner.spec.templates import TemplateFault
 from planner.spec.wording import near_miss, one_of
 
@@ -196,7 +197,7 @@ class Programs:
                 found = next((tag.span() for tag in tags if self._fails(tag.group(), values, str(error))), found)
             self._places[key] = found
         start, end = self._places[key]
-        message = str(error) if isinstance(error, (RenderError, UndefinedError)) else f"rendering failed: {error}"
+        message = str(error) if isinstance(error, (RenderError, UndefinedError)) else in_words(str(error))
         return TemplateFault(code, message, start, end)
 
     def _fails(self, tag: str, values: Mapping[str, Any], message: str) -> bool:
@@ -238,8 +239,10 @@ class Programs:
             if tag.group().startswith("{%"):
                 return tag.span()
         start, end = _line_of(text, line)
-        opened = _OPENED.search(text, start, end)
-        return (opened.start() if opened else start), end
+        closed = [tag.span() for tag in _tags_on(text, line)]
+        opened = [found.start() for found in _OPENED.finditer(text, start, end)]
+        alone = (place for place in opened if not any(first <= place < last for first, last in closed))
+        return next(alone, opened[0] if opened else start), end
 
     def _find(self, text: str, line: int, word: str) -> tuple[int, int]:
         """The word inside a tag, on this line if it is there; or else the line's only tag, or the line."""
@@ -294,6 +297,9 @@ def _plainly(message: str) -> str:
         return "something is missing before the end of this tag"
     if message.startswith("unexpected char") and message.split(" ")[2][1:2] in {"'", '"'}:
         return "a quote is not closed in this tag"
+    if message.startswith("unexpected char"):
+        sign = message.split(" ")[2].strip("'")
+        return f"`{sign}` means nothing in a tag; text is in quotes"
     if message.startswith("expected token"):
         return _unexpected(*_QUOTED.findall(message))
     if message == "tag name expected":

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import time
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from planner.checks.patterns import compile_pattern
 from planner.diagnostics import Diagnostics
@@ -22,7 +22,8 @@ from planner.spec.reading import absent, read_fields, read_nested
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.targets import check_slug, read_target, start_of
 from planner.spec.version import check_version
-from planner.spec.wording import nearest, shorten, unknown, wrong_type
+from planner.spec.wording import nearest, shorten, wrong_type
+from planner.spec.zones import zone_fault
 
 MAX_VALUES = 50_000
 """In all of planner.yaml, which every command reads."""
@@ -119,7 +120,11 @@ def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> Qui
         reporter.error(
             "missing-key", f"`{key}` is required, such as {key}: {examples[key]}", document.key(policy, "quiet_hours")
         )
-    if fields.start is None or fields.end is None or fields.time_zone is None:
+    zone = fields.time_zone
+    if zone is not None and (fault := zone_fault(zone)):
+        reporter.error("bad-value", fault, document.value(written, "time_zone"))
+        zone = None
+    if fields.start is None or fields.end is None:
         return None
     if fields.start == fields.end:
         reporter.error(
@@ -127,20 +132,9 @@ def _quiet_hours(document: Document, policy: Mapping, reporter: Reporter) -> Qui
             "they end when they begin, so it is not clear whether that is always or never",
             document.value(written, "end"),
         )
-    zones = available_timezones()
-    if fields.time_zone not in zones:
-        area = fields.time_zone.partition("/")[0]
-        reporter.error(
-            "bad-value",
-            unknown(
-                f"`{shorten(fields.time_zone, 40)}` is not a name of the time zone database",
-                fields.time_zone,
-                sorted(zone for zone in zones if zone.startswith(f"{area}/")) or sorted(zones),
-            ),
-            document.value(written, "time_zone"),
-        )
+    if zone is None:
         return None
-    return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(fields.time_zone))
+    return QuietHours(time.fromisoformat(fields.start), time.fromisoformat(fields.end), ZoneInfo(zone))
 
 
 def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:

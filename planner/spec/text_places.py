@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
+
 from planner.diagnostics import Span
 from planner.spec.document import Container, Document, at, value_mark
 from planner.spec.source import Source
 from planner.spec.templates import TemplateFault
+
+_WORDS = 20
+"""So many words of a tag tell it from others."""
 
 
 def place_in_text(document: Document, container: Container, key: str | int, fault: TemplateFault) -> Span:
@@ -26,8 +32,21 @@ def place_in_text(document: Document, container: Container, key: str | int, faul
         if found < 0:
             break
     if found < 0:
-        return document.value(container, key)
+        return _place_in_folded(document, container, key, fault.start, words)
     return document.source.span(start + found, start + found + len(words))
+
+
+def _place_in_folded(document: Document, container: Container, key: str | int, at_offset: int, words: str) -> Span:
+    """Where words are written of which some stand on the next line: up to the end of the first."""
+    start, end = value_mark(container, key)
+    value: str = at(container, key)
+    sought = re.compile(r"\s+".join(map(re.escape, words.split()[:_WORDS])))
+    before = sum(1 for _ in sought.finditer(value, 0, at_offset))
+    places = list(islice(sought.finditer(document.source.text, start, end), before + 1))
+    if not words.strip() or len(places) <= before:
+        return document.value(container, key)
+    place = places[before]
+    return document.source.span(place.start(), place.start() + len(place[0].partition("\n")[0].rstrip()))
 
 
 def place_in_file(source: Source, fault: TemplateFault) -> Span:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,6 +23,13 @@ _FORMS = {
     DAY: "this must be a day, such as 2027-01-31",
     TIME_OF_DAY: "this must be a time of the day, such as 08:00",
 }
+_LISTS = {
+    "include": "[{mood: calm, order: A-17}]",
+    "exclude": "[{mood: calm, order: A-17}]",
+    "expect": "[{check: call, status: completed}]",
+    "steps": "[{says: {any_of: [hello]}}, {tool: lookup_order}]",
+}
+"""Keys whose items are mappings: to put brackets around something else would be another fault."""
 EMPTY = "there is no value here; write one, or remove the key"
 UNQUOTE = "; remove the quotes"
 LITERAL = (
@@ -28,6 +37,7 @@ LITERAL = (
 )
 
 _MAX_WORD = 60
+_HOURS = 24
 _MAX_CHOICES = 200
 _MAX_DIFFERENCE = 4
 _MAX_LOOKED_AT = 10_000
@@ -166,8 +176,16 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         return "missing-key", f"`{key}` is required"
     if key == "max_age" and isinstance(value, int):
         return "wrong-type", f"{_FORMS[AGE]}; write {value}d for days, {value}h for hours"
+    if key in _LISTS and kind in {"list_type", "tuple_type"} and not isinstance(value, Mapping):
+        return "wrong-type", f"this must be a list, such as {_LISTS[key]}, but it is {describe(value)}"
+    if (
+        kind == "string_pattern_mismatch"
+        and (form := str(context.get("pattern", ""))) in _FORMS
+        and _mended(value, form)
+    ):
+        return "bad-value", f'{_FORMS[form]}, but it is the text "{value}"; write {_mended(value, form)}'
     if kind in _TYPES:
-        return "wrong-type", wrong_type(_TYPES[kind], value) + in_unit(key, value)
+        return "wrong-type", wrong_type(_TYPES[kind], value, key) + in_unit(key, value)
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
         return "out-of-range", f"{value} is out of range: {_bound(kind, context)}{as_share(key, value)}"
     if kind in {"string_too_short", "too_short"}:
@@ -228,7 +246,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for argument in get_args(annotation) for model in _models_in(argument)]
 
 
-def wrong_type(wanted: str, value: Any) -> str:
+def wrong_type(wanted: str, value: Any, key: str = "") -> str:
     """What is wanted and what is there, with the usual way out."""
     if isinstance(value, str) and wanted in {"a whole number", "a number", "true or false"}:
         looks_right = (
@@ -238,8 +256,14 @@ def wrong_type(wanted: str, value: Any) -> str:
         if wanted == "true or false" and value.lower() in {"yes", "no", "on", "off"}:
             hint = "; YAML 1.2 reads it as text, write true or false"
         return f"this must be {wanted}, but it is {describe(value)}{hint}"
+    if wanted == "text" and key in {"start", "end"} and isinstance(value, int) and 0 <= value < _HOURS:
+        return f'this must be a time of the day, but it is {describe(value)}; write "{value:02}:00"'
     if wanted == "text" and isinstance(value, (int, float, bool)):
         return f'this must be text, but it is {describe(value)}; put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+    if wanted == "text" and isinstance(value, dict) and len(value) == 1:  # pyright: ignore[reportUnknownArgumentType]
+        ((name, inner),) = value.items()  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(inner, (str, int, float)) and not isinstance(inner, bool):
+            return f'this must be text, but it is a mapping; a text with a colon is in quotes: "{shorten(f"{name}: {inner}", 40)}"'
     if wanted == "a list" and isinstance(value, dict):
         return "this must be a list, but it is a mapping; write [{…}], or `- ` before it"
     if wanted == "text" and isinstance(value, list):
@@ -276,9 +300,21 @@ def _pattern(value: str, pattern: str) -> tuple[str, str]:
     return "bad-value", f'{wanted}, but it is the text "{shorten(value, 40)}"'
 
 
+def _mended(value: Any, form: str) -> str:
+    """The value in its form, where it is nearly one."""
+    if form == TIME_OF_DAY and isinstance(value, str) and re.fullmatch(r"\d:\d\d|\d\d?", value):
+        hours, _, minutes = value.partition(":")
+        return f'"{int(hours):02}:{minutes or "00"}"' if int(hours) < _HOURS else ""
+    if form == AGE and isinstance(value, str) and re.fullmatch(r"0+[hdw]", value):
+        return "1h at least, or leave it out: without it results do not age"
+    return ""
+
+
 def not_a_slug(value: str) -> str:
+    written, value = value, unicodedata.normalize("NFKD", value.replace("ß", "ss"))
+    value = "".join(c for c in value if not unicodedata.combining(c))
     slug = "-".join(
         "".join(c if c.isascii() and (c.isalnum() or c in "-_") else " " for c in value.lower()).split()
     ).strip("-_")
     hint = f"; write `{slug[:60]}`" if slug else ""
-    return f'"{shorten(value, 40)}" is not a slug: lower-case letters, digits, - and _{hint}'
+    return f'"{shorten(written, 40)}" is not a slug: lower-case letters, digits, - and _{hint}'

@@ -263,3 +263,72 @@ plan.yaml:2:7: error: value is not one of the choices [not-a-choice]
 def test_a_library_that_does_not_say_so(workspace: Any, text: str, said: str) -> None:
     """Is told so once, and read as one; where it may be a plan, that is said."""
     assert workspace.faults(text) == said
+
+
+WRONG = """\
+version: 1
+plan: größe ö
+targets: {support: {agent: 14}}
+scenarios:
+  s:
+    prompt: Hello.
+    max_age: 0d
+    matrix: {axes: {a: [1]}, include: x, exclude: y}
+    expect: [{check: says, any_of: [it is: so]}]
+  t:
+    prompt: Hello.
+    expect: says
+"""
+RIGHT = """\
+version: 1
+plan: grosse-o
+targets: {support: {agent: 14}}
+scenarios:
+  s:
+    prompt: Hello, {{ mood }} {{ order }}.
+    max_age: 1h
+    matrix: {axes: {mood: [calm, furious], order: [A-17, A-18]}, exclude: [{mood: calm, order: A-17}]}
+    expect: [{check: says, any_of: ["it is: so"]}]
+  t:
+    prompt: Hello.
+    expect: [{check: call, status: completed}]
+"""
+
+
+def test_a_cure_leads_to_no_other_fault(workspace: Any) -> None:
+    """What is shown in a fault can be written as it is."""
+    assert workspace.faults(WRONG) == snapshot("""\
+plan.yaml:2:7: error: name is not a slug [not-a-slug]
+    2 | plan: größe ö
+      |       ^^^^^^^
+        "größe ö" is not a slug: lower-case letters, digits, - and _; write `grosse-o`
+
+plan.yaml:7:14: error: value cannot be used [bad-value]
+    7 |     max_age: 0d
+      |              ^^
+        this must be a number and h, d or w, such as 14d for fourteen days, but it is the text "0d";
+        write 1h at least, or leave it out: without it results do not age
+
+plan.yaml:8:39: error: wrong type of value [wrong-type]
+    8 |     matrix: {axes: {a: [1]}, include: x, exclude: y}
+      |                                       ^
+        this must be a list, such as [{mood: calm, order: A-17}], but it is the text "x"
+
+plan.yaml:8:51: error: wrong type of value [wrong-type]
+    8 |     matrix: {axes: {a: [1]}, include: x, exclude: y}
+      |                                                   ^
+        this must be a list, such as [{mood: calm, order: A-17}], but it is the text "y"
+
+plan.yaml:9:37: error: wrong type of value [wrong-type]
+    9 |     expect: [{check: says, any_of: [it is: so]}]
+      |                                     ^^^^^^^^^
+        this must be text, but it is a mapping; a text with a colon is in quotes: "it is: so"
+
+plan.yaml:12:13: error: wrong type of value [wrong-type]
+   12 |     expect: says
+      |             ^^^^
+        this must be a list, such as [{check: call, status: completed}], but it is the text "says"
+
+6 errors in 1 file
+""")
+    assert workspace.faults(RIGHT) == ""

@@ -329,6 +329,44 @@ planner.yaml:1:22: warning: word is nearly a known one [near-miss]
 """),
         ),
         (
+            'policy: {quiet_hours: {start: 20, end: "8:30", time_zone: CEST}}\n',
+            snapshot("""\
+planner.yaml:1:31: error: wrong type of value [wrong-type]
+    1 | policy: {quiet_hours: {start: 20, end: "8:30", time_zone: CEST}}
+      |                               ^^
+        this must be a time of the day, but it is the number 20; write "20:00"
+
+planner.yaml:1:40: error: value cannot be used [bad-value]
+    1 | policy: {quiet_hours: {start: 20, end: "8:30", time_zone: CEST}}
+      |                                        ^^^^^^
+        this must be a time of the day, such as 08:00, but it is the text "8:30"; write "08:30"
+
+planner.yaml:1:59: error: value cannot be used [bad-value]
+    1 | policy: {quiet_hours: {start: 20, end: "8:30", time_zone: CEST}}
+      |                                                           ^^^^
+        `CEST` is not a name of the time zone database; write a place that has this time, such as
+        Europe/Berlin
+
+3 errors in 1 file
+"""),
+        ),
+        (
+            'policy: {quiet_hours: {start: "20:00", end: "8", time_zone: Europe/Berln}}\n',
+            snapshot("""\
+planner.yaml:1:45: error: value cannot be used [bad-value]
+    1 | policy: {quiet_hours: {start: "20:00", end: "8", time_zone: Europe/Berln}}
+      |                                             ^^^
+        this must be a time of the day, such as 08:00, but it is the text "8"; write "08:00"
+
+planner.yaml:1:61: error: value cannot be used [bad-value]
+    1 | policy: {quiet_hours: {start: "20:00", end: "8", time_zone: Europe/Berln}}
+      |                                                             ^^^^^^^^^^^^
+        `Europe/Berln` is not a name of the time zone database; did you mean `Europe/Berlin`?
+
+2 errors in 1 file
+"""),
+        ),
+        (
             "rates: [spark]\n",
             snapshot("""\
 planner.yaml:1:8: error: wrong type of value [wrong-type]
@@ -415,7 +453,7 @@ planner.yaml:9:1: error: key is not text [key-not-text]
 """),
         ),
     ],
-    ids=range(20),
+    ids=range(22),
 )
 def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
     """Each fault is at its place; what is sound is kept, so that reading plans can go on."""

@@ -140,3 +140,72 @@ plan.yaml:9:72: error: template uses an undefined name [template-undefined]
 
 4 errors in 1 file
 """)
+
+
+FOLDED = """\
+scenarios:
+  unclosed:
+    prompt: >-
+      Hello {{ x }},
+      you {{ x } and
+      more.
+  divided:
+    prompt: >-
+      Hello {{ x }}, {{ 1 }}
+      you {{ 1 //
+      (x - 3) }} and
+      more.
+  gone-through:
+    prompt: "{% for a in x %}b{% endfor %}"
+  unpacked:
+    prompt: "{% for a, b in [x] %}b{% endfor %}"
+  counted:
+    prompt: "{{ x | length }}"
+  compared:
+    prompt: "{{ x < 'a' }}"
+  sign:
+    prompt: "{{ x }} and {{ x? }}"
+"""
+
+
+def test_faults_are_told_in_words_and_on_their_line(workspace: Any) -> None:
+    """Not in Python's, and where a text is folded, not at its beginning."""
+    head = "version: 1\nplan: p\ntargets: {support: {agent: 12}}\nvars: {x: 3}\ndefaults: {expect: [{check: call, status: completed}]}\n"
+    assert workspace.faults(head + FOLDED) == snapshot("""\
+plan.yaml:10:11: error: template is not valid [template-syntax]
+   10 |       you {{ x } and
+      |           ^^^^^^^^^^
+        a tag is not closed: }} or %} is missing
+
+plan.yaml:15:11: error: template cannot be rendered [template-failed]
+   15 |       you {{ 1 //
+      |           ^^^^^^^
+        this divides by zero
+
+plan.yaml:19:14: error: template cannot be rendered [template-failed]
+   19 |     prompt: "{% for a in x %}b{% endfor %}"
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        a number is no list, so there is nothing to go through one by one
+
+plan.yaml:21:14: error: template cannot be rendered [template-failed]
+   21 |     prompt: "{% for a, b in [x] %}b{% endfor %}"
+      |              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        there are other names here than values to give them: one name for each
+
+plan.yaml:23:14: error: template cannot be rendered [template-failed]
+   23 |     prompt: "{{ x | length }}"
+      |              ^^^^^^^^^^^^^^^^
+        a number has no length
+
+plan.yaml:25:14: error: template cannot be rendered [template-failed]
+   25 |     prompt: "{{ x < 'a' }}"
+      |              ^^^^^^^^^^^^^
+        `<` cannot compare a number with a text
+
+plan.yaml:27:26: error: template is not valid [template-syntax]
+   27 |     prompt: "{{ x }} and {{ x? }}"
+      |                          ^^^^^^^^
+        `?` means nothing in a tag; text is in quotes
+
+7 errors in 1 file
+""")

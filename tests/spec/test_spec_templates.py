@@ -242,7 +242,7 @@ def test_names_are_what_the_template_takes() -> None:
                 ("template-failed", "this cannot be called: it is a value, not a function", "{{ order.items() }}")
             ),
         ),
-        ("{{ n / 0 }}", snapshot(("template-failed", "rendering failed: division by zero", "{{ n / 0 }}"))),
+        ("{{ n / 0 }}", snapshot(("template-failed", "this divides by zero", "{{ n / 0 }}"))),
         (
             "{{ 'a' ~ (names ~ 'x') }}",
             snapshot(
@@ -264,7 +264,7 @@ def test_names_are_what_the_template_takes() -> None:
             snapshot(
                 (
                     "template-failed",
-                    "rendering failed: '<' not supported between instances of 'int' and 'str'",
+                    "`<` cannot compare a number with a text",
                     "{{ n < name }}",
                 )
             ),
@@ -401,7 +401,11 @@ def test_names_are_what_the_template_takes() -> None:
         (
             "{% for x in n %}{% endfor %}",
             snapshot(
-                ("template-failed", "rendering failed: 'int' object is not iterable", "{% for x in n %}{% endfor %}")
+                (
+                    "template-failed",
+                    "a number is no list, so there is nothing to go through one by one",
+                    "{% for x in n %}{% endfor %}",
+                )
             ),
         ),
         (
@@ -506,7 +510,7 @@ def test_names_are_what_the_template_takes() -> None:
             snapshot(
                 (
                     "template-failed",
-                    "rendering failed: '>=' not supported between instances of 'str' and 'int'",
+                    "`>=` cannot compare a text with a number",
                     "{{ name | truncate('x') }}",
                 )
             ),
