@@ -131,7 +131,7 @@ def test_a_whole_run_of_the_page_dialect() -> None:
                 "outcome": "success",
                 "goal": "achieved",
                 "issues": 3,
-                "critical_issues": 1,
+                "critical_issues": None,
                 "summary": "Fine.",
             },
             "cost_cents": 16,

@@ -33,6 +33,16 @@ Ids = Annotated[list[Int64], BeforeValidator(_listed)]
 """One dialect's client says of `run_ids` only that it may be anything, or missing."""
 
 
+def _no_flag(value: object) -> object:
+    return None if isinstance(value, bool) else value
+
+
+Cents = Annotated[Int64 | None, BeforeValidator(_no_flag)]
+Number = Annotated[int | float | None, BeforeValidator(_no_flag)]
+Whole = Annotated[int | None, BeforeValidator(_no_flag)]
+"""Of these a flag tells nothing: not 1, not 0."""
+
+
 class Wire(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
@@ -48,8 +58,8 @@ class WireRun(Wire):
     mode: str | None = None
     target_number: str | None = None
     scenario_prompt: str | None = None
-    charge_multiplier: float | None = None
-    estimated_cost_cents: Int64 | None = None
+    charge_multiplier: Number = None
+    estimated_cost_cents: Cents = None
     call_id: Int64 | None = None
     error_message: str | None = None
     started_at: Moment | None = None
@@ -86,16 +96,16 @@ class WireCall(Wire):
     id: Int64 | None = None
     status: str | None = None
     end_reason: str | None = None
-    duration_seconds: float | None = None
+    duration_seconds: Number = None
     start_time: Moment | None = None
     end_time: Moment | None = None
     product: str | None = None
-    billing_total_cents: Int64 | None = None
+    billing_total_cents: Cents = None
     billed_at: Moment | None = None
     grade_status: str | None = None
-    grade_score: int | float | None = None
-    issue_count: int | None = None
-    critical_issue_count: int | None = None
+    grade_score: Number = None
+    issue_count: Whole = None
+    critical_issue_count: Whole = None
     call_outcome: str | None = None
     goal_achievement: str | None = None
     transfer_destination: str | None = None
@@ -129,7 +139,7 @@ class WireTranscript(Wire):
 
 class WireGrade(Wire):
     status: str | None = None
-    score: int | float | None = None
+    score: Number = None
     call_outcome: str | None = None
     goal_achievement: str | None = None
     detected_issues: Any = None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from planner.checks.call import end_reason_of
+from planner.checks.call import end_reason_of, status_of
 from planner.checks.patterns import compile_pattern
 from planner.checks.wording import listed
 from planner.evidence import Evidence
@@ -198,7 +198,9 @@ def _values(evidence: Evidence) -> dict[str, Any]:
     }
     values: dict[str, Any] = {
         "run": _told(run),
-        "call": _told({**call.model_dump(), "end_reason": end_reason_of(call)}) if call else {},
+        "call": _told({**call.model_dump(), "status": status_of(call), "end_reason": end_reason_of(call)})
+        if call
+        else {},
         "grade": _told(grade.model_dump()) if grade else {},
     }
     if evidence.turns is not None:

@@ -107,7 +107,7 @@ def _at_least(what: str, found: float | None, limit: float) -> Judgement:
 
 def _at_most(what: str, found: int | None, limit: int) -> Judgement:
     if found is None:
-        return _not_told(what)
+        return errored(f"how many {what} the grade found is not told, or not in one number")
     return passed(f"{found} {what}") if found <= limit else failed(f"{found} {what}, expected at most {limit}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -19,10 +19,12 @@ class Latency(Expectation, frozen=True):
     """The agent's response time over its turns.
 
     A turn's response time is its time to first audio where the service tells it, else the gap from the caller's end to the
-    agent's start (0 where they overlap). Percentiles are by nearest rank, so that each is the time of a real turn.
+    agent's start (0 where they overlap). Where an answer is timed before what it answers nothing is told. Percentiles are by nearest rank, so that each is the time of a real turn.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"check": "latency", "p50_ms": 1200, "p95_ms": 2500}]})
+
+    version: ClassVar[int] = 2  # times that contradict the order of the turns
 
     check: Literal["latency"] = Field(description="The kind of check.")
     p50_ms: Milliseconds | None = Field(default=None, description="Half of the turns are this fast, in milliseconds.")
@@ -46,6 +48,10 @@ class Latency(Expectation, frozen=True):
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:
             return errored("the service gave no transcript to time turns in")
+        if (early := _answer_before_question(evidence.turns)) is not None:
+            return errored(
+                f"the times contradict the order of the turns: turn {early.number} is over before what it answers"
+            )
         timed, untimed = response_times(evidence.turns)
         if not timed:
             return errored(
@@ -76,6 +82,20 @@ def response_times(turns: Sequence[Turn]) -> tuple[list[tuple[float, Turn]], int
         if turn.role is not Role.TOOL:
             before = turn
     return sorted(timed, key=lambda item: (item[0], item[1].number)), untimed
+
+
+def _answer_before_question(turns: Sequence[Turn]) -> Turn | None:
+    """The first agent turn that would be timed by the turn before it, and is told to have come before that."""
+    spoken = [turn for turn in turns if turn.role is not Role.TOOL]
+    for before, turn in pairwise(spoken):
+        if turn.role is not Role.AGENT or before.role is not Role.CALLER or turn.ttfa_ms is not None:
+            continue
+        if None in (turn.start_ms, before.start_ms, before.end_ms):
+            continue
+        over = turn.start_ms if turn.end_ms is None else turn.end_ms
+        if (turn.start_ms or 0) < (before.start_ms or 0) and (over or 0) <= (before.start_ms or 0):
+            return turn
+    return None
 
 
 def percentile(ordered: Sequence[tuple[float, Turn]], share: int) -> tuple[float, Turn]:

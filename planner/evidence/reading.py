@@ -58,7 +58,7 @@ def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
     return Call(
         call_id=call_id,
         status=call.status or "unknown",
-        end_reason=call.end_reason,
+        end_reason=call.end_reason or None,
         duration_seconds=call.duration_seconds if (call.duration_seconds or 0) >= 0 else None,
         product=call.product,
         transferred_to=call.transfer_destination or None,
@@ -102,8 +102,8 @@ def _grade(call: WireCall | None, grade: WireGrade | None) -> Grade | None:
         score=_unit_score(score),
         outcome=(grade and grade.call_outcome) or (call and call.call_outcome) or None,
         goal=(grade and grade.goal_achievement) or (call and call.goal_achievement) or None,
-        issues=len(issues) if issues is not None else (call.issue_count if call else None),
-        critical_issues=_critical(issues) if issues is not None else (call.critical_issue_count if call else None),
+        issues=_agreed(None if issues is None else len(issues), call and call.issue_count),
+        critical_issues=_agreed(None if issues is None else _critical(issues), call and call.critical_issue_count),
         summary=(grade and grade.summary) or None,
     )
 
@@ -116,12 +116,20 @@ def _unit_score(score: float | None) -> float | None:
     return unit if 0 <= unit <= 1 else None
 
 
-def _critical(issues: Sequence[Any]) -> int:
-    return sum(
-        1
-        for issue in issues
-        if isinstance(issue, Mapping) and str(cast("Mapping[str, Any]", issue).get("severity")).lower() == "critical"
-    )
+def _agreed(listed: int | None, counted: int | None) -> int | None:
+    """A number that is told twice is told where both are the same; fewer than none are not a number."""
+    numbers = {number for number in (listed, counted) if number is not None}
+    return numbers.pop() if len(numbers) == 1 and min(numbers) >= 0 else None
+
+
+def _critical(issues: Sequence[object]) -> int | None:
+    """How many of them are critical; None where one does not tell."""
+    severities = [
+        cast("Mapping[str, object]", issue).get("severity") if isinstance(issue, Mapping) else None for issue in issues
+    ]
+    if not all(isinstance(severity, str) and severity for severity in severities):
+        return None
+    return sum(str(severity).lower() == "critical" for severity in severities)
 
 
 def _turns_and_tools(

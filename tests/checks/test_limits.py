@@ -72,7 +72,7 @@ def test_cost_is_told_against_its_limit(talk: Any, judge: Any, cents: int | None
                 "errored",
                 (
                     "the grade does not tell the score; the grade does not tell the outcome; "
-                    "the grade does not tell the goal; the grade does not tell the issues"
+                    "the grade does not tell the goal; how many issues the grade found is not told, or not in one number"
                 ),
                 None,
             ),

@@ -1,0 +1,120 @@
+"""What a service leaves empty, tells as a flag, or tells twice and not alike, is not told: nothing passes or fails by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
+from planner.checks import CHECKS
+from planner.checks.opinions import nobody_asked
+from planner.checks.redacted import judge_redacted
+from planner.evidence import Evidence, evidence_from_wire
+
+
+def turn(role: str, start_ms: Any, end_ms: Any, **fields: Any) -> dict[str, Any]:
+    return {"role": role, "content": "well", "start_ms": start_ms, "end_ms": end_ms, **fields}
+
+
+def told(*turns: dict[str, Any], grade: dict[str, Any] | None = None, **call: Any) -> Evidence:
+    run = WireRun.model_validate({"id": 1, "status": "completed", "call_id": 9, "charge_multiplier": True})
+    document = {"call_id": 9, "status": "completed", "grade_status": "completed", **call}
+    wire = (WireCall.model_validate(document), document)
+    spoken = [WireTurn.model_validate(each) for each in turns]
+    graded = None if grade is None else WireGrade.model_validate({"status": "completed", **grade})
+    return evidence_from_wire(run, wire, spoken, [], graded)
+
+
+def found(evidence: Evidence, **fields: Any) -> tuple[str, str]:
+    judgement = judge_redacted(CHECKS[fields["check"]].model_validate(fields), evidence, nobody_asked)
+    return judgement.outcome.value, judgement.message
+
+
+FIRST = turn("agent", 9000, 9500)
+ASKS = turn("user", 5000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "message"),
+    [
+        (
+            turn("agent", 0, 1000),
+            "errored",
+            "the times contradict the order of the turns: turn 3 is over before what it answers",
+        ),
+        (
+            turn("agent", 100, None),
+            "errored",
+            "the times contradict the order of the turns: turn 3 is over before what it answers",
+        ),
+        (turn("agent", 4000, 7000), "passed", "max 0 ms (over 1 agent turn)"),
+        (turn("agent", 5500, 7000), "passed", "max 0 ms (over 1 agent turn)"),
+        (turn("agent", 6400, 7000), "passed", "max 400 ms (over 1 agent turn)"),
+        (turn("agent", 0, 1000, ttfa_ms=300), "passed", "max 300 ms (over 1 agent turn)"),
+        (turn("agent", True, 7000), "errored", "the service timed none of the agent's turns"),
+        (turn("agent", "soon", "later"), "errored", "the service timed none of the agent's turns"),
+        (turn("agent", "6400", "7000"), "passed", "max 400 ms (over 1 agent turn)"),
+        (turn("agent", 0, 1000, ttfa_ms=True), "errored", None),
+    ],
+)
+def test_an_answer_before_its_question_is_not_timed(answer: dict[str, Any], outcome: str, message: str | None) -> None:
+    """An overlap is no time at all; times that run backwards tell nothing, and what is no time is none."""
+    judged = found(told(FIRST, ASKS, answer), check="latency", max_ms=1000)
+    assert judged == (outcome, judged[1] if message is None else message)
+
+
+@pytest.mark.parametrize(
+    ("grade", "call", "issues", "critical"),
+    [
+        ({"detected_issues": []}, {}, "passed", "passed"),
+        ({"detected_issues": ["bad"]}, {}, "failed", "errored"),
+        ({"detected_issues": [{"x": 1}]}, {}, "failed", "errored"),
+        ({"detected_issues": [{"severity": ""}]}, {"critical_issue_count": 0}, "failed", "passed"),
+        ({"detected_issues": [{"severity": "Critical"}]}, {}, "failed", "failed"),
+        (
+            {"detected_issues": [{"severity": "minor"}]},
+            {"issue_count": 1, "critical_issue_count": 0},
+            "failed",
+            "passed",
+        ),
+        ({"detected_issues": []}, {"issue_count": 3, "critical_issue_count": 2}, "errored", "errored"),
+        ({"detected_issues": [{"severity": "minor"}]}, {"issue_count": 0}, "errored", "passed"),
+        ({}, {"issue_count": -1, "critical_issue_count": -1}, "errored", "errored"),
+        ({}, {"issue_count": False, "critical_issue_count": False}, "errored", "errored"),
+        ({}, {"issue_count": 0, "critical_issue_count": 0}, "passed", "passed"),
+    ],
+)
+def test_issues_that_cannot_be_counted_are_not_none(
+    grade: dict[str, Any], call: dict[str, Any], issues: str, critical: str
+) -> None:
+    """Nor are those that are told twice, in two numbers."""
+    evidence = told(FIRST, grade=grade, **call)
+    assert found(evidence, check="grade", max_issues=0)[0] == issues
+    assert found(evidence, check="grade", max_critical_issues=0)[0] == critical
+
+
+@pytest.mark.parametrize(
+    ("call", "fields", "judged"),
+    [
+        ({"status": None}, {"status": "completed"}, ("errored", "the service did not say how the call ended")),
+        ({"status": ""}, {"status": "completed"}, ("errored", "the service did not say how the call ended")),
+        ({"status": "in_progress"}, {"status": "completed"}, ("errored", "the service did not say how the call ended")),
+        ({"status": "no_answer"}, {"status": "completed"}, ("failed", "the call no_answer, expected completed")),
+        ({"end_reason": ""}, {"end_reason": "agent_end"}, ("errored", "the service did not say why the call ended")),
+    ],
+)
+def test_how_a_call_ended_is_not_told_by_an_empty_word(
+    call: dict[str, Any], fields: dict[str, Any], judged: tuple[str, str]
+) -> None:
+    """What is missing never fails an agent."""
+    assert found(told(FIRST, **call), check="call", **fields) == judged
+
+
+def test_a_flag_is_no_number() -> None:
+    """`true` is neither a second, nor a cent, nor a score of all there is."""
+    evidence = told(FIRST, grade={"score": True}, duration_seconds=True, billing_total_cents=True, grade_score=True)
+    assert found(evidence, check="duration", max_seconds=10)[0] == "errored"
+    assert found(evidence, check="grade", min_score=0.5)[0] == "errored"
+    assert evidence.cost_cents is None
+    assert found(told(FIRST, status=None), check="expression", cel="call.status != 'completed'")[0] == "errored"
