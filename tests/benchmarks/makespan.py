@@ -84,22 +84,33 @@ def told_requests(requests: int, polls: int, launches: int, runs: int) -> str:
 
 
 def virtual(runs: int, limit: int) -> None:
+    """Twice: with no history, and all again with one earlier run of each call as history."""
     from mortality import Life
     from whole_runs import Organisation
+
+    from planner.commands.selection import Selection
 
     with tempfile.TemporaryDirectory() as folder:
         world: dict[str, Any] = {"concurrency_limit": limit, "balance_cents": 10**8}
         slow = {"kind": "slow", "route": "any", "seconds": LATENCY_SECONDS}
         organisation = Organisation(Path(folder), "page", world, (slow,))
         organisation.write("plans/load.yaml", plan_of(runs))
-        life = Life()
-        ran = organisation.run(life=life)
-        assert ran.code == 0, ran.err[-2000:]
-        held = [run.ends_at - run.created_at for run in organisation.sandbox.state.runs if run.ends_at is not None]
-        requests = [step for step in life.crossed if step.startswith("before ") and " /v1" in step]
-        polls = requests.count("before GET /v1/test-calls")
-        launches = sum("POST" in step for step in requests)
-        tell(len(held), limit, ran.seconds, held, told_requests(len(requests), polls, launches, len(held)))
+        earlier = 0
+        for label, selection in (
+            ("no history", Selection(sandbox=True)),
+            ("with one earlier run", Selection(sandbox=True, rerun="all")),
+        ):
+            life = Life()
+            ran = organisation.run(life=life, selection=selection)
+            assert ran.code == 0, ran.err[-2000:]
+            made = organisation.sandbox.state.runs[earlier:]
+            earlier += len(made)
+            held = [run.ends_at - run.created_at for run in made if run.ends_at is not None]
+            requests = [step for step in life.crossed if step.startswith("before ") and " /v1" in step]
+            polls = requests.count("before GET /v1/test-calls")
+            launches = sum("POST" in step for step in requests)
+            told = told_requests(len(requests), polls, launches, len(held))
+            tell(len(held), limit, ran.seconds, held, label, told)
 
 
 def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:

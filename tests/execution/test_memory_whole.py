@@ -1,0 +1,54 @@
+"""What `planner run` as a whole holds in memory of the calls that are over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from weakref import ref
+
+import pytest
+from whole_runs import Organisation
+
+import planner.commands.asking
+from planner.commands.assembling import JudgedRun, judge_record
+from planner.evidence import Evidence
+
+LIMIT = 5
+PLAN = """\
+version: 1
+plan: load
+targets: {clinic: {agent: 12}}
+scenarios:
+  hours:
+    prompt: You are caller {{ n }}, calm. Ask when you are open on Saturday.
+    matrix: {axes: {n: [1, 2, 3, 4]}}
+    runs: 15
+    expect:
+      - {check: call, status: completed}
+      - {check: says, any_of: [saturday]}
+"""
+
+
+def test_evidence_of_finished_runs_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many calls are over, no more of them are in memory than are under way at once, their quotes and verdicts apart."""
+    seen: list[ref[Evidence]] = []
+    held: list[int] = []
+
+    def alive() -> int:
+        return sum(evidence() is not None for evidence in seen)
+
+    def noting(case: Any, record: Any, ask: Any) -> JudgedRun:
+        seen.append(ref(record.evidence))
+        held.append(alive())
+        return judge_record(case, record, ask)
+
+    monkeypatch.setattr(planner.commands.asking, "judge_record", noting)
+    organisation = Organisation(tmp_path, world={"concurrency_limit": LIMIT})
+    organisation.write("plans/load.yaml", PLAN)
+
+    ran = organisation.run()
+
+    assert ran.code in (0, 1), ran.err
+    assert len(seen) == 60
+    assert max(held) <= LIMIT
+    assert alive() == 0
