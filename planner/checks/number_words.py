@@ -48,7 +48,7 @@ def read_number(words: Sequence[str], start: int, end: int) -> Number | None:
     if (ordinal := _DIGIT_ORDINAL.fullmatch(word)) is not None:
         return Number(start, start + 1, Decimal(ordinal[1]), None, ordinal=True)
     if (written := _written(word)) is not None:
-        if start + 1 < end and (scale := SCALES.get(words[start + 1])):
+        if start + 1 < end and (scale := 100 if words[start + 1] == "hundred" else SCALES.get(words[start + 1])):
             return Number(start, start + 2, Decimal(written) * scale, None)
         return Number(start, start + 1, Decimal(written), written if "." not in written else None)
     if word == "zero" and start + 2 < end and words[start + 1] == "point":

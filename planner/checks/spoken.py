@@ -4,21 +4,29 @@
 become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dollar`; `the third of May` and `May 3rd`
 become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `four one five, five five five…` becomes one
 row of digits. What is ambiguous is read in two ways, and two texts are alike when either reading is: as amounts (`nine
-thirty` is 9 and 30), or as one row of digits (`930`, which `9:30` is too; `twenty twenty-six` is 2026). English; of other
+thirty` is 9 and 30), or as one row of digits (`930`, which `9:30` is too; `twenty twenty-six` is 2026). Of prices there is a third: `it costs twelve fifty` is $12.50, too, where the text speaks of prices.
+`ten to five` is a time only where something says so (`at`, `it is`, `minutes`): it may be a span. English; of other
 languages only what is written in digits and symbols.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 
 from planner.checks.phrases import PlacedPhrase, padded_words
 from planner.checks.spoken_items import Item, all_plain, read_items
 
-_SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+|(?<=\bmay),\s+", re.IGNORECASE)
+"""Of commas only one after `may`, which is no month then."""
+_SIGNED = re.compile(r"(?:^|(?<=[\s(\"']))[-\N{MINUS SIGN}](?=[$€£]?\d)")
+_AFTER_NUMBER = re.compile(r"\d\s*$")
+_PRICE = re.compile(
+    r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth|only|just)"
+)
 _LEAST_ROW = 3
 """Single digits one after another that are one row."""
 _LEAST_GROUPED_ROW = 7
@@ -39,20 +47,56 @@ def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
     """Both readings of a text: amounts, and rows of digits."""
     words: list[str] = []
     breaks: set[int] = set()
+    signed: set[int] = set()
     for sentence in _SENTENCE_END.split(text):
         breaks.add(len(words))
+        for sign in _SIGNED.finditer(sentence):
+            before = sentence[: sign.start()]
+            if not _AFTER_NUMBER.search(before):  # else it stands between two
+                signed.add(len(words) + len(padded_words(before, fold=fold).split()))
         words += padded_words(sentence, fold=fold).split()
     if all_plain(words):
         form = Form("".join(f" {word} " for word in words), tuple(range(len(words))), tuple(range(1, len(words) + 1)))
         return form, form
-    items = read_items(words, breaks)
+    items = read_items(words, breaks, frozenset(signed))
     return _form(_merged(items, _is_row)), _form(_merged(items, _is_any_row))
+
+
+@lru_cache(maxsize=16_384)
+def price_form(text: str, *, fold: bool) -> Form | None:
+    """A third reading, in which `twelve fifty` is dollars and cents: where the text speaks of prices, or says nothing else."""
+    words = padded_words(text, fold=True).split()
+    if all_plain(words):
+        return None
+    items = read_items(padded_words(text, fold=fold).split(), set())
+    is_all = all(item.digits is not None for item in items)
+    if not (is_all or _PRICE.search(text)):
+        return None
+    priced = list(_priced(items))
+    return None if len(priced) == len(items) else _form(priced)
+
+
+def _priced(items: Sequence[Item]) -> Iterator[Item]:
+    place = 0
+    while place < len(items):
+        run = [item.digits for item in takewhile(lambda item: item.digits is not None, items[place:])]
+        match run:
+            case [str(whole), str(cents)] if len(whole) <= 3 and whole[0] != "0" and len(cents) == 2:
+                amount = f"{whole}.{cents}"
+            case [str(whole), "0", str(digit)] if len(whole) <= 3 and whole[0] != "0" and len(digit) == 1:
+                amount = f"{whole}.0{digit}"
+            case _:
+                yield from items[place : place + max(1, len(run))]
+                place += max(1, len(run))
+                continue
+        yield Item(items[place].start, items[place + len(run) - 1].end, f"{amount.removesuffix('0')} dollar")
+        place += len(run)
 
 
 class SpokenFinder:
     """Finds any of some phrases, as `PhraseFinder` does, in whichever reading of a text more of them are said."""
 
-    __slots__ = ("_fold", "_readings")
+    __slots__ = ("_fold", "_prices", "_readings")
 
     def __init__(self, phrases: Sequence[str], *, fold: bool) -> None:
         self._fold = fold
@@ -61,10 +105,22 @@ class SpokenFinder:
             known = {form.padded: phrase for form, phrase in zip(forms, phrases, strict=True)}
             search = re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True))))
             self._readings.append((known, search))
+        # A price is one in both: `$12.50` in a text that may say it, `twelve fifty` in a text that writes it.
+        priced = [(price_form(phrase, fold=fold), phrase) for phrase in phrases]
+        amounts = self._readings[0][0]
+        self._prices = amounts | {form.padded: phrase for form, phrase in priced if form is not None}
+        search = re.compile("|".join(map(re.escape, sorted(self._prices, key=len, reverse=True))))
+        self._readings.append((self._prices, search))
 
     def find(self, text: str) -> list[PlacedPhrase]:
         found: list[PlacedPhrase] = []
-        for (known, search), form in zip(self._readings, spoken_forms(text, fold=self._fold), strict=True):
+        amounts, rows = spoken_forms(text, fold=self._fold)
+        prices = price_form(text, fold=self._fold)
+        if prices is None and len(self._prices) > len(self._readings[0][0]):
+            prices = amounts
+        for (known, search), form in zip(self._readings, (amounts, rows, prices), strict=True):
+            if form is None:
+                continue
             here = [_placed(known[match[0]], form, match) for match in search.finditer(form.padded)]
             found = max(found, here, key=len)
         return found

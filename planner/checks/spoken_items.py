@@ -17,6 +17,7 @@ _CURRENCIES = {
     **dict.fromkeys(("₹", "inr", "rupee", "rupees"), "rupee"),
 }
 _BEFORE_AMOUNT = frozenset({"$", "usd", "€", "eur", "£", "gbp", "¥", "jpy", "₹", "inr"})
+_AFTER_AMOUNT = frozenset({"", "for", "and", "please", "per", "each", "in", "to", "today", "now", "with", "plus", "is"})
 _HUNDREDTHS = {"cent": "cent", "cents": "cent", "¢": "cent", "penny": "penny", "pence": "penny", "p": "penny"}
 _HUNDREDTH_OF = {"dollar": "cent", "euro": "cent", "pound": "penny"}
 
@@ -42,6 +43,10 @@ _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _GLUED_HALF = re.compile(r"(\d{1,2}(?::\d\d)?)(am|pm)")
 _DIGIT = re.compile(r"[0-9]")
 _ON_THE_HOUR = "o'clock"
+_BEFORE_TOLD_TIME = _BEFORE_TIME | {"is", "it's", "was", "about", "nearly", "almost", "exactly"}
+_BEFORE_MODAL = frozenset({"you", "i", "we", "they", "he", "she", "it", "who", "that", "which", "this", "one"})
+"""Before `may` where that is no month."""
+_MINUS = frozenset({"minus", "negative"})
 _TIMES = {"double": 2, "triple": 3}
 
 
@@ -59,9 +64,9 @@ class Item:
     """A single digit, or digits grown out of such."""
 
 
-def read_items(words: Sequence[str], breaks: set[int]) -> list[Item]:
-    """All words in items; `breaks` are the places where sentences begin."""
-    return _Reader(words, breaks).read()
+def read_items(words: Sequence[str], breaks: set[int], signed: frozenset[int] = frozenset()) -> list[Item]:
+    """All words in items; `breaks` are the places where sentences begin, `signed` those of numbers below zero."""
+    return _Reader(words, breaks, signed).read()
 
 
 _BEGINNINGS = frozenset(
@@ -77,7 +82,8 @@ _TELLING = _BEGINNINGS - {"a", "an", "the"} | {"hundred", *SCALES}
 class _Reader:
     """Reads words from left to right; what is read is an item, and the next word is at its end."""
 
-    def __init__(self, words: Sequence[str], breaks: set[int]) -> None:
+    def __init__(self, words: Sequence[str], breaks: set[int], signed: frozenset[int]) -> None:
+        self._signed = signed
         self._written = list(words)
         self._words: list[str] = []
         self._places: list[int] = []
@@ -98,14 +104,26 @@ class _Reader:
         place = 0
         readers = (self._date, self._money, self._time, self._percent, self._repeated, self._number)
         while place < len(self._words):
-            item = None
-            if _may_begin(self._words[place]):
+            item = self._below_zero(place)
+            if item is None and _may_begin(self._words[place]):
                 item = next((item for reader in readers if (item := reader(place)) is not None), None)
             if item is None:
                 item = Item(place, place + 1, self._written[self._places[place]])
             place = item.end
             items.append(self._placed(item))
         return items
+
+    def _below_zero(self, place: int) -> Item | None:
+        """`minus five`, and `-5`, whose sign is among no words; nothing is taken away from a number before it."""
+        if self._words[place] in _MINUS and self._number_at(place - 1 if place else len(self._words)) is None:
+            first = place + 1
+        elif self._places[place] in self._signed:
+            first = place
+        else:
+            return None
+        readers = (self._money, self._percent, self._number)
+        item = next((item for reader in readers if first < len(self._words) and (item := reader(first))), None)
+        return None if item is None else Item(place, item.end, f"-{item.amount}")
 
     def _placed(self, item: Item) -> Item:
         """By plain words; words that were glued together share theirs."""
@@ -175,15 +193,26 @@ class _Reader:
         value = number.value
         if rest is not None and rest.value < 100 and self._at(rest.end) in _HUNDREDTHS:
             value, end = value + rest.value / 100, rest.end + 1
+        elif rest is not None and self._ends_amount(first, end, rest):
+            value, end = value + rest.value / 100, rest.end
         if 0 < value < 1 and currency in _HUNDREDTH_OF:
             return Item(place, end, f"{_trimmed(value * 100)} {_HUNDREDTH_OF[currency]}")
         return Item(place, end, f"{_trimmed(value)} {currency}")
+
+    def _ends_amount(self, first: str, end: int, rest: Number) -> bool:
+        """Whether `ten` after `forty-two dollars` is cents: where nothing follows that it could be so many of."""
+        is_cents = first not in _BEFORE_AMOUNT and rest.start == end and len(rest.digits or "") == 2
+        after = self._at(rest.end)
+        return is_cents and (rest.end in self._breaks or after in _AFTER_AMOUNT)
 
     def _date(self, place: int) -> Item | None:
         if (iso := self._iso_date(place)) is not None:
             return iso
         first = place + (self._at(place) == "the")
         if (month := _MONTHS.get(self._at(place))) is not None:
+            modal = month == "may" and self._at(place - 1) in _BEFORE_MODAL
+            if modal or place + 1 in self._breaks:
+                return None
             day = self._number_at(place + 1 + (self._at(place + 1) == "the"))
             if day is None or not _is_day(day):
                 return None
@@ -226,13 +255,18 @@ class _Reader:
         hour = self._number_at(place)
         if hour is None or hour.digits is None or not 1 <= hour.value <= 12:
             return None
-        if self._at(hour.end) == "o'clock":
-            return self._clock(place, hour.end + 1, int(hour.value), 0)
+        if (after := self._after_oclock(hour.end)) is not None:
+            return self._clock(place, after, int(hour.value), 0)
         minute, end = self._minute(hour.end)
         half = self._half(end) if minute is not None else None
         if minute is not None and (half is not None or self._at(place - 1) in _BEFORE_TIME):
             return self._clock(place, end, int(hour.value), minute)
         return self._clock(place, hour.end, int(hour.value), 0) if self._half(hour.end) is not None else None
+
+    def _after_oclock(self, place: int) -> int | None:
+        if self._at(place) in ("o'clock", "oclock"):
+            return place + 1
+        return place + 2 if (self._at(place), self._at(place + 1)) == ("o", "clock") else None
 
     def _minute(self, place: int) -> tuple[int | None, int]:
         """Minutes as they follow an hour: `thirty`, `oh five`."""
@@ -254,19 +288,32 @@ class _Reader:
             minutes, after = (30 if self._at(first) == "half" else 15), first + 1
         else:
             number = self._number_at(place)
-            if number is None or not 1 <= number.value < 60 or self._at(number.end) not in ("minute", "minutes"):
+            if number is None or number.ordinal or not 1 <= number.value < 60 or number.value % 1:
                 return None
-            minutes, after = int(number.value), number.end + 1
+            minutes, after = int(number.value), number.end
+            if self._at(after) in ("minute", "minutes"):
+                after += 1
+            elif not self._tells_time(place, after, minutes):
+                return None
         hour = self._number_at(after + 1)
         if hour is None or hour.digits is None or not 1 <= hour.value <= 12:
             return None
+        end = self._after_oclock(hour.end) or hour.end
         match self._at(after):
             case "past" | "after":
-                return self._clock(place, hour.end, int(hour.value), minutes)
-            case "to" | "til" | "before" if minutes != 30:
-                return self._clock(place, hour.end, (int(hour.value) - 2) % 12 + 1, 60 - minutes)
+                return self._clock(place, end, int(hour.value), minutes)
+            case "to" | "til" | "till" | "before" if minutes != 30:
+                return self._clock(place, end, (int(hour.value) - 2) % 12 + 1, 60 - minutes)
             case _:
                 return None
+
+    def _tells_time(self, place: int, after: int, minutes: int) -> bool:
+        """Whether `ten to five`, without "minutes", is a time: it may be a span, too. Nothing else is past something."""
+        if minutes % 5 and self._at(after) != "past":
+            return False
+        began = self._at(place - 1) in _BEFORE_TOLD_TIME and self._at(place - 1) != "from"
+        alone = place == 0 and after + 2 == len(self._words)
+        return self._at(after) == "past" or began or alone
 
     def _clock(self, start: int, end: int, hour: int, minute: int) -> Item:
         half = self._half(end)
@@ -277,7 +324,9 @@ class _Reader:
             said = "am"
         hour = (hour - 1) % 12 + 1
         if minute == 0:
-            return Item(start, end, f"{hour} {said or _ON_THE_HOUR}")
+            # With a zero before it, it is a clock of 24 hours; or that of a machine.
+            by_24 = not said and self._at(start).startswith("0")
+            return Item(start, end, f"{hour} {said or _ON_THE_HOUR}", None, f"{hour} am" if by_24 else None)
         return Item(start, end, f"{hour}:{minute:02} {said}", None, f"{hour}{minute:02} {said}")
 
     def _half(self, place: int) -> tuple[str, int] | None:

@@ -159,8 +159,9 @@ def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:
             " for money), can decide these cases"
         )
     if votes := sum(run.votes_missing for run in undecided):
+        why = next((f" ({run.reason})" for run in undecided if run.votes_missing and run.reason), "")
         problems.append(
-            f"{count(votes, 'vote')} of the language model missing: the next run asks for {'it' if votes == 1 else 'them'}"
+            f"{count(votes, 'vote')} of the language model missing{why}: the next run asks for {'it' if votes == 1 else 'them'}"
         )
     return problems
 

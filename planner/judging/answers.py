@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
 
 from planner.checks.opinions import Verdict, Vote
 from planner.judging.prompt import Prompt
@@ -41,8 +41,8 @@ def void(why: str) -> Vote:
 def read_vote(content: str, prompt: Prompt) -> Vote:
     """The vote on the prompt's rubric; void where the answer is not one to exactly this prompt."""
     try:
-        reply = _Reply.model_validate(from_json(_json_of(content)))
-    except (ValidationError, ValueError):
+        reply = _Reply.model_validate(json.loads(_json_of(content), object_pairs_hook=_once_each))
+    except (ValidationError, ValueError, RecursionError):
         return void("its answer is not the JSON that was asked for")
     if reply.seal.strip() != prompt.seal:
         return void("its answer does not bear the request's seal")
@@ -56,6 +56,14 @@ def read_vote(content: str, prompt: Prompt) -> Vote:
         return void("it affirms a control statement that is plainly false")
     answer = given[prompt.rubric_name]
     return Vote(answer.verdict, answer.turn, answer.quote[:_LONGEST], answer.reason[:_LONGEST])
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; one that says a thing twice says nothing, for which of the two is meant cannot be told."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return fields
 
 
 def _json_of(content: str) -> str:

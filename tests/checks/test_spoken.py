@@ -58,6 +58,15 @@ ALIKE = [
     ["2026", "twenty twenty-six", "twenty twenty six"],
     ["17", "seventeen", "one seven"],
     ["at 9:30", "at nine thirty"],
+    ["4:50", "ten to five", "ten minutes to five", "ten till five"],
+    ["3:20", "twenty past three", "twenty minutes past three"],
+    ["8:05", "five past eight"],
+    ["8:45", "quarter till nine", "a quarter to nine"],
+    ["5 o'clock", "5 o clock", "five o'clock", "five o clock", "5:00", "05:00"],
+    ["8 AM", "08:00"],
+    ["-5 degrees", "minus five degrees", "negative 5 degrees", "\N{MINUS SIGN}5 degrees"],
+    ["-$5.50", "minus five dollars and fifty cents"],
+    ["500 days", "5 hundred days", "five hundred days"],
 ]
 
 
@@ -93,11 +102,47 @@ def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
         ("half past nine", "half nine"),
         ("quarter to ten", "half to ten"),
         ("oh", "oh one two three"),
+        ("-5 degrees", "It is 5 degrees"),
+        ("5 degrees", "It is -5 degrees"),
+        ("5 degrees", "It is minus five degrees"),
+        ("$5", "$5 hundred"),
+        ("May 1", "You may, first, wait"),
+        ("May 1", "You may first wait"),
+        ("8 PM", "08:00"),
+        ("8 AM", "8:00"),
+        ("4:50", "open from ten to five"),
+        ("4:50", "we have ten to five people"),
+        ("4:55", "Five to five people"),
+        ("$12.50", "at twelve fifty"),
+        ("$12.50", "it costs twelve fifty-one"),
+        ("$12.50", "flight twelve fifty"),
+        ("$42", "It is forty-two dollars ten."),
     ],
 )
 def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
     """A part of a number is not the number, and the same number of something else is something else."""
     assert spoken_finder((phrase,), fold=True).find(text) == []
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("$12.50", "It costs twelve fifty"),
+        ("twelve fifty", "It is $12.50 today"),
+        ("$12.05", "The total is twelve oh five."),
+        ("$42.10", "That is forty-two dollars ten."),
+        ("$42.10", "You pay forty-two dollars ten for it"),
+        ("12 50", "It costs twelve fifty"),
+        ("1250", "It costs twelve fifty"),
+        ("$42", "forty-two dollars 10 people"),
+        ("May 1", "in May first"),
+        ("5", "10 -5"),
+        ("$5", "$5 and one hundred people"),
+    ],
+)
+def test_what_may_be_meant_is_found(phrase: str, text: str) -> None:
+    """What is ambiguous is found as each of the things that it may be."""
+    assert [found.phrase for found in spoken_finder((phrase,), fold=True).find(text)] == [phrase]
 
 
 def readings(text: str) -> tuple[str, str]:

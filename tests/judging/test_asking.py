@@ -183,6 +183,10 @@ LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
         lambda asked: json.dumps({"seal": asked.seal, "answers": json.loads(honest(asked))["answers"] * 2}),
         f"{VOID}its answer is not one to each statement",
     ),
+    "says two things under one key": (
+        lambda asked: honest(asked).replace('"verdict": "holds"', '"verdict": "does_not_hold", "verdict": "holds"'),
+        f"{VOID}its answer is not the JSON that was asked for",
+    ),
     "says pass": (
         lambda asked: honest(asked).replace('"holds"', '"pass"'),
         f"{VOID}its answer is not the JSON that was asked for",
