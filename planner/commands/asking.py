@@ -13,7 +13,7 @@ import anyio
 from planner import __version__
 from planner.api.transport import HttpxTransport
 from planner.changes.model import ChangeSet
-from planner.commands.assembling import JudgedRun, judge_record
+from planner.commands.judged_runs import JudgedRun, judge_record
 from planner.commands.judging import Judging, vote_journal_path
 from planner.commands.service import embedded_judge
 from planner.commands.shell import Shell

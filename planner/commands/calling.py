@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from planner.api.wire import WireBilling
 from planner.changes.model import Action, ChangeSet
-from planner.commands.assembling import wants_grade
+from planner.commands.judged_runs import wants_grade
 from planner.commands.selection import Loaded
 from planner.errors import RefusedError
 from planner.execution.context import Context

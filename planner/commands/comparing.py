@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from planner.commands.against_baseline import AgainstBaseline, judged_anew, other_call, other_judgement
 from planner.commands.rates import sample_of, suite_document
-from planner.outcome import Sample, chance_alone, compare, compare_suite
+from planner.outcome import CaseOutcome, Sample, chance_alone, compare, compare_suite
 from planner.reports.comparison import ComparedCase, Comparison, Metric, Side
-from planner.results.model import CaseDocument, Compared, RunDocument, RunResult
+from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
 
 _COUNTABLE = (None, "agent", "author")
@@ -20,25 +21,24 @@ _MOST_VALUES = 500
 
 
 def compare_results(older: RunResult, newer: RunResult, random: RandomSource) -> Comparison:
-    """Cases by id. Where both sides hold the very same runs, what changed is known, not guessed."""
+    """Cases by id. Where both sides hold the very same runs, what changed is known, not guessed; where prompt or expectations
+    are others, nothing of it is the agent's."""
     before = {case.case_id: case for case in older.cases}
     now = {case.case_id: case for case in newer.cases}
     case_ids = [*now, *(case_id for case_id in before if case_id not in now)]
-    judged_again = {case_id for case_id in case_ids if _same_runs(before.get(case_id), now.get(case_id))}
-    samples = {
-        case_id: (_sample(before.get(case_id)), _sample(now.get(case_id)))
-        for case_id in case_ids
-        if case_id not in judged_again
-    }
-    told = compare(samples)
-    told |= {case_id: _known(before[case_id], now[case_id]) for case_id in judged_again}
+    told: dict[str, AgainstBaseline] = {}
+    samples: dict[str, tuple[Sample | None, Sample | None]] = {}
+    for case_id in case_ids:
+        old, new = before.get(case_id), now.get(case_id)
+        if old is not None and new is not None and (aside := _aside(old, new)) is not None:
+            told[case_id] = aside
+        else:
+            samples[case_id] = (_sample(old), _sample(new))
+    told |= {case_id: AgainstBaseline(word) for case_id, word in compare(samples).items()}
     return Comparison(
         older,
         newer,
-        tuple(
-            _compared(case_id, told[case_id], before.get(case_id), now.get(case_id), same=case_id in judged_again)
-            for case_id in case_ids
-        ),
+        tuple(_compared(case_id, told[case_id], before.get(case_id), now.get(case_id)) for case_id in case_ids),
         tuple(
             _metrics(
                 [(before[case_id], now[case_id]) for case_id in case_ids if case_id in before and case_id in now],
@@ -49,16 +49,27 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
     )
 
 
+def _aside(before: CaseDocument, now: CaseDocument) -> AgainstBaseline | None:
+    """Of a case that chance has no part in: the same runs, or calls that its author made another thing of. Else None."""
+    outcome = CaseOutcome[now.outcome.upper()]
+    judgement = other_judgement(before, now.check_fingerprint, now.judged_by)
+    if _same_runs(before, now):
+        return judged_anew(before, outcome, judgement)
+    why = other_call(before, now.inputs, now.call_fingerprint) or judgement
+    return None if why is None else judged_anew(before, outcome, why)
+
+
 def _compared(
-    case_id: str, compared: Compared, before: CaseDocument | None, now: CaseDocument | None, *, same: bool
+    case_id: str, told: AgainstBaseline, before: CaseDocument | None, now: CaseDocument | None
 ) -> ComparedCase:
+    same = _same_runs(before, now)
     old, new = _side(before), _side(now)
     difference, interval, p_value = None, None, None
-    if old and new and old.rate is not None and new.rate is not None and not same:
+    if old and new and old.rate is not None and new.rate is not None and not same and told.not_comparable is None:
         difference = new.rate - old.rate
         interval = difference_interval((old.runs_passed, old.runs_countable), (new.runs_passed, new.runs_countable))
         p_value = chance_alone(sample_of(before), sample_of(now)) if before and now else None
-    return ComparedCase(case_id, compared, old, new, difference, interval, same, p_value)
+    return ComparedCase(case_id, told.compared, old, new, difference, interval, same, p_value, told.not_comparable)
 
 
 def _side(case: CaseDocument | None) -> Side | None:
@@ -91,14 +102,6 @@ def _same_runs(before: CaseDocument | None, now: CaseDocument | None) -> bool:
     return {(run.invocation_id, run.run_id) for run in before.runs} == {
         (run.invocation_id, run.run_id) for run in now.runs
     }
-
-
-def _known(before: CaseDocument, now: CaseDocument) -> Compared:
-    if "unknown" in (before.outcome, now.outcome) and before.outcome != now.outcome:
-        return "not_enough_evidence"
-    if (before.outcome == "failed") == (now.outcome == "failed"):
-        return "same"
-    return "regressed" if now.outcome == "failed" else "fixed"
 
 
 def _metrics(pairs: Sequence[tuple[CaseDocument, CaseDocument]], random: RandomSource) -> list[Metric]:

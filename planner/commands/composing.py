@@ -56,7 +56,7 @@ def compose_result(
         ),
         plans=list(standing.plans),
         cases=cases,
-        suite=suite_of(change_set.changes, cases),
+        suite=suite_of(cases),
         repeated=repeated_passes(cases),
         dropped=[
             DroppedCase(case_id=change.case_id, reason=change.reason.value)

@@ -9,7 +9,8 @@ from pathlib import Path
 from planner.changes.model import Action, Change, ChangeSet
 from planner.changes.votes import PlanVotes, VoteEstimate
 from planner.checks.opinions import Question
-from planner.commands.assembling import LoadEvidence, questions, standing_runs
+from planner.commands.assembling import standing_runs
+from planner.commands.judged_runs import LoadEvidence, questions
 from planner.commands.selection import Loaded, Selection
 from planner.commands.stores import Place
 from planner.commands.votes_file import read_votes_file

@@ -8,17 +8,16 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TypeVar
 
-from planner.commands.rates import repeated_passes, sample_of, suite_document
+from planner.commands.rates import repeated_passes, sample_from, sample_of, suite_document
 from planner.commands.verdict import WORDS, first_of
 from planner.errors import IncompleteError, UsageError
-from planner.outcome import CaseOutcome, Sample, compare, compare_suite
+from planner.outcome import Sample, compare, compare_suite
 from planner.results.model import (
     CaseDocument,
     ConsentDocument,
     CostDocument,
     JudgeCost,
     RunResult,
-    SampleDocument,
     ShardDocument,
     StatsDocument,
 )
@@ -164,15 +163,10 @@ def _samples(
         if place.before is not None
     }
     return {
-        case.case_id: (_sample(before[case.case_id]), sample_of(case))
+        case.case_id: (sample_from(before[case.case_id]), sample_of(case))
         for case in cases
         if case.case_id in before and (case.action == "call" or not only_called)
     }
-
-
-def _sample(document: SampleDocument) -> Sample:
-    outcome = CaseOutcome[document.outcome.upper()]
-    return Sample(outcome, document.runs_passed, document.runs_countable, document.runs_not_made)
 
 
 def _consent(results: Sequence[RunResult], digest: str) -> ConsentDocument:

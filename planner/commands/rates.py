@@ -5,9 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from planner.changes.model import Action, Change
 from planner.outcome import CaseOutcome, Sample, SuiteChange, compare_suite
-from planner.results.model import CaseDocument, ExpectationRate, RepeatedPass, RunDocument, SuiteDocument
+from planner.results.model import (
+    CaseDocument,
+    ExpectationRate,
+    RepeatedPass,
+    RunDocument,
+    SampleDocument,
+    SuiteDocument,
+)
 from planner.statistics import all_of_k
 
 MOST_REPEATS = 10
@@ -52,14 +58,13 @@ def _counts(case: CaseDocument) -> tuple[int, int]:
     return sum(run.fault is None for run in countable), total + case.runs_not_needed if total else 0
 
 
-def suite_of(changes: Iterable[Change], cases: Iterable[CaseDocument]) -> SuiteDocument | None:
-    """The cases that were called anew, against what was stored of them; None where there is none with a known outcome."""
-    prior = {
-        change.case_id: sample_of(before)
-        for change in changes
-        if change.action is Action.CALL and (before := change.compared_with or change.prior) is not None
+def suite_of(cases: Iterable[CaseDocument]) -> SuiteDocument | None:
+    """The cases that were called anew, against what they are compared with; None where there is none with a known outcome."""
+    samples = {
+        case.case_id: (sample_from(case.before), sample_of(case))
+        for case in cases
+        if case.action == "call" and case.before is not None
     }
-    samples = {case.case_id: (prior[case.case_id], sample_of(case)) for case in cases if case.case_id in prior}
     return suite_document(compare_suite(samples))
 
 
@@ -83,3 +88,8 @@ def sample_of(case: CaseDocument) -> Sample:
     countable = [run for run in case.runs if run.fault in _COUNTABLE]
     passed = sum(run.fault is None for run in countable)
     return Sample(CaseOutcome[case.outcome.upper()], passed, len(countable), case.runs_not_needed)
+
+
+def sample_from(document: SampleDocument) -> Sample:
+    outcome = CaseOutcome[document.outcome.upper()]
+    return Sample(outcome, document.runs_passed, document.runs_countable, document.runs_not_made)

@@ -66,7 +66,8 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         today=standing.started_at.date(),
         ask=prepared.judging.ballots,
     )
-    ending = ending_of(cases, votes.outcome, frozenset(), command=" ".join(["planner", "run", *selection.words()]))
+    command = shlex.join(["planner", "run", *selection.words()])
+    ending = ending_of(cases, votes.outcome, frozenset(), command=command, afterwards=command)
     return RunResult(
         tool_version=__version__,
         outcome=ending.outcome,

@@ -12,7 +12,7 @@ import anyio
 
 from planner.api.client import ApiClient
 from planner.changes.model import Action, Change
-from planner.commands.assembling import wants_grade
+from planner.commands.judged_runs import wants_grade
 from planner.evidence import Evidence, merged, missing_parts
 from planner.execution.journal import Journal
 from planner.execution.rereading import Stale, reread

@@ -12,10 +12,11 @@ from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Consent
 from planner.commands.asking import VoteRound, Votes, consume_votes, note_asking
-from planner.commands.assembling import JudgedRun, assemble_cases
+from planner.commands.assembling import assemble_cases
 from planner.commands.calling import check_balance, ledger_of, tell_terms, works_of
 from planner.commands.composing import compose_result
 from planner.commands.interruption import interruptible
+from planner.commands.judged_runs import JudgedRun
 from planner.commands.locking import locked
 from planner.commands.preparing import Preparation, charged_slots, prepare
 from planner.commands.progress import ProgressState, open_progress, state_of
@@ -327,7 +328,8 @@ class _Invocation:
             ask=prepared.judging.ballots,
         )
         open_overdue = may_still_end(self._overdue, self._journal, self._shell.clock.now())
-        ending = ending_of(cases, outcome, open_overdue, command=self._again())
+        again, afterwards = self._options.again(), self._options.afterwards()
+        ending = ending_of(cases, outcome, open_overdue, command=again, afterwards=afterwards)
         result = self._result(prepared, consent, outcome, ending, cases)
         try:
             self._store(result)
@@ -356,13 +358,6 @@ class _Invocation:
             repository.promote(result, self._place.environment)
         self._consume(result)
         consume_votes(self._place, result.change_set_digest, self._id)
-
-    def _again(self) -> str:
-        options = self._options
-        words = [options.command(), "--consent-to-charge"]
-        if options.max_cost_cents is not None:
-            words.append(f"--max-cost {options.max_cost_cents / 100:.2f}")
-        return " ".join(words)
 
     def _consume(self, result: RunResult) -> None:
         """Runs that finished results hold are not gone on with again. Those of a partial invocation are no baseline, so

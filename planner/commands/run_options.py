@@ -35,6 +35,18 @@ class RunOptions:
             return shlex.join(["planner", "run", str(self.saved_path)])
         return shlex.join(["planner", "run", *self.selection.words()])
 
+    def again(self) -> str:
+        """What goes on with this invocation, where it was not done."""
+        return self._with_consent(self.command())
+
+    def afterwards(self) -> str:
+        """What looks after what is left open by one that was done; `--rerun` again would pay for its calls again."""
+        return self._with_consent(shlex.join(["planner", "run", *replace(self.selection, rerun="changed").words()]))
+
+    def _with_consent(self, command: str) -> str:
+        ceiling = [] if self.max_cost_cents is None else ["--max-cost", f"{self.max_cost_cents / 100:.2f}"]
+        return " ".join([command, "--consent-to-charge", *ceiling])
+
 
 def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
     """Where a saved plan is named: what it selects, its digest, and its high estimate as a ceiling."""

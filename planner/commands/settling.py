@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
-from planner.commands.assembling import JudgedRun, LoadEvidence, judge_stored
-from planner.commands.rates import sample_of
+from planner.commands.against_baseline import baseline_of
+from planner.commands.judged_runs import JudgedRun, LoadEvidence, judge_stored
 from planner.evidence import Evidence
 from planner.outcome import (
     RunOutcome,
@@ -56,8 +56,9 @@ class Settling:
             if change.action is not Action.CALL or case is None or case.when_settled != "stop":
                 continue
             kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
-            before = change.compared_with or change.prior
-            standing = _Standing(case, sample_of(before) if before else None, least_to_settle(case, (), case.runs))
+            # What its author changed is compared with nothing, so no call of it can tell a difference.
+            before = baseline_of(change, load_evidence, ask).sample
+            standing = _Standing(case, before, least_to_settle(case, (), case.runs))
             for run in kept:
                 standing.note(judge_stored(case, run, load_evidence, ask))
             self._standing[case.case_id] = standing

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from planner.changes.model import Action, ChangeSet, Share
+from planner.changes.model import ChangeSet, Share
 from planner.changes.shards import Shard
-from planner.commands.rates import sample_of
 from planner.commands.selection import Loaded
 from planner.commands.shell import Shell
-from planner.results.model import CaseDocument, SampleDocument, ShardCase, ShardDocument
+from planner.results.model import CaseDocument, ShardCase, ShardDocument
 
 
 def with_part_of_ceilings(
@@ -52,28 +51,5 @@ def shard_document(change_set: ChangeSet, cases: Sequence[CaseDocument], *, chos
         low_cents=share.estimate.low_cents,
         high_cents=share.estimate.high_cents,
         basis=share.estimate.basis,
-        cases=_cases(change_set, share, cases),
+        cases=[ShardCase(position=share.positions[case.case_id], before=case.before) for case in cases],
     )
-
-
-def _cases(change_set: ChangeSet, share: Share, cases: Sequence[CaseDocument]) -> list[ShardCase]:
-    changes = {change.case_id: change for change in change_set.changes}
-    found: list[ShardCase] = []
-    for case in cases:
-        change = changes[case.case_id]
-        known = change.compared_with or change.prior
-        is_sample = change.action is Action.CALL or change.compared_with is not None
-        before = sample_of(known) if known is not None and is_sample else None
-        found.append(
-            ShardCase(
-                position=share.positions[case.case_id],
-                before=before
-                and SampleDocument(
-                    outcome=known.outcome if known else "unknown",
-                    runs_passed=before.runs_passed,
-                    runs_countable=before.runs_countable,
-                    runs_not_made=before.runs_not_made,
-                ),
-            )
-        )
-    return found

@@ -71,8 +71,10 @@ def ending_of(
     overdue: AbstractSet[str],
     *,
     command: str,
+    afterwards: str,
 ) -> Ending:
-    """`overdue` are cases with a run that did not end in time and may still; `command` is what was typed.
+    """`overdue` are cases with a run that did not end in time and may still; `command` is what was typed, which goes on with what
+    was begun, `afterwards` what is to be typed once that is done: `--rerun all` again would pay for everything again.
 
     Quarantined cases do not make the exit code non-zero.
     """
@@ -139,7 +141,7 @@ def ending_of(
         or waiting
     )
     if (not finished or unknown) and not outcome.ceiling:  # the same ceiling would stop it again
-        steps.append(f"Go on, without paying for anything twice: {command}")
+        steps.append(f"Go on, without paying for anything twice: {afterwards if finished else command}")
     code = first_of(codes)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
 

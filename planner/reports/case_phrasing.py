@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable
 
 from planner.changes.model import Reason
 from planner.reports.quantities import chance, clock, duration, money, percent
-from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
+from planner.results.model import (
+    CaseDocument,
+    Compared,
+    FindingDocument,
+    NotComparable,
+    QuoteDocument,
+    RunDocument,
+    RunResult,
+)
 
 Neutral = Callable[[str], str]
 """Makes a hostile text harmless for the place a format writes to."""
@@ -22,6 +30,13 @@ COMPARED = {
     "gone": "gone",
 }
 """In the order in which a reader wants to know."""
+NOT_COMPARABLE: dict[NotComparable, str] = {
+    "prompt": "prompt changed",
+    "settings": "settings changed",
+    "expectations": "expectations changed",
+    "judge": "other judge",
+    "judging": "the same calls, judged otherwise",
+}
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""
 _ACTIONS = {"call": "called", "recheck": "rechecked", "keep": "kept", "drop": "dropped"}
@@ -58,7 +73,14 @@ def alike(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
 
 
 def compared(case: CaseDocument) -> str:
-    return COMPARED[case.compared]
+    """`regressed`; of one that its author changed `not comparable: prompt changed`, unless it holds as before."""
+    return compared_word(case.compared, case.not_comparable)
+
+
+def compared_word(compared: Compared, not_comparable: NotComparable | None) -> str:
+    if not_comparable is None or compared == "same":
+        return COMPARED[compared]
+    return f"not comparable: {NOT_COMPARABLE[not_comparable]}"
 
 
 def compared_in_full(case: CaseDocument) -> str:

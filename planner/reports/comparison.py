@@ -10,11 +10,11 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from planner.reports.case_phrasing import COMPARED, shortened
+from planner.reports.case_phrasing import COMPARED, NOT_COMPARABLE, compared_word, shortened
 from planner.reports.neutral import for_json_text, for_markdown, markdown_code
 from planner.reports.phrasing import moment, suite, verdict
 from planner.reports.quantities import chance, count, duration, money
-from planner.results.model import Compared, RunResult, SuiteDocument
+from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
 
 SCHEMA_VERSION = "1.0"
 
@@ -51,6 +51,13 @@ class ComparedCase:
     same_runs: bool
     p_value: float | None = None
     """Of the difference, on its own."""
+    not_comparable: NotComparable | None = None
+    """What was changed in between that is not the agent."""
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether its outcome changed, and not by the agent."""
+        return self.not_comparable is not None and self.compared == "not_enough_evidence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ def render_markdown(comparison: Comparison) -> str:
         *_told(comparison, "regressed", "Regressed"),
         *_told(comparison, "fixed", "Fixed"),
         *_told(comparison, "not_enough_evidence", "Not enough evidence of a change"),
+        *_told(comparison, "not_enough_evidence", "Not comparable", apart=True),
         *_metrics(comparison.metrics),
         *_table(comparison),
     ]
@@ -112,6 +120,7 @@ def render_json(comparison: Comparison) -> str:
                 "interval": case.interval,
                 "same_runs": case.same_runs,
                 "p_value": case.p_value,
+                "not_comparable": case.not_comparable,
             }
             for case in comparison.cases
         ],
@@ -137,12 +146,14 @@ FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
 
 
 def headline(comparison: Comparison) -> str:
-    """`2 regressed, 1 fixed, 3 not enough evidence of a change, 53 same`."""
+    """`2 regressed, 1 fixed, 3 not enough evidence of a change, 1 not comparable, 53 same`."""
     parts: list[str] = []
     for compared in _ORDER:
-        if number := _count(comparison, compared):
+        if number := sum(case.compared == compared and not case.is_apart for case in comparison.cases):
             of_what = " of a change" if compared == "not_enough_evidence" else ""
             parts.append(f"{number:,} {COMPARED[compared]}{of_what}")
+        if compared == "not_enough_evidence" and (apart := sum(case.is_apart for case in comparison.cases)):
+            parts.append(f"{apart:,} not comparable")
     return ", ".join(parts) or "no cases"
 
 
@@ -155,8 +166,8 @@ def _result(result: RunResult) -> str:
     return f"{markdown_code(result.invocation_id)}: {verdict(result)}, {moment(result.started_at)}{where}"
 
 
-def _told(comparison: Comparison, compared: Compared, title: str) -> list[str]:
-    cases = [case for case in comparison.cases if case.compared == compared]
+def _told(comparison: Comparison, compared: Compared, title: str, *, apart: bool = False) -> list[str]:
+    cases = [case for case in comparison.cases if case.compared == compared and case.is_apart == apart]
     if not cases:
         return []
     lines: list[str] = []
@@ -176,7 +187,12 @@ def _change(case: ComparedCase) -> str:
         return ""
     runs = f"{_passed(case.before)} → {_passed(case.now)} runs passed"
     if case.same_runs:
-        return f"{runs}: the same runs, judged by other expectations"
+        why = {"expectations": "by other expectations", "judge": "by another model"}.get(
+            case.not_comparable or "", "otherwise"
+        )
+        return f"{runs}: the same runs, judged {why}"
+    if case.not_comparable is not None:
+        return f"{runs}, {case.before.outcome} → {case.now.outcome}: {NOT_COMPARABLE[case.not_comparable]}"
     if case.difference is None or case.interval is None:
         return f"{runs}, {case.before.outcome} → {case.now.outcome}"
     low, high = case.interval
@@ -222,7 +238,7 @@ def _table(comparison: Comparison) -> list[str]:
     for case in ranked[:_FOLDED]:
         cells = [
             markdown_code(case.case_id, in_table=True),
-            f"{_MARKS[case.compared]} {COMPARED[case.compared]}",
+            f"{_MARKS[case.compared]} {compared_word(case.compared, case.not_comparable)}",
             _cell(case.before),
             _cell(case.now),
         ]

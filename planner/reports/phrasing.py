@@ -7,12 +7,12 @@ sentence holds one, the format passes its `Neutral` in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why
+from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why, with_outcome
 from planner.reports.quantities import chance, count, duration, money, money_range, percent
-from planner.results.model import JudgeCost, OpenLaunch, RunResult, SuiteDocument
+from planner.results.model import CaseDocument, JudgeCost, OpenLaunch, RunResult, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 
@@ -46,32 +46,65 @@ def meaning(result: RunResult) -> str:
         return "There was nothing to do."
     if result.exit_code == 0 and any(standing(case) == "quarantined" for case in result.cases):
         return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
+    failed = with_outcome(result, "failed")
+    if result.exit_code == 1 and failed and all(map(_is_changed_by_author, failed)):
+        return "An expectation failed, in cases that were changed since the last time: that tells nothing of a change of the agent."
     return _MEANINGS.get(result.exit_code, "See the problems listed.")
 
 
+def _is_changed_by_author(case: CaseDocument) -> bool:
+    return case.compared == "not_enough_evidence" and case.not_comparable is not None
+
+
 def headline(result: RunResult) -> str:
-    """What changed and what it cost: `2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`."""
+    """What changed and what it cost: `2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`.
+
+    Each case is counted once."""
     if result.under_way:
         return "it had not ended when this was written; what it called and paid is not in here"
-    counted = [case for case in result.cases if standing(case) != "quarantined"]
-    by_comparison = Counter(case.compared for case in counted)
-    failing = Counter(case.compared for case in counted if case.outcome == "failed")
-    parts: list[str] = []
-    for compared, word in COMPARED.items():
-        number = by_comparison[compared]
-        if not number:
-            continue
-        # That a case regressed says that it fails; that it is the same, or new, does not.
-        aside = f" ({failing[compared]:,} failing)" if failing[compared] and compared != "regressed" else ""
-        of_what = " of a change" if compared == "not_enough_evidence" else ""
-        parts.append(f"{number:,} {word}{of_what}{aside}")
-    outcomes = Counter(standing(case) for case in result.cases)
-    parts += [
-        f"{outcomes[outcome]:,} {outcome}" for outcome in ("flaky", "unknown", "quarantined") if outcomes[outcome]
-    ]
+    parts = [*_changes(result.cases), *_apart(result.cases)]
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
     return f"{', '.join(parts) or 'no cases'}; {cost(result)}"
+
+
+def _changes(cases: Iterable[CaseDocument]) -> list[str]:
+    """`2 regressed (1 flaky), 1 fixed, 53 same (4 failing)`."""
+    by_word: dict[str, list[CaseDocument]] = {word: [] for word in _CHANGED}
+    for case in cases:
+        if _is_apart(case):
+            continue
+        by_word["not_comparable" if _is_changed_by_author(case) else case.compared].append(case)
+    parts: list[str] = []
+    for word, phrase in _CHANGED.items():
+        held = Counter(case.outcome for case in by_word[word])
+        # That a case regressed says that it fails, or is flaky; that it is the same, or new, does not.
+        failing = f"{held['failed']:,} failing" if held["failed"] and word != "regressed" else ""
+        aside = ", ".join(filter(None, [failing, f"{held['flaky']:,} flaky" if held["flaky"] else ""]))
+        if by_word[word]:
+            parts.append(f"{len(by_word[word]):,} {phrase}{f' ({aside})' if aside else ''}")
+    return parts
+
+
+def _apart(cases: Iterable[CaseDocument]) -> list[str]:
+    """What is told by its outcome, not by its change, so that each case is counted once."""
+    outcomes = Counter(standing(case) for case in cases if _is_apart(case))
+    return [f"{outcomes[outcome]:,} {outcome}" for outcome in ("flaky", "unknown", "quarantined") if outcomes[outcome]]
+
+
+def _is_apart(case: CaseDocument) -> bool:
+    """Flaky ones are told by their change where they have regressed or been fixed."""
+    moved = case.compared in ("regressed", "fixed")
+    return standing(case) in ("unknown", "quarantined") or (case.outcome == "flaky" and not moved)
+
+
+_CHANGED = {
+    "regressed": "regressed",
+    "fixed": "fixed",
+    "not_enough_evidence": "not enough evidence of a change",
+    "not_comparable": "not comparable",
+    **{word: phrase for word, phrase in COMPARED.items() if word not in ("regressed", "fixed", "not_enough_evidence")},
+}
 
 
 def cost(result: RunResult) -> str:
@@ -178,12 +211,17 @@ def suite(document: SuiteDocument | None) -> str:
 
 def repeated(result: RunResult) -> str:
     """`pass^1 92 % · pass^2 85 % · pass^3 80 %`: how likely so many calls of a case are to pass, all of them; empty where runs do
-    not repeat, or all of them pass, or none."""
+    not repeat, or all of them pass, or none. Where some cases have too few runs for a k, it says over how many it is:
+    `pass^3 80 % of 4 cases`."""
     told = [entry for entry in result.repeated if entry.k in _REPEATS]
     if not told or told[0].rate in (0.0, 1.0):
         return ""
     least = "at least " if any(case.runs_not_needed for case in result.cases) else ""
-    return least + " · ".join(f"pass^{entry.k} {percent(entry.rate)}" for entry in told)
+    alike = len({entry.cases for entry in told}) == 1
+    return least + " · ".join(
+        f"pass^{entry.k} {percent(entry.rate)}" + ("" if alike else f" of {count(entry.cases, 'case')}")
+        for entry in told
+    )
 
 
 _REPEATS = (1, 2, 3, 5, 10)

@@ -19,6 +19,7 @@ PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
 CaseOutcomeName = Literal["passed", "flaky", "failed", "unknown"]
 RunOutcomeName = Literal["passed", "failed", "errored"]
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
+NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging"]
 Action = Literal["call", "recheck", "keep", "drop"]
 
 
@@ -133,6 +134,15 @@ class QuarantineDocument(_Document):
     reason: str
 
 
+class SampleDocument(_Document):
+    """What was known of a case before."""
+
+    outcome: CaseOutcomeName
+    runs_passed: int
+    runs_countable: int
+    runs_not_made: int = 0
+
+
 class CaseDocument(_Document):
     case_id: str
     plan: str
@@ -166,6 +176,14 @@ class CaseDocument(_Document):
     more_runs_cents: int | None = Field(default=None, description="About what they would cost; null while unknown.")
     expectations: list[ExpectationRate] = []
     compared: Compared
+    not_comparable: NotComparable | None = Field(
+        default=None,
+        description="What was changed since the baseline, where that is not the agent: a difference tells nothing of it. judging: the"
+        " same calls, judged otherwise. Null where it may be compared.",
+    )
+    before: SampleDocument | None = Field(
+        default=None, description="The other sample that it is compared with; null where there is none."
+    )
     p_value: float | None = Field(
         default=None,
         description="Of the difference to the baseline, this case on its own; null where there is no other sample.",
@@ -263,15 +281,6 @@ class OpenLaunch(_Document):
 class DroppedCase(_Document):
     case_id: str
     reason: str
-
-
-class SampleDocument(_Document):
-    """What was known of a case before."""
-
-    outcome: CaseOutcomeName
-    runs_passed: int
-    runs_countable: int
-    runs_not_made: int = 0
 
 
 class ShardCase(_Document):

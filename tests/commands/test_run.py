@@ -83,7 +83,10 @@ def test_editing_an_expectation_rechecks_for_free(project: Project, service: Ser
     assert ran.code == 1
     assert service.ledger() == before
     case = next(case for case in project.results()["cases"] if case["case_id"] == "hours/cancel@clinic")
-    assert (case["action"], case["outcome"], case["compared"]) == ("recheck", "failed", "regressed")
+    assert (case["action"], case["outcome"], case["compared"]) == ("recheck", "failed", "not_enough_evidence")
+    assert case["not_comparable"] == "expectations"
+    assert "Failed: 1 not comparable (1 failing), 2 same" in " ".join(ran.out.split())
+    assert "the agent is at fault" not in " ".join(ran.out.split())
     assert case["runs"][0]["findings"][0]["outcome"] == "failed"
 
 

@@ -68,18 +68,54 @@ def test_calls_that_cannot_matter_are_not_made_now_or_later(plan: Project, servi
 
 def test_a_case_that_got_worse_is_called_to_the_end(plan: Project, service: Served) -> None:
     """It passed before, so all its calls are made: they tell whether it really regressed."""
-    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "matches: '[aeiou]'")
+    plan.edit("plans/hours.yaml", "xylophone", "Iris")
     plan.planner("run", CONSENT)
     assert runs(plan)[NEVER] == ("passed", 10, 0)
-    plan.edit("plans/hours.yaml", "matches: '[aeiou]'", "any_of: [xylophone]")
-    plan.edit("plans/hours.yaml", "You are Ana, calm.", "You are Ana, patient.")
+    service.control({"deploy": {"agent_id": 12, "revision": 1}})
     assert plan.planner("run", CONSENT).code == 1
     assert runs(plan)[NEVER] == ("failed", 10, 0)
-    case = next(case for case in plan.results()["cases"] if case["case_id"] == NEVER)
-    assert case["compared"] == "regressed"
+    assert compared(plan) == ("regressed", None)
     assert plan.planner("run", CONSENT).code == 1
     assert runs(plan)[NEVER] == ("failed", 5, 5)  # failed as before: nothing more is to be told
-    assert len(service.own_runs()) == 10 + 5 + 10 + 5
+    assert len(service.own_runs()) == 10 + 5 + 10 + 5 + 5
+
+
+def compared(project: Project) -> tuple[str, str | None]:
+    case = next(case for case in project.results()["cases"] if case["case_id"] == NEVER)
+    return case["compared"], case["not_comparable"]
+
+
+def test_what_its_author_changed_is_no_regression(plan: Project, service: Served) -> None:
+    """Another prompt is another case: its calls stop as those of a new one, chance has no part in it, and it fails all the same. Where
+    only expectations changed, the older calls are judged by them, and the agent can be seen to be as it was, or to be worse."""
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [Iris]")
+    plan.planner("run", CONSENT)
+    plan.write("first.json", (plan.root / "reports/results.json").read_text())
+    plan.edit("plans/hours.yaml", "You are Ana, calm.", "You are Ana, patient.")
+    plan.edit("plans/hours.yaml", "any_of: [Iris]", "any_of: [xylophone]")
+    ran = plan.planner("run", CONSENT)
+    assert (ran.code, runs(plan)[NEVER], compared(plan)) == (1, ("failed", 5, 5), ("not_enough_evidence", "prompt"))
+    told = " ".join(ran.out.split())
+    assert "Failed: 1 not comparable (1 failing), 1 same;" in told
+    assert "An expectation failed, in cases that were changed since the last time" in told
+    assert plan.results()["suite"] is None
+    two = plan.planner("report", "reports/results.json", "first.json")
+    assert two.out.startswith("# 1 not comparable, 1 same\n")
+    assert (
+        "## Not comparable (1)\n\n- ❔ `hours/never@clinic`: 10 of 10 → 0 of 5 runs passed, passed → failed: prompt changed"
+        in two.out
+    )
+    plan.edit("plans/hours.yaml", "any_of: [xylophone]", "any_of: [Iris]")
+    plan.planner("run", CONSENT)  # missing calls only: the older ones are judged again
+    assert compared(plan)[0] != "regressed"
+    service.control({"deploy": {"agent_id": 12, "revision": 1}})
+    plan.edit("plans/hours.yaml", "any_of: [Iris]", "any_of: [iris, xylophone]")
+    assert plan.planner("run", CONSENT).code == 1
+    assert compared(plan) == ("regressed", None)
+    service.control({"deploy": {"agent_id": 12, "revision": 2}})
+    plan.edit("plans/hours.yaml", "any_of: [iris, xylophone]", "any_of: [xylophone]")
+    assert plan.planner("run", CONSENT).code == 1
+    assert compared(plan) == ("same", None)
 
 
 def test_a_critical_failure_settles_at_once_unless_all_calls_are_asked_for(plan: Project, service: Served) -> None:

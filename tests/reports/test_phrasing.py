@@ -57,6 +57,43 @@ def test_every_comparison_and_action_has_a_phrase(canonical: RunResult) -> None:
     )
 
 
+def test_the_headline_counts_each_case_once(canonical: RunResult) -> None:
+    """By its change, with those that fail among them; unknown, quarantined and (unless they moved) flaky ones by their outcome."""
+    case = canonical.cases[1].model_copy(update={"quarantine": None})
+    kinds = (
+        ("regressed", "failed", None),
+        ("regressed", "flaky", None),
+        ("fixed", "passed", None),
+        ("not_enough_evidence", "failed", None),
+        ("not_enough_evidence", "unknown", None),
+        ("not_enough_evidence", "failed", "expectations"),
+        ("same", "failed", "prompt"),
+        ("same", "flaky", None),
+        ("new", "unknown", None),
+    )
+    cases = [
+        case.model_copy(update={"compared": compared, "outcome": outcome, "not_comparable": why})
+        for compared, outcome, why in kinds
+    ]
+    told = phrasing.headline(canonical.model_copy(update={"cases": cases})).split(";")[0]
+    assert told == (
+        "2 regressed (1 flaky), 1 fixed, 1 not enough evidence of a change (1 failing), 1 not comparable (1 failing),"
+        " 1 same (1 failing), 1 flaky, 2 unknown, 1 dropped"
+    )
+
+
+def test_whose_failure_it_is_where_only_its_author_changed_it(canonical: RunResult) -> None:
+    """A changed expectation that fails tells nothing of the agent; one failure beside it that is the agent's does."""
+    case = canonical.cases[0].model_copy(update={"compared": "not_enough_evidence", "not_comparable": "expectations"})
+    changed = canonical.model_copy(update={"cases": [case], "exit_code": 1})
+    assert phrasing.meaning(changed) == (
+        "An expectation failed, in cases that were changed since the last time: that tells nothing of a change of the agent."
+    )
+    both = changed.model_copy(update={"cases": [case, canonical.cases[0]]})
+    assert phrasing.meaning(both) == "An expectation failed: the agent is at fault."
+    assert case_phrasing.compared_in_full(case) == "not comparable: expectations changed"
+
+
 def test_every_fault_has_a_phrase(canonical: RunResult) -> None:
     """A run that did not pass says whose fault that is."""
     run = canonical.cases[0].runs[0]

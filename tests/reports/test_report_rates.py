@@ -56,6 +56,13 @@ SUITE = "12 cases called anew, together: 34 of 36 runs passed before, 21 of 36 n
 REPEATED = "at least pass^1 90 % · pass^2 82 % · pass^5 60 %"
 
 
+def test_repeated_passes_of_fewer_cases_say_so(measured: RunResult) -> None:
+    """Where cases have fewer runs than k they are not in its mean, so that pass^k may seem to rise: it says of how many it is."""
+    repeated = [RepeatedPass(k=k, cases=cases, rate=rate) for k, cases, rate in ((1, 9, 0.36), (3, 1, 0.39))]
+    told = phrasing.repeated(measured.model_copy(update={"repeated": repeated}))
+    assert told == "at least pass^1 36 % of 9 cases · pass^3 39 % of 1 case"
+
+
 def test_markdown_tells_how_sure_it_is(measured: RunResult) -> None:
     """Suite and repeated passes at the head; of a case how it was stopped, chance alone, its expectations, the bot's words."""
     shown = unescape(markdown.render(redact(measured))).replace("\\", "")

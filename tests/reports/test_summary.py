@@ -23,9 +23,8 @@ def _plain(result: RunResult, width: int = 80) -> str:
 def test_the_whole_summary(canonical: RunResult) -> None:
     """What failed comes with its quotes, then what is unknown or flaky, the cost, the reports and how to go on."""
     assert _plain(canonical) == snapshot("""\
-✗ Failed: 1 regressed, 1 fixed, 1 not enough evidence of a change, 2 new, 4
-  same, 1 flaky, 2 unknown, 1 quarantined, 1 dropped; at least $15.02 of $14.20
-  expected
+✗ Failed: 1 regressed, 1 fixed, 1 not enough evidence of a change, 3 same, 1
+  flaky, 2 unknown, 1 quarantined, 1 dropped; at least $15.02 of $14.20 expected
   An expectation failed: the agent is at fault. (exit code 1)
   · budget.max_cost_cents of plan refunds is reached: 1 case was not called
   · the service answered 503 to 2 of 31 requests
@@ -78,7 +77,7 @@ Next     Go on, without paying for anything twice:
 def test_nobody_was_called(nothing_called: RunResult) -> None:
     """A refusal says why and what to type."""
     assert _plain(nothing_called) == snapshot("""\
-! Refused (sandbox): 1 new, 1 unknown; nothing called
+! Refused (sandbox): 1 unknown; nothing called
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
   charged.
   Consent was withheld, or a ceiling or policy forbids more: nothing was called
