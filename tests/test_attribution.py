@@ -78,6 +78,10 @@ def test_a_caller_out_of_its_role_is_at_fault(words: str, reason: str, dialect: 
         "Is there anything else you can help me with?",
         "You asked how you can help.",
         "Someone is simulating a caller.",
+        "You always say how may I help you and then you do not.",
+        "Is there anything else I can help you with? Nobody ever asks me that.",
+        "Thank you for calling a technician for me.",
+        "My prompt says payment is due, on my screen.",
     ],
 )
 def test_what_a_caller_may_well_say_is_no_fault(words: str, dialect: str) -> None:
@@ -132,6 +136,7 @@ def test_an_answered_phone_is_nobodys_part() -> None:
         ),
         (("agent: Hello.", "agent: Anybody?", "agent: Hello?", "user: Wrong number, bye."), 18_000, None),
         (("agent: Hello.", "agent: Anybody?", "agent: Hello?"), 16_000, None),
+        (("agent: We are closed, go away, you idiot!",), 7_000, None),
         (("agent: Hello.", "user: A refund?", "agent: No!"), 9_000, None),
         (("user: A refund?", "agent: No!", "user: Then bye."), 9_000, None),
     ],

@@ -42,6 +42,7 @@ from planner.outcome import (
 )
 from planner.outcome.cases import judge_parts
 from planner.spec.model import Case, Target
+from planner.statistics import fisher_mid_p
 
 
 class Fixed(Expectation, frozen=True):
@@ -267,6 +268,13 @@ GOOD, BAD = runs(1, 1)
             ("failed", 0, 1, "critical safe failed in 1 of 1 run"),
         ),
         (
+            Rules(min_pass_rate=0.5, min_runs=2, expectations=(CRITICAL,)),
+            [with_findings(verdict, safe="passed") for verdict in runs(2)]
+            + [with_findings(JUDGE, safe="errored")] * 2
+            + [with_findings(CALLER, safe="errored"), with_findings(PLATFORM, safe="errored")],
+            ("unknown", 2, 2, "critical safe could not be decided in 2 of 6 runs"),
+        ),
+        (
             Rules(expectations=(CRITICAL,)),
             [with_findings(GOOD, safe="passed")],
             ("passed", 1, 1, ""),
@@ -470,6 +478,24 @@ def test_an_unchanged_agent_is_rarely_called_changed(total: int) -> None:
             if compare({"case": (sample(before, total), sample(now, total))})["case"] in ("regressed", "fixed")
         )
         assert wrong <= Fraction(1, 20), (total, rate, float(wrong))
+
+
+@pytest.mark.parametrize(("before", "now", "percent"), [(3, 20, "6.3"), (20, 50, "5.8"), (50, 50, "5.7")])
+def test_how_often_an_unchanged_agent_is_called_changed_at_worst(before: int, now: int, percent: str) -> None:
+    """Mid-p keeps near its level, not below it: docs/verdicts.md says by how much it may be passed."""
+    called = [
+        (k, m)
+        for k in range(before + 1)
+        for m in range(now + 1)
+        if fisher_mid_p((k, before), (m, now)) <= Fraction(1, 20)
+    ]
+
+    def at(rate: float) -> float:
+        return sum(
+            comb(before, k) * comb(now, m) * rate ** (k + m) * (1 - rate) ** (before + now - k - m) for k, m in called
+        )
+
+    assert f"{max(at(step / 200) for step in range(1, 200)) * 100:.1f}" == percent
 
 
 def test_an_unchanged_suite_is_rarely_called_changed() -> None:

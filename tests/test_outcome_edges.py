@@ -75,8 +75,11 @@ def test_what_the_agent_does_of_its_own_accord_is_never_the_callers_fault(check:
 @pytest.mark.parametrize(
     ("lines", "seconds", "reason", "quoted"),
     [
-        ([("agent", "Hello.", 3000)], 9.99, "after 9.99 s", None),
-        ([("agent", "Hello.", 3000)], 10, None, None),
+        ([("agent", "Hello.", 3000)], 4.99, "after 4.99 s", None),
+        ([("agent", "Hello.", 3000)], 5, None, None),
+        ([("agent", "Hello.", 3000), ("caller", "Bye.", 4000)], 9.99, "after 9.99 s", 2),
+        ([("agent", "Hello.", 3000), ("caller", "Bye.", 4000)], 10, None, None),
+        ([], 9.99, "after 9.99 s", None),
         ([("agent", "Hello.", 9500)], 10.5, None, None),
         ([("agent", "Hello.", 12_000), ("caller", "Bye.", 15_000)], 16.999, "with its first words", 2),
         ([("agent", "Hello.", 12_000), ("caller", "Bye.", 15_000)], 17.0, None, None),

@@ -91,7 +91,10 @@ def example() -> str:
             f"* {name} against last week: p = {chance_alone(before, now):.3f}, so **{word}**."
             + (f" On its own it is {told(runs)}." if runs is worse else "")
         )
-    lines.append(f"* An agent that fails every call is known to have failed after {stopped} of the 20.")
+    lines.append(
+        f"* An agent that fails every call is known to have failed after {stopped} of the 20: "
+        f"were the other {20 - stopped} all to pass, {20 - stopped} of 20 would still show that the rate is below 80 %."
+    )
     return "\n".join(lines)
 
 

@@ -20,6 +20,8 @@ from planner.outcome.model import Finding
 
 HANGUP_SECONDS = 10
 """A caller who ends the call sooner, before the agent could answer anything, hung up at once."""
+WORDLESS_SECONDS = 5
+"""The same of a caller who said nothing at all: later than this it may have hung up for what the agent said."""
 NO_TIME_TO_ANSWER_MS = 2000
 """A caller who ends the call so soon after its own words left the agent no time for any."""
 
@@ -37,14 +39,17 @@ _MACHINE = (
 )
 _LEFT_ROLE = re.compile(
     rf"{_OPENING}(?:i'm|i am|as)\s+(?:just |only |actually )?an?\s+{_MACHINE}\b[^.!?]*(?:[.!]|$)"
-    r"|\bmy (?:system )?prompt (?:says|tells|asks)\b|\bi (?:can't|cannot|won't) (?:role-?play|play (?:this|that|the) role)\b"
+    r"|\bmy (?:system )?prompt (?:says|tells|asks)\b(?= (?:me )?(?:(?:not )?to\b|(?:that )?i(?:'m| am| should)\b))"
+    r"|\bi (?:can't|cannot|won't) (?:role-?play|play (?:this|that|the) role)\b"
     r"|\bi(?:'m| am) (?:only |just )?(?:simulating a caller|role-?playing)\b",
     re.IGNORECASE,
 )
 _AGENTS_PART = re.compile(
-    r"\bis there anything else (?:that )?(?:i|we) can (?:help|assist)(?: you)?\b"
-    r"|\bhow (?:can|may) (?:i|we) (?:help|assist) you\b"
-    r"|\bthank(?:s| you) for (?:calling|contacting) (?!me\b|us back\b|back\b|again\b|so\b|to\b)\w",
+    # Asked, not told of ("you always say how may I help you"), and nothing said of it after.
+    rf"{_OPENING}(?:is there anything else (?:that )?(?:i|we) can (?:help|assist)(?: you)?"
+    r"|(?:so,? |and |now,? )?how (?:can|may) (?:i|we) (?:help|assist) you)\b(?=[^.!?]*[.!?]*\s*$)"
+    rf"|{_OPENING}thank(?:s| you) for (?:calling|contacting)"
+    r" (?!(?:me|us|him|her|them|it|this|that|someone|somebody|back|again|so|to|in|at|on|about|when|if|a|an|the|my|your|our)\b)\w",
     re.IGNORECASE,
 )
 
@@ -79,7 +84,8 @@ def _hung_up_at_once(evidence: Evidence) -> CallersFault | None:
     if first is not None and any(turn.role is Role.AGENT for turn in spoken[first:]):
         return None
     last = spoken[-1] if first is not None else None
-    if call.duration_seconds < HANGUP_SECONDS:
+    wordless = first is None and bool(spoken)
+    if call.duration_seconds < (WORDLESS_SECONDS if wordless else HANGUP_SECONDS):
         when = f"after {call.duration_seconds:g} s"
     elif last is not None and _ms_after(last, call.duration_seconds) < NO_TIME_TO_ANSWER_MS:
         when = "with its first words"

@@ -134,18 +134,19 @@ def _judge_rate(rules: CaseRules, verdicts: Sequence[RunVerdict], passed: int, c
 def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> Part:
     if expectation.severity is not CheckSeverity.CRITICAL:
         return Part(CaseOutcome.PASSED, "")
-    failing = _outcomes(expectation, verdicts).count(FindingOutcome.FAILED)
-    if not failing:
-        return Part(CaseOutcome.PASSED, "")
-    found = f"critical {expectation_name(expectation)} failed in {failing} of {counted(len(verdicts), 'run')}"
-    return Part(CaseOutcome.FAILED, found)
+    name, of_runs = expectation_name(expectation), counted(len(verdicts), "run")
+    if failing := _outcomes(expectation, verdicts).count(FindingOutcome.FAILED):
+        return Part(CaseOutcome.FAILED, f"critical {name} failed in {failing} of {of_runs}")
+    # What must hold in every call is not known to hold where it could not be told in one.
+    if untold := _outcomes(expectation, _about_agent(verdicts)).count(FindingOutcome.ERRORED):
+        return Part(CaseOutcome.UNKNOWN, f"critical {name} could not be decided in {untold} of {of_runs}")
+    return Part(CaseOutcome.PASSED, "")
 
 
 def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequence[RunVerdict]) -> Part:
     if expectation.severity is not CheckSeverity.ERROR or expectation.min_pass_rate is None:
         return Part(CaseOutcome.PASSED, "")
-    about_agent = [verdict for verdict in verdicts if verdict.fault not in (Fault.PLATFORM, Fault.CALLER)]
-    outcomes = _outcomes(expectation, about_agent)
+    outcomes = _outcomes(expectation, _about_agent(verdicts))
     held = outcomes.count(FindingOutcome.PASSED)
     decided = held + outcomes.count(FindingOutcome.FAILED)
     if decided < max(1, rules.min_runs):
@@ -157,6 +158,10 @@ def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequen
     needed = _needed(expectation.min_pass_rate, rules.confidence)
     found = f"{expectation_name(expectation)} held in {held} of {counted(decided, 'run')}, {needed}"
     return _left_open(outcome, found, held, decided, expectation.min_pass_rate, rules.confidence)
+
+
+def _about_agent(verdicts: Sequence[RunVerdict]) -> list[RunVerdict]:
+    return [verdict for verdict in verdicts if verdict.fault not in (Fault.PLATFORM, Fault.CALLER)]
 
 
 def _outcomes(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> list[FindingOutcome]:

@@ -116,10 +116,13 @@ def reason_label(code: str) -> str:
 
 
 def runs_passed(case: CaseDocument) -> str:
-    """`2 of 3`, with the interval of the pass rate where there is one: `2 of 3 (21–94 %)`."""
+    """`2 of 3`, with the interval of the pass rate where there is one: `2 of 3 (21–94 %)`; and how
+    many of the calls say nothing of the agent: `2 of 4, 2 not counted (34–100 %)`."""
     if not case.runs_total:
         return "not called"
     text = f"{case.runs_passed} of {case.runs_total}"
+    if case.pass_rate and (left_out := case.runs_total - round(case.runs_passed / case.pass_rate)) > 0:
+        text += f", {left_out} not counted"
     if case.interval is None:
         return text
     low, high = (round(bound * 100) for bound in case.interval)

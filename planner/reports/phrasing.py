@@ -250,18 +250,20 @@ def outcome_counts(result: RunResult) -> str:
 
 
 def warnings(result: RunResult, neutral: Neutral) -> list[str]:
-    """Warnings that came true, most runs first: `latency failed in 3 runs of 1 case`."""
-    runs: Counter[str] = Counter()
-    cases: dict[str, set[str]] = {}
+    """Warnings that came true, most runs first, then those that could not be told: `latency failed in 3 runs of 1 case`."""
+    runs: dict[str, Counter[str]] = {"failed": Counter(), "errored": Counter()}
+    cases: dict[tuple[str, str], set[str]] = {}
     for case in result.cases:
         for run in case.runs:
             for finding in run.findings:
-                if finding.severity == "warning" and finding.outcome == "failed":
-                    runs[finding.expectation] += 1
-                    cases.setdefault(finding.expectation, set()).add(case.case_id)
+                untold = finding.outcome == "errored" and run.fault != "platform"  # nothing of such a run was judged
+                if finding.severity == "warning" and (finding.outcome == "failed" or untold):
+                    runs[finding.outcome][finding.expectation] += 1
+                    cases.setdefault((finding.outcome, finding.expectation), set()).add(case.case_id)
     return [
-        f"{neutral(expectation)} failed in {count(number, 'run')} of {count(len(cases[expectation]), 'case')}"
-        for expectation, number in runs.most_common()
+        f"{neutral(expectation)} {phrase} {count(number, 'run')} of {count(len(cases[outcome, expectation]), 'case')}"
+        for outcome, phrase in (("failed", "failed in"), ("errored", "could not be decided in"))
+        for expectation, number in runs[outcome].most_common()
     ]
 
 

@@ -94,6 +94,30 @@ def test_whose_failure_it_is_where_only_its_author_changed_it(canonical: RunResu
     assert case_phrasing.compared_in_full(case) == "not comparable: expectations changed"
 
 
+def test_what_was_not_told_is_shown(canonical: RunResult) -> None:
+    """A warning that could not be decided beside those that came true; of a case that passed, the calls that say nothing of it."""
+    case = next(case for case in canonical.cases if case.outcome == "passed")
+    run = case.runs[0]
+    found = run.findings[0] if run.findings else canonical.cases[0].runs[0].findings[0]
+    warned = [
+        run.model_copy(
+            update={
+                "findings": [found.model_copy(update={"expectation": "calm", "severity": "warning", "outcome": word})]
+            }
+        )
+        for word in ("errored", "failed", "errored")
+    ]
+    silent = run.model_copy(update={"outcome": "errored", "fault": "judge"})
+    shown = case.model_copy(
+        update={"runs": [*warned, silent], "runs_passed": 3, "runs_total": 4, "pass_rate": 1.0, "interval": (0.44, 1.0)}
+    )
+    assert phrasing.warnings(canonical.model_copy(update={"cases": [shown]}), str) == [
+        "calm failed in 1 run of 1 case",
+        "calm could not be decided in 2 runs of 1 case",
+    ]
+    assert case_phrasing.runs_passed(shown) == "3 of 4, 1 not counted (44–100 %)"
+
+
 def test_every_fault_has_a_phrase(canonical: RunResult) -> None:
     """A run that did not pass says whose fault that is."""
     run = canonical.cases[0].runs[0]
