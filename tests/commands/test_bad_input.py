@@ -126,7 +126,7 @@ def test_no_balance(project: Project, service: Served) -> None:
         (["run", "--world", "busy"], "--world is the sandbox's: it needs --sandbox"),
         (["run", "--sandbox", "--world", "nowhere.yaml"], "--world"),
         (["plan", "--store", "git:refs/planner/results"], "is in no git repository"),
-        (["plan", "--store", "ftp://example.org/x"], "can be a store"),
+        (["plan", "--store", "ftp://example.org/x"], "this is no object store's address"),
         (["rnu"], "No such command 'rnu'"),
         (["run", "--max-concurrent", "0"], "0 is not in the range"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -192,7 +192,7 @@ def schema_of(kind: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def of_a_kind(name: str, text: str) -> dict[str, Any]:
     """The schema that an editor would use for a file of an example."""
-    if name == "planner.yaml":
+    if PurePath(name).name == "planner.yaml":
         return schema_of(project_schema)
     return schema_of(library_schema if "kind: library" in text else plan_schema)
 
