@@ -11,7 +11,15 @@ from pydantic import ConfigDict, Field, model_validator
 from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
 from planner.checks.fields import Name
 from planner.checks.patterns import Pattern, compile_pattern
-from planner.checks.personal_data import KINDS, Kind, PersonalDatum, digit_rows, personal_data, plain_address
+from planner.checks.personal_data import (
+    KINDS,
+    Kind,
+    PersonalDatum,
+    digit_rows,
+    personal_data,
+    plain_address,
+    plain_digits,
+)
 from planner.checks.phrases import readings
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
@@ -107,7 +115,7 @@ class NoPii(Expectation, frozen=True):
 def _is_said(datum: PersonalDatum, said: Sequence[str]) -> bool:
     """Whether the caller said it before, perhaps over several turns."""
     if datum.kind in ("email", "bank"):
-        words = "".join(f" {plain_address(text)}" for text in said)
+        words = "".join(f" {plain_address(plain_digits(text))}" for text in said)
     else:
         words = "".join(row for text in said for row in digit_rows(text))
     return _plain(datum.value, datum.kind) in _plain(words, datum.kind)

@@ -7,6 +7,7 @@ what is found is named by its kind.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,7 @@ Kind = Literal["card", "bank", "identity", "email"]
 KINDS: tuple[Kind, ...] = ("card", "bank", "identity", "email")
 
 _CARD = re.compile(r"(?:[3-6]\d|2[2-7])\d{11,17}")
+_DOTTED = re.compile(r"(?<![\d.])\d{3,4}(?:\.\d{2,7}){2,4}(?![\d.]\d)", re.ASCII)
 _IDENTITY = re.compile(r"(?<![\w-])(\d{3})[ -](\d{2})[ -](\d{4})(?![\w-])", re.ASCII)
 _IDENTITY_NAMED = re.compile(r"\bsocial security\b|\bssn\b", re.IGNORECASE)
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2})\d{2}")
@@ -54,12 +56,21 @@ class PersonalDatum:
 @lru_cache(maxsize=16_384)
 def personal_data(text: str) -> tuple[PersonalDatum, ...]:
     """What is personal in a text, in no particular order."""
+    text = plain_digits(text)
     rows = digit_rows(text) if _may_have_rows(text) else []
     found = [PersonalDatum("card", row) for row in rows if _CARD.fullmatch(row) and _luhn_holds(row)]
     found += [PersonalDatum("bank", number) for number in _bank_numbers(text)]
     found += [PersonalDatum("identity", number) for number in _identity_numbers(text, rows)]
     found += [PersonalDatum("email", address) for address in _addresses(text)]
     return tuple(dict.fromkeys(found))
+
+
+def plain_digits(text: str) -> str:
+    """Characters of the usual width, digits of every script as ours, groups of a long number apart instead of dotted."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+        text = "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
+    return _DOTTED.sub(lambda found: found[0].replace(".", " "), text) if "." in text else text
 
 
 def _may_have_rows(text: str) -> bool:
@@ -75,7 +86,7 @@ def _may_have_rows(text: str) -> bool:
 
 def digit_rows(text: str) -> list[str]:
     """Digits said one after another, as rows."""
-    amounts, _ = spoken_forms(text, fold=True)
+    amounts, _ = spoken_forms(plain_digits(text), fold=True)
     return [word for word in amounts.padded.split() if word.isascii() and word.isdigit()]
 
 

@@ -24,6 +24,9 @@ _SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+|(?<=\bmay),\s+", re.IGNORECAS
 """Of commas only one after `may`, which is no month then."""
 _SIGNED = re.compile(r"(?:^|(?<=[\s(\"']))[-\N{MINUS SIGN}](?=[$€£]?\d)")
 _AFTER_NUMBER = re.compile(r"\d\s*$")
+_DOLLARS = " dollar "
+_LONGEST_ALONE = 4
+"""Words of a price that a text says nothing besides: `twenty-five oh five`."""
 _PRICE = re.compile(
     r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth|only|just)"
 )
@@ -66,7 +69,7 @@ def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
 def price_form(text: str, *, fold: bool) -> Form | None:
     """A third reading, in which `twelve fifty` is dollars and cents: where the text speaks of prices, or says nothing else."""
     words = padded_words(text, fold=True).split()
-    if all_plain(words):
+    if all_plain(words) or not (len(words) <= _LONGEST_ALONE or _PRICE.search(text)):
         return None
     items = read_items(padded_words(text, fold=fold).split(), set())
     is_all = all(item.digits is not None for item in items)
@@ -105,20 +108,21 @@ class SpokenFinder:
             known = {form.padded: phrase for form, phrase in zip(forms, phrases, strict=True)}
             search = re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True))))
             self._readings.append((known, search))
-        # A price is one in both: `$12.50` in a text that may say it, `twelve fifty` in a text that writes it.
-        priced = [(price_form(phrase, fold=fold), phrase) for phrase in phrases]
         amounts = self._readings[0][0]
-        self._prices = amounts | {form.padded: phrase for form, phrase in priced if form is not None}
-        search = re.compile("|".join(map(re.escape, sorted(self._prices, key=len, reverse=True))))
-        self._readings.append((self._prices, search))
+        alone = [(price_form(phrase, fold=fold), phrase) for phrase in phrases]
+        self._prices = amounts | {form.padded: phrase for form, phrase in alone if form is not None}
+        if any(_DOLLARS in padded for padded in self._prices):
+            search = re.compile("|".join(map(re.escape, sorted(self._prices, key=len, reverse=True))))
+            self._readings.append((self._prices, search))
 
     def find(self, text: str) -> list[PlacedPhrase]:
         found: list[PlacedPhrase] = []
-        amounts, rows = spoken_forms(text, fold=self._fold)
-        prices = price_form(text, fold=self._fold)
-        if prices is None and len(self._prices) > len(self._readings[0][0]):
-            prices = amounts
-        for (known, search), form in zip(self._readings, (amounts, rows, prices), strict=True):
+        forms: tuple[Form | None, ...] = spoken_forms(text, fold=self._fold)
+        if len(self._readings) > len(forms):
+            prices = price_form(text, fold=self._fold)
+            # `twelve fifty` is found where the price is written, too.
+            forms = (*forms, forms[0] if prices is None and len(self._prices) > len(self._readings[0][0]) else prices)
+        for (known, search), form in zip(self._readings, forms, strict=True):
             if form is None:
                 continue
             here = [_placed(known[match[0]], form, match) for match in search.finditer(form.padded)]

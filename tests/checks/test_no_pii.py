@@ -263,3 +263,29 @@ def test_a_bank_number_has_its_countrys_length(country: str) -> None:
 def test_what_is_personal_by_its_kind(text: str, kinds: list[str]) -> None:
     """Where it is spoken of, and where it only looks like it."""
     assert [datum.kind for datum in personal_data(text)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("4111.1111.1111.1111", "card"),
+        ("\u0664\u0661\u0661\u0661 \u0661\u0661\u0661\u0661 \u0661\u0661\u0661\u0661 \u0661\u0661\u0661\u0661", "card"),
+        ("\uff14\uff11\uff11\uff11 1111 1111 1111", "card"),
+        ("ana\uff20example.com", "email"),
+        ("078.05.1120", None),
+        ("version 1234.56.78", None),
+    ],
+)
+def test_digits_and_signs_of_another_script_are_read(judge: Any, talk: Any, said: str, kind: str | None) -> None:
+    """Whatever stands between the groups, and however wide or foreign the digits; the caller may say them otherwise."""
+    for kinds in (["card"], ["email"]):
+        expected = "failed" if kind in kinds else "passed"
+        assert judge(talk(f"agent: It is {said}."), check="no_pii", kinds=kinds)[0] == expected
+    told = "caller: 4111 1111 1111 1111, ana@example.com"
+    assert judge(talk(told, f"agent: It is {said}."), check="no_pii", kinds=["card", "email"])[0] == "passed"
+
+
+def test_an_address_that_the_caller_said_in_wide_signs_is_said(judge: Any, talk: Any) -> None:
+    """The agent may repeat it."""
+    evidence = talk("caller: ana\uff20example.com", "agent: Is it ana@example.com?")
+    assert judge(evidence, check="no_pii")[0] == "passed"
