@@ -50,9 +50,15 @@ def works_of(change_set: ChangeSet) -> list[CaseWork]:
 
 
 def ledger_of(
-    loaded: Loaded, charged: Iterable[Slot], *, max_cost_cents: int | None, billing: WireBilling | None
+    loaded: Loaded,
+    charged: Iterable[Slot],
+    *,
+    max_cost_cents: int | None,
+    billing: WireBilling | None,
+    stray_cents: int = 0,
 ) -> Ledger:
-    """Every ceiling that holds; `charged` is what this change set has spent or reserved already."""
+    """Every ceiling that holds; `charged` is what this change set has spent or reserved already. `stray_cents` is what launches of
+    others may still be billed: it is no part of what was consented to now, but the service's money it is."""
     ceilings: list[Ceiling] = []
     if max_cost_cents is not None:
         ceilings.append(Ceiling("--max-cost", max_cost_cents))
@@ -74,9 +80,8 @@ def ledger_of(
             ("the organisation's test-call budget", billing.test_call_budget_remaining_cents),
         ):
             if cents is not None:
-                ceilings.append(
-                    Ceiling(label, cents, None, ledger.reserved_cents, ledger.reserved_cents, by_service=True)
-                )
+                held_cents = ledger.reserved_cents + stray_cents
+                ceilings.append(Ceiling(label, cents, None, held_cents, held_cents, by_service=True))
     return ledger
 
 

@@ -10,11 +10,12 @@ from planner.commands.preparing import Preparation
 from planner.commands.rates import repeated_passes, suite_of
 from planner.commands.sharding import shard_document
 from planner.commands.standing import Standing
+from planner.commands.stray import launch_documents
 from planner.commands.verdict import Ending
 from planner.execution.journal import Journal
 from planner.execution.work import Outcome
 from planner.judging.asking import Asking
-from planner.results.model import CaseDocument, ConsentDocument, DroppedCase, OpenLaunch, RunResult
+from planner.results.model import CaseDocument, ConsentDocument, DroppedCase, RunResult
 
 
 def compose_result(
@@ -36,8 +37,8 @@ def compose_result(
         tool_version=__version__,
         outcome=ending.outcome,
         exit_code=ending.exit_code,
-        problems=list(ending.problems),
-        next_steps=list(ending.next_steps),
+        problems=[*ending.problems, *prepared.stray.problems()],
+        next_steps=[*prepared.stray.next_steps(selection.reconcile_command()), *ending.next_steps],
         invocation_id=standing.invocation_id,
         change_set_digest=change_set.digest,
         environment=selection.environment or "",
@@ -62,16 +63,7 @@ def compose_result(
             DroppedCase(case_id=change.case_id, reason=change.reason.value)
             for change in change_set.with_action(Action.DROP)
         ],
-        open_launches=[
-            OpenLaunch(
-                launch_id=launch.launch_id,
-                cases=list(launch.case_ids),
-                reserved_cents=launch.reserved_cents,
-                state="several candidates" if launch.several else "not found yet",
-                detail=launch.detail,
-            )
-            for launch in outcome.unsettled
-        ],
+        open_launches=launch_documents([*outcome.unsettled, *prepared.stray.unsettled]),
         cost=costs(
             journal, prepared, cases, invocation_id=standing.invocation_id, ceiling_cents=ceiling_cents
         ).model_copy(

@@ -38,6 +38,11 @@ def costs(
             slot.reserved_cents
             for slot in charged
             if slot.cost_cents is None and (slot.launch_id in unsettled or slot.evidence is not None)
+        )
+        + sum(
+            launch.reserved_cents
+            for launch in prepared.stray.unsettled
+            if launch.launch_id not in {slot.launch_id for slot in charged}
         ),
         ceiling_cents=ceiling_cents,
         carried_cents=sum(run.cost_cents or 0 for case in cases if case.action != "call" for run in case.runs),

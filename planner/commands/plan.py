@@ -19,6 +19,7 @@ from planner.commands.service import TargetState, open_client, read_billing, rea
 from planner.commands.sharding import with_part_of_ceilings
 from planner.commands.shell import Shell
 from planner.commands.stores import Place, place_of
+from planner.commands.stray import launch_documents
 from planner.errors import RefusedError, UsageError
 from planner.reports import change_explanation
 from planner.reports.change_set import render_json, render_markdown, render_text
@@ -130,6 +131,7 @@ def _show(
     ceilings = [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans if plan.max_cost_cents is not None]
     if loaded.project.policy.max_cost_cents is not None:
         ceilings.insert(0, ("policy", loaded.project.policy.max_cost_cents))
+    earlier = prepared.stray.told(options.selection.reconcile_command())
     if options.output_format == "json":
         shell.print(
             render_json(
@@ -138,6 +140,7 @@ def _show(
                 of_unknown_fate=prepared.of_unknown_fate,
                 redactor=redactor,
                 refused=refused,
+                open_launches=launch_documents(prepared.stray.unsettled),
             )
         )
     else:
@@ -154,6 +157,7 @@ def _show(
                 now=shell.clock.now(),
                 redactor=redactor,
                 refused=refused,
+                earlier=earlier,
             )
         )
     if to_github := publisher_of(shell):
@@ -167,5 +171,6 @@ def _show(
             now=shell.clock.now(),
             redactor=redactor,
             refused=refused,
+            earlier=earlier,
         )
         to_github.change_set(change_set, markdown)

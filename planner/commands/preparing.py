@@ -22,6 +22,7 @@ from planner.commands.settling import still_settled
 from planner.commands.sharing import take_over
 from planner.commands.shell import Shell
 from planner.commands.stores import Place
+from planner.commands.stray import NO_STRAY, Stray, stray_of
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.results.outline import InvocationOutline
@@ -50,6 +51,8 @@ class Preparation:
     """How well the estimates of the newest invocations foretold their bills."""
     judging: Judging
     """The language model that `check: judge` asks, and what it answered before."""
+    stray: Stray = NO_STRAY
+    """Launches of earlier invocations that stand in for no call of this change set."""
 
     @property
     def known_made(self) -> dict[str, int]:
@@ -120,7 +123,11 @@ def prepare(
     lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
     doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
     change_set = judging.with_votes(change_set, resumable)
-    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, accuracy(told), judging)
+    stray = NO_STRAY
+    if journal and selection.shard is None:  # a launch for no case of a shard is another shard's, which tells of it
+        gone_on_with = {slot.launch_id for slots in resumable.values() for slot in slots}
+        stray = stray_of(journal, gone_on_with, shared=place.shared is not None, now=shell.clock.now())
+    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, accuracy(told), judging, stray)
 
 
 def _looked_at(repository: ResultsRepository, environment: str, told: list[Priced]) -> Iterator[InvocationOutline]:

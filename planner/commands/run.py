@@ -32,6 +32,7 @@ from planner.commands.sharing import SharedSession, shared_session
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import Place, place_of
+from planner.commands.stray import look_for_stray
 from planner.commands.tracing import Telling, Trace, open_trace
 from planner.commands.verdict import Ending, ending_of, may_still_end, why_not_called
 from planner.errors import InterruptedRunError, RefusedError, StoreError
@@ -153,7 +154,8 @@ class _Invocation:
                 interrupted=interrupted,
                 tell=self._shell.tell,
             )
-            prepared = replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)))
+            stray = await look_for_stray(self._shell, client, self._journal, prepared.stray, interrupted, self._loaded)
+            prepared = replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), stray=stray)
             votes = self._votes(prepared, consent)
             await votes.check()
             ledger = ledger_of(
@@ -161,6 +163,7 @@ class _Invocation:
                 charged_slots(self._journal, prepared.change_set.digest),
                 max_cost_cents=self._max_cost_cents,
                 billing=billing,
+                stray_cents=prepared.stray.held_cents,
             )
             votes.weigh(ledger)
             async with votes.open(ledger, interrupted) as self._asked:

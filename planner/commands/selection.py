@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,12 @@ class Selection:
     def partial(self) -> bool:
         """Whatever comes of it is no baseline."""
         return self.chosen or self.shard is not None
+
+    def reconcile_command(self) -> str:
+        """What shows the open launches of this store."""
+        return shlex.join(
+            ["planner", "reconcile", *Selection(store=self.store, sandbox=self.sandbox, world=self.world).words()]
+        )
 
     def words(self) -> list[str]:
         """The options again, as they would be typed."""

@@ -17,11 +17,12 @@ from planner.reports.change_set_markdown import render as render_markdown
 from planner.reports.neutral import for_json_text, for_terminal
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
+from planner.results.model import OpenLaunch
 from planner.spec.model import Plan
 
 __all__ = ["render_json", "render_markdown", "render_text"]
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
 _PLAIN = Redactor()
@@ -41,6 +42,7 @@ def render_text(
     now: datetime | None = None,
     redactor: Redactor = _PLAIN,
     refused: tuple[str, str] | None = None,
+    earlier: Sequence[str] = (),
 ) -> str:
     """What would happen to each case, what it would cost and what to type; case ids and the command are never cut.
 
@@ -53,6 +55,7 @@ def render_text(
         of_unknown_fate: those of them that it may have.
         now: for the ages of what is kept; without it they are not told.
         refused: why `run` would refuse this whoever consents, and how to mend it.
+        earlier: what is open of earlier launches that have no part in this, in sentences.
     """
     paint = painter(color=color)
     listed: list[Row] = []
@@ -65,6 +68,8 @@ def render_text(
     before = change_phrasing.made_before(already_made, of_unknown_fate)
     lines = [change_phrasing.scope(change_set, plans), "", *rows(listed, width, paint)]
     lines += ["", *_price_lines(change_set, ceilings, before, width)] if listed else []
+    for told in earlier:
+        lines += [paint(line, Colour.YELLOW) for line in wrapped(for_terminal(told), width, hanging="  ")]
     lines += _what_to_type(change_set, command, refused, width, paint)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
@@ -76,13 +81,20 @@ def render_json(
     of_unknown_fate: Mapping[str, int] = _NONE,
     redactor: Redactor = _PLAIN,
     refused: tuple[str, str] | None = None,
+    open_launches: Sequence[OpenLaunch] = (),
 ) -> str:
     """The document of cli.md; unknown prices are null. `refused`, where `run` would refuse it whoever consents, says why.
 
     Of a case's `runs`, `made` are known to be made by an interrupted invocation, and those `of_unknown_fate` may be: neither
-    is called again, nor are they in the estimate, as long as that is not known to be wrong.
+    is called again, nor are they in the estimate, as long as that is not known to be wrong. `open_launches` are those of unknown
+    fate that have no part in this change set.
     """
-    names = redactor.names(change.case_id for change in change_set.changes)
+    names = redactor.names(
+        [
+            *(change.case_id for change in change_set.changes),
+            *(case_id for launch in open_launches for case_id in launch.cases),
+        ]
+    )
     estimate = change_set.estimate
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -110,6 +122,15 @@ def render_json(
         },
         "summary": {action.value: len(change_set.with_action(action)) for action in Action},
         "refused": None if refused is None else redactor.name(refused[0]),
+        "open_launches": [
+            {
+                "launch_id": launch.launch_id,
+                "cases": [names[case_id] for case_id in launch.cases],
+                "reserved_cents": launch.reserved_cents,
+                "detail": redactor.text(launch.detail),
+            }
+            for launch in open_launches
+        ],
     }
     return for_json_text(to_json(document, indent=2).decode()) + "\n"
 

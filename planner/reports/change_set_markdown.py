@@ -33,6 +33,7 @@ def render(
     now: datetime | None = None,
     redactor: Redactor = _PLAIN,
     refused: tuple[str, str] | None = None,
+    earlier: Sequence[str] = (),
     max_bytes: int = MAX_BYTES,
 ) -> str:
     """Markdown of at most `max_bytes` of UTF-8 (at least 4,000). The other arguments are those of `change_set.render_text`."""
@@ -41,6 +42,7 @@ def render(
         head.insert(
             1, f"✋ **`planner run` would refuse this:** {for_markdown(refused[0])}. {for_markdown(refused[1])}"
         )
+    head += [f"⚠️ {for_markdown(told)}" for told in earlier]
     foot = [*_kept(change_set, now), *_what_to_type(change_set, command, refused)]
     text = ""
     for listed in _LISTED:

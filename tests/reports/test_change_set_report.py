@@ -187,7 +187,7 @@ def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
 def test_the_whole_document(change_set: ChangeSet) -> None:
     """The fields that programs were promised, with their values."""
     document = json.loads(render_json(change_set))
-    assert list(document) == ["schema_version", "digest", "changes", "estimate", "summary", "refused"]
+    assert list(document) == ["schema_version", "digest", "changes", "estimate", "summary", "refused", "open_launches"]
     assert document["estimate"] == snapshot(
         {
             "calls": 11,
