@@ -10,7 +10,7 @@ import pytest
 from whole_runs import Organisation
 
 import planner.commands.asking
-from planner.commands.assembling import JudgedRun, judge_record
+from planner.commands.judged_runs import JudgedRun, judge_record
 from planner.evidence import Evidence
 
 LIMIT = 5
