@@ -83,7 +83,10 @@ class ToolCheck(Expectation, frozen=True):
     )
     result: Expected = Field(
         default=None,
-        description="What the tool answers: a value or a matcher, as in `arguments`.",
+        description=(
+            "What the tool answers: a value or a matcher, as in `arguments`. Undecided where the service tells neither by id, "
+            "nor by name, nor by as many answers as calls whose answer it is."
+        ),
         examples=[{"matches": "refunded"}, {"status": "ok"}],
     )
     after: Name | None = Field(
