@@ -46,7 +46,18 @@ def shell(verbosity: int) -> Shell:
         width=shutil.get_terminal_size((100, 24)).columns,
         verbosity=verbosity,
         process=f"process {os.getpid()} on {os.uname().nodename}",
+        user=_user(),
         processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         chance=lambda: secrets.randbelow(1_000_000) / 1_000_000,
         pause=time.sleep,
     )
+
+
+def _user() -> str:
+    """By the process's owner: the environment may not tell."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):  # no such list, or a number that is not in it, as in many containers
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"

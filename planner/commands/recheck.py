@@ -20,7 +20,7 @@ from planner.commands.selection import Loaded, load
 from planner.commands.shell import Shell
 from planner.commands.standing import Standing, standing_reports
 from planner.commands.stores import place_of
-from planner.commands.verdict import ending_of
+from planner.commands.verdict import WaysOn, ending_of
 from planner.errors import UsageError
 from planner.reports.quantities import count
 from planner.results.model import ConsentDocument, CostDocument, RunResult
@@ -67,7 +67,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         ask=prepared.judging.ballots,
     )
     command = shlex.join(["planner", "run", *selection.words()])
-    ending = ending_of(cases, votes.outcome, frozenset(), command=command, afterwards=command)
+    ending = ending_of(cases, votes.outcome, frozenset(), WaysOn(command, command, command))
     return RunResult(
         tool_version=__version__,
         outcome=ending.outcome,

@@ -22,7 +22,7 @@ from planner.commands.preparing import Preparation, charged_slots, prepare
 from planner.commands.progress import ProgressState, open_progress, state_of
 from planner.commands.reporting import redactor_of, show_result, tell_diagnostics
 from planner.commands.rereading import refresh_stored
-from planner.commands.run_options import RunOptions, actor_of, with_saved
+from planner.commands.run_options import RunOptions, actor_of, ways_on, with_saved
 from planner.commands.saving import check_unmoved, saved_command
 from planner.commands.selection import Loaded, load
 from planner.commands.service import open_client, read_billing, read_targets
@@ -188,7 +188,7 @@ class _Invocation:
             policy=self._policy(),
             plan_digest=options.plan_digest,
             now=self._shell.clock.now(),
-            by=actor_of(self._shell.environ),
+            by=actor_of(self._shell),
             command=saved_command(options.saved_path)
             if options.saved
             else consent_command(
@@ -303,7 +303,7 @@ class _Invocation:
         """Nobody was called, and the reports say so."""
         consent = Consent(
             self._options.consent_to_charge,
-            actor_of(self._shell.environ),
+            actor_of(self._shell),
             self._shell.clock.now(),
             prepared.change_set.digest,
             self._ceiling_cents(),
@@ -331,8 +331,8 @@ class _Invocation:
             ask=prepared.judging.ballots,
         )
         open_overdue = may_still_end(self._overdue, self._journal, self._shell.clock.now())
-        again, afterwards = self._options.again(), self._options.afterwards()
-        ending = ending_of(cases, outcome, open_overdue, command=again, afterwards=afterwards)
+        ways = ways_on(self._options, consenting=consent.given or bool(outcome.left))
+        ending = ending_of(cases, outcome, open_overdue, ways)
         result = self._result(prepared, consent, outcome, ending, cases)
         try:
             self._store(result)

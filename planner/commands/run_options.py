@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from planner.changes.saved import SavedPlan
 from planner.commands.saving import saved_plan_at, selection_of
 from planner.commands.selection import Selection
 from planner.commands.shell import Shell
+from planner.commands.verdict import WaysOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,20 @@ class RunOptions:
             return shlex.join(["planner", "run", str(self.saved_path)])
         return shlex.join(["planner", "run", *self.selection.words()])
 
-    def again(self) -> str:
-        """What goes on with this invocation, where it was not done."""
-        return self._with_consent(self.command())
+    def again(self, *, consenting: bool) -> str:
+        """What goes on with this invocation, where it was not done: `consenting` to charge where that was given, or is called for."""
+        return self._with_terms(self.command(), consenting)
 
-    def afterwards(self) -> str:
+    def afterwards(self, *, consenting: bool) -> str:
         """What looks after what is left open by one that was done; `--rerun` again would pay for its calls again."""
-        return self._with_consent(shlex.join(["planner", "run", *replace(self.selection, rerun="changed").words()]))
+        command = shlex.join(["planner", "run", *replace(self.selection, rerun="changed").words()])
+        return self._with_terms(command, consenting)
 
-    def _with_consent(self, command: str) -> str:
-        ceiling = [] if self.max_cost_cents is None else ["--max-cost", f"{self.max_cost_cents / 100:.2f}"]
-        return " ".join([command, "--consent-to-charge", *ceiling])
+    def _with_terms(self, command: str, consenting: bool) -> str:
+        consent = ["--consent-to-charge"] if consenting else []
+        typed = consenting or self.saved is None  # a saved plan's ceiling is in the plan
+        ceiling = [f"--max-cost {self.max_cost_cents / 100:.2f}"] if typed and self.max_cost_cents is not None else []
+        return " ".join([command, *consent, *ceiling])
 
 
 def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
@@ -64,7 +67,16 @@ def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
     )
 
 
-def actor_of(environ: Mapping[str, str]) -> str:
+def ways_on(options: RunOptions, *, consenting: bool) -> WaysOn:
+    return WaysOn(
+        again=options.again(consenting=consenting),
+        free=options.again(consenting=False),
+        afterwards=options.afterwards(consenting=consenting),
+        reconcile=options.selection.reconcile_command(),
+    )
+
+
+def actor_of(shell: Shell) -> str:
     """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
     names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
-    return next((environ[name] for name in names if environ.get(name)), "unknown")
+    return next((shell.environ[name] for name in names if shell.environ.get(name)), shell.user)

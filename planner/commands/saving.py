@@ -146,12 +146,19 @@ def _parsed(data: bytes, path: Path) -> SavedPlan:
         saved = SavedPlan.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = "".join(f"{part}." for part in first["loc"])[:-1]
+        told = f"{where}: {first['msg']}" if where else first["msg"]
         raise UsageError(
-            f"{path} is no saved plan that can be read: {where}: {first['msg']}",
+            f"{path} is no saved plan that can be read: {told}",
             "Make it again with planner plan --out.",
         ) from error
-    if int(saved.schema_version.partition(".")[0]) > int(SCHEMA_VERSION.partition(".")[0]):
+    major = saved.schema_version.partition(".")[0]
+    if not major.isdecimal() or (major != SCHEMA_VERSION.partition(".")[0] and saved.tool_version == __version__):
+        raise UsageError(
+            f"{path} was edited after it was saved: no planner {saved.tool_version} writes schema {saved.schema_version}",
+            "Make it again with planner plan --out.",
+        )
+    if int(major) > int(SCHEMA_VERSION.partition(".")[0]):
         raise UsageError(
             f"{path} was saved by planner {saved.tool_version}, this one reads schema {SCHEMA_VERSION}",
             "Upgrade planner to at least that version.",

@@ -25,6 +25,8 @@ class Shell:
     verbosity: int = 0
     process: str = "this process"
     """Which one it is, and on which machine, for others to find it."""
+    user: str = "unknown"
+    """Whose process it is, as the system has it."""
     processors: int = 1
     """How many processes can work at once."""
     chance: Callable[[], float] = lambda: 0.5

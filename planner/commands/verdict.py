@@ -11,7 +11,8 @@ from typing import Final
 from planner.errors import StoreError
 from planner.execution.journal import Journal
 from planner.execution.rereading import LONGEST_RUN
-from planner.execution.work import Outcome, RunRecord
+from planner.execution.work import Outcome, RunRecord, UnsettledLaunch
+from planner.reports.phrasing import moment
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
 
@@ -65,16 +66,24 @@ def may_still_end(records: Iterable[RunRecord], journal: Journal, now: datetime)
     return {case_id for case_id, launch in launches.items() if launch and now - launch.sent_at < LONGEST_RUN}
 
 
+@dataclass(frozen=True, slots=True)
+class WaysOn:
+    """Commands: `again` goes on with what was begun, `free` does so without a call, and `afterwards` is to be typed once that is
+    done: `--rerun all` again would pay for everything again. `reconcile` shows launches of unknown fate."""
+
+    again: str
+    free: str
+    afterwards: str
+    reconcile: str = "planner reconcile"
+
+
 def ending_of(
     cases: Sequence[CaseDocument],
     outcome: Outcome,
     overdue: AbstractSet[str],
-    *,
-    command: str,
-    afterwards: str,
+    ways: WaysOn,
 ) -> Ending:
-    """`overdue` are cases with a run that did not end in time and may still; `command` is what was typed, which goes on with what
-    was begun, `afterwards` what is to be typed once that is done: `--rerun all` again would pay for everything again.
+    """`overdue` are cases with a run that did not end in time and may still.
 
     Quarantined cases do not make the exit code non-zero.
     """
@@ -99,7 +108,8 @@ def ending_of(
     if outcome.ceiling:
         codes.add(3)
         problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
-        steps.append("Raise the ceiling to make the calls that are left; those made are not paid for again.")
+        enough = f" ({outcome.ceiling_enough} would do)" if outcome.ceiling_enough else ""
+        steps.append(f"Raise the ceiling{enough} to make the calls that are left; those made are not paid for again.")
     if failed or outcome.fail_fast:  # --fail-fast stopped at a failed run, whose case may not be decided any more
         codes.add(1)
     if trouble := [told for told in (outcome.trouble, outcome.held) if told]:
@@ -112,12 +122,7 @@ def ending_of(
             f"{count(len(outcome.unsettled), 'launch', 'launches')} of unknown fate (up to {money(cents)}):"
             " not sent again until that is known"
         )
-        if not all(launch.several for launch in outcome.unsettled):
-            steps.append(
-                "Launches of unknown fate are looked for again by the next run; `planner reconcile` shows them."
-            )
-        if any(launch.several for launch in outcome.unsettled):
-            steps.append("Several runs could be theirs: `planner reconcile` lists them, a person must choose.")
+        steps += _fate(outcome.unsettled, ways.reconcile)
     if unknown:
         codes.add(4)
     problems += _undecided(unknown)
@@ -141,9 +146,25 @@ def ending_of(
         or waiting
     )
     if (not finished or unknown) and not outcome.ceiling:  # the same ceiling would stop it again
-        steps.append(f"Go on, without paying for anything twice: {afterwards if finished else command}")
+        only_waiting = waiting and {case.case_id for case in unknown} <= set(waiting)
+        is_free = only_waiting and not (outcome.left or outcome.unsettled or outcome.interrupted or trouble)
+        go_on = ways.afterwards if finished else ways.free if is_free else ways.again
+        steps.append(f"Go on, without paying for anything twice: {go_on}")
     code = first_of(codes)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
+
+
+def _fate(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> list[str]:
+    """What will become of launches of unknown fate, and where more of them is shown."""
+    steps: list[str] = []
+    if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.several]:
+        steps.append(
+            "Launches of unknown fate are looked for again by the next run, and sent again only if the service does not"
+            f" show them by {moment(max(times))}; what is known of them: {reconcile}"
+        )
+    if any(launch.several for launch in unsettled):
+        steps.append(f"Several runs could be a launch's, and a person must choose: {reconcile}")
+    return steps
 
 
 def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 
 import anyio
 from anyio.abc import TaskGroup
@@ -52,6 +53,7 @@ async def execute(context: Context, resumed: Sequence[Slot], *, interrupted: any
             sum(slot.reserved_cents for slot in doubt.lost.slots),
             doubt.several,
             doubt.lost.launch.detail,
+            doubt.lost.launch.sent_at + timedelta(seconds=context.settings.settle_seconds),
         )
         for launch_id, doubt in context.doubts.items()
     )

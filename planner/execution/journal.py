@@ -14,10 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from planner.errors import StoreError, UsageError
+from planner.errors import UsageError
 from planner.execution.journal_copy import copy_of
 from planner.execution.journal_rows import line_of, line_text, quoted, row_of, time_of
 from planner.execution.journal_tables import LATER_TABLES, TABLES
+from planner.execution.journal_trouble import trouble_with
 from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.work import Line
 
@@ -352,10 +353,7 @@ class Journal:
         try:
             yield
         except (sqlite3.Error, OSError, OverflowError) as error:  # the last: a number over 64 bits
-            raise StoreError(
-                f"the journal {self.path} cannot be {what}: {error}",
-                "Nothing is launched without it. Free some disk space or mend its permissions, then run the same command again.",
-            ) from error
+            raise trouble_with(self.path, what, error) from error
 
 
 def _claim_free(db: sqlite3.Connection, launch_id: str, run_ids: Iterable[int]) -> None:

@@ -142,6 +142,10 @@ class Launcher:
                 ", ".join(sorted(labels)) or "the ceiling, until the fate of earlier launches is known"
             )
             context.outcome.ceiling_detail = self._tightest()
+            left = [(context.works[case_id], runs) for case_id, runs in context.holding.left().items()]
+            context.outcome.ceiling_enough = context.ledger.enough(
+                labels, [(work.plan, work.reserve_cents, runs) for work, runs in left]
+            )
             context.stopped = True
             context.observer.narrate(f"nothing more is launched: {context.outcome.ceiling_detail}")
 

@@ -7,6 +7,7 @@ reserved, so it counts as spent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from planner.execution.wording import dollars
@@ -88,6 +89,20 @@ class Ledger:
                 if left_when_free <= 0 or (known is not None and known > left_when_free):
                     return ceiling
         return None
+
+    def enough(self, labels: AbstractSet[str], left: Sequence[tuple[str, int | None, int]]) -> str:
+        """`--max-cost $3.20`: what each of these ceilings would have to allow for what is `left` (plan, estimate of a call,
+        calls); empty where no price is known."""
+        told: list[str] = []
+        # The next invocation prices them anew, by what these have cost: a quarter more, as for a price that is unknown.
+        least = self._known(None) or 0
+        for ceiling in self.ceilings:
+            covered = [(self._known(cents), calls) for plan, cents, calls in left if ceiling.covers(plan)]
+            if ceiling.label not in labels or ceiling.by_service or any(cents is None for cents, _ in covered):
+                continue
+            cents = ceiling.committed_cents + sum(max(cents or 0, least) * calls for cents, calls in covered)
+            told.append(f"{ceiling.label} {dollars(cents)}")
+        return " and ".join(told)
 
     def reserve(self, plan: str, cents: int) -> None:
         self.reserved_cents += cents

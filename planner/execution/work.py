@@ -104,6 +104,8 @@ class UnsettledLaunch:
     several: bool
     """More than one candidate was found: a person must choose."""
     detail: str
+    again_at: datetime | None = None
+    """From then on it may be sent again, if the service does not show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ class Outcome:
     """Which ceiling stopped launching, in words; empty when none did."""
     ceiling_detail: str = ""
     """What it allows, what is spent and held, and what the next call may cost."""
+    ceiling_enough: str = ""
+    """What would be enough for all that is left, in words; empty where a price is unknown."""
     refusal: str = ""
     """402 or another refusal in the middle, by the service or by the project's policy."""
     usage: str = ""

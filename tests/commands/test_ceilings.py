@@ -62,7 +62,9 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
     assert results["problems"][0].startswith(
         f"the ceiling was reached (--max-cost allows $0.90: $0.{billed} spent, $0.00 held;"
     )
-    assert project.planner("run", CONSENT, "--max-cost", "3.20", "--store", "a").code == 0
+    step = next(step for step in results["next_steps"] if step.startswith("Raise the ceiling"))
+    enough = step.removeprefix("Raise the ceiling (--max-cost $").partition(" would do) to make")[0]
+    assert project.planner("run", CONSENT, "--max-cost", enough, "--store", "a").code == 0
     assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
     assert len(service.own_runs()) == 10
 

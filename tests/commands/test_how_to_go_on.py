@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
+import anyio
 import pytest
 
-from planner.commands.run_options import RunOptions
+from planner.cli import outside
+from planner.commands.run_options import RunOptions, actor_of, ways_on
 from planner.commands.selection import Selection
-from planner.commands.verdict import ending_of
-from planner.execution.work import Outcome
+from planner.commands.shell import Shell
+from planner.commands.verdict import WaysOn, ending_of
+from planner.execution.work import Clock, Outcome, UnsettledLaunch
 from planner.results.model import CaseDocument
+
+LOST = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
 
 
 def unknown() -> CaseDocument:
@@ -34,6 +42,53 @@ def unknown() -> CaseDocument:
 def test_what_is_done_is_not_called_all_over_again(outcome: Outcome, expected: str) -> None:
     """`--rerun all` goes on with one that was interrupted; after one that was done it would pay for everything again."""
     options = RunOptions(Selection(paths=(Path("plans/a.yaml"),), rerun="all"), max_cost_cents=250)
-    ending = ending_of([unknown()], outcome, frozenset(), command=options.again(), afterwards=options.afterwards())
+    step = go_on(outcome, ways_on(options, consenting=True))
+    assert sorted(step.split()) == sorted(expected.split())
+
+
+def go_on(outcome: Outcome, ways: WaysOn, overdue: frozenset[str] = frozenset()) -> str:
+    ending = ending_of([unknown()], outcome, overdue, ways)
     (step,) = [step for step in ending.next_steps if step.startswith("Go on, without paying for anything twice: ")]
-    assert sorted(step.removeprefix("Go on, without paying for anything twice: ").split()) == sorted(expected.split())
+    return step.removeprefix("Go on, without paying for anything twice: ")
+
+
+def test_what_was_typed_is_to_be_typed_again() -> None:
+    """Consent that was not given is not put into anybody's mouth, and the ceiling stays the same."""
+    options = RunOptions(Selection(), max_cost_cents=140)
+    assert go_on(Outcome(unsettled=(LOST,)), ways_on(options, consenting=False)) == "planner run --max-cost 1.40"
+    assert (
+        go_on(Outcome(unsettled=(LOST,)), ways_on(options, consenting=True))
+        == "planner run --consent-to-charge --max-cost 1.40"
+    )
+
+
+def test_waiting_for_a_run_takes_no_consent() -> None:
+    """Where only runs under way are missing, no call is left to be made, and no consent to be given."""
+    ways = ways_on(RunOptions(Selection()), consenting=True)
+    assert go_on(Outcome(overdue=1), ways, frozenset({"p/s@t"})) == "planner run"
+    assert go_on(Outcome(overdue=1, left={"p/s@t": 1}), ways, frozenset({"p/s@t"})) == "planner run --consent-to-charge"
+
+
+def test_a_launch_of_unknown_fate_is_told_with_its_time_and_its_command() -> None:
+    """From when on it may be sent again, and what shows it, of the store that it is in; several candidates wait for a person."""
+    ways = ways_on(RunOptions(Selection(store="s3", select=("p/*",))), consenting=True)
+    several = replace(LOST, several=True)
+    assert ending_of([], Outcome(unsettled=(LOST, several)), frozenset(), ways).next_steps[:2] == (
+        (
+            "Launches of unknown fate are looked for again by the next run, and sent again only if the service does not show"
+            " them by 2026-11-24 10:10:00 UTC; what is known of them: planner reconcile --store s3"
+        ),
+        "Several runs could be a launch's, and a person must choose: planner reconcile --store s3",
+    )
+
+
+def test_who_consents_is_known_without_an_environment() -> None:
+    """Where neither CI nor the shell tells, it is the owner of the process; where they do, they are believed."""
+
+    def actor(environ: dict[str, str]) -> str:
+        clock = Clock(now=lambda: datetime.now(UTC), monotonic=lambda: 0.0, sleep=anyio.sleep)
+        return actor_of(Shell(Path(), environ, StringIO(), StringIO(), clock, lambda: "id", 80, user="ana"))
+
+    assert actor({}) == "ana"
+    assert actor({"USER": "bob"}) == "bob"
+    assert outside.shell(0).user not in ("", "unknown")

@@ -196,7 +196,14 @@ def test_what_a_saved_plan_selects_cannot_be_changed(saved: Project, monkeypatch
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"schema_version": "1.0"', '"schema_version": "2.0"', "this one reads schema 1.0"),
+        ('"schema_version": "1.0"', '"schema_version": "2.0"', "was edited after it was saved: no planner "),
+        ('"schema_version": "1.0"', '"schema_version": "x"', "was edited after it was saved: no planner "),
+        (
+            f'"schema_version": "1.0",\n "tool_version": "{__version__}"',
+            '"schema_version": "2.0",\n "tool_version": "9.0.0"',
+            "was saved by planner 9.0.0, this one reads schema 1.0",
+        ),
+        ('"seal"', "", "no saved plan that can be read: Invalid JSON"),
         ('"digest"', '"digger"', "no saved plan that can be read: digest: Field required"),
         ('"changes": [', '"changes": [[', "no saved plan that can be read"),
     ],

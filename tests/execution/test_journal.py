@@ -263,7 +263,7 @@ def test_a_garbage_file_is_no_journal(path: Path) -> None:
     """A file that is something else is left as it is, and named."""
     path.parent.mkdir()
     path.write_bytes(b"not a database, whatever its name says" * 100)
-    with pytest.raises(StoreError, match=r"journal\.sqlite cannot be opened: file is not a database") as caught:
+    with pytest.raises(StoreError, match=r"journal\.sqlite is damaged: file is not a database") as caught:
         Journal(path)
     assert caught.value.hint
     assert path.read_bytes().startswith(b"not a database")
@@ -416,3 +416,16 @@ def test_reading_a_closed_journal_is_an_error_of_ours(path: Path) -> None:
     journal.close()
     with pytest.raises(StoreError, match="cannot be read"):
         journal.unconsumed_slots()
+
+
+@pytest.mark.parametrize("damage", [b"no database at all " * 100, b""])
+def test_a_damaged_journal_is_told_to_be_damaged(path: Path, damage: bytes) -> None:
+    """Neither space nor permissions would mend it; that moving it away may cost money is said."""
+    journal = Journal(path)
+    journal.close()
+    whole = path.read_bytes()
+    path.write_bytes(damage or whole[:100] + b"\xff" * (len(whole) - 100))
+    with pytest.raises(StoreError, match=r"the journal .* is damaged: ") as caught:
+        Journal(path).launches(LaunchState)
+    assert "Restore it from a copy, or move it away" in caught.value.hint
+    assert "paid for again: look at the service's own list" in caught.value.hint
