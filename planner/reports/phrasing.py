@@ -148,6 +148,11 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(
             f"{money(costs.this_invocation_cents)} of it in this invocation, the rest in earlier ones of the same change set"
         )
+    standing = sum(run.cost_cents or 0 for case in result.cases if case.action == "call" for run in case.runs)
+    if standing > costs.actual_cents:
+        lines.append(
+            f"{money(standing - costs.actual_cents)} more was paid by earlier invocations, for runs that stand in for calls here"
+        )
     if unbilled := unbilled_runs(result):
         lines.append(f"the bill of {count(unbilled, 'run')} is unknown and not in it")
     if costs.ambiguous_cents:

@@ -143,3 +143,18 @@ def test_what_it_may_cost_is_kept_from_the_balance() -> None:
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
     ledger = ledger_of(loaded, (), max_cost_cents=80, billing=billing, stray_cents=32)
     assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68, 58]
+
+
+def test_what_an_adopted_launch_cost_is_told_by_another_change_set(project: Project, service: Served) -> None:
+    """A run that an earlier change set launched, and a person adopted, stands here for a call: it is not called again, and what
+    it cost is not passed over."""
+    project.write("plans/hours.yaml", PLAN)
+    kill_in_a_launch(project, service)
+    (lost,) = service.own_runs()
+    launch_id = project.planner("reconcile").out.split()[0]
+    assert project.planner("reconcile", launch_id, "--adopt", str(lost["run_id"])).code == 0
+    project.edit("plans/hours.yaml", "status: completed", "status: completed}, {check: duration, max_seconds: 600")
+    ran = project.planner("run")
+    assert ran.code == 0
+    assert "$0.16 more was paid by earlier invocations, for runs that stand in for calls here" in flat(ran.out)
+    assert len(service.own_runs()) == 1

@@ -161,7 +161,13 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
     ("changed", "lines"),
     [
         ({}, ["within the range of $0.30–$0.40 estimated"]),
-        ({"actual_cents": 29, "this_invocation_cents": 29}, ["below the range of $0.30–$0.40 estimated"]),
+        (
+            {"actual_cents": 29, "this_invocation_cents": 29},
+            [
+                "$0.03 more was paid by earlier invocations, for runs that stand in for calls here",
+                "below the range of $0.30–$0.40 estimated",
+            ],
+        ),
         ({"actual_cents": 41, "this_invocation_cents": 41}, ["above the range of $0.30–$0.40 estimated"]),
         ({"estimated_low_cents": None}, []),
         ({"service_estimate_cents": 48, "estimated_low_cents": None}, ["the service itself expected $0.48"]),
