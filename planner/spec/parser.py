@@ -140,7 +140,7 @@ class _Builder:
         while (event := next_event()).__class__ is not events.MappingEndEvent:
             key: Any
             if event.__class__ is scalar and event.anchor is None:
-                key = intern(event.value)  # most keys come again and again
+                key = event.value if len(container) > 1_000 else intern(event.value)  # most come again and again
                 key_start: int = event.start_mark.index
                 key_end: int = event.end_mark.index
                 if key in _SPECIAL_KEYS and event.implicit[0]:
