@@ -18,7 +18,7 @@ from planner.commands.shell import Shell
 from planner.errors import PlannerError, StoreError
 from planner.evidence.reading import evidence_from_wire
 from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED, Launch, LaunchState, Slot
+from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.listing import Listed, read_list
 from planner.execution.reconciling import LATEST_CREATION_SECONDS, Lost, Match, bind_slots, match_lost
 from planner.execution.work import Clock, UnsettledLaunch
@@ -30,7 +30,7 @@ _WHOSE = "cases that were edited or removed since, or are not selected"
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """`unbilled` are runs of such launches that were found at the service, whose bill is not known yet; `billed` those whose
+    """`unbilled` are runs of such launches, answered or found at the service, whose bill is not known yet; `billed` those whose
     bill this invocation has found."""
 
     unsettled: tuple[UnsettledLaunch, ...] = ()
@@ -109,7 +109,7 @@ def stray_of(journal: Journal, standing_in: AbstractSet[str], *, shared: bool, n
         tuple(_unsettled(journal, launch) for launch in strays(UNSETTLED - {LaunchState.INTENDED})),
         tuple(
             slot
-            for launch in strays([LaunchState.ADOPTED])
+            for launch in strays(KNOWN)
             for slot in journal.slots_of(launch.launch_id)
             if slot.run_id is not None and slot.consumed_by is slot.evidence is slot.cost_cents is None
         ),
@@ -159,7 +159,7 @@ async def _looked_for(client: ApiClient, journal: Journal, stray: Stray, clock: 
     billed_of = {slot.launch_id for slot in stray.unbilled}
     asked = [
         *launches,
-        *(launch for launch in journal.launches([LaunchState.ADOPTED]) if launch.launch_id in billed_of),
+        *(launch for launch in journal.launches(KNOWN) if launch.launch_id in billed_of),
     ]
     oldest = min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in asked)
     runs = await read_list(client.runs, oldest=oldest)

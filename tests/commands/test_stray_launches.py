@@ -44,6 +44,27 @@ def kill_in_a_launch(project: Project, service: Served) -> None:
     process.wait()
 
 
+def kill_after_an_answer(project: Project, service: Served) -> None:
+    """The launch is carried out and answered, and the process is killed before it knows that its call has ended."""
+    slow = [{"kind": "slow", "seconds": 30, "route": route, "times": 1} for route in ("list", "batch")]
+    service.control({"faults": slow})
+    process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
+    path = project.root / ".planner" / "journal.sqlite"
+    deadline = time.monotonic() + 60
+    while not (path.exists() and answered(path)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def answered(path: Path) -> bool:
+    journal = Journal(path)
+    try:
+        return bool(journal.launches([LaunchState.ACKNOWLEDGED]))
+    finally:
+        journal.close()
+
+
 def lose(project: Project, *, seconds_ago: float = 0.0) -> None:
     """A launch of which nothing is known, for a case that is in no plan."""
     journal = Journal(project.root / ".planner" / "journal.sqlite")
@@ -158,3 +179,23 @@ def test_what_an_adopted_launch_cost_is_told_by_another_change_set(project: Proj
     assert ran.code == 0
     assert "$0.16 more was paid by earlier invocations, for runs that stand in for calls here" in flat(ran.out)
     assert len(service.own_runs()) == 1
+
+
+def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, service: Served) -> None:
+    """What an interrupted invocation had launched and not seen end is not called again, and its bill is told though no case
+    asks for it any more; taken back, the edit finds the call where it was."""
+    project.write("plans/hours.yaml", PLAN)
+    kill_after_an_answer(project, service)
+    (paid,) = service.own_runs()
+    project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
+    whose = "for cases that were edited or removed since, or are not selected"
+    assert f"1 call of earlier launches (up to $0.64) {whose}: not billed yet" in flat(project.planner("plan").out)
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 0
+    assert project.results()["problems"] == [f"1 call of earlier launches cost $0.16, {whose}: run {paid['run_id']}"]
+    assert costs(project) == (16, 0)
+    assert "earlier launches" not in project.planner("run").out
+    project.edit("plans/hours.yaml", "Ana, furious", "Ana, calm")
+    assert project.planner("run").code == 0
+    assert [run["run_id"] for case in project.results()["cases"] for run in case["runs"]] == [paid["run_id"]]
+    assert len(service.own_runs()) == 2
