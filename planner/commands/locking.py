@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from planner.commands.shell import Shell
 from planner.commands.stores import Place
@@ -90,8 +90,6 @@ def _name(file: int) -> str:
 
 def _set_name(file: int, name: str) -> None:
     """For people only: a full disk does not matter."""
-    try:
+    with suppress(OSError):
         os.ftruncate(file, 0)
         os.pwrite(file, name.encode(errors="replace")[:_LONGEST_NAME], 0)
-    except OSError:
-        pass

@@ -21,6 +21,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.listing import Listed, read_list
 from planner.execution.reconciling import LATEST_CREATION_SECONDS, Lost, Match, bind_slots, match_lost
+from planner.execution.rereading import LONGEST_RUN
 from planner.execution.work import Clock, UnsettledLaunch
 from planner.reports.quantities import count, money
 from planner.results.model import OpenLaunch
@@ -110,6 +111,7 @@ def stray_of(journal: Journal, standing_in: AbstractSet[str], *, shared: bool, n
         tuple(
             slot
             for launch in strays(KNOWN)
+            if launch.sent_at > now - LONGEST_RUN  # what has no bill by then is not waited for, as in the engine
             for slot in journal.slots_of(launch.launch_id)
             if slot.run_id is not None and slot.consumed_by is slot.evidence is slot.cost_cents is None
         ),

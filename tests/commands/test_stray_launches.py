@@ -13,6 +13,7 @@ from typing import Any
 from planner.api.wire import WireBilling
 from planner.commands.calling import ledger_of
 from planner.commands.selection import Loaded
+from planner.commands.stray import stray_of
 from planner.diagnostics import Diagnostics
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
@@ -55,6 +56,7 @@ def kill_after_an_answer(project: Project, service: Served) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    service.control({"clear_faults": True})  # it may have died before it looked
 
 
 def answered(path: Path) -> bool:
@@ -199,3 +201,20 @@ def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, servi
     assert project.planner("run").code == 0
     assert [run["run_id"] for case in project.results()["cases"] for run in case["runs"]] == [paid["run_id"]]
     assert len(service.own_runs()) == 2
+
+
+def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
+    """A run that never ends is not looked for, told of and held back from the balance for ever."""
+    now = datetime.now(UTC)
+    journal = Journal(tmp_path / "journal.sqlite")
+    for launch_id, run_id, hours in (("young", 7, 23), ("old", 8, 25)):
+        slot = SlotIntent("hours/old@clinic", "hours", "You are Dora.", "sha256:x", None, 32)
+        line = Line("agent", 12, "outbound", "voice", None, 0)
+        sent_at = now - timedelta(hours=hours)
+        journal.intend(LaunchIntent(launch_id, "i-1", "sha256:d", line, launch_id, sent_at, 5, (slot,)))
+        journal.settle(launch_id, LaunchState.SENT)
+        journal.settle(launch_id, LaunchState.ACKNOWLEDGED, run_ids=(run_id,), bindings={0: run_id})
+    stray = stray_of(journal, set(), shared=False, now=now)
+    journal.close()
+    assert [slot.run_id for slot in stray.unbilled] == [7]
+    assert stray.held_cents == 32
