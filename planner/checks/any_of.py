@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
-from planner.checks.opinions import Ask, Question, nobody_asked
-from planner.checks.parts import doubts_of, judge_parts, merged, open_questions, those
+from planner.checks.base import FindingOutcome, Judgement
+from planner.checks.opinions import Ask
+from planner.checks.parts import OfSeveral, judge_parts, merged, those
 from planner.checks.wording import counted
 from planner.evidence import Evidence
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from planner.checks.parts import Parts
 
 
-class AnyOf(Expectation, frozen=True):
+class AnyOf(OfSeveral, frozen=True):
     """At least one part holds.
 
     Holds when a part holds; else cannot be told when a part cannot; else fails. For several phrases of one speaker `says`
@@ -47,18 +46,6 @@ class AnyOf(Expectation, frozen=True):
         ),
     )
 
-    def rubrics(self) -> Sequence[tuple[str, int]]:
-        return [rubric for part in self.of for rubric in part.rubrics()]
-
-    def doubts(self) -> Sequence[Doubt]:
-        return doubts_of([(("of", index), part) for index, part in enumerate(self.of)])
-
-    def judge(self, evidence: Evidence) -> Judgement:
-        return self.judge_with(evidence, nobody_asked)
-
-    def questions(self, evidence: Evidence) -> Sequence[Question]:
-        return open_questions(self, self.of, evidence)
-
     def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
         judgements = judge_parts(self.of, evidence, ask)
         if holding := those(judgements, FindingOutcome.PASSED):
@@ -67,6 +54,3 @@ class AnyOf(Expectation, frozen=True):
             told = f"none holds, and {len(undecided)} of {counted(len(self.of), 'part')} cannot be told: "
             return merged(FindingOutcome.ERRORED, told, undecided)
         return merged(FindingOutcome.FAILED, f"none of {counted(len(self.of), 'part')} holds: ", judgements)
-
-    def fingerprint_fields(self) -> dict[str, Any]:
-        return {**super().fingerprint_fields(), "of": [part.fingerprint_fields() for part in self.of]}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
-from planner.checks.opinions import Ask, Question
+from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence
 
 OF_THE_WHOLE = ("severity", "min_pass_rate")
@@ -76,6 +76,27 @@ def _named(part: Expectation, judgement: Judgement) -> Judgement:
     if part.id is None:
         return judgement
     return Judgement(judgement.outcome, f"{part.id}: {judgement.message}", judgement.quote)
+
+
+class OfSeveral(Expectation, frozen=True):
+    """A combinator of several parts; its `judge_with` says what their judgements come to."""
+
+    of: tuple[Expectation, ...]
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        return self.judge_with(evidence, nobody_asked)
+
+    def questions(self, evidence: Evidence) -> Sequence[Question]:
+        return open_questions(self, self.of, evidence)
+
+    def rubrics(self) -> Sequence[tuple[str, int]]:
+        return [rubric for part in self.of for rubric in part.rubrics()]
+
+    def doubts(self) -> Sequence[Doubt]:
+        return doubts_of([(("of", index), part) for index, part in enumerate(self.of)])
+
+    def fingerprint_fields(self) -> dict[str, Any]:
+        return {**super().fingerprint_fields(), "of": [part.fingerprint_fields() for part in self.of]}
 
 
 def those(judgements: Sequence[Judgement], outcome: FindingOutcome) -> list[Judgement]:

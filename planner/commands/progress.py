@@ -80,14 +80,11 @@ def open_progress(shell: Shell) -> Progress:
 
 
 class PlainProgress:
-    """Lines: the first state, then what changed, at most every `interval_seconds`, and the last state on `close`."""
+    """Lines: the first state, then what changed, at most every `PLAIN_INTERVAL_SECONDS`, and the last state on `close`."""
 
-    def __init__(
-        self, stream: TextIO, clock: Callable[[], float], *, interval_seconds: float = PLAIN_INTERVAL_SECONDS
-    ) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
         self._stream = stream
         self._clock = clock
-        self._interval_seconds = interval_seconds
         self._written_at: float | None = None
         self._written: tuple[object, ...] | None = None
         self._state: ProgressState | None = None
@@ -95,7 +92,7 @@ class PlainProgress:
     def update(self, state: ProgressState) -> None:
         self._state = state
         now = self._clock()
-        if self._written_at is None or now - self._written_at >= self._interval_seconds:
+        if self._written_at is None or now - self._written_at >= PLAIN_INTERVAL_SECONDS:
             self._write_state(now)
 
     def note(self, message: str) -> None:

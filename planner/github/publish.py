@@ -14,7 +14,6 @@ from planner.diagnostics import Diagnostics, Severity
 from planner.errors import PlannerError
 from planner.github import annotations
 from planner.github.annotations import Annotation
-from planner.github.context import GithubContext, read_context
 from planner.github.outputs import append_outputs, change_set_outputs, run_outputs
 from planner.github.summary import append_summary
 from planner.reports.neutral import for_markdown, markdown_code
@@ -29,21 +28,28 @@ def publisher(
     write_line: Callable[[str], None],
     new_delimiter: Callable[[], str],
 ) -> Publisher | None:
-    """The publisher for this step, or None outside of GitHub Actions.
+    """The publisher for this step, or None outside of GitHub Actions (GITHUB_ACTIONS=true).
 
     `write_line` writes one line to the job's log: to standard error, where a workflow command works as well and does not
     end up in a document that standard output was redirected to. `new_delimiter` gives a token nobody can guess.
-    Raises `UsageError` when GitHub's event file cannot be read.
     """
-    context = read_context(env)
-    if context is None:
+    if env.get("GITHUB_ACTIONS") != "true":
         return None
-    return Publisher(context, _prefix(context.workspace, working_directory), write_line, new_delimiter)
+    return Publisher(
+        _path(env, "GITHUB_STEP_SUMMARY"),
+        _path(env, "GITHUB_OUTPUT"),
+        _prefix(_path(env, "GITHUB_WORKSPACE"), working_directory),
+        write_line,
+        new_delimiter,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    context: GithubContext
+    """Files that GitHub did not name are not written."""
+
+    summary_file: Path | None
+    output_file: Path | None
     path_prefix: str
     """From the repository's root to the working directory, with a `/` at its end unless empty."""
     write_line: Callable[[str], None]
@@ -82,7 +88,7 @@ class Publisher:
             self.write_line(command)
 
     def _summarise(self, markdown: str) -> None:
-        path = self.context.summary_file
+        path = self.summary_file
         if path is None:
             return
         try:
@@ -94,7 +100,7 @@ class Publisher:
             self._complain(f"the job summary could not be written: {error.strerror}")
 
     def _output(self, outputs: Mapping[str, str]) -> None:
-        path = self.context.output_file
+        path = self.output_file
         if path is None:
             return
         try:
@@ -104,6 +110,10 @@ class Publisher:
 
     def _complain(self, message: str) -> None:
         self.write_line(Annotation("warning", "", message).command())
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    return Path(env[name]) if env.get(name) else None
 
 
 def _prefix(workspace: Path | None, working_directory: Path) -> str:

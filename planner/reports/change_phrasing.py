@@ -30,7 +30,6 @@ class ShownChange:
     what: str
     why: str
     moved: tuple[str, ...]
-    is_new: bool
 
 
 def shown_changes(
@@ -56,7 +55,7 @@ def shown_changes(
             else:
                 seen.add(key)
                 moved = tuple(redactor.text(line) for line in change.detail.splitlines())
-        shown.append(ShownChange(_sign(change), names[change.case_id], _what(change), why, moved, change.prior is None))
+        shown.append(ShownChange(_sign(change), names[change.case_id], _what(change), why, moved))
     return shown
 
 

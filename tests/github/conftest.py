@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import count
@@ -30,30 +29,10 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 @pytest.fixture
 def step_env(tmp_path: Path) -> dict[str, str]:
-    """The environment of a step of a pull request's job, with its event file; the files it appends to do not exist yet."""
-    event = tmp_path / "event.json"
-    event.write_text(
-        json.dumps(
-            {
-                "action": "synchronize",
-                "number": 42,
-                "pull_request": {"number": 42, "head": {"sha": "a" * 40, "ref": "refunds"}, "draft": False},
-            }
-        )
-    )
+    """The environment of a step; the files it appends to do not exist yet."""
     return {
         "GITHUB_ACTIONS": "true",
-        "GITHUB_ACTOR": "ana",
-        "GITHUB_TRIGGERING_ACTOR": "bob",
-        "GITHUB_EVENT_NAME": "pull_request",
-        "GITHUB_EVENT_PATH": str(event),
         "GITHUB_OUTPUT": str(tmp_path / "output"),
-        "GITHUB_REF": "refs/pull/42/merge",
-        "GITHUB_REPOSITORY": "acme/voice",
-        "GITHUB_RUN_ATTEMPT": "2",
-        "GITHUB_RUN_ID": "1234567890",
-        "GITHUB_SERVER_URL": "https://github.com",
-        "GITHUB_SHA": "b" * 40,
         "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
         "GITHUB_WORKSPACE": str(tmp_path),
     }

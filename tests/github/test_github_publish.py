@@ -33,8 +33,9 @@ def here(step_env: dict[str, str], tmp_path: Path, log: list[str], new_delimiter
 
 
 def test_outside_of_github_nobody_publishes(log: list[str], new_delimiter: Callable[[], str]) -> None:
-    """On a person's machine there is nothing to tell."""
-    assert publisher({}, working_directory=Path(), write_line=log.append, new_delimiter=new_delimiter) is None
+    """On a person's machine there is nothing to tell; a summary file alone is not GitHub."""
+    for env in ({}, {"GITHUB_ACTIONS": "false", "GITHUB_STEP_SUMMARY": "s"}):
+        assert publisher(env, working_directory=Path(), write_line=log.append, new_delimiter=new_delimiter) is None
 
 
 def test_faults_are_annotated_and_listed(
