@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Literal
 
 from planner.changes.timeline import CaseHistory, Timeline, timeline
+from planner.commands.meant import meant
 from planner.commands.reporting import redactor_of
 from planner.commands.selection import Selection, matches
 from planner.commands.shell import Shell
@@ -21,8 +22,6 @@ from planner.reports.history_documents import render_csv, render_json
 from planner.results.outline import InvocationOutline
 from planner.spec import find_root, load_project
 
-_SUGGESTED = 3
-_COMPARED = 2_000
 _AGO = re.compile(r"(\d{1,4})(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
@@ -103,9 +102,7 @@ def _chosen(wanted: str, found: Timeline) -> tuple[CaseHistory, ...]:
     chosen = exact or tuple(case for case in found.cases if matches(wanted, case.case_id))
     if chosen:
         return chosen
-    ids = [case.case_id for case in found.cases]
-    near = [case_id for case_id in ids if wanted in case_id][:_SUGGESTED]
-    near = near or difflib.get_close_matches(wanted, ids[:_COMPARED], n=1, cutoff=0.5)
+    near = meant(wanted, [case.case_id for case in found.cases])
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(
         f"no stored call is of a case {wanted}", f"{hint}`*` and `?` match anything; `planner history` lists the cases."
