@@ -21,7 +21,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if next((word for word in sys.argv[1:] if not word.startswith("-")), "") in ("run", "recheck"):
-            from planner.commands.deferral import defer
+            from planner.invocation.deferred_signals import defer
 
             defer()
         from planner.cli import main as run

@@ -167,7 +167,7 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
     what each ceiling still allows. An interrupted or killed run is gone on with by the same command; nothing is paid for twice.
     """
     from planner.commands.run import run as command
-    from planner.commands.run_options import RunOptions
+    from planner.invocation.run_options import RunOptions
 
     return command(
         _shell(verbosity + verbose),
@@ -327,7 +327,7 @@ def reconcile(verbosity: int, **values: Any) -> int:
     """  # noqa: D301 - click's mark for lines to be left as they are
     from planner.commands.reconcile import ReconcileOptions
     from planner.commands.reconcile import reconcile as command
-    from planner.commands.selection import Selection
+    from planner.invocation.selection import Selection
 
     journal = Selection(store=values["store"], sandbox=values["sandbox"], world=values["world"])
     return command(

@@ -62,8 +62,8 @@ def guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
 
 
 def _leave_no_older_report(arguments: Sequence[str], error: click.ClickException) -> None:
-    from planner.commands.standing import stand_for_mistyped
     from planner.errors import UsageError
+    from planner.invocation.standing_reports import stand_for_mistyped
 
     with contextlib.suppress(OSError, click.ClickException):  # what was wrong is told already
         stand_for_mistyped(shell(0), arguments, UsageError(error.format_message()))
@@ -73,7 +73,7 @@ def _leave_no_older_report(arguments: Sequence[str], error: click.ClickException
 def _publish_exit_code(code: int) -> None:
     """The last word in a workflow's outputs; asking needs no import where there is no workflow."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        from planner.commands.reporting import publisher_of
+        from planner.invocation.reporting import publisher_of
 
         if to_github := publisher_of(shell(0)):
             to_github.exit_code(code)
@@ -81,7 +81,7 @@ def _publish_exit_code(code: int) -> None:
 
 def _report(error: PlannerError) -> None:
     """One line that says what, and one that says how to mend it; for GitHub an annotation as well."""
-    from planner.commands.reporting import publisher_of, tell_diagnostics
+    from planner.invocation.reporting import publisher_of, tell_diagnostics
     from planner.reports.neutral import for_terminal
     from planner.reports.redaction import Redactor
 

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from planner.changes.shards import Shard
-    from planner.commands.selection import Selection
+    from planner.invocation.selection import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,7 +90,7 @@ def selecting(command: F) -> F:
 
 
 def selection(values: dict[str, Any]) -> Selection:
-    from planner.commands.selection import Selection
+    from planner.invocation.selection import Selection
 
     if values["world"] is not None and not values["sandbox"]:
         raise click.UsageError("--world is the sandbox's: it needs --sandbox")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from planner.commands.shell import Shell
+    from planner.invocation.shell import Shell
 
 
 def open_streams() -> None:
@@ -29,8 +29,8 @@ def shell(verbosity: int) -> Shell:
     import anyio
     import click
 
-    from planner.commands.shell import Shell
     from planner.execution.work import Clock
+    from planner.invocation.shell import Shell
 
     try:
         cwd = Path.cwd()

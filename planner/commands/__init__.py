@@ -1,1 +1,1 @@
-"""One verb, one file, one function returning an exit code. What they share: the shell they run in, and loading."""
+"""One verb, one file, one function returning an exit code. What they are made of is in `planner.invocation`."""

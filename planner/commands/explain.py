@@ -10,9 +10,9 @@ from typing import Literal
 from pydantic_core import to_json
 
 from planner.checks import CHECKS
-from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
+from planner.invocation.shell import Shell
 from planner.reports import check_pages, rule_pages
 from planner.reports.rule_pages import RulePage
 from planner.spec.examples import check, example_of

@@ -16,11 +16,11 @@ from typing import Literal
 
 from pydantic_core import to_json
 
-from planner.commands.reporting import tell_diagnostics
-from planner.commands.selection import DEFAULT_PATH
-from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
+from planner.invocation.reporting import tell_diagnostics
+from planner.invocation.selection import DEFAULT_PATH
+from planner.invocation.shell import Shell
 from planner.reports.diagnostic_documents import as_documents
 from planner.reports.neutral import for_json_text, for_terminal, without_controls
 from planner.reports.quantities import count

@@ -11,12 +11,12 @@ from itertools import islice
 from typing import Literal
 
 from planner.changes.timeline import CaseHistory, Timeline, timeline
-from planner.commands.meant import meant
-from planner.commands.reporting import redactor_of
-from planner.commands.selection import Selection, matches
-from planner.commands.shell import Shell
-from planner.commands.stores import DEFAULT_STORE, Place, place_of
 from planner.errors import UsageError
+from planner.invocation.near_misses import meant
+from planner.invocation.reporting import redactor_of
+from planner.invocation.selection import Selection, matches
+from planner.invocation.shell import Shell
+from planner.invocation.stores import DEFAULT_STORE, Place, place_of
 from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
 from planner.results.outline import InvocationOutline

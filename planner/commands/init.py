@@ -6,9 +6,9 @@ import os
 import shlex
 from pathlib import Path
 
-from planner.commands.selection import DEFAULT_PATH
-from planner.commands.shell import Shell
 from planner.errors import UsageError
+from planner.invocation.selection import DEFAULT_PATH
+from planner.invocation.shell import Shell
 from planner.reports.neutral import for_terminal
 from planner.spec import plan_files
 from planner.spec.files import PROJECT_FILE, display_name

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner import __version__
-from planner.commands.locking import locked
-from planner.commands.merging import Part, merged, parts_of
-from planner.commands.reporting import show_result
-from planner.commands.selection import Selection
-from planner.commands.sharing import shared_session
-from planner.commands.shell import Shell
-from planner.commands.standing import standing_reports
-from planner.commands.stores import Place, place_of
 from planner.errors import UsageError
 from planner.execution.journal import Journal
+from planner.invocation.locking import locked
+from planner.invocation.reporting import show_result
+from planner.invocation.selection import Selection
+from planner.invocation.sharing import shared_session
+from planner.invocation.shell import Shell
+from planner.invocation.standing_reports import standing_reports
+from planner.invocation.stores import Place, place_of
 from planner.results.model import RunResult
 from planner.results.reading import read_result
 from planner.spec import find_root, load_project
+from planner.verdicts.merging import Part, merged, parts_of
 
 _RESULTS = "results.json"
 

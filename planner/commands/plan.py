@@ -10,17 +10,17 @@ from typing import Literal
 import anyio
 
 from planner.changes.consent import consent_command, forbidden
-from planner.commands.interruption import interruptible
-from planner.commands.preparing import Preparation, open_journal, prepare
-from planner.commands.reporting import publisher_of, redactor_of, tell_diagnostics
-from planner.commands.saving import save_plan, saved_command
-from planner.commands.selection import Loaded, Selection, load, picked
-from planner.commands.service import TargetState, open_client, read_billing, read_targets
-from planner.commands.sharding import with_part_of_ceilings
-from planner.commands.shell import Shell
-from planner.commands.stores import Place, place_of
-from planner.commands.stray import launch_documents
 from planner.errors import RefusedError, UsageError
+from planner.invocation.interruption import interruptible
+from planner.invocation.preparing import Preparation, open_journal, prepare
+from planner.invocation.reporting import publisher_of, redactor_of, tell_diagnostics
+from planner.invocation.saving import save_plan, saved_command
+from planner.invocation.selection import Loaded, Selection, load, picked
+from planner.invocation.service import TargetState, open_client, read_billing, read_targets
+from planner.invocation.sharding import with_part_of_ceilings
+from planner.invocation.shell import Shell
+from planner.invocation.stores import Place, place_of
+from planner.invocation.stray_launches import launch_documents
 from planner.reports import change_explanation
 from planner.reports.change_set import render_json, render_markdown, render_text
 from planner.reports.quantities import money

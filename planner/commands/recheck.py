@@ -11,19 +11,19 @@ from dataclasses import replace
 
 from planner import __version__
 from planner.changes.model import Action, Change, ChangeSet, Reason
-from planner.commands.assembling import assemble_cases
-from planner.commands.preparing import prepare
-from planner.commands.rates import repeated_passes
-from planner.commands.rechecking import RecheckOptions, rechecked_votes
-from planner.commands.reporting import show_result, tell_diagnostics
-from planner.commands.selection import Loaded, load
-from planner.commands.shell import Shell
-from planner.commands.standing import Standing, standing_reports
-from planner.commands.stores import place_of
-from planner.commands.verdict import WaysOn, ending_of
 from planner.errors import UsageError
+from planner.invocation.preparing import prepare
+from planner.invocation.rechecking import RecheckOptions, rechecked_votes
+from planner.invocation.reporting import show_result, tell_diagnostics
+from planner.invocation.selection import Loaded, load
+from planner.invocation.shell import Shell
+from planner.invocation.standing_reports import Standing, standing_reports
+from planner.invocation.stores import place_of
 from planner.reports.quantities import count
 from planner.results.model import ConsentDocument, CostDocument, RunResult
+from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.ending import WaysOn, ending_of
+from planner.verdicts.rates import repeated_passes
 
 
 def recheck(shell: Shell, options: RecheckOptions) -> int:

@@ -17,18 +17,18 @@ import anyio
 
 from planner.api.client import ApiClient
 from planner.api.wire import WireRun
-from planner.commands.interruption import interruptible
-from planner.commands.locking import locked
-from planner.commands.selection import Selection
-from planner.commands.service import open_client
-from planner.commands.sharing import shared_session
-from planner.commands.shell import Shell
-from planner.commands.stores import Place, place_of
 from planner.errors import UsageError
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Launch, LaunchState
 from planner.execution.listing import read_list
 from planner.execution.reconciling import Lost, Match, asks_the_same, bind_slots, match_lost
+from planner.invocation.interruption import interruptible
+from planner.invocation.locking import locked
+from planner.invocation.selection import Selection
+from planner.invocation.service import open_client
+from planner.invocation.sharing import shared_session
+from planner.invocation.shell import Shell
+from planner.invocation.stores import Place, place_of
 from planner.reports.quantities import count
 from planner.spec import find_root
 

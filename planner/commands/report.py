@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from planner.commands.comparing import compare_results
-from planner.commands.reporting import redactor_patterns, rendered
-from planner.commands.selection import Selection
-from planner.commands.shell import Shell
-from planner.commands.stores import place_of
 from planner.errors import UsageError
+from planner.invocation.reporting import redactor_patterns, rendered
+from planner.invocation.selection import Selection
+from planner.invocation.shell import Shell
+from planner.invocation.stores import place_of
 from planner.reports import comparison
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 from planner.results.reading import read_result
 from planner.spec import find_root, load_project
 from planner.statistics import RandomSource
+from planner.verdicts.comparing import compare_results
 
 MAX_BYTES = 1024 * 1024 * 1024
 

@@ -11,41 +11,41 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Consent
-from planner.commands.asking import VoteRound, Votes, consume_votes, note_asking
-from planner.commands.assembling import assemble_cases
-from planner.commands.calling import check_balance, ledger_of, tell_terms, works_of
-from planner.commands.composing import compose_result
-from planner.commands.interruption import interruptible
-from planner.commands.judged_runs import JudgedRun
-from planner.commands.locking import locked
-from planner.commands.preparing import Preparation, charged_slots, prepare
-from planner.commands.progress import ProgressState, open_progress, state_of
-from planner.commands.reporting import redactor_of, show_result, tell_diagnostics
-from planner.commands.rereading import refresh_stored
-from planner.commands.run_options import RunOptions, actor_of, ways_on, with_saved
-from planner.commands.saving import check_unmoved, saved_command
-from planner.commands.selection import Loaded, load
-from planner.commands.service import open_client, read_billing, read_targets
-from planner.commands.settling import Settling
-from planner.commands.sharding import with_part_of_ceilings
-from planner.commands.sharing import SharedSession, shared_session
-from planner.commands.shell import Shell
-from planner.commands.standing import Standing, standing_reports
-from planner.commands.stores import Place, place_of
-from planner.commands.stray import look_for_stray
-from planner.commands.tracing import Telling, Trace, open_trace
-from planner.commands.verdict import Ending, ending_of, may_still_end, why_not_called
 from planner.errors import InterruptedRunError, RefusedError, StoreError
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ledger
 from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
+from planner.invocation.asking import VoteRound, Votes, consume_votes, note_asking
+from planner.invocation.calling import check_balance, ledger_of, tell_terms, works_of
+from planner.invocation.composing import compose_result
+from planner.invocation.interruption import interruptible
+from planner.invocation.locking import locked
+from planner.invocation.preparing import Preparation, charged_slots, prepare
+from planner.invocation.progress import ProgressState, open_progress, state_of
+from planner.invocation.reporting import redactor_of, show_result, tell_diagnostics
+from planner.invocation.rereading import refresh_stored
+from planner.invocation.run_options import RunOptions, actor_of, ways_on, with_saved
+from planner.invocation.saving import check_unmoved, saved_command
+from planner.invocation.selection import Loaded, load
+from planner.invocation.service import open_client, read_billing, read_targets
+from planner.invocation.sharding import with_part_of_ceilings
+from planner.invocation.sharing import SharedSession, shared_session
+from planner.invocation.shell import Shell
+from planner.invocation.standing_reports import Standing, standing_reports
+from planner.invocation.stores import Place, place_of
+from planner.invocation.stray_launches import look_for_stray
+from planner.invocation.tracing import Telling, Trace, open_trace
 from planner.judging.asking import Asking
 from planner.outcome import Fault, RunOutcome
 from planner.reports.quantities import count
 from planner.results.model import CaseDocument, RunResult
 from planner.spec.model import Case, Policy
+from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.early_stopping import Settling
+from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
+from planner.verdicts.judged_runs import JudgedRun
 
 
 def run(shell: Shell, options: RunOptions) -> int:

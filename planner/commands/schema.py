@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from planner.commands.shell import Shell
 from planner.errors import UsageError
+from planner.invocation.shell import Shell
 from planner.results.model import RunResult
 from planner.spec import library_schema, plan_schema, project_schema
 

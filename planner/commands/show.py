@@ -8,11 +8,11 @@ from typing import Literal
 
 from pydantic_core import to_json
 
-from planner.commands.meant import meant
-from planner.commands.reporting import tell_diagnostics
-from planner.commands.selection import Files, matches, read_files
-from planner.commands.shell import Shell
 from planner.errors import PlanInvalidError, UsageError
+from planner.invocation.near_misses import meant
+from planner.invocation.reporting import tell_diagnostics
+from planner.invocation.selection import Files, matches, read_files
+from planner.invocation.shell import Shell
 from planner.reports.case_page import CasePage, page_document, render_page
 from planner.reports.neutral import for_json_text
 from planner.spec.model import Case

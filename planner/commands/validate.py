@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from planner import __version__
-from planner.commands.reporting import publisher_of, tell_diagnostics
-from planner.commands.selection import Files, Found, find_files, load_found, read_files
-from planner.commands.shell import Shell
 from planner.diagnostics import Diagnostics
+from planner.invocation.reporting import publisher_of, tell_diagnostics
+from planner.invocation.selection import Files, Found, find_files, load_found, read_files
+from planner.invocation.shell import Shell
 from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
 from planner.reports.quantities import count
 from planner.spec.at_once import AtOnce, Totals

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from planner.commands.git import Git
+from planner.invocation.git import Git
 from planner.results.directory import DirectoryStore
 from planner.results.git_ref import GitStore, Patience
 from planner.results.store import Reader, Store

@@ -11,12 +11,12 @@ import anyio
 import pytest
 
 from planner.cli import outside
-from planner.commands.run_options import RunOptions, actor_of, ways_on
-from planner.commands.selection import Selection
-from planner.commands.shell import Shell
-from planner.commands.verdict import WaysOn, ending_of
 from planner.execution.work import Clock, Outcome, UnsettledLaunch
+from planner.invocation.run_options import RunOptions, actor_of, ways_on
+from planner.invocation.selection import Selection
+from planner.invocation.shell import Shell
 from planner.results.model import CaseDocument
+from planner.verdicts.ending import WaysOn, ending_of
 
 LOST = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
 

@@ -10,7 +10,7 @@ import textwrap
 import anyio
 import pytest
 
-from planner.commands.interruption import interruptible
+from planner.invocation.interruption import interruptible
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 AT_IMPORT = """

@@ -12,9 +12,9 @@ import pytest
 
 from planner.cli import _shell
 from planner.commands.run import run
-from planner.commands.run_options import RunOptions
-from planner.commands.selection import Selection
 from planner.execution.work import Clock
+from planner.invocation.run_options import RunOptions
+from planner.invocation.selection import Selection
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 GRADED = """\

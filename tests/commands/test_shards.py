@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from planner.commands.merging import merged, parts_of
 from planner.results.model import RunResult
+from planner.verdicts.merging import merged, parts_of
 
 SHARDS = ("1/3", "2/3", "3/3")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from planner.api.wire import WireBilling
-from planner.commands.calling import ledger_of
-from planner.commands.selection import Loaded
-from planner.commands.stray import stray_of
 from planner.diagnostics import Diagnostics
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.work import Line
+from planner.invocation.calling import ledger_of
+from planner.invocation.selection import Loaded
+from planner.invocation.stray_launches import stray_of
 from planner.spec.model import Project as ProjectFile
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 

@@ -9,9 +9,9 @@ from weakref import ref
 import pytest
 from whole_runs import Organisation
 
-import planner.commands.asking
-from planner.commands.judged_runs import JudgedRun, judge_record
+import planner.invocation.asking
 from planner.evidence import Evidence
+from planner.verdicts.judged_runs import JudgedRun, judge_record
 
 LIMIT = 5
 PLAN = """\
@@ -42,7 +42,7 @@ def test_evidence_of_finished_runs_is_let_go(tmp_path: Path, monkeypatch: pytest
         held.append(alive())
         return judge_record(case, record, ask)
 
-    monkeypatch.setattr(planner.commands.asking, "judge_record", noting)
+    monkeypatch.setattr(planner.invocation.asking, "judge_record", noting)
     organisation = Organisation(tmp_path, world={"concurrency_limit": LIMIT})
     organisation.write("plans/load.yaml", PLAN)
 

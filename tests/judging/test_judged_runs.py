@@ -14,12 +14,12 @@ import anyio
 import pytest
 
 from planner.cli import _shell
-from planner.commands.asking import VoteRound
-from planner.commands.preparing import prepare
-from planner.commands.selection import Selection, load
-from planner.commands.stores import place_of
 from planner.errors import StoreError
 from planner.execution.ledger import Ledger
+from planner.invocation.asking import VoteRound
+from planner.invocation.preparing import prepare
+from planner.invocation.selection import Selection, load
+from planner.invocation.stores import place_of
 from planner.judging.asking import Asking
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judging.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]

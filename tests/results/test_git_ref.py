@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.commands.git import Answer, Git
 from planner.errors import PlannerError, StoreError, UsageError
+from planner.invocation.git import Answer, Git
 from planner.results import git_ref
 from planner.results.git_ref import GitRunner, GitStore, Patience
 from planner.results.store import UNCONDITIONAL, Reader
@@ -264,7 +264,7 @@ def test_history_begins_anew(clone: Clones, shared: Path, monkeypatch: pytest.Mo
 _COUNT = """
 import os, random, sys, time
 from pathlib import Path
-from planner.commands.git import Git
+from planner.invocation.git import Git
 from planner.results.git_ref import GitStore, Patience
 remote = sys.argv[2] or None
 chance = random.Random(os.getpid()).random

@@ -17,10 +17,10 @@ import anyio
 import pytest
 
 from planner.commands.run import run
-from planner.commands.run_options import RunOptions
-from planner.commands.selection import Selection
-from planner.commands.shell import Shell
 from planner.execution.work import Clock
+from planner.invocation.run_options import RunOptions
+from planner.invocation.selection import Selection
+from planner.invocation.shell import Shell
 
 FASTER = 40
 """How much faster than the real one the clock of these runs goes: waiting is most of what a run does."""

@@ -24,16 +24,16 @@ from mortality import Life, MortalJournal, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
 
 import planner.commands.reconcile
-import planner.commands.reporting
 import planner.commands.run
-import planner.commands.service
-import planner.commands.stores
+import planner.invocation.reporting
+import planner.invocation.service
+import planner.invocation.stores
 from planner.commands.reconcile import ReconcileOptions
-from planner.commands.run_options import RunOptions
-from planner.commands.selection import Selection
-from planner.commands.shell import Shell
 from planner.errors import PlannerError
 from planner.execution.work import Clock
+from planner.invocation.run_options import RunOptions
+from planner.invocation.selection import Selection
+from planner.invocation.shell import Shell
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Expected, Reader
 from planner.sandbox import FaultSpec, Sandbox, load_world
@@ -170,7 +170,7 @@ class Organisation:
     @contextmanager
     def _outside(self, life: Life) -> Generator[None]:
         MortalJournal.life = MortalStore.life = life
-        real_replace: Callable[[Path, str], None] = vars(planner.commands.reporting)["_replace"]
+        real_replace: Callable[[Path, str], None] = vars(planner.invocation.reporting)["_replace"]
 
         def write(path: Path, text: str) -> None:
             life.boundary(f"before writing {path.name}")
@@ -179,10 +179,10 @@ class Organisation:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
-            patch.setattr(planner.commands.service, "embedded_app", lambda *_: self._app(life))
+            patch.setattr(planner.invocation.service, "embedded_app", lambda *_: self._app(life))
             patch.setattr(planner.commands.run, "Journal", MortalJournal)
-            patch.setattr(planner.commands.stores, "DirectoryStore", MortalStore)
-            patch.setattr(planner.commands.reporting, "_replace", write)
+            patch.setattr(planner.invocation.stores, "DirectoryStore", MortalStore)
+            patch.setattr(planner.invocation.reporting, "_replace", write)
             try:
                 yield
             finally:

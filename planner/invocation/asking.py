@@ -1,0 +1,278 @@
+"""Asking the language model for the votes that verdicts still need: with consent, under every ceiling, each paid for once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+import anyio
+
+from planner import __version__
+from planner.api.transport import HttpxTransport
+from planner.changes.model import ChangeSet
+from planner.errors import CredentialError, StoreError
+from planner.execution.ledger import Ledger
+from planner.execution.work import Outcome, RunRecord
+from planner.invocation.judging import Judging, vote_journal_path
+from planner.invocation.service import embedded_judge
+from planner.invocation.shell import Shell
+from planner.invocation.stores import Place
+from planner.judging.asking import Asker, Asking, Wanted
+from planner.judging.endpoint import Endpoint
+from planner.judging.journal import AskedState, VoteJournal
+from planner.judging.pricing import whole_cents
+from planner.judging.purse import Purse, weigh
+from planner.results.model import JudgeCost
+from planner.spec.model import Case
+from planner.verdicts.judged_runs import JudgedRun, judge_record
+
+KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
+
+
+@asynccontextmanager
+async def open_endpoint(shell: Shell, judging: Judging, *, sandbox: bool) -> AsyncGenerator[Endpoint]:
+    """The configured one; the sandbox's own for the sandbox. The key is sent to that host, and redirects are not followed.
+
+    Raises:
+        CredentialError: what the environment holds is no key.
+    """
+    settings = judging.settings
+    assert settings is not None
+    key = "" if sandbox else _key(shell)
+    headers = {"User-Agent": f"thunderphone-planner/{__version__}"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    transport = HttpxTransport(
+        settings.base_url,
+        headers,
+        app=embedded_judge() if sandbox else None,
+        timeout_seconds=settings.timeout_seconds,
+        connect_timeout_seconds=min(10.0, settings.timeout_seconds),
+    )
+    try:
+        yield Endpoint(transport, settings.model, settings.max_output_tokens, key, shell.clock.now)
+    finally:
+        await transport.close()
+
+
+def _key(shell: Shell) -> str:
+    key = shell.environ.get(KEY_VARIABLE, "").strip()
+    if not key.isascii() or (key and not key.isprintable()) or " " in key:
+        raise CredentialError(f"{KEY_VARIABLE} holds characters that no key has", "Copy the key again, whole.")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class VoteRound:
+    """The asking of one invocation, for what its change set needs."""
+
+    shell: Shell
+    place: Place
+    judging: Judging
+    change_set: ChangeSet
+    invocation_id: str
+    sandbox: bool
+    consent_given: bool
+    tell: Callable[[str], None] | None = None
+    """Where decisions are told; by default, where the shell tells everything."""
+
+    async def check(self) -> None:
+        """Before calls are paid for: whether the endpoint that judges them is there and takes the key.
+
+        Raises:
+            CredentialError: it refuses the key.
+            IncompleteError: it cannot be reached.
+        """
+        votes = self.change_set.votes
+        if self.judging.may_ask and votes is not None and votes.votes:
+            async with open_endpoint(self.shell, self.judging, sandbox=self.sandbox) as endpoint:
+                await endpoint.check()
+
+    def weigh(self, ledger: Ledger) -> None:
+        """What earlier, unfinished invocations of the change set spent on votes weighs on its ceilings."""
+        if self.change_set.votes is not None:
+            weigh(ledger.ceilings, {plan: votes.spent for plan, votes in self.change_set.votes.by_plan.items()})
+
+    @asynccontextmanager
+    async def open(self, ledger: Ledger, interrupted: anyio.Event) -> AsyncGenerator[Votes]:
+        """Votes are asked for from here on, while calls are made, where they take no call's room under a ceiling; else at the end.
+
+        What goes wrong with the asking itself is raised at the end: calls under way are not given up for it.
+        """
+        if self.may_ask() and self._is_room_for_all(ledger):
+            async with self.asking(ledger, interrupted) as votes:
+                yield votes
+        else:
+            yield Votes(self, ledger, interrupted)
+
+    def _is_room_for_all(self, ledger: Ledger) -> bool:
+        """Whether there are votes to ask for, and all of them and all calls, at their dearest, stay under every ceiling."""
+        votes, calls = self.change_set.votes, self.change_set.estimate
+        if votes is None or not votes.votes:
+            return False
+        ceilings = [ceiling for ceiling in ledger.ceilings if not ceiling.by_service]
+        if votes.free or not ceilings:
+            return True
+        if calls.high_cents is None:
+            return False
+        return all(calls.high_cents + votes.high_cents <= ceiling.left_cents for ceiling in ceilings)
+
+    async def ask(self, ledger: Ledger, interrupted: anyio.Event) -> Asking:
+        """Asks for what is not stored yet of calls that are, where it may."""
+        async with self.open(ledger, interrupted) as votes:
+            return await votes.finish({})
+
+    def may_ask(self) -> bool:
+        """Says in `judging.ballots` why not."""
+        settings = self.judging.settings
+        if settings is None or not self.judging.may_ask:
+            return False
+        if not self.consent_given and not settings.price.is_free:
+            self.judging.ballots.missing = "consent to charge for it was not given"
+            return False
+        return True
+
+    @asynccontextmanager
+    async def asking(self, ledger: Ledger, interrupted: anyio.Event) -> AsyncGenerator[Votes]:
+        judging, settings, shell = self.judging, self.judging.settings, self.shell
+        assert settings is not None
+        journal = VoteJournal(judging.journal_path)
+        try:
+            async with open_endpoint(shell, judging, sandbox=self.sandbox) as endpoint:
+                asker = Asker(
+                    endpoint,
+                    judging.ballots,
+                    self.place.repository,
+                    Purse(journal, ledger.ceilings, self.change_set.digest, self.invocation_id, shell.new_id),
+                    judging.pricing,
+                    shell.clock,
+                    shell.new_id,
+                    settings.max_concurrent,
+                    (self.tell or shell.tell) if shell.verbosity else lambda _: None,
+                )
+                opened = Votes(self, ledger, interrupted, asker)
+                raised: Exception | None = None
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(opened.work)
+                    try:
+                        yield opened
+                    except Exception as error:  # noqa: BLE001 - raised again outside of the group, which would wrap it
+                        raised = error
+                    if interrupted.is_set() and raised is None:
+                        await opened.ended.wait()  # answers on their way are waited for, so long as the asker waits
+                    tasks.cancel_scope.cancel()
+                if raised is not None:
+                    raise raised
+        finally:
+            journal.close()
+
+
+@dataclass(slots=True)
+class Votes:
+    """The asking under way. Where nobody may be asked, nothing is."""
+
+    round: VoteRound
+    ledger: Ledger
+    interrupted: anyio.Event
+    asker: Asker | None = None
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    _fault: Exception | None = None
+
+    @property
+    def asking(self) -> Asking:
+        return self.asker.result if self.asker else Asking()
+
+    def judge(self, case: Case, record: RunRecord) -> JudgedRun:
+        """A run that ended, by the votes that there are; for those that there are not the model is asked meanwhile, unless more
+        may still come of what was said."""
+        judged = judge_record(case, record, self.round.judging.ballots)
+        if self.asker is not None and record.evidence is not None and "transcript" not in judged.document.missing:
+            self.asker.add(self.round.judging.wanted_of(case, record.evidence))
+        return judged
+
+    async def work(self) -> None:
+        assert self.asker is not None
+        try:
+            await self.asker.ask(interrupted=self.interrupted)
+        except Exception as fault:  # noqa: BLE001 - raised where calls are no longer under way
+            self._fault = fault
+        finally:
+            self.ended.set()
+
+    async def finish(self, made: Mapping[str, Sequence[JudgedRun]]) -> Asking:
+        """Asks for what is left; says in `judging.ballots` why the rest is missing. `made` are the runs made now, by case id."""
+        digests = {
+            case_id: [run.document.evidence for run in runs if run.document.evidence is not None]
+            for case_id, runs in made.items()
+        }
+        wanted = self.round.judging.wanted(self.round.change_set.changes, digests)
+        if self.asker is not None:
+            return await self.ask_for(wanted)
+        if not self.round.may_ask() or (first := next(wanted, None)) is None:
+            return Asking()
+        # Nothing was to be asked when the change set was made: what was late has come since.
+        async with self.round.asking(self.ledger, self.interrupted) as votes:
+            self.asker = votes.asker
+            return await votes.ask_for(chain([first], wanted))
+
+    async def ask_for(self, wanted: Iterable[Wanted]) -> Asking:
+        assert self.asker is not None
+        self.asker.add(wanted)
+        self.asker.close()
+        await self.ended.wait()
+        if self._fault is not None:
+            raise self._fault
+        if self.asking.why_stopped:
+            self.round.judging.ballots.missing = self.asking.why_stopped
+        return self.asking
+
+
+def note_asking(outcome: Outcome, asking: Asking) -> None:
+    """What stopped the asking stops the invocation, in the words that the calls have for it."""
+    outcome.ceiling = outcome.ceiling or asking.ceiling
+    outcome.refusal = outcome.refusal or asking.refusal
+    outcome.usage = outcome.usage or asking.usage
+    outcome.trouble = outcome.trouble or asking.trouble
+    outcome.interrupted = outcome.interrupted or asking.interrupted
+
+
+def judge_cost(judging: Judging, change_set: ChangeSet, asking: Asking, *, invocation_id: str) -> JudgeCost | None:
+    """What the votes cost, for the results; None where none are needed."""
+    votes = change_set.votes
+    if votes is None or not (votes.votes or votes.stored or asking.given):
+        return None
+    asked = []
+    if judging.journal_path.exists():
+        journal = VoteJournal(judging.journal_path)
+        try:
+            asked = journal.asked_for(change_set.digest)
+        finally:
+            journal.close()
+    mine = [one for one in asked if one.invocation_id == invocation_id]
+    open_ones = [one for one in asked if one.state is AskedState.SENT]
+    return JudgeCost(
+        model=votes.model,
+        votes=asking.given,
+        stored_votes=votes.stored,
+        estimated_cents=votes.expected_cents,
+        actual_cents=whole_cents(sum(one.committed for one in asked if one.state is not AskedState.SENT)),
+        this_invocation_cents=whole_cents(sum(one.committed for one in mine if one.state is not AskedState.SENT)),
+        ambiguous_cents=whole_cents(sum(one.reserved for one in open_ones)),
+    )
+
+
+def consume_votes(place: Place, change_set_digest: str, invocation_id: str) -> None:
+    """Finished results hold what was asked for."""
+    path = vote_journal_path(place)
+    if not path.exists():
+        return
+    journal = VoteJournal(path)
+    try:
+        journal.consume(change_set_digest, invocation_id)
+    except StoreError:  # a later run of the same change set then counts it once more: never less than was spent
+        return
+    finally:
+        journal.close()

@@ -1,0 +1,109 @@
+"""From a consented change set to what the engine needs: the calls wanted, and every ceiling they must stay under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from planner.api.wire import WireBilling
+from planner.changes.model import Action, ChangeSet
+from planner.errors import RefusedError
+from planner.execution.context import Context
+from planner.execution.launches import Slot
+from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.work import CaseWork, Line
+from planner.invocation.selection import Loaded
+from planner.verdicts.judged_runs import wants_grade
+
+
+def works_of(change_set: ChangeSet) -> list[CaseWork]:
+    works: list[CaseWork] = []
+    for change in change_set.with_action(Action.CALL):
+        case = change.case
+        if case is None:
+            continue
+        price = change_set.prices.get(change.case_id)
+        works.append(
+            CaseWork(
+                case_id=case.case_id,
+                plan=case.plan,
+                line=Line(
+                    case.target.kind,
+                    case.target.id,
+                    case.direction,
+                    case.mode,
+                    case.target_number,
+                    case.stagger_seconds,
+                ),
+                prompt=case.prompt,
+                call_fingerprint=change.call_fingerprint,
+                agent_revision=change.inputs.agent_revision if change.inputs else None,
+                runs=change.runs,
+                timeout_seconds=case.timeout_seconds,
+                await_grade=wants_grade(case),
+                reserve_cents=price.high_cents if price else None,
+                expected_seconds=price.expected_seconds if price else None,
+                retries=case.retries,
+                may_settle=case.when_settled == "stop",
+            )
+        )
+    return works
+
+
+def ledger_of(
+    loaded: Loaded,
+    charged: Iterable[Slot],
+    *,
+    max_cost_cents: int | None,
+    billing: WireBilling | None,
+    stray_cents: int = 0,
+) -> Ledger:
+    """Every ceiling that holds; `charged` is what this change set has spent or reserved already. `stray_cents` is what launches of
+    others may still be billed: it is no part of what was consented to now, but the service's money it is."""
+    ceilings: list[Ceiling] = []
+    if max_cost_cents is not None:
+        ceilings.append(Ceiling("--max-cost", max_cost_cents))
+    if loaded.project.policy.max_cost_cents is not None:
+        ceilings.append(Ceiling("policy.max_cost_cents", loaded.project.policy.max_cost_cents))
+    ceilings += [
+        Ceiling(f"the budget of plan {plan.name}", plan.max_cost_cents, plan.name)
+        for plan in loaded.plans
+        if plan.max_cost_cents is not None
+    ]
+    ledger = Ledger(ceilings)
+    for slot in charged:
+        ledger.reserve(slot.plan, slot.reserved_cents)
+        if slot.cost_cents is not None:
+            ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+    if billing is not None:  # the service's own: what was billed before is gone from them already
+        for label, cents in (
+            ("the organisation's balance", billing.balance_cents),
+            ("the organisation's test-call budget", billing.test_call_budget_remaining_cents),
+        ):
+            if cents is not None:
+                held_cents = ledger.reserved_cents + stray_cents
+                ceilings.append(Ceiling(label, cents, None, held_cents, held_cents, by_service=True))
+    return ledger
+
+
+def check_balance(billing: WireBilling) -> None:
+    """Found by a read, before anything is spent; a balance that runs out later is the ledger's and the service's business."""
+    if billing.balance_cents is not None and billing.balance_cents <= 0:
+        raise RefusedError("the organisation has no balance left", "Top it up, then run the same command again.")
+    if billing.spending_limit_reached:
+        raise RefusedError(
+            "the organisation's monthly spending limit is reached", "Raise it, then run the same command again."
+        )
+    if billing.test_call_budget_remaining_cents is not None and billing.test_call_budget_remaining_cents <= 0:
+        raise RefusedError(
+            "the organisation's test-call budget is used up", "Raise it, then run the same command again."
+        )
+
+
+def tell_terms(context: Context) -> None:
+    """For `-v`, before anything is launched: what each ceiling allows, or that nothing will be."""
+    for ceiling in context.ledger.ceilings:
+        context.observer.narrate(ceiling.told())
+    if context.stopped:
+        context.observer.narrate(
+            "nothing is launched without consent to charge for it; what is under way is gone on with"
+        )

@@ -1,0 +1,64 @@
+"""What an invocation cost, for its results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from planner.changes.accuracy import Accuracy
+from planner.execution.journal import Journal
+from planner.execution.launches import UNSETTLED, Slot
+from planner.invocation.preparing import Preparation, charged_slots
+from planner.results.model import CaseDocument, CostDocument, EstimateAccuracy
+
+
+def costs(
+    journal: Journal,
+    prepared: Preparation,
+    cases: Sequence[CaseDocument],
+    *,
+    invocation_id: str,
+    ceiling_cents: int | None,
+) -> CostDocument:
+    """By the journal: every run this change set launched, whoever did, and no finished result holds yet."""
+    estimate = prepared.whole_estimate
+    charged = charged_slots(journal, prepared.change_set.digest)
+    mine = {launch.launch_id for launch in journal.launches_of(invocation_id)}
+    unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
+    return CostDocument(
+        estimated_cents=estimate.expected_cents,
+        estimated_low_cents=estimate.low_cents,
+        estimated_high_cents=estimate.high_cents,
+        estimate_basis=estimate.basis,
+        service_estimate_cents=_by_service(charged, cases),
+        earlier_estimates=_earlier(prepared.accuracy),
+        actual_cents=sum(slot.cost_cents or 0 for slot in charged),
+        this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
+        # Of unknown fate, or ended and never billed: what was reserved stands for what it may have cost.
+        ambiguous_cents=sum(
+            slot.reserved_cents
+            for slot in charged
+            if slot.cost_cents is None and (slot.launch_id in unsettled or slot.evidence is not None)
+        )
+        + sum(
+            launch.reserved_cents
+            for launch in prepared.stray.unsettled
+            if launch.launch_id not in {slot.launch_id for slot in charged}
+        ),
+        ceiling_cents=ceiling_cents,
+        carried_cents=sum(run.cost_cents or 0 for case in cases if case.action != "call" for run in case.runs),
+    )
+
+
+def _by_service(charged: Sequence[Slot], cases: Sequence[CaseDocument]) -> int | None:
+    made = {slot.run_id for slot in charged}
+    told = [run.service_estimate_cents for case in cases for run in case.runs if run.run_id in made]
+    known = [cents for cents in told if cents is not None]
+    return sum(known) if known and len(known) == len(charged) else None
+
+
+def _earlier(found: Accuracy) -> EstimateAccuracy | None:
+    if not found.estimates:
+        return None
+    return EstimateAccuracy(
+        estimates=found.estimates, mean_error=found.mean_error, within=found.within, ranged=found.ranged
+    )

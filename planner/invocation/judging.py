@@ -1,0 +1,225 @@
+"""The language model that `check: judge` asks, as a command sees it: which one, what it answered before, what is left to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from planner.changes.model import Action, Change, ChangeSet
+from planner.changes.votes import PlanVotes, VoteEstimate
+from planner.checks.opinions import Question
+from planner.errors import UsageError
+from planner.evidence import Evidence
+from planner.execution.launches import Slot
+from planner.invocation.selection import Loaded, Selection
+from planner.invocation.stores import Place
+from planner.invocation.votes_file import read_votes_file
+from planner.judging.asking import SECOND_CHANCES, Wanted
+from planner.judging.ballots import Ballots
+from planner.judging.journal import VoteJournal
+from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
+from planner.judging.prompt import PROMPT_VERSION
+from planner.judging.records import VoteRecord
+from planner.spec.model import Case, JudgePrice, JudgeSettings
+from planner.verdicts.assembling import standing_runs
+from planner.verdicts.judged_runs import LoadEvidence, questions
+
+SANDBOX_JUDGE = JudgeSettings("http://sandbox/v1", "sandbox", JudgePrice())
+"""The sandbox brings its own: it needs no key and costs nothing."""
+
+ASSUMED_TRANSCRIPT_BYTES = 4_000
+"""Of a call that was not made yet, where no stored one tells more."""
+_ROOM_FOR_LONGER = 3
+"""A transcript that is not there yet may be so many times as long as is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """`settings` is None where no model is named. `ballots` answers questions by what was said before."""
+
+    settings: JudgeSettings | None
+    ballots: Ballots
+    load_evidence: LoadEvidence
+    journal_path: Path
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether there is a model to ask."""
+        return self.settings is not None and self.settings.recorded is None
+
+    @property
+    def name(self) -> str | None:
+        """Whose votes verdicts rest on: another model, or another wording of what it is asked, judges anew."""
+        return f"{self.settings.model} (prompt {PROMPT_VERSION})" if self.settings else None
+
+    @property
+    def pricing(self) -> Pricing:
+        settings = self.settings
+        return Pricing(settings.price, settings.max_output_tokens) if settings else Pricing(JudgePrice(), 0)
+
+    def require_model(self, change_set: ChangeSet) -> None:
+        """Raises `UsageError` where calls would be made that nobody could judge."""
+        if self.settings is None and any(change.action is Action.CALL for change in _asking(change_set.changes)):
+            raise UsageError(
+                "some expectations ask a language model (check: judge), and planner.yaml names none, so that nobody is called",
+                "Name one under `judge` in planner.yaml (planner explain judge-not-configured), or try it with --sandbox.",
+            )
+
+    def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[Wanted]:
+        """The votes to ask for, read one call at a time; `made` are digests of evidence, besides the stored, by case id."""
+        for change in _asking(changes):
+            case = change.case
+            if case is None:
+                continue
+            stored = [run.evidence for run in standing_runs(change) if run.evidence is not None]
+            for digest in [*stored, *made.get(change.case_id, ())]:
+                evidence = self.load_evidence(digest)
+                if evidence is not None:
+                    yield from self.wanted_of(case, evidence)
+
+    def wanted_of(self, case: Case, evidence: Evidence) -> Iterator[Wanted]:
+        """The votes to ask for to judge one call."""
+        for question in questions(case, evidence):
+            if numbers := self.ballots.unanswered(question):
+                yield Wanted(case.plan, question, self.ballots.key_of(question), tuple(numbers))
+
+    def used(self, changes: Sequence[Change]) -> Iterator[VoteRecord]:
+        """The votes that verdicts on stored calls rest on."""
+        for change in _asking(changes):
+            for run in standing_runs(change):
+                if change.case is not None and run.evidence is not None:
+                    for question in self._questions(change.case, run.evidence):
+                        yield from self.ballots.records(question)
+
+    def with_votes(self, change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]]) -> ChangeSet:
+        """The change set with what its votes would cost, and changes told as no longer free where they are not."""
+        asking = list(_asking(change_set.changes))
+        if not asking or self.settings is None:
+            return change_set
+        reckoning = _Reckoning(self.pricing)
+        votes_of: dict[str, int] = {}
+        for change in asking:
+            before = reckoning.votes
+            self._reckon(reckoning, change, resumable.get(change.case_id, ()))
+            votes_of[change.case_id] = reckoning.votes - before
+        free = not self.may_ask or self.settings.price.is_free
+        by_plan = reckoning.by_plan() if self.may_ask else {}
+        for plan, spent in self._spent(change_set.digest).items():
+            by_plan[plan] = replace(by_plan.get(plan, PlanVotes()), spent=spent)
+        estimate = VoteEstimate(
+            self.settings.model, reckoning.votes if self.may_ask else 0, reckoning.stored, free, by_plan
+        )
+        changes = tuple(_told(change, votes_of.get(change.case_id, 0)) for change in change_set.changes)
+        return replace(change_set, changes=changes, votes=estimate)
+
+    def _reckon(self, reckoning: _Reckoning, change: Change, slots: Sequence[Slot]) -> None:
+        case = change.case
+        assert case is not None
+        stored = [run.evidence for run in standing_runs(change) if run.evidence is not None]
+        stored += [slot.evidence for slot in slots if slot.evidence is not None]
+        for digest in stored:
+            for question in self._questions(case, digest):
+                unanswered = len(self.ballots.unanswered(question))
+                reckoning.known(case.plan, question, unanswered)
+        if change.action is Action.CALL:
+            collected = sum(slot.evidence is not None for slot in slots)
+            reckoning.assumed(case, max(0, change.runs - collected))
+
+    def _questions(self, case: Case, digest: str) -> list[Question]:
+        evidence = self.load_evidence(digest)
+        return [] if evidence is None else questions(case, evidence)
+
+    def _spent(self, digest: str) -> dict[str, int]:
+        if not self.journal_path.exists():  # looking leaves no trace
+            return {}
+        journal = VoteJournal(self.journal_path)
+        try:
+            spent: dict[str, int] = {}
+            for asked in journal.asked_for(digest):
+                spent[asked.plan] = spent.get(asked.plan, 0) + asked.committed
+            return spent
+        finally:
+            journal.close()
+
+
+def judging_of(selection: Selection, loaded: Loaded, place: Place) -> Judging:
+    """Raises `UsageError` where the recorded answers cannot be read."""
+    settings = SANDBOX_JUDGE if selection.sandbox else loaded.project.judge
+    repository = place.repository
+    ballots = Ballots(settings.model if settings else "", repository)
+    if settings is None:
+        ballots.missing = "planner.yaml names no language model under `judge`"
+    elif settings.recorded is not None:
+        ballots.recorded = read_votes_file(loaded.root / settings.recorded, settings.recorded)
+        ballots.missing = f"{settings.recorded} has no answer to this"
+    return Judging(settings, ballots, repository.load_evidence, vote_journal_path(place))
+
+
+def vote_journal_path(place: Place) -> Path:
+    return place.directory / "votes.sqlite"
+
+
+def _asking(changes: Sequence[Change]) -> Iterator[Change]:
+    for change in changes:
+        if change.action in (Action.CALL, Action.RECHECK) and change.case is not None and asks_model(change.case):
+            yield change
+
+
+def asks_model(case: Case) -> bool:
+    return any(expectation.asks_model for expectation in case.expectations)
+
+
+class _Reckoning:
+    """Sums, by plan: of transcripts that are there, and of as many more that are like them."""
+
+    def __init__(self, pricing: Pricing) -> None:
+        self.votes = 0
+        self.stored = 0
+        self._pricing = pricing
+        self._known: dict[str, PlanVotes] = {}
+        self._sizes: list[int] = []
+        self._assumed: list[tuple[str, int, int]] = []
+
+    def known(self, plan: str, question: Question, unanswered: int) -> None:
+        transcript = sum(len(turn.text.encode(errors="replace")) + 40 for turn in question.turns)
+        self._sizes.append(transcript)
+        self.votes += unanswered
+        self.stored += question.votes - unanswered
+        size = INSTRUCTION_BYTES + len(question.rubric.encode(errors="replace")) + transcript
+        self._add(self._known, plan, unanswered, size, size)
+
+    def assumed(self, case: Case, calls: int) -> None:
+        """Each vote of each rubric is reckoned with, also where other parts of an expectation may come to decide alone."""
+        for expectation in case.expectations:
+            for rubric, votes in expectation.rubrics():
+                self.votes += calls * votes
+                self._assumed.append((case.plan, calls * votes, len(rubric.encode(errors="replace"))))
+
+    def by_plan(self) -> dict[str, PlanVotes]:
+        found = dict(self._known)
+        typical = sum(self._sizes) // len(self._sizes) if self._sizes else ASSUMED_TRANSCRIPT_BYTES
+        for plan, votes, rubric in self._assumed:
+            frame = INSTRUCTION_BYTES + rubric
+            self._add(found, plan, votes, frame + typical, frame + _ROOM_FOR_LONGER * typical)
+        return found
+
+    def _add(self, sums: dict[str, PlanVotes], plan: str, votes: int, size: int, high_size: int) -> None:
+        before = sums.get(plan, PlanVotes())
+        high = self._pricing.reserve(high_size) * (1 + SECOND_CHANCES)
+        sums[plan] = PlanVotes(
+            before.votes + votes,
+            before.expected + votes * self._pricing.expected(size),
+            before.high + votes * high,
+            before.spent,
+        )
+
+
+def _told(change: Change, votes: int) -> Change:
+    """A recheck that asks for votes says so, where it would have said that it is free or that nothing can decide it."""
+    if change.action is not Action.RECHECK or not votes:
+        return change
+    stored = f"{len(standing_runs(change))} stored run{'' if len(standing_runs(change)) == 1 else 's'}"
+    if change.detail.endswith(" · free"):
+        stored = change.detail.removesuffix(" · free")
+    return replace(change, detail=f"{stored} · {votes:,} vote{'' if votes == 1 else 's'} to ask for")

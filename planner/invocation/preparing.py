@@ -1,0 +1,209 @@
+"""From plans and earlier results to a priced change set: what `plan` prints and `run` carries out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
+from planner.changes.build import build_change_set
+from planner.changes.detail import revision_digest
+from planner.changes.history import past_runs
+from planner.changes.model import Action, Change, ChangeSet, Estimate
+from planner.execution.journal import Journal
+from planner.execution.launches import UNSETTLED, LaunchState, Slot
+from planner.invocation.earlier_calls import EarlierCalls, gone_cases
+from planner.invocation.judging import Judging, judging_of
+from planner.invocation.selection import Loaded, Selection
+from planner.invocation.service import TargetState
+from planner.invocation.sharing import take_over
+from planner.invocation.shell import Shell
+from planner.invocation.stores import Place
+from planner.invocation.stray_launches import NO_STRAY, Stray, stray_of
+from planner.results.outline import InvocationOutline
+from planner.results.repository import ResultsRepository
+from planner.spec.model import Case
+from planner.verdicts.early_stopping import still_settled
+
+HISTORY_INVOCATIONS = 20
+"""So many of the newest invocations are what prices are learned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """`resumable` are the runs that earlier invocations launched and no finished result holds, by case id: they stand in for
+    as many of the calls of `change_set`, whose estimate is of what is left; `whole_estimate` is of all of them."""
+
+    change_set: ChangeSet
+    whole_estimate: Estimate
+    resumable: Mapping[str, tuple[Slot, ...]]
+    spent_cents: Mapping[str, int]
+    """What earlier, unfinished invocations of this change set have spent or reserved, by case id."""
+    held_cents: Mapping[str, int]
+    """The part of it that is only reserved: their bill is not known yet, or not even their fate."""
+    of_unknown_fate: Mapping[str, int]
+    """How many of the `resumable` runs are of launches that may have been carried out or not, by case id."""
+    accuracy: Accuracy
+    """How well the estimates of the newest invocations foretold their bills."""
+    judging: Judging
+    """The language model that `check: judge` asks, and what it answered before."""
+    stray: Stray = NO_STRAY
+    """Launches of earlier invocations that stand in for no call of this change set."""
+
+    @property
+    def known_made(self) -> dict[str, int]:
+        """Those of `already_made` that are known to be made."""
+        return {case_id: len(slots) - self.of_unknown_fate.get(case_id, 0) for case_id, slots in self.resumable.items()}
+
+    @property
+    def already_made(self) -> dict[str, int]:
+        return {case_id: len(slots) for case_id, slots in self.resumable.items()}
+
+    @property
+    def calls_to_make(self) -> int:
+        made = self.already_made
+        return sum(max(0, change.runs - made.get(change.case_id, 0)) for change in self.change_set.changes)
+
+
+def prepare(
+    shell: Shell,
+    selection: Selection,
+    loaded: Loaded,
+    place: Place,
+    *,
+    targets: Mapping[tuple[str, int], TargetState],
+    journal: Journal | None,
+) -> Preparation:
+    """`targets` is empty where the service was not asked; `journal` None where there is none yet."""
+    repository = place.repository
+    told: list[Priced] = []
+    history = past_runs(_looked_at(repository, selection.environment or "", told))
+    baseline = repository.baseline(place.environment, loaded.plan_names)
+    if place.shared is not None:
+        baseline = place.shared.restored(baseline, loaded.cases)
+    gone = {} if selection.chosen else gone_cases(shell.cwd, loaded, repository, place.environment, baseline)
+    judging = judging_of(selection, loaded, place)
+
+    called_before = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
+
+    def build(already_made: Mapping[str, int]) -> ChangeSet:
+        return build_change_set(
+            loaded.cases,
+            baseline,
+            revisions={key: state.revision for key, state in targets.items()},
+            products={key: state.product for key, state in targets.items()},
+            rates=dict(loaded.project.rates),
+            history=history,
+            already_made=already_made,
+            rerun=selection.rerun,
+            now=shell.clock.now(),
+            partial=selection.chosen,
+            evidence_stored=repository.has_evidence,
+            still_settled=still_settled(repository.load_evidence, judging.ballots),
+            called_before=called_before,
+            judge=judging.name,
+            shard=selection.shard,
+            gone=gone,
+        )
+
+    whole = change_set = build({})
+    _check_evidence(whole, repository)
+    resumable = _resumable(journal, whole, selection) if journal else {}
+    if resumable:  # what is made already is not priced again
+        change_set = build({case_id: len(slots) for case_id, slots in resumable.items()})
+    spent: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    for slot in charged_slots(journal, change_set.digest) if journal else ():
+        spent[slot.case_id] += slot.committed_cents
+        held[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
+    lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
+    doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
+    change_set = judging.with_votes(change_set, resumable)
+    stray = NO_STRAY
+    if journal and selection.shard is None:  # a launch for no case of a shard is another shard's, which tells of it
+        gone_on_with = {slot.launch_id for slots in resumable.values() for slot in slots}
+        stray = stray_of(journal, gone_on_with, shared=place.shared is not None, now=shell.clock.now())
+    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, accuracy(told), judging, stray)
+
+
+def _looked_at(repository: ResultsRepository, environment: str, told: list[Priced]) -> Iterator[InvocationOutline]:
+    """The newest invocations, one at a time; of those of this environment, their estimates and bills are noted in `told`."""
+    for outline in islice(repository.outlines(), HISTORY_INVOCATIONS):
+        if outline.environment == environment and (entry := priced(outline)):
+            told.append(entry)
+        yield outline
+
+
+def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:
+    """What will be judged again, beside new calls or alone, is looked at before anybody pays. Raises `StoreError`."""
+    for change in change_set.changes:
+        if change.prior is None or change.action not in (Action.CALL, Action.RECHECK):
+            continue
+        for run in change.prior.runs:
+            stands = change.action is Action.RECHECK or run.run_id in change.kept_run_ids
+            if stands and run.evidence is not None:
+                repository.has_evidence(run.evidence)
+
+
+def charged_slots(journal: Journal, digest: str) -> list[Slot]:
+    """What this change set has launched, whoever did, and no finished result holds yet."""
+    unsent = _unsent(journal)
+    return [
+        slot
+        for slot in journal.slots_of_change_set(digest)
+        if slot.consumed_by is None and slot.launch_id not in unsent
+    ]
+
+
+def _unsent(journal: Journal) -> set[str]:
+    """Launches that were about to be sent when their process was killed: they never were, and `run` will write that down."""
+    return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
+
+
+def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal | None:
+    """The journal if there is one, also where it can only be read: looking leaves no trace. On a machine that has none yet,
+    what others are launching, as far as the store tells."""
+    path = place.journal_path
+    if path.exists():
+        return Journal(path, read_only=not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)))
+    if place.shared is None:
+        return None
+    journal = Journal(Path(":memory:"))
+    take_over(shell, place.shared, journal, cases)
+    return journal
+
+
+def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) -> dict[str, tuple[Slot, ...]]:
+    """Runs of the same call, collected ones first. Who asks for calls that would otherwise be kept (`--rerun`) goes on only
+    with what the same, unfinished request launched. Runs that the baseline holds stand there, though an invocation died before
+    the journal said so: they are not also the ones that are missing."""
+    wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
+    finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
+    found: dict[str, list[Slot]] = {}
+    unsent = _unsent(journal)
+    slots = [slot for slot in journal.unconsumed_slots() if slot.launch_id not in unsent]
+    for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
+        change = wanted.get(slot.case_id)
+        if change is None or slot.run_id in finished or not _same_call(slot, change):
+            continue
+        if selection.rerun != "changed":
+            launch = journal.launch(slot.launch_id)
+            if launch is None or launch.change_set_digest != change_set.digest:
+                continue
+        mine = found.setdefault(slot.case_id, [])
+        if len(mine) < change.runs * (1 + (change.case.retries if change.case else 0)):
+            mine.append(slot)
+    return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
+
+
+def _same_call(slot: Slot, change: Change) -> bool:
+    if slot.call_fingerprint != change.call_fingerprint:
+        return False
+    today = change.inputs.agent_revision if change.inputs else None
+    if today is None or slot.agent_revision is None:
+        return True
+    return revision_digest(today) == revision_digest(slot.agent_revision)

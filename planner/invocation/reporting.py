@@ -1,0 +1,123 @@
+"""Handing out what the reports room renders: files, the terminal, GitHub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from planner.checks.patterns import compile_pattern
+from planner.diagnostics import Diagnostics
+from planner.errors import StoreError
+from planner.github.publish import Publisher, publisher
+from planner.invocation.page import page
+from planner.invocation.shell import Shell
+from planner.reports import FORMATS
+from planner.reports.diagnostics import advice
+from planner.reports.diagnostics import render_text as render_diagnostics
+from planner.reports.redaction import Pattern, Redactor, redact
+from planner.reports.summary import render_text as render_summary
+from planner.results.model import RunResult
+from planner.results.repository import ResultsRepository
+from planner.spec.decoding import MAX_BYTES
+from planner.spec.files import FileFault, read_authored
+from planner.spec.model import Project
+
+REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit", "report.html": "html"}
+"""File name → format; the one that takes long last."""
+
+
+def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
+    """In words, with the lines they are about, to standard error; nothing where there are none."""
+    if not len(diagnostics):
+        return
+
+    def read_source(file: str) -> str | None:
+        try:  # within the same bounds as it was read the first time, or an excerpt would show what a plan may not
+            return read_authored(shell.cwd / file, file, MAX_BYTES).decode(errors="replace")
+        except FileFault:
+            return None  # the diagnostic itself says why it cannot be read
+
+    shown = render_diagnostics(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color)
+    shell.tell(f"{shown}{advice(diagnostics)}")
+
+
+def publisher_of(shell: Shell) -> Publisher | None:
+    return publisher(
+        shell.environ, working_directory=shell.cwd, write_line=shell.tell, new_delimiter=lambda: f"end-{shell.new_id()}"
+    )
+
+
+def redactor_of(project: Project) -> Redactor:
+    """With what the project does not want others to see."""
+    return Redactor(redactor_patterns(project))
+
+
+def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
+    """Compiled."""
+    return tuple(map(compile_pattern, project.redact))
+
+
+def rendered(
+    result: RunResult,
+    shown: RunResult,
+    output_format: str,
+    repository: ResultsRepository | None,
+    patterns: tuple[Pattern, ...],
+) -> Iterable[str]:
+    """Piece by piece; `shown` is the redacted `result`. Of the formats, only the page shows more: what is in the `repository`."""
+    if output_format == "html" and repository is not None:
+        return page(result, shown, repository, patterns)
+    return [FORMATS[output_format](shown)]
+
+
+def write_reports(
+    shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
+) -> None:
+    """The report files and GitHub's summary, redacted as everything that others see.
+
+    Raises:
+        StoreError: a file cannot be written; the results are in the store all the same.
+    """
+    try:
+        shown = replace_reports(shell, result, report_dir, project, repository)
+    except OSError as error:
+        raise StoreError(
+            f"the reports cannot be written to {report_dir}: {error.strerror}",
+            "The results are stored: mend the folder or choose another --report-dir, and run the same command again.",
+        ) from error
+    publish_result(shell, shown, report_dir)
+
+
+def replace_reports(
+    shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
+) -> RunResult:
+    """The report files alone; returns what they show. Raises `OSError`."""
+    patterns = redactor_patterns(project)
+    shown = redact(result, patterns)
+    directory = shell.cwd / report_dir
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, output_format in REPORT_FILES.items():
+        _replace(directory / name, rendered(result, shown, output_format, repository, patterns))
+    return shown
+
+
+def publish_result(shell: Shell, shown: RunResult, report_dir: Path, *, in_summary: bool = True) -> None:
+    """What is redacted, to GitHub, where this is a workflow of its: outputs, annotations and (`in_summary`) the job's summary."""
+    if to_github := publisher_of(shell):
+        markdown = FORMATS["markdown"](shown) if in_summary else ""
+        to_github.result(shown, markdown, report_dir=report_dir.as_posix())
+
+
+def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
+    """The summary, on the terminal."""
+    paths = [str(report_dir / name) for name in REPORT_FILES]
+    shown = redact(result, redactor_patterns(project))
+    shell.print(render_summary(shown, report_paths=paths, width=shell.width, color=shell.color))
+
+
+def _replace(path: Path, pieces: Iterable[str]) -> None:
+    """A reader never meets half a report."""
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("w", encoding="utf-8", errors="replace") as file:
+        file.writelines(pieces)
+    temporary.replace(path)

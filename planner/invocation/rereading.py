@@ -1,0 +1,180 @@
+"""Before anything is called: evidence and bills that were missing from stored runs are read again, free, and put in their place.
+
+A call that happened is never made again only because the service was late to tell of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import anyio
+
+from planner.api.client import ApiClient
+from planner.changes.model import Action, Change
+from planner.evidence import Evidence, merged, missing_parts
+from planner.execution.journal import Journal
+from planner.execution.rereading import Stale, reread
+from planner.execution.work import Clock
+from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.results.repository import ResultsRepository
+from planner.verdicts.judged_runs import wants_grade
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """One that came late. The rest says which results it belongs to."""
+
+    cents: int
+    reserved_cents: int
+    invocation_id: str
+    change_set_digest: str
+
+
+async def refresh_stored(
+    client: ApiClient,
+    changes: Iterable[Change],
+    repository: ResultsRepository,
+    journal: Journal,
+    *,
+    clock: Clock,
+    interrupted: anyio.Event,
+    tell: Callable[[str], None],
+) -> list[Change]:
+    """The changes, with what the service tells today of their stored runs; late bills are corrected in stored results too."""
+    changes = list(changes)
+    stale = {item.run_id: item for change in changes for item in _stale(change)}
+    if not stale:
+        return changes
+    fresh: dict[int, RunDocument] = {}
+
+    async def read(scope: anyio.CancelScope) -> None:
+        told = await reread(client, stale, clock)
+        stored = {run.run_id: run for change in changes for run in _standing(change)}
+        for run_id, evidence in told.found.items():
+            fresh[run_id] = _refreshed(stored[run_id], evidence, stale[run_id], repository)
+        left = sum(1 for run_id in stale if run_id not in fresh or fresh[run_id].missing)
+        problem = f" ({told.problem})" if told.problem else ""
+        tell(f"read {len(stale)} stored runs again, free: {len(stale) - left} are whole now, {left} not yet{problem}")
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(read, tasks.cancel_scope)
+        await interrupted.wait()
+        tasks.cancel_scope.cancel()
+    bills = _note_in_journal(journal, changes, fresh)
+    if bills:
+        _correct_results(repository, bills)
+    return [_with_runs(change, fresh) for change in changes]
+
+
+def _standing(change: Change) -> list[RunDocument]:
+    """The stored runs that stand as evidence of a case."""
+    if change.prior is None or change.case is None:
+        return []
+    if change.action is Action.CALL:
+        return [run for run in change.prior.runs if run.run_id in change.kept_run_ids]
+    return change.prior.runs
+
+
+def _stale(change: Change) -> list[Stale]:
+    """Of a kept case only what lacks its bill: its verdict stands."""
+    case = change.case
+    if case is None:
+        return []
+    return [
+        Stale(run.run_id, wants_grade(case), run.completed_at)
+        for run in _standing(change)
+        if ("bill" in run.missing if change.action is Action.KEEP else run.missing)
+    ]
+
+
+def _refreshed(run: RunDocument, evidence: Evidence, stale: Stale, repository: ResultsRepository) -> RunDocument:
+    stored = repository.load_evidence(run.evidence) if run.evidence is not None else None
+    evidence = merged(stored, evidence)
+    return run.model_copy(
+        update={
+            "evidence": repository.save_evidence(evidence),
+            "call_id": evidence.call_id or run.call_id,
+            "cost_cents": run.cost_cents if evidence.cost_cents is None else evidence.cost_cents,
+            "duration_seconds": evidence.duration_seconds or run.duration_seconds,
+            "missing": list(missing_parts(evidence, grade_wanted=stale.grade_wanted)),
+        }
+    )
+
+
+def _with_runs(change: Change, fresh: Mapping[int, RunDocument]) -> Change:
+    if change.prior is None or not any(run.run_id in fresh for run in change.prior.runs):
+        return change
+    runs = [fresh.get(run.run_id, run) for run in change.prior.runs]
+    return replace(change, prior=change.prior.model_copy(update={"runs": runs}))
+
+
+def _note_in_journal(journal: Journal, changes: Iterable[Change], fresh: Mapping[int, RunDocument]) -> dict[int, _Bill]:
+    """The bills that came, by run id."""
+    bills: dict[int, _Bill] = {}
+    before = {run.run_id: run.cost_cents for change in changes for run in _standing(change)}
+    for run_id, run in fresh.items():
+        slot = journal.slot_of_run(run_id)
+        launch = journal.launch(slot.launch_id) if slot is not None else None
+        if slot is None or launch is None or run.evidence is None:
+            continue
+        journal.collect(
+            [replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)]
+        )
+        if before[run_id] is None and run.cost_cents is not None:
+            bills[run_id] = _Bill(run.cost_cents, slot.reserved_cents, launch.invocation_id, launch.change_set_digest)
+    return bills
+
+
+def _correct_results(repository: ResultsRepository, bills: Mapping[int, _Bill]) -> None:
+    """In every stored invocation since the oldest of the launches."""
+    oldest = min(bill.invocation_id for bill in bills.values())
+    for result in list(repository.invocations_since(oldest)):
+        corrected = _corrected(result, bills)
+        if corrected is not result:
+            repository.save_invocation(corrected)
+
+
+def _corrected(result: RunResult, bills: Mapping[int, _Bill]) -> RunResult:
+    late = {
+        run.run_id: bills[run.run_id]
+        for case in result.cases
+        for run in case.runs
+        if run.run_id in bills and run.cost_cents is None
+    }
+    if not late:
+        return result
+    mine = [bill for bill in late.values() if bill.change_set_digest == result.change_set_digest]
+    cost = result.cost
+    return result.model_copy(
+        update={
+            "cases": [_billed(case, late) for case in result.cases],
+            "cost": cost.model_copy(
+                update={
+                    "actual_cents": cost.actual_cents + sum(bill.cents for bill in mine),
+                    "this_invocation_cents": cost.this_invocation_cents
+                    + sum(bill.cents for bill in mine if bill.invocation_id == result.invocation_id),
+                    "ambiguous_cents": max(0, cost.ambiguous_cents - sum(bill.reserved_cents for bill in mine)),
+                    "carried_cents": cost.carried_cents + sum(bill.cents for bill in late.values() if bill not in mine),
+                }
+            ),
+        }
+    )
+
+
+def _billed(case: CaseDocument, late: Mapping[int, _Bill]) -> CaseDocument:
+    if not any(run.run_id in late for run in case.runs):
+        return case
+    runs = [
+        run
+        if run.run_id not in late
+        else run.model_copy(
+            update={
+                "cost_cents": late[run.run_id].cents,
+                "missing": [part for part in run.missing if part != "bill"],
+            }
+        )
+        for run in case.runs
+    ]
+    return case.model_copy(update={"runs": runs})

@@ -1,0 +1,230 @@
+"""Which plans and cases a command is about: the options that `plan`, `run` and others share, and what they select."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from planner.changes.diff import Rerun
+from planner.changes.shards import Shard
+from planner.diagnostics import Diagnostics
+from planner.errors import PlanInvalidError, UsageError
+from planner.invocation.git import Git, file_at
+from planner.invocation.near_misses import meant
+from planner.invocation.shell import Shell
+from planner.spec import load_files, load_project, plan_files, read_project
+from planner.spec.files import PROJECT_FILE
+from planner.spec.model import Case, Plan, Project
+from planner.spec.project_places import misplaced_projects, root_of
+
+DEFAULT_PATH = Path("plans")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Options as typed. `world` names the sandbox's world where it is not the built-in one."""
+
+    paths: tuple[Path, ...] = ()
+    select: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    environment: str | None = None
+    store: str | None = None
+    rerun: Rerun = "changed"
+    sandbox: bool = False
+    world: str | None = None
+    policy_from: str | None = None
+    """The commit whose planner.yaml holds, whatever the one here says."""
+    shard: Shard | None = None
+
+    @property
+    def chosen(self) -> bool:
+        """Not all cases of the plans."""
+        return bool(self.select or self.tags)
+
+    @property
+    def partial(self) -> bool:
+        """Whatever comes of it is no baseline."""
+        return self.chosen or self.shard is not None
+
+    def reconcile_command(self) -> str:
+        """What shows the open launches of this store."""
+        return shlex.join(
+            ["planner", "reconcile", *Selection(store=self.store, sandbox=self.sandbox, world=self.world).words()]
+        )
+
+    def words(self) -> list[str]:
+        """The options again, as they would be typed."""
+        words: list[str] = [str(path) for path in self.paths]
+        if self.sandbox:
+            words.append("--sandbox")
+        if self.world is not None:
+            words += ["--world", self.world]
+        for glob in self.select:
+            words += ["--select", glob]
+        for tag in self.tags:
+            words += ["--tag", tag]
+        if self.environment is not None:
+            words += ["--environment", self.environment]
+        if self.store is not None:
+            words += ["--store", self.store]
+        if self.policy_from is not None:
+            words += ["--policy-from", self.policy_from]
+        if self.shard is not None:
+            words += ["--shard", str(self.shard)]
+        if self.rerun != "changed":
+            words += ["--rerun", self.rerun]
+        return words
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """`cases` are the selected ones of `plans`. `diagnostics` are warnings only."""
+
+    root: Path
+    project: Project
+    plans: tuple[Plan, ...]
+    cases: tuple[Case, ...]
+    diagnostics: Diagnostics
+
+    @property
+    def plan_names(self) -> list[str]:
+        return [plan.name for plan in self.plans]
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The project's root and config, its sound plans, how many libraries they and the paths name, and all that is wrong."""
+
+    root: Path
+    project: Project
+    plans: tuple[Plan, ...]
+    libraries: int
+    diagnostics: Diagnostics
+
+
+def _default_path(cwd: Path, root: Path) -> Path:
+    """`plans/` here, or else at the repository's root, if it is there."""
+    return root / DEFAULT_PATH if not (cwd / DEFAULT_PATH).exists() and (root / DEFAULT_PATH).is_dir() else DEFAULT_PATH
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The project's root and config, the plan files that are named, none of them read yet, and what is wrong so far."""
+
+    root: Path
+    project: Project
+    files: tuple[Path, ...]
+    diagnostics: Diagnostics
+
+
+def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, policy_from: str | None = None) -> Files:
+    """What is in plan files and folders. Raises as `find_files` does."""
+    return load_found(shell, find_files(shell, paths, environment, policy_from), environment)
+
+
+def load_found(shell: Shell, found: Found, environment: str | None) -> Files:
+    """What is in the files that were found."""
+    loaded = load_files(
+        found.files,
+        cwd=shell.cwd,
+        project=found.project,
+        environment=environment,
+        today=shell.clock.now().date(),
+    )
+    diagnostics = Diagnostics([*found.diagnostics.items, *loaded.diagnostics.items])
+    return Files(found.root, found.project, loaded.plans, len(loaded.libraries), diagnostics)
+
+
+def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, policy_from: str | None = None) -> Found:
+    """The plan files that are named, or are in folders.
+
+    Raises:
+        UsageError: a path does not exist, there is no plan, or no such commit as `policy_from`.
+    """
+    named = [shell.cwd / path for path in paths]
+    root = root_of(shell.cwd, named)
+    if policy_from is None:
+        project, diagnostics = load_project(root, cwd=shell.cwd)
+    else:
+        written = file_at(Git(root, shell.environ), policy_from, PROJECT_FILE)
+        project, diagnostics = read_project(written or b"", f"{policy_from}:{PROJECT_FILE}")
+    if environment is not None and not diagnostics.has_errors:
+        _known_environment(project, environment)
+    plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
+    files = plan_files(plans if named else [shell.cwd / _default_path(shell.cwd, root)])
+    misplaced = misplaced_projects(
+        root, {path if path.is_dir() else path.parent for path in [*named, *files]}, cwd=shell.cwd
+    )
+    diagnostics.items.extend(misplaced.items)
+    return Found(root, project, tuple(files), diagnostics)
+
+
+def load(shell: Shell, selection: Selection) -> Loaded:
+    """Valid plans and the cases selected of them.
+
+    Raises:
+        PlanInvalidError: with all diagnostics.
+        UsageError: nothing there, or nothing selected.
+    """
+    files = read_files(shell, selection.paths, selection.environment, selection.policy_from)
+    if files.diagnostics.has_errors:
+        raise PlanInvalidError("the plans are not valid, so nobody is called", files.diagnostics)
+    if not files.plans and not files.libraries:
+        raise UsageError("planner.yaml is no plan", "Name plans, or the folder that they are in.")
+    if not files.plans:
+        raise UsageError("there are only libraries here, and no plan", "Name the plans that use them, or their folder.")
+    cases = tuple(case for plan in files.plans for case in plan.cases)
+    return Loaded(files.root, files.project, files.plans, _selected(cases, selection), files.diagnostics)
+
+
+def _known_environment(project: Project, environment: str) -> None:
+    names = [name for name, _ in project.environments]
+    if environment not in names:
+        known = ", ".join(names) if names else "none"
+        raise UsageError(
+            f"there is no environment {environment!r}", f"planner.yaml declares under `environments`: {known}."
+        )
+
+
+def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]:
+    wanted = picked("--select", selection.select, [case.case_id for case in cases])
+    known_tags = {tag for case in cases for tag in case.tags}
+    for tag in selection.tags:
+        if tag not in known_tags:
+            raise UsageError(
+                f"--tag {tag}: no case has it", f"Tags of these plans: {', '.join(sorted(known_tags)) or 'none'}."
+            )
+    chosen = tuple(
+        case
+        for case in cases
+        if (not selection.select or case.case_id in wanted)
+        and (not selection.tags or case.tags.intersection(selection.tags))
+    )
+    if not chosen:
+        raise UsageError("no case is selected", "Each of --select and --tag matches some, no case matches both.")
+    return chosen
+
+
+def picked(option: str, globs: Sequence[str], case_ids: Sequence[str]) -> set[str]:
+    """The case ids that any of the globs matches. Raises `UsageError`, with a near miss, for one that matches none."""
+    found: set[str] = set()
+    for glob in globs:
+        matching = [case_id for case_id in case_ids if matches(glob, case_id)]
+        if not matching:
+            near = meant(glob, case_ids)
+            raise UsageError(
+                f"{option} {glob}: no case matches",
+                (f"Did you mean {near[0]!r}? " if near else "")
+                + "`*` and `?` match anything; brackets stand for themselves.",
+            )
+        found.update(matching)
+    return found
+
+
+def matches(glob: str, case_id: str) -> bool:
+    """`*` and `?` as in a shell; brackets are part of case ids, so they stand for themselves."""
+    pattern = "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in glob)
+    return re.fullmatch(pattern, case_id, re.DOTALL) is not None

@@ -1,0 +1,199 @@
+"""Reaching the service: the real one with a key from the environment, or the embedded sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pydantic_core
+import rfc8785
+
+from planner import __version__
+from planner.api.client import ApiClient
+from planner.api.exchange import Exchange
+from planner.api.transport import HttpxTransport
+from planner.api.wire import WireBilling, WirePhoneNumber
+from planner.errors import CredentialError, NotFoundError, PlannerError, StoreError, UsageError
+from planner.invocation.shell import Shell
+from planner.spec.model import Case, Target
+
+DEFAULT_BASE_URL = "https://api.thunderphone.com"
+SANDBOX_KEY = "sk_test_sandbox"
+
+_VOLATILE = ("_at", "_count")
+"""Endings of fields that change without anyone editing the agent."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What the service says of a target: the agent that answers (or places) its calls.
+
+    `revision` is `<updated_at> <digest>`; None where no agent could be read.
+    """
+
+    revision: str | None
+    product: str | None
+
+
+def check_key(shell: Shell) -> tuple[str, str]:
+    """(base URL, key) from the environment.
+
+    Raises:
+        CredentialError, UsageError: there is none, or it cannot be one.
+    """
+    key = shell.environ.get("THUNDERPHONE_API_KEY", "").strip()
+    if not key:
+        raise CredentialError(
+            "there is no API key",
+            "Set THUNDERPHONE_API_KEY in the environment, or try the same with --sandbox, which needs none.",
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise CredentialError("THUNDERPHONE_API_KEY holds characters that no key has", "Copy the key again, whole.")
+    base_url = shell.environ.get("THUNDERPHONE_API_BASE_URL", "").strip() or DEFAULT_BASE_URL
+    if not _is_web_address(base_url):
+        raise UsageError(
+            f"THUNDERPHONE_API_BASE_URL is {base_url!r}, not a web address",
+            f"Unset it for {DEFAULT_BASE_URL}, or write http(s)://host.",
+        )
+    return base_url.rstrip("/").removesuffix("/v1"), key
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+@asynccontextmanager
+async def open_client(
+    shell: Shell,
+    *,
+    sandbox_dir: Path | None,
+    world: str | None,
+    on_exchange: Callable[[Exchange], None] | None = None,
+    on_wait: Callable[[PlannerError, float], None] | None = None,
+) -> AsyncGenerator[ApiClient]:
+    """The client to call with; `sandbox_dir` is where the embedded sandbox remembers, None for the real service."""
+    app: Any = None
+    if sandbox_dir is None:
+        base_url, key = check_key(shell)
+    else:
+        base_url, key = "http://sandbox", SANDBOX_KEY
+        app = embedded_app(shell, sandbox_dir, world)
+    headers = {"Authorization": f"Bearer {key}", "X-ThunderPhone-Client": f"thunderphone-planner/{__version__}"}
+    transport = HttpxTransport(base_url, headers, app=app)
+    client = ApiClient(
+        transport,
+        now=shell.clock.now,
+        sleep=shell.clock.sleep,
+        monotonic=shell.clock.monotonic,
+        on_exchange=on_exchange,
+        on_wait=on_wait,
+        credential=sha256(f"{base_url} {key}".encode()).hexdigest()[:16],
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+def embedded_app(shell: Shell, sandbox_dir: Path, world: str | None) -> Any:
+    """The sandbox as an ASGI app, its state kept in `sandbox_dir` as a service keeps its own."""
+    from planner.invocation.worlds import open_world
+    from planner.sandbox import Sandbox, StateFileError, WorldError
+
+    loaded = open_world(shell, world or "demo")
+    state = sandbox_dir / "service.jsonl"
+    try:
+        sandbox_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        now = lambda: shell.clock.now().timestamp()  # noqa: E731
+        return Sandbox(loaded, now=now, state_path=state, environ=shell.environ).app
+    except WorldError as error:
+        raise UsageError(f"--world {world}: {error}") from error
+    except StateFileError as error:
+        raise StoreError(f"the sandbox's memory cannot be read: {error}", f"Delete {state} to start afresh.") from error
+    except OSError as error:
+        raise StoreError(
+            f"the sandbox cannot remember in {state}: {error.strerror}", "Mend its permissions."
+        ) from error
+
+
+def embedded_judge() -> Any:
+    """The sandbox's own language model for `check: judge`, as an ASGI app."""
+    from planner.sandbox import judge_app
+
+    return judge_app()
+
+
+async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[str, int], TargetState]:
+    """By (kind, id): one read a target, and one of each agent behind a phone number.
+
+    Raises:
+        NotFoundError: the service does not know a target.
+    """
+    wanted: dict[tuple[str, int], tuple[Target, set[str]]] = {}
+    for case in cases:
+        wanted.setdefault((case.target.kind, case.target.id), (case.target, set()))[1].add(case.direction)
+    agents: dict[int, dict[str, Any]] = {}
+    states: dict[tuple[str, int], TargetState] = {}
+    for key, (target, directions) in wanted.items():
+        try:
+            ids = (
+                [target.id]
+                if target.kind == "agent"
+                else _agents_behind(await client.phone_number(target.id), directions)
+            )
+            for agent_id in ids:
+                if agent_id not in agents:
+                    agents[agent_id] = await client.agent(agent_id)
+        except NotFoundError as error:
+            what = "agent" if target.kind == "agent" else "phone number"
+            raise NotFoundError(
+                f"the service does not know {what} {target.id} (target {target.alias!r} of the plans), or what answers it",
+                "Correct its id in the plan (or the environment in planner.yaml), or use the key of the organisation that has it.",
+            ) from error
+        states[key] = _state([agents[agent_id] for agent_id in ids])
+    return states
+
+
+def _agents_behind(number: WirePhoneNumber, directions: set[str]) -> list[int]:
+    """The bot calls (outbound): the number's inbound agent answers. The bot answers (inbound): its outbound agent calls."""
+    behind = {"outbound": number.inbound_agent_id, "inbound": number.outbound_agent_id}
+    return [agent_id for direction in sorted(directions) if (agent_id := behind.get(direction)) is not None]
+
+
+def _state(agents: list[dict[str, Any]]) -> TargetState:
+    """The revision covers every field that can change a call: not drafts, labels, counters, times or signed addresses."""
+    if not agents:
+        return TargetState(None, None)
+    deciding = [
+        {
+            name: value
+            for name, value in agent.items()
+            if not name.startswith("draft_")
+            and name not in ("has_draft", "name", "label")
+            and "url" not in name
+            and not name.endswith(_VOLATILE)
+        }
+        for agent in agents
+    ]
+    digest = sha256(rfc8785.dumps(pydantic_core.to_jsonable_python(deciding))).hexdigest()[:12]
+    edited = max(str(agent.get("updated_at") or "unknown") for agent in agents)
+    products = {agent.get("product") for agent in agents}
+    product = products.pop() if len(products) == 1 else None
+    return TargetState(f"{edited} {digest}", product if isinstance(product, str) else None)
+
+
+async def read_billing(client: ApiClient) -> WireBilling | None:
+    """The organisation's money, or None where this key may not see it or the service does not tell."""
+    try:
+        return await client.billing()
+    except (NotFoundError, CredentialError):  # the targets could be read, so the key is good for what matters
+        return None

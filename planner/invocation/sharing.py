@@ -1,0 +1,181 @@
+"""A store that several machines share, around one invocation: what others launched comes in, what became of ours goes out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from planner.changes.fingerprint import call_fingerprint, case_inputs
+from planner.errors import PlannerError
+from planner.evidence import Evidence
+from planner.execution.context import ShareIntent
+from planner.execution.journal import Journal
+from planner.execution.launches import UNSETTLED
+from planner.execution.sharing import IntentSharing, KnownCall
+from planner.invocation.reporting import redactor_patterns
+from planner.invocation.shell import Shell
+from planner.reports.evidence_redaction import redact_evidence
+from planner.reports.quantities import count
+from planner.reports.redaction import Pattern, Redactor, redact
+from planner.results.model import CaseDocument, RunResult
+from planner.results.store import Store
+from planner.results.tiers import SharedRepository
+from planner.spec.model import Case, Project
+
+_ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
+"""What is signed carries its signature there."""
+_SHORTEST_KEY: Final = 8
+_CLAIMS_FROM: Final = 50
+"""So many of the newest invocations are looked through for runs that are spoken for."""
+_NUMBERED: Final = re.compile(r"~\d+$")
+
+
+class SharedRedaction:
+    """What a shared store may hold: as in reports, less keys and addresses with a query."""
+
+    def __init__(self, project: Project, api_key: str) -> None:
+        patterns: tuple[Pattern, ...] = (_ADDRESS_WITH_QUERY, *redactor_patterns(project))
+        if len(api_key) >= _SHORTEST_KEY:
+            patterns = (re.compile(re.escape(api_key)), *patterns)
+        self._patterns = patterns
+        self._redactor = Redactor(patterns)
+
+    def result(self, result: RunResult) -> RunResult:
+        return redact(result, self._patterns)
+
+    def evidence(self, evidence: Evidence) -> Evidence:
+        return redact_evidence(evidence, self._patterns)
+
+    def name(self, name: str) -> str:
+        return self._redactor.name(name)
+
+    def text(self, text: str) -> str:
+        return self._redactor.text(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The shared store of a place, and what may be written to it."""
+
+    store: Store
+    repository: SharedRepository
+    redaction: SharedRedaction
+
+    def restored(self, baseline: Mapping[str, CaseDocument], cases: Iterable[Case]) -> dict[str, CaseDocument]:
+        """The stored cases with what today's cases say of the same, where the store left it out: by what they call, no guess."""
+        found = dict(baseline)
+        left_out = _by_shown_id(baseline)
+        for case in cases:
+            stored = baseline.get(case.case_id)
+            if stored is None and (alike := left_out.get(self.redaction.name(case.case_id))):
+                fingerprint = call_fingerprint(case_inputs(case, None))
+                stored = next((other for other in alike if other.call_fingerprint == fingerprint), None)
+                if stored is not None:
+                    found.pop(stored.case_id, None)
+            if stored is not None:
+                found[case.case_id] = self._restored(stored, case)
+        return found
+
+    def _restored(self, stored: CaseDocument, case: Case) -> CaseDocument:
+        today = case_inputs(case, stored.inputs.agent_revision)
+        if stored.inputs == today and stored.case_id == case.case_id:
+            return stored
+        if call_fingerprint(today) == stored.call_fingerprint:
+            inputs = today
+        else:  # what moved is told by line: the lines that are the same but for what was left out did not
+            lines = {self.redaction.text(line): line for line in today.prompt.split("\n")}
+            prompt = "\n".join(lines.get(line, line) for line in stored.inputs.prompt.split("\n"))
+            inputs = stored.inputs.model_copy(update={"prompt": prompt})
+        return stored.model_copy(
+            update={
+                "case_id": case.case_id,
+                "plan": case.plan,
+                "scenario": case.scenario,
+                "target": case.target.alias,
+                "inputs": inputs,
+            }
+        )
+
+
+def _by_shown_id(baseline: Mapping[str, CaseDocument]) -> dict[str, list[CaseDocument]]:
+    """By case id without the number that told two of them apart."""
+    found: dict[str, list[CaseDocument]] = {}
+    for case_id, stored in baseline.items():
+        found.setdefault(_NUMBERED.sub("", case_id), []).append(stored)
+    return found
+
+
+@dataclass(slots=True)
+class SharedSession:
+    """One invocation's dealings with the shared store; all of them nothing where the store is this machine's alone."""
+
+    shell: Shell
+    shared: Shared | None
+    intents: IntentSharing | None
+
+    def sharer(self) -> ShareIntent | None:
+        """What makes intents durable there."""
+        return None if self.intents is None else self.intents.share
+
+    def publish(self) -> None:
+        """Bring everything that waits there. Raises `StoreError`."""
+        if self.shared is not None and self.intents is not None:
+            self.shared.repository.publish(self.intents.outcome)
+
+
+@contextmanager
+def shared_session(
+    shell: Shell, shared: Shared | None, journal: Journal, cases: Iterable[Case]
+) -> Generator[SharedSession]:
+    """Under the place's lock, from before anything is planned until after the last report.
+
+    Raises:
+        StoreError, UsageError: the shared store cannot be read, so that nobody is called.
+    """
+    if shared is None:
+        yield SharedSession(shell, None, None)
+        return
+    session = SharedSession(shell, shared, take_over(shell, shared, journal, cases))
+    try:
+        yield session
+    finally:
+        try:  # what is there already is not written again
+            session.publish()
+        except PlannerError as error:
+            shell.tell(f"{error}. {error.hint}")
+
+
+def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:
+    """Launches of other machines into this journal. What is returned knows them, and takes only later ones for others' at this moment."""
+    name = shared.redaction.name
+    calls = {
+        (name(case.case_id), call_fingerprint(case_inputs(case, None))): KnownCall(
+            case.case_id, case.plan, case.target_number
+        )
+        for case in cases
+    }
+    intents = IntentSharing(shared.store, journal, show_name=name)
+    taken = intents.take_over(calls)
+    open_launches = journal.launches(UNSETTLED)
+    if open_launches:
+        # None of these, our own of long ago among them, can have become a run that another invocation made.
+        theirs = {launch.invocation_id for launch in open_launches}
+        results = islice(shared.repository.invocations(), _CLAIMS_FROM)
+        claimed = {
+            run.run_id
+            for result in results
+            for case in result.cases
+            for run in case.runs
+            if (run.invocation_id or result.invocation_id) not in theirs
+        }
+        journal.know_claimed(claimed, shell.clock.now())
+    if taken:
+        fate = "their calls are gone on with, and not made again"
+        if open_launches:
+            fate = f"{count(len(open_launches), 'is', 'are')} looked for before anything is sent again"
+        shell.tell(f"the shared store knows of launches by invocations that have not ended: {fate}")
+    return intents

@@ -1,0 +1,118 @@
+"""Where results and the journal live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl
+
+from planner.errors import UsageError
+from planner.invocation.git import Git, shared_remote
+from planner.invocation.selection import Selection
+from planner.invocation.sharing import Shared, SharedRedaction
+from planner.invocation.shell import Shell
+from planner.results.directory import DirectoryStore
+from planner.results.git_ref import GitStore
+from planner.results.patience import Patience
+from planner.results.repository import ResultsRepository
+from planner.results.store import Store, segment_for
+from planner.results.tiers import SharedRepository
+from planner.spec import load_project
+from planner.spec.model import Project
+
+DEFAULT_STORE = ".planner"
+DEFAULT_ENVIRONMENT = "default"
+KEPT_INVOCATIONS: Final = 100
+"""So many of the newest stay in a shared store, where `?keep=` does not say otherwise."""
+
+_GIT: Final = "git:"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One store. Sandbox results live in a store of their own and never mix with real ones.
+
+    `directory` is this machine's: the journal, the lock, and the results as they are. `shared` is where other machines see them.
+    """
+
+    directory: Path
+    repository: ResultsRepository
+    environment: str
+    home: Path
+    """`directory`, or the folder above it that was named or is the default."""
+    shared: Shared | None = None
+
+    @property
+    def journal_path(self) -> Path:
+        return self.directory / "journal.sqlite"
+
+
+def place_of(shell: Shell, root: Path, selection: Selection, project: Project | None = None) -> Place:
+    """`project` is read where it is not given. Raises `UsageError` for a store that cannot be one."""
+    project = load_project(root, cwd=shell.cwd)[0] if project is None else project
+    named = selection.store or project.store or DEFAULT_STORE
+    environment = selection.environment or DEFAULT_ENVIRONMENT
+    is_shared = named.startswith(_GIT) or "://" in named
+    if is_shared:
+        home = root / DEFAULT_STORE
+        directory = home / "shared" / segment_for(named)
+    else:
+        home = directory = shell.cwd / named if selection.store else root / named
+    if selection.sandbox:
+        directory = directory / "sandbox"
+    local = DirectoryStore(directory)
+    if not is_shared:
+        return Place(directory, ResultsRepository(local), environment, home)
+    try:
+        address, options = _options(named)
+        store = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
+        # What stands in a bucket alone says nothing of what another job is about to name: nothing is removed there.
+        keep = _keep(named, options) if address.startswith(_GIT) else None
+    except UsageError as error:
+        if selection.store:
+            raise
+        raise UsageError(str(error).replace("--store ", "`store` in planner.yaml: ", 1), error.hint) from error
+    redaction = SharedRedaction(project, shell.environ.get("THUNDERPHONE_API_KEY", "").strip())
+    repository = SharedRepository(local, store, redaction, keep=keep)
+    return Place(directory, repository, environment, home, Shared(store, repository, redaction))
+
+
+def _shared_store(shell: Shell, root: Path, address: str, options: dict[str, str], *, sandbox: bool) -> Store:
+    patience = Patience(shell.chance, shell.pause)
+    if address.startswith(_GIT):
+        git = Git(root, shell.environ)
+        ref = address.removeprefix(_GIT) + ("-sandbox" if sandbox else "")
+        return GitStore(git, ref, remote=shared_remote(git, options.get("remote")), patience=patience)
+    try:
+        from planner.results.object_store import ObjectStore, open_bucket
+    except ImportError as error:
+        raise UsageError(
+            f"--store {address}: an object store needs an extra: pip install 'thunderphone-planner[stores]'",
+            "Or name a folder, or git:refs/planner/results.",
+        ) from error
+    allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+    bucket = open_bucket(address, allow_http=allow_http)
+    return ObjectStore(bucket, address, folder="sandbox" if sandbox else "", patience=patience)
+
+
+def _options(named: str) -> tuple[str, dict[str, str]]:
+    """`git:refs/planner/results?remote=upstream&keep=50`."""
+    address, _, query = named.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    known = {"keep", "remote"} if address.startswith(_GIT) else set[str]()
+    if strange := sorted(set(options) - known):
+        may = (
+            f"After ? may stand: {', '.join(sorted(known))}."
+            if known
+            else "Write the address without ? and what follows."
+        )
+        raise UsageError(f"--store {address}: {', '.join(strange)} means nothing here", may)
+    return address, options
+
+
+def _keep(named: str, options: dict[str, str]) -> int:
+    written = options.get("keep", str(KEPT_INVOCATIONS))
+    if not written.isascii() or not written.isdigit() or not 1 <= int(written) <= 1_000_000:
+        raise UsageError(f"--store {named}: keep={written} is no number of invocations", "Write it as keep=100.")
+    return int(written)

@@ -1,0 +1,125 @@
+"""What a case is compared with, or why with nothing: a prompt or an expectation that its author changed is no change of the agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planner.changes.model import Action, Change
+from planner.checks.opinions import Ask
+from planner.outcome import CaseOutcome, CaseVerdict, Sample, chance_alone, judge_case
+from planner.results.model import CaseDocument, CaseInputs, Compared, NotComparable, SampleDocument
+from planner.spec.model import Case
+from planner.verdicts.judged_runs import LoadEvidence, judge_stored
+from planner.verdicts.rates import sample_of
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """`sample` is None where nothing is known before, or nothing that may be compared; then `not_comparable` says why."""
+
+    sample: Sample | None = None
+    not_comparable: NotComparable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgainstBaseline:
+    """How a case stands to its baseline, as its document tells it."""
+
+    compared: Compared
+    not_comparable: NotComparable | None = None
+    before: Sample | None = None
+    p_value: float | None = None
+
+    def told(self) -> dict[str, object]:
+        """Fields of a `CaseDocument`."""
+        return {
+            "compared": self.compared,
+            "not_comparable": self.not_comparable,
+            "before": None if self.before is None else sample_document(self.before),
+            "p_value": self.p_value,
+        }
+
+
+def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseline:
+    """Of a case with calls of its own on both sides.
+
+    Where only what is expected has changed, the older calls are judged by what is expected now, so that like is compared with
+    like; where their evidence is gone, or leaves that open, they are not compared.
+    """
+    before = change.compared_with or change.prior
+    if before is None or change.case is None or change.inputs is None:
+        return Baseline()
+    why = other_call(before, change.inputs, change.call_fingerprint)
+    if why is not None:
+        return Baseline(None, why)
+    why = other_judgement(before, change.check_fingerprint, change.judge)
+    if why is None:
+        return Baseline(sample_of(before))
+    again = _judged_again(change.case, before, load_evidence, ask)
+    return Baseline(None, why) if again is None else Baseline(again)
+
+
+def other_call(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:
+    """What the author changed of the call; None where it is the same, or the same to another target: which of two agents does
+    better is a fair question."""
+    if before.call_fingerprint == fingerprint:
+        return None
+    if before.inputs.prompt != inputs.prompt:
+        return "prompt"
+    older, newer = ((each.target_kind, each.target_id, each.target_number) for each in (before.inputs, inputs))
+    same_way = (before.inputs.direction, before.inputs.mode) == (inputs.direction, inputs.mode)
+    return None if same_way and older != newer else "settings"
+
+
+def other_judgement(before: CaseDocument, fingerprint: str, judge: str | None) -> NotComparable | None:
+    """What is expected, or who judges, where that is not what it was."""
+    if before.check_fingerprint != fingerprint:
+        return "expectations"
+    known = before.judged_by is not None and judge is not None
+    return "judge" if known and before.judged_by != judge else None
+
+
+def judged_anew(before: CaseDocument, now: CaseOutcome, why: NotComparable | None) -> AgainstBaseline:
+    """Of the very same calls on both sides, or of calls that may not be compared: whether the case holds as it did is known, but
+    the agent has neither got worse nor better where it does not."""
+    then = CaseOutcome[before.outcome.upper()]
+    unknown = CaseOutcome.UNKNOWN in (then, now)
+    same = then is now if unknown else (then is CaseOutcome.FAILED) == (now is CaseOutcome.FAILED)
+    if same:
+        return AgainstBaseline("same", why)
+    return AgainstBaseline("not_enough_evidence", why or (None if unknown else "judging"))
+
+
+def rejudged(change: Change, prior: CaseDocument, verdict: CaseVerdict) -> AgainstBaseline:
+    """Of a recheck: its calls are those of `prior`."""
+    return judged_anew(prior, verdict.outcome, other_judgement(prior, change.check_fingerprint, change.judge))
+
+
+def is_rejudged(change: Change) -> bool:
+    """Whether both sides are the same calls. Of older calls that stand again there are two samples, as of new ones."""
+    return change.compared_with is None and change.prior is not None and change.action is Action.RECHECK
+
+
+def chance_of(before: Sample | None, now: Sample) -> float | None:
+    if before is None or not before.runs_countable or not now.runs_countable:
+        return None
+    return chance_alone(before, now)
+
+
+def sample_document(sample: Sample) -> SampleDocument:
+    return SampleDocument(
+        outcome=sample.outcome.word,
+        runs_passed=sample.runs_passed,
+        runs_countable=sample.runs_countable,
+        runs_not_made=sample.runs_not_made,
+    )
+
+
+def _judged_again(case: Case, before: CaseDocument, load_evidence: LoadEvidence, ask: Ask) -> Sample | None:
+    """The calls of `before` as they stand to today's expectations; None where they leave that open."""
+    if any(run.fault != "platform" and not (run.evidence and load_evidence(run.evidence)) for run in before.runs):
+        return None
+    verdict = judge_case(case, [judge_stored(case, run, load_evidence, ask).verdict for run in before.runs])
+    if verdict.outcome is CaseOutcome.UNKNOWN:
+        return None
+    return Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable, before.runs_not_needed)

@@ -1,0 +1,221 @@
+"""From changes, and what their calls gave, to the cases of the results document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from planner.changes.model import Action, Change
+from planner.checks.opinions import Ask, nobody_asked
+from planner.outcome import CaseVerdict, Sample, compare, judge_case
+from planner.results.model import CaseDocument, CaseInputs, QuarantineDocument, RunDocument
+from planner.spec.model import Case
+from planner.verdicts.against_baseline import (
+    AgainstBaseline,
+    baseline_of,
+    chance_of,
+    is_rejudged,
+    judged_anew,
+    rejudged,
+)
+from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
+from planner.verdicts.rates import expectation_rates
+
+
+def standing_runs(change: Change) -> list[RunDocument]:
+    """The stored runs that are to be judged by today's expectations."""
+    if change.prior is None or change.case is None or change.action not in (Action.CALL, Action.RECHECK):
+        return []
+    kept = change.kept_run_ids
+    return [run for run in change.prior.runs if change.action is Action.RECHECK or run.run_id in kept]
+
+
+def assemble_cases(
+    changes: Sequence[Change],
+    made: Mapping[str, Sequence[JudgedRun]],
+    load_evidence: LoadEvidence,
+    *,
+    not_called: str,
+    today: date,
+    not_needed: Mapping[str, int] | None = None,
+    left: Mapping[str, int] | None = None,
+    ask: Ask = nobody_asked,
+) -> list[CaseDocument]:
+    """Every case of the change set that was not dropped, compared with what was stored.
+
+    `made` are the runs made (or gone on with) by case id; `not_called` says, in one line, why runs are missing where some are.
+    `today` (UTC) tells which quarantines hold; `ask` what a language model answered. `not_needed` are runs not made because their
+    case was settled, by case id. `left` are those wanted and not launched; without it nothing that is missing was.
+    """
+    judged: list[tuple[Change, Case, CaseVerdict | None, list[JudgedRun]]] = []
+    for change in changes:
+        if change.case is None or (change.action is Action.KEEP and change.prior is None):
+            continue  # dropped, or new and not asked for (`--rerun failed`): there is nothing to report
+        if change.action is Action.KEEP:
+            judged.append((change, change.case, None, []))
+            continue
+        runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence, ask)
+        judged.append((change, change.case, _verdict(change.case, runs), runs))
+    spared = {change.case_id: _not_needed(change, not_needed or {}) for change in changes}
+    decided = [(change, verdict) for change, _, verdict, _ in judged if verdict is not None]
+    stands = _standings(decided, spared, load_evidence, ask)
+    return [
+        _kept(change, case, today)
+        if verdict is None
+        else _document(
+            change,
+            case,
+            verdict,
+            runs,
+            stands[change.case_id],
+            not_called,
+            today,
+            spared[change.case_id],
+            left=None if left is None else left.get(change.case_id, 0),
+        )
+        for change, case, verdict, runs in judged
+    ]
+
+
+def _standings(
+    decided: Sequence[tuple[Change, CaseVerdict]],
+    not_needed: Mapping[str, int],
+    load_evidence: LoadEvidence,
+    ask: Ask,
+) -> dict[str, AgainstBaseline]:
+    """Called cases are samples, compared as such, all together. Those judged again, and those that their author changed, are
+    compared by their outcomes alone, and stay out of what chance may do across the suite."""
+    found: dict[str, AgainstBaseline] = {}
+    samples: dict[str, tuple[Sample | None, Sample]] = {}
+    for change, verdict in decided:
+        if is_rejudged(change) and change.prior is not None:
+            found[change.case_id] = rejudged(change, change.prior, verdict)
+            continue
+        baseline, before = baseline_of(change, load_evidence, ask), change.compared_with or change.prior
+        if baseline.not_comparable is not None and before is not None:
+            found[change.case_id] = judged_anew(before, verdict.outcome, baseline.not_comparable)
+            continue
+        now = Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable, not_needed[change.case_id])
+        samples[change.case_id] = (baseline.sample, now)
+    for case_id, word in compare(samples).items():
+        before, now = samples[case_id]
+        found[case_id] = AgainstBaseline(word, None, before, chance_of(before, now))
+    return found
+
+
+def _not_needed(change: Change, spared: Mapping[str, int]) -> int:
+    if change.action is Action.CALL:
+        return spared.get(change.case_id, 0)
+    return change.prior.runs_not_needed if change.prior else 0
+
+
+def _verdict(case: Case, runs: Sequence[JudgedRun]) -> CaseVerdict:
+    return judge_case(case, [run.verdict for run in runs], cents_per_run=_cents_per_run(runs))
+
+
+def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
+    bills = [run.document.cost_cents for run in runs if run.document.cost_cents is not None]
+    return sum(bills) / len(bills) if bills else None
+
+
+def _runs_of(
+    change: Change, case: Case, made: Sequence[JudgedRun], load_evidence: LoadEvidence, ask: Ask
+) -> list[JudgedRun]:
+    if any(expectation.asks_model for expectation in case.expectations):
+        # Judged as they came, before the model was asked about them.
+        made = [judge_stored(case, run.document, load_evidence, ask) for run in made]
+    return [*(judge_stored(case, run, load_evidence, ask) for run in standing_runs(change)), *made]
+
+
+def _kept(change: Change, case: Case, today: date) -> CaseDocument:
+    """The stored case, with today's places in the files."""
+    if change.prior is None:
+        raise ValueError(f"{change.case_id} is kept and was never stored")
+    return change.prior.model_copy(
+        update=_today(change, case, today)
+        | {"carried_from": _maker(change.prior.runs)}
+        | AgainstBaseline("same").told()
+    )
+
+
+def _document(
+    change: Change,
+    case: Case,
+    verdict: CaseVerdict,
+    runs: Sequence[JudgedRun],
+    standing: AgainstBaseline,
+    not_called: str,
+    today: date,
+    not_needed: int,
+    *,
+    left: int | None,
+) -> CaseDocument:
+    missing = case.runs - len(runs) - not_needed if change.action is Action.CALL else 0
+    not_made = missing if left is None else min(missing, left)
+    under_way = missing - not_made
+    reasons = [verdict.reason] if verdict.reason and (runs or under_way <= 0) else []
+    if under_way > 0:
+        reasons.append(
+            f"{under_way} of {case.runs} calls under way, or of unknown fate: the next run goes on with them"
+        )
+    if not_made > 0 and not_called:
+        reasons.append(f"{not_made} of {case.runs} calls not made: {not_called}")
+    documents = [run.document for run in runs]
+    price = _cents_per_run(runs)
+    return CaseDocument(
+        case_id=case.case_id,
+        plan=case.plan,
+        scenario=case.scenario,
+        target=case.target.alias,
+        carried_from=_maker(documents) if change.action is Action.RECHECK else None,
+        outcome=verdict.outcome.word,
+        outcome_reason="; ".join(reasons),
+        runs_required=case.runs,
+        runs_passed=verdict.runs_passed,
+        runs_total=len(runs),
+        runs_not_needed=not_needed,
+        pass_rate=verdict.pass_rate,
+        interval=verdict.interval,
+        min_pass_rate=case.min_pass_rate,
+        more_runs=verdict.more_runs,
+        more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
+        expectations=expectation_rates(documents),
+        inputs=_inputs(change),
+        call_fingerprint=change.call_fingerprint,
+        check_fingerprint=change.check_fingerprint,
+        judged_by=change.judge,
+        runs=documents,
+        **standing.told(),
+        **_today(change, case, today),
+    )
+
+
+def _today(change: Change, case: Case, today: date) -> dict[str, Any]:
+    """What the files say now, whatever was stored."""
+    return {
+        "tags": sorted(case.tags),
+        "action": change.action.value,
+        "reason": change.reason.value,
+        "detail": change.detail,
+        "file": case.span.file,
+        "line": case.span.line,
+        "quarantine": QuarantineDocument(until=quarantine.until, reason=quarantine.reason)
+        if (quarantine := case.quarantine) is not None and today <= quarantine.until
+        else None,
+        "finding_lines": {
+            expectation.id or expectation.check: span.line
+            for expectation, span in zip(case.expectations, case.expectation_spans, strict=True)
+        },
+    }
+
+
+def _inputs(change: Change) -> CaseInputs:
+    if change.inputs is None:
+        raise ValueError(f"{change.case_id} has a case and no inputs")
+    return change.inputs
+
+
+def _maker(runs: Sequence[RunDocument]) -> str | None:
+    """The invocation that made the newest of these runs."""
+    return max((run.invocation_id for run in runs), default=None)

@@ -1,0 +1,101 @@
+"""While calls are made: what they come to so far, and which of those to come can still matter.
+
+A case that stops when it is settled (`when_settled`) is settled when neither its outcome nor the word for how it compares with
+its baseline depends on the calls to come. So a case that seems to have got worse is called as often as its plan asks for: these
+calls tell whether it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from planner.changes.model import Action, Change
+from planner.checks.opinions import Ask
+from planner.evidence import Evidence
+from planner.outcome import (
+    RunOutcome,
+    RunVerdict,
+    Sample,
+    calls_at_once,
+    could_be_told,
+    least_to_settle,
+    settled,
+)
+from planner.results.model import CaseDocument, RunDocument
+from planner.spec.model import Case
+from planner.verdicts.against_baseline import baseline_of
+from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
+
+
+@dataclass(slots=True)
+class _Standing:
+    """One case whose calls are under way. `open_runs` have been made and may still be told otherwise: their evidence, or the
+    end of their call, is late."""
+
+    case: Case
+    baseline: Sample | None
+    first: int
+    verdicts: list[RunVerdict] = field(default_factory=list[RunVerdict])
+    open_runs: int = 0
+
+    def note(self, run: JudgedRun) -> None:
+        if is_open(run.document):
+            self.open_runs += 1
+        else:
+            self.verdicts.append(run.verdict)
+
+
+class Settling:
+    """`pace` is the engine's; `note` tells it of a verdict."""
+
+    def __init__(self, changes: Iterable[Change], load_evidence: LoadEvidence, ask: Ask) -> None:
+        self._standing: dict[str, _Standing] = {}
+        for change in changes:
+            case = change.case
+            if change.action is not Action.CALL or case is None or case.when_settled != "stop":
+                continue
+            kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
+            # What its author changed is compared with nothing, so no call of it can tell a difference.
+            before = baseline_of(change, load_evidence, ask).sample
+            standing = _Standing(case, before, least_to_settle(case, (), case.runs))
+            for run in kept:
+                standing.note(judge_stored(case, run, load_evidence, ask))
+            self._standing[case.case_id] = standing
+
+    def note(self, case_id: str, run: JudgedRun) -> None:
+        if (standing := self._standing.get(case_id)) is not None:
+            standing.note(run)
+
+    def pace(self, case_id: str, to_come: int, retries: int) -> int:
+        """As `planner.execution.work.Pace`."""
+        standing = self._standing[case_id]
+        case, verdicts = standing.case, standing.verdicts
+        most = to_come + standing.open_runs + retries
+        outcome = settled(case, verdicts, most)
+        if outcome is None:
+            # What waits for late words, or for a model's votes, will not settle anything while calls are made.
+            return to_come if standing.open_runs else calls_at_once(case, verdicts, to_come, standing.first)
+        if standing.baseline is None:
+            return 0
+        passed = sum(verdict.outcome is RunOutcome.PASSED for verdict in verdicts)
+        countable = sum(verdict.countable for verdict in verdicts)
+        now = Sample(outcome, passed, countable, most)
+        return to_come if could_be_told(standing.baseline, now) else 0
+
+
+def is_open(run: RunDocument) -> bool:
+    """Whether the service, or the model that judges, may still tell something of a run that its verdict rests on; a bill is no
+    such thing."""
+    return run.evidence is None or bool(run.votes_missing) or any(part != "bill" for part in run.missing)
+
+
+def still_settled(load_evidence: Callable[[str], Evidence | None], ask: Ask) -> Callable[[Case, CaseDocument], bool]:
+    """Whether runs that were not needed are not needed by today's expectations either, as the stored runs stand to them."""
+
+    def tell(case: Case, prior: CaseDocument) -> bool:
+        judged = [judge_stored(case, run, load_evidence, ask) for run in prior.runs]
+        told = [run.verdict for run in judged if not is_open(run.document)]
+        return settled(case, told, case.runs - len(told)) is not None
+
+    return tell

@@ -1,0 +1,83 @@
+"""What calls come to beyond verdicts: expectations over runs, repeated passes, the suite as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.outcome import CaseOutcome, Sample
+from planner.results.model import CaseDocument, ExpectationRate, RunDocument
+from planner.verdicts.rates import expectation_rates, repeated_passes, sample_of
+
+
+def run(fault: str | None = None, **found: str) -> RunDocument:
+    return RunDocument.model_validate(
+        {
+            "run_id": 1,
+            "outcome": "passed" if fault is None else "failed",
+            "fault": fault,
+            "findings": [
+                {"expectation": name, "check": "says", "outcome": outcome, "severity": "error", "message": ""}
+                for name, outcome in found.items()
+            ],
+        }
+    )
+
+
+def case(passed: int, failed: int, *, not_needed: int = 0, others: tuple[str, ...] = ()) -> CaseDocument:
+    runs = [run() for _ in range(passed)] + [run("agent") for _ in range(failed)] + [run(other) for other in others]
+    document: dict[str, Any] = {
+        "case_id": "p/s@t", "plan": "p", "scenario": "s", "target": "t", "action": "call", "reason": "new",
+        "outcome": "flaky", "runs_required": len(runs), "runs_passed": passed, "runs_total": len(runs),
+        "runs_not_needed": not_needed, "compared": "new", "call_fingerprint": "", "check_fingerprint": "", "runs": runs,
+        "inputs": {"prompt": "", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"},
+    }  # fmt: skip
+    return CaseDocument.model_validate(document)
+
+
+def test_expectations_over_the_runs_in_which_they_were_decided() -> None:
+    """What could not be decided is left out, and so are calls that were none."""
+    rates = expectation_rates(
+        [
+            run(polite="passed", short="passed"),
+            run("agent", polite="failed", short="errored"),
+            run("caller", polite="failed", short="failed"),
+            run("platform", polite="errored", late="failed"),
+            run("judge", polite="passed", short="errored"),
+        ]
+    )
+    assert rates == [
+        ExpectationRate(expectation="polite", check="says", held=2, decided=3),
+        ExpectationRate(expectation="short", check="says", held=1, decided=1),
+        ExpectationRate(expectation="late", check="says", held=0, decided=0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cases", "expected"),
+    [
+        ([case(3, 1)], [(1, 1, 3 / 4), (2, 1, 1 / 2), (3, 1, 1 / 4), (4, 1, 0.0)]),
+        ([case(3, 1), case(2, 0)], [(1, 2, 7 / 8), (2, 2, 3 / 4), (3, 1, 1 / 4), (4, 1, 0.0)]),
+        ([case(0, 2, not_needed=2)], [(1, 1, 0.0), (2, 1, 0.0), (3, 1, 0.0), (4, 1, 0.0)]),
+        ([case(1, 1, others=("platform", "caller", "judge"))], [(1, 1, 1 / 2), (2, 1, 0.0)]),
+        ([case(1, 0), case(0, 0, not_needed=3)], []),
+        ([], []),
+    ],
+)
+def test_repeated_passes(cases: list[CaseDocument], expected: list[tuple[int, int, float]]) -> None:
+    """Drawn from the runs that count, averaged over the cases that have as many; runs not needed count as failed."""
+    assert [(entry.k, entry.cases, entry.rate) for entry in repeated_passes(cases)] == [
+        (k, number, pytest.approx(rate)) for k, number, rate in expected
+    ]
+
+
+def test_repeated_passes_end_at_ten() -> None:
+    """Of a hundred runs nobody wants a hundred numbers."""
+    assert len(repeated_passes([case(90, 10)])) == 10
+
+
+def test_a_stored_case_is_a_sample_of_its_countable_runs() -> None:
+    """With the runs that were not needed, which stand for what might have been."""
+    stored = case(3, 1, not_needed=2, others=("platform", "author"))
+    assert sample_of(stored) == Sample(CaseOutcome.FLAKY, 3, 5, 2)
