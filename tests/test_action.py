@@ -77,7 +77,7 @@ def run_step(start_step: PrepareStep) -> RunStep:
 
     def run(step: str, program: str, **inputs: str) -> subprocess.CompletedProcess[str]:
         with start_step(step, program, **inputs) as process:
-            stdout, stderr = process.communicate(timeout=30)
+            stdout, stderr = process.communicate(timeout=600)
         return subprocess.CompletedProcess(step, process.returncode, stdout, stderr)
 
     return run
@@ -223,7 +223,7 @@ def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str)
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
-        assert process.communicate(timeout=30)[0] == "heard\n"
+        assert process.communicate(timeout=600)[0] == "heard\n"
     assert process.returncode == 130
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -295,6 +296,18 @@ def test_a_newer_journal_needs_a_newer_planner(path: Path) -> None:
     with pytest.raises(UsageError, match="newer planner") as caught:
         Journal(path)
     assert caught.value.hint == "Use that version, or another --store."
+
+
+def test_tables_that_another_process_has_just_made_are_taken(path: Path) -> None:
+    """Who saw a new journal, and comes second in making its tables, goes on with them."""
+    with contextlib.closing(Journal(path)) as journal:
+        journal.intend(intent())
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version=0")  # as it looked before the first had done
+    with contextlib.closing(Journal(path)) as journal:
+        assert journal.launch("l1") is not None
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
