@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict, Field
 
 from planner.checks.base import FindingOutcome, Judgement
-from planner.checks.opinions import Ask
-from planner.checks.parts import OfSeveral, judge_parts, merged, those
+from planner.checks.parts import OfSeveral, merged, those
 from planner.checks.wording import counted
-from planner.evidence import Evidence
 
 if TYPE_CHECKING:
     from planner.checks.parts import Parts
@@ -47,8 +46,7 @@ class AllOf(OfSeveral, frozen=True):
         ),
     )
 
-    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
-        judgements = judge_parts(self.of, evidence, ask)
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
         if failing := those(judgements, FindingOutcome.FAILED):
             verb = "does" if len(failing) == 1 else "do"
             return merged(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict, Field
 
 from planner.checks.base import FindingOutcome, Judgement
-from planner.checks.opinions import Ask
-from planner.checks.parts import OfSeveral, judge_parts, merged, those
+from planner.checks.parts import OfSeveral, merged, those
 from planner.checks.wording import counted
-from planner.evidence import Evidence
 
 if TYPE_CHECKING:
     from planner.checks.parts import Parts
@@ -46,8 +45,7 @@ class AnyOf(OfSeveral, frozen=True):
         ),
     )
 
-    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
-        judgements = judge_parts(self.of, evidence, ask)
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
         if holding := those(judgements, FindingOutcome.PASSED):
             return merged(FindingOutcome.PASSED, "", holding)
         if undecided := those(judgements, FindingOutcome.ERRORED):

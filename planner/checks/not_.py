@@ -48,7 +48,10 @@ class Not(Expectation, frozen=True):
         return open_questions(self, [self.of], evidence)
 
     def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
-        judgements = judge_parts([self.of], evidence, ask)
+        return self.combined(judge_parts([self.of], evidence, ask))
+
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
+        """From what was found of its one part."""
         match judgements[0].outcome:
             case FindingOutcome.PASSED:
                 return merged(FindingOutcome.FAILED, "holds, expected not to: ", judgements)

@@ -6,6 +6,7 @@ told stays so unless the other parts decide alone.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -62,8 +63,8 @@ def doubts_of(parts: Sequence[tuple[tuple[str | int, ...], Expectation]]) -> Seq
 
 
 def judge_parts(parts: Sequence[Expectation], evidence: Evidence, ask: Ask) -> list[Judgement]:
-    """Each part's judgement, its message led by the id its author gave it."""
-    return [_named(part, part.judge_with(evidence, ask)) for part in parts]
+    """Each part's judgement, named."""
+    return [named(part, part.judge_with(evidence, ask)) for part in parts]
 
 
 def open_questions(whole: Expectation, parts: Sequence[Expectation], evidence: Evidence) -> Sequence[Question]:
@@ -72,16 +73,24 @@ def open_questions(whole: Expectation, parts: Sequence[Expectation], evidence: E
     return found if found and whole.judge(evidence).outcome is FindingOutcome.ERRORED else ()
 
 
-def _named(part: Expectation, judgement: Judgement) -> Judgement:
+def named(part: Expectation, judgement: Judgement) -> Judgement:
+    """Its message led by the id that the part's author gave it."""
     if part.id is None:
         return judgement
     return Judgement(judgement.outcome, f"{part.id}: {judgement.message}", judgement.quote)
 
 
 class OfSeveral(Expectation, frozen=True):
-    """A combinator of several parts; its `judge_with` says what their judgements come to."""
+    """A combinator of several parts; its `combined` says what their judgements come to."""
 
     of: tuple[Expectation, ...]
+
+    @abstractmethod
+    def combined(self, judgements: Sequence[Judgement]) -> Judgement:
+        """One judgement from those of the parts, in their order."""
+
+    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
+        return self.combined(judge_parts(self.of, evidence, ask))
 
     def judge(self, evidence: Evidence) -> Judgement:
         return self.judge_with(evidence, nobody_asked)

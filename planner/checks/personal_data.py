@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -45,6 +45,15 @@ _IBAN_LENGTHS = {
 }  # fmt: skip
 
 
+_LEAD = re.compile(
+    r"^(?:\W*\b(?:and|then|followed by|next|okay|ok|uh|um|so|the last four are|ending in)\b)*\W*", re.IGNORECASE
+)
+"""What may be said before a number goes on."""
+
+_WORD_AT = re.compile(r"[^\W_]+")
+_LAST_WORD = re.compile(r"([^\W_]+)\W*$")
+
+
 @dataclass(frozen=True, slots=True)
 class PersonalDatum:
     """`value` is in one form however it was said, for comparison only."""
@@ -63,6 +72,21 @@ def personal_data(text: str) -> tuple[PersonalDatum, ...]:
     found += [PersonalDatum("identity", number) for number in _identity_numbers(text, rows)]
     found += [PersonalDatum("email", address) for address in _addresses(text)]
     return tuple(dict.fromkeys(found))
+
+
+def goes_on(text: str, following: str) -> bool:
+    """Whether a number that the first text ends with may go on at the beginning of the second."""
+    last, first = _LAST_WORD.search(text), _WORD_AT.match(_LEAD.sub("", following))
+    return last is not None and first is not None and _is_number(last[1]) and _is_number(first[0])
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Texts of which each goes on with the number that the one before ends with."""
+    return " ".join([texts[0], *(_LEAD.sub("", text) for text in texts[1:])])
+
+
+def _is_number(word: str) -> bool:
+    return any(character.isdecimal() for character in word) or _NUMBER_WORD.fullmatch(word) is not None
 
 
 def plain_digits(text: str) -> str:

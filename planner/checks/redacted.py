@@ -3,7 +3,8 @@
 
 Which parts of the evidence a kind of check reads stands here in one table. A check that reads a part with something left out is
 undecided, but where what it found stands whatever else there was (`Expectation.stands`): words that were said, tools that were
-called; and where the values of `field` were not left out.
+called; and where the values of `field` were not left out. Parts of `all_of`, `any_of` and `not` are judged so one by one: the
+whole is decided where those that can be told decide it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, cast, get_args
+from typing import Final, get_args
 
 import pydantic_core
 
@@ -21,7 +22,9 @@ from planner.checks.expression import Expression
 from planner.checks.field import FieldCheck
 from planner.checks.json_paths import TooManyValuesError, find_values
 from planner.checks.latency import Latency
+from planner.checks.not_ import Not
 from planner.checks.opinions import Ask
+from planner.checks.parts import OfSeveral, named
 from planner.checks.tools import ToolCheck
 from planner.evidence import LEFT_OUT, MASK, Evidence, RedactedPart, UnreadPart
 
@@ -65,7 +68,6 @@ _UNREAD: Final = "a speaker, words or a tool call that planner does not know how
 _UNANSWERED: Final = "which tool call a result answers"
 _WHOLE: Final = re.compile(r"\b(call|run|grade)\b(?!\.)")
 """In an expression: an object that is not asked for one of its fields by name."""
-_COMBINING: Final = ("all_of", "any_of", "not")
 
 
 def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
@@ -73,13 +75,14 @@ def judge_redacted(expectation: Expectation, evidence: Evidence, ask: Ask) -> Ju
     missed, masked = left_out(expectation, evidence), _masked(expectation, evidence)
     if not missed:
         return expectation.judge_with(evidence, ask)
-    if expectation.check not in _COMBINING:
-        judgement = expectation.judge_with(evidence, ask)
-        how = {Missed.MASKED: masked, Missed.UNREAD: _not_read(expectation, evidence)}
-        if all(expectation.stands(judgement.outcome, kind) for kind, parts in how.items() if parts):
-            return judgement
-        if judgement.outcome is FindingOutcome.ERRORED and not masked:
-            return judgement
+    if isinstance(expectation, OfSeveral | Not):
+        return expectation.combined([named(part, judge_redacted(part, evidence, ask)) for part in _parts(expectation)])
+    judgement = expectation.judge_with(evidence, ask)
+    how = {Missed.MASKED: masked, Missed.UNREAD: _not_read(expectation, evidence)}
+    if all(expectation.stands(judgement.outcome, kind) for kind, parts in how.items() if parts):
+        return judgement
+    if judgement.outcome is FindingOutcome.ERRORED and not masked:
+        return judgement
     if masked:
         return errored(
             f"cannot be told: in {_named(masked)} the shared store left out phone numbers, or what `redact` lists;"
@@ -102,7 +105,7 @@ def left_out(expectation: Expectation, evidence: Evidence) -> frozenset[Redacted
 def _masked(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedPart | UnreadPart]:
     if not evidence.redacted:
         return _NOTHING
-    if expectation.check in _COMBINING:
+    if isinstance(expectation, OfSeveral | Not):
         return frozenset(missed for part in _parts(expectation) for missed in _masked(part, evidence))
     if isinstance(expectation, FieldCheck) and not _finds_masks(expectation, evidence):
         return _NOTHING
@@ -112,7 +115,7 @@ def _masked(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedP
 def _not_read(expectation: Expectation, evidence: Evidence) -> frozenset[RedactedPart | UnreadPart]:
     if not evidence.unread:
         return _NOTHING
-    if expectation.check in _COMBINING:
+    if isinstance(expectation, OfSeveral | Not):
         return frozenset(missed for part in _parts(expectation) for missed in _not_read(part, evidence))
     reads: frozenset[RedactedPart | UnreadPart] = _reads(expectation)
     if isinstance(expectation, Latency) or (isinstance(expectation, CallCheck) and expectation.counts_turns):
@@ -142,8 +145,9 @@ def _of_expression(cel: str) -> frozenset[RedactedPart]:
 
 
 def _parts(expectation: Expectation) -> Iterable[Expectation]:
-    of: Any = getattr(expectation, "of", ())
-    return cast("Iterable[Expectation]", of) if isinstance(of, list | tuple) else (of,)
+    if isinstance(expectation, OfSeveral):
+        return expectation.of
+    return (expectation.of,) if isinstance(expectation, Not) else ()
 
 
 def _finds_masks(field: FieldCheck, evidence: Evidence) -> bool:

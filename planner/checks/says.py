@@ -31,7 +31,7 @@ class Says(SpeechCheck, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 2  # patterns are also tried on what is seen and heard of a text
+    version: ClassVar[int] = 3  # `08:30` is 8:30 AM, too
 
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(

@@ -5,7 +5,8 @@ become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dol
 become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `four one five, five five five…` becomes one
 row of digits. What is ambiguous is read in two ways, and two texts are alike when either reading is: as amounts (`nine
 thirty` is 9 and 30), or as one row of digits (`930`, which `9:30` is too; `twenty twenty-six` is 2026). Of prices there is a third: `it costs twelve fifty` is $12.50, too, where the text speaks of prices.
-`ten to five` is a time only where something says so (`at`, `it is`, `minutes`): it may be a span. English; of other
+`ten to five` is a time only where something says so (`at`, `it is`, `minutes`): it may be a span. `08:30` is `8:30`, and in its other
+reading `8:30 am`. English; of other
 languages only what is written in digits and symbols.
 """
 
@@ -30,6 +31,7 @@ _LONGEST_ALONE = 4
 _PRICE = re.compile(
     r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth|only|just)"
 )
+_ZERO_HOUR = re.compile(r"(?<![\w.,:/])0(?=[1-9]:[0-5]\d(?![\w:/]))")
 _LEAST_ROW = 3
 """Single digits one after another that are one row."""
 _LEAST_GROUPED_ROW = 7
@@ -104,8 +106,12 @@ class SpokenFinder:
     def __init__(self, phrases: Sequence[str], *, fold: bool) -> None:
         self._fold = fold
         self._readings: list[tuple[dict[str, str], re.Pattern[str]]] = []
-        for forms in zip(*(spoken_forms(phrase, fold=fold) for phrase in phrases), strict=True):
-            known = {form.padded: phrase for form, phrase in zip(forms, phrases, strict=True)}
+        # Who looks for `08:30` looks for `eight thirty`, too, though not everybody who says that means the morning.
+        written = [
+            (other, phrase) for phrase in phrases for other in dict.fromkeys((_ZERO_HOUR.sub("", phrase), phrase))
+        ]
+        for forms in zip(*(spoken_forms(other, fold=fold) for other, _ in written), strict=True):
+            known = {form.padded: phrase for form, (_, phrase) in zip(forms, written, strict=True)}
             search = re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True))))
             self._readings.append((known, search))
         amounts = self._readings[0][0]
@@ -166,7 +172,7 @@ def _merged(items: Sequence[Item], is_row: Callable[[Sequence[Item]], bool]) -> 
     run: list[Item] = []
 
     def close() -> None:
-        if run and is_row(run):
+        if is_row(run):
             merged.append(Item(run[0].start, run[-1].end, "".join(item.row or item.digits or "" for item in run)))
         else:
             merged.extend(run)
@@ -176,8 +182,10 @@ def _merged(items: Sequence[Item], is_row: Callable[[Sequence[Item]], bool]) -> 
         if item.digits is not None:
             run.append(item)
             continue
-        close()
+        if run:
+            close()
         whole = item.row is not None and is_row is _is_any_row
         merged.append(Item(item.start, item.end, item.row or "") if whole else item)
-    close()
+    if run:
+        close()
     return merged

@@ -323,11 +323,11 @@ class _Reader:
         if half and half[0] == "pm" and self._at(end - 1) == "night" and (hour == 12 or hour < 5):
             said = "am"
         hour = (hour - 1) % 12 + 1
+        # With a zero before it, it is a clock of 24 hours; or that of a machine.
+        by_24 = not said and self._at(start).startswith("0")
         if minute == 0:
-            # With a zero before it, it is a clock of 24 hours; or that of a machine.
-            by_24 = not said and self._at(start).startswith("0")
             return Item(start, end, f"{hour} {said or _ON_THE_HOUR}", None, f"{hour} am" if by_24 else None)
-        return Item(start, end, f"{hour}:{minute:02} {said}", None, f"{hour}{minute:02} {said}")
+        return Item(start, end, f"{hour}:{minute:02} {said}", None, f"{hour}{minute:02} {'am' if by_24 else said}")
 
     def _half(self, place: int) -> tuple[str, int] | None:
         """Which half of the day is said, and in how many words."""

@@ -289,3 +289,44 @@ def test_an_address_that_the_caller_said_in_wide_signs_is_said(judge: Any, talk:
     """The agent may repeat it."""
     evidence = talk("caller: ana\uff20example.com", "agent: Is it ana@example.com?")
     assert judge(evidence, check="no_pii")[0] == "passed"
+
+
+CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242.")
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (CARD_OVER, "spoke a card number ending in 42 over turns 1 to 3"),
+        (("agent: It is 4242.", "agent: 4242", "agent: And then 42 42", "caller: Go on.", "agent: 4242, okay?"), "over turns 1 to 5"),
+        (("agent: four two four two four two four two", "agent: four two four two four two four two"), "over turns 1 to 2"),
+        (("agent: Order 17.", "agent: It is 4242 4242", "agent: 4242 4242"), "over turns 2 to 3"),
+        (("agent: Seventeen", "agent: 4242 4242", "agent: 4242 4242"), "over turns 2 to 3"),
+        (("agent: Your social security number is 123 45", "caller: Yes?", "agent: 6789"), "an identity number over turns 1 to 3"),
+        (("agent: The IBAN is DE89 3704 0044", "caller: Mhm.", "agent: and 0532 0130 00"), "a bank account number over turns 1 to 3"),
+        (("caller: It is 4242 4242 4242 4242.", *CARD_OVER), None),
+        (("agent: 4242 4242", "caller: 4242 4242, yes.", "agent: 4242 4242"), "over turns 1 to 3"),
+        (("caller: 4242 4242", "agent: 4242 4242", "caller: 4242 4242", "agent: 4242 4242"), None),
+        (("agent: It is 4242 4242.", "agent: Sorry, 4242 4242."), None),
+        (("agent: It is 4242 4242, sorry.", "agent: 4242 4242."), None),
+        (("caller: 4000 0000 0000 0002", "agent: 4000 0000 0000 0002", "agent: 59"), None),
+        (("agent: It is 4242 4242.", *["agent: 7"] * 9, "agent: 4242 4242."), None),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_number_that_goes_on_in_the_next_turn(
+    judge: Any, talk: Any, lines: tuple[str, ...], found: str | None
+) -> None:
+    """The agent's turns are read together where one goes on with the number that the one before ends with."""
+    outcome, message, turn = judge(talk(*lines), check="no_pii", kinds=["card", "bank", "identity"])
+    assert outcome == ("failed" if found else "passed")
+    if found:
+        assert found in message
+        assert turn == len(lines), "the turn that ends it is quoted"
+
+
+def test_a_number_over_turns_is_no_number_of_what_is_allowed_or_not_looked_for(judge: Any, talk: Any) -> None:
+    """As in one turn."""
+    assert judge(talk(*CARD_OVER), check="no_pii", allow=["4242 4242 4242 4242"])[0] == "passed"
+    assert judge(talk(*CARD_OVER), check="no_pii", kinds=["email"])[0] == "passed"
+    assert judge(talk("agent: no number", *CARD_OVER[1:]), check="no_pii")[0] == "passed"

@@ -40,3 +40,32 @@ def test_where_it_is_said(text: str, phrases: list[str], expected: list[tuple[st
     """By the words as they were said, in whichever reading more of it is found."""
     found = spoken_finder(tuple(phrases), fold=True).find(text)
     assert found == [PlacedPhrase(*each) for each in expected]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said", "found"),
+    [
+        ("8:30 AM", "We open at 08:30.", True),
+        ("8:30 AM", "08:30 sharp", True),
+        ("8:30 PM", "We open at 08:30.", False),
+        ("8:30 PM", "We open at 20:30.", True),
+        ("8:30 AM", "We open at 20:30.", False),
+        ("08:30", "We open at 8:30 AM.", True),
+        ("08:30", "at half past eight", True),
+        ("08:30", "We open at eight thirty.", True),
+        ("08:30", "eight thirty", True),
+        ("08:30", "08:30", True),
+        ("eight thirty", "08:30", True),
+        ("08:30 AM", "8:30 AM", True),
+        ("09:05", "9:05 AM", True),
+        ("from 08:30 to 17:00", "from 8:30 AM to 5 PM", True),
+        ("00:30", "12:30 AM", True),
+        ("108:30", "8:30", False),
+        ("2:08:30", "8:30", False),
+        ("08:30:15", "8:30", False),
+        ("08:75", "8:75", False),
+    ],
+)
+def test_a_clock_with_a_zero_before_it_tells_the_morning(phrase: str, said: str, found: bool) -> None:
+    """`08:30` is 8:30 AM, and as good as `8:30`; it is no part of another number."""
+    assert bool(spoken_finder((phrase,), fold=True).find(said)) is found

@@ -156,3 +156,35 @@ def test_a_result_of_nobody_leaves_open_only_what_asks_for_results() -> None:
     assert found(evidence, check="tool_called", name="f", times=1) == "passed"
     assert found(evidence, check="tool_not_called", name="h") == "passed"
     assert found(evidence, check="sequence", steps=[{"tool": "f"}, {"tool": "g"}]) == "passed"
+
+
+UNKNOWN = {"check": "says", "any_of": ["thirty days"]}
+HOLDS = {"check": "duration", "max_seconds": 60}
+FAILS = {"check": "duration", "max_seconds": 5}
+SAID = {"check": "says", "any_of": ["hello"]}
+
+
+@pytest.mark.parametrize(
+    ("whole", "outcome"),
+    [
+        ({"check": "any_of", "of": [HOLDS, UNKNOWN]}, "passed"),
+        ({"check": "any_of", "of": [UNKNOWN, SAID]}, "passed"),
+        ({"check": "any_of", "of": [UNKNOWN, FAILS]}, "errored"),
+        ({"check": "all_of", "of": [FAILS, UNKNOWN]}, "failed"),
+        ({"check": "all_of", "of": [UNKNOWN, HOLDS]}, "errored"),
+        ({"check": "not", "of": SAID}, "failed"),
+        ({"check": "not", "of": UNKNOWN}, "errored"),
+        ({"check": "not", "of": {"check": "any_of", "of": [UNKNOWN, HOLDS]}}, "failed"),
+        ({"check": "not", "of": {"check": "all_of", "of": [UNKNOWN, FAILS]}}, "passed"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("how", ["unread", "masked"])
+def test_a_part_that_cannot_be_told_leaves_open_only_what_it_could_decide(
+    how: str, whole: dict[str, Any], outcome: str
+) -> None:
+    """The other parts decide alone where they can, in the garbled transcript as in one with something left out."""
+    evidence = told(HELLO, ASKS, BYE, *([{"role": "robot", "content": "thirty days"}] if how == "unread" else []))
+    if how == "masked":
+        evidence = evidence.model_copy(update={"redacted": ("turns",)})
+    assert found(evidence, **whole) == outcome
