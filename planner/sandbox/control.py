@@ -7,7 +7,8 @@
      "concurrency_limit": 5,
      "top_up_cents": 1000,                                  may be negative
      "deploy": {"agent_id": 14, "revision": 4},             revision null: today's, deployed once more
-     "foreign_runs": {"count": 3, "identical": true}}
+     "foreign_runs": {"count": 3, "identical": true},
+     "advance_seconds": 600}                                its clock goes so far forward, for good
 
 and answers what is in force, as `GET` does. `GET /_sandbox/ledger` answers what the service believes it charged.
 """
@@ -47,6 +48,7 @@ class Control(Part):
     top_up_cents: int | None = None
     deploy: Deploy | None = None
     foreign_runs: ForeignRuns | None = None
+    advance_seconds: Annotated[float, Field(ge=0, le=1e9)] | None = None
 
 
 async def read_ledger(sandbox: Sandbox, _request: Request) -> Response:
@@ -82,6 +84,8 @@ async def change(sandbox: Sandbox, request: Request) -> Response:
         sandbox.deploy(wanted.deploy.agent_id, wanted.deploy.revision)
     if wanted.foreign_runs is not None:
         sandbox.add_foreign_runs(wanted.foreign_runs.count, identical=wanted.foreign_runs.identical)
+    if wanted.advance_seconds is not None:
+        sandbox.advance(wanted.advance_seconds)
     return answer(_in_force(sandbox))
 
 
@@ -93,6 +97,7 @@ def _in_force(sandbox: Sandbox) -> Object:
         "dialect": sandbox.dialect,
         "faults": faults,
         "concurrency_limit": sandbox.concurrency_limit,
+        "ahead_seconds": sandbox.state.ahead_seconds,
         "live_runs": sandbox.state.live_runs(now),
         "balance_cents": balance_cents(sandbox.world, sandbox.state, now),
     }

@@ -148,6 +148,15 @@ class TopUpEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AdvanceEvent:
+    """Time went by at once, because somebody said so."""
+
+    at: float
+    seconds: float
+    kind: Literal["advance"] = "advance"
+
+
+@dataclass(frozen=True, slots=True)
 class FaultEvent:
     """A declared fault fired, so that `times` holds across restarts."""
 
@@ -157,7 +166,7 @@ class FaultEvent:
     kind: Literal["fault"] = "fault"
 
 
-Event = SnapshotEvent | LaunchEvent | TalkEvent | RegradeEvent | EditEvent | TopUpEvent | FaultEvent
+Event = SnapshotEvent | LaunchEvent | TalkEvent | RegradeEvent | EditEvent | TopUpEvent | AdvanceEvent | FaultEvent
 
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 

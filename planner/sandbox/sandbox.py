@@ -23,6 +23,7 @@ from planner.sandbox.money import can_cover, estimate_cents
 from planner.sandbox.records import (
     FOREIGN_USER_ID,
     OWN_USER_ID,
+    AdvanceEvent,
     EditEvent,
     FaultEvent,
     LaunchEvent,
@@ -62,7 +63,7 @@ class Sandbox:
         self.world = world
         self.dialect: Dialect = dialect
         self.api_keys = None if api_keys is None else frozenset(api_keys)
-        self.now = now
+        self._clock = now
         self.state = State()
         self.faults = Faults(world.faults, world.seed)
         self.speech_program = shutil.which(PROGRAM)
@@ -82,6 +83,10 @@ class Sandbox:
         from planner.sandbox.app import build_app  # app.py knows this class
 
         return build_app(self)
+
+    def now(self) -> float:
+        """Its own time, in epoch seconds."""
+        return self._clock() + self.state.ahead_seconds
 
     def refresh(self) -> None:
         """See what other processes with the same state file have done, and what models have said."""
@@ -212,6 +217,10 @@ class Sandbox:
 
     def top_up(self, amount_cents: int) -> None:
         self._store.append(TopUpEvent(self.now(), amount_cents))
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time go by at once: calls end, what is late comes."""
+        self._store.append(AdvanceEvent(self.now(), seconds))
 
     def check_fault(self, spec: FaultSpec) -> None:
         """Raises `WorldError` when the fault deploys what the world does not have."""

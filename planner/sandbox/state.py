@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from planner.sandbox.conversation import Conversation
 from planner.sandbox.records import (
+    AdvanceEvent,
     Batch,
     EditEvent,
     Event,
@@ -42,6 +43,8 @@ class State:
         """Agent id → its newest deployment after the world file's."""
         self.faults: dict[str, FaultEvent] = {}
         self.topped_up_cents = 0
+        self.ahead_seconds = 0.0
+        """Of the clock that it was given."""
         self.next_call_id = _FIRST_CALL_ID
         self.pending: dict[int, Run] = {}
         """By id: runs whose calls models are holding."""
@@ -84,6 +87,8 @@ class State:
                 self.edits[event.agent_id] = event
             case TopUpEvent():
                 self.topped_up_cents += event.amount_cents
+            case AdvanceEvent():
+                self.ahead_seconds += event.seconds
             case FaultEvent():
                 self.faults[event.key] = event
 

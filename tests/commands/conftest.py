@@ -16,6 +16,8 @@ import pytest
 
 from planner.cli import main
 
+PATIENCE_SECONDS = 300.0
+"""For what must come, and may take a while on a machine that has other things to do: waiting longer costs nothing where it comes."""
 HOURS = """\
 version: 1
 plan: hours
@@ -108,15 +110,32 @@ class Served:
     process: subprocess.Popen[str]
 
     def ledger(self) -> Any:
-        with urllib.request.urlopen(f"{self.url}/_sandbox/ledger", timeout=10) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"{self.url}/_sandbox/ledger", timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
             return json.load(answer)
 
     def control(self, command: dict[str, Any]) -> None:
         request = urllib.request.Request(  # noqa: S310 - loopback
             f"{self.url}/_sandbox/control", json.dumps(command).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
             assert answer.status == 200
+
+    def hold(self, launches: int, *, retry_after_seconds: int | None = None) -> None:
+        """Take so many more launches, then none until `release`: no invocation comes to its end, however slow its observer is."""
+        spec = {"kind": "throttle", "after": launches, "retry_after_seconds": retry_after_seconds}
+        self.control({"faults": [spec]})
+
+    def holds(self) -> bool:
+        """Whether a launch was refused by `hold`."""
+        return any("throttle" in fault["key"] and fault["fired"] for fault in self.ledger()["faults"])
+
+    def release(self) -> None:
+        """Take away all faults, `hold` among them."""
+        self.control({"clear_faults": True})
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time go by at the service, at once."""
+        self.control({"advance_seconds": seconds})
 
     def own_runs(self) -> list[Any]:
         return [run for run in self.ledger()["runs"] if not run.get("foreign")]
@@ -146,7 +165,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     yield start
     for process in started:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_SECONDS)
         assert process.stdout is not None
         process.stdout.close()
 

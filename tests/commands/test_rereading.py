@@ -25,11 +25,15 @@ scenarios:
   hours:
     prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
     runs: 2
+    timeout_seconds: 86400
     expect:
       - {check: grade, max_issues: 50}
 """
 HASTE = 100
-"""So much faster than its own clock our side runs: a minute of waiting is over before the service's few seconds are."""
+"""So much faster than its own clock our side runs: a minute of waiting is over in a moment. A machine that stands still for some
+seconds makes it give up sooner, on what comes later still."""
+LATE_SECONDS = 10_000.0
+"""Longer than any run of these tests can take, however slow the machine is."""
 
 
 @pytest.fixture
@@ -59,14 +63,14 @@ def test_late_evidence_is_fetched_by_the_next_run(
         project.edit(
             "plans/hours.yaml", "{check: grade, max_issues: 50}", "{check: says, any_of: [open, clinic, hours, help]}"
         )
-    late(service, 4, what)
+    late(service, LATE_SECONDS, what)
     assert hasty() == 4
     first = project.results()
     assert {run["fault"] for run in first["cases"][0]["runs"]} == {"judge"}
     assert any("asks for it again, free" in problem for problem in first["problems"])
     assert project.actions()["graded/hours@clinic"] == ("recheck", "unknown_last_time", 0)
     digest = project.planner("plan", "--format", "json").json["digest"]
-    time.sleep(4)
+    service.advance(LATE_SECONDS)
     ran = project.planner("run", "--plan-digest", digest)
     assert ran.code == 0, ran.out + ran.err
     assert "read 2 stored runs again, free: 2 are whole now" in ran.err
@@ -85,7 +89,7 @@ def test_evidence_that_never_comes_is_not_paid_for_again(
     project: Project, service: Served, hasty: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """However often it is run, nobody is called for a grade that the service does not give, unless asked to."""
-    late(service, 100_000, "grade")
+    late(service, LATE_SECONDS, "grade")
     for _ in range(3):
         assert hasty() == 4
         assert "has not told all of calls that were made (grade)" in " ".join(capsys.readouterr().out.split())
@@ -98,9 +102,9 @@ def test_undecided_runs_of_a_selection_are_not_made_again_by_the_whole(
     project: Project, service: Served, hasty: Callable[..., int]
 ) -> None:
     """A partial run is no baseline, and what it left undecided still stands for the same calls."""
-    late(service, 4, "grade")
+    late(service, LATE_SECONDS, "grade")
     assert hasty(select=("graded/*",)) == 4
-    time.sleep(4)
+    service.advance(LATE_SECONDS)
     assert project.planner("run", "--consent-to-charge").code == 0
     assert len(service.own_runs()) == 2
 
@@ -109,9 +113,9 @@ def test_a_service_that_cannot_be_read_again_leaves_things_as_they_are(
     project: Project, service: Served, hasty: Callable[..., int]
 ) -> None:
     """Unreadable lists and calls are told, and the next run tries once more."""
-    late(service, 3, "grade")
+    late(service, LATE_SECONDS, "grade")
     assert hasty() == 4
-    time.sleep(3)
+    service.advance(LATE_SECONDS)
     service.control({"faults": [{"kind": "error_before", "route": "list", "times": 4}]})
     assert hasty() == 4
     service.control({"faults": [{"kind": "error_before", "route": "call", "times": 8}]})

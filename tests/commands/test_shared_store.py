@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.commands.test_run import wait_for  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
 version: 1
@@ -116,6 +117,7 @@ def test_a_killed_job_is_gone_on_with_elsewhere(
     served = serve()
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    served.control({"faults": [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]})
     project = fresh_clone("one")
     dying = subprocess.Popen(
         [sys.executable, "-m", "planner", "run", "--consent-to-charge"],
@@ -124,10 +126,10 @@ def test_a_killed_job_is_gone_on_with_elsewhere(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while dying.poll() is None and not served.own_runs():
-        time.sleep(0.02)
+    wait_for(served.own_runs)
     dying.send_signal(signal.SIGKILL)
     dying.wait()
+    served.release()
     made = len(served.own_runs())
     assert made
     assert git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results").startswith("intents/")
@@ -155,7 +157,6 @@ def test_killed_in_the_middle_of_sharing(
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
     project = fresh_clone("one")
-    project.edit("planner.yaml", "redact:", "execution: {settle_seconds: 3}\nredact:")
     deadly = remote / "hooks" / hook
     deadly.write_text(
         f"#!/bin/sh\nuntil test -s {remote}/pid; do sleep 0.05; done\nkill -9 $(cat {remote}/pid)\nexit 1\n"
@@ -172,8 +173,8 @@ def test_killed_in_the_middle_of_sharing(
     deadly.unlink()
     assert served.own_runs() == []
     assert git(remote, "for-each-ref", "refs/planner").count("refs/planner/results") == shared
+    served.advance(600)
     other = fresh_clone("two")
-    other.edit("planner.yaml", "redact:", "execution: {settle_seconds: 3}\nredact:")
     ran = other.planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.out + ran.err
     assert len(served.own_runs()) == 5

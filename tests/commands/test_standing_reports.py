@@ -125,10 +125,12 @@ def test_a_busy_store(project: Project, service: Served) -> None:
 def test_a_killed_invocation_leaves_a_report_that_says_so(project: Project, service: Served) -> None:
     """Kill -9 in the middle: neither the older report nor a verdict, and no price for what is not known."""
     leave_passed_reports(project)
+    service.hold(1)
     process = start(project, "--rerun", "all", "--max-concurrent", "1")
     wait_for(lambda: len(service.own_runs()) > 5)
     process.send_signal(signal.SIGKILL)
     process.communicate()
+    service.release()
     results = standing(project)
     assert (results["outcome"], results["under_way"]) == ("unknown", True)
     report = (project.root / "reports/report.md").read_text()
@@ -156,11 +158,13 @@ def test_a_report_folder_that_cannot_be_written_is_found_before_anybody_is_calle
 
 def test_reports_that_cannot_be_written_any_more(project: Project, service: Served) -> None:
     """Lost in the middle: the verdict is on the terminal, the results are stored, and nobody is called again for them."""
+    service.hold(1)
     process = start(project, "--max-concurrent", "1")
     wait_for(service.own_runs)
     shutil.rmtree(project.root / "reports")
     (project.root / "reports").write_text("")
-    out, err = process.communicate(timeout=60)
+    service.release()
+    out, err = process.communicate()
     assert process.returncode == 4, err
     assert "3 new; " in out
     assert "· the reports cannot be written to reports: File exists" in out
@@ -172,10 +176,12 @@ def test_reports_that_cannot_be_written_any_more(project: Project, service: Serv
 
 def test_a_store_that_cannot_be_written_any_more(project: Project, service: Served) -> None:
     """What was called and paid is reported all the same, and the next invocation goes on with it."""
+    service.hold(1)
     process = start(project, "--max-concurrent", "1")
     wait_for(service.own_runs)
     (project.root / ".planner/runs").write_text("")
-    out, err = process.communicate(timeout=60)
+    service.release()
+    out, err = process.communicate()
     assert process.returncode == 4, err + out
     results = standing(project)
     assert results["cost"]["actual_cents"] == service.ledger()["total_cents"]

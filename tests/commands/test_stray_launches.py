@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from planner.invocation.selection import Loaded
 from planner.invocation.stray_launches import stray_of
 from planner.spec.model import Project as ProjectFile
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]
 
-CONSENT = "--consent-to-charge"
 PLAN = """\
 version: 1
 plan: hours
@@ -36,27 +35,24 @@ scenarios:
 
 def kill_in_a_launch(project: Project, service: Served) -> None:
     """The launch is carried out, its answer is late, and the process is killed meanwhile."""
-    service.control({"faults": [{"kind": "slow", "seconds": 30, "times": 1}]})
+    service.control({"faults": [{"kind": "slow", "seconds": 1000}]})
     process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
-    deadline = time.monotonic() + 60
-    while not service.own_runs() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(service.own_runs)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    service.release()
 
 
 def kill_after_an_answer(project: Project, service: Served) -> None:
     """The launch is carried out and answered, and the process is killed before it knows that its call has ended."""
-    slow = [{"kind": "slow", "seconds": 30, "route": route, "times": 1} for route in ("list", "batch")]
+    slow = [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]
     service.control({"faults": slow})
     process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
     path = project.root / ".planner" / "journal.sqlite"
-    deadline = time.monotonic() + 60
-    while not (path.exists() and answered(path)) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for(lambda: path.exists() and answered(path))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    service.control({"clear_faults": True})  # it may have died before it looked
+    service.release()
 
 
 def answered(path: Path) -> bool:

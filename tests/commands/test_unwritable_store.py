@@ -21,9 +21,7 @@ def in_namespace(project: Project, script: str) -> subprocess.CompletedProcess[s
     """A shell with mounts of its own, `planner` in its words."""
     apart = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
     try:
-        allowed = subprocess.run(
-            [*apart, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False, timeout=20
-        )
+        allowed = subprocess.run([*apart, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False)
     except FileNotFoundError:
         pytest.skip("this machine has no unshare")
     if allowed.returncode:
@@ -34,16 +32,17 @@ def in_namespace(project: Project, script: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
     )
 
 
 def test_a_read_only_store_can_be_planned_with(project: Project, service: Served) -> None:
     """What a killed writer left in the journal is seen too, and looking changes nothing; `run` refuses before it spends."""
+    service.hold(2)
     process = start(project, "--max-concurrent", "1")
-    wait_for(lambda: len(service.own_runs()) > 1)
+    wait_for(service.holds)
     process.kill()
-    process.communicate(timeout=20)
+    process.communicate()
+    service.release()
     store = project.root / ".planner"
     assert (store / "journal.sqlite-wal").stat().st_size
     writable = project.planner("plan")

@@ -272,7 +272,7 @@ async def test_a_bug_is_json_and_is_raised(bench: Bench) -> None:
         raise RuntimeError("the clock has stopped")
 
     sandbox = bench.sandbox
-    healthy, sandbox.now = sandbox.now, broken
+    healthy, sandbox._clock = sandbox._clock, broken
     with pytest.raises(RuntimeError, match="the clock has stopped"):
         await bench.http.get("/v1/test-calls")
-    sandbox.now = healthy
+    sandbox._clock = healthy

@@ -111,6 +111,25 @@ async def test_late(bench: Bench) -> None:
     assert (await bench.get("/v1/calls/987654321/grade"))["status"] == "completed"
 
 
+async def test_time_goes_by_at_once(tmp_path: Path) -> None:
+    """Calls end, what is late comes, and answers carry the new time: as if somebody had waited, also after a restart."""
+    state = tmp_path / "state.jsonl"
+    async with bench_of(state_path=state, now=Clock()) as bench:
+        await bench.control(faults=[{"kind": "late", "seconds": 3600, "what": ["grade"]}])
+        await bench.start()
+        assert [run["status"] for run in await bench.runs()] == ["queued"]
+        assert (await bench.control(advance_seconds=60))["ahead_seconds"] == 60
+        (run,) = await bench.runs()
+        assert run["status"] == "completed"
+        assert (await bench.get(f"/v1/calls/{run['call_id']}/grade"))["status"] == "pending"
+        assert (await bench.control(advance_seconds=3600))["ahead_seconds"] == 3660
+        assert (await bench.get(f"/v1/calls/{run['call_id']}/grade"))["status"] == "completed"
+    async with bench_of(state_path=state, now=Clock()) as bench:
+        response = await bench.http.get("/v1/healthz")
+        assert response.headers["date"] == "Wed, 25 Nov 2026 13:01:00 GMT"
+        assert await bench.runs() == [run]
+
+
 async def test_late_grade_only(bench: Bench) -> None:
     """`what` names what is late."""
     await bench.control(faults=[{"kind": "late", "seconds": 600, "what": ["grade"]}])
@@ -195,6 +214,7 @@ async def test_control_says_what_is_in_force(bench: Bench) -> None:
         "dialect": "page",
         "faults": [{"key": "control:0:error_before", "seen": 1, "fired": 1}],
         "concurrency_limit": 3,
+        "ahead_seconds": 0,
         "live_runs": 0,
         "balance_cents": 50_000,
     }
@@ -210,6 +230,7 @@ async def test_control_says_what_is_in_force(bench: Bench) -> None:
         ({"faults": [{"kind": "agent_edit", "agent_id": 1}]}, "deploy: there is no agent 1"),
         ({"deploy": {"agent_id": 14, "revision": 9}}, "deploy: agent 14 has no revision 9"),
         ({"mood": "stormy"}, "mood: Extra inputs are not permitted"),
+        ({"advance_seconds": -1}, "advance_seconds: Input should be greater than or equal to 0"),
         ([], ": Input should be an object"),
     ],
 )
