@@ -11,22 +11,22 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Consent
-from planner.errors import InterruptedRunError, RefusedError, StoreError
+from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ledger
 from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
-from planner.invocation.asking import VoteRound, Votes, consume_votes, note_asking
+from planner.invocation.asking import VoteRound, Votes, note_asking
 from planner.invocation.calling import check_balance, ledger_of, tell_terms, works_of
-from planner.invocation.composing import compose_result
+from planner.invocation.closing import Closing, EndedRuns
 from planner.invocation.interruption import interruptible
 from planner.invocation.locking import locked
 from planner.invocation.preparing import Preparation, charged_slots, prepare
 from planner.invocation.progress import ProgressState, open_progress, state_of
-from planner.invocation.reporting import redactor_of, show_result, tell_diagnostics
+from planner.invocation.reporting import redactor_of, tell_diagnostics
 from planner.invocation.rereading import refresh_stored
-from planner.invocation.run_options import RunOptions, actor_of, ways_on, with_saved
+from planner.invocation.run_options import RunOptions, actor_of, with_saved
 from planner.invocation.saving import check_unmoved, saved_command
 from planner.invocation.selection import Loaded, load
 from planner.invocation.service import open_client, read_billing, read_targets
@@ -37,15 +37,10 @@ from planner.invocation.standing_reports import Standing, standing_reports
 from planner.invocation.stores import Place, place_of
 from planner.invocation.stray_launches import look_for_stray
 from planner.invocation.tracing import Telling, Trace, open_trace
-from planner.judging.asking import Asking
 from planner.outcome import Fault, RunOutcome
 from planner.reports.quantities import count
-from planner.results.model import CaseDocument, RunResult
 from planner.spec.model import Case, Policy
-from planner.verdicts.assembling import assemble_cases
 from planner.verdicts.early_stopping import Settling
-from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
-from planner.verdicts.judged_runs import JudgedRun
 
 
 def run(shell: Shell, options: RunOptions) -> int:
@@ -93,12 +88,7 @@ class _Invocation:
         self._journal = journal
         self._standing = standing
         self._session = session
-        self._started_at = standing.started_at
-        self._started = standing.started
-        self._id = standing.invocation_id
-        self._judged: dict[str, list[JudgedRun]] = {}
-        self._records, self._overdue = list[RunRecord](), list[RunRecord]()
-        self._fresh = 0
+        self._runs = EndedRuns()
         self._telling = Telling(shell, trace, shell.tell)
         self._asked: Votes | None = None
 
@@ -143,7 +133,7 @@ class _Invocation:
                     )
                 consent = self._consent(prepared, billing)
             except RefusedError as error:
-                self._refuse(prepared, error)
+                self._closing(prepared).refuse(error)
                 raise
             changes = await refresh_stored(
                 client,
@@ -169,12 +159,12 @@ class _Invocation:
             async with votes.open(ledger, interrupted) as self._asked:
                 outcome = await self._execute(client, prepared, ledger, interrupted, may_call=consent.given)
                 if not outcome.interrupted:
-                    note_asking(outcome, await self._asked.finish(self._judged))
+                    note_asking(outcome, await self._asked.finish(self._runs.judged))
             if outcome.left and not consent.given:
                 outcome.refusal = (
                     "calls thought to be made turned out not to be, and consent to charge for them was not given"
                 )
-            return self._finish(prepared, consent, outcome)
+            return self._closing(prepared).finish(consent, outcome, self._runs, self._asked.asking, self._session)
 
     # Consent
 
@@ -217,7 +207,9 @@ class _Invocation:
     def _votes(self, prepared: Preparation, consent: Consent) -> VoteRound:
         judging, change_set, sandbox = prepared.judging, prepared.change_set, self._options.selection.sandbox
         tell = self._telling.say
-        return VoteRound(self._shell, self._place, judging, change_set, self._id, sandbox, consent.given, tell)
+        return VoteRound(
+            self._shell, self._place, judging, change_set, self._standing.invocation_id, sandbox, consent.given, tell
+        )
 
     async def _execute(
         self,
@@ -257,7 +249,7 @@ class _Invocation:
                 on_snapshot=lambda snapshot: progress.update(self._progress(snapshot)),
                 narrate=progress.note if self._shell.verbosity else lambda _: None,
             ),
-            invocation_id=self._id,
+            invocation_id=self._standing.invocation_id,
             change_set_digest=prepared.change_set.digest,
             works={work.case_id: work for work in works},
             pace=settling.pace,
@@ -278,10 +270,7 @@ class _Invocation:
         """Whether the platform failed the run, so that it may be called again."""
         assert self._asked is not None
         judged = self._asked.judge(case, record)
-        self._records.append(replace(record, evidence=None))  # ten thousand of them would fill the memory
-        self._overdue += [record] if record.evidence is None else []
-        self._fresh += not record.resumed
-        self._judged.setdefault(case.case_id, []).append(judged)
+        self._runs.add(record, judged)
         settling.note(case.case_id, judged)
         if self._options.fail_fast and judged.verdict.outcome is RunOutcome.FAILED:
             context.outcome.fail_fast = True
@@ -290,109 +279,23 @@ class _Invocation:
         return record.evidence is not None and judged.verdict.fault is Fault.PLATFORM
 
     def _progress(self, snapshot: Snapshot) -> ProgressState:
-        elapsed = self._shell.clock.monotonic() - self._started
-        return state_of(snapshot, runs_fresh=self._fresh, ceiling_cents=self._ceiling_cents(), elapsed_seconds=elapsed)
+        elapsed = self._shell.clock.monotonic() - self._standing.started
+        return state_of(
+            snapshot, runs_fresh=self._runs.launched_now, ceiling_cents=self._ceiling_cents(), elapsed_seconds=elapsed
+        )
 
     def _ceiling_cents(self) -> int | None:
         limits = [self._max_cost_cents, self._loaded.project.policy.max_cost_cents]
         return min((cents for cents in limits if cents is not None), default=None)
 
-    # The end
-
-    def _refuse(self, prepared: Preparation, error: RefusedError) -> None:
-        """Nobody was called, and the reports say so."""
-        consent = Consent(
-            self._options.consent_to_charge,
-            actor_of(self._shell),
-            self._shell.clock.now(),
-            prepared.change_set.digest,
-            self._ceiling_cents(),
-        )
-        cases = assemble_cases(
-            prepared.change_set.changes,
-            {},
-            self._place.repository.load_evidence,
-            not_called="refused",
-            today=self._started_at.date(),
-            ask=prepared.judging.ballots,
-        )
-        ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
-        self._standing.write(self._result(prepared, consent, Outcome(), ending, cases))
-
-    def _finish(self, prepared: Preparation, consent: Consent, outcome: Outcome) -> int:
-        cases = assemble_cases(
-            prepared.change_set.changes,
-            self._judged,
-            self._place.repository.load_evidence,
-            not_called=why_not_called(outcome),
-            today=self._started_at.date(),
-            not_needed=outcome.not_needed,
-            left=outcome.left,
-            ask=prepared.judging.ballots,
-        )
-        open_overdue = may_still_end(self._overdue, self._journal, self._shell.clock.now())
-        ways = ways_on(self._options, consenting=consent.given or bool(outcome.left))
-        ending = ending_of(cases, outcome, open_overdue, ways)
-        result = self._result(prepared, consent, outcome, ending, cases)
-        try:
-            self._store(result)
-            if not outcome.interrupted:  # else after the reports: they are due at once
-                self._session.publish()
-        except StoreError as error:  # what was paid for is told all the same; the journal has it for the next one
-            ending = ending.with_trouble(error)
-            result = self._result(prepared, consent, outcome, ending, cases)
-        try:
-            self._standing.write(result)
-        except StoreError as error:
-            ending = ending.with_trouble(error)
-            result = self._result(prepared, consent, outcome, ending, cases)
-            self._standing.is_final = True  # as far as it goes
-        show_result(self._shell, result, self._options.report_dir, self._loaded.project)
-        return ending.exit_code
-
-    def _store(self, result: RunResult) -> None:
-        repository = self._place.repository
-        repository.save_invocation(result)
-        if not result.finished:
-            return
-        if self._options.saved is not None:
-            repository.mark_plan_used(self._options.saved.plan_id, self._id)
-        if not result.partial:
-            repository.promote(result, self._place.environment)
-        self._consume(result)
-        consume_votes(self._place, result.change_set_digest, self._id)
-
-    def _consume(self, result: RunResult) -> None:
-        """Runs that finished results hold are not gone on with again. Those of a partial invocation are no baseline, so
-        that what passed there, or is still to be judged, stands in for the same calls of a whole one."""
-        outcomes = {case.case_id: case.outcome for case in result.cases}
-        spare = result.partial and self._options.selection.rerun == "changed"
-        undecided = {run.document.run_id for runs in self._judged.values() for run in runs if run.document.missing}
-        self._journal.consume(
-            self._id,
-            [
-                (record.launch_id, record.ordinal)
-                for record in self._records
-                if not (spare and (outcomes[record.case_id] in ("passed", "flaky") or record.run_id in undecided))
-            ],
-        )
-
-    def _result(
-        self,
-        prepared: Preparation,
-        consent: Consent,
-        outcome: Outcome,
-        ending: Ending,
-        cases: list[CaseDocument],
-    ) -> RunResult:
-        return compose_result(
-            self._standing,
+    def _closing(self, prepared: Preparation) -> Closing:
+        return Closing(
+            self._shell,
+            self._options,
+            self._loaded,
+            self._place,
             self._journal,
+            self._standing,
             prepared,
-            consent,
-            outcome,
-            ending,
-            cases,
-            ceiling_cents=self._ceiling_cents(),
-            asking=self._asked.asking if self._asked else Asking(),
+            self._ceiling_cents(),
         )

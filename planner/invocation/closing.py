@@ -1,0 +1,144 @@
+"""How an invocation of `planner run` ends: its results composed, stored and handed out, and its runs spoken for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from planner.changes.model import Consent
+from planner.errors import RefusedError, StoreError
+from planner.execution.journal import Journal
+from planner.execution.work import Outcome, RunRecord
+from planner.invocation.asking import consume_votes
+from planner.invocation.composing import compose_result
+from planner.invocation.preparing import Preparation
+from planner.invocation.reporting import show_result
+from planner.invocation.run_options import RunOptions, actor_of, ways_on
+from planner.invocation.selection import Loaded
+from planner.invocation.sharing import SharedSession
+from planner.invocation.shell import Shell
+from planner.invocation.standing_reports import Standing
+from planner.invocation.stores import Place
+from planner.judging.asking import Asking
+from planner.results.model import CaseDocument, RunResult
+from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
+from planner.verdicts.judged_runs import JudgedRun
+
+
+@dataclass(slots=True)
+class EndedRuns:
+    """The runs that the engine has reported. `overdue` are those of them that had not ended when it stopped waiting."""
+
+    judged: dict[str, list[JudgedRun]] = field(default_factory=dict[str, list[JudgedRun]])
+    """By case id, in the order they ended."""
+    records: list[RunRecord] = field(default_factory=list[RunRecord])
+    overdue: list[RunRecord] = field(default_factory=list[RunRecord])
+    launched_now: int = 0
+    """Those that no earlier invocation had launched."""
+
+    def add(self, record: RunRecord, judged: JudgedRun) -> None:
+        self.records.append(replace(record, evidence=None))  # ten thousand of them would fill the memory
+        self.overdue += [record] if record.evidence is None else []
+        self.launched_now += not record.resumed
+        self.judged.setdefault(record.case_id, []).append(judged)
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """Of an invocation that got as far as its change set. `ceiling_cents` is the lowest that holds for all of it."""
+
+    shell: Shell
+    options: RunOptions
+    loaded: Loaded
+    place: Place
+    journal: Journal
+    standing: Standing
+    prepared: Preparation
+    ceiling_cents: int | None
+
+    def refuse(self, error: RefusedError) -> None:
+        """Nobody was called, and the reports say so."""
+        digest = self.prepared.change_set.digest
+        now = self.shell.clock.now()
+        consent = Consent(self.options.consent_to_charge, actor_of(self.shell), now, digest, self.ceiling_cents)
+        ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
+        cases = self._cases(EndedRuns(), not_called="refused")
+        self.standing.write(self._result(consent, Outcome(), ending, cases, Asking()))
+
+    def finish(
+        self, consent: Consent, outcome: Outcome, runs: EndedRuns, asking: Asking, session: SharedSession
+    ) -> int:
+        """The exit code, when all is stored, reported and shown, as far as it can be."""
+        cases = self._cases(runs, not_called=why_not_called(outcome), outcome=outcome)
+        open_overdue = may_still_end(runs.overdue, self.journal, self.shell.clock.now())
+        ways = ways_on(self.options, consenting=consent.given or bool(outcome.left))
+        ending = ending_of(cases, outcome, open_overdue, ways)
+        result = self._result(consent, outcome, ending, cases, asking)
+        try:
+            self._store(result, runs)
+            if not outcome.interrupted:  # else after the reports: they are due at once
+                session.publish()
+        except StoreError as error:  # what was paid for is told all the same; the journal has it for the next one
+            ending = ending.with_trouble(error)
+            result = self._result(consent, outcome, ending, cases, asking)
+        try:
+            self.standing.write(result)
+        except StoreError as error:
+            ending = ending.with_trouble(error)
+            result = self._result(consent, outcome, ending, cases, asking)
+            self.standing.is_final = True  # as far as it goes
+        show_result(self.shell, result, self.options.report_dir, self.loaded.project)
+        return ending.exit_code
+
+    def _cases(self, runs: EndedRuns, *, not_called: str, outcome: Outcome | None = None) -> list[CaseDocument]:
+        return assemble_cases(
+            self.prepared.change_set.changes,
+            runs.judged,
+            self.place.repository.load_evidence,
+            not_called=not_called,
+            today=self.standing.started_at.date(),
+            not_needed=None if outcome is None else outcome.not_needed,
+            left=None if outcome is None else outcome.left,
+            ask=self.prepared.judging.ballots,
+        )
+
+    def _result(
+        self, consent: Consent, outcome: Outcome, ending: Ending, cases: list[CaseDocument], asking: Asking
+    ) -> RunResult:
+        return compose_result(
+            self.standing,
+            self.journal,
+            self.prepared,
+            consent,
+            outcome,
+            ending,
+            cases,
+            ceiling_cents=self.ceiling_cents,
+            asking=asking,
+        )
+
+    def _store(self, result: RunResult, runs: EndedRuns) -> None:
+        repository = self.place.repository
+        repository.save_invocation(result)
+        if not result.finished:
+            return
+        if self.options.saved is not None:
+            repository.mark_plan_used(self.options.saved.plan_id, result.invocation_id)
+        if not result.partial:
+            repository.promote(result, self.place.environment)
+        spare = result.partial and self.options.selection.rerun == "changed"
+        self.journal.consume(result.invocation_id, _spoken_for(result, runs, spare=spare))
+        consume_votes(self.place, result.change_set_digest, result.invocation_id)
+
+
+def _spoken_for(result: RunResult, runs: EndedRuns, *, spare: bool) -> Iterable[tuple[str, int]]:
+    """Runs that finished results hold are not gone on with again. Those of a partial invocation are no baseline, so that what
+    passed there, or is still to be judged, stands in for the same calls of a whole one (`spare`)."""
+    outcomes = {case.case_id: case.outcome for case in result.cases}
+    undecided = {run.document.run_id for judged in runs.judged.values() for run in judged if run.document.missing}
+    return [
+        (record.launch_id, record.ordinal)
+        for record in runs.records
+        if not (spare and (outcomes[record.case_id] in ("passed", "flaky") or record.run_id in undecided))
+    ]
