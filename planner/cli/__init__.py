@@ -9,7 +9,7 @@ import click
 
 from planner import __version__
 from planner.cli.boundary import guarded
-from planner.cli.options import STORE_HELP, Dollars, selecting, selection, sharding
+from planner.cli.options import PATHS, REPORT_DIR, STORE, Dollars, calling, selecting, selection
 from planner.cli.outside import shell as _shell
 
 
@@ -48,7 +48,7 @@ def init(verbosity: int, directory: Path) -> int:
 
 
 @planner.command()
-@click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
+@PATHS
 @click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
 @click.option(
     "--format",
@@ -76,9 +76,9 @@ def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, o
 )
 @click.pass_obj
 def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
-    """Explain a diagnostic, with an example and its cure, or the fields of a kind of check.
+    """Explain a diagnostic, or what a kind of check takes.
 
-    CODE is what stands in brackets, such as unknown-key. Without it: the list of all.
+    With an example and its cure. CODE is what stands in brackets, such as unknown-key. Without it: the list of all.
     """
     from planner.commands.explain import explain as command
 
@@ -87,14 +87,14 @@ def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
 
 @planner.command()
 @click.argument("case", metavar="CASE")
-@click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
+@PATHS
 @click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
-    """Show a case as it would be called and judged, and where each part of it is written.
+    """Show a case in full, and where each part of it is written.
 
-    CASE is a case id, or a pattern with * and ?. Offline, needs no key.
+    As it would be called and judged. CASE is a case id, or a pattern with * and ?. Offline, needs no key.
     """
     from planner.commands.show import show as command
 
@@ -103,7 +103,7 @@ def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | 
 
 @planner.command()
 @selecting
-@sharding
+@calling
 @click.option("--refresh", is_flag=True, help="Ask the service for agent revisions and the balance (needs a key).")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -121,7 +121,10 @@ def plan(
     explain: tuple[str, ...],
     **values: Any,
 ) -> int:
-    """Show what would be called, why, and what it would cost. Calls nobody."""
+    """Show what would be called, why, and what it would cost. Calls nobody.
+
+    PATH… are plan files or folders; by default plans/.
+    """
     from planner.commands.plan import PlanOptions
     from planner.commands.plan import plan as command
 
@@ -132,19 +135,13 @@ def plan(
 
 @planner.command()
 @selecting
-@sharding
+@calling
 @click.option(
     "--consent-to-charge", is_flag=True, help="Agree that these calls are charged. Without it nobody is called."
 )
 @click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Hard ceiling, such as 12.50.")
 @click.option("--plan-digest", metavar="SHA256:…", help="Refuse if today's change set is another one.")
-@click.option(
-    "--report-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
-    metavar="DIR",
-)
+@REPORT_DIR
 @click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="At most so many runs at once.")
 @click.option("--fail-fast", is_flag=True, help="Launch nothing more once a run has failed.")
 @click.option(
@@ -186,13 +183,7 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
 
 @planner.command()
 @selecting
-@click.option(
-    "--report-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("reports"),
-    show_default=True,
-    metavar="DIR",
-)
+@REPORT_DIR
 @click.option(
     "--consent-to-charge", is_flag=True, help="Agree to pay for votes of the language model that are not stored yet."
 )
@@ -207,7 +198,7 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
 def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
     """Judge the stored calls by today's expectations. Free; calls nobody, and stores no verdict.
 
-    Cases that were never called are left out. `planner run` does the same on its way, for what changed. What a language model
+    PATH… are plan files or folders; by default plans/. Cases that were never called are left out. `planner run` does the same on its way, for what changed. What a language model
     (check: judge) answered before is used again; it is asked something new, which it charges for, with --consent-to-charge only.
     """
     from planner.commands.recheck import RecheckOptions
@@ -234,13 +225,13 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it here (default: standard output)."
 )
-@click.option("--store", metavar="PLACE", help=STORE_HELP)
+@STORE
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
 @click.pass_obj
 def report(verbosity: int, **values: Any) -> int:
-    """Write a report again, or compare two results: what regressed, what was fixed, and how sure that is.
+    """Write a report again, or compare two results.
 
-    RESULTS and OLDER are files, such as reports/results.json, or invocations of the store by their id.
+    A comparison tells what regressed, what was fixed, and how sure that is. RESULTS and OLDER are files, such as reports/results.json, or invocations of the store by their id.
     """
     import random
 
@@ -260,12 +251,12 @@ def report(verbosity: int, **values: Any) -> int:
     metavar="DIR",
     help="Where to write the reports.",
 )
-@click.option("--store", metavar="PLACE", help=STORE_HELP)
+@STORE
 @click.pass_obj
 def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None) -> int:
-    """Join the results of shards (run --shard I/N) into one set of reports. Calls nobody; a missing shard is an error.
+    """Join the results of shards (run --shard I/N). Calls nobody.
 
-    PART… are the shards' results.json files, or the folders they are in. Where the store has them too, the whole is stored, and
+    Into one set of reports; a missing shard is an error. PART… are the shards' results.json files, or the folders they are in. Where the store has them too, the whole is stored, and
     becomes the baseline that one run of everything would have been.
     """
     from planner.commands.merge import MergeOptions
@@ -278,7 +269,7 @@ def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None)
 @click.argument("case", required=False, metavar="[CASE]")
 @click.option("--plan", metavar="NAME", help="Only cases of this plan.")
 @click.option("--environment", metavar="NAME", help="Invocations of this environment (default: of none).")
-@click.option("--store", metavar="PLACE", help=STORE_HELP)
+@STORE
 @click.option("--since", metavar="WHEN", help="No further back than a date (2026-11-01) or an age (12h, 14d, 6w).")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N invocations.")
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
@@ -287,9 +278,9 @@ def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None)
 )
 @click.pass_obj
 def history(verbosity: int, **values: Any) -> int:
-    """Show how calls went over time: pass rate, duration, latency, grade, cost, flakiness. Calls nobody.
+    """Show how calls went over time. Calls nobody.
 
-    CASE is a case id, or a pattern with * and ?. Without it: all invocations, and every case.
+    Pass rate, duration, latency, grade, cost and flakiness. CASE is a case id, or a pattern with * and ?. Without it: all invocations, and every case.
     """
     from planner.commands.history import HistoryOptions
     from planner.commands.history import history as command
@@ -303,14 +294,14 @@ def history(verbosity: int, **values: Any) -> int:
     "--adopt", multiple=True, type=int, metavar="RUN_ID", help="These runs are the launch's; one --adopt a run."
 )
 @click.option("--assume-not-sent", is_flag=True, help="It was looked for and is not there: it may be sent again.")
-@click.option("--store", metavar="PLACE", help=STORE_HELP)
+@STORE
 @click.option("--sandbox", is_flag=True, help="The embedded service's launches.")
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj
 def reconcile(verbosity: int, **values: Any) -> int:
-    """List launches whose fate is unknown (exit 4 while any is open), or settle one.
+    """List launches whose fate is unknown, or settle one.
 
-    A launch is open when its answer was lost and the service's lists do not tell which run, if any, it became. `planner run`
+    Exit 4 while any is open. A launch is open when its answer was lost and the service's lists do not tell which run, if any, it became. `planner run`
     settles most by itself, within ten minutes of sending them; what is left needs a person who can look at the service.
 
     --adopt: the service has runs of that time, with that target and those prompts, which nobody else asked for. They are
@@ -320,10 +311,10 @@ def reconcile(verbosity: int, **values: Any) -> int:
     after all, they are paid for twice.
 
     \b
-    Example:
-      planner reconcile                                             what is open, and what it may have become
-      planner reconcile 3f9c0a7d5e21b846 --adopt 7110 --adopt 7111  it became these two runs
-      planner reconcile 3f9c0a7d5e21b846 --assume-not-sent          it never happened
+    Examples:
+      planner reconcile
+      planner reconcile 3f9c0a7d5e21b846 --adopt 7110 --adopt 7111
+      planner reconcile 3f9c0a7d5e21b846 --assume-not-sent
     """  # noqa: D301 - click's mark for lines to be left as they are
     from planner.commands.reconcile import ReconcileOptions
     from planner.commands.reconcile import reconcile as command
@@ -336,15 +327,15 @@ def reconcile(verbosity: int, **values: Any) -> int:
 
 
 @planner.command("format")
-@click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
+@PATHS
 @click.option("--check", is_flag=True, help="Write nothing; exit 2 if a file is not in the form.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would be changed.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 def format_(verbosity: int, paths: tuple[Path, ...], check: bool, diff: bool, output_format: Any) -> int:
-    """Bring plans, and planner.yaml, into one form: order of keys, indentation, quotes.
+    """Bring plans, and planner.yaml, into one form.
 
-    PATH… are files or folders; by default plans/ and planner.yaml. Comments stay where they belong, texts are kept as they
+    Order of keys, indentation, quotes. PATH… are files or folders; by default plans/ and planner.yaml. Comments stay where they belong, texts are kept as they
     are written, and what a file says is the same afterwards: that is checked before it is written.
     """
     from planner.commands.format import FormatOptions, format_plans
@@ -359,7 +350,7 @@ def format_(verbosity: int, paths: tuple[Path, ...], check: bool, diff: bool, ou
 @click.option("--check", is_flag=True, help="Write nothing; exit 2 if a file there is not up to date.")
 @click.pass_obj
 def schema(verbosity: int, directory: Path, check: bool) -> int:
-    """Write the JSON Schemas of plans, libraries, project config and results."""
+    """Write the JSON Schemas of plans, planner.yaml and results."""
     from planner.commands.schema import schema as command
 
     return command(_shell(verbosity), directory, check=check)

@@ -16,7 +16,21 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-STORE_HELP = "Where results live: a folder (default: .planner/ of the repository), git:refs/planner/results, or s3://BUCKET/FOLDER."
+PATHS = click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path))
+STORE = click.option(
+    "--store",
+    metavar="PLACE",
+    help="Where results live: a folder (default: .planner/ of the repository), git:refs/planner/results, or"
+    " s3://BUCKET/FOLDER.",
+)
+REPORT_DIR = click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("reports"),
+    show_default=True,
+    metavar="DIR",
+    help="Where to write the reports.",
+)
 
 
 class Dollars(click.ParamType[int]):
@@ -47,39 +61,43 @@ class ShardNumber(click.ParamType["Shard"]):
             self.fail(str(error), param, ctx)
 
 
-def sharding(command: F) -> F:
-    """Of `plan` and `run`."""
-    return click.option(
-        "--shard",
-        type=ShardNumber(),
-        metavar="I/N",
-        help="Only the I-th of N parts, for machines that run at once; planner merge joins them. --max-cost and every other"
-        " ceiling are of all parts together: each has its part by its calls.",
-    )(command)
+def calling(command: F) -> F:
+    """What `plan` and `run` alone take: what of the selected cases is called."""
+    for decorate in (
+        click.option(
+            "--shard",
+            type=ShardNumber(),
+            metavar="I/N",
+            help="Only the I-th of N parts, for machines that run at once; planner merge joins them. --max-cost and every"
+            " other ceiling are of all parts together: each has its part by its calls.",
+        ),
+        click.option(
+            "--rerun",
+            type=click.Choice(["changed", "failed", "all"]),
+            default="changed",
+            show_default=True,
+            help="changed: new, changed, drifted, or not passed last time. failed: only what did not pass last time.",
+        ),
+    ):
+        command = decorate(command)
+    return command
 
 
 def selecting(command: F) -> F:
-    """The options that `plan` and `run` share."""
+    """Which cases: what `plan`, `run` and `recheck` share."""
     for decorate in reversed(
         (
-            click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(path_type=Path)),
+            PATHS,
             click.option(
                 "--select", multiple=True, metavar="GLOB", help="Only cases whose id matches (* and ?); repeatable."
             ),
             click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
             click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
-            click.option("--store", metavar="PLACE", help=STORE_HELP),
+            STORE,
             click.option(
                 "--policy-from",
                 metavar="REF",
                 help="Read planner.yaml from this commit, such as the base branch of a pull request.",
-            ),
-            click.option(
-                "--rerun",
-                type=click.Choice(["changed", "failed", "all"]),
-                default="changed",
-                show_default=True,
-                help="changed: new, changed, drifted, or not passed last time. failed: only what did not pass last time.",
             ),
             click.option("--sandbox", is_flag=True, help="Use the embedded service: no key, no money, no phone."),
             click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
@@ -100,7 +118,7 @@ def selection(values: dict[str, Any]) -> Selection:
         tags=tuple(values["tags"]),
         environment=values["environment"],
         store=values["store"],
-        rerun=values["rerun"],
+        rerun=values.get("rerun", "changed"),
         sandbox=values["sandbox"],
         world=values["world"],
         policy_from=values["policy_from"],
