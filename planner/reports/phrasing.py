@@ -7,7 +7,7 @@ sentence holds one, the format passes its `Neutral` in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
 from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why, with_outcome
@@ -194,6 +194,18 @@ def _against_range(result: RunResult) -> list[str]:
 def unbilled_runs(result: RunResult) -> int:
     """Runs of this change set whose bill is not known."""
     return sum(run.cost_cents is None for case in result.cases if case.action == "call" for run in case.runs)
+
+
+def facts(result: RunResult, show: Callable[[str], str]) -> list[tuple[str, str]]:
+    """What a reader wants first, each with its label: cases and cost, and what is known of the suite as a whole."""
+    bill = "; ".join([cost(result), *cost_details(result)])
+    told = [
+        ("Cases", " · ".join(filter(None, [outcome_counts(result), scope(result, show)]))),
+        ("Cost", f"{bill} (simulated)" if result.sandbox else bill),
+        ("Suite", suite(result.suite)),
+        ("Repeats", repeated(result)),
+    ]
+    return [(label, text) for label, text in told if text]
 
 
 def suite(document: SuiteDocument | None) -> str:

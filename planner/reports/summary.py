@@ -130,18 +130,8 @@ def _findings(case: CaseDocument, width: int, paint: Paint) -> list[str]:
 
 
 def _foot(result: RunResult, report_paths: Sequence[str], width: int, paint: Paint) -> list[str]:
-    counts = phrasing.outcome_counts(result)
-    cost = "; ".join([phrasing.cost(result), *phrasing.cost_details(result)])
-    parts = [
-        ("Cases", " · ".join(filter(None, [counts, phrasing.scope(result, for_terminal)]))),
-        ("Cost", f"{cost} (simulated)" if result.sandbox else cost),
-        ("Calls", f"{phrasing.numbers(result)}"),
-    ]
-    parts += [
-        (label, text)
-        for label, text in (("Suite", phrasing.suite(result.suite)), ("Repeats", phrasing.repeated(result)))
-        if text
-    ]
+    parts = phrasing.facts(result, for_terminal)
+    parts.insert(2, ("Calls", phrasing.numbers(result)))
     lines: list[str] = []
     if warnings := phrasing.warnings(result, for_terminal):
         parts.append(("Warnings", phrasing.some(warnings, _SHOWN_OTHERS)))

@@ -16,7 +16,7 @@ import pytest
 from planner.evidence import Evidence, Role, Turn
 from planner.reports.html import conversations, pieces, render
 from planner.reports.redaction import Redactor, redact, redact_conversation
-from planner.results.model import RunResult
+from planner.results.model import RepeatedPass, RunResult, SuiteDocument
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -96,6 +96,17 @@ def test_without_the_store_it_says_so(canonical: RunResult) -> None:
     assert "is not stored here" in page
     assert "Thanks for calling." not in page
     assert render(redact(canonical)).count("data-standing=") == len(canonical.cases)
+
+
+def test_the_suite_is_told_as_in_every_other_report(canonical: RunResult) -> None:
+    """What no case shows on its own: together they are worse, and how likely so many calls of a case are to pass."""
+    suite = SuiteDocument(
+        cases=3, passed_before=9, runs_before=9, passed_now=4, runs_now=9, p_value=0.03, compared="worse"
+    )
+    repeated = [RepeatedPass(k=2, cases=len(canonical.cases), rate=0.8)]
+    page = _page(canonical.model_copy(update={"suite": suite, "repeated": repeated}))
+    assert "<dt>Suite</dt><dd>3 cases called anew, together: 9 of 9 runs passed before, 4 of 9 now" in page
+    assert "<dt>Repeats</dt><dd>pass^2 80 %" in page
 
 
 # In a browser
@@ -203,6 +214,16 @@ def test_a_screen_reader_has_nothing_to_complain_of(opened: Opened, canonical: R
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = page.evaluate("axe.run().then((results) => results.violations)")
     assert [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found] == []
+
+
+@in_browser
+def test_nothing_runs_out_of_a_narrow_screen(opened: Opened, canonical: RunResult) -> None:
+    """Neither the list nor a case is wider than a telephone's screen, however long its id."""
+    page = opened(_page(canonical))
+    page.set_viewport_size({"width": 390, "height": 844})
+    for place in ("", "#case-0"):
+        page.evaluate(f"location.hash = '{place}'")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 @in_browser

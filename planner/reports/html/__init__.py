@@ -57,7 +57,7 @@ def pieces(
         headline=phrasing.headline(result),
         meaning=phrasing.meaning(result),
         sandbox_note=phrasing.SANDBOX_NOTE if result.sandbox else "",
-        facts=_facts(result),
+        facts=phrasing.facts(result, str),
         particulars=_particulars(result),
         steps=[phrasing.step(line) for line in result.next_steps],
         standings=[(name, SIGNS[name], standings[name]) for name in case_phrasing.OUTCOMES if standings[name]],
@@ -76,15 +76,6 @@ def pieces(
         reason_label=case_phrasing.reason_label,
         launches=[(launch, phrasing.launch_facts(launch, str)) for launch in result.open_launches],
     )
-
-
-def _facts(result: RunResult) -> list[tuple[str, str]]:
-    """What a reader wants first."""
-    cost = "; ".join([phrasing.cost(result), *phrasing.cost_details(result)])
-    return [
-        ("Cases", " · ".join(filter(None, [phrasing.outcome_counts(result), phrasing.scope(result, str)]))),
-        ("Cost", f"{cost} (simulated)" if result.sandbox else cost),
-    ]
 
 
 def _particulars(result: RunResult) -> list[tuple[str, str]]:
