@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, Quote, errored, failed, passed
-from planner.diagnostics import Span
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.outcome import (
     CaseOutcome,
@@ -42,6 +41,7 @@ from planner.outcome import (
 )
 from planner.outcome.cases import judge_parts
 from planner.spec.model import Case, Target
+from planner.spec.source import Place, Source
 from planner.statistics import fisher_mid_p
 
 
@@ -330,7 +330,7 @@ def test_a_case_verdict_has_rate_and_interval() -> None:
 
 def test_a_case_of_a_plan_has_the_rules_in_it() -> None:
     """The plan's own `Case` is judged as it is."""
-    span = Span("plans/refunds.yaml", 3, 5, 3, 12)
+    place = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
     case = Case(
         case_id="refunds/late@support",
         plan="refunds",
@@ -348,9 +348,9 @@ def test_a_case_of_a_plan_has_the_rules_in_it() -> None:
         timeout_seconds=900,
         platform_failures="ignore",
         expectations=(POLITE,),
-        expectation_spans=(span,),
+        expectation_places=(place,),
         tags=frozenset(),
-        span=span,
+        place=place,
     )
     good, bad = with_findings(GOOD, polite="passed"), with_findings(BAD, polite="passed")
     assert judge_case(case, [good] * 4 + [bad]).reason == "4 of 5 runs passed, 80 % needed"

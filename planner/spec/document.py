@@ -14,7 +14,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from planner.diagnostics import Span
-from planner.spec.source import Source
+from planner.spec.source import Place, Source
 
 KeyMark = tuple[int, int, int, int]
 """Offsets of a mapping's entry: key start, key end, value start, value end."""
@@ -81,6 +81,17 @@ class Document:
         if start == end and isinstance(container, Mapping):
             return self.key(container, str(key))
         return self.source.span(start, end)
+
+    def place(self, container: Container, key: str | int) -> Place:
+        """Where `value` is, for those who may never ask for the line."""
+        start, end = value_mark(container, key)
+        if start == end and isinstance(container, Mapping):
+            return self.place_of_key(container, str(key))
+        return Place(self.source, start, end)
+
+    def place_of_key(self, container: Mapping, key: str) -> Place:
+        mark = container.marks[key]
+        return Place(self.source, mark[0], mark[1])
 
     def item(self, container: Items, index: int) -> Span:
         return self.source.span(*value_mark(container, index))

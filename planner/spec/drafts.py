@@ -12,6 +12,7 @@ from planner.spec.contents import Content, Text
 from planner.spec.document import Container, Document, value_mark
 from planner.spec.document import Mapping as Written
 from planner.spec.reporting import Said
+from planner.spec.source import Place
 
 _MAX_TEXT = 1_000
 """Characters of what is known again by its text."""
@@ -33,6 +34,8 @@ class Shape:
     written: Written
     """One place where it is written."""
     kind: type[Expectation]
+    id: str | None
+    """As written."""
     content: Content
     texts: Sequence[Text] = ()
     names: frozenset[str] = frozenset()
@@ -49,8 +52,8 @@ class Shape:
 class Used:
     """Where a plan uses an expectation of a library: the whole `use`, and the part of it that an id would be changed in."""
 
-    span: Span
-    id_span: Span
+    place: Place
+    id_place: Place
 
 
 @dataclass(slots=True)
@@ -62,23 +65,32 @@ class Draft:
     key: str | int
     written: Written
     shape: Shape
-    said: Said = field(default_factory=Said)
-    """Faults of it that were reported; all that use one of a library share them."""
     used: Used | None = None
-    _span: Span | None = None
+    _said: Said | None = None
+    _place: Place | None = None
+
+    @property
+    def said(self) -> Said:
+        """Faults of it that were reported; all that use one of a library share them."""
+        if self._said is None:
+            self._said = Said()
+        return self._said
 
     @property
     def id(self) -> str | None:
         """The id as written."""
-        name = self.written.get("id")
-        return name if isinstance(name, str) else None
+        return self.shape.id
+
+    @property
+    def place(self) -> Place:
+        """Where the plan says it: the `use` of one from a library."""
+        if self._place is None:
+            self._place = self.used.place if self.used else self.document.place(self.container, self.key)
+        return self._place
 
     @property
     def span(self) -> Span:
-        """Where the plan says it: the `use` of one from a library."""
-        if self._span is None:
-            self._span = self.used.span if self.used else self.document.value(self.container, self.key)
-        return self._span
+        return self.place.span
 
     def part(self, route: Sequence[str | int]) -> Span:
         """Where a part of it is written."""
@@ -89,13 +101,13 @@ class Draft:
     def id_span(self) -> Span:
         """Where the plan gives it its id, if it has one, or could."""
         if self.used is not None:
-            return self.used.id_span
+            return self.used.id_place.span
         return self.document.value(self.written, "id")
 
     @property
     def user(self) -> Span | None:
         """What to tell besides the place of a fault."""
-        return self.used.span if self.used else None
+        return self.used.place.span if self.used else None
 
 
 def text_to_know(document: Document, container: Container, key: str | int) -> str | None:

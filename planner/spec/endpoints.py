@@ -64,9 +64,9 @@ def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
 def _first_that_asks(plan: Plan) -> Span | None:
     for case in plan.cases:
         if not _ASKING.isdisjoint(map(type, case.expectations)):
-            for expectation, span in zip(case.expectations, case.expectation_spans, strict=True):
+            for expectation, place in zip(case.expectations, case.expectation_places, strict=True):
                 if expectation.asks_model:
-                    return span
+                    return place.span
     return None
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from planner.checks.base import Expectation
-from planner.diagnostics import Span
 from planner.spec.blame import Blame
 from planner.spec.drafts import Draft
 from planner.spec.expectations import Expectations
@@ -17,6 +16,7 @@ from planner.spec.model import Case, Target
 from planner.spec.prompts import Prompt
 from planner.spec.reporting import Reporter
 from planner.spec.same_calls import warn_of_same_calls
+from planner.spec.source import Place
 
 MAX_CASES_PER_PLAN = 100_000
 MAX_RENDERED_PER_PLAN = 64 * 1024 * 1024
@@ -43,7 +43,7 @@ class Parts(NamedTuple):
 
     plan: str
     scenario: str
-    span: Span
+    place: Place
     targets: Sequence[Target]
     matrix: Matrix
     prompt: Prompt | None
@@ -64,7 +64,8 @@ def expand(
     parts: Parts, expectations: Expectations, allowance: Allowance, reporter: Reporter, *, errors: int
 ) -> list[Case]:
     """All cases of a scenario; none where a fault of it is reported, now or since there were so many `errors`."""
-    cases = _Expansion(parts, expectations, allowance, reporter).cases()
+    expansion = _Expansion(parts, expectations, allowance, reporter)
+    cases = expansion.cases() if parts.matrix.axes else expansion.alone()
     if reporter.errors > errors:
         return []
     warn_of_same_calls(parts.prompt, parts.matrix, cases, reporter)
@@ -78,91 +79,121 @@ class _Expansion:
         self.allowance = allowance
         self.reporter = reporter
         self.blame = Blame(reporter, parts.matrix.axes, parts.matrix.points)
-        self.names = [axis.name for axis in parts.matrix.axes]
-        self.spans = tuple([draft.span for draft in parts.drafts])
-        self.prompts = self._memo([parts.prompt.template.names] if parts.prompt else [])
-        self.rendered = self._memo([draft.shape.names for draft in parts.drafts] if self.names else [])
+        self.places = tuple([draft.place for draft in parts.drafts])
 
-    def _memo(self, used: Sequence[Collection[str]]) -> _Memo:
-        """For what templates make that use these names."""
-        names = self.names
-        return _Memo(
-            [place for place, name in enumerate(names) if any(name in uses for uses in used)] if names else [], {}
+    def alone(self) -> list[Case]:
+        """Without a matrix: most scenarios are, and what is rendered once need not be remembered."""
+        parts = self.parts
+        if not self._allowed():
+            return []
+        prompt = self._render_prompt(parts.variables)
+        expectations = self._render_expectations(parts.variables)
+        if self.allowance.characters < 0:
+            self._report_size()
+        if prompt is None or expectations is None:
+            return []
+        return self._of_point(f"{parts.plan}/{parts.scenario}", (), prompt, expectations)
+
+    def _allowed(self) -> bool:
+        """Whether the plan may make so many cases; reported if not."""
+        parts = self.parts
+        self.allowance.cases -= len(parts.matrix.points) * len(parts.targets)
+        if self.allowance.cases >= 0:
+            return True
+        self.allowance.cases += len(parts.matrix.points) * len(parts.targets)
+        self.reporter.error(
+            "too-many-cases",
+            f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more",
+            parts.place.span,
+        )
+        return False
+
+    def _report_size(self) -> None:
+        self.reporter.error(
+            "template-too-large",
+            "the prompts and expectations of all cases of this plan are too long, or too many; split the plan",
+            self.parts.place.span,
         )
 
     def cases(self) -> list[Case]:
         parts = self.parts
-        if len(parts.matrix.points) * len(parts.targets) > self.allowance.cases:
-            self.reporter.error(
-                "too-many-cases",
-                f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more",
-                parts.span,
-            )
+        if not self._allowed():
             return []
-        self.allowance.cases -= len(parts.matrix.points) * len(parts.targets)
+        self.names = [axis.name for axis in parts.matrix.axes]
+        self.prompts = self._memo([parts.prompt.template.names] if parts.prompt else [])
+        self.rendered = self._memo([draft.shape.names for draft in parts.drafts])
         cases: list[Case] = []
         for point in parts.matrix.points:
-            values = parts.variables
-            if point:
-                values = {**values, **{name: value.value for name, value in zip(self.names, point, strict=True)}}
+            values = {
+                **parts.variables,
+                **{name: value.value for name, value in zip(self.names, point, strict=True)},
+            }
             label = self._label(point)
-            self.blame.point, self.blame.which = point, f" (in case {label})" if point else ""
+            self.blame.point, self.blame.which = point, f" (in case {label})"
             prompt = self._prompt(point, values)
             expectations = self._expectations(point, values)
             if self.allowance.characters < 0:
                 self.blame.report()
-                self.reporter.error(
-                    "template-too-large",
-                    "the prompts and expectations of all cases of this plan are too long, or too many; split the plan",
-                    parts.span,
-                )
+                self._report_size()
                 return []
             if prompt is None or expectations is None:
                 continue
-            shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)]) if point else ()
-            cases.extend(
-                [
-                    Case(
-                        case_id=f"{label}@{target.alias}",
-                        plan=parts.plan,
-                        scenario=parts.scenario,
-                        target=target,
-                        point=shown,
-                        prompt=prompt,
-                        expectations=expectations,
-                        expectation_spans=self.spans,
-                        span=parts.span,
-                        **parts.settings,
-                    )
-                    for target in parts.targets
-                ]
-            )
+            shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
+            cases.extend(self._of_point(label, shown, prompt, expectations))
         self.blame.report()
         return cases
 
+    def _of_point(
+        self, label: str, point: tuple[tuple[str, str], ...], prompt: str, expectations: tuple[Expectation, ...]
+    ) -> list[Case]:
+        parts = self.parts
+        return [
+            Case(
+                case_id=f"{label}@{target.alias}",
+                plan=parts.plan,
+                scenario=parts.scenario,
+                target=target,
+                point=point,
+                prompt=prompt,
+                expectations=expectations,
+                expectation_places=self.places,
+                place=parts.place,
+                **parts.settings,
+            )
+            for target in parts.targets
+        ]
+
+    def _memo(self, used: Sequence[Collection[str]]) -> _Memo:
+        """For what templates make that use these names."""
+        return _Memo([place for place, name in enumerate(self.names) if any(name in uses for uses in used)], {})
+
     def _label(self, point: Point) -> str:
         """The case id without its target."""
-        base = f"{self.parts.plan}/{self.parts.scenario}"
-        if not point:
-            return base
-        return f"{base}[{','.join([f'{name}={value.token}' for name, value in zip(self.names, point, strict=True)])}]"
+        shown = ",".join([f"{name}={value.token}" for name, value in zip(self.names, point, strict=True)])
+        return f"{self.parts.plan}/{self.parts.scenario}[{shown}]"
 
     def _prompt(self, point: Point, values: Lookup[str, Any]) -> str | None:
-        if self.parts.prompt is None:
-            return None
         memo = self.prompts
-        key = tuple([point[position].token for position in memo.axes]) if point else ()
+        key = tuple([point[position].token for position in memo.axes])
         if key not in memo.known:
-            text = memo.known[key] = self.parts.prompt.render(values, self.blame)
-            self.allowance.characters -= len(text or "")
+            memo.known[key] = self._render_prompt(values)
         return memo.known[key]
+
+    def _render_prompt(self, values: Lookup[str, Any]) -> str | None:
+        text = self.parts.prompt.render(values, self.blame) if self.parts.prompt is not None else None
+        self.allowance.characters -= len(text or "")
+        return text
 
     def _expectations(self, point: Point, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
         memo = self.rendered
-        key = tuple([point[position].token for position in memo.axes]) if point else ()
+        key = tuple([point[position].token for position in memo.axes])
         if key not in memo.known:
-            before = self.expectations.validations.made_bytes
-            memo.known[key] = self.expectations.of_case(self.parts.drafts, values, self.blame)
-            self.allowance.characters -= (self.expectations.validations.made_bytes - before) * EXPECTATION_WEIGHT
-            self.allowance.characters -= len(self.parts.drafts) * RENDERING_WEIGHT
+            memo.known[key] = self._render_expectations(values)
         return memo.known[key]
+
+    def _render_expectations(self, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
+        before = self.expectations.validations.made_bytes
+        found = self.expectations.of_case(self.parts.drafts, values, self.blame)
+        self.allowance.characters -= (self.expectations.validations.made_bytes - before) * EXPECTATION_WEIGHT
+        self.allowance.characters -= len(self.parts.drafts) * RENDERING_WEIGHT
+        return found

@@ -112,7 +112,7 @@ class Expectations:
             self.reporter.error("bad-expectation", detail, document.value(container, key))
             return None
         self._warn(document, written)
-        shape = Shape(json, written, kind, written)
+        shape = Shape(json, written, kind, written.get("id"), written)
         draft = Draft(document, container, key, written, shape)
         if (b"{{" in json or b"{%" in json or b"{#" in json) and not self._compile(draft):
             return None
@@ -147,7 +147,7 @@ class Expectations:
     def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
         """An expectation of a library as a plan uses it, with the fields that the plan `changed`: sound ones, no templates."""
         if not changed:
-            return replace(draft, used=used, _span=None)
+            return replace(draft, used=used, _said=draft.said, _place=None)
         written = Written()
         whole = value_mark(draft.container, draft.key)
         for key, value in {**draft.written, **changed}.items():
@@ -158,9 +158,10 @@ class Expectations:
         if shape is None:
             content = {**draft.shape.content, **changed}
             fixed = Rendered(written) if draft.shape.fixed else None
-            shape = replace(draft.shape, json=json, written=written, content=content, fixed=fixed)
+            name = written.get("id")
+            shape = replace(draft.shape, json=json, written=written, id=name, content=content, fixed=fixed)
             self._shapes[json] = shape
-        return replace(draft, used=used, written=written, shape=shape, _span=None)
+        return replace(draft, used=used, written=written, shape=shape, _said=draft.said, _place=None)
 
     def sound_alone(self, draft: Draft) -> bool:
         """Whether nothing is wrong with an expectation whatever its templates render to; reported if not."""

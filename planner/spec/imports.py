@@ -142,8 +142,8 @@ class Imports:
         if self.reporter.errors > errors:
             return None
         changed = {key: written[key] for key in _OVERRIDES if key in fields.model_fields_set}
-        place = document.item(items, index)
-        used = Used(place, document.value(written, "id") if "id" in changed else place)
+        place = document.place(items, index)
+        used = Used(place, document.place(written, "id") if "id" in changed else place)
         return [self.expectations.used(draft, used, changed) for draft in drafts]
 
     def _find(self, part: str, name: str | None, document: Document, written: Mapping) -> Library | None:

@@ -18,7 +18,7 @@ from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.drafts import Draft
 from planner.spec.expectations import Expectations
 from planner.spec.files import Neighbours, display_name
-from planner.spec.names import check_name
+from planner.spec.names import check_name, is_name
 from planner.spec.numbers import warn_of_rewritten
 from planner.spec.parser import parse
 from planner.spec.plain_texts import warn_of_plain_texts
@@ -275,7 +275,8 @@ def read_variables(model: type[BaseModel], document: Document, reporter: Reporte
         reporter.error("too-many-nodes", detail, document.key(document.root, "vars"))
         return None
     for name in written:
-        check_name(name, "a variable", document.key(written, name), reporter)
+        if not is_name(name):
+            check_name(name, "a variable", document.key(written, name), reporter)
     warn_of_rewritten(document, document.root, "vars", reporter)
     for name in written:
         if holds_tags(written[name]):

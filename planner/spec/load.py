@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from planner.diagnostics import Diagnostics, Related, Span
+from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
 from planner.spec.axis_files import AxisFileReader
 from planner.spec.decoding import MAX_BYTES, decode
@@ -25,6 +25,7 @@ from planner.spec.prices import report_price
 from planner.spec.prompts import PromptReader
 from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.scenario import ScenarioReader
+from planner.spec.source import Place
 from planner.spec.targets import TargetReader
 from planner.spec.templates import Templates
 from planner.spec.wording import unknown
@@ -92,7 +93,7 @@ def load_files(
         today,
     )
     plans: list[Plan] = []
-    names: dict[str, Span] = {}
+    names: dict[str, Place] = {}
     with collector_paused():
         for path in files:
             if until_told and len(diagnostics):
@@ -126,7 +127,7 @@ def collector_paused() -> Generator[None]:
             gc.enable()
 
 
-def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: dict[str, Span]) -> Plan | None:
+def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: dict[str, Place]) -> Plan | None:
     libraries = reader.libraries
     if libraries.has(path):
         return None  # imported by a plan before
@@ -149,13 +150,13 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
         report_price(document, plan, reader.targets.project, reporter)
     name = document.root.get("plan")
     if isinstance(name, str):
-        place = document.value(document.root, "plan")
+        place = document.place(document.root, "plan")
         if name in names:
             reporter.error(
                 "duplicate-plan",
                 f"another plan is named `{name}`; rename one",
-                place,
-                Related("the first one", names[name]),
+                place.span,
+                Related("the first one", names[name].span),
             )
             return None
         names[name] = place

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
+from planner.spec.source import Place
 
 Direction = Literal["outbound", "inbound"]
 Mode = Literal["bot", "sip"]
@@ -55,11 +56,11 @@ class Case:
     platform_failures: Literal["ignore", "fail"]
     expectations: tuple[Expectation, ...]
     """Each with an `id`, unique within the case."""
-    expectation_spans: tuple[Span, ...]
+    expectation_places: tuple[Place, ...]
     """Where each expectation is written."""
     tags: frozenset[str]
     """The plan's and the scenario's."""
-    span: Span
+    place: Place
     """Where the scenario is written."""
     description: str = ""
     confidence: float | None = None
@@ -68,6 +69,14 @@ class Case:
     quarantine: Quarantine | None = None
     caller_faults: Literal["ignore", "count"] = "ignore"
     when_settled: Literal["stop", "continue"] = "continue"
+
+    @property
+    def span(self) -> Span:
+        return self.place.span
+
+    @property
+    def expectation_spans(self) -> tuple[Span, ...]:
+        return tuple([place.span for place in self.expectation_places])
 
 
 @dataclass(frozen=True, slots=True)

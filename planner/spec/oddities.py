@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from planner.checks.base import CheckSeverity
 from planner.checks.wording import listed
-from planner.diagnostics import Related, Span
+from planner.diagnostics import Related
 from planner.spec.authored import MatrixFields, PlanFields, ScenarioFields
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.drafts import Draft
@@ -25,13 +25,9 @@ def warn_of_unused_targets(document: Document, called: Collection[str], reporter
     written: Any = document.root.get("targets")
     if not called or not isinstance(written, (Mapping, Items)):
         return
-    places: Iterable[tuple[Any, Span]] = (
-        [(alias, document.key(written, alias)) for alias in written]
-        if isinstance(written, Mapping)
-        else [(alias, document.item(written, index)) for index, alias in enumerate(written)]
-    )
-    for alias, place in places:
+    for index, alias in enumerate(written):
         if isinstance(alias, str) and alias not in called:
+            place = document.key(written, alias) if isinstance(written, Mapping) else document.item(written, index)
             reporter.warning(
                 "unused-target", f"no scenario of this plan calls `{shorten(alias, 40)}`; remove it", place
             )

@@ -142,7 +142,7 @@ class _Plan:
     def _expectation(self, source: Source, draft: Draft) -> Origin:
         if draft.used is None:
             return Origin(source, draft.span)
-        return Origin(Source.LIBRARY, draft.document.value(draft.container, draft.key), draft.used.span)
+        return Origin(Source.LIBRARY, draft.document.value(draft.container, draft.key), draft.used.place.span)
 
     def _prompt(self, scenario: Mapping) -> Origin:
         if "prompt" in scenario:

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from yaml import CBaseLoader, YAMLError, events
 
-from planner.spec.document import Container, Document, Items, KeyMark, Mapping
+from planner.spec.document import Document, Items, KeyMark, Mapping
 from planner.spec.duplicates import Duplicates
 from planner.spec.reporting import Reporter
 from planner.spec.scalars import NOT_TEXT_STARTS, NumberError, resolve
@@ -24,6 +24,7 @@ from planner.spec.syntax import (
     TOO_DEEP,
     control_escape,
     keys_indented_oddly,
+    not_a_key,
     report_syntax,
     tag_name,
 )
@@ -130,7 +131,10 @@ class _Builder:
 
     def _mapping(self, opening: _Event) -> tuple[Mapping, int, int]:  # noqa: PLR0915 - calls would take longer
         """The mapping that begins with this event, and its marks."""
-        start = end = self._open(opening, "map")
+        start = end = opening.start_mark.index
+        self.levels += 1
+        if self.levels > MAX_DEPTH or opening.tag is not None or opening.anchor is not None:
+            self._open(opening, "map", start)
         next_event, scalar = self.next_event, events.ScalarEvent
         container = Mapping.__new__(Mapping)  # not through `__init__`: there are many
         spots = container.spots = []
@@ -182,11 +186,18 @@ class _Builder:
         self.room = room
         if merged:
             self._merge(container, merged)
-        return container, start, self._close(container, opening, event, end)
+        self.levels -= 1
+        if opening.anchor is not None:
+            self.anchors[opening.anchor] = container
+        close: int = event.end_mark.index  # a block ends where its last value does, not before the next token
+        return container, start, end if event.start_mark.index == close else close
 
     def _items(self, opening: _Event) -> tuple[Items, int, int]:
         """The sequence that begins with this event, and its marks."""
-        start = end = self._open(opening, "seq")
+        start = end = opening.start_mark.index
+        self.levels += 1
+        if self.levels > MAX_DEPTH or opening.tag is not None or opening.anchor is not None:
+            self._open(opening, "seq", start)
         next_event, scalar = self.next_event, events.ScalarEvent
         container = Items.__new__(Items)
         marks = container.marks = []
@@ -214,12 +225,14 @@ class _Builder:
         self.room = room
         if not container:
             container.marks = _NO_MARKS
-        return container, start, self._close(container, opening, event, end)
+        self.levels -= 1
+        if opening.anchor is not None:
+            self.anchors[opening.anchor] = container
+        close: int = event.end_mark.index
+        return container, start, end if event.start_mark.index == close else close
 
-    def _open(self, event: _Event, tag: str) -> int:
-        """Where the container begins."""
-        start: int = event.start_mark.index
-        self.levels += 1
+    def _open(self, event: _Event, tag: str, start: int) -> None:
+        """A container begins that is not a usual one."""
         if self.levels > MAX_DEPTH:
             self._fault("too-much-nesting", TOO_DEEP, start, start + 1)
             raise _Stop
@@ -227,15 +240,6 @@ class _Builder:
             self._fault("unknown-tag", f"{tag_name(event.tag)} is not known here; remove it", start, start + 1)
         if event.anchor is not None:
             self._anchor(event.anchor, _UNUSABLE, start)
-        return start
-
-    def _close(self, container: Container, opening: _Event, closing: _Event, last: int) -> int:
-        """Where the container ends: a block ends where its last value does, not before the next token."""
-        self.levels -= 1
-        if opening.anchor is not None:
-            self.anchors[opening.anchor] = container
-        end: int = closing.end_mark.index
-        return last if closing.start_mark.index == end else end
 
     # What is not the usual scalar
 
@@ -388,13 +392,5 @@ class _Builder:
         raise _Stop
 
     def _not_a_key(self, start: int, end: int) -> _Unusable:
-        text = self.source.text
-        if text[start : start + 2] == "{{":
-            start, end = start + 1, end - 1
-        if text[start - 1 : start + 1] == "{{":
-            end = min(end + 1, len(text))
-            detail = f'YAML reads this as a mapping; quote the template: "{shorten(text[start - 1 : end])}"'
-            self._fault("key-not-text", detail, start - 1, end)
-        else:
-            self._fault("key-not-text", "a key is one text, not a mapping, a list or an alias of one", start, end)
+        self._fault("key-not-text", *not_a_key(self.source.text, start, end))
         return _UNUSABLE

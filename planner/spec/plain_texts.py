@@ -13,9 +13,9 @@ from planner.spec.scalars import NumberError, resolve
 from planner.spec.wording import shorten
 
 _HASH = re.compile(r" #(?=[0-9A-Za-z])(?P<rest>[^\n]*)")
-_DASH = re.compile(
-    r"""^(?P<indent> *)(?:- +|(?:- +)*[A-Za-z_][\w-]*: +)(?P<text>[^\s"'\[{|>&*!?#:-][^\n:#]*)\n(?P=indent) +- """,
-    re.MULTILINE,
+_DASH = re.compile(r"\n +- ")
+_JOINED = re.compile(
+    r"""(?P<indent> *)(?:- +|(?:- +)*[A-Za-z_][\w-]*: +)(?P<text>[^\s"'\[{|>&*!?#:-][^\n:#]*)\n(?P=indent) +- """
 )
 _MOST = 20_000
 """Places of a file that are looked at: the rest of them would tell nobody more."""
@@ -27,7 +27,7 @@ def warn_of_plain_texts(document: Document, reporter: Reporter) -> None:
     source = document.source
     text = source.text
     cut = {_end_before(text, found.start()): found for found in islice(_HASH.finditer(text), _MOST)}
-    joined = {found.start("text"): found for found in islice(_DASH.finditer(text), _MOST)}
+    joined = {found.start("text"): found for found in islice(_joined(text), _MOST)}
     if not cut and not joined:
         return
     for start, end in _marks(document.root):
@@ -37,6 +37,17 @@ def warn_of_plain_texts(document: Document, reporter: Reporter) -> None:
         if (found := joined.get(start)) is not None and end >= found.end():
             detail = f'this is one text, "{shorten(" ".join(text[start:end].split()), 40)}": an item begins in the column of the one above; for a - in a text, put it in quotes'
             reporter.warning("not-as-it-looks", detail, source.span(found.end() - 2, found.end() - 1))
+
+
+def _joined(text: str) -> Iterator[re.Match[str]]:
+    """Lines with a text that goes on with an item, by its look: one that is indented more than the line above."""
+    for dash in _DASH.finditer(text):
+        end = dash.start()
+        begin = text.rfind("\n", 0, end) + 1
+        if text[end - 1 : end] != ":" and not text.startswith(dash[0][1:-2], begin):
+            found = _JOINED.match(text, begin)
+            if found is not None:
+                yield found
 
 
 def _end_before(text: str, end: int) -> int:

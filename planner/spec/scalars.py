@@ -19,6 +19,7 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_NUMBER_STARTS = frozenset("-+.0123456789")
 MAX_NUMBER_LENGTH = 100
 """Longer numbers are nobody's number, and converting them takes quadratic time."""
 
@@ -36,6 +37,8 @@ def resolve(text: str) -> str | int | float | bool | None:
         return int(text)  # there may be a million
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _NUMBER_STARTS:
+        return text
     if _INTEGER.match(text):
         return int(_short(text))
     if _FLOAT.match(text):

@@ -22,20 +22,16 @@ from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target
 from planner.spec.names import is_name, mended_name, undefined
 from planner.spec.oddities import cannot_fail, take_in_axes, warn_of_equal, warn_of_shadowed_variables
-from planner.spec.phone import phone_number_fault
 from planner.spec.prompts import Prompt, PromptReader
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
-from planner.spec.settings import DECIDING, settings_of
-from planner.spec.targets import Aliases, check_slug
+from planner.spec.settings import DECIDING, Settings, need_check, settings_of
+from planner.spec.targets import Aliases, check_slug, is_slug
 from planner.spec.templates import TemplateFault
 from planner.spec.terms import read_quarantine
 from planner.spec.unresolved import Definitions, Unresolved, Use, mistyped_definition
-from planner.spec.wording import shorten, wrong_type
-from planner.statistics import least_runs_to_pass
+from planner.spec.wording import shorten
 
-_CHECKED = frozenset({"min_runs", "confidence", "target_number"})
-"""Fields that have to fit others, or a form of their own."""
 _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 
 
@@ -78,7 +74,7 @@ class Scenario:
     """
 
     cases: list[Case]
-    names: frozenset[str]
+    names: set[str]
     complete: bool
 
 
@@ -102,7 +98,7 @@ class _Reading:
         self.plan = plan
         self.document = plan.document
         self.name = name
-        self.where = self.document.key(scenarios, name)
+        self.place = self.document.place_of_key(scenarios, name)
         self.written: Mapping = scenarios[name]
         self.fields = read_fields(ScenarioFields, self.document, self.written, self.reporter)
         self.given = self.fields.model_fields_set
@@ -112,20 +108,25 @@ class _Reading:
 
     def read(self) -> Scenario:
         errors = self.reporter.errors
-        check_slug(self.name, self.where, self.reporter)
+        if not is_slug(self.name):
+            check_slug(self.name, self.where, self.reporter)
         targets = self._targets()
         matrix = self._matrix(max(1, len(targets)))
         prompt = self._prompt()
         drafts, drafts_complete = self._drafts()
         complete = prompt is not None and prompt.sound and drafts_complete
-        self._check_settings()
-        if complete and cannot_fail(drafts, self._value("min_pass_rate")):
+        plan, given = self.plan, self.given
+        if need_check(given) or need_check(plan.defaults.model_fields_set):
+            Settings(
+                self.document, self.written, self.fields, given, plan.defaults_written, plan.defaults, self.reporter
+            ).check()
+        rate = (self.fields if "min_pass_rate" in given else plan.defaults).min_pass_rate
+        if complete and cannot_fail(drafts, rate):
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, drafts, complete=complete)
         prompt = prompt if prompt is not None and prompt.sound else None
-        axes = {axis.name for axis in matrix.axes}
-        if unknown := {name for name in names if name not in self.plan.variables and name not in axes}:
+        if unknown := names.difference(plan.variables, [axis.name for axis in matrix.axes]):
             # They were reported: what uses them is left out, the rest is still rendered to find its faults.
             complete = False
             prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
@@ -133,7 +134,7 @@ class _Reading:
         parts = Parts(
             plan=self.plan.name,
             scenario=self.name,
-            span=self.where,
+            place=self.place,
             targets=targets,
             matrix=matrix,
             prompt=prompt,
@@ -144,23 +145,22 @@ class _Reading:
         cases = expand(parts, self.reader.expectations, self.plan.allowance, self.reporter, errors=errors)
         return Scenario(cases, names, complete)
 
-    def _value(self, name: str) -> Any:
-        return getattr(self.fields if name in self.given else self.plan.defaults, name)
-
-    def _place(self, name: str) -> Span:
-        """Where a setting is written, in the scenario or else in the defaults."""
-        return self.document.value(self.written if name in self.written else self.plan.defaults_written, name)
+    @property
+    def where(self) -> Span:
+        return self.place.span
 
     # Parts
 
     def _targets(self) -> list[Target]:
         written = self.written if "targets" in self.written else self.plan.defaults_written
         aliases = self.plan.aliases
-        self.plan.called.update(self._called(written, aliases))
         if "targets" not in written:
-            self.plan.imports.mark_used("targets", aliases.own)
-            aliases.named.update(aliases.own)
-            return [target for target in aliases.own.values() if target is not None]
+            if aliases.everything is None:
+                self.plan.called.update(aliases.own)
+                self.plan.imports.mark_used("targets", aliases.own)
+                aliases.name_all()
+            return aliases.everything or []
+        self.plan.called.update(self._called(written, aliases))
         fields = self.fields if written is self.written else self.plan.defaults
         items: Any = written["targets"]
         if "targets" not in fields.model_fields_set or not isinstance(items, Items):
@@ -240,17 +240,16 @@ class _Reading:
             )
             self.reporter.error("too-many-nodes", detail, self.where)
             return [], False
-        self._check_ids(drafts)
-        self._check_repeats(drafts)
-        warn_of_equal(drafts, self.reporter)
+        if len({id(draft.shape) for draft in drafts}) < len(drafts):
+            warn_of_equal(drafts, self.reporter)
+        self._check_repeats([draft for draft in drafts if draft.used is not None])
+        self._check_ids([draft for draft in drafts if draft.shape.id is not None])
         return drafts, defaults.complete and own.complete
 
     def _check_repeats(self, drafts: list[Draft]) -> None:
         """An expectation of a library that is used twice would be judged twice."""
         first: dict[tuple[int, str | int], Draft] = {}
         for draft in drafts:
-            if draft.used is None:
-                continue
             other = first.setdefault((id(draft.container), draft.key), draft)
             if other is not draft:
                 detail = f"`{shorten(self.name, 40)}` has this from the library already"
@@ -259,9 +258,7 @@ class _Reading:
     def _check_ids(self, drafts: list[Draft]) -> None:
         ids: dict[str, Draft] = {}
         for draft in drafts:
-            name = draft.id
-            if name is None:
-                continue
+            name = draft.id or ""
             first = ids.setdefault(name, draft)
             if first is not draft:
                 self.reporter.error(
@@ -270,41 +267,6 @@ class _Reading:
                     draft.id_span,
                     Related("the first one", first.id_span),
                 )
-
-    def _check_settings(self) -> None:
-        if _CHECKED.isdisjoint(self.given) and _CHECKED.isdisjoint(self.plan.defaults.model_fields_set):
-            return
-        runs, min_runs = self._value("runs"), self._value("min_runs")
-        if min_runs is not None and min_runs > runs and ("runs" not in self.written or "runs" in self.given):
-            self.reporter.error(
-                "out-of-range",
-                f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown",
-                self._place("min_runs"),
-            )
-        self._check_confidence(runs)
-        number: Any = self._value("target_number")
-        if number is None:
-            return
-        fault = wrong_type("text", number) if isinstance(number, (dict, list)) else phone_number_fault(number)
-        if fault:
-            self.reporter.error("not-e164", fault, self._place("target_number"))
-
-    def _check_confidence(self, runs: int) -> None:
-        """What no result of these runs could satisfy is a fault before it is paid for."""
-        rate, confidence = self._value("min_pass_rate"), self._value("confidence")
-        if confidence is None:
-            return
-        place = next((name for name in ("confidence", "runs", "min_pass_rate") if name in self.given), "confidence")
-        least = least_runs_to_pass(rate, confidence)
-        if least is None:
-            detail = "no number of runs proves a pass rate of 1: with `confidence` write a `min_pass_rate` below 1"
-            self.reporter.error("bad-value", detail, self._place(place))
-        elif runs < least:
-            detail = (
-                f"with `runs: {runs}` the case could never pass: to show a rate of {rate:g} with confidence {confidence:g} "
-                f"takes {least} runs at least, all of them passed"
-            )
-            self.reporter.error("out-of-range", detail, self._place(place))
 
     def _quarantine(self) -> Quarantine | None:
         if "quarantine" not in self.written:
@@ -326,18 +288,20 @@ class _Reading:
             "quarantine": quarantine,
         }
 
-    def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> frozenset[str]:
+    def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> set[str]:
         """The names the templates use; undefined ones are reported, and axes that none uses."""
+        used = set(prompt.template.names if prompt else ())
+        for draft in drafts:
+            used.update(draft.shape.names)
+        if "matrix" not in self.written and used <= self.plan.variables.keys():
+            return used
         axes = self._written_axes()
-        used = frozenset(prompt.template.names if prompt else ()).union(*[draft.shape.names for draft in drafts])
         for name in axes or ():
             self.plan.unresolved.axes.setdefault(name, self.name)
         if axes is None or not self.plan.own_variables_readable:
             self._report_undefined(self.unknown_axes, {})
             return used  # what is undefined may be defined there
         found = self.unknown_axes
-        if not axes and not found and used <= self.plan.variables.keys():
-            return used
         here = {*axes, *(axis.name for axis in matrix.axes)}
         strange = {name for name in used if name not in self.plan.variables and name not in here}
         if strange:

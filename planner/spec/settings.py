@@ -1,11 +1,20 @@
-"""Settings of a case, out of what a scenario or the defaults say."""
+"""Settings of a case, out of what a scenario or the defaults say, and whether they fit each other."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from planner.diagnostics import Span
+from planner.spec.authored import ScenarioDefaults, ScenarioFields
+from planner.spec.document import Document
+from planner.spec.document import Mapping as Written
+from planner.spec.phone import phone_number_fault
+from planner.spec.reporting import Reporter
 from planner.spec.terms import age_of
+from planner.spec.wording import wrong_type
+from planner.statistics import least_runs_to_pass
 
 _SETTINGS = (
     "direction",
@@ -32,3 +41,65 @@ def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
     settings["when_settled"] = values["when_settled"] or ("stop" if may_settle else "continue")
     settings["max_age"] = age_of(values["max_age"]) if values["max_age"] else None
     return settings
+
+
+_CHECKED = frozenset({"min_runs", "confidence", "target_number"})
+"""Fields that have to fit others, or a form of their own."""
+
+
+def need_check(given: Collection[str]) -> bool:
+    return not _CHECKED.isdisjoint(given)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a scenario and the defaults say. `given` are the scenario's fields that are without a fault."""
+
+    document: Document
+    written: Written
+    fields: ScenarioFields
+    given: Collection[str]
+    defaults_written: Written
+    defaults: ScenarioDefaults
+    reporter: Reporter
+
+    def check(self) -> None:
+        """Report what does not fit together, or cannot be at all."""
+        runs, min_runs = self._value("runs"), self._value("min_runs")
+        if min_runs is not None and min_runs > runs and ("runs" not in self.written or "runs" in self.given):
+            self.reporter.error(
+                "out-of-range",
+                f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown",
+                self._place("min_runs"),
+            )
+        self._check_confidence(runs)
+        number: Any = self._value("target_number")
+        if number is None:
+            return
+        fault = wrong_type("text", number) if isinstance(number, (dict, list)) else phone_number_fault(number)
+        if fault:
+            self.reporter.error("not-e164", fault, self._place("target_number"))
+
+    def _check_confidence(self, runs: int) -> None:
+        """What no result of these runs could satisfy is a fault before it is paid for."""
+        rate, confidence = self._value("min_pass_rate"), self._value("confidence")
+        if confidence is None:
+            return
+        place = next((name for name in ("confidence", "runs", "min_pass_rate") if name in self.given), "confidence")
+        least = least_runs_to_pass(rate, confidence)
+        if least is None:
+            detail = "no number of runs proves a pass rate of 1: with `confidence` write a `min_pass_rate` below 1"
+            self.reporter.error("bad-value", detail, self._place(place))
+        elif runs < least:
+            detail = (
+                f"with `runs: {runs}` the case could never pass: to show a rate of {rate:g} with confidence {confidence:g} "
+                f"takes {least} runs at least, all of them passed"
+            )
+            self.reporter.error("out-of-range", detail, self._place(place))
+
+    def _value(self, name: str) -> Any:
+        return getattr(self.fields if name in self.given else self.defaults, name)
+
+    def _place(self, name: str) -> Span:
+        """Where a setting is written, in the scenario or else in the defaults."""
+        return self.document.value(self.written if name in self.written else self.defaults_written, name)

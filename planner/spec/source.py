@@ -7,6 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate, count
 from operator import add
+from typing import NamedTuple
 
 from planner.diagnostics import Span
 
@@ -24,20 +25,23 @@ class Source:
     """The text of one file. `file` is the name diagnostics show: relative to the working directory, with `/`."""
 
     file: str
-    text: str
-    _line_starts: list[int] = field(default_factory=list[int], repr=False)
-    _reached: tuple[int, int, int] = field(default=(0, 1, 0), repr=False)
+    text: str = field(repr=False)
+    _line_starts: list[int] | None = field(default=None, repr=False, compare=False)
+    """None until somebody asks for a place, which of most files nobody does; empty where there is no table."""
+    _reached: tuple[int, int, int] = field(default=(0, 1, 0), repr=False, compare=False)
     """Without a table: an offset, the number of its line, and where that begins. Most places are asked for in the order they
     are written, so that counting on from the last one is enough."""
-    _returns: int = field(default=0, repr=False)
+    _returns: int = field(default=0, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        if "\r" in self.text or self.text.count("\n") < _MANY_LINES:
-            self._starts()
+    def __hash__(self) -> int:
+        return hash((self.file, self.text))
 
     def span(self, start: int, end: int) -> Span:
         """The place of `text[start:end]` (offsets in characters), less white space at its end."""
         text, starts = self.text, self._line_starts
+        if starts is None:
+            few = "\r" in text or text.count("\n") < _MANY_LINES
+            starts = self._line_starts = self._starts() if few else []
         while end > start + 1 and text[end - 1] in " \t\r\n":
             end -= 1
         last = end if end > start + 1 else start  # one character is on one line, be it the break at its end
@@ -79,6 +83,7 @@ class Source:
         """Offsets at which lines start."""
         starts = self._line_starts
         if not starts:
+            starts = self._line_starts = []
             if "\r" in self.text:
                 starts.append(0)
                 starts.extend(match.end() for match in _LINE_BREAK.finditer(self.text))
@@ -90,3 +95,15 @@ class Source:
     def whole(self) -> Span:
         """The beginning of the file: the place of faults that concern all of it."""
         return Span(self.file, 1, 1, 1, 1)
+
+
+class Place(NamedTuple):
+    """A stretch of a file's text. Lines and columns are found out when somebody asks: there are many, and of most nobody does."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def span(self) -> Span:
+        return self.source.span(self.start, self.end)

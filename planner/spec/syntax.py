@@ -200,3 +200,13 @@ def _odd(space: str) -> str:
 
 def tag_name(tag: str) -> str:
     return shorten(f"!!{tag.removeprefix(STANDARD_TAG)}" if tag.startswith(STANDARD_TAG) else tag)
+
+
+def not_a_key(text: str, start: int, end: int) -> tuple[str, int, int]:
+    """What to say of a key that is no text, and where: most are templates without quotes."""
+    if text[start : start + 2] == "{{":
+        start, end = start + 1, end - 1
+    if text[start - 1 : start + 1] != "{{":
+        return "a key is one text, not a mapping, a list or an alias of one", start, end
+    end = min(end + 1, len(text))
+    return f'YAML reads this as a mapping; quote the template: "{shorten(text[start - 1 : end])}"', start - 1, end

@@ -13,6 +13,7 @@ from planner.spec.document import Document, Items, Mapping, at, value_mark
 from planner.spec.model import Project, Target
 from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter, Said, first_few
+from planner.spec.source import Place
 from planner.spec.unresolved import Definitions, Use, mistyped_definition
 from planner.spec.wording import describe, not_a_slug, one_of, shorten, unknown, wrong_type
 
@@ -36,7 +37,7 @@ class Imported:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Aliases:
     """The aliases that a plan's scenarios can name. None: it is written, but what it stands for has a fault that was reported."""
 
@@ -51,6 +52,12 @@ class Aliases:
     """Those of the plan's own that scenarios call, as far as they were read."""
     strangers: dict[str, list[Use]] = field(default_factory=dict[str, list[Use]])
     """Names that scenarios call and that are no aliases."""
+    everything: list[Target] | None = None
+    """What is called where no target is named, once that is so somewhere."""
+
+    def name_all(self) -> None:
+        self.named.update(self.own)
+        self.everything = [target for target in self.own.values() if target is not None]
 
     def find(self, alias: str, where: Span) -> Target | None:
         """What is called by this name, at this place; None, and a fault, where it is no alias of the plan.
@@ -164,8 +171,8 @@ class TargetReader:
                 return None
 
     def _defined(self, document: Document, written: Mapping, alias: str) -> Target | None:
-        where = document.key(written, alias)
-        check_slug(alias, where, self.reporter)
+        if not is_slug(alias):
+            check_slug(alias, document.key(written, alias), self.reporter)
         target = read_target(document, written, alias, self.reporter)
         if target is None:
             return None
@@ -174,10 +181,10 @@ class TargetReader:
             self.reporter.error(
                 "target-conflict",
                 f"{self._conflict(target, other)}; keep one (targets: [{alias}] takes the environment's)",
-                where,
+                document.key(written, alias),
             )
             return None
-        return self._allowed(target, document.value(written, alias))
+        return self._allowed(target, document.place(written, alias))
 
     def _conflict(self, target: Target, other: Target) -> str:
         return f"`{target.alias}` is {_told(target)} here and {_told(other)} in environment `{self.environment}`"
@@ -233,10 +240,11 @@ class TargetReader:
         else:
             self.reporter.errors += 1  # it may be in the import that was reported
 
-    def _allowed(self, target: Target, where: Span) -> Target | None:
+    def _allowed(self, target: Target, where: Span | Place) -> Target | None:
         allowed = self.project.policy.allowed_targets
         if allowed is None or (target.kind, target.id) in allowed:
             return target
+        where = where.span if isinstance(where, Place) else where
         known = one_of(f"{kind} {number}" for kind, number in sorted(allowed)) if allowed else "nothing"
         self.reporter.error(
             "target-not-allowed", f"{_told(target)} may not be called: the project's policy allows {known}", where
@@ -282,8 +290,12 @@ def _is_the_number_itself(document: Document, written: Mapping) -> bool:
     return document.source.text[start : start + 2].lstrip("\"'").startswith("+")
 
 
+def is_slug(name: str) -> bool:
+    return len(name) <= 100 and _SLUG.fullmatch(name) is not None
+
+
 def check_slug(name: str, where: Span, reporter: Reporter) -> bool:
-    if _SLUG.fullmatch(name) and len(name) <= 100:
+    if is_slug(name):
         return True
     reporter.error("not-a-slug", not_a_slug(name) if len(name) <= 100 else "a name may have 100 characters", where)
     return False

@@ -13,12 +13,12 @@ from planner.changes.build import build_change_set
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import ChangeSet
 from planner.checks.base import Expectation, Judgement, passed
-from planner.diagnostics import Span
 from planner.evidence import Evidence
 from planner.results.model import CaseDocument, RunDocument
 from planner.spec.model import Case, Plan, Target
+from planner.spec.source import Place, Source
 
-_SPAN = Span("plans/refunds.yaml", 3, 5, 3, 12)
+_PLACE = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
 
 
 class Says(Expectation, frozen=True):
@@ -63,9 +63,9 @@ def make_case() -> Callable[..., Case]:
             timeout_seconds=900,
             platform_failures="ignore",
             expectations=(Says(id="says"),),
-            expectation_spans=(_SPAN,),
+            expectation_places=(_PLACE,),
             tags=frozenset(),
-            span=_SPAN,
+            place=_PLACE,
         )
         return replace(case, **fields)
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
-from planner.diagnostics import Span
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
@@ -25,6 +24,7 @@ from planner.results.model import (
     StatsDocument,
 )
 from planner.spec.model import Case, Plan, Target
+from planner.spec.source import Place, Source
 
 DIGEST = "sha256:" + "9f3c2a7b" * 8
 NUMBER = "+14155550199"
@@ -479,9 +479,9 @@ def _planned_case(case_id: str, runs: int) -> Case:
         timeout_seconds=900,
         platform_failures="ignore",
         expectations=(),
-        expectation_spans=(),
+        expectation_places=(),
         tags=frozenset(),
-        span=Span(f"plans/{plan}.yaml", 12, 3, 12, 9),
+        place=Place(Source(f"plans/{plan}.yaml", "\n" * 11 + "  nobody:\n"), 13, 19),
     )
 
 
