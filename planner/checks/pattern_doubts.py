@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from planner.checks.base import Doubt
+from planner.checks.patterns import dead_alternative
 from planner.checks.wording import shown
 
 _AS_PATTERN = re.compile(
@@ -40,4 +41,6 @@ def doubtful_patterns(any_of: Sequence[str] | None, all_of: Sequence[str] | None
         mended = shown(f"(?{flags}){inner}" if flags else inner)
         why = f"the slashes would have to be said: a regular expression stands without them, such as {mended}"
         found.append(Doubt(("matches",), why, "literal-pattern"))
+    if matches is not None and (why := dead_alternative(matches)) is not None:
+        found.append(Doubt(("matches",), why, "bad-regex"))
     return found

@@ -10,6 +10,7 @@ import re2  # pyright: ignore[reportMissingTypeStubs] - it ships none; `RegularE
 from pydantic import AfterValidator, Field
 
 from planner.checks.pattern_faults import explained
+from planner.checks.reach import unreachable, with_signs_escaped
 
 _re2: Any = re2
 
@@ -18,9 +19,8 @@ _ANY_CHARACTER = "\u2603"
 
 MAX_LENGTH = 10_000
 """Characters of a pattern: one that is refused for its size took memory for each of its classes before, some 30 kB."""
-_MAX_PROBE = 100
-_BESIDE = ("", "\n", " ", "x")
-"""The edge of a text or line, and what is no part of a word and what is: all that anchors tell apart."""
+_MAX_PROBE = 10
+_ASCII = "".join(map(chr, range(128)))
 
 
 class Found(Protocol):
@@ -68,28 +68,47 @@ def check_pattern(pattern: str) -> str:
     compiled = compile_pattern(pattern)
     if compiled.search("") and compiled.search(_ANY_CHARACTER):
         raise ValueError("this regular expression matches every text, so it checks nothing")
-    if _matches_nothing(compiled):
-        raise ValueError("this regular expression matches no text at all: an anchor or class in it can never hold")
+    dead = pattern if compiled.programsize == 1 else unreachable(pattern, _characters)
+    if dead is not None and dead == pattern:
+        raise ValueError(_never_found(pattern, dead))
     return pattern
 
 
-def _matches_nothing(compiled: RegularExpression) -> bool:
-    """Whether the one text that the pattern could find is found nowhere: what is beside it decides about anchors.
+def dead_alternative(pattern: str) -> str | None:
+    """What is wrong with an alternative of a sound pattern that matches no text, so that the others decide alone."""
+    dead = unreachable(pattern, _characters)
+    return _never_found(pattern, dead) if dead is not None else None
 
-    False where it could find several texts, although there are such patterns, too, that find none.
-    """
-    if compiled.programsize == 1:  # all of it was simplified away
-        return True
+
+def _never_found(pattern: str, dead: str) -> str:
+    which = (
+        "this regular expression matches" if dead == pattern else f"`{dead}` in this regular expression matches"
+    ) + " no text at all"
+    mended = with_signs_escaped(pattern)
+    if mended == pattern or unreachable(mended, _characters) is not None:
+        return f"{which}: an anchor or class in it can never hold"
+    edges = " and ".join(
+        f"`{sign}` is the {edge} of the text"
+        for sign, edge in (("^", "start"), ("$", "end"))
+        if mended.count(f"\\{sign}") > pattern.count(f"\\{sign}")
+    )
+    return f"{which}: {edges}; for the character itself write {_in_single_quotes(mended)}, in single quotes"
+
+
+def _in_single_quotes(pattern: str) -> str:
+    """As YAML reads it without a further backslash."""
+    return "'" + pattern.replace("'", "''") + "'"
+
+
+@lru_cache(maxsize=256)
+def _characters(characters: str) -> str:
+    """Those of ASCII that a set of a pattern has, and one beyond where it may have some."""
+    compiled = compile_pattern(characters)
     try:
-        least, greatest = compiled.possiblematchrange(_MAX_PROBE)
-    except _re2.error:  # of patterns that are nested deeply, or begin with anything at all
-        return False
-    if (
-        least != greatest or not least or len(least) >= _MAX_PROBE
-    ):  # nothing: of one that begins amid a word it cannot tell
-        return False
-    text = least.decode("utf-8", "replace")
-    return not any(compiled.search(before + text + after) for before in _BESIDE for after in _BESIDE)
+        _, greatest = compiled.possiblematchrange(_MAX_PROBE)
+    except _re2.error:  # of one that has anything at all
+        greatest = b"\xff"
+    return "".join(compiled.findall(_ASCII)) + (_ANY_CHARACTER if greatest > b"\x7f" else "")
 
 
 Pattern = Annotated[

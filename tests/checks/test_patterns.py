@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from planner.checks.patterns import check_pattern, compile_pattern
+from planner.checks.pattern_doubts import doubtful_patterns
+from planner.checks.patterns import _characters, check_pattern, compile_pattern, dead_alternative  # pyright: ignore[reportPrivateUsage]
+from planner.checks.reach import unreachable
 
 
 @pytest.mark.parametrize(
@@ -130,7 +135,25 @@ from planner.checks.patterns import check_pattern, compile_pattern
         ),
         ("a*", "this regular expression matches every text, so it checks nothing"),
         ("", "this regular expression matches every text, so it checks nothing"),
-        ("due$ now", "this regular expression matches no text at all: an anchor or class in it can never hold"),
+        *[
+            (
+                pattern,
+                (
+                    "this regular expression matches no text at all: "
+                    f"`$` is the end of the text; for the character itself write '{mended}', in single quotes"
+                ),
+            )
+            for pattern, mended in [
+                ("due$ now", r"due\$ now"),
+                ("$5 off", r"\$5 off"),
+                ("$5|$10", r"\$5|\$10"),
+                ("(?m)^$5", r"(?m)^\$5"),
+            ]
+        ],
+        (
+            "guarantee^",
+            "this regular expression matches no text at all: `^` is the start of the text; for the character itself write 'guarantee\\^', in single quotes",
+        ),
         (r"re\bfund", "this regular expression matches no text at all: an anchor or class in it can never hold"),
         (
             r"[^\x00-\x{10FFFF}]",
@@ -146,11 +169,79 @@ def test_a_bad_pattern_is_refused_in_words(pattern: str, message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["refund(s|ed)?", "^$", r"\p{Greek}+", "(?i)thanks", r"^\s*$", r"foo\B", r"(?m)a$\nb", r"\bfoo\b"]
+    "pattern",
+    [
+        "refund(s|ed)?",
+        "^$",
+        r"\p{Greek}+",
+        "(?i)thanks",
+        r"^\s*$",
+        r"foo\B",
+        r"(?m)a$\nb",
+        r"\bfoo\b",
+        "(?m)x$",
+        "[$]5",
+        r"\Q$5\E",
+        "(^|,)x(,|$)",
+        "(^a)?b",
+        "($|x)5",
+        r"(?i)k\b.s",
+        "(" * 4_000 + "a$" + ")" * 4_000,
+    ],
 )
 def test_a_pattern_that_can_tell_texts_apart_is_taken(pattern: str) -> None:
     """Whatever RE2 can read, anchors for an empty text included."""
     assert check_pattern(pattern) == pattern
+
+
+_SIGNS = st.sampled_from(["a", " ", r"\n", ".", "[^ ]", r"\W", "^", "$", r"\b", r"\B", r"\A", r"\z"])
+_PATTERNS = st.recursive(
+    _SIGNS,
+    lambda parts: (
+        st.builds("{}{}".format, parts, parts)
+        | st.builds("(?:{}|{})".format, parts, parts)
+        | st.builds("(?:{}){}".format, parts, st.sampled_from(["*", "+", "?", "{2}", "{0,1}", "{1,}"]))
+        | st.builds("(?m:{})".format, parts)
+    ),
+    max_leaves=5,
+)
+_TEXTS = ["".join(text) for length in range(7) for text in itertools.product("a\n ", repeat=length)]
+
+
+@given(_PATTERNS)
+@settings(max_examples=150, deadline=None)
+def test_what_can_match_nothing_is_told_from_what_can(pattern: str) -> None:
+    """Of small patterns: the whole is refused just where none of all short texts has a match."""
+    expression = compile_pattern(pattern)
+    found = any(expression.search(text) for text in _TEXTS)
+    assert (unreachable(pattern, _characters) == pattern) is not found
+
+
+@given(_PATTERNS.filter(lambda pattern: "m:" not in pattern))
+@settings(max_examples=100, deadline=None)
+def test_an_alternative_that_is_blamed_matches_nothing(pattern: str) -> None:
+    """The part that is named is found in no text by itself."""
+    dead = unreachable(f"refund|{pattern}", _characters)
+    assert dead_alternative("refund") is None
+    if dead is not None:
+        assert dead in str(dead_alternative(f"refund|{pattern}"))
+        assert not any(compile_pattern(f"(?:{dead})").search(text) for text in _TEXTS)
+
+
+def test_an_alternative_that_matches_nothing_is_doubted() -> None:
+    """The others still find something, so that it is no error; nobody writes what is never found."""
+    assert check_pattern("refund|don't ($5)") == "refund|don't ($5)"
+    doubts = doubtful_patterns(None, None, "refund|don't ($5)")
+    assert [(doubt.route, doubt.code, doubt.why) for doubt in doubts] == snapshot(
+        [
+            (
+                ("matches",),
+                "bad-regex",
+                "`$5` in this regular expression matches no text at all: `$` is the end of the text; for the character itself write 'refund|don''t (\\$5)', in single quotes",
+            )
+        ]
+    )
+    assert not doubtful_patterns(None, None, r"refund|don't (\$5)|^a|b$")
 
 
 def test_nothing_is_printed_about_a_bad_pattern(capfd: pytest.CaptureFixture[str]) -> None:
