@@ -1,13 +1,39 @@
-"""What all tests share: one event loop implementation, the one the program runs on, and no race with the clock."""
+"""What all tests share: one event loop implementation, the one the program runs on, no race with the clock, and a place to run in
+that does not depend on whose machine it is."""
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # How long an example takes says more of what else the machine does than of the code.
-settings.register_profile("planner", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.register_profile(
+    "planner",
+    settings.get_profile(settings.get_current_profile_name()),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("planner")
+
+# Servers of the tests are on loopback, where a proxy of this machine does not lead. What a hook of git, or somebody's own
+# configuration, says of repositories is not said of those that tests make: signatures, hooks, names of branches.
+for _name in list(os.environ):
+    if _name.startswith("GIT_") or _name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}:
+        del os.environ[_name]
+os.environ |= {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_COUNT": "1",  # of this checkout, which may be another user's, as in a container
+    "GIT_CONFIG_KEY_0": "safe.directory",
+    "GIT_CONFIG_VALUE_0": "*",
+}
+
+# A shell starts what runs in its background with SIGINT ignored, and programs keep it so: those of the tests are sent some.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ from typing import Any, Literal, cast
 
 import pydantic_core
 import pytest
+from jumping_time import JumpingLoop
+from patience import PATIENCE_SECONDS
 
 from planner.api.client import ApiClient, LaunchRequest
 from planner.api.exchange import Exchange
@@ -87,9 +89,12 @@ class RawServer:
         if answer == "reset":
             _reset(writer)
         elif answer == "hang":
+            _patience_ends()
             await reader.read()
         elif answer == "trickle":
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
+            await writer.drain()
+            _patience_ends()
             while not reader.at_eof():
                 writer.write(b" ")
                 await writer.drain()
@@ -109,11 +114,23 @@ async def _request(reader: asyncio.StreamReader) -> Asked:
     return Asked(method, target, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
 
 
+def _patience_ends() -> None:
+    """As much time as any client of the tests has is over at once: not before its request is here, however slow the machine is."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop)
+    loop.jump(PATIENCE_SECONDS)
+
+
 def _reset(writer: asyncio.StreamWriter) -> None:
     """RST instead of FIN."""
     connection: socket.socket = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": JumpingLoop}
 
 
 class Slept(list[float]):
@@ -165,7 +182,7 @@ async def talk() -> AsyncGenerator[Callable[..., Any]]:
         server = RawServer(list(answers))
         await server.start()
         transport = HttpxTransport(
-            server.url, {"Authorization": f"Bearer {KEY}"}, **{"timeout_seconds": 5.0, **options}
+            server.url, {"Authorization": f"Bearer {KEY}"}, **{"timeout_seconds": PATIENCE_SECONDS, **options}
         )
         slept, traced = Slept(), list[Exchange]()
         client = ApiClient(transport, now=lambda: now, sleep=slept, on_exchange=traced.append)

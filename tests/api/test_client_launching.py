@@ -168,7 +168,7 @@ async def test_what_may_have_been_carried_out_is_ambiguous(
     talk: Callable[..., Any], answer: Any, prompts: tuple[str, ...]
 ) -> None:
     """Anything but a clear yes or no: an error that says the request may have arrived; sent once, and never again."""
-    asked = await talk(answer, timeout_seconds=0.3)
+    asked = await talk(answer)
     with pytest.raises((LostAnswerError, ServiceError)) as caught:
         await asked.launch(*prompts)
     assert asked.server.connections == 1

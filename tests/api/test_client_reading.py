@@ -11,6 +11,7 @@ import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE_SECONDS
 
 from planner.api.client import READS_AT_ONCE, WILDEST_CLOCK_SECONDS, ApiClient
 from planner.api.transport import Answer, HttpxTransport
@@ -144,7 +145,7 @@ async def test_lists_wait_for_no_evidence() -> None:
         for _ in range(READS_AT_ONCE):
             tasks.start_soon(client.billing)
         await anyio.wait_all_tasks_blocked()
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_SECONDS):
             assert await client.runs() == []
         evidence_is_read.set()
     await client.close()
@@ -153,12 +154,16 @@ async def test_lists_wait_for_no_evidence() -> None:
 async def test_few_reads_are_in_flight_at_once() -> None:
     """However many are wanted."""
     flying, most = 0, 0
+    full = anyio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         nonlocal flying, most
         flying += 1
         most = max(most, flying)
-        await anyio.sleep(0.01)
+        if flying == READS_AT_ONCE:
+            full.set()
+        await full.wait()
+        await anyio.sleep(0.01)  # or no other would be seen
         flying -= 1
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"{}"})

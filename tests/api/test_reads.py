@@ -75,7 +75,7 @@ async def test_it_begins_when_there_are_many(reading: Callable[..., Any], monkey
 @pytest.mark.parametrize("misdeed", ["reset", "close", "hang", "trickle", "reset while reading", b"not HTTP\r\n\r\n"])
 async def test_an_answer_that_does_not_come_is_lost(reading: Callable[..., Any], misdeed: Any) -> None:
     """Cut, hung, trickling or garbled."""
-    transport, _ = await reading(misdeed, timeout_seconds=0.3)
+    transport, _ = await reading(misdeed)
     with pytest.raises(LostAnswerError, match=r"the service's answer was lost: ."):
         await read(transport)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,12 +75,11 @@ def test_one_changed_line_among_many() -> None:
     assert _detail("\n".join(lines), "\n".join(after)) == "- line 300\n+ another"
 
 
-def test_rewritten_prompts_take_no_time() -> None:
-    """Two prompts of the largest size with nothing in common are compared in well under a second."""
+def test_rewritten_prompts_are_not_matched() -> None:
+    """Two prompts of the largest size are not compared line by line, which takes as many steps as one has lines times the other:
+    even lines that both have are told as changed."""
     old, new = "\n".join(["x", *"ab" * 4000, "x"]), "\n".join(["y", *"bba" * 3000, "y"])
-    begun = perf_counter()
-    assert _detail(old, new).splitlines()[-1].startswith("…")
-    assert perf_counter() - begun < 0.5
+    assert _detail(old, new).splitlines()[-1] == "… 16996 more changed lines"
 
 
 @given(st.text(), st.text())

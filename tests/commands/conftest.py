@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.cli import main
 
-PATIENCE_SECONDS = 300.0
-"""For what must come, and may take a while on a machine that has other things to do: waiting longer costs nothing where it comes."""
 HOURS = """\
 version: 1
 plan: hours

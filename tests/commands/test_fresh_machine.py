@@ -7,9 +7,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from patience import wait_for
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT, start, wait_for  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
 
 @pytest.mark.parametrize("kept", ["the folder", "a copy of it"])

@@ -9,6 +9,7 @@ import textwrap
 
 import anyio
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.invocation.interruption import interruptible
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
@@ -33,7 +34,7 @@ def interrupted(project: Project, modules: str, sent: str, *arguments: str) -> s
     """`planner` with these arguments, and a signal when each of these modules is imported."""
     program = textwrap.dedent(AT_IMPORT).format(modules=modules.split(), sent=sent, arguments=arguments)
     return subprocess.run(
-        [sys.executable, "-c", program], cwd=project.root, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], cwd=project.root, capture_output=True, text=True, check=False
     )
 
 
@@ -72,6 +73,6 @@ async def test_signals_do_afterwards_what_they_did_before() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     async with interruptible() as interrupted:
         signal.raise_signal(signal.SIGTERM)
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_SECONDS):
             await interrupted.wait()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before

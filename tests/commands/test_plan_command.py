@@ -146,7 +146,7 @@ def open_launch(project: Project, *prompts: str, store: str = ".planner") -> Jou
             Line("agent", 12, "outbound", "bot", None, 0),
             "planner lost-1",
             datetime.now(UTC),
-            5.0,
+            600.0,  # so much earlier a run may have been made, and be it
             tuple(
                 SlotIntent("hours/cancel@clinic", "hours", prompt, "f", None, 32)
                 for prompt in prompts or ("You are Dora.",)

@@ -10,11 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS, wait_for
 
-from tests.commands.conftest import PATIENCE_SECONDS, Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
 
@@ -258,13 +258,6 @@ def start(project: Project, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

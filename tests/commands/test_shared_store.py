@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.commands.test_run import wait_for  # pyright: ignore[reportMissingImports]
+from patience import wait_for
 
 PLAN = """\
 version: 1

@@ -14,9 +14,10 @@ from typing import Any
 import jsonschema
 import pytest
 from junitparser import JUnitXml
+from patience import wait_for
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT, start, wait_for  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/results.schema.json").read_text())
 

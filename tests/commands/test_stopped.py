@@ -6,8 +6,10 @@ import signal
 import time
 from collections import Counter
 
+from patience import wait_for
+
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import start, wait_for  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import start  # pyright: ignore[reportMissingImports]
 
 
 def test_a_process_that_is_stopped_goes_on(project: Project, service: Served) -> None:
@@ -20,7 +22,7 @@ def test_a_process_that_is_stopped_goes_on(project: Project, service: Served) ->
         process.send_signal(signal.SIGSTOP)
         time.sleep(1.2)
         process.send_signal(signal.SIGCONT)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err + out
     assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {8: 2, 1: 1}
     assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from patience import wait_for
+
 from planner.api.wire import WireBilling
 from planner.diagnostics import Diagnostics
 from planner.execution.journal import Journal
@@ -19,7 +21,7 @@ from planner.invocation.selection import Loaded
 from planner.invocation.stray_launches import stray_of
 from planner.spec.model import Project as ProjectFile
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
 version: 1

@@ -10,9 +10,10 @@ import sys
 from collections import Counter
 
 import pytest
+from patience import wait_for
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT, start, wait_for  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
 PLANNER = shlex.join([sys.executable, "-m", "planner"])
 

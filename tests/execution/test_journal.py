@@ -366,7 +366,7 @@ FULL = """
 
 def run_python(program: str, **names: object) -> subprocess.CompletedProcess[str]:
     code = textwrap.dedent(program).format(**names)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_a_full_disk_loses_nothing_that_was_written(path: Path) -> None:

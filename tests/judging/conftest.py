@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from tests.commands.conftest import Served, project  # pyright: ignore[reportMissingImports]
 
@@ -142,7 +143,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     url = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
     yield Served(url, process)
     process.terminate()
-    process.wait(timeout=10)
+    process.wait(timeout=PATIENCE_SECONDS)
     process.stdout.close()
 
 
@@ -204,4 +205,4 @@ def model() -> Iterator[Model]:
     scripted.closing.set()
     server.shutdown()
     server.server_close()
-    thread.join(timeout=5)
+    thread.join(timeout=PATIENCE_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,9 @@ from typing import Any
 
 import anyio
 import pytest
+from jumping_time import JumpingLoop
+from patience import PATIENCE_SECONDS, until
+from slept_time import SleptTime
 
 from planner.api.transport import HttpxTransport
 from planner.checks.judge import Judge
@@ -58,8 +61,8 @@ class Bench:
         self.price = JudgePrice(per_vote=1.0)
         self.ceilings: list[Ceiling] = []
         self.max_concurrent = 4
-        self.timeout_seconds = 5.0
-        self.interrupt_after: float | None = None
+        self.loop: JumpingLoop | None = None
+        self.interrupt_when: Callable[[], bool] | None = None
         self.told: list[str] = []
         self.tokens = itertools.count(1)
         self.repository = ResultsRepository(DirectoryStore(folder / "store"))
@@ -72,7 +75,7 @@ class Bench:
         """(outcome, message) of each call, and how the asking went."""
         expectation = Judge(check="judge", rubric="The agent stays polite.", **fields)
         ballots = Ballots("scripted-1", self.repository)
-        asking = anyio.run(self._ask, expectation, evidences, ballots)
+        asking = anyio.run(self._ask, expectation, evidences, ballots, backend_options={"loop_factory": self._new_loop})
         if asking.why_stopped:
             ballots.missing = asking.why_stopped
         found = [expectation.judge_with(evidence, ballots) for evidence in evidences]
@@ -80,13 +83,14 @@ class Bench:
 
     async def _ask(self, expectation: Judge, evidences: tuple[Evidence, ...], ballots: Ballots) -> Asking:
         now = lambda: datetime.now(UTC)  # noqa: E731
-        clock = Clock(now, lambda: time.monotonic() * HASTE, lambda seconds: anyio.sleep(seconds / HASTE))
+        time = SleptTime(HASTE)
+        clock = Clock(now, time.monotonic, time.sleep)
         headers = {"Authorization": "Bearer sk_secret"}
         journal = VoteJournal(self.journal_path)
         token = lambda: f"{next(self.tokens) * 2654435761 % 2**64:016x}"  # noqa: E731
         interrupted = anyio.Event()
         asking = Asking()
-        async with HttpxTransport(self.model.url, headers, timeout_seconds=self.timeout_seconds) as transport:
+        async with HttpxTransport(self.model.url, headers, timeout_seconds=PATIENCE_SECONDS) as transport:
             endpoint = Endpoint(transport, "scripted-1", 1_000, "sk_secret", now)
             purse = Purse(journal, self.ceilings, "sha256:x", "invocation", token)
             pricing = Pricing(self.price, 1_000)
@@ -99,8 +103,8 @@ class Bench:
                 for question in expectation.questions(evidence)
             ]
             async with anyio.create_task_group() as tasks:
-                if self.interrupt_after is not None:
-                    tasks.start_soon(self._interrupt, interrupted, self.interrupt_after)
+                if self.interrupt_when is not None:
+                    tasks.start_soon(self._interrupt, interrupted, self.interrupt_when)
                 asker.add(wanted)
                 asker.close()
                 asking = await asker.ask(interrupted=interrupted)
@@ -108,9 +112,19 @@ class Bench:
         journal.close()
         return asking
 
-    async def _interrupt(self, interrupted: anyio.Event, seconds: float) -> None:
-        await anyio.sleep(seconds)
+    async def _interrupt(self, interrupted: anyio.Event, when: Callable[[], bool]) -> None:
+        await until(when)
         interrupted.set()
+
+    def _new_loop(self) -> JumpingLoop:
+        self.loop = JumpingLoop()
+        return self.loop
+
+    def too_late(self, reply: Reply) -> Reply:
+        """The asking side has waited for as long as it does."""
+        assert self.loop is not None
+        self.loop.jump(PATIENCE_SECONDS)
+        return reply
 
     def spent_cents(self) -> float:
         journal = VoteJournal(self.journal_path)
@@ -332,7 +346,7 @@ def test_more_votes_keep_those_that_were_paid_for(bench: Bench, model: Model) ->
 FAILURES: dict[str, tuple[Reply, str, int, float]] = {
     "fails": (Reply({"error": {"message": "overloaded"}}, 500), "the judge's endpoint failed (500: overloaded)", 3, 3),
     "is gone": (Reply("", 503), "the judge's endpoint failed (503)", 3, 3),
-    "is slow": (Reply({}, seconds=30), "the judge's endpoint gave no answer: no answer in time", 3, 3),
+    "is slow": (Reply({}, seconds=1000), "the judge's endpoint gave no answer: no answer in time", 3, 3),
     "takes no such request": (
         Reply({"error": {"message": "context length exceeded"}}, 400),
         "the judge's endpoint takes no such request (400: context length exceeded)",
@@ -346,13 +360,11 @@ FAILURES: dict[str, tuple[Reply, str, int, float]] = {
 def test_an_endpoint_that_fails_leaves_the_vote_missing(bench: Bench, model: Model, failure: str) -> None:
     """A few attempts, each counted as spent where it may have been charged; nothing is stored, so that it is asked again."""
     reply, told, requests, spent = FAILURES[failure]
-    bench.timeout_seconds = 0.3
-    model.script = lambda _: reply
+    model.script = lambda _: bench.too_late(reply) if reply.seconds else reply
     outcomes, asking = bench.judge(talk(*TALK))
     assert outcomes == [("errored", f"not judged: {told}")]
     assert (len(model.asked), bench.spent_cents(), asking.given) == (requests, spent, 0)
     model.script = honest
-    bench.timeout_seconds = 5
     assert bench.judge(talk(*TALK))[0] == [("passed", "the rubric holds: So it is.")]
 
 
@@ -392,7 +404,13 @@ def test_nothing_but_waiting_ends(bench: Bench, model: Model) -> None:
 def test_no_more_at_once_than_allowed(bench: Bench, model: Model) -> None:
     """`max_concurrent` bounds requests in flight."""
     bench.max_concurrent = 3
-    model.script = lambda asked: Reply(completion(honest(asked)), seconds=0.03)
+    three = threading.Barrier(3)
+
+    def script(asked: Asked) -> Reply:
+        three.wait(PATIENCE_SECONDS)
+        return Reply(completion(honest(asked)), seconds=0.03)  # or no fourth would be seen
+
+    model.script = script
     bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(12)])
     assert model.most_at_once == 3
 
@@ -473,9 +491,9 @@ def test_fractions_of_a_cent_add_up(bench: Bench, model: Model) -> None:
 
 def test_an_interruption_ends_the_asking(bench: Bench, model: Model) -> None:
     """Within seconds: what is in flight may have been charged, and counts as spent; nothing more is sent."""
-    bench.interrupt_after = 0.2
+    bench.interrupt_when = lambda: len(model.asked) == 2
     bench.max_concurrent = 2
-    model.script = lambda asked: Reply(completion(honest(asked)), seconds=20)
+    model.script = lambda asked: Reply(completion(honest(asked)), seconds=1000)
     outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(5)])
     assert asking.interrupted
     assert set(outcomes) == {("errored", "not judged: interrupted")}

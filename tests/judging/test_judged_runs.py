@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.cli import _shell
+from planner.commands.run import run
 from planner.errors import StoreError
 from planner.execution.ledger import Ledger
 from planner.invocation.asking import VoteRound
 from planner.invocation.preparing import prepare
+from planner.invocation.run_options import RunOptions
 from planner.invocation.selection import Selection, load
 from planner.invocation.stores import place_of
 from planner.judging.asking import Asking
@@ -236,7 +241,7 @@ def test_a_kill_costs_at_most_what_was_in_flight(manners: Project, service: Serv
         if len(model.asked) == 1:
             return honest(asked)
         arrived.set()
-        return Reply(completion(honest(asked)), seconds=60)
+        return Reply(completion(honest(asked)), seconds=1000)
 
     model.script = script
     process = subprocess.Popen(
@@ -245,9 +250,9 @@ def test_a_kill_costs_at_most_what_was_in_flight(manners: Project, service: Serv
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert arrived.wait(60)
+    assert arrived.wait(PATIENCE_SECONDS)
     process.kill()
-    process.wait(timeout=10)
+    process.wait()
     calls = len(service.own_runs())
     assert (calls, len(list(manners.root.glob(".planner/votes/*/*.json")))) == (2, 1)
 
@@ -294,18 +299,20 @@ def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: S
 
     def script(asked: Asked) -> Reply:
         arrived.set()
-        return Reply(completion(honest(asked)), seconds=60)
+        return Reply(completion(honest(asked)), seconds=1000)
 
     model.script = script
+    service.hold(2)
     process = subprocess.Popen(
         [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "1"],
         cwd=manners.root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert arrived.wait(60)
+    assert arrived.wait(PATIENCE_SECONDS)
     process.kill()
-    process.wait(timeout=10)
+    process.wait()
+    service.release()
     assert 1 <= len(service.own_runs()) < 4
 
     asked = len(model.asked)
@@ -319,22 +326,18 @@ def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: S
 def test_an_interruption_waits_for_the_answer_on_its_way(manners: Project, service: Served, model: Model) -> None:
     """SIGINT with a vote in flight and calls to come: what is answered within seconds is kept, and not asked for again."""
     manners.write("plans/manners.yaml", FOUR_CALLS)
-    arrived = threading.Event()
 
     def script(asked: Asked) -> Reply:
-        arrived.set()
+        os.kill(os.getpid(), signal.SIGINT)  # this process's: planner runs in its main thread
         return Reply(completion(honest(asked)), seconds=0.3)
 
+    async def long_sleep(seconds: float) -> None:
+        await anyio.sleep(seconds * 100)
+
     model.script = script
-    process = subprocess.Popen(
-        [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "1"],
-        cwd=manners.root,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    assert arrived.wait(60)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    shell = _shell(0)
+    patient = replace(shell, clock=replace(shell.clock, sleep=long_sleep))
+    assert run(patient, RunOptions(Selection(), consent_to_charge=True, max_concurrent=1)) == 130
     asked = len(model.asked)
     assert len(list(manners.root.glob(".planner/votes/*/*.json"))) == asked
     model.script = honest

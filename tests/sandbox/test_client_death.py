@@ -9,6 +9,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
+from patience import PATIENCE_SECONDS
+
 REQUEST = (
     "POST {path} HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer sk_test_death\r\n"
     'Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{{"target_type": "agent", '
@@ -29,11 +31,11 @@ def test_a_client_that_dies_is_no_fault_of_the_sandbox(tmp_path: Path) -> None:
     host, port = url.removeprefix("http://").split(":")
     try:
         for path in ("/v1/test-calls", "/v1/test-call-batches", "/_sandbox/control", "/v1/chat/completions"):
-            with socket.create_connection((host, int(port)), timeout=10) as dying:
+            with socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS) as dying:
                 dying.sendall(REQUEST.format(path=path).encode())
-        with urllib.request.urlopen(f"{url}/_sandbox/ledger", timeout=10) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"{url}/_sandbox/ledger", timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
             assert json.load(answer)["runs"] == []
     finally:
         process.terminate()
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert err == ""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from tests.sandbox.conftest import served  # pyright: ignore[reportMissingImports]
 
@@ -66,7 +67,7 @@ def base_url() -> Iterator[str]:
 def _run(command: str, base_url: str) -> Any:
     """What the shell makes of a command line of the page."""
     line = command.replace(BASE_URL, base_url)
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=20, check=True)
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True)
     return json.loads(done.stdout)
 
 

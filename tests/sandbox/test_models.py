@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
 from planner.sandbox.conversation import EMPTY
 from planner.sandbox.records import TalkEvent
 from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
-Answer = dict[str, Any] | int | str | float
-"""A message; a status; a body as it stands; seconds to wait before saying nothing in particular."""
+Answer = dict[str, Any] | int | str | None
+"""A message; a status; a body as it stands; none at all."""
 KEY = "sk-only-in-the-environment"
 
 
@@ -51,6 +52,7 @@ def say(text: str = "", *tools: tuple[str, dict[str, Any]], tokens: int = 50) ->
 @contextmanager
 def endpoint(play: Callable[[dict[str, Any]], Answer]) -> Generator[Scripted]:
     scripted = Scripted("", play)
+    closing = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -59,9 +61,9 @@ def endpoint(play: Callable[[dict[str, Any]], Answer]) -> Generator[Scripted]:
             scripted.requests.append(request)
             scripted.keys.append(self.headers.get("Authorization", ""))
             answer = scripted.play(request)
-            if isinstance(answer, float):
-                time.sleep(answer)
-                answer = say("late")
+            if answer is None:
+                closing.wait()
+                return
             status = answer if isinstance(answer, int) else 200
             body = answer if isinstance(answer, str) else json.dumps(answer)
             self.send_response(status)
@@ -79,6 +81,7 @@ def endpoint(play: Callable[[dict[str, Any]], Answer]) -> Generator[Scripted]:
     try:
         yield scripted
     finally:
+        closing.set()
         server.shutdown()
         server.server_close()
 
@@ -98,11 +101,13 @@ async def ended(bench: Bench, **fields: Any) -> dict[str, Any]:
     response = await bench.start(target_id=14, **fields)
     assert response.status_code == 201, response.text
     bench.clock.talk(3)
-    for _ in range(500):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
         (run, *_) = await bench.runs()
         if bench.sandbox.state.run(run["id"]).ends_at is not None:
             break
         assert run["status"] == "in_progress"
+        assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
     bench.clock.talk(700)
     return (await bench.runs())[0]
@@ -182,7 +187,7 @@ async def test_nothing_is_known_while_the_call_is_held(tmp_path: Path) -> None:
     go_on = threading.Event()
 
     def slow(request: dict[str, Any]) -> Answer:
-        go_on.wait(20)
+        go_on.wait(PATIENCE_SECONDS)
         return order_agent(request)
 
     with endpoint(slow) as scripted:
@@ -226,7 +231,7 @@ async def test_the_key_comes_from_the_environment(tmp_path: Path) -> None:
         (401, {}, "answered 401"),
         ("<html>", {}, "the answer is no chat completion"),
         ({"choices": []}, {}, "the answer is no chat completion"),
-        (1.0, {"timeout_seconds": 0.2}, "no answer within 0.2 s"),
+        (None, {"timeout_seconds": 0.2}, "no answer within 0.2 s"),
         (say("Hello.", tokens=900), {"max_tokens": 1000}, "the call's budget of 1000 tokens is used up"),
     ],
 )
@@ -325,7 +330,7 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
 
     def first_hangs(request: dict[str, Any]) -> Answer:
         if len(scripted.requests) == 1:
-            go_on.wait(20)
+            go_on.wait(PATIENCE_SECONDS)
         return order_agent(request)
 
     state, clock = tmp_path / "state.jsonl", Clock()

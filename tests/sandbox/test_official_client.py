@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
+from patience import PATIENCE_SECONDS, wait_for
 from thunderphone import ThunderPhone
 from thunderphone.generated.api.agents import agents_list, agents_retrieve, agents_versions_list
 from thunderphone.generated.api.authentication import whoami_list
@@ -61,7 +61,9 @@ class Served:
 
 def _serve(dialect: str) -> Iterator[Served]:
     with served_sandbox(dialect) as url:
-        client = AuthenticatedClient(base_url=url, token=KEY, raise_on_unexpected_status=True)
+        client = AuthenticatedClient(
+            base_url=url, token=KEY, raise_on_unexpected_status=True, timeout=httpx.Timeout(PATIENCE_SECONDS)
+        )
         yield Served(url, client)
         client.get_httpx_client().close()
 
@@ -88,23 +90,24 @@ def _run_request() -> SimulationRunCreateRequest:
 
 def _until_ended(served: Served, run_id: int) -> Any:
     """Poll the list as a client would."""
-    for _ in range(400):
-        run = next(run for run in list_runs.sync(client=served.client) or [] if run.id == run_id)
-        if run.status is SimulationRunStatusEnum.COMPLETED:
-            return run
-        time.sleep(0.02)
-    raise AssertionError("the run did not end")
+
+    def listed() -> Any:
+        return next(run for run in list_runs.sync(client=served.client) or [] if run.id == run_id)
+
+    wait_for(lambda: listed().status is SimulationRunStatusEnum.COMPLETED)
+    return listed()
 
 
 def _score(served: Served, call_id: int) -> int | None:
     """Poll until the grade is there."""
-    for _ in range(100):
+
+    def score() -> int | None:
         grade = calls_grade_list.sync(call_id, client=served.client)
         assert grade is not None
-        if grade.score is not None:
-            return grade.score
-        time.sleep(0.02)
-    return None
+        return grade.score
+
+    wait_for(lambda: score() is not None)
+    return score()
 
 
 def test_run_from_start_to_transcript(served: Served) -> None:
@@ -132,7 +135,7 @@ def test_run_from_start_to_transcript(served: Served) -> None:
     if shutil.which(PROGRAM):
         audio = calls_audio_list.sync(run.call_id, client=served.client)
         assert audio is not None
-        assert httpx.get(audio.url).content[:4] == b"RIFF"
+        assert httpx.get(audio.url, timeout=PATIENCE_SECONDS).content[:4] == b"RIFF"
     assert calls_grade.sync(run.call_id, client=served.client, body=CallsGradeBody()) is not None
 
 
@@ -194,7 +197,7 @@ def test_facade(served: Served) -> None:
 
 def test_page_dialect_as_far_as_the_client_can(served_page: Served) -> None:
     """In the page's dialect the client parses what has all its fields: batches, transcripts, histories, health."""
-    http = httpx.Client(base_url=served_page.url, headers={"Authorization": f"Bearer {KEY}"})
+    http = httpx.Client(base_url=served_page.url, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE_SECONDS)
     body = {
         "target_type": "agent",
         "target_id": 14,
@@ -203,12 +206,8 @@ def test_page_dialect_as_far_as_the_client_can(served_page: Served) -> None:
         "consent_to_charge": True,
     }
     run = http.post("/v1/test-calls", json=body).json()
-    listed: dict[str, Any] = {}
-    for _ in range(400):
-        listed = http.get("/v1/test-calls").json()[0]
-        if listed["status"] == "completed":
-            break
-        time.sleep(0.02)
+    wait_for(lambda: http.get("/v1/test-calls").json()[0]["status"] == "completed")
+    listed: dict[str, Any] = http.get("/v1/test-calls").json()[0]
     http.close()
     assert (listed["id"], listed["status"]) == (run["id"], "completed")
     transcript = calls_transcript_list.sync(listed["call_id"], client=served_page.client)

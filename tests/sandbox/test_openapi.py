@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from patience import PATIENCE_SECONDS
 from starlette.routing import Route
 
 from planner.sandbox import Sandbox, World
@@ -50,13 +51,27 @@ def test_schemathesis_finds_nothing(dialect: Dialect, tmp_path: Path) -> None:
     with served(dialect, concurrency_limit=10**6, balance_cents=10**9, time_scale=1e6) as url:
         headers = {"Authorization": "Bearer sk_live_YOUR_API_KEY"}
         for mode in ("bot", "sip"):
-            response = httpx.post(f"{url}/v1/test-calls", json=single(mode=mode), headers=headers)
+            response = httpx.post(
+                f"{url}/v1/test-calls", json=single(mode=mode), headers=headers, timeout=PATIENCE_SECONDS
+            )
             assert response.is_success, response.text
         command = [
             *(sys.executable, "-m", "schemathesis.cli", "--no-color", "run", f"{url}/openapi.json"),
             *("--header", f"Authorization: {headers['Authorization']}", "--checks", "all"),
-            *("--max-examples", "4", "--seed", str(SEED), "--no-shrink", "--warnings", "off"),
+            *(
+                "--max-examples",
+                "4",
+                "--seed",
+                str(SEED),
+                "--no-shrink",
+                "--warnings",
+                "off",
+                "--request-timeout",
+                str(PATIENCE_SECONDS),
+                "--suppress-health-check",
+                "all",
+            ),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Tested: 20" in done.stdout

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.cli import main
 from planner.commands.sandbox import read_fault
@@ -151,6 +152,7 @@ def test_faults_of_the_command_line_are_in_force() -> None:
         assert process.stdout is not None
         url = process.stdout.readline().split()[4]
         headers = {"Authorization": f"Bearer {KEY}"}
-        statuses = [httpx.post(f"{url}/v1/test-calls", json=single(), headers=headers).status_code for _ in range(3)]
+        with httpx.Client(base_url=url, headers=headers, timeout=PATIENCE_SECONDS) as http:
+            statuses = [http.post("/v1/test-calls", json=single()).status_code for _ in range(3)]
         process.terminate()
     assert statuses == [201, 402, 201]

@@ -12,6 +12,7 @@ from queue import Queue
 import httpx
 import pytest
 import uvicorn
+from patience import PATIENCE_SECONDS
 
 from planner.sandbox import Sandbox, load_world, server
 from tests.sandbox.conftest import KEY, single  # pyright: ignore[reportMissingImports]
@@ -33,15 +34,15 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         target=server.serve, args=(Sandbox(load_world("demo")), "127.0.0.1", 0), kwargs={"on_ready": ready.put}
     )
     thread.start()
-    yield ready.get(timeout=10)
+    yield ready.get(timeout=PATIENCE_SECONDS)
     servers[0].should_exit = True
-    thread.join(timeout=10)
+    thread.join(timeout=PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
 def test_lost_answer_breaks_the_connection(url: str) -> None:
     """Over a socket a lost answer is a connection closed without a byte, after the work was done; the next request is served."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"}) as http:
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"}, timeout=PATIENCE_SECONDS) as http:
         assert http.get("/v1/healthz").json() == {"ok": True}
         http.post("/_sandbox/control", json={"faults": [{"kind": "lost_answer", "times": 1}]})
         with pytest.raises(httpx.RemoteProtocolError, match="without sending"):
@@ -80,5 +81,5 @@ def test_interrupt_ends_it_quietly(host: str, shown: str) -> None:
         pytest.skip("this machine has no IPv6")
     assert first.startswith(shown)
     process.send_signal(2)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (out, err, process.returncode) == ("ended\n", "", 0)

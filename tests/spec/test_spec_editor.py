@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.checks import CHECKS
 from planner.spec import plan_schema
@@ -77,7 +78,7 @@ class Editor:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.communicate(timeout=PATIENCE_SECONDS)
 
     def _at_cursor(self, text: str) -> dict[str, Any]:
         before, _, after = text.partition("|")

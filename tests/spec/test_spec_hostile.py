@@ -45,7 +45,7 @@ def test_every_bound_is_told_and_kept_in_memory(tmp_path: Path) -> None:
         (folder / ".git").mkdir(parents=True)
         one.write(folder)
     child = subprocess.run(
-        [sys.executable, "-c", CHILD], cwd=tmp_path / "files", capture_output=True, text=True, check=True, timeout=500
+        [sys.executable, "-c", CHILD], cwd=tmp_path / "files", capture_output=True, text=True, check=True
     )
     assert child.stderr == ""
     peak, told = json.loads(child.stdout)

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from patience import PATIENCE_SECONDS
+
 KEPT_HEADERS = ("content-type", "date", "retry-after")
 
 
@@ -125,7 +127,7 @@ class Spoiler:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def forward(self, request: Request, headers: Mapping[str, str], body: bytes) -> Whole:
-        there = http.client.HTTPConnection(urlsplit(self.service).netloc, timeout=30)
+        there = http.client.HTTPConnection(urlsplit(self.service).netloc, timeout=PATIENCE_SECONDS)
         try:
             there.request(request.method, request.path, body or None, dict(headers))
             told = there.getresponse()
