@@ -69,9 +69,9 @@ def diff(
     """One change per case, in the order given, then the baseline's cases that no plan has any more.
 
     A case that would be called and was called so before, to the letter, or under another name, is judged again on those calls
-    (`found_again`). Of the others, the first reason that holds is given: new, prompt or settings changed, agent edited, expired, failed last time, unknown last
-    time, runs raised, expectations changed. Where only expectations changed, stored evidence is judged again first, also
-    when the case had failed: it is free, and tells whether the expectation was at fault.
+    (`found_again`). Of the others, the first reason that holds is given: new, prompt or settings changed, agent edited, expired,
+    failed last time, unknown last time, runs raised, expectations changed. Where only expectations changed, stored evidence is
+    judged again first, also when the case had failed: it is free, and tells whether the expectation was at fault.
 
     `rerun="all"` calls every case afresh (`forced` where there is no better reason). `rerun="failed"` leaves alone whatever passed
     or is new: `keep` with reason `not_selected`, unless it would have been kept anyway.

@@ -12,6 +12,7 @@ from pathlib import Path
 from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
 from planner.changes.build import build_change_set
 from planner.changes.detail import revision_digest
+from planner.changes.diff import diff
 from planner.changes.history import past_runs
 from planner.changes.model import Action, Change, ChangeSet, Estimate
 from planner.execution.journal import Journal
@@ -88,26 +89,28 @@ def prepare(
     gone = {} if selection.chosen else gone_cases(shell.cwd, loaded, repository, place.environment, baseline)
     judging = judging_of(selection, loaded, place)
 
-    called_before = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
+    changes = diff(
+        loaded.cases,
+        baseline,
+        revisions={key: state.revision for key, state in targets.items()},
+        rerun=selection.rerun,
+        now=shell.clock.now(),
+        partial=selection.chosen,
+        evidence_stored=repository.has_evidence,
+        still_settled=still_settled(repository.load_evidence, judging.ballots),
+        called_before=EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox),
+        judge=judging.name,
+        gone=gone,
+    )
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
         return build_change_set(
-            loaded.cases,
-            baseline,
-            revisions={key: state.revision for key, state in targets.items()},
+            changes,
             products={key: state.product for key, state in targets.items()},
             rates=dict(loaded.project.rates),
             history=history,
             already_made=already_made,
-            rerun=selection.rerun,
-            now=shell.clock.now(),
-            partial=selection.chosen,
-            evidence_stored=repository.has_evidence,
-            still_settled=still_settled(repository.load_evidence, judging.ballots),
-            called_before=called_before,
-            judge=judging.name,
             shard=selection.shard,
-            gone=gone,
         )
 
     whole = change_set = build({})

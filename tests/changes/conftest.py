@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from planner.changes.build import build_change_set
+from planner.changes.diff import diff
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.model import ChangeSet
 from planner.checks.base import Expectation, Judgement, passed
@@ -132,17 +133,11 @@ def build(now: datetime) -> Callable[..., ChangeSet]:
     """The change set of cases against stored ones; without keywords: nothing known but the `spark` behind agent 12."""
 
     def build_set(cases: list[Case], stored: list[CaseDocument] | None = None, **known: Any) -> ChangeSet:
-        defaults: dict[str, Any] = {
-            "revisions": {},
-            "products": {("agent", 12): "spark"},
-            "rates": {},
-            "history": [],
-            "already_made": {},
-            "rerun": "changed",
-            "now": now,
-            "partial": False,
-        }
-        return build_change_set(cases, {prior.case_id: prior for prior in stored or []}, **{**defaults, **known})
+        how: dict[str, Any] = {"rerun": "changed", "revisions": {}, "now": now, "partial": False}
+        price: dict[str, Any] = {"products": {("agent", 12): "spark"}, "rates": {}, "history": [], "already_made": {}}
+        price |= {name: known.pop(name) for name in (*price, "shard") if name in known}
+        changes = diff(cases, {prior.case_id: prior for prior in stored or []}, **{**how, **known})
+        return build_change_set(changes, **price)
 
     return build_set
 
