@@ -22,7 +22,7 @@ from planner.invocation.shell import Shell
 from planner.invocation.stores import Place, place_of
 from planner.invocation.stray_launches import launch_documents
 from planner.reports import change_explanation
-from planner.reports.change_set import render_json, render_markdown, render_text
+from planner.reports.change_set import Preview, render_json, render_markdown, render_text
 from planner.reports.quantities import money
 
 CALLS_WOULD_BE_MADE = 10
@@ -128,10 +128,18 @@ def _show(
         )
     )
     refused = (str(refusal), refusal.hint) if refusal else None
-    ceilings = [(f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans if plan.max_cost_cents is not None]
-    if loaded.project.policy.max_cost_cents is not None:
-        ceilings.insert(0, ("policy", loaded.project.policy.max_cost_cents))
-    earlier = prepared.stray.told(options.selection.reconcile_command())
+    preview = Preview(
+        change_set,
+        loaded.plans,
+        _ceilings(loaded),
+        command,
+        prepared.already_made,
+        prepared.of_unknown_fate,
+        shell.clock.now(),
+        redactor,
+        refused,
+        prepared.stray.told(options.selection.reconcile_command()),
+    )
     if options.output_format == "json":
         shell.print(
             render_json(
@@ -144,33 +152,15 @@ def _show(
             )
         )
     else:
-        shell.print(
-            render_text(
-                change_set,
-                plans=loaded.plans,
-                ceilings=ceilings,
-                command=command,
-                width=shell.width,
-                color=shell.color,
-                already_made=prepared.already_made,
-                of_unknown_fate=prepared.of_unknown_fate,
-                now=shell.clock.now(),
-                redactor=redactor,
-                refused=refused,
-                earlier=earlier,
-            )
-        )
+        shell.print(render_text(preview, width=shell.width, color=shell.color))
     if to_github := publisher_of(shell):
-        markdown = render_markdown(
-            change_set,
-            plans=loaded.plans,
-            ceilings=ceilings,
-            command=command,
-            already_made=prepared.already_made,
-            of_unknown_fate=prepared.of_unknown_fate,
-            now=shell.clock.now(),
-            redactor=redactor,
-            refused=refused,
-            earlier=earlier,
-        )
-        to_github.change_set(change_set, markdown)
+        to_github.change_set(change_set, render_markdown(preview))
+
+
+def _ceilings(loaded: Loaded) -> list[tuple[str, int]]:
+    """The project's first."""
+    limits = [
+        ("policy", loaded.project.policy.max_cost_cents),
+        *((f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans),
+    ]
+    return [(name, cents) for name, cents in limits if cents is not None]

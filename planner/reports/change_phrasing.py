@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
@@ -21,6 +21,33 @@ DONE = {Action.CALL: "called", Action.RECHECK: "judged again, free", Action.KEEP
 """In a sentence of its own."""
 
 
+_PLAIN = Redactor()
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A change set, and what else `planner plan` says of it."""
+
+    change_set: ChangeSet
+    plans: Sequence[Plan]
+    """Those loaded, whether or not all their cases were selected."""
+    ceilings: Sequence[tuple[str, int]]
+    """(`plan refunds`, cents) each."""
+    command: str
+    """What to type to do exactly this."""
+    already_made: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Runs of this change set that an interrupted invocation has made, or may have, by case id."""
+    of_unknown_fate: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Those of them that it may have."""
+    now: datetime | None = None
+    """For the ages of what is kept; without it they are not told."""
+    redactor: Redactor = _PLAIN
+    refused: tuple[str, str] | None = None
+    """Why `run` would refuse this whoever consents, and how to mend it."""
+    earlier: Sequence[str] = ()
+    """What is open of earlier launches that have no part in this, in sentences."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownChange:
     """One change to list: `sign` `name` `what`, `why`; `moved` are the lines of what moved, empty where shown before."""
@@ -32,22 +59,16 @@ class ShownChange:
     moved: tuple[str, ...]
 
 
-def shown_changes(
-    change_set: ChangeSet,
-    action: Action,
-    *,
-    already_made: Mapping[str, int],
-    of_unknown_fate: Mapping[str, int],
-    redactor: Redactor,
-) -> list[ShownChange]:
-    """The changes with an action, in order. `of_unknown_fate` are some of the runs `already_made`, by case id. The cases of a matrix mostly move alike: the lines are shown once a scenario."""
+def shown_changes(preview: Preview, action: Action) -> list[ShownChange]:
+    """The changes with an action, in order. The cases of a matrix mostly move alike: the lines are shown once a scenario."""
+    change_set, redactor = preview.change_set, preview.redactor
     names = redactor.names(change.case_id for change in change_set.changes)
     seen: set[tuple[str, str]] = set()
     shown: list[ShownChange] = []
     for change in change_set.with_action(action):
         moved: tuple[str, ...] = ()
-        doubtful = of_unknown_fate.get(change.case_id, 0)
-        why = _why(change, already_made.get(change.case_id, 0) - doubtful, doubtful, redactor)
+        doubtful = preview.of_unknown_fate.get(change.case_id, 0)
+        why = _why(change, preview.already_made.get(change.case_id, 0) - doubtful, doubtful, redactor)
         if change.reason in _DETAIL_BELOW and change.detail:
             key = (_scenario(change), change.detail)
             if key in seen:
@@ -59,25 +80,25 @@ def shown_changes(
     return shown
 
 
-def scope(change_set: ChangeSet, plans: Sequence[Plan]) -> str:
+def scope(preview: Preview) -> str:
     """`3 plans · 24 cases · 72 runs`; where only some were selected, of how many."""
-    cases = [change.case for change in change_set.changes if change.case is not None]
-    written = sum(len(plan.cases) for plan in plans)
+    cases = [change.case for change in preview.change_set.changes if change.case is not None]
+    written = sum(len(plan.cases) for plan in preview.plans)
     selected = count(len(cases), "case") if written <= len(cases) else f"{len(cases):,} of {count(written, 'case')}"
-    return " · ".join([count(len(plans), "plan"), selected, count(sum(case.runs for case in cases), "run")])
+    return " · ".join([count(len(preview.plans), "plan"), selected, count(sum(case.runs for case in cases), "run")])
 
 
-def kept(change_set: ChangeSet, *, now: datetime | None) -> list[tuple[str, str]]:
+def kept(preview: Preview) -> list[tuple[str, str]]:
     """Kept cases folded by reason: (`20 cases kept`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`); ages need a `now`."""
     by_reason: dict[Reason, list[Change]] = {}
-    for change in change_set.with_action(Action.KEEP):
+    for change in preview.change_set.with_action(Action.KEEP):
         by_reason.setdefault(change.reason, []).append(change)
     lines: list[tuple[str, str]] = []
     for reason, changes in by_reason.items():
         parts = [reason.label]
         flaky = sum(change.prior is not None and change.prior.outcome == "flaky" for change in changes)
         parts += [f"{flaky:,} flaky"] if flaky else []
-        parts += _ages(changes, now)
+        parts += _ages(changes, preview.now)
         lines.append((f"{count(len(changes), 'case')} kept", ", ".join(parts)))
     return lines
 
@@ -129,10 +150,10 @@ def what_next(change_set: ChangeSet) -> str:
     return ""
 
 
-def made_before(already_made: Mapping[str, int], of_unknown_fate: Mapping[str, int]) -> str:
+def made_before(preview: Preview) -> str:
     """That an interrupted invocation has made some of the calls, or may have; empty where none."""
-    doubtful = sum(of_unknown_fate.values())
-    made = sum(already_made.values()) - doubtful
+    doubtful = sum(preview.of_unknown_fate.values())
+    made = sum(preview.already_made.values()) - doubtful
     parts = (
         [f"{count(made, 'more call')} already made by an interrupted invocation, not paid for again"] if made else []
     )

@@ -6,21 +6,19 @@ Phone numbers are redacted here, whoever calls; a project's own patterns come wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from pydantic_core import to_json
 
 from planner.changes.model import Action, ChangeSet
 from planner.reports import change_phrasing
-from planner.reports.change_phrasing import ShownChange
+from planner.reports.change_phrasing import Preview, ShownChange
 from planner.reports.change_set_markdown import render as render_markdown
 from planner.reports.neutral import for_json_text, for_terminal
 from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
 from planner.results.model import OpenLaunch
-from planner.spec.model import Plan
 
-__all__ = ["render_json", "render_markdown", "render_text"]
+__all__ = ["Preview", "render_json", "render_markdown", "render_text"]
 
 SCHEMA_VERSION = "1.2"
 
@@ -29,48 +27,19 @@ _PLAIN = Redactor()
 _NONE: Mapping[str, int] = {}
 
 
-def render_text(
-    change_set: ChangeSet,
-    *,
-    plans: Sequence[Plan],
-    ceilings: Sequence[tuple[str, int]],
-    command: str,
-    width: int,
-    color: bool,
-    already_made: Mapping[str, int],
-    of_unknown_fate: Mapping[str, int] = _NONE,
-    now: datetime | None = None,
-    redactor: Redactor = _PLAIN,
-    refused: tuple[str, str] | None = None,
-    earlier: Sequence[str] = (),
-) -> str:
-    """What would happen to each case, what it would cost and what to type; case ids and the command are never cut.
-
-    Args:
-        plans: those loaded, whether or not all their cases were selected.
-        ceilings: (`plan refunds`, cents) each.
-        command: what to type to do exactly this.
-        width: of the terminal, in cells.
-        already_made: runs of this change set that an interrupted invocation has made, or may have, by case id.
-        of_unknown_fate: those of them that it may have.
-        now: for the ages of what is kept; without it they are not told.
-        refused: why `run` would refuse this whoever consents, and how to mend it.
-        earlier: what is open of earlier launches that have no part in this, in sentences.
-    """
-    paint = painter(color=color)
+def render_text(preview: Preview, *, width: int, color: bool) -> str:
+    """What would happen to each case, what it would cost and what to type; case ids and the command are never cut. `width`, of the
+    terminal, is in cells."""
+    change_set, paint = preview.change_set, painter(color=color)
     listed: list[Row] = []
     for action in (Action.CALL, Action.RECHECK, Action.DROP):
-        shown = change_phrasing.shown_changes(
-            change_set, action, already_made=already_made, of_unknown_fate=of_unknown_fate, redactor=redactor
-        )
-        listed += [_row(change, width, paint) for change in shown]
-    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(change_set, now=now)]
-    before = change_phrasing.made_before(already_made, of_unknown_fate)
-    lines = [change_phrasing.scope(change_set, plans), "", *rows(listed, width, paint)]
-    lines += ["", *_price_lines(change_set, ceilings, before, width)] if listed else []
-    for told in earlier:
+        listed += [_row(change, width, paint) for change in change_phrasing.shown_changes(preview, action)]
+    listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(preview)]
+    lines = [change_phrasing.scope(preview), "", *rows(listed, width, paint)]
+    lines += ["", *_price_lines(preview, width)] if listed else []
+    for told in preview.earlier:
         lines += [paint(line, Colour.YELLOW) for line in wrapped(for_terminal(told), width, hanging="  ")]
-    lines += _what_to_type(change_set, command, refused, width, paint)
+    lines += _what_to_type(change_set, preview.command, preview.refused, width, paint)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
@@ -163,19 +132,19 @@ def _moved(text: str, width: int, paint: Paint) -> list[str]:
     return [paint(line, colour) for line in lines] if colour else lines
 
 
-def _price_lines(change_set: ChangeSet, ceilings: Sequence[tuple[str, int]], before: str, width: int) -> list[str]:
-    estimate = change_set.estimate
+def _price_lines(preview: Preview, width: int) -> list[str]:
+    estimate, before = preview.change_set.estimate, change_phrasing.made_before(preview)
     if not estimate.calls:
         parts = ["Calls: none", before]
     else:
         parts = [
             f"Calls: {estimate.calls:,}",
             change_phrasing.price(estimate),
-            change_phrasing.ceilings(ceilings),
+            change_phrasing.ceilings(preview.ceilings),
             before,
         ]
     lines = wrapped(for_terminal(" · ".join(filter(None, parts))), width, hanging="  ")
-    if votes := change_phrasing.votes(change_set):
+    if votes := change_phrasing.votes(preview.change_set):
         lines += wrapped(for_terminal(f"Judge: {votes}"), width, hanging="  ")
     return lines
 

@@ -15,7 +15,8 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from planner.changes.model import Action, ChangeSet, Reason
-from planner.reports.change_set import render_json, render_markdown, render_text
+from planner.reports.change_set import Preview, render_json, render_markdown, render_text
+from planner.reports.change_set_markdown import MAX_BYTES
 from planner.reports.redaction import Redactor
 from planner.spec.model import Plan
 
@@ -27,27 +28,17 @@ def _command(change_set: ChangeSet) -> str:
     return f"planner run --consent-to-charge --max-cost 2.40 --plan-digest {change_set.digest}"
 
 
-def _text(change_set: ChangeSet, plans: list[Plan], width: int = 100, **given: Any) -> str:
-    arguments: dict[str, Any] = {
-        "ceilings": _LIMITS,
-        "command": _command(change_set),
-        "color": False,
-        "already_made": {},
-        "now": _NOW,
-        **given,
-    }
-    return render_text(change_set, plans=plans, width=width, **arguments)
+def _preview(change_set: ChangeSet, plans: list[Plan], **given: Any) -> Preview:
+    shown = Preview(change_set, plans, _LIMITS, _command(change_set), now=_NOW)
+    return replace(shown, **given)
 
 
-def _markdown(change_set: ChangeSet, plans: list[Plan], **given: Any) -> str:
-    arguments: dict[str, Any] = {
-        "ceilings": _LIMITS,
-        "command": _command(change_set),
-        "already_made": {},
-        "now": _NOW,
-        **given,
-    }
-    return render_markdown(change_set, plans=plans, **arguments)
+def _text(change_set: ChangeSet, plans: list[Plan], width: int = 100, *, color: bool = False, **given: Any) -> str:
+    return render_text(_preview(change_set, plans, **given), width=width, color=color)
+
+
+def _markdown(change_set: ChangeSet, plans: list[Plan], max_bytes: int = MAX_BYTES, **given: Any) -> str:
+    return render_markdown(_preview(change_set, plans, **given), max_bytes=max_bytes)
 
 
 def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
@@ -297,14 +288,14 @@ def test_every_reason_has_a_phrase(change_set: ChangeSet, plans: list[Plan]) -> 
 def test_what_run_would_refuse(change_set: ChangeSet, plans: list[Plan]) -> None:
     """Why, and how to mend it, stand where the command would: in text, Markdown and JSON."""
     refused = ("$1.76 expected, policy allows $1.00 to @acme", "raise the ceiling")
-    terms: dict[str, Any] = {"plans": plans, "ceilings": [], "command": "planner run", "already_made": {}}
-    text = render_text(change_set, width=60, color=False, refused=refused, **terms)
+    preview = Preview(change_set, plans, [], "planner run", refused=refused)
+    text = render_text(preview, width=60, color=False)
     assert text.endswith("""\
 Nothing was called, and `planner run` would refuse to: $1.76
   expected, policy allows $1.00 to @acme
   raise the ceiling
 """)
-    markdown = render_markdown(change_set, refused=refused, **terms)
+    markdown = render_markdown(preview)
     assert (
         "✋ **`planner run` would refuse this:** &#36;1.76 expected, policy allows &#36;1.00 to @\u200bacme. raise the"
         in markdown
