@@ -35,7 +35,7 @@ from planner.spec.document import Container, Document, Items, as_json, at, large
 from planner.spec.document import Mapping as Written
 from planner.spec.drafts import Draft, Rendered, Shape, Used, text_to_know
 from planner.spec.kinds import kind_of
-from planner.spec.numbers import warn_of_rewritten
+from planner.spec.numbers import as_written, warn_of_rewritten
 from planner.spec.reporting import Reporter
 from planner.spec.templates import TemplateFault, Templates, names_at
 from planner.spec.text_places import place_in_text
@@ -197,7 +197,8 @@ class Expectations:
             if value is None and key in kind.model_fields:
                 self.reporter.error("wrong-type", EMPTY, document.key(written, key))
             elif key == "id" and not isinstance(value, str):
-                self.reporter.error("wrong-type", wrong_type("text", value), document.value(written, key))
+                detail = wrong_type("text", value, key, as_written(document, written, key))
+                self.reporter.error("wrong-type", detail, document.value(written, key))
         for container, key in _parts(written):
             part_kind = kind_of(document, container, key, self.reporter)
             if part_kind is not None:
@@ -300,7 +301,9 @@ class Expectations:
         """Of one case where it `blame`s somebody; otherwise of all of them."""
         unknown_keys = [str(error["loc"][-1]) for error in errors if error["type"] == "extra_forbidden"]
         for error in errors:
-            code, detail = explain(error, draft.shape.kind)
+            route = (draft.key, *error["loc"])
+            container, key = draft.document.follow(draft.container, route) or (draft.container, draft.key)
+            code, detail = explain(error, draft.shape.kind, as_written(draft.document, container, key))
             last = str(error["loc"][-1]) if error["loc"] else ""
             if code == "missing-key":
                 if any(mistyped(key, [last]) for key in unknown_keys):
@@ -308,8 +311,6 @@ class Expectations:
                 detail = f"`{last}` is required by this check"
             elif code == "bad-value":
                 code = "bad-regex" if last == "matches" else "bad-expectation"
-            route = (draft.key, *error["loc"])
-            container, key = draft.document.follow(draft.container, route) or (draft.container, draft.key)
             at_key = code == "unknown-key" and isinstance(container, Written)
             if at_key and "a colon is missing" not in detail:
                 detail = text_cut_off(draft.document, container, str(key)) or detail

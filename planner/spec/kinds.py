@@ -8,6 +8,7 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.checks.wording import listed
 from planner.spec.document import Container, Document, Items, Mapping, at
+from planner.spec.numbers import as_written
 from planner.spec.other_words import KINDS
 from planner.spec.reporting import Reporter
 from planner.spec.wording import mistyped, shorten, unknown, wrong_type
@@ -44,7 +45,11 @@ def kind_of(document: Document, container: Container, key: str | int, reporter: 
         return None
     name = written["check"]
     if not isinstance(name, str):
-        report("wrong-type", wrong_type("text", name), document.value(written, "check"))
+        report(
+            "wrong-type",
+            wrong_type("text", name, "check", as_written(document, written, "check")),
+            document.value(written, "check"),
+        )
         return None
     if name in CHECKS:
         return CHECKS[name]

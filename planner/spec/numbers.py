@@ -8,6 +8,20 @@ from typing import Any
 from planner.spec.document import Container, Document, Items, Mapping, at, value_mark
 from planner.spec.reporting import Reporter
 
+_STARTS = frozenset("+-.0123456789tTfF")
+
+
+def as_written(document: Document, container: Container, key: str | int) -> str:
+    """The characters of an unquoted number or boolean in the file; nothing of another value, or of one that an alias stands for."""
+    value: Any = at(container, key)
+    if not isinstance(value, (int, float)):
+        return ""
+    start, end = value_mark(container, key)
+    written = document.source.text[start:end].strip()
+    if written.startswith("&"):
+        written = written.partition(" ")[2].strip()
+    return written if written[:1] in _STARTS and " " not in written else ""
+
 
 def warn_of_rewritten(document: Document, container: Container, key: str | int, reporter: Reporter) -> None:
     """Warn of each unquoted number, at or below this place, that a prompt would not show as it is written."""

@@ -16,6 +16,7 @@ from planner.spec.document import Document, Items, Mapping, larger_than
 from planner.spec.endpoints import read_judge
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
+from planner.spec.numbers import as_written
 from planner.spec.parser import parse
 from planner.spec.prices import KNOWN_PRODUCTS
 from planner.spec.reading import absent, read_fields, read_nested
@@ -152,7 +153,7 @@ def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
     for index, pattern in enumerate(written):
         place = document.item(written, index)
         if not isinstance(pattern, str):
-            reporter.error("wrong-type", wrong_type("text", pattern), place)
+            reporter.error("wrong-type", wrong_type("text", pattern, "", as_written(document, written, index)), place)
             continue
         try:
             found = compile_pattern(pattern).search("")

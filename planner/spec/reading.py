@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from planner.spec.commas import text_cut_off
 from planner.spec.document import Document, Mapping
+from planner.spec.numbers import as_written
 from planner.spec.reporting import MAX_FAULTS_PER_FILE, Reporter
 from planner.spec.wording import EMPTY, explain, mistyped, shorten, wrong_type
 
@@ -114,8 +115,8 @@ def _report(
     for fault in error.errors(include_url=False):
         first = str(fault["loc"][0])
         faulty.add(first)
-        code, detail = explain(fault, model)
         container, key = document.follow(written, fault["loc"]) or (written, first)
+        code, detail = explain(fault, model, as_written(document, container, key))
         about_key = code == "unknown-key" or fault["loc"][-1] == "[key]"
         at_key = about_key and isinstance(container, Mapping)
         if code == "unknown-key" and "a colon is missing" not in detail:

@@ -161,8 +161,8 @@ def unknown(what: str, word: str, choices: Iterable[str], searches: Searches | N
     return f"{what}; {hint}" if hint else what
 
 
-def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    """Code and detail of one pydantic error of `model`."""
+def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> tuple[str, str]:
+    """Code and detail of one pydantic error of `model`; `written` is how the file writes a value that is no text."""
     kind = error["type"]
     key = str(error["loc"][-1]) if error["loc"] else ""
     value = error["input"]
@@ -185,7 +185,7 @@ def explain(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     ):
         return "bad-value", f'{_FORMS[form]}, but it is the text "{value}"; write {_mended(value, form)}'
     if kind in _TYPES:
-        return "wrong-type", wrong_type(_TYPES[kind], value, key) + in_unit(key, value)
+        return "wrong-type", wrong_type(_TYPES[kind], value, key, written) + in_unit(key, value)
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
         return "out-of-range", f"{value} is out of range: {_bound(kind, context)}{as_share(key, value)}"
     if kind in {"string_too_short", "too_short"}:
@@ -246,8 +246,9 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for argument in get_args(annotation) for model in _models_in(argument)]
 
 
-def wrong_type(wanted: str, value: Any, key: str = "") -> str:
-    """What is wanted and what is there, with the usual way out."""
+def wrong_type(wanted: str, value: Any, key: str = "", written: str = "") -> str:
+    """What is wanted and what is there, with the usual way out; `written` is how the file writes a value that is no text."""
+    scalar = written or (str(value).lower() if isinstance(value, bool) else str(value))
     if isinstance(value, str) and wanted in {"a whole number", "a number", "true or false"}:
         looks_right = (
             value.strip().lower() in {"true", "false"} or value.strip().lstrip("+-").replace(".", "", 1).isdigit()
@@ -259,7 +260,7 @@ def wrong_type(wanted: str, value: Any, key: str = "") -> str:
     if wanted == "text" and key in {"start", "end"} and isinstance(value, int) and 0 <= value < _HOURS:
         return f'this must be a time of the day, but it is {describe(value)}; write "{value:02}:00"'
     if wanted == "text" and isinstance(value, (int, float, bool)):
-        return f'this must be text, but it is {describe(value)}; put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
+        return f'this must be text, but it is {describe(value)}; put it in quotes: "{scalar}"'
     if wanted == "text" and isinstance(value, dict) and len(value) == 1:  # pyright: ignore[reportUnknownArgumentType]
         ((name, inner),) = value.items()  # pyright: ignore[reportUnknownVariableType]
         if isinstance(inner, (str, int, float)) and not isinstance(inner, bool):
@@ -269,7 +270,13 @@ def wrong_type(wanted: str, value: Any, key: str = "") -> str:
     if wanted == "text" and isinstance(value, list):
         return "this must be text, but it is a list; write several lines below a |, or put it in quotes"
     if wanted == "a list" and value is not None and not isinstance(value, (Mapping, Items, dict, list)):
-        shown = json.dumps(shorten(value, 40), ensure_ascii=False) if isinstance(value, str) else str(value)
+        shown = (
+            json.dumps(shorten(value, 40), ensure_ascii=False)
+            if isinstance(value, str)
+            else f'"{scalar}"'
+            if written and key != "in"
+            else scalar
+        )
         return f"this must be a list, but it is {describe(value)}; write [{shown}]"
     return f"this must be {wanted}, but it is {describe(value)}"
 

@@ -199,10 +199,10 @@ _PATTERNS = st.recursive(
     lambda parts: (
         st.builds("{}{}".format, parts, parts)
         | st.builds("(?:{}|{})".format, parts, parts)
-        | st.builds("(?:{}){}".format, parts, st.sampled_from(["*", "+", "?", "{2}", "{0,1}", "{1,}"]))
+        | st.builds("(?:{}){}".format, parts, st.sampled_from(["*", "+", "?", "{0,1}", "{1,}"]))
         | st.builds("(?m:{})".format, parts)
     ),
-    max_leaves=5,
+    max_leaves=4,
 )
 _TEXTS = ["".join(text) for length in range(7) for text in itertools.product("a\n ", repeat=length)]
 
