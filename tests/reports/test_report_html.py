@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from planner.evidence import Evidence, Role, Turn
 from planner.reports.html import conversations, pieces, render
@@ -116,8 +117,11 @@ def test_the_suite_is_told_as_in_every_other_report(canonical: RunResult) -> Non
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
+    expect.set_options(timeout=PATIENCE_SECONDS * 1000)
     with sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        running = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"], timeout=PATIENCE_SECONDS * 1000
+        )
         yield running
         running.close()
 
@@ -129,6 +133,7 @@ Opened = Callable[[str], "Page"]
 def opened(browser: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
     """Opens a page. At the end: nothing was asked of any network, and the script had no fault."""
     context = browser.new_context(color_scheme=request.param)
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
     asked: list[str] = []
     faults: list[str] = []
 
