@@ -16,7 +16,11 @@ def main() -> int:
 
         sys.stdout.write(f"planner {__version__}\n")
         return 0
+    import os
     import signal
+
+    # Plugins of other packages have no business with what is validated here, and looking for some reads every package there is.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - it is asked nowhere else
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import anyio
 import pydantic_core
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from planner.api.exchange import Exchange
 from planner.api.http_dates import aware
@@ -304,17 +304,19 @@ class ApiClient:
 
 _FIRST = nullcontext()
 """Lists tell what is to be done next: they wait for no evidence."""
+_LATE = ConfigDict(defer_build=True)
+"""Made at the first answer of its kind. Models say so themselves."""
 _RUN = TypeAdapter(WireRun)
-_RUNS = TypeAdapter(list[WireRun])
+_RUNS = TypeAdapter(list[WireRun], config=_LATE)
 _BATCH = TypeAdapter(WireBatch)
-_BATCHES = TypeAdapter(list[WireBatch])
+_BATCHES = TypeAdapter(list[WireBatch], config=_LATE)
 _CALL = TypeAdapter(WireCall)
-_TRANSCRIPT: TypeAdapter[WireTranscript | list[WireTurn]] = TypeAdapter(WireTranscript | list[WireTurn])
+_TRANSCRIPT: TypeAdapter[WireTranscript | list[WireTurn]] = TypeAdapter(WireTranscript | list[WireTurn], config=_LATE)
 _GRADE = TypeAdapter(WireGrade)
 _BILLING = TypeAdapter(WireBilling)
 _PHONE_NUMBER = TypeAdapter(WirePhoneNumber)
-_OBJECT = TypeAdapter(dict[str, Any])
-_OBJECTS = TypeAdapter(list[dict[str, Any]])
+_OBJECT = TypeAdapter(dict[str, Any], config=_LATE)
+_OBJECTS = TypeAdapter(list[dict[str, Any]], config=_LATE)
 
 
 def _validated(adapter: TypeAdapter[T], document: object, what: str) -> T:

@@ -44,7 +44,7 @@ Whole = Annotated[int | None, BeforeValidator(_no_flag)]
 
 
 class Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class WireRun(Wire):

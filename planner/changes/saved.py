@@ -31,7 +31,7 @@ _DONE: Final = {
 
 
 class _Saved(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class SavedChange(_Saved):

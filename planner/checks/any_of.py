@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
 from planner.checks.base import FindingOutcome, Judgement
-from planner.checks.parts import OfSeveral, merged, those
+from planner.checks.parts import OfSeveral, Parts, merged, those
 from planner.checks.wording import counted
-
-if TYPE_CHECKING:
-    from planner.checks.parts import Parts
 
 
 class AnyOf(OfSeveral, frozen=True):

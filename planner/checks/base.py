@@ -86,7 +86,7 @@ class Doubt:
 class Expectation(BaseModel, ABC, frozen=True):
     """One declared check. Subclasses add their fields, a `check: Literal[...]`, a `version` and `judge`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     version: ClassVar[int] = 1
     """Raised when the same fields may be judged differently: stored runs are then judged again."""

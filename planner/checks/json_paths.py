@@ -8,18 +8,15 @@ because they take regular expressions that are not RE2.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from typing import Any
-
-from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment
-from jsonpath.exceptions import JSONPathError
-from jsonpath.filter import BaseExpression, FilterExpression, FilterQuery, RelativeFilterQuery
-from jsonpath.segments import JSONPathRecursiveDescentSegment
-from jsonpath.selectors import Filter
+from typing import TYPE_CHECKING, Any
 
 from planner.checks.wording import shown
+
+if TYPE_CHECKING:
+    from jsonpath import JSONPath
 
 _PLAIN = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -27,13 +24,6 @@ MAX_LENGTH = 300
 """Characters of a path."""
 MAX_VALUES = 1_000
 """Values that a path may find in one call."""
-
-
-class _Environment(JSONPathEnvironment):
-    def setup_function_extensions(self) -> None:
-        super().setup_function_extensions()
-        for name in ("match", "search"):
-            del self.function_extensions[name]
 
 
 class TooManyValuesError(Exception):
@@ -47,13 +37,9 @@ def compile_path(path: str) -> JSONPath:
         raise ValueError(f"a path may have {MAX_LENGTH} characters, this one has {len(path)}")
     if not path.startswith("$"):
         raise ValueError(f"a path begins with `$`, which is the call: write `$.{path.lstrip('.')}`")
-    try:
-        compiled = _ENVIRONMENT.compile(path)
-    except JSONPathError as error:
-        raise ValueError(f"not a JSONPath (RFC 9535): {error.message}") from error
-    assert not isinstance(compiled, CompoundJSONPath), "strict JSONPath has no unions of paths"
-    _bound(compiled)
-    return compiled
+    from planner.checks.json_path_bounds import compile_bounded  # late: its library takes long to import
+
+    return compile_bounded(path)
 
 
 def find_values(path: str, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -69,36 +55,3 @@ def _place(parts: Sequence[object]) -> str:
     """`$.items[0].quantity`: where a value is, as an author would write it."""
     steps = [f".{part}" if isinstance(part, str) and _PLAIN.fullmatch(part) else f"[{shown(part)}]" for part in parts]
     return f"${''.join(steps)}"
-
-
-def _bound(path: JSONPath) -> None:
-    descents = [segment for segment in path.segments if isinstance(segment, JSONPathRecursiveDescentSegment)]
-    several = [segment for segment in path.segments if len(segment.selectors) > 1]
-    filters = [selector for segment in path.segments for selector in segment.selectors if isinstance(selector, Filter)]
-    if len(descents) > 1:
-        raise ValueError("`..` may stand in a path once")
-    if len(several) > 1:
-        raise ValueError("only one pair of brackets may list several selectors")
-    for query in (query for selector in filters for query in _queries(selector.expression)):
-        inner = query.path.segments
-        plain = not any(isinstance(selector, Filter) for segment in inner for selector in segment.selectors)
-        if not isinstance(query, RelativeFilterQuery):
-            raise ValueError("a filter may look only at what it filters: write `@`, not `$`")  # noqa: TRY004 - it is the author's
-        if not plain or any(
-            isinstance(segment, JSONPathRecursiveDescentSegment) or len(segment.selectors) > 1 for segment in inner
-        ):
-            raise ValueError("a path inside a filter takes names, indices, slices and `*` only")
-
-
-def _queries(expression: BaseExpression) -> Iterator[FilterQuery]:
-    if isinstance(expression, FilterQuery):
-        yield expression
-        return
-    if isinstance(expression, FilterExpression):
-        yield from _queries(expression.expression)
-        return
-    for child in expression.children():
-        yield from _queries(child)
-
-
-_ENVIRONMENT = _Environment(strict=True)

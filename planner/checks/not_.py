@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import Any, Literal, assert_never
 
 from pydantic import ConfigDict, Field
 
 from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
 from planner.checks.opinions import Ask, Question, nobody_asked
-from planner.checks.parts import doubts_of, judge_parts, merged, open_questions
+from planner.checks.parts import Part, doubts_of, judge_parts, merged, open_questions
 from planner.evidence import Evidence
-
-if TYPE_CHECKING:
-    from planner.checks.parts import Part
 
 
 class Not(Expectation, frozen=True):

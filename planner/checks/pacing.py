@@ -23,7 +23,7 @@ Rate = Annotated[float, Field(gt=0, allow_inf_nan=False), NotBool]
 
 
 class _Range(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @model_validator(mode="after")
     def _limits_agree(self) -> Self:

@@ -10,9 +10,10 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import Annotated, Any, ClassVar, Union
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
 from planner.checks.opinions import Ask, Question, nobody_asked
@@ -25,17 +26,20 @@ PART_SCHEMA: Mapping[str, Any] = MappingProxyType({"type": "object", "required":
 """Stands for "any expectation"; the schema of plan files puts its own in its place."""
 
 
-def part_type(kinds: Sequence[type[Expectation]]) -> Any:
-    """The type of one part: any of these kinds, told apart by `check`."""
-    union: Any = Union
-    return Annotated[
-        union[tuple(kinds)], Field(discriminator="check"), AfterValidator(_as_part), WithJsonSchema(dict(PART_SCHEMA))
-    ]
+class _AnyKind:
+    """Stands for any kind of expectation, told apart by `check`. Looks at the kinds when a combinator is first used."""
+
+    kinds: ClassVar[Mapping[str, type[Expectation]]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source
+        union: Any = Union
+        return handler.generate_schema(Annotated[union[tuple(self.kinds.values())], Field(discriminator="check")])
 
 
-def parts_type(part: Any) -> Any:
-    """The type of several parts, at least two."""
-    return Annotated[tuple[part, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})]
+def register_kinds(kinds: Mapping[str, type[Expectation]]) -> None:
+    """Only the registry knows all kinds, and it imports the combinators."""
+    _AnyKind.kinds = kinds
 
 
 def _as_part(part: Expectation) -> Expectation:
@@ -52,9 +56,8 @@ def _at_least_two(parts: tuple[Expectation, ...]) -> tuple[Expectation, ...]:
     return parts
 
 
-if TYPE_CHECKING:
-    Part = Expectation
-    Parts = tuple[Expectation, ...]
+Part = Annotated[Expectation, _AnyKind(), AfterValidator(_as_part), WithJsonSchema(dict(PART_SCHEMA))]
+Parts = Annotated[tuple[Part, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})]
 
 
 def doubts_of(parts: Sequence[tuple[tuple[str | int, ...], Expectation]]) -> Sequence[Doubt]:

@@ -24,7 +24,7 @@ _BEGINNING: Place = (0, 0)
 class Step(BaseModel):
     """One thing that happens: something is said, or a tool is called."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     says: Words | None = Field(
         default=None, description="Words of a speaker, with the fields of `says` but `in` and the counts."

@@ -25,13 +25,13 @@ _SPEAKERS = frozenset({Role.AGENT, Role.CALLER})
 
 
 class FirstTurns(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     first: Positive = Field(description="How many turns of that speaker, from the start.")
 
 
 class LastTurns(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     last: Positive = Field(description="How many turns of that speaker, from the end.")
 
@@ -108,7 +108,7 @@ def _words_in(text: str) -> int:
 class Words(BaseModel, frozen=True):
     """What somebody says: the fields of `says`, `never_says` and the steps of `sequence`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     who: Speaker = Field(default="agent", description="Whose turns to look in.")
     any_of: Phrases | None = Field(

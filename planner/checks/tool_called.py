@@ -21,7 +21,7 @@ from planner.checks.wording import counted
 
 
 class Times(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     min: Count = Field(default=1, description="How often at least, by default once.")
     max: Positive | None = Field(default=None, description="How often at most.")

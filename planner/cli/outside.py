@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
-import shutil
 import sys
 import time
 from datetime import UTC, datetime
@@ -26,10 +24,13 @@ def open_streams() -> None:
 
 
 def shell(verbosity: int) -> Shell:
+    import secrets
+    import shutil
+
     import anyio
     import click
 
-    from planner.execution.work import Clock
+    from planner.execution.clock import Clock
     from planner.invocation.shell import Shell
 
     try:

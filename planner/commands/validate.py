@@ -12,7 +12,6 @@ from planner.diagnostics import Diagnostics
 from planner.invocation.reporting import publisher_of, tell_diagnostics
 from planner.invocation.selection import Files, Found, find_files, load_found, read_files
 from planner.invocation.shell import Shell
-from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
 from planner.reports.quantities import count
 from planner.spec.at_once import AtOnce, Totals
 from planner.spec.files import PROJECT_FILE
@@ -31,12 +30,8 @@ def validate(
     if totals is None:
         files = _read(shell, paths, found, environment)
         diagnostics, totals = files.diagnostics, _totals(files)
-    if output_format == "json":
-        shell.print(render_json(diagnostics))
-    elif output_format == "github":
-        shell.print(render_github(diagnostics))
-    elif output_format == "sarif":
-        shell.print(render_sarif(diagnostics, tool_version=__version__))
+    if output_format != "text":
+        shell.print(_document(diagnostics, output_format))
     else:
         tell_diagnostics(shell, diagnostics)
         if not diagnostics.has_errors:
@@ -45,6 +40,18 @@ def validate(
     if to_github and output_format != "github":
         to_github.diagnostics(diagnostics)
     return 2 if diagnostics.has_errors else 0
+
+
+def _document(diagnostics: Diagnostics, output_format: Literal["json", "github", "sarif"]) -> str:
+    from planner.reports.diagnostic_documents import render_github, render_json, render_sarif
+
+    match output_format:
+        case "json":
+            return render_json(diagnostics)
+        case "github":
+            return render_github(diagnostics)
+        case "sarif":
+            return render_sarif(diagnostics, tool_version=__version__)
 
 
 def _at_once(shell: Shell, found: Found, environment: str | None) -> Totals | None:

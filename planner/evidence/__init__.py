@@ -19,7 +19,6 @@ from planner.evidence.model import (
     merged,
     missing_parts,
 )
-from planner.evidence.reading import evidence_from_wire
 
 __all__ = [
     "LEFT_OUT",
@@ -35,7 +34,6 @@ __all__ = [
     "Turn",
     "UnreadPart",
     "evidence_digest",
-    "evidence_from_wire",
     "merged",
     "missing_parts",
 ]

@@ -9,8 +9,9 @@ from typing import Any
 from planner.api.client import ApiClient
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.errors import NotFoundError
-from planner.evidence import Evidence, evidence_from_wire
-from planner.execution.work import Clock
+from planner.evidence import Evidence
+from planner.evidence.reading import evidence_from_wire
+from planner.execution.clock import Clock
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0

@@ -11,6 +11,7 @@ import anyio
 from planner.api.client import ApiClient
 from planner.api.wire import WireRun
 from planner.evidence import Evidence
+from planner.execution.clock import Clock
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.holding import Holding
 from planner.execution.journal import Journal
@@ -21,7 +22,6 @@ from planner.execution.reconciling import Lost, bind_slots
 from planner.execution.wording import span
 from planner.execution.work import (
     CaseWork,
-    Clock,
     Observer,
     Outcome,
     Pace,

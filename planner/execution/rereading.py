@@ -12,9 +12,9 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireRun
 from planner.errors import IncompleteError
 from planner.evidence import Evidence
+from planner.execution.clock import Clock
 from planner.execution.collecting import collect
 from planner.execution.listing import read_list
-from planner.execution.work import Clock
 
 LONGEST_RUN = timedelta(days=1)
 """From a run's creation to its end: so far beyond its end the list is read."""

@@ -32,7 +32,7 @@ PREFIX: Final = "intents/"
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class SlotDocument(_Document):

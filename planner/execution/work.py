@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from planner.evidence import Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Time as the composition root gives it: aware UTC, monotonic seconds, and a sleep that ends early for no one."""
-
-    now: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from planner.diagnostics import Diagnostics, Severity
 from planner.reports.neutral import for_workflow_command
 from planner.reports.quantities import count
-from planner.results.model import CaseDocument, FindingDocument, RunDocument, RunResult
+
+if TYPE_CHECKING:
+    from planner.results.model import CaseDocument, FindingDocument, RunDocument, RunResult
+
 
 SHOWN_AT_MOST = 9
 _MESSAGE_LIMIT = 4000

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from planner.changes.model import ChangeSet
-from planner.results.model import RunResult
+if TYPE_CHECKING:
+    from planner.changes.model import ChangeSet
+    from planner.results.model import RunResult
+
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from planner.changes.model import ChangeSet
 from planner.diagnostics import Diagnostics, Severity
 from planner.errors import PlannerError
 from planner.github import annotations
@@ -18,7 +18,10 @@ from planner.github.outputs import append_outputs, change_set_outputs, run_outpu
 from planner.github.summary import append_summary
 from planner.reports.neutral import for_markdown, markdown_code
 from planner.reports.quantities import count
-from planner.results.model import RunResult
+
+if TYPE_CHECKING:
+    from planner.changes.model import ChangeSet
+    from planner.results.model import RunResult
 
 
 def publisher(

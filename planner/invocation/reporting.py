@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from planner.checks.patterns import compile_pattern
 from planner.diagnostics import Diagnostics
 from planner.errors import StoreError
 from planner.github.publish import Publisher, publisher
-from planner.invocation.page import page
 from planner.invocation.shell import Shell
 from planner.reports import FORMATS
-from planner.reports.diagnostics import advice
-from planner.reports.diagnostics import render_text as render_diagnostics
-from planner.reports.redaction import Pattern, Redactor, redact
-from planner.reports.summary import render_text as render_summary
-from planner.results.model import RunResult
-from planner.results.repository import ResultsRepository
 from planner.spec.decoding import MAX_BYTES
 from planner.spec.files import FileFault, read_authored
-from planner.spec.model import Project
+
+if TYPE_CHECKING:
+    from planner.reports.redaction import Pattern, Redactor
+    from planner.results.model import RunResult
+    from planner.results.repository import ResultsRepository
+    from planner.spec.model import Project
 
 REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit", "report.html": "html"}
 """File name → format; the one that takes long last."""
@@ -31,13 +29,15 @@ def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
     if not len(diagnostics):
         return
 
+    from planner.reports.diagnostics import advice, render_text
+
     def read_source(file: str) -> str | None:
         try:  # within the same bounds as it was read the first time, or an excerpt would show what a plan may not
             return read_authored(shell.cwd / file, file, MAX_BYTES).decode(errors="replace")
         except FileFault:
             return None  # the diagnostic itself says why it cannot be read
 
-    shown = render_diagnostics(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color)
+    shown = render_text(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color)
     shell.tell(f"{shown}{advice(diagnostics)}")
 
 
@@ -49,11 +49,17 @@ def publisher_of(shell: Shell) -> Publisher | None:
 
 def redactor_of(project: Project) -> Redactor:
     """With what the project does not want others to see."""
+    from planner.reports.redaction import Redactor
+
     return Redactor(redactor_patterns(project))
 
 
 def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
     """Compiled."""
+    if not project.redact:
+        return ()
+    from planner.checks.patterns import compile_pattern
+
     return tuple(map(compile_pattern, project.redact))
 
 
@@ -66,6 +72,8 @@ def rendered(
 ) -> Iterable[str]:
     """Piece by piece; `shown` is the redacted `result`. Of the formats, only the page shows more: what is in the `repository`."""
     if output_format == "html" and repository is not None:
+        from planner.invocation.page import page
+
         return page(result, shown, repository, patterns)
     return [FORMATS[output_format](shown)]
 
@@ -92,6 +100,8 @@ def replace_reports(
     shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
 ) -> RunResult:
     """The report files alone; returns what they show. Raises `OSError`."""
+    from planner.reports.redaction import redact
+
     patterns = redactor_patterns(project)
     shown = redact(result, patterns)
     directory = shell.cwd / report_dir
@@ -110,9 +120,12 @@ def publish_result(shell: Shell, shown: RunResult, report_dir: Path, *, in_summa
 
 def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
     """The summary, on the terminal."""
+    from planner.reports.redaction import redact
+    from planner.reports.summary import render_text
+
     paths = [str(report_dir / name) for name in REPORT_FILES]
     shown = redact(result, redactor_patterns(project))
-    shell.print(render_summary(shown, report_paths=paths, width=shell.width, color=shell.color))
+    shell.print(render_text(shown, report_paths=paths, width=shell.width, color=shell.color))
 
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:

@@ -13,9 +13,9 @@ import anyio
 from planner.api.client import ApiClient
 from planner.changes.model import Action, Change
 from planner.evidence import Evidence, merged, missing_parts
+from planner.execution.clock import Clock
 from planner.execution.journal import Journal
 from planner.execution.rereading import Stale, reread
-from planner.execution.work import Clock
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.results.repository import ResultsRepository
 from planner.verdicts.judged_runs import wants_grade

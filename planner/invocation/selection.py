@@ -7,18 +7,21 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from planner.changes.diff import Rerun
-from planner.changes.shards import Shard
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
-from planner.invocation.git import Git, file_at
 from planner.invocation.near_misses import meant
 from planner.invocation.shell import Shell
 from planner.spec import load_files, load_project, plan_files, read_project
 from planner.spec.files import PROJECT_FILE
 from planner.spec.model import Case, Plan, Project
 from planner.spec.project_places import misplaced_projects, root_of
+
+if TYPE_CHECKING:
+    from planner.changes.diff import Rerun
+    from planner.changes.shards import Shard
+
 
 DEFAULT_PATH = Path("plans")
 
@@ -149,6 +152,8 @@ def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, pol
     if policy_from is None:
         project, diagnostics = load_project(root, cwd=shell.cwd)
     else:
+        from planner.invocation.git import Git, file_at
+
         written = file_at(Git(root, shell.environ), policy_from, PROJECT_FILE)
         project, diagnostics = read_project(written or b"", f"{policy_from}:{PROJECT_FILE}")
     if environment is not None and not diagnostics.has_errors:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from planner.execution.work import Clock
+from planner.execution.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

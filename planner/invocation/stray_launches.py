@@ -15,12 +15,13 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireRun
 from planner.errors import PlannerError, StoreError
 from planner.evidence.reading import evidence_from_wire
+from planner.execution.clock import Clock
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.listing import Listed, read_list
 from planner.execution.reconciling import LATEST_CREATION_SECONDS, Lost, Match, bind_slots, match_lost
 from planner.execution.rereading import LONGEST_RUN
-from planner.execution.work import Clock, UnsettledLaunch
+from planner.execution.work import UnsettledLaunch
 from planner.invocation.selection import Loaded
 from planner.invocation.shell import Shell
 from planner.reports.quantities import count, money

@@ -18,7 +18,7 @@ _FENCED: Final = re.compile(r"^\s*```[a-z]*\s*\n(.*)\n\s*```\s*$", re.DOTALL)
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     statement: str
     verdict: Verdict
@@ -28,7 +28,7 @@ class _Answer(BaseModel):
 
 
 class _Reply(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     seal: str = ""
     answers: list[_Answer]

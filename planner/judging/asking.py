@@ -21,7 +21,7 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
-from planner.execution.work import Clock
+from planner.execution.clock import Clock
 from planner.judging.answers import read_vote, void
 from planner.judging.ballots import Ballots
 from planner.judging.endpoint import Completion, DeclinedError, Endpoint, reworded

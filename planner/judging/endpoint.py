@@ -67,7 +67,7 @@ class _Usage(BaseModel):
 
 
 class _ChatCompletion(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     choices: list[_Choice]
     usage: _Usage | None = None
@@ -238,7 +238,7 @@ def _text(answer: Answer) -> str:
 
 
 class _Error(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)
 
     error: Any = None
     detail: Any = None

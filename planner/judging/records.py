@@ -14,7 +14,7 @@ SCHEMA_VERSION = "1.0"
 class VoteRecord(BaseModel):
     """One vote. `key` is the question's (`question_key`), `number` counts its votes from 1."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^[0-9]{1,6}(\.[0-9]+)*$")
     key: str = Field(pattern="^[0-9a-f]{64}$")

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias
 
-from planner.evidence import Evidence
-from planner.results.model import RunResult
+if TYPE_CHECKING:
+    from planner.evidence import Evidence
+    from planner.results.model import RunResult
 
-Render = Callable[[RunResult], str]
-EvidenceOf = Callable[[str], Evidence | None]
+Render: TypeAlias = "Callable[[RunResult], str]"
+EvidenceOf: TypeAlias = "Callable[[str], Evidence | None]"
 """A run's evidence by its digest, redacted; None where it is not stored."""
 
 

@@ -15,7 +15,7 @@ BASELINE_SCHEMA_VERSION: Final = "1.0"
 class BaselineDocument(BaseModel):
     """`latest/<environment>/<plan>.json`: every case of one plan, as its newest whole invocation left it."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     schema_version: str = BASELINE_SCHEMA_VERSION
     tool_version: str

@@ -24,7 +24,7 @@ Action = Literal["call", "recheck", "keep", "drop"]
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     def model_post_init(self, _: Any) -> None:
         """Of each document pydantic keeps a set of the fields that were written: hundreds of thousands of which are alike, and

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from functools import cache
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -72,14 +73,17 @@ class InvocationOutline:
     cost: CostDocument
 
 
-_INVOCATION: Final = TypeAdapter(InvocationOutline)
+@cache
+def _invocation() -> TypeAdapter[InvocationOutline]:
+    """Made when a document is read: commands that read none do not wait for it."""
+    return TypeAdapter(InvocationOutline)
 
 
 def read_outline(data: bytes) -> InvocationOutline:
     """Of a stored document. Raises `pydantic.ValidationError`."""
-    return _INVOCATION.validate_json(data)
+    return _invocation().validate_json(data)
 
 
 def outline_of(document: dict[str, Any]) -> InvocationOutline:
     """Of a document that was read already. Raises `pydantic.ValidationError`."""
-    return _INVOCATION.validate_python(document)
+    return _invocation().validate_python(document)

@@ -44,7 +44,7 @@ class Part(BaseModel):
     """Part of a world file: unknown keys are errors, nothing is coerced, nothing changes after loading."""
 
     # Strings become tuples' items and datetimes come from YAML as such, hence no blanket `strict`.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 def checked_pattern(pattern: str) -> str:

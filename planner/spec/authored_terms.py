@@ -11,4 +11,4 @@ Cents = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
 class Authored(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)

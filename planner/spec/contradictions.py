@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import groupby
-from types import MappingProxyType
 from typing import NamedTuple
 
 from planner.checks import CHECKS
@@ -25,18 +24,16 @@ _TAKING_APART = 200
 Kind = type[Expectation]
 
 
-def _rivals() -> Mapping[Kind, frozenset[Kind]]:
-    """Kind of check to the kinds one of it may contradict: each pair is told by one of the two."""
-    found: defaultdict[Kind, set[Kind]] = defaultdict(set)
-    for kind in CHECKS.values():
-        for name in kind.opposes:
-            found[kind].add(CHECKS[name])
-            found[CHECKS[name]].add(kind)
-    return MappingProxyType({kind: frozenset(others) for kind, others in found.items()})
+@lru_cache(maxsize=1_000)
+def rivals(one: Kind, other: Kind) -> bool:
+    """Whether expectations of these kinds may contradict: one of the two tells of the pair. Most kinds are in nobody's way,
+    so that most cases need no look at their pairs of expectations."""
+    return other in _opposed(one) or one in _opposed(other)
 
 
-RIVALS = _rivals()
-"""Most kinds are in nobody's way, so that most cases need no look at their pairs of expectations."""
+@lru_cache(maxsize=1_000)
+def _opposed(kind: Kind) -> frozenset[Kind]:
+    return frozenset([CHECKS[name] for name in kind.opposes])
 
 
 @lru_cache(maxsize=1_000)
@@ -44,7 +41,7 @@ def may_contradict(kinds: tuple[Kind, ...]) -> bool:
     """Whether there are rivals among the kinds of a case's expectations."""
     seen: set[Kind] = set()
     for kind in kinds:
-        if kind in COMBINATORS or not seen.isdisjoint(RIVALS.get(kind, ())):
+        if kind in COMBINATORS or any(rivals(kind, other) for other in seen):
             return True
         seen.add(kind)
     return False
@@ -200,7 +197,7 @@ class Contradictions:
         earlier: defaultdict[Kind, list[int]] = defaultdict(list)
         for number, later in enumerate(needed):
             kind = later.expectation.__class__
-            for position in sorted([place for rival in RIVALS.get(kind, ()) for place in earlier[rival]]):
+            for position in sorted([place for rival in earlier if rivals(kind, rival) for place in earlier[rival]]):
                 first = needed[position]
                 self._left -= 2 + _weight(first) * _weight(later) // 600
                 if self._left < 0:

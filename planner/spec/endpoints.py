@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.spec.authored_judge import JudgeFields, TokenPriceFields
@@ -15,9 +15,6 @@ from planner.spec.model import JudgePrice, JudgeSettings, Plan
 from planner.spec.reading import absent, read_nested
 from planner.spec.reporting import Reporter
 from planner.spec.wording import shorten
-
-_ASKING = frozenset(kind for kind in CHECKS.values() if kind.rubrics is not Expectation.rubrics)
-"""Kinds of expectation that may ask a model."""
 
 _EXAMPLES = {"base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini"}
 
@@ -63,11 +60,16 @@ def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
 
 def _first_that_asks(plan: Plan) -> Span | None:
     for case in plan.cases:
-        if not _ASKING.isdisjoint(map(type, case.expectations)):
+        if any(map(_may_ask, map(type, case.expectations))):
             for expectation, place in zip(case.expectations, case.expectation_places, strict=True):
                 if expectation.asks_model:
                     return place.span
     return None
+
+
+@cache
+def _may_ask(kind: type[Expectation]) -> bool:
+    return kind.rubrics is not Expectation.rubrics
 
 
 def _price(document: Document, written: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:

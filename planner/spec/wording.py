@@ -14,6 +14,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from planner.checks import CHECKS
+from planner.checks.base import Expectation
 from planner.spec.authored import AGE, DAY, TAG, TIME_OF_DAY, MatrixFields, PlanFields, ScenarioDefaults, ScenarioFields
 from planner.spec.document import Items, Mapping
 from planner.spec.other_words import KEYS, as_share, in_unit
@@ -241,6 +243,8 @@ def _is_tagged(model: type[BaseModel], tag: int | str) -> bool:
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if annotation is Expectation:
+        return list(CHECKS.values())
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for argument in get_args(annotation) for model in _models_in(argument)]

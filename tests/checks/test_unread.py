@@ -10,7 +10,8 @@ from planner.api.wire import WireCall, WireRun, WireTurn
 from planner.checks import CHECKS
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted
-from planner.evidence import Evidence, evidence_from_wire
+from planner.evidence import Evidence
+from planner.evidence.reading import evidence_from_wire
 
 HELLO = {"role": "agent", "content": "hello, this is Maya"}
 ASKS = {"role": "user", "content": "where is my order?"}

@@ -11,7 +11,8 @@ import anyio
 import pytest
 
 from planner.cli import outside
-from planner.execution.work import Clock, Outcome, UnsettledLaunch
+from planner.execution.clock import Clock
+from planner.execution.work import Outcome, UnsettledLaunch
 from planner.invocation.run_options import RunOptions, actor_of, ways_on
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell

@@ -12,7 +12,7 @@ import pytest
 
 from planner.cli import _shell
 from planner.commands.run import run
-from planner.execution.work import Clock
+from planner.execution.clock import Clock
 from planner.invocation.run_options import RunOptions
 from planner.invocation.selection import Selection
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]

@@ -20,6 +20,7 @@ from planner.api.client import ApiClient
 from planner.api.transport import Answer, HttpxTransport
 from planner.errors import LostAnswerError
 from planner.evidence import Evidence
+from planner.execution.clock import Clock
 from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
@@ -27,7 +28,6 @@ from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.work import (
     CaseWork,
-    Clock,
     Line,
     Observer,
     Outcome,

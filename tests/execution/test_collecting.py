@@ -15,8 +15,8 @@ from planner.api.transport import Answer
 from planner.api.wire import WireRun
 from planner.errors import ServiceError
 from planner.evidence import Evidence, missing_parts
+from planner.execution.clock import Clock
 from planner.execution.collecting import collect
-from planner.execution.work import Clock
 
 CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 8}
 TURNS = [{"role": "agent", "content": "Hi"}, {"role": "tool_call", "content": {"name": "look"}}]

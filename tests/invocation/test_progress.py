@@ -15,7 +15,7 @@ from typing import TextIO
 import anyio
 import pytest
 
-from planner.execution.work import Clock
+from planner.execution.clock import Clock
 from planner.invocation.progress import LiveProgress, PlainProgress, ProgressState, line, open_progress
 from planner.invocation.shell import Shell
 

@@ -19,8 +19,8 @@ from slept_time import SleptTime
 from planner.api.transport import HttpxTransport
 from planner.checks.judge import Judge
 from planner.evidence import Call, Evidence, Role, Turn
+from planner.execution.clock import Clock
 from planner.execution.ledger import Ceiling
-from planner.execution.work import Clock
 from planner.judging.asking import Asker, Asking, Wanted
 from planner.judging.ballots import Ballots
 from planner.judging.endpoint import Endpoint

@@ -14,7 +14,8 @@ import pytest
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTranscript
 from planner.checks.base import CheckSeverity, FindingOutcome, Judgement
-from planner.evidence import Evidence, evidence_from_wire
+from planner.evidence import Evidence
+from planner.evidence.reading import evidence_from_wire
 from planner.sandbox import Sandbox, World, load_world
 from planner.spec import load_plans
 from planner.spec.model import Case, Plan, Project

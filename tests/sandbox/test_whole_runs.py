@@ -17,7 +17,7 @@ import anyio
 import pytest
 
 from planner.commands.run import run
-from planner.execution.work import Clock
+from planner.execution.clock import Clock
 from planner.invocation.run_options import RunOptions
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell

@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any, Literal, cast
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
-from planner.evidence import Evidence, evidence_from_wire
+from planner.evidence import Evidence
+from planner.evidence.reading import evidence_from_wire
 from planner.sandbox import load_world
 from planner.sandbox.agent import Agent
 from planner.sandbox.conversation import Conversation

@@ -30,7 +30,7 @@ import planner.invocation.service
 import planner.invocation.stores
 from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
-from planner.execution.work import Clock
+from planner.execution.clock import Clock
 from planner.invocation.run_options import RunOptions
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell

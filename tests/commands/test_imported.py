@@ -1,0 +1,53 @@
+"""What a command imports is what its user waits for, and what it does not need is not imported."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PLAN = """\
+version: 1
+plan: small
+targets: {clinic: {agent: 12}}
+scenarios:
+  hours:
+    prompt: You are Ana. Ask when you are open on Saturday.
+    expect: [{check: says, any_of: [Saturday]}]
+"""
+TOLD = """\
+import json, sys
+from planner.__main__ import main
+code = main()
+print("\\n" + json.dumps([code, sorted(sys.modules)]))
+"""
+VALIDATING = {
+    "aiohttp", "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "rich", "ruamel", "sqlite3", "ssl",
+    "starlette", "subprocess", "uvicorn",
+    "planner.api", "planner.changes", "planner.execution.engine", "planner.judging", "planner.outcome", "planner.results",
+    "planner.sandbox",
+    "planner.checks.cel", "planner.checks.field", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
+    "planner.checks.similar",
+}  # fmt: skip
+"""Of no use for finding what is wrong with a plan of one scenario that expects words."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        ("--help", {"pydantic", "yaml", "planner.spec", "planner.checks", "planner.commands", "anyio"}),
+        ("validate small.yaml", VALIDATING),
+    ],
+)
+def test_a_command_imports_what_it_needs(project: Any, arguments: str, unneeded: set[str]) -> None:
+    """Not the libraries and rooms of other commands, which cost more time than what it does."""
+    project.write("small.yaml", PLAN)
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD, *arguments.split()], cwd=project.root, capture_output=True, text=True, check=True
+    )
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    assert sorted(unneeded & set(modules)) == []
