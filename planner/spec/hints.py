@@ -18,14 +18,18 @@ Schema = dict[str, Any]
 
 
 def hinted(schema: Schema) -> Schema:
-    """The schema with these hints. Definitions that are only a list of words are written out where they are used."""
+    """The schema with these hints. Definitions that are only a list of words are written out where they are used.
+
+    The others come by name: as they are made, their order depends on which models were in use before.
+    """
     definitions: Schema = schema.get("$defs", {})
     words = {f"#/$defs/{name}": part for name, part in definitions.items() if "enum" in part}
     found = cast("Schema", _visited(schema, words))
     for name, part in found.get("$defs", {}).items():
         if "title" in part and name == part["title"]:
             part["title"] = " ".join(_CAMEL.split(name.removesuffix("Fields"))).lower()
-    found["$defs"] = {name: part for name, part in found.get("$defs", {}).items() if f"#/$defs/{name}" not in words}
+    kept = [name for name in sorted(found.get("$defs", {})) if f"#/$defs/{name}" not in words]
+    found["$defs"] = {name: found["$defs"][name] for name in kept}
     return found
 
 
