@@ -53,11 +53,7 @@ def check_consent(
         _check_digest(change_set, plan_digest, command)
     limits = [cents for cents in (max_cost_cents, policy.max_cost_cents) if cents is not None]
     consent = Consent(consent_given, by, now, change_set.digest, min(limits, default=None))
-    calls = {
-        change.case_id: left
-        for change in change_set.with_action(Action.CALL)
-        if (left := change.runs - (already_made or {}).get(change.case_id, 0)) > 0
-    }
+    calls = _calls_left(change_set, already_made or {})
     votes = change_set.votes
     charged_votes = votes is not None and votes.charged
     if not calls and not charged_votes:
@@ -86,7 +82,11 @@ def forbidden(
     already_spent_cents: Mapping[str, int],
     held_cents: Mapping[str, int] | None = None,
 ) -> RefusedError | None:
-    """Why `run` would refuse this change set whoever consents: a ceiling of plan or project, or a policy. None: it would not."""
+    """Why `run` would refuse this change set whoever consents: a ceiling of plan or project, or a policy. None: it would not.
+
+    A call is launched only where its high estimate fits under every ceiling, so that a ceiling may leave room for the expected
+    cost of all and for no call.
+    """
     try:
         check_consent(
             change_set,
@@ -102,9 +102,19 @@ def forbidden(
             already_spent_cents=already_spent_cents,
             held_cents=held_cents,
         )
+        if calls := _calls_left(change_set, already_made):
+            _check_first_call(change_set, calls, already_spent_cents, held_cents or {}, _ceilings(plans, None, policy))
     except RefusedError as refusal:
         return refusal
     return None
+
+
+def _calls_left(change_set: ChangeSet, already_made: Mapping[str, int]) -> dict[str, int]:
+    return {
+        change.case_id: left
+        for change in change_set.with_action(Action.CALL)
+        if (left := change.runs - already_made.get(change.case_id, 0)) > 0
+    }
 
 
 def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents: int = 0) -> str:
@@ -247,6 +257,43 @@ def _check_ceilings(
             broken.append(f"{_dollars(expected)} expected{before}, {ceiling.name} allows {_dollars(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "select fewer cases with --select, or raise the ceiling")
+
+
+def _check_first_call(
+    change_set: ChangeSet,
+    calls: Mapping[str, int],
+    spent_cents: Mapping[str, int],
+    held_cents: Mapping[str, int],
+    ceilings: Sequence[_Ceiling],
+) -> None:
+    """Raises `RefusedError` where no call at all could be launched, whatever the bills still to come."""
+    cases = [change.case for change in change_set.changes if change.case is not None]
+    billed = [
+        sum(
+            spent_cents.get(case.case_id, 0) - held_cents.get(case.case_id, 0) for case in cases if ceiling.covers(case)
+        )
+        for ceiling in ceilings
+    ]
+    blocked: list[tuple[int, str]] = []
+    for case in cases:
+        if case.case_id not in calls:
+            continue
+        high = change_set.prices[case.case_id].high_cents
+        if high is None:  # the budget ledger lets such calls go one at a time
+            return
+        told = [
+            (
+                spent + high,
+                f"one call may cost up to {_dollars(high)}{_spent_before(spent, 0)}, {ceiling.name} allows {_dollars(ceiling.cents)}",
+            )
+            for ceiling, spent in zip(ceilings, billed, strict=True)
+            if ceiling.covers(case) and spent + high > ceiling.cents
+        ]
+        if not told:
+            return
+        blocked.append(max(told))
+    enough, why = min(blocked)
+    raise RefusedError(f"{why}, so that none would be launched", f"raise it to {_dollars(enough)} at least")
 
 
 def _spent_before(billed: int, held: int) -> str:

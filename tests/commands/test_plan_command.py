@@ -19,6 +19,17 @@ from planner.execution.work import Line
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
+ONE_CALL = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  saturday:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    expect:
+      - {check: call, status: completed}
+"""
 
 
 def test_plan_is_keyless_and_leaves_no_trace(project: Project) -> None:
@@ -68,6 +79,35 @@ def test_a_plan_that_run_would_refuse_says_so(project: Project, service: Served)
     ran = project.planner("plan", "--format", "json")
     assert ran.code == 3
     assert ran.json["refused"] == "5 calls would be made, policy.max_calls allows 4 an invocation"
+
+
+@pytest.mark.parametrize(
+    ("plan", "config", "named"),
+    [
+        ("budget: {max_cost_cents: 50}\n", "", "budget.max_cost_cents of plan hours"),
+        ("", "policy: {max_cost_cents: 50}\n", "policy.max_cost_cents"),
+    ],
+)
+def test_a_ceiling_that_admits_no_call_is_told(
+    project: Project, service: Served, plan: str, config: str, named: str
+) -> None:
+    """A call is launched where the most it may cost fits: where it does not, `plan` refuses, as `run` does, and says what fits."""
+    project.write("plans/hours.yaml", ONE_CALL.replace("scenarios:", f"{plan}scenarios:"))
+    project.write("planner.yaml", config)
+    assert project.planner("run", CONSENT, "--max-cost", "0.64").code == 3
+    ran = project.planner("plan", "--refresh", "--format", "json")
+    assert ran.code == 3
+    assert ran.json["estimate"]["expected_cents"] <= 50
+    assert ran.json["refused"] == f"one call may cost up to $0.64, {named} allows $0.50, so that none would be launched"
+    told = project.planner("plan", "--refresh")
+    assert (told.code, CONSENT in told.out) == (3, False)
+    assert "raise it to $0.64 at least" in " ".join(told.out.split()).lower()
+    assert not service.own_runs()
+
+    project.write("plans/hours.yaml", ONE_CALL.replace("scenarios:", f"{plan}scenarios:").replace(": 50", ": 64"))
+    project.write("planner.yaml", config.replace(": 50", ": 64"))
+    assert project.planner("plan", "--refresh").code == 0
+    assert project.planner("run", CONSENT).code == 0
 
 
 def test_keyless_and_keyed_plans_agree(project: Project, service: Served) -> None:
