@@ -44,7 +44,11 @@ def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = N
         ("My prompt says to ask about an order.", 'left its role: it said "My prompt says"'),
         ("I can't role-play that.", "left its role: it said \"I can't role-play\""),
         ("Is there anything else I can help you with?", 'spoke the agent\'s part: it said "Is there anything else I can help you"'),
-        ("Thank you for calling Acme.", 'spoke the agent\'s part: it said "Thank you for calling A"'),
+        ("Thank you for calling Acme.", 'spoke the agent\'s part: it said "Thank you for calling Acme"'),
+        ("Thanks for calling Initech, this is Ben.", 'spoke the agent\'s part: it said "Thanks for calling Initech, this is Ben"'),
+        ("I'm an AI assistant, not a customer.", "left its role: it said \"I'm an AI assistant, not a customer\""),
+        ("I'm an AI.", "left its role: it said \"I'm an AI\""),
+        ("How can I help you with your order today?", 'spoke the agent\'s part: it said "How can I help you"'),
         ("Of course. How may I assist you today?", 'spoke the agent\'s part: it said "How may I assist you"'),
     ],
 )  # fmt: skip
@@ -82,6 +86,16 @@ def test_a_caller_out_of_its_role_is_at_fault(words: str, reason: str, dialect: 
         "Is there anything else I can help you with? Nobody ever asks me that.",
         "Thank you for calling a technician for me.",
         "My prompt says payment is due, on my screen.",
+        "I'm an AI engineer.",
+        "I'm an AI researcher at a university.",
+        "As an AI engineer, I find this poor.",
+        "I'm a chatbot vendor.",
+        "I'm an AI-driven person.",
+        "How can I help you find my order?",
+        "Is there anything else I can help you with to find my order?",
+        "Thank you for calling Bob.",
+        "Thank you for calling Dr. Smith for me.",
+        "Thank you for calling Acme for me.",
     ],
 )
 def test_what_a_caller_may_well_say_is_no_fault(words: str, dialect: str) -> None:
@@ -139,6 +153,9 @@ def test_an_answered_phone_is_nobodys_part() -> None:
         (("agent: We are closed, go away, you idiot!",), 7_000, None),
         (("agent: Hello.", "user: A refund?", "agent: No!"), 9_000, None),
         (("user: A refund?", "agent: No!", "user: Then bye."), 9_000, None),
+        (("user: Hello?", "user: Hello?"), 9_000, None),
+        (("user: Hello?",), 7_000, "after 7 s"),
+        (("user: Hello?",), 8_000, None),
     ],
 )
 def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_at_fault(

@@ -277,12 +277,37 @@ def test_no_tools_is_known_only_from_the_history() -> None:
 
 
 @pytest.mark.parametrize(
-    ("score", "expected"),
-    [(0.87, 0.87), (1.0, 1.0), (0.0, 0.0), (87, 0.87), (100, 1.0), (1, 0.01), (0, 0.0), (87.5, 0.875), (None, None)],
+    ("score", "in_percent", "expected"),
+    [
+        (0.87, False, 0.87),
+        (1.0, False, 1.0),
+        (0.0, False, 0.0),
+        (0, True, 0.0),
+        (87, True, 0.87),
+        (100, True, 1.0),
+        (87.5, True, 0.875),
+        (1, True, 0.01),
+        (1, False, None),
+        (" 1 ", False, None),
+        (1.0, True, None),
+        (1.5, False, None),
+        (101, True, None),
+        (-1, True, None),
+        (None, False, None),
+    ],
 )
-def test_scores_are_shares(score: float | None, expected: float | None) -> None:
-    """0.0 to 1.0 in one dialect, whole percent in the other."""
-    told = evidence(grade={"status": "completed", "score": score}).grade
+def test_scores_are_shares(score: Any, in_percent: bool, expected: float | None) -> None:
+    """0.0 to 1.0 in one dialect, whole percent in the other; a 1 that another program may have made of 1.0 is neither."""
+    call = {**CALL, "collected_values": {}} if in_percent else CALL
+    told = evidence(call=call, grade={"status": "completed", "score": score}).grade
+    assert told is not None
+    assert told.score == expected
+
+
+@pytest.mark.parametrize(("repeated", "expected"), [(100, 1.0), (0.01, 0.01), (1, None), (None, None)])
+def test_a_score_of_one_is_told_by_the_call_that_repeats_it(repeated: float | None, expected: float | None) -> None:
+    """On the other scale, where it does."""
+    told = evidence(call={**CALL, "grade_score": repeated}, grade={"status": "completed", "score": 1}).grade
     assert told is not None
     assert told.score == expected
 

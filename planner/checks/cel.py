@@ -89,6 +89,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "Tool": {
         "name": "string",
         "arguments": "map",
+        "arguments_told": "bool",
         "has_result": "bool",
         "result": "any",
         "turn": "int",
@@ -108,6 +109,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
 
 VARIABLES: Mapping[str, str] = {"run": "Run", "call": "Call", "turns": "Turn", "tools": "Tool", "grade": "Grade"}
 _LISTS = frozenset({"turns", "tools"})
+_NO_ARGUMENTS = {"arguments"}
 
 
 class CelError(ValueError):
@@ -206,7 +208,12 @@ def _values(evidence: Evidence) -> dict[str, Any]:
     if evidence.turns is not None:
         values["turns"] = [_told({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]
     if evidence.tools is not None:
-        values["tools"] = [_told(tool.model_dump()) for tool in evidence.tools]
+        values["tools"] = [
+            _told({**tool.model_dump(exclude=_NO_ARGUMENTS), "arguments_told": False})
+            if not tool.arguments_told
+            else {**_told(tool.model_dump()), "arguments_told": True}
+            for tool in evidence.tools
+        ]
     return values
 
 

@@ -87,7 +87,7 @@ class GradeCheck(Expectation, frozen=True):
             return errored(f"the service has no finished grade: its status is {shown(grade.status)}")
         conditions: list[Judgement] = []
         if self.min_score is not None:
-            conditions.append(_at_least("score", grade.score, self.min_score))
+            conditions.append(_at_least("score", grade.score, self.min_score, untold=_untold_score(evidence)))
         if self.outcome is not None:
             conditions.append(_equal("outcome", grade.outcome, self.outcome))
         if self.goal is not None:
@@ -99,9 +99,15 @@ class GradeCheck(Expectation, frozen=True):
         return all_hold(conditions)
 
 
-def _at_least(what: str, found: float | None, limit: float) -> Judgement:
+def _untold_score(evidence: Evidence) -> Judgement:
+    if evidence.call is not None and evidence.call.document.get("grade_score") == 1:
+        return errored("the grade's score is told as 1, and not whether of 1 or of 100")
+    return _not_told("score")
+
+
+def _at_least(what: str, found: float | None, limit: float, untold: Judgement) -> Judgement:
     if found is None:
-        return _not_told(what)
+        return untold
     return passed(f"{what} {found:g}") if found >= limit else failed(f"{what} {found:g}, expected at least {limit:g}")
 
 

@@ -23,17 +23,29 @@ KINDS: tuple[Kind, ...] = ("card", "bank", "identity", "email")
 _CARD = re.compile(r"(?:[3-6]\d|2[2-7])\d{11,17}")
 _DOTTED = re.compile(r"(?<![\d.])\d{3,4}(?:\.\d{2,7}){2,4}(?![\d.]\d)", re.ASCII)
 _IDENTITY = re.compile(r"(?<![\w-])(\d{3})[ -](\d{2})[ -](\d{4})(?![\w-])", re.ASCII)
-_IDENTITY_NAMED = re.compile(r"\bsocial security\b|\bssn\b", re.IGNORECASE)
-_IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Z]{2})\d{2}")
+_IDENTITY_NAMED = re.compile(
+    r"\bsocial security\b|\bssn\b|\bsocial (?:is|was|number)\b|\b(?:your|my|his|her|their|the|full) social\b(?! [a-z])",
+    re.IGNORECASE,
+)
+_IBAN_START = re.compile(r"(?<![A-Za-z0-9])([A-Za-z])[ -]?([A-Za-z])[ -]?\d[ -]?\d", re.ASCII)
+_LONGEST_IBAN = 80
+"""Characters of one that is spelled."""
+_IBAN_DIGITS = 0.6
+"""Share of one, at least, that is digits: words in small letters are none."""
+_PRINTED = tuple(
+    re.compile(rf"(?<!\d)(?=({form.replace('d', '[0-9]').replace(' ', '[ ,-]{1,2}')})(?!\d))")
+    for form in ("d{4} d{4} d{4} d{4}", "d{4} d{4} d{4} d{4} d{3}", "d{4} d{4} d{4} d", "d{4} d{6} d{4,5}", "d{13,19}")
+)
+"""As card numbers are printed, or in one group, whatever numbers stand beside them."""
+_LEAST_CARD = 13
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _EMAIL_SPOKEN = re.compile(r"((?:[\w+-]+ dot )*[\w.+-]+) at ([\w-]+(?:(?: dot |\.)[\w-]+)+)", re.IGNORECASE)
 _EMAIL_NAMED = re.compile(r"\be-?mail|\bmail\b", re.IGNORECASE)
 
 _DIGIT = re.compile(r"[0-9]")
-_NUMBER_WORD = re.compile(
-    rf"(?<![a-z])(?:{'|'.join((*UNITS, *TEENS, *TENS, *ZEROS, *SCALES, 'hundred', 'double', 'triple'))})(?![a-z])",
-    re.IGNORECASE,
-)
+_NUMBER_WORDS = "|".join((*UNITS, *TEENS, *TENS, *ZEROS, *SCALES, "hundred", "double", "triple"))
+_NUMBER_WORD = re.compile(rf"(?<![a-z])(?:{_NUMBER_WORDS})(?![a-z])", re.IGNORECASE)
+_DASH = re.compile(rf"(?<![a-z])({_NUMBER_WORDS}|\d+),? (?:dash|hyphen),?(?= (?:{_NUMBER_WORDS}|\d))", re.IGNORECASE)
 _LEAST_DIGITS = 9
 """Of a number that is personal, in a row."""
 
@@ -67,7 +79,8 @@ def personal_data(text: str) -> tuple[PersonalDatum, ...]:
     """What is personal in a text, in no particular order."""
     text = plain_digits(text)
     rows = digit_rows(text) if _may_have_rows(text) else []
-    found = [PersonalDatum("card", row) for row in rows if _CARD.fullmatch(row) and _luhn_holds(row)]
+    cards = [*rows, *_printed_rows(text)] if rows else ()
+    found = [PersonalDatum("card", row) for row in cards if _CARD.fullmatch(row) and _luhn_holds(row)]
     found += [PersonalDatum("bank", number) for number in _bank_numbers(text)]
     found += [PersonalDatum("identity", number) for number in _identity_numbers(text, rows)]
     found += [PersonalDatum("email", address) for address in _addresses(text)]
@@ -90,10 +103,13 @@ def _is_number(word: str) -> bool:
 
 
 def plain_digits(text: str) -> str:
-    """Characters of the usual width, digits of every script as ours, groups of a long number apart instead of dotted."""
+    """Characters of the usual width, digits of every script as ours, groups of a long number apart instead of dotted, or with a
+    dash that is said."""
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         text = "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
+    if "dash" in text or "hyphen" in text:
+        text = _DASH.sub(r"\1", text)
     return _DOTTED.sub(lambda found: found[0].replace(".", " "), text) if "." in text else text
 
 
@@ -127,12 +143,33 @@ def _luhn_holds(row: str) -> bool:
     ) % 10 == 0
 
 
+def _printed_rows(text: str) -> Iterator[str]:
+    """The digits of what is grouped as card numbers are."""
+    if len(_DIGIT.findall(text)) < _LEAST_CARD:
+        return
+    for form in _PRINTED:
+        for found in form.finditer(text):
+            yield "".join(_DIGIT.findall(found[1]))
+
+
 def _bank_numbers(text: str) -> Iterator[str]:
-    """IBANs by country, length and check digits (ISO 13616-1)."""
+    """IBANs by country, length and check digits (ISO 13616-1), in letters of either case, in groups or spelled."""
     for start in _IBAN_START.finditer(text):
-        plain = re.sub(r"[ -]", "", text[start.start() :])[: _IBAN_LENGTHS.get(start[1], 0)]
-        if len(plain) == _IBAN_LENGTHS.get(start[1]) and plain.isascii() and plain.isalnum() and _mod_97_holds(plain):
+        length = _IBAN_LENGTHS.get((start[1] + start[2]).upper(), 0)
+        spelled = text[start.start() : start.start() + _LONGEST_IBAN]
+        plain = spelled.replace(" ", "").replace("-", "")[:length].upper()
+        if (
+            0 < length == len(plain)
+            and plain.isascii()
+            and plain.isalnum()
+            and _is_numeric(plain)
+            and _mod_97_holds(plain)
+        ):
             yield plain
+
+
+def _is_numeric(iban: str) -> bool:
+    return sum(character.isdigit() for character in iban) >= _IBAN_DIGITS * len(iban)
 
 
 def _mod_97_holds(iban: str) -> bool:

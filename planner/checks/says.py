@@ -31,7 +31,7 @@ class Says(SpeechCheck, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 3  # `08:30` is 8:30 AM, too
+    version: ClassVar[int] = 4  # a turn without a word is none
 
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -38,6 +38,8 @@ class Similar(Expectation, frozen=True):
             ]
         }
     )
+
+    version: ClassVar[int] = 2  # a turn without a word is none
 
     check: Literal["similar"] = Field(description="The kind of check.")
     to: Annotated[

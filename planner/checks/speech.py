@@ -240,8 +240,9 @@ def place_of(turns: Sequence[Turn], who: Speaker, where: Where) -> str:
 
 
 def turns_asked(turns: Sequence[Turn], who: Speaker, where: Where) -> Sequence[Turn]:
-    """Those of this speaker, as many of the first or last as are asked about; tools do not speak."""
-    turns = [turn for turn in turns if turn.role in _SPEAKERS and who in ("any", turn.role.value)]
+    """Those of this speaker, as many of the first or last as are asked about; tools do not speak, and a turn without a word
+    is none."""
+    turns = [turn for turn in turns if turn.role in _SPEAKERS and who in ("any", turn.role.value) and turn.text.strip()]
     match where:
         case "any":
             return turns

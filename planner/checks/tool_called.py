@@ -105,7 +105,7 @@ class ToolCalled(ToolCheck, frozen=True):
         if most is not None and certain > most:
             return failed(f"{self._found(calls)}, expected {_range(least, most)}", quote)
         if certain < least or (most is not None and possible > most):
-            return errored(calls.untold_results())
+            return errored(calls.untold())
         return passed(self._found(calls), quote)
 
     def _found(self, calls: CallsOfTool) -> str:

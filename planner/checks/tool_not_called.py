@@ -48,7 +48,7 @@ class ToolNotCalled(ToolCheck, frozen=True):
             place = f" at turn {call.turn}" if call.turn is not None else ""
             return failed(f"called {self.shown_name}{place} with {shown(call.arguments)}", calls.quote_of(call))
         if calls.undecided:
-            return errored(calls.untold_results())
+            return errored(calls.untold())
         if calls.misfits:
             return passed(f"called {self.shown_name} {counted(len(calls.misfits), 'time')}, never in this way")
         return passed(f"never called {self.shown_name}; {calls.told_tools()}")

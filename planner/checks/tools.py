@@ -36,7 +36,7 @@ class CallsOfTool:
     fitting: Sequence[ToolCall]
     misfits: Sequence[Misfit]
     undecided: Sequence[ToolCall]
-    """Meant if the result is as expected; the service tells no results."""
+    """Meant if what the service does not tell of them, their arguments or their results, is as expected."""
     all_tools: Sequence[ToolCall]
     turns: Sequence[Turn]
 
@@ -47,9 +47,11 @@ class CallsOfTool:
     def quote_of_misfit(self) -> Quote | None:
         return self.quote_of(self.misfits[-1].call) if self.misfits else None
 
-    def untold_results(self) -> str:
+    def untold(self) -> str:
+        """What the service does not tell of those undecided."""
         calls = self.undecided
-        return f"the service tells no results: {counted(len(calls), 'call')} of {shown_name(calls[0].name)} cannot be decided"
+        what = "results" if all(call.arguments_told for call in calls) else "arguments"
+        return f"the service tells no {what}: {counted(len(calls), 'call')} of {shown_name(calls[0].name)} cannot be decided"
 
     def told_tools(self) -> str:
         """`tools called: create_return, lookup_order` or `no tool was called`."""
@@ -162,12 +164,15 @@ class ToolCheck(Expectation, frozen=True):
             if call.name == self.name:
                 if (why := self._misfit(call, called) or (None if untold else self._wrong_result(call))) is not None:
                     misfits.append(Misfit(call, why))
-                elif untold:
+                elif untold or not self._tells_arguments(call):
                     undecided.append(call)
                 else:
                     fitting.append(call)
             called.add(call.name)
         return CallsOfTool(fitting, misfits, undecided, tools, turns)
+
+    def _tells_arguments(self, call: ToolCall) -> bool:
+        return call.arguments_told or self.arguments is None or (not self.arguments and not self.exact)
 
     def _misfit(self, call: ToolCall, called: set[str]) -> str | None:
         """Why a call is not meant; `called` are the tools called before it."""
@@ -175,7 +180,7 @@ class ToolCheck(Expectation, frozen=True):
             return f"{shown_name(self.after)} had not been called before"
         if self.before is not None and self.before in called:
             return f"{shown_name(self.before)} had already been called"
-        return self._arguments.mismatch(call.arguments, "")
+        return self._arguments.mismatch(call.arguments, "") if self._tells_arguments(call) else None
 
     def _wrong_result(self, call: ToolCall) -> str | None:
         if self._result is None:

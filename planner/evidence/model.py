@@ -44,6 +44,8 @@ class ToolCall(_Frozen):
 
     name: str
     arguments: dict[str, Any] = {}
+    arguments_told: bool = Field(default=True, exclude_if=lambda told: told)
+    """Whether the service told with which arguments: none told are not none given. Stored only where it did not."""
     has_result: bool = False
     result: Any = None
     turn: int | None = None

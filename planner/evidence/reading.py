@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast, get_args
+from typing import Any, Final, cast, get_args
 
 import pydantic_core
 
@@ -19,6 +19,12 @@ from planner.evidence.tool_record import (
     hides_tools,
     milliseconds,
     record_of_history,
+)
+
+_PERCENT: Final = frozenset({"collected_values", "extracted_data", "prompt_snapshot", "steps_trace", "tool_snapshot"})
+"""Fields of the call object that only the dialect with whole percents has."""
+_LESS_THAN_CRITICAL: Final = frozenset(
+    {"minor", "major", "low", "medium", "moderate", "high", "warning", "info", "informational", "notice", "trivial"}
 )
 
 
@@ -47,7 +53,9 @@ def evidence_from_wire(
         call=None if call is None or run.call_id is None else _call(run.call_id, *call),
         turns=turns,
         tools=tools,
-        grade=_grade(call[0] if call else None, grade),
+        grade=_grade(
+            call[0] if call else None, grade, in_percent=call is not None and not _PERCENT.isdisjoint(call[1])
+        ),
         cost_cents=_cost_cents(run, call[0] if call else None),
         service_estimate_cents=run.estimated_cost_cents,
         unread=tuple(part for part in get_args(UnreadPart) if part in unread),
@@ -87,7 +95,7 @@ def _cost_cents(run: WireRun, call: WireCall | None) -> int | None:
     return round(cents) if 0 <= cents < 2**63 else None
 
 
-def _grade(call: WireCall | None, grade: WireGrade | None) -> Grade | None:
+def _grade(call: WireCall | None, grade: WireGrade | None, *, in_percent: bool) -> Grade | None:
     """The grade endpoint's word, completed by what the call object repeats of it."""
     if grade is None and (call is None or call.grade_status is None):
         return None
@@ -96,10 +104,9 @@ def _grade(call: WireCall | None, grade: WireGrade | None) -> Grade | None:
         return Grade(status=status)
     detected: object = grade.detected_issues if grade else None
     issues = cast("list[Any]", detected) if isinstance(detected, list) else None
-    score = grade.score if grade and grade.score is not None else (call.grade_score if call else None)
     return Grade(
         status=status,
-        score=_unit_score(score),
+        score=_score(grade.score if grade else None, call.grade_score if call else None, in_percent=in_percent),
         outcome=(grade and grade.call_outcome) or (call and call.call_outcome) or None,
         goal=(grade and grade.goal_achievement) or (call and call.goal_achievement) or None,
         issues=_agreed(None if issues is None else len(issues), call and call.issue_count),
@@ -108,12 +115,26 @@ def _grade(call: WireCall | None, grade: WireGrade | None) -> Grade | None:
     )
 
 
-def _unit_score(score: float | None) -> float | None:
-    """One dialect writes 0.0 to 1.0, the other an integer 0 to 100; JSON keeps the two apart (`1.0`, `1`)."""
-    if score is None:
+def _score(graded: float | None, repeated: float | None, *, in_percent: bool) -> float | None:
+    """From 0 to 1. The grade goes first, but where it tells 1 and the call object tells the same on the other scale."""
+    told = [score for score in (graded, repeated) if score is not None]
+    if not told:
         return None
-    unit = score / 100 if isinstance(score, int) or score > 1 else score
-    return unit if 0 <= unit <= 1 else None
+    if told[0] == 1 and told[-1] in (100, 0.01):
+        return _unit_score(told[-1], in_percent=in_percent)
+    return _unit_score(told[0], in_percent=in_percent)
+
+
+def _unit_score(score: float, *, in_percent: bool) -> float | None:
+    """One dialect writes 0.0 to 1.0, the other an integer 0 to 100. 1 is the worst of a hundred there and perfect here, and not
+    all that lies between keeps `1.0` and `1` apart: it is told only where the dialect and the way it is written agree."""
+    if score == 1:
+        if isinstance(score, int) is not in_percent:
+            return None
+        return 0.01 if in_percent else 1.0
+    if 0 <= score < 1:
+        return float(score)
+    return score / 100 if 2 <= score <= 100 else None
 
 
 def _agreed(listed: int | None, counted: int | None) -> int | None:
@@ -123,13 +144,14 @@ def _agreed(listed: int | None, counted: int | None) -> int | None:
 
 
 def _critical(issues: Sequence[object]) -> int | None:
-    """How many of them are critical; None where one does not tell."""
-    severities = [
+    """How many of them are critical; None where one does not tell, or in a word of which that is not known."""
+    told = [
         cast("Mapping[str, object]", issue).get("severity") if isinstance(issue, Mapping) else None for issue in issues
     ]
-    if not all(isinstance(severity, str) and severity for severity in severities):
+    severities = [severity.strip().lower() if isinstance(severity, str) else "" for severity in told]
+    if not all(severity == "critical" or severity in _LESS_THAN_CRITICAL for severity in severities):
         return None
-    return sum(str(severity).lower() == "critical" for severity in severities)
+    return severities.count("critical")
 
 
 def _turns_and_tools(
@@ -146,7 +168,8 @@ def _turns_and_tools(
         number = len(turns) + 1
         if role in TOOL_CALL_ROLES:
             tool = record.call(wire.content, turn=number, start_ms=milliseconds(wire.start_ms), ids=wire.ids)
-            kind, text = Role.TOOL, f"{tool.name}({_compact(tool.arguments)})"
+            arguments = _compact(tool.arguments) if tool.arguments_told else "arguments not told"
+            kind, text = Role.TOOL, f"{tool.name}({arguments})"
         elif role in TOOL_RESULT_ROLES:
             result = record.answer(wire.content, ids=wire.ids, name=wire.name)
             kind, text = Role.TOOL, _compact(result)

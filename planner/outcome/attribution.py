@@ -22,6 +22,8 @@ HANGUP_SECONDS = 10
 """A caller who ends the call sooner, before the agent could answer anything, hung up at once."""
 WORDLESS_SECONDS = 5
 """The same of a caller who said nothing at all: later than this it may have hung up for what the agent said."""
+LONG_SILENCE_MS = 5000
+"""An agent that has not answered for so long had its time."""
 NO_TIME_TO_ANSWER_MS = 2000
 """A caller who ends the call so soon after its own words left the agent no time for any."""
 
@@ -34,22 +36,36 @@ _OPENING = (
     r"(?:^|[.!?]\s+)(?:(?:well|sorry|i'm sorry|i apologize|oh|no|yes|actually|unfortunately)[,.]?\s+(?:but\s+)?)?"
 )
 _MACHINE = (
-    r"(?:ai|a\.i\.|artificial intelligence|(?:large |ai )?language model|ai (?:model|assistant)|chat ?bot|"
-    r"test ?bot|simulated caller|simulation)"
+    r"(?:(?:ai|a\.i\.|artificial intelligence)(?: (?:model|assistant|system|program|bot|chat ?bot|agent|caller))?"
+    r"|(?:large |ai )?language model|chat ?bot|test ?bot|simulated caller|simulation)"
+)
+_AND_NO_MORE = (
+    # "an AI engineer", "an AI-driven shop" and "a simulation game" are no machines.
+    r"(?=[,.;:!?…—)\"]|$|\s+(?:[-–—(]|(?:and|but|so|or|not|without|with|by|from|for|of|in|on|at|here|who|which|that|because|designed|"
+    r"created|made|built|trained|developed|meant|programmed|playing|role-?playing|simulating|pretending|acting|calling|i|my)\b))"
 )
 _LEFT_ROLE = re.compile(
-    rf"{_OPENING}(?:i'm|i am|as)\s+(?:just |only |actually )?an?\s+{_MACHINE}\b[^.!?]*(?:[.!]|$)"
+    rf"{_OPENING}(?:i'm|i am|as)\s+(?:just |only |actually )?an?\s+{_MACHINE}{_AND_NO_MORE}[^.!?]*(?:[.!]|$)"
     r"|\bmy (?:system )?prompt (?:says|tells|asks)\b(?= (?:me )?(?:(?:not )?to\b|(?:that )?i(?:'m| am| should)\b))"
     r"|\bi (?:can't|cannot|won't) (?:role-?play|play (?:this|that|the) role)\b"
     r"|\bi(?:'m| am) (?:only |just )?(?:simulating a caller|role-?playing)\b",
     re.IGNORECASE,
 )
 _AGENTS_PART = re.compile(
-    # Asked, not told of ("you always say how may I help you"), and nothing said of it after.
+    # Asked, not told of ("you always say how may I help you"), of nothing that is the caller's own, and nothing said of it after.
     rf"{_OPENING}(?:is there anything else (?:that )?(?:i|we) can (?:help|assist)(?: you)?"
-    r"|(?:so,? |and |now,? )?how (?:can|may) (?:i|we) (?:help|assist) you)\b(?=[^.!?]*[.!?]*\s*$)"
-    rf"|{_OPENING}thank(?:s| you) for (?:calling|contacting)"
-    r" (?!(?:me|us|him|her|them|it|this|that|someone|somebody|back|again|so|to|in|at|on|about|when|if|a|an|the|my|your|our)\b)\w",
+    r"|(?:so,? |and |now,? )?how (?:can|may) (?:i|we) (?:help|assist) you)\b"
+    r"(?![^.!?]*\b(?:i|i'm|me|my|mine|us|our)\b)(?=[^.!?]*[.!?]*\s*$)",
+    re.IGNORECASE,
+)
+_THANKS = re.compile(
+    rf"{_OPENING}thank(?:s| you) for (?:calling|contacting) "
+    r"(?!(?:me|us|him|her|them|it|this|that|someone|somebody|back|again|so|to|in|at|on|about|when|if|a|an|the|my|your|our|dr|mr|mrs|ms"
+    r"|doctor)\b)(?P<name>[\w&'-]+)(?P<more>[^.!?]*[.!?]*)(?P<after>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+_GREETING = re.compile(
+    r"\b(?:this is|my name is|you've reached|you have reached|how (?:can|may) (?:i|we)|support|customer|services?)\b",
     re.IGNORECASE,
 )
 
@@ -79,9 +95,11 @@ def _hung_up_at_once(evidence: Evidence) -> CallersFault | None:
     call, turns = evidence.call, evidence.turns
     if call is None or turns is None or call.duration_seconds is None or end_reason_of(call) != "caller_hangup":
         return None
-    spoken = [turn for turn in turns if turn.role is not Role.TOOL]
+    spoken = [turn for turn in turns if turn.role is not Role.TOOL and turn.text.strip()]
     first = next((index for index, turn in enumerate(spoken) if turn.role is Role.CALLER), None)
     if first is not None and any(turn.role is Role.AGENT for turn in spoken[first:]):
+        return None
+    if first is not None and LONG_SILENCE_MS <= _ms_after(spoken[first], call.duration_seconds) < float("inf"):
         return None
     last = spoken[-1] if first is not None else None
     wordless = first is None and bool(spoken)
@@ -103,13 +121,34 @@ def _ms_after(turn: Turn, seconds: float) -> float:
 
 def _out_of_role(evidence: Evidence, prompt: str) -> CallersFault | None:
     """By the caller's own words. Its first turn may be an answered phone: "How can I help you?" is nobody's part there."""
-    for index, turn in enumerate(turn for turn in evidence.turns or () if turn.role is Role.CALLER):
+    turns = evidence.turns or ()
+    for index, turn in enumerate(turn for turn in turns if turn.role is Role.CALLER):
         words = searchable(turn.text)
-        for pattern, did in ((_LEFT_ROLE, "left its role"), (_AGENTS_PART, "spoke the agent's part")):
-            if pattern is _AGENTS_PART and index == 0:
+        slips = [("left its role", _LEFT_ROLE.search(words))]
+        if index > 0:
+            thanks = _THANKS.search(words)
+            slips += [
+                ("spoke the agent's part", _AGENTS_PART.search(words)),
+                ("spoke the agent's part", thanks if thanks and _greets_as_agent(thanks, turns) else None),
+            ]
+        for did, found in slips:
+            if found is None:
                 continue
-            found = pattern.search(words)
-            if found is not None and found[0].strip(" .!?,").casefold() not in prompt:
-                said = shown(found[0].strip(" .!?,"))
-                return CallersFault(f"the caller {did}: it said {said} at turn {turn.number}", Quote.of(turn))
+            slip = found[0][: found.start("after") - found.start()] if "after" in found.re.groupindex else found[0]
+            slip = slip.strip(" .!?,")
+            if slip.casefold() not in prompt:
+                return CallersFault(f"the caller {did}: it said {shown(slip)} at turn {turn.number}", Quote.of(turn))
     return None
+
+
+def _greets_as_agent(thanks: re.Match[str], turns: Sequence[Turn]) -> bool:
+    """Whether it is the agent's house that is thanked for, by a name that the agent gave or in a greeting as agents speak it: one
+    may well thank for calling Bob."""
+    if re.search(r"\bfor (?:me|us)\b", thanks["more"]):
+        return False
+    if _GREETING.search(thanks["more"] + thanks["after"]):
+        return True
+    name = re.compile(rf"(?<!\w){re.escape(thanks['name'])}(?!\w)", re.IGNORECASE)
+    return len(thanks["name"]) > 1 and any(
+        turn.role is Role.AGENT and name.search(searchable(turn.text)) for turn in turns
+    )

@@ -73,6 +73,8 @@ def test_an_answer_before_its_question_is_not_timed(answer: dict[str, Any], outc
         ({"detected_issues": [{"x": 1}]}, {}, "failed", "errored"),
         ({"detected_issues": [{"severity": ""}]}, {"critical_issue_count": 0}, "failed", "passed"),
         ({"detected_issues": [{"severity": "Critical"}]}, {}, "failed", "failed"),
+        ({"detected_issues": [{"severity": "blocker"}]}, {}, "failed", "errored"),
+        ({"detected_issues": [{"severity": "Moderate "}]}, {}, "failed", "passed"),
         (
             {"detected_issues": [{"severity": "minor"}]},
             {"issue_count": 1, "critical_issue_count": 0},
@@ -119,3 +121,36 @@ def test_a_flag_is_no_number() -> None:
     assert found(evidence, check="grade", min_score=0.5)[0] == "errored"
     assert evidence.cost_cents is None
     assert found(told(FIRST, status=None), check="expression", cel="call.status != 'completed'")[0] == "errored"
+
+
+def test_a_score_that_may_be_of_two_scales_is_not_judged() -> None:
+    """One of one is perfect, one of a hundred the worst: of a plain 1 it is not told which, and the finding says so."""
+    assert found(told(FIRST, grade={"score": 1}, grade_score=1), check="grade", min_score=0.8) == (
+        "errored",
+        "the grade's score is told as 1, and not whether of 1 or of 100",
+    )
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        {"check": "never_says", "any_of": ["guarantee"]},
+        {"check": "no_pii"},
+        {"check": "says", "any_of": ["guarantee"], "min_count": 0, "max_count": 1},
+    ],
+)
+@pytest.mark.parametrize("words", ["", "  "])
+def test_a_turn_without_a_word_tells_nothing_of_what_was_not_said(check: dict[str, Any], words: str) -> None:
+    """It is as good as no turn: of an agent that has no other, nothing is known."""
+    assert found(told({"role": "agent", "content": words}, ASKS), **check)[0] == "errored"
+    assert found(told({"role": "agent", "content": words}, ASKS, FIRST), **check)[0] == "passed"
+
+
+def test_a_turn_without_a_word_is_neither_the_first_nor_the_last() -> None:
+    """Where the last turn is asked for, it is the last one in which something was said."""
+    silent = {"role": "agent", "content": ""}
+    evidence = told(silent, {"role": "agent", "content": "no guarantee"}, ASKS, silent)
+    for place in ("first", "last"):
+        check = {"any_of": ["guarantee"], "in": place}
+        assert found(evidence, check="never_says", **check) == ("failed", 'said "guarantee" at turn 2')
+        assert found(evidence, check="says", **check) == ("passed", 'said "guarantee" at turn 2')

@@ -109,6 +109,32 @@ def test_a_turn_that_was_not_read_may_be_the_first_the_last_or_one_too_many(
     assert found(told(*turns), **fields) == outcome
 
 
+@pytest.mark.parametrize(
+    "content", [{"name": "f"}, {"name": "f", "arguments": None}, {"name": "f", "input": {"a": 1}}, "f"]
+)
+@pytest.mark.parametrize("in_history", [False, True])
+def test_arguments_that_are_not_told_are_not_none(content: Any, in_history: bool) -> None:
+    """That the tool was called stands; with what, neither passes nor fails, unless the call is not meant for another reason."""
+    made = {"role": "tool_call", "content": content}
+    evidence = told(HELLO, ASKS, history=[made]) if in_history else told(HELLO, made, ASKS)
+    no_arguments = "errored", "the service tells no arguments: 1 call of f cannot be decided"
+    for check in ("tool_called", "tool_not_called"):
+        for asked in (
+            {"arguments": {"a": 1}},
+            {"arguments": {"a": {"exists": False}}},
+            {"arguments": {}, "exact": True},
+        ):
+            expectation = CHECKS[check].model_validate({"check": check, "name": "f", **asked})
+            judgement = judge_redacted(expectation, evidence, nobody_asked)
+            assert (judgement.outcome.value, judgement.message) == no_arguments
+    assert found(evidence, check="tool_called", name="f") == "passed"
+    assert found(evidence, check="tool_not_called", name="f") == "failed"
+    assert found(evidence, check="tool_called", name="f", after="g", arguments={"a": 1}) == "failed"
+    assert found(evidence, check="tool_not_called", name="f", after="g", arguments={"a": 1}) == "passed"
+    assert found(evidence, check="expression", cel="tools[0].arguments == {}") == "errored"
+    assert found(evidence, check="expression", cel="tools[0].name == 'f'") == "passed"
+
+
 def calls(*pairs: dict[str, Any]) -> Evidence:
     return told(HELLO, *pairs, BYE)
 
