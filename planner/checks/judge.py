@@ -59,8 +59,8 @@ class Judge(Expectation, frozen=True):
     check: Literal["judge"] = Field(description="The kind of check.")
     rubric: Annotated[
         str,
+        Field(max_length=MAX_RUBRIC, json_schema_extra={"pattern": r"\S"}),  # first, so that it counts characters
         AfterValidator(_says_something),
-        Field(max_length=MAX_RUBRIC, json_schema_extra={"pattern": r"\S"}),
     ] = Field(
         description="What must hold, as one would put it to a careful colleague who has only the transcript.",
         examples=["The agent stays polite when the caller is rude."],

@@ -80,32 +80,30 @@ def _file(name: str) -> Path:
 def closeness(reference: str, text: str) -> float:
     """Of the sentence of the text that comes closest to the reference, or of the whole text; from 0 to 1."""
     sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
-    return max((_cosine(reference, sentence) for sentence in {*sentences, text}), default=0.0)
+    return max(_cosine(reference, sentence) for sentence in {*sentences, text})
 
 
 def _cosine(one: str, other: str) -> float:
     dot = sum(a * b for a, b in zip(_vector(one), _vector(other), strict=True))
-    return min(1.0, max(0.0, round(dot, 4)))
+    return max(0.0, round(dot, 4))
 
 
 @lru_cache(maxsize=16_384)
 def _vector(text: str) -> tuple[float, ...]:
     import numpy as np
 
-    tokenizer, session, inputs = _model()
+    tokenizer, session = _model()
     encoded = tokenizer.encode(" ".join(text.split()))
     ids, mask = np.array([encoded.ids]), np.array([encoded.attention_mask])
-    feeds: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
-    if "token_type_ids" in inputs:
-        feeds["token_type_ids"] = np.zeros_like(ids)
+    feeds: dict[str, Any] = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
     hidden: Any = session.run(None, feeds)[0]
-    pooled: Any = (hidden[0] * mask[0][:, None]).sum(axis=0) / max(int(mask.sum()), 1)
-    return tuple(float(value) for value in pooled / max(float(np.linalg.norm(pooled)), 1e-12))
+    pooled: Any = (hidden[0] * mask[0][:, None]).sum(axis=0)  # brought to one length, a sum is as good as a mean
+    return tuple(float(value) for value in pooled / np.linalg.norm(pooled))
 
 
 @lru_cache(maxsize=1)
-def _model() -> tuple[Any, Any, frozenset[str]]:
-    """Tokenizer, session and the names of its inputs."""
+def _model() -> tuple[Any, Any]:
+    """Tokenizer and session."""
     import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
     import tokenizers
 
@@ -122,4 +120,4 @@ def _model() -> tuple[Any, Any, frozenset[str]]:
     session = runtime.InferenceSession(
         str(_file("model.onnx")), sess_options=options, providers=["CPUExecutionProvider"]
     )
-    return tokenizer, session, frozenset(one.name for one in session.get_inputs())
+    return tokenizer, session

@@ -48,7 +48,7 @@ def _told(said: str) -> str:
             if what.startswith(("\\", "[:")):
                 return f"there is no class `{what}`; \\d is a digit, \\w a letter, digit or _, \\s white space"
             return f"`{what}` runs backwards; write the earlier character first"
-        case "invalid repetition size" | "bad repetition operator" if "{" in what:
+        case "invalid repetition size":
             return f"`{what}` repeats too often or runs backwards: at most 1,000 times with those inside and around it, the smaller number first"
         case "bad repetition operator":
             return f"`{what}` repeats a repetition; write one of the two"

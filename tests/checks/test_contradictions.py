@@ -227,6 +227,33 @@ def test_what_implies_another(read: Any, one: dict[str, Any], other: dict[str, A
     assert not read(**one).implies(read(check="call", min_turns=1))
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "implied"),
+    [
+        ({"check": "cost", "max_cents": 16}, {"check": "cost", "max_cents": 16}, True),
+        ({"check": "cost", "max_cents": 15}, {"check": "cost", "max_cents": 16}, True),
+        ({"check": "cost", "max_cents": 17}, {"check": "cost", "max_cents": 16}, False),
+        ({"check": "cost", "max_cents": 16}, {"check": "duration", "max_seconds": 16}, False),
+        ({"check": "duration", "max_seconds": 16}, {"check": "cost", "max_cents": 16}, False),
+        ({"check": "duration", "max_seconds": 16}, {"check": "duration", "max_seconds": 16}, True),
+        (
+            {"check": "duration", "min_seconds": 5, "max_seconds": 10},
+            {"check": "duration", "min_seconds": 5, "max_seconds": 9},
+            False,
+        ),
+        (
+            {"check": "duration", "min_seconds": 5, "max_seconds": 10},
+            {"check": "duration", "min_seconds": 6, "max_seconds": 10},
+            False,
+        ),
+        ({"check": "duration", "min_seconds": 5, "max_seconds": 10}, {"check": "duration", "min_seconds": 4}, True),
+    ],
+)
+def test_limits_imply_wider_ones(read: Any, one: dict[str, Any], other: dict[str, Any], implied: bool) -> None:
+    """Of the same kind, both limits, the same ones included."""
+    assert read(**one).implies(read(**other)) is implied
+
+
 def test_kinds_that_can_contradict_are_declared() -> None:
     """Only kinds that `opposes` names are asked about each other, so that whatever tells a contradiction must name some."""
     telling = {name for name, kind in CHECKS.items() if kind.contradicts is not Expectation.contradicts}

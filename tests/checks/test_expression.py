@@ -275,3 +275,28 @@ def test_every_type_is_as_declared(talk: Any, judge: Any) -> None:
                 cel=f"{place} == {literals[type_]} || true && {place} != {literals[type_]}",
             )
             assert outcome[0] == "passed", place
+
+
+def test_a_failing_expression_shows_all_it_asked_for(talk: Any, judge: Any) -> None:
+    """Of run, call and grade, also where there was no call; four values at most, each once."""
+    cel = "run.status == 'x' && run.cost_cents > 5"
+    told = f'"{cel}" is false: run.status is "completed", run.cost_cents is 16'
+    assert judge(talk(*TALK, cost_cents=16), check="expression", cel=cel) == ("failed", told, None)
+    for missing in ({"call": None}, {"grade": None}):
+        found = judge(talk(*TALK, **missing), check="expression", cel="run.run_id == 2")
+        assert found == ("failed", '"run.run_id == 2" is false: run.run_id is 1', None)
+    cel = "run.run_id == 2 && run.run_id > 0 && call.call_id == 9 && call.status != '' && call.end_reason != '' && run.status != ''"
+    found = judge(talk(*TALK), check="expression", cel=cel)[1]
+    assert found.endswith(
+        'false: run.run_id is 1, call.call_id is 9, call.status is "completed", call.end_reason is "agent_end"'
+    )
+
+
+def test_a_fault_of_an_expression_has_its_place(read: Any) -> None:
+    """For a diagnostic that points there."""
+    with pytest.raises(ValidationError) as caught:
+        read(check="expression", cel="call.nonsense == 3")
+    error: dict[str, Any] = dict(caught.value.errors()[0])
+    assert (error["type"], error["ctx"]["start"], error["ctx"]["end"]) == ("text_fault", 5, 13)
+    assert error["msg"] == error["ctx"]["why"]
+    assert error["msg"].startswith("a call has no `nonsense`; known: `call_id`")

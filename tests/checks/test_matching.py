@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from planner.checks.matching import ABSENT, read_matcher
+from planner.checks.near_matchers import check_no_near_matcher
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -133,6 +134,9 @@ def test_exact_is_never_more_lenient(written: Any, actual: Any) -> None:
         ({"regex": "x"}, "`regex` is no matcher; write `matches`"),
         ({"a": [{"exist": True}]}, "`exist` is no matcher; write `exists`"),
         ({"any-of": [1, 2]}, "`any-of` is no matcher; write `any_of`"),
+        ({"one-of": [1, 2]}, "`one-of` is no matcher; write `any_of`"),
+        ({"one of": [1, 2]}, "`one of` is no matcher; write `any_of`"),
+        ({"any of": [1, 2]}, "`any of` is no matcher; write `any_of`"),
         ({"any_of": [1, {"in": [2]}]}, "`in` is no matcher; write `any_of`"),
         ({"equals": 3}, "`equals` is no matcher: a value that is equal is written as it is, 3"),
         (
@@ -184,6 +188,15 @@ def _first_key(written: Any) -> str:
 def test_an_object_like_any_other_is_one(read: Any, written: Any) -> None:
     """Only what could be a matcher by its value, too, is taken for a mistyped one."""
     assert read(check="tool_not_called", name="t", arguments={"a": written}).arguments == {"a": written}
+
+
+def test_an_any_of_beside_something_else_means_nothing_of_the_kind() -> None:
+    """Only alone it says that what stands in it is meant."""
+    check_no_near_matcher({"any_of": [{"regex": "x"}]})
+    others: Any = ({"any_of": [{"regex": "x"}], "b": 1}, {"some": [{"regex": "x"}]}, {"any_of": [{"regex": "x"}, 1]})
+    for written in others:
+        with pytest.raises(ValueError, match=r"^`regex` is no matcher; write `matches`; if it is"):
+            check_no_near_matcher(written)
 
 
 def test_an_object_that_looks_like_a_matcher_can_be_meant() -> None:

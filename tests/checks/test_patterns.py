@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.checks.pattern_doubts import doubtful_patterns
+from planner.checks.pattern_faults import TOO_LARGE, explained
 from planner.checks.patterns import _characters, check_pattern, compile_pattern, dead_alternative  # pyright: ignore[reportPrivateUsage]
 from planner.checks.reach import unreachable
 
@@ -294,3 +296,72 @@ def test_a_pattern_finds_what_is_written_as_it_is_written(judge: Any, talk: Any)
     """What a pattern spells out is still found: an ellipsis, a mark, a wide letter."""
     for said in ("well\u2026", "Acme\u2122", "\uff27o", "a\u00adb"):
         assert judge(talk(f"agent: {said}"), check="says", matches=said, max_count=1)[0] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("missing ): (a", r"a ( is not closed; close it, or write \( for the character itself"),
+        ("invalid character class: [:foo:]", r"there is no class `[:foo:]`; \d is a digit, \w a letter, digit or _, \s white space"),
+        ("invalid character class range: z-a", "`z-a` runs backwards; write the earlier character first"),
+        ("bad repetition operator: {2}*", "`{2}*` repeats a repetition; write one of the two"),
+        ("trailing \\", r"nothing follows the \ at the end; write \\ for the character itself"),
+        ("trailing \\ at end of regexp", r"nothing follows the \ at the end; write \\ for the character itself"),
+        ("invalid group name: (?P<>", "`(?P<>` is no name of a group; leave the name out, such as (…)"),
+        ("invalid named capture group: (?P<>", "`(?P<>` is no name of a group; leave the name out, such as (…)"),
+        ("pattern too large", TOO_LARGE),
+        ("pattern too large - compile failed", TOO_LARGE),
+        ("unexpected error", "unexpected error"),
+        ("Unexpected error: x", "Unexpected error: x"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_what_re2_says_is_told_in_our_words(said: str, told: str) -> None:
+    """In the words of each of its versions, those that are known; others are told as they are."""
+    assert explained(said, "x") == f"this is not a regular expression: {told}"
+
+
+def test_a_pattern_that_re2_cannot_hold_is_too_large() -> None:
+    """Whose repetitions are each within bounds."""
+    with pytest.raises(ValueError, match=re.escape(TOO_LARGE)):
+        check_pattern(r"(\pL{1000}){1}" * 30)
+
+
+@pytest.mark.parametrize(
+    ("any_of", "all_of", "matches", "found"),
+    [
+        (["order|refund"], None, None, [(("any_of", 0), '"order|refund"')]),
+        (["thirty days", "^order"], ["[a-z]+"], None, [(("any_of", 1), '"^order"'), (("all_of", 0), '"[a-z]+"')]),
+        (["a | b", "3.5 + 2", "9:30?", "C:\\docs", "and/or", "(or)"], None, None, []),
+        (["(?i)x"], None, None, [(("any_of", 0), '"(?i)x"')]),
+        (["/order/"], None, None, [(("any_of", 0), '"/order/"')]),
+    ],
+)
+def test_phrases_that_look_like_patterns_are_doubted(
+    any_of: list[str], all_of: list[str] | None, matches: str | None, found: list[Any]
+) -> None:
+    """Each at its place, with what it may have been meant for."""
+    why = "a phrase is compared word by word; if {} is a regular expression, write it as `matches`"
+    assert [(doubt.route, doubt.why, doubt.code) for doubt in doubtful_patterns(any_of, all_of, matches)] == [
+        (route, why.format(shown), "literal-pattern") for route, shown in found
+    ]
+
+
+@pytest.mark.parametrize(
+    ("matches", "mended"),
+    [
+        ("/order/i", '"(?i)order"'),
+        ("/order/", '"order"'),
+        ("/order/gimsxu", '"(?ims)order"'),
+        ("/or/der/g", '"or/der"'),
+        ("order/i", None),
+        ("and/or", None),
+        ("//", None),
+    ],
+)
+def test_slashes_around_a_pattern_are_doubted(matches: str, mended: str | None) -> None:
+    """With the flags that these patterns know, written as they know them."""
+    why = f"the slashes would have to be said: a regular expression stands without them, such as {mended}"
+    expected = [(("matches",), why, "literal-pattern")] if mended else []
+    found = doubtful_patterns(None, None, matches)
+    assert [(doubt.route, doubt.why, doubt.code) for doubt in found] == expected

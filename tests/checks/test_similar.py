@@ -41,6 +41,17 @@ def test_closeness_is_of_meaning(one: str, other: str, low: float, high: float) 
 
 
 @needs_model
+def test_closeness_is_told_to_four_digits_and_of_the_first_256_tokens() -> None:
+    """What comes later in one sentence is not read, what comes before that is; a text is as close to itself as can be."""
+    refund, filler = "You get a refund.", "word " * 150
+    assert closeness(refund, f"{filler} you get a refund") > closeness(refund, filler) + 0.05
+    assert closeness(refund, filler * 2 + "you get a refund") == closeness(refund, filler * 2 + "goodbye to you all")
+    assert closeness(refund, filler) == round(closeness(refund, filler), 4)
+    assert closeness(filler, filler) == closeness(refund, refund) == 1.0
+    assert closeness("Hello.", "The quick brown fox sits in the garden of thermodynamics.") >= 0.0
+
+
+@needs_model
 @pytest.mark.parametrize(
     ("lines", "fields", "outcome", "turn", "told"),
     [
@@ -62,8 +73,20 @@ def test_closeness_is_of_meaning(one: str, other: str, low: float, high: float) 
             None,
             "the agent has no turn in a transcript of 1",
         ),
-        ((), {"to": "Hello.", "min": 0.5}, "errored", None, "the transcript is empty"),
-        (("tool: hello",), {"to": "Hello.", "min": 0.1, "who": "any"}, "errored", None, "the transcript is empty"),
+        (
+            (),
+            {"to": "Hello.", "min": 0.5},
+            "errored",
+            None,
+            "the transcript is empty: whether anybody spoke cannot be told",
+        ),
+        (
+            ("tool: hello",),
+            {"to": "Hello.", "min": 0.1, "who": "any"},
+            "errored",
+            None,
+            "the transcript is empty: whether anybody spoke cannot be told",
+        ),
     ],
 )
 def test_similar_looks_where_it_is_told_to(
@@ -73,6 +96,7 @@ def test_similar_looks_where_it_is_told_to(
     found = judge(talk(*lines), check="similar", **fields)
     assert (found[0], found[2]) == (outcome, turn)
     assert told in found[1]
+    assert outcome != "errored" or told == found[1]
 
 
 @needs_model

@@ -1,0 +1,196 @@
+"""`judge`: what is asked, how votes are counted, and which rubrics and votes are refused or doubted. No model is asked here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from planner.checks.judge import MAX_TRANSCRIPT
+from planner.checks.opinions import Ballot, Question, Verdict, Vote, checked
+from planner.evidence import Role, Turn
+
+RUBRIC = "The agent stays polite."
+TALK = ("caller: Where is my parcel?", "agent: It comes on Friday. Sorry.", "agent: Goodbye")
+YES = Vote(Verdict.HOLDS, 2, "It comes on Friday", "It says sorry.")
+NO = Vote(Verdict.DOES_NOT_HOLD, 1, "Where is my parcel", "Nobody says please.")
+UNSURE = Vote(Verdict.CANNOT_TELL)
+
+
+@pytest.mark.parametrize(
+    ("votes", "threshold", "given", "outcome"),
+    [
+        (1, None, [YES], "passed"),
+        (1, None, [NO], "failed"),
+        (1, None, [UNSURE], "errored"),
+        (2, None, [YES, NO], "errored"),
+        (3, None, [YES, YES], "passed"),
+        (3, None, [NO, NO], "failed"),
+        (3, None, [YES, NO], "errored"),
+        (3, None, [NO, NO, YES, YES, YES], "failed"),
+        (3, 0.3, [YES], "passed"),
+        (3, 0.3, [NO, NO, NO], "failed"),
+        (3, 0.3, [NO, NO], "errored"),
+        (3, 1.0, [YES, YES], "errored"),
+        (3, 1.0, [YES, YES, YES], "passed"),
+        (3, 1.0, [NO], "failed"),
+        (10, 0.7, [YES] * 7, "passed"),
+        (10, 0.7, [YES] * 6, "errored"),
+        (10, 0.7, [NO] * 4, "failed"),
+        (10, 0.7, [NO] * 3, "errored"),
+    ],
+)
+def test_votes_decide_only_where_those_that_are_missing_could_not(
+    talk: Any, read: Any, votes: int, threshold: float | None, given: list[Vote], outcome: str
+) -> None:
+    """More than half, or the share that is asked for, as it is written; what comes on top of the votes asked for is not counted."""
+    fields = {"votes": votes} | ({"threshold": threshold} if threshold else {})
+    expectation = read(check="judge", rubric=RUBRIC, **fields)
+    assert expectation.judge_with(talk(*TALK), lambda _: Ballot(tuple(given), "gone")).outcome.value == outcome
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "turn"),
+    [
+        ([YES], "the rubric holds: It says sorry.", 2),
+        ([NO], "the rubric does not hold: Nobody says please.", 1),
+        ([Vote(Verdict.HOLDS, 2, "It comes on Friday", " ")], "the rubric holds", 2),
+        ([Vote(Verdict.HOLDS, 2, "It comes on Friday", "a " * 120)], "the rubric holds: " + ("a " * 120).strip(), 2),
+        (
+            [Vote(Verdict.HOLDS, 2, "It comes on Friday", "b" * 241)],
+            f"the rubric holds: {'b' * 239}…",
+            2,
+        ),
+        ([UNSURE], "undecided: the judge cannot tell", None),
+        ([Vote(Verdict.CANNOT_TELL, reason="It is in Greek.")], "undecided: the judge cannot tell: It is in Greek.", None),
+        ([Vote(Verdict.HOLDS)], "undecided: the vote is void, for it quotes a turn that there is not", None),
+        ([], "not judged: the endpoint was gone", None),
+    ],
+)  # fmt: skip
+def test_one_vote_is_told_in_its_own_words(
+    talk: Any, read: Any, given: list[Vote], message: str, turn: int | None
+) -> None:
+    """With its reason, cut where it is long, and the turn that it quotes."""
+    judgement = read(check="judge", rubric=RUBRIC).judge_with(
+        talk(*TALK), lambda _: Ballot(tuple(given), "the endpoint was gone")
+    )
+    assert judgement.message == message
+    assert (judgement.quote.turn if judgement.quote else None) == turn
+
+
+def test_several_votes_tell_how_they_fell(talk: Any, read: Any) -> None:
+    """Those for, against, unsure, void and missing, each with why."""
+    votes = (YES, NO, UNSURE, Vote(Verdict.HOLDS, 9), Vote(Verdict.HOLDS, 8))
+    judgement = read(check="judge", rubric=RUBRIC, votes=7).judge_with(talk(*TALK), lambda _: Ballot(votes, "late"))
+    assert judgement.message == (
+        "undecided: 1 of 7 votes say that it holds, 1 that it does not, 1 cannot tell,"
+        " 2 void (it quotes a turn that there is not), 2 missing (late)"
+    )
+    one = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Ballot((YES,), "late"))
+    assert one.message == "undecided: 1 of 2 votes say that it holds, 0 that it does not, 1 missing (late)"
+    none = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Ballot())
+    assert none.message == "not judged: there is no vote"
+
+
+@pytest.mark.parametrize(
+    ("vote", "void"),
+    [
+        (Vote(Verdict.HOLDS, 2, "it COMES on friday"), ""),
+        (Vote(Verdict.HOLDS, 3, "goodbye"), ""),
+        (Vote(Verdict.HOLDS, 2, "comes on"), ""),
+        (Vote(Verdict.HOLDS, 2, "Friday"), "it quotes too little to rest on"),
+        (Vote(Verdict.HOLDS, 2, "on Monday"), "it quotes what was not said"),
+        (Vote(Verdict.HOLDS, 1, "It comes on Friday"), "it quotes what was not said"),
+        (Vote(Verdict.HOLDS, 2, "…"), "it quotes nothing"),
+        (Vote(Verdict.HOLDS, 4, "Goodbye"), "it quotes a turn that there is not"),
+        (Vote(Verdict.CANNOT_TELL, 4, "x"), ""),
+        (Vote(Verdict.HOLDS, 2, "It comes on Friday", void="it told two things"), "it told two things"),
+        (Vote(Verdict.HOLDS, 9, "", void="it told two things"), "it told two things"),
+    ],
+)
+def test_a_vote_counts_only_with_words_that_were_said(talk: Any, vote: Vote, void: str) -> None:
+    """In the turn that it names, in whatever case; one word only where the turn has no more."""
+    assert checked(vote, talk(*TALK).turns).void == void
+
+
+def long_talk(*lengths: int) -> tuple[Turn, ...]:
+    return tuple(
+        Turn(number=index, role=Role.AGENT, text="a" * length) for index, length in enumerate(lengths, start=1)
+    )
+
+
+def test_what_is_asked(talk: Any, read: Any) -> None:
+    """The rubric about the whole transcript; nothing where nobody spoke or it is too long to be read whole."""
+    expectation = read(check="judge", rubric=f"  {RUBRIC} ", votes=3)
+    evidence = talk(*TALK)
+    assert expectation.rubrics() == ((RUBRIC, 3),)
+    assert expectation.asks_model
+    assert expectation.questions(evidence) == (Question(RUBRIC, evidence.turns, 3),)
+    assert expectation.judge(evidence).message == "not judged: no language model was asked"
+    for turns in (None, (), (Turn(number=1, role=Role.TOOL, text="{}"), Turn(number=2, role=Role.AGENT, text=" "))):
+        assert expectation.questions(talk(turns=turns)) == ()
+    assert expectation.judge(talk(turns=None)).message == "the service gave no transcript"
+    assert expectation.judge(talk("tool: hello")).message == "the transcript is empty: there is nothing to judge"
+    longest = talk(turns=long_talk(MAX_TRANSCRIPT - 1, 1))
+    assert len(expectation.questions(longest)) == 1
+    assert expectation.judge(longest).message == "not judged: no language model was asked"
+    longer = talk(turns=long_talk(MAX_TRANSCRIPT, 1))
+    assert expectation.questions(longer) == ()
+    judgement = expectation.judge(longer)
+    assert judgement.outcome.value == "errored"
+    assert judgement.message == "the transcript has 200,001 characters, and at most 200,000 are judged"
+
+
+@pytest.mark.parametrize(
+    ("fields", "doubts"),
+    [
+        ({}, []),
+        ({"votes": 3}, []),
+        ({"votes": 2}, [("votes", "2 votes can tie, and a tie decides nothing: ask for 3, or set a `threshold`")]),
+        ({"votes": 2, "threshold": 0.51}, []),
+        ({"votes": 2, "threshold": 1.0}, []),
+        (
+            {"votes": 2, "threshold": 0.5},
+            [
+                (
+                    "threshold",
+                    "with `threshold: 0.5` it passes although as many votes, or more, say that it does not hold",
+                )
+            ],
+        ),
+    ],
+)
+def test_votes_that_were_hardly_meant_are_doubted(read: Any, fields: Any, doubts: list[tuple[str, str]]) -> None:
+    """Those that can tie, and a threshold that no majority has to reach."""
+    found = read(check="judge", rubric=RUBRIC, **fields).doubts()
+    assert [(doubt.route, doubt.why, doubt.code) for doubt in found] == [
+        ((route,), why, "doubtful-votes") for route, why in doubts
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "message"),
+    [
+        (
+            {"rubric": " … "},
+            ("rubric",),
+            "a rubric needs words: write what must hold, such as: The agent stays polite.",
+        ),
+        ({"rubric": "a" * 4_001}, ("rubric",), "String should have at most 4000 characters"),
+        ({"votes": 0}, ("votes",), "Input should be greater than or equal to 1"),
+        ({"votes": 16}, ("votes",), "Input should be less than or equal to 15"),
+        ({"votes": True}, ("votes",), "must be a number, not true"),
+        ({"threshold": 0}, ("threshold",), "Input should be greater than 0"),
+        ({"threshold": 1.01}, ("threshold",), "Input should be less than or equal to 1"),
+        ({"threshold": True}, ("threshold",), "must be a number, not true"),
+    ],
+)
+def test_judge_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place: object, message: str) -> None:
+    """Every refusal stands at its field; the greatest of each is taken."""
+    assert refusal(check="judge", **{"rubric": RUBRIC, **fields}) == [(place, message)]
+
+
+def test_the_most_that_may_be_asked_for(read: Any) -> None:
+    """Fifteen votes on four thousand characters."""
+    expectation = read(check="judge", rubric="a" * 4_000, votes=15, threshold=1.0)
+    assert (expectation.votes, expectation.threshold) == (15, 1.0)
