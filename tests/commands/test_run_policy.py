@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
-from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from planner.cli import _shell
+from planner.commands.run import run
+from planner.invocation.run_options import RunOptions
+from planner.invocation.selection import Selection
+from tests.commands.conftest import Project, Ran, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
 FAILING = "{check: duration, max_seconds: 1}"
 PASSING = "{check: duration, max_seconds: 600}"
 
 
-def _quarantine(project: Project, days: int) -> None:
-    until = datetime.now(UTC).date() + timedelta(days=days)
+def _quarantine(project: Project, until: date) -> None:
     project.edit("plans/hours.yaml", PASSING, FAILING)
     project.edit(
         "plans/hours.yaml",
@@ -21,10 +25,21 @@ def _quarantine(project: Project, days: int) -> None:
     )
 
 
+def at_noon(project: Project, now: datetime) -> Ran:
+    """`planner run` by a clock on which that day does not end while it runs."""
+    shell = _shell(0)
+    ahead = now.replace(hour=12) - now
+    clock = replace(shell.clock, now=lambda: shell.clock.now() + ahead)
+    code = run(replace(shell, clock=clock), RunOptions(Selection(), consent_to_charge=True))
+    told = project.capsys.readouterr()
+    return Ran(code, told.out, told.err)
+
+
 def test_a_quarantined_failure_is_reported_and_not_counted(project: Project, service: Served) -> None:
     """Through its last day the exit code is 0, and every report shows the case apart, with the reason."""
-    _quarantine(project, 0)
-    ran = project.planner("run", CONSENT)
+    now = datetime.now(UTC)
+    _quarantine(project, now.date())
+    ran = at_noon(project, now)
     assert ran.code == 0, ran.err
     assert "1 quarantined" in ran.out
     assert "(ticket VOX-41); failed" in ran.out
@@ -36,7 +51,7 @@ def test_a_quarantined_failure_is_reported_and_not_counted(project: Project, ser
 
 def test_a_quarantine_that_has_passed_counts_again_and_is_warned_of(project: Project, service: Served) -> None:
     """The day after, a failure is a failure, and the plan file is pointed at."""
-    _quarantine(project, -1)
+    _quarantine(project, datetime.now(UTC).date() - timedelta(days=1))
     ran = project.planner("run", CONSENT)
     assert ran.code == 1
     assert "warning: quarantine has ended [quarantine-passed]" in ran.err
@@ -45,7 +60,7 @@ def test_a_quarantine_that_has_passed_counts_again_and_is_warned_of(project: Pro
 
 def test_quarantine_is_lifted_without_a_call(project: Project, service: Served) -> None:
     """Taking it away judges what is stored again: the failure counts, and nobody is phoned for it."""
-    _quarantine(project, 3)
+    _quarantine(project, datetime.now(UTC).date() + timedelta(days=3))
     assert project.planner("run", CONSENT).code == 0
     before = service.ledger()
     text = (project.root / "plans/hours.yaml").read_text()
