@@ -77,8 +77,11 @@ def test_what_the_agent_does_of_its_own_accord_is_never_the_callers_fault(check:
     [
         ([("agent", "Hello.", 3000)], 4.99, "after 4.99 s", None),
         ([("agent", "Hello.", 3000)], 5, None, None),
-        ([("agent", "Hello.", 3000), ("caller", "Bye.", 4000)], 9.99, "after 9.99 s", 2),
-        ([("agent", "Hello.", 3000), ("caller", "Bye.", 4000)], 10, None, None),
+        ([("agent", "Hello.", 3000), ("caller", "Bye.", 7000)], 9.99, "after 9.99 s", 2),
+        ([("agent", "Hello.", 3000), ("caller", "Bye.", 7000)], 10, None, None),
+        ([("agent", "Hello.", 1000), ("caller", "Bye.", 3000)], 7.999, "after 7.999 s", 2),
+        ([("agent", "Hello.", 1000), ("caller", "Bye.", 3000)], 8, None, None),
+        ([("agent", "Hello.", 1000), ("caller", "Hi.", 3000), ("caller", "Bye.", 7000)], 8, None, None),
         ([], 9.99, "after 9.99 s", None),
         ([("agent", "Hello.", 9500)], 10.5, None, None),
         ([("agent", "Hello.", 12_000), ("caller", "Bye.", 15_000)], 16.999, "with its first words", 2),
@@ -92,7 +95,7 @@ def test_what_the_agent_does_of_its_own_accord_is_never_the_callers_fault(check:
 def test_when_a_caller_hung_up_at_once(
     lines: list[tuple[str, str, int | None]], seconds: float, reason: str | None, quoted: int | None
 ) -> None:
-    """Ten seconds of a call, two of its own first words; quoted where it spoke, and only then."""
+    """Ten seconds of a call, two of its own first words, unless the agent had five to answer them; quoted where it spoke, and only then."""
     fault = callers_fault(evidence(*lines, seconds=seconds), [finding("says")], "")
     if reason is None:
         assert fault is None
