@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from planner.checks.base import Doubt, Expectation, Judgement, errored, failed, passed
 from planner.checks.combining import all_hold
@@ -64,7 +64,7 @@ class CallCheck(Expectation, frozen=True):
     opposes = ("call",)
 
     check: Literal["call"] = Field(description="The kind of check.")
-    status: Literal["completed", "failed"] | None = Field(
+    status: Literal["completed"] | None = Field(
         default=None,
         description="How the service says the call ended. A call that `failed` is the platform's fault and is not judged.",
     )
@@ -82,6 +82,16 @@ class CallCheck(Expectation, frozen=True):
         description="Where the call was transferred. A phone number may be written with or without spaces and dashes.",
         examples=["+14155550142"],
     )
+
+    @field_validator("status", mode="before")
+    @classmethod
+    def _judged_at_all(cls, status: Any) -> Any:
+        if status == "failed":
+            raise ValueError(
+                "a call that failed is the platform's fault and is not judged, so that this holds for no call; "
+                "`platform_failures: fail` in the scenario lets such calls count against it"
+            )
+        return status
 
     @model_validator(mode="after")
     def _something_to_check(self) -> Self:
@@ -106,8 +116,6 @@ class CallCheck(Expectation, frozen=True):
     def contradicts(self, other: Expectation) -> str:
         if not isinstance(other, CallCheck):
             return ""
-        if None not in (self.status, other.status) and self.status != other.status:
-            return f"no call is both {self.status} and {other.status}"
         mine, others = _welcome(self.end_reason), _welcome(other.end_reason)
         if mine and others and not mine & others:
             return "no reason to end is welcome to both"
@@ -146,6 +154,11 @@ class CallCheck(Expectation, frozen=True):
         if self.max_turns is not None and count > self.max_turns:
             return failed(f"{found}, expected at most {self.max_turns}")
         return passed(found)
+
+
+def known_reason(end_reason: str) -> str | None:
+    """Today's word for what the service once said, or for what is nearly one of its words; None of any other."""
+    return _OLDER_WORDS.get(end_reason) or _nearly(end_reason)
 
 
 def _nearly(end_reason: str) -> str | None:

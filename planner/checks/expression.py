@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from planner.checks.base import Expectation, Judgement, errored, failed, passed
+from planner.checks.base import Doubt, Expectation, Judgement, errored, failed, passed
 from planner.checks.cel import CelError, Undecided, check_cel, evaluate
+from planner.checks.cel_words import doubtful_words
 from planner.checks.wording import shown
 from planner.evidence import Evidence
 
@@ -51,6 +53,9 @@ class Expression(Expectation, frozen=True):
         description="An expression in CEL (cel.dev) that is true or false.",
         examples=["call.duration_seconds < 120.0 && turns.size() > 4"],
     )
+
+    def doubts(self) -> Sequence[Doubt]:
+        return [Doubt(("cel",), why, "near-miss") for why in dict.fromkeys(doubtful_words(self.cel))]
 
     def judge(self, evidence: Evidence) -> Judgement:
         found = evaluate(self.cel, evidence)

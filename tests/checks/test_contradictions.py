@@ -63,7 +63,6 @@ NOT_CALLED = {"check": "tool_not_called", "name": "refund"}
             {"check": "grade", "outcome": "failure"},
             "no grade has both the outcome success and failure",
         ),
-        ({"check": "call", "status": "failed"}, {"check": "call", "status": "completed"}, "no call is both failed and completed"),
         (
             {"check": "call", "end_reason": "agent_end"},
             {"check": "call", "end_reason": ["transfer", "caller_hangup"]},

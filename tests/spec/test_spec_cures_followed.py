@@ -70,6 +70,89 @@ plan.yaml:13:17: error: wrong type of value [wrong-type]
 10 errors in 1 file
 """),
     ),
+    "what is said of no call that is judged": (
+        SCENARIO + "      - {check: call, status: failed}\n"
+        "      - {check: not, of: {check: call, status: failed}}\n"
+        "      - {check: expression, cel: \"call.status != 'failed'\"}\n",
+        snapshot("""\
+plan.yaml:8:31: error: expectation cannot be used [bad-expectation]
+    8 |       - {check: call, status: failed}
+      |                               ^^^^^^
+        a call that failed is the platform's fault and is not judged, so that this holds for no
+        call; `platform_failures: fail` in the scenario lets such calls count against it
+
+plan.yaml:9:48: error: expectation cannot be used [bad-expectation]
+    9 |       - {check: not, of: {check: call, status: failed}}
+      |                                                ^^^^^^
+        a call that failed is the platform's fault and is not judged, so that this holds for no
+        call; `platform_failures: fail` in the scenario lets such calls count against it
+
+plan.yaml:10:34: warning: word is nearly a known one [near-miss]
+   10 |       - {check: expression, cel: "call.status != 'failed'"}
+      |                                  ^^^^^^^^^^^^^^^^^^^^^^^^^
+        a call that failed is the platform's fault and is not judged: none that is judged has this
+        status
+
+2 errors and 1 warning in 1 file
+"""),
+    ),
+    "words that an expression denies and the service never says": (
+        SCENARIO
+        + "      - {check: expression, cel: \"!turns.exists(t, t.role == 'bot' && t.text.contains('order'))\"}\n"
+        "      - {check: expression, cel: \"call.status != 'complete'\"}\n"
+        "      - {check: expression, cel: \"'agent_hangup' != call.end_reason && call.end_reason != 'ai_hangup'\"}\n"
+        "      - {check: expression, cel: \"!(call.end_reason in ['timeout', 'timed_out']) || grade.score > 80.0\"}\n"
+        "      - {check: expression, cel: \"turns.exists(t, t.role in ['agent', 'supervisor'])\"}\n"
+        "      - {check: expression, cel: \"grade.outcome != 'sucess' && call.status != 'no_answer' && grade.score > 0.8\"}\n",
+        snapshot("""\
+plan.yaml:8:34: warning: word is nearly a known one [near-miss]
+    8 | …   - {check: expression, cel: "!turns.exists(t, t.role == 'bot' && t.text.contains('order'…
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        no turn has the role "bot"; did you mean `caller`?
+
+plan.yaml:9:34: warning: word is nearly a known one [near-miss]
+    9 |       - {check: expression, cel: "call.status != 'complete'"}
+      |                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        no call is known to have the status "complete"; did you mean `completed`?
+
+plan.yaml:10:34: warning: word is nearly a known one [near-miss]
+   10 | …   - {check: expression, cel: "'agent_hangup' != call.end_reason && call.end_reason != 'ai…
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        no call is known to have the end reason "agent_hangup"; did you mean `agent_end`?
+
+plan.yaml:10:34: warning: word is nearly a known one [near-miss]
+   10 | …   - {check: expression, cel: "'agent_hangup' != call.end_reason && call.end_reason != 'ai…
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        no call is known to have the end reason "ai_hangup"; did you mean `agent_end`?
+
+plan.yaml:11:34: warning: word is nearly a known one [near-miss]
+   11 | …   - {check: expression, cel: "!(call.end_reason in ['timeout', 'timed_out']) || grade.sco…
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        a score runs from 0 to 1; for 80.0 of 100 write 0.8
+
+plan.yaml:11:34: warning: word is nearly a known one [near-miss]
+   11 | …   - {check: expression, cel: "!(call.end_reason in ['timeout', 'timed_out']) || grade.sco…
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        no call is known to have the end reason "timed_out"; did you mean `timeout`?
+
+plan.yaml:12:34: warning: word is nearly a known one [near-miss]
+   12 |       - {check: expression, cel: "turns.exists(t, t.role in ['agent', 'supervisor'])"}
+      |                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        no turn has the role "supervisor"; known: `agent`, `caller`, `tool`
+
+plan.yaml:13:34: warning: word is nearly a known one [near-miss]
+   13 | …   - {check: expression, cel: "grade.outcome != 'sucess' && call.status != 'no_answer' && …
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        no grade is known to have the outcome "sucess"; did you mean `success`?
+
+8 warnings in 1 file
+"""),
+    ),
+    "words that the service may well say": (
+        SCENARIO + "      - {check: expression, cel: \"call.document.role == 'bot' || call.status == 'no_answer'\"}\n"
+        "      - {check: expression, cel: \"turns.exists(t, t.role == 'tool') && grade.score <= 1.0\"}\n",
+        snapshot(""),
+    ),
 }
 
 

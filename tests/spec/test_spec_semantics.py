@@ -45,16 +45,16 @@ plan.yaml:10:9: error: two parts contradict each other [contradiction]
     ),
     "one of them is a warning": (
         """
-      - {check: call, status: completed}
-      - {check: call, status: failed, severity: warning}""",
+      - {check: grade, goal: achieved}
+      - {check: grade, goal: missed, severity: warning}""",
         snapshot("""\
 plan.yaml:10:9: warning: two parts contradict each other [contradiction]
-   10 |       - {check: call, status: failed, severity: warning}
-      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-        this cannot hold together with `call`: no call is both completed and failed
-        `call`: plan.yaml:9:9
-    9 |       - {check: call, status: completed}
-      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   10 |       - {check: grade, goal: missed, severity: warning}
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        this cannot hold together with `grade`: no grade has both the goal achieved and missed
+        `grade`: plan.yaml:9:9
+    9 |       - {check: grade, goal: achieved}
+      |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
 1 warning in 1 file
 """),
