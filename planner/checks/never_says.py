@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
@@ -14,6 +15,8 @@ from planner.checks.says import Says
 from planner.checks.speech import SpeechCheck
 from planner.checks.wording import listed, shown
 from planner.evidence import Turn
+
+_PLAIN_PHRASE = re.compile(r"[^\W_]+(?:[ '’][^\W_]+)*")
 
 
 class NeverSays(SpeechCheck, frozen=True):
@@ -40,6 +43,8 @@ class NeverSays(SpeechCheck, frozen=True):
     def contradicts(self, other: Expectation) -> str:
         if not isinstance(other, Says) or not other.demands_words or not self._hears(other):
             return ""
+        if other.spoken and not self.spoken:  # what is wanted may be said in words that are not unwanted
+            return ""
         if self.matches is not None and other.matches is not None:
             same = straight(self.matches) == straight(other.matches)
             return f"both are about what matches {shown(self.matches)}" if same else ""
@@ -57,6 +62,8 @@ class NeverSays(SpeechCheck, frozen=True):
         if self.matches is not None:
             expression = compile_pattern(straight(self.matches), ignore_case=self.ignore_case)
             for phrase in phrases:  # amid other words, where an anchor does not hold
+                if not _PLAIN_PHRASE.fullmatch(phrase):  # said with other punctuation, it is the same phrase
+                    continue
                 if any(expression.search(f"x {read} x") for read in readings(phrase)):
                     return f"{shown(phrase)} matches {shown(self.matches)}"
             return ""

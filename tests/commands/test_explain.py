@@ -178,7 +178,7 @@ def test_json(project: Project) -> None:
                     "code": "bad-regex",
                     "area": "Scenarios",
                     "summary": "regular expression is not valid",
-                    "explanation": "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no backreferences. Where a character such as ( or . is meant itself, write a backslash before it.",
+                    "explanation": "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no backreferences. Where a character such as ( or . is meant itself, write a backslash before it. $ is the end of the text and ^ its start: $5 matches nothing, never_says with it would hold whatever is said; \\$5 is the price.",
                     "severity": "error",
                     "example": {
                         "environment": None,
