@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -51,8 +52,7 @@ def make_launch(
     if any(fault.spec.kind == "shuffle_ids" for fault in faults):
         run_ids = shuffled(run_ids, seed_of(world.seed, "shuffle", state.next_run_id))
     batch_id = state.next_batch_id if request.is_batch else None
-    product = answerer.snapshot.product if answerer.snapshot else next(iter(world.rates), "")
-    estimate = estimate_cents(world, str(product))
+    product = _product(world, answerer)
     runs: list[Run] = []
     seen: dict[str, int] = {}
     call_id = state.next_call_id
@@ -64,41 +64,8 @@ def make_launch(
         seed = seed_of(
             world.seed, request.target_type, request.target_id, request.direction, request.mode, prompt, occurrence
         )
-        starts_at = now + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
-        run = Run(
-            id=run_id,
-            batch_id=batch_id,
-            target_type=request.target_type,
-            target_id=request.target_id,
-            direction=request.direction,
-            mode=request.mode,
-            target_number=request.target_number or world.demo_number,
-            prompt=prompt,
-            requested_by_id=requested_by_id,
-            snapshot=answerer.digest,
-            seed=seed,
-            time_scale=world.time_scale,
-            created_at=now,
-            starts_at=starts_at,
-            call_id_at=starts_at,
-            ends_at=starts_at,
-            transcript_at=starts_at,
-            grade_at=starts_at,
-            duration_ms=0,
-            call_id=None,
-            sip_call_id=None,
-            from_number=(request.target_number or world.demo_number)
-            if request.direction == "outbound"
-            else answerer.number,
-            to_number=answerer.number
-            if request.direction == "outbound"
-            else (request.target_number or world.demo_number),
-            charge_multiplier=world.charge_multiplier,
-            estimated_cost_cents=estimate,
-            billable_minutes=0,
-            call_cents=0,
-            cost_cents=0,
-            error_message=NOBODY if answerer.snapshot is None else "",
+        run = _queued(
+            world, request, answerer, run_id, batch_id, prompt, index, now, seed=seed, requested_by_id=requested_by_id
         )
         if answerer.snapshot is not None and (answerer.snapshot.model or world.bot.model):
             run, call_id = _to_be_held(run, call_id)
@@ -106,27 +73,83 @@ def make_launch(
             conversation = conversations.of(
                 answerer.digest, answerer.snapshot, prompt, seed, run.direction, run.target_number
             )
-            run, call_id = _with_call(run, conversation, world, str(product), call_id)
+            run, call_id = _with_call(run, conversation, world, product, call_id)
         runs.append(_spoilt(run, index, faults))
-    batch = None
-    if batch_id is not None:
-        batch = Batch(
-            id=batch_id,
-            name=request.name,
-            target_type=request.target_type,
-            target_id=request.target_id,
-            direction=request.direction,
-            target_number=request.target_number,
-            prompts=request.prompts,
-            run_count=count,
-            stagger_seconds=request.stagger_seconds,
-            requested_by_id=requested_by_id,
-            created_at=now,
-            run_ids=tuple(run_ids),
-            estimated_cost_cents=estimate * count,
-            estimated_minutes=world.estimated_minutes * count,
-        )
+    batch = None if batch_id is None else _batch(world, request, batch_id, runs, now)
     return LaunchEvent(now, batch, tuple(runs))
+
+
+def _product(world: World, answerer: Answerer) -> str:
+    return str(answerer.snapshot.product if answerer.snapshot else next(iter(world.rates), ""))
+
+
+def _queued(
+    world: World,
+    request: LaunchRequest,
+    answerer: Answerer,
+    run_id: int,
+    batch_id: int | None,
+    prompt: str,
+    index: int,
+    now: float,
+    *,
+    seed: int,
+    requested_by_id: int,
+) -> Run:
+    """The run as it was asked for, without a call yet: where nobody is there to answer, that is all that becomes of it."""
+    starts_at = now + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
+    bot = request.target_number or world.demo_number
+    outbound = request.direction == "outbound"
+    return Run(
+        id=run_id,
+        batch_id=batch_id,
+        target_type=request.target_type,
+        target_id=request.target_id,
+        direction=request.direction,
+        mode=request.mode,
+        target_number=bot,
+        prompt=prompt,
+        requested_by_id=requested_by_id,
+        snapshot=answerer.digest,
+        seed=seed,
+        time_scale=world.time_scale,
+        created_at=now,
+        starts_at=starts_at,
+        call_id_at=starts_at,
+        ends_at=starts_at,
+        transcript_at=starts_at,
+        grade_at=starts_at,
+        duration_ms=0,
+        call_id=None,
+        sip_call_id=None,
+        from_number=bot if outbound else answerer.number,
+        to_number=answerer.number if outbound else bot,
+        charge_multiplier=world.charge_multiplier,
+        estimated_cost_cents=estimate_cents(world, _product(world, answerer)),
+        billable_minutes=0,
+        call_cents=0,
+        cost_cents=0,
+        error_message=NOBODY if answerer.snapshot is None else "",
+    )
+
+
+def _batch(world: World, request: LaunchRequest, batch_id: int, runs: Sequence[Run], now: float) -> Batch:
+    return Batch(
+        id=batch_id,
+        name=request.name,
+        target_type=request.target_type,
+        target_id=request.target_id,
+        direction=request.direction,
+        target_number=request.target_number,
+        prompts=request.prompts,
+        run_count=len(runs),
+        stagger_seconds=request.stagger_seconds,
+        requested_by_id=runs[0].requested_by_id,
+        created_at=now,
+        run_ids=tuple(run.id for run in runs),
+        estimated_cost_cents=sum(run.estimated_cost_cents for run in runs),
+        estimated_minutes=world.estimated_minutes * len(runs),
+    )
 
 
 def _to_be_held(run: Run, call_id: int) -> tuple[Run, int]:
