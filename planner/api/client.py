@@ -18,7 +18,6 @@ import pydantic_core
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from planner.api.exchange import Exchange
-from planner.api.http_dates import aware
 from planner.api.refusals import GARBAGE_HINT, error_of, one_line
 from planner.api.transport import Answer, Transport
 from planner.api.wire import (
@@ -39,6 +38,7 @@ from planner.errors import (
     ThrottledError,
     UnreachableError,
 )
+from planner.moments import aware
 
 PAGE_LIMIT = 200
 """The most runs the list endpoint gives at once."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from planner.moments import aware
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
@@ -18,10 +19,8 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def _between(then: str, now: str) -> float:
-    """Between two HTTP dates. Raises ValueError or OverflowError for what is none."""
+    """Between two HTTP dates, which are UTC, also where they end in -0000, which Python reads as not knowing.
+
+    Raises ValueError or OverflowError for what is none.
+    """
     return (aware(parsedate_to_datetime(then)) - aware(parsedate_to_datetime(now))).total_seconds()
-
-
-def aware(moment: datetime) -> datetime:
-    """HTTP dates are UTC, also where they end in -0000, which Python reads as not knowing."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

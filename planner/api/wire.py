@@ -5,14 +5,12 @@ Source: the vendor's reference page and the wire models of its official Python c
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-
-def _in_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+from planner.moments import aware
 
 
 def _listed(value: object) -> object:
@@ -27,7 +25,7 @@ def _listed(value: object) -> object:
 
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 """Ids and cents: what does not fit makes no sense, and no journal could hold it."""
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+Moment = Annotated[datetime, AfterValidator(aware)]
 """Aware; a time without a zone is UTC."""
 Ids = Annotated[list[Int64], BeforeValidator(_listed)]
 """One dialect's client says of `run_ids` only that it may be anything, or missing."""

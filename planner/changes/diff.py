@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Literal, assert_never
 
 from planner.changes.detail import age, inputs_detail, revision_detail, revision_digest
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.found_again import CalledBefore, Renamed, Revisions
 from planner.changes.model import Action, Change, Reason
+from planner.moments import aware
 from planner.results.model import CaseDocument, CaseInputs, RunDocument
 from planner.spec.model import Case
 
 Rerun = Literal["changed", "failed", "all"]
 
-_COUNTABLE_FAULTS: Final = (None, "agent", "author")
 """Of runs that say something about the agent, as `RunVerdict.countable` has it."""
 _TAKEN_BACK: Final = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT_EDITED, Reason.NEW)
 """Why a case is called that may have been called so before."""
@@ -296,22 +296,18 @@ def _expired(case: Case, prior: CaseDocument, now: datetime) -> str | None:
     """Why what is stored is too old to stand; a run of unknown age is not known to be young enough."""
     if case.max_age is None or prior.outcome not in ("passed", "flaky"):
         return None
-    ended = [run.completed_at for run in prior.runs if run.fault in _COUNTABLE_FAULTS]
-    known = [_aware(moment) for moment in ended if moment is not None]
+    ended = [run.completed_at for run in prior.runs if run.countable]
+    known = [aware(moment) for moment in ended if moment is not None]
     if not known or len(known) < len(ended):
         return f"the age of the stored runs is not known, max_age {age(case.max_age)}"
     oldest = now - min(known)
     return f"oldest run {age(oldest)} ago, max_age {age(case.max_age)}" if oldest > case.max_age else None
 
 
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _only_failed(step: _Step, case: Case, prior: CaseDocument | None) -> _Step:
     passed_or_new = prior is None or prior.outcome in ("passed", "flaky")
     if step.action is Action.RECHECK and step.reason is Reason.UNKNOWN_LAST_TIME and prior is not None:
-        decided = [run for run in prior.runs if run.fault in _COUNTABLE_FAULTS]
+        decided = [run for run in prior.runs if run.countable]
         return _missing(case, step.reason, decided if len(decided) < case.runs else ())
     if step.action is Action.KEEP or not passed_or_new:
         return step

@@ -17,12 +17,10 @@ from statistics import fmean
 
 from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
 from planner.changes.detail import revision_digest
+from planner.moments import aware
 from planner.results.model import CaseOutcomeName, PlanOutcome
 from planner.results.outline import CaseOutline, InvocationOutline, RunOutline
 from planner.statistics import median, wilson_interval
-
-_COUNTABLE = (None, "agent", "author")
-"""Faults of runs that say something of the agent, as `RunVerdict.countable` has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +111,6 @@ class _Call:
     at: datetime
 
     @property
-    def countable(self) -> bool:
-        return self.run.fault in _COUNTABLE
-
-    @property
     def passed(self) -> bool:
         return self.run.fault is None
 
@@ -184,24 +178,20 @@ def _calls(case: CaseOutline, runs: Sequence[RunOutline], outline: InvocationOut
             run,
             same,
             sys.intern(run.invocation_id or outline.invocation_id),
-            _aware(run.completed_at or outline.started_at),
+            aware(run.completed_at or outline.started_at).astimezone(UTC),
         )
 
 
 def _head(outline: InvocationOutline, plan: str | None) -> _Head:
     return _Head(
         outline.invocation_id,
-        _aware(outline.started_at),
+        aware(outline.started_at).astimezone(UTC),
         outline.outcome,
         outline.finished,
         outline.partial,
         outline.cost.estimated_cents if plan is None else None,
         priced(outline) if plan is None else None,
     )
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _in_time(call: _Call) -> tuple[datetime, int]:
@@ -223,7 +213,7 @@ def _case_history(
     calls: Sequence[_Call],
     starts: Mapping[str, datetime],
 ) -> CaseHistory:
-    counted = [call for call in calls if call.countable]
+    counted = [call for call in calls if call.run.countable]
     alike = [(one, other) for one, other in pairwise(counted) if one.same == other.same]
     points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_invocation(calls).items()]
     return CaseHistory(
@@ -252,7 +242,7 @@ def _invocation(head: _Head, calls: Sequence[_Call]) -> InvocationHistory:
 
 
 def figures_of(calls: Sequence[_Call]) -> Figures:
-    countable = [call for call in calls if call.countable]
+    countable = [call for call in calls if call.run.countable]
     passed = sum(call.passed for call in countable)
     runs = [call.run for call in calls]
     seconds = [run.duration_seconds for run in runs if run.duration_seconds is not None]

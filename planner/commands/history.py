@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Literal
 
@@ -17,6 +17,7 @@ from planner.invocation.reporting import redactor_of
 from planner.invocation.selection import Selection, matches
 from planner.invocation.shell import Shell
 from planner.invocation.stores import DEFAULT_STORE, Place, place_of
+from planner.moments import aware
 from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
 from planner.results.outline import InvocationOutline
@@ -70,7 +71,7 @@ def _outlines(shell: Shell, options: HistoryOptions, place: Place) -> Iterator[I
 
 def _since(place: Place, options: HistoryOptions, earliest: datetime | None) -> Iterator[InvocationOutline]:
     for outline in place.repository.outlines():
-        if earliest is not None and _aware(outline.started_at) < earliest:
+        if earliest is not None and aware(outline.started_at) < earliest:
             return
         if _belongs(outline, options):
             yield outline
@@ -90,11 +91,7 @@ def _moment(since: str, now: datetime) -> datetime:
         raise UsageError(
             f"--since {since}: neither a date nor an age", "Write it as 2026-11-01, or as 12h, 14d or 6w."
         ) from error
-    return _aware(moment)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return aware(moment)
 
 
 def _chosen(wanted: str, found: Timeline) -> tuple[CaseHistory, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic_core import to_json
 
 from planner.changes.detail import inputs_detail, revision_digest
 from planner.changes.model import Action, CasePrice, Change, ChangeSet, Reason
+from planner.moments import aware
 from planner.reports.change_phrasing import DONE
 from planner.reports.neutral import for_json_text, for_terminal
 from planner.reports.quantities import age, count, money, money_range
@@ -136,7 +137,7 @@ def _expected(change: Change) -> list[str]:
 def _stored(prior: CaseDocument | None, now: datetime) -> list[str]:
     if prior is None:
         return ["nothing"]
-    ended = [_aware(run.completed_at) for run in prior.runs if run.completed_at is not None]
+    ended = [aware(run.completed_at) for run in prior.runs if run.completed_at is not None]
     ages = f", newest {age(now - max(ended))} ago, oldest {age(now - min(ended))}" if ended else ""
     makers = sorted({run.invocation_id for run in prior.runs if run.invocation_id})
     by = (
@@ -198,7 +199,3 @@ def _inputs(inputs: CaseInputs | None, redactor: Redactor) -> dict[str, object] 
     shown: dict[str, object] = inputs.model_dump()
     shown["prompt"], shown["target_number"] = redactor.text(inputs.prompt), number
     return shown
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

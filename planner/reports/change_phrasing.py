@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.moments import aware
 from planner.reports.quantities import age, count, money, money_range
 from planner.reports.redaction import Redactor
 from planner.spec.model import Plan
@@ -193,7 +194,7 @@ def _scenario(change: Change) -> str:
 
 def _ages(changes: Sequence[Change], now: datetime | None) -> list[str]:
     ended = [
-        run.completed_at if run.completed_at.tzinfo else run.completed_at.replace(tzinfo=UTC)
+        aware(run.completed_at)
         for change in changes
         if change.prior is not None
         for run in change.prior.runs

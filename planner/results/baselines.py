@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from planner.moments import aware
 from planner.results.model import CaseDocument, RunResult
 
 BASELINE_SCHEMA_VERSION: Final = "1.0"
@@ -81,5 +82,4 @@ def _called_last(older: CaseDocument | None, newer: CaseDocument) -> CaseDocumen
 def _called_at(case: CaseDocument) -> datetime:
     """When the newest of its calls ended; long ago where that is not known."""
     ended = [run.completed_at for run in case.runs if run.completed_at is not None]
-    aware = [moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in ended]
-    return max(aware, default=datetime.min.replace(tzinfo=UTC))
+    return max(map(aware, ended), default=datetime.min.replace(tzinfo=UTC))

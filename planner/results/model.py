@@ -7,7 +7,7 @@ The stored document keeps prompts and numbers as they are; `planner.reports.reda
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,6 +52,10 @@ class FindingDocument(_Document):
     quote: QuoteDocument | None = None
 
 
+COUNTABLE: Final = (None, "agent", "author")
+"""Whose fault a run may be that counts in its case's pass rate."""
+
+
 class RunDocument(_Document):
     run_id: int
     batch_id: int | None = None
@@ -84,6 +88,11 @@ class RunDocument(_Document):
         default=0, description="Votes of the language model that its findings lack; the next run asks for them."
     )
     findings: list[FindingDocument] = []
+
+    @property
+    def countable(self) -> bool:
+        """Whether it counts in its case's pass rate: it says something about the agent."""
+        return self.fault in COUNTABLE
 
 
 class ExpectationRate(_Document):
@@ -199,6 +208,12 @@ class CaseDocument(_Document):
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
     runs: list[RunDocument] = []
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """(runs that passed, runs that count)."""
+        countable = [run for run in self.runs if run.countable]
+        return sum(run.fault is None for run in countable), len(countable)
 
 
 class ConsentDocument(_Document):

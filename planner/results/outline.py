@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from planner.results.model import CaseOutcomeName, CostDocument, PlanOutcome
+from planner.results.model import COUNTABLE, CaseOutcomeName, CostDocument, PlanOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,10 @@ class RunOutline:
     invocation_id: str = ""
     completed_at: datetime | None = None
     """As it was written, with or without a zone: of a thousand documents most are never looked at (`aware`)."""
+
+    @property
+    def countable(self) -> bool:
+        return self.fault in COUNTABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

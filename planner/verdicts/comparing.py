@@ -11,7 +11,6 @@ from planner.statistics import RandomSource, bootstrap_interval, difference_inte
 from planner.verdicts.against_baseline import AgainstBaseline, judged_anew, other_call, other_judgement
 from planner.verdicts.rates import sample_of, suite_document
 
-_COUNTABLE = (None, "agent", "author")
 _METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (
     ("duration", "seconds", lambda run: run.duration_seconds),
     ("cost", "cents", lambda run: run.cost_cents),
@@ -75,7 +74,7 @@ def _compared(
 def _side(case: CaseDocument | None) -> Side | None:
     if case is None:
         return None
-    passed, countable = _counts(case)
+    passed, countable = case.counts
     return Side(
         case.outcome,
         passed,
@@ -88,11 +87,6 @@ def _side(case: CaseDocument | None) -> Side | None:
 
 def _sample(case: CaseDocument | None) -> Sample | None:
     return None if case is None else sample_of(case)
-
-
-def _counts(case: CaseDocument) -> tuple[int, int]:
-    countable = [run for run in case.runs if run.fault in _COUNTABLE]
-    return sum(run.fault is None for run in countable), len(countable)
 
 
 def _same_runs(before: CaseDocument | None, now: CaseDocument | None) -> bool:

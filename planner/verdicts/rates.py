@@ -17,7 +17,6 @@ from planner.results.model import (
 from planner.statistics import all_of_k
 
 MOST_REPEATS = 10
-_COUNTABLE = (None, "agent", "author")
 
 
 def expectation_rates(runs: Sequence[RunDocument]) -> list[ExpectationRate]:
@@ -53,9 +52,8 @@ def repeated_passes(cases: Sequence[CaseDocument]) -> list[RepeatedPass]:
 
 
 def _counts(case: CaseDocument) -> tuple[int, int]:
-    countable = [run for run in case.runs if run.fault in _COUNTABLE]
-    total = len(countable)
-    return sum(run.fault is None for run in countable), total + case.runs_not_needed if total else 0
+    passed, total = case.counts
+    return passed, total + case.runs_not_needed if total else 0
 
 
 def suite_of(cases: Iterable[CaseDocument]) -> SuiteDocument | None:
@@ -85,9 +83,7 @@ def suite_document(change: SuiteChange) -> SuiteDocument | None:
 
 def sample_of(case: CaseDocument) -> Sample:
     """A stored case, as one side of a comparison."""
-    countable = [run for run in case.runs if run.fault in _COUNTABLE]
-    passed = sum(run.fault is None for run in countable)
-    return Sample(CaseOutcome[case.outcome.upper()], passed, len(countable), case.runs_not_needed)
+    return Sample(CaseOutcome[case.outcome.upper()], *case.counts, case.runs_not_needed)
 
 
 def sample_from(document: SampleDocument) -> Sample:
