@@ -294,6 +294,13 @@ def history(verbosity: int, **values: Any) -> int:
     "--adopt", multiple=True, type=int, metavar="RUN_ID", help="These runs are the launch's; one --adopt a run."
 )
 @click.option("--assume-not-sent", is_flag=True, help="It was looked for and is not there: it may be sent again.")
+@click.option(
+    "--not-ours",
+    multiple=True,
+    type=int,
+    metavar="RUN_ID",
+    help="With --assume-not-sent: shown, and not the launch's; one --not-ours a run.",
+)
 @STORE
 @click.option("--sandbox", is_flag=True, help="The embedded service's launches.")
 @click.option("--world", metavar="NAME|FILE", hidden=True)
@@ -308,7 +315,8 @@ def reconcile(verbosity: int, **values: Any) -> int:
     picked up by the next run and not paid for again. As many as the launch asked for.
 
     --assume-not-sent: you looked, and the service has no such run. The next run may make its calls again; if they were made
-    after all, they are paid for twice.
+    after all, they are paid for twice. It is refused while the service shows runs that may be the launch's, until each is
+    said to be --not-ours.
 
     \b
     Examples:
@@ -321,9 +329,8 @@ def reconcile(verbosity: int, **values: Any) -> int:
     from planner.invocation.selection import Selection
 
     journal = Selection(store=values["store"], sandbox=values["sandbox"], world=values["world"])
-    return command(
-        _shell(verbosity), ReconcileOptions(journal, values["launch"], values["adopt"], values["assume_not_sent"])
-    )
+    said = (values["adopt"], values["assume_not_sent"], values["not_ours"])
+    return command(_shell(verbosity), ReconcileOptions(journal, values["launch"], *said))
 
 
 @planner.command("format")

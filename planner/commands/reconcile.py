@@ -8,7 +8,7 @@ for a second time.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,10 +18,11 @@ import anyio
 from planner.api.client import ApiClient
 from planner.api.wire import WireRun
 from planner.errors import UsageError
+from planner.execution.absence import unproven
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Launch, LaunchState
 from planner.execution.listing import read_list
-from planner.execution.reconciling import Lost, Match, asks_the_same, bind_slots, match_lost
+from planner.execution.reconciling import Candidate, Lost, Match, asks_the_same, bind_slots, match_lost
 from planner.invocation.interruption import interruptible
 from planner.invocation.locking import locked
 from planner.invocation.selection import Selection
@@ -35,12 +36,14 @@ from planner.spec import find_root
 
 @dataclass(frozen=True, slots=True)
 class ReconcileOptions:
-    """Of the store that `selection` names. With `launch`, one of `adopt` and `assume_not_sent`."""
+    """Of the store that `selection` names. With `launch`, one of `adopt` and `assume_not_sent`, and beside the latter the runs that
+    the service shows and are `not_ours`."""
 
     selection: Selection
     launch: str | None = None
     adopt: Sequence[int] = ()
     assume_not_sent: bool = False
+    not_ours: Sequence[int] = ()
 
 
 def reconcile(shell: Shell, options: ReconcileOptions) -> int:
@@ -49,6 +52,8 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         raise UsageError("say which launch: planner reconcile LAUNCH …", "`planner reconcile` lists them.")
     if options.adopt and options.assume_not_sent:
         raise UsageError("--adopt and --assume-not-sent say the opposite of each other")
+    if options.not_ours and not options.assume_not_sent:
+        raise UsageError("--not-ours goes with --assume-not-sent: runs that are shown and not the launch's")
     place = place_of(shell, find_root(shell.cwd), options.selection)
     if not place.journal_path.exists() and place.shared is None:
         shell.print("No launch is open: nothing was ever launched from this store.")
@@ -84,6 +89,7 @@ def _settle(shell: Shell, place: Place, journal: Journal, launch: Launch, option
     launch_id, slots = launch.launch_id, journal.slots_of(launch.launch_id)
     calls = count(len(slots), "call")
     if options.assume_not_sent:
+        anyio.run(_check_not_shown, shell, options, place, journal, launch)
         journal.settle(launch_id, LaunchState.ABSENT, detail="a person said that it was not sent")
         shell.print(f"{launch_id} counts as never sent; the next run may launch its {calls} again.")
         return
@@ -139,6 +145,28 @@ async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: 
     if not launches:
         shell.print("No launch is open.")
         return 0
+    shown = await _looked_for(shell, options, place, journal, launches)
+    for match in sorted(shown.matches, key=lambda match: match.lost.launch.sent_at):
+        _show(shell, match, options.selection, shown)
+    return 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the service shows of launches: `elsewhen` is what may be theirs though its time is another. `all_read`: its list reaches
+    back to them."""
+
+    matches: Sequence[Match]
+    elsewhen: Mapping[str, tuple[Candidate, ...]]
+    all_read: bool
+
+    def candidates(self, match: Match) -> tuple[Candidate, ...]:
+        return match.candidates or self.elsewhen.get(match.lost.launch.launch_id, ())
+
+
+async def _looked_for(
+    shell: Shell, options: ReconcileOptions, place: Place, journal: Journal, launches: Sequence[Launch]
+) -> _Shown:
     lost = [
         Lost(launch, journal.slots_of(launch.launch_id), journal.requesters_of(launch.launch_id)) for launch in launches
     ]
@@ -157,12 +185,34 @@ async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: 
         claimed_batches=journal.claimed_batch_ids(),
         every_batch=batches.whole,
     )
-    for match in sorted(matches, key=lambda match: match.lost.launch.sent_at):
-        _show(shell, match, options.selection, all_read=runs.whole)
-    return 4
+    missing = [match.lost for match in matches if not match.candidates]
+    return _Shown(matches, unproven(missing, batches=batches, runs=runs, journal=journal), runs.whole)
 
 
-def _show(shell: Shell, match: Match, selection: Selection, *, all_read: bool) -> None:
+async def _check_not_shown(
+    shell: Shell, options: ReconcileOptions, place: Place, journal: Journal, launch: Launch
+) -> None:
+    """Raises `UsageError` where the service shows what may be the launch's: to send it again would pay for that twice. Only who
+    names it knows that it is not."""
+    shown = await _looked_for(shell, options, place, journal, journal.launches(UNSETTLED))
+    match = next(match for match in shown.matches if match.lost.launch.launch_id == launch.launch_id)
+    candidates = shown.candidates(match)
+    # A batch that does not list its runs is named by its own number.
+    runs = {run_id: f"run {run_id}" for candidate in candidates for run_id in candidate.run_ids}
+    batches = {candidate.batch_id: f"batch {candidate.batch_id}" for candidate in candidates if not candidate.run_ids}
+    named = {number: what for number, what in {**runs, **batches}.items() if number not in options.not_ours}
+    if not named:
+        return
+    command = shlex.join(["planner", "reconcile", launch.launch_id, *options.selection.words()])
+    refused = " ".join(f"--not-ours {number}" for number in [*options.not_ours, *named])
+    raise UsageError(
+        f"the service shows what may be launch {launch.launch_id}: {', '.join(named.values())}; sent again, its"
+        f" {count(len(match.lost.slots), 'call')} would be paid for twice",
+        f"{command} shows how to adopt it. If you are sure that none of it is yours: {command} --assume-not-sent {refused}",
+    )
+
+
+def _show(shell: Shell, match: Match, selection: Selection, shown: _Shown) -> None:
     launch: Launch = match.lost.launch
     command = shlex.join(["planner", "reconcile", launch.launch_id, *selection.words()])
     cases = sorted({slot.case_id for slot in match.lost.slots})
@@ -173,16 +223,21 @@ def _show(shell: Shell, match: Match, selection: Selection, *, all_read: bool) -
     )
     for case_id in cases:
         shell.print(f"    {case_id}")
-    if not match.candidates and not all_read:
+    candidates = shown.candidates(match)
+    if not candidates and not shown.all_read:
         shell.print(
             "  no run matches so far, but the service's list does not reach back to it: look at the service itself."
         )
         return
-    if not match.candidates:
+    if not candidates:
         shell.print("  no run of the service matches. If you are sure that it was never carried out:")
         shell.print(f"  {command} --assume-not-sent")
         return
-    for candidate in match.candidates:
+    if not match.candidates:
+        shell.print(
+            "  no run of its time matches, but these ask for the same, and the service's times are not known to be those of its clock:"
+        )
+    for candidate in candidates:
         made = f" of {candidate.created_at:%H:%M:%S} UTC" if candidate.created_at else ""
         if not candidate.run_ids:
             shell.print(f"  candidate{made}: batch {candidate.batch_id}; look there for its run ids, then --adopt each")

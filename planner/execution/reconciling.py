@@ -196,7 +196,7 @@ def _batch_candidate(lost: Lost, batch: WireBatch) -> Candidate | None:
         return Candidate(batch.id, tuple(batch.run_ids), batch.created_at, exact=True)
     if (batch.name or "").startswith(NAME_PREFIX):
         return None  # another launch's; any other name may be what the service calls ours
-    if not _same_target(launch, batch) or not _in_time(launch, batch.created_at):
+    if not _same_target(launch, batch) or not is_in_time(launch, batch.created_at):
         return None
     count = batch.run_count or batch.total_runs or len(batch.run_ids)
     if (
@@ -209,7 +209,7 @@ def _batch_candidate(lost: Lost, batch: WireBatch) -> Candidate | None:
 
 def run_fits(lost: Lost, run: WireRun) -> bool:
     """Whether a run may be one of a launch's."""
-    return asks_the_same(lost, run) and _in_time(lost.launch, run.created_at)
+    return asks_the_same(lost, run) and is_in_time(lost.launch, run.created_at)
 
 
 def asks_the_same(lost: Lost, run: WireRun) -> bool:
@@ -233,7 +233,7 @@ def _same_target(launch: Launch, made: WireRun | WireBatch) -> bool:
     )
 
 
-def _in_time(launch: Launch, created_at: datetime | None) -> bool:
+def is_in_time(launch: Launch, created_at: datetime | None) -> bool:
     """A creation time that is missing rules nothing out: calling again would be the dearer mistake."""
     if created_at is None:
         return True

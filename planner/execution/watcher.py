@@ -13,6 +13,7 @@ from planner.api.client import PAGE_LIMIT
 from planner.api.wire import WireBatch, WireRun
 from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
+from planner.execution.absence import unproven
 from planner.execution.collecting import collect
 from planner.execution.context import Context, Doubt, Unbound, Watched, run_record
 from planner.execution.launches import LaunchState, Slot
@@ -315,6 +316,7 @@ class Watcher:
             claimed_batches=context.journal.claimed_batch_ids(),
             every_batch=batches.whole,
         )
+        missing: dict[Lost, bool] = {}
         for match in matches:
             launch = match.lost.launch
             doubt = context.doubts[launch.launch_id]
@@ -339,16 +341,29 @@ class Watcher:
                         f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose"
                     )
             elif runs.whole and looked - doubt.since >= context.settings.settle_seconds:
-                context.journal.settle(
-                    launch.launch_id, LaunchState.ABSENT, detail="not at the service when it had settled"
-                )
-                del context.doubts[launch.launch_id]
-                context.put_back(launch, match.lost.slots)
-                context.observer.narrate(
-                    f"launch {launch.launch_id} was never carried out: its runs may be launched again"
-                )
+                missing[match.lost] = known
+        self._give_up_looking(missing, runs, batches)
         if matches:
             context.wake()
+
+    def _give_up_looking(self, missing: Mapping[Lost, bool], runs: Listed[WireRun], batches: Listed[WireBatch]) -> None:
+        """Of launches that the lists should show by now and do not; each with whether a person was asked for already."""
+        context = self.context
+        doubtful = unproven(list(missing), batches=batches, runs=runs, journal=context.journal)
+        for lost, known in missing.items():
+            launch_id = lost.launch.launch_id
+            if launch_id in doubtful:
+                context.doubts[launch_id].several = True
+                if not known:
+                    context.observer.narrate(
+                        f"launch {launch_id} is not among the runs of its time, but the service's times are not known to be"
+                        f" those of its clock, and {len(doubtful[launch_id])} of other times may be it: a person must say"
+                    )
+                continue
+            context.journal.settle(launch_id, LaunchState.ABSENT, detail="not at the service when it had settled")
+            del context.doubts[launch_id]
+            context.put_back(lost.launch, lost.slots)
+            context.observer.narrate(f"launch {launch_id} was never carried out: its runs may be launched again")
 
     # Runs that do not end
 

@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 import anyio
 
 from planner.api.client import ApiClient
-from planner.api.wire import WireRun
+from planner.api.wire import WireBatch, WireRun
 from planner.errors import PlannerError, StoreError
 from planner.evidence.reading import evidence_from_wire
+from planner.execution.absence import unproven
 from planner.execution.clock import Clock
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
@@ -170,32 +171,43 @@ async def _looked_for(client: ApiClient, journal: Journal, stray: Stray, clock: 
     unbilled = list(stray.unbilled)
     if stray.unsettled:
         ids = {launch.launch_id for launch in stray.unsettled}
-        for match in await _matches(client, journal, launches, runs, ids):
+        batches = await read_list(
+            client.batches,
+            oldest=min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in launches),
+        )
+        missing: list[Lost] = []
+        for match in _matches(journal, launches, runs, batches, ids):
             launch = match.lost.launch
             age_seconds = (looked - launch.sent_at).total_seconds()
             if match.found is not None:
                 unbilled += _adopted(journal, match, runs.found)
             elif not match.candidates and runs.whole and age_seconds >= settle_seconds:
-                journal.settle(launch.launch_id, LaunchState.ABSENT, detail="not at the service when it had settled")
+                missing.append(match.lost)
             else:
                 unsettled.append(_unsettled(journal, launch, several=bool(match.candidates)))
+        doubtful = unproven(missing, batches=batches, runs=runs, journal=journal)
+        for launch in (lost.launch for lost in missing):
+            if launch.launch_id in doubtful:
+                unsettled.append(_unsettled(journal, launch, several=True))
+            else:
+                journal.settle(launch.launch_id, LaunchState.ABSENT, detail="not at the service when it had settled")
     billed = [slot for slot in [await _billed(client, slot, runs.found) for slot in unbilled] if slot]
     journal.collect(billed)
     known = {slot.key for slot in billed}
     return Stray(tuple(unsettled), tuple(slot for slot in unbilled if slot.key not in known), tuple(billed))
 
 
-async def _matches(
-    client: ApiClient, journal: Journal, launches: Sequence[Launch], runs: Listed[WireRun], wanted: AbstractSet[str]
+def _matches(
+    journal: Journal,
+    launches: Sequence[Launch],
+    runs: Listed[WireRun],
+    batches: Listed[WireBatch],
+    wanted: AbstractSet[str],
 ) -> list[Match]:
     """Of those `wanted`, in the light of all. What may as well be a launch's that is gone on with is left to that one."""
     lost = [
         Lost(launch, journal.slots_of(launch.launch_id), journal.requesters_of(launch.launch_id)) for launch in launches
     ]
-    batches = await read_list(
-        client.batches,
-        oldest=min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in launches),
-    )
     matches = match_lost(
         lost,
         batches=batches.found.values(),

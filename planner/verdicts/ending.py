@@ -163,7 +163,9 @@ def _fate(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> list[str]:
             f" show them by {moment(max(times))}; what is known of them: {reconcile}"
         )
     if any(launch.several for launch in unsettled):
-        steps.append(f"Several runs could be a launch's, and a person must choose: {reconcile}")
+        steps.append(
+            f"What became of a launch cannot be told from what the service shows, and a person must say: {reconcile}"
+        )
     return steps
 
 

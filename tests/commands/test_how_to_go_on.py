@@ -79,7 +79,7 @@ def test_a_launch_of_unknown_fate_is_told_with_its_time_and_its_command() -> Non
             "Launches of unknown fate are looked for again by the next run, and sent again only if the service does not show"
             " them by 2026-11-24 10:10:00 UTC; what is known of them: planner reconcile --store s3"
         ),
-        "Several runs could be a launch's, and a person must choose: planner reconcile --store s3",
+        "What became of a launch cannot be told from what the service shows, and a person must say: planner reconcile --store s3",
     )
 
 

@@ -1,0 +1,56 @@
+"""Whether a launch that the service's lists do not show was never carried out: what has to be sure before it is sent again.
+
+A run that asks for the same is ruled out by its time alone. That holds only where the service's times are those of its `Date`
+header, by which a launch's own time is told; where an answered launch of ours shows that they are not, or none shows that they
+are, such a run may be the launch's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from planner.api.wire import WireBatch, WireRun
+from planner.execution.journal import Journal
+from planner.execution.launches import Launch, LaunchState
+from planner.execution.listing import Listed
+from planner.execution.reconciling import Candidate, Lost, is_in_time, match_lost
+
+ANY_TIME_SECONDS = 3650 * 86400.0
+
+
+def unproven(
+    missing: Sequence[Lost], *, batches: Listed[WireBatch], runs: Listed[WireRun], journal: Journal
+) -> dict[str, tuple[Candidate, ...]]:
+    """Of launches that nothing shows, those that may have been carried out all the same, by id: with what they may have become,
+    or with nothing where the service's times are known to be wrong, so that nobody knows how far back its lists were read."""
+    if not missing:
+        return {}
+    answered = journal.launches([LaunchState.ACKNOWLEDGED])
+    agree = {lost.launch.launch_id: _times_agree(lost.launch, answered, runs.found) for lost in missing}
+    matches = match_lost(
+        [_whenever(lost) for lost in missing if not agree[lost.launch.launch_id]],
+        batches=batches.found.values(),
+        runs=runs.found.values(),
+        claimed=journal.claimed_run_ids(),
+        claimed_batches=journal.claimed_batch_ids(),
+        every_batch=batches.whole,
+    )
+    return {
+        match.lost.launch.launch_id: match.candidates
+        for match in matches
+        if match.candidates or agree[match.lost.launch.launch_id] is False
+    }
+
+
+def _whenever(lost: Lost) -> Lost:
+    return replace(lost, launch=replace(lost.launch, slack_seconds=ANY_TIME_SECONDS))
+
+
+def _times_agree(launch: Launch, answered: Iterable[Launch], runs: Mapping[int, WireRun]) -> bool | None:
+    """Whether the service's times of the answered launch nearest to this one fit its own; None where no such one is listed."""
+    listed = [other for other in answered if any(run_id in runs for run_id in other.run_ids)]
+    if not listed:
+        return None
+    nearest = min(listed, key=lambda other: abs(other.sent_at - launch.sent_at))
+    return all(is_in_time(nearest, runs[run_id].created_at) for run_id in nearest.run_ids if run_id in runs)

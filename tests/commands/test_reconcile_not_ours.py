@@ -1,0 +1,63 @@
+"""A person's word that a launch was not sent, while the service shows runs that may be it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import httpx
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_plan_command import open_launch  # pyright: ignore[reportMissingImports]
+
+
+def call_dora(service: Served) -> int:
+    """What the open launch asks for, carried out."""
+    return httpx.post(
+        f"{service.url}/v1/test-calls",
+        headers={"Authorization": "Bearer sk_test_x"},
+        json={
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "scenario_prompt": "You are Dora.",
+            "consent_to_charge": True,
+        },
+    ).json()["id"]
+
+
+def test_not_sent_is_refused_while_the_service_shows_it(project: Project, service: Served) -> None:
+    """Each run that may be the launch's is named, with what to type; only who names them all as somebody else's is believed."""
+    made, other = call_dora(service), call_dora(service)
+    open_launch(project).close()
+    ran = project.planner("reconcile", "lost-1", "--assume-not-sent", "--not-ours", str(other))
+    assert ran.code == 2
+    assert ran.err == (
+        f"planner: the service shows what may be launch lost-1: run {made}; sent again, its 1 call would be paid for twice\n"
+        "  planner reconcile lost-1 shows how to adopt it. If you are sure that none of it is yours: planner reconcile lost-1"
+        f" --assume-not-sent --not-ours {other} --not-ours {made}\n"
+    )
+    assert project.planner("reconcile").code == 4
+    assert project.planner("reconcile", "lost-1", "--not-ours", str(made)).code == 2
+    command = ran.err.strip().rpartition("planner ")[2]
+    assert project.planner(*command.split()).out == (
+        "lost-1 counts as never sent; the next run may launch its 1 call again.\nNo launch is open.\n"
+    )
+
+
+def test_runs_of_another_time_are_shown_too(project: Project, service: Served) -> None:
+    """Where no answered launch shows that the service's times are those of its clock, a run that asks for the same may be the
+    launch's whenever it was made."""
+    made = call_dora(service)
+    open_launch(project).close()
+    with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
+        journal.execute("UPDATE launches SET sent_at = '2026-01-01T00:00:00+00:00' WHERE launch_id = 'lost-1'")
+        journal.commit()
+    ran = project.planner("reconcile")
+    assert ran.code == 4
+    assert ran.out.splitlines()[2] == (
+        "  no run of its time matches, but these ask for the same, and the service's times are not known to be those of its clock:"
+    )
+    assert ran.out.endswith(f" UTC: planner reconcile lost-1 --adopt {made}\n")
+    assert project.planner("reconcile", "lost-1", "--assume-not-sent").code == 2
+    assert project.planner("reconcile", "lost-1", "--adopt", str(made)).code == 0

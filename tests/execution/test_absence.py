@@ -1,0 +1,72 @@
+"""Launches that the lists do not show: sent again only where the service's times are known to be those of its clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+import pytest
+
+from planner.api.transport import Answer
+from planner.errors import LostAnswerError
+from planner.execution.work import Settings
+
+PATIENT = Settings(linger_seconds=700)
+_MOMENT = re.compile(rb'"(\d{4}-\d\d-\d\dT[^"]*)"')
+_NAME = re.compile(rb'"name":\s*"planner [^"]*"')
+
+
+def three_hours_early(method: str, path: str, answer: Answer) -> Answer:
+    """A service that forgets names, and whose times are three hours before its `Date` header."""
+    del method, path
+
+    def moved(found: re.Match[bytes]) -> bytes:
+        moment = datetime.fromisoformat(found[1].decode()) - timedelta(hours=3)
+        return f'"{moment.isoformat()}"'.encode()
+
+    return replace(answer, body=_NAME.sub(b'"name":null', _MOMENT.sub(moved, answer.body)))
+
+
+def lose_the_first_post() -> Callable[..., Any]:
+    posts: list[str] = []
+
+    def intercept(method: str, path: str, body: bytes | None) -> Any:
+        posts.extend([path] if method == "POST" else [])
+        return LostAnswerError("no answer in time") if method == "POST" and len(posts) == 1 else None
+
+    return intercept
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_wrong_times_are_no_proof_of_absence(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, answered: bool
+) -> None:
+    """Runs that ask for the same, of another time, keep a lost launch open for a person, whether an answered launch shows that
+    the times are wrong or none shows that they are right; neither this invocation nor the next pays for it again."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 2 if answered else 1}])
+    works = [work("ana", runs=2, expected_seconds=90.0)]
+    works += [work("bob", target=17, expected_seconds=60.0), work("cleo", stagger_seconds=1)] if answered else []
+    for invocation in range(2):
+        done = await service.invoke(works, amend=three_hours_early, settings=PATIENT)
+        assert {launch.several for launch in done.outcome.unsettled} == {True}
+        assert len(done.outcome.unsettled) == (2 if answered else 1)
+        assert sum("a person must say" in told for told in done.narration) == len(done.outcome.unsettled)
+        assert len(await service.own_runs()) == (4 if answered else 2), f"paid twice by invocation {invocation}"
+
+
+async def test_an_older_run_is_no_later_launch(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Where an answered launch shows that the service's times are those of its clock, they rule out what asks for the same."""
+    service = make_service(dialect)
+    works = [work("ana", expected_seconds=90.0), work("cleo", target=17)]
+    await service.post("/v1/test-calls", target_id=12, scenario_prompt=works[0].prompt)
+    await anyio.sleep(7200)
+    done = await service.invoke(works, intercept=lose_the_first_post(), settings=PATIENT)
+    assert done.outcome.finished
+    assert not any(record.adopted for record in done.records)
+    assert len(await service.own_runs()) == 3
