@@ -34,6 +34,7 @@ class Shape:
     written: Written
     """One place where it is written."""
     kind: type[Expectation]
+    check: str
     id: str | None
     """As written."""
     content: Content

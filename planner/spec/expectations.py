@@ -62,6 +62,8 @@ MAX_EXPECTATIONS = 300
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
 
+_WARNING_KEYS = frozenset(_FREE_FORM)
+
 _MANY = object()
 """Stands for a value that is many: what is rendered with it is not remembered."""
 
@@ -111,9 +113,11 @@ class Expectations:
             detail = f"an expectation may have {MAX_BYTES:,} bytes, this has {len(json):,}; write several"
             self.reporter.error("bad-expectation", detail, document.value(container, key))
             return None
-        self._warn(document, written)
-        shape = Shape(json, written, kind, written.get("id"), written)
+        shape = Shape(json, written, kind, written["check"], written.get("id"), written)
         draft = Draft(document, container, key, written, shape)
+        shape.may_warn = "of" in written or not _WARNING_KEYS.isdisjoint(written)
+        if shape.may_warn:
+            self._warn(document, written)
         if (b"{{" in json or b"{%" in json or b"{#" in json) and not self._compile(draft):
             return None
         if not shape.texts:
@@ -123,7 +127,6 @@ class Expectations:
                 return None
             shape.doubts.extend(expectation.doubts())
             self._doubt(draft)
-        shape.may_warn = "of" in written or any(key in written for key in _FREE_FORM)
         self._shapes[json] = shape
         if raw is not None:
             self._by_text[raw] = shape
@@ -211,17 +214,18 @@ class Expectations:
         An id is the one given, or else the check's name, with -2, -3 for repeats.
         """
         contents = [(draft, draft.shape.fixed or self._rendering(draft, values, blame)) for draft in drafts]
-        taken = self._taken(contents, blame.which)
+        taken = self._taken([content for content in contents if content[0].shape.id is not None], blame.which)
         found: list[Expectation] = []
         for draft, rendered in contents:
             if rendered is None:
                 continue
-            name = rendered.content.get("id")
-            if name is None:
-                name = rendered.content["check"]
+            if draft.shape.id is None:
+                name = draft.shape.check
                 if name in taken:
                     name = _free(name, taken)
                 taken.add(name)
+            else:
+                name = rendered.content["id"]
             expectation = rendered.named.get(name) or self._expectation(draft, rendered, name, blame)
             if expectation is not None:
                 found.append(expectation)
@@ -239,9 +243,9 @@ class Expectations:
         """The ids that are given. Those that templates make equal are reported; others were when they were read."""
         first: dict[str, Draft] = {}
         for draft, rendered in contents:
-            name = rendered.content.get("id") if rendered is not None else None
-            if name is None:
+            if rendered is None:
                 continue
+            name = rendered.content["id"]
             other = first.setdefault(name, draft)
             if other.id != draft.id:
                 detail = f"another expectation has the id `{shorten(name, 40)}` as well{which}"

@@ -107,18 +107,19 @@ class Neighbours:
     def __init__(self, cwd: Path) -> None:
         self.cwd = cwd
         self._roots: dict[Path, Path] = {}
-        self._folders: dict[Path, Path] = {}
+        self._folders: dict[Path, str] = {}
         """Folders with plans, links resolved; what is in them may be read."""
         self._contents: dict[Path, bytes] = {}
 
     def plan(self, path: Path, shown: str, max_bytes: int) -> bytes:
         """What `read_authored` gives, with what is the same for all files of a folder found out once. Raises `FileFault`."""
-        folder = path.parent
+        folder, name = path.parent, path.name
         if folder not in self._folders:
-            self._folders[folder] = _contained(folder, self._root(folder))
-        if path.is_symlink() or path.name == "..":
+            self._folders[folder] = f"{_contained(folder, self._root(folder))}{os.sep}"
+        resolved = self._folders[folder] + name
+        if name == ".." or os.path.islink(resolved):  # noqa: PTH114 - many
             return _read(_contained(path, self._root(folder)), shown, max_bytes)
-        return _read(self._folders[folder] / path.name, shown, max_bytes)
+        return _read(resolved, shown, max_bytes)
 
     def _root(self, folder: Path) -> Path:
         if folder not in self._roots:
@@ -164,7 +165,7 @@ def _folded(name: str) -> str:
     return name.partition(":")[0].rstrip(" .").casefold()
 
 
-def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:
+def _read(resolved: Path | str, shown: str, max_bytes: int) -> bytes:
     """Not more than `max_bytes`, whatever the file becomes meanwhile."""
     try:
         with open(os.open(resolved, _OPENING), "rb") as file:  # noqa: PTH123 - a descriptor
@@ -175,7 +176,7 @@ def _read(resolved: Path, shown: str, max_bytes: int) -> bytes:
             if len(content) > status.st_size:  # it grows, or does not know its size
                 content += file.read(max_bytes + 1 - len(content))
     except OSError as error:
-        raise _unreadable(resolved, shown, error) from error
+        raise _unreadable(Path(resolved), shown, error) from error
     if len(content) > max_bytes:
         told = (
             f"{max_bytes // 1024:,} KiB" if max_bytes >= 1024 else f"{max_bytes} bytes"

@@ -17,6 +17,7 @@ from planner.spec.drafts import Draft, Used
 from planner.spec.expectations import MAX_EXPECTATIONS, Expectations
 from planner.spec.files import FileFault
 from planner.spec.libraries import Libraries, Library
+from planner.spec.made_often import made_often
 from planner.spec.reading import missing, read_fields
 from planner.spec.reporting import Reporter
 from planner.spec.targets import Imported
@@ -29,7 +30,7 @@ _JOINING = ("vars", "targets")
 _OVERRIDES = ("severity", "min_pass_rate", "id")
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
 class Expected:
     """The sound expectations of one `expect`, how many items are written there, and whether these are all."""
 

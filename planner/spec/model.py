@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
+from planner.spec.made_often import made_often
 from planner.spec.source import Place
 
 Direction = Literal["outbound", "inbound"]
@@ -32,7 +33,7 @@ class Quarantine:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
 class Case:
     """One scenario × target × matrix point, fully rendered. `case_id` is stable while unrelated things change."""
 

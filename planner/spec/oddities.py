@@ -12,6 +12,7 @@ from planner.diagnostics import Related
 from planner.spec.authored import MatrixFields, PlanFields, ScenarioFields
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.drafts import Draft
+from planner.spec.reading import keys_of
 from planner.spec.reporting import Reporter
 from planner.spec.wording import mistyped, shorten
 
@@ -48,8 +49,11 @@ def take_in_keys(document: Document, scenarios: Mapping, reporter: Reporter) -> 
 
     They are put where they belong, so that the rest is read as it is meant, or else taken out.
     """
+    known = keys_of(ScenarioFields)
+    if known.isdisjoint(scenarios):
+        return False
     names = list(scenarios)
-    own = [name for name in names if name in ScenarioFields.model_fields and not isinstance(scenarios[name], Mapping)]
+    own = [name for name in names if name in known and not isinstance(scenarios[name], Mapping)]
     if not any(isinstance(scenarios[name], (str, list)) for name in own):
         return False  # such as a scenario that is named `runs`, and is wrong in another way
     own = [name for name in names if name in own or (name == "matrix" and "axes" in scenarios[name])]
@@ -105,9 +109,11 @@ def take_in_axes(document: Document, scenario: Mapping, reporter: Reporter) -> N
 def scenario_without_scenarios(document: Document, reporter: Reporter) -> bool:
     """Whether a scenario is written where `scenarios` is missing, which is reported. Its keys are taken out: once is enough."""
     root = document.root
-    scenario, plan = ScenarioFields.model_fields, PlanFields.model_fields
+    if "scenarios" in root:
+        return False
+    scenario, plan = keys_of(ScenarioFields), keys_of(PlanFields)
     keys = [key for key in root if key in scenario and key not in plan]
-    if "scenarios" in root or not _PROMPTS.intersection(keys):
+    if not _PROMPTS.intersection(keys):
         return False
     told = f"{listed([f'`{key}`' for key in keys])} {'is' if len(keys) == 1 else 'are'} a scenario's"
     detail = f"{told}: write `scenarios:`, below it a name such as `refund-window:`, and indent these below that"

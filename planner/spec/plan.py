@@ -20,7 +20,7 @@ from planner.spec.oddities import holds_used_anchor, scenario_without_scenarios,
 from planner.spec.reading import missing, read_fields, read_nested
 from planner.spec.reporting import Reporter
 from planner.spec.scenario import PlanContext, ScenarioReader
-from planner.spec.settings import settings_of
+from planner.spec.settings import need_check, settings_of
 from planner.spec.targets import TargetReader, start_of
 from planner.spec.templates import Templates
 from planner.spec.terms import read_quarantine
@@ -89,6 +89,7 @@ class PlanReader:
             defaults_written=defaults[0],
             default_expected=expected,
             settings=settings_of(vars(defaults[1])),
+            defaults_need_check=need_check(defaults[1].model_fields_set),
             quarantine=read_quarantine(document, defaults[0], self.reporter, today=self.today),
             today=self.today,
             allowance=Allowance(),

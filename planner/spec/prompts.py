@@ -13,6 +13,7 @@ from planner.spec.blame import Blame
 from planner.spec.decoding import decode
 from planner.spec.document import Document, Mapping
 from planner.spec.files import FileFault, Neighbours, display_name
+from planner.spec.made_often import made_often
 from planner.spec.reporting import Reporter, Said
 from planner.spec.source import Source
 from planner.spec.templates import MAX_SOURCE, Constant, Template, TemplateFault, Templates, names_at
@@ -21,7 +22,7 @@ from planner.spec.text_places import place_in_file, place_in_text
 MAX_PROMPT_BYTES = 32 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
 class Prompt:
     """A compiled prompt. `file` is None where it is written in the plan, at `written[key]`."""
 
@@ -32,7 +33,7 @@ class Prompt:
     file: Source | None
     sound: bool = True
     """False: it has faults, which were reported, and the template is but the names that it uses."""
-    said: Said = field(default_factory=Said)
+    said: Said = field(default_factory=Said, hash=False)
 
     def render(self, values: Lookup[str, Any], blame: Blame) -> str | None:
         """The prompt of one case; None, and a fault, where these values do not make one."""

@@ -70,7 +70,7 @@ def _report_empty(model: type[BaseModel], document: Document, written: Mapping, 
 
 
 @cache
-def _keys_of(model: type[BaseModel]) -> frozenset[str]:
+def keys_of(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(model.model_fields)
 
 
@@ -78,7 +78,7 @@ def missing(model: type[BaseModel], written: Mapping, key: str) -> bool:
     """Whether the key is not there at all; one that is there mistyped is reported as an unknown key, and that is enough."""
     if key in written:
         return False
-    known = _keys_of(model)
+    known = keys_of(model)
     if written.keys() <= known:
         return True
     unknown = islice((other for other in written if other not in known), MAX_FAULTS_PER_FILE)

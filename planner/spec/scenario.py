@@ -18,6 +18,7 @@ from planner.spec.drafts import Draft
 from planner.spec.expansion import Allowance, Parts, expand
 from planner.spec.expectations import MAX_EXPECTATIONS, Expectations
 from planner.spec.imports import Expected, Imports, read_expected
+from planner.spec.made_often import made_often
 from planner.spec.matrix import Matrix, MatrixReader
 from planner.spec.model import Case, Quarantine, Target
 from planner.spec.names import is_name, mended_name, undefined
@@ -58,6 +59,7 @@ class PlanContext:
     default_expected: Expected
     settings: Lookup[str, Any]
     """What `settings_of` gives of the defaults."""
+    defaults_need_check: bool
     quarantine: Quarantine | None
     """The defaults'."""
     today: date | None
@@ -66,7 +68,7 @@ class PlanContext:
     """Aliases that its scenarios name, as far as they were read."""
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
 class Scenario:
     """`cases` are none where anything of the scenario has a fault; `names` are those its templates use.
 
@@ -116,7 +118,7 @@ class _Reading:
         drafts, drafts_complete = self._drafts()
         complete = prompt is not None and prompt.sound and drafts_complete
         plan, given = self.plan, self.given
-        if need_check(given) or need_check(plan.defaults.model_fields_set):
+        if plan.defaults_need_check or need_check(given):
             Settings(
                 self.document, self.written, self.fields, given, plan.defaults_written, plan.defaults, self.reporter
             ).check()

@@ -11,10 +11,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from planner.spec.made_often import made_often
+
 if TYPE_CHECKING:
     from planner.spec.programs import Programs
 
-_SIMPLE = re.compile(r"\{\{[ \t]*([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)[ \t]*\}\}")
+_SIMPLE = re.compile(r"(\{\{[ \t]*)([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)([ \t]*\}\})")
 RESERVED_NAMES = frozenset(
     {
         "true",
@@ -85,7 +87,7 @@ class Constant:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
+@made_often
 class Interpolation:
     """Text and plain names only. Texts and routes alternate, a text first and last."""
 
@@ -198,21 +200,22 @@ def simple(text: str, programs: Programs) -> Interpolation | None:
     """The template, if it is text and plain names only."""
     if "\r" in text:  # Jinja normalises line breaks
         return None
-    texts: list[str] = []
+    pieces = _SIMPLE.split(text)
+    texts = tuple(pieces[::4])
+    for piece in texts:
+        if "{" in piece and (piece.endswith("{") or has_tags(piece)):
+            return None
     routes: list[tuple[str, ...]] = []
     offsets: list[int] = []
     names: dict[str, int] = {}
     end = 0
-    for match in _SIMPLE.finditer(text):
-        texts.append(text[end : match.start()])
-        route = tuple(match[1].split("."))
-        if route[0] in RESERVED_NAMES:
+    for before, opening, route, closing in zip(pieces[::4], pieces[1::4], pieces[2::4], pieces[3::4], strict=False):
+        start = end + len(before) + len(opening)
+        end = start + len(route) + len(closing)
+        steps = (route,) if "." not in route else tuple(route.split("."))
+        if steps[0] in RESERVED_NAMES:
             return None
-        routes.append(route)
-        offsets.append(match.start(1))
-        names.setdefault(route[0], match.start(1))
-        end = match.end()
-    texts.append(text[end:])
-    if any("{" in piece and (piece.endswith("{") or has_tags(piece)) for piece in texts):
-        return None
-    return Interpolation(tuple(texts), tuple(routes), tuple(offsets), names, programs)
+        routes.append(steps)
+        offsets.append(start)
+        names.setdefault(steps[0], start)
+    return Interpolation(texts, tuple(routes), tuple(offsets), names, programs)

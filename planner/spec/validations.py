@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -46,7 +47,7 @@ class Validations:
     ) -> Expectation | list[ErrorDetails]:
         """The expectation under this id, or what is wrong with it. `json` is the content's, where that is known."""
         if json is not None and "id" not in content:
-            document = b'%s,"id":%s}' % (json[:-1], to_json(name))  # a check is named before: it is not empty
+            document = b'%s,"id":%s}' % (json[:-1], _json_of(name))  # a check is named before: it is not empty
         elif json is not None and content["id"] == name:
             document = json
         else:
@@ -72,6 +73,11 @@ class Validations:
         self._known[key] = known
         self.made_bytes += len(document)
         return known
+
+
+@lru_cache(maxsize=1_000)
+def _json_of(name: str) -> bytes:
+    return to_json(name)
 
 
 def _without_consequences(faults: list[ErrorDetails]) -> list[ErrorDetails]:
