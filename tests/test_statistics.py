@@ -462,3 +462,32 @@ def test_all_of_k_is_what_drawing_every_set_of_runs_gives(passed: int, total: in
     for k in range(1, total + 1):
         sets = list(combinations(runs, k))
         assert all_of_k(passed, total, k) == pytest.approx(sum(map(all, sets)) / len(sets))
+
+
+@pytest.mark.parametrize("rate", [0.8, 0.9, 0.97, 0.99])
+def test_no_chance_is_more_than_certain(rate: float) -> None:
+    """However its terms are rounded."""
+    for total in (50, 100, 300, 1000):
+        assert max(chances(rate, total, 0.5, 0.9)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("required", "confidence", "least"), [(0.05, 0.9, 1), (0.1, 0.9, 1), (0.11, 0.9, 2), (0.5, 0.5, 1), (0.8, 0.9, 11)]
+)
+def test_the_least_runs_to_pass_by_hand(required: float, confidence: float, least: int) -> None:
+    """The first power of what is required that is no more than what confidence leaves."""
+    assert least_runs_to_pass(required, confidence) == least
+
+
+@pytest.mark.parametrize("total", range(1, 41))
+def test_two_samples_of_one_size_are_told_apart_as_by_scipy(total: int) -> None:
+    """Every pair of counts of two samples of up to 40 runs each, and Fisher's mid-p of each by the hypergeometric
+    distribution, to 1e-9."""
+    for passed in range(2 * total + 1):
+        least, most = max(0, passed - total), min(passed, total)
+        weights: Any = hypergeom.pmf(range(least, most + 1), 2 * total, passed, total)
+        alike = abs(weights[:, None] - weights) <= 1e-9 * weights
+        expected = (weights[:, None] * ((weights[:, None] < weights) & ~alike)).sum(axis=0)
+        expected += (weights[:, None] * alike).sum(axis=0) / 2
+        found = [float(fisher_mid_p((seen, total), (passed - seen, total))) for seen in range(least, most + 1)]
+        assert found == pytest.approx(expected.tolist(), abs=1e-9)

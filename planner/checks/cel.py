@@ -37,6 +37,7 @@ _NUMBER_BEFORE = re.compile(r"(-?\d+(?:\.\d+)?)\s*\Z")
 _MATCHES = re.compile(r"""\bmatches\s*\((?:[^'"(),]*,)?\s*([rR]?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))\s*\)""")
 """A pattern written out: a text whose escapes are those of Python's texts."""
 _MISSING = re.compile(r"missing '([^']+)' at '([^']+)'")
+_LAST_WORD = re.compile(r"(\w+)\s+\Z")
 _INPUT = re.compile(r"(?:mismatched|extraneous) input '([^']+)'|no viable alternative at input '([^']+)'")
 
 _MACROS = ("all", "exists", "exists_one", "filter", "map")
@@ -51,6 +52,7 @@ _WORDS = {
     "none": "has(…), which asks whether it is there",
 }
 """What other languages write, to what this one does."""
+_OPERATORS = frozenset({"and", "or", "not", "is"})
 _FUNCTIONS = {
     "len": "write size(turns)",
     "length": "write size(turns)",
@@ -283,7 +285,7 @@ def _fault(expression: str, told: str) -> CelError:
     start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
     if (name := _UNDECLARED.search(found[3])) is not None:  # the place is that of its last dot
         start = max(expression.rfind(name[1], 0, start + len(name[1])), 0)
-    elif expression[start : start + 1] == ".":
+    elif expression[start : start + 1] == "." and start + 1 < len(expression):
         start += 1
     word = _WORD.match(expression, start)
     return CelError(_said(found[3], expression, start), start, word.end() if word else start + 1)
@@ -299,7 +301,7 @@ def _said(complaint: str, expression: str, start: int) -> str:
         operator, kinds = found[1].strip("_").replace("_", " "), found[2].split(", ")
         told = [_KINDS.get(kind, kind) for kind in kinds]
         return f"`{operator}` cannot be applied to {listed(told)}{_mended(operator, kinds, expression, start)}"
-    return f"this is not an expression: {_syntax(complaint)}"
+    return f"this is not an expression: {_syntax(complaint, expression, start)}"
 
 
 def _undeclared(name: str, expression: str) -> str:
@@ -331,21 +333,28 @@ def _mended(operator: str, kinds: list[str], expression: str, start: int) -> str
     return ""
 
 
-def _syntax(complaint: str) -> str:
+def _syntax(complaint: str, expression: str, start: int) -> str:
     told = complaint.removeprefix("Syntax error: ")
     if "'<EOF>'" in told and told.startswith(("mismatched input", "no viable alternative")):
         return "something is missing at its end"
     if told.startswith("token recognition error"):
         sign = told.partition("at: '")[2][:1]
+        if sign in _WORDS:
+            return f"write {_WORDS[sign]} for `{sign}`"
         return "a quote is not closed" if sign in {"'", '"'} else f"`{sign}` means nothing here; a text is in quotes"
     if (missing := _MISSING.match(told)) is not None:
         where = "at its end" if missing[2] == "<EOF>" else f"before `{missing[2]}`"
         return f"a `{missing[1]}` is missing {where}"
     found = _INPUT.search(told)
-    if found is not None and found[1].lower() in _WORDS:
-        return f"write {_WORDS[found[1].lower()]} for `{found[1]}`"
     if found is not None:
-        return f"`{found[1]}` cannot stand here; && is and, || is or, == compares"
+        word, last = found[1] or found[2], _LAST_WORD.search(expression[:start])
+        if not expression[start:].strip(" \t\n."):
+            return "something is missing at its end"
+        if word.lower() in _WORDS:
+            return f"write {_WORDS[word.lower()]} for `{word}`"
+        if last is not None and last[1].lower() in _OPERATORS:
+            return f"write {_WORDS[last[1].lower()]} for `{last[1]}`"
+        return f"`{word}` cannot stand here; && is and, || is or, == compares"
     return told.partition(" expecting {")[0]
 
 

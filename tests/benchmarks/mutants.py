@@ -46,7 +46,7 @@ from typing import Any
 import coverage
 import pytest
 from mutation_trials import OPTIONS, ROOT, SAID, Nursery, first_failing, in_fork
-from mutations import Mutation, codes, importers, module_name, mutations
+from mutations import Mutation, codes, importers, is_kept, module_name, mutations, taken
 
 ROOMS = ("planner/checks", "planner/outcome", "planner/statistics.py")
 TESTS = (
@@ -104,6 +104,7 @@ class Trial:
         self._on_import: set[tuple[str, int]] = set()
         self._caches: list[Any] = []
         self._importers = importers((ROOT / "planner").rglob("*.py"), ROOT)
+        self._taken = taken((ROOT / "planner").rglob("*.py"), ROOT)
         self._items: dict[str, Any] = {}
         self._running: dict[str, dict[int, list[str]]] = {}
         self._functions: dict[tuple[str, str, int], list[types.FunctionType]] = {}
@@ -247,6 +248,9 @@ class Trial:
             for inner in codes(code)
             if inner.co_firstlineno <= mutation.line <= max((line or 0 for *_, line in inner.co_lines()), default=0)
         ):
+            return False
+        taken_ = self._taken.get(module_name(mutation.path, ROOT), set())
+        if not (mutation.scope.function or mutation.scope.in_class or is_kept(mutation, taken_)):
             return False
         module = module_name(mutation.path, ROOT)
         near = [path for path in self._running if module_name(ROOT / path, ROOT) in self._importers[module]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 import __future__
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType
@@ -233,6 +233,50 @@ def codes(code: CodeType) -> Iterator[CodeType]:
         if isinstance(constant, CodeType):
             yield constant
             yield from codes(constant)
+
+
+def is_kept(mutation: Mutation, imported: Collection[str]) -> bool:
+    """Whether what the changed statement of a module makes may be kept where putting its tables in place does not reach: in
+    classes, in what was made of it elsewhere (`imported`: names that other modules take from this one), in functions' defaults."""
+    if not isinstance(mutation.scope.top, ast.Assign | ast.AnnAssign):
+        return True
+    tables = [each for each in mutation.tree.body if isinstance(each, ast.Assign | ast.AnnAssign)]
+    made = _bound(mutation.scope.top)
+    while (
+        more := set[str]().union(*(_bound(each) for each in tables if each.value and _named(each.value) & made)) - made
+    ):
+        made |= more  # tables of tables
+    outside = [each for each in mutation.tree.body if each not in tables]
+    return bool(made & set(imported)) or any(made & _named_on_import(each) for each in outside)
+
+
+def _bound(statement: ast.Assign | ast.AnnAssign) -> set[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return set[str]().union(*map(_named, targets))
+
+
+def _named(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _named_on_import(node: ast.AST) -> set[str]:
+    """What a statement names but in the bodies of functions."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        found = {node.id} if isinstance(node, ast.Name) else set[str]()
+        return found.union(*map(_named_on_import, ast.iter_child_nodes(node)))
+    annotations = [each.annotation for each in ast.walk(node.args) if isinstance(each, ast.arg) and each.annotation]
+    parts = [*node.decorator_list, *node.args.defaults, *(each for each in node.args.kw_defaults if each), *annotations]
+    return set[str]().union(*map(_named_on_import, [*parts, *([node.returns] if node.returns else [])]))
+
+
+def taken(files: Iterable[Path], root: Path) -> dict[str, set[str]]:
+    """By module: the names that others import from it."""
+    found: dict[str, set[str]] = {}
+    for path in files:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and module_name(path, root) != node.module:
+                found.setdefault(node.module, set()).update(alias.name for alias in node.names)
+    return found
 
 
 def importers(files: Iterable[Path], root: Path) -> dict[str, set[str]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from planner.checks.cel import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, check_cel
+from planner.checks.cel import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, CelError, check_cel
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 
 TALK = ("agent: You have 30 days.", "caller: Thanks.")
@@ -300,3 +304,36 @@ def test_a_fault_of_an_expression_has_its_place(read: Any) -> None:
     assert (error["type"], error["ctx"]["start"], error["ctx"]["end"]) == ("text_fault", 5, 13)
     assert error["msg"] == error["ctx"]["why"]
     assert error["msg"].startswith("a call has no `nonsense`; known: `call_id`")
+
+
+FAULTS = Path(__file__).parent / "tables" / "expression_faults.txt"
+"""Each line: an expression, where it is wrong and which part of it that is, and what its author is told."""
+
+
+def test_what_is_told_of_an_expression_that_cannot_be_used() -> None:
+    """Names, functions and operators of other languages, types that do not go together, and signs that stand alone."""
+    written = FAULTS.read_text(encoding="utf-8").splitlines()
+    lines: list[str] = []
+    for line in written:
+        cel = literal_eval(line.partition(" | ")[0] if line.count(" | ") == 2 else line[: line.index(" | ", 1)])
+        with pytest.raises(CelError) as caught:
+            check_cel(cel)
+        fault = caught.value
+        part = cel[fault.start : fault.end]
+        lines.append(f"{cel!r} | {fault.start} to {fault.end}: {part!r} | {fault}")
+    assert lines == written
+
+
+SIGNS = r"""call turns run_id . ( ) [ ] { } , : ? ! - + * / % == < && || in and not = # ' " \ 1 2.5 true null t all has size é"""
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from([*SIGNS.split(), " ", "\n"]), max_size=8).map("".join))
+def test_whatever_is_written_is_taken_or_refused(cel: str) -> None:
+    """With a place within the text, and no other error."""
+    fault = None
+    try:
+        check_cel(cel)
+    except CelError as refused:
+        fault = refused
+    assert fault is None or 0 <= fault.start <= fault.end <= max(1, len(cel))
