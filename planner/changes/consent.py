@@ -184,7 +184,7 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
     if count > policy.max_calls:
         raise RefusedError(
             f"{count} calls would be made{', retries included' if any(retries.values()) else ''}, policy.max_calls allows {policy.max_calls} an invocation",
-            "select fewer cases with --select, or raise it in planner.yaml",
+            f"select fewer cases with --select{', have fewer `retries`' if any(retries.values()) else ''}, or raise it in planner.yaml",
         )
     if policy.quiet_hours is not None and policy.quiet_hours.at(now):
         raise RefusedError(

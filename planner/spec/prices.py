@@ -44,29 +44,37 @@ def report_price(document: Document, plan: Plan, project: Project, reporter: Rep
     cents = least_call_cents(project)
     if cents:
         _report_cost(document, plan, project, calls, cents, reporter)
-    if calls > project.policy.max_calls:
-        detail = f"this plan makes {calls:,} calls, and the project's policy allows {project.policy.max_calls:,} an invocation; {_FEWER}"
+    attempts = sum(case.runs * (1 + case.retries) for case in plan.cases)
+    if attempts > project.policy.max_calls:
+        made, fewer = f"{calls:,} calls", _FEWER
+        if attempts > calls:
+            made, fewer = f"up to {attempts:,} calls, `retries` included", _FEWER.replace("`runs`", "`runs`, `retries`")
+        detail = f"this plan makes {made}, and the project's policy allows {project.policy.max_calls:,} an invocation; {fewer}"
         reporter.warning("too-many-calls", detail, document.value(document.root, "plan"))
 
 
 def _report_cost(
     document: Document, plan: Plan, project: Project, calls: int, cents: float, reporter: Reporter
 ) -> None:
-    least = f"(a started minute{' each' if calls > 1 else ''}, at {cents:g} ¢)"
+    least = f"(a started minute{' each' if calls > 1 else ''}, at {_cents(cents)} ¢)"
+    told = f"{_told(plan.cases, calls)} at least {_cents(calls * cents)} ¢ {least}"
+    one = f"one call costs at least {_cents(cents)} ¢ (a started minute)"
     budget: Any = document.root.get("budget")
     limit = plan.max_cost_cents
     if limit is not None and limit < calls * cents and isinstance(budget, Written):
         place = document.value(budget, "max_cost_cents")
         if limit < cents:
-            detail = f"one call costs at least {cents:g} ¢ (a started minute), so that nothing could be called; raise the budget"
-            reporter.error("over-budget", detail, place)
-            return
-        told = f"{_told(plan.cases, calls)} at least {_cents(calls * cents)} ¢ {least}"
-        reporter.warning("over-budget", f"{told}; raise the budget, {_FEWER}", place)
+            reporter.error("over-budget", f"{one}, so that nothing could be called; raise the budget", place)
+        else:
+            reporter.warning("over-budget", f"{told}; raise the budget, {_FEWER}", place)
     allowed = project.policy.max_cost_cents
     if allowed is not None and allowed < calls * cents:
-        told = f"{_told(plan.cases, calls)} at least {_cents(calls * cents)} ¢ {least}"
-        detail = f"{told}, and the project's policy allows {allowed:,} ¢ an invocation; {_FEWER}"
+        policy = f"and the project's policy allows {allowed:,} ¢ an invocation"
+        detail = f"{told}, {policy}; {_FEWER}"
+        if allowed < cents:  # the plan is not at fault
+            detail = (
+                f"{one}, {policy}, so that nothing could be called; have `policy.max_cost_cents` in planner.yaml raised"
+            )
         reporter.warning("over-budget", detail, document.value(document.root, "plan"))
 
 

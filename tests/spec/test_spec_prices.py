@@ -99,9 +99,47 @@ def test_one_call_and_parts_of_a_cent(workspace: Any) -> None:
 plan.yaml:2:7: warning: plan costs more than it may [over-budget]
     2 | plan: p
       |       ^
-        the one call of this plan costs at least 1.50 ¢ (a started minute, at 1.5 ¢), and the
-        project's policy allows 1 ¢ an invocation; have fewer `runs` or cases, or call part of it
-        with --select
+        one call costs at least 1.50 ¢ (a started minute), and the project's policy allows 1 ¢ an
+        invocation, so that nothing could be called; have `policy.max_cost_cents` in planner.yaml
+        raised
 
 1 warning in 1 file
 """)
+
+
+def test_every_limit_is_told_at_once(workspace: Any) -> None:
+    """That of the policy beside that of the budget; no selection is proposed where not even one call can be paid."""
+    workspace.project = Project(rates=(("spark", 1_000_000.0),), policy=Policy(max_cost_cents=5))
+    assert workspace.faults(plan(10, runs=1, matrix="{axes: {mood: [calm]}}")) == snapshot("""\
+plan.yaml:2:7: warning: plan costs more than it may [over-budget]
+    2 | plan: p
+      |       ^
+        one call costs at least 2,000,000 ¢ (a started minute), and the project's policy allows 5 ¢
+        an invocation, so that nothing could be called; have `policy.max_cost_cents` in planner.yaml
+        raised
+
+plan.yaml:4:26: error: plan costs more than it may [over-budget]
+    4 | budget: {max_cost_cents: 10}
+      |                          ^^
+        one call costs at least 2,000,000 ¢ (a started minute), so that nothing could be called;
+        raise the budget
+
+1 error and 1 warning in 1 file
+""")
+
+
+def test_retries_count_as_calls_as_they_do_when_it_is_run(workspace: Any) -> None:
+    """`planner run` reckons with a retry of each run, and so does the warning; it names what else can be lowered."""
+    retried = plan(None, runs=3).replace("    runs: 3\n", "    runs: 3\n    retries: 2\n")
+    workspace.project = Project(policy=Policy(max_calls=26))
+    assert workspace.faults(retried) == snapshot("""\
+plan.yaml:2:7: warning: plan makes more calls than it may [too-many-calls]
+    2 | plan: p
+      |       ^
+        this plan makes up to 27 calls, `retries` included, and the project's policy allows 26 an
+        invocation; have fewer `runs`, `retries` or cases, or call part of it with --select
+
+1 warning in 1 file
+""")
+    workspace.project = Project(policy=Policy(max_calls=27))
+    assert workspace.faults(retried) == ""

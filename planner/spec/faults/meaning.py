@@ -188,8 +188,8 @@ SCENARIOS = (
     Rule(
         "too-many-calls",
         "plan makes more calls than it may",
-        "policy.max_calls limits the calls of one invocation (10,000, where planner.yaml says nothing), so that all of the plan would "
-        "be refused. Have fewer runs or cases, call part of it with --select, or have the policy changed by whoever owns it.",
+        "policy.max_calls limits the calls of one invocation, retries included (10,000, where planner.yaml says nothing), so that all of the plan would "
+        "be refused. Have fewer runs, retries or cases, call part of it with --select, or have the policy changed by whoever owns it.",
     ),
     Rule(
         "bad-regex",
