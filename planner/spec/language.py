@@ -8,7 +8,8 @@ and joining are passed through filters of `metering.PlanEnvironment` that pay fo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import cast
 
 from jinja2 import nodes
@@ -85,6 +86,41 @@ def _check(tree: nodes.Template) -> None:
         if isinstance(node, nodes.For) and node.recursive:
             raise ForbiddenError("recursive loops cannot be used in a plan's templates", line, "recursive")
         pending.extend(node.iter_child_nodes())
+
+
+def free_uses(tree: nodes.Template, wanted: Collection[str]) -> dict[str, int]:
+    """Of names that a loop binds somewhere, which of its uses in the text, from 0, is the first outside any that binds it."""
+    if not any(name.name in wanted for loop in tree.find_all(nodes.For) for name in _bound(loop)):
+        return {}
+    seen: Counter[str] = Counter()
+    free: dict[str, int] = {}
+
+    def visit(node: nodes.Node, bound: frozenset[str]) -> None:
+        if isinstance(node, nodes.Name):
+            if node.ctx == "load" and node.name not in bound:
+                free.setdefault(node.name, seen[node.name])
+            seen[node.name] += 1
+        elif isinstance(node, nodes.For):
+            inside = bound.union(name.name for name in _bound(node))
+            for part, names in (
+                ([node.target], bound),
+                ([node.iter], bound),
+                ([node.test] if node.test is not None else [], inside),
+                (node.body, inside),
+                (node.else_, bound),
+            ):
+                for below in part:
+                    visit(below, names)
+        else:
+            for below in node.iter_child_nodes():
+                visit(below, bound)
+
+    visit(tree, frozenset())
+    return {name: use for name, use in free.items() if name in wanted}
+
+
+def _bound(loop: nodes.For) -> Iterable[nodes.Name]:
+    return [loop.target] if isinstance(loop.target, nodes.Name) else loop.target.find_all(nodes.Name)
 
 
 class _Metered(NodeTransformer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from jinja2 import TemplateSyntaxError, meta
 from jinja2.exceptions import TemplateRuntimeError, UndefinedError
 from jinja2.runtime import Undefined
 
-from planner.spec.language import ForbiddenError, restrict
+from planner.spec.language import ForbiddenError, free_uses, restrict
 from planner.spec.metering import (
     FILTERS,
     TESTS,
@@ -23,6 +24,7 @@ from planner.spec.metering import (
     TooLargeError,
     shown,
 )
+from planner.spec.template_syntax import QUOTED, in_plain_words, meant_by_word, standing_alone, without_place
 from planner.spec.template_words import in_words
 from planner.spec.templates import TemplateFault
 from planner.spec.wording import near_miss, one_of
@@ -46,7 +48,6 @@ _FAILURES = (
     AssertionError,
 )
 """What operators and Jinja's filters raise for values that do not suit them."""
-_QUOTED = re.compile(r"['`\"]([^'`\"]+)['`\"]")
 
 
 class _Word(NamedTuple):
@@ -147,6 +148,7 @@ class Programs:
             names_used = meta.TrackingCodeGenerator(environment)
             names_used.optimizer = None  # it would evaluate constant parts, outside the budget
             names_used.visit(tree)
+            free = free_uses(tree, names_used.undeclared_identifiers)
             undeclared = names_used.undeclared_identifiers - {"range"}
             code = environment.compile(tree)
             template = JinjaTemplate.from_code(environment, code, {**environment.globals})
@@ -160,7 +162,10 @@ class Programs:
             raise TemplateFault("template-syntax", "a number in this template is too long") from error
         except (RecursionError, MemoryError, SyntaxError) as error:
             raise TemplateFault("template-syntax", "this template is nested too deeply") from error
-        places = {word.text: word.start for word in reversed(list(self._words(text))) if not word.attribute}
+        words = [word for word in self._words(text) if not word.attribute]
+        places = {word.text: word.start for word in reversed(words)}
+        for name, use in free.items():
+            places[name] = next(islice((word.start for word in words if word.text == name), use, None), places[name])
         names = {name: places.get(name, 0) for name in sorted(undeclared, key=lambda name: (places.get(name, 0), name))}
         return Program(text, names, template, self)
 
@@ -188,7 +193,7 @@ class Programs:
         self, code: str, text: str, template: JinjaTemplate, error: Exception, values: Mapping[str, Any]
     ) -> TemplateFault:
         line = _line(template, error.__traceback__)
-        word = _QUOTED.search(str(error))
+        word = QUOTED.search(str(error))
         key = (text, line, str(error))
         if key not in self._places:
             found = self._find(text, line, word.group(1) if word else "")
@@ -220,16 +225,24 @@ class Programs:
                 hint = near_miss(word, known) or f"known: {one_of(sorted(known), 60)}"
                 start, end = self._find(text, error.lineno, word)
                 return TemplateFault("template-syntax", f"there is no {what} `{word}`; {hint}", start, end)
-        start, end = self._failing_tag(text, error.lineno) or self._opening(text, error.lineno)
-        return TemplateFault("template-syntax", _plainly(message), start, end)
+        tags = _tags_on(text, error.lineno)
+        meant = next(meant_by_word(error.message or "", tags), None)
+        found = meant.span() if meant is not None else self._failing_tag(text, error.lineno, error.message)
+        start, end = found or self._opening(text, error.lineno)
+        return TemplateFault("template-syntax", in_plain_words(message, text[start:end]), start, end)
 
-    def _failing_tag(self, text: str, line: int) -> tuple[int, int] | None:
-        """The first {{ tag }} on the line that is no template by itself."""
+    def _failing_tag(self, text: str, line: int, message: str | None = None) -> tuple[int, int] | None:
+        """The first tag on the line that is no template by itself: with this message, or a {{ tag }} with any."""
         for tag in _tags_on(text, line):
             try:
-                restrict(self._environment.parse(tag.group()))
-            except (TemplateSyntaxError, ForbiddenError, RecursionError, ValueError):
-                if tag.group().startswith("{{"):
+                restrict(self._environment.parse(standing_alone(tag.group())))
+            except TemplateSyntaxError as error:
+                if (message and without_place(error.message) == without_place(message)) or (
+                    message is None and tag.group().startswith("{{")
+                ):
+                    return tag.span()
+            except (ForbiddenError, RecursionError, ValueError):
+                if message is None and tag.group().startswith("{{"):
                     return tag.span()
         return None
 
@@ -272,48 +285,6 @@ def _line(template: JinjaTemplate, traceback: TracebackType | None) -> int:
             line = template.get_corresponding_lineno(traceback.tb_lineno)
         traceback = traceback.tb_next
     return line
-
-
-_ENDS = (
-    "unexpected 'end of print statement'",
-    "unexpected 'end of statement block'",
-    "Expected an expression, got 'end of",
-)
-
-
-def _plainly(message: str) -> str:
-    """Jinja's message in an author's terms."""
-    if message.startswith("Encountered unknown tag"):
-        word = message.split("'")[1]
-        return f"`{word}` closes nothing here" if word.startswith("end") else f"there is no tag `{word}`"
-    if message.startswith("Unexpected end of template. Jinja was looking for"):
-        word = message.split("'")[-2]
-        return f"`{word}` is not closed: {{% end{word} %}} is missing"
-    if message.startswith(("unexpected end of template", "unexpected '}'")) or "got '}'" in message:
-        return "a tag is not closed: }} or %} is missing"
-    if message == "Missing end of comment tag":
-        return "this comment is not closed: #} is missing"
-    if message.startswith(_ENDS):
-        return "something is missing before the end of this tag"
-    if message.startswith("unexpected char") and message.split(" ")[2][1:2] in {"'", '"'}:
-        return "a quote is not closed in this tag"
-    if message.startswith("unexpected char"):
-        sign = message.split(" ")[2].strip("'")
-        return f"`{sign}` means nothing in a tag; text is in quotes"
-    if message.startswith("expected token"):
-        return _unexpected(*_QUOTED.findall(message))
-    if message == "tag name expected":
-        return "a word is missing after {%, such as if or for"
-    return message[:1].lower() + message[1:]
-
-
-def _unexpected(wanted: str, found: str = "") -> str:
-    """Of two things that stand beside one another in a tag, and cannot."""
-    if found == "=":
-        return "`=` cannot stand here; == compares"
-    if wanted in {"end of print statement", "end of statement block"}:
-        return f"`{found}` cannot follow here: a name has no spaces, text is in quotes, ~ joins two values and | applies a filter"
-    return f"`{wanted}` is missing here" if found.startswith("end of") else f"`{wanted}` is missing before `{found}`"
 
 
 def _tags_on(text: str, line: int) -> list[re.Match[str]]:

@@ -106,6 +106,8 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     by_lower = {choice.lower(): choice for choice in islice(choices, _MAX_LOOKED_AT)}
     if word in by_lower:
         return by_lower[word]
+    if f"{word}s" in by_lower:
+        return by_lower[f"{word}s"]
     longer = [choice for choice in by_lower if choice.startswith(word)]
     if len(longer) == 1 and len(word) >= _MIN_PREFIX:
         return by_lower[longer[0]]

@@ -153,6 +153,100 @@ plan.yaml:13:34: warning: word is nearly a known one [near-miss]
         "      - {check: expression, cel: \"turns.exists(t, t.role == 'tool') && grade.score <= 1.0\"}\n",
         snapshot(""),
     ),
+    "a key whose plural it is": (
+        "scenarios:\n  s:\n    prompt: hi\n    target: support\n    tag: a\n    expect: [{check: says, any_of: [a]}]\n",
+        snapshot("""\
+plan.yaml:7:5: error: unknown key [unknown-key]
+    7 |     target: support
+      |     ^^^^^^
+        `target` is not a key here; did you mean `targets`?
+
+plan.yaml:8:5: error: unknown key [unknown-key]
+    8 |     tag: a
+      |     ^^^
+        `tag` is not a key here; did you mean `tags`?
+
+2 errors in 1 file
+"""),
+    ),
+    "what another template language writes, each told at its own tag": (
+        (
+            "vars: {a: 1}\n"
+            "defaults: {expect: [{check: says, any_of: [a]}]}\n"
+            "scenarios:\n"
+            '  s: {prompt: "{% if a == 1 %}a{% else if a == 2 %}b{% endif %}"}\n'
+            '  t: {prompt: "{% if a == 1 %}a{% end %}"}\n'
+            '  u: {prompt: "{% if a == 1 && a == 2 %}a{% endif %} {{ a == 1 ? 1 : 2 }} {{ a || 1 }}"}\n'
+            '  v: {prompt: "{{ a }} {{ a? }} {% if a %}{% elseif !a %}{% endif %}"}\n'
+        ),
+        snapshot("""\
+plan.yaml:7:32: error: template is not valid [template-syntax]
+    7 |   s: {prompt: "{% if a == 1 %}a{% else if a == 2 %}b{% endif %}"}
+      |                                ^^^^^^^^^^^^^^^^^^^^
+        `else if` is one word here: write {% elif … %}
+
+plan.yaml:8:32: error: template is not valid [template-syntax]
+    8 |   t: {prompt: "{% if a == 1 %}a{% end %}"}
+      |                                ^^^^^^^^^
+        `end` closes nothing here; write {% endif %}
+
+plan.yaml:9:16: error: template is not valid [template-syntax]
+    9 |   u: {prompt: "{% if a == 1 && a == 2 %}a{% endif %} {{ a == 1 ? 1 : 2 }} {{ a || 1 }}"}
+      |                ^^^^^^^^^^^^^^^^^^^^^^^^^
+        `&` means nothing in a tag; write `and`
+
+plan.yaml:9:54: error: template is not valid [template-syntax]
+    9 |   u: {prompt: "{% if a == 1 && a == 2 %}a{% endif %} {{ a == 1 ? 1 : 2 }} {{ a || 1 }}"}
+      |                                                      ^^^^^^^^^^^^^^^^^^^^
+        `?` means nothing in a tag; write 'this' if … else 'that'
+
+plan.yaml:9:75: error: template is not valid [template-syntax]
+    9 |   u: {prompt: "{% if a == 1 && a == 2 %}a{% endif %} {{ a == 1 ? 1 : 2 }} {{ a || 1 }}"}
+      |                                                                           ^^^^^^^^^^^^
+        `||` means nothing in a tag; write `or`
+
+plan.yaml:10:24: error: template is not valid [template-syntax]
+   10 |   v: {prompt: "{{ a }} {{ a? }} {% if a %}{% elseif !a %}{% endif %}"}
+      |                        ^^^^^^^^
+        `?` means nothing in a tag; write 'this' if … else 'that'
+
+6 errors in 1 file
+"""),
+    ),
+    "a name that is known in a loop only": (
+        (
+            "vars: {l: [1, 2]}\n"
+            "defaults: {expect: [{check: says, any_of: [a]}]}\n"
+            "scenarios:\n"
+            '  s: {prompt: "{% for x in l %}{{ x }}{% endfor %} and {{ x }}"}\n'
+            '  t: {prompt: "{% for y in l if y > 1 %}{{ y }}{% else %}{{ y }}{% endfor %}"}\n'
+            '  u: {prompt: "{% for z in l if z.z == z %}{% for z in l %}{{ z }}{% endfor %}{% endfor %}{% for q in z %}{% endfor %}"}\n'
+            '  v: {prompt: "{{ w }}{% for w in l %}{{ w }}{% endfor %}"}\n'
+        ),
+        snapshot("""\
+plan.yaml:7:59: error: template uses an undefined name [template-undefined]
+    7 |   s: {prompt: "{% for x in l %}{{ x }}{% endfor %} and {{ x }}"}
+      |                                                           ^
+        `x` is neither a variable of the plan nor an axis of `s`; known: `l`
+
+plan.yaml:8:61: error: template uses an undefined name [template-undefined]
+    8 |   t: {prompt: "{% for y in l if y > 1 %}{{ y }}{% else %}{{ y }}{% endfor %}"}
+      |                                                             ^
+        `y` is neither a variable of the plan nor an axis of `t`; known: `l`
+
+plan.yaml:9:103: error: template uses an undefined name [template-undefined]
+    9 | …f z.z == z %}{% for z in l %}{{ z }}{% endfor %}{% endfor %}{% for q in z %}{% endfor %}"}
+      |                                                                          ^
+        `z` is neither a variable of the plan nor an axis of `u`; known: `l`
+
+plan.yaml:10:19: error: template uses an undefined name [template-undefined]
+   10 |   v: {prompt: "{{ w }}{% for w in l %}{{ w }}{% endfor %}"}
+      |                   ^
+        `w` is neither a variable of the plan nor an axis of `v`; known: `l`
+
+4 errors in 1 file
+"""),
+    ),
 }
 
 

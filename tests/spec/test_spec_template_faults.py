@@ -205,7 +205,7 @@ plan.yaml:25:14: error: template cannot be rendered [template-failed]
 plan.yaml:27:26: error: template is not valid [template-syntax]
    27 |     prompt: "{{ x }} and {{ x? }}"
       |                          ^^^^^^^^
-        `?` means nothing in a tag; text is in quotes
+        `?` means nothing in a tag; write 'this' if … else 'that'
 
 7 errors in 1 file
 """)
