@@ -19,9 +19,16 @@ settings.register_profile(
 settings.load_profile("planner")
 
 # Servers of the tests are on loopback, where a proxy of this machine does not lead. What a hook of git, or somebody's own
-# configuration, says of repositories is not said of those that tests make: signatures, hooks, names of branches.
+# configuration, says of repositories is not said of those that tests make: signatures, hooks, names of branches. Nor is it
+# the tests' workflow, key or service that somebody runs the tests in, or has.
 for _name in list(os.environ):
-    if _name.startswith("GIT_") or _name.lower() in {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}:
+    if _name.startswith(("GIT_", "GITHUB_", "THUNDERPHONE_")) or _name.lower() in {
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "no_proxy",
+        "ftp_proxy",
+    }:
         del os.environ[_name]
 os.environ |= {
     "GIT_CONFIG_GLOBAL": os.devnull,

@@ -125,6 +125,8 @@ def _runs_of(
     if any(expectation.asks_model for expectation in case.expectations):
         # Judged as they came, before the model was asked about them.
         made = [judge_stored(case, run.document, load_evidence, ask) for run in made]
+    # As they were launched, not as they ended: whose words a report quotes first is no matter of chance.
+    made = sorted(made, key=lambda run: run.document.run_id or 0)
     return [*(judge_stored(case, run, load_evidence, ask) for run in standing_runs(change)), *made]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, until
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
 from planner.sandbox.conversation import EMPTY
@@ -28,7 +28,7 @@ KEY = "sk-only-in-the-environment"
 
 @dataclass
 class Scripted:
-    """What an endpoint is asked, and answers: `play` gets the request."""
+    """What an endpoint is asked, and answers: `play` gets the request, and as `key` who asks."""
 
     url: str
     play: Callable[[dict[str, Any]], Answer]
@@ -59,8 +59,9 @@ def endpoint(play: Callable[[dict[str, Any]], Answer]) -> Generator[Scripted]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             assert self.path == "/v1/chat/completions"
             scripted.requests.append(request)
-            scripted.keys.append(self.headers.get("Authorization", ""))
-            answer = scripted.play(request)
+            key = self.headers.get("Authorization", "")
+            scripted.keys.append(key)
+            answer = scripted.play({**request, "key": key})
             if answer is None:
                 closing.wait()
                 return
@@ -329,15 +330,15 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
     go_on = threading.Event()
 
     def first_hangs(request: dict[str, Any]) -> Answer:
-        if len(scripted.requests) == 1:
+        if request["key"] == "Bearer stopped":
             go_on.wait(PATIENCE_SECONDS)
         return order_agent(request)
 
     state, clock = tmp_path / "state.jsonl", Clock()
     with endpoint(first_hangs) as scripted:
-        loaded = world(tmp_path, scripted.url, agent=True)
-        stopped = Sandbox(loaded, now=clock, state_path=state)
-        async with bench_of(loaded, now=clock, state_path=state) as bench:
+        loaded = world(tmp_path, scripted.url, agent=True, api_key_env="WHO", timeout_seconds=PATIENCE_SECONDS)
+        stopped = Sandbox(loaded, now=clock, state_path=state, environ={"WHO": "stopped"})
+        async with bench_of(loaded, now=clock, state_path=state, environ={"WHO": "going on"}) as bench:
             await bench.start(target_id=14, scenario_prompt="Ask where your order 12345 is.")
             stopped.refresh()  # the second process holds the same call
             while bench.sandbox.state.pending:
@@ -345,11 +346,10 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
             ledger: Any = bench.sandbox.ledger()
             go_on.set()
-            for _ in range(100):
-                stopped.refresh()
-                await asyncio.sleep(0.01)
+            await until(lambda: not stopped._talks._over.empty())  # its call, too, has come to an end
+            stopped.refresh()
             assert bench.sandbox.ledger() == stopped.ledger() | {"runs": ledger["runs"]}
-    again = Sandbox(loaded, now=clock, state_path=state)
+    again = Sandbox(loaded, now=clock, state_path=state, environ={"WHO": "again"})
     assert again.ledger() == ledger
     run = again.state.run(7110)
     assert again.conversation(run).turns
