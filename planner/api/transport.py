@@ -5,14 +5,15 @@ Where there are many reads, they go another way, which costs a tenth (`reads.py`
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import anyio
-import httpx
 
+from planner.api.httpx_alone import httpx
 from planner.errors import LostAnswerError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class HttpxTransport:
         self._in_process = app is not None
         self._reads = 0
         self._reader: Reader | None = None
-        self._tls = httpx.create_ssl_context()
+        # Reading all certificates there are takes long: not for what goes over no wire.
+        self._tls = httpx.create_ssl_context() if app is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         timeout = httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds)
 
         def client(keepalive: int) -> httpx.AsyncClient:

@@ -7,15 +7,11 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs
 from planner.errors import PlannerError
 from planner.evidence import Evidence
-from planner.execution.context import ShareIntent
-from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED
-from planner.execution.sharing import IntentSharing, KnownCall
 from planner.invocation.reporting import redactor_patterns
 from planner.invocation.shell import Shell
 from planner.reports.evidence_redaction import redact_evidence
@@ -25,6 +21,11 @@ from planner.results.model import CaseDocument, RunResult
 from planner.results.store import Store
 from planner.results.tiers import SharedRepository
 from planner.spec.model import Case, Project
+
+if TYPE_CHECKING:
+    from planner.execution.context import ShareIntent
+    from planner.execution.journal import Journal
+    from planner.execution.sharing import IntentSharing
 
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
 """What is signed carries its signature there."""
@@ -151,6 +152,10 @@ def shared_session(
 
 def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:
     """Launches of other machines into this journal. What is returned knows them, and takes only later ones for others' at this moment."""
+    # Late: a store is opened by commands, too, that launch nothing.
+    from planner.execution.launches import UNSETTLED
+    from planner.execution.sharing import IntentSharing, KnownCall
+
     name = shared.redaction.name
     calls = {
         (name(case.case_id), call_fingerprint(case_inputs(case, None))): KnownCall(

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span
 from planner.reports.diagnostics import visible
-from planner.reports.sarif import sarif_log
 
 MAX_ANNOTATIONS = 9
 """GitHub shows ten annotations of one step; the tenth says how many more there are."""
@@ -77,6 +76,8 @@ def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
         for item in items
     ]
     driver = {"name": "planner", "version": tool_version, "rules": rules}
+    from planner.reports.sarif import sarif_log  # late: of no use to the other documents
+
     return sarif_log(driver, results)
 
 

@@ -1,7 +1,7 @@
 """Reading world files: built-in or by path, `extends` another, `based_on` another revision; faults name file:line:column.
 
-Mappings are merged key by key (null takes a key away), anything else is replaced. Values are read with the fast C parser, which
-knows no positions; only when something is wrong is the file composed again to find where.
+Mappings are merged key by key (null takes a key away), anything else is replaced. How the text is parsed, and where in it a
+fault is, is in `worldtext`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from planner.sandbox.world import World
 
@@ -55,7 +52,7 @@ class WorldError(ValueError):
         self.faults = tuple(faults)
 
 
-def _error(*faults: WorldFault) -> WorldError:
+def world_error(*faults: WorldFault) -> WorldError:
     """Faults of the asked file first, each file's in the order of its lines."""
     files = list(dict.fromkeys(fault.path for fault in faults))
     ordered = sorted(faults, key=lambda fault: (files.index(fault.path), fault.line, fault.column))
@@ -100,16 +97,16 @@ def _load(path: Path) -> World:
         world = World.model_validate(document)
     except ValidationError as error:
         # What is missing may be in a world that could not be read.
-        raise _error(
+        raise world_error(
             *lost, *(fault for fault in _misfits(files, error) if not (lost and _is_missing(fault)))
         ) from error
     except _RevisionError as error:
-        raise _error(*(lost or [_fault(files, error.route, str(error))])) from error
+        raise world_error(*(lost or [_fault(files, error.route, str(error))])) from error
     if lost:
-        raise _error(*lost)
+        raise world_error(*lost)
     wrong = world.faults_in()
     if wrong:
-        raise _error(*(_fault(files, route, f"{_dotted(route)}: {message}") for route, message in wrong))
+        raise world_error(*(_fault(files, route, f"{_dotted(route)}: {message}") for route, message in wrong))
     return world
 
 
@@ -137,7 +134,7 @@ def _merged(path: Path, files: list[Path], lost: list[WorldFault]) -> Document:
     `lost` collects the faults of an `extends` that names nothing: the document is then without what was to be under it.
     """
     if path in files or len(files) >= _MAX_EXTENDS:
-        raise _error(_fault([files[-1]], ("extends",), "`extends` goes round in a circle"))
+        raise world_error(_fault([files[-1]], ("extends",), "`extends` goes round in a circle"))
     files.append(path)
     document = deepcopy(_builtin_document(path)) if path.parent == _BUILTIN else _read(path)
     base = document.pop("extends", None)
@@ -158,37 +155,16 @@ def _merged(path: Path, files: list[Path], lost: list[WorldFault]) -> Document:
 
 @lru_cache(maxsize=16)
 def _builtin_document(path: Path) -> Document:
-    """Parsed once: the demo world takes a third of a second, and most worlds extend it."""
-    return _read(path)
+    """Parsed once, most worlds extend one; and in C, which makes of these the same as `read` in a tenth of its time."""
+    from yaml import CSafeLoader, load  # late, as the other parser
+
+    return cast(Document, load(path.read_bytes(), CSafeLoader))
 
 
 def _read(path: Path) -> Document:
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise WorldError(f"{path}: {error.strerror or error}") from error
-    try:
-        document: object = _parser(pure=False).load(text)
-    except MarkedYAMLError as error:
-        marked = cast(Any, error)
-        mark = marked.problem_mark or marked.context_mark
-        line, column = (int(mark.line) + 1, int(mark.column) + 1) if mark is not None else (1, 1)
-        what = str(marked.problem or marked.context)
-        kind = "duplicate" if "duplicate key" in what else "syntax"
-        what = what.splitlines()[0]
-        raise _error(WorldFault(path, line, column, column + 1, what, kind=kind)) from error
-    except RecursionError as error:
-        raise _error(WorldFault(path, 1, 1, 1, "this is nested too deeply", kind="unreadable")) from error
-    except (YAMLError, UnicodeDecodeError, ValueError) as error:
-        raise _error(WorldFault(path, 1, 1, 1, " ".join(str(error).split()), kind="unreadable")) from error
-    if not isinstance(document, dict):
-        raise _error(WorldFault(path, 1, 1, 1, "a world is a mapping"))
-    return cast(Document, document)
+    from planner.sandbox.worldtext import read  # late: its parser takes long to import, and built-in worlds do without
 
-
-def _parser(*, pure: bool) -> Any:
-    """ruamel.yaml's parser has no usable types; nothing but its values leaves this module."""
-    return cast(Any, YAML(typ="safe", pure=pure))
+    return read(path)
 
 
 def _overlay(below: Document, above: Mapping[Any, Any]) -> Document:
@@ -240,48 +216,11 @@ def _fault(
     files: list[Path], route: Route, message: str, error: ErrorDetails | None = None, *, at_key: bool = False
 ) -> WorldFault:
     """The fault at its place: in the first file that has the whole route, else where the asked file comes nearest."""
-    places = [(_find(_compose(path), route, at_key=at_key), path) for path in files]
+    from planner.sandbox.worldtext import find  # late: only what is wrong is looked for
+
+    places = [(find(path, route, at_key=at_key), path) for path in files]
     (_, line, column, end), path = max(places, key=lambda place: place[0][0])
     return WorldFault(path, line, column, end, message, error)
-
-
-@lru_cache(maxsize=8)
-def _composed(path: Path, _changed_ns: int) -> Node | None:
-    return cast("Node | None", _parser(pure=True).compose(path.read_text(encoding="utf-8")))
-
-
-def _compose(path: Path) -> Node | None:
-    return _composed(path, path.stat().st_mtime_ns)
-
-
-def _find(node: Node | None, route: Route, *, at_key: bool) -> tuple[int, int, int, int]:
-    """(How many steps of the route were found, line, column, end column); a mapping or a list is told by its key."""
-    depth, found = 0, (1, 1, 1)
-    for step in route:
-        if isinstance(node, MappingNode):
-            entries = cast("list[tuple[Node, Node]]", node.value)
-            hit = next(((key, value) for key, value in entries if str(cast(Any, key).value) == str(step)), None)
-            if hit is None:
-                break
-            key, node = hit
-            found = _stretch(node if isinstance(node, ScalarNode) and not at_key else key)
-        elif isinstance(node, SequenceNode) and isinstance(step, int):
-            items = cast("list[Node]", cast(Any, node).value)
-            if step >= len(items):
-                break
-            node = items[step]
-            found = _stretch(node)
-        else:
-            break
-        depth += 1
-    return depth, *found
-
-
-def _stretch(node: Node) -> tuple[int, int, int]:
-    """Line, column and end column of the node's first line."""
-    start, end = cast(Any, node).start_mark, cast(Any, node).end_mark
-    column = int(start.column) + 1
-    return int(start.line) + 1, column, int(end.column) + 1 if end.line == start.line else column + 1
 
 
 def _dotted(route: Route) -> str:
