@@ -310,6 +310,18 @@ def test_tables_that_another_process_has_just_made_are_taken(path: Path) -> None
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
 
 
+def test_a_journal_that_cannot_be_written_is_read_as_it_stands(path: Path) -> None:
+    """With what a writer that is still there, or was killed, has left in the write-ahead log; the file itself is not touched."""
+    with contextlib.closing(Journal(path)) as writer:
+        writer.intend(intent())
+        before = path.read_bytes()
+        with contextlib.closing(Journal(path, read_only=True)) as reader:
+            assert reader.launch("l1") == writer.launch("l1")
+            reader.settle("l1", LaunchState.SENT)
+        assert path.read_bytes() == before
+        assert [launch.state for launch in writer.launches(LaunchState)] == [LaunchState.INTENDED]
+
+
 def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     """Where the store's folder cannot be made, the error says so."""
     (tmp_path / "store").write_text("in the way")
