@@ -24,6 +24,9 @@ def costs(
     charged = charged_slots(journal, prepared.change_set.digest)
     mine = {launch.launch_id for launch in journal.launches_of(invocation_id)}
     unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
+    unbilled = [slot for slot in charged if slot.cost_cents is None]
+    carried = [run for case in cases if case.action != "call" for run in case.runs]
+    late = [journal.slot_of_run(run.run_id) for run in carried if run.cost_cents is None]
     return CostDocument(
         estimated_cents=estimate.expected_cents,
         estimated_low_cents=estimate.low_cents,
@@ -33,19 +36,18 @@ def costs(
         earlier_estimates=_earlier(prepared.accuracy),
         actual_cents=sum(slot.cost_cents or 0 for slot in charged),
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
-        # Of unknown fate, or ended and never billed: what was reserved stands for what it may have cost.
-        ambiguous_cents=sum(
-            slot.reserved_cents
-            for slot in charged
-            if slot.cost_cents is None and (slot.launch_id in unsettled or slot.evidence is not None)
-        )
+        # Of unknown fate, under way, or ended and never billed: what was reserved stands for what it may have cost.
+        ambiguous_cents=sum(slot.reserved_cents for slot in unbilled)
         + sum(
             launch.reserved_cents
             for launch in prepared.stray.unsettled
             if launch.launch_id not in {slot.launch_id for slot in charged}
         ),
+        calls_under_way=sum(slot.launch_id not in unsettled and slot.evidence is None for slot in unbilled),
+        unbilled_calls=sum(slot.evidence is not None for slot in unbilled),
         ceiling_cents=ceiling_cents,
-        carried_cents=sum(run.cost_cents or 0 for case in cases if case.action != "call" for run in case.runs),
+        carried_cents=sum(run.cost_cents or 0 for run in carried),
+        carried_ambiguous_cents=sum(slot.reserved_cents for slot in late if slot is not None),
     )
 
 

@@ -146,6 +146,7 @@ def _corrected(result: RunResult, bills: Mapping[int, _Bill]) -> RunResult:
     if not late:
         return result
     mine = [bill for bill in late.values() if bill.change_set_digest == result.change_set_digest]
+    theirs = [bill for bill in late.values() if bill not in mine]
     cost = result.cost
     return result.model_copy(
         update={
@@ -156,7 +157,11 @@ def _corrected(result: RunResult, bills: Mapping[int, _Bill]) -> RunResult:
                     "this_invocation_cents": cost.this_invocation_cents
                     + sum(bill.cents for bill in mine if bill.invocation_id == result.invocation_id),
                     "ambiguous_cents": max(0, cost.ambiguous_cents - sum(bill.reserved_cents for bill in mine)),
-                    "carried_cents": cost.carried_cents + sum(bill.cents for bill in late.values() if bill not in mine),
+                    "unbilled_calls": max(0, cost.unbilled_calls - len(mine)),
+                    "carried_cents": cost.carried_cents + sum(bill.cents for bill in theirs),
+                    "carried_ambiguous_cents": max(
+                        0, cost.carried_ambiguous_cents - sum(bill.reserved_cents for bill in theirs)
+                    ),
                 }
             ),
         }

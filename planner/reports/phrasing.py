@@ -115,9 +115,14 @@ def cost(result: RunResult) -> str:
     unbilled = unbilled_runs(result)
     if not (spent or unbilled or result.cost.ambiguous_cents or result.stats.launches):
         return f"nothing called, {money(expected)} expected" if expected else "nothing called"
-    least = "at least " if unbilled or result.cost.ambiguous_cents else ""
     against = "expected cost unknown" if expected is None else f"of {money(expected)} expected"
-    return f"{least}{money(spent)}{',' if expected is None else ''} {against}"
+    return f"{spent_so_far(result)}{',' if expected is None else ''} {against}"
+
+
+def spent_so_far(result: RunResult) -> str:
+    """`$0.96`, or `at least $0.80` while a bill is not known."""
+    least = "at least " if unbilled_runs(result) or result.cost.ambiguous_cents else ""
+    return f"{least}{money(result.cost.actual_cents)}"
 
 
 def _votes(judge: JudgeCost) -> str:
@@ -153,11 +158,10 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(
             f"{money(standing - costs.actual_cents)} more was paid by earlier invocations, for runs that stand in for calls here"
         )
-    if unbilled := unbilled_runs(result):
+    if (unbilled := unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way) > 0:
         lines.append(f"the bill of {count(unbilled, 'run')} is unknown and not in it")
     if costs.ambiguous_cents:
-        launches = count(len(result.open_launches), "launch", "launches")
-        lines.append(f"up to {money(costs.ambiguous_cents)} more for {launches} of unknown fate")
+        lines.append(f"up to {money(costs.ambiguous_cents)} more{_still_unknown(result)}")
     lines += _against_range(result)
     if costs.service_estimate_cents is not None:
         lines.append(f"the service itself expected {money(costs.service_estimate_cents)}")
@@ -175,7 +179,22 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(
             f"kept and rechecked runs once cost {money(costs.carried_cents)}; they were not called or paid for again"
         )
+    carried = [run for case in result.cases if case.action != "call" for run in case.runs]
+    if late := sum(run.cost_cents is None and "bill" in run.missing for run in carried):
+        most = f": up to {money(costs.carried_ambiguous_cents)}" if costs.carried_ambiguous_cents else ""
+        lines.append(f"the bill of {count(late, 'kept or rechecked run')} is still unknown{most}")
     return lines
+
+
+def _still_unknown(result: RunResult) -> str:
+    """` for 1 launch of unknown fate, 13 calls under way and 2 unknown bills`."""
+    numbers = (
+        (len(result.open_launches), "launch of unknown fate", "launches of unknown fate"),
+        (result.cost.calls_under_way, "call under way", "calls under way"),
+        (result.cost.unbilled_calls, "unknown bill", "unknown bills"),
+    )
+    parts = [count(number, one, many) for number, one, many in numbers if number]
+    return f" for {' and '.join(filter(None, [', '.join(parts[:-1]), *parts[-1:]]))}" if parts else ""
 
 
 def _against_range(result: RunResult) -> list[str]:

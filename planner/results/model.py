@@ -265,11 +265,20 @@ class CostDocument(_Document):
     )
     this_invocation_cents: int
     ambiguous_cents: int = Field(
-        description="Reserved for launches of unknown fate, and for runs that ended without a bill."
+        description="Reserved for launches of unknown fate, for calls under way, and for runs that ended without a bill."
+    )
+    calls_under_way: int = Field(
+        default=0, description="Launched and not seen to end: what is reserved for them is in `ambiguous_cents`."
+    )
+    unbilled_calls: int = Field(
+        default=0, description="Ended without a bill: what is reserved for them is in `ambiguous_cents`."
     )
     ceiling_cents: int | None = None
     carried_cents: int = Field(
         default=0, description="What the kept and rechecked runs once cost; not part of this bill."
+    )
+    carried_ambiguous_cents: int = Field(
+        default=0, description="Reserved for those of them whose bill is still unknown; not part of this bill either."
     )
     judge: JudgeCost | None = Field(
         default=None, description="What the language model's votes cost, besides; null where none were needed."

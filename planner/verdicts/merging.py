@@ -194,8 +194,11 @@ def _cost(parts: Sequence[Part]) -> CostDocument:
         actual_cents=sum(cost.actual_cents for cost in costs),
         this_invocation_cents=sum(cost.this_invocation_cents for cost in costs),
         ambiguous_cents=sum(cost.ambiguous_cents for cost in costs),
+        calls_under_way=sum(cost.calls_under_way for cost in costs),
+        unbilled_calls=sum(cost.unbilled_calls for cost in costs),
         ceiling_cents=_sum(cost.ceiling_cents for cost in costs),
         carried_cents=sum(cost.carried_cents for cost in costs),
+        carried_ambiguous_cents=sum(cost.carried_ambiguous_cents for cost in costs),
         judge=_judge([cost.judge for cost in costs if cost.judge is not None]),
     )
 

@@ -85,6 +85,32 @@ def test_late_evidence_is_fetched_by_the_next_run(
     assert project.actions()["graded/hours@clinic"] == ("keep", "passed", 0)
 
 
+def test_bills_that_do_not_come_are_told_until_they_do(
+    project: Project, service: Served, hasty: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the run that made the calls, as part of its bill; by those after it, which call nobody, as that of kept runs; and no
+    more once they are known."""
+    late(service, LATE_SECONDS, "call_id")
+    assert hasty() == 4
+    assert "at least $0.00 of $0.64 expected; up to $1.28 more for 2 unknown bills;" in told(capsys)
+    cost = project.results()["cost"]
+    assert (cost["ambiguous_cents"], cost["unbilled_calls"], cost["calls_under_way"]) == (128, 2, 0)
+    assert hasty() == 4
+    assert "the bill of 2 kept or rechecked runs is still unknown: up to $1.28" in told(capsys)
+    assert project.results()["cost"]["carried_ambiguous_cents"] == 128
+    service.advance(LATE_SECONDS)
+    assert hasty() == 0
+    assert "unknown" not in told(capsys)
+    stored = [path.read_text() for path in sorted((project.root / ".planner/runs").glob("*.json"))]
+    assert len(stored) == 3
+    assert all('"ambiguous_cents":0,"calls_under_way":0,"unbilled_calls":0' in text for text in stored)
+    assert all('"carried_ambiguous_cents":0' in text for text in stored)
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    return " ".join(capsys.readouterr().out.split())
+
+
 def test_evidence_that_never_comes_is_not_paid_for_again(
     project: Project, service: Served, hasty: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,38 @@
+"""What calls may still cost whose bill nobody knows yet is told with the bill, for as long as it is unknown."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+from patience import PATIENCE_SECONDS
+
+from planner.results.model import RunResult
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]
+from tests.commands.test_stray_launches import answered, flat  # pyright: ignore[reportMissingImports]
+
+
+def test_calls_under_way_at_an_interruption_are_no_small_bill(project: Project, service: Served) -> None:
+    """Nothing is billed yet: the sum is said to be a lower bound, with what is held for the calls that go on, in every report."""
+    service.control({"faults": [{"kind": "hang"}]})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "planner", "run", CONSENT, "--max-concurrent", "3"],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    path = project.root / ".planner" / "journal.sqlite"
+    wait_for(lambda: path.exists() and answered(path) and len(service.own_runs()) == 3)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130
+    cost = project.results()["cost"]
+    assert (cost["actual_cents"], cost["ambiguous_cents"], cost["calls_under_way"]) == (0, 3 * 64, 3)
+    bill = "at least $0.00 of $1.60 expected"
+    assert f"Interrupted: {bill}" in flat(out) or f"; {bill}" in flat(out)
+    assert f"Cost {bill}; up to $1.92 more for 3 calls under way" in flat(out)
+    assert f"cost: {bill}" in (project.root / "reports/junit.xml").read_text()
+    assert "up to $1.92 more for 3 calls under way" in flat((project.root / "reports/report.md").read_text())
+    RunResult.model_validate(project.results())
