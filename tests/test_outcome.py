@@ -23,10 +23,12 @@ from planner.outcome import (
     CaseVerdict,
     Fault,
     Finding,
+    OwnRate,
     PlanOutcome,
     RunOutcome,
     RunVerdict,
     Sample,
+    Telling,
     calls_at_once,
     chance_alone,
     compare,
@@ -37,7 +39,9 @@ from planner.outcome import (
     least_to_settle,
     plan_outcome,
     platform_verdict,
+    sample_of_runs,
     settled,
+    telling,
 )
 from planner.outcome.cases import judge_parts
 from planner.spec.model import Case, Target
@@ -439,7 +443,13 @@ UNKNOWN = Sample(CaseOutcome.UNKNOWN, 1, 1)
         (UNKNOWN, sample(5, 5), "not_enough_evidence"),
         (sample(5, 5), UNKNOWN, "not_enough_evidence"),
         (sample(5, 5), sample(0, 0), "not_enough_evidence"),
-        (sample(10, 10), sample(9, 10, CaseOutcome.FLAKY), "same"),
+        (Sample(CaseOutcome.UNKNOWN, 0, 0), Sample(CaseOutcome.UNKNOWN, 0, 0), "same"),
+        (sample(50, 50), Sample(CaseOutcome.UNKNOWN, 36, 50), "regressed"),
+        (Sample(CaseOutcome.UNKNOWN, 36, 50), sample(50, 50), "fixed"),
+        (Sample(CaseOutcome.UNKNOWN, 30, 50), sample(0, 50), "regressed"),
+        # Better for certain; whether it is good enough is not known.
+        (sample(0, 50), Sample(CaseOutcome.UNKNOWN, 36, 50), "not_enough_evidence"),
+        (sample(10, 10), sample(9, 10, CaseOutcome.FLAKY), "not_enough_evidence"),
         (sample(10, 10), sample(4, 10, CaseOutcome.FLAKY), "regressed"),
         (sample(4, 10, CaseOutcome.FLAKY), sample(10, 10), "fixed"),
         # The rate rose for certain, and yet the case fails: a critical expectation, or a higher rate is required.
@@ -449,6 +459,72 @@ UNKNOWN = Sample(CaseOutcome.UNKNOWN, 1, 1)
 def test_a_case_against_the_baseline(before: Sample | None, now: Sample | None, expected: str) -> None:
     """Changed outcomes are told from chance by Fisher's test; where they cannot be, that is what is said."""
     assert compare({"case": (before, now)}) == {"case": expected}
+
+
+def own(held: int, decided: int, not_made: int = 0, outcome: CaseOutcome = CaseOutcome.PASSED) -> Sample:
+    """All runs passed, and an expectation with a rate of its own held in some."""
+    made = decided + not_made
+    return Sample(outcome, decided, decided, made - decided, (OwnRate("b", held, decided),), held)
+
+
+def test_a_case_regresses_by_an_expectation_with_a_rate_of_its_own() -> None:
+    """Its runs all passed before and now, and that expectation held in none: the rate that tells most is what is tested."""
+    before, now = own(10, 10), own(0, 10, outcome=CaseOutcome.FAILED)
+    assert compare({"case": (before, now), "back": (now, before)}) == {"case": "regressed", "back": "fixed"}
+    assert telling(before, now) == Telling("b", (10, 10), (0, 10))
+    assert telling(before, before) == Telling(None, (10, 10), (10, 10))
+    assert chance_alone(before, now) == float(2 * fisher_mid_p((10, 10), (0, 10)))
+    assert chance_alone(before, before) == 1
+    assert compare({"case": (own(3, 3), own(0, 3, outcome=CaseOutcome.FAILED))}) == {"case": "not_enough_evidence"}
+    # Better runs, and worse for another reason.
+    assert compare({"case": (sample(0, 10), replace(before, outcome=CaseOutcome.UNKNOWN))}) == {
+        "case": "not_enough_evidence"
+    }
+
+
+def test_an_expectation_with_a_rate_of_its_own_is_compared_where_both_sides_know_it() -> None:
+    """What was never decided, or is new, tells nothing; of runs not made it could yet be told."""
+    untold = own(0, 0, outcome=CaseOutcome.UNKNOWN)
+    assert chance_alone(replace(own(10, 10), own_rates=(OwnRate("b", 0, 0),)), own(0, 10)) == 0.5
+    assert chance_alone(replace(own(10, 10), own_rates=()), own(0, 10)) == 0.5
+    assert could_be_told(own(10, 10), replace(untold, outcome=CaseOutcome.FAILED, runs_not_made=10))
+    assert not could_be_told(own(10, 10), replace(own(10, 10), outcome=CaseOutcome.FAILED))
+
+
+def test_a_suite_counts_the_runs_in_which_all_held() -> None:
+    """An expectation with a rate of its own that no longer holds makes it worse, though every run passed."""
+    change = compare_suite({"case": (own(10, 10), own(0, 10))})
+    assert (change.word, change.passed_before, change.passed_now, change.runs_now) == ("worse", 10, 0, 10)
+
+
+def test_a_suite_of_cases_left_open_is_compared() -> None:
+    """Ten cases that fall from 20 of 20 to 14 of 20, each unknown and none of them told apart: worse beyond doubt."""
+    cases = {f"case-{number}": (sample(20, 20), Sample(CaseOutcome.UNKNOWN, 14, 20)) for number in range(10)}
+    change = compare_suite(cases)
+    assert (change.word, change.cases, change.passed_before, change.passed_now) == ("worse", 10, 200, 140)
+
+
+def test_judged_runs_are_a_sample() -> None:
+    """With what expectations with a rate of their own came to, and what counts of the platform's failures."""
+    rules = Rules(
+        min_pass_rate=0.5,
+        platform_failures="fail",
+        expectations=(expect("passed"), expect("failed", "b", min_pass_rate=0.5)),
+    )
+    held, fell = (
+        RunVerdict(
+            RunOutcome.PASSED,
+            None,
+            (Finding("b", "fixed", found, CheckSeverity.ERROR, ""),),
+        )
+        for found in (FindingOutcome.PASSED, FindingOutcome.FAILED)
+    )
+    verdicts = [held, held, fell, platform_verdict("gone")]
+    assert sample_of_runs(rules, verdicts, CaseOutcome.FLAKY, 2) == Sample(
+        CaseOutcome.FLAKY, 3, 4, 2, (OwnRate("b", 2, 3),), 2
+    )
+    plain = Rules(expectations=(expect("passed"),))
+    assert sample_of_runs(plain, verdicts, CaseOutcome.PASSED) == Sample(CaseOutcome.PASSED, 3, 3)
 
 
 def test_steady_cases_do_not_hide_a_regression() -> None:
@@ -764,8 +840,10 @@ def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> 
         (sample(2, 2), Sample(CaseOutcome.FAILED, 0, 1, 1), False),
         (sample(3, 3), Sample(CaseOutcome.FAILED, 1, 2, 1), False),
         (sample(0, 20), STOPPED, False),
-        (Sample(CaseOutcome.UNKNOWN, 20, 20), STOPPED, False),
-        (sample(20, 20), Sample(CaseOutcome.UNKNOWN, 0, 5, 15), False),
+        (Sample(CaseOutcome.UNKNOWN, 20, 20), STOPPED, True),
+        (sample(20, 20), Sample(CaseOutcome.UNKNOWN, 0, 5, 15), True),
+        (Sample(CaseOutcome.UNKNOWN, 0, 0), STOPPED, False),
+        (sample(0, 20), Sample(CaseOutcome.UNKNOWN, 15, 15, 5), False),
         (sample(0, 3), Sample(CaseOutcome.FLAKY, 3, 4, 0), False),
         (sample(0, 20), Sample(CaseOutcome.FLAKY, 3, 4, 16), True),
     ],

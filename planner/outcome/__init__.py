@@ -1,17 +1,21 @@
 """Findings → run outcome → case outcome → plan outcome, and how a case compares with the baseline."""
 
-from planner.outcome.cases import CaseRules, judge_case, plan_outcome
+from planner.outcome.cases import CaseRules, has_own_rate, judge_case, plan_outcome
 from planner.outcome.comparison import (
     Compared,
+    OwnRate,
     Sample,
     SuiteChange,
+    Telling,
     chance_alone,
     compare,
     compare_suite,
     could_be_told,
+    telling,
 )
 from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
-from planner.outcome.runs import judge_run, platform_verdict, questions_of_run
+from planner.outcome.runs import expectation_name, judge_run, platform_verdict, questions_of_run
+from planner.outcome.sampling import sample_of_runs
 from planner.outcome.settling import calls_at_once, least_to_settle, settled
 
 __all__ = [
@@ -21,21 +25,27 @@ __all__ = [
     "Compared",
     "Fault",
     "Finding",
+    "OwnRate",
     "PlanOutcome",
     "RunOutcome",
     "RunVerdict",
     "Sample",
     "SuiteChange",
+    "Telling",
     "calls_at_once",
     "chance_alone",
     "compare",
     "compare_suite",
     "could_be_told",
+    "expectation_name",
+    "has_own_rate",
     "judge_case",
     "judge_run",
     "least_to_settle",
     "plan_outcome",
     "platform_verdict",
     "questions_of_run",
+    "sample_of_runs",
     "settled",
+    "telling",
 ]

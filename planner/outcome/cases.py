@@ -36,7 +36,7 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     rates must be shown to hold, or shown not to (`planner.statistics.decide`); what is left open is unknown, and says how
     many runs more would probably decide, at `cents_per_run` each if that is known.
     """
-    countable, passed = _counted(rules, verdicts)
+    countable, passed = count_runs(rules, verdicts)
     parts = judge_parts(rules, verdicts)
     outcome = max(part.outcome for part in parts)
     deciding = [part for part in parts if part.outcome is outcome]
@@ -68,7 +68,7 @@ class Part(NamedTuple):
 def judge_parts(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> list[Part]:
     """Each requirement of a case on its own, always in the same order: its rate, its critical expectations, those with a rate
     of their own. The case is the worst of them."""
-    countable, passed = _counted(rules, verdicts)
+    countable, passed = count_runs(rules, verdicts)
     return [
         _judge_rate(rules, verdicts, passed, countable),
         *(_judge_critical(expectation, verdicts) for expectation in rules.expectations),
@@ -76,7 +76,7 @@ def judge_parts(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> list[Part]:
     ]
 
 
-def _counted(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
+def count_runs(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
     """(countable runs, how many of them passed)."""
     countable = [verdict for verdict in verdicts if verdict.countable or _platform_counts(rules, verdict)]
     return len(countable), sum(verdict.outcome is RunOutcome.PASSED for verdict in countable)
@@ -144,11 +144,9 @@ def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) ->
 
 
 def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequence[RunVerdict]) -> Part:
-    if expectation.severity is not CheckSeverity.ERROR or expectation.min_pass_rate is None:
+    if not has_own_rate(expectation) or expectation.min_pass_rate is None:
         return Part(CaseOutcome.PASSED, "")
-    outcomes = _outcomes(expectation, _about_agent(verdicts))
-    held = outcomes.count(FindingOutcome.PASSED)
-    decided = held + outcomes.count(FindingOutcome.FAILED)
+    held, decided = decided_in(expectation, verdicts)
     if decided < max(1, rules.min_runs):
         found = f"{expectation_name(expectation)} was decided in {decided} of {counted(len(verdicts), 'run')}"
         return Part(CaseOutcome.UNKNOWN, f"{found}, {max(1, rules.min_runs)} needed")
@@ -158,6 +156,18 @@ def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequen
     needed = _needed(expectation.min_pass_rate, rules.confidence)
     found = f"{expectation_name(expectation)} held in {held} of {counted(decided, 'run')}, {needed}"
     return _left_open(outcome, found, held, decided, expectation.min_pass_rate, rules.confidence)
+
+
+def has_own_rate(expectation: Expectation) -> bool:
+    """Whether it is counted over the runs of the case, and decides none of them."""
+    return expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
+
+
+def decided_in(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
+    """(runs in which it held, runs in which it was decided)."""
+    outcomes = _outcomes(expectation, _about_agent(verdicts))
+    held = outcomes.count(FindingOutcome.PASSED)
+    return held, held + outcomes.count(FindingOutcome.FAILED)
 
 
 def _about_agent(verdicts: Sequence[RunVerdict]) -> list[RunVerdict]:

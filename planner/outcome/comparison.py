@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from planner.outcome.model import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
@@ -14,8 +14,16 @@ SIGNIFICANCE = Fraction(1, 20)
 """Chance, across a suite, of calling any difference real that is not."""
 
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
-"""A case against the baseline. Not enough evidence: its outcome changed, but chance alone may have done it; or one side is
-unknown."""
+"""A case against the baseline. Not enough evidence: its outcome changed, but chance alone may have done it; or nothing that
+counts is known of one side."""
+
+
+class OwnRate(NamedTuple):
+    """An expectation with a `min_pass_rate` of its own: in how many of the runs in which it was decided it held."""
+
+    expectation: str
+    held: int
+    decided: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +36,37 @@ class Sample:
     runs_not_made: int = 0
     """Runs that its plan asks for and that were not needed for its outcome. Where to stop was decided by what had been seen, so
     what was seen is no fair sample: it is compared as if the runs not made had spoken against a difference."""
+    own_rates: tuple[OwnRate, ...] = ()
+    """What the case rests on besides its runs that passed."""
+    runs_clean: int | None = None
+    """Of the runs that passed, those in which every expectation with a rate of its own held, too. None: all of them."""
+
+
+class _Rate(NamedTuple):
+    """One of the rates that a case rests on, on one side."""
+
+    passed: int
+    total: int
+    not_made: int
 
     @property
     def completions(self) -> tuple[Counts, Counts]:
-        """(passed, countable), were all runs not made to fail, and were all to pass."""
-        countable = self.runs_countable + self.runs_not_made
-        return (self.runs_passed, countable), (self.runs_passed + self.runs_not_made, countable)
+        """(passed, total), were all runs not made to fail, and were all to pass."""
+        total = self.total + self.not_made
+        return (self.passed, total), (self.passed + self.not_made, total)
+
+
+_Pair = tuple[_Rate, _Rate]
+"""Before, and now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The rate of a case that tells most of whether it changed: its runs that passed, or how often one expectation held."""
+
+    expectation: str | None
+    before: Counts
+    now: Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +95,10 @@ class SuiteChange:
 
 
 def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> SuiteChange:
-    """Whether the suite as a whole got better or worse; cases as for `compare`."""
-    known = list(_known(cases).values())
-    seen = [_counts(before, now) for before, now in known]
+    """Whether the suite as a whole got better or worse; cases as for `compare`, whatever they came to: who is left out by what
+    was found biases what is left."""
+    known = [(_clean(before), _clean(now)) for before, now in _known(cases).values()]
+    seen = [(before[:2], now[:2]) for before, now in known]
     fewest, most = (_completed(known, now_passes=passes) for passes in (False, True))
     same_side = fewest == most or _shift(fewest) * _shift(most) > 0
     return SuiteChange(
@@ -81,9 +115,16 @@ def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> S
 def chance_alone(before: Sample, now: Sample) -> float:
     """The p-value of one case on its own: Fisher's exact test, two-sided mid-p, not corrected for the other cases.
 
-    Where runs were not needed it is the largest that they could have led to.
+    Where runs were not needed it is the largest that they could have led to; of several rates it is the least, times their
+    number (Bonferroni's correction).
     """
-    return float(_largest_p(before, now))
+    return float(_of_all(_largest_p, _pairs(before, now)))
+
+
+def telling(before: Sample, now: Sample) -> Telling:
+    """Which of its rates a case's p-value is of."""
+    name, pair = min(_pairs(before, now).items(), key=lambda named: _largest_p(named[1]))
+    return Telling(name, pair[0][:2], pair[1][:2])
 
 
 def could_be_told(before: Sample, now: Sample) -> bool:
@@ -91,30 +132,33 @@ def could_be_told(before: Sample, now: Sample) -> bool:
 
     False where its outcome says no difference, whatever they do, or where no runs could make one that chance alone would not.
     """
-    if not (_is_known(before) and _is_known(now)) or before.outcome is now.outcome:
+    if not _is_known(before) or _word(before, now) is None:
         return False
-    made = (now.runs_passed, now.runs_countable)
-    ways = [
-        (made[0] + passes, made[1] + made_more) for made_more in {0, now.runs_not_made} for passes in {0, made_more}
-    ]
-    return any(
-        fisher_mid_p(earlier, way) <= SIGNIFICANCE for earlier in before.completions for way in ways if way[1] > 0
-    )
+    pairs = _pairs(before, now, even_none_now=True).values()
+    return any(len(pairs) * fisher_mid_p(*ends) <= SIGNIFICANCE for pair in pairs for ends in _ends(*pair))
+
+
+def _ends(before: _Rate, now: _Rate) -> Iterator[tuple[Counts, Counts]]:
+    """The furthest ways in which the runs not made could go."""
+    for made_more in {0, now.not_made}:
+        for passes in {0, made_more}:
+            way = (now.passed + passes, now.total + made_more)
+            yield from ((earlier, way) for earlier in before.completions if way[1] > 0)
 
 
 def compare(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str, Compared]:
     """Each case's (before, now) by case id; None where there is none.
 
-    A case regressed (was fixed) when its outcome is worse (better) than before and its rate differs by Fisher's exact
-    test, mid-p, at 5 % by Holm over all cases of the suite that could differ at all (`planner.statistics.could_differ`).
+    A case regressed (was fixed) when its outcome is worse (better) than before and the rate that tells most differs so by
+    Fisher's exact test, mid-p, at 5 % by Holm over all cases of the suite that could differ at all
+    (`planner.statistics.could_differ`). What is unknown now may be worse than before, but is not fixed.
     An outcome that changed without that is not enough evidence: of 1 or 2 runs before and as many now nothing can be
-    told, 3 of 3 against 0 of 3 only suffices where no other case is in doubt. An outcome that holds as before is the same,
-    flaky or not. To be given cases with runs of their own on both sides: one and the same runs judged twice differ by what
-    is expected, never by chance.
+    told, 3 of 3 against 0 of 3 only suffices where no other case is in doubt. To be given cases with runs of their own on both
+    sides: one and the same runs judged twice differ by what is expected, never by chance.
     """
-    known = _known(cases)
-    family = could_differ({case_id: _least_p(*pair) for case_id, pair in known.items()}, SIGNIFICANCE)
-    different = holm({case_id: _largest_p(*known[case_id]) for case_id in family}, SIGNIFICANCE)
+    known = {case_id: _pairs(*both) for case_id, both in _known(cases).items()}
+    family = could_differ({case_id: _of_all(_least_p, pairs) for case_id, pairs in known.items()}, SIGNIFICANCE)
+    different = holm({case_id: _of_all(_largest_p, known[case_id]) for case_id in family}, SIGNIFICANCE)
     return {case_id: _compared(before, now, case_id in different) for case_id, (before, now) in cases.items()}
 
 
@@ -127,11 +171,30 @@ def _known(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str
     }
 
 
-def _counts(before: Sample, now: Sample) -> tuple[Counts, Counts]:
-    return (before.runs_passed, before.runs_countable), (now.runs_passed, now.runs_countable)
+def _pairs(before: Sample, now: Sample, *, even_none_now: bool = False) -> dict[str | None, _Pair]:
+    """The rates that both sides rest on: by expectation, the case's own under None."""
+    pairs: dict[str | None, _Pair] = {None: (_rate(before), _rate(now))}
+    earlier = {own.expectation: own for own in before.own_rates if own.decided}
+    for own in now.own_rates:
+        if own.expectation in earlier and (own.decided or even_none_now):
+            was = earlier[own.expectation]
+            pairs[own.expectation] = (
+                _Rate(was.held, was.decided, before.runs_not_made),
+                _Rate(own.held, own.decided, now.runs_not_made),
+            )
+    return pairs
 
 
-def _completed(pairs: Sequence[tuple[Sample, Sample]], *, now_passes: bool) -> list[tuple[Counts, Counts]]:
+def _rate(sample: Sample) -> _Rate:
+    return _Rate(sample.runs_passed, sample.runs_countable, sample.runs_not_made)
+
+
+def _clean(sample: Sample) -> _Rate:
+    passed = sample.runs_passed if sample.runs_clean is None else sample.runs_clean
+    return _Rate(passed, sample.runs_countable, sample.runs_not_made)
+
+
+def _completed(pairs: Sequence[_Pair], *, now_passes: bool) -> list[tuple[Counts, Counts]]:
     """As the runs not made would shift them most: all of now's pass and before's fail, or the other way round."""
     return [(before.completions[not now_passes], now.completions[now_passes]) for before, now in pairs]
 
@@ -141,15 +204,19 @@ def _shift(pairs: Sequence[tuple[Counts, Counts]]) -> float:
     return sum((now[0] * before[1] - before[0] * now[1]) / (before[1] + now[1]) for before, now in pairs)
 
 
-def _largest_p(before: Sample, now: Sample) -> Fraction:
-    fewest, most = (_completed([(before, now)], now_passes=passes)[0] for passes in (False, True))
+def _of_all(p_of: Callable[[_Pair], Fraction], pairs: Mapping[str | None, _Pair]) -> Fraction:
+    return min(Fraction(1), len(pairs) * min(map(p_of, pairs.values())))
+
+
+def _largest_p(pair: _Pair) -> Fraction:
+    fewest, most = (_completed([pair], now_passes=passes)[0] for passes in (False, True))
     if fewest != most and _shift([fewest]) * _shift([most]) <= 0:
         return Fraction(1)
     return max(fisher_mid_p(*fewest), fisher_mid_p(*most))
 
 
-def _least_p(before: Sample, now: Sample) -> Fraction:
-    fewest, most = (_completed([(before, now)], now_passes=passes)[0] for passes in (False, True))
+def _least_p(pair: _Pair) -> Fraction:
+    fewest, most = (_completed([pair], now_passes=passes)[0] for passes in (False, True))
     return min(least_mid_p(*fewest), least_mid_p(*most))
 
 
@@ -158,16 +225,24 @@ def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> 
         return "new"
     if now is None:
         return "gone"
-    if not _is_known(before) or not _is_known(now):
-        return "not_enough_evidence"
-    change = now.runs_passed * before.runs_countable - before.runs_passed * now.runs_countable
-    if is_different and change < 0 and now.outcome > before.outcome:
+    if before.outcome is now.outcome and (
+        before.outcome is CaseOutcome.UNKNOWN or (_is_known(before) and _is_known(now))
+    ):
+        return "same"
+    if is_different and (word := _word(before, now)) is not None:
+        told = telling(before, now)
+        change = _shift([(told.before, told.now)])
+        if change < 0 if word == "regressed" else change > 0:
+            return word
+    return "not_enough_evidence"
+
+
+def _word(before: Sample, now: Sample) -> Literal["regressed", "fixed"] | None:
+    """What its outcome allows to say of a case."""
+    if now.outcome > before.outcome:
         return "regressed"
-    if is_different and change > 0 and now.outcome < before.outcome:
-        return "fixed"
-    held_before, holds_now = (sample.outcome is not CaseOutcome.FAILED for sample in (before, now))
-    return "same" if held_before is holds_now else "not_enough_evidence"
+    return "fixed" if now.outcome < before.outcome and now.outcome is not CaseOutcome.UNKNOWN else None
 
 
 def _is_known(sample: Sample) -> bool:
-    return sample.outcome is not CaseOutcome.UNKNOWN and sample.runs_countable > 0
+    return sample.runs_countable > 0

@@ -38,21 +38,35 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """Of the rate that tells most: of runs that passed, or of those in which one expectation held that has a rate of its own.
+
+    `before` and `now` are (held, decided); `points` is now less before, from -1 to 1, with its 95 % interval.
+    """
+
+    expectation: str | None
+    before: tuple[int, int]
+    now: tuple[int, int]
+    points: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class ComparedCase:
-    """`difference` is of the pass rates, now less before, with its 95 % interval; None where either side has none, or
-    where the runs are the same ones."""
+    """`difference` is None where either side has no rate, or where the runs are the same ones."""
 
     case_id: str
     compared: Compared
     before: Side | None
     now: Side | None
-    difference: float | None
-    interval: tuple[float, float] | None
+    difference: Difference | None
     same_runs: bool
     p_value: float | None = None
     """Of the difference, on its own."""
     not_comparable: NotComparable | None = None
     """What was changed in between that is not the agent."""
+    quarantined: bool = False
+    """Now; then it is shown, and not counted in the suite's word."""
 
     @property
     def is_apart(self) -> bool:
@@ -90,6 +104,7 @@ def render_markdown(comparison: Comparison) -> str:
             [
                 f"- before: {_result(comparison.older)}",
                 f"- now: {_result(comparison.newer)}",
+                *_backwards(comparison),
             ]
         ),
         *filter(None, [for_markdown(suite(comparison.suite))]),
@@ -116,11 +131,13 @@ def render_json(comparison: Comparison) -> str:
                 "compared": case.compared,
                 "before": _side_document(case.before),
                 "now": _side_document(case.now),
-                "difference": case.difference,
-                "interval": case.interval,
+                "difference": None if case.difference is None else case.difference.points,
+                "interval": None if case.difference is None else case.difference.interval,
+                "expectation": None if case.difference is None else case.difference.expectation,
                 "same_runs": case.same_runs,
                 "p_value": case.p_value,
                 "not_comparable": case.not_comparable,
+                "quarantined": case.quarantined,
             }
             for case in comparison.cases
         ],
@@ -166,6 +183,14 @@ def _result(result: RunResult) -> str:
     return f"{markdown_code(result.invocation_id)}: {verdict(result)}, {moment(result.started_at)}{where}"
 
 
+def _backwards(comparison: Comparison) -> list[str]:
+    if comparison.older.started_at <= comparison.newer.started_at:
+        return []
+    return [
+        "- ⚠️ “before” began later than “now”: what is fixed here may have regressed. The newer result is named first."
+    ]
+
+
 def _told(comparison: Comparison, compared: Compared, title: str, *, apart: bool = False) -> list[str]:
     cases = [case for case in comparison.cases if case.compared == compared and case.is_apart == apart]
     if not cases:
@@ -193,11 +218,22 @@ def _change(case: ComparedCase) -> str:
         return f"{runs}: the same runs, judged {why}"
     if case.not_comparable is not None:
         return f"{runs}, {case.before.outcome} → {case.now.outcome}: {NOT_COMPARABLE[case.not_comparable]}"
-    if case.difference is None or case.interval is None:
+    if case.difference is None:
         return f"{runs}, {case.before.outcome} → {case.now.outcome}"
-    low, high = case.interval
+    told = case.difference
+    if told.expectation is not None:
+        held = f"{told.before[0]} of {told.before[1]} → {told.now[0]} of {told.now[1]} runs"
+        runs = f"{for_markdown(told.expectation)} held in {held}"
+    low, high = told.interval
     alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
-    return f"{runs}, {_points(case.difference)} ({round(low * 100):+d} to {_points(high)}, 95 % interval{alone})"
+    change = f"{_points(told.points)} ({round(low * 100):+d} to {_points(high)}, 95 % interval{alone})"
+    outcomes = f"{case.before.outcome} → {case.now.outcome}"
+    left_open = f", {outcomes}" if "unknown" in (case.before.outcome, case.now.outcome) else ""
+    return f"{runs}{left_open}, {change}{_aside(case)}"
+
+
+def _aside(case: ComparedCase) -> str:
+    return "; in quarantine: not counted" if case.quarantined else ""
 
 
 def _points(share: float) -> str:
@@ -239,8 +275,8 @@ def _table(comparison: Comparison) -> list[str]:
         cells = [
             markdown_code(case.case_id, in_table=True),
             f"{_MARKS[case.compared]} {compared_word(case.compared, case.not_comparable)}",
-            _cell(case.before),
-            _cell(case.now),
+            _cell(case.before, case, now=False),
+            _cell(case.now, case, now=True),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     more = len(ranked) - _FOLDED
@@ -252,11 +288,16 @@ def _table(comparison: Comparison) -> list[str]:
     ]
 
 
-def _cell(side: Side | None) -> str:
+def _cell(side: Side | None, case: ComparedCase, *, now: bool) -> str:
     if side is None:
         return "–"
+    quarantine = " (quarantine)" if now and case.quarantined else ""
+    told = case.difference
+    if told is not None and told.expectation is not None:
+        held, decided = told.now if now else told.before
+        return f"{side.outcome}{quarantine}, {for_markdown(told.expectation)} {held} of {decided}"
     rate = "" if side.interval is None else f" ({round(side.interval[0] * 100)}–{round(side.interval[1] * 100)} %)"
-    return f"{side.outcome}, {_passed(side)}{rate}"
+    return f"{side.outcome}{quarantine}, {_passed(side)}{rate}"
 
 
 def _side_document(side: Side | None) -> dict[str, object] | None:

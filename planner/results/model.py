@@ -102,6 +102,9 @@ class ExpectationRate(_Document):
     check: str
     held: int
     decided: int = Field(description="Runs in which it could be decided; those without a proper call are left out.")
+    min_pass_rate: float | None = Field(
+        default=None, description="Its own, where it has one: then it decides no run, and is counted over all of them."
+    )
 
 
 class RepeatedPass(_Document):
@@ -150,6 +153,11 @@ class SampleDocument(_Document):
     runs_passed: int
     runs_countable: int
     runs_not_made: int = 0
+    runs_clean: int | None = Field(
+        default=None,
+        description="Runs that passed and in which every expectation with a rate of its own held, too; null where none has.",
+    )
+    own_rates: list[ExpectationRate] = Field(default=[], description="Of expectations with a rate of their own.")
 
 
 class CaseDocument(_Document):
@@ -172,6 +180,9 @@ class CaseDocument(_Document):
     runs_required: int = Field(description="Calls the plan asks for.")
     runs_passed: int
     runs_total: int = Field(description="All calls that stand as evidence of the case.")
+    runs_countable: int | None = Field(
+        default=None, description="Calls that its pass rate is of; null in results of older versions."
+    )
     runs_not_needed: int = Field(
         default=0, description="Calls asked for and not made: the outcome no longer depended on them."
     )
@@ -211,9 +222,19 @@ class CaseDocument(_Document):
 
     @property
     def counts(self) -> tuple[int, int]:
-        """(runs that passed, runs that count)."""
-        countable = [run for run in self.runs if run.countable]
-        return sum(run.fault is None for run in countable), len(countable)
+        """(runs that passed, runs that count), as its pass rate has them."""
+        passed = sum(run.fault is None for run in self.runs)
+        return passed, sum(run.countable or (run.fault == "platform" and self.counts_platform) for run in self.runs)
+
+    @property
+    def counts_platform(self) -> bool:
+        """Whether failures of the platform count, too (`platform_failures: fail`): then its pass rate is of more runs than speak of the
+        agent."""
+        countable = sum(run.countable for run in self.runs)
+        told = self.runs_countable
+        if told is None and self.pass_rate:  # of an older version
+            told = round(self.runs_passed / self.pass_rate)
+        return told is not None and countable < told <= len(self.runs)
 
 
 class ConsentDocument(_Document):

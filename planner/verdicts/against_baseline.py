@@ -6,8 +6,15 @@ from dataclasses import dataclass
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
-from planner.outcome import CaseOutcome, CaseVerdict, Sample, chance_alone, judge_case
-from planner.results.model import CaseDocument, CaseInputs, Compared, NotComparable, SampleDocument
+from planner.outcome import CaseOutcome, Sample, chance_alone, judge_case, sample_of_runs
+from planner.results.model import (
+    CaseDocument,
+    CaseInputs,
+    Compared,
+    ExpectationRate,
+    NotComparable,
+    SampleDocument,
+)
 from planner.spec.model import Case
 from planner.verdicts.judged_runs import LoadEvidence, judge_stored
 from planner.verdicts.rates import sample_of
@@ -83,16 +90,15 @@ def judged_anew(before: CaseDocument, now: CaseOutcome, why: NotComparable | Non
     """Of the very same calls on both sides, or of calls that may not be compared: whether the case holds as it did is known, but
     the agent has neither got worse nor better where it does not."""
     then = CaseOutcome[before.outcome.upper()]
-    unknown = CaseOutcome.UNKNOWN in (then, now)
-    same = then is now if unknown else (then is CaseOutcome.FAILED) == (now is CaseOutcome.FAILED)
-    if same:
+    if then is now:
         return AgainstBaseline("same", why)
+    unknown = CaseOutcome.UNKNOWN in (then, now)
     return AgainstBaseline("not_enough_evidence", why or (None if unknown else "judging"))
 
 
-def rejudged(change: Change, prior: CaseDocument, verdict: CaseVerdict) -> AgainstBaseline:
+def rejudged(change: Change, prior: CaseDocument, now: CaseOutcome) -> AgainstBaseline:
     """Of a recheck: its calls are those of `prior`."""
-    return judged_anew(prior, verdict.outcome, other_judgement(prior, change.check_fingerprint, change.judge))
+    return judged_anew(prior, now, other_judgement(prior, change.check_fingerprint, change.judge))
 
 
 def is_rejudged(change: Change) -> bool:
@@ -112,6 +118,11 @@ def sample_document(sample: Sample) -> SampleDocument:
         runs_passed=sample.runs_passed,
         runs_countable=sample.runs_countable,
         runs_not_made=sample.runs_not_made,
+        runs_clean=sample.runs_clean,
+        own_rates=[
+            ExpectationRate(expectation=own.expectation, check="", held=own.held, decided=own.decided)
+            for own in sample.own_rates
+        ],
     )
 
 
@@ -119,7 +130,6 @@ def _judged_again(case: Case, before: CaseDocument, load_evidence: LoadEvidence,
     """The calls of `before` as they stand to today's expectations; None where they leave that open."""
     if any(run.fault != "platform" and not (run.evidence and load_evidence(run.evidence)) for run in before.runs):
         return None
-    verdict = judge_case(case, [judge_stored(case, run, load_evidence, ask).verdict for run in before.runs])
-    if verdict.outcome is CaseOutcome.UNKNOWN:
-        return None
-    return Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable, before.runs_not_needed)
+    verdicts = [judge_stored(case, run, load_evidence, ask).verdict for run in before.runs]
+    outcome = judge_case(case, verdicts).outcome
+    return None if outcome is CaseOutcome.UNKNOWN else sample_of_runs(case, verdicts, outcome, before.runs_not_needed)

@@ -8,8 +8,8 @@ from typing import Any
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask, nobody_asked
-from planner.outcome import CaseVerdict, Sample, compare, judge_case
-from planner.results.model import CaseDocument, CaseInputs, QuarantineDocument, RunDocument
+from planner.outcome import CaseVerdict, Sample, compare, expectation_name, has_own_rate, judge_case, sample_of_runs
+from planner.results.model import CaseDocument, CaseInputs, ExpectationRate, QuarantineDocument, RunDocument
 from planner.spec.model import Case
 from planner.verdicts.against_baseline import (
     AgainstBaseline,
@@ -58,8 +58,12 @@ def assemble_cases(
         runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence, ask)
         judged.append((change, change.case, _verdict(change.case, runs), runs))
     spared = {change.case_id: _not_needed(change, not_needed or {}) for change in changes}
-    decided = [(change, verdict) for change, _, verdict, _ in judged if verdict is not None]
-    stands = _standings(decided, spared, load_evidence, ask)
+    decided = [
+        (change, sample_of_runs(case, [run.verdict for run in runs], verdict.outcome, spared[change.case_id]))
+        for change, case, verdict, runs in judged
+        if verdict is not None
+    ]
+    stands = _standings(decided, load_evidence, ask)
     return [
         _kept(change, case, today)
         if verdict is None
@@ -79,8 +83,7 @@ def assemble_cases(
 
 
 def _standings(
-    decided: Sequence[tuple[Change, CaseVerdict]],
-    not_needed: Mapping[str, int],
+    decided: Sequence[tuple[Change, Sample]],
     load_evidence: LoadEvidence,
     ask: Ask,
 ) -> dict[str, AgainstBaseline]:
@@ -88,15 +91,14 @@ def _standings(
     compared by their outcomes alone, and stay out of what chance may do across the suite."""
     found: dict[str, AgainstBaseline] = {}
     samples: dict[str, tuple[Sample | None, Sample]] = {}
-    for change, verdict in decided:
+    for change, now in decided:
         if is_rejudged(change) and change.prior is not None:
-            found[change.case_id] = rejudged(change, change.prior, verdict)
+            found[change.case_id] = rejudged(change, change.prior, now.outcome)
             continue
         baseline, before = baseline_of(change, load_evidence, ask), change.compared_with or change.prior
         if baseline.not_comparable is not None and before is not None:
-            found[change.case_id] = judged_anew(before, verdict.outcome, baseline.not_comparable)
+            found[change.case_id] = judged_anew(before, now.outcome, baseline.not_comparable)
             continue
-        now = Sample(verdict.outcome, verdict.runs_passed, verdict.runs_countable, not_needed[change.case_id])
         samples[change.case_id] = (baseline.sample, now)
     for case_id, word in compare(samples).items():
         before, now = samples[case_id]
@@ -176,13 +178,14 @@ def _document(
         runs_required=case.runs,
         runs_passed=verdict.runs_passed,
         runs_total=len(runs),
+        runs_countable=verdict.runs_countable,
         runs_not_needed=not_needed,
         pass_rate=verdict.pass_rate,
         interval=verdict.interval,
         min_pass_rate=case.min_pass_rate,
         more_runs=verdict.more_runs,
         more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
-        expectations=expectation_rates(documents),
+        expectations=_rates(case, documents),
         inputs=_inputs(change),
         call_fingerprint=change.call_fingerprint,
         check_fingerprint=change.check_fingerprint,
@@ -191,6 +194,11 @@ def _document(
         **standing.told(),
         **_today(change, case, today),
     )
+
+
+def _rates(case: Case, runs: Sequence[RunDocument]) -> list[ExpectationRate]:
+    own = {expectation_name(each): each.min_pass_rate for each in case.expectations if has_own_rate(each)}
+    return [rate.model_copy(update={"min_pass_rate": own.get(rate.expectation)}) for rate in expectation_rates(runs)]
 
 
 def _today(change: Change, case: Case, today: date) -> dict[str, Any]:

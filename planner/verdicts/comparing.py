@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from planner.outcome import CaseOutcome, Sample, chance_alone, compare, compare_suite
-from planner.reports.comparison import ComparedCase, Comparison, Metric, Side
+from planner.outcome import CaseOutcome, Sample, Telling, chance_alone, compare, compare_suite, telling
+from planner.reports.comparison import ComparedCase, Comparison, Difference, Metric, Side
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
 from planner.verdicts.against_baseline import AgainstBaseline, judged_anew, other_call, other_judgement
@@ -44,8 +44,19 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
                 random,
             )
         ),
-        suite_document(compare_suite(samples)),
+        suite_document(compare_suite(_counted(samples, now))),
     )
+
+
+def _counted(
+    samples: dict[str, tuple[Sample | None, Sample | None]], now: dict[str, CaseDocument]
+) -> dict[str, tuple[Sample | None, Sample | None]]:
+    """Without those in quarantine, which are shown and do not count."""
+    return {
+        case_id: both
+        for case_id, both in samples.items()
+        if (case := now.get(case_id)) is None or case.quarantine is None
+    }
 
 
 def _aside(before: CaseDocument, now: CaseDocument) -> AgainstBaseline | None:
@@ -63,12 +74,19 @@ def _compared(
 ) -> ComparedCase:
     same = _same_runs(before, now)
     old, new = _side(before), _side(now)
-    difference, interval, p_value = None, None, None
-    if old and new and old.rate is not None and new.rate is not None and not same and told.not_comparable is None:
-        difference = new.rate - old.rate
-        interval = difference_interval((old.runs_passed, old.runs_countable), (new.runs_passed, new.runs_countable))
-        p_value = chance_alone(sample_of(before), sample_of(now)) if before and now else None
-    return ComparedCase(case_id, told.compared, old, new, difference, interval, same, p_value, told.not_comparable)
+    by, p_value = None, None
+    if before and now and not same and told.not_comparable is None:
+        samples = sample_of(before), sample_of(now)
+        if all(sample.runs_countable for sample in samples):
+            by, p_value = _difference(telling(*samples)), chance_alone(*samples)
+    quarantined = now is not None and now.quarantine is not None
+    return ComparedCase(case_id, told.compared, old, new, by, same, p_value, told.not_comparable, quarantined)
+
+
+def _difference(told: Telling) -> Difference:
+    (before, runs_before), (now, runs_now) = told.before, told.now
+    interval = difference_interval(told.before, told.now)
+    return Difference(told.expectation, told.before, told.now, now / runs_now - before / runs_before, interval)
 
 
 def _side(case: CaseDocument | None) -> Side | None:

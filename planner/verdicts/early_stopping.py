@@ -14,12 +14,12 @@ from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
 from planner.evidence import Evidence
 from planner.outcome import (
-    RunOutcome,
     RunVerdict,
     Sample,
     calls_at_once,
     could_be_told,
     least_to_settle,
+    sample_of_runs,
     settled,
 )
 from planner.results.model import CaseDocument, RunDocument
@@ -78,9 +78,7 @@ class Settling:
             return to_come if standing.open_runs else calls_at_once(case, verdicts, to_come, standing.first)
         if standing.baseline is None:
             return 0
-        passed = sum(verdict.outcome is RunOutcome.PASSED for verdict in verdicts)
-        countable = sum(verdict.countable for verdict in verdicts)
-        now = Sample(outcome, passed, countable, most)
+        now = sample_of_runs(case, verdicts, outcome, most)
         return to_come if could_be_told(standing.baseline, now) else 0
 
 

@@ -125,7 +125,7 @@ def merged(parts: Sequence[Part], *, invocation_id: str, tool_version: str) -> R
         consent=_consent(results, whole.digest),
         plans=_each(result.plans for result in results),
         cases=cases,
-        suite=suite_document(compare_suite(_samples(parts, cases, only_called=True))),
+        suite=suite_document(compare_suite(_samples(parts, cases, for_suite=True))),
         repeated=repeated_passes(cases),
         dropped=sorted((case for result in results for case in result.dropped), key=lambda case: case.case_id),
         open_launches=[launch for result in results for launch in result.open_launches],
@@ -153,9 +153,9 @@ def _cases(parts: Sequence[Part]) -> list[CaseDocument]:
 
 
 def _samples(
-    parts: Sequence[Part], cases: Sequence[CaseDocument], *, only_called: bool = False
+    parts: Sequence[Part], cases: Sequence[CaseDocument], *, for_suite: bool = False
 ) -> dict[str, tuple[Sample | None, Sample | None]]:
-    """Of the cases that were known before, and called anew or found again."""
+    """Of the cases that were known before, and called anew or found again; of the suite those that were called and count."""
     before = {
         case.case_id: place.before
         for part in parts
@@ -165,7 +165,7 @@ def _samples(
     return {
         case.case_id: (sample_from(before[case.case_id]), sample_of(case))
         for case in cases
-        if case.case_id in before and (case.action == "call" or not only_called)
+        if case.case_id in before and ((case.action == "call" and case.quarantine is None) or not for_suite)
     }
 
 

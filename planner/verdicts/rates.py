@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from planner.outcome import CaseOutcome, Sample, SuiteChange, compare_suite
+from planner.outcome import CaseOutcome, OwnRate, Sample, SuiteChange, compare_suite
 from planner.results.model import (
     CaseDocument,
     ExpectationRate,
@@ -57,17 +57,18 @@ def _counts(case: CaseDocument) -> tuple[int, int]:
 
 
 def suite_of(cases: Iterable[CaseDocument]) -> SuiteDocument | None:
-    """The cases that were called anew, against what they are compared with; None where there is none with a known outcome."""
+    """The cases that were called anew and count, against what they are compared with; None where nothing countable is known of
+    any."""
     samples = {
         case.case_id: (sample_from(case.before), sample_of(case))
         for case in cases
-        if case.action == "call" and case.before is not None
+        if case.action == "call" and case.before is not None and case.quarantine is None
     }
     return suite_document(compare_suite(samples))
 
 
 def suite_document(change: SuiteChange) -> SuiteDocument | None:
-    """None where no case is known on both sides."""
+    """None where no case has countable runs on both sides."""
     if not change.cases:
         return None
     return SuiteDocument(
@@ -83,9 +84,39 @@ def suite_document(change: SuiteChange) -> SuiteDocument | None:
 
 def sample_of(case: CaseDocument) -> Sample:
     """A stored case, as one side of a comparison."""
-    return Sample(CaseOutcome[case.outcome.upper()], *case.counts, case.runs_not_needed)
+    passed, countable = case.counts
+    own_rates = [rate for rate in case.expectations if rate.min_pass_rate is not None or _failed_in_passing(case, rate)]
+    names = {rate.expectation for rate in own_rates}
+    spoilt = sum(run.fault is None and bool(names & _failed_in(run)) for run in case.runs)
+    return Sample(
+        CaseOutcome[case.outcome.upper()],
+        passed,
+        countable,
+        case.runs_not_needed,
+        tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in own_rates),
+        passed - spoilt if own_rates else None,
+    )
+
+
+def _failed_in_passing(case: CaseDocument, rate: ExpectationRate) -> bool:
+    """What results of older versions do not tell: an expectation that failed and failed no run by it has a rate of its own."""
+    return case.runs_countable is None and any(
+        run.fault is None and rate.expectation in _failed_in(run) for run in case.runs
+    )
+
+
+def _failed_in(run: RunDocument) -> set[str]:
+    return {
+        finding.expectation for finding in run.findings if finding.outcome == "failed" and finding.severity == "error"
+    }
 
 
 def sample_from(document: SampleDocument) -> Sample:
-    outcome = CaseOutcome[document.outcome.upper()]
-    return Sample(outcome, document.runs_passed, document.runs_countable, document.runs_not_made)
+    return Sample(
+        CaseOutcome[document.outcome.upper()],
+        document.runs_passed,
+        document.runs_countable,
+        document.runs_not_made,
+        tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in document.own_rates),
+        document.runs_clean,
+    )

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from planner.outcome import CaseOutcome, Sample
+from planner.outcome import CaseOutcome, OwnRate, Sample
 from planner.results.model import CaseDocument, ExpectationRate, RunDocument
-from planner.verdicts.rates import expectation_rates, repeated_passes, sample_of
+from planner.verdicts.against_baseline import sample_document
+from planner.verdicts.rates import expectation_rates, repeated_passes, sample_from, sample_of
 
 
 def run(fault: str | None = None, **found: str) -> RunDocument:
@@ -81,3 +82,21 @@ def test_a_stored_case_is_a_sample_of_its_countable_runs() -> None:
     """With the runs that were not needed, which stand for what might have been."""
     stored = case(3, 1, not_needed=2, others=("platform", "author"))
     assert sample_of(stored) == Sample(CaseOutcome.FLAKY, 3, 5, 2)
+    told = stored.model_copy(update={"runs_countable": 6})  # platform_failures: fail
+    assert sample_of(told) == Sample(CaseOutcome.FLAKY, 3, 6, 2)
+    assert sample_of(stored.model_copy(update={"pass_rate": 0.5})) == Sample(CaseOutcome.FLAKY, 3, 6, 2)
+    assert sample_of(stored.model_copy(update={"runs_countable": 99})) == Sample(CaseOutcome.FLAKY, 3, 5, 2)
+
+
+def test_a_stored_case_tells_of_expectations_with_a_rate_of_their_own() -> None:
+    """Its document says which they are; one of an older version shows it where one failed in a run that passed."""
+    runs = [run(a="passed", b="passed"), run(a="passed", b="failed"), run("agent", a="failed", b="failed")]
+    rates = expectation_rates(runs)
+    stored = case(2, 1).model_copy(update={"runs": runs, "expectations": rates})
+    own = (OwnRate("b", 1, 3),)
+    assert sample_of(stored) == Sample(CaseOutcome.FLAKY, 2, 3, 0, own, 1)
+    told = stored.model_copy(update={"runs_countable": 3})
+    assert sample_of(told) == Sample(CaseOutcome.FLAKY, 2, 3)
+    told.expectations[1] = rates[1].model_copy(update={"min_pass_rate": 0.2})
+    assert sample_of(told) == Sample(CaseOutcome.FLAKY, 2, 3, 0, own, 1)
+    assert sample_from(sample_document(sample_of(told))) == sample_of(told)

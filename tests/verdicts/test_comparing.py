@@ -1,0 +1,145 @@
+"""Two results compared: by the rate that tells most, with what is left open and what is in quarantine said to be so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from random import Random
+from typing import Any
+
+from planner.reports.comparison import render_markdown
+from planner.results.model import CaseDocument, ExpectationRate, RunResult
+from planner.verdicts.comparing import compare_results
+
+AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+
+
+def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 0, **fields: Any) -> CaseDocument:
+    """`b_held`: of how many of the passed runs an expectation with a rate of its own held."""
+    b_held = fields.pop("b_held", passed)
+    total = passed + failed + platform
+    faults = [None] * passed + ["agent"] * failed + ["platform"] * platform
+    runs = [
+        {
+            "run_id": number,
+            "invocation_id": "x",
+            "outcome": "passed" if fault is None else "failed",
+            "fault": fault,
+            "findings": [
+                {
+                    "expectation": "b",
+                    "check": "says",
+                    "outcome": "passed" if number < b_held else "failed",
+                    "severity": "error",
+                    "message": "",
+                }
+            ],
+        }
+        for number, fault in enumerate(faults)
+    ]
+    return CaseDocument.model_validate(
+        {
+            "case_id": f"p/{name}@s", "plan": "p", "scenario": name, "target": "s", "action": "call", "reason": "new",
+            "outcome": outcome, "runs_required": total, "runs_passed": passed, "runs_total": total, "compared": "new",
+            "call_fingerprint": "", "check_fingerprint": "", "runs": runs,
+            "inputs": {"prompt": "", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"},
+            **fields,
+        }
+    )  # fmt: skip
+
+
+def result(name: str, at: datetime, *cases: CaseDocument) -> RunResult:
+    documents = [
+        each.model_copy(update={"runs": [run.model_copy(update={"invocation_id": name}) for run in each.runs]})
+        for each in cases
+    ]
+    return RunResult.model_validate(
+        {
+            "tool_version": "1", "outcome": "failed", "exit_code": 1, "invocation_id": name, "change_set_digest": "",
+            "environment": "", "partial": False, "started_at": at, "ended_at": at, "consent": {"given": True}, "plans": [],
+            "cases": documents, "cost": {"estimated_cents": None, "actual_cents": 0, "this_invocation_cents": 0,
+            "ambiguous_cents": 0, "carried_cents": 0}, "stats": {"requests": 0, "launches": 0, "refused": 0, "wall_seconds": 0},
+        }
+    )  # fmt: skip
+
+
+RANDOM = Random(1)  # noqa: S311 - a seed, for a test
+B_FELL = "b held in 0 of 10 runs, 60 % needed"
+
+
+def own(held: int) -> CaseDocument:
+    told = case("own", "passed" if held else "failed", 10, b_held=held, outcome_reason="" if held else B_FELL)
+    rate = ExpectationRate(expectation="b", check="says", held=held, decided=10, min_pass_rate=0.6)
+    return told.model_copy(update={"expectations": [rate]})
+
+
+GOLDEN = [
+    "# 3 regressed, 2 not enough evidence of a change, 1 same",
+    "",
+    "- before: `old`: Failed, 2026-11-25 09:00:00 UTC",
+    "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
+    "- ⚠️ “before” began later than “now”: what is fixed here may have regressed. The newer result is named first.",
+    "",
+    "4 cases called anew, together: 70 of 70 runs passed before, 40 of 67 now: worse (p < 0.001)",
+    "",
+    "## Regressed (3)",
+    "",
+    "- ❌ `p/own@s`: b held in 10 of 10 → 0 of 10 runs, -100 points (-100 to -61 points, 95 % interval; p < 0.001 on its own)",
+    "  b held in 0 of 10 runs, 60 % needed",
+    "- ❌ `p/open@s`: 50 of 50 → 36 of 50 runs passed, passed → unknown, -28 points (-42 to -15 points, 95 % interval; p < 0.001 on its own)",
+    "- ❌ `p/apart@s`: 4 of 4 → 0 of 4 runs passed, -100 points (-100 to -31 points, 95 % interval; p = 0.014 on its own); in quarantine: not counted",
+    "",
+    "## Not enough evidence of a change (2)",
+    "",
+    "- ❔ `p/shaky@s`: 6 of 6 → 2 of 3 runs passed, -33 points (-79 to +14 points, 95 % interval; p = 0.17 on its own)",
+    "- ❔ `p/platform@s`: 4 of 4 → 2 of 4 runs passed, -50 points (-85 to +10 points, 95 % interval; p = 0.21 on its own)",
+    "",
+    "<details><summary>All 6 cases</summary>",
+    "",
+    "| Case | Compared | Before | Now |",
+    "| --- | --- | --- | --- |",
+    "| `p/own@s` | ❌ regressed | passed, b 10 of 10 | failed, b 0 of 10 |",
+    "| `p/open@s` | ❌ regressed | passed, 50 of 50 (93–100 %) | unknown, 36 of 50 (58–83 %) |",
+    "| `p/apart@s` | ❌ regressed | passed, 4 of 4 (51–100 %) | failed (quarantine), 0 of 4 (0–49 %) |",
+    "| `p/shaky@s` | ❔ not enough evidence | passed, 6 of 6 (61–100 %) | flaky, 2 of 3 (21–94 %) |",
+    "| `p/platform@s` | ❔ not enough evidence | passed, 4 of 4 (51–100 %) | failed, 2 of 4 (15–85 %) |",
+    "| `p/untold@s` | = same | unknown, 0 of 0 | unknown, 0 of 0 |",
+    "",
+    "</details>",
+]
+
+
+def test_what_changed_is_told_by_what_changed() -> None:
+    """An expectation with a rate of its own, a case left open, one in quarantine, and failures of the platform that count; in
+    results that are named the wrong way round."""
+    quarantine = {"until": "2026-12-31", "reason": "x"}
+    older = result(
+        "old",
+        AT,
+        own(10),
+        case("open", "passed", 50),
+        case("shaky", "passed", 6),
+        case("apart", "passed", 4),
+        case("platform", "passed", 4, runs_countable=4),
+        case("untold", "unknown", 0),
+    )
+    newer = result(
+        "new",
+        AT - timedelta(hours=1),
+        own(0),
+        case("open", "unknown", 36, 14),
+        case("shaky", "flaky", 2, 1),
+        case("apart", "failed", 0, 4, quarantine=quarantine),
+        case("platform", "failed", 2, 0, 2, runs_countable=4),
+        case("untold", "unknown", 0),
+    )
+    told = unescape(render_markdown(compare_results(older, newer, RANDOM))).replace("\\", "")
+    assert told.splitlines() == GOLDEN
+
+
+def test_quarantine_counts_in_no_suite() -> None:
+    """Alone it leaves nothing to say of the suite."""
+    quarantine = {"until": "2026-12-31", "reason": "x"}
+    older = result("old", AT, case("apart", "passed", 4))
+    newer = result("new", AT, case("apart", "failed", 0, 4, quarantine=quarantine))
+    assert compare_results(older, newer, RANDOM).suite is None
