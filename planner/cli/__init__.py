@@ -78,7 +78,7 @@ def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, o
 def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
     """Explain a diagnostic, or what a kind of check takes.
 
-    With an example and its cure. CODE is what stands in brackets, such as unknown-key. Without it: the list of all.
+    Shows an example and its cure. CODE is what stands in brackets, such as unknown-key. Without it: the list of all.
     """
     from planner.commands.explain import explain as command
 
@@ -94,7 +94,7 @@ def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
 def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
     """Show a case in full, and where each part of it is written.
 
-    As it would be called and judged. CASE is a case id, or a pattern with * and ?. Offline, needs no key.
+    Shows it as it would be called and judged. CASE is a case id, or a pattern with * and ?. Offline, needs no key.
     """
     from planner.commands.show import show as command
 
@@ -198,8 +198,9 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
 def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
     """Judge the stored calls by today's expectations. Free; calls nobody, and stores no verdict.
 
-    PATH… are plan files or folders; by default plans/. Cases that were never called are left out. `planner run` does the same on its way, for what changed. What a language model
-    (check: judge) answered before is used again; it is asked something new, which it charges for, with --consent-to-charge only.
+    PATH… are plan files or folders; by default plans/. Cases that were never called are left out. `planner run` does the
+    same on its way, for what changed. What a language model (check: judge) answered before is used again; it is asked
+    something new, which it charges for, with --consent-to-charge only.
     """
     from planner.commands.recheck import RecheckOptions
     from planner.commands.recheck import recheck as command
@@ -231,7 +232,8 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
 def report(verbosity: int, **values: Any) -> int:
     """Write a report again, or compare two results.
 
-    A comparison tells what regressed, what was fixed, and how sure that is. RESULTS and OLDER are files, such as reports/results.json, or invocations of the store by their id.
+    A comparison tells what regressed, what was fixed, and how sure that is. RESULTS and OLDER are files, such as
+    reports/results.json, or invocations of the store by their id.
     """
     import random
 
@@ -256,8 +258,9 @@ def report(verbosity: int, **values: Any) -> int:
 def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None) -> int:
     """Join the results of shards (run --shard I/N). Calls nobody.
 
-    Into one set of reports; a missing shard is an error. PART… are the shards' results.json files, or the folders they are in. Where the store has them too, the whole is stored, and
-    becomes the baseline that one run of everything would have been.
+    Writes one set of reports; a missing shard is an error. PART… are the shards' results.json files, or the folders they are
+    in. Where the store has them too, the whole is stored, and becomes the baseline that one run of everything would have
+    been.
     """
     from planner.commands.merge import MergeOptions
     from planner.commands.merge import merge as command
@@ -280,7 +283,8 @@ def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None)
 def history(verbosity: int, **values: Any) -> int:
     """Show how calls went over time. Calls nobody.
 
-    Pass rate, duration, latency, grade, cost and flakiness. CASE is a case id, or a pattern with * and ?. Without it: all invocations, and every case.
+    Tells pass rate, duration, latency, grade, cost and flakiness. CASE is a case id, or a pattern with * and ?. Without it: all
+    invocations, and every case.
     """
     from planner.commands.history import HistoryOptions
     from planner.commands.history import history as command
@@ -308,8 +312,9 @@ def history(verbosity: int, **values: Any) -> int:
 def reconcile(verbosity: int, **values: Any) -> int:
     """List launches whose fate is unknown, or settle one.
 
-    Exit 4 while any is open. A launch is open when its answer was lost and the service's lists do not tell which run, if any, it became. `planner run`
-    settles most by itself, within ten minutes of sending them; what is left needs a person who can look at the service.
+    Exit 4 while any is open. A launch is open when its answer was lost and the service's lists do not tell which run, if
+    any, it became. `planner run` settles most by itself, within ten minutes of sending them; what is left needs a person
+    who can look at the service.
 
     --adopt: the service has runs of that time, with that target and those prompts, which nobody else asked for. They are
     picked up by the next run and not paid for again. As many as the launch asked for.
@@ -342,8 +347,9 @@ def reconcile(verbosity: int, **values: Any) -> int:
 def format_(verbosity: int, paths: tuple[Path, ...], check: bool, diff: bool, output_format: Any) -> int:
     """Bring plans, and planner.yaml, into one form.
 
-    Order of keys, indentation, quotes. PATH… are files or folders; by default plans/ and planner.yaml. Comments stay where they belong, texts are kept as they
-    are written, and what a file says is the same afterwards: that is checked before it is written.
+    Sets the order of keys, indentation and quotes. PATH… are files or folders; by default plans/ and planner.yaml. Comments stay where
+    they belong, texts are kept as they are written, and what a file says is the same afterwards: that is checked before it
+    is written.
     """
     from planner.commands.format import FormatOptions, format_plans
 

@@ -91,6 +91,33 @@ def ending_of(
     failed = [case for case in counted if case.outcome == "failed"]
     unknown = [case for case in counted if case.outcome == "unknown"]
     waiting = sorted(case.case_id for case in cases if case.outcome == "unknown" and case.case_id in overdue)
+    codes, problems, steps = _stopped(outcome, ways)
+    finished = not (codes or outcome.left or waiting)
+    if failed or outcome.fail_fast:  # --fail-fast stopped at a failed run, whose case may not be decided any more
+        codes.add(1)
+    if unknown:
+        codes.add(4)
+    problems += _undecided(unknown)
+    if waiting:
+        problems.append(f"{count(len(waiting), 'case')} left open by runs that did not end in time")
+        steps.append(
+            "Runs that have not ended are looked for, free, by every run until a day after their launch;"
+            " they are called again only then."
+        )
+    if outcome.left:
+        left = sum(outcome.left.values())
+        problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
+    if (not finished or unknown) and not outcome.ceiling:  # the same ceiling would stop it again
+        only_waiting = waiting and {case.case_id for case in unknown} <= set(waiting)
+        charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.held
+        go_on = ways.afterwards if finished else ways.free if only_waiting and not charged else ways.again
+        steps.append(f"Go on, without paying for anything twice: {go_on}")
+    code = first_of(codes)
+    return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
+
+
+def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[str]]:
+    """(exit codes, problems, steps) of all that kept the engine from making every call, or from knowing what became of it."""
     codes: set[int] = set()
     problems: list[str] = []
     steps: list[str] = []
@@ -110,11 +137,9 @@ def ending_of(
         problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
         enough = f" ({outcome.ceiling_enough} would do)" if outcome.ceiling_enough else ""
         steps.append(f"Raise the ceiling{enough} to make the calls that are left; those made are not paid for again.")
-    if failed or outcome.fail_fast:  # --fail-fast stopped at a failed run, whose case may not be decided any more
-        codes.add(1)
-    if trouble := [told for told in (outcome.trouble, outcome.held) if told]:
+    for trouble in filter(None, (outcome.trouble, outcome.held)):
         codes.add(4)
-        problems += trouble
+        problems.append(trouble)
     if outcome.unsettled:
         codes.add(4)
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)
@@ -123,35 +148,7 @@ def ending_of(
             " not sent again until that is known"
         )
         steps += _fate(outcome.unsettled, ways.reconcile)
-    if unknown:
-        codes.add(4)
-    problems += _undecided(unknown)
-    if waiting:
-        problems.append(f"{count(len(waiting), 'case')} left open by runs that did not end in time")
-        steps.append(
-            "Runs that have not ended are looked for, free, by every run until a day after their launch; they are called again only then."
-        )
-    if outcome.left:
-        left = sum(outcome.left.values())
-        problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
-    finished = not (
-        outcome.interrupted
-        or outcome.usage
-        or outcome.refusal
-        or outcome.ceiling
-        or outcome.trouble
-        or outcome.held
-        or outcome.unsettled
-        or outcome.left
-        or waiting
-    )
-    if (not finished or unknown) and not outcome.ceiling:  # the same ceiling would stop it again
-        only_waiting = waiting and {case.case_id for case in unknown} <= set(waiting)
-        is_free = only_waiting and not (outcome.left or outcome.unsettled or outcome.interrupted or trouble)
-        go_on = ways.afterwards if finished else ways.free if is_free else ways.again
-        steps.append(f"Go on, without paying for anything twice: {go_on}")
-    code = first_of(codes)
-    return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
+    return codes, problems, steps
 
 
 def _fate(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> list[str]:
