@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from planner.checks.base import Expectation, Judgement, errored, failed, passed
 from planner.checks.fields import Count
@@ -18,6 +18,15 @@ class Cost(Expectation, frozen=True):
 
     check: Literal["cost"] = Field(description="The kind of check.")
     max_cents: Count = Field(description="Highest bill that holds, in US cents.")
+
+    @field_validator("max_cents")
+    @classmethod
+    def _can_hold(cls, max_cents: int) -> int:
+        if max_cents == 0:
+            raise ValueError(
+                "every call is billed, so that `max_cents: 0` never holds; write the highest bill that is right"
+            )
+        return max_cents
 
     def implies(self, other: Expectation) -> bool:
         return isinstance(other, Cost) and self.max_cents <= other.max_cents

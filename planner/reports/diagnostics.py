@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import accumulate
 
-from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span
+from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span, without_secrets
 
 ReadSource = Callable[[str], str | None]
 """The text of a file by the name diagnostics give it; None where it cannot be read (any more)."""
@@ -17,6 +17,8 @@ ReadSource = Callable[[str], str | None]
 _RED, _YELLOW, _BLUE, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
 _GUTTER = 5
 _NARROWEST = 40
+_LONGEST_SEARCHED = 100_000
+"""Nobody's line with a key in it is longer, and there are files of one line of megabytes."""
 _JOINERS = "\u200c\u200d"
 """They hold letters and emoji together: part of the writing, although they are not printable by themselves."""
 
@@ -101,6 +103,8 @@ def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint
     from rich.cells import cell_len
 
     line = line.rstrip()
+    if len(line) <= _LONGEST_SEARCHED:
+        line = without_secrets(line)
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     before, marked, after = _window(line, span.column - 1, end, width - _GUTTER - 3)
     caret = " " * cell_len(before) + "^" * max(1, cell_len(marked))

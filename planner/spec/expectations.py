@@ -271,10 +271,10 @@ class Expectations:
         try:
             rendered = Rendered(render(shape.content, values))
         except TextFault as fault:
-            place = self._place(draft, fault.route, fault.fault)
             text = next(text for text in shape.texts if text.route == fault.route)
-            names = names_at(text.template, fault.fault)
-            blame.fault(draft.said, fault.fault.code, fault.fault.detail, place, names, user=draft.user)
+            for one in (fault.fault, *fault.fault.others):
+                place, names = self._place(draft, fault.route, one), names_at(text.template, one)
+                blame.fault(draft.said, one.code, one.detail, place, names, user=draft.user)
             return None
         if _MANY not in key:
             self._rendered[key] = rendered

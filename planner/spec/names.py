@@ -48,4 +48,4 @@ def undefined(name: str, known: Iterable[str], scenario: str, searches: Searches
         return f"{what}; a variable or an axis is written by its own name, such as {{{{ mood }}}}"
     if name in _OUTSIDE:
         return f"{what}; templates see neither the environment nor secrets"
-    return unknown(what, name, known, searches)
+    return unknown(what, name, [other for other in known if is_name(other)], searches)

@@ -92,3 +92,14 @@ def as_share(key: str, value: Any) -> str:
     """A share of 1 that was written in percent."""
     percent = isinstance(value, (int, float)) and _LEAST_PERCENT <= value <= _PERCENT and key in _SHARES
     return f"; {value:g} % is written {value / _PERCENT:g}" if percent else ""
+
+
+_SECRETS = re.compile(r"(?i)api[_-]?key|access[_-]?(?:key|token)|auth[_-]?token|token|secret|password|authorization")
+
+
+def of_a_key(key: str, model: str) -> str:
+    """Where the key of a service belongs that was written in a file; nothing where `key` is no such key's."""
+    if not _SECRETS.fullmatch(key):
+        return ""
+    variable = "PLANNER_JUDGE_API_KEY" if model == "JudgeFields" else "THUNDERPHONE_API_KEY"
+    return f"keys are never in a file: set {variable} in the environment, and revoke one that was committed"

@@ -40,7 +40,8 @@ class Prompt:
         try:
             text = self.template.render(values)
         except TemplateFault as fault:
-            self._blame(fault, blame)
+            for one in (fault, *fault.others):
+                self._blame(one, blame)
             return None
         if len(text) * 4 > MAX_PROMPT_BYTES and (size := len(text.encode())) > MAX_PROMPT_BYTES:
             detail = f"the prompt has {size:,} bytes, the limit is {MAX_PROMPT_BYTES:,}"

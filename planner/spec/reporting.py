@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span
+from planner.diagnostics import Diagnostic, Diagnostics, Related, Severity, Span, without_secrets
 from planner.spec.faults import RULES
 from planner.spec.wording import Searches
 
@@ -111,7 +111,8 @@ class Reporter:
         if fault in self._seen:
             return
         self._seen.add(fault)
-        self.diagnostics.items.append(Diagnostic(severity, code, RULES[code].summary, detail, span, related))
+        told = without_secrets(detail)
+        self.diagnostics.items.append(Diagnostic(severity, code, RULES[code].summary, told, span, related))
         self._per_file[span.file] += 1
         if self._per_file[span.file] == MAX_FAULTS_PER_FILE:
             end = Span(span.file, 1, 1, 1, 1)

@@ -19,6 +19,10 @@ _DATA = frozenset({"examples", "default", "const", "enum"})
 _EXPECTED = "Something that must hold on every call."
 _EXPECTATION = {"$ref": "#/$defs/Expectation"}
 _SCALARS = frozenset({"integer", "number", "boolean"})
+_OF_THE_SAME = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else", "not"})
+_OF_WHAT_IS_INSIDE = frozenset({"items", "prefixItems", "additionalProperties", "propertyNames", "contains"})
+_BY_NAME = frozenset({"properties", "$defs"})
+"""Keywords whose values are schemas: of the same value, of what is in it, and by name."""
 
 
 def plan_schema() -> dict[str, Any]:
@@ -53,7 +57,7 @@ def plan_schema() -> dict[str, Any]:
     }
     for holder in ("ScenarioFields", "ScenarioDefaults"):
         defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Item"}
-    return hinted(schema)
+    return hinted(_naming_required(schema))
 
 
 def library_schema() -> dict[str, Any]:
@@ -75,7 +79,7 @@ def library_schema() -> dict[str, Any]:
         "then": several,
         "else": _EXPECTATION,
     }
-    return hinted(schema)
+    return hinted(_naming_required(schema))
 
 
 def project_schema() -> dict[str, Any]:
@@ -86,7 +90,7 @@ def project_schema() -> dict[str, Any]:
     properties["environments"]["propertyNames"] = {"pattern": SLUG}
     properties["environments"]["additionalProperties"]["propertyNames"] = {"pattern": SLUG}
     _one_target(schema["$defs"])
-    return hinted(schema)
+    return hinted(_naming_required(schema))
 
 
 def check_schema(name: str) -> dict[str, Any]:
@@ -112,6 +116,27 @@ class _Generator(GenerateJsonSchema):
 
 def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
     return {"$schema": _DIALECT, **model.model_json_schema(schema_generator=_Generator), "title": title}
+
+
+def _naming_required(schema: Any, named: frozenset[str] = frozenset()) -> Any:
+    """The schema with each required key among its properties, or among those of what it is a part of: strict validators ask for it."""
+    if isinstance(schema, list):
+        return [_naming_required(part, named) for part in schema]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(schema, dict):
+        return schema
+    known: dict[str, Any] = dict(schema)  # pyright: ignore[reportUnknownArgumentType]
+    named = named | known.get("properties", {}).keys()
+    if unnamed := [key for key in known.get("required", []) if key not in named]:
+        known["properties"] = {**known.get("properties", {}), **dict.fromkeys(unnamed, True)}
+        named = named.union(unnamed)
+    for key, part in known.items():
+        if key in _OF_THE_SAME:
+            known[key] = _naming_required(part, named)
+        elif key in _BY_NAME:
+            known[key] = {name: _naming_required(below) for name, below in part.items()}
+        elif key in _OF_WHAT_IS_INSIDE:
+            known[key] = _naming_required(part)
+    return known
 
 
 def _one_target(defs: dict[str, Any]) -> None:

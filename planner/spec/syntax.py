@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from yaml import MarkedYAMLError, YAMLError
+from yaml import CBaseLoader, MarkedYAMLError, YAMLError, events
 
 from planner.diagnostics import Related
 from planner.spec.document import Items, Mapping
@@ -47,6 +49,8 @@ _BEGUN = {
 _CONFLICT = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?: |$)")
 _GLUED = re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_-]*):(\S.*)")
 _OPEN_TEXT = re.compile(r":[ ]+[|>][-+]?[ ]*\r?\n\s*\Z")
+_MOST_READ_AGAIN = 1_000_000
+"""Characters."""
 _NEAR = 2
 """So many lines below one that is indented oddly the parser still stumbles over it."""
 
@@ -68,6 +72,7 @@ def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
         return
     start = min(int(marked.problem_mark.index), len(source.text))
     if "nesting depth" in str(marked.problem):  # libyaml has a bound of its own, and looks ahead
+        start = _too_deep(source.text, start)
         reporter.error("too-much-nesting", TOO_DEEP, source.span(start, start + 1))
         return
     if odd := _oddly_indented(source, start):
@@ -86,6 +91,29 @@ def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
     related.extend(_text_before(source, start))
     detail = _explained(str(marked.problem or "not YAML"), source.text, start)
     reporter.error("yaml-syntax", detail, source.span(start, start + 1), *related)
+
+
+def _too_deep(text: str, start: int) -> int:
+    """Where the first level too many begins, of brackets on one line that the parser has looked at up to `start`."""
+    opened: list[int] = []
+    for place in range(text.rfind("\n", 0, start) + 1, start + 1):
+        if text[place] in "[{":
+            opened.append(place)
+        elif text[place] in "]}" and opened:
+            opened.pop()
+    if len(opened) <= MAX_DEPTH or opened[0] > _MOST_READ_AGAIN:
+        return start
+    return opened[max(0, MAX_DEPTH - _levels(text[: opened[0]]))]
+
+
+def _levels(text: str) -> int:
+    """How many containers are open where the text ends."""
+    levels = 0
+    next_event: Callable[[], Any] = CBaseLoader(f"{text}[".encode()).get_event
+    with suppress(YAMLError):  # the bracket is not closed
+        for event in iter(next_event, None):
+            levels += isinstance(event, events.CollectionStartEvent) - isinstance(event, events.CollectionEndEvent)
+    return levels - 1
 
 
 def _oddly_indented(source: Source, start: int) -> re.Match[str] | None:

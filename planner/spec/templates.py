@@ -7,7 +7,7 @@ property test says so): compiling 10,000 prompts with Jinja takes seconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,7 +105,11 @@ class Interpolation:
             if len(route) == 1 and type(value) is int:
                 value = repr(value)
             elif len(route) > 1 or type(value) is not str:
-                value = self.programs.show(value, route, offset)
+                try:
+                    value = self.programs.show(value, route, offset)
+                except TemplateFault as fault:
+                    fault.others = tuple(self._other_faults(values, offset))
+                    raise
             written.append(value)
             written.append(text)
             room -= len(value) + len(text)
@@ -117,6 +121,15 @@ class Interpolation:
                     offset + len(".".join(route)),
                 )
         return "".join(written)
+
+    def _other_faults(self, values: Mapping[str, Any], after: int) -> Iterator[TemplateFault]:
+        """What is wrong with the names behind the first one that cannot be shown."""
+        for route, offset in zip(self.routes, self.offsets, strict=True):
+            if offset > after:
+                try:
+                    self.programs.show(values[route[0]], route, offset)
+                except TemplateFault as fault:
+                    yield fault
 
 
 class Templates:

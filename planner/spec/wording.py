@@ -18,7 +18,7 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.spec.authored import AGE, DAY, TAG, TIME_OF_DAY, MatrixFields, PlanFields, ScenarioDefaults, ScenarioFields
 from planner.spec.document import Items, Mapping
-from planner.spec.other_words import KEYS, as_share, in_unit
+from planner.spec.other_words import KEYS, as_share, in_unit, of_a_key
 
 _FORMS = {
     AGE: "this must be a number and h, d or w, such as 14d for fourteen days",
@@ -174,7 +174,11 @@ def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> t
     if kind == "extra_forbidden":
         keys = _keys_at(model, error["loc"][:-1])
         what = f"`{shorten(key)}` is not a key here"
-        hint = mistyped(key, keys) or (misplaced(key, model) if len(error["loc"]) == 1 else "")
+        hint = (
+            of_a_key(key, model.__name__)
+            or mistyped(key, keys)
+            or (misplaced(key, model) if len(error["loc"]) == 1 else "")
+        )
         return "unknown-key", f"{what}; {hint}" if hint else unknown(what, key, keys)
     if kind == "missing":
         return "missing-key", f"`{key}` is required"
