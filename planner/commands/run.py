@@ -160,6 +160,7 @@ class _Invocation:
                 outcome = await self._execute(client, prepared, ledger, interrupted, may_call=consent.given)
                 if not outcome.interrupted:
                     note_asking(outcome, await self._asked.finish(self._runs.judged))
+            outcome.broken = ledger.broken()
             if outcome.left and not consent.given:
                 outcome.refusal = (
                     "calls thought to be made turned out not to be, and consent to charge for them was not given"

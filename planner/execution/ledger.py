@@ -104,6 +104,17 @@ class Ledger:
             told.append(f"{ceiling.label} {dollars(cents)}")
         return " and ".join(told)
 
+    def broken(self) -> str:
+        """`--max-cost allows $20.00, and $24.00 was billed`: the ceilings that bills have gone beyond; empty where none. The
+        service's own are not in it: what is billed under them is its business."""
+        told = [
+            f"{ceiling.label} allows {dollars(ceiling.limit_cents)}, and {dollars(billed)} was billed"
+            for ceiling in self.ceilings
+            if not ceiling.by_service
+            and (billed := ceiling.committed_cents - ceiling.pending_cents) > ceiling.limit_cents
+        ]
+        return " and ".join(told)
+
     def reserve(self, plan: str, cents: int) -> None:
         self.reserved_cents += cents
         self._commit(plan, cents, cents)

@@ -123,6 +123,8 @@ class Outcome:
     """What it allows, what is spent and held, and what the next call may cost."""
     ceiling_enough: str = ""
     """What would be enough for all that is left, in words; empty where a price is unknown."""
+    broken: str = ""
+    """Which ceilings the bills went beyond, in words: calls under way cost more than was held for them."""
     refusal: str = ""
     """402 or another refusal in the middle, by the service or by the project's policy."""
     usage: str = ""

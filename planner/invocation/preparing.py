@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -37,7 +37,8 @@ HISTORY_INVOCATIONS = 20
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """`resumable` are the runs that earlier invocations launched and no finished result holds, by case id: they stand in for
-    as many of the calls of `change_set`, whose estimate is of what is left; `whole_estimate` is of all of them."""
+    as many of the calls of `change_set`, whose estimate is of what is left; `whole_estimate` is of all that it pays for: not of
+    those that another change set has launched, whose bill is that one's."""
 
     change_set: ChangeSet
     whole_estimate: Estimate
@@ -118,6 +119,9 @@ def prepare(
     resumable = _resumable(journal, whole, selection) if journal else {}
     if resumable:  # what is made already is not priced again
         change_set = build({case_id: len(slots) for case_id, slots in resumable.items()})
+    of_others = _of_others(journal, resumable, change_set.digest) if journal else {}
+    if of_others:
+        whole = build(of_others)
     spent: Counter[str] = Counter()
     held: Counter[str] = Counter()
     for slot in charged_slots(journal, change_set.digest) if journal else ():
@@ -201,6 +205,13 @@ def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) ->
         if len(mine) < change.runs * (1 + (change.case.retries if change.case else 0)):
             mine.append(slot)
     return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
+
+
+def _of_others(journal: Journal, resumable: Mapping[str, Sequence[Slot]], digest: str) -> dict[str, int]:
+    """How many of them other change sets have launched, by case id."""
+    mine = {slot.key for slot in journal.slots_of_change_set(digest)}
+    counted = {case_id: sum(slot.key not in mine for slot in slots) for case_id, slots in resumable.items()}
+    return {case_id: number for case_id, number in counted.items() if number}
 
 
 def _same_call(slot: Slot, change: Change) -> bool:

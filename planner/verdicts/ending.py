@@ -137,6 +137,10 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
         enough = f" ({outcome.ceiling_enough} would do)" if outcome.ceiling_enough else ""
         steps.append(f"Raise the ceiling{enough} to make the calls that are left; those made are not paid for again.")
+    if outcome.broken:
+        problems.append(
+            f"a ceiling was broken: {outcome.broken}; calls that were under way cost more than was held for them"
+        )
     for trouble in filter(None, (outcome.trouble, outcome.held)):
         codes.add(4)
         problems.append(trouble)

@@ -106,3 +106,20 @@ def test_ceilings_of_the_service(
     billed, results = stopped_at(project, served)
     assert billed <= 90
     assert told in results["problems"][0] or "402" in results["problems"][0], results["problems"]
+
+
+def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) -> None:
+    """Calls that cost far more than was held for them cannot be taken back: a line of its own says what was allowed, and what was
+    billed."""
+    project.write("planner.yaml", "rates: {spark: 0.1}\npolicy: {max_cost_cents: 30}\n")
+    project.write("plans/hours.yaml", TEN_CALLS)
+    ran = project.planner("run", CONSENT, "--max-cost", "0.20", "--max-concurrent", "10")
+    results = project.results()
+    billed = results["cost"]["actual_cents"]
+    assert billed == service.ledger()["total_cents"] > 30
+    broken = (
+        f"a ceiling was broken: --max-cost allows $0.20, and ${billed / 100:.2f} was billed and policy.max_cost_cents allows"
+        f" $0.30, and ${billed / 100:.2f} was billed; calls that were under way cost more than was held for them"
+    )
+    assert broken in results["problems"]
+    assert broken in " ".join(ran.out.split())
