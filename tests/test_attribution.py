@@ -9,6 +9,7 @@ import pytest
 from transcripts import PROMPTS, told, transcripts
 
 from planner.checks import CHECKS
+from planner.checks.wording import shown
 from planner.outcome import Fault, RunOutcome, RunVerdict, judge_run
 from planner.sandbox import load_world
 from planner.sandbox.agent import Agent
@@ -194,3 +195,26 @@ def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, d
     assert verdict.fault is Fault.CALLER
     assert verdict.quote is not None
     assert verdict.quote.turn == last + 1
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("user: Thank you for calling Acme. How can I help you?", "agent: Acme?"), None),
+        (("user: How can I help you?", "agent: Acme?"), None),
+        (("user: Hi.", "agent: Acme.", "user: Thank you for calling Acme! How can I help you?"), "How can I help you"),
+        (("user: Hi.", "agent: Acme.", "user: Thanks for calling Zeta. How may I help?"), "Thanks for calling Zeta"),
+        (("user: Hi.", "agent: This is O2.", "user: Oh. Thanks for calling O2, bye."), "Oh. Thanks for calling O2, bye"),
+        (("user: Hi.", "agent: This is X.", "user: Thanks for calling X, bye."), None),
+        (("user: Hi.", "agent: This is X2.", "user: Thanks for calling X, bye."), None),
+    ],
+)  # fmt: skip
+def test_whose_house_a_caller_thanks_for(lines: tuple[str, ...], said: str | None, dialect: str) -> None:
+    """The agent's, by a name of more than one letter; never in the caller's first words, which may be an answered phone's."""
+    verdict = judged(call(*lines, "agent: What?"), dialect)
+    if said is None:
+        assert verdict.fault is Fault.AGENT
+    else:
+        assert verdict.fault is Fault.CALLER
+        assert f": it said {shown(said)} at turn " in verdict.reason

@@ -89,6 +89,9 @@ def test_what_the_agent_does_of_its_own_accord_is_never_the_callers_fault(check:
         ([("agent", "Hello.", 12_000), ("caller", "Bye.", 15_000)], 14.0, "with its first words", 2),
         ([("agent", "Hello.", 12_000), ("caller", "Bye.", None)], 15.5, None, None),
         ([("agent", "Hello.", 1000), ("caller", "Bye.", None)], 3, "after 3 s", 2),
+        ([("agent", "Hello.", 1000), ("caller", "Bye.", 2000), ("tool", "{}", 2500)], 3, "after 3 s", 2),
+        ([("agent", "Hello.", 1000), ("caller", "Bye.", 2000), ("agent", " ", 2500)], 3, "after 3 s", 2),
+        ([("agent", " ", 1000)], 9.99, "after 9.99 s", None),
         ([], 3, "after 3 s", None),
     ],
 )
@@ -165,6 +168,12 @@ def test_one_run_is_a_sample() -> None:
     assert compare({"case": (sample(0, 1), sample(0, 1))}) == {"case": "same"}
     assert could_be_told(sample(20, 20), sample(0, 1))
     assert not could_be_told(sample(18, 18, outcome=FLAKY), sample(18, 18))
+
+
+def test_what_runs_not_made_cannot_show_is_not_waited_for() -> None:
+    """Neither as they are, nor all failed, nor all passed."""
+    assert not could_be_told(sample(0, 3), sample(1, 2, 1, outcome=FLAKY))
+    assert could_be_told(sample(0, 3), sample(2, 2, 1, outcome=FLAKY))
 
 
 def test_a_rate_that_changed_is_no_change_of_an_outcome() -> None:

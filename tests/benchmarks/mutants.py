@@ -2,8 +2,8 @@
 
 Changes one thing at a time in `planner/checks`, `planner/outcome` and `planner/statistics.py`, and runs the tests that execute
 it, the quickest first, until one fails. Prints each change that no test noticed, and a table by module. Those that stand in
-`equivalent_mutants.toml`, each with its reason, change nothing that could be noticed: they are tried like all, and it is said when
-one of them is noticed after all.
+`equivalent_mutants.toml`, each with its reason, change nothing that could be noticed. They were tried, and are not tried again unless
+--equivalent asks for it: then it is said when one of them is noticed after all.
 
 What is changed: comparisons (`<` to `<=`, `==` to `!=`, `is`, `in`), `and` to `or` and back, arithmetic, `not` and minus taken away,
 numbers by one, True and False, texts by one character, conditions of `if` to always true and of `while` to never, a returned value to None,
@@ -12,6 +12,7 @@ never, arguments dropped or swapped, items of tables dropped, conditions of comp
 constants, what an `except` catches, f-strings, decorators, annotations and documentation.
 
     --results FOLDER  keeps what was found there, and tries nothing again that was noticed while its module's text was the same
+    --tests PATH…     by these tests only
     --processes N     so many at once (2)
     --share S         only this share of the changes, drawn by --seed N
 
@@ -72,6 +73,7 @@ class Options:
     processes: int
     results: Path | None
     tests: Sequence[str]
+    equivalent: bool
 
     def measured(self, file: Path) -> Path | None:
         """Where it is kept which lines the tests of this file run."""
@@ -135,7 +137,9 @@ class Trial:
         drawn = [each for path in paths for each in mutations(path) if random.random() < self._options.share]
         results = Results(self._options.results and self._options.results / "found.jsonl")
         open_ = [each for each in drawn if not results.is_noticed(each)]
-        say(f"{len(drawn):,} changes, {len(drawn) - len(open_):,} of them noticed earlier")
+        if not self._options.equivalent:
+            open_ = [each for each in open_ if not results.reason(each)]
+        say(f"{len(drawn):,} changes, {len(open_):,} of them to be tried")
         self._try_all(session, open_, results)
         say("\n" + table(drawn, results))
         return True
@@ -217,6 +221,7 @@ class Trial:
                 children.append(child)
                 continue
             os.close(tasks[1])
+            self._noticed_by = mmap(-1, 4)
             while len(read := os.read(tasks[0], 4)) == 4:
                 number = struct.unpack("I", read)[0]
                 noticed = self._is_noticed(session, todo[number], nursery)
@@ -377,10 +382,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--equivalent", action="store_true")
     parser.add_argument("--tests", nargs="*", default=TESTS)
     asked = parser.parse_args()
     results = asked.results.absolute() if asked.results else None
-    options = Options(asked.only, asked.share, asked.seed, asked.processes, results, asked.tests)
+    options = Options(asked.only, asked.share, asked.seed, asked.processes, results, asked.tests, asked.equivalent)
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     nurseries = [Nursery.begin() for _ in range(options.processes)]

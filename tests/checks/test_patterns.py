@@ -311,6 +311,11 @@ def test_a_pattern_finds_what_is_written_as_it_is_written(judge: Any, talk: Any)
         ("invalid named capture group: (?P<>", "`(?P<>` is no name of a group; leave the name out, such as (…)"),
         ("pattern too large", TOO_LARGE),
         ("pattern too large - compile failed", TOO_LARGE),
+        ("invalid escape sequence: \\Z", r"`\Z` has no meaning; write \z for the end of the text"),
+        ("invalid escape sequence: \\u", r"`\u` has no meaning; write the character itself"),
+        ("invalid escape sequence: \\e", r"`\e` has no meaning; write the character itself"),
+        ("invalid escape sequence: \\<", r"`\<` has no meaning; write \b for the edge of a word"),
+        ("invalid escape sequence: \\>", r"`\>` has no meaning; write \b for the edge of a word"),
         ("unexpected error", "unexpected error"),
         ("Unexpected error: x", "Unexpected error: x"),
         ("", ""),
@@ -319,6 +324,15 @@ def test_a_pattern_finds_what_is_written_as_it_is_written(judge: Any, talk: Any)
 def test_what_re2_says_is_told_in_our_words(said: str, told: str) -> None:
     """In the words of each of its versions, those that are known; others are told as they are."""
     assert explained(said, "x") == f"this is not a regular expression: {told}"
+
+
+@pytest.mark.parametrize("pattern", [r"\9", r"(?P=name)", r"\k<name>"])
+def test_what_was_found_before_is_not_repeated(pattern: str) -> None:
+    """However another language would write it."""
+    with pytest.raises(
+        ValueError, match=r"` repeats what was found before, which these patterns cannot; write it out$"
+    ):
+        check_pattern(pattern)
 
 
 def test_a_pattern_that_re2_cannot_hold_is_too_large() -> None:
