@@ -47,7 +47,9 @@ class Language(Expectation, frozen=True):
     @model_validator(mode="after")
     def _can_be_told(self) -> Self:
         if find_spec("py3langid") is None:
-            raise ValueError("`language` needs an extra: pip install 'thunderphone-planner[language]'")
+            raise ValueError(
+                "`language` needs the extra of that name; in planner's clone: uv tool install '.[language]'"
+            )
         if self.is_ not in _identifier().labels:
             raise ValueError(
                 f"`is: {self.is_}` is no language that can be told apart: write a code of two letters such as en"

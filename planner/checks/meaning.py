@@ -47,7 +47,7 @@ def missing_packages() -> list[str]:
 def unusable() -> str:
     """Why sentences cannot be compared on this machine, and what to do about it, in one clause; empty where they can."""
     if missing_packages():
-        return "`similar` needs an extra: pip install 'thunderphone-planner[semantic]'"
+        return "`similar` needs the extra `semantic`; in planner's clone: uv tool install '.[semantic]'"
     for name, digest in _DIGESTS.items():
         path = _file(name)
         again = (

@@ -88,7 +88,7 @@ def _shared_store(shell: Shell, root: Path, address: str, options: dict[str, str
         from planner.results.object_store import ObjectStore, open_bucket
     except ImportError as error:
         raise UsageError(
-            f"--store {address}: an object store needs an extra: pip install 'thunderphone-planner[stores]'",
+            f"--store {address}: an object store needs the extra `stores`; in planner's clone: uv tool install '.[stores]'",
             "Or name a folder, or git:refs/planner/results.",
         ) from error
     allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")

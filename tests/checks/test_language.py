@@ -69,5 +69,5 @@ def test_language_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place:
 def test_without_the_model_the_plan_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Known before anything is spent, not after the call: what cannot be judged is not called for."""
     monkeypatch.setitem(sys.modules, "py3langid", None)
-    message = "`language` needs an extra: pip install 'thunderphone-planner[language]'"
+    message = "`language` needs the extra of that name; in planner's clone: uv tool install '.[language]'"
     assert refusal(check="language", **{"is": "en"}) == [((), message)]

@@ -127,7 +127,7 @@ def test_similar_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place: 
 def test_without_the_model_the_plan_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Known before anything is spent, not after the call."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    message = "`similar` needs an extra: pip install 'thunderphone-planner[semantic]'"
+    message = "`similar` needs the extra `semantic`; in planner's clone: uv tool install '.[semantic]'"
     assert refusal(check="similar", to="Hello.", min=0.5) == [((), message)]
 
 
