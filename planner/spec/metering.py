@@ -102,10 +102,10 @@ class TooCostlyError(RenderError):
 class Meter:
     """Steps left. A step is about a microsecond's work: one loop round, one operation, 16 characters copied."""
 
-    __slots__ = ("_left", "_total")
+    __slots__ = ("_begun", "_left", "_total")
 
     def __init__(self) -> None:
-        self._left = STEPS_PER_RENDER
+        self._left = self._begun = STEPS_PER_RENDER
         self._total = STEPS_PER_PLAN
 
     def new_plan(self) -> None:
@@ -113,7 +113,7 @@ class Meter:
 
     def new_render(self, steps: int) -> None:
         """A render begins whose straight-line work is `steps`."""
-        self._left = min(STEPS_PER_RENDER, self._total)
+        self._left = self._begun = min(STEPS_PER_RENDER, self._total)
         self.spend(steps)
 
     def spend(self, steps: int) -> None:
@@ -121,8 +121,17 @@ class Meter:
         self._total -= steps
         if self._left < 0:
             self._total -= self._left  # what there was no room for is not done, and others may use the room
-            which = "all templates of this plan together do" if self._total <= 0 else "this template does"
-            raise TooCostlyError(f"{which} too much work; use fewer or shorter loops")
+            raise TooCostlyError("this template does too much work; use fewer or shorter loops")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all that a plan may spend is spent."""
+        return self._total <= 0
+
+    @property
+    def spent(self) -> int:
+        """By the render that is over."""
+        return self._begun - self._left
 
     def each(self, values: Iterable[Any], steps: int = 1) -> Iterator[Any]:
         for value in values:

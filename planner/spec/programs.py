@@ -17,6 +17,7 @@ from jinja2.runtime import Undefined
 from planner.spec.language import ForbiddenError, free_uses, restrict
 from planner.spec.metering import (
     FILTERS,
+    STEPS_PER_PLAN,
     TESTS,
     PlanEnvironment,
     RenderError,
@@ -27,7 +28,7 @@ from planner.spec.metering import (
 from planner.spec.template_syntax import QUOTED, in_plain_words, meant_by_word, standing_alone, without_place
 from planner.spec.template_words import in_words
 from planner.spec.templates import TemplateFault
-from planner.spec.wording import near_miss, one_of
+from planner.spec.wording import describe, near_miss, one_of
 
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _BLOCK = re.compile(r"\{%[-+]?\s*(if|elif|for|set|include|import|from|macro|extends|block|call)\b")
@@ -78,6 +79,10 @@ class Programs:
     def __init__(self) -> None:
         self._environment = PlanEnvironment()
         self._tags_left = _MAX_TAGS
+        self._dearest = (0, "")
+        """What one rendering has taken at most of this plan's steps, and of which template."""
+        self._is_told = False
+        """Whether it was said that this plan's steps are used up."""
         self._too_costly: dict[str, str] = {}
         """Templates of this plan that did too much work, and what was said of them: once is enough to know."""
         self._places: dict[tuple[str, int, str], tuple[int, int]] = {}
@@ -85,6 +90,7 @@ class Programs:
 
     def new_plan(self) -> None:
         self._tags_left = _MAX_TAGS
+        self._dearest, self._is_told = (0, ""), False
         self._too_costly.clear()
         self._environment.meter.new_plan()
 
@@ -176,8 +182,10 @@ class Programs:
         try:
             self._environment.meter.new_render(1 + len(text) // 32)
             context = template.new_context(dict(values))
-            return self._environment.meter.text("".join(template.root_render_func(context)))
+            rendered = self._environment.meter.text("".join(template.root_render_func(context)))
         except TooCostlyError as error:
+            if self._environment.meter.is_empty:
+                raise self._plan_too_costly() from error
             self._too_costly[text] = str(error)
             raise TemplateFault("template-too-costly", str(error)) from error
         except TooLargeError as error:
@@ -186,6 +194,17 @@ class Programs:
             raise self._runtime_fault("template-undefined", text, template, error, values) from error
         except _FAILURES as error:
             raise self._runtime_fault("template-failed", text, template, error, values) from error
+        self._dearest = max(self._dearest, (self._environment.meter.spent, text))
+        return rendered
+
+    def _plan_too_costly(self) -> TemplateFault:
+        fault = TemplateFault(
+            "template-too-costly",
+            f"the templates of this plan together do more than {STEPS_PER_PLAN:,} steps of work, and here they are used up; "
+            f"use fewer or shorter loops: the dearest takes {self._dearest[0]:,} for one case, {describe(self._dearest[1])}",
+        )
+        fault.is_told, self._is_told = self._is_told, True
+        return fault
 
     # Where a fault is
 

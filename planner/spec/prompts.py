@@ -40,8 +40,11 @@ class Prompt:
         try:
             text = self.template.render(values)
         except TemplateFault as fault:
-            for one in (fault, *fault.others):
-                self._blame(one, blame)
+            if fault.is_told:
+                blame.reporter.errors += 1
+            else:
+                for one in (fault, *fault.others):
+                    self._blame(one, blame)
             return None
         if len(text) * 4 > MAX_PROMPT_BYTES and (size := len(text.encode())) > MAX_PROMPT_BYTES:
             detail = f"the prompt has {size:,} bytes, the limit is {MAX_PROMPT_BYTES:,}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
 from yaml import CBaseLoader, MarkedYAMLError, YAMLError, events
@@ -51,6 +52,8 @@ _GLUED = re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_-]*):(\S.*)")
 _OPEN_TEXT = re.compile(r":[ ]+[|>][-+]?[ ]*\r?\n\s*\Z")
 _MOST_READ_AGAIN = 1_000_000
 """Characters."""
+_COMMENT = re.compile(r"[ \t](?P<sign>#)[0-9A-Za-z][^\n]*?(?P<closing>[\]}])")
+_MOST_COMMENTS = 20
 _NEAR = 2
 """So many lines below one that is indented oddly the parser still stumbles over it."""
 
@@ -83,6 +86,13 @@ def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
     what = _BEGUN.get(str(marked.context))
     if what is not None and began is not None and began.line != marked.problem_mark.line:
         related.append(Related(f"{what} began here", source.span(began.index, began.index + 1)))
+    if str(marked.context).startswith("while parsing a flow") and began is not None:
+        comment = _comment_amid(source.text, int(began.index), start)
+        if comment is not None:
+            sign, closing = comment
+            detail = f"what follows ` #` is a comment, so that the `{closing}` there closes nothing; put the text with the # in quotes"
+            reporter.error("yaml-syntax", detail, source.span(sign, sign + 1), *related)
+            return
     if "could not find expected ':'" in str(marked.problem) and began is not None:
         start = int(began.index)  # the key, where the parser has read on to the next line
         related.clear()
@@ -114,6 +124,15 @@ def _levels(text: str) -> int:
         for event in iter(next_event, None):
             levels += isinstance(event, events.CollectionStartEvent) - isinstance(event, events.CollectionEndEvent)
     return levels - 1
+
+
+def _comment_amid(text: str, began: int, end: int) -> tuple[int, str] | None:
+    """A # that makes a comment of the bracket or brace that was to close one of those opened at `began` or behind, and which."""
+    for found in islice(_COMMENT.finditer(text, began, end), _MOST_COMMENTS):
+        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+        if line.count('"') % 2 == 0 and line.count("'") % 2 == 0 and any(sign in line for sign in "[{"):
+            return found.start("sign"), found["closing"]
+    return None
 
 
 def _oddly_indented(source: Source, start: int) -> re.Match[str] | None:

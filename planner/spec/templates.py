@@ -62,6 +62,8 @@ class TemplateFault(Exception):  # noqa: N818 - the word diagnostics use
         """What is wrong with the same text besides."""
         self.names: Mapping[str, int] = {}
         """What tags of the same text use that are sound by themselves, each name with an offset."""
+        self.is_told = False
+        """Whether another template of the plan was told the same, and it is no more this one's fault than that one's."""
 
 
 class Template(Protocol):

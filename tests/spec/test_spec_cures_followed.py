@@ -247,6 +247,47 @@ plan.yaml:10:19: error: template uses an undefined name [template-undefined]
 4 errors in 1 file
 """),
     ),
+    "a # in a list of one line": (
+        SCENARIO + "      - {check: says, any_of: [order #123, a]}\n",
+        snapshot("""\
+plan.yaml:8:38: error: not valid YAML [yaml-syntax]
+    8 |       - {check: says, any_of: [order #123, a]}
+      |                                      ^
+        what follows ` #` is a comment, so that the `]` there closes nothing; put the text with the
+        # in quotes
+        this bracket began here: plan.yaml:8:31
+    8 |       - {check: says, any_of: [order #123, a]}
+      |                               ^
+
+1 error in 1 file
+"""),
+    ),
+    "another one, with a scenario below": (
+        "scenarios:\n  s:\n    prompt: hi\n    expect: [{check: says, any_of: [order #123, a]}]\n  t:\n    prompt: hi\n",
+        snapshot("""\
+plan.yaml:7:43: error: not valid YAML [yaml-syntax]
+    7 |     expect: [{check: says, any_of: [order #123, a]}]
+      |                                           ^
+        what follows ` #` is a comment, so that the `]` there closes nothing; put the text with the
+        # in quotes
+        this bracket began here: plan.yaml:7:36
+    7 |     expect: [{check: says, any_of: [order #123, a]}]
+      |                                    ^
+
+1 error in 1 file
+"""),
+    ),
+    "a bracket that is open before a comment": (
+        "scenarios:\n  s:\n    prompt: hi # [1]\n    expect: [{check: says, any_of: [a, 'b #c]'} # the order]\n",
+        snapshot("""\
+plan.yaml:7:47: error: not valid YAML [yaml-syntax]
+    7 |     expect: [{check: says, any_of: [a, 'b #c]'} # the order]
+      |                                               ^
+        a `]` is missing before this; look for a bracket or quote that is not closed
+
+1 error in 1 file
+"""),
+    ),
 }
 
 

@@ -566,7 +566,7 @@ scenarios:
                 "plan.yaml:10:57 bad-expectation: must be a whole number of 1 or more, or {min: N, max: M}",
                 "plan.yaml:11:61 wrong-type: this must be a mapping of keys to values, but it is a list",
                 "plan.yaml:12:35 bad-expectation: a score runs from 0 to 1: for 80 of 100 write 0.8",
-                "plan.yaml:13:31 not-a-choice: `complete` is not one of `completed`, `failed`; did you mean `completed`?",
+                "plan.yaml:13:31 not-a-choice: `complete` is not one of `completed`; did you mean `completed`?",
                 "plan.yaml:14:26 unknown-key: `p95` is not a key here; did you mean `p95_ms`?",
                 "plan.yaml:15:31 bad-expectation: needs at least one phrase",
                 "plan.yaml:16:9 bad-expectation: needs one of `any_of`, `all_of` or `matches`: the words to look for",

@@ -209,3 +209,18 @@ plan.yaml:27:26: error: template is not valid [template-syntax]
 
 7 errors in 1 file
 """)
+
+
+def test_work_of_a_whole_plan_is_told_once(workspace: Any) -> None:
+    """Where it is used up, with how much there is and which template takes most of it: the rest is no more to blame."""
+    loops = "{% for i in range(900) %}{% for j in range(10) %}x{% endfor %}{% endfor %}"
+    scenarios = "".join(
+        f"  s{number}: {{prompt: '{loops}{number}', expect: [{{check: says, any_of: ['{{% if 1 %}}a{{% endif %}}']}}]}}\n"
+        for number in range(160)
+    )
+    told = workspace.faults(HEAD + "scenarios:\n" + scenarios)
+    assert [line for line in told.splitlines() if "error" in line] == snapshot(
+        ["plan.yaml:151:18: error: template does too much work [template-too-costly]", "1 error in 1 file"]
+    )
+    assert " ".join(told.split()).count("together do more than 10,000,000 steps of work") == 1
+    assert "the dearest takes 68,070 for one case" in " ".join(told.split())
