@@ -17,7 +17,6 @@ from planner.spec.model import Case
 
 Rerun = Literal["changed", "failed", "all"]
 
-"""Of runs that say something about the agent, as `RunVerdict.countable` has it."""
 _TAKEN_BACK: Final = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT_EDITED, Reason.NEW)
 """Why a case is called that may have been called so before."""
 _NO_CALL_FAULTS: Final = ("platform", "caller")

@@ -67,7 +67,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         ask=prepared.judging.ballots,
     )
     command = shlex.join(["planner", "run", *selection.words()])
-    ending = ending_of(cases, votes.outcome, frozenset(), WaysOn(command, command, command))
+    ending = ending_of(cases, votes.outcome, frozenset(), WaysOn(command, command, command, command))
     return RunResult(
         tool_version=__version__,
         outcome=ending.outcome,

@@ -72,6 +72,7 @@ def ways_on(options: RunOptions, *, consenting: bool) -> WaysOn:
         again=options.again(consenting=consenting),
         free=options.again(consenting=False),
         afterwards=options.afterwards(consenting=consenting),
+        afterwards_free=options.afterwards(consenting=False),
         reconcile=options.selection.reconcile_command(),
     )
 

@@ -25,6 +25,7 @@ from planner.execution.clock import Clock
 from planner.judging.answers import read_vote, void
 from planner.judging.ballots import Ballots
 from planner.judging.endpoint import Completion, DeclinedError, Endpoint, reworded
+from planner.judging.journal import believed
 from planner.judging.pricing import Pricing
 from planner.judging.prompt import compose
 from planner.judging.purse import CeilingReachedError, Purse
@@ -202,6 +203,12 @@ class Asker:
         except LostAnswerError as error:
             raise reworded(error) from error
         cost = self.pricing.billed(completion)
+        if cost is not None and cost != believed(cost, reserved):
+            self.tell(
+                f"the endpoint tells {completion.read_tokens:,} and {completion.written_tokens:,} tokens of one vote, more than it can"
+                " have taken: counted as the most that it was to cost"
+            )
+            cost = None
         if completion.content is None:
             vote = void(completion.problem)
         else:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Final
 
 from planner.errors import StoreError
 
@@ -27,6 +28,16 @@ CREATE TABLE IF NOT EXISTS asked (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS asked_by_change_set ON asked (change_set) WHERE consumed_by IS NULL;
 """
+
+
+_BELIEVED: Final = 10
+"""Times what was reserved: an endpoint may add words to a prompt, and thoughts to an answer, but not so many."""
+
+
+def believed(cost: int | None, reserved: int) -> int:
+    """What a request counts as that is told to have cost this: what was reserved, the most it was to cost, where nothing was told, or
+    what cannot be. One such answer must not close a ceiling for good."""
+    return reserved if cost is None or cost > _BELIEVED * reserved else cost
 
 
 class AskedState(Enum):
@@ -49,7 +60,7 @@ class Asked:
     @property
     def committed(self) -> int:
         """What it cost, or may have."""
-        return 0 if self.state is AskedState.FREE else self.reserved if self.cost is None else self.cost
+        return 0 if self.state is AskedState.FREE else believed(self.cost, self.reserved)
 
 
 class VoteJournal:

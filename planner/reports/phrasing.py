@@ -46,6 +46,8 @@ def meaning(result: RunResult) -> str:
         return "There was nothing to do."
     if result.exit_code == 0 and any(standing(case) == "quarantined" for case in result.cases):
         return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
+    if result.exit_code == 4 and result.finished:
+        return "Some outcome is unknown: what was found on the calls does not decide it."
     failed = with_outcome(result, "failed")
     if result.exit_code == 1 and failed and all(map(_is_changed_by_author, failed)):
         return "An expectation failed, in cases that were changed since the last time: that tells nothing of a change of the agent."

@@ -15,6 +15,7 @@ from planner.execution.work import Outcome, RunRecord, UnsettledLaunch
 from planner.reports.phrasing import moment
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
+from planner.verdicts.going_on import steps_to_decide
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
 """Where several hold, the exit code is the first of these: a failure found stays one whatever is still unknown."""
@@ -68,12 +69,14 @@ def may_still_end(records: Iterable[RunRecord], journal: Journal, now: datetime)
 
 @dataclass(frozen=True, slots=True)
 class WaysOn:
-    """Commands: `again` goes on with what was begun, `free` does so without a call, and `afterwards` is to be typed once that is
-    done: `--rerun all` again would pay for everything again. `reconcile` shows launches of unknown fate."""
+    """Commands: `again` goes on with what was begun, `free` does so without a call, and `afterwards` (`afterwards_free`: without
+    one) is to be typed once that is done: `--rerun all` again would pay for everything again. `reconcile` shows launches of unknown
+    fate."""
 
     again: str
     free: str
     afterwards: str
+    afterwards_free: str
     reconcile: str = "planner reconcile"
 
 
@@ -107,10 +110,12 @@ def ending_of(
     if outcome.left:
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
-    if (not finished or unknown) and not outcome.ceiling:  # the same ceiling would stop it again
+    if finished:
+        steps += steps_to_decide(cases, unknown, again=ways.afterwards, free=ways.afterwards_free)
+    elif not outcome.ceiling:  # the same ceiling would stop it again
         only_waiting = waiting and {case.case_id for case in unknown} <= set(waiting)
         charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.held
-        go_on = ways.afterwards if finished else ways.free if only_waiting and not charged else ways.again
+        go_on = ways.free if only_waiting and not charged else ways.again
         steps.append(f"Go on, without paying for anything twice: {go_on}")
     code = first_of(codes)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -22,33 +23,75 @@ from planner.verdicts.ending import WaysOn, ending_of
 LOST = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
 
 
-def unknown() -> CaseDocument:
+def run(fault: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"run_id": 1, "outcome": "errored" if fault else "passed", "fault": fault, **fields}
+
+
+def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> CaseDocument:
     return CaseDocument.model_validate(
         {
             "case_id": "p/s@t", "plan": "p", "scenario": "s", "target": "t", "action": "call", "reason": "forced",
-            "outcome": "unknown", "runs_required": 1, "runs_passed": 0, "runs_total": 1, "compared": "new",
+            "outcome": outcome, "runs": list(runs), "runs_required": 1, "runs_passed": 0, "runs_total": 1, "compared": "new",
             "call_fingerprint": "", "check_fingerprint": "",
             "inputs": {"prompt": "", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"},
+            **fields,
         }
     )  # fmt: skip
 
 
+def test_what_was_interrupted_is_gone_on_with_as_it_was_begun() -> None:
+    """`--rerun all` goes on with one that was interrupted, and pays for nothing twice."""
+    options = RunOptions(Selection(paths=(Path("plans/a.yaml"),), rerun="all"), max_cost_cents=250)
+    step = go_on(Outcome(interrupted=True), ways_on(options, consenting=True))
+    assert step == "planner run plans/a.yaml --rerun all --consent-to-charge --max-cost 2.50"
+
+
+LATE = "What was not told yet is asked for by the next run, which calls nobody for it"
+FREE = "planner run plans/a.yaml --max-cost 2.50"
+AGAIN = "planner run plans/a.yaml --consent-to-charge --max-cost 2.50"
+SPOILT = "for money it calls 2 cases whose calls say nothing of the agent"
+FAILED = unknown(run("agent"), outcome="failed")
+
+
 @pytest.mark.parametrize(
-    ("outcome", "expected"),
+    ("cases", "steps"),
     [
-        (Outcome(), "planner run --consent-to-charge --max-cost 2.50 plans/a.yaml"),
-        (Outcome(interrupted=True), "planner run --rerun all --consent-to-charge --max-cost 2.50 plans/a.yaml"),
+        ([FAILED], []),
+        ([unknown(run("judge"))], []),
+        ([unknown(run("judge", missing=["transcript"]))], [f"{LATE}: {FREE}"]),
+        ([unknown(run("judge", votes_missing=1))], [f"{LATE}: {FREE}"]),
+        (
+            [unknown(run("judge", votes_missing=1)), FAILED],
+            [f"{LATE}; for money it calls 1 failed case again: {AGAIN}"],
+        ),
+        (
+            [unknown(run("caller")), unknown(run("platform")), FAILED],
+            [f"The next run can decide 2 cases; {SPOILT} and 1 failed case again: {AGAIN}"],
+        ),
+        (
+            [unknown(run(), runs_required=20, more_runs=50, more_runs_cents=800)],
+            ["To decide p/s@t, raise its `runs` from 20 to about 70, about $8.00: the calls made so far stand."],
+        ),
+        (
+            [unknown(run(), more_runs=5)] * 5,
+            [
+                *["To decide p/s@t, raise its `runs` from 1 to about 6: the calls made so far stand."] * 3,
+                "So with 2 more cases: each says how many runs more it takes.",
+            ],
+        ),
     ],
 )
-def test_what_is_done_is_not_called_all_over_again(outcome: Outcome, expected: str) -> None:
-    """`--rerun all` goes on with one that was interrupted; after one that was done it would pay for everything again."""
+def test_what_is_done_is_not_called_all_over_again(cases: list[CaseDocument], steps: list[str]) -> None:
+    """Once every call was made, the next step is named only where there is one, with what it costs, and never as `--rerun all`,
+    which would pay for everything again."""
     options = RunOptions(Selection(paths=(Path("plans/a.yaml"),), rerun="all"), max_cost_cents=250)
-    step = go_on(outcome, ways_on(options, consenting=True))
-    assert sorted(step.split()) == sorted(expected.split())
+    ending = ending_of(cases, Outcome(), frozenset(), ways_on(options, consenting=True))
+    assert ending.finished
+    assert list(ending.next_steps) == steps
 
 
 def go_on(outcome: Outcome, ways: WaysOn, overdue: frozenset[str] = frozenset()) -> str:
-    ending = ending_of([unknown()], outcome, overdue, ways)
+    ending = ending_of([unknown(run("judge"))], outcome, overdue, ways)
     (step,) = [step for step in ending.next_steps if step.startswith("Go on, without paying for anything twice: ")]
     return step.removeprefix("Go on, without paying for anything twice: ")
 

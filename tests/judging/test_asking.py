@@ -469,6 +469,19 @@ def test_tokens_are_paid_as_they_are_told(bench: Bench, model: Model) -> None:
     assert bench.spent_cents() > before
 
 
+def test_tokens_that_cannot_be_close_no_ceiling(bench: Bench, model: Model) -> None:
+    """More than the words of a prompt and an answer could ever be is no bill: what was reserved counts, as where none was told."""
+    bench.price = JudgePrice(per_million_read=15, per_million_written=60)
+    model.script = lambda asked: Reply(completion(honest(asked), usage=None))
+    bench.judge(talk(*TALK))
+    reserved = bench.spent_cents()
+    usage = {"prompt_tokens": 10**12, "completion_tokens": 10**9}
+    model.script = lambda asked: Reply(completion(honest(asked), usage=usage))
+    outcomes, asking = bench.judge(talk(*TALK, ("agent", "Goodbye.")))
+    assert (outcomes[0][0], asking.given) == ("passed", 1)
+    assert reserved < bench.spent_cents() < 3 * reserved
+
+
 def test_no_vote_is_asked_for_over_a_ceiling(bench: Bench, model: Model) -> None:
     """Reserved before it is sent: with room for three votes three are given, and the rest says which ceiling it was."""
     bench.ceilings = [Ceiling("--max-cost", 10, None, committed_cents=7), Ceiling("of another plan", 0, "q")]

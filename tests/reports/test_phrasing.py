@@ -29,6 +29,13 @@ def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
     )
 
 
+def test_what_is_unknown_once_all_was_done_is_not_to_be_gone_on_with(canonical: RunResult) -> None:
+    """Running the same command again would call failed cases again, and decide nothing."""
+    assert phrasing.meaning(canonical.model_copy(update={"exit_code": 4, "finished": True})) == (
+        "Some outcome is unknown: what was found on the calls does not decide it."
+    )
+
+
 def test_every_outcome_has_a_word(canonical: RunResult) -> None:
     """The first word of a report, and the sandbox beside it."""
     words = {
