@@ -124,3 +124,10 @@ def test_turns_cannot_be_counted_without_a_transcript(talk: Any, judge: Any) -> 
 def test_call_refuses_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
     """Every refusal stands at its field and says what to write instead."""
     assert refusal(check="call", **fields) == expected
+
+
+@pytest.mark.parametrize("told", ["tel:+14155550142", "+1 (415) 555-0142", "+1.415.555.0142", "+14155550142"])
+def test_a_number_of_a_transfer_is_the_same_however_it_is_written(talk: Any, judge: Any, told: str) -> None:
+    """With and without its scheme, spaces, dots and dashes."""
+    call = Call(call_id=9, status="completed", end_reason="transfer", duration_seconds=54, transferred_to=told)
+    assert judge(talk("agent: Hello.", call=call), check="call", transferred_to="+14155550142")[0] == "passed"

@@ -142,3 +142,18 @@ TOO_FEW = "needs at least two expectations: one alone needs no combinator"
 def test_combinators_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
     """A refusal stands at the part it is about; severity and rate are the whole's."""
     assert refusal(**fields) == expected
+
+
+def test_what_decides_a_combinator_is_what_decides_its_parts(read: Any) -> None:
+    """In its fingerprint stand theirs, versions included; the id of a part does not."""
+    said, cheap = {"check": "says", "any_of": ["a"], "id": "greets"}, {"check": "cost", "max_cents": 8}
+    parts = [read(**said).fingerprint_fields(), read(**cheap).fingerprint_fields()]
+    for kind in ("all_of", "any_of"):
+        found = read(check=kind, of=[said, cheap]).fingerprint_fields()
+        assert found == {"check": kind, "severity": "error", "of": parts, "version": 1}
+    assert read(check="not", of=said).fingerprint_fields() == {
+        "check": "not",
+        "severity": "error",
+        "of": parts[0],
+        "version": 1,
+    }

@@ -111,6 +111,7 @@ def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str
         (NOT_CALLED, {"check": "tool_called", "name": "mail", "before": "refund"}),
         ({"check": "grade", "goal": "missed"}, {"check": "grade", "outcome": "failure"}),
         ({"check": "cost", "max_cents": 10}, SAYS),
+        ({"check": "call", "max_turns": 5}, {"check": "call", "min_turns": 5}),
     ],
 )
 def test_what_one_call_can_satisfy_is_no_contradiction(read: Any, one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -263,3 +264,15 @@ def test_kinds_that_can_contradict_are_declared() -> None:
     telling = {name for name, kind in CHECKS.items() if kind.contradicts is not Expectation.contradicts}
     assert telling == {name for name, kind in CHECKS.items() if kind.opposes}
     assert all(name in CHECKS for kind in CHECKS.values() for name in kind.opposes)
+
+
+def test_phrases_that_are_said_alike_are_doubted_in_their_first_reading(read: Any) -> None:
+    """`thirty days` is `30 days` where it is spoken; `nine thirty` is `930` only as a row of digits, and is left alone."""
+
+    def doubts(*phrases: str) -> list[Any]:
+        return [(each.route, each.code) for each in read(check="says", spoken=True, any_of=list(phrases)).doubts()]
+
+    assert doubts("30 days", "thirty days") == [(("any_of", 1), "duplicate-item")]
+    assert doubts("nine thirty", "930") == []
+    assert read(check="cost", max_cents=1).doubts() == ()
+    assert read(check="says", any_of=["30 days", "thirty days"]).doubts() == []
