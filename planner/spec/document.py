@@ -23,6 +23,9 @@ KeyMark = tuple[int, int, int, int]
 ItemMark = tuple[int, int]
 
 
+_AT_LEAST = 1_000
+
+
 class Mapping(dict[str, Any]):
     """A YAML mapping in the order written. `marks` has an entry for each key.
 
@@ -45,6 +48,21 @@ class Mapping(dict[str, Any]):
             keys = list(islice(reversed(self), new))
             self.asked.update(zip(reversed(keys), _in_fours(self.spots[-4 * new :]), strict=True))
         return self.asked
+
+    def mark(self, key: str) -> KeyMark:
+        """Of one key. Of a mapping with very many keys, as far as they were asked for: mostly that is the first faults'."""
+        asked = self.asked
+        if asked is None:
+            asked = self.asked = {}
+        while key not in asked:
+            done = len(asked)
+            step = max(_AT_LEAST, done)
+            if 4 * done >= len(self.spots):
+                return self.marks[key]
+            asked.update(
+                zip(islice(self, done, done + step), _in_fours(self.spots[4 * done : 4 * (done + step)]), strict=False)
+            )
+        return asked[key]
 
     def __delitem__(self, key: str) -> None:
         _ = self.marks
@@ -74,7 +92,7 @@ class Document:
 
     def key(self, container: Mapping, key: str) -> Span:
         """Where the key itself is written."""
-        mark = container.marks[key]
+        mark = container.mark(key)
         return self.source.span(mark[0], mark[1])
 
     def value(self, container: Container, key: str | int) -> Span:
@@ -92,7 +110,7 @@ class Document:
         return _new(Place, (self.source, start, end))
 
     def place_of_key(self, container: Mapping, key: str) -> Place:
-        mark = container.marks[key]
+        mark = container.mark(key)
         return _new(Place, (self.source, mark[0], mark[1]))
 
     def item(self, container: Items, index: int) -> Span:
@@ -130,7 +148,7 @@ def value_mark(container: Container, key: str | int) -> ItemMark:
     if isinstance(container, Items):
         marks, start = container.marks, 2 * int(key)
         return marks[start], marks[start + 1]
-    mark = container.marks[str(key)]
+    mark = container.mark(str(key))
     return mark[2], mark[3]
 
 

@@ -62,6 +62,7 @@ _MERGE: Final = _Unusable()
 _SPECIAL_KEYS = frozenset({"", "<<"})
 """Unquoted, these are no keys."""
 
+_SHORT = 10
 _NO_MARKS: list[int] = []  # of all empty sequences
 _NODES = frozenset({events.MappingStartEvent, events.SequenceStartEvent, events.ScalarEvent, events.AliasEvent})
 
@@ -170,7 +171,8 @@ class _Builder:
                     if key in container:
                         key = _UNUSABLE  # it was told that no space follows the colon
                 elif value[0] in NOT_TEXT_STARTS:
-                    value = self._resolved(value, value_start, end)
+                    number = len(value) < _SHORT and value.isascii() and value.isdigit()
+                    value = int(value) if number else self._resolved(value, value_start, end)
             else:
                 self.room = room
                 value, value_start, end = self._node(event)
@@ -212,7 +214,8 @@ class _Builder:
                     if end - value_start > len(value) + 2:  # something is written as an escape, or folded
                         self._check_escapes(event)
                 elif not value or value[0] in NOT_TEXT_STARTS:
-                    value = self._resolved(value, value_start, end)
+                    number = len(value) < _SHORT and value.isascii() and value.isdigit()
+                    value = int(value) if number else self._resolved(value, value_start, end)
             else:
                 self.room = room
                 value, value_start, end = self._node(event)

@@ -84,4 +84,4 @@ def _marks(root: Mapping) -> Iterator[tuple[int, int]]:
         elif container.asked is None:
             yield from zip(container.spots[2::4], container.spots[3::4], strict=True)
         else:  # keys were merged into it
-            yield from ((start, end) for _, _, start, end in container.asked.values())
+            yield from ((start, end) for _, _, start, end in container.marks.values())

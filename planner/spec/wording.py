@@ -157,12 +157,16 @@ def unknown(what: str, word: str, choices: Iterable[str], searches: Searches | N
     meant = nearest(word, choices) if searches is None else searches.nearest(word, choices)
     hint = f"did you mean `{meant}`?" if meant is not None else ""
     if not hint and choices:
-        hint = (
-            f"known: {one_of(sorted(choices[:_MAX_CHOICES]))}"
-            if len(choices) <= _MAX_CHOICES
-            else f"there are {len(choices):,}"
-        )
+        hint = known(choices)
     return f"{what}; {hint}" if hint else what
+
+
+def known(choices: Sequence[str]) -> str:
+    return (
+        f"known: {one_of(sorted(choices[:_MAX_CHOICES]))}"
+        if len(choices) <= _MAX_CHOICES
+        else f"there are {len(choices):,}"
+    )
 
 
 def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> tuple[str, str]:
@@ -179,7 +183,7 @@ def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> t
             or mistyped(key, keys)
             or (misplaced(key, model) if len(error["loc"]) == 1 else "")
         )
-        return "unknown-key", f"{what}; {hint}" if hint else unknown(what, key, keys)
+        return "unknown-key", f"{what}; {hint or known(keys)}"
     if kind == "missing":
         return "missing-key", f"`{key}` is required"
     if key == "max_age" and isinstance(value, int):

@@ -457,3 +457,17 @@ def test_places_of_keys_that_are_written_again_and_again() -> None:
         ("written again", 5),
         ("written again", 6),
     ]
+
+
+def test_marks_of_one_key_among_very_many() -> None:
+    """They are found out as far as they are asked for, in any order, and are those that all together have."""
+    text = "".join(f"k{number}: {number}\n" for number in range(5_000))
+    (document, faults), (other, _) = read(text), read(text)
+    assert faults == []
+    assert document is not None
+    assert other is not None
+    for key in ("k0", "k2500", "k1", "k4999"):
+        assert document.root.mark(key) == other.root.marks[key]
+    assert document.root.marks == other.root.marks
+    with pytest.raises(KeyError):
+        document.root.mark("nobody")
