@@ -9,8 +9,10 @@ from typing import Literal
 
 import anyio
 
+from planner.api.wire import WireBilling
 from planner.changes.consent import consent_command, forbidden
 from planner.errors import RefusedError, UsageError
+from planner.invocation.calling import short_of
 from planner.invocation.interruption import interruptible
 from planner.invocation.preparing import Preparation, open_journal, prepare
 from planner.invocation.reporting import publisher_of, redactor_of, tell_diagnostics
@@ -53,7 +55,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     place = place_of(shell, loaded.root, options.selection, loaded.project)
     # the sandbox costs nothing to ask
     ask = options.refresh or options.selection.sandbox
-    targets = anyio.run(_ask, shell, options, loaded, place) if ask else {}
+    targets, billing = anyio.run(_ask, shell, options, loaded, place) if ask else ({}, None)
     journal = open_journal(shell, place, loaded.cases)
     try:
         prepared = prepare(shell, options.selection, loaded, place, targets=targets, journal=journal)
@@ -74,7 +76,9 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     if options.explain:
         _explain(shell, options, loaded, prepared)
         return 0
-    _show(shell, options, loaded, prepared, refusal)
+    held_cents = sum(prepared.held_cents.values()) + prepared.stray.held_cents
+    short = short_of(billing, prepared.change_set.estimate.expected_cents, held_cents=held_cents)
+    _show(shell, options, loaded, prepared, refusal, short)
     if refusal:
         return refusal.exit_code
     return CALLS_WOULD_BE_MADE if options.detailed_exitcode and prepared.calls_to_make else 0
@@ -96,7 +100,9 @@ def _explain(shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Prepa
     )
 
 
-async def _ask(shell: Shell, options: PlanOptions, loaded: Loaded, place: Place) -> dict[tuple[str, int], TargetState]:
+async def _ask(
+    shell: Shell, options: PlanOptions, loaded: Loaded, place: Place
+) -> tuple[dict[tuple[str, int], TargetState], WireBilling | None]:
     selection = options.selection
     async with (
         interruptible(),
@@ -108,11 +114,16 @@ async def _ask(shell: Shell, options: PlanOptions, loaded: Loaded, place: Place)
             left = billing.test_call_budget_remaining_cents
             budget = f" · test-call budget left {money(left)}" if left is not None else ""
             shell.tell(f"balance {money(billing.balance_cents)}{budget}")
-        return targets
+        return targets, billing
 
 
 def _show(
-    shell: Shell, options: PlanOptions, loaded: Loaded, prepared: Preparation, refusal: RefusedError | None
+    shell: Shell,
+    options: PlanOptions,
+    loaded: Loaded,
+    prepared: Preparation,
+    refusal: RefusedError | None,
+    short: list[str],
 ) -> None:
     change_set = prepared.change_set
     redactor = redactor_of(loaded.project)
@@ -138,7 +149,7 @@ def _show(
         shell.clock.now(),
         redactor,
         refused,
-        prepared.stray.told(options.selection.reconcile_command()),
+        [*prepared.stray.told(options.selection.reconcile_command()), *short],
     )
     if options.output_format == "json":
         shell.print(

@@ -18,7 +18,7 @@ from planner.execution.journal import Journal
 from planner.execution.ledger import Ledger
 from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
 from planner.invocation.asking import VoteRound, Votes, note_asking
-from planner.invocation.calling import check_balance, ledger_of, tell_terms, works_of
+from planner.invocation.calling import check_balance, ledger_of, short_of, tell_terms, works_of
 from planner.invocation.closing import Closing, EndedRuns
 from planner.invocation.interruption import interruptible
 from planner.invocation.locking import locked
@@ -191,6 +191,9 @@ class _Invocation:
         )
         if prepared.calls_to_make and billing is not None:
             check_balance(billing)
+            held_cents = sum(prepared.held_cents.values()) + prepared.stray.held_cents
+            for told in short_of(billing, prepared.change_set.estimate.expected_cents, held_cents=held_cents):
+                self._shell.tell(told)
         return consent
 
     def _policy(self) -> Policy:

@@ -306,12 +306,18 @@ class Context:
         self.failure = message
         if self.failing_since is None:
             self.failing_since, self.failing_seconds = now, 0.0
-            self.observer.narrate(f"{message}; trying again for {span(self.settings.outage_give_up_seconds)}")
+            self.observer.narrate(f"{message}; trying again for up to {span(self.settings.outage_give_up_seconds)}")
         else:
             self.failing_seconds += min(now - self.failed_last, LONGEST_TRY_SECONDS)
             if self.failing_seconds >= self.settings.outage_give_up_seconds:
                 self.give_up(f"the service could not be used for {now - self.failing_since:.0f} s: {message}")
         self.failed_last = now
+
+    def stay_failed(self) -> None:
+        """Nothing is waited for any more: a service that cannot be used at this moment is why."""
+        if self.failing_since is not None:
+            gone = span(self.clock.monotonic() - self.failing_since)
+            self.outcome.trouble = f"the service could not be used for {gone}, to the end: {self.failure}"
 
     def worked(self) -> None:
         if self.failing_since is not None:
@@ -331,7 +337,7 @@ class Context:
         if self.failing_since is not None:
             gone = span(self.clock.monotonic() - self.failing_since)
             ends = span(self.settings.outage_give_up_seconds)
-            return f"the service has failed for {gone}, stops after {ends}: {self.failure}"
+            return f"the service has failed for {gone}, stops after {ends} at most: {self.failure}"
         return self.waiting if len(self.pending) else ""
 
     def give_up(self, reason: str) -> None:

@@ -119,6 +119,7 @@ async def _watch(context: Context, launcher: Launcher, watcher: Watcher, tasks: 
             only_doubts_since = looked if only_doubts_since is None else only_doubts_since
             hopeless = all(doubt.several for doubt in context.doubts.values())
             if hopeless or looked - only_doubts_since >= context.settings.linger_seconds:
+                context.stay_failed()
                 return
         await _pause(context, watcher.poll_seconds())
 

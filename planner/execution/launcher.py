@@ -267,9 +267,13 @@ class Launcher:
             await context.share_intent(intent)
         except (StoreError, UsageError) as error:
             self._never_happened(intent, LaunchState.UNSENT, str(error))
+            # Late: a store that is this machine's alone never says so.
+            from planner.execution.sharing import OvertakenError
+
             told = f"{error}. {error.hint}".strip()
             if isinstance(error, StoreError):
                 context.outcome.held = told
+                context.outcome.overtaken = isinstance(error, OvertakenError)
             else:  # the store is set up so that it can never be written
                 context.outcome.usage = told
             context.stopped = True

@@ -213,7 +213,7 @@ class IntentSharing:
             if mine.intersection((slot.case_id, slot.call_fingerprint) for slot in other.slots):
                 raise OvertakenError(
                     f"invocation {other.invocation_id} has begun to make the same calls",
-                    "Nothing is called twice: when it has ended, run the same command again.",
+                    "Nothing is called twice: when it has ended, planner run goes on with what is left.",
                 )
             self._seen.add(key)
 

@@ -134,6 +134,8 @@ class Outcome:
     held: str = ""
     """Why no more was launched, while what was under way was still waited for: the shared store failed, or another invocation
     makes the same calls."""
+    overtaken: bool = False
+    """It is held because another invocation makes the same calls."""
     fail_fast: bool = False
     left: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched, by case id."""

@@ -12,6 +12,8 @@ from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
 from planner.execution.work import CaseWork, Line
 from planner.invocation.selection import Loaded
+from planner.reports.quantities import money
+from planner.verdicts.ending import BALANCE, TEST_CALL_BUDGET
 from planner.verdicts.judged_runs import wants_grade
 
 
@@ -76,8 +78,8 @@ def ledger_of(
             ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
     if billing is not None:  # the service's own: what was billed before is gone from them already
         for label, cents in (
-            ("the organisation's balance", billing.balance_cents),
-            ("the organisation's test-call budget", billing.test_call_budget_remaining_cents),
+            (BALANCE, billing.balance_cents),
+            (TEST_CALL_BUDGET, billing.test_call_budget_remaining_cents),
         ):
             if cents is not None:
                 held_cents = ledger.reserved_cents + stray_cents
@@ -97,6 +99,26 @@ def check_balance(billing: WireBilling) -> None:
         raise RefusedError(
             "the organisation's test-call budget is used up", "Raise it, then run the same command again."
         )
+
+
+def short_of(billing: WireBilling | None, expected_cents: int | None, *, held_cents: int) -> list[str]:
+    """What the organisation has too little of for what is expected, in sentences. Nobody refuses that: what it is enough for is
+    done, and the rest once there is more."""
+    if billing is None or not expected_cents:
+        return []
+    return [
+        f"{label} is {money(cents)}, less than the {money(expected_cents + held_cents)} expected{_with(held_cents)}: some calls"
+        f" would not be made; {cure} before, or go on afterwards"
+        for label, cents, cure in (
+            (BALANCE, billing.balance_cents, "top it up"),
+            (TEST_CALL_BUDGET, billing.test_call_budget_remaining_cents, "raise it"),
+        )
+        if cents is not None and cents < expected_cents + held_cents
+    ]
+
+
+def _with(held_cents: int) -> str:
+    return f" ({money(held_cents)} of it for calls already made)" if held_cents else ""
 
 
 def tell_terms(context: Context) -> None:

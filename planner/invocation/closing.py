@@ -72,7 +72,8 @@ class Closing:
         """The exit code, when all is stored, reported and shown, as far as it can be."""
         cases = self._cases(runs, not_called=why_not_called(outcome), outcome=outcome)
         open_overdue = may_still_end(runs.overdue, self.journal, self.shell.clock.now())
-        ways = ways_on(self.options, consenting=consent.given or bool(outcome.left))
+        consenting = consent.given or bool(outcome.left)
+        ways = ways_on(self.options, consenting=consenting, overtaken=outcome.overtaken)
         ending = ending_of(cases, outcome, open_overdue, ways)
         result = self._result(consent, outcome, ending, cases, asking)
         try:

@@ -67,9 +67,11 @@ def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
     )
 
 
-def ways_on(options: RunOptions, *, consenting: bool) -> WaysOn:
+def ways_on(options: RunOptions, *, consenting: bool, overtaken: bool = False) -> WaysOn:
+    """`overtaken`: another invocation makes the same calls, and may use a saved plan up."""
+    go_on = options.afterwards if overtaken and options.saved is not None else options.again
     return WaysOn(
-        again=options.again(consenting=consenting),
+        again=go_on(consenting=consenting),
         free=options.again(consenting=False),
         afterwards=options.afterwards(consenting=consenting),
         afterwards_free=options.afterwards(consenting=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,9 @@ from planner.spec.files import FileFault, read_authored
 
 MAX_BYTES = 256 * 1024 * 1024
 _SHOWN_MOVES = 10
-_KIND = b'{\n "kind": "saved-plan"'
-"""How a saved plan begins; no plan file could."""
+_KIND = re.compile(rb'\s*\{\s*"kind"\s*:\s*"saved-plan"')
+"""How a saved plan begins, also one that something has laid out anew; no plan file could."""
+_KIND_BYTES = 1000
 
 
 def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, show: Show) -> None:
@@ -82,7 +84,7 @@ def _looks_saved(file: Path) -> bool:
         return False
     try:
         with file.open("rb") as opened:
-            return opened.read(len(_KIND)) == _KIND
+            return _KIND.match(opened.read(_KIND_BYTES)) is not None
     except OSError:
         return False  # what is wrong with it is told where plans are read
 

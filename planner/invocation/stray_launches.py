@@ -68,11 +68,11 @@ class Stray:
     def told(self, reconcile: str) -> list[str]:
         """For `planner plan`, which looks nowhere."""
         problems = self.problems()
-        return (
-            [*problems[:-1], f"{problems[-1]}. `planner run` looks for them; {reconcile} shows them"]
-            if problems
-            else []
-        )
+        if not problems:
+            return []
+        what = "those of unknown fate" if self.unbilled else "them"
+        shown = f"; {reconcile} shows {what}" if self.unsettled else ""
+        return [*problems[:-1], f"{problems[-1]}. `planner run` looks for them{shown}"]
 
     def next_steps(self, reconcile: str) -> list[str]:
         """`reconcile`: the command that shows them."""

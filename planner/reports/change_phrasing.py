@@ -152,12 +152,10 @@ def what_next(change_set: ChangeSet) -> str:
 
 
 def made_before(preview: Preview) -> str:
-    """That an interrupted invocation has made some of the calls, or may have; empty where none."""
+    """That earlier invocations have made some of the calls, or may have; empty where none."""
     doubtful = sum(preview.of_unknown_fate.values())
     made = sum(preview.already_made.values()) - doubtful
-    parts = (
-        [f"{count(made, 'more call')} already made by an interrupted invocation, not paid for again"] if made else []
-    )
+    parts = [f"{count(made, 'more call')} already made by an earlier invocation, not paid for again"] if made else []
     if doubtful:
         parts.append(
             f"{count(doubtful, 'more call')} of unknown fate, to be looked for at the service before anything is sent again"

@@ -31,6 +31,15 @@ WORDS: Final[Mapping[int, PlanOutcome]] = {
 """The outcome of each exit code."""
 
 
+BALANCE: Final = "the organisation's balance"
+TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
+_CURES: Final[Mapping[str, str]] = {
+    BALANCE: f"Top up {BALANCE}",
+    TEST_CALL_BUDGET: f"Raise {TEST_CALL_BUDGET}",
+}
+"""Of ceilings that are the service's: no option raises them."""
+
+
 def first_of(codes: Iterable[int]) -> int:
     """The exit code where several hold; 0 where none does."""
     held = set(codes)
@@ -141,7 +150,8 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         codes.add(3)
         problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
         enough = f" ({outcome.ceiling_enough} would do)" if outcome.ceiling_enough else ""
-        steps.append(f"Raise the ceiling{enough} to make the calls that are left; those made are not paid for again.")
+        cure = _CURES.get(outcome.ceiling, f"Raise the ceiling{enough}")
+        steps.append(f"{cure} to make the calls that are left; those made are not paid for again.")
     if outcome.broken:
         problems.append(
             f"a ceiling was broken: {outcome.broken}; calls that were under way cost more than was held for them"

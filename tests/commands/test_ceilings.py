@@ -27,6 +27,19 @@ CHEAP_RATES = "rates: {spark: 2}\n"
 """A quarter of what the service charges: the expected cost fits under ceilings that the bills then reach."""
 
 
+SHORT = {
+    "balance_cents": "the organisation's balance is $0.90, less than the $3.20 expected: some calls would not be made; top it up"
+    " before, or go on afterwards",
+    "test_call_budget_cents": "the organisation's test-call budget is $0.90, less than the $3.20 expected: some calls would not"
+    " be made; raise it before, or go on afterwards",
+}
+CURES = {
+    "balance_cents": "Top up the organisation's balance to make the calls that are left; those made are not paid for again.",
+    "test_call_budget_cents": "Raise the organisation's test-call budget to make the calls that are left; those made are not paid"
+    " for again.",
+}
+
+
 def world(folder: Path, **settings: int) -> str:
     path = folder / "world.yaml"
     lines = [f"{name}: {value}\n" for name, value in settings.items()]
@@ -101,10 +114,14 @@ def test_ceilings_of_the_service(
     served = serve("--world", path, "--dialect", dialect)
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
-    project.write("planner.yaml", CHEAP_RATES)
     project.write("plans/hours.yaml", TEN_CALLS)
+    planned = " ".join(project.planner("plan", "--refresh").out.split())
+    assert SHORT[setting] in planned
+    project.write("planner.yaml", CHEAP_RATES)
     billed, results = stopped_at(project, served)
     assert billed <= 90
+    if "402" not in results["problems"][0]:
+        assert results["next_steps"][0] == CURES[setting]
     assert told in results["problems"][0] or "402" in results["problems"][0], results["problems"]
 
 

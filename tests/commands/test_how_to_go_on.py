@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
+from planner.changes.saved import SavedPlan
 from planner.cli import outside
 from planner.execution.clock import Clock
 from planner.execution.work import Outcome, UnsettledLaunch
@@ -136,3 +137,14 @@ def test_who_consents_is_known_without_an_environment() -> None:
     assert actor({}) == "ana"
     assert actor({"USER": "bob"}) == "bob"
     assert outside.shell(0).user not in ("", "unknown")
+
+
+def test_who_was_overtaken_does_not_ask_for_the_same_saved_plan() -> None:
+    """The other invocation may have carried it out by then; what is left is asked for by what it selected."""
+    saved = SavedPlan.model_construct()
+    options = RunOptions(Selection(select=("p/*",)), max_cost_cents=140, saved=saved, saved_path=Path("agreed.json"))
+    again = "planner run agreed.json --consent-to-charge --max-cost 1.40"
+    assert ways_on(options, consenting=True).again == again
+    assert ways_on(options, consenting=True, overtaken=True).again == (
+        "planner run --select 'p/*' --consent-to-charge --max-cost 1.40"
+    )

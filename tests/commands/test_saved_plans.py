@@ -235,3 +235,11 @@ def test_a_file_that_cannot_be_written(project: Project) -> None:
     Path(project.root / "taken").mkdir()
     ran = project.planner("plan", "--out", "taken")
     assert (ran.code, "taken cannot be written" in ran.err) == (2, True)
+
+
+def test_half_a_saved_plan_is_no_plan(project: Project) -> None:
+    """Whatever laid it out anew, it is told to be a saved plan that cannot be read, not a plan with faults."""
+    project.write("agreed.json", '{"kind": "saved-plan"}')
+    ran = project.planner("run", "agreed.json")
+    assert ran.code == 2
+    assert ran.err.startswith("planner: agreed.json is no saved plan that can be read: ")

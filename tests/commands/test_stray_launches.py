@@ -189,7 +189,11 @@ def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, servi
     (paid,) = service.own_runs()
     project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
     whose = "for cases that were edited or removed since, or are not selected"
-    assert f"1 call of earlier launches (up to $0.64) {whose}: not billed yet" in flat(project.planner("plan").out)
+    unbilled = f"1 call of earlier launches (up to $0.64) {whose}: not billed yet. `planner run` looks for them"
+    planned = flat(project.planner("plan").out)
+    assert unbilled in planned
+    assert "planner reconcile" not in planned  # which shows those of unknown fate only
+    assert project.planner("reconcile").out == "No launch is open.\n"
     ran = project.planner("run", CONSENT)
     assert ran.code == 0
     assert project.results()["problems"] == [f"1 call of earlier launches cost $0.16, {whose}: run {paid['run_id']}"]

@@ -102,7 +102,7 @@ async def test_a_service_that_comes_back_is_gone_on_with(
     shown = [snapshot.waiting for snapshot in done.snapshots]
     assert any(
         line.startswith(
-            "the service has failed for 1 min, stops after 5 min: GET /v1/test-calls: the service failed (503"
+            "the service has failed for 1 min, stops after 5 min at most: GET /v1/test-calls: the service failed (503"
         )
         for line in shown
     )
@@ -325,3 +325,21 @@ async def test_a_call_id_that_never_comes_is_not_awaited_for_ever(
     assert done.outcome.finished
     assert [(record.evidence.call, record.cost_cents) for record in done.records] == [(None, None)] * 2
     assert done.seconds < 140  # an ended run holds no place while its call id is awaited
+
+
+async def test_a_service_that_is_gone_at_the_end_is_named(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Nothing but a lost launch is left, and what would show it cannot be read: that is why it ends, and is said."""
+    service = make_service("page", [{"kind": "lost_answer"}])
+    works = [work("ana")]
+
+    def gone(method: str, path: str, body: bytes | None) -> Any:
+        return LostAnswerError("no answer in time") if method == "GET" and path.startswith("/v1/test-call") else None
+
+    first = await service.invoke(works, intercept=gone, settings=Settings(linger_seconds=20))
+    assert first.outcome.trouble == "the service could not be used for 20 s, to the end: no answer in time"
+    assert "no answer in time; trying again for up to 5 min" in first.narration
+    assert len(first.outcome.unsettled) == 1
+    assert (await service.invoke(works)).outcome.finished
+    await service.check_exact(works)

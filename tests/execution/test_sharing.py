@@ -193,8 +193,9 @@ async def test_two_invocations_at_once(
     second = service.folder
     late = await service.invoke(works, settings=SETTINGS, on_context=begin)
     assert late.outcome.held == (
-        "invocation i2 has begun to make the same calls. Nothing is called twice: when it has ended, run the same command again."
+        "invocation i2 has begun to make the same calls. Nothing is called twice: when it has ended, planner run goes on with what is left."
     )
+    assert late.outcome.overtaken
     assert late.outcome.launches == 0
     assert len(list(shared.keys("intents/"))) == 1
     service.folder = second

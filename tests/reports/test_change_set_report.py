@@ -101,7 +101,7 @@ def test_a_narrow_terminal(change_set: ChangeSet, plans: list[Plan]) -> None:
 
 Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of
   these scenarios) · ceilings $9.00 (plan refunds), $50.00
-  (policy) · 2 more calls already made by an interrupted
+  (policy) · 2 more calls already made by an earlier
   invocation, not paid for again
 Nothing was called. To run exactly this:
   planner run --consent-to-charge --max-cost 2.40 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
