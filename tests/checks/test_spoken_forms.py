@@ -34,6 +34,8 @@ def test_what_is_said_in_each_of_its_readings() -> None:
         ("at half past nine, or 9:30", ["9:30"], [("9:30", 1, 4), ("9:30", 5, 6)]),
         ("nine thirty is nine thirty", ["930"], [("930", 0, 2), ("930", 3, 5)]),
         ("Forty", ["forty", "fifty"], [("forty", 0, 1)]),
+        ("thirty days back", ["30 days", "30 days back"], [("30 days back", 0, 3)]),
+        ("it costs twelve fifty plus tax", ["$12.50", "$12.50 plus tax"], [("$12.50 plus tax", 2, 6)]),
     ],
 )
 def test_where_it_is_said(text: str, phrases: list[str], expected: list[tuple[str, int, int]]) -> None:
