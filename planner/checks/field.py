@@ -53,7 +53,7 @@ class FieldCheck(Expectation, frozen=True):
     )
     equals: Expected = Field(
         default=None,
-        description="The value it has; of an object the keys written here. A text equals a number that is written alike.",
+        description="The value it has; of an object the keys written here. A text here equals a number of the call that is written alike, not the other way round.",
         examples=["es-MX", 2, True],
     )
     in_: tuple[Expected, ...] | None = Field(

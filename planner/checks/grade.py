@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from planner.checks.base import Expectation, Judgement, errored, failed, passed
 from planner.checks.combining import all_hold
 from planner.checks.fields import Count, NotBool, at_least, at_most, given
-from planner.checks.wording import shown
+from planner.checks.wording import counted, shown
 from planner.evidence import Evidence
 
 
@@ -93,9 +93,9 @@ class GradeCheck(Expectation, frozen=True):
         if self.goal is not None:
             conditions.append(_equal("goal", grade.goal, self.goal))
         if self.max_issues is not None:
-            conditions.append(_at_most("issues", grade.issues, self.max_issues))
+            conditions.append(_at_most("issue", grade.issues, self.max_issues))
         if self.max_critical_issues is not None:
-            conditions.append(_at_most("critical issues", grade.critical_issues, self.max_critical_issues))
+            conditions.append(_at_most("critical issue", grade.critical_issues, self.max_critical_issues))
         return all_hold(conditions)
 
 
@@ -113,8 +113,9 @@ def _at_least(what: str, found: float | None, limit: float, untold: Judgement) -
 
 def _at_most(what: str, found: int | None, limit: int) -> Judgement:
     if found is None:
-        return errored(f"how many {what} the grade found is not told, or not in one number")
-    return passed(f"{found} {what}") if found <= limit else failed(f"{found} {what}, expected at most {limit}")
+        return errored(f"how many {what}s the grade found is not told, or not in one number")
+    told = counted(found, what)
+    return passed(told) if found <= limit else failed(f"{told}, expected at most {limit}")
 
 
 def _equal(what: str, found: str | None, expected: str) -> Judgement:

@@ -77,7 +77,7 @@ def checked(vote: Vote, turns: Sequence[Turn]) -> Vote:
     if not quoted:
         return replace(vote, void="it quotes nothing")
     if quoted not in said:
-        return replace(vote, void="it quotes what was not said")
+        return replace(vote, void="its quote is not in the turn it names")
     if len(quoted.split()) < _LEAST_QUOTED and quoted != said:
         return replace(vote, void="it quotes too little to rest on")
     return vote

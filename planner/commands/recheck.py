@@ -55,7 +55,8 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
     changes = [change for change in changes if change.prior and change.prior.runs]
     if not changes:
         raise UsageError(
-            "no call of these plans is stored, so there is nothing to judge", "Make the calls first: planner run."
+            "no run of these plans has finished, so there is nothing to judge",
+            "Make the calls first: planner run. It also goes on with calls that were made by one that was stopped.",
         )
     votes = rechecked_votes(shell, options, loaded, place, prepared.judging, changes, standing.invocation_id)
     cases = assemble_cases(
@@ -78,7 +79,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         change_set_digest=change_set.digest,
         environment=selection.environment or "",
         sandbox=selection.sandbox,
-        partial=True,
+        partial=selection.partial or bool(_without_calls(change_set, changes)),
         started_at=standing.started_at,
         ended_at=shell.clock.now(),
         consent=ConsentDocument(given=options.consent_to_charge),
@@ -106,7 +107,7 @@ def _judged_again(change: Change) -> Change:
 def _problems(change_set: ChangeSet, changes: Sequence[Change]) -> list[str]:
     """What these verdicts do not speak of."""
     stored = {change.case_id for change in changes}
-    missing = [change for change in change_set.changes if change.case and change.case_id not in stored]
+    missing = _without_calls(change_set, changes)
     moved = [
         change
         for change in change_set.with_action(Action.CALL)
@@ -116,3 +117,8 @@ def _problems(change_set: ChangeSet, changes: Sequence[Change]) -> list[str]:
     if moved:
         lines.append(f"{count(len(moved), 'case')} judged by calls made with other inputs than today's")
     return lines
+
+
+def _without_calls(change_set: ChangeSet, changes: Sequence[Change]) -> list[Change]:
+    stored = {change.case_id for change in changes}
+    return [change for change in change_set.changes if change.case and change.case_id not in stored]

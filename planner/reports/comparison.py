@@ -262,8 +262,10 @@ def _value(metric: Metric, value: float) -> str:
 
 
 def _signed(metric: Metric, value: float) -> str:
-    sign = "−" if value < 0 else "+"
-    return f"{sign}{_value(metric, abs(value))}"
+    shown = _value(metric, abs(value))
+    if shown == _value(metric, 0):
+        return shown
+    return f"{'-' if value < 0 else '+'}{shown}"
 
 
 def _table(comparison: Comparison) -> list[str]:

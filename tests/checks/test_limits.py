@@ -63,7 +63,7 @@ def test_cost_is_told_against_its_limit(talk: Any, judge: Any, cents: int | None
         (
             Grade(status="completed", critical_issues=1),
             {"min_score": 0.9, "max_critical_issues": 0},
-            ("failed", "1 critical issues, expected at most 0", None),
+            ("failed", "1 critical issue, expected at most 0", None),
         ),
         (
             Grade(status="completed"),

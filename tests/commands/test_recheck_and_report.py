@@ -56,12 +56,19 @@ def test_recheck_says_what_it_leaves_out(called: Project) -> None:
     assert "1 case without a stored call left out" in ran.out
     assert "1 case judged by calls made with other inputs than today's" in ran.out
     assert len(called.results()["cases"]) == 3
+    assert called.results()["partial"] is True
+
+
+def test_recheck_of_all_is_not_partial(called: Project) -> None:
+    """Nothing was left out, so its report does not say so."""
+    assert called.planner("recheck").code == 0
+    assert called.results()["partial"] is False
 
 
 def test_recheck_of_nothing(project: Project) -> None:
     """Where nothing was called, it says to call first."""
     ran = project.planner("recheck")
-    assert (ran.code, "no call of these plans is stored" in ran.err) == (2, True)
+    assert (ran.code, "no run of these plans has finished" in ran.err) == (2, True)
 
 
 def test_report_in_every_format(called: Project) -> None:

@@ -162,11 +162,11 @@ VOID = "undecided: the vote is void, for "
 LIES: dict[str, tuple[Callable[[Asked], Reply | str], str]] = {
     "quotes what was not said": (
         lambda asked: honest(asked, quote="I will refund everything"),
-        f"{VOID}it quotes what was not said",
+        f"{VOID}its quote is not in the turn it names",
     ),
     "quotes another turn": (
         lambda asked: honest(asked, turn=4, quote="I am sorry about that"),
-        f"{VOID}it quotes what was not said",
+        f"{VOID}its quote is not in the turn it names",
     ),
     "quotes a turn that is not there": (
         lambda asked: honest(asked, turn=99, quote="I am sorry about that"),

@@ -182,7 +182,11 @@ def test_a_failed_rubric_fails_the_case(manners: Project, service: Served, model
         (lambda _: Reply({"error": {"message": "no such model"}}, 404), 2, "has no model 'scripted-1'"),
         (lambda _: Reply({"error": {"message": "insufficient credit"}}, 402), 3, "wants to be paid first"),
         (lambda _: Reply(b"", 302, {"Location": "http://127.0.0.1:1/"}), 2, "redirect (302), which is not followed"),
-        (lambda asked: honest(asked, "holds", 1, "these words were never said"), 4, "it quotes what was not said"),
+        (
+            lambda asked: honest(asked, "holds", 1, "these words were never said"),
+            4,
+            "its quote is not in the turn it names",
+        ),
     ],
 )
 def test_what_cannot_be_judged_is_unknown(
