@@ -14,6 +14,7 @@ from planner.changes.consent import consent_command, forbidden
 from planner.errors import RefusedError, UsageError
 from planner.invocation.calling import short_of
 from planner.invocation.interruption import interruptible
+from planner.invocation.locking import holder
 from planner.invocation.preparing import Preparation, open_journal, prepare
 from planner.invocation.reporting import publisher_of, redactor_of, tell_diagnostics
 from planner.invocation.saving import save_plan, saved_command
@@ -53,6 +54,10 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     loaded = load(shell, options.selection)
     tell_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, options.selection, loaded.project)
+    if at_work := holder(place):
+        shell.tell(
+            f"the store is in use, or was left by one that was killed: {at_work}; what that has called is counted as made"
+        )
     # the sandbox costs nothing to ask
     ask = options.refresh or options.selection.sandbox
     targets, billing = anyio.run(_ask, shell, options, loaded, place) if ask else ({}, None)

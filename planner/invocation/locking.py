@@ -56,6 +56,15 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
         os.close(file)
 
 
+def holder(place: Place) -> str:
+    """Who holds the store, or held it when it was killed; empty where nobody does. Only looks: to try the lock would be in the way
+    of an invocation that begins at this moment."""
+    try:
+        return (place.directory / "lock").read_text(encoding="utf-8", errors="replace")[:_LONGEST_NAME].strip()
+    except OSError:
+        return ""
+
+
 def _take(file: int, place: Place) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

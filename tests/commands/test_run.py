@@ -323,6 +323,11 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     assert re.search(
         rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Wait for it to end", ran.err
     )
+    assert re.match(
+        rf"the store is in use, or was left by one that was killed: process {process.pid} on \S+ since 2\S+ \S+ UTC: planner"
+        r" run\S*; what that has called is counted as made\n",
+        project.planner("plan").err,
+    )
     lock.unlink()  # by somebody who takes it for a leftover
     ran = project.planner("run", CONSENT)
     assert ran.code == 4

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from mortality import Life
 
 from planner.api.transport import Answer
 from planner.errors import LostAnswerError
@@ -56,6 +57,22 @@ async def test_wrong_times_are_no_proof_of_absence(
         assert len(done.outcome.unsettled) == (2 if answered else 1)
         assert sum("a person must say" in told for told in done.narration) == len(done.outcome.unsettled)
         assert len(await service.own_runs()) == (4 if answered else 2), f"paid twice by invocation {invocation}"
+
+
+@pytest.mark.parametrize("boundary", [1, 2, 5, 9])
+async def test_who_dies_before_it_is_settled_leaves_it_open(
+    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any], boundary: int
+) -> None:
+    """Killed at one of the last steps at which a launch that is not shown could be given up, none of it is paid for again."""
+    works = [work("ana", runs=2, expected_seconds=90.0), work("cleo", target=17)]
+    lost = [{"kind": "lost_answer", "times": 1}]
+    lived = Life()
+    await make_service("page", lost).invoke(works, amend=three_hours_early, settings=PATIENT, life=lived)
+    service = make_service("page", lost)
+    assert await killable(service, works, len(lived.crossed) - boundary, amend=three_hours_early, settings=PATIENT)
+    done = await service.invoke(works, amend=three_hours_early, settings=PATIENT)
+    assert [launch.several for launch in done.outcome.unsettled] == [True]
+    assert len(await service.own_runs()) == 3
 
 
 async def test_an_older_run_is_no_later_launch(
