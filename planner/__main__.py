@@ -16,9 +16,11 @@ def main() -> int:
 
         sys.stdout.write(f"planner {__version__}\n")
         return 0
+    import gc
     import os
     import signal
 
+    gc.disable()  # until `outside.shell`: what is imported stays, and searching it for garbage takes a tenth of the start
     # Plugins of other packages have no business with what is validated here, and looking for some reads every package there is.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - it is asked nowhere else
 

@@ -24,6 +24,7 @@ def open_streams() -> None:
 
 
 def shell(verbosity: int) -> Shell:
+    import gc
     import secrets
     import shutil
 
@@ -33,6 +34,10 @@ def shell(verbosity: int) -> Shell:
     from planner.execution.clock import Clock
     from planner.invocation.shell import Shell
 
+    if not gc.isenabled():
+        # Off since the start (`__main__`). What was imported is set apart: it stays to the end, and is never looked through.
+        gc.freeze()
+        gc.enable()
     try:
         cwd = Path.cwd()
     except FileNotFoundError as error:
