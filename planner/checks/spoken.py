@@ -24,6 +24,8 @@ from planner.checks.spoken_items import Item, all_plain, read_items
 _SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+|(?<=\bmay),\s+", re.IGNORECASE)
 """Of commas only one after `may`, which is no month then."""
 _SIGNED = re.compile(r"(?:^|(?<=[\s(\"']))[-\N{MINUS SIGN}](?=[$€£]?\d)")
+_OTHER_DOLLAR = re.compile(r"(?<![A-Za-z])(?!US)([A-Z]{1,3})\$(?= ?\d)")
+"""Of Canada, Australia, Hong Kong …: what is said in it is no amount of ours."""
 _AFTER_NUMBER = re.compile(r"\d\s*$")
 _DOLLARS = " dollar "
 _LONGEST_ALONE = 4
@@ -50,6 +52,7 @@ class Form:
 @lru_cache(maxsize=16_384)
 def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
     """Both readings of a text: amounts, and rows of digits."""
+    text = _dollars(text)
     words: list[str] = []
     breaks: set[int] = set()
     signed: set[int] = set()
@@ -70,6 +73,7 @@ def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
 @lru_cache(maxsize=16_384)
 def price_form(text: str, *, fold: bool) -> Form | None:
     """A third reading, in which `twelve fifty` is dollars and cents: where the text speaks of prices, or says nothing else."""
+    text = _dollars(text)
     words = padded_words(text, fold=True).split()
     if all_plain(words) or not (len(words) <= _LONGEST_ALONE or _PRICE.search(text)):
         return None
@@ -79,6 +83,13 @@ def price_form(text: str, *, fold: bool) -> Form | None:
         return None
     priced = list(_priced(items))
     return None if len(priced) == len(items) else _form(priced)
+
+
+def _dollars(text: str) -> str:
+    """Other dollars as a currency that is none of those known (of as many words), and the sign of an amount before it."""
+    if "$" not in text:
+        return text
+    return _OTHER_DOLLAR.sub("\\1\N{CURRENCY SIGN}", text.replace("$-", "-$"))
 
 
 def _priced(items: Sequence[Item]) -> Iterator[Item]:

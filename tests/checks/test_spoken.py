@@ -290,3 +290,21 @@ def test_what_is_passed_over_as_plain_is_plain(text: str) -> None:
         assert [item.amount for item in items] == words
         assert all(item.digits is item.row is None for item in items)
         assert spoken_forms(text, fold=True)[0].padded == padded_words(text, fold=True)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "is_found"),
+    [
+        ("$30", "That is C$30.", False),
+        ("$30", "That is A$30 or HK$30.", False),
+        ("$30", "That is a $30 fee.", True),
+        ("$30", "That is US$30.", True),
+        ("C$30", "That is C$30.", True),
+        ("C$30", "That is $30.", False),
+        ("$20", "You have $-20 left.", False),
+        ("-$20", "You have $-20 left.", True),
+    ],
+)
+def test_other_dollars_are_another_currency(phrase: str, text: str, is_found: bool) -> None:
+    """Thirty Canadian dollars are not thirty dollars, and an amount below zero keeps its sign wherever that stands."""
+    assert bool(spoken_finder((phrase,), fold=True).find(text)) is is_found
