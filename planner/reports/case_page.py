@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
+from math import ceil
 from typing import Any, cast
 
 from rich.cells import cell_len
@@ -48,7 +50,10 @@ def render_page(page: CasePage, *, width: int, color: bool) -> str:
         ("Tags", [(tag, origin) for tag, origin in origins.tags.items()]),
         ("Axes", [(f"{name} = {shown}", origins.axes[name]) for name, shown in case.point]),
         ("Variables", [(f"{found.name} = {_json(found.value)}", found.origin) for found in origins.variables]),
-        ("Settings", [(f"{name} = {_shown(value)}", origin) for name, value, origin in page.settings]),
+        (
+            "Settings",
+            [(f"{name} = {_shown(value)}{_in_runs(case, name)}", origin) for name, value, origin in page.settings],
+        ),
     )
     lines = [paint(for_terminal(case.case_id), Colour.BOLD)]
     if case.description:
@@ -62,6 +67,13 @@ def render_page(page: CasePage, *, width: int, color: bool) -> str:
         lines.append(f"  {expectation.id}{' ' * _GAP}{paint(_told(origin, page.environment), Colour.DIM)}")
         lines += [f"    {name}: {_shown(value)}" for name, value in _fields(expectation).items()]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _in_runs(case: Case, name: str) -> str:
+    """How many of the runs a rate below 1 asks for; with `confidence` it depends on what is found."""
+    if name != "min_pass_rate" or case.min_pass_rate >= 1 or case.confidence is not None:
+        return ""
+    return f" ({ceil(Fraction(repr(case.min_pass_rate)) * case.runs)} of {case.runs})"
 
 
 def page_document(page: CasePage) -> dict[str, Any]:

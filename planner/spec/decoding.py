@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from planner.spec.hidden import warn_of_hidden
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
 
@@ -16,10 +17,12 @@ def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
         )
         return None
     try:
-        return Source(file, data.decode("utf-8-sig"))
+        source = Source(file, data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         guess = ", it looks like UTF-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else ""
         detail = f"byte 0x{data[error.start]:02x} here is not UTF-8{guess}; save the file as UTF-8"
         reporter.error("not-utf8", detail, Source(file, before + "\ufffd").span(len(before), len(before) + 1))
         return None
+    warn_of_hidden(source, reporter)
+    return source

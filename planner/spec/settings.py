@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from planner.diagnostics import Span
@@ -43,7 +45,10 @@ def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-_CHECKED = frozenset({"min_runs", "confidence", "target_number"})
+_FEW_RUNS = 20
+"""Of more runs there is a rate within rounding of nearly everything."""
+_ROUNDING = Fraction(5, 1_000)
+_CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate", "runs", "target_number"})
 """Fields that have to fit others, or a form of their own."""
 
 
@@ -73,6 +78,7 @@ class Settings:
                 self._place("min_runs"),
             )
         self._check_confidence(runs)
+        self._check_rounding(runs)
         number: Any = self._value("target_number")
         if number is None:
             return
@@ -97,9 +103,32 @@ class Settings:
             )
             self.reporter.error("out-of-range", detail, self._place(place))
 
+    def _check_rounding(self, runs: int) -> None:
+        """A rate that is a little more than some of the runs, such as 0.67 for two of three, asks for one run more."""
+        rate = self._value("min_pass_rate")
+        share = Fraction(repr(float(rate)))
+        meant = ceil(share * runs) - 1
+        if self._value("confidence") is not None or not 0 < meant < runs <= _FEW_RUNS:
+            return
+        if share - Fraction(meant, runs) <= _ROUNDING:
+            written = next(
+                text for digits in range(2, 6) if Fraction(text := _cut(meant, runs, digits)) * runs > meant - 1
+            )
+            detail = (
+                f"{meant} of {runs} runs are a little less than {rate:g}, so that {meant + 1} have to pass; "
+                f"for {meant} of {runs} write {written}"
+            )
+            given = [name for name in ("min_pass_rate", "runs") if name in self.given]
+            self.reporter.warning("rounded-rate", detail, self._place(given[0] if given else "min_pass_rate"))
+
     def _value(self, name: str) -> Any:
         return getattr(self.fields if name in self.given else self.defaults, name)
 
     def _place(self, name: str) -> Span:
         """Where a setting is written, in the scenario or else in the defaults."""
         return self.document.value(self.written if name in self.written else self.defaults_written, name)
+
+
+def _cut(part: int, whole: int, digits: int) -> str:
+    """The share with so many digits, cut off, not rounded."""
+    return f"{part * 10**digits // whole / 10**digits:.{digits}f}"

@@ -279,9 +279,17 @@ def read_target(document: Document, container: Mapping | Items, key: str | int, 
             document.value(container, key),
         )
         return None
+    kind = "agent" if fields.agent is not None else "phone_number"
+    if len(str(fields.agent or fields.phone_number)) in _DIALLED_DIGITS:
+        detail = "this looks like a phone number; an id at the service is a small whole number, such as 12, as its lists have it"
+        reporter.warning("bad-value", detail, document.value(written, kind))
     if fields.agent is not None:
         return Target(str(key), "agent", fields.agent)
     return Target(str(key), "phone_number", fields.phone_number or 0)
+
+
+_DIALLED_DIGITS = range(10, 16)
+"""As many as a phone number has with its country or area code, and hardly an id."""
 
 
 def _is_the_number_itself(document: Document, written: Mapping) -> bool:

@@ -288,6 +288,87 @@ plan.yaml:7:47: error: not valid YAML [yaml-syntax]
 1 error in 1 file
 """),
     ),
+    "rates a little above what was meant": (
+        (
+            "defaults: {runs: 3, expect: [{check: says, any_of: [a]}]}\n"
+            "scenarios:\n"
+            "  a: {prompt: hi, min_pass_rate: 0.67}\n"
+            "  b: {prompt: hi, min_pass_rate: 0.86, runs: 7}\n"
+            "  c: {prompt: hi, min_pass_rate: 0.66}\n"
+            "  d: {prompt: hi, min_pass_rate: 0.8, runs: 5}\n"
+            "  e: {prompt: hi, min_pass_rate: 0.34, runs: 3}\n"
+            "  f: {prompt: hi, min_pass_rate: 0.9, confidence: 0.8, runs: 20}\n"
+        ),
+        snapshot("""\
+plan.yaml:6:34: warning: pass rate asks for one run more than it seems [rounded-rate]
+    6 |   a: {prompt: hi, min_pass_rate: 0.67}
+      |                                  ^^^^
+        2 of 3 runs are a little less than 0.67, so that 3 have to pass; for 2 of 3 write 0.66
+
+plan.yaml:7:34: warning: pass rate asks for one run more than it seems [rounded-rate]
+    7 |   b: {prompt: hi, min_pass_rate: 0.86, runs: 7}
+      |                                  ^^^^
+        6 of 7 runs are a little less than 0.86, so that 7 have to pass; for 6 of 7 write 0.85
+
+2 warnings in 1 file
+"""),
+    ),
+    "numbers in the place of ids": (
+        (
+            "version: 1\nplan: x\n"
+            "targets: {a: {agent: 4155550199}, b: {phone_number: 14155550199}, c: {phone_number: 123456789}}\n"
+            "scenarios:\n  s: {prompt: hi, targets: [a, b, c], expect: [{check: says, any_of: [a]}]}\n"
+        ),
+        snapshot("""\
+plan.yaml:3:22: warning: value cannot be used [bad-value]
+    3 | targets: {a: {agent: 4155550199}, b: {phone_number: 14155550199}, c: {phone_number: 123456…
+      |                      ^^^^^^^^^^
+        this looks like a phone number; an id at the service is a small whole number, such as 12, as
+        its lists have it
+
+plan.yaml:3:53: warning: value cannot be used [bad-value]
+    3 | …ts: {a: {agent: 4155550199}, b: {phone_number: 14155550199}, c: {phone_number: 123456789}}
+      |                                                 ^^^^^^^^^^^
+        this looks like a phone number; an id at the service is a small whole number, such as 12, as
+        its lists have it
+
+2 warnings in 1 file
+"""),
+    ),
+    "characters that nobody sees": (
+        (
+            "scenarios:\n"
+            '  s: {prompt: "Ask\u202e now\u202c", expect: [{check: says, any_of: ["re\u200cfund", "a\u200bb"]}]}\n'
+            '  t: {prompt: "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f469\u200d\U0001f4bb", expect: [{check: says, any_of: ["\\u202e a"]}]}\n'
+        ),
+        snapshot("""\
+plan.yaml:5:19: warning: control character in the file [control-character]
+    5 |   s: {prompt: "Ask� now�", expect: [{check: says, any_of: ["re\u200cfund", "a�b"]}]}
+      |                   ^
+        U+202E (right-to-left override) cannot be seen, and may make a reader see other words than
+        these; remove it
+
+plan.yaml:5:24: warning: control character in the file [control-character]
+    5 |   s: {prompt: "Ask� now�", expect: [{check: says, any_of: ["re\u200cfund", "a�b"]}]}
+      |                        ^
+        U+202C (pop directional formatting) cannot be seen, and may make a reader see other words
+        than these; remove it
+
+plan.yaml:5:63: warning: control character in the file [control-character]
+    5 |   s: {prompt: "Ask� now�", expect: [{check: says, any_of: ["re\u200cfund", "a�b"]}]}
+      |                                                               ^
+        U+200C (zero width non-joiner) cannot be seen, and may make a reader see other words than
+        these; remove it
+
+plan.yaml:5:73: warning: control character in the file [control-character]
+    5 |   s: {prompt: "Ask� now�", expect: [{check: says, any_of: ["re\u200cfund", "a�b"]}]}
+      |                                                                        ^
+        U+200B (zero width space) cannot be seen, and may make a reader see other words than these;
+        remove it
+
+4 warnings in 1 file
+"""),
+    ),
 }
 
 
@@ -295,4 +376,4 @@ plan.yaml:7:47: error: not valid YAML [yaml-syntax]
 def test_a_cure_is_right(workspace: Any, name: str) -> None:
     """The whole of what is told about a plan."""
     plan, told = TOLD[name]
-    assert workspace.faults(HEAD + plan) == told
+    assert workspace.faults(plan if plan.startswith("version") else HEAD + plan) == told

@@ -156,6 +156,12 @@ SCENARIOS = (
         "Ask for an odd number, or set a threshold above 0.5.",
     ),
     Rule(
+        "rounded-rate",
+        "pass rate asks for one run more than it seems",
+        "A rate is compared exactly: two of three runs are 0.666…, less than 0.67, so that min_pass_rate: 0.67 asks for three of three. "
+        "Round down for the number of runs that is meant; `planner show` tells how many of a case's runs have to pass.",
+    ),
+    Rule(
         "judge-not-configured",
         "no language model to ask",
         "The check judge asks a language model, which planner.yaml names under judge: its address, its name and what a vote costs. Without it calls would be paid "

@@ -27,7 +27,8 @@ FILE = (
         "control-character",
         "control character in the file",
         "Characters such as NUL, escape or form feed are invisible in a review, no caller can say them, and "
-        "YAML forbids them. Remove the character; tabs and line breaks are allowed inside text.",
+        "YAML forbids them. Remove the character; tabs and line breaks are allowed inside text. Of characters that YAML allows and nobody sees, "
+        "those are warned of that change the order or the words that a reviewer reads: bidirectional controls, spaces without width, and joiners amid Latin letters.",
     ),
     Rule(
         "empty-file",
