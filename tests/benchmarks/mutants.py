@@ -260,6 +260,8 @@ class Trial:
         module = module_name(mutation.path, ROOT)
         near = [path for path in self._running if module_name(ROOT / path, ROOT) in self._importers[module]]
         names |= {name for path in near for of_line in self._running[path].values() for name in of_line}
+        files = {name.partition("::")[0] for name in names}  # what only a class's fields decide runs no line of it
+        names |= {name for name in self._items if name.partition("::")[0] in files}
         return Nursery.fails(nursery, module, mutation.path, code, self._ordered(names), self._importers[module])
 
     def _ordered(self, names: Iterable[str]) -> list[str]:

@@ -88,6 +88,10 @@ def test_several_votes_tell_how_they_fell(talk: Any, read: Any) -> None:
     )
     one = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Ballot((YES,), "late"))
     assert one.message == "undecided: 1 of 2 votes say that it holds, 0 that it does not, 1 missing (late)"
+    whole = read(check="judge", rubric=RUBRIC, votes=3).judge_with(
+        talk(*TALK), lambda _: Ballot((YES, NO, YES), "late")
+    )
+    assert whole.message == "the rubric holds: 2 of 3 votes say that it holds, 1 that it does not: It says sorry."
     none = read(check="judge", rubric=RUBRIC, votes=2).judge_with(talk(*TALK), lambda _: Ballot())
     assert none.message == "not judged: there is no vote"
 
