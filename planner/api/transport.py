@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Larger answers are garbage; the largest honest one (200 runs with transcripts) stays far below."""
-MANY_READS = 300
-"""So many, and what is imported for further ones has paid for itself."""
+MANY_READS = 120
+"""So many took as long in vain as what is imported for further ones takes: 80 ms, where each read then takes 0.65 ms less."""
 
 
 @dataclass(frozen=True, slots=True)
