@@ -184,17 +184,28 @@ def main() -> None:
             times = best(paths)
             for work, seconds in times.items():
                 print(f"  {work:30} {seconds:>7.3f} s    validate is {times['validate'] / seconds:>6.1f} × this")
-            validating = (sys.executable, "-m", "planner", "validate", "plans")
-            planner, wall = command(*validating, folder=folder.parent)
-            _, alone = command(*validating, folder=folder.parent, processors=1)
-            print(f"  {'planner validate, as a command':30} {planner:>7.3f} s")
-            print(f"  {'  by the clock':30} {wall:>7.3f} s    on one processor {alone:.3f} s")
-            if checker is not None:
-                relative = [path.relative_to(folder.parent) for path in paths]
-                other, _ = command(checker, "--schemafile", SCHEMA, *relative, folder=folder.parent)
-                print(
-                    f"  {'check-jsonschema, as a command':30} {other:>7.3f} s    {other / planner:.1f} × planner validate"
-                )
+            compare(paths, checker)
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root, "plans")
+        folder.mkdir()
+        path = folder / "plan.yaml"
+        path.write_text(HEAD.format(number=0) + SCENARIO.format(number=0))
+        print("one case: what starting takes")
+        compare([path], checker)
+
+
+def compare(paths: list[Path], checker: str | None) -> None:
+    """Both as commands, from their start to their end."""
+    folder = paths[0].parents[1]
+    validating = (sys.executable, "-m", "planner", "validate", "plans")
+    planner, wall = command(*validating, folder=folder)
+    _, alone = command(*validating, folder=folder, processors=1)
+    print(f"  {'planner validate, as a command':30} {planner:>7.3f} s")
+    print(f"  {'  by the clock':30} {wall:>7.3f} s    on one processor {alone:.3f} s")
+    if checker is not None:
+        relative = [path.relative_to(folder) for path in paths]
+        other, _ = command(checker, "--schemafile", SCHEMA, *relative, folder=folder)
+        print(f"  {'check-jsonschema, as a command':30} {other:>7.3f} s    {other / planner:.1f} × planner validate")
 
 
 if __name__ == "__main__":
