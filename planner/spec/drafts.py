@@ -9,7 +9,7 @@ from typing import Any
 from planner.checks.base import Doubt, Expectation
 from planner.diagnostics import Span
 from planner.spec.contents import Content, Text
-from planner.spec.document import Container, Document, value_mark
+from planner.spec.document import Container, Document
 from planner.spec.document import Mapping as Written
 from planner.spec.reporting import Said
 from planner.spec.source import Place
@@ -66,9 +66,9 @@ class Draft:
     key: str | int
     written: Written
     shape: Shape
+    _place: Place | None = None
     used: Used | None = None
     _said: Said | None = None
-    _place: Place | None = None
 
     @property
     def said(self) -> Said:
@@ -111,10 +111,10 @@ class Draft:
         return self.used.place.span if self.used else None
 
 
-def text_to_know(document: Document, container: Container, key: str | int) -> str | None:
+def text_to_know(place: Place) -> str | None:
     """How a value is written, where that is short and means the same everywhere: what an alias stands for does not."""
-    start, end = value_mark(container, key)
+    source, start, end = place
     if end - start > _MAX_TEXT:
         return None
-    text = document.source.text[start:end]
+    text = source.text[start:end]
     return None if "*" in text else text

@@ -68,7 +68,8 @@ def expand(
     cases = expansion.cases() if parts.matrix.axes else expansion.alone()
     if reporter.errors > errors:
         return []
-    warn_of_same_calls(parts.prompt, parts.matrix, cases, reporter)
+    if parts.matrix.axes:
+        warn_of_same_calls(parts.prompt, parts.matrix, cases, reporter)
     return cases
 
 

@@ -93,14 +93,15 @@ class Expectations:
     def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
         written = at(container, key)
-        raw = text_to_know(document, container, key)
+        place = document.place(container, key)
+        raw = text_to_know(place)
         shape = self._by_text.get(raw) if raw is not None else None
         json = b""
         if shape is None or shape.written != written:
             json = as_json(written)
             shape = self._shapes.get(json)
         if shape is not None:
-            draft = Draft(document, container, key, written, shape)
+            draft = Draft(document, container, key, written, shape, place)
             if shape.may_warn:
                 self._warn(document, written)
             if shape.doubts:
@@ -114,7 +115,7 @@ class Expectations:
             self.reporter.error("bad-expectation", detail, document.value(container, key))
             return None
         shape = Shape(json, written, kind, written["check"], written.get("id"), written)
-        draft = Draft(document, container, key, written, shape)
+        draft = Draft(document, container, key, written, shape, place)
         shape.may_warn = "of" in written or not _WARNING_KEYS.isdisjoint(written)
         if shape.may_warn:
             self._warn(document, written)
@@ -196,7 +197,7 @@ class Expectations:
     def _sound(self, document: Document, written: Written, kind: type[Expectation]) -> bool:
         """Whether what is the same for all kinds of check is right; reported if not."""
         errors = self.reporter.errors
-        for key, value in written.items():
+        for key, value in written.items() if "id" in written or None in written.values() else ():
             if value is None and key in kind.model_fields:
                 self.reporter.error("wrong-type", EMPTY, document.key(written, key))
             elif key == "id" and not isinstance(value, str):

@@ -61,7 +61,7 @@ class Validations:
         if (patterns or expression) and self._states < 0:
             return [_too_many(content)]
         try:
-            known = kind.model_validate_json(document, strict=True)
+            known = kind.__pydantic_validator__.validate_json(document, strict=True)  # less a call than by the model
         except ValidationError as error:
             known = _without_consequences(error.errors(include_url=False))
             self.made_bytes += _FAULTY * len(document)
