@@ -109,6 +109,7 @@ class _Call:
     same: tuple[str, str]
     made_by: str
     at: datetime
+    countable: bool
 
     @property
     def passed(self) -> bool:
@@ -179,6 +180,7 @@ def _calls(case: CaseOutline, runs: Sequence[RunOutline], outline: InvocationOut
             same,
             sys.intern(run.invocation_id or outline.invocation_id),
             aware(run.completed_at or outline.started_at).astimezone(UTC),
+            case.counts(run),
         )
 
 
@@ -213,7 +215,7 @@ def _case_history(
     calls: Sequence[_Call],
     starts: Mapping[str, datetime],
 ) -> CaseHistory:
-    counted = [call for call in calls if call.run.countable]
+    counted = [call for call in calls if call.countable]
     alike = [(one, other) for one, other in pairwise(counted) if one.same == other.same]
     points = [Point(made_by, starts[made_by], figures_of(made)) for made_by, made in _by_invocation(calls).items()]
     return CaseHistory(
@@ -242,7 +244,7 @@ def _invocation(head: _Head, calls: Sequence[_Call]) -> InvocationHistory:
 
 
 def figures_of(calls: Sequence[_Call]) -> Figures:
-    countable = [call for call in calls if call.run.countable]
+    countable = [call for call in calls if call.countable]
     passed = sum(call.passed for call in countable)
     runs = [call.run for call in calls]
     seconds = [run.duration_seconds for run in runs if run.duration_seconds is not None]

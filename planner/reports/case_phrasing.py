@@ -195,6 +195,12 @@ def fault(run: RunDocument) -> str:
     return _FAULTS[run.fault] if run.fault else ""
 
 
+def run_outcome(run: RunDocument) -> str:
+    """`failed`; of one that passed though an expectation with a rate of its own did not hold in it: `passed, but for polite`."""
+    apart = dict.fromkeys(finding.expectation for finding in open_findings(run) if finding.severity == "error")
+    return f"passed, but for {', '.join(apart)}" if run.outcome == "passed" and apart else run.outcome
+
+
 def finding_label(finding: FindingDocument) -> str:
     """What kind of finding it is beyond its name: `says, critical`; empty where the name says it all."""
     parts = [
@@ -229,7 +235,7 @@ def telling_runs(case: CaseDocument) -> list[RunDocument]:
 
 def run_lines(run: RunDocument, neutral: Neutral, *, characters: int) -> list[str]:
     """A run as plain lines: what it was and why it did not pass, then each open finding with its quote, indented."""
-    told = ", ".join(filter(None, [run.outcome, fault(run)]))
+    told = ", ".join(filter(None, [neutral(run_outcome(run)), fault(run)]))
     because = run_reason(run)
     because = f": {neutral(shortened(because, characters))}" if because else ""
     lines = [run_facts(run), f"  {told}{because}"]

@@ -30,7 +30,7 @@ from junitparser.xunit2 import FlakyFailure
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal, for_xml
 from planner.reports.quantities import money
-from planner.results.model import CaseDocument, DroppedCase, OpenLaunch, RunResult
+from planner.results.model import CaseDocument, DroppedCase, OpenLaunch, RunDocument, RunResult
 
 _QUOTED_CHARACTERS = 2000
 
@@ -140,7 +140,7 @@ def _case(case: CaseDocument) -> TestCase:
             test.result = _with_text(Error(reason, "unknown"), lines)
         case "flaky":
             for run in runs:
-                flaky = FlakyFailure(_attribute(run.reason or run.outcome), run.outcome)
+                flaky = FlakyFailure(_attribute(run.reason or case_phrasing.run_outcome(run)), _kind(run))
                 flaky.stack_trace = _block(case_phrasing.run_lines(run, for_terminal, characters=_QUOTED_CHARACTERS))
                 _append(test, flaky)
         case "passed":
@@ -149,6 +149,11 @@ def _case(case: CaseDocument) -> TestCase:
         case _:
             assert_never(case.outcome)
     return test
+
+
+def _kind(run: RunDocument) -> str:
+    """Of what kind a failure is in a case that holds: a run that passed has one of an expectation that is counted over all runs."""
+    return "expectation" if run.outcome == "passed" else run.outcome
 
 
 def _case_facts(case: CaseDocument) -> dict[str, str]:

@@ -157,7 +157,10 @@ def _run(run: RunDocument, detail: _Detail) -> str:
     because = case_phrasing.run_reason(run)
     because = f": {_text(because, detail)}" if because else ""
     fault = case_phrasing.fault(run)
-    lines = [f"- **{run.outcome}**{f', {fault}' if fault else ''}{because}  ", f"  {case_phrasing.run_facts(run)}"]
+    lines = [
+        f"- **{for_markdown(case_phrasing.run_outcome(run))}**{f', {fault}' if fault else ''}{because}  ",
+        f"  {case_phrasing.run_facts(run)}",
+    ]
     findings = case_phrasing.open_findings(run)
     quoted: set[QuoteDocument] = set()
     if run.fault_quote is not None:

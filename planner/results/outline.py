@@ -56,7 +56,14 @@ class CaseOutline:
     inputs: InputsOutline
     call_fingerprint: str
     runs_not_needed: int = 0
+    runs_countable: int | None = None
     runs: list[RunOutline] = field(default_factory=list[RunOutline])
+
+    def counts(self, run: RunOutline) -> bool:
+        """Whether it is among those that the case's pass rate is of: failures of the platform are where its plan says so."""
+        if run.countable or run.fault != "platform" or self.runs_countable is None:
+            return run.countable
+        return self.runs_countable > sum(each.countable for each in self.runs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,6 +124,14 @@ def test_calls_of_another_prompt_or_agent_are_no_neighbours(moved: str) -> None:
     assert (found.cases[0].figures.passed, found.neighbours) == (1, 0)
 
 
+def test_failures_of_the_platform_count_where_the_pass_rate_counts_them() -> None:
+    """Not by default: the pass rate of the case says whether its plan asks for it."""
+    runs = [_run(1, "day01"), _run(2, "day01", fault="platform")]
+    (by_default,) = timeline([_invocation(1, _case(*runs, runs_countable=1))]).cases
+    (counted,) = timeline([_invocation(1, _case(*runs, runs_countable=2))]).cases
+    assert [(case.figures.passed, case.figures.countable) for case in (by_default, counted)] == [(1, 1), (1, 2)]
+
+
 def test_only_one_plan() -> None:
     """Cases of other plans, and invocations that had none of it, are left out."""
     one, other = _case(_run(1, "day01")), _case(_run(2, "day01"), case_id="q/s@t")

@@ -256,3 +256,17 @@ def test_a_time_without_a_zone_is_utc(canonical: RunResult) -> None:
     """Times are shown in UTC, whatever zone they were stored in."""
     naive = canonical.started_at.replace(tzinfo=None)
     assert phrasing.moment(naive) == phrasing.moment(canonical.started_at) == "2026-11-24 10:00:00 UTC"
+
+
+def test_a_run_that_passed_says_what_did_not_hold_in_it() -> None:
+    """An expectation with a rate of its own decides no run, and is named beside the word all the same."""
+    finding = {"check": "says", "outcome": "failed", "message": "never said it"}
+    found = [
+        {**finding, "expectation": "polite", "severity": "error"},
+        {**finding, "expectation": "brief", "severity": "warning"},
+    ]
+    run = RunDocument.model_validate({"run_id": 1, "outcome": "passed", "fault": None, "findings": found})
+    assert case_phrasing.run_outcome(run) == "passed, but for polite"
+    assert case_phrasing.run_lines(run, str, characters=99)[1] == "  passed, but for polite"
+    assert case_phrasing.run_outcome(run.model_copy(update={"findings": run.findings[1:]})) == "passed"
+    assert case_phrasing.run_outcome(run.model_copy(update={"outcome": "failed", "fault": "agent"})) == "failed"
