@@ -74,6 +74,11 @@ def check_pattern(pattern: str) -> str:
     return pattern
 
 
+def finds_everything(compiled: RegularExpression) -> bool:
+    """Whether any one character is found, so that of no text anything is left."""
+    return all(compiled.search(character) for character in (_ANY_CHARACTER, "x", "7"))
+
+
 def dead_alternative(pattern: str) -> str | None:
     """What is wrong with an alternative of a sound pattern that matches no text, so that the others decide alone."""
     dead = unreachable(pattern, _characters)

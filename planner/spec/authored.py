@@ -63,7 +63,9 @@ class AxisFileFields(Authored):
 
     file: Text | None = Field(default=None, description="The file, relative to this one.", examples=["orders.csv"])
     column: Text | None = Field(
-        default=None, description="Column of a CSV file, or key of JSON objects.", examples=["number"]
+        default=None,
+        description="Column of a table, which needs it, or key of JSON objects; without it these are values as a whole.",
+        examples=["number"],
     )
 
 

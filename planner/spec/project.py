@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from planner.checks.patterns import compile_pattern
+from planner.checks.patterns import compile_pattern, finds_everything
 from planner.diagnostics import Diagnostics
 from planner.spec.authored import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
 from planner.spec.decoding import MAX_BYTES, decode
@@ -156,12 +156,14 @@ def _redact(document: Document, reporter: Reporter) -> tuple[str, ...]:
             reporter.error("wrong-type", wrong_type("text", pattern, "", as_written(document, written, index)), place)
             continue
         try:
-            found = compile_pattern(pattern).search("")
+            compiled = compile_pattern(pattern)
         except ValueError as error:
             reporter.error("bad-regex", str(error), place)
             continue
-        if found:
+        if compiled.search(""):
             reporter.error("bad-value", "this matches the empty text, so it would leave out everything", place)
+        elif finds_everything(compiled):
+            reporter.error("bad-value", "this matches every character, so it would leave out everything", place)
         patterns.append(pattern)
     return tuple(patterns)
 

@@ -1,0 +1,38 @@
+"""The limits that docs/plans.md names are those that hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from planner.checks import cel, json_paths, patterns
+from planner.spec import authored, expansion, expectations, libraries, metering, plan, prompts, templates
+
+PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        (plan.MAX_SCENARIOS, "{:,} scenarios"),
+        (authored.MAX_TARGETS, "{:,} targets"),
+        (libraries.MAX_TEMPLATE_VALUES, "{:,} values under `vars`"),
+        (authored.MAX_ITEMS, "{:,} tags"),
+        (expansion.MAX_CASES_PER_PLAN, "{:,} cases"),
+        (expectations.MAX_EXPECTATIONS, "{} expectations"),
+        (expectations.MAX_NODES, "an expectation with templates has {:,} values"),
+        (prompts.MAX_PROMPT_BYTES // 1024, "A prompt has {} KiB"),
+        (templates.MAX_TEXT // 1024, "{} KiB, as has any text"),
+        (templates.MAX_SOURCE // 1024, "a template {} Ki characters"),
+        (templates.MAX_PROGRAMS // 1024, "have {} Ki in a plan"),
+        (metering.STEPS_PER_PLAN, "may do {:,} steps"),
+        (metering.STEPS_PER_RENDER, "one of them {:,} for one case"),
+        (patterns.MAX_LENGTH, "A regular expression has {:,} characters"),
+        (cel.MAX_LENGTH, "a CEL expression {:,}"),
+        (json_paths.MAX_LENGTH, "a JSONPath {}"),
+    ],
+)
+def test_a_limit_is_told_as_it_is(limit: int, told: str) -> None:
+    """Nobody has to meet it as a fault to know of it."""
+    assert told.format(limit) in PAGE
