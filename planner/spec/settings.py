@@ -48,8 +48,8 @@ def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
 _FEW_RUNS = 20
 """Of more runs there is a rate within rounding of nearly everything."""
 _ROUNDING = Fraction(5, 1_000)
-_CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate", "runs", "target_number"})
-"""Fields that have to fit others, or a form of their own."""
+_CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate", "target_number"})
+"""Fields that have to fit others, or a form of their own. `runs` alone fits: its others are these, in the scenario or the defaults."""
 
 
 def need_check(given: Collection[str]) -> bool:
