@@ -205,6 +205,7 @@ def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, d
         (("user: How can I help you?", "agent: Acme?"), None),
         (("user: Hi.", "agent: Acme.", "user: Thank you for calling Acme! How can I help you?"), "How can I help you"),
         (("user: Hi.", "agent: Acme.", "user: Thanks for calling Zeta. How may I help?"), "Thanks for calling Zeta"),
+        (("user: Hi.", "agent: Acme.", "user: Right. Thanks for calling Zeta. How may I help?"), "Thanks for calling Zeta"),
         (("user: Hi.", "agent: This is O2.", "user: Oh. Thanks for calling O2, bye."), "Oh. Thanks for calling O2, bye"),
         (("user: Hi.", "agent: This is X.", "user: Thanks for calling X, bye."), None),
         (("user: Hi.", "agent: This is X2.", "user: Thanks for calling X, bye."), None),

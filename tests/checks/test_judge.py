@@ -78,6 +78,11 @@ def test_one_vote_is_told_in_its_own_words(
     assert (judgement.quote.turn if judgement.quote else None) == turn
 
 
+def test_verdicts_are_stored_under_these_names() -> None:
+    """Which stored answers of earlier days are read by."""
+    assert [verdict.value for verdict in Verdict] == ["holds", "does_not_hold", "cannot_tell"]
+
+
 def test_several_votes_tell_how_they_fell(talk: Any, read: Any) -> None:
     """Those for, against, unsure, void and missing, each with why."""
     votes = (YES, NO, UNSURE, Vote(Verdict.HOLDS, 9), Vote(Verdict.HOLDS, 8))
