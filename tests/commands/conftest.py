@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ import pytest
 from patience import PATIENCE_SECONDS
 
 from planner.cli import main
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchState
 
 HOURS = """\
 version: 1
@@ -77,6 +80,16 @@ class Project:
         captured = self.capsys.readouterr()
         return Ran(code, captured.out, captured.err)
 
+    def rests(self) -> bool:
+        """Whether an invocation was refused a launch, and has no other under way."""
+        path = self.root / ".planner/journal.sqlite"
+        if not path.exists():
+            return False
+        journal = Journal(path)
+        states = Counter(launch.state for launch in journal.launches(LaunchState))
+        journal.close()
+        return states[LaunchState.REFUSED] > 0 and not states[LaunchState.INTENDED] + states[LaunchState.SENT]
+
     def results(self) -> Any:
         return json.loads((self.root / "reports" / "results.json").read_text(encoding="utf-8"))
 
@@ -120,13 +133,13 @@ class Served:
             assert answer.status == 200
 
     def hold(self, launches: int, *, retry_after_seconds: int | None = None) -> None:
-        """Take so many more launches, then none until `release`: no invocation comes to its end, however slow its observer is."""
+        """Take so many more launches, then none until `release`: no invocation comes to its end, however slow its observer is.
+
+        One that is to be killed is told when to ask again, and `rests` until then: killed in a launch that is refused, the next
+        would look for it for ten minutes.
+        """
         spec = {"kind": "throttle", "after": launches, "retry_after_seconds": retry_after_seconds}
         self.control({"faults": [spec]})
-
-    def holds(self) -> bool:
-        """Whether a launch was refused by `hold`."""
-        return any("throttle" in fault["key"] and fault["fired"] for fault in self.ledger()["faults"])
 
     def release(self) -> None:
         """Take away all faults, `hold` among them."""

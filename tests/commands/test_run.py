@@ -268,7 +268,7 @@ def test_an_interruption_reports_and_the_next_run_goes_on(
     project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
     service.hold(2, retry_after_seconds=600)
     process = start(project, "--max-concurrent", "2")
-    wait_for(service.holds)
+    wait_for(project.rests)
     process.send_signal(sent)
     out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130, err
@@ -314,10 +314,10 @@ def test_kill_nine_at_ten_moments(project: Project, service: Served) -> None:
 
 def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     """Two at once would both pay: the second says who holds the store. The lock of one that was killed needs nobody."""
-    service.control({"faults": [{"kind": "throttle", "route": "launch"}]})
+    service.hold(0, retry_after_seconds=600)
     process = start(project)
     lock = project.root / ".planner/lock"
-    wait_for(lambda: lock.exists() and lock.read_text())
+    wait_for(project.rests)
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
     assert re.search(
@@ -334,8 +334,8 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     assert "is in use by an invocation whose lock file was removed\n  Wait for it to end" in ran.err
     lock.write_text(f"process {process.pid} on this machine")  # as it was
     process.kill()
-    process.communicate(timeout=PATIENCE_SECONDS)
-    service.control({"clear_faults": True})
+    process.communicate()
+    service.release()
     ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err
     assert f"the last invocation here did not end by itself: process {process.pid} on " in ran.err

@@ -126,9 +126,9 @@ def test_a_busy_store(project: Project, service: Served) -> None:
 def test_a_killed_invocation_leaves_a_report_that_says_so(project: Project, service: Served) -> None:
     """Kill -9 in the middle: neither the older report nor a verdict, and no price for what is not known."""
     leave_passed_reports(project)
-    service.hold(1)
+    service.hold(1, retry_after_seconds=600)
     process = start(project, "--rerun", "all", "--max-concurrent", "1")
-    wait_for(lambda: len(service.own_runs()) > 5)
+    wait_for(project.rests)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     service.release()

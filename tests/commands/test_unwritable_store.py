@@ -38,9 +38,9 @@ def in_namespace(project: Project, script: str) -> subprocess.CompletedProcess[s
 
 def test_a_read_only_store_can_be_planned_with(project: Project, service: Served) -> None:
     """What a killed writer left in the journal is seen too, and looking changes nothing; `run` refuses before it spends."""
-    service.hold(2)
+    service.hold(2, retry_after_seconds=600)
     process = start(project, "--max-concurrent", "1")
-    wait_for(service.holds)
+    wait_for(project.rests)
     process.kill()
     process.communicate()
     service.release()

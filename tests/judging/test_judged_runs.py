@@ -14,7 +14,7 @@ from typing import Any
 
 import anyio
 import pytest
-from patience import PATIENCE_SECONDS
+from patience import PATIENCE_SECONDS, wait_for
 
 from planner.cli import _shell
 from planner.commands.run import run
@@ -306,7 +306,7 @@ def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: S
         return Reply(completion(honest(asked)), seconds=1000)
 
     model.script = script
-    service.hold(2)
+    service.hold(2, retry_after_seconds=600)
     process = subprocess.Popen(
         [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "1"],
         cwd=manners.root,
@@ -314,6 +314,7 @@ def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: S
         stderr=subprocess.DEVNULL,
     )
     assert arrived.wait(PATIENCE_SECONDS)
+    wait_for(manners.rests)
     process.kill()
     process.wait()
     service.release()
