@@ -127,8 +127,12 @@ class Organisation:
         return Ran(None if life.dead else code, out.getvalue(), err.getvalue(), self.seconds - began)
 
     def settle(self, launch: str, run_ids: Sequence[int]) -> None:
-        """`planner reconcile`: what somebody says who has looked at the service: these runs, or it was not sent."""
-        options = ReconcileOptions(Selection(sandbox=True), launch, tuple(run_ids), assume_not_sent=not run_ids)
+        """`planner reconcile`: what somebody says who has looked at the service: these runs, or it was not sent, and none that are
+        shown are the launch's."""
+        not_ours = () if run_ids else range(2**31)
+        options = ReconcileOptions(
+            Selection(sandbox=True), launch, tuple(run_ids), assume_not_sent=not run_ids, not_ours=not_ours
+        )
         with self._outside(Life()):
             planner.commands.reconcile.reconcile(self._shell(io.StringIO(), io.StringIO()), options)
 
