@@ -247,19 +247,19 @@ GOOD, BAD = runs(1, 1)
         (
             Rules(min_runs=3),
             runs(2, 0, PLATFORM, CALLER, JUDGE, JUDGE),
-            ("unknown", 2, 2, "2 of 6 runs can be counted, 3 needed: 1 caller, 1 platform, 2 judge"),
+            ("unknown", 2, 2, "2 of 6 runs can be counted, 3 needed: 1 caller, 1 platform, 2 undecided"),
         ),
         (Rules(min_runs=3), runs(0, 2), ("unknown", 0, 2, "2 of 2 runs can be counted, 3 needed")),
-        (Rules(min_runs=0), runs(0, 0, JUDGE), ("unknown", 0, 0, "0 of 1 run can be counted, 1 needed: 1 judge")),
+        (Rules(min_runs=0), runs(0, 0, JUDGE), ("unknown", 0, 0, "0 of 1 run can be counted, 1 needed: 1 undecided")),
         (
             Rules(min_pass_rate=0.5),
             runs(1, 1, JUDGE),
-            ("flaky", 1, 2, "1 of 2 runs passed, 50 % needed (not counted: 1 judge)"),
+            ("flaky", 1, 2, "1 of 2 runs passed, 50 % needed (not counted: 1 undecided)"),
         ),
         (
             Rules(platform_failures="fail"),
             runs(2, 0, PLATFORM, JUDGE),
-            ("failed", 2, 3, "2 of 3 runs passed, 100 % needed (not counted: 1 judge)"),
+            ("failed", 2, 3, "2 of 3 runs passed, 100 % needed (not counted: 1 undecided)"),
         ),
         (
             Rules(min_pass_rate=0.5, expectations=(CRITICAL,)),
@@ -328,7 +328,7 @@ def test_a_case_verdict_has_rate_and_interval() -> None:
     assert verdict.pass_rate == 0.8
     assert verdict.interval == pytest.approx((0.3755346297625253, 0.9637758913675698))
     assert judge_case(Rules(), [JUDGE]) == CaseVerdict(
-        CaseOutcome.UNKNOWN, 0, 0, None, None, "0 of 1 run can be counted, 1 needed: 1 judge"
+        CaseOutcome.UNKNOWN, 0, 0, None, None, "0 of 1 run can be counted, 1 needed: 1 undecided"
     )
 
 

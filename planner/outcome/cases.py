@@ -207,9 +207,13 @@ def _against(passed: int, total: int, min_pass_rate: float, confidence: float | 
 
 
 def _left_out(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> str:
-    """`2 platform, 1 judge`: the faults of runs that are not counted."""
+    """`2 platform, 1 undecided`: the faults of runs that are not counted."""
     faults = [verdict.fault for verdict in verdicts if not verdict.countable and not _platform_counts(rules, verdict)]
-    return ", ".join(f"{faults.count(fault)} {fault.value}" for fault in Fault if fault in faults)
+    return ", ".join(
+        f"{faults.count(fault)} {'undecided' if fault is Fault.JUDGE else fault.value}"
+        for fault in Fault
+        if fault in faults
+    )
 
 
 def _percent(rate: float) -> str:

@@ -13,6 +13,7 @@ from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, 
 _SHOWN_FAILURES = 6
 _SHOWN_ALIKE = 2
 _SHOWN_FINDINGS = 3
+_REASON_CHARACTERS = 240
 _SHOWN_OTHERS = 4
 _SHOWN_PROBLEMS = 6
 
@@ -79,9 +80,19 @@ def _others(result: RunResult, outcome: str, width: int, paint: Paint) -> list[s
         reason = for_terminal(case_phrasing.reason(case))
         told = reason if outcome == "quarantined" else f"{outcome}: {reason}"
         lines += [_name(case, paint), *wrapped(told, width, indent="      ")]
+        if outcome == "unknown" and (why := _why_untold(case)):
+            lines += wrapped(why, width, indent="      ")
     if len(cases) > _SHOWN_OTHERS:
         lines.append(f"  … and {count(len(cases) - _SHOWN_OTHERS, f'more {outcome} case')}, in the report")
     return lines
+
+
+def _why_untold(case: CaseDocument) -> str:
+    """What became of the first run that says nothing of the agent: what the caller did, why a check is undecided."""
+    reasons = dict.fromkeys(run.reason for run in case.runs if run.outcome == "errored" and run.reason)
+    more = f" (and {count(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
+    first = next(iter(reasons), "")
+    return f"{for_terminal(case_phrasing.shortened(first, _REASON_CHARACTERS))}{more}" if first else ""
 
 
 def _name(case: CaseDocument, paint: Paint) -> str:

@@ -43,6 +43,8 @@ def test_the_whole_summary(canonical: RunResult) -> None:
 
   ? hours/late[day="New Year's Eve | 31"]@hotline
       unknown: 0 of 2 runs can be counted, 1 needed: 1 platform, 1 judge
+      the run failed: carrier rejected the call to ••••••••99 (and 1 other
+      reason)
   ? orders/status@support
       unknown: no run was made; 1 of 1 calls not made: the ceiling of plan
       refunds is reached
