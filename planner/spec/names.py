@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from planner.diagnostics import Span
 from planner.spec.authored import NAME
@@ -12,6 +12,8 @@ from planner.spec.templates import RESERVED_NAMES
 from planner.spec.wording import Searches, shorten, unknown
 
 MAX_NAME = 100
+_MOST_LISTED = 200
+"""Of more names none is listed, so that it does not matter which of them can be used."""
 
 _GROUPS = frozenset({"matrix", "vars", "axes", "axis", "variables", "inputs"})
 _OUTSIDE = frozenset({"env", "environ", "secrets"})
@@ -41,11 +43,13 @@ def mended_name(name: str) -> str:
     return name if is_name(name) else "_".join(re.findall(r"[A-Za-z0-9]+", name)).lstrip("0123456789_")[:60]
 
 
-def undefined(name: str, known: Iterable[str], scenario: str, searches: Searches) -> str:
+def undefined(name: str, known: Collection[str], scenario: str, searches: Searches) -> str:
     """What to say of a name that a template of the scenario uses and nothing defines."""
     what = f"`{shorten(name, 40)}` is neither a variable of the plan nor an axis of `{shorten(scenario, 40)}`"
     if name in _GROUPS:
         return f"{what}; a variable or an axis is written by its own name, such as {{{{ mood }}}}"
     if name in _OUTSIDE:
         return f"{what}; templates see neither the environment nor secrets"
-    return unknown(what, name, [other for other in known if is_name(other)], searches)
+    if len(known) <= _MOST_LISTED:
+        known = [other for other in known if is_name(other)]
+    return unknown(what, name, known, searches)
