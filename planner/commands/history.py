@@ -13,6 +13,7 @@ from typing import Literal
 from planner.changes.timeline import CaseHistory, Timeline, timeline
 from planner.errors import UsageError
 from planner.invocation.near_misses import meant
+from planner.invocation.project_here import project_here
 from planner.invocation.reporting import redactor_of
 from planner.invocation.selection import Selection, matches
 from planner.invocation.shell import Shell
@@ -21,7 +22,7 @@ from planner.moments import aware
 from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
 from planner.results.outline import InvocationOutline
-from planner.spec import find_root, load_project
+from planner.spec import find_root
 
 _AGO = re.compile(r"(\d{1,4})(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
@@ -44,9 +45,9 @@ class HistoryOptions:
 def history(shell: Shell, options: HistoryOptions) -> int:
     """0, whatever the results say. `UsageError` for a case, plan, environment or moment that there is not."""
     root = find_root(shell.cwd)
-    project = load_project(root, cwd=shell.cwd)[0]
+    project = project_here(shell, root)
     selection = Selection(store=options.store, sandbox=options.sandbox, environment=options.environment)
-    place = place_of(shell, root, selection)
+    place = place_of(shell, root, selection, project)
     found = timeline(_outlines(shell, options, place), plan=options.plan)
     if options.plan is not None and not found.invocations:
         raise UsageError(f"no stored invocation is of a plan {options.plan!r}", _known_plans(options, place))

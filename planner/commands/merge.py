@@ -13,6 +13,7 @@ from planner import __version__
 from planner.errors import UsageError
 from planner.execution.journal import Journal
 from planner.invocation.locking import locked
+from planner.invocation.project_here import project_here
 from planner.invocation.reporting import show_result
 from planner.invocation.selection import Selection
 from planner.invocation.sharing import shared_session
@@ -21,7 +22,7 @@ from planner.invocation.standing_reports import standing_reports
 from planner.invocation.stores import Place, place_of
 from planner.results.model import RunResult
 from planner.results.reading import read_result
-from planner.spec import find_root, load_project
+from planner.spec import find_root
 from planner.verdicts.merging import Part, merged, parts_of
 
 _RESULTS = "results.json"
@@ -41,16 +42,16 @@ def merge(shell: Shell, options: MergeOptions) -> int:
 
     Raises:
         UsageError: what is given are not shards of one whole.
+        PlanInvalidError: a project file is where nobody reads it.
         IncompleteError: one is missing, or has no results.
     """
     read = [_read(shell, path) for path in options.parts]  # before reports are written, perhaps over them
     root = find_root(shell.cwd)
-    project = load_project(root, cwd=shell.cwd)[0]
     again = shlex.join(["planner", "merge", *map(str, options.parts), "--out", str(options.out)])
     first = read[0][1]
     selection = Selection(environment=first.environment or None, store=options.store, sandbox=first.sandbox)
     with standing_reports(shell, options.out, selection, again=again) as standing:
-        standing.project = project
+        standing.project = project = project_here(shell, root)
         place = place_of(shell, root, selection, project)
         stored = _stored(place, parts_of(read))
         parts = stored or parts_of(read)

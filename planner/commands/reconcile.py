@@ -25,6 +25,7 @@ from planner.execution.listing import read_list
 from planner.execution.reconciling import Candidate, Lost, Match, asks_the_same, bind_slots, match_lost
 from planner.invocation.interruption import interruptible
 from planner.invocation.locking import locked
+from planner.invocation.project_here import project_here
 from planner.invocation.selection import Selection
 from planner.invocation.service import open_client
 from planner.invocation.sharing import shared_session
@@ -54,7 +55,8 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         raise UsageError("--adopt and --assume-not-sent say the opposite of each other")
     if options.not_ours and not options.assume_not_sent:
         raise UsageError("--not-ours goes with --assume-not-sent: runs that are shown and not the launch's")
-    place = place_of(shell, find_root(shell.cwd), options.selection)
+    root = find_root(shell.cwd)
+    place = place_of(shell, root, options.selection, project_here(shell, root))
     if not place.journal_path.exists() and place.shared is None:
         shell.print("No launch is open: nothing was ever launched from this store.")
         return 0

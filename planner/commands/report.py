@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.errors import UsageError
+from planner.invocation.project_here import project_here
 from planner.invocation.reporting import redactor_patterns, rendered
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
@@ -14,7 +15,8 @@ from planner.reports import comparison
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 from planner.results.reading import read_result
-from planner.spec import find_root, load_project
+from planner.spec import find_root
+from planner.spec.model import Project
 from planner.statistics import RandomSource
 from planner.verdicts.comparing import compare_results
 
@@ -34,16 +36,18 @@ class ReportOptions:
 
 
 def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
-    """0, whatever the results say: the report is what was asked for. `UsageError` for what cannot be read or written."""
+    """0, whatever the results say: the report is what was asked for. `UsageError` for what cannot be read or written, and for a
+    project file that nobody reads."""
     root = find_root(shell.cwd)
-    patterns = redactor_patterns(load_project(root, cwd=shell.cwd)[0])
-    result = _result(shell, options, options.results)
+    project = project_here(shell, root)
+    patterns = redactor_patterns(project)
+    result = _result(shell, options, root, project, options.results)
     if options.older is None:
         in_sandbox = options.sandbox or result.sandbox
-        place = place_of(shell, root, Selection(store=options.store, sandbox=in_sandbox))
+        place = place_of(shell, root, Selection(store=options.store, sandbox=in_sandbox), project)
         text = "".join(rendered(result, redact(result, patterns), options.output_format, place.repository, patterns))
     else:
-        older = redact(_result(shell, options, options.older), patterns)
+        older = redact(_result(shell, options, root, project, options.older), patterns)
         render = comparison.FORMATS.get(options.output_format)
         if render is None:
             known = ", ".join(comparison.FORMATS)
@@ -63,7 +67,7 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
     return 0
 
 
-def _result(shell: Shell, options: ReportOptions, named: str) -> RunResult:
+def _result(shell: Shell, options: ReportOptions, root: Path, project: Project, named: str) -> RunResult:
     """A results.json, or an invocation of the store."""
     path = shell.cwd / named
     if path.is_file():
@@ -71,7 +75,7 @@ def _result(shell: Shell, options: ReportOptions, named: str) -> RunResult:
             return read_result(path.read_bytes(), named)
         except OSError as error:
             raise UsageError(f"{named} cannot be read: {error.strerror}", "Look at its permissions.") from error
-    place = place_of(shell, find_root(shell.cwd), Selection(store=options.store, sandbox=options.sandbox))
+    place = place_of(shell, root, Selection(store=options.store, sandbox=options.sandbox), project)
     found = place.repository.load_invocation(named) if "/" not in named and not named.startswith(".") else None
     if found is None:
         newest = next(place.repository.invocations(), None)

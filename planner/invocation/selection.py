@@ -108,7 +108,7 @@ class Files:
     diagnostics: Diagnostics
 
 
-def _default_path(cwd: Path, root: Path) -> Path:
+def default_path(cwd: Path, root: Path) -> Path:
     """`plans/` here, or else at the repository's root, if it is there."""
     return root / DEFAULT_PATH if not (cwd / DEFAULT_PATH).exists() and (root / DEFAULT_PATH).is_dir() else DEFAULT_PATH
 
@@ -159,7 +159,7 @@ def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, pol
     if environment is not None and not diagnostics.has_errors:
         _known_environment(project, environment)
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
-    files = plan_files(plans if named else [shell.cwd / _default_path(shell.cwd, root)])
+    files = plan_files(plans if named else [shell.cwd / default_path(shell.cwd, root)])
     misplaced = misplaced_projects(
         root, {path if path.is_dir() else path.parent for path in [*named, *files]}, cwd=shell.cwd
     )

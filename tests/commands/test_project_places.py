@@ -169,3 +169,30 @@ planner.yaml:1:10: error: unknown key [unknown-key]
 """,
         )
     )
+
+
+NEEDS_PROJECT = {
+    "report": ("report", "reports/results.json"),
+    "history": ("history", "--sandbox"),
+    "merge": ("merge", "reports", "--out", "whole"),
+    "reconcile": ("reconcile", "--sandbox"),
+    "recheck": ("recheck", "--sandbox"),
+}
+
+
+@pytest.mark.parametrize("misplaced", ["planner.yml", "plans/planner.yaml"])
+@pytest.mark.parametrize("command", NEEDS_PROJECT)
+def test_commands_that_read_results(project: Any, tmp_path: Path, command: str, misplaced: str) -> None:
+    """None shows what `redact` was to hide, or looks in another store than `store` names: told in the words of `validate`."""
+    (tmp_path / ".git").mkdir()
+    ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*", "--shard", "1/1")
+    assert ran.code == 0, ran.err
+    project.write(misplaced, "redact: ['Dora']\n")
+    told = said(project, "validate")[1].partition("\n1 error")[0]
+    assert "project file where nobody reads it [project-misplaced]" in told
+    ran = project.planner(*NEEDS_PROJECT[command])
+    assert (ran.code, ran.err.startswith(told), ran.out) == (2, True, ""), ran
+    (tmp_path / misplaced).rename(tmp_path / "planner.yaml")
+    ran = project.planner(*NEEDS_PROJECT[command])
+    assert "misplaced" not in ran.err
+    assert "Dora" not in ran.out + ran.err

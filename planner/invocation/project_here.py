@@ -1,0 +1,36 @@
+"""The project of a command that reads no plans: its store, and what it does not want others to see."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from planner.errors import PlanInvalidError, UsageError
+from planner.invocation.selection import default_path
+from planner.invocation.shell import Shell
+from planner.spec import load_project, plan_files
+from planner.spec.model import Project
+from planner.spec.project_places import misplaced_projects
+
+
+def project_here(shell: Shell, root: Path) -> Project:
+    """What planner.yaml at `root` sets; defaults for whatever has a fault there.
+
+    Raises `PlanInvalidError` for a project file that nobody reads: another store would be looked in than the one it names,
+    and words shown that it was to hide.
+    """
+    misplaced = misplaced_projects(root, _folders_of_plans(shell.cwd / default_path(shell.cwd, root)), cwd=shell.cwd)
+    if misplaced.has_errors:
+        raise PlanInvalidError(
+            "a project file is where nobody reads it, so neither its store nor what it hides would hold", misplaced
+        )
+    return load_project(root, cwd=shell.cwd)[0]
+
+
+def _folders_of_plans(path: Path) -> set[Path]:
+    """Those that `planner run` would find plans in; none is needed here."""
+    found: set[Path] = {path} if path.is_dir() else set()
+    if found:
+        with suppress(UsageError):  # a folder without plans, or that cannot be read
+            found.update(file.parent for file in plan_files([path]))
+    return found
