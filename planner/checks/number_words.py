@@ -27,7 +27,20 @@ ZEROS = frozenset({"zero", "oh", "o", "nought"})
 
 _DIGITS = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _DIGIT_ORDINAL = re.compile(r"([0-9]{1,15})(?:st|nd|rd|th)")
+_FRACTION = re.compile(r"([1-7])/([234568])")
 _DECIMAL_COMMA = re.compile(r"([0-9]{1,3}(?:\.[0-9]{3})+|[0-9]{1,15}),([0-9]{1,2})")
+
+
+_NOT_ONE = frozenset(
+    {"few", "several", "couple", "many", "multiple", "various", "half", "quarter", "a", "an", "point", "hundred"}
+    | {*UNITS, *TEENS, *TENS, *SCALES}
+)
+"""Before `hundred`: there are more of them, or fewer, or it is part of another number."""
+_PART = frozenset({"half", "quarter", "many"})
+"""Before `a hundred`."""
+_SOME_OF = frozenset(
+    {"couple", "lot", "lots", "half", "third", "thirds", "quarter", "quarters", "tenth", "fraction", "part"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +61,9 @@ def read_number(words: Sequence[str], start: int, end: int) -> Number | None:
     if (ordinal := _DIGIT_ORDINAL.fullmatch(word)) is not None:
         return Number(start, start + 1, Decimal(ordinal[1]), None, ordinal=True)
     if (written := _written(word)) is not None:
+        if "." not in written and start + 1 < end and (part := _fraction(words[start + 1])) is not None:
+            scale, after = _scale(words, start + 2, end)
+            return Number(start, after, (Decimal(written) + part) * scale, None)
         if start + 1 < end and (scale := 100 if words[start + 1] == "hundred" else SCALES.get(words[start + 1])):
             return Number(start, start + 2, Decimal(written) * scale, None)
         return Number(start, start + 1, Decimal(written), written if "." not in written else None)
@@ -55,8 +71,38 @@ def read_number(words: Sequence[str], start: int, end: int) -> Number | None:
         return _with_decimals(words, Number(start, start + 1, Decimal(0), "0"), end)
     if word in ZEROS:
         return Number(start, start + 1, Decimal(0), "0")
+    if word == "half" and (half := _half(words, start, end)) is not None:
+        return half
     whole = _cardinal(words, start, end)
     return whole if whole is None or whole.ordinal else _with_decimals(words, whole, end)
+
+
+def is_vague(words: Sequence[str], start: int) -> bool:
+    """Whether what begins there, and says no number of itself, is not one of it: `a few hundred`, `a quarter of a dollar`."""
+    before = words[start - 1] if start else ""
+    if before == "of":
+        return start > 1 and words[start - 2] in _SOME_OF
+    if words[start] in ("a", "an", "half"):
+        return before in _PART
+    return before in _NOT_ONE or before[:1].isdigit()
+
+
+def _half(words: Sequence[str], start: int, end: int) -> Number | None:
+    """`half a million`."""
+    scale, after = _scale(words, start + 1 + (words[start + 1 : start + 2] == ["a"]), end)
+    return None if scale == 1 or is_vague(words, start) else Number(start, after, Decimal(scale) / 2, None)
+
+
+def _fraction(word: str) -> Decimal | None:
+    """`1/2`, after a whole number; anything else with a slash may be a date."""
+    part = _FRACTION.fullmatch(word)
+    return None if part is None or int(part[1]) >= int(part[2]) else Decimal(part[1]) / Decimal(part[2])
+
+
+def _scale(words: Sequence[str], place: int, end: int) -> tuple[int, int]:
+    """What the word there multiplies by, and the place after it; 1 where it does not."""
+    scale = (100 if words[place] == "hundred" else SCALES.get(words[place], 1)) if place < end else 1
+    return scale, place + (scale > 1)
 
 
 def _written(word: str) -> str | None:
@@ -73,7 +119,7 @@ def _cardinal(words: Sequence[str], start: int, end: int) -> Number | None:
         joined = place
         if place > start and place < end and words[place] == "and":
             joined = place + 1
-        group = _below_thousand(words, joined, end)
+        group = _below_thousand(words, joined, end, first=place == start)
         if group is None:
             break
         value, after, ordinal = group
@@ -92,16 +138,15 @@ def _cardinal(words: Sequence[str], start: int, end: int) -> Number | None:
     return None if place == start else Number(start, place, Decimal(total), str(total))
 
 
-def _below_thousand(words: Sequence[str], start: int, end: int) -> tuple[int, int, bool] | None:
-    """(value, after, ordinal), `fifteen hundred` included."""
+def _below_thousand(words: Sequence[str], start: int, end: int, *, first: bool) -> tuple[int, int, bool] | None:
+    """(value, after, ordinal), `fifteen hundred` included; a `first` one may be `hundred` or `thousand` alone."""
     if start >= end:
         return None
-    if (
-        words[start] in ("a", "an")
-        and start + 1 < end
-        and (words[start + 1] == "hundred" or words[start + 1] in SCALES)
-    ):
-        value, place = 1, start + 1
+    article = words[start] in ("a", "an") and start + 1 < end
+    if (article or first) and (words[start + article] == "hundred" or words[start + article] in SCALES):
+        if is_vague(words, start):
+            return None
+        value, place = 1, start + article
     else:
         small = _below_hundred(words, start, end)
         if small is None or small[2]:

@@ -31,7 +31,7 @@ class Says(SpeechCheck, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 4  # a turn without a word is none
+    version: ClassVar[int] = 5  # `a dollar fifty`, `$5k` and `2½` are amounts
 
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(

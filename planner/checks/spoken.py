@@ -5,6 +5,8 @@ become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dol
 become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `four one five, five five five…` becomes one
 row of digits. What is ambiguous is read in two ways, and two texts are alike when either reading is: as amounts (`nine
 thirty` is 9 and 30), or as one row of digits (`930`, which `9:30` is too; `twenty twenty-six` is 2026). Of prices there is a third: `it costs twelve fifty` is $12.50, too, where the text speaks of prices.
+A
+bare `hundred fifty` is 150, `a dollar fifty` $1.50, `$5k` $5000 and `2½` 2.5; `a few hundred` is no number.
 `ten to five` is a time only where something says so (`at`, `it is`, `minutes`): it may be a span. `08:30` is `8:30`, and in its other
 reading `8:30 am`. English; of other
 languages only what is written in digits and symbols.
@@ -13,11 +15,13 @@ languages only what is written in digits and symbols.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import takewhile
 
+from planner.checks.number_words import ORDINALS
 from planner.checks.phrases import PlacedPhrase, padded_words
 from planner.checks.spoken_items import Item, all_plain, read_items
 
@@ -26,6 +30,13 @@ _SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+|(?<=\bmay),\s+", re.IGNORECAS
 _SIGNED = re.compile(r"(?:^|(?<=[\s(\"']))[-\N{MINUS SIGN}](?=[$€£]?\d)")
 _OTHER_DOLLAR = re.compile(r"(?<![A-Za-z])(?!US)([A-Z]{1,3})\$(?= ?\d)")
 """Of Canada, Australia, Hong Kong …: what is said in it is no amount of ours."""
+_SHORT_MONTH = re.compile(
+    r"(?i)\b(jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\."
+    r"(?=\s+(?:the\s+)?(?:\d{1,2}(?:st|nd|rd|th)\b|(?:19|20)\d\d\b|(?:[012]?\d|3[01])(?![\w:%])(?!,\d)(?!\s+(?:(?:second|minute|hour|day|week|month|year|time|dollar|cent|call|item)s|people|percent)\b)"
+    rf"|(?:twenty|thirty|{'|'.join(ORDINALS)})\b))"
+)
+"""Before a day or a year: elsewhere the full stop ends a sentence, as in `in Dec. 3 days later`."""
+_FRACTION = re.compile(r"(?<=\d)\s*([¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
 _AFTER_NUMBER = re.compile(r"\d\s*$")
 _DOLLARS = " dollar "
 _LONGEST_ALONE = 4
@@ -52,7 +63,7 @@ class Form:
 @lru_cache(maxsize=16_384)
 def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
     """Both readings of a text: amounts, and rows of digits."""
-    text = _dollars(text)
+    text = _plainer(text)
     words: list[str] = []
     breaks: set[int] = set()
     signed: set[int] = set()
@@ -73,7 +84,7 @@ def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
 @lru_cache(maxsize=16_384)
 def price_form(text: str, *, fold: bool) -> Form | None:
     """A third reading, in which `twelve fifty` is dollars and cents: where the text speaks of prices, or says nothing else."""
-    text = _dollars(text)
+    text = _plainer(text)
     words = padded_words(text, fold=True).split()
     if all_plain(words) or not (len(words) <= _LONGEST_ALONE or _PRICE.search(text)):
         return None
@@ -85,8 +96,15 @@ def price_form(text: str, *, fold: bool) -> Form | None:
     return None if len(priced) == len(items) else _form(priced)
 
 
-def _dollars(text: str) -> str:
-    """Other dollars as a currency that is none of those known (of as many words), and the sign of an amount before it."""
+def _plainer(text: str) -> str:
+    """Other dollars as a currency that is none of those known (of as many words), the sign of an amount before it, months that
+    end no sentence, and `2½` as `2 1/2`, which is of as many words."""
+    if "." in text:
+        text = _SHORT_MONTH.sub(r"\1", text)
+    if not text.isascii():
+        text = _FRACTION.sub(
+            lambda part: " " + unicodedata.normalize("NFKC", part[1]).replace("\N{FRACTION SLASH}", "/"), text
+        )
     if "$" not in text:
         return text
     return _OTHER_DOLLAR.sub("\\1\N{CURRENCY SIGN}", text.replace("$-", "-$"))

@@ -7,19 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from planner.checks.number_words import ORDINALS, SCALES, TEENS, TENS, UNITS, ZEROS, Number, read_number
-
-_CURRENCIES = {
-    **dict.fromkeys(("$", "usd", "dollar", "dollars", "bucks", "buck"), "dollar"),
-    **dict.fromkeys(("€", "eur", "euro", "euros"), "euro"),
-    **dict.fromkeys(("£", "gbp", "pound", "pounds", "quid"), "pound"),
-    **dict.fromkeys(("¥", "jpy", "yen"), "yen"),
-    **dict.fromkeys(("₹", "inr", "rupee", "rupees"), "rupee"),
-}
-_BEFORE_AMOUNT = frozenset({"$", "usd", "€", "eur", "£", "gbp", "¥", "jpy", "₹", "inr"})
-_AFTER_AMOUNT = frozenset({"", "for", "and", "please", "per", "each", "in", "to", "today", "now", "with", "plus", "is"})
-_HUNDREDTHS = {"cent": "cent", "cents": "cent", "¢": "cent", "penny": "penny", "pence": "penny", "p": "penny"}
-_HUNDREDTH_OF = {"dollar": "cent", "euro": "cent", "pound": "penny"}
+from planner.checks.currency_words import (
+    AFTER_AMOUNT,
+    BEFORE_AMOUNT,
+    CURRENCIES,
+    HALVED,
+    HUNDREDTH_OF,
+    HUNDREDTHS,
+    MAGNITUDES,
+    NO_AMOUNT,
+    NO_CENTS,
+    ONE_OF,
+    beside_currency,
+)
+from planner.checks.number_words import ORDINALS, SCALES, TEENS, TENS, UNITS, ZEROS, Number, is_vague, read_number
 
 _MONTHS = {
     name: full
@@ -41,6 +42,7 @@ _HALVES = {
 _BEFORE_TIME = frozenset({"at", "by", "until", "till", "before", "after", "around", "from"})
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _GLUED_HALF = re.compile(r"(\d{1,2}(?::\d\d)?)(am|pm)")
+_GLUED_MAGNITUDE = re.compile(r"(\d{1,15})(k|m|bn?)")
 _DIGIT = re.compile(r"[0-9]")
 _ON_THE_HOUR = "o'clock"
 _BEFORE_TOLD_TIME = _BEFORE_TIME | {"is", "it's", "was", "about", "nearly", "almost", "exactly"}
@@ -70,12 +72,12 @@ def read_items(words: Sequence[str], breaks: set[int], signed: frozenset[int] = 
 
 
 _BEGINNINGS = frozenset(
-    {*UNITS, *TEENS, *TENS, *ORDINALS, *ZEROS, *_MONTHS, *_BEFORE_AMOUNT, *_TIMES}
-    | {"a", "an", "the", "half", "quarter", "noon", "midnight"}
+    {*UNITS, *TEENS, *TENS, *ORDINALS, *ZEROS, *_MONTHS, *BEFORE_AMOUNT, *_TIMES, *SCALES}
+    | {"a", "an", "the", "half", "quarter", "noon", "midnight", "hundred"}
 )
 
 
-_TELLING = _BEGINNINGS - {"a", "an", "the"} | {"hundred", *SCALES}
+_TELLING = _BEGINNINGS - {"a", "an", "the"} | ONE_OF
 """Without any of these, and without digits, there is nothing that `a` or `the` could begin."""
 
 
@@ -93,7 +95,9 @@ class _Reader:
             if place in breaks:
                 self._breaks.append(len(self._words))
             lower = word.lower()
-            glued = _GLUED_HALF.fullmatch(lower)
+            glued = _GLUED_HALF.fullmatch(lower) or (
+                beside_currency(words, place) and _GLUED_MAGNITUDE.fullmatch(lower)
+            )
             for part in glued.groups() if glued else (lower,):
                 self._words.append(part)
                 self._places.append(place)
@@ -177,33 +181,62 @@ class _Reader:
 
     def _money(self, place: int) -> Item | None:
         first = self._at(place)
-        number = self._number_at(place + 1) if first in _BEFORE_AMOUNT else self._number_at(place)
+        number = self._number_at(place + 1) if first in BEFORE_AMOUNT else self._number_at(place) or self._one(place)
         if number is None or number.ordinal:
             return None
-        if first in _BEFORE_AMOUNT:
-            currency, end = _CURRENCIES[first], number.end
-            end += _CURRENCIES.get(self._at(end)) == currency
-        elif (currency := _CURRENCIES.get(self._at(number.end), "")) != "":
-            end = number.end + 1
-        elif (part := _HUNDREDTHS.get(self._at(number.end))) is not None and self._at(number.end) != "p":
+        value, end = self._magnified(number)
+        if first in BEFORE_AMOUNT:
+            currency = CURRENCIES[first]
+            end += CURRENCIES.get(self._at(end)) == currency
+        elif (currency := CURRENCIES.get(self._at(end), "")) != "":
+            end += 1
+        elif (part := HUNDREDTHS.get(self._at(number.end))) is not None and self._at(number.end) != "p":
             return Item(place, number.end + 1, f"{_plain(number)} {part}")
         else:
             return None
         rest = self._number_at(end + (self._at(end) == "and"))
-        value = number.value
-        if rest is not None and rest.value < 100 and self._at(rest.end) in _HUNDREDTHS:
+        if rest is not None and rest.value < 100 and self._at(rest.end) in HUNDREDTHS:
             value, end = value + rest.value / 100, rest.end + 1
         elif rest is not None and self._ends_amount(first, end, rest):
             value, end = value + rest.value / 100, rest.end
-        if 0 < value < 1 and currency in _HUNDREDTH_OF:
-            return Item(place, end, f"{_trimmed(value * 100)} {_HUNDREDTH_OF[currency]}")
+        elif self._and_a_half(end):
+            value, end = value + Decimal("0.5"), end + 3
+        if 0 < value < 1 and currency in HUNDREDTH_OF:
+            return Item(place, end, f"{_trimmed(value * 100)} {HUNDREDTH_OF[currency]}")
         return Item(place, end, f"{_trimmed(value)} {currency}")
+
+    def _one(self, place: int) -> Number | None:
+        """`a` of `a dollar`, `half a` of `half a dollar`."""
+        half = self._at(place) == "half"
+        article = place + half
+        if self._at(article) not in ("a", "an") or self._at(article + 1) not in ONE_OF:
+            return None
+        after = self._at(article + 2)
+        another = after in NO_AMOUNT or (self._at(article + 1), after) == ("pound", "of")
+        if (another and article + 2 not in self._breaks) or is_vague(self._words, place):
+            return None
+        return Number(place, article + 1, Decimal("0.5") if half else Decimal(1), None)
+
+    def _magnified(self, number: Number) -> tuple[Decimal, int]:
+        """With the `k` behind it, as in `$5k`: the value and where it ends."""
+        if number.end in self._breaks or (scale := MAGNITUDES.get(self._at(number.end))) is None:
+            return number.value, number.end
+        return number.value * scale, number.end + 1
 
     def _ends_amount(self, first: str, end: int, rest: Number) -> bool:
         """Whether `ten` after `forty-two dollars` is cents: where nothing follows that it could be so many of."""
-        is_cents = first not in _BEFORE_AMOUNT and rest.start == end and len(rest.digits or "") == 2
+        is_cents = first not in BEFORE_AMOUNT and rest.start == end and len(rest.digits or "") == 2
         after = self._at(rest.end)
-        return is_cents and (rest.end in self._breaks or after in _AFTER_AMOUNT)
+        if is_cents and first in ("a", "an"):  # hardly `fifty` of something else
+            return rest.end in self._breaks or not (after in NO_CENTS or after.endswith("s"))
+        return is_cents and (rest.end in self._breaks or after in AFTER_AMOUNT)
+
+    def _and_a_half(self, end: int) -> bool:
+        """Of `two dollars and a half`, and not of `two dollars and a half hour`."""
+        after = end + 3
+        if self._words[end:after] != ["and", "a", "half"] or any(end <= place < after for place in self._breaks):
+            return False
+        return after in self._breaks or self._at(after) not in HALVED
 
     def _date(self, place: int) -> Item | None:
         if (iso := self._iso_date(place)) is not None:

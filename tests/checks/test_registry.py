@@ -69,7 +69,7 @@ def test_the_fingerprint_holds_what_decides_a_judgement(read: Any) -> None:
         "ignore_case": True,
         "in": "any",
         "spoken": False,
-        "version": 4,
+        "version": 5,
     }
     assert (
         said.fingerprint_fields()
