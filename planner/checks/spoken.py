@@ -5,8 +5,7 @@ become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dol
 become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `four one five, five five five…` becomes one
 row of digits. What is ambiguous is read in two ways, and two texts are alike when either reading is: as amounts (`nine
 thirty` is 9 and 30), or as one row of digits (`930`, which `9:30` is too; `twenty twenty-six` is 2026). Of prices there is a third: `it costs twelve fifty` is $12.50, too, where the text speaks of prices.
-A
-bare `hundred fifty` is 150, `a dollar fifty` $1.50, `$5k` $5000 and `2½` 2.5; `a few hundred` is no number.
+A bare `hundred fifty` is 150, `a dollar fifty` $1.50, `$5k` $5000 and `2½` 2.5; `a few hundred` is no number.
 `ten to five` is a time only where something says so (`at`, `it is`, `minutes`): it may be a span. `08:30` is `8:30`, and in its other
 reading `8:30 am`. English; of other
 languages only what is written in digits and symbols.

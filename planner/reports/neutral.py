@@ -34,7 +34,7 @@ _MARKDOWN_ESCAPES = str.maketrans(
         "<": "&lt;",
         ">": "&gt;",
         "|": "&#124;",  # not `\|`: readers disagree on what a backslash before it does
-        "$": "&#36;",  # GitHub reads `$…$` as mathematics
+        "$": "&#36;",  # GitHub reads `$…$` as mathematics; see `_AMOUNT`
     }
 )
 _MARKDOWN_BREAKS = re.compile(
@@ -46,6 +46,9 @@ _MARKDOWN_BREAKS = re.compile(
     r"|(?<=\b[a-f])(?=[0-9a-f]{6,39}\b)|(?<=\b\d)(?=\d*[a-f])(?=[0-9a-f]{6,39}\b)",  # a commit
     re.IGNORECASE,
 )
+_AMOUNT = re.compile(r"&#36;(?=[0-9])")
+"""A `$` before a digit ends no mathematics (the rule of Pandoc, comrak and GitHub), and none is left that could: `$7.36` stays readable
+in a terminal, too."""
 _LIST_OR_RULE = re.compile(r"(?:[-+=]|(?P<number>[0-9]{1,9})(?=[.)]))")
 _UNPRINTABLE = re.compile(f"[\x7f-\x9f{_HIDING}\u2028\u2029]")
 _COLON_BEFORE_COLON = re.compile(":(?=:)")
@@ -67,7 +70,7 @@ def without_controls(text: str) -> str:
 def for_markdown(text: str) -> str:
     """Inline Markdown that shows `text` and does nothing else, anywhere in a line, a table cell included."""
     broken = _MARKDOWN_BREAKS.sub(_BREAK, one_line(text))
-    escaped = broken.translate(_MARKDOWN_ESCAPES)
+    escaped = _AMOUNT.sub("$", broken.translate(_MARKDOWN_ESCAPES))
     start = _LIST_OR_RULE.match(escaped)
     if start is None:
         return escaped

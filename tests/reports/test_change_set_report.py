@@ -297,7 +297,7 @@ Nothing was called, and `planner run` would refuse to: $1.76
 """)
     markdown = render_markdown(preview)
     assert (
-        "✋ **`planner run` would refuse this:** &#36;1.76 expected, policy allows &#36;1.00 to @\u200bacme. raise the"
+        "✋ **`planner run` would refuse this:** $1.76 expected, policy allows $1.00 to @\u200bacme. raise the"
         in markdown
     )
     assert "planner run\n" not in markdown

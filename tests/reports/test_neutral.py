@@ -63,6 +63,8 @@ _ATTACKS = [
     "_it_",
     "~~gone~~",
     "$x$",
+    "$7.36",
+    "5$",
     "&lt;b&gt;",
     "&#x40;acme",
     "# title",
@@ -284,3 +286,15 @@ def test_hostile_text_takes_linear_time(part: str) -> None:
     for neutral in (for_markdown, for_terminal, markdown_code, for_workflow_command, for_xml, for_json_text):
         neutral(text)
     assert process_time() - started < 3
+
+
+@with_hostile_texts
+def test_no_dollar_ends_mathematics(text: str) -> None:
+    """A `$` is left only before a digit, where GitHub reads no end of mathematics."""
+    assert re.search(r"\$(?![0-9])", for_markdown(text)) is None
+
+
+def test_amounts_are_read_as_they_are() -> None:
+    """Prices are no mathematics: a report that a terminal shows has them as they were said."""
+    assert for_markdown("said $7.36, not $8 or $x$ or $5$") == "said $7.36, not $8 or &#36;x&#36; or $5&#36;"
+    assert for_markdown("&#36;7") == "&amp;\\#\N{ZERO WIDTH SPACE}36;7"
