@@ -30,6 +30,7 @@ from planner.api.wire import (
     WireTranscript,
     WireTurn,
 )
+from planner.api.wrong_answers import what_is_wrong
 from planner.errors import (
     LostAnswerError,
     NotFoundError,
@@ -177,8 +178,9 @@ class ApiClient:
 
     async def call(self, call_id: int) -> tuple[WireCall, dict[str, Any]]:
         """The call, and the object it was read from."""
-        document = await self._read(f"/v1/calls/{call_id}", _OBJECT)
-        return _validated(_CALL, document, "a call"), document
+        path = f"/v1/calls/{call_id}"
+        document = await self._read(path, _OBJECT)
+        return _validated(_CALL, document, f"GET {path}"), document
 
     async def transcript(self, call_id: int) -> list[WireTurn] | None:
         """The turns, or None when the service has no transcript for the call."""
@@ -280,7 +282,7 @@ class ApiClient:
             self.stats.refused += 1
         if not 200 <= answer.status < 300:
             raise error_of(answer, request)
-        return _parse(answer, adapter)
+        return _parse(answer, request, adapter)
 
     def _hear_clock(self, date: str) -> None:
         try:
@@ -319,14 +321,15 @@ _OBJECT = TypeAdapter(dict[str, Any], config=_LATE)
 _OBJECTS = TypeAdapter(list[dict[str, Any]], config=_LATE)
 
 
-def _validated(adapter: TypeAdapter[T], document: object, what: str) -> T:
+def _validated(adapter: TypeAdapter[T], document: object, request: str) -> T:
     try:
         return adapter.validate_python(document)
     except ValidationError as error:
-        raise ServiceError(f"the service sent {what} that makes no sense: {_first(error)}", GARBAGE_HINT) from error
+        detail = what_is_wrong(error, document)
+        raise ServiceError(f"{request}: the service's answer makes no sense: {detail}", GARBAGE_HINT) from error
 
 
-def _parse(answer: Answer, adapter: TypeAdapter[T]) -> T:
+def _parse(answer: Answer, request: str, adapter: TypeAdapter[T]) -> T:
     """Raises ServiceError for anything but the JSON that was asked for."""
     if not any(word in answer.body for word in _NO_JSON):
         with suppress(ValidationError):  # the two steps below take twice as long, and tell what is wrong
@@ -336,14 +339,8 @@ def _parse(answer: Answer, adapter: TypeAdapter[T]) -> T:
     except ValueError as error:
         kind = one_line(answer.headers.get("content-type", "no content type").split(";")[0])
         raise ServiceError(f"the service answered {answer.status} with {kind}, not JSON", GARBAGE_HINT) from error
-    return _validated(adapter, document, "an answer")
+    return _validated(adapter, document, request)
 
 
 _NO_JSON = (b"NaN", b"Infinity")
 """Taken by many a parser all the same."""
-
-
-def _first(error: ValidationError) -> str:
-    fault = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in fault["loc"])
-    return f"{place}: {fault['msg']}" if place else fault["msg"]

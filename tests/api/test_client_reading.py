@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -103,12 +104,49 @@ async def test_a_call_is_read_with_the_object_it_came_in(talk: Callable[..., Any
     assert whole == document
 
 
-@pytest.mark.parametrize("document", [{"call_id": 7, "billing_total_cents": "a lot"}, [], {"duration_seconds": []}])
-async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any) -> None:
-    """Named by the field that is wrong."""
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        (
+            {"call_id": 7, "billing_total_cents": "a lot"},
+            "billing_total_cents is text, and should be a whole number",
+        ),
+        (
+            {"call_id": 2**63},
+            "call_id is a number, and should be a number that fits into 64 bits",
+        ),
+        ([], "it is a list, and should be an object"),
+        ({"duration_seconds": []}, "duration_seconds is a list, and should be a number"),
+        ({"status": True}, "status is true, and should be text"),
+        ({"end_reason": {}}, "end_reason is an object, and should be text"),
+        ({"start_time": "x" * 500}, "start_time is text, and should be a time"),
+        ({"start_time": ""}, "start_time is an empty text, and should be a time"),
+    ],
+)
+async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any, told: str) -> None:
+    """Told in words: which request, where in its answer, what is there and what should be."""
     asked = await talk((200, document))
-    with pytest.raises(ServiceError, match="makes no sense"):
+    with pytest.raises(ServiceError) as caught:
         await asked.client.call(7)
+    assert str(caught.value) == f"GET /v1/calls/7: the service's answer makes no sense: {told}"
+
+
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"transcripts": ["Hello"]}, "transcripts[0] is text, and should be an object"),
+        ({"transcripts": [{}, {"role": 5}]}, "transcripts[1].role is a number, and should be text"),
+        ([{"role": "agent"}, None], "[1] is null, and should be an object"),
+        ({"transcripts": "Hello"}, "transcripts is text, and should be a list"),
+        (None, "it is null, and should be an object"),
+    ],
+)
+async def test_a_transcript_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any, told: str) -> None:
+    """Whichever of its two shapes it nearly has; no name of ours is told."""
+    asked = await talk((200, document))
+    with pytest.raises(ServiceError) as caught:
+        await asked.client.transcript(7)
+    assert str(caught.value) == f"GET /v1/calls/7/transcript: the service's answer makes no sense: {told}"
 
 
 @pytest.mark.parametrize(
@@ -278,3 +316,12 @@ async def test_a_date_in_the_obsolete_zone_is_utc(talk: Callable[..., Any]) -> N
         await asked.client.billing()
         offsets.append(asked.client.clock_offset_seconds)
     assert offsets == [7.0, 7.0, -2.0]
+
+
+async def test_a_run_without_its_id_is_an_error(talk: Callable[..., Any]) -> None:
+    """What is missing is told, and of which item of the list."""
+    asked = await talk((200, [{"id": 1, "status": "queued"}, {"status": "queued"}]))
+    with pytest.raises(
+        ServiceError, match=re.escape("GET /v1/test-calls: the service's answer makes no sense: [1] has no `id`")
+    ):
+        await asked.client.runs()
