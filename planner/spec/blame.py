@@ -63,7 +63,7 @@ class Blame:
     points: Sequence[Point]
     point: Point = ()
     which: str = ""
-    _failing: dict[tuple[int, str, Span], _Failing] = field(default_factory=dict[tuple[int, str, Span], _Failing])
+    _failing: dict[tuple[int, str, Span], _Failing] = field(default_factory=lambda: {})  # noqa: PIE807 - typed, as dict[…] is, which takes longer
 
     def fault(
         self,

@@ -23,7 +23,7 @@ class Rendered:
     """An expectation with the values of its templates, and what it is by the ids it has in different cases."""
 
     content: Mapping[str, Any]
-    named: dict[str, Expectation] = field(default_factory=dict[str, Expectation])
+    named: dict[str, Expectation] = field(default_factory=lambda: {})  # noqa: PIE807 - typed, as dict[…] is, which takes longer
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Shape:
     """What its templates use."""
     fixed: Rendered | None = None
     """Without templates: what it is in every case."""
-    doubts: list[Doubt] = field(default_factory=list[Doubt])
+    doubts: list[Doubt] = field(default_factory=lambda: [])  # noqa: PIE807 - so here
     """Without templates: what was hardly meant."""
     may_warn: bool = True
     """Whether there is anything in it that can be written in a way that deserves a warning."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PureWindowsPath
-from stat import S_ISREG
+from stat import S_ISLNK, S_ISREG
 
 from planner.errors import UsageError
 from planner.spec.wording import nearest, shorten
@@ -18,6 +18,7 @@ _KEPT_FOLDERS = frozenset({".git", ".planner"})
 """They may hold credentials and what was said on calls."""
 _OPENING = sum(getattr(os, flag, 0) for flag in ("O_RDONLY", "O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 """Follows no link that was put there since links were resolved, and does not wait for the other end of a pipe."""
+_FOLLOWS_NONE = hasattr(os, "O_NOFOLLOW")
 
 
 def find_root(start: Path) -> Path:
@@ -37,23 +38,37 @@ def plan_files(paths: Sequence[Path]) -> list[Path]:
     Raises `UsageError` for a path that does not exist and for a folder with no plans.
     """
     found: dict[str, Path] = {}
+    folders: dict[str, str] = {}
+    """Resolved: there are many files, and few folders."""
     for path in paths:
+        mode = _mode(path)
         try:
-            inside = sorted(_inside(path)) if path.is_dir() else [path] if path.exists() else None
+            if S_ISREG(mode):
+                inside = [path]
+            else:
+                inside = sorted(_inside(path)) if path.is_dir() else [path] if path.exists() else None
         except OSError as error:
             raise UsageError(f"{shorten(path.as_posix())} cannot be read: {error.strerror}") from error
         if inside is None:
             raise UsageError(f"{path.as_posix()} does not exist", "name plan files, or folders with plan files")
         if not inside:
             raise UsageError(f"no plans in {path.as_posix()}", "a plan is a .yaml file; README.md explains a first one")
-        folders: dict[str, str] = {}
         for file in inside:
             folder, name = os.path.split(file)
             if folder not in folders:
                 folders[folder] = os.path.realpath(folder)
-            real = os.path.realpath(file) if file.is_symlink() else os.path.join(folders[folder], name)  # noqa: PTH118 - many
+            is_link = S_ISLNK(mode if file is path else _mode(file))
+            real = os.path.realpath(file) if is_link else os.path.join(folders[folder], name)  # noqa: PTH118 - many
             found.setdefault(real, file)
     return list(found.values())
+
+
+def _mode(path: Path) -> int:
+    """What kind of thing has this name, be it a link; 0 where there is none."""
+    try:
+        return os.lstat(path).st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def _inside(folder: Path) -> Iterator[Path]:
@@ -75,15 +90,15 @@ def display_name(path: Path, cwd: Path) -> str:
 
     Bytes of a name that are not UTF-8 are written as escapes: no document can hold them as they are.
     """
-    folder = _display_folder(path.parent, cwd) if path.name and path.name != ".." else None
-    name = folder + path.name if folder is not None else _relative(path, cwd)
+    folder, name = os.path.split(path)
+    name = _display_folder(folder, cwd) + name if name not in {"", ".", ".."} else _relative(path, cwd)
     return name if name.isascii() else os.fsencode(name).decode(errors="backslashreplace")
 
 
 @lru_cache(maxsize=1_000)
-def _display_folder(folder: Path, cwd: Path) -> str:
+def _display_folder(folder: str, cwd: Path) -> str:
     """What the names of its files begin with."""
-    name = _relative(folder, cwd)
+    name = _relative(Path(folder), cwd)
     return "" if name == "." else name.removesuffix("/") + "/"
 
 
@@ -107,19 +122,23 @@ class Neighbours:
     def __init__(self, cwd: Path) -> None:
         self.cwd = cwd
         self._roots: dict[Path, Path] = {}
-        self._folders: dict[Path, str] = {}
+        self._folders: dict[str, str] = {}
         """Folders with plans, links resolved; what is in them may be read."""
         self._contents: dict[Path, bytes] = {}
 
     def plan(self, path: Path, shown: str, max_bytes: int) -> bytes:
         """What `read_authored` gives, with what is the same for all files of a folder found out once. Raises `FileFault`."""
-        folder, name = path.parent, path.name
+        folder, name = os.path.split(path)
         if folder not in self._folders:
-            self._folders[folder] = f"{_contained(folder, self._root(folder))}{os.sep}"
+            self._folders[folder] = f"{_contained(Path(folder), self._root(Path(folder)))}{os.sep}"
         resolved = self._folders[folder] + name
-        if name == ".." or os.path.islink(resolved):  # noqa: PTH114 - many
-            return _read(_contained(path, self._root(folder)), shown, max_bytes)
-        return _read(resolved, shown, max_bytes)
+        if name != ".." and (_FOLLOWS_NONE or not os.path.islink(resolved)):  # noqa: PTH114 - many
+            try:
+                return _content(resolved, shown, max_bytes)
+            except OSError as error:
+                if not os.path.islink(resolved):  # noqa: PTH114 - says False where pathlib raises
+                    raise _unreadable(Path(resolved), shown, error) from error
+        return _read(_contained(path, self._root(path.parent)), shown, max_bytes)
 
     def _root(self, folder: Path) -> Path:
         if folder not in self._roots:
@@ -168,15 +187,24 @@ def _folded(name: str) -> str:
 def _read(resolved: Path | str, shown: str, max_bytes: int) -> bytes:
     """Not more than `max_bytes`, whatever the file becomes meanwhile."""
     try:
-        with open(os.open(resolved, _OPENING), "rb") as file:  # noqa: PTH123 - a descriptor
-            status = os.fstat(file.fileno())
-            if not S_ISREG(status.st_mode):
-                raise FileFault("file-missing", f"{shown} is not a file")
-            content = file.read(min(status.st_size, max_bytes) + 1)
-            if len(content) > status.st_size:  # it grows, or does not know its size
-                content += file.read(max_bytes + 1 - len(content))
+        return _content(resolved, shown, max_bytes)
     except OSError as error:
         raise _unreadable(Path(resolved), shown, error) from error
+
+
+def _content(resolved: Path | str, shown: str, max_bytes: int) -> bytes:
+    """Without a file object, which asks for much that nobody needs to know. Raises `OSError` where it cannot be read."""
+    descriptor = os.open(resolved, _OPENING)
+    try:
+        status = os.fstat(descriptor)
+        if not S_ISREG(status.st_mode):
+            raise FileFault("file-missing", f"{shown} is not a file")
+        content = os.read(descriptor, min(status.st_size, max_bytes) + 1)
+        # It may come in parts, grow, or not know its size.
+        while len(content) != status.st_size and (more := os.read(descriptor, max(0, max_bytes + 1 - len(content)))):
+            content += more
+    finally:
+        os.close(descriptor)
     if len(content) > max_bytes:
         told = (
             f"{max_bytes // 1024:,} KiB" if max_bytes >= 1024 else f"{max_bytes} bytes"

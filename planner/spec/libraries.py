@@ -99,7 +99,7 @@ def is_library(document: Document, reporter: Reporter) -> bool:
         hint = hint or ("remove it" if like_a_plan else f"write kind: {KIND}")
         detail = f"`kind` is `{KIND}`, and is left out in a plan; {hint}"
         reporter.error("not-a-choice", detail, place)
-    del root["kind"]  # said once is enough
+    root.take_out("kind")  # said once is enough
     return not like_a_plan
 
 
@@ -209,7 +209,7 @@ class _Reading:
         if "imports" in root:
             detail = "a library imports nothing; a plan may import both"
             reporter.error("nested-library", detail, document.key(root, "imports"))
-            del root["imports"]  # said once is enough
+            root.take_out("imports")  # said once is enough
         read_fields(LibraryFields, document, root, reporter)
         self._expectations()
         self._axes()

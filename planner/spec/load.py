@@ -75,7 +75,7 @@ def load_files(
             unknown(f"planner.yaml has no environment `{environment}`", environment, known),
             "environments are defined in planner.yaml, at the repository's root",
         )
-    files = plan_files([cwd / path for path in paths])
+    files = plan_files([path if path.is_absolute() else cwd / path for path in paths])
     diagnostics = Diagnostics()
     reporter = Reporter(diagnostics)
     templates = Templates()

@@ -79,7 +79,7 @@ def take_in_keys(document: Document, scenarios: Mapping, reporter: Reporter) -> 
         )
         reporter.error("missing-key", detail, where)
     for key in own:
-        del scenarios[key]
+        scenarios.take_out(key)
     return True
 
 
@@ -102,7 +102,7 @@ def take_in_axes(document: Document, scenario: Mapping, reporter: Reporter) -> N
     axes = Mapping()
     for name in own:
         axes[name], axes.marks[name] = matrix[name], matrix.marks[name]
-        del matrix[name]
+        matrix.take_out(name)
     matrix["axes"], matrix.marks["axes"] = axes, axes.marks[own[0]]
 
 
@@ -119,7 +119,7 @@ def scenario_without_scenarios(document: Document, reporter: Reporter) -> bool:
     detail = f"{told}: write `scenarios:`, below it a name such as `refund-window:`, and indent these below that"
     reporter.error("no-scenarios", detail, document.key(root, keys[0]))
     for key in keys:
-        del root[key]
+        root.take_out(key)
     return True
 
 

@@ -13,7 +13,7 @@ from planner.spec.scalars import NumberError, resolve
 from planner.spec.wording import shorten
 
 _HASH = re.compile(r" #(?=[0-9A-Za-z])(?P<rest>[^\n]*)")
-_DASH = re.compile(r"\n +- ")
+_DASH = re.compile(r"\n(?<![:#]\n) +- ")  # a text of which this could be a part ends with neither
 _JOINED = re.compile(
     r"""(?P<indent> *)(?:- +|(?:- +)*[A-Za-z_][\w-]*: +)(?P<text>[^\s"'\[{|>&*!?#:-][^\n:#]*)\n(?P=indent) +- """
 )
@@ -26,7 +26,8 @@ def warn_of_plain_texts(document: Document, reporter: Reporter) -> None:
     """Most files have none that could be meant, by the look of them: only others are searched."""
     source = document.source
     text = source.text
-    cut = {_end_before(text, found.start()): found for found in islice(_HASH.finditer(text), _MOST)}
+    hashes = islice(_HASH.finditer(text), _MOST) if " #" in text else ()
+    cut = {_end_before(text, found.start()): found for found in hashes}
     joined = {found.start("text"): found for found in islice(_joined(text), _MOST)}
     if not cut and not joined:
         return
@@ -44,7 +45,7 @@ def _joined(text: str) -> Iterator[re.Match[str]]:
     for dash in _DASH.finditer(text):
         end = dash.start()
         begin = text.rfind("\n", 0, end) + 1
-        if text[end - 1 : end] != ":" and not text.startswith(dash[0][1:-2], begin):
+        if not text.startswith(dash[0][1:-2], begin):
             found = _JOINED.match(text, begin)
             if found is not None:
                 yield found

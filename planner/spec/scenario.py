@@ -128,7 +128,9 @@ class _Reading:
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, drafts, complete=complete)
         prompt = prompt if prompt is not None and prompt.sound else None
-        if unknown := names.difference(plan.variables, [axis.name for axis in matrix.axes]):
+        unknown = names.difference(plan.variables)
+        unknown.difference_update([axis.name for axis in matrix.axes] if unknown else ())
+        if unknown:
             # They were reported: what uses them is left out, the rest is still rendered to find its faults.
             complete = False
             prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
@@ -242,10 +244,16 @@ class _Reading:
             )
             self.reporter.error("too-many-nodes", detail, self.where)
             return [], False
-        if len({id(draft.shape) for draft in drafts}) < len(drafts):
+        shapes: set[int] = set()
+        plain = True
+        for draft in drafts:
+            shapes.add(id(draft.shape))
+            plain = plain and draft.used is None and draft.shape.id is None
+        if len(shapes) < len(drafts):
             warn_of_equal(drafts, self.reporter)
-        self._check_repeats([draft for draft in drafts if draft.used is not None])
-        self._check_ids([draft for draft in drafts if draft.shape.id is not None])
+        if not plain:
+            self._check_repeats([draft for draft in drafts if draft.used is not None])
+            self._check_ids([draft for draft in drafts if draft.shape.id is not None])
         return drafts, defaults.complete and own.complete
 
     def _check_repeats(self, drafts: list[Draft]) -> None:
