@@ -100,13 +100,20 @@ def _plainer(text: str) -> str:
     end no sentence, and `2½` as `2 1/2`, which is of as many words."""
     if "." in text:
         text = _SHORT_MONTH.sub(r"\1", text)
-    if not text.isascii():
-        text = _FRACTION.sub(
-            lambda part: " " + unicodedata.normalize("NFKC", part[1]).replace("\N{FRACTION SLASH}", "/"), text
-        )
+    if not text.isascii() and _FRACTION.search(text):
+        text = _with_plain_fractions(text)
     if "$" not in text:
         return text
     return _OTHER_DOLLAR.sub("\\1\N{CURRENCY SIGN}", text.replace("$-", "-$"))
+
+
+def _with_plain_fractions(text: str) -> str:
+    """Unless that took a word apart, as in `2½'s`: places are told by the words there were."""
+    plain = _FRACTION.sub(
+        lambda part: " " + unicodedata.normalize("NFKC", part[1]).replace("\N{FRACTION SLASH}", "/"), text
+    )
+    words = [len(padded_words(each, fold=True).split()) for each in (plain, text)]
+    return plain if words[0] <= words[1] else text
 
 
 def _priced(items: Sequence[Item]) -> Iterator[Item]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from planner.checks.number_words import read_number
@@ -244,7 +244,31 @@ def test_a_text_in_both_readings(text: str, amounts: str, rows: str) -> None:
     assert readings(text) == (amounts, rows)
 
 
-@given(st.text(max_size=60))
+PIECES = (
+    "0",
+    "2",
+    "¼",
+    "½",
+    " ",
+    "'",
+    "a",
+    ".",
+    "/",
+    ",",
+    "\N{COMBINING ACUTE ACCENT}",
+    "\N{SOFT HYPHEN}",
+    "Sept.",
+    "$",
+    "k",
+    "m",
+    "d",
+)
+"""Of what may be taken for an amount."""
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
+@example("0¼A")
+@example("0¼'a")
 def test_a_text_without_numbers_stays_as_it_is(text: str) -> None:
     """Any text can be read; places are in order and within the text's words; reading a reading changes nothing."""
     words = padded_words(text, fold=True).split()
