@@ -11,7 +11,7 @@ from planner.checks.base import Expectation, FindingOutcome, Judgement, errored,
 from planner.checks.combining import all_hold
 from planner.checks.fields import NotBool
 from planner.checks.json_paths import MAX_VALUES, TooManyValuesError, compile_path, find_values
-from planner.checks.matching import AnyOf, Expected, Matcher, Matches, read_matcher
+from planner.checks.matching import AnyOf, Expected, ExpectedUnlessNull, Matcher, Matches, read_matcher
 from planner.checks.patterns import Pattern
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence
@@ -51,7 +51,7 @@ class FieldCheck(Expectation, frozen=True):
         ),
         examples=["$.collected_values.order_id"],
     )
-    equals: Expected = Field(
+    equals: ExpectedUnlessNull = Field(
         default=None,
         description="The value it has; of an object the keys written here. A text here equals a number of the call that is written alike, not the other way round.",
         examples=["es-MX", 2, True],

@@ -177,35 +177,42 @@ def _readable(written: JsonValue) -> JsonValue:
     return written
 
 
-_SCHEMA: dict[str, Any] = {
-    "description": "A value to equal, or a matcher in place of one.",
-    "anyOf": [
-        {
-            "type": "object",
-            "required": ["matches"],
-            "properties": {
-                "matches": {"type": "string", "description": "A regular expression (RE2 syntax) to find in it."}
-            },
-            "additionalProperties": False,
-        },
-        {
-            "type": "object",
-            "required": ["any_of"],
-            "properties": {
-                "any_of": {"type": "array", "minItems": 1, "description": "Values, one of which it equals."}
-            },
-            "additionalProperties": False,
-        },
-        {
-            "type": "object",
-            "required": ["exists"],
-            "properties": {"exists": {"type": "boolean", "description": "Whether it is given at all."}},
-            "additionalProperties": False,
-        },
-        {"type": ["string", "number", "boolean", "null", "array"]},
-        {"type": "object", "not": {"anyOf": [{"required": [key]} for key in MATCHER_KEYS]}},
-    ],
-}
+def _schema(*scalars: str) -> dict[str, Any]:
+    return {
+        "description": "A value to equal, or a matcher in place of one.",
+        "anyOf": [*_MATCHERS, {"type": [*scalars, "array"]}, _PLAIN],
+    }
 
-Expected = Annotated[JsonValue, AfterValidator(_readable), WithJsonSchema(_SCHEMA)]
+
+_MATCHERS: list[dict[str, Any]] = [
+    {
+        "type": "object",
+        "required": ["matches"],
+        "properties": {
+            "matches": {"type": "string", "description": "A regular expression (RE2 syntax) to find in it."}
+        },
+        "additionalProperties": False,
+    },
+    {
+        "type": "object",
+        "required": ["any_of"],
+        "properties": {"any_of": {"type": "array", "minItems": 1, "description": "Values, one of which it equals."}},
+        "additionalProperties": False,
+    },
+    {
+        "type": "object",
+        "required": ["exists"],
+        "properties": {"exists": {"type": "boolean", "description": "Whether it is given at all."}},
+        "additionalProperties": False,
+    },
+]
+_PLAIN: dict[str, Any] = {"type": "object", "not": {"anyOf": [{"required": [key]} for key in MATCHER_KEYS]}}
+
+Expected = Annotated[
+    JsonValue, AfterValidator(_readable), WithJsonSchema(_schema("string", "number", "boolean", "null"))
+]
 """A field that holds what was written, known to be readable by `read_matcher`."""
+ExpectedUnlessNull = Annotated[
+    JsonValue, AfterValidator(_readable), WithJsonSchema(_schema("string", "number", "boolean"))
+]
+"""The same where no value, and so null, is no expectation."""

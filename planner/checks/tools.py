@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_va
 
 from planner.checks.base import Expectation, Judgement, Missed, Quote, errored
 from planner.checks.fields import Name
-from planner.checks.matching import ABSENT, Expected, Fields, Matcher, read_fields, read_matcher
+from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Fields, Matcher, read_fields, read_matcher
 from planner.checks.wording import counted, shown
 from planner.evidence import Evidence, ToolCall, Turn
 
@@ -83,10 +83,10 @@ class ToolCheck(Expectation, frozen=True):
     exact: bool = Field(
         default=False, description="Whether arguments (and keys within them) not written here are unwelcome."
     )
-    result: Expected = Field(
+    result: ExpectedUnlessNull = Field(
         default=None,
         description=(
-            "What the tool answers: a value or a matcher, as in `arguments`. Undecided where the service tells neither by id, "
+            "What the tool answers: a value or a matcher, as in `arguments`; {any_of: [null]} for null. Undecided where the service tells neither by id, "
             "nor by name, nor by as many answers as calls whose answer it is."
         ),
         examples=[{"matches": "refunded"}, {"status": "ok"}],

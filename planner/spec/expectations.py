@@ -62,6 +62,9 @@ MAX_EXPECTATIONS = 300
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
 
+_NULL_ITSELF = {"result": "result: {any_of: [null]}", "equals": "in: [null]"}
+"""How null is asked for, where null as the value asks nothing."""
+
 _WARNING_KEYS = frozenset(_FREE_FORM)
 
 _MANY = object()
@@ -199,7 +202,8 @@ class Expectations:
         errors = self.reporter.errors
         for key, value in written.items() if "id" in written or None in written.values() else ():
             if value is None and key in kind.model_fields:
-                self.reporter.error("wrong-type", EMPTY, document.key(written, key))
+                null = f"; for null itself write `{_NULL_ITSELF[key]}`" if key in _NULL_ITSELF else ""
+                self.reporter.error("wrong-type", EMPTY + null, document.key(written, key))
             elif key == "id" and not isinstance(value, str):
                 detail = wrong_type("text", value, key, as_written(document, written, key))
                 self.reporter.error("wrong-type", detail, document.value(written, key))

@@ -293,3 +293,10 @@ def test_a_tool_name_made_up_by_the_agent_stays_on_one_line(talk: Any, judge: An
 def test_tool_checks_refuse_what_cannot_be_meant(refusal: Any, fields: dict[str, Any], expected: object) -> None:
     """Every refusal stands at its field and says what to write instead."""
     assert refusal(check="tool_called", **fields) == expected
+
+
+def test_an_answer_of_null_is_asked_for_among_values(talk: Any, judge: Any) -> None:
+    """Null by itself asks nothing; among values it is one, and nothing else is it."""
+    for result, outcome in ((None, "passed"), ("null", "failed"), (0, "failed")):
+        evidence = talk("agent: Hi.", tools=(ToolCall(name="cancel", has_result=True, result=result, turn=1),))
+        assert judge(evidence, check="tool_called", name="cancel", result={"any_of": [None]})[0] == outcome
