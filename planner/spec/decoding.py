@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
+
 from planner.spec.hidden import warn_of_hidden
 from planner.spec.reporting import Reporter
 from planner.spec.source import Source
@@ -17,7 +19,8 @@ def decode(data: bytes, file: str, reporter: Reporter) -> Source | None:
         )
         return None
     try:
-        source = Source(file, data.decode("utf-8-sig"))
+        data = data.removeprefix(BOM_UTF8)  # the codec that does so is written in Python
+        source = Source(file, data.decode())
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         guess = ", it looks like UTF-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else ""

@@ -105,6 +105,9 @@ class Document:
 
     def place(self, container: Container, key: str | int) -> Place:
         """Where `value` is, for those who may never ask for the line."""
+        if isinstance(container, Items) and isinstance(key, int):
+            marks, mark = container.marks, 2 * key
+            return _new(Place, (self.source, marks[mark], marks[mark + 1]))
         start, end = value_mark(container, key)
         if start == end and isinstance(container, Mapping):
             return self.place_of_key(container, str(key))

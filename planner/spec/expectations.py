@@ -218,14 +218,24 @@ class Expectations:
 
         An id is the one given, or else the check's name, with -2, -3 for repeats.
         """
-        contents = [(draft, draft.shape.fixed or self._rendering(draft, values, blame)) for draft in drafts]
-        taken = self._taken([content for content in contents if content[0].shape.id is not None], blame.which)
+        contents: list[tuple[Draft, Shape, Rendered | None]] = []
+        given = False
+        for draft in drafts:
+            shape = draft.shape
+            contents.append((draft, shape, shape.fixed or self._rendering(draft, values, blame)))
+            given = given or shape.id is not None
+        taken: set[str] = set()
+        if given:
+            with_id = [(draft, rendered) for draft, shape, rendered in contents if shape.id is not None]
+            taken = self._taken(with_id, blame.which)
         found: list[Expectation] = []
-        for draft, rendered in contents:
+        kinds: list[type[Expectation]] = []
+        for draft, shape, rendered in contents:
             if rendered is None:
                 continue
-            if draft.shape.id is None:
-                name = draft.shape.check
+            kinds.append(shape.kind)
+            if shape.id is None:
+                name = shape.check
                 if name in taken:
                     name = _free(name, taken)
                 taken.add(name)
@@ -236,7 +246,7 @@ class Expectations:
                 found.append(expectation)
         if len(found) < len(drafts):
             return None
-        if may_contradict(tuple([draft.shape.kind for draft in drafts])):
+        if may_contradict(tuple(kinds)):
             stated = [
                 Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json), draft.part)
                 for draft, one in zip(drafts, found, strict=True)

@@ -64,7 +64,6 @@ _SPECIAL_KEYS = frozenset({"", "<<"})
 
 _SHORT = 10
 _NO_MARKS: list[int] = []  # of all empty sequences
-_NODES = frozenset({events.MappingStartEvent, events.SequenceStartEvent, events.ScalarEvent, events.AliasEvent})
 
 _Event = Any
 """An event of libyaml, through PyYAML. Its marks are offsets in characters."""
@@ -73,8 +72,7 @@ _Event = Any
 class _Builder:
     """Reads the parser's events by recursive descent.
 
-    `_mapping` and `_items` are where the time goes: both take the usual scalar apart by themselves, and leave the rest
-    (containers, anchors, tags, aliases) to `_node`.
+    `mapping` and `items` are where the time goes: both take the usual scalar apart by themselves. The rest is for `_READERS`.
     """
 
     def __init__(self, source: Source, reporter: Reporter) -> None:
@@ -100,8 +98,8 @@ class _Builder:
             if kind is events.DocumentStartEvent:
                 documents += 1
                 self._document(event, documents)
-            elif kind in _NODES:
-                root, *mark = self._node(event)
+            elif kind in _READERS:
+                root, *mark = _READERS[kind](self, event)
         if documents == 0:
             self.reporter.error(
                 "empty-file", "there is nothing in this file; write a plan, or delete it", self.source.whole()
@@ -130,13 +128,13 @@ class _Builder:
 
     # Containers
 
-    def _mapping(self, opening: _Event) -> tuple[Mapping, int, int]:  # noqa: PLR0915 - calls would take longer
+    def mapping(self, opening: _Event) -> tuple[Mapping, int, int]:  # noqa: PLR0915 - calls would take longer
         """The mapping that begins with this event, and its marks."""
         start = end = opening.start_mark.index
         self.levels += 1
         if self.levels > MAX_DEPTH or opening.tag is not None or opening.anchor is not None:
             self._open(opening, "map", start)
-        next_event, scalar = self.next_event, events.ScalarEvent
+        next_event, scalar, readers = self.next_event, events.ScalarEvent, _READERS
         container = Mapping.__new__(Mapping)  # not through `__init__`: there are many
         spots = container.spots = []
         container.asked = None
@@ -175,7 +173,7 @@ class _Builder:
                     value = int(value) if number else self._resolved(value, value_start, end)
             else:
                 self.room = room
-                value, value_start, end = self._node(event)
+                value, value_start, end = readers[event.__class__](self, event)
                 room = self.room
             room -= 2
             if room < 0:
@@ -194,13 +192,13 @@ class _Builder:
         close: int = event.end_mark.index  # a block ends where its last value does, not before the next token
         return container, start, end if event.start_mark.index == close else close
 
-    def _items(self, opening: _Event) -> tuple[Items, int, int]:
+    def items(self, opening: _Event) -> tuple[Items, int, int]:
         """The sequence that begins with this event, and its marks."""
         start = end = opening.start_mark.index
         self.levels += 1
         if self.levels > MAX_DEPTH or opening.tag is not None or opening.anchor is not None:
             self._open(opening, "seq", start)
-        next_event, scalar = self.next_event, events.ScalarEvent
+        next_event, scalar, readers = self.next_event, events.ScalarEvent, _READERS
         container = Items.__new__(Items)
         marks = container.marks = []
         room = self.room
@@ -218,7 +216,7 @@ class _Builder:
                     value = int(value) if number else self._resolved(value, value_start, end)
             else:
                 self.room = room
-                value, value_start, end = self._node(event)
+                value, value_start, end = readers[event.__class__](self, event)
                 room = self.room
             room -= 1
             if room < 0:
@@ -244,18 +242,11 @@ class _Builder:
         if event.anchor is not None:
             self._anchor(event.anchor, _UNUSABLE, start)
 
-    # What is not the usual scalar
-
-    def _node(self, event: _Event) -> tuple[Any, int, int]:
-        """A value, and its marks."""
-        kind = event.__class__
-        if kind is events.MappingStartEvent:
-            return self._mapping(event)
-        if kind is events.SequenceStartEvent:
-            return self._items(event)
+    def leaf(self, event: _Event) -> tuple[Any, int, int]:
+        """A value that is no container, and its marks."""
         start: int = event.start_mark.index
         end: int = event.end_mark.index
-        if kind is events.AliasEvent:
+        if event.__class__ is events.AliasEvent:
             return self._aliased(event.anchor, start, end), start, end
         value: Any = event.value
         if event.tag is not None:
@@ -277,7 +268,7 @@ class _Builder:
             if event.value in _SPECIAL_KEYS and event.implicit[0]:
                 return self._special_key(event.value, start), start, end
             return event.value, start, end
-        value, start, end = self._node(event)
+        value, start, end = _READERS[event.__class__](self, event)
         if isinstance(value, str) and event.__class__ is events.AliasEvent:
             return value, start, end
         return self._not_a_key(start, end), start, end
@@ -397,3 +388,12 @@ class _Builder:
     def _not_a_key(self, start: int, end: int) -> _Unusable:
         self._fault("key-not-text", *not_a_key(self.source.text, start, end))
         return _UNUSABLE
+
+
+_READERS: dict[type[_Event], Callable[[_Builder, _Event], tuple[Any, int, int]]] = {
+    events.MappingStartEvent: _Builder.mapping,
+    events.SequenceStartEvent: _Builder.items,
+    events.ScalarEvent: _Builder.leaf,
+    events.AliasEvent: _Builder.leaf,
+}
+"""What reads a value, and tells its marks, by the event that it begins with."""

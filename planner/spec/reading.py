@@ -28,7 +28,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_fields(model: type[Model], document: Document, written: Mapping, reporter: Reporter) -> Model:
     """The mapping as `model`. Keys with a fault are reported and left out; `model_fields_set` tells which are there."""
-    left_out = _report_empty(model, document, written, reporter) if None in written.values() else set[str]()
+    left_out = _report_empty(model, document, written, reporter) if None in written.values() else None
     if len(written) > MAX_FAULTS_PER_FILE:  # most are no keys of the model, and not more of them than these are told
         known = model.model_fields
         unknown = islice((key for key in written if key not in known), MAX_FAULTS_PER_FILE + 1)
