@@ -87,7 +87,12 @@ def price_form(text: str, *, fold: bool) -> Form | None:
     words = padded_words(text, fold=True).split()
     if all_plain(words) or not (len(words) <= _LONGEST_ALONE or _PRICE.search(text)):
         return None
-    items = read_items(padded_words(text, fold=fold).split(), set())
+    said: list[str] = []
+    breaks: set[int] = set()
+    for sentence in _SENTENCE_END.split(text):
+        breaks.add(len(said))
+        said += padded_words(sentence, fold=fold).split()
+    items = read_items(said, breaks)
     is_all = all(item.digits is not None for item in items)
     if not (is_all or _PRICE.search(text)):
         return None

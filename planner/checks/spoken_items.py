@@ -194,7 +194,7 @@ class _Reader:
             return Item(place, number.end + 1, f"{_plain(number)} {part}")
         else:
             return None
-        rest = self._number_at(end + (self._at(end) == "and"))
+        rest = None if end in self._breaks else self._number_at(end + (self._at(end) == "and"))
         if rest is not None and rest.value < 100 and self._at(rest.end) in HUNDREDTHS:
             value, end = value + rest.value / 100, rest.end + 1
         elif rest is not None and self._ends_amount(first, end, rest):

@@ -153,6 +153,8 @@ def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
         ("1000000", "a quarter of a million"),
         ("Dec 3", "in Dec. 3 days later"),
         ("$1.50", "a dollar fifty people paid"),
+        ("$1.50", "I have a dollar. Fifty more"),
+        ("$5.50", "It is five dollars. Fifty for the box"),
     ],
 )
 def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
