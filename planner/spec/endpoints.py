@@ -7,7 +7,6 @@ from functools import cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
 from planner.spec.authored_judge import JudgeFields, TokenPriceFields
@@ -61,7 +60,7 @@ def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
 
 def _first_that_asks(plan: Plan) -> Span | None:
     for case in plan.cases:
-        if not _asking().isdisjoint(map(type, case.expectations)):
+        if any(map(_may_ask, map(type, case.expectations))):
             for expectation, place in zip(case.expectations, case.expectation_places, strict=True):
                 if expectation.asks_model:
                     return place.span
@@ -69,9 +68,8 @@ def _first_that_asks(plan: Plan) -> Span | None:
 
 
 @cache
-def _asking() -> frozenset[type[Expectation]]:
-    """The kinds of check that may ask a language model."""
-    return frozenset([kind for kind in CHECKS.values() if kind.rubrics is not Expectation.rubrics])
+def _may_ask(kind: type[Expectation]) -> bool:
+    return kind.rubrics is not Expectation.rubrics
 
 
 def _price(document: Document, written: Mapping, fields: JudgeFields, reporter: Reporter) -> JudgePrice:

@@ -224,7 +224,8 @@ def simple(text: str, programs: Programs) -> Interpolation | None:
     offsets: list[int] = []
     names: dict[str, int] = {}
     end = 0
-    for before, opening, route, closing in zip(pieces[::4], pieces[1::4], pieces[2::4], pieces[3::4], strict=False):
+    parts = iter(pieces)
+    for before, opening, route, closing in zip(parts, parts, parts, parts, strict=False):  # less the last text
         start = end + len(before) + len(opening)
         end = start + len(route) + len(closing)
         steps = (route,) if "." not in route else tuple(route.split("."))
