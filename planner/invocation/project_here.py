@@ -9,22 +9,28 @@ from planner.errors import PlanInvalidError, UsageError
 from planner.invocation.selection import default_path
 from planner.invocation.shell import Shell
 from planner.spec import load_project, plan_files
+from planner.spec.files import PROJECT_FILE
 from planner.spec.model import Project
 from planner.spec.project_places import misplaced_projects
 
 
 def project_here(shell: Shell, root: Path) -> Project:
-    """What planner.yaml at `root` sets; defaults for whatever has a fault there.
+    """What planner.yaml at `root` sets.
 
-    Raises `PlanInvalidError` for a project file that nobody reads: another store would be looked in than the one it names,
-    and words shown that it was to hide.
+    Raises `PlanInvalidError` for one that has a fault, and for a project file that nobody reads: another store would be looked
+    in than the one it names, and words shown that it was to hide.
     """
     misplaced = misplaced_projects(root, _folders_of_plans(shell.cwd / default_path(shell.cwd, root)), cwd=shell.cwd)
     if misplaced.has_errors:
         raise PlanInvalidError(
             "a project file is where nobody reads it, so neither its store nor what it hides would hold", misplaced
         )
-    return load_project(root, cwd=shell.cwd)[0]
+    project, diagnostics = load_project(root, cwd=shell.cwd)
+    if diagnostics.has_errors:
+        raise PlanInvalidError(
+            f"{PROJECT_FILE} has faults, so neither its store nor what it hides would hold", diagnostics
+        )
+    return project
 
 
 def _folders_of_plans(path: Path) -> set[Path]:

@@ -196,3 +196,16 @@ def test_commands_that_read_results(project: Any, tmp_path: Path, command: str, 
     ran = project.planner(*NEEDS_PROJECT[command])
     assert "misplaced" not in ran.err
     assert "Dora" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("command", NEEDS_PROJECT)
+def test_commands_that_read_results_with_a_faulty_project_file(project: Any, tmp_path: Path, command: str) -> None:
+    """A pattern that cannot be used hides nothing: the file is mended first, in the words of `validate`."""
+    (tmp_path / ".git").mkdir()
+    ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*", "--shard", "1/1")
+    assert ran.code == 0, ran.err
+    project.write("planner.yaml", "redact: ['Dora(']\n")
+    told = said(project, "validate")[1].partition("\n1 error")[0]
+    assert told.startswith("planner.yaml:1:10: error: ")
+    ran = project.planner(*NEEDS_PROJECT[command])
+    assert (ran.code, ran.err.startswith(told), ran.out) == (2, True, ""), ran
