@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 from _pytest.runner import CallInfo
+from _pytest.tmpdir import tmppath_result_key
 
 ROOT = Path(__file__).parents[2]
 SAID = os.dup(1)
@@ -64,6 +65,7 @@ def _passes(item: Any) -> bool:
     """As pytest runs a test, without the report that takes longer than most tests."""
     if not item._request:
         item._initrequest()
+    item.stash.setdefault(tmppath_result_key, {})  # what the report would note, and `tmp_path` asks for
     passes = True
     for when in ("setup", "call", "teardown"):
         if when == "call" and not passes:
