@@ -7,7 +7,7 @@ error only its kind. The first line tells of the invocation.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -74,11 +74,9 @@ class Trace:
 
     def close(self) -> None:
         stream, self._stream = self._stream, None
-        try:
+        with suppress(OSError):  # what it still held back cannot be written either
             if stream is not None:
                 stream.close()
-        except OSError:  # what it still held back cannot be written either
-            pass
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from planner.execution.journal import Journal
@@ -203,11 +204,9 @@ def test_reconcile_without_a_journal(project: Project) -> None:
     assert project.planner("reconcile").code == 0
 
 
-def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
-    """An open launch is listed with the run it may have become; adopted, it is open no more."""
-    import httpx
-
-    made = httpx.post(
+def call_dora(service: Served) -> int:
+    """What the open launch asks for, carried out."""
+    return httpx.post(
         f"{service.url}/v1/test-calls",
         headers={"Authorization": "Bearer sk_test_x"},
         json={
@@ -218,6 +217,11 @@ def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
             "consent_to_charge": True,
         },
     ).json()["id"]
+
+
+def test_reconcile_lists_and_adopts(project: Project, service: Served) -> None:
+    """An open launch is listed with the run it may have become; adopted, it is open no more."""
+    made = call_dora(service)
     open_launch(project).close()
     ran = project.planner("reconcile")
     assert ran.code == 4
@@ -258,8 +262,6 @@ def test_reconcile_takes_nobodys_word_for_another_call(project: Project, service
 
 def test_reconcile_says_what_to_type_for_a_batch(project: Project, service: Served) -> None:
     """As it stands, each run with an option of its own and the store named again."""
-    import httpx
-
     prompts = ["You are Dora.", "You are Eve."]
     made = httpx.post(
         f"{service.url}/v1/test-call-batches",

@@ -5,25 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-import httpx
-
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_plan_command import open_launch  # pyright: ignore[reportMissingImports]
-
-
-def call_dora(service: Served) -> int:
-    """What the open launch asks for, carried out."""
-    return httpx.post(
-        f"{service.url}/v1/test-calls",
-        headers={"Authorization": "Bearer sk_test_x"},
-        json={
-            "target_type": "agent",
-            "target_id": 12,
-            "direction": "outbound",
-            "scenario_prompt": "You are Dora.",
-            "consent_to_charge": True,
-        },
-    ).json()["id"]
+from tests.commands.test_plan_command import call_dora, open_launch  # pyright: ignore[reportMissingImports]
 
 
 def test_not_sent_is_refused_while_the_service_shows_it(project: Project, service: Served) -> None:
