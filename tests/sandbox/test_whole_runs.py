@@ -1,13 +1,13 @@
-"""`planner run --sandbox` in worlds that are busy or faulty: complete or honestly not, and nothing paid for twice."""
+"""`planner run --sandbox` in worlds that are busy or faulty: complete in the end, and nothing paid for twice."""
 
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from io import StringIO
 from itertools import count
 from pathlib import Path
@@ -15,15 +15,15 @@ from typing import Any
 
 import anyio
 import pytest
+from virtual_time import EPOCH, VirtualLoop
 
+import planner.invocation.service
 from planner.commands.run import run
 from planner.execution.clock import Clock
 from planner.invocation.run_options import RunOptions
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
 
-FASTER = 40
-"""How much faster than the real one the clock of these runs goes: waiting is most of what a run does."""
 PLAN = """\
 version: 1
 plan: orders
@@ -48,6 +48,8 @@ scenarios:
     expect: [{check: tool_called, name: lookup_order, arguments: {order_id: "{{ order }}"}}]
 """
 CASES, RUNS = 13, 26
+SETTLED_SECONDS = 600.0
+"""After which a launch that no list shows was never carried out."""
 FAULTS = (
     "  - {kind: lost_answer, route: launch, after: 1, every: 3, times: 2}\n"
     "  - {kind: error_after, route: launch, after: 2, times: 1}\n"
@@ -56,33 +58,47 @@ FAULTS = (
 """Answers of launches that get lost in every way, besides what the `faulty` world does."""
 
 
-def _shell(folder: Path) -> tuple[Shell, StringIO]:
-    began, real = datetime.now(UTC), time.monotonic()
+@pytest.fixture
+def run_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
+    """The command in virtual time, each ten minutes until all is known; its last exit code."""
+    (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
+    loops: list[VirtualLoop] = []
+    waited_seconds = 0.0
     numbers = count(1)
+    embedded_app = planner.invocation.service.embedded_app
 
     def passed() -> float:
-        return (time.monotonic() - real) * FASTER
+        return waited_seconds + (loops[-1].time() if loops else 0.0)
 
-    async def sleep(seconds: float) -> None:
-        await anyio.sleep(seconds / FASTER)
+    def new_loop() -> VirtualLoop:
+        nonlocal waited_seconds
+        now, waited_seconds = passed(), 0.0
+        loops.append(VirtualLoop(now))
+        return loops[-1]
 
-    clock = Clock(now=lambda: began + timedelta(seconds=passed()), monotonic=passed, sleep=sleep)
-    err = StringIO()
-    environ = {"HOME": os.environ.get("HOME", "")}
-    return Shell(folder, environ, StringIO(), err, clock, lambda: f"{next(numbers):016x}", 100), err
+    def app(*what: Any) -> Any:
+        loops[-1].mind_threads()
+        return embedded_app(*what)
 
+    monkeypatch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": new_loop}))
+    monkeypatch.setattr(planner.invocation.service, "embedded_app", app)
+    clock = Clock(lambda: EPOCH + timedelta(seconds=passed()), passed, anyio.sleep)
 
-def _run(folder: Path, world: str) -> int:
-    """The command, as often as it says that running it again goes on; the last exit code."""
-    selection = replace(Selection(), paths=(Path("plan.yaml"),), sandbox=True, world=world)
-    code = 4
-    for _ in range(3):
-        shell, err = _shell(folder)
-        code = run(shell, RunOptions(selection, consent_to_charge=True))
-        assert code in (0, 1, 4), err.getvalue()
-        if code != 4:
-            break
-    return code
+    def run_(world: str) -> int:
+        nonlocal waited_seconds
+        selection = replace(Selection(), paths=(Path("plan.yaml"),), sandbox=True, world=world)
+        code = 4
+        for _ in range(3):
+            err = StringIO()
+            shell = Shell(tmp_path, {"USER": "tester"}, StringIO(), err, clock, lambda: f"{next(numbers):016x}", 100)
+            code = run(shell, RunOptions(selection, consent_to_charge=True))
+            assert code in (0, 1, 4), err.getvalue()
+            if code != 4 and not _results(tmp_path)["open_launches"]:
+                break
+            waited_seconds += SETTLED_SECONDS
+        return code
+
+    return run_
 
 
 def _results(folder: Path) -> dict[str, Any]:
@@ -108,10 +124,11 @@ def _check_money(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("world", ["busy", "regressed"])
-def test_a_world_without_faults_is_run_to_the_end(tmp_path: Path, world: str) -> None:
+def test_a_world_without_faults_is_run_to_the_end(
+    tmp_path: Path, run_to_the_end: Callable[[str], int], world: str
+) -> None:
     """With room for four calls at once everything is called all the same, once each; a broken agent fails."""
-    (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
-    code = _run(tmp_path, world)
+    code = run_to_the_end(world)
     results = _results(tmp_path)
     assert code == (0 if world == "busy" else 1)
     assert len(results["cases"]) == CASES
@@ -121,24 +138,19 @@ def test_a_world_without_faults_is_run_to_the_end(tmp_path: Path, world: str) ->
 
 @pytest.mark.parametrize("below", ["faulty", "regressed"])
 @pytest.mark.parametrize("more", ["", FAULTS])
-def test_a_bad_day_is_told_honestly(tmp_path: Path, below: str, more: str) -> None:
-    """Complete (0, or 1 where the agent is broken) or incomplete (4): what passed did so in whole calls, what is unknown says so."""
-    (tmp_path / "plan.yaml").write_text(PLAN, encoding="utf-8")
+def test_a_bad_day_ends_as_a_good_one(
+    tmp_path: Path, run_to_the_end: Callable[[str], int], below: str, more: str
+) -> None:
+    """In the end each case has what it would have on a good day, by whole calls, none of them paid for twice."""
     base = (Path(__file__).parent.parent.parent / "planner/sandbox/worlds/faulty.yaml").read_text(encoding="utf-8")
     world = base.replace("extends: demo", f"extends: {'demo' if below == 'faulty' else below}") + more
     (tmp_path / "world.yaml").write_text(world, encoding="utf-8")
-    code = _run(tmp_path, "world.yaml")
+    code = run_to_the_end("world.yaml")
     results = _results(tmp_path)
-    assert code in ((0, 4) if below == "faulty" else (1, 4))
+    assert code == (0 if below == "faulty" else 1)
     for case in results["cases"]:
-        whole = [each for each in case["runs"] if each["outcome"] in ("passed", "failed")]
-        assert all(each["evidence"] for each in whole)
-        if case["outcome"] == "passed":
-            assert sum(each["outcome"] == "passed" for each in whole) == case["runs_required"] == 2
-            assert below == "faulty" or case["scenario"] == "status"  # the broken agent looks nothing up for `window`
-        elif below == "faulty":
-            assert case["outcome"] != "failed", case
-    unknown = [case for case in results["cases"] if case["outcome"] not in ("passed", "failed")]
-    if code != 1:  # a failure is told before what is unknown
-        assert (code == 4) == bool(unknown or results["open_launches"])
+        assert all(each["evidence"] for each in case["runs"] if each["outcome"] in ("passed", "failed"))
+        passes = below == "faulty" or case["scenario"] == "status"  # the broken agent looks nothing up for `window`
+        assert case["outcome"] == ("passed" if passes else "failed"), case
+        assert case["runs_passed"] == (2 if passes else 0)
     _check_money(tmp_path)
