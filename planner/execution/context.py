@@ -338,6 +338,9 @@ class Context:
             gone = span(self.clock.monotonic() - self.failing_since)
             ends = span(self.settings.outage_give_up_seconds)
             return f"the service has failed for {gone}, stops after {ends} at most: {self.failure}"
+        if self.doubts and not self.under_way():
+            count = "a launch" if len(self.doubts) == 1 else f"{len(self.doubts)} launches"
+            return f"looking for {count} of unknown fate, for up to {span(self.settings.linger_seconds)}"
         return self.waiting if len(self.pending) else ""
 
     def give_up(self, reason: str) -> None:

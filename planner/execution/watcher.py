@@ -59,7 +59,7 @@ class Watcher:
 
     def poll_seconds(self) -> float:
         context = self.context
-        if self._seconds_seen:
+        if self._seconds_seen and context.under_way():
             usual = sum(self._seconds_seen) / len(self._seconds_seen)
             running = max(1, context.accepted_in_flight())
             if len(context.pending) or len(context.holding):

@@ -45,7 +45,7 @@ class ProgressState:
 def state_of(
     snapshot: Snapshot, *, runs_fresh: int, ceiling_cents: int | None, elapsed_seconds: float
 ) -> ProgressState:
-    """`runs_fresh` are those that ended under our eyes: the time left is reckoned from them."""
+    """`runs_fresh` are those that ended under our eyes: the time left is reckoned from them while any call is under way."""
     done, total = snapshot.runs_done, snapshot.runs_total
     return ProgressState(
         runs_done=done,
@@ -55,7 +55,7 @@ def state_of(
         reserved_cents=snapshot.reserved_cents,
         ceiling_cents=ceiling_cents,
         elapsed_seconds=elapsed_seconds,
-        left_seconds=elapsed_seconds / runs_fresh * (total - done) if runs_fresh else None,
+        left_seconds=elapsed_seconds / runs_fresh * (total - done) if runs_fresh and snapshot.in_flight else None,
         waiting=snapshot.waiting,
     )
 

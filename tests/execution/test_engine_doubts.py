@@ -85,14 +85,19 @@ async def test_run_lingers_a_while_and_the_next_one_goes_on(
     await service.check_exact(works)
 
 
+@pytest.mark.parametrize("others", [0, 1])
 async def test_looking_for_a_launch_asks_less_and_less_often(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], work: Callable[..., Any], others: int
 ) -> None:
-    """Ten minutes of waiting are some hundred requests, not thousands."""
-    service = make_service()
-    done = await service.invoke([work("ana")], intercept=lose_the_first_post(), settings=PATIENT)
+    """Ten minutes of waiting are some hundred requests, not thousands, also where calls seen to be short would call for a quick look."""
+    service = make_service(time_scale=60.0)
+    works = [work("ana", expected_seconds=90.0), *[work("cleo", target=17)] * others]
+    done = await service.invoke(works, intercept=lose_the_first_post(), settings=PATIENT)
     assert done.outcome.finished
-    assert done.stats.requests < 2 * 600 / 5 + 100
+    pages = 1 + others
+    assert done.stats.requests < 2 * pages * 600 / 5 + 100
+    told = {snapshot.waiting for snapshot in done.snapshots}
+    assert "looking for a launch of unknown fate, for up to 11 min" in told
 
 
 async def test_three_doubts_stop_launching(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
