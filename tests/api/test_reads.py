@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import aiohttp
 import anyio
 import pytest
+from nowhere import nowhere
+from patience import PATIENCE_SECONDS
 
 from planner.api import transport as transport_module
 from planner.api.reads import Reader, can_read
@@ -80,13 +83,21 @@ async def test_an_answer_that_does_not_come_is_lost(reading: Callable[..., Any],
         await read(transport)
 
 
-async def test_a_service_that_is_not_there_cannot_be_reached() -> None:
+async def test_a_service_that_is_not_there_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused, or a name that nobody has: nothing left."""
-    for url in ("http://127.0.0.1:9", "http://service.invalid"):
-        transport = HttpxTransport(url, {})
-        with pytest.raises(UnreachableError, match="cannot be reached"):
-            await read(transport)
-        await transport.close()
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(
+        socket, "getaddrinfo", unknown
+    )  # where there is no network, a name server may take minutes to say so
+    with nowhere() as url:
+        for one in (url, "http://service.invalid"):
+            transport = HttpxTransport(one, {})
+            with pytest.raises(UnreachableError, match="cannot be reached"):
+                await read(transport)
+            await transport.close()
 
 
 async def test_a_refusal_cut_short_is_a_refusal(reading: Callable[..., Any]) -> None:
@@ -123,6 +134,7 @@ async def test_reads_at_once_keep_their_connections(reading: Callable[..., Any])
         async with anyio.create_task_group() as tasks:
             for _ in range(4):
                 tasks.start_soon(read, transport)
+        vars(vars(transport._reader)["_session"].connector)["_keepalive_timeout"] = PATIENCE_SECONDS
     assert server.connections == 4
 
 

@@ -17,8 +17,9 @@ import pytest
 from patience import PATIENCE_SECONDS
 
 from planner.cli import main
+from planner.errors import StoreError
 from planner.execution.journal import Journal
-from planner.execution.launches import LaunchState
+from planner.execution.launches import Launch, LaunchState
 
 HOURS = """\
 version: 1
@@ -82,13 +83,20 @@ class Project:
 
     def rests(self) -> bool:
         """Whether an invocation was refused a launch, and has no other under way."""
-        path = self.root / ".planner/journal.sqlite"
-        if not path.exists():
-            return False
-        journal = Journal(path)
-        states = Counter(launch.state for launch in journal.launches(LaunchState))
-        journal.close()
+        states = Counter(launch.state for launch in self.launches())
         return states[LaunchState.REFUSED] > 0 and not states[LaunchState.INTENDED] + states[LaunchState.SENT]
+
+    def launches(self) -> list[Launch]:
+        """What the journal knows of, read from a copy: a look at the original, were this process stopped in it, would lock it to
+        the invocation that is looked at."""
+        try:
+            journal = Journal(self.root / ".planner/journal.sqlite", read_only=True)
+        except StoreError:  # it is being made, or was copied in the middle of a change
+            return []
+        try:
+            return journal.launches(LaunchState)
+        finally:
+            journal.close()
 
     def results(self) -> Any:
         return json.loads((self.root / "reports" / "results.json").read_text(encoding="utf-8"))
@@ -148,6 +156,12 @@ class Served:
     def advance(self, seconds: float) -> None:
         """Let so much time go by at the service, at once."""
         self.control({"advance_seconds": seconds})
+
+    def settle(self) -> None:
+        """Let what dead clients have sent be carried out, and then so much time go by that what is not there never was."""
+        for _ in range(2):  # what had arrived before the first was asked for is done before the second is
+            self.ledger()
+        self.advance(660)
 
     def own_runs(self) -> list[Any]:
         return [run for run in self.ledger()["runs"] if not run.get("foreign")]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import pytest
+from nowhere import nowhere
 
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
 
@@ -74,9 +75,10 @@ def test_a_rejected_key(keyed: Callable[[str], Project], serve: Callable[..., Se
 
 def test_an_unreachable_server(keyed: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> None:
     """The address that was tried is named."""
-    ran = keyed("http://127.0.0.1:9").planner("run", CONSENT)
+    with nowhere() as url:
+        ran = keyed(url).planner("run", CONSENT)
     assert ran.code == 4
-    assert "http://127.0.0.1:9 cannot be reached" in ran.err
+    assert f"{url} cannot be reached" in ran.err
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:80", "ftp://host", "http://", "http://host:port", "http://[::1"])

@@ -50,19 +50,15 @@ def kill_after_an_answer(project: Project, service: Served) -> None:
     slow = [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]
     service.control({"faults": slow})
     process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
-    path = project.root / ".planner" / "journal.sqlite"
-    wait_for(lambda: path.exists() and answered(path))
+    wait_for(lambda: answered(project))
     process.send_signal(signal.SIGKILL)
     process.wait()
     service.release()
 
 
-def answered(path: Path) -> bool:
-    journal = Journal(path)
-    try:
-        return bool(journal.launches([LaunchState.ACKNOWLEDGED]))
-    finally:
-        journal.close()
+def answered(project: Project) -> bool:
+    """Whether there are launches, and none of them is under way."""
+    return {launch.state for launch in project.launches()} == {LaunchState.ACKNOWLEDGED}
 
 
 def lose(project: Project, *, seconds_ago: float = 0.0) -> None:

@@ -23,8 +23,7 @@ def test_calls_under_way_at_an_interruption_are_no_small_bill(project: Project, 
         stdout=subprocess.PIPE,
         text=True,
     )
-    path = project.root / ".planner" / "journal.sqlite"
-    wait_for(lambda: path.exists() and answered(path) and len(service.own_runs()) == 3)
+    wait_for(lambda: len(service.own_runs()) == 3 and answered(project))
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130

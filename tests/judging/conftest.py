@@ -174,14 +174,15 @@ def model() -> Iterator[Model]:
                 scripted.most_at_once = max(scripted.most_at_once, scripted.at_once)
             try:
                 reply = scripted.script(asked)
-                self._send(reply if isinstance(reply, Reply) else Reply(completion(reply)))
-            finally:
+                reply = reply if isinstance(reply, Reply) else Reply(completion(reply))
+                if reply.seconds:
+                    scripted.closing.wait(reply.seconds)
+            finally:  # before the answer, which another request may follow sooner than this thread goes on
                 with scripted.lock:
                     scripted.at_once -= 1
+            self._send(reply)
 
         def _send(self, reply: Reply) -> None:
-            if reply.seconds:
-                scripted.closing.wait(reply.seconds)
             data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
             try:
                 self.send_response(reply.status)

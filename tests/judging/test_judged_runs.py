@@ -287,9 +287,12 @@ def test_votes_are_asked_for_while_calls_are_made(
 
     def script(asked: Asked) -> str:
         launched.append(len(service.own_runs()))
+        service.release()
         return honest(asked)
 
     model.script = script
+    if not ceiling:
+        service.hold(3)  # however late the first is asked about, the last is still to come
     ran = manners.planner("run", "--consent-to-charge", "--max-concurrent", "1", *ceiling)
     assert (ran.code, len(model.asked), len(service.own_runs())) == (0, 4, 4)
     assert (launched[0] < 4) is (not ceiling)
@@ -299,13 +302,7 @@ def test_votes_are_asked_for_while_calls_are_made(
 def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: Served, model: Model) -> None:
     """Kill -9 with a vote in flight and calls to come: the next run goes on with both, pays no call twice, and counts the vote."""
     manners.write("plans/manners.yaml", FOUR_CALLS)
-    arrived = threading.Event()
-
-    def script(asked: Asked) -> Reply:
-        arrived.set()
-        return Reply(completion(honest(asked)), seconds=1000)
-
-    model.script = script
+    model.script = lambda asked: Reply(completion(honest(asked)), seconds=1000)
     service.hold(2, retry_after_seconds=600)
     process = subprocess.Popen(
         [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "1"],
@@ -313,19 +310,19 @@ def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: S
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    assert arrived.wait(PATIENCE_SECONDS)
-    wait_for(manners.rests)
+    wait_for(
+        lambda: len(model.asked) == 2 and manners.rests()
+    )  # no third is on its way, of which nobody could say whether it was sent
     process.kill()
     process.wait()
     service.release()
-    assert 1 <= len(service.own_runs()) < 4
+    assert len(service.own_runs()) == 2
 
-    asked = len(model.asked)
     model.script = honest
     ran = manners.planner("run", "--consent-to-charge")
-    assert (ran.code, len(service.own_runs()), len(model.asked)) == (0, 4, asked + 4)
+    assert (ran.code, len(service.own_runs()), len(model.asked)) == (0, 4, 2 + 4)
     judge = manners.results()["cost"]["judge"]
-    assert (judge["this_invocation_cents"], judge["actual_cents"], judge["ambiguous_cents"]) == (8, 8, 2 * asked)
+    assert (judge["this_invocation_cents"], judge["actual_cents"], judge["ambiguous_cents"]) == (8, 8, 2 * 2)
 
 
 def test_an_interruption_waits_for_the_answer_on_its_way(manners: Project, service: Served, model: Model) -> None:

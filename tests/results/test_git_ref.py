@@ -265,11 +265,13 @@ _COUNT = """
 import os, random, sys, time
 from pathlib import Path
 from planner.invocation.git import Git
+from planner.results import git_ref
 from planner.results.git_ref import GitStore, Patience
+git_ref._REFUSALS_WITHOUT_A_WRITE = 1_000_000  # one of the others may be stopped for long while it holds the ref
 remote = sys.argv[2] or None
 chance = random.Random(os.getpid()).random
 for number in range(int(sys.argv[3])):
-    store = GitStore(Git(Path(sys.argv[1]), os.environ), "refs/planner/results", remote=remote, patience=Patience(chance, time.sleep))
+    store = GitStore(Git(Path(sys.argv[1]), os.environ), "refs/planner/results", remote=remote, patience=Patience(chance, time.sleep, attempts=1_000_000))
     store.update(lambda now: {f"runs/{os.getpid()}-{number}": b"1", "counter": b"%d" % (int(now.get("counter") or 0) + 1)})
 """
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nowhere import nowhere
 from patience import PATIENCE_SECONDS, until
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
@@ -252,10 +253,9 @@ async def test_a_model_that_fails(tmp_path: Path, answer: Answer, model: dict[st
 
 async def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
     """A server that is not running is said to be unreachable."""
-    with endpoint(order_agent) as scripted:
-        pass
-    async with bench_of(world(tmp_path, scripted.url, agent=True)) as bench:
-        run = await ended(bench)
+    with nowhere() as url:
+        async with bench_of(world(tmp_path, f"{url}/v1", agent=True)) as bench:
+            run = await ended(bench)
     assert "cannot be reached" in run["error_message"]
 
 
