@@ -170,6 +170,19 @@ def test_the_contributors_table_has_all_rooms() -> None:
     assert [name for name in names if name not in text] == []
 
 
+def test_the_contributors_tables_have_the_rooms_of_rooms() -> None:
+    """Where a room has rooms of its own that import only those below them, a newcomer finds each in a table."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for room in ("spec",):
+        inner = {path.parent.name for path in (ROOT / "planner" / room).glob("*/__init__.py")}
+        told = {
+            cell for row in table_rows(text, f"Room of `planner/{room}/`") for cell in re.findall(r"`(\w+)/`", row[0])
+        }
+        assert told == inner
+        layers = contract(f"{room}-rooms")["layers"]
+        assert inner <= {name for layer in layers for name in layer.split(" | ")}
+
+
 def table_rows(markdown: str, heading: str) -> list[list[str]]:
     """Cells of the table whose first heading is `heading`, without the heading and the line below it."""
     lines = markdown.splitlines()

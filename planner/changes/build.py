@@ -10,7 +10,7 @@ from planner.changes.history import PastRun
 from planner.changes.model import CasePrice, Change, ChangeSet, Estimate
 from planner.changes.past import Target
 from planner.changes.shards import Shard, shared_out
-from planner.spec.prices import DEFAULT_RATES
+from planner.spec.project.prices import DEFAULT_RATES
 
 
 def build_change_set(

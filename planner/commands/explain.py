@@ -17,7 +17,7 @@ from planner.reports import check_pages, rule_pages
 from planner.reports.rule_pages import RulePage
 from planner.spec.examples import check, example_of
 from planner.spec.faults import AREAS, RULES
-from planner.spec.wording import unknown
+from planner.spec.faults.wording import unknown
 
 _CHECK = "check:"
 _CHECKS = "checks"

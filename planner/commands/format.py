@@ -25,11 +25,11 @@ from planner.reports.diagnostic_documents import as_documents
 from planner.reports.neutral import for_json_text, for_terminal, without_controls
 from planner.reports.quantities import count
 from planner.spec import find_root, plan_files
-from planner.spec.decoding import MAX_BYTES
+from planner.spec.faults.reporting import EnoughFaults, Reporter
 from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_authored
 from planner.spec.formatting import MeaningChangedError, format_file
-from planner.spec.load import collector_paused
-from planner.spec.reporting import EnoughFaults, Reporter
+from planner.spec.plans.load import collector_paused
+from planner.spec.yaml.decoding import MAX_BYTES
 
 INVALID = 2
 BUG = 5

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from planner.errors import UsageError
 from planner.invocation.shell import Shell
 from planner.invocation.worlds import open_world
-from planner.spec.wording import explain
+from planner.spec.faults.wording import explain
 
 if TYPE_CHECKING:
     from planner.sandbox import FaultSpec

@@ -16,7 +16,7 @@ from planner.invocation.shell import Shell
 from planner.reports.case_page import CasePage, page_document, render_page
 from planner.reports.neutral import for_json_text
 from planner.spec.model import Case
-from planner.spec.origins import OriginReader
+from planner.spec.plans.origins import OriginReader
 
 
 def show(

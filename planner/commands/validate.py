@@ -13,8 +13,8 @@ from planner.invocation.reporting import publisher_of, tell_diagnostics
 from planner.invocation.selection import Files, Found, find_files, load_found, read_files
 from planner.invocation.shell import Shell
 from planner.reports.quantities import count
-from planner.spec.at_once import AtOnce, Totals
 from planner.spec.files import PROJECT_FILE
+from planner.spec.plans.at_once import AtOnce, Totals
 
 
 def validate(

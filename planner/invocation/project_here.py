@@ -11,7 +11,7 @@ from planner.invocation.shell import Shell
 from planner.spec import load_project, plan_files
 from planner.spec.files import PROJECT_FILE
 from planner.spec.model import Project
-from planner.spec.project_places import misplaced_projects
+from planner.spec.project.places import misplaced_projects
 
 
 def project_here(shell: Shell, root: Path) -> Project:

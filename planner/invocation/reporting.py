@@ -11,8 +11,8 @@ from planner.errors import StoreError
 from planner.github.publish import Publisher, publisher
 from planner.invocation.shell import Shell
 from planner.reports import FORMATS
-from planner.spec.decoding import MAX_BYTES
 from planner.spec.files import FileFault, read_authored
+from planner.spec.yaml.decoding import MAX_BYTES
 
 if TYPE_CHECKING:
     from planner.reports.redaction import Pattern, Redactor

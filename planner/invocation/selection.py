@@ -16,7 +16,7 @@ from planner.invocation.shell import Shell
 from planner.spec import load_files, load_project, plan_files, read_project
 from planner.spec.files import PROJECT_FILE
 from planner.spec.model import Case, Plan, Project
-from planner.spec.project_places import misplaced_projects, root_of
+from planner.spec.project.places import misplaced_projects, root_of
 
 if TYPE_CHECKING:
     from planner.changes.diff import Rerun

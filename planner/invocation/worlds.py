@@ -8,7 +8,7 @@ from planner.diagnostics import Diagnostics, Span
 from planner.errors import PlanInvalidError, UsageError
 from planner.invocation.shell import Shell
 from planner.spec.faults import RULES
-from planner.spec.wording import explain, shorten
+from planner.spec.faults.wording import explain, shorten
 
 if TYPE_CHECKING:
     from planner.sandbox import World, WorldFault

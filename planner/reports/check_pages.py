@@ -11,7 +11,7 @@ from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.reports.rule_pages import MARKDOWN_WIDTH, escaped
 from planner.reports.terminal import Colour, painter, wrapped
-from planner.spec.schema import check_schema
+from planner.spec.authored.schema import check_schema
 
 _BOUNDS = {
     "minimum": "at least",

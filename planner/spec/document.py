@@ -179,3 +179,10 @@ def larger_than(value: Any, limit: int) -> bool:
         elif isinstance(current, list):
             pending.extend(current)  # pyright: ignore[reportUnknownArgumentType]
     return count > limit
+
+
+def start_of(document: Document) -> Span:
+    """The first key of the file: the place of a key that is missing."""
+    for key in document.root:
+        return document.key(document.root, key)
+    return document.source.span(*document.top)

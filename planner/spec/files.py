@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 from stat import S_ISLNK, S_ISREG
 
 from planner.errors import UsageError
-from planner.spec.wording import nearest, shorten
+from planner.spec.faults.wording import nearest, shorten
 
 PROJECT_FILE = "planner.yaml"
 _PLAN_SUFFIXES = (".yaml", ".yml")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from planner import __version__
-from planner.spec.authored import FORMAT_VERSION, PlanFields
-from planner.spec.document import Document
-from planner.spec.reading import missing
-from planner.spec.reporting import Reporter
-from planner.spec.targets import start_of
-from planner.spec.wording import wrong_type
+from planner.spec.authored.keys import FORMAT_VERSION, PlanFields
+from planner.spec.document import Document, start_of
+from planner.spec.faults.reporting import Reporter
+from planner.spec.faults.wording import wrong_type
+from planner.spec.yaml.mappings import missing
 
 
 def check_version(document: Document, reporter: Reporter, *, required: bool) -> bool:

@@ -19,9 +19,9 @@ from typing import Any
 
 from planner.diagnostics import Diagnostics
 from planner.spec import load_plans
+from planner.spec.faults.reporting import Reporter
 from planner.spec.formatting import format_file
 from planner.spec.model import Project
-from planner.spec.reporting import Reporter
 
 WRITES = (
     "cancel_pending_order",

@@ -33,10 +33,10 @@ from yaml import CBaseLoader, CSafeLoader
 
 from planner.diagnostics import Diagnostics
 from planner.spec import load_plans
-from planner.spec.decoding import decode
+from planner.spec.faults.reporting import Reporter
 from planner.spec.model import Project
-from planner.spec.parser import parse
-from planner.spec.reporting import Reporter
+from planner.spec.yaml.decoding import decode
+from planner.spec.yaml.parser import parse
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "plan.schema.json"
 CASES = 10_000

@@ -27,7 +27,7 @@ from planner.reports.neutral import (
     markdown_code,
     one_line,
 )
-from planner.spec.axes import token
+from planner.spec.matrices.axes import token
 
 _ATTACKS = [
     "<img src=x onerror=alert(1)>",

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from planner.spec.at_once import MANY_FILES
 from planner.spec.files import plan_files
-from planner.spec.load import load_files
 from planner.spec.model import Project
+from planner.spec.plans.at_once import MANY_FILES
+from planner.spec.plans.load import load_files
 
 PROGRAM = """
 import os, sys
 from datetime import date
 from pathlib import Path
-from planner.spec.at_once import AtOnce
+from planner.spec.plans.at_once import AtOnce
 from planner.spec.files import plan_files
 from planner.spec.model import Project
 

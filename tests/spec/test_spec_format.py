@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.diagnostics import Diagnostics
 from planner.spec import load_plans
-from planner.spec.decoding import decode
+from planner.spec.faults.reporting import EnoughFaults, Reporter
 from planner.spec.formatting import MeaningChangedError, format_file
 from planner.spec.formatting.reading import read_tree
 from planner.spec.formatting.sameness import same
 from planner.spec.model import Case, Project
-from planner.spec.parser import parse
-from planner.spec.reporting import EnoughFaults, Reporter
 from planner.spec.source import Place, Source
+from planner.spec.yaml.decoding import decode
+from planner.spec.yaml.parser import parse
 
 PLANS = Path(__file__).parents[2] / "plans"
 EXAMPLES = sorted(PLANS.glob("*.yaml"))

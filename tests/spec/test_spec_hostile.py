@@ -13,8 +13,8 @@ from hostile_plans import hostile_plans
 from mutants import Mutants, judged
 
 from planner.checks.patterns import compile_pattern
-from planner.spec import validations
-from planner.spec.project import read_project
+from planner.spec.expectations import validations
+from planner.spec.project.project import read_project
 
 CHILD = """\
 import contextlib, io, json, os, resource, sys

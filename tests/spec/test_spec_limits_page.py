@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from planner.checks import cel, json_paths, patterns
-from planner.spec import authored, expansion, expectations, libraries, metering, plan, prompts, templates
+from planner.spec.authored import keys
+from planner.spec.expectations import rendering
+from planner.spec.plans import expansion, libraries, plan, prompts
+from planner.spec.templates import metering, template
 
 PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8").split())
 
@@ -16,16 +19,16 @@ PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(enco
     ("limit", "told"),
     [
         (plan.MAX_SCENARIOS, "{:,} scenarios"),
-        (authored.MAX_TARGETS, "{:,} targets"),
+        (keys.MAX_TARGETS, "{:,} targets"),
         (libraries.MAX_TEMPLATE_VALUES, "{:,} values under `vars`"),
-        (authored.MAX_ITEMS, "{:,} tags"),
+        (keys.MAX_ITEMS, "{:,} tags"),
         (expansion.MAX_CASES_PER_PLAN, "{:,} cases"),
-        (expectations.MAX_EXPECTATIONS, "{} expectations"),
-        (expectations.MAX_NODES, "an expectation with templates has {:,} values"),
+        (rendering.MAX_EXPECTATIONS, "{} expectations"),
+        (rendering.MAX_NODES, "an expectation with templates has {:,} values"),
         (prompts.MAX_PROMPT_BYTES // 1024, "A prompt has {} KiB"),
-        (templates.MAX_TEXT // 1024, "{} KiB, as has any text"),
-        (templates.MAX_SOURCE // 1024, "a template {} Ki characters"),
-        (templates.MAX_PROGRAMS // 1024, "have {} Ki in a plan"),
+        (template.MAX_TEXT // 1024, "{} KiB, as has any text"),
+        (template.MAX_SOURCE // 1024, "a template {} Ki characters"),
+        (template.MAX_PROGRAMS // 1024, "have {} Ki in a plan"),
         (metering.STEPS_PER_PLAN, "may do {:,} steps"),
         (metering.STEPS_PER_RENDER, "one of them {:,} for one case"),
         (patterns.MAX_LENGTH, "A regular expression has {:,} characters"),

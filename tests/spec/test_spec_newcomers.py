@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from planner.spec.project import load_project
+from planner.spec.project.project import load_project
 
 FILES: dict[str, tuple[dict[str, str], Any]] = {
     "no version, json-like": (

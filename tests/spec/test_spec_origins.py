@@ -8,7 +8,7 @@ from typing import Any
 from planner.diagnostics import Span
 from planner.spec import load_plans
 from planner.spec.model import Project
-from planner.spec.origins import SETTINGS, Origin, OriginReader, Source
+from planner.spec.plans.origins import SETTINGS, Origin, OriginReader, Source
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from planner.spec.pairs_allowed import TooMuchSearchError
-from planner.spec.pairwise import (
+from planner.spec.matrices.pairs_allowed import TooMuchSearchError
+from planner.spec.matrices.pairwise import (
     Growth,
     TooManyRowsError,
     growth,

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from planner.diagnostics import Diagnostics, Span
-from planner.spec.decoding import decode
 from planner.spec.document import Document, Items, Mapping, at, larger_than, value_mark
-from planner.spec.parser import parse
-from planner.spec.reporting import Reporter
+from planner.spec.faults.reporting import Reporter
 from planner.spec.source import Source
-from planner.spec.syntax import TOO_DEEP
+from planner.spec.yaml.decoding import decode
+from planner.spec.yaml.parser import parse
+from planner.spec.yaml.syntax import TOO_DEEP
 
 
 def read(text: str | bytes) -> tuple[Document | None, list[tuple[str, str, int, int]]]:

@@ -14,9 +14,9 @@ from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
 from planner.spec import library_schema, plan_schema, project_schema
 from planner.spec.examples import FOLDER, example_of
-from planner.spec.parser import parse
-from planner.spec.reporting import Reporter
+from planner.spec.faults.reporting import Reporter
 from planner.spec.source import Source
+from planner.spec.yaml.parser import parse
 
 jsonschema = pytest.importorskip("jsonschema", reason="an editor's validator, not needed by the program")
 

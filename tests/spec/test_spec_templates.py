@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 from jinja2 import Environment, StrictUndefined
 
-from planner.spec.metering import FILTERS, STEPS_PER_RENDER, TESTS
-from planner.spec.programs import Programs
-from planner.spec.templates import (
+from planner.spec.templates.metering import FILTERS, STEPS_PER_RENDER, TESTS
+from planner.spec.templates.programs import Programs
+from planner.spec.templates.template import (
     MAX_PROGRAMS,
     MAX_SOURCE,
     MAX_TEXT,

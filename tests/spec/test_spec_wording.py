@@ -10,10 +10,10 @@ from yaml import YAMLError
 
 from planner.diagnostics import Diagnostics
 from planner.spec.faults import RULES
-from planner.spec.reporting import Reporter
+from planner.spec.faults.reporting import Reporter
+from planner.spec.faults.wording import Searches, describe, explain, near_miss, one_of, shorten, unknown
 from planner.spec.source import Source
-from planner.spec.syntax import report_syntax
-from planner.spec.wording import Searches, describe, explain, near_miss, one_of, shorten, unknown
+from planner.spec.yaml.syntax import report_syntax
 
 
 class Inner(BaseModel):

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import cast
 
 from planner.diagnostics import Diagnostics
-from planner.spec.decoding import MAX_BYTES, decode
+from planner.spec.faults.reporting import Reporter
 from planner.spec.files import plan_files
-from planner.spec.load import load_plans
-from planner.spec.parser import parse
-from planner.spec.project import load_project
-from planner.spec.project_places import misplaced_projects
-from planner.spec.reporting import Reporter
+from planner.spec.plans.load import load_plans
+from planner.spec.project.places import misplaced_projects
+from planner.spec.project.project import load_project
+from planner.spec.yaml.decoding import MAX_BYTES, decode
+from planner.spec.yaml.parser import parse
 
 FOLDER = Path(__file__).parent
 TODAY = date(2026, 11, 25)

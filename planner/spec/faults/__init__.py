@@ -1,6 +1,7 @@
 """Every fault an authored file can have: a stable code, a summary without the author's words, and why it matters.
 
-`planner explain CODE` prints the explanation. Codes are never reused for another meaning.
+`planner explain CODE` prints the explanation. Codes are never reused for another meaning. Beside the rules are the words that
+faults are told in, and what collects them.
 """
 
 from __future__ import annotations

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from planner.spec.decoding import decode
-from planner.spec.document import Document
+from planner.spec.document import Document, start_of
+from planner.spec.faults.reporting import Reporter
 from planner.spec.files import PROJECT_FILE
 from planner.spec.formatting.order import Form, library_form, plan_form, project_form
 from planner.spec.formatting.reading import read_tree
 from planner.spec.formatting.sameness import same
 from planner.spec.formatting.writing import write
-from planner.spec.libraries import is_library
-from planner.spec.parser import parse
-from planner.spec.plan import check_version
-from planner.spec.project import is_blank
-from planner.spec.reporting import Reporter
-from planner.spec.targets import start_of
+from planner.spec.plans.libraries import is_library
+from planner.spec.plans.plan import check_version
+from planner.spec.project.project import is_blank
+from planner.spec.yaml.decoding import decode
+from planner.spec.yaml.parser import parse
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.spec.authored import LibraryFields, PlanFields, ProjectFields, ScenarioDefaults
+from planner.spec.authored.keys import LibraryFields, PlanFields, ProjectFields, ScenarioDefaults
 from planner.spec.formatting.tree import Alias, Collection, Entry, Node, nodes_in
 
 _MERGE = "<<"

@@ -1,6 +1,6 @@
 """YAML text to a `Tree`: the C parser's events, and between them the comments and blank lines that it drops.
 
-Only for text that `planner.spec.parser.parse` reads without a fault: it has bounded the file and refused what plans cannot
+Only for text that `planner.spec.yaml.parser.parse` reads without a fault: it has bounded the file and refused what plans cannot
 hold, such as a mapping as a key.
 """
 

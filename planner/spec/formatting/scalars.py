@@ -7,7 +7,7 @@ import re
 
 from planner.spec.formatting.reading import BREAK
 from planner.spec.formatting.tree import Scalar
-from planner.spec.syntax import NOT_IN_YAML
+from planner.spec.yaml.syntax import NOT_IN_YAML
 
 STEP = 2
 """Columns of indentation a level."""

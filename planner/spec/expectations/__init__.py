@@ -1,0 +1,1 @@
+"""Expectations as written to expectations as judged: rendered for each case, validated, and free of contradictions."""

@@ -1,0 +1,81 @@
+"""Which kind of check an expectation is, and what is said where that cannot be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from planner.checks import CHECKS
+from planner.checks.base import Expectation
+from planner.checks.wording import listed
+from planner.spec.document import Container, Document, Items, Mapping, at
+from planner.spec.faults.other_words import KINDS
+from planner.spec.faults.reporting import Reporter
+from planner.spec.faults.wording import mistyped, shorten, unknown, wrong_type
+from planner.spec.yaml.numbers import as_written
+
+_FEW = 3
+
+
+def kind_of(document: Document, container: Container, key: str | int, reporter: Reporter) -> type[Expectation] | None:
+    """The kind of check that an expectation names; None, and a fault, where it names none."""
+    report = reporter.error
+    written = at(container, key)
+    if not isinstance(written, Mapping):
+        report(
+            "wrong-type",
+            wrong_type("a mapping such as {check: says, any_of: [...]}", written),
+            document.value(container, key),
+        )
+        return None
+    if "check" not in written:
+        meant = next((name for name in written if mistyped(name, ["check"])), None)
+        if meant is not None:
+            report(
+                "unknown-key",
+                f"`{shorten(meant)}` is not a key here; did you mean `check`?",
+                document.key(written, meant),
+            )
+        elif "use" in written:
+            detail = "`use` stands in a plan's `expect`, one in the list; here, write the expectation itself"
+            report("misplaced-use", detail, document.key(written, "use"))
+        else:
+            name = next((name for name in written if name in CHECKS), None)
+            place = document.value(container, key) if name is None else document.key(written, name)
+            report("missing-key", _without_check(written, name), place)
+        return None
+    name = written["check"]
+    if not isinstance(name, str):
+        report(
+            "wrong-type",
+            wrong_type("text", name, "check", as_written(document, written, "check")),
+            document.value(written, "check"),
+        )
+        return None
+    if name in CHECKS:
+        return CHECKS[name]
+    what = f"there is no check `{shorten(name, 40)}`"
+    meant = KINDS.get(name.lower())
+    detail = f"{what}; did you mean `{meant}`?" if meant in CHECKS else unknown(what, name, CHECKS)
+    report("unknown-check", detail, document.value(written, "check"))
+    return None
+
+
+def _without_check(written: Mapping, name: str | None) -> str:
+    """What to say of an expectation without `check`; `name` is a kind of check that is written as its key."""
+    below: Any = written[name] if name is not None else None
+    parts = list[Any](below) if isinstance(below, Items) else [below]
+    if name == "not" or (name in {"all_of", "any_of"} and all(isinstance(part, Mapping) for part in parts)):
+        return f"`check` is required: write {{check: {name}, of: {'[…]' if isinstance(below, Items) else '{…}'}}}"
+    if name is not None and name not in {"all_of", "any_of"}:
+        rest = f"{next(iter(below))}: …" if isinstance(below, Mapping) and below else "…"
+        return f"`check` is required: write {{check: {name}, {rest}}}"
+    told = "`check` is required: it names the kind of check"
+    kinds = [kind for kind, model in CHECKS.items() if written and {*written} <= _keys(model)]
+    if 0 < len(kinds) <= _FEW:
+        choices = listed([f"`check: {kind}`" for kind in kinds], "or")
+        return f"{told}; with {'this' if len(written) == 1 else 'these'} beside it: {choices}"
+    return f"{told}; known: {', '.join(CHECKS)}"
+
+
+def _keys(kind: type[Expectation]) -> set[str]:
+    return {field.alias or name for name, field in kind.model_fields.items()}

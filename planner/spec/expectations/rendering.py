@@ -1,0 +1,376 @@
+"""Expectations as written to expectations as judged: templates rendered, named, validated by the check's own model.
+
+Each distinct rendered expectation is validated once, however many cases have it. Fields are strict, as JSON types are;
+only where a whole text is one template (`max_seconds: "{{ limit }}"`) and the field takes no text, the rendered text is
+read as YAML would read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+from planner.checks.base import Expectation
+from planner.checks.wording import shown
+from planner.diagnostics import Span
+from planner.spec.document import Container, Document, Items, as_json, at, larger_than, value_mark
+from planner.spec.document import Mapping as Written
+from planner.spec.expectations.contradictions import Contradictions, Stated, may_contradict
+from planner.spec.expectations.drafts import Draft, Rendered, Shape, Used, text_to_know
+from planner.spec.expectations.kinds import kind_of
+from planner.spec.expectations.validations import Validations
+from planner.spec.faults.reporting import Reporter
+from planner.spec.faults.unresolved import Use
+from planner.spec.faults.wording import (
+    EMPTY,
+    UNQUOTE,
+    explain,
+    mistyped,
+    shorten,
+    wrong_type,
+)
+from planner.spec.matrices.blame import Blame
+from planner.spec.templates.contents import (
+    Compiler,
+    Route,
+    TextFault,
+    is_whole,
+    names_in,
+    placeholders,
+    read_numbers,
+    render,
+    route_of,
+    varies,
+)
+from planner.spec.templates.template import TemplateFault, Templates, names_at
+from planner.spec.templates.text_places import place_in_text
+from planner.spec.yaml.commas import text_cut_off
+from planner.spec.yaml.numbers import as_written, warn_of_rewritten
+
+MAX_NODES = 1_000
+"""Values in one expectation, aliases expanded: it may be rendered for each case."""
+
+MAX_BYTES = 64 * 1024
+"""One expectation as JSON: all of it is looked for in every turn of a call."""
+
+MAX_EXPECTATIONS = 300
+"""Of one scenario: each is compared with each."""
+
+_FREE_FORM = ("arguments", "result", "equals", "in")
+"""Fields that hold the author's own JSON values."""
+
+_NULL_ITSELF = {"result": "result: {any_of: [null]}", "equals": "in: [null]"}
+"""How null is asked for, where null as the value asks nothing."""
+
+_WARNING_KEYS = frozenset(_FREE_FORM)
+
+_MANY = object()
+"""Stands for a value that is many: what is rendered with it is not remembered."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Expectations:
+    """Reads expectations; one for all plans loaded together."""
+
+    reporter: Reporter
+    templates: Templates
+    validations: Validations = field(default_factory=Validations)
+    _shapes: dict[bytes, Shape] = field(default_factory=dict[bytes, Shape])
+    _by_text: dict[str, Shape] = field(default_factory=dict[str, Shape])
+    _rendered: dict[tuple[Any, ...], Rendered] = field(default_factory=dict[tuple[Any, ...], Rendered])
+    _contradictions: Contradictions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._contradictions = Contradictions(self.reporter)
+
+    def new_plan(self) -> None:
+        """A plan begins: what is bounded is bounded for each."""
+        self._contradictions.new_plan()
+        self.validations.new_plan()
+
+    def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
+        """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
+        written = at(container, key)
+        place = document.place(container, key)
+        raw = text_to_know(place)
+        shape = self._by_text.get(raw) if raw is not None else None
+        json = b""
+        if shape is None or shape.written != written:
+            json = as_json(written)
+            shape = self._shapes.get(json)
+        if shape is not None:
+            draft = Draft(document, container, key, written, shape, place)
+            if shape.may_warn:
+                self._warn(document, written)
+            if shape.doubts:
+                self._doubt(draft)
+            return draft
+        kind = kind_of(document, container, key, self.reporter)
+        if kind is None or not self._sound(document, written, kind):
+            return None
+        if len(json) > MAX_BYTES:
+            detail = f"an expectation may have {MAX_BYTES:,} bytes, this has {len(json):,}; write several"
+            self.reporter.error("bad-expectation", detail, document.value(container, key))
+            return None
+        shape = Shape(json, written, kind, written["check"], written.get("id"), written)
+        draft = Draft(document, container, key, written, shape, place)
+        shape.may_warn = "of" in written or not _WARNING_KEYS.isdisjoint(written)
+        if shape.may_warn:
+            self._warn(document, written)
+        if (b"{{" in json or b"{%" in json or b"{#" in json) and not self._compile(draft):
+            return None
+        if not shape.texts:
+            shape.fixed = Rendered(written)
+            expectation = self._expectation(draft, shape.fixed, draft.id or written["check"], None)
+            if expectation is None:
+                return None
+            shape.doubts.extend(expectation.doubts())
+            self._doubt(draft)
+        self._shapes[json] = shape
+        if raw is not None:
+            self._by_text[raw] = shape
+        return draft
+
+    def _compile(self, draft: Draft) -> bool:
+        """Compile the templates of the draft's shape. False, and a fault, where that cannot be done."""
+        if larger_than(draft.written, MAX_NODES):
+            detail = f"an expectation with templates may hold {MAX_NODES:,} values, aliases expanded"
+            self.reporter.error("too-many-nodes", detail, draft.span)
+            return False
+        compiler = Compiler(self.templates, [], [])
+        draft.shape.content = compiler.compile(draft.written)
+        draft.shape.texts = compiler.texts
+        draft.shape.names = frozenset([name for text in compiler.texts for name in text.template.names])
+        for fault in compiler.faults:
+            place = self._place(draft, fault.route, fault.fault)
+            self.reporter.error_once(draft.said, fault.fault.code, fault.fault.detail, place, draft.user)
+        return not compiler.faults
+
+    def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
+        """An expectation of a library as a plan uses it, with the fields that the plan `changed`: sound ones, no templates."""
+        if not changed:
+            return replace(draft, used=used, _said=draft.said, _place=None)
+        written = Written()
+        whole = value_mark(draft.container, draft.key)
+        for key, value in {**draft.written, **changed}.items():
+            written[key] = value
+            written.marks[key] = draft.written.marks.get(key, (*whole, *whole))
+        json = as_json(written)
+        shape = self._shapes.get(json)
+        if shape is None:
+            content = {**draft.shape.content, **changed}
+            fixed = Rendered(written) if draft.shape.fixed else None
+            name = written.get("id")
+            shape = replace(draft.shape, json=json, written=written, id=name, content=content, fixed=fixed)
+            self._shapes[json] = shape
+        return replace(draft, used=used, written=written, shape=shape, _said=draft.said, _place=None)
+
+    def sound_alone(self, draft: Draft) -> bool:
+        """Whether nothing is wrong with an expectation whatever its templates render to; reported if not."""
+        shape = draft.shape
+        errors = self.validations.validate(shape.kind, placeholders(shape.content), draft.id or draft.written["check"])
+        if isinstance(errors, list):
+            about_keys = ("extra_forbidden", "missing")
+            sure = [
+                error
+                for error in errors
+                if error["loc"] and (error["type"] in about_keys or not varies(shape.content, error["loc"]))
+            ]
+            self._report(draft, sure, None)
+            return not sure
+        return True
+
+    def _doubt(self, draft: Draft) -> None:
+        for doubt in draft.shape.doubts:
+            container, key = draft.document.follow(draft.written, doubt.route) or (draft.container, draft.key)
+            self.reporter.warning(doubt.code, doubt.why, draft.document.value(container, key))
+
+    def _warn(self, document: Document, written: Written) -> None:
+        for key in _FREE_FORM:
+            if key in written:
+                warn_of_rewritten(document, written, key, self.reporter)
+        for container, key in _parts(written):
+            self._warn(document, at(container, key))
+
+    def _sound(self, document: Document, written: Written, kind: type[Expectation]) -> bool:
+        """Whether what is the same for all kinds of check is right; reported if not."""
+        errors = self.reporter.errors
+        for key, value in written.items() if "id" in written or None in written.values() else ():
+            if value is None and key in kind.model_fields:
+                null = f"; for null itself write `{_NULL_ITSELF[key]}`" if key in _NULL_ITSELF else ""
+                self.reporter.error("wrong-type", EMPTY + null, document.key(written, key))
+            elif key == "id" and not isinstance(value, str):
+                detail = wrong_type("text", value, key, as_written(document, written, key))
+                self.reporter.error("wrong-type", detail, document.value(written, key))
+        for container, key in _parts(written):
+            part_kind = kind_of(document, container, key, self.reporter)
+            if part_kind is not None:
+                self._sound(document, at(container, key), part_kind)
+        return self.reporter.errors == errors
+
+    def of_case(self, drafts: Sequence[Draft], values: Values, blame: Blame) -> tuple[Expectation, ...] | None:
+        """A case's expectations, each with its id; None, and a fault, where these values do not make them.
+
+        An id is the one given, or else the check's name, with -2, -3 for repeats.
+        """
+        contents: list[tuple[Draft, Shape, Rendered | None]] = []
+        given = False
+        for draft in drafts:
+            shape = draft.shape
+            contents.append((draft, shape, shape.fixed or self._rendering(draft, values, blame)))
+            given = given or shape.id is not None
+        taken: set[str] = set()
+        if given:
+            with_id = [(draft, rendered) for draft, shape, rendered in contents if shape.id is not None]
+            taken = self._taken(with_id, blame.which)
+        found: list[Expectation] = []
+        kinds: list[type[Expectation]] = []
+        for draft, shape, rendered in contents:
+            if rendered is None:
+                continue
+            kinds.append(shape.kind)
+            if shape.id is None:
+                name = shape.check
+                if name in taken:
+                    name = _free(name, taken)
+                taken.add(name)
+            else:
+                name = rendered.content["id"]
+            expectation = rendered.named.get(name) or self._expectation(draft, rendered, name, blame)
+            if expectation is not None:
+                found.append(expectation)
+        if len(found) < len(drafts):
+            return None
+        if may_contradict(tuple(kinds)):
+            stated = [
+                Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json), draft.part)
+                for draft, one in zip(drafts, found, strict=True)
+            ]
+            self._contradictions.report(stated, blame.which)
+        return tuple(found)
+
+    def _taken(self, contents: Sequence[tuple[Draft, Rendered | None]], which: str) -> set[str]:
+        """The ids that are given. Those that templates make equal are reported; others were when they were read."""
+        first: dict[str, Draft] = {}
+        for draft, rendered in contents:
+            if rendered is None:
+                continue
+            name = rendered.content["id"]
+            other = first.setdefault(name, draft)
+            if other.id != draft.id:
+                detail = f"another expectation has the id `{shorten(name, 40)}` as well{which}"
+                self.reporter.error_once(draft.said, "duplicate-id", detail, draft.id_span, draft.user)
+        return set(first)
+
+    def undefined(self, draft: Draft, known: frozenset[str], told: Callable[[str], str]) -> Iterator[tuple[str, Use]]:
+        """The names in the expectation's templates that are not known, each with every place, and what is `told` of it."""
+        for text in draft.shape.texts:
+            for name, offset in text.template.names.items():
+                if name not in known:
+                    detail = told(name)
+                    fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
+                    yield name, Use(fault.code, detail, self._place(draft, text.route, fault), draft.user, draft.said)
+
+    def _rendering(self, draft: Draft, values: Values, blame: Blame) -> Rendered | None:
+        """What a draft with templates expects of one case; None where a fault was reported."""
+        shape = draft.shape
+        key = (shape.json, *[_identity(values[name]) for name in shape.names])
+        known = self._rendered.get(key) if _MANY not in key else None
+        if known is not None:
+            return known
+        try:
+            rendered = Rendered(render(shape.content, values))
+        except TextFault as fault:
+            if fault.fault.is_told:
+                self.reporter.errors += 1
+                return None
+            text = next(text for text in shape.texts if text.route == fault.route)
+            for one in (fault.fault, *fault.fault.others):
+                place, names = self._place(draft, fault.route, one), names_at(text.template, one)
+                blame.fault(draft.said, one.code, one.detail, place, names, user=draft.user)
+            return None
+        if _MANY not in key:
+            self._rendered[key] = rendered
+        return rendered
+
+    def _expectation(self, draft: Draft, rendered: Rendered, name: str, blame: Blame | None) -> Expectation | None:
+        """Validated under this id; None where a fault was reported."""
+        shape, content = draft.shape, rendered.content
+        known = self.validations.validate(shape.kind, content, name, shape.json if content is shape.written else None)
+        if isinstance(known, list) and shape.texts:
+            numbers = read_numbers(shape.content, content, [error["loc"] for error in known])
+            if numbers is not content:
+                read = self.validations.validate(shape.kind, numbers, name)
+                wants_text = isinstance(read, list) and any(error["type"] == "string_type" for error in read)
+                known = known if wants_text else read
+        if isinstance(known, list):
+            self._report(draft, known, blame)
+            return None
+        rendered.named[name] = known
+        return known
+
+    def _place(self, draft: Draft, route: Route, fault: TemplateFault) -> Span:
+        """Where the fault of the text at this route is written."""
+        container, key = draft.document.follow(draft.container, (draft.key, *route)) or (draft.container, draft.key)
+        return place_in_text(draft.document, container, key, fault)
+
+    def _report(self, draft: Draft, errors: list[ErrorDetails], blame: Blame | None) -> None:
+        """Of one case where it `blame`s somebody; otherwise of all of them."""
+        unknown_keys = [str(error["loc"][-1]) for error in errors if error["type"] == "extra_forbidden"]
+        for error in errors:
+            route = (draft.key, *error["loc"])
+            container, key = draft.document.follow(draft.container, route) or (draft.container, draft.key)
+            code, detail = explain(error, draft.shape.kind, as_written(draft.document, container, key))
+            last = str(error["loc"][-1]) if error["loc"] else ""
+            if code == "missing-key":
+                if any(mistyped(key, [last]) for key in unknown_keys):
+                    continue  # it is there, mistyped
+                detail = f"`{last}` is required by this check"
+            elif code == "bad-value":
+                code = "bad-regex" if last == "matches" else "bad-expectation"
+            at_key = code == "unknown-key" and isinstance(container, Written)
+            if at_key and "a colon is missing" not in detail:
+                detail = text_cut_off(draft.document, container, str(key)) or detail
+            place = draft.document.key(container, str(key)) if at_key else draft.document.value(container, key)  # pyright: ignore[reportArgumentType]
+            if varies(draft.shape.content, error["loc"]):
+                made = f"; it is {shown(error['input'])}" if code == "bad-regex" else ""
+                detail = detail.removesuffix(UNQUOTE) + made
+                if blame is not None:
+                    names, alone = (
+                        names_in(draft.shape.content, error["loc"]),
+                        is_whole(draft.shape.content, error["loc"]),
+                    )
+                    below = route_of(draft.shape.content, error["loc"]) if alone else ()
+                    blame.fault(draft.said, code, detail, place, names, user=draft.user, alone=alone, route=below)
+                    continue
+            elif error["type"] == "text_fault":
+                context = error.get("ctx", {})
+                fault = TemplateFault(code, detail, context["start"], context["end"])
+                place = place_in_text(draft.document, container, key, fault)
+            self.reporter.error_once(draft.said, code, detail, place, draft.user)
+
+
+def _parts(written: Written) -> Iterable[tuple[Container, str | int]]:
+    """Where the expectations inside an expectation are written."""
+    of = written.get("of")
+    if isinstance(of, Items):
+        return [(of, index) for index in range(len(of))]
+    return [(written, "of")] if isinstance(of, Written) else []
+
+
+def _free(name: str, taken: set[str]) -> str:
+    free, repeat = name, 1
+    while free in taken:
+        repeat += 1
+        free = f"{name}-{repeat}"
+    return free
+
+
+def _identity(value: Any) -> Any:
+    """Equal only for values that templates write alike: 1, 1.0 and true are three."""
+    return _MANY if isinstance(value, (dict, list)) else (value.__class__, value)

@@ -1,0 +1,1 @@
+"""Axes to the points that a scenario is called for: values, exclusions, combinations or pairs."""

@@ -1,0 +1,1 @@
+"""Plan files and the libraries they import, scenario by scenario, to cases."""

@@ -1,0 +1,50 @@
+"""Settings of a scenario that speak of time: how old a result may be, and until when failures are not counted."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Final
+
+from planner.spec.authored.keys import QuarantineFields
+from planner.spec.document import Document, Mapping
+from planner.spec.faults.reporting import Reporter
+from planner.spec.model import Quarantine
+from planner.spec.yaml.mappings import absent, read_nested
+
+_WANTED: Final = {"until": "the last day on which failures do not count", "reason": "why, for the reader"}
+_HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24}
+
+
+def age_of(written: str) -> timedelta:
+    """`14d` as fourteen days; of the form `authored.AGE`."""
+    return timedelta(hours=int(written[:-1]) * _HOURS[written[-1]])
+
+
+def read_quarantine(
+    document: Document, written: Mapping, reporter: Reporter, *, today: date | None
+) -> Quarantine | None:
+    """What is under `quarantine`. None where there is none, or where it has a fault, which is reported.
+
+    One whose last day is before `today` (UTC; None: not known) is warned of, and still returned: whether it holds is the
+    verdict's to say.
+    """
+    nested = read_nested(QuarantineFields, document, written, "quarantine", reporter)
+    if nested is None:
+        return None
+    mapping, fields = nested
+    for key in absent(QuarantineFields, mapping, _WANTED):
+        reporter.error("missing-key", f"`{key}` is required: {_WANTED[key]}", document.key(written, "quarantine"))
+    if fields.until is None or fields.reason is None:
+        return None
+    try:
+        until = date.fromisoformat(fields.until)
+    except ValueError:
+        reporter.error("bad-value", f"there is no day {fields.until} in the calendar", document.value(mapping, "until"))
+        return None
+    if today is not None and until < today:
+        reporter.warning(
+            "quarantine-passed",
+            f"the quarantine ended with {until}, so failures count again; remove it, or say until when it is to last",
+            document.value(mapping, "until"),
+        )
+    return Quarantine(until, " ".join(fields.reason.split()))

@@ -1,0 +1,1 @@
+"""`planner.yaml`: environments and their targets, policy, prices, the model that judges."""
