@@ -12,9 +12,9 @@ from planner.checks import CHECKS
 from planner.checks.wording import shown
 from planner.outcome import Fault, RunOutcome, RunVerdict, judge_run
 from planner.sandbox import load_world
-from planner.sandbox.agent import Agent
+from planner.sandbox.agents.agent import Agent
 from planner.sandbox.conversation import Conversation, Turn
-from planner.sandbox.dialogue import converse
+from planner.sandbox.conversations.dialogue import converse
 
 NEVER_SAID: dict[str, Any] = {"check": "says", "any_of": ["xylophone"]}
 

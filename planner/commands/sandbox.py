@@ -34,7 +34,7 @@ class SandboxOptions:
 
 def sandbox(shell: Shell, options: SandboxOptions) -> int:
     from planner.sandbox import Sandbox, StateFileError, WorldError
-    from planner.sandbox.server import serve
+    from planner.sandbox.service.server import serve
 
     world = open_world(shell, options.world)
     specs = [read_fault(text) for text in options.faults]

@@ -3,12 +3,12 @@
 Imports no other room of this project: where the client is wrong about the API, the sandbox must disagree with it.
 """
 
-from planner.sandbox.faults import FaultSpec
-from planner.sandbox.judging import judge_app
 from planner.sandbox.sandbox import Sandbox
-from planner.sandbox.store import StateFileError
-from planner.sandbox.world import World
-from planner.sandbox.worldfile import WorldError, WorldFault, builtin_worlds, load_world
+from planner.sandbox.service.judging import judge_app
+from planner.sandbox.state.store import StateFileError
+from planner.sandbox.worlds.faults import FaultSpec
+from planner.sandbox.worlds.files import WorldError, WorldFault, builtin_worlds, load_world
+from planner.sandbox.worlds.world import World
 
 __all__ = [
     "FaultSpec",

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from planner.sandbox.conversation import Conversation
-from planner.sandbox.conversations import Conversations
+from planner.sandbox.conversations.conversations import Conversations
 from planner.sandbox.draws import seed_of, shuffled
-from planner.sandbox.faults import Fault
-from planner.sandbox.money import billable_minutes, estimate_cents, rate_cents
-from planner.sandbox.records import OWN_USER_ID, Batch, LaunchEvent, Run
-from planner.sandbox.requests import LaunchRequest
-from planner.sandbox.script import Snapshot
-from planner.sandbox.state import State
-from planner.sandbox.world import World
+from planner.sandbox.state.money import billable_minutes, estimate_cents, rate_cents
+from planner.sandbox.state.records import OWN_USER_ID, Batch, LaunchEvent, Run
+from planner.sandbox.state.state import State
+from planner.sandbox.wire.requests import LaunchRequest
+from planner.sandbox.worlds.faults import Fault
+from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.worlds.world import World
 
 NOBODY = "Nobody answers here: the number has no agent for this direction."
 

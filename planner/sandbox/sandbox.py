@@ -12,15 +12,14 @@ from pathlib import Path
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
-from planner.sandbox.audio import PROGRAM
 from planner.sandbox.conversation import EMPTY, Conversation
-from planner.sandbox.conversations import Conversations
-from planner.sandbox.errors import insufficient_balance, not_found, throttled
-from planner.sandbox.faults import Fault, Faults, FaultSpec
+from planner.sandbox.conversations.audio import PROGRAM
+from planner.sandbox.conversations.conversations import Conversations
+from planner.sandbox.conversations.talks import Talks
 from planner.sandbox.launching import Answerer, digest_of, held, make_launch
-from planner.sandbox.meant import meant
-from planner.sandbox.money import can_cover, estimate_cents
-from planner.sandbox.records import (
+from planner.sandbox.objects import Object
+from planner.sandbox.state.money import can_cover, estimate_cents
+from planner.sandbox.state.records import (
     FOREIGN_USER_ID,
     OWN_USER_ID,
     AdvanceEvent,
@@ -33,15 +32,16 @@ from planner.sandbox.records import (
     TalkEvent,
     TopUpEvent,
 )
-from planner.sandbox.requests import Dialect, LaunchRequest
-from planner.sandbox.script import Snapshot
-from planner.sandbox.state import State
-from planner.sandbox.store import Store
-from planner.sandbox.talks import Talks
-from planner.sandbox.timeline import run_status
-from planner.sandbox.wire import Object
-from planner.sandbox.world import World
-from planner.sandbox.worldfile import WorldError
+from planner.sandbox.state.state import State
+from planner.sandbox.state.store import Store
+from planner.sandbox.state.timeline import run_status
+from planner.sandbox.wire.errors import insufficient_balance, not_found, throttled
+from planner.sandbox.wire.requests import Dialect, LaunchRequest
+from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
+from planner.sandbox.worlds.files import WorldError
+from planner.sandbox.worlds.meant import meant
+from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.worlds.world import World
 
 _FOREIGN_PROMPT = "You are somebody else's caller. Ask for the opening hours."
 
@@ -80,7 +80,7 @@ class Sandbox:
 
     @cached_property
     def app(self) -> ASGIApp:
-        from planner.sandbox.app import build_app  # app.py knows this class
+        from planner.sandbox.service.app import build_app  # app.py knows this class
 
         return build_app(self)
 

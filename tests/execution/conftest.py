@@ -40,7 +40,7 @@ from planner.execution.work import (
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.sandbox import Sandbox, load_world
-from planner.sandbox.requests import Dialect
+from planner.sandbox.wire.requests import Dialect
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED
 from planner.execution.reconciling import prompt_key
 from planner.sandbox import FaultSpec
-from planner.sandbox.records import FOREIGN_USER_ID, OWN_USER_ID, Run
+from planner.sandbox.state.records import FOREIGN_USER_ID, OWN_USER_ID, Run
 
 PROJECT = "version: 1\nexecution: {settle_seconds: 30, linger_seconds: 60}\n"
 PLAN = """\

@@ -24,7 +24,7 @@ NOON = 1_795_608_000.0
 PROGRAM = """\
 import json, sys
 from planner.sandbox import Sandbox, load_world
-from planner.sandbox.server import serve
+from planner.sandbox.service.server import serve
 
 world = load_world("demo").model_copy(update=json.loads(sys.argv[2]))
 serve(Sandbox(world, sys.argv[1]), "127.0.0.1", 0, on_ready=lambda url: print(url, flush=True))

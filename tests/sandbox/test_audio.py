@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from planner.sandbox import Sandbox, load_world
-from planner.sandbox.agent import Agent
-from planner.sandbox.audio import PROGRAM, recording
+from planner.sandbox.agents.agent import Agent
 from planner.sandbox.conversation import Conversation
-from planner.sandbox.dialogue import converse
+from planner.sandbox.conversations.audio import PROGRAM, recording
+from planner.sandbox.conversations.dialogue import converse
 from tests.sandbox.conftest import Bench  # pyright: ignore[reportMissingImports]
 
 SPEAKER = """\

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from planner.sandbox.caller import Caller
+from planner.sandbox.callers.caller import Caller
+from planner.sandbox.callers.prompt import read_prompt
 from planner.sandbox.draws import Draws
-from planner.sandbox.prompt import read_prompt
 
 NUMBER = "+14155550199"
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.sandbox import load_world
-from planner.sandbox.agent import Agent
+from planner.sandbox.agents.agent import Agent
 from planner.sandbox.conversation import Conversation, Turn
-from planner.sandbox.dialogue import converse
+from planner.sandbox.conversations.dialogue import converse
+from planner.sandbox.conversations.grading import grade_conversation
 from planner.sandbox.draws import Draws, seed_of, shuffled
-from planner.sandbox.grading import grade_conversation
-from planner.sandbox.records import Direction
+from planner.sandbox.state.records import Direction
 
 CLINIC, ORDERS, NIGHT = (Agent(load_world("demo").snapshot(number)) for number in (12, 14, 17))
 BROKEN = Agent(load_world("regressed").snapshot(14))

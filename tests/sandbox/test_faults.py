@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from planner.sandbox import World
-from planner.sandbox.faults import Fault, FaultSpec
+from planner.sandbox.worlds.faults import Fault, FaultSpec
 from tests.sandbox.conftest import Bench, Clock, bench_of, single  # pyright: ignore[reportMissingImports]
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from planner.sandbox.actions import Action, HangUp, Say, Transfer, UseTool
-from planner.sandbox.agent import Agent, AgentOnCall
+from planner.sandbox.agents.actions import Action, HangUp, Say, Transfer, UseTool
+from planner.sandbox.agents.agent import Agent, AgentOnCall
+from planner.sandbox.agents.hearing import understand
 from planner.sandbox.draws import Draws
-from planner.sandbox.hearing import understand
-from planner.sandbox.script import Slot, Snapshot, Step
+from planner.sandbox.worlds.script import Slot, Snapshot, Step
 
 SCRIPT: dict[str, Any] = {
     "greeting": ["Hello."],

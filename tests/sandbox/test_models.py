@@ -19,7 +19,7 @@ from patience import PATIENCE_SECONDS, until
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
 from planner.sandbox.conversation import EMPTY
-from planner.sandbox.records import TalkEvent
+from planner.sandbox.state.records import TalkEvent
 from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
 Answer = dict[str, Any] | int | str | None

@@ -46,7 +46,7 @@ from thunderphone.generated.models import (
     TargetTypeEnum,
 )
 
-from planner.sandbox.audio import PROGRAM
+from planner.sandbox.conversations.audio import PROGRAM
 from tests.sandbox.conftest import served as served_sandbox  # pyright: ignore[reportMissingImports]
 
 KEY = "sk_live_abcdef"

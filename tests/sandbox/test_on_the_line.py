@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from planner.sandbox import load_world
-from planner.sandbox.agent import Agent
-from planner.sandbox.behaviour import Behaviour, Slip
+from planner.sandbox.agents.agent import Agent
+from planner.sandbox.agents.slips import swapped
+from planner.sandbox.callers.behaviour import Behaviour, Slip
+from planner.sandbox.callers.prompt import read_prompt
 from planner.sandbox.conversation import Conversation
-from planner.sandbox.dialogue import converse
-from planner.sandbox.prompt import read_prompt
-from planner.sandbox.records import Direction
-from planner.sandbox.script import Flaws, Snapshot
-from planner.sandbox.slips import swapped
+from planner.sandbox.conversations.dialogue import converse
+from planner.sandbox.state.records import Direction
+from planner.sandbox.worlds.script import Flaws, Snapshot
 
 CLINIC, ORDERS, NIGHT = (load_world("demo").snapshot(number) for number in (12, 14, 17))
 ASK = "Ask how many days you have to return order 12345."

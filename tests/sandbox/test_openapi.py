@@ -13,10 +13,10 @@ from patience import PATIENCE_SECONDS
 from starlette.routing import Route
 
 from planner.sandbox import Sandbox, World
-from planner.sandbox.app import build_app
-from planner.sandbox.exchange import Dated
-from planner.sandbox.openapi import document
-from planner.sandbox.requests import Dialect
+from planner.sandbox.service.app import build_app
+from planner.sandbox.service.exchange import Dated
+from planner.sandbox.wire.openapi import document
+from planner.sandbox.wire.requests import Dialect
 from tests.sandbox.conftest import Bench, bench_of, served, single  # pyright: ignore[reportMissingImports]
 
 DIALECTS: list[Dialect] = ["page", "client"]

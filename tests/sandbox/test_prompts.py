@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from planner.sandbox.facts import facts_in, look_up, topic, unknown_in
-from planner.sandbox.listening import listen
-from planner.sandbox.moods import language_of, mood_of
-from planner.sandbox.prompt import read_prompt
-from planner.sandbox.rephrase import first_person, sentence, spoken
+from planner.sandbox.callers.facts import facts_in, look_up, topic, unknown_in
+from planner.sandbox.callers.listening import listen
+from planner.sandbox.callers.moods import language_of, mood_of
+from planner.sandbox.callers.prompt import read_prompt
+from planner.sandbox.callers.rephrase import first_person, sentence, spoken
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ import pytest
 import uvicorn
 from patience import PATIENCE_SECONDS
 
-from planner.sandbox import Sandbox, load_world, server
+from planner.sandbox import Sandbox, load_world
+from planner.sandbox.service import server
 from tests.sandbox.conftest import KEY, single  # pyright: ignore[reportMissingImports]
 
 
@@ -62,7 +63,7 @@ def test_port_in_use() -> None:
 PROGRAM = """\
 import sys
 from planner.sandbox import Sandbox, load_world
-from planner.sandbox.server import serve
+from planner.sandbox.service.server import serve
 serve(Sandbox(load_world("demo")), sys.argv[1], 0, on_ready=lambda url: print(url, flush=True))
 print("ended", flush=True)
 """

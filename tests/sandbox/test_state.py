@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from planner.sandbox import Sandbox, StateFileError, load_world
-from planner.sandbox.timeline import run_status
+from planner.sandbox.state.timeline import run_status
 from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
 RETURN_WINDOW = "You are Ana Ruiz. Ask how many days you have to return order 12345."

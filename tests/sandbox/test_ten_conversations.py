@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from planner.sandbox import load_world
-from planner.sandbox.agent import Agent
+from planner.sandbox.agents.agent import Agent
 from planner.sandbox.conversation import Turn
-from planner.sandbox.dialogue import converse
-from planner.sandbox.records import Direction
+from planner.sandbox.conversations.dialogue import converse
+from planner.sandbox.state.records import Direction
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "sandbox-conversations.md"
 INTRODUCTION = """\

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from planner.sandbox import WorldError, builtin_worlds, load_world
-from planner.sandbox.worldfile import _BUILTIN, _builtin_document
-from planner.sandbox.worldtext import read
+from planner.sandbox.worlds.files import _BUILTIN, _builtin_document
+from planner.sandbox.worlds.text import read
 
 SMALL = """\
 version: 1

@@ -10,9 +10,9 @@ from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.evidence import Evidence
 from planner.evidence.reading import evidence_from_wire
 from planner.sandbox import load_world
-from planner.sandbox.agent import Agent
+from planner.sandbox.agents.agent import Agent
 from planner.sandbox.conversation import Conversation
-from planner.sandbox.dialogue import converse
+from planner.sandbox.conversations.dialogue import converse
 
 Dialect = Literal["page", "client"]
 

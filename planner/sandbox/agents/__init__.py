@@ -1,0 +1,1 @@
+"""The agent under test: what it hears, remembers and does by its script."""

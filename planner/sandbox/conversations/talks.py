@@ -1,0 +1,77 @@
+"""Calls that models talk on: each in a thread of its own, since it takes as long as the models do; a few at once.
+
+What comes of a call is handed over in `finished`, to be written down by whoever owns the state: nothing here touches it. The threads
+are daemons: a sandbox that ends leaves its calls unfinished, and the next one with the same state file begins them anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from queue import SimpleQueue
+
+from planner.sandbox.agents.agent import Agent
+from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversations.dialogue import AgentParty, CallerParty, script_agent, script_caller, talk
+from planner.sandbox.conversations.endpoint import Endpoint
+from planner.sandbox.conversations.model_parties import ModelAgent, ModelCaller
+from planner.sandbox.draws import Draws, seed_of
+from planner.sandbox.state.records import Run
+from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.worlds.world import Model, World
+
+_AT_ONCE = 4
+"""Local servers answer one or a few requests at a time; more would only wait there, against their time limit."""
+
+
+class Talks:
+    def __init__(self, world: World, environ: Mapping[str, str]) -> None:
+        self._world = world
+        self._environ = environ
+        self._begun: set[int] = set()
+        self._places = threading.Semaphore(_AT_ONCE)
+        self._over: SimpleQueue[tuple[int, Conversation]] = SimpleQueue()
+
+    def begin(self, run: Run, snapshot: Snapshot) -> None:
+        """Start the run's call, unless this process has."""
+        if run.id not in self._begun:
+            self._begun.add(run.id)
+            threading.Thread(target=self._hold, args=(run, snapshot), daemon=True).start()
+
+    def finished(self) -> list[tuple[int, Conversation]]:
+        """(run id, what was said) of the calls that have ended since the last time."""
+        over: list[tuple[int, Conversation]] = []
+        while not self._over.empty():
+            over.append(self._over.get())
+        return over
+
+    def _hold(self, run: Run, snapshot: Snapshot) -> None:
+        with self._places:
+            self._over.put((run.id, hold(self._world, self._environ, run, snapshot)))
+
+
+def hold(world: World, environ: Mapping[str, str], run: Run, snapshot: Snapshot) -> Conversation:
+    """The call of a run whose agent, bot or both are models. What goes wrong with a model is in its `error`."""
+    endpoints: list[Endpoint] = []
+    models: list[Model] = []
+
+    def endpoint(name: str) -> Endpoint:
+        models.append(world.models[name])
+        endpoints.append(Endpoint(name, models[-1], environ, run.seed))
+        return endpoints[-1]
+
+    agent: AgentParty
+    caller: CallerParty
+    if snapshot.model is None:
+        agent = script_agent(Agent(snapshot), run.seed)
+    else:
+        agent = ModelAgent(snapshot, endpoint(snapshot.model), Draws(seed_of(run.seed, "agent")))
+    if world.bot.model is None:
+        caller = script_caller(run.prompt, run.seed, run.target_number)
+    else:
+        caller = ModelCaller(run.prompt, endpoint(world.bot.model))
+    try:
+        return talk(agent, caller, run.seed, run.direction, min(model.max_turns for model in models))
+    finally:
+        for each in endpoints:
+            each.close()

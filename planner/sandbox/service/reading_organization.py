@@ -1,0 +1,79 @@
+"""What an organization has: agents with their versions, phone numbers, money; who is asking; and whether anybody is there."""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+from starlette.requests import Request
+from starlette.responses import Response
+
+from planner.sandbox.objects import Object
+from planner.sandbox.sandbox import Sandbox
+from planner.sandbox.service.exchange import answer, bearer_key
+from planner.sandbox.wire import openapi
+from planner.sandbox.wire import organization as wire_org
+from planner.sandbox.wire.errors import not_found
+from planner.sandbox.wire.requests import path_id
+
+
+async def healthz(_sandbox: Sandbox, _request: Request) -> Response:
+    return answer({"ok": True})
+
+
+async def read_openapi(sandbox: Sandbox, _request: Request) -> Response:
+    return answer(openapi.document(sandbox.dialect))
+
+
+async def read_whoami(sandbox: Sandbox, request: Request) -> Response:
+    return answer(wire_org.whoami(sandbox.world, bearer_key(request), sandbox.dialect))
+
+
+async def read_billing(sandbox: Sandbox, _request: Request) -> Response:
+    return answer(wire_org.billing(sandbox.world, sandbox.state, sandbox.now(), sandbox.dialect))
+
+
+async def list_agents(sandbox: Sandbox, _request: Request) -> Response:
+    return answer([_shown_agent(sandbox, agent_id) for agent_id in sandbox.world.agents])
+
+
+async def read_agent(sandbox: Sandbox, request: Request) -> Response:
+    return answer(_shown_agent(sandbox, _agent_id(sandbox, request)))
+
+
+async def list_versions(sandbox: Sandbox, request: Request) -> Response:
+    """Prior revisions, newest first: an array on the page, counted in the client."""
+    agent_id = _agent_id(sandbox, request)
+    agent = sandbox.world.agents[agent_id]
+    current = sandbox.snapshot(agent_id)[0]
+    numbers = [number for number in sorted(agent.revisions, reverse=True) if number <= current.revision]
+    versions: list[JsonValue] = [
+        wire_org.version(
+            current if number == current.revision else sandbox.world.snapshot(agent_id, number),
+            agent.revisions[number].note,
+        )
+        for number in numbers
+    ]
+    return answer(versions if sandbox.dialect == "page" else {"count": len(versions), "results": versions})
+
+
+async def list_phone_numbers(sandbox: Sandbox, _request: Request) -> Response:
+    numbers = sandbox.world.phone_numbers
+    return answer([wire_org.phone_number(number_id, number, sandbox.dialect) for number_id, number in numbers.items()])
+
+
+async def read_phone_number(sandbox: Sandbox, request: Request) -> Response:
+    number_id = path_id(request.path_params, "number_id", "Phone number")
+    number = sandbox.world.phone_numbers.get(number_id)
+    if number is None:
+        raise not_found("Phone number")
+    return answer(wire_org.phone_number(number_id, number, sandbox.dialect))
+
+
+def _agent_id(sandbox: Sandbox, request: Request) -> int:
+    agent_id = path_id(request.path_params, "agent_id", "Agent")
+    if agent_id not in sandbox.world.agents:
+        raise not_found("Agent")
+    return agent_id
+
+
+def _shown_agent(sandbox: Sandbox, agent_id: int) -> Object:
+    return wire_org.agent(sandbox.snapshot(agent_id)[0], sandbox.world.agents[agent_id], sandbox.dialect)

@@ -1,0 +1,64 @@
+"""What a run, batch or call shows at a moment: nothing happens in the background, everything follows from the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from planner.sandbox.state.records import Batch, Run, Status
+from planner.sandbox.state.state import State
+
+
+def has_ended(run: Run, now: float) -> bool:
+    return run.ends_at is not None and now >= run.ends_at
+
+
+def run_status(run: Run, now: float) -> Status:
+    if has_ended(run, now):
+        return "failed" if run.error_message else "completed"
+    return "in_progress" if now >= run.starts_at else "queued"
+
+
+def run_updated_at(run: Run, now: float) -> float:
+    if run.ends_at is not None and now >= run.ends_at:
+        return run.ends_at
+    return run.starts_at if now >= run.starts_at else run.created_at
+
+
+def shown_call_id(run: Run, now: float) -> int | None:
+    return run.call_id if now >= run.call_id_at else None
+
+
+def call_exists(run: Run, now: float) -> bool:
+    """A call can be read as soon as it rings, even while its run does not tell its id yet."""
+    return run.call_id is not None and now >= run.starts_at
+
+
+def elapsed_ms(run: Run, now: float) -> int:
+    """How far the conversation has come, in its own time."""
+    return max(0, round((now - run.starts_at) * run.time_scale * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    status: str
+    completed_runs: int
+    failed_runs: int
+    started_at: float | None
+    completed_at: float | None
+    updated_at: float
+
+
+def batch_view(batch: Batch, state: State, now: float) -> BatchView:
+    runs = [state.run(run_id) for run_id in batch.run_ids]
+    statuses = [run_status(run, now) for run in runs]
+    completed, failed = statuses.count("completed"), statuses.count("failed")
+    over = completed + failed == len(runs)
+    started = min(run.starts_at for run in runs)
+    return BatchView(
+        status="in_progress" if not over else "completed" if completed else "failed",
+        completed_runs=completed,
+        failed_runs=failed,
+        started_at=started if now >= started else None,
+        completed_at=max(run_updated_at(run, now) for run in runs) if over else None,
+        updated_at=max(run_updated_at(run, now) for run in runs),
+    )

@@ -1,0 +1,227 @@
+"""What a world file declares: one organization of the service, its agents, numbers, prices, limits and faults."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from planner.sandbox.worlds.faults import FaultSpec
+from planner.sandbox.worlds.meant import meant
+from planner.sandbox.worlds.script import Part, Script, Snapshot, Tool
+
+Cents = Annotated[int, Field(ge=0)]
+Product = Literal[
+    "spark",
+    "bolt",
+    "storm-base",
+    "storm-base-with-ack",
+    "storm-extra",
+    "storm-extra-with-ack",
+    "bolt-base-experimental",
+    "bolt-extra-experimental",
+]
+E164 = Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]
+
+
+def _epoch_seconds(moment: datetime) -> float:
+    """YAML timestamps without a zone are UTC."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+class Revision(Part):
+    """One deployed configuration of an agent. `based_on` (resolved while loading) takes what is not said from another."""
+
+    updated_at: datetime
+    note: str = ""
+    prompt: str
+    script: Script
+
+
+class Agent(Part):
+    name: str
+    product: Product = "spark"
+    voice: str = "aria"
+    primary_language: str = "en"
+    thinking_level: str = "base"
+    created_at: datetime = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    tools: tuple[str, ...] = ()
+    model: str | None = None
+    """One of `models`: it plays the agent by the revision's prompt, with the agent's tools; null: the script does."""
+    revisions: Annotated[dict[int, Revision], Field(min_length=1)]
+    """Revision number → what was deployed; the highest is what answers."""
+    active: int | None = None
+    """The revision that answers, when it is not the highest: a roll-back, or one held back for a fault to deploy."""
+
+    @model_validator(mode="after")
+    def _active(self) -> Self:
+        if self.active is not None and self.active not in self.revisions:
+            raise ValueError(f"active: there is no revision {self.active}")
+        return self
+
+    @property
+    def current(self) -> int:
+        return max(self.revisions) if self.active is None else self.active
+
+
+class PhoneNumber(Part):
+    number: E164
+    label: str = ""
+    inbound_agent_id: int | None = None
+    outbound_agent_id: int | None = None
+    status: Literal["provisioning", "active", "failed", "releasing", "released", "draft"] = "active"
+
+
+class Model(Part):
+    """An OpenAI-compatible endpoint (`POST {base_url}/chat/completions`) that plays the agent or the bot."""
+
+    base_url: Annotated[str, Field(pattern=r"^https?://[^\s/]+")]
+    """With its version: `http://127.0.0.1:11434/v1`."""
+    model: str
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """The environment variable that holds the key; keys never stand in a world file. Null: none is sent."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
+    """For one answer of the model, by the clock."""
+    max_turns: Annotated[int, Field(ge=2, le=200)] = 60
+    """Turns of a call, tool calls and their answers included; then it ends `timeout`."""
+    max_tokens: Annotated[int, Field(ge=1)] = 60_000
+    """The budget of one call, requests and answers together; a call that needs more fails."""
+    max_reply_tokens: Annotated[int, Field(ge=16)] = 400
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+
+
+class Bot(Part):
+    """The test bot. `model` names one of `models`; null: it plays by the rules built in."""
+
+    model: str | None = None
+
+
+class Organization(Part):
+    id: int = 1
+    name: str = "Sandbox"
+
+
+class Delays(Part):
+    """Seconds of conversation time (so divided by `time_scale` on the clock)."""
+
+    dial_seconds: Annotated[float, Field(ge=0)] = 1.1
+    """From the launch to `in_progress`."""
+    call_id_seconds: Annotated[float, Field(ge=0)] = 0
+    """From `in_progress` until the run shows its `call_id`."""
+    transcript_seconds: Annotated[float, Field(ge=0)] = 0
+    """From the call's end until its transcript and history are there."""
+    grade_seconds: Annotated[float, Field(ge=0)] = 8
+    """From the call's end until the grade is no longer `pending`."""
+
+
+class World(Part):
+    version: Literal[1]
+    world: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    description: str = ""
+    seed: int = 1
+    time_scale: Annotated[float, Field(gt=0)] = 60
+    """How many seconds of conversation pass in one second of the clock."""
+    organization: Organization = Organization()
+    balance_cents: int = 50_000
+    test_call_budget_cents: Cents | None = None
+    """Null: no budget of its own; billing then shows the balance."""
+    concurrency_limit: Annotated[int, Field(ge=1)] = 20
+    """Test-call runs at once, queued ones included."""
+    charge_multiplier: Annotated[int, Field(ge=1)] = 2
+    estimated_minutes: Annotated[int, Field(ge=1)] = 1
+    """What `estimated_cost_cents` and reservations assume of a call."""
+    regrade_cents: Cents = 4
+    retry_after_seconds: Annotated[int, Field(ge=0)] | None = None
+    """Sent with a 429 for concurrency; null sends none."""
+    rates: dict[Product, Cents] = Field(default={"spark": 8})
+    """Cents per started minute."""
+    demo_number: E164 = "+14155550199"
+    """The bot's caller id where the request names none."""
+    assistant_role: Literal["agent", "assistant"] = "agent"
+    """What transcripts call the agent under test."""
+    trim_prompts: bool = False
+    """Whether the service strips white space around prompts, as many frameworks do with any text."""
+    delays: Delays = Delays()
+    models: dict[str, Model] = Field(default={})
+    bot: Bot = Bot()
+    tools: dict[str, Tool] = Field(default={})
+    agents: Annotated[dict[int, Agent], Field(min_length=1)]
+    phone_numbers: dict[int, PhoneNumber] = Field(default={})
+    faults: tuple[FaultSpec, ...] = ()
+
+    @field_validator("agents")
+    @classmethod
+    def _named(cls, agents: dict[int, Agent]) -> dict[int, Agent]:
+        return dict(sorted(agents.items()))
+
+    def faults_in(self) -> list[tuple[tuple[str | int, ...], str]]:
+        """What names something that is not there: (route into the file, what)."""
+        found: list[tuple[tuple[str | int, ...], str]] = []
+        for agent_id, agent in self.agents.items():
+            if agent.product not in self.rates:
+                found.append((("agents", agent_id, "product"), f"no rate is given for {agent.product!r}"))
+            if agent.model is not None and agent.model not in self.models:
+                found.append(
+                    (
+                        ("agents", agent_id, "model"),
+                        f"no model is called {agent.model!r}{meant(agent.model, self.models)}",
+                    )
+                )
+            for index, tool in enumerate(agent.tools):
+                if tool not in self.tools:
+                    found.append(
+                        (("agents", agent_id, "tools", index), f"no tool is called {tool!r}{meant(tool, self.tools)}")
+                    )
+            for number, revision in agent.revisions.items():
+                base = ("agents", agent_id, "revisions", number, "script")
+                found += [((*base, *where), what) for where, what in revision.script.faults(frozenset(agent.tools))]
+        if self.bot.model is not None and self.bot.model not in self.models:
+            found.append(
+                (("bot", "model"), f"no model is called {self.bot.model!r}{meant(self.bot.model, self.models)}")
+            )
+        for number_id, number in self.phone_numbers.items():
+            for field, agent_id in (
+                ("inbound_agent_id", number.inbound_agent_id),
+                ("outbound_agent_id", number.outbound_agent_id),
+            ):
+                if agent_id is not None and agent_id not in self.agents:
+                    found.append(
+                        (
+                            ("phone_numbers", number_id, field),
+                            f"there is no agent {agent_id}{meant(agent_id, self.agents)}",
+                        )
+                    )
+        for index, fault in enumerate(self.faults):
+            agent = self.agents.get(fault.agent_id) if fault.agent_id is not None else None
+            if fault.agent_id is not None and agent is None:
+                found.append(
+                    (
+                        ("faults", index, "agent_id"),
+                        f"there is no agent {fault.agent_id}{meant(fault.agent_id, self.agents)}",
+                    )
+                )
+            if agent is not None and fault.revision is not None and fault.revision not in agent.revisions:
+                found.append(
+                    (("faults", index, "revision"), f"agent {fault.agent_id} has no revision {fault.revision}")
+                )
+        return found
+
+    def snapshot(self, agent_id: int, number: int | None = None) -> Snapshot:
+        """An agent as it answers today, or one of its revisions; KeyError when there is none."""
+        agent = self.agents[agent_id]
+        chosen = agent.current if number is None else number
+        revision = agent.revisions[chosen]
+        return Snapshot(
+            agent_id=agent_id,
+            name=agent.name,
+            revision=chosen,
+            product=agent.product,
+            model=agent.model,
+            voice=agent.voice,
+            primary_language=agent.primary_language,
+            prompt=revision.prompt,
+            updated_at=_epoch_seconds(revision.updated_at),
+            script=revision.script,
+            tools={name: self.tools[name] for name in agent.tools},
+        )
