@@ -102,7 +102,7 @@ def _fraction(word: str) -> Decimal | None:
 def _scale(words: Sequence[str], place: int, end: int) -> tuple[int, int]:
     """What the word there multiplies by, and the place after it; 1 where it does not."""
     scale = (100 if words[place] == "hundred" else SCALES.get(words[place], 1)) if place < end else 1
-    return scale, place + (scale > 1)
+    return scale, place + (scale != 1)
 
 
 def _written(word: str) -> str | None:
@@ -131,10 +131,8 @@ def _cardinal(words: Sequence[str], start: int, end: int) -> Number | None:
         if scale * value >= limit or (place > start and scale == 1 and value >= 1000):
             break
         total += value * scale
-        place = after + (scale > 1)
+        place = after + (scale != 1)
         limit = scale
-        if scale == 1:
-            break
     return None if place == start else Number(start, place, Decimal(total), str(total))
 
 
@@ -172,7 +170,7 @@ def _below_hundred(words: Sequence[str], start: int, end: int) -> tuple[int, int
         following = words[start + 1] if start + 1 < end else ""
         if following in UNITS:
             return TENS[word] + UNITS[following], start + 2, False
-        if ORDINALS.get(following, 10) < 10:
+        if 0 < ORDINALS.get(following, 0) < 10:
             return TENS[word] + ORDINALS[following], start + 2, True
         return TENS[word], start + 1, False
     value = UNITS.get(word) or TEENS.get(word)

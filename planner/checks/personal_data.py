@@ -79,7 +79,7 @@ def personal_data(text: str) -> tuple[PersonalDatum, ...]:
     """What is personal in a text, in no particular order."""
     text = plain_digits(text)
     rows = digit_rows(text) if _may_have_rows(text) else []
-    cards = [*rows, *_printed_rows(text)] if rows else ()
+    cards = [*rows, *_printed_rows(text)]
     found = [PersonalDatum("card", row) for row in cards if _CARD.fullmatch(row) and _luhn_holds(row)]
     found += [PersonalDatum("bank", number) for number in _bank_numbers(text)]
     found += [PersonalDatum("identity", number) for number in _identity_numbers(text, rows)]
@@ -108,14 +108,15 @@ def plain_digits(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
         text = "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in text)
-    if "dash" in text or "hyphen" in text:
+    lower = text.lower()
+    if "dash" in lower or "hyphen" in lower:
         text = _DASH.sub(r"\1", text)
     return _DOTTED.sub(lambda found: found[0].replace(".", " "), text) if "." in text else text
 
 
 def _may_have_rows(text: str) -> bool:
     """Whether there may be nine digits: written, or in words, none of which but those for scales has more than three."""
-    if not text.isascii():  # some of it may be digits once it is normalized
+    if not text.isascii():  # characters that nobody sees may stand within its words
         return True
     digits = len(_DIGIT.findall(text))
     if digits >= _LEAST_DIGITS:
@@ -127,7 +128,7 @@ def _may_have_rows(text: str) -> bool:
 def digit_rows(text: str) -> list[str]:
     """Digits said one after another, as rows."""
     amounts, _ = spoken_forms(plain_digits(text), fold=True)
-    return [word for word in amounts.padded.split() if word.isascii() and word.isdigit()]
+    return [word for word in amounts.padded.split() if word.isdecimal()]
 
 
 def plain_address(text: str) -> str:
@@ -155,16 +156,12 @@ def _printed_rows(text: str) -> Iterator[str]:
 def _bank_numbers(text: str) -> Iterator[str]:
     """IBANs by country, length and check digits (ISO 13616-1), in letters of either case, in groups or spelled."""
     for start in _IBAN_START.finditer(text):
-        length = _IBAN_LENGTHS.get((start[1] + start[2]).upper(), 0)
+        length = _IBAN_LENGTHS.get((start[1] + start[2]).upper())
+        if length is None:
+            continue
         spelled = text[start.start() : start.start() + _LONGEST_IBAN]
         plain = spelled.replace(" ", "").replace("-", "")[:length].upper()
-        if (
-            0 < length == len(plain)
-            and plain.isascii()
-            and plain.isalnum()
-            and _is_numeric(plain)
-            and _mod_97_holds(plain)
-        ):
+        if len(plain) == length and plain.isascii() and plain.isalnum() and _is_numeric(plain) and _mod_97_holds(plain):
             yield plain
 
 

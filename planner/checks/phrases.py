@@ -101,13 +101,12 @@ class PhraseFinder:
 
     def find_placed(self, text: str) -> list[PlacedPhrase]:
         """The same, with where in the text."""
-        words = padded_words(text, fold=self._fold)
-        return [
-            PlacedPhrase(
-                self._phrases[found[0]], words.count("  ", 0, found.start() + 1), words.count("  ", 0, found.end()) + 1
-            )
-            for found in self._search.finditer(words)
-        ]
+        found: list[PlacedPhrase] = []
+        padded = padded_words(text, fold=self._fold)
+        for match in self._search.finditer(padded):
+            start = len(padded[: match.start()].split())
+            found.append(PlacedPhrase(self._phrases[match[0]], start, start + len(match[0].split())))
+        return found
 
 
 @lru_cache(maxsize=4096)

@@ -31,7 +31,7 @@ class Says(SpeechCheck, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 5  # `a dollar fifty`, `$5k` and `2½` are amounts
+    version: ClassVar[int] = 6  # no price goes on in the next sentence
 
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(

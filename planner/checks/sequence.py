@@ -81,7 +81,7 @@ class Sequence(Expectation, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 5  # as `says`
+    version: ClassVar[int] = 6  # as `says`
 
     check: Literal["sequence"] = Field(description="The kind of check.")
     steps: Annotated[tuple[Step, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})] = Field(

@@ -15,14 +15,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
-from itertools import takewhile
+from itertools import groupby
 
 from planner.checks.number_words import ORDINALS
 from planner.checks.phrases import PlacedPhrase, padded_words
-from planner.checks.spoken_items import Item, all_plain, read_items
+from planner.checks.spoken_items import Item, all_plain, read_items, trimmed
 
 _SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+|(?<=\bmay),\s+", re.IGNORECASE)
 """Of commas only one after `may`, which is no month then."""
@@ -43,6 +45,8 @@ _LONGEST_ALONE = 4
 _PRICE = re.compile(
     r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth|only|just)"
 )
+_DOLLARS_AND_CENTS = re.compile(r"([1-9][0-9]{0,2}) (?:([0-9]{2})|(0 [0-9]))")
+"""In digits: `12 50`, `12 0 5`."""
 _ZERO_HOUR = re.compile(r"(?<![\w.,:/])0(?=[1-9]:[0-5]\d(?![\w:/]))")
 _LEAST_ROW = 3
 """Single digits one after another that are one row."""
@@ -77,7 +81,7 @@ def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
         form = Form("".join(f" {word} " for word in words), tuple(range(len(words))), tuple(range(1, len(words) + 1)))
         return form, form
     items = read_items(words, breaks, frozenset(signed))
-    return _form(_merged(items, _is_row)), _form(_merged(items, _is_any_row))
+    return _form(_in_rows(items, whatever=False)), _form(_in_rows(items, whatever=True))
 
 
 @lru_cache(maxsize=16_384)
@@ -88,15 +92,16 @@ def price_form(text: str, *, fold: bool) -> Form | None:
     if all_plain(words) or not (len(words) <= _LONGEST_ALONE or _PRICE.search(text)):
         return None
     said: list[str] = []
-    breaks: set[int] = set()
+    breaks: list[int] = []
     for sentence in _SENTENCE_END.split(text):
-        breaks.add(len(said))
+        breaks.append(len(said))
         said += padded_words(sentence, fold=fold).split()
-    items = read_items(said, breaks)
+    items = read_items(said, set(breaks))
     is_all = all(item.digits is not None for item in items)
     if not (is_all or _PRICE.search(text)):
         return None
-    priced = list(_priced(items))
+    sentences = groupby(items, lambda item: bisect_right(breaks, item.start))
+    priced = [item for _, sentence in sentences for item in _priced(sentence)]
     return None if len(priced) == len(items) else _form(priced)
 
 
@@ -121,21 +126,15 @@ def _with_plain_fractions(text: str) -> str:
     return plain if words[0] <= words[1] else text
 
 
-def _priced(items: Sequence[Item]) -> Iterator[Item]:
-    place = 0
-    while place < len(items):
-        run = [item.digits for item in takewhile(lambda item: item.digits is not None, items[place:])]
-        match run:
-            case [str(whole), str(cents)] if len(whole) <= 3 and whole[0] != "0" and len(cents) == 2:
-                amount = f"{whole}.{cents}"
-            case [str(whole), "0", str(digit)] if len(whole) <= 3 and whole[0] != "0" and len(digit) == 1:
-                amount = f"{whole}.0{digit}"
-            case _:
-                yield from items[place : place + max(1, len(run))]
-                place += max(1, len(run))
-                continue
-        yield Item(items[place].start, items[place + len(run) - 1].end, f"{amount.removesuffix('0')} dollar")
-        place += len(run)
+def _priced(sentence: Iterable[Item]) -> Iterator[Item]:
+    for are_digits, group in groupby(sentence, lambda item: item.digits is not None):
+        run = [*group]
+        price = _DOLLARS_AND_CENTS.fullmatch(" ".join(item.digits or "" for item in run)) if are_digits else None
+        if price is None:
+            yield from run
+        else:
+            amount = Decimal(f"{price[1]}.{price[2] or price[3].replace(' ', '')}")
+            yield Item(run[0].start, run[-1].end, f"{trimmed(amount)} dollar")
 
 
 class SpokenFinder:
@@ -163,22 +162,19 @@ class SpokenFinder:
 
     def find(self, text: str) -> list[PlacedPhrase]:
         found: list[PlacedPhrase] = []
-        forms: tuple[Form | None, ...] = spoken_forms(text, fold=self._fold)
+        forms: tuple[Form, ...] = spoken_forms(text, fold=self._fold)
         if len(self._readings) > len(forms):
-            prices = price_form(text, fold=self._fold)
             # `twelve fifty` is found where the price is written, too.
-            forms = (*forms, forms[0] if prices is None and len(self._prices) > len(self._readings[0][0]) else prices)
+            forms = (*forms, price_form(text, fold=self._fold) or forms[0])
         for (known, search), form in zip(self._readings, forms, strict=True):
-            if form is None:
-                continue
             here = [_placed(known[match[0]], form, match) for match in search.finditer(form.padded)]
             found = max(found, here, key=len)
         return found
 
 
 def _placed(phrase: str, form: Form, match: re.Match[str]) -> PlacedPhrase:
-    first = form.padded.count("  ", 0, match.start() + 1)
-    last = form.padded.count("  ", 0, match.end())
+    first = len(form.padded[: match.start()].split())
+    last = first + len(match[0].split()) - 1
     return PlacedPhrase(phrase, form.starts[first], form.ends[last])
 
 
@@ -187,7 +183,7 @@ def spoken_finder(phrases: tuple[str, ...], *, fold: bool) -> SpokenFinder:
     return SpokenFinder(phrases, fold=fold)
 
 
-def _form(items: Sequence[Item]) -> Form:
+def _form(items: Iterable[Item]) -> Form:
     pieces = [(piece, item) for item in items for piece in item.amount.split()]
     return Form(
         "".join(f" {piece} " for piece, _ in pieces),
@@ -202,30 +198,13 @@ def _is_row(run: Sequence[Item]) -> bool:
     )
 
 
-def _is_any_row(run: Sequence[Item]) -> bool:
-    return len(run) > 1 or run[0].row is not None
-
-
-def _merged(items: Sequence[Item], is_row: Callable[[Sequence[Item]], bool]) -> list[Item]:
-    """Neighbours that are digits become one item where they are a row."""
-    merged: list[Item] = []
-    run: list[Item] = []
-
-    def close() -> None:
-        if is_row(run):
-            merged.append(Item(run[0].start, run[-1].end, "".join(item.row or item.digits or "" for item in run)))
+def _in_rows(items: Iterable[Item], *, whatever: bool) -> Iterator[Item]:
+    """Neighbours that are digits become one item where they are a row; or wherever they stand, and clocks are digits, too."""
+    for are_digits, group in groupby(items, lambda item: item.digits is not None):
+        run = [*group]
+        if are_digits and (whatever or _is_row(run)):
+            yield Item(run[0].start, run[-1].end, "".join(item.digits or "" for item in run))
+        elif whatever:
+            yield from (Item(item.start, item.end, item.row or item.amount) for item in run)
         else:
-            merged.extend(run)
-        run.clear()
-
-    for item in items:
-        if item.digits is not None:
-            run.append(item)
-            continue
-        if run:
-            close()
-        whole = item.row is not None and is_row is _is_any_row
-        merged.append(Item(item.start, item.end, item.row or "") if whole else item)
-    if run:
-        close()
-    return merged
+            yield from run

@@ -45,7 +45,7 @@ _GLUED_HALF = re.compile(r"(\d{1,2}(?::\d\d)?)(am|pm)")
 _GLUED_MAGNITUDE = re.compile(r"(\d{1,15})(k|m|bn?)")
 _DIGIT = re.compile(r"[0-9]")
 _ON_THE_HOUR = "o'clock"
-_BEFORE_TOLD_TIME = _BEFORE_TIME | {"is", "it's", "was", "about", "nearly", "almost", "exactly"}
+_BEFORE_TOLD_TIME = _BEFORE_TIME - {"from"} | {"is", "it's", "was", "about", "nearly", "almost", "exactly"}
 _BEFORE_MODAL = frozenset({"you", "i", "we", "they", "he", "she", "it", "who", "that", "which", "this", "one"})
 """Before `may` where that is no month."""
 _MINUS = frozenset({"minus", "negative"})
@@ -71,13 +71,12 @@ def read_items(words: Sequence[str], breaks: set[int], signed: frozenset[int] = 
     return _Reader(words, breaks, signed).read()
 
 
-_BEGINNINGS = frozenset(
+_TELLING_FIRST = frozenset(
     {*UNITS, *TEENS, *TENS, *ORDINALS, *ZEROS, *_MONTHS, *BEFORE_AMOUNT, *_TIMES, *SCALES}
-    | {"a", "an", "the", "half", "quarter", "noon", "midnight", "hundred"}
+    | {"half", "quarter", "noon", "midnight", "hundred"}
 )
-
-
-_TELLING = _BEGINNINGS - {"a", "an", "the"} | ONE_OF
+_BEGINNINGS = _TELLING_FIRST | {"a", "an", "the"}
+_TELLING = _TELLING_FIRST | ONE_OF
 """Without any of these, and without digits, there is nothing that `a` or `the` could begin."""
 
 
@@ -202,8 +201,8 @@ class _Reader:
         elif self._and_a_half(end):
             value, end = value + Decimal("0.5"), end + 3
         if 0 < value < 1 and currency in HUNDREDTH_OF:
-            return Item(place, end, f"{_trimmed(value * 100)} {HUNDREDTH_OF[currency]}")
-        return Item(place, end, f"{_trimmed(value)} {currency}")
+            return Item(place, end, f"{trimmed(value * 100)} {HUNDREDTH_OF[currency]}")
+        return Item(place, end, f"{trimmed(value)} {currency}")
 
     def _one(self, place: int) -> Number | None:
         """`a` of `a dollar`, `half a` of `half a dollar`."""
@@ -255,7 +254,9 @@ class _Reader:
             return None
         after = day.end + (self._at(day.end) == "of")
         month = _MONTHS.get(self._at(after))
-        return None if month is None else self._with_year(place, after + 1, f"{month} {day.value}")
+        if month is None or (month == "may" and self._at(place) == "one"):  # `no one may enter`
+            return None
+        return self._with_year(place, after + 1, f"{month} {day.value}")
 
     def _iso_date(self, place: int) -> Item | None:
         year, month, day = (self._at(place + offset) for offset in range(3))
@@ -344,7 +345,7 @@ class _Reader:
         """Whether `ten to five`, without "minutes", is a time: it may be a span, too. Nothing else is past something."""
         if minutes % 5 and self._at(after) != "past":
             return False
-        began = self._at(place - 1) in _BEFORE_TOLD_TIME and self._at(place - 1) != "from"
+        began = self._at(place - 1) in _BEFORE_TOLD_TIME
         alone = place == 0 and after + 2 == len(self._words)
         return self._at(after) == "past" or began or alone
 
@@ -389,10 +390,10 @@ def _is_day(number: Number) -> bool:
 
 
 def _plain(number: Number) -> str:
-    return number.digits or _trimmed(number.value)
+    return number.digits or trimmed(number.value)
 
 
-def _trimmed(value: Decimal) -> str:
+def trimmed(value: Decimal) -> str:
     """Without zeros that say nothing: 12.50 is 12.5."""
     text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return text.rstrip("0").removesuffix(".") if "." in text else text

@@ -140,7 +140,7 @@ PARTS = "4242 42 4 four forty-two double triple one hundred thousand oh zero and
 @given(st.lists(st.sampled_from(PARTS), max_size=9).map(" ".join))
 def test_a_text_that_is_passed_over_has_no_long_row_of_digits(text: str) -> None:
     """Rows are looked for only where nine digits may be said; nowhere else are there so many."""
-    if not module._may_have_rows(text):
+    if not module._may_have_rows(module.plain_digits(text)):
         assert all(len(row) < 9 for row in digit_rows(text))
 
 
@@ -283,6 +283,19 @@ def test_a_bank_number_has_its_countrys_length(country: str) -> None:
         ("2223003122003222", ["card"]),
         ("2100000000000005", []),
         ("2800000000000008", []),
+        ("order 12, 4222 2222 2222 2, and 9", ["card"]),
+        ("order 12, 6304 1234 1234 1234 002, and 9", ["card"]),
+        ("4222 2222 2222 2 of five", ["card"]),
+        ("4222 2222 2222 2 five of them", ["card"]),
+        ("order 12, 4111.1111.1111.1111, and 9", ["card"]),
+        ("Visa4111111111111111", ["card"]),
+        ("123 dash 45 dash 6789", ["identity"]),
+        ("123 Dash 45 Dash 6789", ["identity"]),
+        ("123 hyphen 45 hyphen 6789", ["identity"]),
+        ("your social security insurance", []),
+        ("fo\u00adur tw\u00ado four two " * 4, ["card"]),
+        ("LU350012345678ABCDEF", ["bank"]),
+        ("LU48001234567ABCDEFG", []),
     ],
 )
 def test_what_is_personal_by_its_kind(text: str, kinds: list[str]) -> None:
@@ -336,6 +349,12 @@ CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242
         (("agent: It is 4242 4242, sorry.", "agent: 4242 4242."), None),
         (("caller: 4000 0000 0000 0002", "agent: 4000 0000 0000 0002", "agent: 59"), None),
         (("agent: It is 4242 4242.", *["agent: 7"] * 9, "agent: 4242 4242."), None),
+        (("agent: It is 4111 1111", *["agent: 1"] * 8), "over turns 1 to 9"),
+        (("agent: It is 4111 111", *["agent: 1"] * 9), None),
+        (("agent: It is 4111 1111 1111", "agent: double one double one"), "over turns 1 to 2"),
+        (("agent: It is 4111 1111 1111 1", "agent: triple one"), "over turns 1 to 2"),
+        (("agent: Your social security number is twelve hundred", "agent: 34 567"), "an identity number over turns 1 to 2"),
+        (("agent: I mail Ana.", "agent: At example dot com you find more."), None),
     ],
     ids=str,
 )  # fmt: skip
@@ -343,7 +362,7 @@ def test_a_number_that_goes_on_in_the_next_turn(
     judge: Any, talk: Any, lines: tuple[str, ...], found: str | None
 ) -> None:
     """The agent's turns are read together where one goes on with the number that the one before ends with."""
-    outcome, message, turn = judge(talk(*lines), check="no_pii", kinds=["card", "bank", "identity"])
+    outcome, message, turn = judge(talk(*lines), check="no_pii", kinds=["card", "bank", "identity", "email"])
     assert outcome == ("failed" if found else "passed")
     if found:
         assert found in message

@@ -69,12 +69,18 @@ def test_the_fingerprint_holds_what_decides_a_judgement(read: Any) -> None:
         "ignore_case": True,
         "in": "any",
         "spoken": False,
-        "version": 5,
+        "version": 6,
     }
     assert (
         said.fingerprint_fields()
         == read(check="says", any_of=["a"], who="agent", ignore_case=True).fingerprint_fields()
     )
+
+
+def test_a_version_that_was_raised_stays_raised() -> None:
+    """Runs that an older version judged are judged again; those of this one are not, and no model is asked again."""
+    raised = {"call": 2, "latency": 2, "similar": 2, "no_pii": 6, "says": 6, "never_says": 6, "sequence": 6}
+    assert {name: CHECKS[name].version for name in raised} == raised
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES[::2], ids=str)

@@ -360,6 +360,11 @@ def test_what_is_passed_over_as_plain_is_plain(text: str) -> None:
         assert spoken_forms(text, fold=True)[0].padded == padded_words(text, fold=True)
 
 
+def test_an_ordinary_sentence_is_passed_over() -> None:
+    """Most sentences are plain, and take no time to be read, whatever joins their words."""
+    assert all_plain(["I", "don't", "think", "that's", "the", "customer's", "order"])
+
+
 @pytest.mark.parametrize(
     ("phrase", "text", "is_found"),
     [

@@ -36,12 +36,42 @@ def test_what_is_said_in_each_of_its_readings() -> None:
         ("Forty", ["forty", "fifty"], [("forty", 0, 1)]),
         ("thirty days back", ["30 days", "30 days back"], [("30 days back", 0, 3)]),
         ("it costs twelve fifty plus tax", ["$12.50", "$12.50 plus tax"], [("$12.50 plus tax", 2, 6)]),
+        ("it costs twelve fifty now", ["$12.50"], [("$12.50", 2, 4)]),
+        ("it costs twelve oh five now", ["$12.05"], [("$12.05", 2, 5)]),
     ],
 )
 def test_where_it_is_said(text: str, phrases: list[str], expected: list[tuple[str, int, int]]) -> None:
     """By the words as they were said, in whichever reading more of it is found."""
     found = spoken_finder(tuple(phrases), fold=True).find(text)
     assert found == [PlacedPhrase(*each) for each in expected]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "said", "found"),
+    [
+        ("$12.50", "It costs twelve fifty. Fifteen for two.", True),
+        ("$12.50", "It costs twelve. Fifty people came.", False),
+        ("$25.50", "The total is twenty. Five fifty for one.", False),
+        ("$5.50", "The total is twenty. Five fifty for one.", True),
+        ("$125.50", "It costs one hundred twenty-five fifty.", True),
+        ("$12", "It costs 12 00.", True),
+        ("$12.05", "It costs 12 0 5.", True),
+        ("$12.05", "It costs 12 05.", True),
+        ("$12", "It costs 12 5.", False),
+        ("$12.05", "It costs 12 0 55.", False),
+        ("$12.50", "It costs 12 500.", False),
+        ("$1250.50", "It costs 1250 50.", False),
+        ("$0.50", "It costs zero fifty.", False),
+        ("$12.50", "It costs 012 50.", False),
+        ("$105.50", "one hundred five fifty", True),
+        ("$105.50", "one hundred and five fifty", False),
+        ("one hundred five fifty", "$105.50", True),
+        ("twelve fifty", "Twelve fifty, plus $3", True),
+    ],
+)
+def test_dollars_and_cents_without_a_word_for_them(phrase: str, said: str, found: bool) -> None:
+    """Up to 999 dollars and two digits of cents, in one sentence that speaks of prices or in up to four words alone."""
+    assert bool(spoken_finder((phrase,), fold=True).find(said)) is found
 
 
 @pytest.mark.parametrize(
