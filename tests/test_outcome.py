@@ -9,13 +9,14 @@ from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import comb
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, Quote, errored, failed, passed
+from planner.checks.judge import Judge
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.outcome import (
     CaseOutcome,
@@ -39,11 +40,13 @@ from planner.outcome import (
     least_to_settle,
     plan_outcome,
     platform_verdict,
+    questions_of_run,
     sample_of_runs,
     settled,
     telling,
 )
 from planner.outcome.cases import judge_parts
+from planner.results.model import RunDocument
 from planner.spec.model import Case, Target
 from planner.spec.source import Place, Source
 from planner.statistics import fisher_mid_p
@@ -150,6 +153,21 @@ def test_what_the_platform_failed_is_not_judged(fields: dict[str, Any], reason: 
     assert [finding.outcome for finding in verdict.findings] == [FindingOutcome.ERRORED] * 2
     assert verdict.findings[0].message == f"not judged: {reason}"
     assert not verdict.countable
+
+
+def test_a_model_is_asked_only_of_a_run_that_its_answer_decides() -> None:
+    """Neither of a run that the platform failed, nor where a shared store left out what was said."""
+    evidence = Evidence(
+        run_id=1,
+        run_status="completed",
+        call=Call(call_id=2, status="completed"),
+        turns=(Turn(number=1, role=Role.AGENT, text="Hello."),),
+    )
+    polite, kind = (Judge(check="judge", rubric=rubric) for rubric in ("It is polite.", "It is kind."))
+    asked = questions_of_run([polite, expect("passed"), kind], evidence)
+    assert [question.rubric for question in asked] == ["It is polite.", "It is kind."]
+    for untold in ({"run_status": "failed"}, {"call": None}, {"redacted": ("turns",)}, {"unread": ("turns",)}):
+        assert questions_of_run([polite, kind], evidence.model_copy(update=untold)) == []
 
 
 def test_a_call_that_timed_out_is_judged_like_any_other() -> None:
@@ -411,6 +429,12 @@ def test_a_plan_is_the_worst_of_its_cases(
     assert plan_outcome(cases, refused=refused, interrupted=interrupted).word == expected
 
 
+def test_every_fault_that_is_stored_can_be_read() -> None:
+    """Whose fault a run was is compared with later runs, those included that another version stored."""
+    stored = get_args(get_args(RunDocument.model_fields["fault"].annotation)[0])
+    assert sorted(stored) == sorted(fault.value for fault in Fault)
+
+
 def test_every_outcome_has_a_word() -> None:
     """What results say is the name, in lower case, of each outcome there is."""
     for kind in (RunOutcome, CaseOutcome, PlanOutcome):
@@ -489,6 +513,20 @@ def test_an_expectation_with_a_rate_of_its_own_is_compared_where_both_sides_know
     assert chance_alone(replace(own(10, 10), own_rates=()), own(0, 10)) == 0.5
     assert could_be_told(own(10, 10), replace(untold, outcome=CaseOutcome.FAILED, runs_not_made=10))
     assert not could_be_told(own(10, 10), replace(own(10, 10), outcome=CaseOutcome.FAILED))
+
+
+def test_an_expectation_that_was_never_decided_weakens_no_other_rate() -> None:
+    """Rates are corrected for how many are compared, and what is certain of none is told of all; runs not made could yet decide it."""
+    before = Sample(CaseOutcome.PASSED, 3, 3, own_rates=(OwnRate("b", 3, 3),))
+    now = Sample(CaseOutcome.FAILED, 0, 3, own_rates=(OwnRate("b", 0, 0),))
+    assert compare({"case": (before, now)}) == {"case": "regressed"}
+    assert chance_alone(before, now) == 0.05
+    alike = Sample(CaseOutcome.FAILED, 5, 10, own_rates=(OwnRate("b", 5, 10), OwnRate("c", 5, 10)))
+    assert chance_alone(alike, alike) == 1
+    held = Sample(CaseOutcome.PASSED, 10, 20, own_rates=(OwnRate("b", 20, 20),))
+    open_ = Sample(CaseOutcome.FAILED, 10, 20, runs_not_made=1, own_rates=(OwnRate("b", 0, 0),))
+    assert could_be_told(held, open_)
+    assert not could_be_told(held, replace(open_, own_rates=()))
 
 
 def test_a_suite_counts_the_runs_in_which_all_held() -> None:

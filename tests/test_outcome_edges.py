@@ -174,6 +174,7 @@ def test_what_runs_not_made_cannot_show_is_not_waited_for() -> None:
     """Neither as they are, nor all failed, nor all passed."""
     assert not could_be_told(sample(0, 3), sample(1, 2, 1, outcome=FLAKY))
     assert could_be_told(sample(0, 3), sample(2, 2, 1, outcome=FLAKY))
+    assert could_be_told(sample(0, 1, 3, outcome=CaseOutcome.FAILED), sample(6, 10, 1, outcome=FLAKY))
 
 
 def test_a_rate_that_changed_is_no_change_of_an_outcome() -> None:

@@ -309,6 +309,14 @@ def test_chances_of_what_is_decided_already_are_certain() -> None:
     assert chances(1.0, 11, 0.8, 0.9) == (1.0, 0.0)
     assert chances(0.0, 11, 0.8, 0.9) == (0.0, 1.0)
     assert chances(1.0, 10, 0.8, 0.9) == (0.0, 0.0)
+    assert chances(1.0, 1, 1.0, 0.9, (0, 1)) == (0.0, 1.0)
+    assert chances(0.0, 1, 0.0, 0.9, (0, 1)) == (1.0, 0.0)
+
+
+def test_thresholds_of_too_few_runs_are_out_of_reach() -> None:
+    """Of one run neither none passed nor all fails or passes."""
+    assert thresholds(1, 0.5, 0.95) == (-1, 2)
+    assert thresholds(1, 1.0, 0.95) == (0, 2)
 
 
 def test_a_bootstrap_of_full_confidence_goes_from_the_least_to_the_greatest() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,9 +24,9 @@ class FindingOutcome(Enum):
 class Missed(Enum):
     """Why something of a call is not in the evidence."""
 
-    MASKED = "masked"
+    MASKED = auto()
     """Words were left out where they stood; every turn and tool call is still in its place."""
-    UNREAD = "unread"
+    UNREAD = auto()
     """Turns, tool calls, results or all of them may be missing, or be other than they are told."""
 
 

@@ -164,9 +164,9 @@ def known_reason(end_reason: str) -> str | None:
 def _nearly(end_reason: str) -> str | None:
     """The known word that a reason to end is nearly, or means; None of one that is known, or far from all of them."""
     known = (*KNOWN_REASONS, *_OLDER_WORDS)
-    if end_reason in known or len(end_reason) > _LONGEST:
-        return None
     word = re.sub(r"[\W_]+", "_", end_reason.strip().lower())
+    if end_reason in known or len(word) > _LONGEST:
+        return None
     return _MIXED.get(word) or next(iter(get_close_matches(word, known, 1, _ALIKE)), None)
 
 

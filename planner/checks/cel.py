@@ -26,19 +26,22 @@ MAX_MACROS = 4
 MAX_PLUSES = 4
 
 _MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|map|filter)\s*\(")
-_FAULT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_FAULT = re.compile(r"ERROR: <input>:([1-9]\d*):(\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _NO_FIELD = re.compile(r"undefined field '([^']*)' not found in struct 'planner\.(\w+)'")
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
+_BETWEEN = re.compile(r", (?![^()]*\))")
+"""Types that an operator was applied to, but not those that one of them is of."""
 _NOT_THERE = re.compile(r'(?:Key not found in map : |No value with name )"([^"]*)"')
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)\b")
 _NUMBER_BEFORE = re.compile(r"(-?\d+(?:\.\d+)?)\s*\Z")
 _MATCHES = re.compile(r"""\bmatches\s*\((?:[^'"(),]*,)?\s*([rR]?(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"))\s*\)""")
 """A pattern written out: a text whose escapes are those of Python's texts."""
-_MISSING = re.compile(r"missing '([^']+)' at '([^']+)'")
+_MISSING = re.compile(r"missing '([^']+)' at '(.+)'")
 _LAST_WORD = re.compile(r"(\w+)\s+\Z")
-_INPUT = re.compile(r"(?:mismatched|extraneous) input '([^']+)'|no viable alternative at input '([^']+)'")
+_INPUT = re.compile(r"(?:mismatched|extraneous) input '(.+?)' expecting|no viable alternative at input '(.+)'")
+_NOTHING_MORE = re.compile(r"[\s.]*")
 
 _MACROS = ("all", "exists", "exists_one", "filter", "map")
 _WORDS = {
@@ -148,8 +151,7 @@ def check_cel(expression: str) -> None:
         raise _fault(expression, str(error)) from error
     kind = compiled.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
-        kind_told = _KINDS.get(kind.name().lower(), kind.name().lower())
-        detail = f"this gives {kind_told}, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0"
+        detail = f"this gives {_kind(kind.name().lower())}, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0"
         raise CelError(detail, 0, len(expression))
     _check_patterns(expression)
     # Without any value: what is decided all the same is decided so for every call.
@@ -171,7 +173,7 @@ def _check_patterns(expression: str) -> None:
         except ValueError as error:
             raise CelError(str(error), *found.span(1)) from error
         except SyntaxError:
-            continue  # an escape that the two languages do not share
+            pass  # an escape that the two languages do not share
 
 
 def evaluate(expression: str, evidence: Evidence) -> bool | Undecided:
@@ -277,10 +279,10 @@ def _typed() -> Any:
 def _fault(expression: str, told: str) -> CelError:
     """The library's first complaint, in words for the author and with its place."""
     found = _FAULT.search(told)
-    if found is None or int(found[1]) < 1:
-        if "recursion" in told:
-            return CelError("this is nested too deeply; write several expectations", 0, len(expression))
-        return CelError(f"this is not an expression: {_one_line(found[3] if found else told)}", 0, len(expression))
+    if found is None:
+        deep = "recursion" in told
+        why = "nested too deeply; write several expectations" if deep else f"not an expression: {_one_line(told)}"
+        return CelError(f"this is {why}", 0, len(expression))
     lines = expression.splitlines(keepends=True)
     start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
     if (name := _UNDECLARED.search(found[3])) is not None:  # the place is that of its last dot
@@ -298,10 +300,15 @@ def _said(complaint: str, expression: str, start: int) -> str:
         known = ", ".join(f"`{name}`" for name in FIELDS[found[2]])
         return f"a {found[2].lower()} has no `{found[1]}`; known: {known}"
     if (found := _NO_OVERLOAD.search(complaint)) is not None:
-        operator, kinds = found[1].strip("_").replace("_", " "), found[2].split(", ")
-        told = [_KINDS.get(kind, kind) for kind in kinds]
-        return f"`{operator}` cannot be applied to {listed(told)}{_mended(operator, kinds, expression, start)}"
+        operator, kinds = found[1].replace("_", " ").strip(), _BETWEEN.split(found[2])
+        return f"`{operator}` cannot be applied to {listed(list(map(_kind, kinds)))}{_mended(operator, kinds, expression, start)}"
     return f"this is not an expression: {_syntax(complaint, expression, start)}"
+
+
+def _kind(name: str) -> str:
+    """`list(planner.Turn)` is a list, `planner.Turn` a turn, whatever the library calls it beside that."""
+    kind = _WORD.findall(name)
+    return f"a {kind[1].lower()}" if kind[0] == "planner" else _KINDS.get(kind[0], name)
 
 
 def _undeclared(name: str, expression: str) -> str:
@@ -335,8 +342,6 @@ def _mended(operator: str, kinds: list[str], expression: str, start: int) -> str
 
 def _syntax(complaint: str, expression: str, start: int) -> str:
     told = complaint.removeprefix("Syntax error: ")
-    if "'<EOF>'" in told and told.startswith(("mismatched input", "no viable alternative")):
-        return "something is missing at its end"
     if told.startswith("token recognition error"):
         sign = told.partition("at: '")[2][:1]
         if sign in _WORDS:
@@ -348,15 +353,16 @@ def _syntax(complaint: str, expression: str, start: int) -> str:
     found = _INPUT.search(told)
     if found is not None:
         word, last = found[1] or found[2], _LAST_WORD.search(expression[:start])
-        if not expression[start:].strip(" \t\n."):
+        if word == "<EOF>" or _NOTHING_MORE.fullmatch(expression, start):
             return "something is missing at its end"
         if word.lower() in _WORDS:
             return f"write {_WORDS[word.lower()]} for `{word}`"
         if last is not None and last[1].lower() in _OPERATORS:
             return f"write {_WORDS[last[1].lower()]} for `{last[1]}`"
         return f"`{word}` cannot stand here; && is and, || is or, == compares"
-    return told.partition(" expecting {")[0]
+    return told
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split()).partition(": ")[2] or " ".join(text.split())
+    told = " ".join(text.split())
+    return told.partition(": ")[2] or told

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from planner.checks.call import KNOWN_REASONS, known_reason
@@ -17,6 +17,8 @@ _COMPARED = re.compile(rf"{_FIELD}\s*(?:[!=]=\s*(?P<text>{_TEXT})|in\s*\[(?P<lis
 _TURNED = re.compile(rf"(?P<text>{_TEXT})\s*[!=]=\s*{_FIELD}")
 _SCORE = re.compile(r"\bgrade\s*\.\s*score\s*(?:[<>]=?|[!=]=)\s*(?P<number>\d+(?:\.\d+)?)\b")
 _LITERAL = re.compile(_TEXT)
+_OF_ANY_TYPE = re.compile(r"\.\s*(?:document|arguments|result)\b")
+"""What of a call may hold anything, so that a role in it may be none of a turn."""
 
 _KNOWN: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("run", "status"): ("completed", "failed"),
@@ -43,6 +45,8 @@ def doubtful_words(expression: str) -> Iterator[str]:
     """A sentence for each word that no call, as far as is known, has in this place, and for each score above the highest."""
     for pattern in (_COMPARED, _TURNED):
         for found in pattern.finditer(expression):
+            if found["field"] == "role" and _OF_ANY_TYPE.search(expression):
+                continue
             words = [found["text"]] if found["text"] else _LITERAL.findall(found["list"])
             for word in words:
                 yield from _doubts(found["owner"], found["field"], word.lstrip("rR")[1:-1])
@@ -54,18 +58,18 @@ def doubtful_words(expression: str) -> Iterator[str]:
 
 
 def _doubts(owner: str, field: str, word: str) -> Iterator[str]:
-    if field == "role" and owner not in {"run", "call", "grade"}:
+    if field == "role":
         if word not in _ROLES:
-            meant = _MEANT.get(word.lower()) or next(iter(get_close_matches(word.lower(), _ROLES, 1, _ALIKE)), None)
+            meant = _MEANT.get(word.lower()) or _closest(word, _ROLES)
             hint = f"did you mean `{meant}`?" if meant else f"known: {', '.join(f'`{role}`' for role in _ROLES)}"
             yield f"no turn has the role {shown(word)}; {hint}"
-    elif field == "status" and owner in {"run", "call"} and word == "failed":
-        yield f"a {owner} that failed is the platform's fault and is not judged: none that is judged has this status"
-    elif (known := _KNOWN.get((owner, field))) is not None and word not in known:
-        nearly = (
-            known_reason(word)
-            if field == "end_reason"
-            else next(iter(get_close_matches(word.lower(), known, 1, _ALIKE)), None)
-        )
-        if nearly is not None:
-            yield f"no {owner} is known to have the {field.replace('_', ' ')} {shown(word)}; did you mean `{nearly}`?"
+    elif (known := _KNOWN.get((owner, field))) is not None:
+        meant = known_reason(word) if field == "end_reason" else _closest(word, known)
+        if meant == "failed" and owner != "grade":
+            yield f"a {owner} that failed is the platform's fault and is not judged: none that is judged has this status"
+        elif meant not in (None, word):
+            yield f"no {owner} is known to have the {field.replace('_', ' ')} {shown(word)}; did you mean `{meant}`?"
+
+
+def _closest(word: str, known: Sequence[str]) -> str | None:
+    return next(iter(get_close_matches(word.lower(), known, 1, _ALIKE)), None)

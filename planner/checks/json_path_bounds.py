@@ -24,7 +24,7 @@ def compile_bounded(path: str) -> JSONPath:
         compiled = _ENVIRONMENT.compile(path)
     except JSONPathError as error:
         raise ValueError(f"not a JSONPath (RFC 9535): {error.message}") from error
-    assert not isinstance(compiled, CompoundJSONPath), "strict JSONPath has no unions of paths"
+    assert not isinstance(compiled, CompoundJSONPath)  # strict JSONPath has no unions of paths
     _bound(compiled)
     return compiled
 

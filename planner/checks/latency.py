@@ -90,10 +90,10 @@ def _answer_before_question(turns: Sequence[Turn]) -> Turn | None:
     for before, turn in pairwise(spoken):
         if turn.role is not Role.AGENT or before.role is not Role.CALLER or turn.ttfa_ms is not None:
             continue
-        if None in (turn.start_ms, before.start_ms, before.end_ms):
+        if turn.start_ms is None or before.start_ms is None or before.end_ms is None:
             continue
         over = turn.start_ms if turn.end_ms is None else turn.end_ms
-        if (turn.start_ms or 0) < (before.start_ms or 0) and (over or 0) <= (before.start_ms or 0):
+        if turn.start_ms < before.start_ms and over <= before.start_ms:
             return turn
     return None
 

@@ -35,7 +35,6 @@ _given: list[Path] = []
 def look_in(folder: Path) -> None:
     """Take `model.onnx` and `tokenizer.json` from this folder: for the composition root, before anything is judged."""
     _given[:] = [folder]
-    _model.cache_clear()
 
 
 def missing_packages() -> list[str]:

@@ -23,7 +23,7 @@ _PLACES: Final = [(before, after) for before in range(_KINDS) for after in range
 
 _NOTHING: Final[Relation] = (0,) * len(_PLACES)
 _HERE: Final[Relation] = tuple(1 << place for place in range(len(_PLACES)))
-_FOLDED_BEYOND_ASCII = "kKsS\u212a\u017f"
+_FOLDED_BEYOND_ASCII = frozenset("kKsS\u212a\u017f")
 """Letters that equal one of the other kind where case is ignored."""
 
 _TOKEN = re.compile(
@@ -43,8 +43,10 @@ _TOKEN = re.compile(
 )
 _PLAIN = re.compile(r"\^?(?:[^\\^$\[]|\\[^AzbBPQ]|\[(?:\\[^PQ]|[^\\^\[\]])+\])*\$?")
 """Nothing in it can fail to hold: anchors at the outermost ends only. So it is with nearly all patterns."""
-_INNER_SIGN = re.compile(r"(\(\?[a-zA-Z-]*\)\^?|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?<=[^(|:])\^|\$(?![)|]|\Z))", re.DOTALL)
+_INNER_SIGN = re.compile(r"\(\?[a-zA-Z-]*\)\^?|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?<=[^(|:])\^|\$(?![)|]|\Z)", re.DOTALL)
 """Signs that are anchors where none belongs, and what is passed over because a sign in it is none."""
+_CONTROL = str.maketrans("ntrfva", "\n\t\r\f\v\a")
+"""What a letter stands for behind a backslash."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ def unreachable(pattern: str, characters: Callable[[str], str]) -> str | None:
 
 def with_signs_escaped(pattern: str) -> str:
     """The pattern with those `$` and `^` escaped that stand amid others, where they can hardly mean an edge."""
-    return _INNER_SIGN.sub(lambda found: f"\\{found[0]}" if found[0] in "^$" else found[0], pattern)
+    return _INNER_SIGN.sub(lambda found: f"\\{found[0]}" if found[0] in {"^", "$"} else found[0], pattern)
 
 
 def _first_dead(pattern: str, characters: Callable[[str], str]) -> str | None:
@@ -86,7 +88,7 @@ def _first_dead(pattern: str, characters: Callable[[str], str]) -> str | None:
                 group.add(_character(character, group.flags))
         elif token["set"] is not None:
             flags = "".join(sorted(group.flags & {"i", "s"}))
-            found = characters(f"(?{flags}){token['set']}" if flags else token["set"])
+            found = characters(f"(?{flags}:{token['set']})")
             group.add(_consuming(frozenset(map(_kind, found))))
         elif token["open"] is not None:
             if token["scope"] == ")":
@@ -133,15 +135,16 @@ def _kind(character: str) -> int:
 def _character(text: str, flags: frozenset[str]) -> Relation:
     """Of one character, or of several of one kind, which is the same."""
     kinds = frozenset({_kind(text[0])})
-    return _consuming(kinds | {_WORD, _OTHER} if "i" in flags and text[-1] in _FOLDED_BEYOND_ASCII else kinds)
+    folds = "i" in flags and not _FOLDED_BEYOND_ASCII.isdisjoint((text[0], text[-1]))
+    return _consuming(kinds | {_WORD, _OTHER} if folds else kinds)
 
 
 def _unescaped(escape: str) -> str:
-    if escape[0] == "x" and len(escape) > 1:
+    if escape[0] == "x":
         return chr(int(escape[1:].strip("{}"), 16))
     if escape[0] in "01234567":
         return chr(int(escape, 8))
-    return {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}.get(escape, escape)
+    return escape.translate(_CONTROL)
 
 
 @lru_cache(maxsize=16)

@@ -144,10 +144,8 @@ def _of_expression(cel: str) -> frozenset[RedactedPart]:
     return frozenset(part for part in _ALL if whole or names.get(part, str(part)) in cel)
 
 
-def _parts(expectation: Expectation) -> Iterable[Expectation]:
-    if isinstance(expectation, OfSeveral):
-        return expectation.of
-    return (expectation.of,) if isinstance(expectation, Not) else ()
+def _parts(whole: OfSeveral | Not) -> Iterable[Expectation]:
+    return whole.of if isinstance(whole, OfSeveral) else (whole.of,)
 
 
 def _finds_masks(field: FieldCheck, evidence: Evidence) -> bool:

@@ -64,6 +64,7 @@ _THANKS = re.compile(
     r"|doctor)\b)(?P<name>[\w&'-]+)(?P<more>[^.!?]*[.!?]*)(?P<after>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_EDGES = re.compile(r"^[\s.!?,]+|[\s.!?,]+$")
 _GREETING = re.compile(
     r"\b(?:this is|my name is|you've reached|you have reached|how (?:can|may) (?:i|we)|support|customer|services?)\b",
     re.IGNORECASE,
@@ -135,7 +136,7 @@ def _out_of_role(evidence: Evidence, prompt: str) -> CallersFault | None:
             if found is None:
                 continue
             slip = found[0][: found.start("after") - found.start()] if "after" in found.re.groupindex else found[0]
-            slip = slip.strip(" .!?,")
+            slip = _EDGES.sub("", slip)
             if slip.casefold() not in prompt:
                 return CallersFault(f"the caller {did}: it said {shown(slip)} at turn {turn.number}", Quote.of(turn))
     return None

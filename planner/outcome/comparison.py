@@ -143,7 +143,7 @@ def _ends(before: _Rate, now: _Rate) -> Iterator[tuple[Counts, Counts]]:
     for made_more in {0, now.not_made}:
         for passes in {0, made_more}:
             way = (now.passed + passes, now.total + made_more)
-            yield from ((earlier, way) for earlier in before.completions if way[1] > 0)
+            yield from ((earlier, way) for earlier in before.completions)
 
 
 def compare(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str, Compared]:

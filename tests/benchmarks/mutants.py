@@ -29,6 +29,7 @@ import argparse
 import functools
 import gc
 import hashlib
+import importlib
 import json
 import os
 import struct
@@ -53,6 +54,7 @@ ROOMS = ("planner/checks", "planner/outcome", "planner/statistics.py")
 TESTS = (
     "tests/checks",
     "tests/judging/test_asking.py",
+    "tests/spec/test_spec_cures_followed.py",
     "tests/test_outcome.py",
     "tests/test_outcome_edges.py",
     "tests/test_attribution.py",
@@ -105,6 +107,8 @@ class Trial:
         self._took: dict[str, float] = {}
         self._on_import: set[tuple[str, int]] = set()
         self._caches: list[Any] = []
+        self._loading: set[tuple[str, str, int]] = set()
+        """Functions that load something once, which is for all tests and not only for the first."""
         self._importers = importers((ROOT / "planner").rglob("*.py"), ROOT)
         self._taken = taken((ROOT / "planner").rglob("*.py"), ROOT)
         self._items: dict[str, Any] = {}
@@ -124,6 +128,8 @@ class Trial:
         sys.setprofile(note)
 
     def pytest_runtestloop(self, session: Any) -> bool:
+        for path in modules():  # those that are imported late, too
+            importlib.import_module(module_name(path, ROOT))
         sys.setprofile(None)
         only = self._options.only or ("",)
         paths = list(dict.fromkeys(path for word in only for path in modules() if word in named(path)))
@@ -202,6 +208,10 @@ class Trial:
             if isinstance(known, functools._lru_cache_wrapper) and known.__module__.startswith("planner.")  # pyright: ignore[reportPrivateUsage]
         ]
 
+        self._loading = {
+            _place(known.__wrapped__.__code__) for known in self._caches if known.cache_parameters()["maxsize"] == 1
+        }
+
     def _forget(self, which: Any) -> None:
         for cache in self._caches:
             if which(cache):
@@ -243,16 +253,18 @@ class Trial:
     def _is_noticed(self, session: Any, mutation: Mutation, nursery: Connection) -> bool:
         del session
         running = self._running.get(named(mutation.path), {})  # nothing, where all of it runs on import
-        lines = mutation.scope.lines if mutation.scope.function else running.keys()
-        names = {name for line in lines for name in running.get(line, ())}
         code = mutation.code()
+        everywhere = not mutation.scope.function or any(_place(inner) in self._loading for inner in codes(code))
+        lines = running.keys() if everywhere else mutation.scope.lines
+        names = {name for line in lines for name in running.get(line, ())}
         if not mutation.scope.in_class and self._fails(mutation, code, names):
             return True
-        if mutation.scope.function and not any(
+        on_import = any(
             (inner.co_filename, inner.co_firstlineno) in self._on_import
             for inner in codes(code)
             if inner.co_firstlineno <= mutation.line <= max((line or 0 for *_, line in inner.co_lines()), default=0)
-        ):
+        )
+        if mutation.scope.function and not on_import and self._takes_place(code):
             return False
         taken_ = self._taken.get(module_name(mutation.path, ROOT), set())
         if not (mutation.scope.function or mutation.scope.in_class or is_kept(mutation, taken_)):
@@ -263,6 +275,13 @@ class Trial:
         files = {name.partition("::")[0] for name in names}  # what only a class's fields decide runs no line of it
         names |= {name for name in self._items if name.partition("::")[0] in files}
         return Nursery.fails(nursery, module, mutation.path, code, self._ordered(names), self._importers[module])
+
+    def _to_replace(self, code: types.CodeType) -> list[tuple[types.FunctionType, types.CodeType]]:
+        return [(function, inner) for inner in codes(code) for function in self._functions.get(_place(inner), ())]
+
+    def _takes_place(self, code: types.CodeType) -> bool:
+        """A function whose only `super()` was dropped has another closure, so that it has to be made anew."""
+        return all(function.__code__.co_freevars == inner.co_freevars for function, inner in self._to_replace(code))
 
     def _ordered(self, names: Iterable[str]) -> list[str]:
         return sorted(names, key=lambda name: (self._took[name], name))
@@ -280,10 +299,9 @@ class Trial:
 
         def attempt() -> bool:
             gc.disable()
-            for inner in codes(code):
-                for function in self._functions.get(_place(inner), ()):
-                    if function.__code__.co_freevars == inner.co_freevars:
-                        function.__code__ = inner
+            for function, inner in self._to_replace(code):
+                if function.__code__.co_freevars == inner.co_freevars:
+                    function.__code__ = inner
             own = module_name(mutation.path, ROOT)
             if not mutation.scope.function:
                 _replace_tables(sys.modules[own], code)

@@ -118,6 +118,45 @@ def test_the_fingerprint_of_a_combinator_is_that_of_its_parts(read: Any) -> None
     assert read(check="not", of=HOLDS).fingerprint_fields()["of"] == read(**HOLDS).fingerprint_fields()
 
 
+POLITE: dict[str, Any] = {"check": "judge", "rubric": "The agent is polite.", "votes": 3}
+KIND: dict[str, Any] = {"check": "judge", "rubric": "The agent is kind."}
+
+
+@pytest.mark.parametrize(
+    ("whole", "asked"),
+    [
+        ({"check": "any_of", "of": [HOLDS, POLITE]}, []),
+        ({"check": "any_of", "of": [FAILS, POLITE]}, ["polite"]),
+        ({"check": "all_of", "of": [FAILS, POLITE]}, []),
+        ({"check": "all_of", "of": [POLITE, HOLDS, KIND]}, ["polite", "kind"]),
+        ({"check": "all_of", "of": [UNTOLD, HOLDS]}, []),
+        ({"check": "not", "of": POLITE}, ["polite"]),
+        ({"check": "not", "of": {"check": "any_of", "of": [KIND, HOLDS]}}, []),
+        ({"check": "any_of", "of": [FAILS, {"check": "all_of", "of": [KIND, HOLDS]}]}, ["kind"]),
+    ],
+    ids=str,
+)
+def test_a_model_is_asked_only_where_the_other_parts_leave_it_open(
+    talk: Any, read: Any, whole: dict[str, Any], asked: list[str]
+) -> None:
+    """Nobody pays for an answer that changes nothing; what it may cost counts every rubric all the same."""
+    expectation = read(**whole)
+    questions = expectation.questions(talk(*TALK))
+    assert [question.rubric for question in questions] == [f"The agent is {how}." for how in asked]
+    rubrics = [rubric for rubric in (POLITE["rubric"], KIND["rubric"]) if rubric in str(whole)]
+    assert [rubric for rubric, _ in expectation.rubrics()] == rubrics
+    assert expectation.asks_model is bool(rubrics)
+    assert len(questions) == 0 or questions[0].votes == (3 if asked[0] == "polite" else 1)
+
+
+def test_the_schema_of_a_combinator_asks_a_part_for_its_check(read: Any) -> None:
+    """Whatever else it is: the schema of plan files puts all expectations there are in its place."""
+    part = {"type": "object", "required": ["check"]}
+    for kind in ("all_of", "any_of"):
+        of = type(read(check=kind, of=[HOLDS, FAILS])).model_json_schema()["properties"]["of"]
+        assert (of["items"], of["minItems"]) == (part, 2)
+
+
 OF_THE_WHOLE = "is the whole's: write it beside `of`, not inside"
 TOO_FEW = "needs at least two expectations: one alone needs no combinator"
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from planner.checks.cel import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, CelError, check_cel
+from planner.checks.cel import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, CelError, _fault, check_cel  # pyright: ignore[reportPrivateUsage]
+from planner.checks.cel_words import doubtful_words
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 
 TALK = ("agent: You have 30 days.", "caller: Thanks.")
@@ -67,6 +68,16 @@ def test_what_was_not_told_at_all_is_not_empty(talk: Any, judge: Any) -> None:
     evidence = talk(turns=None, tools=None, call=None)
     for cel in ("turns.size() == 0", "tools.size() == 0", "call.status != 'failed'"):
         assert judge(evidence, check="expression", cel=cel)[0] == "errored"
+
+
+def test_whether_arguments_were_told_can_be_asked(talk: Any, judge: Any) -> None:
+    """Where they were not, they are not empty: whoever asks for them gets no verdict."""
+    untold = ToolCall(name="look", arguments={}, arguments_told=False)
+    for tools, told in ((TOOLS, "passed"), ((untold,), "failed")):
+        evidence = talk(*TALK, tools=tools)
+        assert judge(evidence, check="expression", cel="tools[0].arguments_told == true")[0] == told
+    assert judge(evidence, check="expression", cel="has(tools[0].arguments)")[0] == "failed"
+    assert judge(evidence, check="expression", cel="tools[0].arguments == {}")[0] == "errored"
 
 
 def test_work_is_bounded(talk: Any, judge: Any) -> None:
@@ -306,6 +317,21 @@ def test_a_fault_of_an_expression_has_its_place(read: Any) -> None:
     assert error["msg"].startswith("a call has no `nonsense`; known: `call_id`")
 
 
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ("Expression  recursion\nlimit exceeded", "this is nested too deeply; write several expectations"),
+        ("INVALID: too\n  odd to read", "this is not an expression: too odd to read"),
+        ("too  odd", "this is not an expression: too odd"),
+        ("ERROR: <input>:1:6: Syntax error: too odd", "this is not an expression: too odd"),
+    ],
+)
+def test_a_complaint_that_is_not_known_is_told(told: str, why: str) -> None:
+    """In the library's words, about the place that it tells or else the whole."""
+    fault = _fault("call == 1", told)
+    assert (str(fault), fault.start, fault.end) == (why, *((5, 6) if "<input>" in told else (0, 9)))
+
+
 FAULTS = Path(__file__).parent / "tables" / "expression_faults.txt"
 """Each line: an expression, where it is wrong and which part of it that is, and what its author is told."""
 
@@ -337,3 +363,58 @@ def test_whatever_is_written_is_taken_or_refused(cel: str) -> None:
     except CelError as refused:
         fault = refused
     assert fault is None or 0 <= fault.start <= fault.end <= max(1, len(cel))
+
+
+ROLES = "known: `agent`, `caller`, `tool`"
+PLATFORMS = "that failed is the platform's fault and is not judged: none that is judged has this status"
+
+
+@pytest.mark.parametrize(
+    ("cel", "told"),
+    [
+        *[
+            (f"turns.exists(t, t.role != '{word}')", [f'no turn has the role "{word}"; did you mean `{meant}`?'])
+            for meant, words in {
+                "caller": ("bot", "user", "customer", "human", "tester", "Caller", "callers"),
+                "agent": ("assistant", "ai", "AI", "agents"),
+                "tool": ("function", "tools"),
+            }.items()
+            for word in words
+        ],
+        ("turns.exists(t, t.role == 'supervisor')", [f'no turn has the role "supervisor"; {ROLES}']),
+        ("turns.all(call, call.role == 'agent' || 'tool' != call.role || call.role == 'caller')", []),
+        ("turns.all(run, run.role in ['agent', 'x', r'caller'])", [f'no turn has the role "x"; {ROLES}']),
+        ("turns.all(t, t.role != R'bot')", ['no turn has the role "bot"; did you mean `caller`?']),
+        ('turns.all(t, "bot" != t.role)', ['no turn has the role "bot"; did you mean `caller`?']),
+        ("call.document.people.exists(p, p.role == 'user')", []),
+        ("tools.exists(t, t.arguments.exists(a, a.role == 'user'))", []),
+        ("tools.exists(t, t.result.exists(a, a.role == 'user'))", []),
+        ("run.status == 'completed' || call.status == 'completed' || call.status != 'in_progress'", []),
+        ("call.status == 'in progress'", ['no call is known to have the status "in progress"; did you mean `in_progress`?']),
+        ("run.status == 'complete'", ['no run is known to have the status "complete"; did you mean `completed`?']),
+        ("run.status != 'failed'", [f"a run {PLATFORMS}"]),
+        ("call.status != 'Failed'", [f"a call {PLATFORMS}"]),
+        ("call.status == 'fail' || call.status == 'busy'", [f"a call {PLATFORMS}"]),
+        ("grade.status in ['completed', 'pending', 'failed']", []),
+        ("grade.status == 'fail'", ['no grade is known to have the status "fail"; did you mean `failed`?']),
+        ("grade.outcome in ['success', 'failure', 'unknown', 'no_conversation']", []),
+        ("grade.outcome == 'Success'", ['no grade is known to have the outcome "Success"; did you mean `success`?']),
+        ("grade.goal in ['achieved', 'missed', 'no_opportunity']", []),
+        ("grade.goal == 'achieve'", ['no grade is known to have the goal "achieve"; did you mean `achieved`?']),
+        ("call.end_reason == 'agent_end' || call.end_reason == 'voicemail'", []),
+        ("call.end_reason == 'ai_hangup'", ['no call is known to have the end reason "ai_hangup"; did you mean `agent_end`?']),
+        ("call.end_reason == 'time out'", ['no call is known to have the end reason "time out"; did you mean `timeout`?']),
+        ("call.document.status == 'fail' || call.product == 'bot'", []),
+        ("tools.map(t, t.arguments).exists(a, a.status == 'failed')", []),
+        ("grade.score >= 1 || grade.score > 0.8", []),
+        ("grade.score >= 1.5", ["a score runs from 0 to 1"]),
+        ("grade.score == 5", ["a score runs from 0 to 1"]),
+        ("grade.score != 6", ["a score runs from 0 to 1; for 6 of 100 write 0.06"]),
+        ("grade.score < 80.5", ["a score runs from 0 to 1; for 80.5 of 100 write 0.805"]),
+        ("grade.score < 100", ["a score runs from 0 to 1; for 100 of 100 write 1"]),
+        ("grade.score < 150", ["a score runs from 0 to 1"]),
+    ],
+)  # fmt: skip
+def test_words_that_no_call_has_are_doubted(cel: str, told: list[str]) -> None:
+    """Negated, a comparison with them holds for every call; what may hold anything, and words far from all known, are left alone."""
+    assert list(doubtful_words(cel)) == told

@@ -83,6 +83,8 @@ def test_a_path_that_finds_too_much_is_not_judged(talk: Any, judge: Any) -> None
         ("$.a[?!@..b]", "a path inside a filter takes names, indices, slices and `*` only"),
         ("$.a[?@.x == 1 && @[?@.b]]", "a path inside a filter takes names, indices, slices and `*` only"),
         ("$.a[?@[0,1]]", "a path inside a filter takes names, indices, slices and `*` only"),
+        ("$.a | $.b", "not a JSONPath (RFC 9535): unexpected token '|'"),
+        ("$.~", "not a JSONPath (RFC 9535): unexpected token '~'"),
         ("$.a[?match(@.b, '(a+)+$')]", "not a JSONPath (RFC 9535): function 'match' is not defined"),
         ("$.a[?search(@.b, '(a+)+$')]", "not a JSONPath (RFC 9535): function 'search' is not defined"),
     ],

@@ -64,6 +64,11 @@ GAPS = (
             ("errored", "the service timed none of the agent's turns", None),
         ),
         ((said(1, "agent", 0, 900),), {"max_ms": 400}, ("errored", "no agent turn answers the caller", None)),
+        (
+            [said(number, "agent", ttfa_ms=number) for number in range(1, 203)],
+            {"p50_ms": 101, "p95_ms": 192, "max_ms": 202},
+            ("passed", "p50 101 ms; p95 192 ms; max 202 ms (over 202 agent turns)", None),
+        ),
         ((), {"max_ms": 400}, ("errored", "no agent turn answers the caller", None)),
         (None, {"max_ms": 400}, ("errored", "the service gave no transcript to time turns in", None)),
     ],

@@ -49,6 +49,13 @@ ASKS = turn("user", 5000, 6000)
             "errored",
             "the times contradict the order of the turns: turn 3 is over before what it answers",
         ),
+        (
+            turn("agent", 4000, 5000),
+            "errored",
+            "the times contradict the order of the turns: turn 3 is over before what it answers",
+        ),
+        (turn("agent", 5000, 5000), "passed", "max 0 ms (over 1 agent turn)"),
+        (turn("agent", 4000, 5001), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 4000, 7000), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 5500, 7000), "passed", "max 0 ms (over 1 agent turn)"),
         (turn("agent", 6400, 7000), "passed", "max 400 ms (over 1 agent turn)"),

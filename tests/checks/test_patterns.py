@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from inline_snapshot import snapshot
 
 from planner.checks.pattern_doubts import doubtful_patterns
 from planner.checks.pattern_faults import TOO_LARGE, explained
-from planner.checks.patterns import _characters, check_pattern, compile_pattern, dead_alternative  # pyright: ignore[reportPrivateUsage]
+from planner.checks.patterns import _characters, check_pattern, compile_pattern, dead_alternative, finds_everything  # pyright: ignore[reportPrivateUsage]
 from planner.checks.reach import unreachable
 
 
@@ -155,6 +156,14 @@ from planner.checks.reach import unreachable
             "guarantee^",
             "this regular expression matches no text at all: `^` is the start of the text; for the character itself write 'guarantee\\^', in single quotes",
         ),
+        (
+            "a^ $5",
+            r"this regular expression matches no text at all: `^` is the start of the text and `$` is the end of the text; for the character itself write 'a\^ \$5', in single quotes",
+        ),
+        (
+            r"$5 re\bfund",
+            "this regular expression matches no text at all: an anchor or class in it can never hold",
+        ),
         (r"re\bfund", "this regular expression matches no text at all: an anchor or class in it can never hold"),
         (
             r"[^\x00-\x{10FFFF}]",
@@ -193,6 +202,95 @@ def test_a_bad_pattern_is_refused_in_words(pattern: str, message: str) -> None:
 def test_a_pattern_that_can_tell_texts_apart_is_taken(pattern: str) -> None:
     """Whatever RE2 can read, anchors for an empty text included."""
     assert check_pattern(pattern) == pattern
+
+
+_ANCHORS = ["^", "$", r"\b", r"\B", r"\A", r"\z", "(?m:^)", "(?m:$)"]
+_CHARACTERS = ["a", " ", r"\n", ".", "(?s:.)", r"\W", "[^a]"]
+_TEXTS_OF_THREE = ["".join(text) for length in range(4) for text in itertools.product("ab\n ", repeat=length)]
+
+
+@pytest.mark.parametrize("first", [*_ANCHORS, *_CHARACTERS])
+def test_three_signs_match_something_or_nothing(first: str) -> None:
+    """Whatever three anchors and characters follow each other, they are refused just where no short text has a match."""
+    for others in itertools.product([*_ANCHORS, *_CHARACTERS], repeat=2):
+        pattern = f"(?:{first}){''.join(others)}"
+        expression = compile_pattern(pattern)
+        found = any(expression.search(text) for text in _TEXTS_OF_THREE)
+        assert (unreachable(pattern, _characters) is None) is found, pattern
+
+
+_ALTERNATING = r"(?:\b-|\ba)"
+_BREAK_OR_DASH = r"(?m)x(?:\B\n|-){}^y"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        # each way to write a character: a word ends beside it, or does not
+        (r"a\b\x2f", True),
+        (r"a\b\x{2f}", True),
+        (r"\x30\bb", False),
+        (r"\x{30}\bb", False),
+        (r"a\b\057", True),
+        (r"\060\bb", False),
+        *[(rf"a\b\{sign}", True) for sign in "ntrfva~-."],
+        (r"(?m)a$\n^b", True),
+        *[(rf"(?m)a$\{sign}^b", False) for sign in "trfva"],
+        (r"_\bx", False),
+        (r"é\ba", True),
+        (r"é\Ba", False),
+        (r"x-\by", True),
+        (r"\Q-a\E\bb", False),
+        (r"\Qa$\E\bb", True),
+        (r"b\b\Q-a", True),
+        (r"b\b\Qa", False),
+        # letters that equal one beyond ASCII where case is ignored
+        *[(rf"(?i){letter}\b5", True) for letter in "kKsS"],
+        *[(rf"{letter}\b5", False) for letter in "kKsS"],
+        (r"(?i)a\b5", False),
+        (r"(?i)~\B5", False),
+        ("(?i)\u017f\\B5", True),
+        ("(?i)\u212a\\B5", True),
+        (r"(?i)5\bkx", True),
+        (r"(?i)xk\b5", True),
+        (r"(?i)[k]\b5", True),
+        (r"[k]\b5", False),
+        # sets and flags
+        (r"[a-z]\b[a-z]", False),
+        (r"[^ -~]\ba", True),
+        (r"(?ms)a$.^b", True),
+        (r"(?m)a$.^b", False),
+        (r"(?ms)(?-s)a$.^b", False),
+        (r"(?m)(?s:a$.)^b", True),
+        (r"(?m)a\n^b", True),
+        (r"a\n^b", False),
+        (r"(?-m)a\n^b", False),
+        # anchors
+        (r"a\z5", False),
+        (r"a\b\z", True),
+        (r"(a|-)x\z", True),
+        (r"(a|-)x\b\z", True),
+        (r"a(?:$5)?\b\z", True),
+        (r"a(?:$5)?\z", True),
+        (r"a(?:$5){0}\z", True),
+        # as often as it is written
+        *[
+            (_BREAK_OR_DASH.format(times), matches)
+            for times, matches in {
+                "": False, "{1}": False, "{1,1}": False, "?": False, "{0,1}": False, "{0}": False, "{2}": True, "{1,2}": True,
+                "{0,2}": True, "{3}": True, "+": True, "*": True, "{1,}": True, "{0,}": True, "{2,2}": True, "+?": True, "{2}?": True,
+            }.items()
+        ],
+        *[(rf"x{_ALTERNATING}{{{times}}}\by", times % 2 == 1) for times in range(1, 9)],
+        (r"x(?:\b-){2}y", False),
+        (r"x(?:\b-){0}y", True),
+    ],
+)  # fmt: skip
+def test_what_can_match_something_is_not_refused(pattern: str, matches: bool) -> None:
+    """However characters are written, flags set and parts repeated; nothing that can never match is taken."""
+    expected = pytest.raises(ValueError, match="no text at all") if not matches else nullcontext()
+    with expected:
+        check_pattern(pattern)
 
 
 _SIGNS = st.sampled_from(["a", " ", r"\n", ".", "[^ ]", r"\W", "^", "$", r"\b", r"\B", r"\A", r"\z"])
@@ -243,6 +341,23 @@ def test_an_alternative_that_matches_nothing_is_doubted() -> None:
         ]
     )
     assert not doubtful_patterns(None, None, r"refund|don't (\$5)|^a|b$")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "dead"),
+    [
+        ("$5|refund", "$5"),
+        ("refund|$5", "$5"),
+        ("refund|$5|$6", "$5"),
+        ("a|(b|$5|c)d", "$5"),
+        ("a|(b|c$5)d", "c$5"),
+        (r"[$]5|refund|\$5", None),
+    ],
+)
+def test_the_alternative_that_is_doubted_is_named(pattern: str, dead: str | None) -> None:
+    """The first of them, wherever it stands, and no more than it."""
+    told = dead_alternative(pattern)
+    assert (told and told.partition(" in this regular expression")[0]) == (dead and f"`{dead}`")
 
 
 def test_nothing_is_printed_about_a_bad_pattern(capfd: pytest.CaptureFixture[str]) -> None:
@@ -379,3 +494,9 @@ def test_slashes_around_a_pattern_are_doubted(matches: str, mended: str | None) 
     expected = [(("matches",), why, "literal-pattern")] if mended else []
     found = doubtful_patterns(None, None, matches)
     assert [(doubt.route, doubt.why, doubt.code) for doubt in found] == expected
+
+
+@pytest.mark.parametrize(("pattern", "everything"), [(".", True), ("[^a]", True), ("[^x]", False), ("[^7]", False), ("[x7]", False), (r"\d", False)])  # fmt: skip
+def test_what_leaves_nothing_of_a_text_is_known(pattern: str, everything: bool) -> None:
+    """A letter, a digit or a sign that it does not find is left."""
+    assert finds_everything(compile_pattern(pattern)) is everything

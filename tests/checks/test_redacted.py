@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import TypeAdapter
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
+from planner.checks.json_paths import MAX_VALUES
+from planner.checks.meaning import missing_packages
 from planner.checks.opinions import nobody_asked
-from planner.checks.redacted import READS, judge_redacted
-from planner.evidence import Call, Evidence, Role, ToolCall, Turn
+from planner.checks.redacted import READS, judge_redacted, left_out
+from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
 from planner.outcome import Fault, RunOutcome, judge_run
 
 SAID = "cannot be told: in {} the shared store left out phone numbers, or what `redact` lists; judge it where the call was made, or call again"
@@ -78,6 +80,86 @@ def test_what_can_still_be_told(check: str, fields: dict[str, Any], outcome: str
     assert judged.outcome.value == outcome
     if said is not None:
         assert judged.message == SAID.format(said)
+
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "says": ("turns",), "never_says": ("turns",), "no_pii": ("turns",), "language": ("turns",), "pacing": ("turns",),
+    "similar": ("turns",), "sequence": ("turns", "tools"), "judge": ("turns", "tools"), "tool_called": ("tools",),
+    "tool_not_called": ("tools",), "call": ("transferred_to",), "duration": (), "cost": (), "latency": (), "grade": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "parts"), PARTS.items(), ids=PARTS)
+def test_a_check_is_left_open_by_the_parts_that_it_reads(check: str, parts: tuple[str, ...]) -> None:
+    """And by no other, whatever of it was left out."""
+    if check == "similar" and missing_packages():
+        pytest.skip("needs the extra `semantic`")
+    written = expectation(**CHECKS[check].model_json_schema()["examples"][0])
+    everything = get_args(RedactedPart)
+    told = {part: left_out(written, EVIDENCE.model_copy(update={"redacted": (part,)})) for part in everything}
+    assert told == {part: {part} if part in parts else set() for part in everything}
+
+
+@pytest.mark.parametrize(
+    ("cel", "parts"),
+    [
+        ("grade.score > 0.5", ()),
+        ("grade.summary == 'x'", ("grade",)),
+        ("grade == grade", get_args(RedactedPart)),
+        ("run.error_message == ''", ("error_message",)),
+        ("call.transferred_to == 'x'", ("transferred_to",)),
+        ("call.document.x == 1", ("document",)),
+        ("turns.size() == tools.size()", ("turns", "tools")),
+    ],
+)
+def test_an_expression_is_left_open_by_what_it_names(cel: str, parts: tuple[str, ...]) -> None:
+    """A whole object may be any part of it; the finding tells which parts were left out."""
+    evidence = EVIDENCE.model_copy(update={"redacted": get_args(RedactedPart)})
+    assert left_out(expectation("expression", cel=cel), evidence) == set(parts)
+
+
+@pytest.mark.parametrize(
+    ("part", "check", "fields", "words"),
+    [
+        ("transferred_to", "call", {"transferred_to": "+1"}, "where the call was transferred to"),
+        ("grade", "expression", {"cel": "grade.summary == 'x'"}, "the grade's words"),
+        ("error_message", "expression", {"cel": "run.error_message == 'x'"}, "the error message"),
+    ],
+)
+def test_the_finding_says_where_something_was_left_out(
+    part: RedactedPart, check: str, fields: dict[str, Any], words: str
+) -> None:
+    """In words for the part, so that its reader knows what to look for where the call was made."""
+    evidence = EVIDENCE.model_copy(update={"redacted": (part,)})
+    judged = judge_redacted(expectation(check, **fields), evidence, nobody_asked)
+    assert (judged.outcome.value, judged.message) == ("errored", SAID.format(words))
+
+
+def test_a_path_that_leads_to_too_much_is_left_open() -> None:
+    """Of what is not read to its end it is not known whether something was left out."""
+    many = Call(call_id=2, status="completed", document={"a": [1] * (MAX_VALUES + 1)})
+    evidence = EVIDENCE.model_copy(update={"call": many})
+    judged = judge_redacted(expectation("field", path="$.a[*]", equals=1), evidence, nobody_asked)
+    assert (judged.outcome.value, judged.message) == ("errored", SAID.format("the call object"))
+
+
+@pytest.mark.parametrize(
+    ("check", "fields", "is_open"),
+    [
+        ("expression", {"cel": "tools[0].result == 1"}, True),
+        ("judge", {"rubric": "The agent looks it up."}, True),
+        ("tool_called", {"name": "dial", "result": 1}, True),
+        ("tool_called", {"name": "dial"}, False),
+        ("sequence", {"steps": [{"tool": "dial"}, {"tool": "hang_up"}]}, False),
+        ("says", {"any_of": ["goodbye"]}, False),
+    ],
+)
+def test_a_result_that_was_not_read_leaves_open_what_may_ask_for_it(
+    check: str, fields: dict[str, Any], is_open: bool
+) -> None:
+    """That the tool was called, and before what, is told all the same."""
+    evidence = EVIDENCE.model_copy(update={"redacted": (), "unread": ("results",)})
+    assert left_out(expectation(check, **fields), evidence) == ({"results"} if is_open else set())
 
 
 def test_the_run_is_nobodys_fault() -> None:

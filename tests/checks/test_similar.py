@@ -46,6 +46,9 @@ def test_closeness_is_told_to_four_digits_and_of_the_first_256_tokens() -> None:
     refund, filler = "You get a refund.", "word " * 150
     assert closeness(refund, f"{filler} you get a refund") > closeness(refund, filler) + 0.05
     assert closeness(refund, filler * 2 + "you get a refund") == closeness(refund, filler * 2 + "goodbye to you all")
+    for words, read in ((253, True), (254, False)):  # and two tokens that no word is
+        ends = [closeness(refund, "word " * words + end) for end in ("refund", "goodbye")]
+        assert (ends[0] != ends[1]) is read
     assert closeness(refund, filler) == round(closeness(refund, filler), 4)
     assert closeness(filler, filler) == closeness(refund, refund) == 1.0
     assert closeness("Hello.", "The quick brown fox sits in the garden of thermodynamics.") >= 0.0
