@@ -329,29 +329,35 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
         Journal(tmp_path / "store" / "journal.sqlite")
 
 
-@pytest.fixture
-def read_only() -> Generator[Path]:
-    """A folder that we may read and not write, with a journal of another user in it. Root may write anywhere, so not as root."""
-    folder = Path(tempfile.mkdtemp())
-    Journal(folder / "old.sqlite").close()
-    (folder / "old.sqlite").chmod(0o444)
-    folder.chmod(0o555)
+@contextlib.contextmanager
+def nobody() -> Generator[None]:
+    """Root may write anywhere, so not as root; and for no longer than it takes, for others of this process may write meanwhile."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
     try:
-        yield folder
+        yield
     finally:
         if root:
             os.seteuid(0)
-        folder.chmod(0o755)
-        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def read_only() -> Generator[Path]:
+    """A folder that we may read and not write, with a journal of another user in it."""
+    folder = Path(tempfile.mkdtemp())
+    Journal(folder / "old.sqlite").close()
+    (folder / "old.sqlite").chmod(0o444)
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("name", ["new.sqlite", "old.sqlite"])
 def test_a_read_only_folder_is_named(read_only: Path, name: str) -> None:
     """Nothing can be written there: an error with a hint, before anything is launched."""
-    with pytest.raises(StoreError, match=f"{name} cannot be opened") as caught:
+    with pytest.raises(StoreError, match=f"{name} cannot be opened") as caught, nobody():
         Journal(read_only / name)
     assert "permissions" in caught.value.hint
 

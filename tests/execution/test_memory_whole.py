@@ -7,6 +7,7 @@ from typing import Any
 from weakref import ref
 
 import pytest
+from patience import wait_for
 from whole_runs import Organisation
 
 import planner.invocation.asking
@@ -51,4 +52,4 @@ def test_evidence_of_finished_runs_is_let_go(tmp_path: Path, monkeypatch: pytest
     assert ran.code in (0, 1), ran.err
     assert len(seen) == 60
     assert max(held) <= LIMIT
-    assert alive() == 0
+    wait_for(lambda: alive() == 0)  # a thread that stored some may not have been given the time to let go of them

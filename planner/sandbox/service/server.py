@@ -14,6 +14,9 @@ from uvicorn.server import ServerState
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.exchange import ABORT
 
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep a connection, httpx 5 seconds: where both close it at one moment, a request may be lost in between."""
+
 
 class _AbortableProtocol(H11Protocol):
     """Lets the app cut the connection, for answers that get lost."""
@@ -53,6 +56,7 @@ def serve(sandbox: Sandbox, host: str, port: int, *, on_ready: Callable[[str], N
             access_log=False,
             date_header=False,
             server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=1,
         )
         server = _Server(config, lambda: on_ready(f"http://{shown}:{bound}"))
