@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import comb
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,7 @@ from planner.outcome import (
     judge_case,
     settled,
 )
-from planner.statistics import chances, wilson_interval
+from planner.statistics import chances, decide, wilson_interval
 
 PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"
 
@@ -91,15 +92,75 @@ def example() -> str:
             f"* {name} against last week: p = {chance_alone(before, now):.3f}, so **{word}**."
             + (f" On its own it is {told(runs)}." if runs is worse else "")
         )
+    low = next(count for count in range(20) if decide(20 - count, 20, 0.8, 0.9) is False)
     lines.append(
-        f"* An agent that fails every call is known to have failed after {stopped} of the 20: "
-        f"were the other {20 - stopped} all to pass, {20 - stopped} of 20 would still show that the rate is below 80 %."
+        f"* An agent that fails every call is known to have failed after {stopped} of the 20. That its rate is below 80 % is known after "
+        f"{low} (were the others all to pass, {20 - low} of 20 would still show it), but as long as fewer than `min_runs`, here "
+        f"{rules.min_runs}, count, it might yet be unknown."
     )
     return "\n".join(lines)
 
 
+def again() -> str:
+    """What chances come to where one asks more than once, of cases whose rate is what it is."""
+    first = [100 * green(0.6, 10), 100 * green(0.6, 20, 0.9)]
+    third = [100 * (1 - (1 - share / 100) ** 3) for share in first]
+    alone, chosen = regressed_unchanged(0.6, 10)
+    at_once = chances(0.8, 20, 0.8, 0.9)[1]
+    looks = [100 * (at_once + failed_at_second_look(more)) for more in (20, 50)]
+    return "\n".join(
+        [
+            (
+                f"* 10 runs, 80 % needed, and an agent that passes 60 % of its calls: green at the first try in {first[0]:.0f} % and within three "
+                f"tries in {third[0]:.0f} %. With 20 runs and 90 % confidence: {first[1]:.2f} % and {third[1]:.1f} %."
+            ),
+            (
+                f"* The same agent, unchanged, against its baseline of 10 runs: called regressed in {100 * alone:.0f} %; where the baseline was "
+                f"called again until it passed, in {100 * chosen:.0f} %."
+            ),
+            (
+                f"* 20 runs, 80 % needed with 90 % confidence, and a true rate of exactly 80 %: failed in {100 * at_once:.0f} %; where a case "
+                f"that is left open gets 20 runs more, in {looks[0]:.0f} %, and with 50 more in {looks[1]:.0f} %."
+            ),
+        ]
+    )
+
+
+def green(rate: float, runs: int, confidence: float | None = None) -> float:
+    if confidence is not None:
+        return chances(rate, runs, 0.8, confidence)[0]
+    return sum(binomial(passed, runs, rate) for passed in range(runs + 1) if passed >= 0.8 * runs)
+
+
+def regressed_unchanged(rate: float, runs: int) -> tuple[float, float]:
+    """Against any baseline, and against one that passed."""
+    found = 0.0
+    for before in range(runs + 1):
+        for now in range(runs + 1):
+            sides = [
+                Sample(CaseOutcome.FLAKY if passed >= 0.8 * runs else CaseOutcome.FAILED, passed, runs)
+                for passed in (before, now)
+            ]
+            if compare({"case": (sides[0], sides[1])})["case"] == "regressed":
+                found += binomial(before, runs, rate) * binomial(now, runs, rate)
+    return found, found / green(rate, runs)
+
+
+def failed_at_second_look(more: int) -> float:
+    """20 runs at the required rate that decide nothing, and then with so many more are failed."""
+    return sum(
+        binomial(passed, 20, 0.8) * chances(0.8, more, 0.8, 0.9, (passed, 20))[1]
+        for passed in range(21)
+        if decide(passed, 20, 0.8, 0.9) is None
+    )
+
+
+def binomial(passed: int, total: int, rate: float) -> float:
+    return comb(total, passed) * rate**passed * (1 - rate) ** (total - passed)
+
+
 def test_the_page_shows_what_the_code_computes() -> None:
-    """Intervals, chances and the worked example of the page are those of the code."""
+    """Intervals, chances, what asking again makes of them, and the worked example of the page are those of the code."""
     text = PAGE.read_text(encoding="utf-8")
-    found = dict(re.findall(r"<!-- (intervals|power|example) -->\n(.*?)\n<!-- end -->", text, re.DOTALL))
-    assert found == {"intervals": intervals(), "power": power(), "example": example()}
+    found = dict(re.findall(r"<!-- (intervals|power|again|example) -->\n(.*?)\n<!-- end -->", text, re.DOTALL))
+    assert found == {"intervals": intervals(), "power": power(), "again": again(), "example": example()}

@@ -67,6 +67,8 @@ class ComparedCase:
     """What was changed in between that is not the agent."""
     quarantined: bool = False
     """Now; then it is shown, and not counted in the suite's word."""
+    shared_runs: int = 0
+    """Runs that stand on both sides: the difference is that of the others."""
 
     @property
     def is_apart(self) -> bool:
@@ -135,6 +137,7 @@ def render_json(comparison: Comparison) -> str:
                 "interval": None if case.difference is None else case.difference.interval,
                 "expectation": None if case.difference is None else case.difference.expectation,
                 "same_runs": case.same_runs,
+                "shared_runs": case.shared_runs,
                 "p_value": case.p_value,
                 "not_comparable": case.not_comparable,
                 "quarantined": case.quarantined,
@@ -221,9 +224,12 @@ def _change(case: ComparedCase) -> str:
     if case.difference is None:
         return f"{runs}, {case.before.outcome} → {case.now.outcome}"
     told = case.difference
+    held = f"{told.before[0]} of {told.before[1]} → {told.now[0]} of {told.now[1]}"
+    without = f" without the {case.shared_runs} that stand in both" if case.shared_runs else ""
     if told.expectation is not None:
-        held = f"{told.before[0]} of {told.before[1]} → {told.now[0]} of {told.now[1]} runs"
-        runs = f"{for_markdown(told.expectation)} held in {held}"
+        runs = f"{for_markdown(told.expectation)} held in {held} runs{without}"
+    elif without:
+        runs = f"{held} runs passed{without}"
     low, high = told.interval
     alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
     change = f"{_points(told.points)} ({round(low * 100):+d} to {_points(high)}, 95 % interval{alone})"

@@ -147,7 +147,7 @@ class QuarantineDocument(_Document):
 
 
 class SampleDocument(_Document):
-    """What was known of a case before."""
+    """One side of a comparison."""
 
     outcome: CaseOutcomeName
     runs_passed: int
@@ -203,6 +203,11 @@ class CaseDocument(_Document):
     )
     before: SampleDocument | None = Field(
         default=None, description="The other sample that it is compared with; null where there is none."
+    )
+    now: SampleDocument | None = Field(
+        default=None,
+        description="Its own side of that comparison, where this is not all of its runs: those that stood before are of the other"
+        " side.",
     )
     p_value: float | None = Field(
         default=None,

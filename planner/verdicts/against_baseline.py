@@ -17,7 +17,7 @@ from planner.results.model import (
 )
 from planner.spec.model import Case
 from planner.verdicts.judged_runs import LoadEvidence, judge_stored
-from planner.verdicts.rates import sample_of
+from planner.verdicts.rates import RunKey, run_key, sample_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class AgainstBaseline:
     not_comparable: NotComparable | None = None
     before: Sample | None = None
     p_value: float | None = None
+    now: Sample | None = None
+    """Where not all of its runs are compared."""
 
     def told(self) -> dict[str, object]:
         """Fields of a `CaseDocument`."""
@@ -43,6 +45,7 @@ class AgainstBaseline:
             "compared": self.compared,
             "not_comparable": self.not_comparable,
             "before": None if self.before is None else sample_document(self.before),
+            "now": None if self.now is None else sample_document(self.now),
             "p_value": self.p_value,
         }
 
@@ -104,6 +107,12 @@ def rejudged(change: Change, prior: CaseDocument, now: CaseOutcome) -> AgainstBa
 def is_rejudged(change: Change) -> bool:
     """Whether both sides are the same calls. Of older calls that stand again there are two samples, as of new ones."""
     return change.compared_with is None and change.prior is not None and change.action is Action.RECHECK
+
+
+def standing_before(change: Change) -> frozenset[RunKey]:
+    """The runs of the baseline. Those of them that a case keeps are of that side: no sample is compared with itself."""
+    before = change.compared_with or change.prior
+    return frozenset() if before is None else frozenset(map(run_key, before.runs))
 
 
 def chance_of(before: Sample | None, now: Sample) -> float | None:

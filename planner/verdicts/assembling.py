@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask, nobody_asked
-from planner.outcome import CaseVerdict, Sample, compare, expectation_name, has_own_rate, judge_case, sample_of_runs
+from planner.outcome import (
+    CaseOutcome,
+    CaseVerdict,
+    Sample,
+    compare,
+    expectation_name,
+    has_own_rate,
+    judge_case,
+    sample_of_runs,
+)
 from planner.results.model import CaseDocument, CaseInputs, ExpectationRate, QuarantineDocument, RunDocument
 from planner.spec.model import Case
 from planner.verdicts.against_baseline import (
@@ -18,9 +28,10 @@ from planner.verdicts.against_baseline import (
     is_rejudged,
     judged_anew,
     rejudged,
+    standing_before,
 )
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
-from planner.verdicts.rates import expectation_rates
+from planner.verdicts.rates import expectation_rates, run_key
 
 
 def standing_runs(change: Change) -> list[RunDocument]:
@@ -59,7 +70,7 @@ def assemble_cases(
         judged.append((change, change.case, _verdict(change.case, runs), runs))
     spared = {change.case_id: _not_needed(change, not_needed or {}) for change in changes}
     decided = [
-        (change, sample_of_runs(case, [run.verdict for run in runs], verdict.outcome, spared[change.case_id]))
+        _Decided(change, case, verdict.outcome, runs, spared[change.case_id])
         for change, case, verdict, runs in judged
         if verdict is not None
     ]
@@ -82,27 +93,42 @@ def assemble_cases(
     ]
 
 
-def _standings(
-    decided: Sequence[tuple[Change, Sample]],
-    load_evidence: LoadEvidence,
-    ask: Ask,
-) -> dict[str, AgainstBaseline]:
-    """Called cases are samples, compared as such, all together. Those judged again, and those that their author changed, are
-    compared by their outcomes alone, and stay out of what chance may do across the suite."""
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A case that calls were judged for."""
+
+    change: Change
+    case: Case
+    outcome: CaseOutcome
+    runs: Sequence[JudgedRun]
+    not_made: int
+
+    def sample(self, runs: Sequence[JudgedRun]) -> Sample:
+        return sample_of_runs(self.case, [run.verdict for run in runs], self.outcome, self.not_made)
+
+
+def _standings(decided: Sequence[_Decided], load_evidence: LoadEvidence, ask: Ask) -> dict[str, AgainstBaseline]:
+    """Called cases are samples, compared as such, all together: what was called anew with what was there. Those judged again, and
+    those that their author changed, are compared by their outcomes alone, and stay out of what chance may do across the suite."""
     found: dict[str, AgainstBaseline] = {}
     samples: dict[str, tuple[Sample | None, Sample]] = {}
-    for change, now in decided:
+    kept: set[str] = set()
+    for each in decided:
+        change, before = each.change, each.change.compared_with or each.change.prior
         if is_rejudged(change) and change.prior is not None:
-            found[change.case_id] = rejudged(change, change.prior, now.outcome)
+            found[change.case_id] = rejudged(change, change.prior, each.outcome)
             continue
-        baseline, before = baseline_of(change, load_evidence, ask), change.compared_with or change.prior
-        if baseline.not_comparable is not None and before is not None:
-            found[change.case_id] = judged_anew(before, now.outcome, baseline.not_comparable)
+        baseline, stood = baseline_of(change, load_evidence, ask), standing_before(change)
+        anew = [run for run in each.runs if run_key(run.document) not in stood]
+        if before is not None and (baseline.not_comparable is not None or (each.runs and not anew)):
+            found[change.case_id] = judged_anew(before, each.outcome, baseline.not_comparable)
             continue
-        samples[change.case_id] = (baseline.sample, now)
+        samples[change.case_id] = (baseline.sample, each.sample(anew))
+        if len(anew) < len(each.runs):
+            kept.add(change.case_id)
     for case_id, word in compare(samples).items():
         before, now = samples[case_id]
-        found[case_id] = AgainstBaseline(word, None, before, chance_of(before, now))
+        found[case_id] = AgainstBaseline(word, None, before, chance_of(before, now), now if case_id in kept else None)
     return found
 
 

@@ -9,7 +9,7 @@ from planner.reports.comparison import ComparedCase, Comparison, Difference, Met
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
 from planner.verdicts.against_baseline import AgainstBaseline, judged_anew, other_call, other_judgement
-from planner.verdicts.rates import sample_of, suite_document
+from planner.verdicts.rates import RunKey, run_key, sample_of, suite_document
 
 _METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (
     ("duration", "seconds", lambda run: run.duration_seconds),
@@ -21,27 +21,32 @@ _MOST_VALUES = 500
 
 def compare_results(older: RunResult, newer: RunResult, random: RandomSource) -> Comparison:
     """Cases by id. Where both sides hold the very same runs, what changed is known, not guessed; where prompt or expectations
-    are others, nothing of it is the agent's."""
+    are others, nothing of it is the agent's. Runs that stand on both sides are of the one that was first."""
     before = {case.case_id: case for case in older.cases}
     now = {case.case_id: case for case in newer.cases}
+    backwards = older.started_at > newer.started_at
     case_ids = [*now, *(case_id for case_id in before if case_id not in now)]
     told: dict[str, AgainstBaseline] = {}
     samples: dict[str, tuple[Sample | None, Sample | None]] = {}
     for case_id in case_ids:
         old, new = before.get(case_id), now.get(case_id)
-        if old is not None and new is not None and (aside := _aside(old, new)) is not None:
+        if old is not None and new is not None and (aside := _aside(old, new, backwards)) is not None:
             told[case_id] = aside
         else:
-            samples[case_id] = (_sample(old), _sample(new))
+            samples[case_id] = _samples(old, new, backwards=backwards)
     told |= {case_id: AgainstBaseline(word) for case_id, word in compare(samples).items()}
     return Comparison(
         older,
         newer,
-        tuple(_compared(case_id, told[case_id], before.get(case_id), now.get(case_id)) for case_id in case_ids),
+        tuple(
+            _compared(case_id, told[case_id], before.get(case_id), now.get(case_id), samples.get(case_id))
+            for case_id in case_ids
+        ),
         tuple(
             _metrics(
                 [(before[case_id], now[case_id]) for case_id in case_ids if case_id in before and case_id in now],
                 random,
+                backwards=backwards,
             )
         ),
         suite_document(compare_suite(_counted(samples, now))),
@@ -59,28 +64,41 @@ def _counted(
     }
 
 
-def _aside(before: CaseDocument, now: CaseDocument) -> AgainstBaseline | None:
+def _aside(before: CaseDocument, now: CaseDocument, backwards: bool) -> AgainstBaseline | None:
     """Of a case that chance has no part in: the same runs, or calls that its author made another thing of. Else None."""
     outcome = CaseOutcome[now.outcome.upper()]
     judgement = other_judgement(before, now.check_fingerprint, now.judged_by)
-    if _same_runs(before, now):
+    if _are_all_in(before, now) if backwards else _are_all_in(now, before):
         return judged_anew(before, outcome, judgement)
     why = other_call(before, now.inputs, now.call_fingerprint) or judgement
     return None if why is None else judged_anew(before, outcome, why)
 
 
 def _compared(
-    case_id: str, told: AgainstBaseline, before: CaseDocument | None, now: CaseDocument | None
+    case_id: str,
+    told: AgainstBaseline,
+    before: CaseDocument | None,
+    now: CaseDocument | None,
+    samples: tuple[Sample | None, Sample | None] | None,
 ) -> ComparedCase:
-    same = _same_runs(before, now)
-    old, new = _side(before), _side(now)
     by, p_value = None, None
-    if before and now and not same and told.not_comparable is None:
-        samples = sample_of(before), sample_of(now)
-        if all(sample.runs_countable for sample in samples):
-            by, p_value = _difference(telling(*samples)), chance_alone(*samples)
-    quarantined = now is not None and now.quarantine is not None
-    return ComparedCase(case_id, told.compared, old, new, by, same, p_value, told.not_comparable, quarantined)
+    match samples:
+        case (Sample() as old, Sample() as new) if old.runs_countable and new.runs_countable:
+            by, p_value = _difference(telling(old, new)), chance_alone(old, new)
+        case _:
+            pass
+    return ComparedCase(
+        case_id,
+        told.compared,
+        _side(before),
+        _side(now),
+        by,
+        _same_runs(before, now),
+        p_value,
+        told.not_comparable,
+        now is not None and now.quarantine is not None,
+        len(_keys(before) & _keys(now)),
+    )
 
 
 def _difference(told: Telling) -> Difference:
@@ -103,22 +121,40 @@ def _side(case: CaseDocument | None) -> Side | None:
     )
 
 
-def _sample(case: CaseDocument | None) -> Sample | None:
-    return None if case is None else sample_of(case)
+def _samples(
+    before: CaseDocument | None, now: CaseDocument | None, *, backwards: bool
+) -> tuple[Sample | None, Sample | None]:
+    """Runs that stand on both sides are of the earlier one: no sample is compared with itself."""
+    shared = _keys(before) & _keys(now)
+    return (
+        None if before is None else sample_of(before, besides=shared if backwards else ()),
+        None if now is None else sample_of(now, besides=() if backwards else shared),
+    )
+
+
+def _keys(case: CaseDocument | None) -> frozenset[RunKey]:
+    return frozenset() if case is None else frozenset(map(run_key, case.runs))
+
+
+def _are_all_in(case: CaseDocument, other: CaseDocument) -> bool:
+    """Whether it has no runs but those of the other."""
+    return bool(case.runs) and _keys(case) <= _keys(other)
 
 
 def _same_runs(before: CaseDocument | None, now: CaseDocument | None) -> bool:
-    if before is None or now is None or not now.runs:
-        return False
-    # Two services may give the same ids, so it is by who launched them, too.
-    return {(run.invocation_id, run.run_id) for run in before.runs} == {
-        (run.invocation_id, run.run_id) for run in now.runs
-    }
+    return before is not None and now is not None and bool(now.runs) and _keys(before) == _keys(now)
 
 
-def _metrics(pairs: Sequence[tuple[CaseDocument, CaseDocument]], random: RandomSource) -> list[Metric]:
-    """Over the cases that both sides hold and that were called anew in between."""
-    called = [pair for pair in pairs if not _same_runs(*pair)]
+def _metrics(
+    pairs: Sequence[tuple[CaseDocument, CaseDocument]], random: RandomSource, *, backwards: bool
+) -> list[Metric]:
+    """Over the cases that both sides hold and that were called anew in between, by the runs of each side alone."""
+    called: list[tuple[Sequence[RunDocument], Sequence[RunDocument]]] = []
+    for before, now in pairs:
+        shared = _keys(before) & _keys(now)
+        runs = [run for run in (before if backwards else now).runs if run_key(run) not in shared]
+        if runs:
+            called.append((runs, now.runs) if backwards else (before.runs, runs))
     found: list[Metric] = []
     for name, unit, of in _METRICS:
         old = _values([before for before, _ in called], of)
@@ -129,8 +165,8 @@ def _metrics(pairs: Sequence[tuple[CaseDocument, CaseDocument]], random: RandomS
     return found
 
 
-def _values(cases: Sequence[CaseDocument], of: Callable[[RunDocument], float | None]) -> list[float]:
-    return [value for case in cases for run in case.runs if (value := of(run)) is not None]
+def _values(sides: Sequence[Sequence[RunDocument]], of: Callable[[RunDocument], float | None]) -> list[float]:
+    return [value for runs in sides for run in runs if (value := of(run)) is not None]
 
 
 def _median_change(old: Sequence[float], new: Sequence[float]) -> float:

@@ -24,8 +24,9 @@ from planner.outcome import (
 )
 from planner.results.model import CaseDocument, RunDocument
 from planner.spec.model import Case
-from planner.verdicts.against_baseline import baseline_of
+from planner.verdicts.against_baseline import baseline_of, standing_before
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
+from planner.verdicts.rates import RunKey, run_key
 
 
 @dataclass(slots=True)
@@ -36,14 +37,19 @@ class _Standing:
     case: Case
     baseline: Sample | None
     first: int
+    stood: frozenset[RunKey]
+    """Runs of the baseline: those of them that are kept are compared with nothing."""
     verdicts: list[RunVerdict] = field(default_factory=list[RunVerdict])
+    anew: list[RunVerdict] = field(default_factory=list[RunVerdict])
     open_runs: int = 0
 
     def note(self, run: JudgedRun) -> None:
         if is_open(run.document):
             self.open_runs += 1
-        else:
-            self.verdicts.append(run.verdict)
+            return
+        self.verdicts.append(run.verdict)
+        if run_key(run.document) not in self.stood:
+            self.anew.append(run.verdict)
 
 
 class Settling:
@@ -58,7 +64,7 @@ class Settling:
             kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
             # What its author changed is compared with nothing, so no call of it can tell a difference.
             before = baseline_of(change, load_evidence, ask).sample
-            standing = _Standing(case, before, least_to_settle(case, (), case.runs))
+            standing = _Standing(case, before, least_to_settle(case, (), case.runs), standing_before(change))
             for run in kept:
                 standing.note(judge_stored(case, run, load_evidence, ask))
             self._standing[case.case_id] = standing
@@ -78,7 +84,7 @@ class Settling:
             return to_come if standing.open_runs else calls_at_once(case, verdicts, to_come, standing.first)
         if standing.baseline is None:
             return 0
-        now = sample_of_runs(case, verdicts, outcome, most)
+        now = sample_of_runs(case, standing.anew, outcome, most)
         return to_come if could_be_told(standing.baseline, now) else 0
 
 

@@ -20,7 +20,7 @@ from planner.results.model import (
     StatsDocument,
 )
 from planner.verdicts.ending import WORDS, first_of
-from planner.verdicts.rates import repeated_passes, sample_from, sample_of, suite_document
+from planner.verdicts.rates import repeated_passes, sample_compared, sample_from, suite_document
 
 T = TypeVar("T")
 
@@ -163,7 +163,7 @@ def _samples(
         if place.before is not None
     }
     return {
-        case.case_id: (sample_from(before[case.case_id]), sample_of(case))
+        case.case_id: (sample_from(before[case.case_id]), sample_compared(case))
         for case in cases
         if case.case_id in before and ((case.action == "call" and case.quarantine is None) or not for_suite)
     }

@@ -3,7 +3,8 @@ again, and whether the suite as a whole got better or worse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeAlias
 
 from planner.outcome import CaseOutcome, OwnRate, Sample, SuiteChange, compare_suite
 from planner.results.model import (
@@ -17,6 +18,8 @@ from planner.results.model import (
 from planner.statistics import all_of_k
 
 MOST_REPEATS = 10
+
+RunKey: TypeAlias = tuple[str, int]
 
 
 def expectation_rates(runs: Sequence[RunDocument]) -> list[ExpectationRate]:
@@ -60,7 +63,7 @@ def suite_of(cases: Iterable[CaseDocument]) -> SuiteDocument | None:
     """The cases that were called anew and count, against what they are compared with; None where nothing countable is known of
     any."""
     samples = {
-        case.case_id: (sample_from(case.before), sample_of(case))
+        case.case_id: (sample_from(case.before), sample_compared(case))
         for case in cases
         if case.action == "call" and case.before is not None and case.quarantine is None
     }
@@ -82,20 +85,33 @@ def suite_document(change: SuiteChange) -> SuiteDocument | None:
     )
 
 
-def sample_of(case: CaseDocument) -> Sample:
-    """A stored case, as one side of a comparison."""
-    passed, countable = case.counts
-    own_rates = [rate for rate in case.expectations if rate.min_pass_rate is not None or _failed_in_passing(case, rate)]
-    names = {rate.expectation for rate in own_rates}
-    spoilt = sum(run.fault is None and bool(names & _failed_in(run)) for run in case.runs)
+def sample_of(case: CaseDocument, *, besides: Collection[RunKey] = ()) -> Sample:
+    """A stored case, as one side of a comparison; without the runs `besides`, which stand on the other side."""
+    runs = [run for run in case.runs if run_key(run) not in besides] if besides else case.runs
+    rates = [rate for rate in case.expectations if rate.min_pass_rate is not None or _failed_in_passing(case, rate)]
+    names = {rate.expectation for rate in rates}
+    if len(runs) < len(case.runs):
+        rates = [rate for rate in expectation_rates(runs) if rate.expectation in names]
+    spoilt = sum(run.fault is None and bool(names & _failed_in(run)) for run in runs)
+    passed = sum(run.fault is None for run in runs)
     return Sample(
         CaseOutcome[case.outcome.upper()],
         passed,
-        countable,
+        sum(run.countable or (run.fault == "platform" and case.counts_platform) for run in runs),
         case.runs_not_needed,
-        tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in own_rates),
-        passed - spoilt if own_rates else None,
+        tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in rates),
+        passed - spoilt if names else None,
     )
+
+
+def sample_compared(case: CaseDocument) -> Sample:
+    """What of a case was compared with its baseline: not what stands from there."""
+    return sample_of(case) if case.now is None else sample_from(case.now)
+
+
+def run_key(run: RunDocument) -> RunKey:
+    """Two services may give the same ids, so it is by who launched it, too."""
+    return run.invocation_id, run.run_id
 
 
 def _failed_in_passing(case: CaseDocument, rate: ExpectationRate) -> bool:

@@ -143,3 +143,62 @@ def test_quarantine_counts_in_no_suite() -> None:
     older = result("old", AT, case("apart", "passed", 4))
     newer = result("new", AT, case("apart", "failed", 0, 4, quarantine=quarantine))
     assert compare_results(older, newer, RANDOM).suite is None
+
+
+def raised(passed: int, failed: int, *, b_held: int | None = None) -> CaseDocument:
+    """After eight runs that passed, as many more: those that failed first."""
+    stood = case("raised", "passed", 8, b_held=8).runs
+    more = case("raised", "failed", passed, failed, b_held=passed if b_held is None else b_held).runs
+    runs = [*stood, *(run.model_copy(update={"run_id": 100 + run.run_id, "invocation_id": "new"}) for run in more)]
+    told = case("raised", "failed", 8 + passed, failed).model_copy(update={"runs": runs})
+    held = 8 + (passed if b_held is None else b_held)
+    rate = ExpectationRate(expectation="b", check="says", held=held, decided=8 + passed + failed, min_pass_rate=0.8)
+    return told if b_held is None else told.model_copy(update={"expectations": [rate]})
+
+
+def lines(before: CaseDocument, now: CaseDocument, *, backwards: bool = False) -> list[str]:
+    ends = [result("old", AT), result("new", AT + timedelta(hours=1))]
+    older, newer = (
+        end.model_copy(update={"cases": [each]})
+        for end, each in zip(reversed(ends) if backwards else ends, (before, now), strict=True)
+    )
+    told = unescape(render_markdown(compare_results(older, newer, RANDOM))).replace("\\", "")
+    return [line for line in told.splitlines() if "raised" in line]
+
+
+def test_runs_that_stand_on_both_sides_are_of_the_first() -> None:
+    """Where `runs` were raised, what was called since is compared with what was there, and not with itself: 8 of 8 and then 3 of 8 is
+    worse beyond chance, though of 8 of 8 and 11 of 16 one could not say so."""
+    assert lines(case("raised", "passed", 8), raised(3, 5)) == [
+        (
+            "- ❌ `p/raised@s`: 8 of 8 → 3 of 8 runs passed without the 8 that stand in both, -62 points (-86 to -17 points, 95 % interval;"
+            " p = 0.013 on its own)"
+        ),
+        "| `p/raised@s` | ❌ regressed | passed, 8 of 8 (68–100 %) | failed, 11 of 16 (44–86 %) |",
+    ]
+    assert lines(raised(3, 5), case("raised", "passed", 8), backwards=True) == [
+        (
+            "- ✅ `p/raised@s`: 3 of 8 → 8 of 8 runs passed without the 8 that stand in both, +62 points (+17 to +86 points, 95 % interval;"
+            " p = 0.013 on its own)"
+        ),
+        "| `p/raised@s` | ✅ fixed | failed, 11 of 16 (44–86 %) | passed, 8 of 8 (68–100 %) |",
+    ]
+
+
+def test_rates_of_expectations_leave_out_what_stands_on_both_sides() -> None:
+    """So does an expectation with a rate of its own."""
+    eight = ExpectationRate(expectation="b", check="says", held=8, decided=8, min_pass_rate=0.8)
+    before = case("raised", "passed", 8).model_copy(update={"expectations": [eight]})
+    assert lines(before, raised(8, 0, b_held=1)) == [
+        (
+            "- ❌ `p/raised@s`: b held in 8 of 8 → 1 of 8 runs without the 8 that stand in both, -88 points (-98 to -40 points, 95 % interval;"
+            " p = 0.0014 on its own)"
+        ),
+        "| `p/raised@s` | ❌ regressed | passed, b 8 of 8 | failed, b 1 of 8 |",
+    ]
+
+
+def test_a_part_of_the_same_runs_is_nothing_new() -> None:
+    """Lowered `runs` keep some of the calls, and no chance has a part in what they come to."""
+    before, now = case("raised", "passed", 8), case("raised", "passed", 4)
+    assert lines(before, now) == ["| `p/raised@s` | = same | passed, 8 of 8 (68–100 %) | passed, 4 of 4 (51–100 %) |"]

@@ -1,0 +1,94 @@
+"""Calls made beside stored ones are compared with them, and not the stored ones with themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from planner.changes.model import ChangeSet
+from planner.checks.opinions import nobody_asked
+from planner.outcome import Fault, RunOutcome, RunVerdict
+from planner.results.model import CaseDocument, RunDocument
+from planner.spec.model import Case
+from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.early_stopping import Settling
+from planner.verdicts.judged_runs import JudgedRun
+from planner.verdicts.rates import suite_of
+
+MakeCase = Callable[..., Case]
+StoreCase = Callable[..., CaseDocument]
+Build = Callable[..., ChangeSet]
+MakeRuns = Callable[..., list[RunDocument]]
+
+
+def gone(digest: str) -> None:
+    del digest
+
+
+def judged(run: RunDocument) -> JudgedRun:
+    fault = None if run.fault is None else Fault(run.fault)
+    return JudgedRun(RunVerdict(RunOutcome[run.outcome.upper()], fault, ()), run)
+
+
+def assembled(changes: ChangeSet, made: list[RunDocument]) -> CaseDocument:
+    (change,) = changes.changes
+    (case,) = assemble_cases(
+        [change],
+        {change.case_id: [judged(run) for run in made]},
+        gone,
+        not_called="",
+        today=date(2026, 11, 25),
+    )
+    return case
+
+
+def test_new_calls_are_compared_with_the_stored_ones(
+    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
+) -> None:
+    """8 of 8 before and 3 of 8 since: regressed, and the suite counts each call once."""
+    case = make_case(runs=16, min_runs=8, min_pass_rate=0.8)
+    changes = build([case], [store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))])
+    found = assembled(changes, make_runs(*[None] * 3, *["agent"] * 5, first=201, invocation_id="new"))
+    assert (found.runs_total, found.runs_passed, found.outcome, found.compared) == (16, 11, "failed", "regressed")
+    assert found.p_value == pytest.approx(0.012820512820)
+    assert found.before is not None
+    assert found.now is not None
+    assert (found.before.runs_passed, found.before.runs_countable) == (8, 8)
+    assert (found.now.runs_passed, found.now.runs_countable) == (3, 8)
+    suite = suite_of([found])
+    assert suite is not None
+    assert (suite.passed_before, suite.runs_before, suite.passed_now, suite.runs_now) == (8, 8, 3, 8)
+
+
+def test_stored_calls_alone_are_nothing_new(
+    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
+) -> None:
+    """Where none of the calls that are wanted beside them could be made, the case stands as it did."""
+    stored = store_case(make_case(runs=4, min_runs=2))
+    found = assembled(build([make_case(runs=8, min_runs=4)], [stored]), [])
+    assert (found.runs_total, found.outcome, found.compared, found.before) == (4, "passed", "same", None)
+    assert suite_of([found]) is None
+
+
+def test_all_calls_anew_are_told_as_before(
+    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
+) -> None:
+    """Without kept calls a case is its own sample."""
+    changes = build([make_case()], [store_case(make_case())], rerun="all")
+    found = assembled(changes, make_runs("agent", "agent", "agent", first=201, invocation_id="new"))
+    assert (found.compared, found.now) == ("regressed", None)
+
+
+def test_calls_are_not_stopped_for_what_stood_before(
+    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
+) -> None:
+    """8 of 8 before, and the first three new calls fail: the case has failed whatever the other two do, and seems to have changed. 8 of
+    8 and 0 of 5 would show so, which 8 of 8 and 8 of 13 would not."""
+    case = make_case(runs=13, min_runs=7, min_pass_rate=0.8, when_settled="stop")
+    stored = store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))
+    settling = Settling(build([case], [stored]).changes, gone, nobody_asked)
+    for run in make_runs("agent", "agent", "agent", first=201, invocation_id="new"):
+        settling.note(case.case_id, judged(run))
+    assert settling.pace(case.case_id, 2, 0) == 2
