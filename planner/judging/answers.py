@@ -10,10 +10,12 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from planner.checks.opinions import Verdict, Vote
-from planner.judging.prompt import Prompt
+from planner.judging.prompt import Prompt, encodable
 
 _LONGEST: Final = 2_000
 """Characters of a quote or a reason that are kept."""
+_THOUGHTS_END: Final = "</think>"
+"""Of a model that thinks aloud before it answers, in words that may hold braces."""
 _FENCED: Final = re.compile(r"^\s*```[a-z]*\s*\n(.*)\n\s*```\s*$", re.DOTALL)
 
 
@@ -55,7 +57,12 @@ def read_vote(content: str, prompt: Prompt) -> Vote:
     if given[prompt.false_name].verdict is not Verdict.DOES_NOT_HOLD:
         return void("it affirms a control statement that is plainly false")
     answer = given[prompt.rubric_name]
-    return Vote(answer.verdict, answer.turn, answer.quote[:_LONGEST], answer.reason[:_LONGEST])
+    return Vote(answer.verdict, answer.turn, _kept(answer.quote), _kept(answer.reason))
+
+
+def _kept(text: str) -> str:
+    """Not too long, and without half characters, which no file could carry."""
+    return encodable(text[:_LONGEST])
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -67,7 +74,8 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _json_of(content: str) -> str:
-    """The answer without what some models put around it: a fence, or words before and after."""
+    """The answer without what some models put around it: their thoughts, a fence, or words before and after."""
+    content = content.rpartition(_THOUGHTS_END)[2]
     fenced = _FENCED.match(content)
     text = fenced[1] if fenced else content
     start, end = text.find("{"), text.rfind("}")

@@ -149,7 +149,9 @@ class Asker:
 
     @property
     def _stopped(self) -> bool:
-        return bool(self.result.why_stopped)
+        """Not by a ceiling: it may be that of one plan, and what another asks for, or what costs less, may still have room."""
+        result = self.result
+        return bool(result.refusal or result.usage or result.trouble or result.interrupted)
 
     async def _vote(self, want: Wanted, number: int) -> None:
         """One vote, asked for until there is an answer, or none can be had."""
@@ -173,7 +175,9 @@ class Asker:
                 self.ballots.problems[want.key] = str(error)
                 return
             except CeilingReachedError as error:
-                self.result.ceiling = str(error)
+                self.result.ceiling = self.result.ceiling or str(error)
+                self.ballots.problems[want.key] = f"the ceiling was reached ({error})"
+                return
             except RefusedError as error:
                 self.result.refusal = _told(error)
             except (CredentialError, NotFoundError) as error:

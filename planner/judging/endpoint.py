@@ -31,6 +31,8 @@ from planner.judging.prompt import Prompt, answer_schema
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 _TOLD: Final = 160
 """Characters of an endpoint's own words that an error repeats."""
+_LEAST_SECRET: Final = 8
+"""Characters of a key that is one: endpoints of one's own take any word."""
 _MAX_TOKENS: Final = 2**40
 
 
@@ -75,7 +77,7 @@ class _ChatCompletion(BaseModel):
 
 @dataclass(slots=True)
 class Endpoint:
-    """Speaks to one model. `key` is not repeated in any error, whatever the endpoint says."""
+    """Speaks to one model. `key` is not repeated in any error or answer, whatever the endpoint says."""
 
     transport: Transport
     model: str
@@ -211,7 +213,11 @@ class Endpoint:
             return Completion(
                 None, "its answer was cut off: judge.max_output_tokens in planner.yaml is too low for it", read, written
             )
-        return Completion(choice.message.content or "", "", read, written)
+        return Completion(self._without_key(choice.message.content or ""), "", read, written)
+
+    def _without_key(self, text: str) -> str:
+        """An answer is stored and shown. A key that is but a word stays: it is no secret, and may be said on a call."""
+        return text.replace(self.key, "…") if len(self.key) >= _LEAST_SECRET else text
 
     def _told(self, answer: Answer) -> str:
         """What the endpoint says of an error, on one line and never with the key in it."""

@@ -83,8 +83,8 @@ class Prompt:
 def question_key(question: Question, model: str) -> str:
     """What an answer is stored under: 64 hex digits over all that is asked, and of whom. How many votes are wanted is no part
     of it: more votes on the same question keep those that there are."""
-    turns = [[turn.number, turn.role.value, _encodable(turn.text)] for turn in question.turns]
-    return sha256(to_json([PROMPT_VERSION, model, _encodable(question.rubric), turns])).hexdigest()
+    turns = [[turn.number, turn.role.value, encodable(turn.text)] for turn in question.turns]
+    return sha256(to_json([PROMPT_VERSION, model, encodable(question.rubric), turns])).hexdigest()
 
 
 def compose(question: Question, new_token: Callable[[], str]) -> Prompt:
@@ -98,7 +98,7 @@ def compose(question: Question, new_token: Callable[[], str]) -> Prompt:
     one, other = spoken[draw % len(spoken)], spoken[(draw >> 16) % len(spoken)]
     rubric_name, true_name, false_name = names
     statements = [
-        (rubric_name, _encodable(question.rubric)),
+        (rubric_name, encodable(question.rubric)),
         (true_name, f"Turn {one.number} was spoken by the {one.role.value}."),
         (false_name, f"Turn {other.number} was spoken by the {_opposite(other.role)}."),
     ]
@@ -150,13 +150,13 @@ def answer_schema(prompt: Prompt) -> dict[str, Any]:
 
 
 def _line(turn: Turn) -> str:
-    document = {"turn": turn.number, "speaker": turn.role.value, "said": _HIDDEN.sub("", _encodable(turn.text))}
+    document = {"turn": turn.number, "speaker": turn.role.value, "said": _HIDDEN.sub("", encodable(turn.text))}
     text = to_json(document).decode()
     # These end a line for some readers, and JSON leaves them as they are.
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Without half characters (lone surrogates), which no request could carry."""
     return text.encode(errors="replace").decode()
 

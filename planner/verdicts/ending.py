@@ -151,7 +151,10 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
         enough = f" ({outcome.ceiling_enough} would do)" if outcome.ceiling_enough else ""
         cure = _CURES.get(outcome.ceiling, f"Raise the ceiling{enough}")
-        steps.append(f"{cure} to make the calls that are left; those made are not paid for again.")
+        left = "make the calls that are left; those made are not paid for again."
+        steps.append(
+            f"{cure} to {left if outcome.left else 'ask for the votes that are left; no call is made for them.'}"
+        )
     if outcome.broken:
         problems.append(
             f"a ceiling was broken: {outcome.broken}; calls that were under way cost more than was held for them"

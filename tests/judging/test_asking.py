@@ -60,6 +60,7 @@ class Bench:
         self.folder = folder
         self.price = JudgePrice(per_vote=1.0)
         self.ceilings: list[Ceiling] = []
+        self.plans: list[str] = []
         self.max_concurrent = 4
         self.loop: JumpingLoop | None = None
         self.interrupt_when: Callable[[], bool] | None = None
@@ -98,8 +99,8 @@ class Bench:
                 endpoint, ballots, self.repository, purse, pricing, clock, token, self.max_concurrent, self.told.append
             )
             wanted = [
-                Wanted("p", question, ballots.key_of(question), tuple(ballots.unanswered(question)))
-                for evidence in evidences
+                Wanted(plan, question, ballots.key_of(question), tuple(ballots.unanswered(question)))
+                for plan, evidence in zip(self.plans or ["p"] * len(evidences), evidences, strict=True)
                 for question in expectation.questions(evidence)
             ]
             async with anyio.create_task_group() as tasks:
@@ -511,6 +512,42 @@ def test_an_interruption_ends_the_asking(bench: Bench, model: Model) -> None:
     assert asking.interrupted
     assert set(outcomes) == {("errored", "not judged: interrupted")}
     assert (len(model.asked), bench.spent_cents()) == (2, 2)
+
+
+def test_the_ceiling_of_one_plan_stops_no_other(bench: Bench, model: Model) -> None:
+    """What it has no room for is missing; what another plan asks for is asked."""
+    bench.ceilings = [Ceiling("the budget of plan a", 2, "a")]
+    bench.plans = ["a"] * 6 + ["b"] * 2
+    outcomes, asking = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(8)])
+    assert [outcome for outcome, _ in outcomes[6:]] == ["passed"] * 2
+    assert sorted(outcomes[:6])[:4] == [("errored", "not judged: the ceiling was reached (the budget of plan a)")] * 4
+    assert (asking.ceiling, asking.given, len(model.asked)) == ("the budget of plan a", 4, 4)
+
+
+def test_half_a_character_is_stored_as_none(bench: Bench, model: Model) -> None:
+    """JSON can write what no file can hold: it is a question mark, and the vote counts."""
+    model.script = lambda asked: honest(asked).replace("So it is.", "So \\ud800 it is.")
+    expected = [("passed", "the rubric holds: So ? it is.")]
+    assert bench.judge(talk(*TALK))[0] == expected
+    assert bench.judge(talk(*TALK))[0] == expected
+    assert len(model.asked) == 1
+
+
+def test_thoughts_before_an_answer_are_no_part_of_it(bench: Bench, model: Model) -> None:
+    """Also where a model thinks in braces; what is thought is no answer."""
+    model.script = lambda asked: f'<think>Maybe {{"seal": 1}}?</think>\n{honest(asked)}'
+    assert bench.judge(talk(*TALK))[0][0][0] == "passed"
+    model.script = lambda asked: f"<think>{honest(asked)}</think> It holds."
+    message = f"{VOID}its answer is not the JSON that was asked for"
+    assert bench.judge(talk(*TALK[:3]))[0] == [("errored", message)]
+
+
+def test_the_key_is_in_no_answer(bench: Bench, model: Model) -> None:
+    """What an endpoint repeats of it is neither stored nor shown."""
+    model.script = lambda asked: honest(asked).replace("So it is.", "Asked with Bearer sk_secret.")
+    assert bench.judge(talk(*TALK))[0] == [("passed", "the rubric holds: Asked with Bearer ….")]
+    (file,) = (bench.folder / "store" / "votes").glob("*/*.json")
+    assert "sk_secret" not in file.read_text(encoding="utf-8")
 
 
 def test_the_key_is_in_no_message(bench: Bench, model: Model) -> None:
