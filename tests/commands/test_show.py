@@ -35,7 +35,7 @@ scenarios:
       include: [{language: Welsh, order: "3", caller: bob}]
     min_pass_rate: 0.5
     max_age: 14d
-    quarantine: {until: 2030-01-31, reason: ticket VOX-41}
+    quarantine: {until: 2999-01-31, reason: ticket VOX-41}
     expect:
       - {check: says, id: window, any_of: ["{{ policy_days }} days", "::error::x  y"], severity: critical}
       - use: polite
@@ -94,7 +94,7 @@ Settings    direction = outbound           default
             timeout_seconds = 900          default
             retries = 0                    default
             max_age = "14d"                plans/hours.yaml:24
-            quarantine = {"until": "2030-01-31", "reason": "ticket VOX-41"}
+            quarantine = {"until": "2999-01-31", "reason": "ticket VOX-41"}
                plans/hours.yaml:25
 
 Prompt      plans/prompts/window.md:1, used at plans/hours.yaml:16
@@ -161,7 +161,7 @@ Settings    direction = outbound           default
             timeout_seconds = 900          default
             retries = 0                    default
             max_age = "14d"                plans/hours.yaml:24
-            quarantine = {"until": "2030-01-31", "reason": "ticket VOX-41"}
+            quarantine = {"until": "2999-01-31", "reason": "ticket VOX-41"}
                plans/hours.yaml:25
 
 Prompt      plans/prompts/window.md:1, used at plans/hours.yaml:16
@@ -287,7 +287,7 @@ def test_a_case_as_json(written: Project) -> None:
                         },
                         {
                             "name": "quarantine",
-                            "value": {"until": "2030-01-31", "reason": "ticket VOX-41"},
+                            "value": {"until": "2999-01-31", "reason": "ticket VOX-41"},
                             "from": {"source": "scenario", "file": "plans/hours.yaml", "line": 25, "column": 17},
                         },
                     ],
