@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
+from nowhere import NO_HOST, no_host
 
 from planner.api.client import ApiClient
 from planner.api.transport import HttpxTransport
@@ -226,7 +227,7 @@ async def test_no_connection_is_no_launch(talk: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://nonexistent.invalid", f"http://{'a' * 70}.invalid", "http://127.0.0.1:1", "http://[::1]:1"]
+    "url", [f"http://{NO_HOST}", f"http://{'a' * 70}.invalid", "http://127.0.0.1:1", "http://[::1]:1"]
 )
 async def test_an_address_where_nobody_is(launch_request: Callable[..., Any], url: str) -> None:
     """One line that names the address, and what to check."""
@@ -235,12 +236,13 @@ async def test_an_address_where_nobody_is(launch_request: Callable[..., Any], ur
     async def no_sleep(_: float) -> None:
         return
 
-    async with HttpxTransport(url, {}) as transport:
-        client = ApiClient(transport, now=lambda: NOW, sleep=no_sleep)
-        with pytest.raises(UnreachableError) as caught:
-            await client.launch(launch_request(), on_sending=lambda: sent.append(1))
-        with pytest.raises(UnreachableError):
-            await client.billing()
+    with no_host():
+        async with HttpxTransport(url, {}) as transport:
+            client = ApiClient(transport, now=lambda: NOW, sleep=no_sleep)
+            with pytest.raises(UnreachableError) as caught:
+                await client.launch(launch_request(), on_sending=lambda: sent.append(1))
+            with pytest.raises(UnreachableError):
+                await client.billing()
     assert sent == []
     assert url in str(caught.value)
     assert caught.value.hint == "Check the network and THUNDERPHONE_API_BASE_URL, then run the same command again."

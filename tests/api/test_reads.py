@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import aiohttp
 import anyio
 import pytest
-from nowhere import nowhere
+from nowhere import NO_HOST, no_host, nowhere
 from patience import PATIENCE_SECONDS
 
 from planner.api import transport as transport_module
@@ -83,17 +82,10 @@ async def test_an_answer_that_does_not_come_is_lost(reading: Callable[..., Any],
         await read(transport)
 
 
-async def test_a_service_that_is_not_there_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_service_that_is_not_there_cannot_be_reached() -> None:
     """Refused, or a name that nobody has: nothing left."""
-
-    def unknown(*_: object, **__: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-    monkeypatch.setattr(
-        socket, "getaddrinfo", unknown
-    )  # where there is no network, a name server may take minutes to say so
-    with nowhere() as url:
-        for one in (url, "http://service.invalid"):
+    with nowhere() as url, no_host():
+        for one in (url, f"http://{NO_HOST}"):
             transport = HttpxTransport(one, {})
             with pytest.raises(UnreachableError, match="cannot be reached"):
                 await read(transport)

@@ -153,9 +153,7 @@ async def test_reads_keep_their_connection(talk: Callable[..., Any]) -> None:
     async with HttpxTransport(asked.server.url, {}) as transport:
         pool = vars(vars(transport._kept)["_transport"])["_pool"]
         assert pool._keepalive_expiry
-        pool._keepalive_expiry = (
-            PATIENCE_SECONDS  # a machine may stand still for longer than the five seconds that it is
-        )
+        pool._keepalive_expiry = PATIENCE_SECONDS  # else five, and a machine may stand still for longer
         connections: list[int] = []
         for launching in (False, False, True, True, False):
             await transport.send("GET", "/", query={}, body=None, on_sending=(lambda: None) if launching else None)

@@ -25,7 +25,7 @@ def test_a_fresh_machine_goes_on(
     its own: each call is made once, the first machine's are adopted or resumed, and the bill is the service's to the cent."""
     shared = tmp_path_factory.mktemp("shared") / "results"
     project.edit("plans/hours.yaml", "runs: 2", "runs: 6")
-    service.control({"faults": [{"kind": "slow", "route": "launch", "after": 2, "seconds": 60}]})
+    service.control({"faults": [{"kind": "slow", "route": "launch", "after": 2, "seconds": 1000}]})
     process = start(project, "--store", str(shared), "--max-concurrent", "1")  # no other beside it
     wait_for(lambda: len(service.ledger()["launches"]) > 2)
     process.kill()

@@ -310,9 +310,8 @@ def test_a_kill_while_calls_and_votes_are_under_way(manners: Project, service: S
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(
-        lambda: len(model.asked) == 2 and manners.rests()
-    )  # no third is on its way, of which nobody could say whether it was sent
+    # Both calls that ended are asked about: no vote is on its way, of which nobody could say whether it was sent.
+    wait_for(lambda: len(model.asked) == 2 and manners.rests())
     process.kill()
     process.wait()
     service.release()
