@@ -219,3 +219,33 @@ def test_whose_house_a_caller_thanks_for(lines: tuple[str, ...], said: str | Non
     else:
         assert verdict.fault is Fault.CALLER
         assert f": it said {shown(said)} at turn " in verdict.reason
+
+
+FORBIDDEN: dict[str, Any] = {"check": "never_says", "any_of": ["guarantee"]}
+BRIEF: dict[str, Any] = {"check": "duration", "max_seconds": 1}
+LONG: dict[str, Any] = {"check": "duration", "max_seconds": 500}
+
+
+@pytest.mark.parametrize(
+    ("whole", "fault"),
+    [
+        (FORBIDDEN, Fault.AGENT),
+        (BRIEF, Fault.CALLER),
+        ({"check": "all_of", "of": [FORBIDDEN, LONG]}, Fault.AGENT),
+        ({"check": "all_of", "of": [FORBIDDEN, BRIEF]}, Fault.AGENT),
+        ({"check": "all_of", "of": [BRIEF, NEVER_SAID]}, Fault.CALLER),
+        ({"check": "all_of", "of": [LONG, {"check": "all_of", "of": [LONG, FORBIDDEN]}]}, Fault.AGENT),
+        ({"check": "any_of", "of": [FORBIDDEN, NEVER_SAID]}, Fault.CALLER),
+        ({"check": "any_of", "of": [FORBIDDEN, {"check": "not", "of": LONG}]}, Fault.AGENT),
+        ({"check": "not", "of": LONG}, Fault.AGENT),
+        ({**FORBIDDEN, "severity": "warning"}, Fault.CALLER),
+    ],
+)
+def test_a_combination_is_excused_as_its_parts_are(whole: dict[str, Any], fault: Fault) -> None:
+    """What an agent does of its own accord fails whoever called, also where it is one of several things that must hold; of several of
+    which one must, the caller may have kept it from the others."""
+    spoken = call(
+        "agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm an AI language model.", "agent: What?"
+    )
+    others = [NEVER_SAID] if whole.get("severity") else []
+    assert judged(spoken, "page", whole, *others).fault is fault

@@ -145,6 +145,16 @@ class Expectation(BaseModel, ABC, frozen=True):
         """What its author can hardly have meant: a warning each. What can never fail, or never hold, is refused instead."""
         return ()
 
+    def idle_rate(self) -> Sequence[Doubt]:
+        """A rate of its own is counted of what is an error; what is critical may fail in no run, and what is a warning in any."""
+        if self.min_pass_rate is None or self.severity is CheckSeverity.ERROR:
+            return ()
+        says = (
+            "fails the case in whichever run it fails" if self.severity is CheckSeverity.CRITICAL else "fails no case"
+        )
+        why = f"what is {self.severity.value} {says}, so that this rate has no effect; leave it out, or the severity"
+        return (Doubt(("min_pass_rate",), why.replace("is warning", "is a warning"), "idle-rate"),)
+
     def contradicts(self, other: Expectation) -> str:
         """Why no call can satisfy both, as one clause; empty where one can, or where it cannot be told.
 

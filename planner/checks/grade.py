@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Collection
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -11,6 +12,9 @@ from planner.checks.combining import all_hold
 from planner.checks.fields import Count, NotBool, at_least, at_most, given
 from planner.checks.wording import counted, shown
 from planner.evidence import Evidence
+
+Outcome = Literal["success", "failure", "unknown", "no_conversation"]
+Goal = Literal["achieved", "missed", "no_opportunity"]
 
 
 class GradeCheck(Expectation, frozen=True):
@@ -25,18 +29,16 @@ class GradeCheck(Expectation, frozen=True):
         }
     )
 
+    version: ClassVar[int] = 2  # words that are none of the service's
+
     opposes = ("grade",)
 
     check: Literal["grade"] = Field(description="The kind of check.")
     min_score: Annotated[float, Field(ge=0, le=1), NotBool] | None = Field(
         default=None, description="Lowest score that holds, from 0 to 1.", examples=[0.8]
     )
-    outcome: Literal["success", "failure", "unknown", "no_conversation"] | None = Field(
-        default=None, description="What the platform says came of the call."
-    )
-    goal: Literal["achieved", "missed", "no_opportunity"] | None = Field(
-        default=None, description="Whether the platform says the agent's goal was achieved."
-    )
+    outcome: Outcome | None = Field(default=None, description="What the platform says came of the call.")
+    goal: Goal | None = Field(default=None, description="Whether the platform says the agent's goal was achieved.")
     max_issues: Count | None = Field(default=None, description="Issues the platform detected, at most.")
     max_critical_issues: Count | None = Field(
         default=None, description="Critical issues the platform detected, at most."
@@ -89,9 +91,9 @@ class GradeCheck(Expectation, frozen=True):
         if self.min_score is not None:
             conditions.append(_at_least("score", grade.score, self.min_score, untold=_untold_score(evidence)))
         if self.outcome is not None:
-            conditions.append(_equal("outcome", grade.outcome, self.outcome))
+            conditions.append(_equal("outcome", grade.outcome, self.outcome, get_args(Outcome)))
         if self.goal is not None:
-            conditions.append(_equal("goal", grade.goal, self.goal))
+            conditions.append(_equal("goal", grade.goal, self.goal, get_args(Goal)))
         if self.max_issues is not None:
             conditions.append(_at_most("issue", grade.issues, self.max_issues))
         if self.max_critical_issues is not None:
@@ -118,12 +120,15 @@ def _at_most(what: str, found: int | None, limit: int) -> Judgement:
     return passed(told) if found <= limit else failed(f"{told}, expected at most {limit}")
 
 
-def _equal(what: str, found: str | None, expected: str) -> Judgement:
+def _equal(what: str, found: str | None, expected: str, known: Collection[str]) -> Judgement:
+    """A word that nobody knows may mean any of those that are known."""
     if found is None:
         return _not_told(what)
+    if (word := found.strip().lower()) not in known:
+        return errored(f"the grade tells the {what} in a word that is not known: {shown(found)}")
     return (
         passed(f"{what} {shown(found)}")
-        if found == expected
+        if word == expected
         else failed(f"{what} {shown(found)}, expected {shown(expected)}")
     )
 

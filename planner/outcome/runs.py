@@ -8,9 +8,10 @@ from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
 from planner.checks.opinions import Ask, Question, nobody_asked
+from planner.checks.parts import OfSeveral
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence
-from planner.outcome.attribution import callers_fault
+from planner.outcome.attribution import DONE_BY_THE_AGENT, callers_fault
 from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
 
 _log = logging.getLogger(__name__)
@@ -45,7 +46,11 @@ def judge_run(
     undecided = [finding for finding in decisive if finding.outcome is FindingOutcome.ERRORED]
     if not broken_rules and not undecided:
         return RunVerdict(RunOutcome.PASSED, None, findings)
-    if caller_faults == "ignore" and (fault := callers_fault(evidence, broken_rules, prompt)) is not None:
+    fault = callers_fault(evidence, broken_rules, prompt) if caller_faults == "ignore" else None
+    if fault is not None and not any(
+        finding.outcome is FindingOutcome.FAILED and _decides_runs(each) and _is_the_agents_own(each, evidence, ask)
+        for each, finding in zip(expectations, findings, strict=True)
+    ):
         return RunVerdict(RunOutcome.ERRORED, Fault.CALLER, findings, fault.reason, fault.quote)
     if broken_rules:
         return RunVerdict(RunOutcome.FAILED, Fault.AGENT, findings, _reason(broken_rules))
@@ -71,6 +76,15 @@ def _judge(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
         _log.debug("check %s broke on run %s", expectation.check, evidence.run_id, exc_info=True)
         return errored(f"a bug in planner: the check {expectation.check} broke with {type(error).__name__}")
+
+
+def _is_the_agents_own(failed: Expectation, evidence: Evidence, ask: Ask) -> bool:
+    """Whether what failed fails whoever called: a combination does so by its parts."""
+    if not isinstance(failed, OfSeveral):
+        return failed.check in DONE_BY_THE_AGENT
+    failing = [part for part in failed.of if _judge(part, evidence, ask).outcome is FindingOutcome.FAILED]
+    own = [_is_the_agents_own(part, evidence, ask) for part in failing]
+    return any(own) if failed.check == "all_of" else all(own)
 
 
 def _finding(expectation: Expectation, judgement: Judgement) -> Finding:

@@ -42,8 +42,9 @@ def expectation_rates(runs: Sequence[RunDocument]) -> list[ExpectationRate]:
 def repeated_passes(cases: Sequence[CaseDocument]) -> list[RepeatedPass]:
     """pass^k over all cases with at least k runs, for every k that any case repeats: the chance that k calls of a case, drawn
     from those made, all pass (the mean over the cases). Runs that were not needed count as failed, so it is then a lower bound.
+    Cases in quarantine do not count.
     """
-    counts = [counted for case in cases if (counted := _counts(case))[1] > 0]
+    counts = [counted for case in cases if case.quarantine is None and (counted := _counts(case))[1] > 0]
     most = min(MOST_REPEATS, max((total for _, total in counts), default=0))
     if most < 2:
         return []

@@ -161,3 +161,24 @@ def test_a_turn_without_a_word_is_neither_the_first_nor_the_last() -> None:
         check = {"any_of": ["guarantee"], "in": place}
         assert found(evidence, check="never_says", **check) == ("failed", 'said "guarantee" at turn 2')
         assert found(evidence, check="says", **check) == ("passed", 'said "guarantee" at turn 2')
+
+
+@pytest.mark.parametrize(
+    ("field", "told_as", "wanted", "outcome"),
+    [
+        ("call_outcome", "success", "success", "passed"),
+        ("call_outcome", " SUCCESS", "success", "passed"),
+        ("call_outcome", "Failure", "success", "failed"),
+        ("call_outcome", "partial_success", "success", "errored"),
+        ("goal_achievement", "Achieved", "achieved", "passed"),
+        ("goal_achievement", "missed", "achieved", "failed"),
+        ("goal_achievement", "partially", "achieved", "errored"),
+    ],
+)
+def test_a_word_that_is_none_of_the_grades_decides_nothing(field: str, told_as: str, wanted: str, outcome: str) -> None:
+    """Nor its opposite: it may mean any of those that are known, which are the same in capitals."""
+    evidence = told(FIRST, grade={field: told_as})
+    asked = {"check": "grade", "outcome" if field == "call_outcome" else "goal": wanted}
+    assert found(evidence, **asked)[0] == outcome
+    opposite = {"passed": "failed", "failed": "passed", "errored": "errored"}[outcome]
+    assert found(evidence, check="not", of=asked)[0] == opposite

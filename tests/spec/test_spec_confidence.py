@@ -55,3 +55,24 @@ plan.yaml:9:39: error: value is out of range [out-of-range]
 
 4 errors in 1 file
 """)
+
+
+def test_a_rate_of_its_own_that_nothing_could_show_is_refused(workspace: Any) -> None:
+    """Each expectation's is shown by the same runs; what is critical, or a warning, has none, and 1 is told by what was seen."""
+    assert workspace.faults(
+        HEAD
+        + """\
+  few: {prompt: Hi., runs: 20, expect: [{check: says, any_of: [a], min_pass_rate: 0.95}]}
+  enough: {prompt: Hi., runs: 45, expect: [{check: says, any_of: [b], min_pass_rate: 0.95}]}
+  all: {prompt: Hi., runs: 20, expect: [{check: says, any_of: [c], min_pass_rate: 1.0}]}
+  low: {prompt: Hi., runs: 20, expect: [{check: says, any_of: [d], min_pass_rate: 0.5}]}
+"""
+    ) == snapshot("""\
+plan.yaml:6:83: error: value is out of range [out-of-range]
+    6 |   few: {prompt: Hi., runs: 20, expect: [{check: says, any_of: [a], min_pass_rate: 0.95}]}
+      |                                                                                   ^^^^
+        with `runs: 20` this could never be shown to hold, nor the case pass: a rate of 0.95 with
+        confidence 0.9 takes 45 runs at least
+
+1 error in 1 file
+""")

@@ -43,7 +43,7 @@ scenarios:
     expect:
       - {check: call, status: completed}
       - use: polite
-      - {use: quick, severity: warning, min_pass_rate: 0.5, id: fast}
+      - {use: quick, severity: error, min_pass_rate: 0.5, id: fast}
 """
 INLINE = """\
 version: 1
@@ -58,7 +58,7 @@ scenarios:
       - {check: call, status: completed}
       - {check: never_says, matches: "(?i)calm down"}
       - {check: says, id: states-window, any_of: ["{{ policy_days }} days"], severity: critical}
-      - {check: duration, max_seconds: 180, severity: warning, min_pass_rate: 0.5, id: fast}
+      - {check: duration, max_seconds: 180, severity: error, min_pass_rate: 0.5, id: fast}
 """
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from planner.outcome import CaseOutcome, OwnRate, Sample
-from planner.results.model import CaseDocument, ExpectationRate, RunDocument
+from planner.results.model import CaseDocument, ExpectationRate, QuarantineDocument, RunDocument
 from planner.verdicts.against_baseline import sample_document
 from planner.verdicts.rates import expectation_rates, repeated_passes, sample_from, sample_of
 
@@ -71,6 +72,13 @@ def test_repeated_passes(cases: list[CaseDocument], expected: list[tuple[int, in
     assert [(entry.k, entry.cases, entry.rate) for entry in repeated_passes(cases)] == [
         (k, number, pytest.approx(rate)) for k, number, rate in expected
     ]
+
+
+def test_repeated_passes_leave_out_what_is_in_quarantine() -> None:
+    """Such a case is shown, and does not count."""
+    apart = case(0, 4).model_copy(update={"quarantine": QuarantineDocument(until=date(2026, 12, 31), reason="x")})
+    assert repeated_passes([case(4, 0), apart]) == repeated_passes([case(4, 0)])
+    assert repeated_passes([apart]) == []
 
 
 def test_repeated_passes_end_at_ten() -> None:

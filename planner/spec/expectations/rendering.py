@@ -129,7 +129,7 @@ class Expectations:
             expectation = self._expectation(draft, shape.fixed, draft.id or written["check"], None)
             if expectation is None:
                 return None
-            shape.doubts.extend(expectation.doubts())
+            shape.doubts.extend((*expectation.doubts(), *expectation.idle_rate()))
             self._doubt(draft)
         self._shapes[json] = shape
         if raw is not None:

@@ -162,6 +162,12 @@ SCENARIOS = (
         "Round down for the number of runs that is meant; `planner show` tells how many of a case's runs have to pass.",
     ),
     Rule(
+        "idle-rate",
+        "pass rate without effect",
+        "An expectation with a min_pass_rate of its own may fail in some runs. One that is critical fails the case in whichever run it fails, and a "
+        "warning fails none, so that a rate beside them means nothing. Leave out the one or the other.",
+    ),
+    Rule(
         "judge-not-configured",
         "no language model to ask",
         "The check judge asks a language model, which planner.yaml names under judge: its address, its name and what a vote costs. Without it calls would be paid "

@@ -26,7 +26,7 @@ from planner.spec.plans.expansion import Allowance, Parts, expand
 from planner.spec.plans.imports import Expected, Imports, read_expected
 from planner.spec.plans.oddities import cannot_fail, take_in_axes, warn_of_equal, warn_of_shadowed_variables
 from planner.spec.plans.prompts import Prompt, PromptReader
-from planner.spec.plans.settings import DECIDING, Settings, need_check, settings_of
+from planner.spec.plans.settings import DECIDING, Settings, check_own_rates, need_check, settings_of
 from planner.spec.plans.terms import read_quarantine
 from planner.spec.project.targets import Aliases, check_slug, is_slug
 from planner.spec.templates.names import is_name, mended_name, undefined
@@ -122,7 +122,11 @@ class _Reading:
             Settings(
                 self.document, self.written, self.fields, given, plan.defaults_written, plan.defaults, self.reporter
             ).check()
-        rate = (self.fields if "min_pass_rate" in given else plan.defaults).min_pass_rate
+        rate, confidence, runs = (
+            getattr(self.fields if name in given else plan.defaults, name)
+            for name in ("min_pass_rate", "confidence", "runs")
+        )
+        check_own_rates(drafts, runs, confidence, self.reporter)
         if complete and cannot_fail(drafts, rate):
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()

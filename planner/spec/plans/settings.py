@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -12,6 +12,7 @@ from planner.diagnostics import Span
 from planner.spec.authored.keys import ScenarioDefaults, ScenarioFields
 from planner.spec.document import Document
 from planner.spec.document import Mapping as Written
+from planner.spec.expectations.drafts import Draft
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import wrong_type
 from planner.spec.plans.phone import phone_number_fault
@@ -43,6 +44,24 @@ def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
     settings["when_settled"] = values["when_settled"] or ("stop" if may_settle else "continue")
     settings["max_age"] = age_of(values["max_age"]) if values["max_age"] else None
     return settings
+
+
+def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None, reporter: Reporter) -> None:
+    """Of expectations with a rate of their own, those that no result of so many runs could show to hold. A rate of 1 is told by what
+    was seen, with `confidence` as without."""
+    if confidence is None:
+        return
+    for draft in drafts:
+        rate: Any = draft.written.get("min_pass_rate")
+        if not isinstance(rate, float) or not 0 < rate < 1 or draft.written.get("severity", "error") != "error":
+            continue
+        least = least_runs_to_pass(rate, confidence)
+        if least is not None and runs < least:
+            detail = (
+                f"with `runs: {runs}` this could never be shown to hold, nor the case pass: a rate of {rate:g} with confidence "
+                f"{confidence:g} takes {least} runs at least"
+            )
+            reporter.error_once(draft.said, "out-of-range", detail, draft.part(("min_pass_rate",)), draft.user)
 
 
 _FEW_RUNS = 20
