@@ -17,15 +17,17 @@ from planner.results.model import (
 )
 from planner.spec.model import Case
 from planner.verdicts.judged_runs import LoadEvidence, judge_stored
-from planner.verdicts.rates import RunKey, run_key, sample_of
+from planner.verdicts.rates import RunKey, run_key, sample_from, sample_of
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """`sample` is None where nothing is known before, or nothing that may be compared; then `not_comparable` says why."""
+    """`sample` is None where nothing is known before, or nothing that may be compared; then `not_comparable` says why. `runs` are
+    those it is made of: such of them as a case keeps are of that side alone, for no sample is compared with itself."""
 
     sample: Sample | None = None
     not_comparable: NotComparable | None = None
+    runs: frozenset[RunKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +56,30 @@ def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseli
     """Of a case with calls of its own on both sides.
 
     Where only what is expected has changed, the older calls are judged by what is expected now, so that like is compared with
-    like; where their evidence is gone, or leaves that open, they are not compared.
+    like; where their evidence is gone, or leaves that open, they are not compared. A case that was left open and is called on is one
+    sample with the calls it keeps, and compared with what these were compared with; so is one of which nothing was known.
     """
     before = change.compared_with or change.prior
     if before is None or change.case is None or change.inputs is None:
         return Baseline()
-    why = other_call(before, change.inputs, change.call_fingerprint)
+    why, runs = other_call(before, change.inputs, change.call_fingerprint), frozenset(map(run_key, before.runs))
     if why is not None:
-        return Baseline(None, why)
+        return Baseline(None, why, runs)
     why = other_judgement(before, change.check_fingerprint, change.judge)
     if why is None:
-        return Baseline(sample_of(before))
+        earlier = _compared_when_left_open(change)
+        return Baseline(sample_of(before), None, runs) if earlier is None else Baseline(earlier)
     again = _judged_again(change.case, before, load_evidence, ask)
-    return Baseline(None, why) if again is None else Baseline(again)
+    return Baseline(None, why, runs) if again is None else Baseline(again, None, runs)
+
+
+def _compared_when_left_open(change: Change) -> Sample | None:
+    prior = change.prior
+    if change.compared_with is not None or prior is None or prior.outcome != "unknown":
+        return None
+    if prior.before is None or prior.now is not None or (prior.counts[1] and not change.kept_run_ids):
+        return None
+    return sample_from(prior.before)
 
 
 def other_call(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:
@@ -107,12 +120,6 @@ def rejudged(change: Change, prior: CaseDocument, now: CaseOutcome) -> AgainstBa
 def is_rejudged(change: Change) -> bool:
     """Whether both sides are the same calls. Of older calls that stand again there are two samples, as of new ones."""
     return change.compared_with is None and change.prior is not None and change.action is Action.RECHECK
-
-
-def standing_before(change: Change) -> frozenset[RunKey]:
-    """The runs of the baseline. Those of them that a case keeps are of that side: no sample is compared with itself."""
-    before = change.compared_with or change.prior
-    return frozenset() if before is None else frozenset(map(run_key, before.runs))
 
 
 def chance_of(before: Sample | None, now: Sample) -> float | None:

@@ -28,7 +28,6 @@ from planner.verdicts.against_baseline import (
     is_rejudged,
     judged_anew,
     rejudged,
-    standing_before,
 )
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
 from planner.verdicts.rates import expectation_rates, run_key
@@ -118,8 +117,8 @@ def _standings(decided: Sequence[_Decided], load_evidence: LoadEvidence, ask: As
         if is_rejudged(change) and change.prior is not None:
             found[change.case_id] = rejudged(change, change.prior, each.outcome)
             continue
-        baseline, stood = baseline_of(change, load_evidence, ask), standing_before(change)
-        anew = [run for run in each.runs if run_key(run.document) not in stood]
+        baseline = baseline_of(change, load_evidence, ask)
+        anew = [run for run in each.runs if run_key(run.document) not in baseline.runs]
         if before is not None and (baseline.not_comparable is not None or (each.runs and not anew)):
             found[change.case_id] = judged_anew(before, each.outcome, baseline.not_comparable)
             continue

@@ -15,7 +15,6 @@ from planner.checks.opinions import Ask
 from planner.evidence import Evidence
 from planner.outcome import (
     RunVerdict,
-    Sample,
     calls_at_once,
     could_be_told,
     least_to_settle,
@@ -24,9 +23,9 @@ from planner.outcome import (
 )
 from planner.results.model import CaseDocument, RunDocument
 from planner.spec.model import Case
-from planner.verdicts.against_baseline import baseline_of, standing_before
+from planner.verdicts.against_baseline import Baseline, baseline_of
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
-from planner.verdicts.rates import RunKey, run_key
+from planner.verdicts.rates import run_key
 
 
 @dataclass(slots=True)
@@ -35,12 +34,11 @@ class _Standing:
     end of their call, is late."""
 
     case: Case
-    baseline: Sample | None
+    baseline: Baseline
     first: int
-    stood: frozenset[RunKey]
-    """Runs of the baseline: those of them that are kept are compared with nothing."""
     verdicts: list[RunVerdict] = field(default_factory=list[RunVerdict])
     anew: list[RunVerdict] = field(default_factory=list[RunVerdict])
+    """Those of runs that the baseline has not."""
     open_runs: int = 0
 
     def note(self, run: JudgedRun) -> None:
@@ -48,7 +46,7 @@ class _Standing:
             self.open_runs += 1
             return
         self.verdicts.append(run.verdict)
-        if run_key(run.document) not in self.stood:
+        if run_key(run.document) not in self.baseline.runs:
             self.anew.append(run.verdict)
 
 
@@ -63,8 +61,8 @@ class Settling:
                 continue
             kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
             # What its author changed is compared with nothing, so no call of it can tell a difference.
-            before = baseline_of(change, load_evidence, ask).sample
-            standing = _Standing(case, before, least_to_settle(case, (), case.runs), standing_before(change))
+            baseline = baseline_of(change, load_evidence, ask)
+            standing = _Standing(case, baseline, least_to_settle(case, (), case.runs))
             for run in kept:
                 standing.note(judge_stored(case, run, load_evidence, ask))
             self._standing[case.case_id] = standing
@@ -82,10 +80,10 @@ class Settling:
         if outcome is None:
             # What waits for late words, or for a model's votes, will not settle anything while calls are made.
             return to_come if standing.open_runs else calls_at_once(case, verdicts, to_come, standing.first)
-        if standing.baseline is None:
+        if standing.baseline.sample is None:
             return 0
         now = sample_of_runs(case, standing.anew, outcome, most)
-        return to_come if could_be_told(standing.baseline, now) else 0
+        return to_come if could_be_told(standing.baseline.sample, now) else 0
 
 
 def is_open(run: RunDocument) -> bool:

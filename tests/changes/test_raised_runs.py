@@ -1,8 +1,9 @@
-"""Calls made beside stored ones are compared with them, and not the stored ones with themselves."""
+"""Calls made beside stored ones: no stored call is compared with itself, and what was left open is compared as one sample."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -10,12 +11,13 @@ import pytest
 from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.outcome import Fault, RunOutcome, RunVerdict
-from planner.results.model import CaseDocument, RunDocument
+from planner.results.model import CaseDocument, RunDocument, SampleDocument
 from planner.spec.model import Case
+from planner.verdicts.against_baseline import sample_document
 from planner.verdicts.assembling import assemble_cases
 from planner.verdicts.early_stopping import Settling
 from planner.verdicts.judged_runs import JudgedRun
-from planner.verdicts.rates import suite_of
+from planner.verdicts.rates import sample_from, suite_of
 
 MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseDocument]
@@ -92,3 +94,45 @@ def test_calls_are_not_stopped_for_what_stood_before(
     for run in make_runs("agent", "agent", "agent", first=201, invocation_id="new"):
         settling.note(case.case_id, judged(run))
     assert settling.pace(case.case_id, 2, 0) == 2
+
+
+def test_a_case_left_open_is_compared_as_one_sample(
+    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
+) -> None:
+    """It was 19 of 20, then 14 of 19 and open; with 60 runs more it fails. Neither step alone is beyond chance, all of it is."""
+    case = make_case(runs=80, min_runs=40, min_pass_rate=0.8, confidence=0.9)
+    before = SampleDocument(outcome="flaky", runs_passed=19, runs_countable=20)
+    left_open = make_runs(*[None] * 14, *["agent"] * 5, invocation_id="last")
+    stored = store_case(replace(case, runs=20, min_runs=10), outcome="unknown", runs=left_open, before=before)
+    made = make_runs(*[None] * 37, *["agent"] * 24, first=201, invocation_id="new")
+    found = assembled(build([case], [stored]), made)
+    assert (found.runs_total, found.outcome, found.compared) == (80, "failed", "regressed")
+    assert (found.before, found.now) == (sample_document(sample_from(before)), None)
+    apart = stored.model_copy(update={"before": None})
+    assert assembled(build([case], [apart]), made).compared == "not_enough_evidence"
+
+
+def test_a_case_of_which_nothing_was_known_is_compared_with_what_was(
+    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
+) -> None:
+    """After a night on which the platform failed, the baseline is what it was."""
+    before = SampleDocument(outcome="passed", runs_passed=3, runs_countable=3)
+    nothing = make_runs("platform", "platform", "platform", invocation_id="last")
+    stored = store_case(make_case(), outcome="unknown", runs=nothing, before=before)
+    found = assembled(
+        build([make_case()], [stored]), make_runs("agent", "agent", "agent", first=201, invocation_id="new")
+    )
+    assert (found.compared, found.before) == ("regressed", sample_document(sample_from(before)))
+
+
+def test_known_calls_that_are_made_anew_are_the_baseline(
+    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
+) -> None:
+    """What was left open and is called all over again is a sample of its own, and the newest."""
+    before = SampleDocument(outcome="passed", runs_passed=3, runs_countable=3)
+    left_open = make_runs(None, None, "agent", invocation_id="last")
+    stored = store_case(make_case(), outcome="unknown", runs=left_open, before=before)
+    changes = build([make_case()], [stored], rerun="all")
+    found = assembled(changes, make_runs("agent", "agent", "agent", first=201, invocation_id="new"))
+    assert found.before is not None
+    assert (found.before.runs_passed, found.before.runs_countable) == (2, 3)
