@@ -70,7 +70,7 @@ def _next_steps(directory: Path, written: set[Path]) -> str:
     steps += [
         "planner run --sandbox --consent-to-charge   try it: no key, no phone, no money",
         "planner schema                              then editors complete and explain every key",
-        "planner plan                                what your own agent would be called for, and what it costs",
+        "planner plan --refresh                      what your own agent would be called for, and what it costs (needs a key)",
     ]
     marked = [path for path in (PLAN, WORKFLOW) if path in written]
     yours = f"Lines marked <- in {' and '.join(map(str, marked))} are yours to fill in.\n" if marked else ""

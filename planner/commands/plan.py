@@ -83,6 +83,8 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         return 0
     held_cents = sum(prepared.held_cents.values()) + prepared.stray.held_cents
     short = short_of(billing, prepared.change_set.estimate.expected_cents, held_cents=held_cents)
+    if not ask and prepared.calls_to_make and prepared.change_set.estimate.high_cents is None:
+        short.append("planner plan --refresh asks the service (with a key) what these calls are charged by.")
     _show(shell, options, loaded, prepared, refusal, short)
     if refusal:
         return refusal.exit_code
@@ -109,6 +111,8 @@ async def _ask(
     shell: Shell, options: PlanOptions, loaded: Loaded, place: Place
 ) -> tuple[dict[tuple[str, int], TargetState], WireBilling | None]:
     selection = options.selection
+    if selection.sandbox:
+        place.make()
     async with (
         interruptible(),
         open_client(shell, sandbox_dir=place.directory if selection.sandbox else None, world=selection.world) as client,

@@ -6,6 +6,7 @@ on disk when its method returns.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ class Journal:
                 self._db = copy_of(path)
             else:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not path.exists():  # SQLite's own would be readable by all, prompts and numbers in it
+                    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             self._prepare()

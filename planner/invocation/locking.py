@@ -31,8 +31,7 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
     """
     path = place.directory / "lock"
     try:
-        for folder in (place.home, place.directory):
-            DirectoryStore(folder).make()
+        place.make()
         DirectoryStore(place.directory).check_writable()
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -47,6 +47,11 @@ class Place:
     def journal_path(self) -> Path:
         return self.directory / "journal.sqlite"
 
+    def make(self) -> None:
+        """Its folders, private and ignored by git, before anything else is put into them. Raises `StoreError`."""
+        DirectoryStore(self.home).make(ours=self.home.name == DEFAULT_STORE)
+        DirectoryStore(self.directory).make()
+
 
 def place_of(shell: Shell, root: Path, selection: Selection, project: Project | None = None) -> Place:
     """`project` is read where it is not given. Raises `UsageError` for a store that cannot be one."""

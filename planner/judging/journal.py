@@ -11,6 +11,7 @@ A crash loses at most the answers to requests in flight; what these may cost sta
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -70,6 +71,8 @@ class VoteJournal:
         self._path = path
         with self._stumbling("opened"):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.exists():  # SQLite's own would be readable by all
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             with self._stumbling("opened"):

@@ -80,7 +80,9 @@ def _suite(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
     timeline = page.timeline
     invocations = timeline.invocations
     if not invocations:
-        return wrapped(f"No invocation is stored: {' · '.join(map(for_terminal, page.scope))}", width)
+        return wrapped(
+            ": ".join(["No invocation is stored", *filter(None, [" · ".join(map(for_terminal, page.scope))])]), width
+        )
     first, last = invocations[-1].at, invocations[0].at
     span = f"{first:%Y-%m-%d}" if first.date() == last.date() else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
     head = [count(len(invocations), "invocation"), span, *map(for_terminal, page.scope)]

@@ -108,10 +108,12 @@ class DirectoryStore:
     def locate(self, key: str) -> str:
         return str(self._path(key))
 
-    def make(self) -> None:
-        """Make the folder, private and ignored by git, before anything else is put into it."""
+    def make(self, *, ours: bool = False) -> None:
+        """Make the folder, private and ignored by git, before anything else is put into it. `ours`: its name says that it is
+        planner's, so that git is told to ignore it whatever stands in it already (reports, a saved plan)."""
         with self._mapped("written", self._folder), self._locked():
-            pass
+            if ours and not os.path.lexists(self._folder / _IGNORE):
+                _replace(self._folder / _IGNORE, b"*\n")
 
     def check_writable(self) -> None:
         """Where evidence and results go, as far as it is there: found out before anybody pays for what could not be stored."""

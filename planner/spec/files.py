@@ -50,7 +50,10 @@ def plan_files(paths: Sequence[Path]) -> list[Path]:
         except OSError as error:
             raise UsageError(f"{shorten(path.as_posix())} cannot be read: {error.strerror}") from error
         if inside is None:
-            raise UsageError(f"{path.as_posix()} does not exist", "name plan files, or folders with plan files")
+            raise UsageError(
+                f"{path.as_posix()} does not exist",
+                "name plan files, or folders with plan files; planner init writes a first one",
+            )
         if not inside:
             raise UsageError(f"no plans in {path.as_posix()}", "a plan is a .yaml file; README.md explains a first one")
         for file in inside:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
@@ -13,7 +14,7 @@ Lines marked <- in plans/first.yaml and .github/workflows/phone-plans.yml are yo
 Next:
   planner run --sandbox --consent-to-charge   try it: no key, no phone, no money
   planner schema                              then editors complete and explain every key
-  planner plan                                what your own agent would be called for, and what it costs
+  planner plan --refresh                      what your own agent would be called for, and what it costs (needs a key)
 """
 
 
@@ -34,6 +35,30 @@ def test_what_it_writes_runs(project: Project) -> None:
     assert project.planner("schema").code == 0
     first = (project.root / "plans/first.yaml").read_text().splitlines()[0]
     assert (project.root / "plans" / first.partition("$schema=")[2]).is_file()
+
+
+def test_what_is_kept_is_private_and_no_matter_of_git(project: Project) -> None:
+    """Whatever is typed first, a look at the price or a report into the store's folder: git ignores it, others cannot read it."""
+    subprocess.run(["git", "init", "-q", str(project.root)], check=True)
+    empty(project).planner("init")
+    assert project.planner("plan", "--sandbox").code == 0
+    assert project.planner("run", "--sandbox", "--consent-to-charge", "--report-dir", ".planner/reports").code == 0
+    seen = subprocess.run(
+        ["git", "status", "--short", "-uall"], cwd=project.root, capture_output=True, text=True, check=True
+    )
+    assert [line for line in seen.stdout.splitlines() if ".planner" in line] == []
+    store = project.root / ".planner"
+    assert [f"{path.stat().st_mode & 0o777:o}" for path in (store, store / "sandbox/journal.sqlite")] == ["700", "600"]
+
+
+def test_a_report_that_came_first(project: Project) -> None:
+    """A folder of that name that something else made is ignored by git too; an author's own `.gitignore` there stays."""
+    project.write(".planner/notes.txt", "mine\n")
+    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
+    assert (project.root / ".planner/.gitignore").read_text() == "*\n"
+    project.write(".planner/.gitignore", "sandbox/\n")
+    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
+    assert (project.root / ".planner/.gitignore").read_text() == "sandbox/\n"
 
 
 def test_it_overwrites_nothing(project: Project) -> None:

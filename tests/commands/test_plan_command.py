@@ -39,6 +39,7 @@ def test_plan_is_keyless_and_leaves_no_trace(project: Project) -> None:
     assert ran.code == 0
     assert "hours/cancel@clinic" in ran.out
     assert "Nothing was called. To run exactly this, with --max-cost to bound what it costs:" in ran.out
+    assert "planner plan --refresh asks the service (with a key) what these calls are charged by." in ran.out
     assert sorted(path.name for path in project.root.iterdir()) == ["plans"]
 
 
@@ -71,6 +72,7 @@ def test_a_plan_that_run_would_refuse_says_so(project: Project, service: Served)
     """Over a budget or against a policy there is no command to type, and the exit code is that of the refusal."""
     priced = project.planner("plan", "--refresh")
     assert (priced.code, "planner run --consent-to-charge" in priced.out) == (0, True)
+    assert "planner plan --refresh" not in priced.out
     project.edit("plans/hours.yaml", "scenarios:", "budget: {max_cost_cents: 50}\nscenarios:")
     ran = project.planner("plan", "--refresh", "--detailed-exitcode")
     assert ran.code == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -165,6 +166,7 @@ def test_nothing_stored() -> None:
     """It says so, and of what."""
     page = HistoryPage(timeline([]), None, ("sandbox", "environment staging"), sandbox=False)
     assert _text(page) == "No invocation is stored: sandbox · environment staging\n"
+    assert _text(replace(page, scope=())) == "No invocation is stored\n"
 
 
 def test_csv_holds_a_line_for_each_case_and_invocation() -> None:
