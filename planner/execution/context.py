@@ -19,6 +19,7 @@ from planner.execution.launches import Launch, LaunchIntent, LaunchState, Slot, 
 from planner.execution.ledger import Ledger
 from planner.execution.packing import Pending
 from planner.execution.reconciling import Lost, bind_slots
+from planner.execution.watched import Doubt, Unbound, Watched
 from planner.execution.wording import span
 from planner.execution.work import (
     CaseWork,
@@ -40,42 +41,6 @@ LONGEST_SENDING_SECONDS = 120.0
 """From a launch's intent to its answer, or to the end of waiting for it: what is longer, the machine slept."""
 LAST_LOOK_SECONDS = 10.0
 """For a resumed run that should have ended long ago."""
-
-
-@dataclass(slots=True)
-class Watched:
-    """A run under way, or one whose evidence was stored with parts missing and is read once more. Times in monotonic seconds;
-    `slot.run_id` is set."""
-
-    slot: Slot
-    launch: Launch
-    work: CaseWork
-    since: float
-    deadline: float
-    resumed: bool
-    ended_at: float | None = None
-    held_cents: int | None = None
-    """What the ledger holds for it, where that is no longer what the slot reserved."""
-
-
-@dataclass(slots=True)
-class Unbound:
-    """A launch that was carried out, some of whose runs are not matched to slots yet. Times in monotonic seconds."""
-
-    launch: Launch
-    slots: int
-    since: float
-    deadline: float
-
-
-@dataclass(slots=True)
-class Doubt:
-    """A launch of unknown fate. `since` is when it was sent, in monotonic seconds."""
-
-    lost: Lost
-    since: float
-    several: bool = False
-    """More than one match: only a person can settle it."""
 
 
 @dataclass(slots=True)
@@ -150,6 +115,12 @@ class Context:
 
     def under_way(self) -> bool:
         return bool(self.posting or self.watched or self.unbound or self.collecting)
+
+    def seconds_to_read_again(self) -> float:
+        """Where nothing else is waited for than answers that could not be read."""
+        if self.posting or self.collecting or self.unbound or self.doubts or len(self.pending):
+            return 0.0
+        return min((item.read_again_at for item in self.watched.values()), default=0.0) - self.clock.monotonic()
 
     def know_requester(self, requested_by_id: int | None) -> None:
         """By a launch of our own whose answer came."""
@@ -373,8 +344,8 @@ class Context:
             await self._changed.wait()
 
 
-def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed: bool) -> RunRecord:
-    """Of a slot whose run is known. `evidence` is None for one we stopped waiting for."""
+def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed: bool, unread: str = "") -> RunRecord:
+    """Of a slot whose run is known. `evidence` is None for one we stopped waiting for; `unread` says why, if it had ended."""
     assert slot.run_id is not None
     return RunRecord(
         case_id=slot.case_id,
@@ -389,4 +360,5 @@ def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed
         invocation_id=launch.invocation_id,
         completed_at=slot.completed_at,
         resumed=resumed,
+        unread=unread,
     )

@@ -15,10 +15,11 @@ from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreEr
 from planner.evidence import Evidence, merged
 from planner.execution.absence import unproven
 from planner.execution.collecting import collect
-from planner.execution.context import Context, Doubt, Unbound, Watched, run_record
+from planner.execution.context import Context, run_record
 from planner.execution.launches import LaunchState, Slot
 from planner.execution.listing import Listed, read_list
 from planner.execution.reconciling import Lost, bind_slots, match_lost, prompt_key, run_fits
+from planner.execution.watched import Doubt, Unbound, Watched
 from planner.execution.wording import dollars
 
 POLLS_A_RUN = 0.27
@@ -67,7 +68,7 @@ class Watcher:
                 share = pages / (POLLS_A_RUN * running)
             else:
                 share = TAIL_POLL_SHARE * running
-            wanted = usual * min(share, LONGEST_POLL_SHARE)
+            wanted = max(usual * min(share, LONGEST_POLL_SHARE), context.seconds_to_read_again())
         else:
             now = context.clock.monotonic()
             asked = (context.watched, context.unbound, context.doubts)
@@ -82,9 +83,8 @@ class Watcher:
     async def sweep(self, tasks: TaskGroup) -> None:
         """Look at everything once. A service that cannot be read is looked at again next time."""
         context = self.context
-        began = (
-            context.clock.monotonic()
-        )  # what is read is as new as this, however long this process is stopped meanwhile
+        # What is read is as new as this, however long this process is stopped meanwhile.
+        began = context.clock.monotonic()
         doubts = [doubt for doubt in context.doubts.values() if not self._is_disputed(doubt, ())]
         try:
             runs = await self._runs()
@@ -148,9 +148,9 @@ class Watcher:
         watched = context.watched[run.id]
         if watched.launch.state is LaunchState.ACKNOWLEDGED:
             context.know_requester(run.requested_by_id)
-        if not run.ended:
-            return
         now = context.clock.monotonic()
+        if not run.ended or now < watched.read_again_at:
+            return
         if watched.ended_at is None:
             watched.ended_at = now
             if (
@@ -246,11 +246,12 @@ class Watcher:
     def _collect_again(self, run_id: int, watched: Watched, problem: str) -> None:
         context = self.context
         ended_at = watched.ended_at if watched.ended_at is not None else context.clock.monotonic()
-        if context.clock.monotonic() - ended_at < context.settings.evidence_give_up_seconds:
+        if (now := context.clock.monotonic()) - ended_at < context.settings.evidence_give_up_seconds:
+            watched.read_in_vain(now)
             context.watched[run_id] = watched
             context.failed(problem)
         else:
-            self._leave(watched, f"the evidence of run {run_id} cannot be read: {problem}")
+            self._leave(watched, f"the evidence of run {run_id} cannot be read: {problem}", unread=problem)
 
     # Launches carried out whose answer did not tell all
 
@@ -381,15 +382,16 @@ class Watcher:
                 context.observer.narrate(f"{unbound.slots} runs of launch {launch_id} never showed in the run list")
                 context.wake()
 
-    def _leave(self, watched: Watched, reason: str) -> None:
+    def _leave(self, watched: Watched, reason: str, *, unread: str = "") -> None:
         """No longer waited for; the next invocation picks it up, free. What is stored of it stands."""
         context = self.context
         stored = watched.slot.evidence
         evidence = context.load_evidence(stored) if stored is not None else None
         if evidence is None:
             context.outcome.overdue += 1
+            context.outcome.unread += [unread] if unread else []
         context.observer.narrate(f"{reason}; no longer waiting for it")
-        context.report(run_record(watched.slot, watched.launch, evidence, resumed=watched.resumed))
+        context.report(run_record(watched.slot, watched.launch, evidence, resumed=watched.resumed, unread=unread))
         context.wake()
 
 

@@ -83,6 +83,8 @@ class RunRecord:
     invocation_id: str
     completed_at: datetime | None
     resumed: bool = False
+    unread: str = ""
+    """Why there is no evidence of a run that had ended: what the service tells of it could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,9 @@ class Outcome:
     not_needed: dict[str, int] = field(default_factory=dict[str, int])
     """Runs wanted and not launched because what their case comes to no longer depended on them, by case id."""
     overdue: int = 0
+    """Runs we stopped waiting for."""
+    unread: list[str] = field(default_factory=list[str])
+    """Of those that had ended, why what the service tells of them could not be read; one each."""
     unsettled: tuple[UnsettledLaunch, ...] = ()
 
     @property

@@ -95,7 +95,7 @@ def ending_of(
     overdue: AbstractSet[str],
     ways: WaysOn,
 ) -> Ending:
-    """`overdue` are cases with a run that did not end in time and may still.
+    """`overdue` are cases with a run that did not end in time, or could not be read, and may still.
 
     Quarantined cases do not make the exit code non-zero.
     """
@@ -111,11 +111,19 @@ def ending_of(
         codes.add(4)
     problems += _undecided(unknown)
     if waiting:
-        problems.append(f"{count(len(waiting), 'case')} left open by runs that did not end in time")
-        steps.append(
-            "Runs that have not ended are looked for, free, by every run until a day after their launch;"
-            " they are called again only then."
+        left_open = f"{count(len(waiting), 'case')} left open by runs"
+        looked_for = (
+            "are looked for, free, by every run until a day after their launch; they are called again only then."
         )
+        if not outcome.unread:
+            problems.append(f"{left_open} that did not end in time")
+            steps.append(f"Runs that have not ended {looked_for}")
+        elif len(outcome.unread) == outcome.overdue:
+            problems.append(f"{left_open} whose calls cannot be read: {outcome.unread[0]}")
+            steps.append(f"Runs whose calls cannot be read {looked_for}")
+        else:
+            problems.append(f"{left_open} that did not end in time, or whose calls cannot be read: {outcome.unread[0]}")
+            steps.append(f"Runs that have not ended, or whose calls cannot be read, {looked_for}")
     if outcome.left:
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")

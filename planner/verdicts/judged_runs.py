@@ -27,7 +27,8 @@ class JudgedRun:
 def judge_record(case: Case, record: RunRecord, ask: Ask = nobody_asked) -> JudgedRun:
     """One run that the engine reports."""
     if record.evidence is None:
-        verdict = platform_verdict("it had not ended when we stopped waiting for it")
+        unread = f"it has ended, but what the service tells of it cannot be read: {record.unread}"
+        verdict = platform_verdict(unread if record.unread else "it had not ended when we stopped waiting for it")
     else:
         verdict = _judged(case, record.evidence, ask)
     return JudgedRun(

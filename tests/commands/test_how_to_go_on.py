@@ -21,6 +21,7 @@ from planner.invocation.shell import Shell
 from planner.results.model import CaseDocument
 from planner.verdicts.ending import WaysOn, ending_of
 
+SENSELESS = "GET /v1/calls/9: the service's answer makes no sense"
 LOST = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
 
 
@@ -112,6 +113,34 @@ def test_waiting_for_a_run_takes_no_consent() -> None:
     ways = ways_on(RunOptions(Selection()), consenting=True)
     assert go_on(Outcome(overdue=1), ways, frozenset({"p/s@t"})) == "planner run"
     assert go_on(Outcome(overdue=1, left={"p/s@t": 1}), ways, frozenset({"p/s@t"})) == "planner run --consent-to-charge"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "left_open", "looked_for"),
+    [
+        (Outcome(overdue=1), "that did not end in time", "Runs that have not ended are"),
+        (
+            Outcome(overdue=1, unread=[SENSELESS]),
+            f"whose calls cannot be read: {SENSELESS}",
+            "Runs whose calls cannot be read are",
+        ),
+        (
+            Outcome(overdue=2, unread=[SENSELESS]),
+            f"that did not end in time, or whose calls cannot be read: {SENSELESS}",
+            "Runs that have not ended, or whose calls cannot be read, are",
+        ),
+    ],
+)
+def test_a_call_that_cannot_be_read_is_not_told_as_one_that_did_not_end(
+    outcome: Outcome, left_open: str, looked_for: str
+) -> None:
+    """Why it cannot be read is told with it."""
+    ways = ways_on(RunOptions(Selection()), consenting=True)
+    ending = ending_of([unknown(run("platform"))], outcome, frozenset({"p/s@t"}), ways)
+    assert f"1 case left open by runs {left_open}" in ending.problems
+    assert ending.next_steps[0] == (
+        f"{looked_for} looked for, free, by every run until a day after their launch; they are called again only then."
+    )
 
 
 def test_a_launch_of_unknown_fate_is_told_with_its_time_and_its_command() -> None:

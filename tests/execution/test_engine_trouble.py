@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -179,8 +180,33 @@ async def test_evidence_that_cannot_be_read_is_left_to_the_next_invocation(
     assert 150 < first.seconds < 170
     assert sorted(record.evidence is None for record in first.records) == [False, True]
     assert any("cannot be read" in line for line in first.narration)
+    assert [record.unread for record in first.records if record.evidence is None] == first.outcome.unread
+    assert first.outcome.unread[0].startswith("GET /v1/calls/987654321/transcript: ")
     second = await service.invoke(works)
     assert second.outcome.finished
+    await service.check_exact(works)
+
+
+async def test_an_answer_that_makes_no_sense_is_asked_for_with_growing_pauses(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """However well the service answers otherwise: some tries in two minutes for each such run, and as few looks at the list."""
+    service = make_service()
+    asked: list[tuple[float, str]] = []
+
+    def senseless(method: str, path: str, body: bytes | None) -> Any:
+        asked.append((service.now_seconds(), path))
+        return Answer(200, {}, b'{"call_id": "none"}') if path == "/v1/calls/987654321" else None
+
+    works = [work("ana", runs=9)]
+    done = await service.invoke(works, intercept=senseless)
+    assert (done.outcome.overdue, len(done.records)) == (1, 9)
+    tries = [when for when, path in asked if path == "/v1/calls/987654321"]
+    assert 8 <= len(tries) <= 20
+    assert max(late - early for early, late in pairwise(tries)) >= 10
+    looks = [when for when, path in asked if path.startswith("/v1/test-calls") and when > tries[0]]
+    assert len(looks) <= 40
+    assert (await service.invoke(works)).outcome.finished
     await service.check_exact(works)
 
 
