@@ -269,7 +269,7 @@ _BREAK_OR_DASH = r"(?m)x(?:\B\n|-){}^y"
         (r"a\z5", False),
         (r"a\b\z", True),
         (r"(a|-)x\z", True),
-        (r"(a|-)x\b\z", True),
+        (r"\Aa?x\b\z", True),
         (r"a(?:$5)?\b\z", True),
         (r"a(?:$5)?\z", True),
         (r"a(?:$5){0}\z", True),
