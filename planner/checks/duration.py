@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Judgement, errored, failed, passed
 from planner.checks.fields import PositiveSeconds, Seconds, at_least, at_most, given
+from planner.checks.wording import number
 from planner.evidence import Evidence
 
 
@@ -51,7 +52,7 @@ class Duration(Expectation, frozen=True):
         if seconds is None:
             return errored("the service did not say how long the call lasted")
         if self.min_seconds is not None and seconds < self.min_seconds:
-            return failed(f"lasted {seconds:g} s, expected at least {self.min_seconds:g} s")
+            return failed(f"lasted {number(seconds)} s, expected at least {number(self.min_seconds)} s")
         if self.max_seconds is not None and seconds > self.max_seconds:
-            return failed(f"lasted {seconds:g} s, expected at most {self.max_seconds:g} s")
-        return passed(f"lasted {seconds:g} s")
+            return failed(f"lasted {number(seconds)} s, expected at most {number(self.max_seconds)} s")
+        return passed(f"lasted {number(seconds)} s")

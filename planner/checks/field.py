@@ -13,7 +13,7 @@ from planner.checks.fields import NotBool
 from planner.checks.json_paths import MAX_VALUES, TooManyValuesError, compile_path, find_values
 from planner.checks.matching import AnyOf, Expected, ExpectedUnlessNull, Matcher, Matches, read_matcher
 from planner.checks.patterns import Pattern
-from planner.checks.wording import counted, listed, shown
+from planner.checks.wording import counted, listed, number, shown
 from planner.evidence import Evidence
 
 _WAYS = ("equals", "in", "matches", "min", "max", "exists")
@@ -116,9 +116,9 @@ class FieldCheck(Expectation, frozen=True):
         if isinstance(value, bool) or not isinstance(value, int | float):
             return errored(f"{place} was {shown(value)}, which is no number to compare")
         if self.min is not None and value < self.min:
-            return failed(f"{place} was {shown(value)}, expected at least {self.min:g}")
+            return failed(f"{place} was {shown(value)}, expected at least {number(self.min)}")
         if self.max is not None and value > self.max:
-            return failed(f"{place} was {shown(value)}, expected at most {self.max:g}")
+            return failed(f"{place} was {shown(value)}, expected at most {number(self.max)}")
         return passed(f"{place} is {shown(value)}")
 
     @cached_property

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from planner.checks.base import Expectation, Judgement, errored, failed, passed
 from planner.checks.combining import all_hold
 from planner.checks.fields import Count, NotBool, at_least, at_most, given
-from planner.checks.wording import counted, shown
+from planner.checks.wording import counted, number, shown
 from planner.evidence import Evidence
 
 Outcome = Literal["success", "failure", "unknown", "no_conversation"]
@@ -110,7 +110,11 @@ def _untold_score(evidence: Evidence) -> Judgement:
 def _at_least(what: str, found: float | None, limit: float, untold: Judgement) -> Judgement:
     if found is None:
         return untold
-    return passed(f"{what} {found:g}") if found >= limit else failed(f"{what} {found:g}, expected at least {limit:g}")
+    return (
+        passed(f"{what} {number(found)}")
+        if found >= limit
+        else failed(f"{what} {number(found)}, expected at least {number(limit)}")
+    )
 
 
 def _at_most(what: str, found: int | None, limit: int) -> Judgement:

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+_WHOLE = 10**15
+"""Above it not every whole number is a float."""
 LONGEST_VALUE = 120
 """Characters of one value that a message shows."""
 
@@ -22,6 +24,11 @@ def listed(items: Sequence[str], conjunction: str = "and") -> str:
     if len(items) < 2:
         return "".join(items)
     return f"{', '.join(items[:-1])} {conjunction} {items[-1]}"
+
+
+def number(value: float) -> str:
+    """With all of its digits, so that what misses a limit by little is not told as what would reach it; whole ones without a point."""
+    return str(int(value)) if value == int(value) and abs(value) < _WHOLE else repr(value)
 
 
 def counted(number: int, noun: str) -> str:

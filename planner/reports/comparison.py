@@ -169,9 +169,12 @@ def headline(comparison: Comparison) -> str:
     """`2 regressed, 1 fixed, 3 not enough evidence of a change, 1 not comparable, 53 same`."""
     parts: list[str] = []
     for compared in _ORDER:
-        if number := sum(case.compared == compared and not case.is_apart for case in comparison.cases):
+        cases = [case for case in comparison.cases if case.compared == compared and not case.is_apart]
+        if cases:
             of_what = " of a change" if compared == "not_enough_evidence" else ""
-            parts.append(f"{number:,} {COMPARED[compared]}{of_what}")
+            aside = sum(case.quarantined for case in cases) if compared in ("regressed", "fixed") else 0
+            held = f" ({aside:,} in quarantine)" if aside else ""
+            parts.append(f"{len(cases):,} {COMPARED[compared]}{of_what}{held}")
         if compared == "not_enough_evidence" and (apart := sum(case.is_apart for case in comparison.cases)):
             parts.append(f"{apart:,} not comparable")
     return ", ".join(parts) or "no cases"

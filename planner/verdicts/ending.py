@@ -160,9 +160,7 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         enough = f" ({outcome.ceiling_enough} would do)" if outcome.ceiling_enough else ""
         cure = _CURES.get(outcome.ceiling, f"Raise the ceiling{enough}")
         left = "make the calls that are left; those made are not paid for again."
-        steps.append(
-            f"{cure} to {left if outcome.left else 'ask for the votes that are left; no call is made for them.'}"
-        )
+        steps.append(f"{cure} to {left if outcome.left else 'go on; what was asked for is not paid for again.'}")
     if outcome.broken:
         problems.append(
             f"a ceiling was broken: {outcome.broken}; calls that were under way cost more than was held for them"
@@ -211,7 +209,9 @@ def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:
             " for money), can decide these cases"
         )
     if votes := sum(run.votes_missing for run in undecided):
-        why = next((f" ({run.reason})" for run in undecided if run.votes_missing and run.reason), "")
+        reasons = list(dict.fromkeys(run.reason for run in undecided if run.votes_missing and run.reason))
+        others = f"; and for {count(len(reasons) - 1, 'other reason')}" if len(reasons) > 1 else ""
+        why = f" ({reasons[0]}{others})" if reasons else ""
         problems.append(
             f"{count(votes, 'vote')} of the language model missing{why}: the next run asks for {'it' if votes == 1 else 'them'}"
         )

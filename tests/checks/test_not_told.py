@@ -182,3 +182,18 @@ def test_a_word_that_is_none_of_the_grades_decides_nothing(field: str, told_as: 
     assert found(evidence, **asked)[0] == outcome
     opposite = {"passed": "failed", "failed": "passed", "errored": "errored"}[outcome]
     assert found(evidence, check="not", of=asked)[0] == opposite
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"check": "grade", "min_score": 0.8}, "score 0.79999999, expected at least 0.8"),
+        ({"check": "duration", "max_seconds": 180}, "lasted 180.0000001 s, expected at most 180 s"),
+        ({"check": "field", "path": "$.n", "min": 12345678}, "$.n was 12345677, expected at least 12345678"),
+        ({"check": "field", "path": "$.n", "max": 0.5}, "$.n was 12345677, expected at most 0.5"),
+    ],
+)
+def test_what_misses_a_limit_by_little_is_told_in_full(asked: dict[str, Any], message: str) -> None:
+    """Rounded it would read as what holds."""
+    evidence = told(FIRST, grade={"score": 0.79999999}, duration_seconds=180.0000001, n=12345677)
+    assert found(evidence, **asked) == ("failed", message)

@@ -177,3 +177,25 @@ def test_who_was_overtaken_does_not_ask_for_the_same_saved_plan() -> None:
     assert ways_on(options, consenting=True, overtaken=True).again == (
         "planner run --select 'p/*' --consent-to-charge --max-cost 1.40"
     )
+
+
+def test_a_ceiling_that_only_votes_reached_is_not_said_of_calls() -> None:
+    """Where no call is left to be made it is no call that the ceiling kept from being made."""
+    ways = ways_on(RunOptions(Selection()), consenting=True)
+    votes = ending_of([], Outcome(ceiling="--max-cost"), overdue=set(), ways=ways)
+    assert votes.next_steps == ("Raise the ceiling to go on; what was asked for is not paid for again.",)
+    calls = ending_of([], Outcome(ceiling="--max-cost", left={"p/s@t": 2}), overdue=set(), ways=ways)
+    assert calls.next_steps == (
+        "Raise the ceiling to make the calls that are left; those made are not paid for again.",
+    )
+
+
+def test_votes_that_are_missing_for_several_reasons_say_so() -> None:
+    """The first reason, and that there are others."""
+    missing = [run("judge", votes_missing=1, reason=reason) for reason in ("it was down", "it was down", "it refused")]
+    ways = ways_on(RunOptions(Selection()), consenting=True)
+    told = ending_of([unknown(*missing)], Outcome(), overdue=set(), ways=ways).problems
+    why = "(it was down; and for 1 other reason)"
+    assert f"3 votes of the language model missing {why}: the next run asks for them" in told
+    alike = ending_of([unknown(*missing[:2])], Outcome(), overdue=set(), ways=ways).problems
+    assert "2 votes of the language model missing (it was down): the next run asks for them" in alike
