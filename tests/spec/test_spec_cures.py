@@ -173,6 +173,74 @@ plan.yaml:11:5: error: not valid YAML [yaml-syntax]
 1 error in 1 file
 """),
     ),
+    "a colon in a text between braces": (
+        "      - {check: judge, rubric: The agent stays polite: always.}",
+        snapshot("""\
+plan.yaml:9:54: error: not valid YAML [yaml-syntax]
+    9 |       - {check: judge, rubric: The agent stays polite: always.}
+      |                                                      ^
+        a comma or a `}` is missing before `polite`; or this is a text with a colon: put all of it
+        in quotes
+
+1 error in 1 file
+"""),
+    ),
+    "a comma that is missing": (
+        "      - {check: says, id: polite any_of: [order]}",
+        snapshot("""\
+plan.yaml:9:40: error: not valid YAML [yaml-syntax]
+    9 |       - {check: says, id: polite any_of: [order]}
+      |                                        ^
+        a comma or a `}` is missing before `any_of`; or this is a text with a colon: put all of it
+        in quotes
+
+1 error in 1 file
+"""),
+    ),
+    "a path with brackets": (
+        "      - {check: field, path: $.items[*].quantity, min: 1}",
+        snapshot("""\
+plan.yaml:9:39: error: not valid YAML [yaml-syntax]
+    9 |       - {check: field, path: $.items[*].quantity, min: 1}
+      |                                       ^
+        an unquoted `*` begins an alias here; put all of the text in quotes
+
+1 error in 1 file
+"""),
+    ),
+    "no space after a colon between braces": (
+        "      - {check: says, any_of:[order]}",
+        snapshot("""\
+plan.yaml:9:29: error: not valid YAML [yaml-syntax]
+    9 |       - {check: says, any_of:[order]}
+      |                             ^
+        a space follows the colon: write `any_of: […`
+
+1 error in 1 file
+"""),
+    ),
+    "a template within a text": (
+        "      - {check: says, any_of: [order {{ number }}]}",
+        snapshot("""\
+plan.yaml:9:38: error: not valid YAML [yaml-syntax]
+    9 |       - {check: says, any_of: [order {{ number }}]}
+      |                                      ^
+        YAML reads these braces as mappings: a text with a template in it is in quotes, all of it
+
+1 error in 1 file
+"""),
+    ),
+    "a star": (
+        "      - {check: says, matches: * days}",
+        snapshot("""\
+plan.yaml:9:33: error: not valid YAML [yaml-syntax]
+    9 |       - {check: says, matches: * days}
+      |                                 ^
+        an unquoted `*` begins an alias here; put all of the text in quotes
+
+1 error in 1 file
+"""),
+    ),
     "marks of a merge conflict": (
         "<<<<<<< HEAD\n      - {check: says, any_of: [a]}\n=======\n      - {check: says, any_of: [b]}\n>>>>>>> main",
         snapshot("""\

@@ -316,7 +316,7 @@ plan.yaml:8:14: error: unknown key [unknown-key]
 plan.yaml:8:18: error: not valid YAML [yaml-syntax]
     8 |     matrix: {axes:}
       |                  ^
-        found unexpected ':'
+        a space and a value follow the colon of `axes`
 
 1 error in 1 file
 """),

@@ -803,6 +803,49 @@ scenarios:
             ]
         ),
     ),
+    "lists as texts, texts as lists": (
+        {
+            "plan.yaml": """\
+version: 1
+plan: p
+targets: support
+tags: billing, smoke
+scenarios:
+  one:
+    prompt: You are {{ mood }}, {{ caller }}, {{ order }}.
+    matrix:
+      axes:
+        mood: calm, furious
+        caller: [{file: callers.jsonl}]
+        order: [{use: orders}, A-17]
+    expect:
+      - {check: says, any_of: "hello, how are you"}
+      - {check: says, matches: [order, parcel]}
+      - {check: says, matches: [0-9]}
+      - {check: says, matches: [order]}
+      - {check: sequence, steps: [lookup_order, {says: order}, {says: [parcel]}, {tool: {name: refund}}]}
+      - use: [polite, quick]
+""",
+        },
+        snapshot(
+            [
+                'plan.yaml:3:10 wrong-type: this must be a list, but it is the text "support"; write ["support"]; or define what to call: {support: {agent: 12}}',
+                'plan.yaml:4:7 wrong-type: this must be a list, but it is the text "billing, smoke"; write ["billing", "smoke"]',
+                'plan.yaml:10:15 wrong-type: this must be a list, but it is the text "calm, furious"; write ["calm", "furious"], or ["calm, furious"] if it is one text, or {file: orders.csv, column: number} or {use: NAME}',
+                "plan.yaml:11:18 bad-axis: {file: …} stands for all values of an axis: write it without the brackets, and without others beside it",
+                "plan.yaml:12:17 bad-axis: {use: …} stands for all values of an axis: write it without the brackets, and without others beside it",
+                'plan.yaml:14:31 wrong-type: this must be a list, but it is the text "hello, how are you"; write ["hello", "how are you"], or ["hello, how are you"] if it is one text',
+                'plan.yaml:15:32 wrong-type: this must be text, but it is a list; one pattern finds any of several with | between them: "order|parcel"',
+                "plan.yaml:16:32 wrong-type: this must be text, but it is a list; put it in quotes: '[0-9]'",
+                'plan.yaml:17:32 wrong-type: this must be text, but it is a list; write "order"',
+                'plan.yaml:18:35 wrong-type: this must be a mapping of keys to values, but it is the text "lookup_order"; write {tool: lookup_order}',
+                'plan.yaml:18:56 wrong-type: this must be a mapping of keys to values, but it is the text "order"; write {any_of: ["order"]}',
+                'plan.yaml:18:71 wrong-type: this must be a mapping of keys to values, but it is a list; write {any_of: ["parcel"]}',
+                "plan.yaml:18:89 wrong-type: this must be text, but it is a mapping; write tool: refund",
+                "plan.yaml:19:14 wrong-type: this must be text, but it is a list; a `use` names one; write an item for each: - use: NAME",
+            ]
+        ),
+    ),
 }
 
 

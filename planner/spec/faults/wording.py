@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
@@ -27,6 +26,7 @@ from planner.spec.authored.keys import (
     ScenarioFields,
 )
 from planner.spec.document import Items, Mapping
+from planner.spec.faults.lists import as_text, in_brackets, of_a_step, of_what_is_said
 from planner.spec.faults.other_words import KEYS, as_share, in_unit, of_a_key
 
 _FORMS = {
@@ -206,7 +206,9 @@ def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> t
     ):
         return "bad-value", f'{_FORMS[form]}, but it is the text "{value}"; write {_mended(value, form)}'
     if kind in _TYPES:
-        return "wrong-type", wrong_type(_TYPES[kind], value, key, written) + in_unit(key, value)
+        in_steps = "steps" in error["loc"][:-1] and _TYPES[kind].startswith("a mapping")
+        form = "" if not in_steps else of_what_is_said(value) if key == "says" else of_a_step(value)
+        return "wrong-type", wrong_type(_TYPES[kind], value, key, written) + in_unit(key, value) + form
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
         return "out-of-range", f"{value} is out of range: {_bound(kind, context)}{as_share(key, value)}"
     if kind in {"string_too_short", "too_short"}:
@@ -286,21 +288,18 @@ def wrong_type(wanted: str, value: Any, key: str = "", written: str = "") -> str
         return f'this must be text, but it is {describe(value)}; put it in quotes: "{scalar}"'
     if wanted == "text" and isinstance(value, dict) and len(value) == 1:  # pyright: ignore[reportUnknownArgumentType]
         ((name, inner),) = value.items()  # pyright: ignore[reportUnknownVariableType]
+        if key == "tool" and name == "name" and isinstance(inner, str):
+            return f"this must be text, but it is a mapping; write {key}: {shorten(inner, 40)}"
         if isinstance(inner, (str, int, float)) and not isinstance(inner, bool):
             return f'this must be text, but it is a mapping; a text with a colon is in quotes: "{shorten(f"{name}: {inner}", 40)}"'
     if wanted == "a list" and isinstance(value, dict):
         return "this must be a list, but it is a mapping; write [{…}], or `- ` before it"
     if wanted == "text" and isinstance(value, list):
-        return "this must be text, but it is a list; write several lines below a |, or put it in quotes"
+        return f"this must be text, but it is a list; {as_text(value, key)}"  # pyright: ignore[reportUnknownArgumentType]
     if wanted == "a list" and value is not None and not isinstance(value, (Mapping, Items, dict, list)):
-        shown = (
-            json.dumps(shorten(value, 40), ensure_ascii=False)
-            if isinstance(value, str)
-            else f'"{scalar}"'
-            if written and key != "in"
-            else scalar
-        )
-        return f"this must be a list, but it is {describe(value)}; write [{shown}]"
+        shown = f'["{scalar}"]' if written and key != "in" else f"[{scalar}]"
+        shown = in_brackets(value, key) if isinstance(value, str) else shown
+        return f"this must be a list, but it is {describe(value)}; write {shown}"
     return f"this must be {wanted}, but it is {describe(value)}"
 
 

@@ -142,7 +142,7 @@ class AxisReader:
             return None
         if isinstance(written, dict):
             if "id" not in written:
-                self._error("bad-axis", "a mapping needs an `id`: it names the case", place())
+                self._error("bad-axis", _without_id(written), place())  # pyright: ignore[reportUnknownArgumentType]
                 return None
             name: Any = written["id"]  # pyright: ignore[reportUnknownVariableType]
             if not isinstance(name, str) or not name:
@@ -235,3 +235,13 @@ def _not_a_list(written: Any, *, uses: bool) -> str:
     if isinstance(written, str | int | float):
         return f"{told}, or {kinds}"
     return f"{told.partition(';')[0]}; write [first, second], or {kinds}"
+
+
+def _without_id(written: dict[str, Any]) -> str:
+    """What to say of a value that is a mapping without an `id`, or was meant as all values of a library's axis or of a file."""
+    meant = next((key for key in ("use", "file") if key in written), None)
+    if meant is None or not isinstance(written[meant], str) or not {*written} <= {"use", "file", "column"}:
+        return "a mapping needs an `id`: it names the case"
+    return (
+        f"{{{meant}: …}} stands for all values of an axis: write it without the brackets, and without others beside it"
+    )

@@ -163,11 +163,10 @@ class TargetReader:
                     )
                 return None
             case _:
-                self.reporter.error(
-                    "wrong-type",
-                    wrong_type("a mapping such as {support: {agent: 12}}", written),
-                    document.value(document.root, "targets"),
-                )
+                detail = wrong_type("a mapping such as {support: {agent: 12}}", written)
+                if isinstance(written, str):  # aliases that are defined elsewhere, mostly: `agent: 12` is somebody else
+                    detail = f"{wrong_type('a list', written, 'targets')}; or define what to call: {{support: {{agent: 12}}}}"
+                self.reporter.error("wrong-type", detail, document.value(document.root, "targets"))
                 return None
 
     def _defined(self, document: Document, written: Mapping, alias: str) -> Target | None:

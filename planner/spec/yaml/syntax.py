@@ -50,6 +50,7 @@ _BEGUN = {
 _CONFLICT = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?: |$)")
 _GLUED = re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_-]*):(\S.*)")
 _OPEN_TEXT = re.compile(r":[ ]+[|>][-+]?[ ]*\r?\n\s*\Z")
+_WORD = re.compile(r"[^\s,{}\[\]]+\Z")
 _MOST_READ_AGAIN = 1_000_000
 """Characters."""
 _COMMENT = re.compile(r"[ \t](?P<sign>#)[0-9A-Za-z][^\n]*?(?P<closing>[\]}])")
@@ -192,8 +193,21 @@ def _explained(problem: str, text: str, start: int) -> str:
         return "a text below | or > is indented more than its key: indent this, and all of it"
     if "could not find expected ':'" in problem:
         return "a key without a colon: write `key: value`"
+    if "found unexpected ':'" in problem and (word := _WORD.search(line)) is not None:
+        if text[start + 1 : start + 2] not in {"[", "{", '"', "'"}:
+            return f"a space and a value follow the colon of `{shorten(word[0], 40)}`"
+        return f"a space follows the colon: write `{shorten(word[0], 40)}: {text[start + 1]}…`"
+    if "expected alphabetic or numeric character" in problem and text[start - 1 : start] in {"*", "&"}:
+        begins = "an alias" if text[start - 1] == "*" else "an anchor"
+        return f"an unquoted `{text[start - 1]}` begins {begins} here; put all of the text in quotes"
     if "did not find expected ',' or" in problem:
         closing = problem.rpartition("'")[0][-1:]
+        if text.startswith("{{", start):
+            return "YAML reads these braces as mappings: a text with a template in it is in quotes, all of it"
+        if at in {"[", "{"} and (word := _WORD.search(line)) is not None:
+            return f"a text with `{at}` stands in quotes here, all of it: '{shorten(word[0], 40)}{at}…'"
+        if at == ":" and ": " in line and (word := _WORD.search(line)) is not None:
+            return f"a comma or a `{closing}` is missing before `{shorten(word[0], 40)}`; or this is a text with a colon: put all of it in quotes"
         between = (
             f"a `{closing}` is missing before this"
             if at in {"]", "}"}

@@ -1,0 +1,57 @@
+"""Lists that were written as a text, and texts that were written as a list: what to type instead, so that it is what was meant."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+_WORDS = frozenset({"end_reason", "imports", "kinds", "owners", "tags", "targets"})
+"""Keys whose items have no commas."""
+_COMMA = re.compile(r"\s*,\s*")
+_CLASS = re.compile(r"[-\\^]")
+_MAX_PARTS = 10
+_MAX_TEXT = 60
+
+
+def in_brackets(text: str, key: str = "") -> str:
+    """A text as the list that is wanted: its parts, where commas stand between them, or all of it where it may be one."""
+    line = " ".join(text.split())
+    shown = line if len(line) <= _MAX_TEXT else f"{line[: _MAX_TEXT - 1]}…"
+    whole = f"[{json.dumps(shown, ensure_ascii=False)}]"
+    parts = [part for part in _COMMA.split(line) if part]
+    if not 1 < len(parts) <= _MAX_PARTS or shown != line:
+        return whole
+    several = f"[{', '.join(json.dumps(part, ensure_ascii=False) for part in parts)}]"
+    return several if key in _WORDS else f"{several}, or {whole} if it is one text"
+
+
+def as_text(items: Sequence[Any], key: str) -> str:
+    """What to write where a text is wanted and a list is there."""
+    if key == "use":
+        return "a `use` names one; write an item for each: - use: NAME"
+    texts = [item for item in items if isinstance(item, str)]
+    if key != "matches" or not texts or len(texts) < len(items):
+        return "write several lines below a |, or put it in quotes"
+    if len(texts) > 1:
+        joined = json.dumps("|".join(texts), ensure_ascii=False)
+        return f"one pattern finds any of several with | between them: {joined}" if len(joined) <= _MAX_TEXT else _JOIN
+    return f"put it in quotes: '[{texts[0]}]'" if _CLASS.search(texts[0]) else f"write {json.dumps(texts[0])}"
+
+
+_JOIN = "one pattern finds any of several with | between them"
+
+
+def of_a_step(value: Any) -> str:
+    """How a step of a sequence is written that is there as something else than a mapping."""
+    return f"; write {{tool: {value}}}" if isinstance(value, str) and re.fullmatch(r"[\w.-]{1,40}", value) else ""
+
+
+def of_what_is_said(value: Any) -> str:
+    """The same for what a step says."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):  # pyright: ignore[reportUnknownVariableType]
+        return ""
+    shown = json.dumps(texts, ensure_ascii=False)
+    return f"; write {{any_of: {shown if len(shown) <= _MAX_TEXT else '[…]'}}}"
