@@ -355,6 +355,8 @@ def test_no_grade_is_none() -> None:
         ({"charge_multiplier": 1.5}, {"billing_total_cents": 5}, 8),
         ({"charge_multiplier": None}, {"billing_total_cents": 8}, 16),
         ({"charge_multiplier": 0}, {"billing_total_cents": 8}, 0),
+        ({}, {"billing_total_cents": 7.5}, 15),
+        ({}, {"billing_total_cents": "7.9"}, 16),
         ({}, {"billing_total_cents": 0}, 0),
         ({}, {"billing_total_cents": None}, None),
         ({}, {}, None),

@@ -15,6 +15,7 @@ from urllib.request import getproxies
 
 import aiohttp
 
+from planner.api.surroundings import out_of_reach
 from planner.errors import LostAnswerError, UnreachableError
 
 REASON_NO_CONNECTION = "no connection in time"
@@ -70,10 +71,7 @@ class Reader:
                 return response.status, {name.lower(): value for name, value in response.headers.items()}, bytes(body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             reason = REASON_NO_CONNECTION if isinstance(error, TimeoutError) else str(error)
-            raise UnreachableError(
-                f"the service at {self._base_url} cannot be reached: {reason}",
-                "Check the network and THUNDERPHONE_API_BASE_URL, then run the same command again.",
-            ) from error
+            raise UnreachableError(*out_of_reach(self._base_url, reason, variable="")) from error
         # ValueError: an answer's header that is none, a host name that cannot be one.
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             reason = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import anyio
 
 from planner.api.httpx_alone import httpx
+from planner.api.surroundings import out_of_reach, proxy_fault, proxy_variable, read_certificates
 from planner.errors import LostAnswerError, UnreachableError, UsageError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class HttpxTransport:
         self._reads = 0
         self._reader: Reader | None = None
         # Reading all certificates there are takes long: not for what goes over no wire.
-        self._tls = httpx.create_ssl_context() if app is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls = read_certificates() if app is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         timeout = httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds)
 
         def client(keepalive: int) -> httpx.AsyncClient:
@@ -102,8 +103,8 @@ class HttpxTransport:
         try:
             self._kept = client(8)
             self._fresh = client(0)
-        except httpx.InvalidURL as error:
-            raise _no_address(base_url, str(error)) from error
+        except (httpx.InvalidURL, ValueError, ImportError) as error:
+            raise proxy_fault(base_url, self._tls, error) or _no_address(base_url, str(error)) from error
         if (self._kept.base_url.port or 0) > 65_535:
             raise _no_address(base_url, "there is no such port")
 
@@ -149,10 +150,8 @@ class HttpxTransport:
             # What kind of error it is does not tell whether a launch left: through a proxy, bytes go before the connection stands.
             never_left = isinstance(error, _NO_CONNECTION) if on_sending is None else sending.not_begun
             if never_left:
-                raise UnreachableError(
-                    f"the service at {self._base_url} cannot be reached: {_reason(error)}",
-                    "Check the network and THUNDERPHONE_API_BASE_URL, then run the same command again.",
-                ) from error
+                variable = "" if self._in_process else proxy_variable(self._base_url)
+                raise UnreachableError(*out_of_reach(self._base_url, _reason(error), variable)) from error
             raise LostAnswerError(f"the service's answer was lost: {_reason(error)}") from error
 
     def _reader_of_many(self) -> Reader | None:

@@ -23,7 +23,8 @@ def _listed(value: object) -> object:
     return [item for item in items if item is not None]
 
 
-Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+_FITTING = Field(ge=-(2**63), lt=2**63)
+Int64 = Annotated[int, _FITTING]
 """Ids and cents: what does not fit makes no sense, and no journal could hold it."""
 Moment = Annotated[datetime, AfterValidator(aware)]
 """Aware; a time without a zone is UTC."""
@@ -36,6 +37,8 @@ def _no_flag(value: object) -> object:
 
 
 Cents = Annotated[Int64 | None, BeforeValidator(_no_flag)]
+Bill = Annotated[Annotated[int | float, _FITTING] | None, BeforeValidator(_no_flag)]
+"""In cents, parts of one too: only what a run costs in the end is whole."""
 Number = Annotated[int | float | None, BeforeValidator(_no_flag)]
 Whole = Annotated[int | None, BeforeValidator(_no_flag)]
 """Of these a flag tells nothing: not 1, not 0."""
@@ -98,7 +101,7 @@ class WireCall(Wire):
     start_time: Moment | None = None
     end_time: Moment | None = None
     product: str | None = None
-    billing_total_cents: Cents = None
+    billing_total_cents: Bill = None
     billed_at: Moment | None = None
     grade_status: str | None = None
     grade_score: Number = None

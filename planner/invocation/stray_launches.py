@@ -1,5 +1,5 @@
-"""Launches of earlier invocations that stand in for no call of this change set: their cases were edited or removed since, or
-are not selected. Nobody waits for them, and they hold nothing up; but what they may have cost is told until it is known.
+"""Launches of earlier invocations that stand in for no call of this change set: their cases are kept (after `--rerun all`, say),
+were edited or removed since, or are not selected. Nobody waits for them, and they hold nothing up; but what they may have cost is told until it is known.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from planner.invocation.shell import Shell
 from planner.reports.quantities import count, money
 from planner.results.model import OpenLaunch
 
-_WHOSE = "cases that were edited or removed since, or are not selected"
+_WHOSE = "cases that are kept, were edited or removed since, or are not selected"
 
 
 @dataclass(frozen=True, slots=True)

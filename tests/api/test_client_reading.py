@@ -109,7 +109,11 @@ async def test_a_call_is_read_with_the_object_it_came_in(talk: Callable[..., Any
     [
         (
             {"call_id": 7, "billing_total_cents": "a lot"},
-            "billing_total_cents is text, and should be a whole number",
+            "billing_total_cents is text, and should be a number",
+        ),
+        (
+            {"call_id": 7, "billing_total_cents": 10**400},
+            "billing_total_cents is a number, and should be a number that fits into 64 bits",
         ),
         (
             {"call_id": 2**63},

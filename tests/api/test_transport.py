@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -78,6 +81,67 @@ def test_an_address_that_cannot_be_is_the_authors_fault(url: str) -> None:
     with pytest.raises(UsageError, match="is no address of a service") as caught:
         HttpxTransport(url, {})
     assert "THUNDERPHONE_API_BASE_URL" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1", "SOCKS takes the package socksio, which is not installed"),
+        ("HTTPS_PROXY", "gopher://x", "Unknown scheme for proxy URL URL('gopher://x')"),
+        ("NO_PROXY", "[::1", "Invalid port: ':1'"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_named(
+    variable: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its variable: neither a bug nor a fault of the service's address."""
+    forget_proxies(monkeypatch)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(UsageError) as caught:
+        HttpxTransport("https://service.invalid", {})
+    assert str(caught.value) == f"the proxies that the environment names ({variable}) cannot be used: {told}"
+    assert "an http:// proxy, or unset it." in caught.value.hint
+
+
+def test_certificates_that_cannot_be_read_are_the_environments_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is not there, and one that holds none."""
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    for path in (tmp_path / "none.pem", empty):
+        monkeypatch.setenv("SSL_CERT_FILE", str(path))
+        with pytest.raises(
+            UsageError, match="the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: "
+        ):
+            HttpxTransport("https://service.invalid", {})
+
+
+@pytest.mark.parametrize("exempt", [False, True])
+async def test_a_service_out_of_reach_is_told_with_the_proxy_in_between(
+    exempt: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proxy's variable, where the address goes by it."""
+    forget_proxies(monkeypatch)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1" if exempt else "elsewhere.invalid")
+    async with HttpxTransport("http://127.0.0.1:2", {}) as transport:
+        with pytest.raises(UnreachableError) as caught:
+            await transport.send("GET", "/", query={}, body=None)
+    through, also = ("", "") if exempt else (" through the proxy of HTTP_PROXY", ", HTTP_PROXY")
+    assert str(caught.value) == (
+        f"the service at http://127.0.0.1:2 cannot be reached{through}: All connection attempts failed"
+    )
+    assert caught.value.hint == (
+        f"Check the network{also} and THUNDERPHONE_API_BASE_URL, then run the same command again."
+    )
+
+
+def forget_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
 
 
 async def test_a_connection_that_fails_late_is_ambiguous_all_the_same(talk: Callable[..., Any]) -> None:

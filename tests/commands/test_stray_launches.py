@@ -87,9 +87,7 @@ def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project,
     project.write("plans/hours.yaml", PLAN)
     kill_in_a_launch(project, service)
     project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
-    open_launch = (
-        "1 launch of unknown fate (up to $0.64) for cases that were edited or removed since, or are not selected"
-    )
+    open_launch = "1 launch of unknown fate (up to $0.64) for cases that are kept, were edited or removed since, or are not selected"
     planned = project.planner("plan")
     assert f"{open_launch}. `planner run` looks for them; planner reconcile shows them" in flat(planned.out)
     told = project.planner("plan", "--format", "json").json["open_launches"]
@@ -98,7 +96,7 @@ def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project,
     assert ran.code == 0
     (lost, _) = sorted(service.own_runs(), key=lambda run: run["run_id"])
     bill = (
-        "1 call of earlier launches cost $0.16, for cases that were edited or removed since, or are not selected:"
+        "1 call of earlier launches cost $0.16, for cases that are kept, were edited or removed since, or are not selected:"
         f" run {lost['run_id']}"
     )
     assert bill in flat(ran.out)
@@ -115,7 +113,7 @@ def test_a_launch_that_nobody_finds_stays_in_every_report(project: Project, serv
     """Its possible cost counts as ambiguous, the way to it is shown, and the cases of this invocation pass all the same."""
     project.write("plans/hours.yaml", PLAN)
     lose(project)
-    problem = "1 launch of unknown fate (up to $0.32) for cases that were edited or removed since, or are not selected"
+    problem = "1 launch of unknown fate (up to $0.32) for cases that are kept, were edited or removed since, or are not selected"
     for _ in range(2):
         ran = project.planner("run", CONSENT)
         assert ran.code == 0
@@ -184,7 +182,7 @@ def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, servi
     kill_after_an_answer(project, service)
     (paid,) = service.own_runs()
     project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
-    whose = "for cases that were edited or removed since, or are not selected"
+    whose = "for cases that are kept, were edited or removed since, or are not selected"
     unbilled = f"1 call of earlier launches (up to $0.64) {whose}: not billed yet. `planner run` looks for them"
     planned = flat(project.planner("plan").out)
     assert unbilled in planned
