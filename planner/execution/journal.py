@@ -25,6 +25,9 @@ from planner.execution.work import Line
 
 SCHEMA_VERSION = 1
 
+IN_MEMORY = Path(":memory:")
+"""A journal of this process alone, with no file."""
+
 _STORED = "stored results"
 """Stands for the launches, known no more, of runs in results of other machines."""
 _LAUNCH_COLUMNS = (
@@ -46,7 +49,9 @@ class Journal:
                 self._db = copy_of(path)
             else:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if not path.exists():  # SQLite's own would be readable by all, prompts and numbers in it
+                if (
+                    path != IN_MEMORY and not path.exists()
+                ):  # SQLite's own would be readable by all, prompts and numbers in it
                     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:

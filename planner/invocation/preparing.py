@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
 from planner.changes.build import build_change_set
@@ -15,7 +14,7 @@ from planner.changes.detail import revision_digest
 from planner.changes.diff import diff
 from planner.changes.history import past_runs
 from planner.changes.model import Action, Change, ChangeSet, Estimate
-from planner.execution.journal import Journal
+from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.invocation.earlier_calls import EarlierCalls, gone_cases
 from planner.invocation.judging import Judging, judging_of
@@ -179,7 +178,7 @@ def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal |
         return Journal(path, read_only=not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)))
     if place.shared is None:
         return None
-    journal = Journal(Path(":memory:"))
+    journal = Journal(IN_MEMORY)
     take_over(shell, place.shared, journal, cases)
     return journal
 

@@ -91,6 +91,7 @@ def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, ser
     assert len(service.own_runs()) == 5
     second = fresh_clone("two")
     assert {action for action, _, _ in second.actions().values()} == {"keep"}
+    assert git(second.root, "status", "--porcelain") == ""
     ran = second.planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.err
     assert len(service.own_runs()) == 5
@@ -214,7 +215,9 @@ def test_a_ref_that_is_protected(fresh_clone: Callable[[str], Any], remote: Path
 def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
     """Simulated calls have a ref of their own, so that none ever stands in for a real one; environments have folders of theirs."""
     project = fresh_clone("one")
+    assert project.planner("plan", "--sandbox").code == 0
     assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
+    assert git(project.root, "status", "--porcelain") == "?? reports/"
     assert service.own_runs() == []
     assert {action for action, _, _ in project.actions().values()} == {"call"}
     refs = git(remote, "for-each-ref", "--format=%(refname)", "refs/planner").splitlines()
