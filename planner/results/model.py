@@ -209,6 +209,10 @@ class CaseDocument(_Document):
         description="Its own side of that comparison, where this is not all of its runs: those that stood before are of the other"
         " side.",
     )
+    open_against: SampleDocument | None = Field(
+        default=None,
+        description="Of a case that is unknown: what it is compared with once it is called on. Null where with its own calls.",
+    )
     p_value: float | None = Field(
         default=None,
         description="Of the difference to the baseline, this case on its own; null where there is no other sample.",

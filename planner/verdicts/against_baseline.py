@@ -77,9 +77,22 @@ def _compared_when_left_open(change: Change) -> Sample | None:
     prior = change.prior
     if change.compared_with is not None or prior is None or prior.outcome != "unknown":
         return None
-    if prior.before is None or prior.now is not None or (prior.counts[1] and not change.kept_run_ids):
+    if prior.open_against is None or (prior.counts[1] and not change.kept_run_ids):
         return None
-    return sample_from(prior.before)
+    return sample_from(prior.open_against)
+
+
+def open_against(change: Change, outcome: CaseOutcome, standing: AgainstBaseline) -> SampleDocument | None:
+    """Of a case that is left open: what it is compared with once it is called on. That it is judged again in between, by the same
+    expectations, changes nothing of it."""
+    if outcome is not CaseOutcome.UNKNOWN:
+        return None
+    if not is_rejudged(change):
+        return None if standing.before is None or standing.now is not None else sample_document(standing.before)
+    prior = change.prior
+    if prior is None or other_judgement(prior, change.check_fingerprint, change.judge) is not None:
+        return None
+    return prior.open_against
 
 
 def other_call(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:

@@ -27,6 +27,7 @@ from planner.verdicts.against_baseline import (
     chance_of,
     is_rejudged,
     judged_anew,
+    open_against,
     rejudged,
 )
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
@@ -216,6 +217,7 @@ def _document(
         check_fingerprint=change.check_fingerprint,
         judged_by=change.judge,
         runs=documents,
+        open_against=open_against(change, verdict.outcome, standing),
         **standing.told(),
         **_today(change, case, today),
     )

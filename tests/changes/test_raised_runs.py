@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -103,12 +104,12 @@ def test_a_case_left_open_is_compared_as_one_sample(
     case = make_case(runs=80, min_runs=40, min_pass_rate=0.8, confidence=0.9)
     before = SampleDocument(outcome="flaky", runs_passed=19, runs_countable=20)
     left_open = make_runs(*[None] * 14, *["agent"] * 5, invocation_id="last")
-    stored = store_case(replace(case, runs=20, min_runs=10), outcome="unknown", runs=left_open, before=before)
+    stored = store_case(replace(case, runs=20, min_runs=10), outcome="unknown", runs=left_open, open_against=before)
     made = make_runs(*[None] * 37, *["agent"] * 24, first=201, invocation_id="new")
     found = assembled(build([case], [stored]), made)
     assert (found.runs_total, found.outcome, found.compared) == (80, "failed", "regressed")
     assert (found.before, found.now) == (sample_document(sample_from(before)), None)
-    apart = stored.model_copy(update={"before": None})
+    apart = stored.model_copy(update={"open_against": None})
     assert assembled(build([case], [apart]), made).compared == "not_enough_evidence"
 
 
@@ -118,7 +119,7 @@ def test_a_case_of_which_nothing_was_known_is_compared_with_what_was(
     """After a night on which the platform failed, the baseline is what it was."""
     before = SampleDocument(outcome="passed", runs_passed=3, runs_countable=3)
     nothing = make_runs("platform", "platform", "platform", invocation_id="last")
-    stored = store_case(make_case(), outcome="unknown", runs=nothing, before=before)
+    stored = store_case(make_case(), outcome="unknown", runs=nothing, open_against=before)
     found = assembled(
         build([make_case()], [stored]), make_runs("agent", "agent", "agent", first=201, invocation_id="new")
     )
@@ -131,8 +132,35 @@ def test_known_calls_that_are_made_anew_are_the_baseline(
     """What was left open and is called all over again is a sample of its own, and the newest."""
     before = SampleDocument(outcome="passed", runs_passed=3, runs_countable=3)
     left_open = make_runs(None, None, "agent", invocation_id="last")
-    stored = store_case(make_case(), outcome="unknown", runs=left_open, before=before)
+    stored = store_case(make_case(), outcome="unknown", runs=left_open, open_against=before)
     changes = build([make_case()], [stored], rerun="all")
     found = assembled(changes, make_runs("agent", "agent", "agent", first=201, invocation_id="new"))
     assert found.before is not None
     assert (found.before.runs_passed, found.before.runs_countable) == (2, 3)
+
+
+def test_what_a_case_is_open_against_outlasts_runs_that_call_nobody(
+    make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns, says: type[Any]
+) -> None:
+    """A case that was good and is left open keeps what it was through a run that judges it again; new expectations do not."""
+    case = make_case(runs=20, min_runs=10, min_pass_rate=0.8, confidence=0.9)
+    good = store_case(case, outcome="flaky", runs=make_runs(*[None] * 19, "agent", invocation_id="first"))
+    made = make_runs(*[None] * 15, *["agent"] * 5, first=201, invocation_id="last")
+    left_open = assembled(build([case], [good], rerun="all"), made)
+    assert (left_open.outcome, left_open.compared, left_open.open_against) == (
+        "unknown",
+        "not_enough_evidence",
+        left_open.before,
+    )
+    judged_again = assembled(build([case], [left_open]), [])
+    assert (judged_again.action, judged_again.before, judged_again.open_against) == (
+        "recheck",
+        None,
+        left_open.before,
+    )
+    more = make_runs(*[None] * 36, *["agent"] * 24, first=301, invocation_id="new")
+    raised = replace(case, runs=80, min_runs=40)
+    found = assembled(build([raised], [judged_again]), more)
+    assert (found.runs_total, found.outcome, found.compared, found.open_against) == (80, "failed", "regressed", None)
+    other = replace(case, expectations=(says(id="says", any_of=("60 days",)),))
+    assert assembled(build([other], [left_open]), []).open_against is None
