@@ -6,7 +6,7 @@ Line by line against execution.md: reserve (1), write ahead (2), repeat only wha
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import anyio
@@ -27,6 +27,8 @@ NAMED_CASES = 3
 UNREACHABLE_PAUSE_SECONDS = 1.0
 LATEST_LEAVE_SECONDS = 60.0
 """A launch that has not left so long after its intent was made is made anew."""
+LATE_SHARES = 3
+"""Launches made one after the other whose sharing took too long: so would the next one's."""
 CLOCK_SLACK_SECONDS = 5.0
 """`Date` headers tell whole seconds, and travel."""
 UNKNOWN_CLOCK_SLACK_SECONDS = 3600.0
@@ -43,6 +45,10 @@ class Launcher:
         self.done = False
         """Nothing more will be launched."""
         self._short_of_money = False
+        self._late_shares = 0
+        """Made anew one after the other, since a launch was shared in time; those that shared at one time are one."""
+        self._late_since: datetime | None = None
+        """When the last of them was known to be late, by the server's clock."""
 
     async def run(self, tasks: TaskGroup) -> None:
         """Fill every free place until nothing is wanted any more. Ends only when a doubt can put nothing back either."""
@@ -283,13 +289,33 @@ class Launcher:
             return False
         # Other machines look for it from `sent_at` on, for `settle_seconds`: one that leaves late would be missed.
         late_seconds = context.seconds_since(intent.sent_at)
-        if late_seconds > min(LATEST_LEAVE_SECONDS, context.settings.settle_seconds / 2):
+        in_time_seconds = min(LATEST_LEAVE_SECONDS, context.settings.settle_seconds / 2)
+        if late_seconds > in_time_seconds:
             self._never_happened(intent, LaunchState.UNSENT, f"sharing it took {late_seconds:.0f} s")
+            self._shared_late(intent, late_seconds, in_time_seconds)
+            return False
+        self._late_shares = 0
+        return True
+
+    def _shared_late(self, intent: LaunchIntent, late_seconds: float, in_time_seconds: float) -> None:
+        """It is made anew, but not for ever: where the store is always so slow, nothing could ever be sent."""
+        context = self._context
+        if self._late_since is None or intent.sent_at >= self._late_since:
+            self._late_shares += 1
+            self._late_since = intent.sent_at + timedelta(seconds=late_seconds)
+        if self._late_shares < LATE_SHARES:
             context.observer.narrate(
                 f"the launch of {_words(intent)} took {late_seconds:.0f} s to be shared: made anew"
             )
-            return False
-        return True
+            return
+        cure = "run the same command again when the store is faster"
+        if in_time_seconds < LATEST_LEAVE_SECONDS:
+            cure = f"make execution.settle_seconds in planner.yaml larger ({context.settings.settle_seconds:g} now), or {cure}"
+        context.outcome.held = (
+            f"{LATE_SHARES} times in a row it took longer to write a launch to the shared store ({late_seconds:.1f} s) than it may"
+            f" wait before it is sent ({in_time_seconds:g} s), so it was not sent. To go on, {cure}"
+        )
+        context.stopped = True
 
     def _acknowledged(self, intent: LaunchIntent, launched: Launched) -> None:
         context = self._context

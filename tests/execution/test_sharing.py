@@ -276,6 +276,55 @@ async def test_a_launch_that_was_long_in_sharing_is_made_anew(
     await service.check_exact(works)
 
 
+@pytest.mark.parametrize(
+    ("settle_seconds", "share_seconds", "told"),
+    [
+        (
+            0,
+            0.1,
+            (
+                "(0.1 s) than it may wait before it is sent (0 s), so it was not sent. To go on, make execution.settle_seconds in"
+                " planner.yaml larger (0 now), or run the same command again when the store is faster"
+            ),
+        ),
+        (
+            600,
+            70,
+            (
+                "(70.0 s) than it may wait before it is sent (60 s), so it was not sent. To go on, run the same command again when"
+                " the store is faster"
+            ),
+        ),
+    ],
+)
+async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
+    make_service: Callable[..., Any],
+    work: Callable[..., Any],
+    settle_seconds: float,
+    share_seconds: float,
+    told: str,
+) -> None:
+    """What no launch could be written to in time holds all of them, and says what to do; those that share one write count as one."""
+    works, service, shares = [work("ana"), work("bob", target=17)], make_service(), list[str]()
+
+    def begin(context: Context) -> None:
+        async def share(intent: Any) -> None:
+            shares.append(intent.launch_id)
+            await anyio.sleep(share_seconds)
+
+        context.share_intent = share
+
+    settings = replace(SETTINGS, settle_seconds=settle_seconds)
+    held = await service.invoke(works, settings=settings, on_context=begin)
+    assert held.outcome.held == f"3 times in a row it took longer to write a launch to the shared store {told}"
+    assert (held.outcome.launches, held.outcome.left) == (0, {"p/ana@t": 1, "p/bob@t": 1})
+    assert len(shares) == 6
+    assert await service.own_runs() == []
+    done = await service.invoke(works)
+    assert done.outcome.finished
+    await service.check_exact(works)
+
+
 async def test_what_became_of_launches(
     make_service: Callable[..., Any], works: list[Any], shared: SharedFolder, tmp_path: Path
 ) -> None:
