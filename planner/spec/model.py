@@ -176,5 +176,7 @@ class Project:
     """RE2 patterns of what others may not see."""
     readable: bool = True
     """False: it has a fault, which was reported, and environments may be missing for that."""
+    doubted: frozenset[str] = frozenset()
+    """Parts (`environments`, `allowed_targets`, `judge`) that may say more than could be read, which was reported."""
     store: str | None = None
     """Where results live, as written."""

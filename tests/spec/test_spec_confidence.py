@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from inline_snapshot import snapshot
 
 HEAD = """\
@@ -76,3 +77,16 @@ plan.yaml:6:83: error: value is out of range [out-of-range]
 
 1 error in 1 file
 """)
+
+
+@pytest.mark.parametrize("faulty", ["min_pass_rate: 50%", "min_pass_rate: 0.5, runs: three"])
+@pytest.mark.parametrize("place", ["defaults", "scenario"])
+def test_nothing_is_concluded_from_what_stands_in_for_a_fault(workspace: Any, faulty: str, place: str) -> None:
+    """A rate or a number of runs that cannot be read is one fault; what confidence needs is not told of the value used instead."""
+    settings = {"defaults": "", "scenario": "", place: f", {faulty}, confidence: 0.9"}
+    plan = (
+        "version: 1\nplan: p\ntargets: {support: {agent: 12}}\n"
+        f"defaults: {{timeout_seconds: 60{settings['defaults']}}}\n"
+        f"scenarios: {{s: {{prompt: Hello, expect: [{{check: call, status: completed}}]{settings['scenario']}}}}}\n"
+    )
+    assert [code for code, _, _ in workspace.codes(plan)] == ["wrong-type"]

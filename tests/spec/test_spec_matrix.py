@@ -512,7 +512,7 @@ plan.yaml:8:43: error: value cannot be used [bad-value]
 plan.yaml:8:47: error: include or exclude matches nothing [matches-nothing]
     8 |     matrix: {axes: {a: [1, 2]}, exclude: [{a: [1]}]}
       |                                               ^^^
-        a list is no value of axis `a`; it has `1`, `2`
+        a list is no value of axis `a`; write an entry of its own for each value
 
 1 error in 1 file
 """),

@@ -293,7 +293,7 @@ def test_environment_says_what_an_alias_is(workspace: Any, environment: str, tar
                         "wrong-type",
                         3,
                         10,
-                        'this must be a mapping such as {support: {agent: 12}}, but it is the text "support"',
+                        'this must be a list, but it is the text "support"; write ["support"]; or define what to call: {support: {agent: 12}}',
                     )
                 ]
             ),

@@ -337,6 +337,8 @@ class MatrixReader:
         said = f'"{shorten(value, 40)}"' if isinstance(value, str) else describe(value)
         meant = self.reporter.searches.nearest(value, axis.values) if isinstance(value, str) else None
         hint = f"did you mean `{meant}`?" if meant is not None else f"it has {one_of(axis.values)}"
+        if isinstance(value, list):
+            hint = "write an entry of its own for each value"
         detail = f"{said} is no value of axis `{axis.name}`; {hint}"
         self.reporter.error("matches-nothing", detail, self.document.value(written, axis.name))
 

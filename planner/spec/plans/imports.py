@@ -79,7 +79,11 @@ class Imports:
     @property
     def targets(self) -> Imported:
         targets = {alias: found.library.targets[alias] for alias, found in self._names["targets"].items()}
-        return Imported(targets, self.complete)
+        return Imported(targets, self._all_read())
+
+    def _all_read(self) -> bool:
+        """Whether a name that is not there is nowhere: each import could be read, and all that stands in it."""
+        return self.complete and all(found.library.complete for found in self._imports)
 
     def definition(self, part: str, name: str) -> Library:
         """The library that defines a name that is known to be there."""
@@ -127,6 +131,8 @@ class Imports:
         library = self._find("axes", fields.use, document, written)
         if library is None or fields.use is None:
             return {}
+        if fields.use in library.doubted_axes:
+            self.reporter.errors += 1  # so that nothing is said of values that it may have
         return library.axes[fields.use]
 
     def _used(self, document: Document, items: Items, index: int) -> list[Draft] | None:
@@ -155,7 +161,7 @@ class Imports:
         if found is not None:
             found.used = True
             return found.library
-        if self.complete:
+        if self._all_read():
             self.reporter.error("unknown-use", self._unknown(part, name), document.value(written, "use"))
         else:
             self.reporter.errors += 1  # it may be in the import that was reported

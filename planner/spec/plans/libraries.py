@@ -30,6 +30,7 @@ from planner.spec.yaml.parser import parse
 from planner.spec.yaml.plain_texts import warn_of_plain_texts
 
 KIND = "library"
+_PARTS: dict[str, type] = {"expectations": Mapping, "axes": Mapping, "vars": Mapping, "targets": Mapping}
 MAX_TEMPLATE_VALUES = 10_000
 """Values in a file's `vars`, aliases expanded: a template's step may walk all of them."""
 
@@ -44,6 +45,10 @@ class Library:
     variables: Mapping = field(default_factory=Mapping)
     variables_readable: bool = True
     targets: dict[str, ImportedTarget] = field(default_factory=dict[str, ImportedTarget])
+    complete: bool = True
+    """False: it may define more than could be read, which was reported."""
+    doubted_axes: set[str] = field(default_factory=set[str])
+    """Axes that may have more values than could be read."""
 
     def place(self, part: str, name: str) -> Span:
         """Where a name is defined; `part` is the key it stands under."""
@@ -211,6 +216,9 @@ class _Reading:
             reporter.error("nested-library", detail, document.key(root, "imports"))
             root.take_out("imports")  # said once is enough
         read_fields(LibraryFields, document, root, reporter)
+        self.library.complete = all(
+            key in LibraryFields.model_fields and isinstance(root[key], _PARTS.get(key, object)) for key in root
+        )
         self._expectations()
         self._axes()
         variables = read_variables(LibraryFields, document, reporter)
@@ -257,7 +265,10 @@ class _Reading:
         reader = AxisReader(self.document, self.path, self.libraries.axis_files, self.reporter)
         for name in axes:
             check_slug(name, self.document.key(axes, name), self.reporter)
+            errors = self.reporter.errors
             self.library.axes[name] = reader.values(axes, name)
+            if self.reporter.errors > errors:
+                self.library.doubted_axes.add(name)
 
 
 def read_variables(model: type[BaseModel], document: Document, reporter: Reporter) -> Mapping | None:

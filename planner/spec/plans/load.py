@@ -104,7 +104,7 @@ def load_files(
                 continue
             if plan is not None:
                 plans.append(plan)
-    if project.judge is None:
+    if project.judge is None and "judge" not in project.doubted:
         warn_of_unasked_model(plans, reporter)
     reporter.tell_users()
     return LoadedFiles(tuple(plans), libraries.paths, diagnostics)

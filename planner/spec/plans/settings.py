@@ -108,7 +108,7 @@ class Settings:
     def _check_confidence(self, runs: int) -> None:
         """What no result of these runs could satisfy is a fault before it is paid for."""
         rate, confidence = self._value("min_pass_rate"), self._value("confidence")
-        if confidence is None:
+        if confidence is None or self._doubted("min_pass_rate") or self._doubted("runs"):
             return
         place = next((name for name in ("confidence", "runs", "min_pass_rate") if name in self.given), "confidence")
         least = least_runs_to_pass(rate, confidence)
@@ -127,7 +127,7 @@ class Settings:
         rate = self._value("min_pass_rate")
         share = Fraction(repr(float(rate)))
         meant = ceil(share * runs) - 1
-        if self._value("confidence") is not None or not 0 < meant < runs <= _FEW_RUNS:
+        if self._doubted("runs") or self._value("confidence") is not None or not 0 < meant < runs <= _FEW_RUNS:
             return
         if share - Fraction(meant, runs) <= _ROUNDING:
             written = next(
@@ -142,6 +142,12 @@ class Settings:
 
     def _value(self, name: str) -> Any:
         return getattr(self.fields if name in self.given else self.defaults, name)
+
+    def _doubted(self, name: str) -> bool:
+        """Whether a setting is written and has a fault, so that what stands in for it is not what was meant."""
+        if name in self.written:
+            return name not in self.given
+        return name in self.defaults_written and name not in self.defaults.model_fields_set
 
     def _place(self, name: str) -> Span:
         """Where a setting is written, in the scenario or else in the defaults."""

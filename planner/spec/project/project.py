@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import time
 from pathlib import Path
@@ -26,6 +28,9 @@ from planner.spec.yaml.mappings import absent, read_fields, read_nested
 from planner.spec.yaml.numbers import as_written
 from planner.spec.yaml.parser import parse
 
+PARTS = frozenset({"environments", "allowed_targets", "judge"})
+"""What plans are held against."""
+_UNREADABLE = Project(readable=False, doubted=PARTS)
 MAX_VALUES = 50_000
 """In all of planner.yaml, which every command reads."""
 MAX_PATTERNS = 300
@@ -44,10 +49,10 @@ def load_project(root: Path, *, cwd: Path) -> tuple[Project, Diagnostics]:
         data = read_authored(path, file, MAX_BYTES + 1)  # one too many is `decode`'s to tell
     except FileFault as fault:
         reporter.file_fault(file, fault.code, fault.detail)
-        return Project(readable=False), diagnostics
+        return _UNREADABLE, diagnostics
     except OSError as error:
         reporter.file_fault(file, "file-unreadable", f"{file} cannot be read: {error.strerror}")
-        return Project(readable=False), diagnostics
+        return _UNREADABLE, diagnostics
     return _read(data, file, diagnostics), diagnostics
 
 
@@ -63,14 +68,14 @@ def _read(data: bytes, file: str, diagnostics: Diagnostics) -> Project:
         source = decode(data, file, reporter)
         document = parse(source, reporter) if source is not None and not is_blank(source.text) else None
         if document is None or not check_version(document, reporter, required=False):
-            return Project(readable=not reporter.errors)
+            return _UNREADABLE if reporter.errors else Project()
         if larger_than(document.root, MAX_VALUES):
             detail = f"this file may hold {MAX_VALUES:,} values, aliases expanded"
             reporter.error("too-many-nodes", detail, start_of(document))
-            return Project(readable=False)
+            return _UNREADABLE
         return _project(document, reporter)
     except EnoughFaults:
-        return Project(readable=False)
+        return _UNREADABLE
 
 
 def _project(document: Document, reporter: Reporter) -> Project:
@@ -83,16 +88,33 @@ def _project(document: Document, reporter: Reporter) -> Project:
         if product not in KNOWN_PRODUCTS and (meant := nearest(product, KNOWN_PRODUCTS)) not in {None, *fields.rates}:
             detail = f"the service has no product `{shorten(product, 40)}` that is known; did you mean `{meant}`?"
             reporter.warning("near-miss", detail, document.key(root["rates"], product))
+    doubted = set(() if {*root} <= {*ProjectFields.model_fields} else PARTS)  # an unknown key may be any of them
+    with _doubting("environments", doubted, reporter):
+        environments = _environments(document, reporter)
+    with _doubting("judge", doubted, reporter):
+        judge = read_judge(document, reporter)
+    with _doubting("allowed_targets", doubted, reporter):
+        limits = _policy(document, policy, reporter) if policy else Policy()
     project = Project(
-        environments=_environments(document, reporter),
+        environments=environments,
         execution=ExecutionSettings(settings.settle_seconds, settings.linger_seconds, settings.mark_prompts),
-        policy=_policy(document, policy, reporter) if policy else Policy(),
+        policy=limits,
         rates=tuple(fields.rates.items()),
-        judge=read_judge(document, reporter),
+        judge=judge,
         redact=_redact(document, reporter),
         store=fields.store,
+        doubted=frozenset(doubted),
     )
     return project if not reporter.errors else replace(project, readable=False)
+
+
+@contextmanager
+def _doubting(part: str, doubted: set[str], reporter: Reporter) -> Generator[None]:
+    """Doubt a part that has a fault: plans that need it are not to be blamed."""
+    errors = reporter.errors
+    yield
+    if reporter.errors > errors:
+        doubted.add(part)
 
 
 def _policy(document: Document, policy: tuple[Mapping, PolicyFields], reporter: Reporter) -> Policy:

@@ -211,6 +211,9 @@ class TargetReader:
         if target is not None:
             return self._allowed(target, where)
         shown = shorten(alias, 40)
+        if self.environment is not None and "environments" in self.project.doubted:
+            self.reporter.errors += 1  # it may be what could not be read there
+            return None
         if self.environment is not None:
             told = f"environment `{self.environment}` does not define `{shown}`"
             self.report_unknown(unknown(told, alias, {**self.chosen, **imported.targets}), where, imported)
@@ -243,6 +246,9 @@ class TargetReader:
         allowed = self.project.policy.allowed_targets
         if allowed is None or (target.kind, target.id) in allowed:
             return target
+        if "allowed_targets" in self.project.doubted:
+            self.reporter.errors += 1  # it may be the one that could not be read
+            return None
         where = where.span if isinstance(where, Place) else where
         known = one_of(f"{kind} {number}" for kind, number in sorted(allowed)) if allowed else "nothing"
         self.reporter.error(
