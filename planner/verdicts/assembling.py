@@ -74,7 +74,7 @@ def assemble_cases(
         for change, case, verdict, runs in judged
         if verdict is not None
     ]
-    stands = _standings(decided, load_evidence, ask)
+    stands = _standings(decided, load_evidence, ask, today)
     return [
         _kept(change, case, today)
         if verdict is None
@@ -107,7 +107,9 @@ class _Decided:
         return sample_of_runs(self.case, [run.verdict for run in runs], self.outcome, self.not_made)
 
 
-def _standings(decided: Sequence[_Decided], load_evidence: LoadEvidence, ask: Ask) -> dict[str, AgainstBaseline]:
+def _standings(
+    decided: Sequence[_Decided], load_evidence: LoadEvidence, ask: Ask, today: date
+) -> dict[str, AgainstBaseline]:
     """Called cases are samples, compared as such, all together: what was called anew with what was there. Those judged again, and
     those that their author changed, are compared by their outcomes alone, and stay out of what chance may do across the suite."""
     found: dict[str, AgainstBaseline] = {}
@@ -126,7 +128,8 @@ def _standings(decided: Sequence[_Decided], load_evidence: LoadEvidence, ask: As
         samples[change.case_id] = (baseline.sample, each.sample(anew))
         if len(anew) < len(each.runs):
             kept.add(change.case_id)
-    for case_id, word in compare(samples).items():
+    aside = {each.change.case_id for each in decided if _quarantine(each.case, today) is not None}
+    for case_id, word in compare(samples, aside=aside).items():
         before, now = samples[case_id]
         found[case_id] = AgainstBaseline(word, None, before, chance_of(before, now), now if case_id in kept else None)
     return found
@@ -237,14 +240,20 @@ def _today(change: Change, case: Case, today: date) -> dict[str, Any]:
         "detail": change.detail,
         "file": case.span.file,
         "line": case.span.line,
-        "quarantine": QuarantineDocument(until=quarantine.until, reason=quarantine.reason)
-        if (quarantine := case.quarantine) is not None and today <= quarantine.until
-        else None,
+        "quarantine": _quarantine(case, today),
         "finding_lines": {
             expectation.id or expectation.check: span.line
             for expectation, span in zip(case.expectations, case.expectation_spans, strict=True)
         },
     }
+
+
+def _quarantine(case: Case, today: date) -> QuarantineDocument | None:
+    """The one that holds."""
+    quarantine = case.quarantine
+    if quarantine is None or today > quarantine.until:
+        return None
+    return QuarantineDocument(until=quarantine.until, reason=quarantine.reason)
 
 
 def _inputs(change: Change) -> CaseInputs:

@@ -34,7 +34,8 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
             told[case_id] = aside
         else:
             samples[case_id] = _samples(old, new, backwards=backwards)
-    told |= {case_id: AgainstBaseline(word) for case_id, word in compare(samples).items()}
+    aside = {case_id for case_id, case in now.items() if case.quarantine is not None}
+    told |= {case_id: AgainstBaseline(word) for case_id, word in compare(samples, aside=aside).items()}
     return Comparison(
         older,
         newer,

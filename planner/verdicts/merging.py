@@ -148,7 +148,7 @@ def _cases(parts: Sequence[Part]) -> list[CaseDocument]:
         for place, case in zip(part.shard.cases, part.result.cases, strict=True)
     ]
     cases = [case for _, case in sorted(placed, key=lambda pair: pair[0])]
-    compared = compare(_samples(parts, cases))
+    compared = compare(_samples(parts, cases), aside={case.case_id for case in cases if case.quarantine is not None})
     return [case.model_copy(update={"compared": compared.get(case.case_id, case.compared)}) for case in cases]
 
 

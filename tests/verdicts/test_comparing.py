@@ -202,3 +202,14 @@ def test_a_part_of_the_same_runs_is_nothing_new() -> None:
     """Lowered `runs` keep some of the calls, and no chance has a part in what they come to."""
     before, now = case("raised", "passed", 8), case("raised", "passed", 4)
     assert lines(before, now) == ["| `p/raised@s` | = same | passed, 8 of 8 (68–100 %) | passed, 4 of 4 (51–100 %) |"]
+
+
+def test_quarantine_raises_no_bar_for_other_cases() -> None:
+    """3 of 3 and then 0 of 3 is just enough for one case in doubt; one in quarantine beside it, which fell alike, is no second one."""
+    quarantine = {"until": "2026-12-31", "reason": "x"}
+    older = result("old", AT, case("one", "passed", 3), case("apart", "passed", 3))
+    newer = result("new", AT, case("one", "failed", 0, 3), case("apart", "failed", 0, 3, quarantine=quarantine))
+    told = compare_results(older, newer, RANDOM).cases
+    assert [each.compared for each in told] == ["regressed", "regressed"]
+    both = result("new", AT, case("one", "failed", 0, 3), case("apart", "failed", 0, 3))
+    assert [each.compared for each in compare_results(older, both, RANDOM).cases] == ["not_enough_evidence"] * 2

@@ -1,0 +1,47 @@
+"""A case in quarantine is told by itself: what it does changes nothing that is said of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from planner.outcome import Fault, RunOutcome, RunVerdict
+from planner.results.model import CaseDocument, RunDocument
+from planner.spec.model import Case, Quarantine
+from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.judged_runs import JudgedRun
+
+
+def gone(digest: str) -> None:
+    del digest
+
+
+def failing(run: RunDocument) -> JudgedRun:
+    return JudgedRun(RunVerdict(RunOutcome.FAILED, Fault.AGENT, ()), run)
+
+
+@pytest.mark.parametrize(
+    ("today", "found"),
+    [(date(2026, 11, 30), ["regressed", "regressed"]), (date(2026, 12, 1), ["not_enough_evidence"] * 2)],
+)
+def test_it_holds_to_its_last_day(
+    today: date,
+    found: list[str],
+    make_case: Callable[..., Case],
+    store_case: Callable[..., CaseDocument],
+    make_runs: Callable[..., list[RunDocument]],
+    build: Callable[..., Any],
+) -> None:
+    """Two cases fall from 3 of 3 to 0 of 3, which tells of one alone; from the day after its last the one counts again."""
+    cases = [make_case("one"), make_case("apart", quarantine=Quarantine(date(2026, 11, 30), "ticket VOX-41"))]
+    stored = [store_case(case, runs=make_runs(None, None, None)) for case in cases]
+    changes = build(cases, stored, rerun="all").changes
+    made = {
+        change.case_id: [failing(run) for run in make_runs("agent", "agent", "agent", first=first, invocation_id="new")]
+        for change, first in zip(changes, (201, 301), strict=True)
+    }
+    assembled = assemble_cases(changes, made, gone, not_called="", today=today)
+    assert [case.compared for case in assembled] == found
