@@ -10,7 +10,7 @@ from planner.reports import case_phrasing, markdown, phrasing
 from planner.reports.quantities import chance
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import ExpectationRate, QuoteDocument, RepeatedPass, RunResult, SuiteDocument
+from planner.results.model import ExpectationRate, QuoteDocument, RepeatedPass, RunResult, SampleDocument, SuiteDocument
 
 
 @pytest.fixture
@@ -82,6 +82,16 @@ def test_the_terminal_tells_how_sure_it_is(measured: RunResult) -> None:
     assert f"Suite {SUITE} Repeats {REPEATED}" in shown
     assert "settled after 3 of 5 runs, the others were not needed · regressed (p = 0.031 on its own)" in shown
     assert "calls not needed" in shown
+
+
+def test_what_was_called_since_is_told_beside_its_chance(measured: RunResult) -> None:
+    """Where calls from before stand among the runs of a case, its p-value is of the others."""
+    (case,) = [each for each in measured.cases if each.compared == "regressed"]
+    since = SampleDocument(outcome="failed", runs_passed=3, runs_countable=8)
+    assert case_phrasing.compared_in_full(case) == "regressed (p = 0.031 on its own)"
+    assert case_phrasing.compared_in_full(case.model_copy(update={"now": since})) == (
+        "regressed (3 of 8 called since passed; p = 0.031 on its own)"
+    )
 
 
 def test_what_tells_nothing_is_not_told(measured: RunResult, all_passed: RunResult) -> None:
