@@ -471,6 +471,24 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             ),
         ),
         (
+            "{file: x.jsonl, column: Name}",
+            '{"name": "Ana"}\n5\n{"id": "a"}\n',
+            snapshot([("bad-axis-file", "no line of x.jsonl has `Name`; did you mean `name`?", "plan.yaml:8:48")]),
+        ),
+        (
+            "{file: x.jsonl, column: k}",
+            '"a"\n"b"\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "no line of x.jsonl has `k`; its values are no objects: leave `column` out",
+                        "plan.yaml:8:48",
+                    )
+                ]
+            ),
+        ),
+        (
             "{file: x.jsonl, column: k}",
             '{"k": [1]}\n',
             snapshot(
@@ -536,7 +554,7 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             snapshot([("wrong-type", "there is no value here; write one, or remove the key", "plan.yaml:8:25")]),
         ),
     ],
-    ids=range(32),
+    ids=range(34),
 )
 def test_axis_file_that_cannot_be_used(
     workspace: Any, axis: str, content: str | bytes, said: list[tuple[str, str, str]]

@@ -329,6 +329,25 @@ planner.yaml:1:22: warning: word is nearly a known one [near-miss]
 """),
         ),
         (
+            (
+                "rates: {spark: 0.08, bolt: 1, own: 0}\n"
+                "judge: {base_url: https://api.openai.com/v1/chat/completions/, model: m, cents_per_vote: 0}\n"
+            ),
+            snapshot("""\
+planner.yaml:1:16: warning: value cannot be used [bad-value]
+    1 | rates: {spark: 0.08, bolt: 1, own: 0}
+      |                ^^^^
+        rates are cents a minute, and this is less than one: for $0.08 write 8
+
+planner.yaml:2:19: error: value cannot be used [bad-value]
+    2 | judge: {base_url: https://api.openai.com/v1/chat/completions/, model: m, cents_per_vote: 0}
+      |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+        `/chat/completions` is added to it: write https://api.openai.com/v1
+
+1 error and 1 warning in 1 file
+"""),
+        ),
+        (
             'policy: {quiet_hours: {start: 20, end: "8:30", time_zone: CEST}}\n',
             snapshot("""\
 planner.yaml:1:31: error: wrong type of value [wrong-type]
@@ -453,7 +472,7 @@ planner.yaml:9:1: error: key is not text [key-not-text]
 """),
         ),
     ],
-    ids=range(22),
+    ids=range(23),
 )
 def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
     """Each fault is at its place; what is sound is kept, so that reading plans can go on."""

@@ -253,3 +253,29 @@ def test_choices_say_what_they_mean() -> None:
     says = plan_schema()["$defs"]["check-says"]["properties"]
     assert len(says["severity"]["enumDescriptions"]) == 3
     assert says["min_count"]["markdownDescription"] == says["min_count"]["description"]
+
+
+TEMPLATED = """\
+version: 1
+plan: p
+targets: {s: {agent: 14}}
+scenarios:
+  a:
+    prompt: Speak {{ x.language }}, {{ x.id }}.
+    matrix: {axes: {x: [{id: a, language: en, who: agent, turns: first, outcome: success, status: completed, kind: card}]}}
+    expect:
+      - {check: says, who: "{{ x.who }}", in: "{{ x.turns }}", any_of: [thanks]}
+      - {check: grade, outcome: "{{ x.outcome }}"}
+      - {check: call, status: "{{ x.status }}"}
+      - {check: language, is: "{{ x.language }}"}
+      - {check: no_pii, kinds: ["{{ x.kind }}"]}
+"""
+
+
+def test_schema_takes_templates_where_the_reader_does(workspace: Any) -> None:
+    """A word of a few, or a text of some form, may come from the matrix: what runs is not underlined, a wrong word is."""
+    assert workspace.codes(TEMPLATED) == []
+    assert complaints(TEMPLATED) == []
+    assert complaints(TEMPLATED.replace('"{{ x.who }}"', "bot")) != []
+    assert complaints(TEMPLATED.replace('"{{ x.language }}"', "english")) != []
+    assert complaints(TEMPLATED.replace("check: grade", 'severity: "{{ x.id }}", check: grade')) != []

@@ -57,7 +57,7 @@ def plan_schema() -> dict[str, Any]:
     }
     for holder in ("ScenarioFields", "ScenarioDefaults"):
         defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Item"}
-    return hinted(_naming_required(schema))
+    return _words_templated(hinted(_naming_required(schema)))
 
 
 def library_schema() -> dict[str, Any]:
@@ -79,7 +79,40 @@ def library_schema() -> dict[str, Any]:
         "then": several,
         "else": _EXPECTATION,
     }
-    return hinted(_naming_required(schema))
+    return _words_templated(hinted(_naming_required(schema)))
+
+
+_OF_A_WORD = frozenset({"type", "const", "enum", "pattern", "enumDescriptions", "markdownEnumDescriptions"})
+_WRITTEN_OUT = frozenset({"check", "id", "severity"})
+"""Fields of an expectation that are no templates."""
+
+
+def _words_templated(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, taking a template wherever an expectation takes one of some words, or a text of some form."""
+    defs: dict[str, Any] = schema["$defs"]
+    for name in [name for name in defs if name.startswith("check-") or name == "Words"]:
+        properties: dict[str, Any] = defs[name]["properties"]
+        for key in properties.keys() - _WRITTEN_OUT:
+            properties[key] = _word_templated(properties[key])
+    return schema
+
+
+def _word_templated(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    known: dict[str, Any] = dict(schema)  # pyright: ignore[reportUnknownArgumentType]
+    if "anyOf" in known and _TEMPLATE not in known["anyOf"]:
+        known["anyOf"] = [_word_templated(part) for part in known["anyOf"]]
+    if "items" in known:
+        known["items"] = _word_templated(known["items"])
+    if (
+        known.get("type") != "string"
+        or not {"const", "enum", "pattern"} & known.keys()
+        or known.get("pattern") == r"\S"
+    ):
+        return known
+    word = {key: known.pop(key) for key in _OF_A_WORD if key in known}
+    return {**known, "anyOf": [word, _TEMPLATE]}
 
 
 def project_schema() -> dict[str, Any]:

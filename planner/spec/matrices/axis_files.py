@@ -31,6 +31,7 @@ Candidate = tuple[Any, Callable[[], Span]]
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_LINES = {".jsonl", ".ndjson"}
+_MAX_KEYS = 200
 FILE_SUFFIXES = frozenset({*_DELIMITERS, *_JSON_LINES, ".txt"})
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 _CSV = {
@@ -163,7 +164,10 @@ def _column(source: Source, header: list[str], column: str | None, delimiter: st
 
 
 def _json_lines(source: Source, column: str | None, told: _Told) -> Iterator[Candidate]:
-    """Each line's value, or what it has under a key."""
+    """Each line's value, or what it has under a key. Raises `_PlanFault` where no line has the plan's column."""
+    lacking: list[int] = []
+    others: dict[str, None] = {}
+    any_has = False
     for number, line in _numbered(source):
         try:
             value: Any = from_json(line, allow_inf_nan=False)
@@ -174,15 +178,25 @@ def _json_lines(source: Source, column: str | None, told: _Told) -> Iterator[Can
             told.line(number, f"this line has the key `{shorten(again, 40)}` twice; keep one")
             continue
         if column is not None and not (isinstance(value, dict) and column in value):
-            told.line(number, f"this line has no `{shorten(column, 40)}`")
+            lacking.append(number)
+            if isinstance(value, dict) and len(others) < _MAX_KEYS:
+                others.update(dict.fromkeys(cast("dict[str, Any]", value)))
             continue
         if column is not None:
+            any_has = True
             value = cast("dict[str, Any]", value)[column]
         fault = _unusable(value)
         if fault:
             told.line(number, fault)
         else:
             yield value, partial(source.line, number)
+    if column is not None and lacking and not any_has:
+        hint = "" if others else "; its values are no objects: leave `column` out"
+        raise _PlanFault(
+            "column", unknown(f"no line of {source.file} has `{shorten(column, 40)}`", column, others) + hint
+        )
+    for number in lacking:
+        told.line(number, f"this line has no `{shorten(column or '', 40)}`")
 
 
 def _unusable(value: Any) -> str:

@@ -16,6 +16,7 @@ from planner.spec.faults.wording import shorten
 from planner.spec.model import JudgePrice, JudgeSettings, Plan
 from planner.spec.yaml.mappings import absent, read_nested
 
+_ADDED = "/chat/completions"
 _EXAMPLES = {"base_url": "https://api.openai.com/v1", "model": "gpt-4o-mini"}
 
 
@@ -107,6 +108,8 @@ def _problem_with(base_url: str) -> str:
         return "an address with a name or a password in it would be shown in reports: the key is PLANNER_JUDGE_API_KEY"
     if parts.query or parts.fragment:
         return f"{shown} has a part after `?` or `#`, where `/chat/completions` could not be added"
+    if parts.path.rstrip("/").endswith(_ADDED):
+        return f"`{_ADDED}` is added to it: write {shorten(base_url.rstrip('/').removesuffix(_ADDED))}"
     if parts.scheme == "http" and not _is_this_machine(host):
         return "over http everybody on the way could read transcripts and key: write https"
     return ""

@@ -88,6 +88,10 @@ def _project(document: Document, reporter: Reporter) -> Project:
         if product not in KNOWN_PRODUCTS and (meant := nearest(product, KNOWN_PRODUCTS)) not in {None, *fields.rates}:
             detail = f"the service has no product `{shorten(product, 40)}` that is known; did you mean `{meant}`?"
             reporter.warning("near-miss", detail, document.key(root["rates"], product))
+    for product, rate in fields.rates.items():
+        if 0 < rate < 1:  # cents are meant: an estimate in hundredths of them would let every ceiling be broken
+            detail = f"rates are cents a minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
+            reporter.warning("bad-value", detail, document.value(root["rates"], product))
     doubted = set(() if {*root} <= {*ProjectFields.model_fields} else PARTS)  # an unknown key may be any of them
     with _doubting("environments", doubted, reporter):
         environments = _environments(document, reporter)
