@@ -27,7 +27,6 @@ _MIXED = {
     "user_end": "caller_hangup",
     "ai_end": "agent_end",
     "hangup": "caller_hangup",
-    "timed_out": "timeout",
 }
 """What the service's words, and its older ones, are mixed up to."""
 _ALIKE = 0.8

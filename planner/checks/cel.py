@@ -213,9 +213,12 @@ def _values(evidence: Evidence) -> dict[str, Any]:
         values["turns"] = [_told({**turn.model_dump(), "role": turn.role.value}) for turn in evidence.turns]
     if evidence.tools is not None:
         values["tools"] = [
-            _told({**tool.model_dump(exclude=_NO_ARGUMENTS), "arguments_told": False})
-            if not tool.arguments_told
-            else {**_told(tool.model_dump()), "arguments_told": True}
+            _told(
+                {
+                    **tool.model_dump(exclude=None if tool.arguments_told else _NO_ARGUMENTS),
+                    "arguments_told": tool.arguments_told,
+                }
+            )
             for tool in evidence.tools
         ]
     return values
@@ -286,7 +289,7 @@ def _fault(expression: str, told: str) -> CelError:
     lines = expression.splitlines(keepends=True)
     start = min(sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1, max(0, len(expression) - 1))
     if (name := _UNDECLARED.search(found[3])) is not None:  # the place is that of its last dot
-        start = max(expression.rfind(name[1], 0, start + len(name[1])), 0)
+        start = max(expression[: start + len(name[1])].rfind(name[1]), 0)
     elif expression[start : start + 1] == "." and start + 1 < len(expression):
         start += 1
     word = _WORD.match(expression, start)

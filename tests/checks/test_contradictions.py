@@ -119,6 +119,23 @@ def test_what_one_call_can_satisfy_is_no_contradiction(read: Any, one: dict[str,
     assert read(**one).contradicts(read(**other)) == ""
 
 
+@pytest.mark.parametrize(
+    ("severity", "why"),
+    [
+        ("critical", "what is critical fails the case in whichever run it fails, so that this rate has no effect; leave it out, or the severity"),
+        ("warning", "what is a warning fails no case, so that this rate has no effect; leave it out, or the severity"),
+        ("error", None),
+    ],
+)  # fmt: skip
+def test_a_rate_that_has_no_effect_is_doubted(read: Any, severity: str, why: str | None) -> None:
+    """Only of what is an error it is counted in how many runs it holds."""
+    doubts = read(check="call", min_turns=2, severity=severity, min_pass_rate=0.9).idle_rate()
+    assert [(doubt.route, doubt.why, doubt.code) for doubt in doubts] == (
+        [(("min_pass_rate",), why, "idle-rate")] if why else []
+    )
+    assert not read(check="call", min_turns=2, severity=severity).idle_rate()
+
+
 def test_phrases_that_are_the_same_words_are_doubted(read: Any) -> None:
     """Case and punctuation make no other phrase, unless case is asked for."""
     says = read(check="says", any_of=["30 days", "thirty days", "30-Days"])
