@@ -226,12 +226,14 @@ def quote_place(quote: QuoteDocument) -> str:
 
 
 def telling_runs(case: CaseDocument) -> list[RunDocument]:
-    """The runs that say why a case is not simply passed: those that did not pass, or with a finding that is no mere warning."""
-    return [
+    """The runs that say why a case is not simply passed: those that did not pass, or with a finding that is no mere warning. Those
+    that say something of the agent come first: a reader may be shown but a few."""
+    telling = [
         run
         for run in case.runs
         if run.outcome != "passed" or any(finding.severity != "warning" for finding in open_findings(run))
     ]
+    return sorted(telling, key=lambda run: run.outcome == "errored")
 
 
 def run_lines(run: RunDocument, neutral: Neutral, *, characters: int) -> list[str]:

@@ -55,7 +55,8 @@ class _Found:
 
 def _of_case(case: CaseDocument) -> Iterator[_Found]:
     failed: dict[str, list[FindingDocument]] = {}
-    for run in case.runs:
+    runs = [run for run in case.runs if run.fault not in ("platform", "caller")]  # the others say nothing of the agent
+    for run in runs:
         for finding in run.findings:
             if finding.outcome == "failed":
                 failed.setdefault(finding.expectation, []).append(finding)
@@ -68,7 +69,7 @@ def _of_case(case: CaseDocument) -> Iterator[_Found]:
             expectation,
             case.finding_lines.get(expectation, case.line),
             "error" if counts else "warning",
-            f"{expectation} failed in {len(findings)} of {count(len(case.runs), 'run')}: {first.message}{_quoted(first)}",
+            f"{expectation} failed in {len(findings)} of {count(len(runs), 'run')}: {first.message}{_quoted(first)}",
         )
     if case.outcome == "unknown" and not case.quarantine:
         yield _Found(_UNKNOWN, case, "", case.line, "error", f"outcome unknown: {case_phrasing.reason(case)}")

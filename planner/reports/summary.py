@@ -115,14 +115,16 @@ def _facts(case: CaseDocument) -> str:
 
 
 def _findings(case: CaseDocument, width: int, paint: Paint) -> list[str]:
-    """What failed, once for all runs in which it did, in the words of the first; runs without a finding by their reason."""
-    found: dict[str, list[FindingDocument]] = {}
+    """What failed, or could not be decided, once for all runs in which it did so, in the words of the first; runs that say nothing of
+    the agent, and those without a finding, by their reason."""
+    found: dict[tuple[str, str], list[FindingDocument]] = {}
     reasons: dict[str, None] = {}
     for run in case_phrasing.telling_runs(case):
         open_findings = [finding for finding in case_phrasing.open_findings(run) if finding.severity != "warning"]
-        for finding in open_findings:
-            found.setdefault(finding.expectation, []).append(finding)
-        if not open_findings:
+        is_told = bool(open_findings) and run.fault not in ("platform", "caller")
+        for finding in open_findings if is_told else ():
+            found.setdefault((finding.expectation, finding.outcome), []).append(finding)
+        if not is_told:
             reasons[": ".join(filter(None, [case_phrasing.fault(run), for_terminal(run.reason)]))] = None
     characters = 2 * max(width - 8, 40)
     lines: list[str] = []

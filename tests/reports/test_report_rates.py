@@ -10,7 +10,15 @@ from planner.reports import case_phrasing, markdown, phrasing
 from planner.reports.quantities import chance
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
-from planner.results.model import ExpectationRate, QuoteDocument, RepeatedPass, RunResult, SampleDocument, SuiteDocument
+from planner.results.model import (
+    ExpectationRate,
+    QuoteDocument,
+    RepeatedPass,
+    RunDocument,
+    RunResult,
+    SampleDocument,
+    SuiteDocument,
+)
 
 
 @pytest.fixture
@@ -119,3 +127,35 @@ def test_what_tells_nothing_is_not_told(measured: RunResult, all_passed: RunResu
 def test_a_chance(p_value: float, told: str) -> None:
     """Two digits, and no zero that is none."""
     assert chance(p_value) == told
+
+
+def test_what_says_nothing_of_the_agent_is_counted_in_no_failure(canonical: RunResult) -> None:
+    """Of a case that failed the failures are told first, with the runs in which they were; a spoilt run by its reason, once."""
+    failed = next(case for case in canonical.cases if case.outcome == "failed")
+    finding = {"expectation": "a", "check": "says", "severity": "error"}
+    untold = {**finding, "outcome": "errored", "message": "not judged: the run failed: boom"}
+    missed = {**finding, "outcome": "failed", "message": 'never said "alpha"'}
+    runs = [
+        RunDocument.model_validate(
+            {"run_id": number, "outcome": outcome, "fault": fault, "reason": why, "findings": [found]}
+        )
+        for number, (outcome, fault, why, found) in enumerate(
+            [
+                ("errored", "platform", "the run failed: boom", untold),
+                ("errored", "caller", "the caller hung up", missed),
+                ("failed", "agent", 'a: never said "alpha"', missed),
+                ("errored", "platform", "the run failed: boom", untold),
+                ("failed", "agent", 'a: never said "alpha"', missed),
+            ]
+        )
+    ]
+    result = canonical.model_copy(update={"cases": [failed.model_copy(update={"runs": runs})]})
+    shown = render_text(redact(result), report_paths=(), width=200, color=False)
+    told = [line.strip() for line in shown.splitlines() if "alpha" in line or "boom" in line or "hung up" in line]
+    assert told == [
+        'a (says): never said "alpha" (in 2 runs)',
+        "fault of the platform: the run failed: boom",
+        "fault of the test bot: the caller hung up",
+    ]
+    page = markdown.render(redact(result))
+    assert page.index("fault of the agent") < page.index("fault of the platform")
