@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePath
@@ -279,3 +282,20 @@ def test_schema_takes_templates_where_the_reader_does(workspace: Any) -> None:
     assert complaints(TEMPLATED.replace('"{{ x.who }}"', "bot")) != []
     assert complaints(TEMPLATED.replace('"{{ x.language }}"', "english")) != []
     assert complaints(TEMPLATED.replace("check: grade", 'severity: "{{ x.id }}", check: grade')) != []
+
+
+_WRITTEN = "import json; from planner.spec import library_schema, plan_schema; print(json.dumps([plan_schema(), library_schema()]))"
+
+
+def test_no_hash_decides_how_schemas_are_written() -> None:
+    """Another process, with sets in another order, writes the same: what is committed would else be found to differ now and then."""
+    written = [
+        subprocess.run(
+            [sys.executable, "-c", _WRITTEN],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for hash_seed in ("0", "2", "4242")
+    ]
+    assert len(set(written)) == 1

@@ -82,7 +82,7 @@ def library_schema() -> dict[str, Any]:
     return _words_templated(hinted(_naming_required(schema)))
 
 
-_OF_A_WORD = frozenset({"type", "const", "enum", "pattern", "enumDescriptions", "markdownEnumDescriptions"})
+_OF_A_WORD = ("type", "const", "enum", "pattern", "enumDescriptions", "markdownEnumDescriptions")
 _WRITTEN_OUT = frozenset({"check", "id", "severity"})
 """Fields of an expectation that are no templates."""
 
