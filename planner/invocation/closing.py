@@ -10,7 +10,7 @@ from planner.errors import RefusedError, StoreError
 from planner.execution.journal import Journal
 from planner.execution.work import Outcome, RunRecord
 from planner.invocation.asking import consume_votes
-from planner.invocation.composing import compose_result
+from planner.invocation.composing import compose_result, with_ending
 from planner.invocation.preparing import Preparation
 from planner.invocation.reporting import show_result
 from planner.invocation.run_options import RunOptions, actor_of, ways_on
@@ -82,12 +82,12 @@ class Closing:
                 session.publish()
         except StoreError as error:  # what was paid for is told all the same; the journal has it for the next one
             ending = ending.with_trouble(error)
-            result = self._result(consent, outcome, ending, cases, asking)
+            result = with_ending(result, ending, self.prepared, self.standing)
         try:
             self.standing.write(result)
         except StoreError as error:
             ending = ending.with_trouble(error)
-            result = self._result(consent, outcome, ending, cases, asking)
+            result = with_ending(result, ending, self.prepared, self.standing)
             self.standing.is_final = True  # as far as it goes
         show_result(self.shell, result, self.options.report_dir, self.loaded.project)
         return ending.exit_code

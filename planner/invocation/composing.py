@@ -71,3 +71,18 @@ def compose_result(
         ),
         stats=standing.stats(launches=outcome.launches),
     )
+
+
+def with_ending(result: RunResult, ending: Ending, prepared: Preparation, standing: Standing) -> RunResult:
+    """The same, ended otherwise. Nothing is counted anew: runs that are spoken for by now would count as other invocations'."""
+    reconcile = standing.selection.reconcile_command()
+    return result.model_copy(
+        update={
+            "outcome": ending.outcome,
+            "exit_code": ending.exit_code,
+            "problems": [*ending.problems, *prepared.stray.problems()],
+            "next_steps": [*prepared.stray.next_steps(reconcile), *ending.next_steps],
+            "finished": ending.finished,
+            "ended_at": standing.shell.clock.now(),
+        }
+    )

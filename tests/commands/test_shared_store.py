@@ -110,6 +110,28 @@ def test_jobs_share_results(fresh_clone: Callable[[str], Any], remote: Path, ser
         assert secret not in blobs, secret
 
 
+def test_what_was_paid_is_told_where_results_cannot_be_shared(
+    fresh_clone: Callable[[str], Any], remote: Path, service: Any
+) -> None:
+    """The remote takes the launches and not the results: the bill is this invocation's all the same, on the terminal and in the
+    reports, and the next run shares what waits and calls nobody."""
+    project, hook = fresh_clone("one"), remote / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\nread old new ref\n! git ls-tree -r --name-only $new | grep -q ^runs/\n")
+    hook.chmod(0o755)
+    ran = project.planner("run", "--consent-to-charge")
+    paid = service.ledger()["total_cents"]
+    assert (ran.code, len(service.own_runs())) == (4, 5)
+    assert "the results are stored here, and could not be shared" in ran.out
+    assert f"Cost     ${paid / 100:.2f} of" in ran.out
+    assert "earlier invocations" not in ran.out
+    cost = project.results()["cost"]
+    assert (cost["actual_cents"], cost["this_invocation_cents"]) == (paid, paid)
+    hook.unlink()
+    assert project.planner("run").code == 0
+    assert {action for action, _, _ in fresh_clone("two").actions().values()} == {"keep"}
+    assert len(service.own_runs()) == 5
+
+
 def test_a_killed_job_is_gone_on_with_elsewhere(
     fresh_clone: Callable[[str], Any], remote: Path, serve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,8 @@ def test_reports_that_cannot_be_written_any_more(project: Project, service: Serv
     assert process.returncode == 4, err
     assert "3 new; " in out
     assert "· the reports cannot be written to reports: File exists" in out
+    assert f"Cost     ${service.ledger()['total_cents'] / 100:.2f} of" in out
+    assert "earlier invocations" not in out
     (project.root / "reports").unlink()
     assert project.planner("run", CONSENT).code == 0
     assert {case["action"] for case in project.results()["cases"]} == {"keep"}
