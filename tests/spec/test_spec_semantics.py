@@ -197,6 +197,34 @@ scenarios:
             ]
         ),
     ),
+    "single braces": (
+        """targets: {support: {agent: 12}}
+vars: {days: 30, order: {number: "7"}, unused: 1}
+scenarios:
+  s:
+    prompt: |
+      You are {{ mood }}. Say {days}, ${days} and { order.number }, not {other}, {"days"} or {{days}}.
+      { mood }
+    matrix: {axes: {mood: [calm, sad]}}
+    expect: [{check: call, status: completed}]
+  raw:
+    prompt: "{% raw %}{days}{% endraw %} ${order}"
+    expect: [{check: call, status: completed}]
+""",
+        snapshot(
+            [
+                ("unused-variable", "no template of this plan uses `unused`; remove it", 4, 40),
+                ("literal-template", "single braces are no template, and said as they are: write {{ days }}", 8, 31),
+                (
+                    "literal-template",
+                    "single braces are no template, and said as they are: write {{ order.number }}",
+                    8,
+                    51,
+                ),
+                ("literal-template", "single braces are no template, and said as they are: write {{ mood }}", 9, 7),
+            ]
+        ),
+    ),
     "only warnings": (
         """targets: {support: {agent: 12}}
 defaults: {expect: [{check: call, status: completed, severity: warning}]}

@@ -52,7 +52,7 @@ MATRICES = (
     Rule(
         "literal-template",
         "value looks like a template",
-        "Variables and axis values are not rendered, so that the caller would be told the braces as they are written. Write the text out, or put the template into the prompt.",
+        "Variables and axis values are not rendered, and single braces are no template anywhere, so that the caller would be told the braces as they are written. Write the text out, or put the template into the prompt, in double braces.",
     ),
     Rule(
         "unused-value",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,11 @@ from planner.spec.templates.text_places import place_in_file, place_in_text
 from planner.spec.yaml.decoding import decode
 
 MAX_PROMPT_BYTES = 32 * 1024
+
+
+_SINGLE = re.compile(r"(?<!\{)\$?\{ ?(?P<path>(?P<name>[A-Za-z_]\w*)(?:\.\w+)*) ?\}(?!\})")
+_RAW = "{% raw"
+"""With it braces are meant."""
 
 
 @made_often
@@ -54,6 +61,21 @@ class Prompt:
             self._blame(TemplateFault("empty-prompt", "the prompt renders to nothing"), blame)
             return None
         return text
+
+    def single_braces(self, variables: Container[str], axes: Container[str], reporter: Reporter) -> set[str]:
+        """Names that stand between single braces, which are said as they are: each is warned of once."""
+        text: str = self.file.text if self.file is not None else self.written[self.key]
+        found: set[str] = set()
+        if "{" not in text or _RAW in text:
+            return found
+        for match in _SINGLE.finditer(text):
+            name = match["name"]
+            if name not in found and (name in variables or name in axes):
+                found.add(name)
+                detail = f"single braces are no template, and said as they are: write {{{{ {match['path']} }}}}"
+                fault = TemplateFault("literal-template", detail, match.start(), match.end())
+                reporter.warning(fault.code, detail, self.place(fault))
+        return found
 
     def place(self, fault: TemplateFault) -> Span:
         if self.file is not None:

@@ -307,6 +307,9 @@ class _Reading:
         used = set(prompt.template.names if prompt else ())
         for draft in drafts:
             used.update(draft.shape.names)
+        if prompt is not None:
+            braced = prompt.single_braces(self.plan.variables, self._written_axes() or (), self.reporter)
+            used.update(name for name in braced if name in self.plan.variables)  # one fault is enough
         if "matrix" not in self.written and used <= self.plan.variables.keys():
             return used
         axes = self._written_axes()
