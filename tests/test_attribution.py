@@ -249,3 +249,31 @@ def test_a_combination_is_excused_as_its_parts_are(whole: dict[str, Any], fault:
     )
     others = [NEVER_SAID] if whole.get("severity") else []
     assert judged(spoken, "page", whole, *others).fault is fault
+
+
+SPOILT = call("agent: I guarantee it.", "user: Hi.", "agent: Yes?", "user: I'm an AI language model.", "agent: What?")
+
+
+@pytest.mark.parametrize(
+    ("counted", "caller_faults", "outcome"),
+    [
+        (NEVER_SAID, "ignore", "errored"),
+        (NEVER_SAID, "count", "failed"),
+        (FORBIDDEN, "ignore", "failed"),
+        ({"check": "all_of", "of": [FORBIDDEN, LONG]}, "ignore", "failed"),
+        ({"check": "all_of", "of": [NEVER_SAID, LONG]}, "ignore", "errored"),
+        (LONG, "ignore", "passed"),
+    ],
+)
+def test_a_rate_of_its_own_counts_no_run_that_the_caller_spoilt(
+    counted: dict[str, Any], caller_faults: str, outcome: str
+) -> None:
+    """The run passes, for nothing that decides it failed; what is counted apart is undecided in it, and says why."""
+    verdict = judged(
+        SPOILT, "page", LONG, {**counted, "min_pass_rate": 0.5, "id": "apart"}, caller_faults=caller_faults
+    )
+    assert verdict.outcome is RunOutcome.PASSED
+    (apart,) = [finding for finding in verdict.findings if finding.expectation == "apart"]
+    assert apart.outcome.value == outcome
+    said = 'not counted, for the caller left its role: it said "I\'m an AI language model" at turn 4; '
+    assert apart.message.startswith(said) is (outcome == "errored")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, errored
@@ -39,6 +40,11 @@ def judge_run(
             broken,
         )
     findings = tuple(_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations)
+    if caller_faults == "ignore":
+        findings = tuple(
+            _without_callers_fault(expectation, finding, evidence, ask, prompt)
+            for expectation, finding in zip(expectations, findings, strict=True)
+        )
     decisive = [
         finding for expectation, finding in zip(expectations, findings, strict=True) if _decides_runs(expectation)
     ]
@@ -76,6 +82,21 @@ def _judge(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
         _log.debug("check %s broke on run %s", expectation.check, evidence.run_id, exc_info=True)
         return errored(f"a bug in planner: the check {expectation.check} broke with {type(error).__name__}")
+
+
+def _without_callers_fault(
+    expectation: Expectation, finding: Finding, evidence: Evidence, ask: Ask, prompt: str
+) -> Finding:
+    """What is counted over the runs of a case, whatever these come to, is not counted in a run in which the caller kept it from holding."""
+    counted_apart = expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
+    if not counted_apart or finding.outcome is not FindingOutcome.FAILED:
+        return finding
+    fault = callers_fault(evidence, (finding,), prompt)
+    if fault is None or _is_the_agents_own(expectation, evidence, ask):
+        return finding
+    return replace(
+        finding, outcome=FindingOutcome.ERRORED, message=f"not counted, for {fault.reason}; {finding.message}"
+    )
 
 
 def _is_the_agents_own(failed: Expectation, evidence: Evidence, ask: Ask) -> bool:
