@@ -25,7 +25,7 @@ NO_AMOUNT = frozenset(
     {"amount", "amounts", "store", "stores", "sign", "signs", "value", "figure", "menu", "limit", "cap"}
 )
 """After `a dollar` where that is no amount: `a dollar sign`."""
-NO_CENTS = frozenset({"people", "percent", "%", "am", "pm", "o'clock", "per", "thousand", "million"})
+NO_CENTS = frozenset({"people", "percent", "%", "am", "pm", "o'clock", "per"})
 """After `a dollar fifty` where fifty are something else. What ends in an `s` is, too."""
 
 

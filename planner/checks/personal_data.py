@@ -157,8 +157,6 @@ def _bank_numbers(text: str) -> Iterator[str]:
     """IBANs by country, length and check digits (ISO 13616-1), in letters of either case, in groups or spelled."""
     for start in _IBAN_START.finditer(text):
         length = _IBAN_LENGTHS.get((start[1] + start[2]).upper())
-        if length is None:
-            continue
         spelled = text[start.start() : start.start() + _LONGEST_IBAN]
         plain = spelled.replace(" ", "").replace("-", "")[:length].upper()
         if len(plain) == length and plain.isascii() and plain.isalnum() and _is_numeric(plain) and _mod_97_holds(plain):

@@ -127,9 +127,9 @@ def _with_plain_fractions(text: str) -> str:
 
 
 def _priced(sentence: Iterable[Item]) -> Iterator[Item]:
-    for are_digits, group in groupby(sentence, lambda item: item.digits is not None):
+    for _, group in groupby(sentence, lambda item: bool(item.digits)):
         run = [*group]
-        price = _DOLLARS_AND_CENTS.fullmatch(" ".join(item.digits or "" for item in run)) if are_digits else None
+        price = _DOLLARS_AND_CENTS.fullmatch(" ".join(item.digits or "" for item in run))
         if price is None:
             yield from run
         else:

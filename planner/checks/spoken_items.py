@@ -343,11 +343,9 @@ class _Reader:
 
     def _tells_time(self, place: int, after: int, minutes: int) -> bool:
         """Whether `ten to five`, without "minutes", is a time: it may be a span, too. Nothing else is past something."""
-        if minutes % 5 and self._at(after) != "past":
-            return False
         began = self._at(place - 1) in _BEFORE_TOLD_TIME
         alone = place == 0 and after + 2 == len(self._words)
-        return self._at(after) == "past" or began or alone
+        return self._at(after) == "past" or (minutes % 5 == 0 and (began or alone))
 
     def _clock(self, start: int, end: int, hour: int, minute: int) -> Item:
         half = self._half(end)

@@ -37,6 +37,8 @@ def test_what_is_said_in_each_of_its_readings() -> None:
         ("thirty days back", ["30 days", "30 days back"], [("30 days back", 0, 3)]),
         ("it costs twelve fifty plus tax", ["$12.50", "$12.50 plus tax"], [("$12.50 plus tax", 2, 6)]),
         ("it costs twelve fifty now", ["$12.50"], [("$12.50", 2, 4)]),
+        ("it is $12.50 for 30 60 90 days", ["twelve fifty", "30"], [("twelve fifty", 2, 4), ("30", 5, 6)]),
+        ("we give it back", ["give it"], [("give it", 1, 3)]),
         ("it costs twelve oh five now", ["$12.05"], [("$12.05", 2, 5)]),
     ],
 )
