@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ import pydantic_core
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from planner.api.exchange import Exchange
+from planner.api.half_characters import with_whole_characters
 from planner.api.refusals import GARBAGE_HINT, error_of, one_line
 from planner.api.transport import Answer, Transport
 from planner.api.wire import (
@@ -337,6 +338,8 @@ def _parse(answer: Answer, request: str, adapter: TypeAdapter[T]) -> T:
     try:
         document = pydantic_core.from_json(answer.body, allow_inf_nan=False)
     except ValueError as error:
+        if (whole := with_whole_characters(answer.body)) is not None:
+            return _parse(replace(answer, body=whole), request, adapter)
         kind = one_line(answer.headers.get("content-type", "no content type").split(";")[0])
         raise ServiceError(f"the service answered {answer.status} with {kind}, not JSON", GARBAGE_HINT) from error
     return _validated(adapter, document, request)

@@ -172,6 +172,43 @@ async def test_a_transcript_may_be_an_object_or_a_list(talk: Callable[..., Any],
     assert (turns if turns is None else [turn.role for turn in turns]) == expected
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (rb"cut \ud83d", "cut ?"),
+        (rb"\uDE00 cut", "? cut"),
+        (rb"\ud83d\ude00", "\N{GRINNING FACE}"),
+        (rb"\\ud83d", r"\ud83d"),
+        (rb"\ud83d \\ud83d", r"? \ud83d"),
+    ],
+)
+async def test_a_text_that_was_cut_within_a_character_is_read(
+    talk: Callable[..., Any], written: bytes, read: str
+) -> None:
+    """JSON can write half a character, as services do that cut texts: it is a question mark, and the rest is as it was told."""
+    asked = await talk((200, b'{"transcripts": [{"role": "agent", "content": "%s"}]}' % written))
+    (turn,) = await asked.client.transcript(7)
+    assert turn.content == read
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        rb'{"transcripts": [NaN, "\ud83d"]}',
+        rb'{"transcripts": [1e999, "\ud83d"]}',
+        rb'{"transcripts": "\ud83d"',
+        b'{"a": ' * 5000 + rb'"\ud83d"',
+        b'{"a": ' * 300 + rb'"\ud83d"' + b"}" * 300,
+    ],
+    ids=range(5),
+)
+async def test_what_else_is_no_json_stays_none(talk: Callable[..., Any], body: bytes) -> None:
+    """Half a character excuses nothing else."""
+    asked = await talk((200, body))
+    with pytest.raises(ServiceError, match="not JSON"):
+        await asked.client.transcript(7)
+
+
 async def test_lists_wait_for_no_evidence() -> None:
     """They tell what is to be done next, however much is being read."""
 
