@@ -26,7 +26,7 @@ class Language(Expectation, frozen=True):
 
     Each turn is told apart by a model that runs on this machine (py3langid). A turn counts when the model is sure: short ones
     ("OK", names, numbers) are left out, and a call in which no turn can be told decides nothing. Needs the extra
-    `thunderphone-planner[language]`.
+    `language`: in planner's clone, `uv tool install '.[language]'`.
     """
 
     model_config = ConfigDict(

@@ -84,7 +84,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     held_cents = sum(prepared.held_cents.values()) + prepared.stray.held_cents
     short = short_of(billing, prepared.change_set.estimate.expected_cents, held_cents=held_cents)
     if not ask and prepared.calls_to_make and prepared.change_set.estimate.high_cents is None:
-        short.append("planner plan --refresh asks the service (with a key) what these calls are charged by.")
+        short.append("what these calls cost is not known here: `planner plan --refresh`, with a key, asks the service")
     _show(shell, options, loaded, prepared, refusal, short)
     if refusal:
         return refusal.exit_code

@@ -102,8 +102,13 @@ def rates(case: CaseDocument, neutral: Neutral) -> str:
 
 def why(case: CaseDocument) -> str:
     """What was done with a case and why: `called: prompt changed`, `kept: passed`."""
-    done = "not called" if case.action == "call" and not case.runs else _ACTIONS[case.action]
+    done = _without_runs(case) if case.action == "call" and not case.runs else _ACTIONS[case.action]
     return f"{done}: {reason_label(case.reason)}"
+
+
+def _without_runs(case: CaseDocument) -> str:
+    """What is paid for, or may be, was not left alone."""
+    return "under way" if case.runs_under_way else "not called"
 
 
 def why_in_full(case: CaseDocument) -> str:
@@ -120,7 +125,7 @@ def runs_passed(case: CaseDocument) -> str:
     """`2 of 3`, with the interval of the pass rate where there is one: `2 of 3 (21–94 %)`; and how
     many of the calls say nothing of the agent: `2 of 4, 2 not counted (34–100 %)`."""
     if not case.runs_total:
-        return "not called"
+        return _without_runs(case)
     text = f"{case.runs_passed} of {case.runs_total}"
     if case.pass_rate and (left_out := case.runs_total - round(case.runs_passed / case.pass_rate)) > 0:
         text += f", {left_out} not counted"
@@ -144,7 +149,7 @@ def reason(case: CaseDocument) -> str:
 
 def _reason(case: CaseDocument) -> str:
     if case.outcome_reason or not case.runs_total:
-        return case.outcome_reason or "not called"
+        return case.outcome_reason or _without_runs(case)
     required = "all" if case.min_pass_rate >= 1 else percent(case.min_pass_rate)
     return f"{case.runs_passed} of {case.runs_total} runs passed, {required} must"
 

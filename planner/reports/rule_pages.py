@@ -17,7 +17,7 @@ from planner.spec.faults import AREAS, Rule
 
 MARKDOWN_WIDTH = 120
 _TOLD_WIDTH = 100
-_MARKDOWN = re.compile(r"[*<\[\\]")
+_MARKDOWN = re.compile(r"`[^`]*`|[*<\[\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,8 @@ def rule_document(page: RulePage) -> dict[str, Any]:
 
 
 def escaped(text: str) -> str:
-    """A text of ours for Markdown; its backticks mean code there too."""
-    return _MARKDOWN.sub(lambda found: f"\\{found.group()}", text)
+    """A text of ours for Markdown; its backticks mean code there too, in which nothing needs an escape and one would be shown."""
+    return _MARKDOWN.sub(lambda found: found.group() if found.group().startswith("`") else f"\\{found.group()}", text)
 
 
 def _markdown_example(page: RulePage) -> Iterable[str]:

@@ -209,6 +209,7 @@ def _document(
         runs_total=len(runs),
         runs_countable=verdict.runs_countable,
         runs_not_needed=not_needed,
+        runs_under_way=max(under_way, 0),
         pass_rate=verdict.pass_rate,
         interval=verdict.interval,
         min_pass_rate=case.min_pass_rate,

@@ -35,6 +35,13 @@ def test_the_documents_are_up_to_date(project: Project, arguments: tuple[str, ..
     assert said == written
 
 
+def test_code_in_the_documents_is_as_it_is_typed(project: Project) -> None:
+    """Between backticks nothing is escaped, for it would be shown; outside of them what Markdown would act upon is."""
+    written = project.planner("explain", "checks", "--format", "markdown").out
+    assert "write `call.duration_seconds < 120.0`" in written
+    assert "{any_of: \\[…]}" in written
+
+
 def test_a_code(project: Project) -> None:
     """What it means, why, an example, what is said of it, and the cure; without escapes where it is no terminal."""
     ran = project.planner("explain", "environment-needed")

@@ -40,7 +40,7 @@ def test_plan_is_keyless_and_leaves_no_trace(project: Project) -> None:
     assert ran.code == 0
     assert "hours/cancel@clinic" in ran.out
     assert "Nothing was called. To run exactly this, with --max-cost to bound what it costs:" in ran.out
-    assert "planner plan --refresh asks the service (with a key) what these calls are charged by." in ran.out
+    assert "what these calls cost is not known here: `planner plan --refresh`, with a key, asks the service" in ran.out
     assert sorted(path.name for path in project.root.iterdir()) == ["plans"]
 
 

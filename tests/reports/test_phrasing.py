@@ -53,6 +53,17 @@ def test_every_outcome_has_a_word(canonical: RunResult) -> None:
     )
 
 
+def test_calls_under_way_are_no_calls_that_were_not_made(canonical: RunResult) -> None:
+    """A case whose calls were launched and have not ended is under way, wherever it is told: money is held for it."""
+    case = next(case for case in canonical.cases if case.case_id == "orders/status@support")
+    launched = case.model_copy(update={"runs_under_way": 1, "outcome_reason": ""})
+    told = [
+        (case_phrasing.runs_passed(each), case_phrasing.why(each), case_phrasing.reason(each))
+        for each in (launched, launched.model_copy(update={"runs_under_way": 0}))
+    ]
+    assert told == [("under way", "under way: new", "under way"), ("not called", "not called: new", "not called")]
+
+
 def test_every_comparison_and_action_has_a_phrase(canonical: RunResult) -> None:
     """What was done with a case, and how it compares, is said in words."""
     case = canonical.cases[0]
