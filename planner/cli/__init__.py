@@ -11,17 +11,10 @@ from planner import __version__
 from planner.cli.boundary import guarded
 from planner.cli.options import PATHS, REPORT_DIR, STORE, Dollars, calling, selecting, selection
 from planner.cli.outside import shell as _shell
+from planner.cli.root import Root
 
 
-class _Root(click.Group):
-    """Commands in the order a user meets them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(self.commands)
-
-
-@click.group(cls=_Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="planner", message="%(prog)s %(version)s")
 @click.option("-v", "--verbose", count=True, help="Say why (-v: decisions; -vv: every request too).")
 @click.pass_context

@@ -186,9 +186,7 @@ class CaseDocument(_Document):
     runs_not_needed: int = Field(
         default=0, description="Calls asked for and not made: the outcome no longer depended on them."
     )
-    runs_under_way: int = Field(
-        default=0, description="Calls that were launched, or may have been, and whose end is not known yet."
-    )
+    runs_under_way: int = Field(default=0, description="Calls launched, or perhaps launched, that have not ended.")
     pass_rate: float | None = None
     interval: tuple[float, float] | None = None
     min_pass_rate: float = 1.0

@@ -324,6 +324,10 @@ def test_version_and_help(project: Project) -> None:
         assert re.fullmatch(r"planner \d+\.\d+\.\d+\n", done.stdout)
     for command in ("validate", "plan", "run", "reconcile", "schema", "sandbox"):
         assert project.planner(command, "--help").code == 0
+    told = project.planner("--help").out
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert re.findall(r"^  (\d+)  ", told, re.MULTILINE) == re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)
+    assert "THUNDERPHONE_API_KEY" in told
 
 
 def test_a_reader_that_goes_away(project: Project) -> None:

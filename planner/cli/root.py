@@ -1,0 +1,35 @@
+"""The program as a whole, as `planner --help` shows it: commands in the order a user meets them, exit codes, environment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+_EXIT_CODES: Final = (
+    ("0", "passed, or nothing to do"),
+    ("1", "an expectation failed: the agent is at fault"),
+    ("2", "bad usage, plan or configuration: the author is at fault"),
+    ("3", "consent withheld, or a ceiling or policy forbids it"),
+    ("4", "incomplete: run the same again, nothing is paid for twice"),
+    ("5", "a bug in planner"),
+    ("10", "plan --detailed-exitcode: calls would be made"),
+    ("130", "interrupted"),
+)
+_ENVIRONMENT: Final = (
+    ("THUNDERPHONE_API_KEY", "the service's key; only from here"),
+    ("THUNDERPHONE_API_BASE_URL", "another server, such as `planner sandbox`"),
+    ("PLANNER_JUDGE_API_KEY", "the key of the model that `check: judge` asks"),
+)
+
+
+class Root(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.commands)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        for title, rows in (("Exit codes", _EXIT_CODES), ("Environment", _ENVIRONMENT)):
+            with formatter.section(title):
+                formatter.write_dl(rows)
