@@ -83,8 +83,8 @@ def _detail(answer: Answer) -> str:
     if isinstance(document, dict):
         fields = cast("dict[str, Any]", document)
         if isinstance(fields.get("detail"), str):
-            return one_line(fields["detail"])
-        return one_line("; ".join(f"{name}: {_messages(said)}" for name, said in fields.items()))
+            return one_line(fields["detail"]) or "no reason told"
+        return one_line("; ".join(f"{name}: {_messages(said)}" for name, said in fields.items())) or "no reason told"
     return one_line(str(document))
 
 

@@ -58,17 +58,21 @@ def check_key(shell: Shell) -> tuple[str, str]:
     if not _is_web_address(base_url):
         raise UsageError(
             f"THUNDERPHONE_API_BASE_URL is {base_url!r}, not a web address",
-            f"Unset it for {DEFAULT_BASE_URL}, or write http(s)://host.",
+            f"Unset it for {DEFAULT_BASE_URL}, or write http(s)://host, with no ? and no #.",
         )
     return base_url.rstrip("/").removesuffix("/v1"), key
 
 
 def _is_web_address(text: str) -> bool:
+    """One that paths can be added to."""
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        can_be_asked = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        )
     except ValueError:
         return False
+    return can_be_asked and not parts.query and not parts.fragment
 
 
 @asynccontextmanager

@@ -167,7 +167,8 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         )
     for trouble in filter(None, (outcome.trouble, outcome.held)):
         codes.add(4)
-        problems.append(trouble)
+        if not outcome.usage.startswith(trouble):  # a refused read is both
+            problems.append(trouble)
     if outcome.unsettled:
         codes.add(4)
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)

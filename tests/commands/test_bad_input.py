@@ -81,7 +81,10 @@ def test_an_unreachable_server(keyed: Callable[[str], Project], monkeypatch: pyt
     assert f"{url} cannot be reached" in ran.err
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:80", "ftp://host", "http://", "http://host:port", "http://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    ["127.0.0.1:80", "ftp://host", "http://", "http://host:port", "http://[::1", "http://host?x=1", "http://host/#v1"],
+)
 def test_a_base_url_that_is_none(url: str, keyed: Callable[[str], Project]) -> None:
     """A slip in the environment is a usage error."""
     ran = keyed(url).planner("run", CONSENT)

@@ -115,6 +115,19 @@ def test_waiting_for_a_run_takes_no_consent() -> None:
     assert go_on(Outcome(overdue=1, left={"p/s@t": 1}), ways, frozenset({"p/s@t"})) == "planner run --consent-to-charge"
 
 
+def test_a_refused_read_is_told_once() -> None:
+    """It is the author's fault, and why all ended: one problem, with what may help."""
+    refused = Outcome(
+        usage="GET /v1/test-calls: no (401: No.). Check the key.", trouble="GET /v1/test-calls: no (401: No.)"
+    )
+    ending = ending_of([], refused, frozenset(), ways_on(RunOptions(Selection()), consenting=True))
+    assert ending.problems == (refused.usage,)
+    other = ending_of(
+        [], replace(refused, held="no network"), frozenset(), ways_on(RunOptions(Selection()), consenting=True)
+    )
+    assert other.problems == (refused.usage, "no network")
+
+
 @pytest.mark.parametrize(
     ("outcome", "left_open", "looked_for"),
     [
