@@ -197,6 +197,16 @@ def test_runs_not_made_speak_against_a_difference_on_both_sides() -> None:
     assert chance_alone(*almost) < 1
 
 
+def test_cases_aside_are_compared_by_themselves() -> None:
+    """Neither side raises the bar for the other; where all are aside they are compared as they would be elsewhere."""
+    cases = {name: (sample(3, 3), sample(0, 3)) for name in ("broken", "shaky")}
+    assert compare(cases, aside={"shaky"}) == {"broken": "regressed", "shaky": "regressed"}
+    assert set(compare(cases).values()) == {"not_enough_evidence"}
+    assert compare(cases, aside=set(cases)) == compare(cases)
+    steady = {**cases, "steady": (sample(3, 3), sample(3, 3))}
+    assert compare(steady, aside={"broken"}) == {"broken": "regressed", "shaky": "regressed", "steady": "same"}
+
+
 @pytest.mark.parametrize("stopped", [(sample(5, 5), sample(1, 1, 4)), (sample(0, 5), sample(0, 1, 4))])
 def test_what_runs_not_made_could_show_is_allowed_for(stopped: tuple[Sample, Sample]) -> None:
     """A case that could differ, were they made, weakens what is said of another, as if they had been."""

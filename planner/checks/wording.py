@@ -7,8 +7,6 @@ from typing import Any
 
 from pydantic_core import to_json
 
-_WHOLE = 10**15
-"""Above it not every whole number is a float."""
 LONGEST_VALUE = 120
 """Characters of one value that a message shows."""
 
@@ -28,7 +26,7 @@ def listed(items: Sequence[str], conjunction: str = "and") -> str:
 
 def number(value: float) -> str:
     """With all of its digits, so that what misses a limit by little is not told as what would reach it; whole ones without a point."""
-    return str(int(value)) if value == int(value) and abs(value) < _WHOLE else repr(value)
+    return repr(value).removesuffix(".0")
 
 
 def counted(number: int, noun: str) -> str:
