@@ -187,9 +187,16 @@ def test_with_consent_the_action_calls_judges_and_reports(run_step: RunStep, tmp
     assert (planned["calls"], called["outcome"], called["report-dir"]) == ("1", "passed", "reports")
     assert planned["digest"] == called["digest"]
     assert int(called["cost-cents"]) > 0
+    assert called["ambiguous-cents"] == "0"
     assert "tiny/hello@support" in (tmp_path / "plan.md").read_text(encoding="utf-8")
     assert "tiny/hello@support" in (tmp_path / "run.md").read_text(encoding="utf-8")
     assert (tmp_path / "work/reports/report.md").exists()
+
+
+def test_every_output_of_a_step_reaches_whoever_uses_the_action() -> None:
+    """What a run may still be billed, too: its bill alone would be taken for the whole."""
+    told = {name for name, spec in ACTION["outputs"].items() if f"steps.run.outputs.{name}" in spec["value"]}
+    assert told == {"outcome", "digest", "expected-cents", "cost-cents", "ambiguous-cents", "report-dir", "exit-code"}
 
 
 def test_another_change_set_than_the_approved_one_is_refused(run_step: RunStep, tmp_path: Path) -> None:
