@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -224,3 +225,14 @@ def test_names_that_are_none(tmp_path: Path) -> None:
     bad.write_bytes(b"\xff\xfe\x00garbage")
     with pytest.raises(WorldError, match=r"bad\.yaml"):
         load_world(bad)
+
+
+def test_the_worlds_of_the_documentation_are_worlds(tmp_path: Path) -> None:
+    """Each that docs/sandbox.md shows can be copied into a file of its own and served."""
+    page = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
+    written = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "world.yaml").write_text(written[0], encoding="utf-8")
+    (tmp_path / "local.yaml").write_text(written[1], encoding="utf-8")
+    assert len(written) == 2
+    assert load_world(tmp_path / "world.yaml").snapshot(14) != load_world("demo").snapshot(14)
+    assert load_world(tmp_path / "local.yaml").world == "local"
