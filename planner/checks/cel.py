@@ -56,10 +56,11 @@ _WORDS = {
 }
 """What other languages write, to what this one does."""
 _OPERATORS = frozenset({"and", "or", "not", "is"})
+_COUNTS = "write size(turns)"
 _FUNCTIONS = {
-    "len": "write size(turns)",
-    "length": "write size(turns)",
-    "count": "write size(turns)",
+    "len": _COUNTS,
+    "length": _COUNTS,
+    "count": _COUNTS,
     "str": "write string(…)",
     "lower": "write matches('(?i)…') for text in either case",
     "float": "write double(…)",
@@ -300,8 +301,15 @@ def _said(complaint: str, expression: str, start: int) -> str:
     if (found := _UNDECLARED.search(complaint)) is not None:
         return _undeclared(found[1].partition(".")[0], expression)
     if (found := _NO_FIELD.search(complaint)) is not None:
-        known = ", ".join(f"`{name}`" for name in FIELDS[found[2]])
-        return f"a {found[2].lower()} has no `{found[1]}`; known: {known}"
+        fields = FIELDS[found[2]]
+        longer = [name for name in fields if name.startswith(f"{found[1]}_")]
+        known = f"write {longer[0]}" if len(longer) == 1 else f"known: {', '.join(f'`{name}`' for name in fields)}"
+        return f"a {found[2].lower()} has no `{found[1]}`; {known}"
+    if "list(" in complaint and "operand of a select" in complaint and (word := _WORD.match(expression, start)):
+        known = (
+            "write .size()" if word[0] in {"size", "length", "count"} else "one of it has: write turns.exists(t, t.…)"
+        )
+        return f"a list has no `{word[0]}`; {known}"
     if (found := _NO_OVERLOAD.search(complaint)) is not None:
         operator, kinds = found[1].replace("_", " ").strip(), _BETWEEN.split(found[2])
         return f"`{operator}` cannot be applied to {listed(list(map(_kind, kinds)))}{_mended(operator, kinds, expression, start)}"
@@ -319,6 +327,8 @@ def _undeclared(name: str, expression: str) -> str:
     macro = re.search(rf"\.\s*(\w+)\s*\(\s*{re.escape(name)}\s*,", expression)
     if macro is not None and macro[1] not in _MACROS:
         return f"there is no `{macro[1]}` of a list; known: {', '.join(f'`{known}`' for known in _MACROS)}"
+    if _FUNCTIONS.get(name.lower()) == _COUNTS and re.search(rf"\.\s*{re.escape(name)}\s*\(", expression):
+        return f"there is no function `{name}`; write .size()"
     if re.search(rf"\b{re.escape(name)}\s*\(", expression):
         instead = _FUNCTIONS.get(
             name.lower(), "`size(turns)` counts, `text.contains('…')` searches, `text.matches('…')` takes a pattern"

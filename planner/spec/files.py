@@ -217,13 +217,35 @@ def _content(resolved: Path | str, shown: str, max_bytes: int) -> bytes:
 
 
 def _near(path: Path, shown: str) -> str:
-    """A file beside it whose name is nearly the same."""
+    """A file that may be meant: nearby, and with nearly the same name."""
+    first, _, rest = shown.partition("/")
+    if rest.startswith(f"{first}/") and not path.parent.exists():
+        return f"; a path begins where the file that names it is: leave out `{first}/`"
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 - names are all that is needed
     except OSError:
         return ""
+    folder = shown.removesuffix(path.name)
+    if (elsewhere := _elsewhere(path, names)) is not None:
+        return f"; did you mean {folder}{elsewhere}?"
     meant = nearest(path.stem, [name.removesuffix(path.suffix) for name in names if name.endswith(path.suffix)])
-    return f"; did you mean {shown.removesuffix(path.name)}{meant}{path.suffix}?" if meant is not None else ""
+    return f"; did you mean {folder}{meant}{path.suffix}?" if meant is not None else ""
+
+
+_OTHER_SUFFIX = {".yaml": ".yml", ".yml": ".yaml"}
+_MAX_FOLDERS = 50
+
+
+def _elsewhere(path: Path, names: list[str]) -> str | None:
+    """The file with the other ending of YAML beside it, or the file of this name in a folder beside it."""
+    other = _OTHER_SUFFIX.get(path.suffix)
+    if other is not None and f"{path.stem}{other}" in names:
+        return f"{path.stem}{other}"
+    for name in sorted(names)[:_MAX_FOLDERS]:
+        folder = path.parent / name
+        if not name.startswith(".") and not folder.is_symlink() and os.path.isfile(folder / path.name):  # noqa: PTH113
+            return f"{name}/{path.name}"
+    return None
 
 
 def _unreadable(path: Path, shown: str, error: OSError) -> FileFault:

@@ -97,10 +97,7 @@ ASKS = "so it decides nothing: ask of run, call, turns, tools or grade"
         (
             "call.duration < 1.0",
             "duration",
-            (
-                "a call has no `duration`; known: `call_id`, `status`, `end_reason`, `duration_seconds`, `product`, "
-                "`transferred_to`, `document`"
-            ),
+            "a call has no `duration`; write duration_seconds",
         ),
         (
             "turns.exists(t, t.rol == 'a')",

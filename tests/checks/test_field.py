@@ -75,6 +75,7 @@ def test_a_path_that_finds_too_much_is_not_judged(talk: Any, judge: Any) -> None
     [
         ("locale", "a path begins with `$`, which is the call: write `$.locale`"),
         (".locale", "a path begins with `$`, which is the call: write `$.locale`"),
+        ("$.items[*.quantity", "not a JSONPath (RFC 9535): expected `,`, found `.`"),
         ("$.a[", "not a JSONPath (RFC 9535): unexpected end of query"),
         ("$" + ".a" * 150, "a path may have 300 characters, this one has 301"),
         ("$..a..b", "`..` may stand in a path once"),

@@ -805,3 +805,30 @@ def test_file_that_does_not_know_its_size() -> None:
     assert neighbours.plan(folder / "status", "status", 100_000).startswith(b"Name:")
     with pytest.raises(FileFault, match="more than 10 bytes"):
         neighbours.plan(folder / "status", "status", 10)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("voice.yaml", "there is no file plans/voice.yaml; did you mean plans/lib/voice.yaml?"),
+        ("lib/voice.yml", "there is no file plans/lib/voice.yml; did you mean plans/lib/voice.yaml?"),
+        (
+            "plans/lib/voice.yaml",
+            "there is no file plans/plans/lib/voice.yaml; a path begins where the file that names it is: leave out `plans/`",
+        ),
+        ("lib/vioce.yaml", "there is no file plans/lib/vioce.yaml; did you mean plans/lib/voice.yaml?"),
+        ("secret.yaml", "there is no file plans/secret.yaml"),
+    ],
+    ids=range(5),
+)
+def test_a_file_that_is_elsewhere_is_named(workspace: Any, written: str, said: str) -> None:
+    """In a folder beside it, under the other ending, or from the wrong folder; links are not followed to look for it."""
+    workspace.write("plans/lib/voice.yaml", "version: 1\nkind: library\nvars: {a: 1}\n")
+    workspace.write("outside/secret.yaml", "")
+    (workspace.root / "plans" / "link").symlink_to(workspace.root / "outside")
+    workspace.write(
+        "plans/p.yaml",
+        f"version: 1\nplan: p\nimports: [{written}]\ntargets: {{s: {{agent: 1}}}}\n"
+        "scenarios: {a: {prompt: Hi, expect: [{check: call, status: completed}]}}\n",
+    )
+    assert [item.detail for item in workspace.load("plans/p.yaml")[1]] == [said]

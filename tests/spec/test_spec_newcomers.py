@@ -846,6 +846,85 @@ scenarios:
             ]
         ),
     ),
+    "words of other tools": (
+        {
+            "planner.yaml": """\
+policy: {max_cost_cents: "20,000", max_calls: 1_000, quiet_hours: {start: "20:00", end: "08:00", time_zone: Berlin}}
+judge: {url: "https://api.openai.com/v1", model: m, cents_per_vote: 0}
+""",
+            "plan.yaml": """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: Ask.
+    direction: incoming
+    confidence: 90%
+    skip: {until: 2027-01-31, reason: ticket VOX-41}
+    expect:
+      - {check: not_says, any_of: [a]}
+      - {check: says, role: customer, any_of: [b]}
+      - {check: says, who: customer, any_of: [c]}
+      - {check: judge, prompt: The agent is kind.}
+      - {check: judge, rubric: The agent is kind., votes: 3, threshold: 60}
+      - {check: expression, expression: "turns.length() > 2"}
+      - {check: expression, cel: "turns.length() > 2"}
+      - {check: expression, cel: "tools.size > 2"}
+      - {check: expression, cel: call.duration > 2.0}
+      - {check: any_of, any_of: [{check: call, end_reason: transfer}]}
+      - {check: pacing, talk_ratio: {max: 70}}
+      - {check: no_pii, kinds: [credit_card]}
+""",
+        },
+        snapshot(
+            [
+                "plan.yaml:7:16 not-a-choice: `incoming` is not one of `outbound`, `inbound`; did you mean `inbound`?",
+                'plan.yaml:8:17 wrong-type: this must be a number, but it is the text "90%"; write 0.9 (as a share of 1)',
+                "plan.yaml:9:5 unknown-key: `skip` is not a key here; did you mean `quarantine`?",
+                "plan.yaml:11:17 unknown-check: there is no check `not_says`; did you mean `never_says`?",
+                "plan.yaml:12:23 unknown-key: `role` is not a key here; did you mean `who`?",
+                "plan.yaml:13:28 not-a-choice: `customer` is not one of `agent`, `caller`, `any`; did you mean `caller`?",
+                "plan.yaml:14:9 missing-key: `rubric` is required by this check",
+                "plan.yaml:14:24 unknown-key: `prompt` is not a key here; known: `check`, `description`, `id`, `min_pass_rate`, `rubric`, `severity`, `threshold`, `votes`",
+                "plan.yaml:15:73 out-of-range: 60 is out of range: it must be at most 1; 60 % is written 0.6",
+                "plan.yaml:16:29 unknown-key: `expression` is not a key here; did you mean `cel`?",
+                "plan.yaml:17:41 bad-expectation: there is no function `length`; write .size()",
+                "plan.yaml:18:41 bad-expectation: a list has no `size`; write .size()",
+                "plan.yaml:19:39 bad-expectation: a call has no `duration`; write duration_seconds",
+                "plan.yaml:20:25 unknown-key: `any_of` is not a key here; did you mean `of`?",
+                "plan.yaml:21:43 out-of-range: 70 is out of range: it must be at most 1; 70 % is written 0.7",
+                "plan.yaml:22:33 not-a-choice: `credit_card` is not one of `card`, `bank`, `identity`, `email`; did you mean `card`?",
+                'planner.yaml:1:26 wrong-type: this must be a whole number, but it is the text "20,000"; write 20000',
+                'planner.yaml:1:47 wrong-type: this must be a whole number, but it is the text "1_000"; write 1000',
+                "planner.yaml:1:109 bad-value: `Berlin` is not a name of the time zone database; did you mean `Europe/Berlin`?",
+                "planner.yaml:2:9 unknown-key: `url` is not a key here; did you mean `base_url`?",
+            ]
+        ),
+    ),
+    "paths and names of libraries": (
+        {
+            "plans/lib/voice.yaml": """\
+version: 1
+kind: library
+expectations: {polite: {check: call, status: completed}}
+""",
+            "plan.yaml": """\
+version: 1
+plan: p
+imports: [plans/lib/voice.yaml]
+targets: {support: {agent: 12}}
+scenarios:
+  one: {prompt: Ask., expect: [polite, polite: {severity: warning}, use: polite]}
+""",
+        },
+        snapshot(
+            [
+                "plan.yaml:6:32 missing-key: `polite` is of a library: write - use: polite",
+                "plan.yaml:6:40 missing-key: `polite` is of a library: write - use: polite",
+            ]
+        ),
+    ),
 }
 
 

@@ -10,29 +10,45 @@ from typing import Any
 KEYS: Mapping[str, str] = MappingProxyType(
     {
         "agents": "targets",
+        "all_of": "of",
+        "any_of": "of",
         "args": "arguments",
         "assertions": "expect",
         "cases": "scenarios",
         "checks": "expect",
+        "completion": "output",
         "contains": "any_of",
+        "criteria": "rubric",
+        "endpoint": "base_url",
+        "expr": "cel",
+        "expression": "cel",
+        "from": "start",
         "input": "prompt",
         "instructions": "prompt",
         "name": "plan",
         "parameters": "arguments",
         "params": "arguments",
+        "parts": "of",
         "pass_rate": "min_pass_rate",
         "pattern": "matches",
         "phrase": "any_of",
         "phrases": "any_of",
+        "question": "rubric",
         "regex": "matches",
         "repeat": "runs",
         "repetitions": "runs",
+        "role": "who",
         "settings": "defaults",
+        "skip": "quarantine",
+        "speaker": "who",
         "tests": "scenarios",
         "text": "any_of",
+        "to": "end",
         "tool": "name",
+        "url": "base_url",
         "variables": "vars",
         "words": "any_of",
+        "xfail": "quarantine",
     }
 )
 """What other tools call a key."""
@@ -40,19 +56,29 @@ KINDS: Mapping[str, str] = MappingProxyType(
     {
         "cel": "expression",
         "contains": "says",
+        "doesnt_say": "never_says",
         "end_reason": "call",
         "llm": "judge",
         "max_duration": "duration",
+        "never_say": "never_says",
+        "no_says": "never_says",
         "no_tool": "tool_not_called",
+        "not_called": "tool_not_called",
         "not_contains": "never_says",
+        "not_say": "never_says",
+        "not_says": "never_says",
         "phrase": "says",
+        "pii": "no_pii",
         "price": "cost",
         "regex": "says",
         "rubric": "judge",
+        "says_not": "never_says",
         "score": "grade",
+        "semantic": "similar",
         "status": "call",
         "text": "says",
         "tool": "tool_called",
+        "tool_not": "tool_not_called",
         "tools": "tool_called",
         "transfer": "call",
         "transferred": "call",
@@ -60,11 +86,27 @@ KINDS: Mapping[str, str] = MappingProxyType(
 )
 """What other tools call a kind of check, or what one may call the thing that it is about."""
 
-_SHARES = frozenset({"min_pass_rate", "confidence"})
+WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "assistant": "agent",
+        "credit_card": "card",
+        "customer": "caller",
+        "iban": "bank",
+        "incoming": "inbound",
+        "mail": "email",
+        "outgoing": "outbound",
+        "ssn": "identity",
+        "user": "caller",
+    }
+)
+"""What people write for one of a few words."""
+
+_SHARES = frozenset({"confidence", "max", "min", "min_pass_rate", "min_share", "threshold"})
 _PERCENT = 100
 _LEAST_PERCENT = 5
 """Below this a number above 1 is hardly meant as one of percent."""
 _QUANTITY = re.compile(r"([$€]?) ?([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([A-Za-z¢%]*)")
+_GROUPED = re.compile(r"[0-9]{1,3}(?:([,_])[0-9]{3})(?:\1[0-9]{3})*")
 _UNITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "seconds": {"ms": 0.001, "s": 1, "sec": 1, "seconds": 1, "m": 60, "min": 60, "minutes": 60, "h": 3600},
@@ -79,7 +121,9 @@ _UNIT_NAMES = {"seconds": "seconds", "ms": "milliseconds", "cents": "cents", "ra
 
 def in_unit(key: str, value: Any) -> str:
     """A length of time or an amount of money as the number that its key takes, where one was written as people say it."""
-    unit = next((unit for unit in _UNITS if key.endswith(f"_{unit}")), None)
+    unit = next((unit for unit in _UNITS if key.endswith(f"_{unit}")), "rate" if key in _SHARES else None)
+    if isinstance(value, str) and (grouped := _GROUPED.fullmatch(value.strip())) is not None:
+        return f"; write {grouped[0].replace(grouped[1], '')}"
     found = _QUANTITY.fullmatch(value.strip()) if unit is not None and isinstance(value, str) else None
     if unit is None or found is None:
         return ""

@@ -27,7 +27,7 @@ from planner.spec.authored.keys import (
 )
 from planner.spec.document import Items, Mapping
 from planner.spec.faults.lists import as_text, in_brackets, of_a_step, of_what_is_said
-from planner.spec.faults.other_words import KEYS, as_share, in_unit, of_a_key
+from planner.spec.faults.other_words import KEYS, WORDS, as_share, in_unit, of_a_key
 
 _FORMS = {
     AGE: "this must be a number and h, d or w, such as 14d for fourteen days",
@@ -208,7 +208,8 @@ def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> t
     if kind in _TYPES:
         in_steps = "steps" in error["loc"][:-1] and _TYPES[kind].startswith("a mapping")
         form = "" if not in_steps else of_what_is_said(value) if key == "says" else of_a_step(value)
-        return "wrong-type", wrong_type(_TYPES[kind], value, key, written) + in_unit(key, value) + form
+        number = in_unit(key, value) if _TYPES[kind].endswith("number") else ""
+        return "wrong-type", wrong_type(_TYPES[kind], value, key, written) + number + form
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
         return "out-of-range", f"{value} is out of range: {_bound(kind, context)}{as_share(key, value)}"
     if kind in {"string_too_short", "too_short"}:
@@ -222,6 +223,8 @@ def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> t
     if kind in {"literal_error", "enum"}:
         choices = [choice.strip("'") for choice in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
         text = value if isinstance(value, str) else describe(value)
+        if (word := WORDS.get(text.lower())) in choices:
+            return "not-a-choice", f"`{shorten(text, 40)}` is not one of {one_of(choices)}; did you mean `{word}`?"
         return "not-a-choice", unknown(
             f"`{shorten(str(text), 40)}` is not one of {one_of(choices)}", str(text), choices
         ).split("; known:")[0]

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from planner.checks import CHECKS
 from planner.diagnostics import Related, Span
 from planner.spec.authored.keys import AxisUseFields, PlanFields, UseFields
 from planner.spec.document import Document, Items, Mapping
@@ -117,6 +118,11 @@ class Imports:
                 drafts.extend(used or ())
                 complete = complete and used is not None
                 continue
+            if (name := self._without_use(written)) is not None:
+                detail = f"`{shorten(name, 40)}` is of a library: write - use: {shorten(name, 40)}"
+                self.reporter.error("missing-key", detail, document.item(items, index))
+                complete = False
+                continue
             draft = self.expectations.draft(document, items, index)
             if draft is not None:
                 drafts.append(draft)
@@ -134,6 +140,11 @@ class Imports:
         if fields.use in library.doubted_axes:
             self.reporter.errors += 1  # so that nothing is said of values that it may have
         return library.axes[fields.use]
+
+    def _without_use(self, written: Any) -> str | None:
+        """The name of imported expectations that stands as an item, or as its only key; None for anything else."""
+        name = next(iter(written)) if isinstance(written, Mapping) and len(written) == 1 else written
+        return name if isinstance(name, str) and name in self._names["expectations"] and name not in CHECKS else None
 
     def _used(self, document: Document, items: Items, index: int) -> list[Draft] | None:
         written: Mapping = items[index]

@@ -33,5 +33,9 @@ def zone_fault(name: str) -> str:
     what = f"`{shorten(name, 40)}` is not a name of the time zone database"
     if name.upper() in _PLACES:
         return f"{what}; write a place that has this time, such as {_PLACES[name.upper()]}"
+    place = f"/{name.strip().replace(' ', '_')}".lower()
+    ends = sorted(zone for zone in zones if zone.lower().endswith(place))
+    if ends:
+        return f"{what}; did you mean `{ends[0]}`?"
     area = name.partition("/")[0]
     return unknown(what, name, sorted(zone for zone in zones if zone.startswith(f"{area}/")) or sorted(zones))
