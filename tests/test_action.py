@@ -222,7 +222,7 @@ def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
     assert [name for name, step in STEPS.items() if "THUNDERPHONE_API_KEY" in step["env"]] == ["plan", "run"]
 
 
-@pytest.mark.parametrize("step", list(STEPS))
+@pytest.mark.parametrize("step", ["validate", "plan", "run"])
 def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str) -> None:
     """GitHub signals one process, the shell's: planner has taken its place, hears it and can report."""
     program = "#!/usr/bin/env bash\ntrap 'echo heard; exit 130' TERM\necho ready\nwhile :; do sleep 0.02; done\n"
@@ -232,6 +232,21 @@ def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str)
         process.send_signal(signal.SIGTERM)
         assert process.communicate(timeout=600)[0] == "heard\n"
     assert process.returncode == 130
+
+
+def test_extras_are_installed_where_they_are_asked_for(
+    run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan with `check: language` is no fault of its author on GitHub either; without the input nothing more is installed."""
+    (tmp_path / "bin").mkdir()
+    uv = tmp_path / "bin/uv"
+    uv.write_text(ECHO, encoding="utf-8")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{uv.parent}:{os.environ['PATH']}")
+    plain = ["sync", "--quiet", "--project", "", "--no-default-groups", "--no-editable"]
+    assert arguments(run_step("install", ECHO)) == plain
+    asked = arguments(run_step("install", ECHO, extras="language\n\n stores; rm -rf x\n"))
+    assert asked == [*plain, "--extra=language", "--extra=stores; rm -rf x"]
 
 
 def test_no_script_contains_an_expression() -> None:
