@@ -167,8 +167,7 @@ def test_a_fault_inside_an_expression_is_pointed_at(workspace: Any) -> None:
 plan.yaml:9:40: error: expectation cannot be used [bad-expectation]
     9 |       - {check: expression, cel: "call.duration < 1.0"}
       |                                        ^^^^^^^^
-        a call has no `duration`; known: `call_id`, `status`, `end_reason`, `duration_seconds`,
-        `product`, `transferred_to`, `document`
+        a call has no `duration`; write duration_seconds
 
 plan.yaml:13:29: error: expectation cannot be used [bad-expectation]
    13 |           turns.exists(t, t.rol == 'agent')
