@@ -106,9 +106,10 @@ def short_of(billing: WireBilling | None, expected_cents: int | None, *, held_ce
     done, and the rest once there is more."""
     if billing is None or not expected_cents:
         return []
-    return [
-        f"{label} is {money(cents)}, less than the {money(expected_cents + held_cents)} expected{_with(held_cents)}: some calls"
-        f" would not be made; {cure} before, or go on afterwards"
+    limit = "the organisation's monthly spending limit is reached: no call would be made; raise it before"
+    return [limit] * bool(billing.spending_limit_reached) + [
+        f"{label} is {money(cents)}, less than the {money(expected_cents + held_cents)} expected{_with(held_cents)}:"
+        f" {'some calls would not' if cents > 0 else 'no call would'} be made; {cure} before, or go on afterwards"
         for label, cents, cure in (
             (BALANCE, billing.balance_cents, "top it up"),
             (TEST_CALL_BUDGET, billing.test_call_budget_remaining_cents, "raise it"),

@@ -8,7 +8,9 @@ UNKNOWN = "unknown"
 
 
 def money(cents: int | None) -> str:
-    """`176` → `$1.76`; None → `unknown`."""
+    """`176` → `$1.76`; `-5` (an overdrawn balance, a difference) → `-$0.05`; None → `unknown`."""
+    if cents is not None and cents < 0:
+        return f"-{money(-cents)}"
     return UNKNOWN if cents is None else f"${cents // 100:,}.{cents % 100:02d}"
 
 

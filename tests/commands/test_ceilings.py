@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from planner.api.wire import WireBilling
+from planner.invocation.calling import short_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -123,6 +125,19 @@ def test_ceilings_of_the_service(
     if "402" not in results["problems"][0]:
         assert results["next_steps"][0] == CURES[setting]
     assert told in results["problems"][0] or "402" in results["problems"][0], results["problems"]
+
+
+def test_what_an_organisation_with_nothing_left_is_told_before() -> None:
+    """An overdrawn balance to the cent, and that nothing would be called: `planner run` refuses it."""
+    empty = WireBilling(balance_cents=-5, spending_limit_reached=True)
+    assert short_of(empty, 320, held_cents=0) == [
+        "the organisation's monthly spending limit is reached: no call would be made; raise it before",
+        (
+            "the organisation's balance is -$0.05, less than the $3.20 expected: no call would be made; top it up before, or go on"
+            " afterwards"
+        ),
+    ]
+    assert short_of(empty, 0, held_cents=0) == []
 
 
 def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) -> None:

@@ -12,14 +12,23 @@ from planner.reports.quantities import age, clock, count, duration, money, money
 
 
 @pytest.mark.parametrize(
-    ("cents", "text"), [(0, "$0.00"), (5, "$0.05"), (176, "$1.76"), (123_456_789, "$1,234,567.89"), (None, "unknown")]
+    ("cents", "text"),
+    [
+        (0, "$0.00"),
+        (5, "$0.05"),
+        (176, "$1.76"),
+        (123_456_789, "$1,234,567.89"),
+        (-5, "-$0.05"),
+        (-123_456, "-$1,234.56"),
+        (None, "unknown"),
+    ],
 )
 def test_money(cents: int | None, text: str) -> None:
     """Cents are shown as dollars, and an unknown sum as unknown, never as $0.00."""
     assert money(cents) == text
 
 
-@given(st.integers(0, 10**12))
+@given(st.integers(-(10**12), 10**12))
 def test_money_keeps_every_cent(cents: int) -> None:
     """What is shown is the sum itself, to the cent."""
     assert int(money(cents).replace("$", "").replace(",", "").replace(".", "")) == cents
