@@ -20,6 +20,12 @@ def trouble_with(path: Path, what: str, error: Exception) -> StoreError:
             " then launches under way are forgotten, and their calls may be made and paid for again: look at the service's own"
             " list of test calls first.",
         )
+    if isinstance(error, sqlite3.IntegrityError):
+        return StoreError(
+            f"the journal {path} knows a run of the same number already: {error}",
+            "Nothing is launched without it. Two services (THUNDERPHONE_API_BASE_URL) give the same numbers to different runs: if"
+            " this store was used with another one, name a store of its own (--store) and run the same command again.",
+        )
     return StoreError(
         f"the journal {path} cannot be {what}: {error}",
         "Nothing is launched without it. Free some disk space or mend its permissions, then run the same command again.",
