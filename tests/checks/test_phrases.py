@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.checks.phrases import latin_words, overlap, padded_words, phrase_finder, searchable, words_of_any_script
+from planner.checks.phrases import (
+    PlacedPhrase,
+    latin_words,
+    overlap,
+    padded_words,
+    phrase_finder,
+    searchable,
+    words_of_any_script,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +97,12 @@ def test_of_phrases_that_begin_alike_the_longer_is_the_one_said() -> None:
 def test_a_phrase_with_regular_expression_characters_is_literal() -> None:
     """Phrases are no patterns, however they are spelled."""
     assert phrase_finder(("a+b", "$5.00 = 5"), fold=True).find("a+b; aab; $5.00 = 5") == ["a+b", "$5.00 = 5"]
+
+
+def test_where_a_phrase_is_said() -> None:
+    """By words, from its first to before the one behind its last."""
+    found = phrase_finder(("you go", "then"), fold=True).find_placed("There you go, then.")
+    assert found == [PlacedPhrase("you go", 1, 3), PlacedPhrase("then", 3, 4)]
 
 
 @given(st.text())
