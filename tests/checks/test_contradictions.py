@@ -107,6 +107,13 @@ def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str
         ({"check": "duration", "max_seconds": 10}, SAYS),
         ({**CALLED, "times": 2}, {**CALLED, "times": {"min": 2}}),
         ({**CALLED, "arguments": {"id": 1}, "times": 1}, {**CALLED, "times": 3}),
+        (
+            {**CALLED, "arguments": {"id": 1}, "exact": True, "times": 1},
+            {**CALLED, "arguments": {"id": 1}, "times": 3},
+        ),
+        ({**CALLED, "result": "ok", "times": 1}, {**CALLED, "times": 3}),
+        ({**CALLED, "after": "verify", "times": 1}, {**CALLED, "times": 3}),
+        ({**CALLED, "times": 1}, {**CALLED, "name": "lookup", "times": 3}),
         ({**NOT_CALLED, "before": "x"}, {"check": "tool_called", "name": "mail", "after": "refund"}),
         (NOT_CALLED, {"check": "tool_called", "name": "mail", "before": "refund"}),
         ({"check": "grade", "goal": "missed"}, {"check": "grade", "outcome": "failure"}),

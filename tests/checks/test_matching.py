@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from planner.checks.matching import ABSENT, read_matcher
+from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, read_matcher
 from planner.checks.near_matchers import check_no_near_matcher
 
 JSON = st.recursive(
@@ -188,6 +188,64 @@ def _first_key(written: Any) -> str:
 def test_an_object_like_any_other_is_one(read: Any, written: Any) -> None:
     """Only what could be a matcher by its value, too, is taken for a mistyped one."""
     assert read(check="tool_not_called", name="t", arguments={"a": written}).arguments == {"a": written}
+
+
+WORDS_OF_OTHERS: dict[str, tuple[Any, str]] = {
+    "match": ("x", "; write `matches`"),
+    "matching": ("x", "; write `matches`"),
+    "regex": ("x", "; write `matches`"),
+    "regexp": ("x", "; write `matches`"),
+    "contains": ("x", "; write `matches`"),
+    "includes": ("x", "; write `matches`"),
+    "in": (["x"], "; write `any_of`"),
+    "one_of": (["x"], "; write `any_of`"),
+    "oneof": (["x"], "; write `any_of`"),
+    "present": (True, "; write `exists`"),
+    "given": (True, "; write `exists`"),
+    "equals": (3, ": a value that is equal is written as it is, 3"),
+    "equal": (3, ": a value that is equal is written as it is, 3"),
+    "eq": (3, ": a value that is equal is written as it is, 3"),
+    **dict.fromkeys(
+        ("min", "max", "minimum", "maximum", "gt", "gte", "ge", "lt", "lte", "le"),
+        (3, ", and there is none for a range; write a pattern, such as {matches: '^[3-9]$'}"),
+    ),
+}
+
+
+@pytest.mark.parametrize("word", WORDS_OF_OTHERS)
+def test_every_word_of_another_language_is_answered_with_what_is_written_here(word: str) -> None:
+    """Each is a matcher elsewhere; the author is told what does the same here."""
+    value, proposed = WORDS_OF_OTHERS[word]
+    with pytest.raises(ValueError, match=r".") as raised:
+        check_no_near_matcher({word: value})
+    assert str(raised.value) == (
+        f"`{word}` is no matcher{proposed}; if it is an object with this key that is meant, write {{any_of: [{{{word}: …}}]}}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "scalars"),
+    [(Expected, ["string", "number", "boolean", "null"]), (ExpectedUnlessNull, ["string", "number", "boolean"])],
+)
+def test_what_an_editor_is_told_of_a_value_or_matcher(field: Any, scalars: list[str]) -> None:
+    """A matcher as it must be, a scalar or a list, or an object that has none of the matchers' keys."""
+
+    def matcher(key: str, **takes: Any) -> dict[str, Any]:
+        return {"type": "object", "required": [key], "properties": {key: takes}, "additionalProperties": False}
+
+    assert TypeAdapter(field).json_schema() == {
+        "description": "A value to equal, or a matcher in place of one.",
+        "anyOf": [
+            matcher("matches", type="string", description="A regular expression (RE2 syntax) to find in it."),
+            matcher("any_of", type="array", minItems=1, description="Values, one of which it equals."),
+            matcher("exists", type="boolean", description="Whether it is given at all."),
+            {"type": [*scalars, "array"]},
+            {
+                "type": "object",
+                "not": {"anyOf": [{"required": ["matches"]}, {"required": ["any_of"]}, {"required": ["exists"]}]},
+            },
+        ],
+    }
 
 
 def test_an_any_of_beside_something_else_means_nothing_of_the_kind() -> None:

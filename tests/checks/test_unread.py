@@ -79,6 +79,7 @@ def test_a_call_that_was_told_stands_beside_an_unknown_speaker() -> None:
     call = {"role": "tool_call", "content": {"name": "f", "arguments": {"x": 1}}}
     evidence = told(HELLO, call, ASKS, stranger)
     assert found(evidence, check="tool_called", name="f", arguments={"x": 1}) == "passed"
+    assert found(evidence, check="tool_called", name="f", exact=True, arguments={"x": 1}) == "errored"
     assert found(evidence, check="tool_called", name="f", times=1) == "errored"
     assert found(evidence, check="tool_called", name="f", before="g") == "errored"
     assert found(evidence, check="tool_not_called", name="f") == "failed"
