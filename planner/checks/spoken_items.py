@@ -100,7 +100,6 @@ class _Reader:
             for part in glued.groups() if glued else (lower,):
                 self._words.append(part)
                 self._places.append(place)
-        self._places.append(len(words))
 
     def read(self) -> list[Item]:
         items: list[Item] = []
@@ -125,7 +124,7 @@ class _Reader:
         else:
             return None
         readers = (self._money, self._percent, self._number)
-        item = next((item for reader in readers if first < len(self._words) and (item := reader(first))), None)
+        item = next((item for reader in readers if (item := reader(first)) is not None), None)
         return None if item is None else Item(place, item.end, f"-{item.amount}")
 
     def _placed(self, item: Item) -> Item:
@@ -163,7 +162,7 @@ class _Reader:
     def _repeated(self, place: int) -> Item | None:
         """`double five`."""
         times = _TIMES.get(self._at(place))
-        number = self._number_at(place + 1) if times else None
+        number = self._number_at(place + 1)
         if times is None or number is None or len(number.digits or "") != 1:
             return None
         digits = (number.digits or "") * times
@@ -292,8 +291,7 @@ class _Reader:
         if (after := self._after_oclock(hour.end)) is not None:
             return self._clock(place, after, int(hour.value), 0)
         minute, end = self._minute(hour.end)
-        half = self._half(end) if minute is not None else None
-        if minute is not None and (half is not None or self._at(place - 1) in _BEFORE_TIME):
+        if minute is not None and (self._half(end) is not None or self._at(place - 1) in _BEFORE_TIME):
             return self._clock(place, end, int(hour.value), minute)
         return self._clock(place, hour.end, int(hour.value), 0) if self._half(hour.end) is not None else None
 

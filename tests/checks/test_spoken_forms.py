@@ -40,6 +40,7 @@ def test_what_is_said_in_each_of_its_readings() -> None:
         ("it is $12.50 for 30 60 90 days", ["twelve fifty", "30"], [("twelve fifty", 2, 4), ("30", 5, 6)]),
         ("we give it back", ["give it"], [("give it", 1, 3)]),
         ("it costs twelve oh five now", ["$12.05"], [("$12.05", 2, 5)]),
+        ("it costs twelve fifty at 9:30 am", ["$12.50", "9:30 am"], [("$12.50", 2, 4), ("9:30 am", 5, 7)]),
     ],
 )
 def test_where_it_is_said(text: str, phrases: list[str], expected: list[tuple[str, int, int]]) -> None:
@@ -69,6 +70,7 @@ def test_where_it_is_said(text: str, phrases: list[str], expected: list[tuple[st
         ("$105.50", "one hundred and five fifty", False),
         ("one hundred five fifty", "$105.50", True),
         ("twelve fifty", "Twelve fifty, plus $3", True),
+        ("12.5", "It costs twelve fifty.", False),
     ],
 )
 def test_dollars_and_cents_without_a_word_for_them(phrase: str, said: str, found: bool) -> None:
