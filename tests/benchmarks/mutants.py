@@ -274,7 +274,8 @@ class Trial:
         names |= {name for path in near for of_line in self._running[path].values() for name in of_line}
         files = {name.partition("::")[0] for name in names}  # what only a class's fields decide runs no line of it
         names |= {name for name in self._items if name.partition("::")[0] in files}
-        return Nursery.fails(nursery, module, mutation.path, code, self._ordered(names), self._importers[module])
+        whole = mutation.code(whole=True)
+        return Nursery.fails(nursery, module, mutation.path, whole, self._ordered(names), self._importers[module])
 
     def _to_replace(self, code: types.CodeType) -> list[tuple[types.FunctionType, types.CodeType]]:
         return [(function, inner) for inner in codes(code) for function in self._functions.get(_place(inner), ())]

@@ -61,12 +61,13 @@ class Mutation:
     node: ast.AST = field(repr=False)
     tree: ast.Module = field(repr=False)
 
-    def code(self) -> CodeType:
-        """Of the whole module, or only of the statement of it that the changed function is in."""
+    def code(self, *, whole: bool = False) -> CodeType:
+        """Of the whole module, or only of the statement of it that the changed function is in: which cannot be imported."""
         kept = self.node.__class__, dict(self.node.__dict__)
         change(self.node)
         ast.fix_missing_locations(self.node)
-        tree = ast.Module([self.scope.top], []) if self.scope.function and self.scope.top else self.tree
+        part = self.scope.top if self.scope.function and not whole else None
+        tree = ast.Module([part], []) if part else self.tree
         try:
             flags = __future__.annotations.compiler_flag
             return compile(tree, str(self.path), "exec", flags=flags, dont_inherit=True)
