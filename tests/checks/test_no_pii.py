@@ -329,6 +329,12 @@ def test_an_address_that_the_caller_said_in_wide_signs_is_said(judge: Any, talk:
     assert judge(evidence, check="no_pii")[0] == "passed"
 
 
+def test_a_number_over_turns_is_one_number_wherever_it_is_taken_to_begin(judge: Any, talk: Any) -> None:
+    """That it could also have begun a turn earlier makes it no second one."""
+    evidence = talk("agent: Seventeen", "agent: 4242 4242", "agent: 4242 4242")
+    assert judge(evidence, check="no_pii")[1] == "spoke a card number ending in 42 over turns 2 to 3"
+
+
 CARD_OVER = ("agent: The card is 4242 4242,", "caller: Okay.", "agent: 4242 4242.")
 
 

