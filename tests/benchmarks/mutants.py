@@ -54,7 +54,7 @@ ROOMS = ("planner/checks", "planner/outcome", "planner/statistics.py")
 TESTS = (
     "tests/checks",
     "tests/judging/test_asking.py",
-    "tests/spec/test_spec_cures_followed.py",
+    "tests/spec/faults/test_cures_followed.py",
     "tests/test_outcome.py",
     "tests/test_outcome_edges.py",
     "tests/test_attribution.py",

@@ -23,7 +23,7 @@ from planner.spec.yaml.parser import parse
 
 jsonschema = pytest.importorskip("jsonschema", reason="an editor's validator, not needed by the program")
 
-PLANS = Path(__file__).parents[2] / "plans"
+PLANS = Path(__file__).parents[3] / "plans"
 SHOWN = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 GOOD = """\

@@ -10,7 +10,7 @@ from planner.spec import load_plans
 from planner.spec.model import Project
 from planner.spec.plans.origins import SETTINGS, Origin, OriginReader, Source
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_every_case_of_the_examples_has_origins() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from planner.spec import load_files, load_project
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "plans.md").read_text(encoding="utf-8")
 
 

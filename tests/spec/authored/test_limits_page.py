@@ -12,7 +12,7 @@ from planner.spec.expectations import rendering
 from planner.spec.plans import expansion, libraries, plan, prompts
 from planner.spec.templates import metering, template
 
-PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8").split())
+PAGE = " ".join((Path(__file__).parents[3] / "docs" / "plans.md").read_text(encoding="utf-8").split())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from planner.diagnostics import without_secrets
 from planner.reports.diagnostics import render_text
 from planner.spec import load_project
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
+SCHEMAS = Path(__file__).parents[3] / "schemas"
 
 
 def test_a_key_in_a_file_is_not_printed(workspace: Any) -> None:

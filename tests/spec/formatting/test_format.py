@@ -25,7 +25,7 @@ from planner.spec.source import Place, Source
 from planner.spec.yaml.decoding import decode
 from planner.spec.yaml.parser import parse
 
-PLANS = Path(__file__).parents[2] / "plans"
+PLANS = Path(__file__).parents[3] / "plans"
 EXAMPLES = sorted(PLANS.glob("*.yaml"))
 
 
