@@ -7,7 +7,7 @@ from typing import Any
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.checks.wording import listed
-from planner.spec.document import Container, Document, Items, Mapping, at
+from planner.spec.document import Container, Document, Items, Mapping, at, value_mark
 from planner.spec.faults.other_words import KINDS
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import mistyped, shorten, unknown, wrong_type
@@ -21,11 +21,10 @@ def kind_of(document: Document, container: Container, key: str | int, reporter: 
     report = reporter.error
     written = at(container, key)
     if not isinstance(written, Mapping):
-        report(
-            "wrong-type",
-            wrong_type("a mapping such as {check: says, any_of: [...]}", written),
-            document.value(container, key),
-        )
+        detail = wrong_type("a mapping such as {check: says, any_of: [...]}", written)
+        if isinstance(written, Items) and written and all(isinstance(item, Mapping) for item in written):
+            detail += _list_in_list(document, container, key)
+        report("wrong-type", detail, document.value(container, key))
         return None
     if "check" not in written:
         meant = next((name for name in written if mistyped(name, ["check"])), None)
@@ -58,6 +57,17 @@ def kind_of(document: Document, container: Container, key: str | int, reporter: 
     detail = f"{what}; did you mean `{meant}`?" if meant in CHECKS else unknown(what, name, CHECKS)
     report("unknown-check", detail, document.value(written, "check"))
     return None
+
+
+def _list_in_list(document: Document, container: Container, key: str | int) -> str:
+    """How a list of expectations becomes part of another, which YAML knows no way to write."""
+    start, end = value_mark(container, key)
+    if not document.source.text.startswith("*", start):
+        return "; write its items in the list around it, each by itself"
+    alias = shorten(document.source.text[start:end].strip(), 40)
+    if len(container) == 1:
+        return f"; the list is {alias} itself: write expect: {alias}"
+    return "; a list cannot be part of another: give each item of it an anchor, and write - *NAME for each, or put them into a library for - use: NAME"
 
 
 def _without_check(written: Mapping, name: str | None) -> str:

@@ -31,6 +31,8 @@ def as_text(items: Sequence[Any], key: str) -> str:
     """What to write where a text is wanted and a list is there."""
     if key == "use":
         return "a `use` names one; write an item for each: - use: NAME"
+    if key.isdigit():
+        return "it stands in a list: write its items there, each by itself"
     texts = [item for item in items if isinstance(item, str)]
     if key != "matches" or not texts or len(texts) < len(items):
         return "write several lines below a |, or put it in quotes"

@@ -26,6 +26,7 @@ from planner.spec.authored.keys import (
     ScenarioFields,
 )
 from planner.spec.document import Items, Mapping
+from planner.spec.faults.forms import of_a_fraction, of_a_mapping
 from planner.spec.faults.lists import as_text, in_brackets, of_a_step, of_what_is_said
 from planner.spec.faults.other_words import KEYS, WORDS, as_share, in_unit, of_a_key
 
@@ -208,8 +209,11 @@ def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> t
     if kind in _TYPES:
         in_steps = "steps" in error["loc"][:-1] and _TYPES[kind].startswith("a mapping")
         form = "" if not in_steps else of_what_is_said(value) if key == "says" else of_a_step(value)
-        number = in_unit(key, value) if _TYPES[kind].endswith("number") else ""
-        return "wrong-type", wrong_type(_TYPES[kind], value, key, written) + number + form
+        if _TYPES[kind].endswith("number"):
+            form = in_unit(key, value) or of_a_fraction(key, value, whole=kind.startswith("int"))
+        elif _TYPES[kind].startswith("a mapping"):
+            form = form or of_a_mapping(key, value)
+        return "wrong-type", wrong_type(_TYPES[kind], value, key, written) + form
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
         return "out-of-range", f"{value} is out of range: {_bound(kind, context)}{as_share(key, value)}"
     if kind in {"string_too_short", "too_short"}:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from planner.spec.document import Document, Mapping
+from planner.spec.faults.forms import of_a_mapping
 from planner.spec.faults.reporting import MAX_FAULTS_PER_FILE, Reporter
 from planner.spec.faults.wording import EMPTY, explain, mistyped, shorten, wrong_type
 from planner.spec.yaml.commas import text_cut_off
@@ -94,7 +95,7 @@ def read_nested(
         if written is not None:  # an empty key was reported with the parent's fields
             reporter.error(
                 "wrong-type",
-                wrong_type(_EXAMPLES.get(key, "a mapping of keys to values"), written),
+                wrong_type(_EXAMPLES.get(key, "a mapping of keys to values"), written) + of_a_mapping(key, written),
                 document.value(parent, key),
             )
         return None

@@ -11,10 +11,11 @@ from typing import Any, Final, NoReturn
 
 from yaml import CBaseLoader, YAMLError, events
 
-from planner.spec.document import Document, Items, KeyMark, Mapping
+from planner.spec.document import Document, Items, Mapping
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import describe, shorten
 from planner.spec.source import Source
+from planner.spec.yaml.aliases import merge, no_anchor
 from planner.spec.yaml.duplicates import Duplicates
 from planner.spec.yaml.scalars import NOT_TEXT_STARTS, NumberError, resolve
 from planner.spec.yaml.syntax import (
@@ -185,7 +186,8 @@ class _Builder:
                 merged.append((value, value_start, end))
         self.room = room
         if merged:
-            self._merge(container, merged)
+            self.duplicates.merged([place for _, *place in merged])
+            merge(container, merged, self.anchors, self.source, self.reporter)
         self.levels -= 1
         if opening.anchor is not None:
             self.anchors[opening.anchor] = container
@@ -329,8 +331,8 @@ class _Builder:
     def _aliased(self, name: str, start: int, end: int) -> Any:
         if name not in self.anchors:
             meant = self.reporter.searches.nearest(name, self.anchors)  # read as it is meant
-            hint = f"; did you mean *{meant}?" if meant is not None else ""
-            self._fault("bad-alias", f"there is no anchor &{shorten(name)} above{hint}", start, end)
+            detail, below = no_anchor(self.source, name, end, meant)
+            self.reporter.error("bad-alias", detail, self.source.span(start, end), *below)
             if meant is None or self.anchors[meant] is _UNUSABLE:
                 return None
             name = meant
@@ -355,25 +357,6 @@ class _Builder:
             nodes = 1 + sum(size for size, _ in below) + (len(value) if isinstance(value, Mapping) else 0)
             known = self.sizes[id(value)] = (value, nodes, 1 + max((levels for _, levels in below), default=0))
         return known[1], known[2]
-
-    def _merge(self, container: Mapping, merged: list[tuple[Any, int, int]]) -> None:
-        """`<<`: keys that are not written here come from the merged mappings; of two that have a key, the first."""
-        self.duplicates.merged([place for _, *place in merged])
-        entries: dict[str, tuple[Any, KeyMark]] = {}
-        for value, start, end in merged:
-            for mapping in value if isinstance(value, Items) else [value]:
-                if not isinstance(mapping, Mapping):
-                    if mapping is not None:  # an alias of nothing was reported
-                        self._fault("bad-alias", "<< takes a mapping, or a list of mappings", start, end)
-                    self.reporter.incomplete[id(container)] = container
-                    break
-                for key in mapping:
-                    entries.setdefault(key, (mapping[key], mapping.marks[key]))
-        entries.update({key: (container[key], container.marks[key]) for key in container})
-        container.clear()
-        container.update({key: value for key, (value, _) in entries.items()})
-        container.asked = {key: mark for key, (_, mark) in entries.items()}
-        container.spots = []
 
     # Faults
 

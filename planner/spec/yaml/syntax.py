@@ -15,6 +15,7 @@ from planner.spec.document import Items, Mapping
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import shorten
 from planner.spec.source import Source
+from planner.spec.yaml.aliases import alias_amid_keys
 
 NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
@@ -170,6 +171,8 @@ def _explained(problem: str, text: str, start: int) -> str:
         return "a tab cannot indent YAML; use spaces"
     if at in {"@", "`", "%"} and "cannot start any token" in problem:
         return f"an unquoted text cannot begin with {at}; put it in quotes"
+    if meant := alias_amid_keys(problem, text, start):
+        return meant
     if "mapping values are not allowed" in problem:
         return (
             'a key cannot stand here: look at its indentation; if this is a text with a colon, put it in quotes: "…: …"'
@@ -268,6 +271,9 @@ def not_a_key(text: str, start: int, end: int) -> tuple[str, int, int]:
     if text[start : start + 2] == "{{":
         start, end = start + 1, end - 1
     if text[start - 1 : start + 1] != "{{":
+        if text[start : start + 1] == "*":
+            name = shorten(text[start:end], 40)
+            return f"to take over the keys of an anchor, write <<: {name}", start, end
         return "a key is one text, not a mapping, a list or an alias of one", start, end
     end = min(end + 1, len(text))
     return f'YAML reads this as a mapping; quote the template: "{shorten(text[start - 1 : end])}"', start - 1, end

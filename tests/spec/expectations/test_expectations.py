@@ -430,7 +430,8 @@ plan.yaml:9:56: warning: unquoted number loses characters [number-rewritten]
 plan.yaml:9:9: error: wrong type of value [wrong-type]
     9 |       - [{check: call}]
       |         ^^^^^^^^^^^^^^^
-        this must be a mapping such as {check: says, any_of: [...]}, but it is a list
+        this must be a mapping such as {check: says, any_of: [...]}, but it is a list; write its
+        items in the list around it, each by itself
 
 1 error in 1 file
 """),

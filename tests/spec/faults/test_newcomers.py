@@ -564,7 +564,7 @@ scenarios:
                 "plan.yaml:8:30 unknown-key: `tool` is not a key here; did you mean `name`?",
                 "plan.yaml:9:50 unknown-key: `args` is not a key here; did you mean `arguments`?",
                 "plan.yaml:10:57 bad-expectation: must be a whole number of 1 or more, or {min: N, max: M}",
-                "plan.yaml:11:61 wrong-type: this must be a mapping of keys to values, but it is a list",
+                "plan.yaml:11:61 wrong-type: this must be a mapping of keys to values, but it is a list, such as {order_id: A-17}",
                 "plan.yaml:12:35 bad-expectation: a score runs from 0 to 1: for 80 of 100 write 0.8",
                 "plan.yaml:13:31 not-a-choice: `complete` is not one of `completed`; did you mean `completed`?",
                 "plan.yaml:14:26 unknown-key: `p95` is not a key here; did you mean `p95_ms`?",

@@ -391,7 +391,8 @@ planner.yaml:1:61: error: value cannot be used [bad-value]
 planner.yaml:1:8: error: wrong type of value [wrong-type]
     1 | rates: [spark]
       |        ^^^^^^^
-        this must be a mapping of keys to values, but it is a list
+        this must be a mapping of keys to values, but it is a list; write {spark: 8}, cents a minute
+        by product: spark, bolt, storm-base or whichever your agents are
 
 1 error in 1 file
 """),

@@ -215,7 +215,7 @@ def test_keys_are_always_text() -> None:
         (b"? [a]\n: 1\n", [("key-not-text", "a key is one text, not a mapping, a list or an alias of one", 1, 3)]),
         (
             b"b: &b {c: 1}\n*b : 1\n",
-            [("key-not-text", "a key is one text, not a mapping, a list or an alias of one", 2, 1)],
+            [("key-not-text", "to take over the keys of an anchor, write <<: *b", 2, 1)],
         ),
         (b"? \n: 1\n", [("key-not-text", "a key is missing before this colon", 1, 2)]),
         (
@@ -238,7 +238,17 @@ def test_keys_are_always_text() -> None:
         ),
         (b"a: !!int x\n", [("unknown-tag", "this is not what !!int says it is", 1, 4)]),
         (b"a: !!int true\n", [("unknown-tag", "this is not what !!int says it is", 1, 4)]),
-        (b"a: *b\n", [("bad-alias", "there is no anchor &b above", 1, 4)]),
+        (
+            b"a: *b\n",
+            [
+                (
+                    "bad-alias",
+                    "there is no anchor &b above: write &b before what it is to stand for, further up; or if this is a text, put it in quotes",
+                    1,
+                    4,
+                )
+            ],
+        ),
         (b"a: &a [*a]\n", [("bad-alias", "*a would contain itself", 1, 8)]),
         (
             b"a: &a {x: 1}\nb: &b {x: 2}\nc:\n  <<: *a\n  <<: *b\n",
@@ -251,7 +261,10 @@ def test_keys_are_always_text() -> None:
                 )
             ],
         ),
-        (b"a: {<<: 5}\n", [("bad-alias", "<< takes a mapping, or a list of mappings", 1, 9)]),
+        (
+            b"a: {<<: 5}\n",
+            [("bad-alias", "<< takes a mapping, or a list of mappings, but it is the number 5; write <<: *NAME", 1, 9)],
+        ),
         (b"a: .inf\n", [("bad-number", ".inf is not a finite number", 1, 4)]),
         (b"a: 1e999\n", [("bad-number", "1e999 is too large for a number", 1, 4)]),
         (
@@ -306,12 +319,26 @@ def test_byte_order_mark_and_line_ends_do_not_shift_places() -> None:
     """Lines and columns are those an editor shows, with a byte order mark and whatever the line ends are."""
     for end in ("\n", "\r\n", "\r"):
         text = f"\ufeffa: 1{end}é😀: [x, *y]{end}"
-        assert read(text)[1] == [("bad-alias", "there is no anchor &y above", 2, 9)]
+        assert read(text)[1] == [
+            (
+                "bad-alias",
+                "there is no anchor &y above: write &y before what it is to stand for, further up; or if this is a text, put it in quotes",
+                2,
+                9,
+            )
+        ]
 
 
 def test_line_separators_inside_a_text_are_not_lines() -> None:
     """U+2028 and U+0085 break no line in an editor, so that they break none here."""
-    assert read('a: "x\u2028y\u0085z"\nb: *c\n')[1] == [("bad-alias", "there is no anchor &c above", 2, 4)]
+    assert read('a: "x\u2028y\u0085z"\nb: *c\n')[1] == [
+        (
+            "bad-alias",
+            "there is no anchor &c above: write &c before what it is to stand for, further up; or if this is a text, put it in quotes",
+            2,
+            4,
+        )
+    ]
 
 
 def test_all_faults_of_a_text_are_reported_at_once() -> None:
