@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Annotated, Any, ClassVar, Self
@@ -83,6 +83,21 @@ class Doubt:
     code: str = "duplicate-item"
 
 
+def idle_rate(written: Mapping[str, Any]) -> Sequence[Doubt]:
+    """A rate of its own is counted of what is an error; what is critical may fail in no run, and what is a warning in any."""
+    told = _WITHOUT_RATE.get(str(written.get("severity")))
+    if told is None or written.get("min_pass_rate") is None:
+        return ()
+    why = f"what is {told}, so that this rate has no effect; leave it out, or the severity"
+    return (Doubt(("min_pass_rate",), why, "idle-rate"),)
+
+
+_WITHOUT_RATE = {
+    "critical": "critical fails the case in whichever run it fails",
+    "warning": "a warning fails no case",
+}
+
+
 class Expectation(BaseModel, ABC, frozen=True):
     """One declared check. Subclasses add their fields, a `check: Literal[...]`, a `version` and `judge`."""
 
@@ -144,16 +159,6 @@ class Expectation(BaseModel, ABC, frozen=True):
     def doubts(self) -> Sequence[Doubt]:
         """What its author can hardly have meant: a warning each. What can never fail, or never hold, is refused instead."""
         return ()
-
-    def idle_rate(self) -> Sequence[Doubt]:
-        """A rate of its own is counted of what is an error; what is critical may fail in no run, and what is a warning in any."""
-        if self.min_pass_rate is None or self.severity is CheckSeverity.ERROR:
-            return ()
-        says = (
-            "fails the case in whichever run it fails" if self.severity is CheckSeverity.CRITICAL else "fails no case"
-        )
-        why = f"what is {self.severity.value} {says}, so that this rate has no effect; leave it out, or the severity"
-        return (Doubt(("min_pass_rate",), why.replace("is warning", "is a warning"), "idle-rate"),)
 
     def contradicts(self, other: Expectation) -> str:
         """Why no call can satisfy both, as one clause; empty where one can, or where it cannot be told.

@@ -3,7 +3,7 @@
 Changes one thing at a time in `planner/checks`, `planner/outcome` and `planner/statistics.py`, and runs the tests that execute
 it, the quickest first, until one fails. Prints each change that no test noticed, and a table by module. Those that stand in
 `equivalent_mutants.toml`, each with its reason, change nothing that could be noticed. They were tried, and are not tried again unless
---equivalent asks for it: then it is said when one of them is noticed after all.
+--equivalent asks for it, which tries nothing else: then it is said when one of them is noticed after all.
 
 What is changed: comparisons (`<` to `<=`, `==` to `!=`, `is`, `in`), `and` to `or` and back, arithmetic, `not` and minus taken away,
 numbers by one, True and False, texts by one character, conditions of `if` to always true and of `while` to never, a returned value to None,
@@ -143,8 +143,7 @@ class Trial:
         drawn = [each for path in paths for each in mutations(path) if random.random() < self._options.share]
         results = Results(self._options.results and self._options.results / "found.jsonl")
         open_ = [each for each in drawn if not results.is_noticed(each)]
-        if not self._options.equivalent:
-            open_ = [each for each in open_ if not results.reason(each)]
+        open_ = [each for each in open_ if bool(results.reason(each)) is self._options.equivalent]
         say(f"{len(drawn):,} changes, {len(open_):,} of them to be tried")
         self._try_all(session, open_, results)
         say("\n" + table(drawn, results))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from planner.checks import CHECKS
-from planner.checks.base import Expectation
+from planner.checks.base import Expectation, idle_rate
 
 SAYS = {"check": "says", "any_of": ["I guarantee 30 days"]}
 CALLED = {"check": "tool_called", "name": "refund"}
@@ -134,13 +134,14 @@ def test_what_one_call_can_satisfy_is_no_contradiction(read: Any, one: dict[str,
         ("error", None),
     ],
 )  # fmt: skip
-def test_a_rate_that_has_no_effect_is_doubted(read: Any, severity: str, why: str | None) -> None:
+def test_a_rate_that_has_no_effect_is_doubted(severity: str, why: str | None) -> None:
     """Only of what is an error it is counted in how many runs it holds."""
-    doubts = read(check="call", min_turns=2, severity=severity, min_pass_rate=0.9).idle_rate()
+    doubts = idle_rate({"severity": severity, "min_pass_rate": 0.9})
     assert [(doubt.route, doubt.why, doubt.code) for doubt in doubts] == (
         [(("min_pass_rate",), why, "idle-rate")] if why else []
     )
-    assert not read(check="call", min_turns=2, severity=severity).idle_rate()
+    assert not idle_rate({"severity": severity})
+    assert not idle_rate({"severity": severity, "min_pass_rate": None})
 
 
 def test_phrases_that_are_the_same_words_are_doubted(read: Any) -> None:

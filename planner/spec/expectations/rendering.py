@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from planner.checks.base import Expectation
+from planner.checks.base import Expectation, idle_rate
 from planner.checks.wording import shown
 from planner.diagnostics import Span
 from planner.spec.document import Container, Document, Items, as_json, at, larger_than, value_mark
@@ -129,8 +129,9 @@ class Expectations:
             expectation = self._expectation(draft, shape.fixed, draft.id or written["check"], None)
             if expectation is None:
                 return None
-            shape.doubts.extend((*expectation.doubts(), *expectation.idle_rate()))
-            self._doubt(draft)
+            shape.doubts.extend(expectation.doubts())
+        shape.doubts.extend(idle_rate(written))
+        self._doubt(draft)
         self._shapes[json] = shape
         if raw is not None:
             self._by_text[raw] = shape
@@ -166,7 +167,11 @@ class Expectations:
             content = {**draft.shape.content, **changed}
             fixed = Rendered(written) if draft.shape.fixed else None
             name = written.get("id")
-            shape = replace(draft.shape, json=json, written=written, id=name, content=content, fixed=fixed)
+            doubts = [doubt for doubt in draft.shape.doubts if doubt.code != "idle-rate"]
+            doubts.extend(idle_rate(written))
+            shape = replace(
+                draft.shape, json=json, written=written, id=name, content=content, fixed=fixed, doubts=doubts
+            )
             self._shapes[json] = shape
         return replace(draft, used=used, written=written, shape=shape, _said=draft.said, _place=None)
 

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from planner.checks import CHECKS
+from planner.checks.base import idle_rate
 from planner.diagnostics import Related, Span
 from planner.spec.authored.keys import AxisUseFields, PlanFields, UseFields
 from planner.spec.document import Document, Items, Mapping
@@ -28,7 +29,8 @@ _PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable
 """What a library defines under a name, by the key it stands under."""
 _JOINING = ("vars", "targets")
 """What a plan may define itself."""
-_OVERRIDES = ("severity", "min_pass_rate", "id")
+_OF_A_RATE = ("min_pass_rate", "severity")
+_OVERRIDES = (*_OF_A_RATE, "id")
 
 
 @made_often
@@ -162,7 +164,17 @@ class Imports:
         changed = {key: written[key] for key in _OVERRIDES if key in fields.model_fields_set}
         place = document.place(items, index)
         used = Used(place, document.place(written, "id") if "id" in changed else place)
+        if not changed.keys().isdisjoint(_OF_A_RATE):
+            self._doubt_rate(document, written, drafts, changed)
         return [self.expectations.used(draft, used, changed) for draft in drafts]
+
+    def _doubt_rate(self, document: Document, written: Mapping, drafts: list[Draft], changed: dict[str, Any]) -> None:
+        """Warns of a rate without effect where the plan gives the rate, or what takes its effect away; once for all of them."""
+        for draft in drafts:
+            for doubt in idle_rate({**draft.written, **changed}):
+                key = next(key for key in _OF_A_RATE if key in changed)
+                self.reporter.warning(doubt.code, doubt.why, document.value(written, key))
+                return
 
     def _find(self, part: str, name: str | None, document: Document, written: Mapping) -> Library | None:
         """The library that defines what is named under `use`; None, and a fault, where none does."""

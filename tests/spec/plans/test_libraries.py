@@ -138,6 +138,66 @@ def test_a_case_is_annotated_where_the_plan_uses_the_library(workspace: Any) -> 
     ]
 
 
+def test_an_override_that_leaves_a_rate_without_effect_is_doubted(workspace: Any) -> None:
+    """At what the `use` says, once for all that it stands for, whether the rate or the severity is the library's; and so is
+    the same expectation where it is written in full, with templates or without."""
+    workspace.write(
+        "lib.yaml",
+        """\
+version: 1
+kind: library
+expectations:
+  rated: {check: says, any_of: [a], min_pass_rate: 0.5}
+  both: [{check: says, any_of: [b], severity: critical}, {check: call, status: completed, severity: critical}]
+""",
+    )
+    plan = """\
+version: 1
+plan: p
+imports: [lib.yaml]
+targets: {a: {agent: 1}}
+vars: {word: c}
+scenarios:
+  one:
+    prompt: Hello.
+    expect: [{use: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]
+  other:
+    prompt: Hello.
+    expect:
+      - {use: both, severity: error, min_pass_rate: 0.5}
+      - {use: rated, id: named}
+      - {check: says, any_of: [b], severity: critical, min_pass_rate: 0.5}
+      - {check: says, any_of: ["{{ word }}"], severity: warning, min_pass_rate: 0.5}
+"""
+    assert workspace.faults(plan) == snapshot("""\
+plan.yaml:9:37: warning: pass rate without effect [idle-rate]
+    9 | …pect: [{use: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {check: cost, max…
+      |                                ^^^^^^^
+        what is a warning fails no case, so that this rate has no effect; leave it out, or the
+        severity
+
+plan.yaml:9:74: warning: pass rate without effect [idle-rate]
+    9 | …: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]
+      |                                                          ^^^
+        what is critical fails the case in whichever run it fails, so that this rate has no effect;
+        leave it out, or the severity
+
+plan.yaml:15:71: warning: pass rate without effect [idle-rate]
+   15 |       - {check: says, any_of: [b], severity: critical, min_pass_rate: 0.5}
+      |                                                                       ^^^
+        what is critical fails the case in whichever run it fails, so that this rate has no effect;
+        leave it out, or the severity
+
+plan.yaml:16:81: warning: pass rate without effect [idle-rate]
+   16 |       - {check: says, any_of: ["{{ word }}"], severity: warning, min_pass_rate: 0.5}
+      |                                                                                 ^^^
+        what is a warning fails no case, so that this rate has no effect; leave it out, or the
+        severity
+
+4 warnings in 1 file
+""")
+
+
 def test_overrides_replace_what_the_library_says(workspace: Any) -> None:
     """`severity` and `min_pass_rate` of a `use` hold for each expectation of the name; the library's own stay for others."""
     workspace.write(
@@ -151,13 +211,13 @@ plan: p
 imports: [lib.yaml]
 targets: {a: {agent: 1}}
 scenarios:
-  one: {prompt: Hello., expect: [{use: both, severity: warning, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]}
+  one: {prompt: Hello., expect: [{use: both, severity: error, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]}
   other: {prompt: Hello., expect: [{use: both}]}
 """
     )
     assert [(item.id, item.severity.value, item.min_pass_rate) for item in one.expectations[:2]] == [
-        ("says", "warning", 0.5),
-        ("call", "warning", 0.5),
+        ("says", "error", 0.5),
+        ("call", "error", 0.5),
     ]
     assert [(item.id, item.severity.value, item.min_pass_rate) for item in other.expectations] == [
         ("says", "critical", None),
