@@ -108,7 +108,7 @@ class ExpectationRate(_Document):
 
 
 class RepeatedPass(_Document):
-    """pass^k: the chance that k calls of one case all pass."""
+    """pass^k: the chance that k calls of one case all pass, each with all that is expected of it."""
 
     k: int
     cases: int = Field(description="Cases with at least k countable runs.")

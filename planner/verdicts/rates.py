@@ -41,8 +41,9 @@ def expectation_rates(runs: Sequence[RunDocument]) -> list[ExpectationRate]:
 
 def repeated_passes(cases: Sequence[CaseDocument]) -> list[RepeatedPass]:
     """pass^k over all cases with at least k runs, for every k that any case repeats: the chance that k calls of a case, drawn
-    from those made, all pass (the mean over the cases). Runs that were not needed count as failed, so it is then a lower bound.
-    Cases in quarantine do not count.
+    from those made, all pass (the mean over the cases). A call in which an expectation with a rate of its own did not hold is not
+    one that passed, nor is it in the suite's word. Runs that were not needed count as failed, so it is then a lower bound. Cases in
+    quarantine do not count.
     """
     counts = [counted for case in cases if case.quarantine is None and (counted := _counts(case))[1] > 0]
     most = min(MOST_REPEATS, max((total for _, total in counts), default=0))
@@ -56,8 +57,9 @@ def repeated_passes(cases: Sequence[CaseDocument]) -> list[RepeatedPass]:
 
 
 def _counts(case: CaseDocument) -> tuple[int, int]:
-    passed, total = case.counts
-    return passed, total + case.runs_not_needed if total else 0
+    sample = sample_of(case)
+    passed = sample.runs_passed if sample.runs_clean is None else sample.runs_clean
+    return passed, sample.runs_countable + sample.runs_not_made if sample.runs_countable else 0
 
 
 def suite_of(cases: Iterable[CaseDocument]) -> SuiteDocument | None:

@@ -74,6 +74,19 @@ def test_repeated_passes(cases: list[CaseDocument], expected: list[tuple[int, in
     ]
 
 
+def test_repeated_passes_are_calls_in_which_everything_held() -> None:
+    """What has a rate of its own fails no run, and yet such a run is not one that passed all; no more than in the suite's word."""
+    both = case(3, 1).model_copy(
+        update={
+            "runs": [run(polite="passed"), run(polite="passed"), run(polite="failed"), run("agent", polite="failed")],
+            "expectations": [ExpectationRate(expectation="polite", check="says", held=2, decided=4, min_pass_rate=0.5)],
+        }
+    )
+    assert [(entry.k, entry.rate) for entry in repeated_passes([both])] == [
+        (1, 1 / 2), (2, pytest.approx(1 / 6)), (3, 0.0), (4, 0.0),
+    ]  # fmt: skip
+
+
 def test_repeated_passes_leave_out_what_is_in_quarantine() -> None:
     """Such a case is shown, and does not count."""
     apart = case(0, 4).model_copy(update={"quarantine": QuarantineDocument(until=date(2026, 12, 31), reason="x")})
