@@ -33,7 +33,9 @@ KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
 
 
 @asynccontextmanager
-async def open_endpoint(shell: Shell, judging: Judging, *, sandbox: bool) -> AsyncGenerator[Endpoint]:
+async def open_endpoint(
+    shell: Shell, judging: Judging, *, sandbox: bool, tell: Callable[[str], None]
+) -> AsyncGenerator[Endpoint]:
     """The configured one; the sandbox's own for the sandbox. The key is sent to that host, and redirects are not followed.
 
     Raises:
@@ -53,7 +55,7 @@ async def open_endpoint(shell: Shell, judging: Judging, *, sandbox: bool) -> Asy
         connect_timeout_seconds=min(10.0, settings.timeout_seconds),
     )
     try:
-        yield Endpoint(transport, settings.model, settings.max_output_tokens, key, shell.clock.now)
+        yield Endpoint(transport, settings.model, settings.max_output_tokens, key, shell.clock.now, tell)
     finally:
         await transport.close()
 
@@ -88,7 +90,7 @@ class VoteRound:
         """
         votes = self.change_set.votes
         if self.judging.may_ask and votes is not None and votes.votes:
-            async with open_endpoint(self.shell, self.judging, sandbox=self.sandbox) as endpoint:
+            async with open_endpoint(self.shell, self.judging, sandbox=self.sandbox, tell=self.shell.tell) as endpoint:
                 await endpoint.check()
 
     def weigh(self, ledger: Ledger) -> None:
@@ -141,7 +143,8 @@ class VoteRound:
         assert settings is not None
         journal = VoteJournal(judging.journal_path)
         try:
-            async with open_endpoint(shell, judging, sandbox=self.sandbox) as endpoint:
+            tell = self.tell or shell.tell
+            async with open_endpoint(shell, judging, sandbox=self.sandbox, tell=tell) as endpoint:
                 asker = Asker(
                     endpoint,
                     judging.ballots,
@@ -151,7 +154,8 @@ class VoteRound:
                     shell.clock,
                     shell.new_id,
                     settings.max_concurrent,
-                    (self.tell or shell.tell) if shell.verbosity else lambda _: None,
+                    tell if shell.verbosity else lambda _: None,
+                    settings.answers_as,
                 )
                 opened = Votes(self, ledger, interrupted, asker)
                 raised: Exception | None = None

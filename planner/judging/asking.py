@@ -24,8 +24,9 @@ from planner.errors import (
 from planner.execution.clock import Clock
 from planner.judging.answers import read_vote, void
 from planner.judging.ballots import Ballots
-from planner.judging.endpoint import Completion, DeclinedError, Endpoint, reworded
+from planner.judging.endpoint import Completion, DeclinedError, Endpoint, OtherModelError, reworded
 from planner.judging.journal import believed
+from planner.judging.models import is_asked_model
 from planner.judging.pricing import Pricing
 from planner.judging.prompt import compose
 from planner.judging.purse import CeilingReachedError, Purse
@@ -86,6 +87,8 @@ class Asker:
     max_concurrent: int
     tell: Callable[[str], None]
     """Decisions in words, for `-v`."""
+    answers_as: tuple[str, ...] = ()
+    """Other names of the model that is asked."""
     result: Asking = field(default_factory=Asking)
     _waiting: deque[tuple[Wanted, int]] = field(default_factory=deque[tuple[Wanted, int]])
     _not_before: float = 0.0
@@ -180,7 +183,7 @@ class Asker:
                 return
             except RefusedError as error:
                 self.result.refusal = _told(error)
-            except (CredentialError, NotFoundError) as error:
+            except (CredentialError, NotFoundError, OtherModelError) as error:
                 self.result.usage = _told(error)
             else:
                 self._failures = self._throttles = 0
@@ -213,6 +216,9 @@ class Asker:
                 " have taken: counted as the most that it was to cost"
             )
             cost = None
+        if not is_asked_model(completion.model, self.endpoint.model, self.answers_as):
+            self.purse.answered(want.plan, asked_id, reserved, cost)
+            raise OtherModelError(completion.model, self.endpoint.model)
         if completion.content is None:
             vote = void(completion.problem)
         else:

@@ -1,13 +1,15 @@
 """One chat completion from any OpenAI-compatible endpoint, or one error that says whether it may have been charged.
 
 Endpoints differ in what they take. What one refuses (an answer held to a schema, `max_tokens`, a temperature) is left out
-or put otherwise, once for all: a refused request is not charged.
+or put otherwise; a refused request is not charged. Once a request is taken that was put otherwise, all are put so: not before,
+for a request may be refused for what it says.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -16,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import to_json
 
 from planner.api.transport import Answer, Transport
+from planner.checks.wording import shown
 from planner.errors import (
     CredentialError,
     LostAnswerError,
@@ -34,6 +37,10 @@ _TOLD: Final = 160
 _LEAST_SECRET: Final = 8
 """Characters of a key that is one: endpoints of one's own take any word."""
 _MAX_TOKENS: Final = 2**40
+_OF_THE_FORM: Final = re.compile(r"response.?format|schema|json.?(?:object|mode)|structured|grammar|guided")
+"""In the words of an endpoint that refuses a request for the form its answer shall have."""
+_UNEXPLAINED: Final = 2
+"""So many requests must have been taken in another form, before an endpoint that does not say why is asked so every time."""
 
 
 class DeclinedError(PlannerError):
@@ -42,15 +49,29 @@ class DeclinedError(PlannerError):
     exit_code = 4
 
 
+class OtherModelError(PlannerError):
+    """The answer, which was charged, is of another model than was asked: what that one thinks is no vote of this one."""
+
+    exit_code = 2
+
+    def __init__(self, answered: str, asked: str) -> None:
+        name = shown(answered)
+        super().__init__(
+            f"the judge's endpoint answered as {name}, where {shown(asked)} was asked: that is no vote, and no more are asked for",
+            f"If both are one model, write answers_as: [{name}] under `judge` in planner.yaml; if not, name there as model which is to judge.",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Completion:
     """`content` is None where the model refused; `problem` says why there is less than there should be. Tokens are None where
-    they were not told."""
+    they were not told; `model` is whose answer it says it is, empty where it does not."""
 
     content: str | None
     problem: str = ""
     read_tokens: int | None = None
     written_tokens: int | None = None
+    model: str = ""
 
 
 class _Message(BaseModel):
@@ -73,21 +94,47 @@ class _ChatCompletion(BaseModel):
 
     choices: list[_Choice]
     usage: _Usage | None = None
+    model: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a question is put."""
+
+    answer: str = "json_schema"
+    """Then json_object, then plain."""
+    limit: str = "max_tokens"
+    temperature: bool = True
+
+    def otherwise(self, told: str) -> _Form | None:
+        """By what the endpoint says it does not take; None where there is nothing left to give up."""
+        if "max_completion_tokens" in told and self.limit == "max_tokens":
+            return replace(self, limit="max_completion_tokens")
+        if "temperature" in told and self.temperature:
+            return replace(self, temperature=False)
+        lower = _LOWER.get(self.answer)
+        return None if lower is None else replace(self, answer=lower)
+
+
+_LOWER: Final = {"json_schema": "json_object", "json_object": "plain"}
+_ASKED_FOR: Final = {"json_object": "as any JSON", "plain": "in words alone"}
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """Speaks to one model. `key` is not repeated in any error or answer, whatever the endpoint says."""
+    """Speaks to one model. `key` is not repeated in any error or answer, whatever the endpoint says; `tell` is told once that
+    answers cannot be held to a schema."""
 
     transport: Transport
     model: str
     max_output_tokens: int
     key: str
     now: Callable[[], datetime]
-    _format: str = "json_schema"
-    """Then json_object, then plain."""
-    _limit: str = "max_tokens"
-    _temperature: bool = True
+    tell: Callable[[str], None]
+    _form: _Form = _Form()
+    _is_taken: bool = False
+    """Whether an answer was given in this form."""
+    _unexplained: int = 0
 
     async def complete(self, prompt: Prompt, *, on_sending: Callable[[], None]) -> Completion:
         """`on_sending` is called before the first byte of a request that may be charged leaves.
@@ -96,19 +143,39 @@ class Endpoint:
             ThrottledError, UnreachableError, DeclinedError, CredentialError, NotFoundError, RefusedError: not charged.
             LostAnswerError, ServiceError: may have been charged.
         """
+        form, refused = self._form, None
         while True:
-            form = self._form
-            answer = await self._post(prompt, on_sending)
-            refused = answer.status in (400, 415, 422)
-            # Another request, sent at the same time, may have found out the same: one step down is enough.
-            if refused and (form != self._form or self._give_way(_text(answer).lower())):
-                continue
-            self._check(answer)
-            return self._completion(answer)
+            answer = await self._post(prompt, form, on_sending)
+            other = form.otherwise(_text(answer).lower()) if answer.status in (400, 415, 422) else None
+            if other is None:
+                break
+            if refused is None and other.answer != form.answer:
+                refused = answer
+            form = other
+        self._check(answer)
+        self._learn(form, refused)
+        return self._completion(answer)
 
-    @property
-    def _form(self) -> tuple[str, str, bool]:
-        return self._format, self._limit, self._temperature
+    def _learn(self, form: _Form, refused: Answer | None) -> None:
+        """A request was taken in this form, whose answer another was `refused` for: all are put so from now on. But not where
+        answers in the present form were taken before: what is refused then is refused for what it says."""
+        held = self._form
+        if form.limit != _Form.limit:
+            held = replace(held, limit=form.limit)
+        if not form.temperature:
+            held = replace(held, temperature=False)
+        if refused is None:
+            self._is_taken = self._is_taken or form.answer == held.answer
+        elif not self._is_taken:
+            self._unexplained += 1
+            if _OF_THE_FORM.search(_text(refused).lower()) or self._unexplained >= _UNEXPLAINED:
+                self._is_taken = True
+                held = replace(held, answer=form.answer)
+                self.tell(
+                    f"the judge's endpoint cannot hold the answers of {self.model} to a JSON schema ({refused.status}"
+                    f"{self._told(refused)}): they are asked for {_ASKED_FOR[form.answer]}"
+                )
+        self._form = held
 
     async def check(self) -> None:
         """One free read: whether the endpoint is there and takes the key. An endpoint that knows no such read is taken at its
@@ -120,35 +187,21 @@ class Endpoint:
         if answer.status in (401, 403):
             self._check(answer)
 
-    async def _post(self, prompt: Prompt, on_sending: Callable[[], None]) -> Answer:
+    async def _post(self, prompt: Prompt, form: _Form, on_sending: Callable[[], None]) -> Answer:
         request: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
-            self._limit: self.max_output_tokens,
+            form.limit: self.max_output_tokens,
         }
-        if self._temperature:
+        if form.temperature:
             request["temperature"] = 0
-        if self._format == "json_schema":
+        if form.answer == "json_schema":
             schema = {"name": "judgement", "strict": True, "schema": answer_schema(prompt)}
             request["response_format"] = {"type": "json_schema", "json_schema": schema}
-        elif self._format == "json_object":
+        elif form.answer == "json_object":
             request["response_format"] = {"type": "json_object"}
         body = to_json(request)
         return await self.transport.send("POST", "chat/completions", query={}, body=body, on_sending=on_sending)
-
-    def _give_way(self, told: str) -> bool:
-        """Ask otherwise, by what the endpoint says it does not take; False where there is nothing left to give up."""
-        if "max_completion_tokens" in told and self._limit == "max_tokens":
-            self._limit = "max_completion_tokens"
-        elif "temperature" in told and self._temperature:
-            self._temperature = False
-        elif self._format == "json_schema":
-            self._format = "json_object"
-        elif self._format == "json_object":
-            self._format = "plain"
-        else:
-            return False
-        return True
 
     def _check(self, answer: Answer) -> None:
         status, told = answer.status, self._told(answer)
@@ -202,18 +255,27 @@ class Endpoint:
             completion = _ChatCompletion.model_validate_json(answer.body)
         except ValidationError:
             return Completion(None, "its answer is no chat completion")
+        content, problem = self._content(completion)
         usage = completion.usage or _Usage()
-        read, written = _tokens(usage.prompt_tokens), _tokens(usage.completion_tokens)
+        model = completion.model if isinstance(completion.model, str) else ""
+        return Completion(
+            None if content is None else self._without_key(content),
+            problem,
+            _tokens(usage.prompt_tokens),
+            _tokens(usage.completion_tokens),
+            self._without_key(model),
+        )
+
+    def _content(self, completion: _ChatCompletion) -> tuple[str | None, str]:
+        """(what it says, why it says less than it should)."""
         if not completion.choices:
-            return Completion(None, "its answer is no chat completion", read, written)
+            return None, "its answer is no chat completion"
         choice = completion.choices[0]
         if choice.message.refusal or choice.finish_reason == "content_filter":
-            return Completion(None, "the model refused to answer", read, written)
+            return None, "the model refused to answer"
         if choice.finish_reason == "length":
-            return Completion(
-                None, "its answer was cut off: judge.max_output_tokens in planner.yaml is too low for it", read, written
-            )
-        return Completion(self._without_key(choice.message.content or ""), "", read, written)
+            return None, "its answer was cut off: judge.max_output_tokens in planner.yaml is too low for it"
+        return choice.message.content or "", ""
 
     def _without_key(self, text: str) -> str:
         """An answer is stored and shown. A key that is but a word stays: it is no secret, and may be said on a call."""

@@ -160,6 +160,8 @@ class JudgeSettings:
     max_output_tokens: int = 1_000
     recorded: str | None = None
     """A path, relative to planner.yaml."""
+    answers_as: tuple[str, ...] = ()
+    """Other names that the model gives itself."""
 
 
 @dataclass(frozen=True, slots=True)

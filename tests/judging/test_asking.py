@@ -25,6 +25,7 @@ from planner.judging.asking import Asker, Asking, Wanted
 from planner.judging.ballots import Ballots
 from planner.judging.endpoint import Endpoint
 from planner.judging.journal import VoteJournal
+from planner.judging.models import is_asked_model
 from planner.judging.pricing import MICROCENTS, Pricing
 from planner.judging.purse import Purse
 from planner.results.directory import DirectoryStore
@@ -65,6 +66,9 @@ class Bench:
         self.loop: JumpingLoop | None = None
         self.interrupt_when: Callable[[], bool] | None = None
         self.told: list[str] = []
+        self.noted: list[str] = []
+        """What everybody is told."""
+        self.answers_as: tuple[str, ...] = ()
         self.tokens = itertools.count(1)
         self.repository = ResultsRepository(DirectoryStore(folder / "store"))
 
@@ -92,11 +96,20 @@ class Bench:
         interrupted = anyio.Event()
         asking = Asking()
         async with HttpxTransport(self.model.url, headers, timeout_seconds=PATIENCE_SECONDS) as transport:
-            endpoint = Endpoint(transport, "scripted-1", 1_000, "sk_secret", now)
+            endpoint = Endpoint(transport, "scripted-1", 1_000, "sk_secret", now, self.noted.append)
             purse = Purse(journal, self.ceilings, "sha256:x", "invocation", token)
             pricing = Pricing(self.price, 1_000)
             asker = Asker(
-                endpoint, ballots, self.repository, purse, pricing, clock, token, self.max_concurrent, self.told.append
+                endpoint,
+                ballots,
+                self.repository,
+                purse,
+                pricing,
+                clock,
+                token,
+                self.max_concurrent,
+                self.told.append,
+                self.answers_as,
             )
             wanted = [
                 Wanted(plan, question, ballots.key_of(question), tuple(ballots.unanswered(question)))
@@ -438,7 +451,12 @@ def test_what_an_endpoint_does_not_take_is_put_otherwise(bench: Bench, model: Mo
     keys = [sorted(set(asked.body) - {"messages", "model"}) for asked in model.asked]
     assert keys[0] == ["max_tokens", "response_format", "temperature"]
     assert keys[-1] == ["max_completion_tokens"]
-    assert bench.spent_cents() == 2
+    assert (len(model.asked), bench.spent_cents()) == (len(refused) + 2, 2)
+    (note,) = bench.noted
+    assert note == (
+        "the judge's endpoint cannot hold the answers of scripted-1 to a JSON schema (400: response_format json_schema is"
+        " not supported): they are asked for in words alone"
+    )
 
 
 def test_one_thing_that_is_not_taken_costs_one_step(bench: Bench, model: Model) -> None:
@@ -453,6 +471,107 @@ def test_one_thing_that_is_not_taken_costs_one_step(bench: Bench, model: Model) 
     outcomes, _ = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(6)])
     assert {outcome for outcome, _ in outcomes} == {"passed"}
     assert model.asked[-1].body["response_format"] == {"type": "json_object"}
+    (note,) = bench.noted
+    assert note == (
+        "the judge's endpoint cannot hold the answers of scripted-1 to a JSON schema (400: no json_schema here): they are"
+        " asked for as any JSON"
+    )
+
+
+def answer_form(asked: Asked) -> str:
+    return asked.body.get("response_format", {}).get("type", "plain")
+
+
+@pytest.mark.parametrize("refused_first", [False, True])
+@pytest.mark.parametrize("taken_in_words", [False, True])
+def test_a_request_refused_for_what_it_says_changes_no_other(
+    bench: Bench, model: Model, refused_first: bool, taken_in_words: bool
+) -> None:
+    """Whichever comes first, and whether it is taken in another form or in none: all others are held to the schema."""
+    bench.max_concurrent = 1
+
+    def script(asked: Asked) -> Reply | str:
+        is_bad = "the bad one" in asked.user and not (taken_in_words and answer_form(asked) == "plain")
+        return Reply({"error": {"message": "invalid prompt"}}, 400) if is_bad else honest(asked)
+
+    model.script = script
+    bad, good = talk(*TALK, ("agent", "This is the bad one.")), [talk(*TALK[:count]) for count in (2, 3, 4)]
+    bench.judge(*([bad, *good] if refused_first else [*good, bad]))
+    assert [answer_form(asked) for asked in model.asked if "the bad one" not in asked.user] == ["json_schema"] * 3
+    assert [answer_form(asked) for asked in model.asked if "the bad one" in asked.user] == [
+        "json_schema",
+        "json_object",
+        "plain",
+    ]
+    assert bench.noted == []
+
+
+def test_an_endpoint_that_does_not_say_why_is_learned_from_twice(bench: Bench, model: Model) -> None:
+    """One request that was taken in another form may have been refused for what it says; a second one tells."""
+    bench.max_concurrent = 1
+    model.script = lambda asked: honest(asked) if answer_form(asked) != "json_schema" else Reply(b"", 422)
+    bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(4)])
+    assert [answer_form(asked) for asked in model.asked] == ["json_schema", "json_object"] * 2 + ["json_object"] * 2
+    assert bench.noted == [
+        "the judge's endpoint cannot hold the answers of scripted-1 to a JSON schema (422): they are asked for as any JSON"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["Scripted-1", "scripted-1-2026-08-06", "me/scripted-1", "", None, 7, "other", "alias-001"]
+)
+def test_who_tells_the_model_or_no_name_is_counted(bench: Bench, model: Model, name: Any) -> None:
+    """An edition of the model, and what was listed as its other names; and an endpoint that does not say whose answer it is."""
+    bench.answers_as = ("other", "alias")
+    model.script = lambda asked: Reply(completion(honest(asked), model=name))
+    outcomes, asking = bench.judge(talk(*TALK))
+    assert (outcomes[0][0], asking.usage) == ("passed", "")
+
+
+def test_the_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> None:
+    """It was paid for, is said, and is not stored: asked again, the right model's answer counts. Nothing more is asked at once."""
+    bench.max_concurrent = 1
+    model.script = lambda asked: Reply(completion(honest(asked), model="tiny-other"))
+    outcomes, asking = bench.judge(talk(*TALK), talk(*TALK[:2]))
+    usage = (
+        'the judge\'s endpoint answered as "tiny-other", where "scripted-1" was asked: that is no vote, and no more are asked'
+        ' for. If both are one model, write answers_as: ["tiny-other"] under `judge` in planner.yaml; if not, name there as'
+        " model which is to judge."
+    )
+    assert asking.usage == usage
+    assert outcomes == [("errored", f"not judged: {usage}")] * 2
+    assert (len(model.asked), bench.spent_cents(), asking.given) == (1, 1, 0)
+    model.script = honest
+    assert [outcome for outcome, _ in bench.judge(talk(*TALK), talk(*TALK[:2]))[0]] == ["passed"] * 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "is_it"),
+    [
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("gpt-4", "gpt-4-0613", True),
+        ("gpt-4o", "openai/gpt-4o-2024-08-06", True),
+        ("openai/gpt-4o", "gpt-4o", True),
+        ("claude-3-5-sonnet-latest", "claude-3-5-sonnet-20241022", True),
+        ("gemini-1.5-flash", "models/gemini-1.5-flash-002", True),
+        ("gemini-2.5-pro-preview", "gemini-2.5-pro-preview-05-06", True),
+        ("claude-3-opus", "claude-3-opus@20240229", True),
+        ("llama3", "llama3:latest", True),
+        ("llama3:latest", "llama3", True),
+        ("gpt-4o", "gpt-4o-mini", False),
+        ("gpt-4o", "gpt-4o-mini-2024-07-18", False),
+        ("gpt-4", "gpt-4-32k", False),
+        ("gpt-4", "gpt-4o", False),
+        ("llama-3", "llama-3-70b", False),
+        ("gpt-4o-2024-05-13", "gpt-4o-2024-08-06", False),
+        ("gpt-4o-2024-05-13", "gpt-4o", False),
+        ("openai/gpt-4o", "cheap/gpt-4o", False),
+        ("llama3:8b", "llama3:70b", False),
+    ],
+)
+def test_editions_are_of_a_model_and_others_are_not(asked: str, told: str, is_it: bool) -> None:
+    """A date or a number behind the name, and who offers it, are no other model; anything else is."""
+    assert is_asked_model(told, asked) is is_it
 
 
 def test_tokens_are_paid_as_they_are_told(bench: Bench, model: Model) -> None:

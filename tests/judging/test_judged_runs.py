@@ -88,6 +88,22 @@ def test_a_model_judges_and_is_asked_once(manners: Project, service: Served, mod
     assert {asked.headers["authorization"] for asked in model.asked} == {"Bearer sk_judge_secret"}
 
 
+def test_a_model_that_answers_for_another_is_told_of(manners: Project, service: Served, model: Model) -> None:
+    """Its answers decide nothing and are asked for again, unless planner.yaml says that they are the model's own; nobody is
+    called twice for it."""
+    model.script = lambda asked: Reply(completion(honest(asked), model="tiny-other"))
+    manners.write("planner.yaml", config(model, max_concurrent=1))
+    ran = manners.planner("run", "--consent-to-charge")
+    assert (ran.code, len(model.asked)) == (2, 1)
+    told = 'answered as "tiny-other", where "scripted-1" was asked: that is no vote, and no more are asked for'
+    assert told in " ".join((ran.out + ran.err).split())
+    (case,) = manners.results()["cases"]
+    assert {run["outcome"] for run in case["runs"]} == {"errored"}
+    manners.write("planner.yaml", config(model, answers_as="[tiny-other]"))
+    assert manners.planner("run", "--consent-to-charge").code == 0
+    assert (len(model.asked), len(service.own_runs())) == (3, 2)
+
+
 def test_another_model_judges_anew(manners: Project, service: Served, model: Model) -> None:
     """What was judged by one model and would be judged by another is a change like any other: named, priced, consented, and no
     call. Its verdict holds from then on."""

@@ -149,7 +149,8 @@ async def list_models(_request: Request) -> Response:
 
 async def complete_chat(request: Request) -> Response:
     try:
-        texts = _messages(from_json(await request.body()))
+        document = from_json(await request.body())
+        texts, model = _messages(document), document.get("model") or "sandbox"
     except (ValueError, KeyError, TypeError, AttributeError):
         return _json(
             {"error": {"message": "a chat completion needs a list of messages", "type": "invalid_request"}}, 400
@@ -160,7 +161,7 @@ async def complete_chat(request: Request) -> Response:
         {
             "id": "chatcmpl-sandbox",
             "object": "chat.completion",
-            "model": "sandbox",
+            "model": model,
             "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
             "usage": {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written},
         }

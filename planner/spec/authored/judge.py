@@ -27,6 +27,14 @@ class JudgeFields(Authored):
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
         default=None, description="The model's name, as the endpoint knows it.", examples=["gpt-4o-mini"]
     )
+    answers_as: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] = Field(
+        default=[],
+        description=(
+            "Other names under which the same model answers, such as that behind a deployment or an alias; an edition "
+            "(`gpt-4o-2024-08-06` of `gpt-4o`) needs none. The answer of any other model is no vote."
+        ),
+        examples=[["gpt-4o"]],
+    )
     cents_per_vote: Cents | None = Field(
         default=None,
         description="What one vote costs, in US cents; 0 for a model of your own, which then needs no consent to charge.",

@@ -44,6 +44,7 @@ def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
         timeout_seconds=fields.timeout_seconds,
         max_output_tokens=fields.max_output_tokens,
         recorded=fields.recorded,
+        answers_as=tuple(fields.answers_as),
     )
 
 
