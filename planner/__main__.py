@@ -25,6 +25,15 @@ def main() -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - it is asked nowhere else
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` leaves it: it is to outlive its terminal
+
+        def hang_up(number: int, frame: object) -> None:
+            """Once: the terminal's shell sends one, and the system another."""
+            del frame
+            signal.signal(number, signal.SIG_IGN)
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGHUP, hang_up)
     try:
         if next((word for word in sys.argv[1:] if not word.startswith("-")), "") in ("run", "recheck"):
             from planner.invocation.deferred_signals import defer
@@ -34,7 +43,10 @@ def main() -> int:
 
         return run(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted before anything was done: run the same command again.\n")
+        try:
+            sys.stderr.write("Interrupted before anything was done: run the same command again.\n")
+        except OSError:  # the terminal has gone
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - Python would fail once more at exit
         return 130
 
 

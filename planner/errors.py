@@ -14,7 +14,7 @@
     │   ├── LostAnswerError     4    the request may have arrived: timeout, reset
     │   ├── ThrottledError      4    429; carries `retry_after_seconds`
     │   └── StoreError          4    the results store cannot be read or written
-    └── InterruptedRunError   130    SIGINT or SIGTERM
+    └── InterruptedRunError   130    SIGINT, SIGTERM or SIGHUP
 
 Anything else that reaches `cli` is a bug of this tool (exit 5).
 """

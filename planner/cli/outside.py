@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import time
@@ -10,17 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from planner.cli.streams import made_fit
+
 if TYPE_CHECKING:
     from planner.invocation.shell import Shell
 
 
 def open_streams() -> None:
-    """What a closed descriptor or a narrow encoding leaves is made fit to write to: it must not cost the exit code."""
+    """What a closed descriptor, a narrow encoding or a closed terminal leaves is made fit to write to: it must not cost the
+    exit code."""
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = made_fit(sys.stdout), made_fit(sys.stderr)
 
 
 def shell(verbosity: int) -> Shell:

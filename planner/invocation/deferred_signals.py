@@ -9,14 +9,18 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """What asks to stop. A hang-up that is ignored from the start (`nohup`) stays ignored."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return (signal.SIGINT, signal.SIGTERM) if ignored else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Deferral:
     """A signal handler. However many come, they are kept: it is a second at most."""
 
     def __init__(self) -> None:
-        self.before = {number: signal.getsignal(number) for number in _SIGNALS}
+        self.before = {number: signal.getsignal(number) for number in stop_signals()}
         self.is_kept = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -27,7 +31,7 @@ class _Deferral:
 def defer() -> None:
     """Until `release`, an interruption waits."""
     deferral = _Deferral()
-    for number in _SIGNALS:
+    for number in deferral.before:
         signal.signal(number, deferral)
 
 
@@ -43,4 +47,5 @@ def release() -> None:
     for number, handler in deferral.before.items():
         signal.signal(number, handler)
     if deferral.is_kept:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it ends already: that its terminal goes too is no news
         raise KeyboardInterrupt

@@ -1,4 +1,8 @@
-"""SIGINT and SIGTERM as an event: the first asks to stop well, a second one stops at once."""
+"""SIGINT, SIGTERM and SIGHUP as an event: the first asks to stop well, a second SIGINT or SIGTERM stops at once.
+
+A terminal that goes away sends several SIGHUPs (its shell one, the system another; a logout SIGTERM with them): hang-ups are no
+impatience, and count for nothing more than the first of them does.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,32 @@ from contextlib import asynccontextmanager
 import anyio
 from anyio.abc import TaskStatus
 
+from planner.invocation.deferred_signals import stop_signals
+
 
 @asynccontextmanager
 async def interruptible() -> AsyncGenerator[anyio.Event]:
-    """The event is set by the first signal; the second is a KeyboardInterrupt. Errors of the body come out as they are.
+    """The event is set by the first signal; the second that is no hang-up is a KeyboardInterrupt. Errors of the body come out
+    as they are.
 
-    Afterwards signals do what they did before: asyncio would leave SIGTERM deadly while the reports are written.
+    Afterwards signals do what they did before: asyncio would leave SIGTERM deadly while the reports are written. A hang-up that
+    came is the last that is heeded.
     """
     interrupted = anyio.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in stop_signals()}
+    after = dict(before)
 
     async def listen(*, task_status: TaskStatus[None]) -> None:
+        is_asked = False
         with anyio.open_signal_receiver(*before) as signals:
             task_status.started()
-            async for _ in signals:
-                if interrupted.is_set():
+            async for number in signals:
+                if number is signal.SIGHUP:
+                    after[number] = signal.SIG_IGN
+                elif is_asked:
                     raise KeyboardInterrupt
+                else:
+                    is_asked = True
                 interrupted.set()
 
     try:
@@ -35,7 +49,7 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
     except BaseExceptionGroup as group:
         raise _only(group) from None
     finally:
-        for number, handler in before.items():
+        for number, handler in after.items():
             signal.signal(number, handler)
 
 

@@ -1,0 +1,142 @@
+"""A terminal that goes away: its window closed, its connection lost. What was typed in it ends as if it had been interrupted."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Generator
+
+import anyio
+import pytest
+from patience import PATIENCE_SECONDS, wait_for
+
+from planner.invocation.interruption import interruptible
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.test_interruption_early import interrupted  # pyright: ignore[reportMissingImports]
+
+LEAD_SESSION = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+if sys.argv[1] == "disowned":
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+RUN = [sys.executable, "-m", "planner", "run", "--consent-to-charge", "--max-concurrent", "2"]
+
+
+@pytest.fixture(autouse=True)
+def heeded() -> Generator[None]:
+    """Hang-ups are not ignored from the start, as they are where the tests themselves outlive their terminal."""
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+class Terminal:
+    """One whose session a command leads, as a window's does; `close` is what closing the window does."""
+
+    def __init__(self, project: Project, *command: str, job: str = "") -> None:
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", LEAD_SESSION, job, *command],
+            cwd=project.root,
+            env={**os.environ, "TERM": "xterm"},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+
+    def close(self) -> None:
+        os.close(self._master)
+
+
+def test_a_closed_terminal_is_an_interruption(project: Project, service: Served) -> None:
+    """Exit 130 and a report, though nobody reads what is still shown; the same command again pays for nothing twice."""
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
+    service.hold(2, retry_after_seconds=600)
+    terminal = Terminal(project, *RUN)
+    wait_for(project.rests)
+    terminal.close()
+    assert terminal.process.wait(timeout=PATIENCE_SECONDS) == 130
+    results = project.results()
+    assert (results["outcome"], results["exit_code"], results["under_way"]) == ("interrupted", 130, False)
+    told = " ".join(case["outcome_reason"] for case in results["cases"])
+    assert "of 10 calls not made: interrupted" in told
+    assert "without paying" in (project.root / "reports/report.md").read_text()
+    service.release()
+    again = project.planner("run", "--consent-to-charge")
+    assert again.code == 0, again.err
+    assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {10: 2, 1: 1}
+    assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
+
+
+def test_nohup_outlives_the_terminal(project: Project, service: Served) -> None:
+    """Whoever says so before goes on calling after the terminal has gone, though progress was shown there."""
+    service.hold(2, retry_after_seconds=1)
+    terminal = Terminal(project, "nohup", *RUN)
+    wait_for(project.rests)
+    terminal.close()
+    os.kill(terminal.process.pid, signal.SIGHUP)
+    refused = sum(launch.state.value == "refused" for launch in project.launches())
+    wait_for(lambda: sum(launch.state.value == "refused" for launch in project.launches()) > refused)
+    service.release()
+    assert terminal.process.wait(timeout=PATIENCE_SECONDS) == 0
+    assert project.results()["outcome"] == "passed"
+
+
+def test_what_does_not_hang_up_with_its_terminal_goes_on(project: Project, service: Served) -> None:
+    """A job that its shell has disowned is sent nothing; that its terminal swallows its words does not end it."""
+    service.hold(2, retry_after_seconds=1)
+    terminal = Terminal(project, *RUN, job="disowned")
+    wait_for(project.rests)
+    terminal.close()
+    service.release()
+    assert terminal.process.wait(timeout=PATIENCE_SECONDS) == 0
+    assert project.results()["outcome"] == "passed"
+
+
+def test_while_modules_are_imported(project: Project) -> None:
+    """Twice, as a terminal does: the report says so, and no older one stands."""
+    project.write("reports/results.json", '{"outcome": "passed"}')
+    modules = "planner.commands.run planner.reports.html planner.sandbox.launching"
+    ended = interrupted(project, modules, "SIGHUP", "run", "--sandbox", "--consent-to-charge")
+    assert ended.returncode == 130, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert (project.results()["outcome"], project.results()["under_way"]) == ("interrupted", False)
+
+
+def test_a_command_that_reports_nothing_ends_at_once(project: Project) -> None:
+    """Also into a terminal that has gone."""
+    ended = interrupted(project, "click", "SIGHUP", "validate")
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("last", [signal.SIGHUP, signal.SIGTERM])
+async def test_hang_ups_are_no_impatience(last: signal.Signals) -> None:
+    """However many come, and one SIGTERM with them, as at a logout: the event, and no more; then none is heeded."""
+    async with interruptible() as event:
+        for number in (signal.SIGHUP, signal.SIGHUP, last):
+            signal.raise_signal(number)
+        with anyio.fail_after(PATIENCE_SECONDS):
+            await event.wait()
+        for _ in range(10):
+            await anyio.lowlevel.checkpoint()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+async def test_a_hang_up_ignored_from_the_start_stays_ignored() -> None:
+    """While calls are made, and afterwards."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    async with interruptible() as event:
+        signal.raise_signal(signal.SIGHUP)
+        for _ in range(10):
+            await anyio.lowlevel.checkpoint()
+        assert not event.is_set()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
