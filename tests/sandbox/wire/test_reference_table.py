@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-TABLE = HERE.parent.parent / "docs" / "sandbox-reference-page.md"
+TABLE = HERE.parents[2] / "docs" / "sandbox-reference-page.md"
 PAGE_TESTS = ("test_reference_page.py", "test_curl.py")
 """Files whose tests are about the page and nothing else: each of them stands in the table."""
 
@@ -30,7 +30,7 @@ def _tests(path: Path) -> dict[str, str]:
 
 def test_each_sentence_has_tests_that_are_there() -> None:
     """A row without a test, or with one that was renamed, is a promise nobody keeps."""
-    known = {name for path in HERE.glob("test_*.py") for name in _tests(path)}
+    known = {name for path in HERE.parent.rglob("test_*.py") for name in _tests(path)}
     rows = _rows()
     assert len(rows) == 64  # as many as the page has: none may get lost
     for sentence, tests in rows:

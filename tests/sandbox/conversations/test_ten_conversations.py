@@ -1,6 +1,6 @@
 """docs/sandbox-conversations.md: ten conversations, byte for byte, on every Python and with every hash seed.
 
-After a change that is meant to change them: `python tests/sandbox/test_ten_conversations.py`, and read what it wrote.
+After a change that is meant to change them: `python tests/sandbox/conversations/test_ten_conversations.py`, and read what it wrote.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from planner.sandbox.conversation import Turn
 from planner.sandbox.conversations.dialogue import converse
 from planner.sandbox.state.records import Direction
 
-DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "sandbox-conversations.md"
+DOCUMENT = Path(__file__).parents[3] / "docs" / "sandbox-conversations.md"
 INTRODUCTION = """\
 # Ten conversations of the sandbox
 
 What the `script` engine makes of ten prompts against the agents of the `demo` world (the last: `flaky`). Times are seconds of conversation.
-The same seed gives the same bytes on every Python; `tests/sandbox/test_ten_conversations.py` holds this page to it.
+The same seed gives the same bytes on every Python; `tests/sandbox/conversations/test_ten_conversations.py` holds this page to it.
 """
 _NUMBER = "+14155550199"
 CONVERSATIONS: tuple[tuple[str, str, int, int, Direction, str], ...] = (

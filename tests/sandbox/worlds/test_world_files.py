@@ -229,7 +229,7 @@ def test_names_that_are_none(tmp_path: Path) -> None:
 
 def test_the_worlds_of_the_documentation_are_worlds(tmp_path: Path) -> None:
     """Each that docs/sandbox.md shows can be copied into a file of its own and served."""
-    page = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs/sandbox.md").read_text(encoding="utf-8")
     written = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "world.yaml").write_text(written[0], encoding="utf-8")
     (tmp_path / "local.yaml").write_text(written[1], encoding="utf-8")
