@@ -9,7 +9,7 @@ from collections import Counter
 from patience import wait_for
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import start  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import start  # pyright: ignore[reportMissingImports]
 
 
 def test_a_process_that_is_stopped_goes_on(project: Project, service: Served) -> None:

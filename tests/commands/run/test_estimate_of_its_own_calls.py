@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 
 def test_calls_of_another_change_set_are_in_neither_sum(project: Project, service: Served) -> None:

@@ -21,7 +21,7 @@ from planner.invocation.selection import Loaded
 from planner.invocation.stray_launches import stray_of
 from planner.spec.model import Project as ProjectFile
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
 version: 1

@@ -325,7 +325,7 @@ def test_version_and_help(project: Project) -> None:
     for command in ("validate", "plan", "run", "reconcile", "schema", "sandbox"):
         assert project.planner(command, "--help").code == 0
     told = project.planner("--help").out
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
     assert re.findall(r"^  (\d+)  ", told, re.MULTILINE) == re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)
     assert "THUNDERPHONE_API_KEY" in told
 

@@ -17,9 +17,9 @@ from junitparser import JUnitXml
 from patience import wait_for
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/results.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/results.schema.json").read_text())
 
 
 def leave_passed_reports(project: Project) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_plan_command import call_dora, open_launch  # pyright: ignore[reportMissingImports]
+from tests.commands.plan.test_plan_command import call_dora, open_launch  # pyright: ignore[reportMissingImports]
 
 
 def test_not_sent_is_refused_while_the_service_shows_it(project: Project, service: Served) -> None:

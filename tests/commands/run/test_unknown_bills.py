@@ -10,8 +10,8 @@ from patience import PATIENCE_SECONDS
 
 from planner.results.model import RunResult
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]
-from tests.commands.test_stray_launches import answered, flat  # pyright: ignore[reportMissingImports]
+from tests.commands.reconcile.test_stray_launches import answered, flat  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]
 
 
 def test_calls_under_way_at_an_interruption_are_no_small_bill(project: Project, service: Served) -> None:

@@ -16,7 +16,7 @@ from patience import PATIENCE_SECONDS, wait_for
 
 from planner.invocation.interruption import interruptible
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_interruption_early import interrupted  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_interruption_early import interrupted  # pyright: ignore[reportMissingImports]
 
 LEAD_SESSION = """
 import fcntl, os, signal, sys, termios

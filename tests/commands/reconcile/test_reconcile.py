@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT  # pyright: ignore[reportMissingImports]
-from tests.commands.test_stray_launches import PLAN, lose  # pyright: ignore[reportMissingImports]
+from tests.commands.reconcile.test_stray_launches import PLAN, lose  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 
 def test_where_nothing_was_launched_nothing_is_open(project: Project) -> None:

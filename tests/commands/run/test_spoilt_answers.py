@@ -10,7 +10,7 @@ from spoiling import ENDLESS, SPOILS, Request, Spoil, Spoiler, spoiling
 
 import planner.api.transport
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 EVERY = [*SPOILS.values(), ENDLESS]
 

@@ -13,7 +13,7 @@ import pytest
 from patience import wait_for
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
 PLANNER = shlex.join([sys.executable, "-m", "planner"])
 
