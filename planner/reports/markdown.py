@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from planner.reports import case_phrasing, phrasing
+from planner.reports.failed_expectations import failed_expectations, in_how_many
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code
 from planner.reports.quantities import count
 from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
@@ -23,6 +24,7 @@ _FOLD_FROM = 10
 """More passed cases than this are folded away."""
 _OPEN_CASES = 10
 """Cases told in full, one of each kind of failure, before the rest of them is folded away."""
+_SHOWN_EXPECTATIONS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def _without_largest(blocks: list[str], max_bytes: int) -> str:
 def _blocks(result: RunResult, detail: _Detail) -> list[str]:
     return [
         *_head(result, detail),
+        *_what_failed(result, detail),
         *_cases_in_full(result, detail, "failed", "Failed"),
         *_cases_in_full(result, detail, "flaky", "Flaky"),
         *_cases_in_full(result, detail, "quarantined", "Quarantined"),
@@ -103,6 +106,27 @@ def _head(result: RunResult, detail: _Detail) -> list[str]:
     if result.problems:
         blocks.append(_list([_text(problem, detail) for problem in result.problems], detail))
     return blocks
+
+
+def _what_failed(result: RunResult, detail: _Detail) -> list[str]:
+    """A line an expectation, before what each case tells: read in ten seconds, however many cases there are."""
+    failed = failed_expectations(case_phrasing.worst_first(result.cases))
+    if not failed:
+        return []
+    shown = failed[: min(_SHOWN_EXPECTATIONS, detail.findings)]
+    quoted: set[QuoteDocument] = set()
+    lines: list[str] = []
+    for one in shown:
+        label = case_phrasing.finding_label(one.finding)
+        aside = f" ({for_markdown(label)})" if label else ""
+        place = f" · {markdown_code(one.place)}" if one.place else ""
+        message = _text(one.finding.message, detail)
+        lines.append(f"- {markdown_code(one.finding.expectation)}{aside} {in_how_many(one)}: {message}{place}")
+        if one.finding.quote is not None:
+            lines += [line.removeprefix("  ") for line in _quote(one.finding.quote, quoted, detail)]
+    if len(failed) > len(shown):
+        lines.append(f"- *{count(len(failed) - len(shown), 'more expectation')}*")
+    return ["## What failed", "\n".join(lines).rstrip("\n")]
 
 
 def _cases_in_full(result: RunResult, detail: _Detail, outcome: str, title: str) -> list[str]:

@@ -188,6 +188,14 @@ def cost_details(result: RunResult) -> list[str]:
     return lines
 
 
+def _spent_besides(result: RunResult) -> list[str]:
+    """What the sum does not hold: bills that are not known yet, and votes of a language model."""
+    lines: list[str] = []
+    if result.cost.ambiguous_cents:
+        lines.append(f"up to {money(result.cost.ambiguous_cents)} more{_still_unknown(result)}")
+    return lines if result.cost.judge is None else [*lines, _votes(result.cost.judge)]
+
+
 def _still_unknown(result: RunResult) -> str:
     """` for 1 launch of unknown fate, 13 calls under way and 2 unknown bills`."""
     numbers = (
@@ -217,9 +225,10 @@ def unbilled_runs(result: RunResult) -> int:
     return sum(run.cost_cents is None for case in result.cases if case.action == "call" for run in case.runs)
 
 
-def facts(result: RunResult, show: Callable[[str], str]) -> list[tuple[str, str]]:
-    """What a reader wants first, each with its label: cases and cost, and what is known of the suite as a whole."""
-    bill = "; ".join([cost(result), *cost_details(result)])
+def facts(result: RunResult, show: Callable[[str], str], *, brief: bool = False) -> list[tuple[str, str]]:
+    """What a reader wants first, each with its label: cases and cost, and what is known of the suite as a whole. In `brief` the cost is
+    what was spent, and may be besides; `cost_details` are for another place."""
+    bill = "; ".join([cost(result), *(_spent_besides(result) if brief else cost_details(result))])
     told = [
         ("Cases", " · ".join(filter(None, [outcome_counts(result), scope(result, show)]))),
         ("Cost", f"{bill} (simulated)" if result.sandbox else bill),

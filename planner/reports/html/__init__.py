@@ -19,6 +19,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from planner.reports import EvidenceOf, case_phrasing, phrasing
+from planner.reports.failed_expectations import failed_expectations, first_failed, in_how_many
 from planner.reports.html.conversations import Budget, case_document, script_json
 from planner.reports.neutral import without_controls
 from planner.results.model import CaseDocument, RunResult
@@ -29,6 +30,8 @@ SIGNS = MappingProxyType({"failed": "✗", "unknown": "?", "quarantined": "∎",
 _SIGNS_OF_PLANS = {"passed": "✓", "failed": "✗", "unknown": "?", "refused": "!", "interrupted": "!"}
 _BAR_UNITS = 1000
 _SHOWN_ROWS = 1000
+_SHOWN_EXPECTATIONS = 6
+_MESSAGE_CHARACTERS = 240
 
 Trend = Sequence[float]
 """Pass rates of earlier invocations, oldest first, each 0..1."""
@@ -57,7 +60,8 @@ def pieces(
         headline=phrasing.headline(result),
         meaning=phrasing.meaning(result),
         sandbox_note=phrasing.SANDBOX_NOTE if result.sandbox else "",
-        facts=phrasing.facts(result, str),
+        facts=phrasing.facts(result, str, brief=True),
+        failed=_failed(ranked),
         particulars=_particulars(result),
         steps=[phrasing.step(line) for line in result.next_steps],
         standings=[(name, SIGNS[name], standings[name]) for name in case_phrasing.OUTCOMES if standings[name]],
@@ -81,12 +85,30 @@ def pieces(
 def _particulars(result: RunResult) -> list[tuple[str, str]]:
     """What is looked up."""
     return [
+        *([("Cost", "; ".join(bill))] if (bill := phrasing.cost_details(result)) else []),
         ("Consent", phrasing.consent(result, str)),
         ("Calls", phrasing.numbers(result)),
         ("When", f"{phrasing.moment(result.started_at)} to {phrasing.moment(result.ended_at)}"),
         ("Invocation", f"{result.invocation_id} · planner {result.tool_version}"),
         ("Change set", result.change_set_digest),
         *([("Baseline", baseline)] if (baseline := phrasing.not_a_baseline(result)) else []),
+    ]
+
+
+def _failed(ranked: list[CaseDocument]) -> list[dict[str, object]]:
+    """What failed, once for all cases, each with the first of them to open."""
+    places = {case.case_id: index for index, case in enumerate(ranked)}
+    return [
+        {
+            "expectation": one.finding.expectation,
+            "label": case_phrasing.finding_label(one.finding),
+            "how_many": in_how_many(one),
+            "message": case_phrasing.shortened(one.finding.message, _MESSAGE_CHARACTERS),
+            "quote": case_phrasing.shortened(one.finding.quote.text, _MESSAGE_CHARACTERS) if one.finding.quote else "",
+            "index": places[one.case.case_id],
+            "place": one.place,
+        }
+        for one in failed_expectations(ranked)[:_SHOWN_EXPECTATIONS]
     ]
 
 
@@ -99,9 +121,10 @@ def _row(index: int, case: CaseDocument, trend: Trend) -> dict[str, object]:
         "plan": case.plan,
         "standing": standing,
         "sign": SIGNS[standing],
-        "compared": case_phrasing.compared(case),
+        "compared": case_phrasing.compared(case) if standing != "passed" or case.compared == "fixed" else "",
         "moved": case.compared in ("regressed", "fixed"),
         "because": because,
+        "found": case_phrasing.shortened(first_failed(case), _MESSAGE_CHARACTERS) if standing != "passed" else "",
         "runs": [(run.outcome, run.run_id) for run in case.runs],
         "passed": case_phrasing.runs_passed(case),
         "cost": case_phrasing.case_cost(case),

@@ -1,0 +1,91 @@
+"""What failed, told once for all cases in which it did: what a reviewer reads first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from planner.reports import markdown
+from planner.reports.failed_expectations import first_failed
+from planner.reports.html import render
+from planner.results.model import RunResult
+
+
+def _section(text: str) -> str:
+    return text[text.index("## What failed") : text.index("## Failed (")]
+
+
+def test_many_cases_are_told_by_what_failed(many: Callable[[int], RunResult]) -> None:
+    """A line an expectation, the critical one first: in how many runs and cases, what was found, where it is written, and a quote."""
+    result = many(20)
+    places = {"states-window": 22, "no-guarantee": 25}
+    cases = [
+        case.model_copy(update={"finding_lines": places}) if case.outcome == "failed" else case for case in result.cases
+    ]
+    quote = cases[0].runs[1].findings[2].quote
+    assert quote is not None
+    run = cases[0].runs[1]
+    plain = run.findings[2].model_copy(update={"quote": quote.model_copy(update={"text": "I guarantee it."})})
+    cases[0] = cases[0].model_copy(
+        update={"runs": [run.model_copy(update={"findings": [*run.findings[:2], plain]}), *cases[0].runs[2:]]}
+    )
+    assert _section(markdown.render(result.model_copy(update={"cases": cases}))) == (
+        "## What failed\n\n"
+        "- `states-window` (says, critical) failed in 2 of 2 runs of 2 cases:"
+        ' the agent never said any of "30 days", "thirty days" · `plans/suite-0.yaml:22`\n'
+        "- `no-guarantee` (never\\_says) failed in 4 of 4 runs of 2 cases:"
+        " the agent said what it must never say · `plans/suite-0.yaml:25`\n\n"
+        "  > turn 6, agent, 0:42: “I guarantee it.”\n\n"
+    )
+
+
+def test_one_case_tells_it_itself(canonical: RunResult) -> None:
+    """Where a single case failed, its own section is the first already."""
+    assert "What failed" not in markdown.render(canonical)
+    assert "What failed" not in render(canonical)
+
+
+def test_expectations_of_one_name_in_two_plans_are_two(many: Callable[[int], RunResult]) -> None:
+    """Two plans, or two lines of one, are two expectations: their counts are not added up."""
+    result = many(120)
+    section = _section(markdown.render(result))
+    assert section.count("`no-guarantee` (never\\_says) failed in 12 of 12 runs of 6 cases") == 2
+
+
+def test_what_is_beyond_six_is_counted(many: Callable[[int], RunResult]) -> None:
+    """A reader is shown the gravest few, and told that there are more."""
+    assert "\n- *4 more expectations*\n" in _section(markdown.render(many(300)))
+
+
+def test_a_row_of_the_page_says_what_failed(many: Callable[[int], RunResult], canonical: RunResult) -> None:
+    """In the list, unopened: what was found, the comparison of what failed, and the first such case a click away."""
+    page = render(many(20))
+    found = (
+        "states-window (says, critical): the agent never said any of &#34;30 days&#34;, &#34;thirty days&#34;"
+        " (and 1 more)"
+    )
+    assert page.count(f'<span class="because">{found}</span>') == 2
+    assert '<li><a href="#case-0">states-window</a> (says, critical) failed in 2 of 2 runs of 2 cases: ' in page
+    assert page.index("What failed") < page.index('<dl class="facts">')
+    quarantined = canonical.cases[-1]
+    assert first_failed(quarantined) == "parking (says): the agent never said it"
+    assert '<span class="outcome">quarantined, not enough evidence</span>' in render(canonical)
+    assert '<span class="outcome">passed</span>' in render(canonical)
+
+
+def test_warnings_and_what_is_undecided_are_no_failures(canonical: RunResult) -> None:
+    """A case that holds, or of which nothing is known, has failed nothing."""
+    warned, unknown = canonical.cases[2].runs[0], canonical.cases[7]
+    assert first_failed(canonical.cases[2].model_copy(update={"runs": [warned]})) == ""
+    assert first_failed(unknown) == ""
+
+
+def test_the_page_tells_how_sure_it_is_and_the_cost_in_brief(canonical: RunResult) -> None:
+    """A case's page has its p-value; the first screen has what was spent and what may be besides, the rest stands below."""
+    sure = canonical.cases[0].model_copy(update={"p_value": 0.004})
+    page = render(canonical.model_copy(update={"cases": [sure, *canonical.cases[1:]]}))
+    assert '["Compared","regressed (p = 0.004 on its own)"]' in page
+    assert (
+        "<dt>Cost</dt><dd>at least $15.02 of $14.20 expected; up to $0.32 more for 1 launch of unknown fate</dd>"
+        in page
+    )
+    assert page.index("the service itself expected $8.00") > page.index('id="particulars"')
