@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from planner.checks import CHECKS
@@ -14,6 +15,22 @@ from planner.spec.faults.wording import mistyped, shorten, unknown, wrong_type
 from planner.spec.yaml.numbers import as_written
 
 _FEW = 3
+_SHORT = 40
+_FIRST_FIELDS = {
+    "call": "status",
+    "cost": "max_cents",
+    "duration": "max_seconds",
+    "expression": "cel",
+    "field": "path",
+    "judge": "rubric",
+    "language": "is",
+    "never_says": "any_of",
+    "says": "any_of",
+    "sequence": "steps",
+    "tool_called": "name",
+    "tool_not_called": "name",
+}
+"""What people mean by a kind of check with one value."""
 
 
 def kind_of(document: Document, container: Container, key: str | int, reporter: Reporter) -> type[Expectation] | None:
@@ -77,14 +94,29 @@ def _without_check(written: Mapping, name: str | None) -> str:
     if name == "not" or (name in {"all_of", "any_of"} and all(isinstance(part, Mapping) for part in parts)):
         return f"`check` is required: write {{check: {name}, of: {'[…]' if isinstance(below, Items) else '{…}'}}}"
     if name is not None and name not in {"all_of", "any_of"}:
-        rest = f"{next(iter(below))}: …" if isinstance(below, Mapping) and below else "…"
+        if below is True:
+            return f"`check` is required: write {{check: {name}}}"
+        rest = f"{next(iter(below))}: …" if isinstance(below, Mapping) and below else _first_field(name, below)
         return f"`check` is required: write {{check: {name}, {rest}}}"
+    if isinstance(tool := written.get("tool"), str):  # a step of a sequence
+        return f"`check` is required: write {{check: tool_called, name: {shorten(tool, 40)}}}"
     told = "`check` is required: it names the kind of check"
     kinds = [kind for kind, model in CHECKS.items() if written and {*written} <= _keys(model)]
     if 0 < len(kinds) <= _FEW:
         choices = listed([f"`check: {kind}`" for kind in kinds], "or")
         return f"{told}; with {'this' if len(written) == 1 else 'these'} beside it: {choices}"
     return f"{told}; known: {', '.join(CHECKS)}"
+
+
+def _first_field(name: str, value: Any) -> str:
+    """The field that is meant where only its value is written below the name of a check."""
+    field = _FIRST_FIELDS.get(name)
+    if field is None:
+        return "…"
+    if name in {"says", "never_says"} and isinstance(value, str):
+        value = [value]
+    told = json.dumps(value, ensure_ascii=False)
+    return f"{field}: {told if len(told) <= _SHORT and not isinstance(value, Items) else '[…]' if isinstance(value, Items) else '…'}"
 
 
 def _keys(kind: type[Expectation]) -> set[str]:

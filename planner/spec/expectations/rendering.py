@@ -18,7 +18,9 @@ from planner.checks.wording import shown
 from planner.diagnostics import Span
 from planner.spec.document import Container, Document, Items, as_json, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
+from planner.spec.expectations.as_one import as_one
 from planner.spec.expectations.contradictions import Contradictions, Stated, may_contradict
+from planner.spec.expectations.demands import COMBINATORS
 from planner.spec.expectations.drafts import Draft, Rendered, Shape, Used, text_to_know
 from planner.spec.expectations.kinds import kind_of
 from planner.spec.expectations.validations import Validations
@@ -28,7 +30,6 @@ from planner.spec.faults.wording import (
     EMPTY,
     UNQUOTE,
     explain,
-    mistyped,
     shorten,
     wrong_type,
 )
@@ -83,6 +84,8 @@ class Expectations:
     _shapes: dict[bytes, Shape] = field(default_factory=dict[bytes, Shape])
     _by_text: dict[str, Shape] = field(default_factory=dict[str, Shape])
     _rendered: dict[tuple[Any, ...], Rendered] = field(default_factory=dict[tuple[Any, ...], Rendered])
+    unsound: Draft | None = None
+    """The last one that could not be used for a template of it: others of it may use names that nothing defines."""
     _contradictions: Contradictions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +126,8 @@ class Expectations:
         if shape.may_warn:
             self._warn(document, written)
         if (b"{{" in json or b"{%" in json or b"{#" in json) and not self._compile(draft):
+            self.sound_alone(draft)
+            self.unsound = draft
             return None
         if not shape.texts:
             shape.fixed = Rendered(written)
@@ -212,7 +217,7 @@ class Expectations:
             elif key == "id" and not isinstance(value, str):
                 detail = wrong_type("text", value, key, as_written(document, written, key))
                 self.reporter.error("wrong-type", detail, document.value(written, key))
-        for container, key in _parts(written):
+        for container, key in _parts(written) if kind in COMBINATORS else ():
             part_kind = kind_of(document, container, key, self.reporter)
             if part_kind is not None:
                 self._sound(document, at(container, key), part_kind)
@@ -326,15 +331,13 @@ class Expectations:
 
     def _report(self, draft: Draft, errors: list[ErrorDetails], blame: Blame | None) -> None:
         """Of one case where it `blame`s somebody; otherwise of all of them."""
-        unknown_keys = [str(error["loc"][-1]) for error in errors if error["type"] == "extra_forbidden"]
-        for error in errors:
+        for error in as_one(draft.shape.kind, draft.written, errors):
             route = (draft.key, *error["loc"])
             container, key = draft.document.follow(draft.container, route) or (draft.container, draft.key)
-            code, detail = explain(error, draft.shape.kind, as_written(draft.document, container, key))
+            present = container if isinstance(container, Written) else ()
+            code, detail = explain(error, draft.shape.kind, as_written(draft.document, container, key), present)
             last = str(error["loc"][-1]) if error["loc"] else ""
             if code == "missing-key":
-                if any(mistyped(key, [last]) for key in unknown_keys):
-                    continue  # it is there, mistyped
                 detail = f"`{last}` is required by this check"
             elif code == "bad-value":
                 code = "bad-regex" if last == "matches" else "bad-expectation"

@@ -18,7 +18,16 @@ MAX_USERS = 3
 _UNREADABLE = frozenset({"key-not-text", "bad-number", "unknown-tag", "bad-alias"})
 """Faults after which a value stands in for what was written."""
 _CONSEQUENCES = frozenset(
-    {"wrong-type", "out-of-range", "not-a-choice", "bad-value", "number-rewritten", "version-unknown", "not-e164"}
+    {
+        "wrong-type",
+        "out-of-range",
+        "not-a-choice",
+        "bad-value",
+        "number-rewritten",
+        "version-unknown",
+        "not-e164",
+        "literal-template",
+    }
 )
 
 
@@ -42,11 +51,15 @@ class Reporter:
     searches: Searches = field(default_factory=Searches)
     incomplete: dict[int, object] = field(default_factory=dict[int, object])
     """Mappings, by identity, that have not all keys they were to have: what was to be merged into them was reported."""
+    doubted_variables: set[str] = field(default_factory=set[str])
+    """Of the plan that is read: what they stand for could not be read, which was reported."""
     tables_room: int = 30_000
     """First values, squared, of tables of pairs that may still be made only to tell how many cases would do: half a second's work."""
     _seen: set[tuple[str, Span, str]] = field(default_factory=set[tuple[str, Span, str]])
     _per_file: Counter[str] = field(default_factory=Counter[str])
     _unreadable: dict[str, list[Span]] = field(default_factory=dict[str, list[Span]])
+    _templates: dict[Span, int] = field(default_factory=dict[Span, int])
+    """Keys that are no text, mostly templates without quotes, and their positions among the diagnostics."""
     _users: dict[int, dict[Related, None]] = field(default_factory=dict[int, dict[Related, None]])
     """By position among the diagnostics."""
 
@@ -55,8 +68,10 @@ class Reporter:
         self.errors += 1
         if code in _UNREADABLE:
             self._unreadable.setdefault(span.file, []).append(span)
-        elif self._follows(code, span):
+        elif self._follows(code, detail, span):
             return
+        if code == "key-not-text":
+            self._templates.setdefault(span, len(self.diagnostics))
         self._add(Severity.ERROR, code, detail, span, related)
 
     def error_once(self, said: Said, code: str, detail: str, span: Span, user: Span | None = None) -> None:
@@ -87,7 +102,7 @@ class Reporter:
         self._users.clear()
 
     def warning(self, code: str, detail: str, span: Span, *related: Related) -> None:
-        if not self._follows(code, span):
+        if not self._follows(code, detail, span):
             self._add(Severity.WARNING, code, detail, span, related)
 
     def file_fault(self, file: str, code: str, detail: str) -> None:
@@ -100,11 +115,22 @@ class Reporter:
             part.end_line == place.line and part.column < place.column for part in self._unreadable.get(place.file, ())
         )
 
-    def _follows(self, code: str, span: Span) -> bool:
+    def is_unreadable(self, span: Span) -> bool:
+        """Whether what is written at this place could not be read, which was reported."""
+        return span in self._unreadable.get(span.file, ())
+
+    def _follows(self, code: str, detail: str, span: Span) -> bool:
         """Whether the fault is only there because what is at this place could not be read, which was reported."""
         if code == "unknown-key" and span in self.doubted_keys:
             return True
-        return code in _CONSEQUENCES and any(_within(part, span) for part in self._unreadable.get(span.file, ()))
+        if code not in _CONSEQUENCES or not any(_within(part, span) for part in self._unreadable.get(span.file, ())):
+            return False
+        position = self._templates.pop(span, None)
+        if position is not None:  # a template without quotes, and quotes alone would not do here
+            item = self.diagnostics.items[position]
+            retold = replace(item, code=code, summary=RULES[code].summary, detail=without_secrets(detail))
+            self.diagnostics.items[position] = retold
+        return True
 
     def _add(self, severity: Severity, code: str, detail: str, span: Span, related: tuple[Related, ...]) -> None:
         fault = (code, span, detail)

@@ -43,6 +43,7 @@ _LISTS = {
 }
 """Keys whose items are mappings: to put brackets around something else would be another fault."""
 EMPTY = "there is no value here; write one, or remove the key"
+_NO_TEMPLATE = "; templates are for prompts and expectations: write the value itself"
 UNQUOTE = "; remove the quotes"
 LITERAL = (
     "values are no templates: the braces would be said as they are; write the text out, or use the name in the prompt"
@@ -179,18 +180,24 @@ def known(choices: Sequence[str]) -> str:
     )
 
 
-def explain(error: ErrorDetails, model: type[BaseModel], written: str = "") -> tuple[str, str]:
-    """Code and detail of one pydantic error of `model`; `written` is how the file writes a value that is no text."""
+def explain(
+    error: ErrorDetails, model: type[BaseModel], written: str = "", present: Collection[str] = ()
+) -> tuple[str, str]:
+    """Code and detail of one pydantic error of `model`; `written` is how the file writes a value that is no text.
+
+    `present` are the keys beside it, none of which is meant by one that is alike. An error may bring its `cure` in its context.
+    """
     kind = error["type"]
     key = str(error["loc"][-1]) if error["loc"] else ""
     value = error["input"]
     context: dict[str, Any] = error.get("ctx", {})
     if kind == "extra_forbidden":
-        keys = _keys_at(model, error["loc"][:-1])
+        keys = keys_at(model, error["loc"][:-1])
         what = f"`{shorten(key)}` is not a key here"
         hint = (
-            of_a_key(key, model.__name__)
-            or mistyped(key, keys)
+            context.get("cure")
+            or of_a_key(key, model.__name__)
+            or mistyped(key, [other for other in keys if other not in present or other == KEYS.get(key.lower())])
             or (misplaced(key, model) if len(error["loc"]) == 1 else "")
         )
         return "unknown-key", f"{what}; {hint or known(keys)}"
@@ -251,7 +258,7 @@ def misplaced(key: str, model: type[BaseModel]) -> str:
     return ""
 
 
-def _keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:
+def keys_at(model: type[BaseModel], route: Sequence[int | str]) -> list[str]:
     """The keys of the models that the route leads to; a union may have several."""
     models = [model]
     for step in route:
@@ -285,7 +292,7 @@ def wrong_type(wanted: str, value: Any, key: str = "", written: str = "") -> str
         looks_right = (
             value.strip().lower() in {"true", "false"} or value.strip().lstrip("+-").replace(".", "", 1).isdigit()
         )
-        hint = UNQUOTE if looks_right else ""
+        hint = UNQUOTE if looks_right else _NO_TEMPLATE if value.startswith("{{") else ""
         if wanted == "true or false" and value.lower() in {"yes", "no", "on", "off"}:
             hint = "; YAML 1.2 reads it as text, write true or false"
         return f"this must be {wanted}, but it is {describe(value)}{hint}"

@@ -82,6 +82,8 @@ class Blame:
         `alone`: the one value is all of it, or what the `route` in it leads to is.
         """
         self.reporter.errors += 1
+        if not self.reporter.doubted_variables.isdisjoint(names):
+            return
         key = (id(said), code, place)
         failing = self._failing.get(key)
         if failing is None:

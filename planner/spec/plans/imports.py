@@ -40,6 +40,8 @@ class Expected:
     drafts: tuple[Draft, ...] = ()
     written: int = 0
     complete: bool = True
+    unsound: tuple[Draft, ...] = ()
+    """Of the others, those that have templates that can be read."""
 
 
 UNREADABLE = Expected(written=1, complete=False)
@@ -113,6 +115,7 @@ class Imports:
             self.reporter.error("too-many-nodes", detail, document.item(items, MAX_EXPECTATIONS))
             return UNREADABLE
         drafts: list[Draft] = []
+        unsound: list[Draft] = []
         complete = True
         for index, written in enumerate(items):
             if isinstance(written, Mapping) and "use" in written and "check" not in written:
@@ -130,7 +133,9 @@ class Imports:
                 drafts.append(draft)
             else:
                 complete = False
-        return Expected(tuple(drafts), len(items), complete)
+                last = self.expectations.unsound
+                unsound += [last] if last is not None and last.container is items and last.key == index else []
+        return Expected(tuple(drafts), len(items), complete, tuple(unsound))
 
     def axis(self, document: Document, axes: Mapping, name: str) -> dict[str, AxisValue]:
         """The values of an axis written as `{use: NAME}`; none, and a fault, where there are none."""

@@ -291,5 +291,8 @@ def read_variables(model: type[BaseModel], document: Document, reporter: Reporte
     warn_of_rewritten(document, document.root, "vars", reporter)
     for name in written:
         if holds_tags(written[name]):
-            reporter.warning("literal-template", LITERAL, document.value(written, name))
+            place = document.value(written, name)
+            if reporter.is_unreadable(place):
+                reporter.doubted_variables.add(name)
+            reporter.warning("literal-template", LITERAL, place)
     return written

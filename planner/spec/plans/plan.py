@@ -58,6 +58,7 @@ class PlanReader:
         root = document.root
         misplaced = scenario_without_scenarios(document, self.reporter)
         fields = read_fields(PlanFields, document, root, self.reporter)
+        self.reporter.doubted_variables.clear()
         imports = Imports(self.reporter, self.expectations)
         read_imports(document, path, fields.imports, self.libraries, imports)
         self.templates.new_plan()

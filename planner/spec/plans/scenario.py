@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from datetime import date
@@ -115,7 +115,7 @@ class _Reading:
         targets = self._targets()
         matrix = self._matrix(max(1, len(targets)))
         prompt = self._prompt()
-        drafts, drafts_complete = self._drafts()
+        drafts, unsound, drafts_complete = self._drafts()
         complete = prompt is not None and prompt.sound and drafts_complete
         plan, given = self.plan, self.given
         if plan.defaults_need_check or need_check(given):
@@ -130,7 +130,7 @@ class _Reading:
         if complete and cannot_fail(drafts, rate):
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
-        names = self._names(matrix, prompt, drafts, complete=complete)
+        names = self._names(matrix, prompt, [*drafts, *unsound] if unsound else drafts, complete=complete)
         prompt = prompt if prompt is not None and prompt.sound else None
         unknown = names.difference(plan.variables)
         unknown.difference_update([axis.name for axis in matrix.axes] if unknown else ())
@@ -138,7 +138,10 @@ class _Reading:
             # They were reported: what uses them is left out, the rest is still rendered to find its faults.
             complete = False
             prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
-            drafts = [draft for draft in drafts if draft.shape.names.isdisjoint(unknown)]
+            for draft in drafts:
+                if not unknown.isdisjoint(draft.shape.names):
+                    self.reader.expectations.sound_alone(draft)
+            drafts = [draft for draft in drafts if unknown.isdisjoint(draft.shape.names)]
         parts = Parts(
             plan=self.plan.name,
             scenario=self.name,
@@ -228,8 +231,8 @@ class _Reading:
             return None
         return self.reader.prompts.read(self.document, self.plan.path, self.written, self.fields)
 
-    def _drafts(self) -> tuple[list[Draft], bool]:
-        """The expectations without a fault, the defaults' first, and whether these are all."""
+    def _drafts(self) -> tuple[list[Draft], Sequence[Draft], bool]:
+        """The expectations without a fault, the defaults' first, those of which a template has one, and whether the first are all."""
         defaults, own = (
             self.plan.default_expected,
             read_expected(ScenarioFields, self.document, self.written, self.plan.imports),
@@ -247,7 +250,7 @@ class _Reading:
                 f"a scenario may have {MAX_EXPECTATIONS} expectations, `{shorten(self.name, 40)}` has {len(drafts):,}"
             )
             self.reporter.error("too-many-nodes", detail, self.where)
-            return [], False
+            return [], (), False
         shapes: set[int] = set()
         plain = True
         for draft in drafts:
@@ -258,7 +261,7 @@ class _Reading:
         if not plain:
             self._check_repeats([draft for draft in drafts if draft.used is not None])
             self._check_ids([draft for draft in drafts if draft.shape.id is not None])
-        return drafts, defaults.complete and own.complete
+        return drafts, (*defaults.unsound, *own.unsound), defaults.complete and own.complete
 
     def _check_repeats(self, drafts: list[Draft]) -> None:
         """An expectation of a library that is used twice would be judged twice."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from planner.spec.templates.template import Interpolation, Template, TemplateFault, Templates, has_tags
+from planner.spec.templates.template import Constant, Interpolation, Template, TemplateFault, Templates, has_tags
 from planner.spec.yaml.scalars import NumberError, resolve
 
 _WHOLE = re.compile(r"\s*\{\{[^{}]*\}\}\s*\Z")
@@ -25,6 +25,10 @@ class Text:
     template: Template
     route: Route
     whole: bool
+
+
+_FAULTY = Text(Constant("", {}), (), whole=True)
+"""Stands for a text whose template has a fault, which was reported: what it renders to is not known."""
 
 
 class TextFault(Exception):  # noqa: N818 - becomes a diagnostic where the text is written
@@ -56,7 +60,7 @@ class Compiler:
             text = Text(self.templates.compile(value), route, _WHOLE.match(value) is not None)
         except TemplateFault as fault:
             self.faults.extend([TextFault(route, one) for one in (fault, *fault.others)])
-            return value
+            return _FAULTY  # so that the rest can still be read
         self.texts.append(text)
         return text
 

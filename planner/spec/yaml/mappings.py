@@ -115,7 +115,7 @@ def _report(
         first = str(fault["loc"][0])
         faulty.add(first)
         container, key = document.follow(written, fault["loc"]) or (written, first)
-        code, detail = explain(fault, model, as_written(document, container, key))
+        code, detail = explain(fault, model, as_written(document, container, key), written)
         about_key = code == "unknown-key" or fault["loc"][-1] == "[key]"
         at_key = about_key and isinstance(container, Mapping)
         if code == "unknown-key" and "a colon is missing" not in detail:

@@ -29,6 +29,7 @@ from planner.spec.yaml.syntax import (
     not_a_key,
     report_syntax,
     tag_name,
+    unquoted_template,
 )
 
 MAX_NODES = 1_000_000
@@ -129,7 +130,7 @@ class _Builder:
 
     # Containers
 
-    def mapping(self, opening: _Event) -> tuple[Mapping, int, int]:  # noqa: PLR0915 - calls would take longer
+    def mapping(self, opening: _Event) -> tuple[Any, int, int]:  # noqa: PLR0915 - calls would take longer
         """The mapping that begins with this event, and its marks."""
         start = end = opening.start_mark.index
         self.levels += 1
@@ -192,6 +193,8 @@ class _Builder:
         if opening.anchor is not None:
             self.anchors[opening.anchor] = container
         close: int = event.end_mark.index  # a block ends where its last value does, not before the next token
+        if not container and (template := unquoted_template(self.source.text[start:close])):
+            return template, start, close
         return container, start, end if event.start_mark.index == close else close
 
     def items(self, opening: _Event) -> tuple[Items, int, int]:

@@ -28,6 +28,8 @@ TOO_DEEP = (
     f"a file may be nested {MAX_DEPTH} levels deep, and this is deeper; look for a bracket that should be closed before"
 )
 
+_TEMPLATE = re.compile(r"\{\{[^{}\n]*[A-Za-z_][^{}\n]*\}\}")
+
 TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
     "int": int,
     "float": (int, float),
@@ -264,6 +266,11 @@ def _odd(space: str) -> str:
 
 def tag_name(tag: str) -> str:
     return shorten(f"!!{tag.removeprefix(STANDARD_TAG)}" if tag.startswith(STANDARD_TAG) else tag)
+
+
+def unquoted_template(written: str) -> str:
+    """The text that was meant by an empty mapping, all of whose keys were none: a template without quotes, as was reported."""
+    return written if _TEMPLATE.fullmatch(written) else ""
 
 
 def not_a_key(text: str, start: int, end: int) -> tuple[str, int, int]:

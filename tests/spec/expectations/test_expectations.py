@@ -320,7 +320,8 @@ plan.yaml:9:10: error: wrong type of value [wrong-type]
 plan.yaml:9:23: error: unknown key [unknown-key]
     9 |       - {check: cost, max_seconds: 5, max_cents: 5}
       |                       ^^^^^^^^^^^
-        `max_seconds` is not a key here; did you mean `max_cents`?
+        `max_seconds` is not a key here; known: `check`, `description`, `id`, `max_cents`,
+        `min_pass_rate`, `severity`
 
 1 error in 1 file
 """),

@@ -210,6 +210,146 @@ LEFT: dict[str, tuple[Files, list[str], Files]] = {
             "execution: {settle_seconds: 30}\n"
         },
     ),
+    "steps that are written as checks": (
+        plan(
+            SCENARIO + "      - check: sequence\n        steps:\n          - {check: tool_called, name: f}\n"
+            "          - {check: says, any_of: [your refund], who: agent, in: last}\n          - {tool: g}\n"
+        ),
+        snapshot(
+            [
+                'plan.yaml:10:14 unknown-key: `check` is not a key here; a step has no `check`: write steps: [{tool: f}, {says: {any_of: ["your refund"], who: agent}}, {tool: g}]'
+            ]
+        ),
+        plan(
+            SCENARIO
+            + "      - {check: sequence, steps: [{tool: f}, {says: {any_of: [your refund], who: agent}}, {tool: g}]}\n"
+        ),
+    ),
+    "steps below the key of a combinator, named by the check": (
+        plan(
+            SCENARIO
+            + "      - {check: any_of, of: [{check: sequence, of: [{tool_called: f}, {check: says, matches: '(?i)paid'}]}, {check: cost, max_cents: 9}]}\n"
+        ),
+        snapshot(
+            [
+                'plan.yaml:8:48 unknown-key: `of` is not a key here; a step has no `check`: write steps: [{tool: f}, {says: {matches: "(?i)paid"}}]'
+            ]
+        ),
+        plan(
+            SCENARIO
+            + '      - {check: any_of, of: [{check: sequence, steps: [{tool: f}, {says: {matches: "(?i)paid"}}]}, {check: cost, max_cents: 9}]}\n'
+        ),
+    ),
+    "many steps, and one that is no step": (
+        plan(
+            SCENARIO
+            + "".join(
+                f"      - check: sequence\n        steps: [{{check: {kind}, name: {'f' * 30}}}, {{tool_called: {'g' * 30}}}, {{tool_called: {'h' * 30}}}]\n"
+                for kind in ("tool_called", "tool_not_called")
+            )
+        ),
+        snapshot(
+            [
+                "plan.yaml:9:18 unknown-key: `check` is not a key here; a step has no `check`: write {tool: ffffffffffffffffffffffffffffff}; and 2 more alike",
+                "plan.yaml:11:18 unknown-key: `check` is not a key here; `tool_not_called` is no step, of which there are {says: …} and {tool: NAME}: write it beside the sequence, as an expectation of its own",
+            ]
+        ),
+        plan(
+            SCENARIO + f"      - {{check: sequence, steps: [{{tool: {'g' * 30}}}, {{tool: {'h' * 30}}}]}}\n"
+            f"      - {{check: tool_not_called, name: {'f' * 30}}}\n"
+        ),
+    ),
+    "steps as checks, and the name of a check with its value alone": (
+        plan(
+            SCENARIO + "      - {tool: f}\n      - {says: order}\n      - {duration: 180}\n      - {no_pii: true}\n"
+            "      - sequence: [{tool: f}, {tool: g}]\n      - {expression: 'call.duration_seconds < 90.0'}\n"
+        ),
+        snapshot(
+            [
+                "plan.yaml:8:9 missing-key: `check` is required: write {check: tool_called, name: f}",
+                'plan.yaml:9:10 missing-key: `check` is required: write {check: says, any_of: ["order"]}',
+                "plan.yaml:10:10 missing-key: `check` is required: write {check: duration, max_seconds: 180}",
+                "plan.yaml:11:10 missing-key: `check` is required: write {check: no_pii}",
+                "plan.yaml:12:9 missing-key: `check` is required: write {check: sequence, steps: […]}",
+                'plan.yaml:13:10 missing-key: `check` is required: write {check: expression, cel: "call.duration_seconds < 90.0"}',
+            ]
+        ),
+        plan(
+            SCENARIO + "      - {check: tool_called, name: f}\n      - {check: says, any_of: [order]}\n"
+            "      - {check: duration, max_seconds: 180}\n      - {check: no_pii}\n"
+            "      - {check: sequence, steps: [{tool: f}, {tool: g}]}\n"
+            '      - {check: expression, cel: "call.duration_seconds < 90.0"}\n'
+        ),
+    ),
+    "a key by another name than the one that is required": (
+        plan(
+            SCENARIO
+            + "      - {check: tool_called, function: f, severty: error}\n      - {check: expression, code: 'true'}\n"
+            "      - {check: any_of, checks: [{check: cost, max_cents: 9}, {check: tool_called, tool: g}]}\n"
+            "      - {check: field, jsonpath: $.status, exists: true}\n"
+        ),
+        snapshot(
+            [
+                "plan.yaml:8:30 unknown-key: `function` is not a key here; did you mean `name`, which is required?",
+                "plan.yaml:8:43 unknown-key: `severty` is not a key here; did you mean `severity`?",
+                "plan.yaml:9:29 unknown-key: `code` is not a key here; did you mean `cel`, which is required?",
+                "plan.yaml:10:25 unknown-key: `checks` is not a key here; did you mean `of`, which is required?",
+                "plan.yaml:11:24 unknown-key: `jsonpath` is not a key here; did you mean `path`, which is required?",
+            ]
+        ),
+        plan(
+            SCENARIO + "      - {check: tool_called, name: f, severity: error}\n"
+            "      - {check: any_of, of: [{check: cost, max_cents: 9}, {check: tool_called, name: g}]}\n"
+            "      - {check: field, path: $.status, exists: true}\n"
+        ),
+    ),
+    "a template without quotes": (
+        plan(
+            "vars: {n: 9, limit: {{ n }}}\nscenarios:\n  s:\n    prompt: {{ n }}\n    runs: {{ n }}\n    expect:\n"
+            "      - {check: duration, max_seconds: '{{ limit }}'}\n      - {check: cost, max_cents: {{ n }}}\n"
+            "      - {check: says, any_of: [{{ number }}]}\n"
+        ),
+        snapshot(
+            [
+                "plan.yaml:4:21 literal-template: values are no templates: the braces would be said as they are; write the text out, or use the name in the prompt",
+                'plan.yaml:7:13 key-not-text: YAML reads this as a mapping; quote the template: "{{ n }}"',
+                'plan.yaml:8:11 wrong-type: this must be a whole number, but it is the text "{{ n }}"; templates are for prompts and expectations: write the value itself',
+                'plan.yaml:11:34 key-not-text: YAML reads this as a mapping; quote the template: "{{ n }}"',
+                'plan.yaml:12:32 key-not-text: YAML reads this as a mapping; quote the template: "{{ number }}"',
+                "plan.yaml:12:35 template-undefined: `number` is neither a variable of the plan nor an axis of `s`; known: `limit`, `n`",
+            ]
+        ),
+        plan(
+            "vars: {n: 9}\nscenarios:\n  s:\n    prompt: '{{ n }}'\n    runs: 9\n    expect:\n"
+            "      - {check: duration, max_seconds: 9}\n      - {check: cost, max_cents: '{{ n }}'}\n"
+            "      - {check: says, any_of: ['{{ n }}']}\n"
+        ),
+    ),
+    "several faults of the texts of one expectation": (
+        plan(
+            "vars: {n: 9}\ndefaults: {expect: [{check: says, any_of: ['{{ a b }}', '{{ names }}']}]}\n"
+            + SCENARIO
+            + "      - {check: says, any_of: ['{{ a b }}', '{{ nope }} {{ n }}'], severty: error}\n"
+            "      - {check: cost, max_cents: '{{ m }}', min_pass_rate: 3}\n"
+        ),
+        snapshot(
+            [
+                "plan.yaml:5:45 template-syntax: `b` cannot follow here: a name has no spaces, text is in quotes, ~ joins two values and | applies a filter",
+                "plan.yaml:5:61 template-undefined: `names` is neither a variable of the plan nor an axis of `s`; known: `n`",
+                "plan.yaml:10:33 template-syntax: `b` cannot follow here: a name has no spaces, text is in quotes, ~ joins two values and | applies a filter",
+                "plan.yaml:10:49 template-undefined: `nope` is neither a variable of the plan nor an axis of `s`; known: `n`",
+                "plan.yaml:10:68 unknown-key: `severty` is not a key here; did you mean `severity`?",
+                "plan.yaml:11:38 template-undefined: `m` is neither a variable of the plan nor an axis of `s`; known: `n`",
+                "plan.yaml:11:60 out-of-range: 3 is out of range: it must be at most 1",
+            ]
+        ),
+        plan(
+            "vars: {n: 9}\ndefaults: {expect: [{check: says, any_of: ['{{ n }}', a]}]}\n"
+            + SCENARIO
+            + "      - {check: says, any_of: ['{{ n }}', b], severity: error}\n"
+            "      - {check: cost, max_cents: '{{ n }}', min_pass_rate: 0.3}\n"
+        ),
+    ),
 }
 
 
