@@ -17,7 +17,7 @@ from planner.changes.fingerprint import digest_of
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.results.model import CaseInputs
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 
 Show = Callable[[str], str]
 """A text as others may see it."""
@@ -72,6 +72,10 @@ class SavedPlan(_Saved):
     expected_cents: int | None
     max_cost_cents: int | None = Field(description="The high estimate; null where the cost is unknown.")
     selection: SavedSelection
+    service: str | None = Field(
+        default=None,
+        description="The address of the service that was meant; null for the sandbox, and where an older version saved it.",
+    )
     changes: list[SavedChange]
     seal: str = Field(
         default="", description="Digest of all the rest: a file that was edited is not what was agreed to."
@@ -86,7 +90,8 @@ class SavedPlan(_Saved):
         return self.seal == self._digest()
 
     def _digest(self) -> str:
-        return digest_of(self.model_dump(mode="json", exclude={"seal"}))
+        unsaid = {"service"} if self.service is None else set[str]()  # as it was sealed before there was such a field
+        return digest_of(self.model_dump(mode="json", exclude={"seal", *unsaid}))
 
 
 def saved_changes(change_set: ChangeSet, show: Show) -> list[SavedChange]:

@@ -19,6 +19,7 @@ _EXIT_CODES: Final = (
 _ENVIRONMENT: Final = (
     ("THUNDERPHONE_API_KEY", "the service's key; only from here"),
     ("THUNDERPHONE_API_BASE_URL", "another server, such as `planner sandbox`"),
+    ("THUNDERPHONE_ALLOW_HTTP_TO", "a host to which the key may go over http, readable on the way"),
     ("PLANNER_JUDGE_API_KEY", "the key of the model that `check: judge` asks"),
 )
 

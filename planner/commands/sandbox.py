@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from planner.errors import UsageError
+from planner.invocation.address import ADDRESS, IN_CLEAR
 from planner.invocation.shell import Shell
 from planner.invocation.worlds import open_world
 from planner.spec.faults.wording import explain
+from planner.spec.project.this_machine import is_this_machine
 
 if TYPE_CHECKING:
     from planner.sandbox import FaultSpec
@@ -100,4 +103,6 @@ def read_fault(text: str) -> FaultSpec:
 
 def _ready(shell: Shell, url: str) -> None:
     shell.print(f"The sandbox listens on {url} (Ctrl-C ends it). To call it:")
-    shell.print(f"  export THUNDERPHONE_API_BASE_URL={url} THUNDERPHONE_API_KEY=sk_test_sandbox")
+    host = urlsplit(url).hostname or ""
+    allowed = "" if is_this_machine(host) else f" {IN_CLEAR}={host}"  # its key is nobody's secret
+    shell.print(f"  export {ADDRESS}={url}{allowed} THUNDERPHONE_API_KEY=sk_test_sandbox")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planner.changes.saved import SavedPlan
-from planner.invocation.saving import saved_plan_at, selection_of
+from planner.invocation.saving import check_service, saved_plan_at, selection_of
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
 from planner.verdicts.ending import WaysOn
@@ -52,10 +52,14 @@ class RunOptions:
 
 
 def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
-    """Where a saved plan is named: what it selects, its digest, and its high estimate as a ceiling."""
+    """Where a saved plan is named: what it selects, its digest, and its high estimate as a ceiling.
+
+    Raises `UsageError` and `RefusedError` for one that cannot be run here.
+    """
     saved = saved_plan_at(shell, options.selection.paths)
     if saved is None:
         return options
+    check_service(shell, saved)
     (path,) = options.selection.paths
     limits = [cents for cents in (options.max_cost_cents, saved.max_cost_cents) if cents is not None]
     return replace(

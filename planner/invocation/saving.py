@@ -14,6 +14,7 @@ from planner.changes.consent import whole_high_cents
 from planner.changes.model import ChangeSet
 from planner.changes.saved import SCHEMA_VERSION, SavedPlan, SavedSelection, Show, moved_since, saved_changes
 from planner.errors import RefusedError, UsageError
+from planner.invocation.address import ADDRESS, base_url_of, shown_address
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
 from planner.results.repository import ResultsRepository
@@ -28,7 +29,7 @@ _KIND_BYTES = 1000
 
 
 def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, show: Show) -> None:
-    """Raises `UsageError` where the file cannot be written."""
+    """Raises `UsageError` where the file cannot be written, or the environment names no service."""
     saved = SavedPlan(
         tool_version=__version__,
         plan_id=shell.new_id(),
@@ -49,6 +50,7 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
             world=selection.world,
             policy_from=selection.policy_from,
         ),
+        service=None if selection.sandbox else shown_address(base_url_of(shell.environ)),
         changes=saved_changes(change_set, show),
     )
     file = shell.cwd / path
@@ -113,6 +115,19 @@ def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -
         world=chosen.world,
         policy_from=chosen.policy_from,
     )
+
+
+def check_service(shell: Shell, saved: SavedPlan) -> None:
+    """Raises `RefusedError` where the plan was saved for another service than the environment names now: what was agreed to be
+    called at one was not agreed to at the other. One that an older version saved does not say which it was."""
+    if saved.service is None or saved.selection.sandbox:
+        return
+    now = shown_address(base_url_of(shell.environ))
+    if saved.service != now:
+        raise RefusedError(
+            f"the plan was saved for the service at {saved.service}, and this would call the one at {now}",
+            f"set {ADDRESS} as it was when it was saved, or make another plan with it as it is now",
+        )
 
 
 def check_unmoved(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pydantic_core
 import rfc8785
@@ -19,10 +18,10 @@ from planner.api.exchange import Exchange
 from planner.api.transport import HttpxTransport
 from planner.api.wire import WireBilling, WirePhoneNumber
 from planner.errors import CredentialError, NotFoundError, PlannerError, StoreError, UsageError
+from planner.invocation.address import base_url_of, check_way
 from planner.invocation.shell import Shell
 from planner.spec.model import Case, Target
 
-DEFAULT_BASE_URL = "https://api.thunderphone.com"
 SANDBOX_KEY = "sk_test_sandbox"
 
 _VOLATILE = ("_at", "_count")
@@ -44,7 +43,7 @@ def check_key(shell: Shell) -> tuple[str, str]:
     """(base URL, key) from the environment.
 
     Raises:
-        CredentialError, UsageError: there is none, or it cannot be one.
+        CredentialError, UsageError: there is none, or it cannot be one, or it would be sent in clear.
     """
     key = shell.environ.get("THUNDERPHONE_API_KEY", "").strip()
     if not key:
@@ -54,25 +53,9 @@ def check_key(shell: Shell) -> tuple[str, str]:
         )
     if not key.isascii() or not key.isprintable() or " " in key:
         raise CredentialError("THUNDERPHONE_API_KEY holds characters that no key has", "Copy the key again, whole.")
-    base_url = shell.environ.get("THUNDERPHONE_API_BASE_URL", "").strip() or DEFAULT_BASE_URL
-    if not _is_web_address(base_url):
-        raise UsageError(
-            f"THUNDERPHONE_API_BASE_URL is {base_url!r}, not a web address",
-            f"Unset it for {DEFAULT_BASE_URL}, or write http(s)://host, with no ? and no #.",
-        )
-    return base_url.rstrip("/").removesuffix("/v1"), key
-
-
-def _is_web_address(text: str) -> bool:
-    """One that paths can be added to."""
-    try:
-        parts = urlsplit(text)
-        can_be_asked = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        )
-    except ValueError:
-        return False
-    return can_be_asked and not parts.query and not parts.fragment
+    base_url = base_url_of(shell.environ)
+    check_way(base_url, shell.environ)
+    return base_url, key
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from planner.checks.base import Expectation
@@ -14,6 +13,7 @@ from planner.spec.document import Document, Mapping
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import shorten
 from planner.spec.model import JudgePrice, JudgeSettings, Plan
+from planner.spec.project.this_machine import is_this_machine
 from planner.spec.yaml.mappings import absent, read_nested
 
 _ADDED = "/chat/completions"
@@ -111,13 +111,6 @@ def _problem_with(base_url: str) -> str:
         return f"{shown} has a part after `?` or `#`, where `/chat/completions` could not be added"
     if parts.path.rstrip("/").endswith(_ADDED):
         return f"`{_ADDED}` is added to it: write {shorten(base_url.rstrip('/').removesuffix(_ADDED))}"
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         return "over http everybody on the way could read transcripts and key: write https"
     return ""
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from planner import __version__
+from planner.changes.fingerprint import digest_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -139,6 +140,51 @@ def test_a_saved_plan_of_another_version(saved: Project, service: Served, monkey
     assert service.ledger()["runs"] == []
 
 
+def test_a_saved_plan_is_for_one_service(
+    saved: Project, service: Served, serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Agreed to for one address, it is run at no other: nothing is even read there. The same address written otherwise is the same."""
+    other = serve()
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", other.url)
+    ran = saved.planner(*RUN)
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == (
+        f"planner: the plan was saved for the service at {service.url}, and this would call the one at {other.url}\n"
+        "  set THUNDERPHONE_API_BASE_URL as it was when it was saved, or make another plan with it as it is now\n"
+    )
+    assert saved.results()["problems"] == [ran.err.splitlines()[0].removeprefix("planner: ")]
+    assert other.ledger()["runs"] == service.ledger()["runs"] == []
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", f"{service.url}/v1/")
+    assert saved.planner(*RUN).code == 0
+
+
+def test_also_one_that_was_saved_without_asking(
+    project: Project, service: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keyless, and with nothing said of an address: that is the usual one."""
+    address = service.url
+    monkeypatch.delenv("THUNDERPHONE_API_BASE_URL")
+    assert project.planner("plan", "--out", "agreed.json").code == 0
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", address)
+    ran = project.planner(*RUN)
+    assert ran.code == 3
+    assert f"saved for the service at https://api.thunderphone.com, and this would call the one at {address}" in ran.err
+
+
+def test_one_that_does_not_say_which_service(saved: Project, service: Served) -> None:
+    """As older versions saved them: run as before. But a file from which it was taken away is an edited one."""
+    document = json.loads((saved.root / "agreed.json").read_text())
+    assert document.pop("service") == service.url
+    saved.write("agreed.json", json.dumps(document))
+    ran = saved.planner(*RUN)
+    assert ran.code == 3
+    assert "the saved plan was edited after it was saved" in ran.err
+    del document["seal"]
+    document["schema_version"] = "1.0"
+    saved.write("agreed.json", json.dumps(document | {"seal": digest_of(document)}))
+    assert saved.planner(*RUN).code == 0
+
+
 @pytest.mark.parametrize(
     ("project_config", "said"),
     [
@@ -196,12 +242,12 @@ def test_what_a_saved_plan_selects_cannot_be_changed(saved: Project, monkeypatch
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"schema_version": "1.0"', '"schema_version": "2.0"', "was edited after it was saved: no planner "),
-        ('"schema_version": "1.0"', '"schema_version": "x"', "was edited after it was saved: no planner "),
+        ('"schema_version": "1.1"', '"schema_version": "2.0"', "was edited after it was saved: no planner "),
+        ('"schema_version": "1.1"', '"schema_version": "x"', "was edited after it was saved: no planner "),
         (
-            f'"schema_version": "1.0",\n "tool_version": "{__version__}"',
+            f'"schema_version": "1.1",\n "tool_version": "{__version__}"',
             '"schema_version": "2.0",\n "tool_version": "9.0.0"',
-            "was saved by planner 9.0.0, this one reads schema 1.0",
+            "was saved by planner 9.0.0, this one reads schema 1.1",
         ),
         ('"seal"', "", "no saved plan that can be read: Invalid JSON"),
         ('"digest"', '"digger"', "no saved plan that can be read: digest: Field required"),

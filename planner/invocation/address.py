@@ -1,0 +1,62 @@
+"""Where the service is, by the environment, and whether a key may be sent there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from planner.errors import UsageError
+from planner.spec.project.this_machine import is_this_machine
+
+DEFAULT_BASE_URL = "https://api.thunderphone.com"
+ADDRESS = "THUNDERPHONE_API_BASE_URL"
+IN_CLEAR = "THUNDERPHONE_ALLOW_HTTP_TO"
+_PORTS = {"http": 80, "https": 443}
+
+
+def base_url_of(environ: Mapping[str, str]) -> str:
+    """Raises `UsageError` where what the environment names is no web address."""
+    base_url = environ.get(ADDRESS, "").strip() or DEFAULT_BASE_URL
+    if _parts(base_url) is None:
+        raise UsageError(
+            f"{ADDRESS} is {base_url!r}, not a web address",
+            f"Unset it for {DEFAULT_BASE_URL}, or write http(s)://host, with no ? and no #.",
+        )
+    return base_url.rstrip("/").removesuffix("/v1")
+
+
+def check_way(base_url: str, environ: Mapping[str, str]) -> None:
+    """Raises `UsageError` where a key would go over a network as it is, and nobody said that it may."""
+    parts = _parts(base_url)
+    host = (parts.hostname or "") if parts else ""
+    if parts is None or parts.scheme == "https" or is_this_machine(host):
+        return
+    allowed = environ.get(IN_CLEAR, "").strip().lower()
+    if allowed == host:
+        return
+    also = f" {IN_CLEAR} names {allowed!r}, which is another host." if allowed else ""
+    raise UsageError(
+        f"{ADDRESS} is {shown_address(base_url)}: over http everybody on the way to {host} could read the key",
+        f"Write https.{also} Where the key is worth nothing (a sandbox, say) or the way is safe, say so: {IN_CLEAR}={host}",
+    )
+
+
+def shown_address(base_url: str) -> str:
+    """As one and the same address is always written, without what it may hold of names and passwords."""
+    parts = _parts(base_url)
+    if parts is None:
+        return base_url
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/').removesuffix('/v1')}"
+
+
+def _parts(text: str) -> SplitResult | None:
+    """Of an address that paths can be added to; None where it is none."""
+    try:
+        parts = urlsplit(text)
+        can_be_asked = parts.scheme in _PORTS and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return None
+    return parts if can_be_asked and not parts.query and not parts.fragment else None

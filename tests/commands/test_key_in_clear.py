@@ -1,0 +1,77 @@
+"""The key goes over no network as it is, unless it was said that it may."""
+
+from __future__ import annotations
+
+import pytest
+
+from planner.commands.sandbox import _ready  # pyright: ignore[reportPrivateUsage]
+from planner.errors import UsageError
+from planner.invocation.address import base_url_of, check_way, shown_address
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+
+REFUSED = (
+    "planner: THUNDERPHONE_API_BASE_URL is http://10.0.0.7:8080: over http everybody on the way to 10.0.0.7 could read the key\n"
+    "  Write https. Where the key is worth nothing (a sandbox, say) or the way is safe, say so: "
+    "THUNDERPHONE_ALLOW_HTTP_TO=10.0.0.7\n"
+)
+
+
+@pytest.mark.parametrize("command", [["run", "--consent-to-charge"], ["plan", "--refresh"]])
+def test_http_to_another_host_is_refused(command: list[str], project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A private network is one, too. It is the author's to mend, and nothing is connected to."""
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://user:secret@10.0.0.7:8080/v1")
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_live_of_somebody")
+    ran = project.planner(*command)
+    assert (ran.code, ran.out, ran.err) == (2, "", REFUSED)
+
+
+def test_it_may_be_allowed_to_one_host(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name, so that another address is refused as before."""
+    check_way("http://Mock.example.org:8080", {"THUNDERPHONE_ALLOW_HTTP_TO": "mock.EXAMPLE.org"})
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://mock.example.org:8080")
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    monkeypatch.setenv("THUNDERPHONE_ALLOW_HTTP_TO", "elsewhere")
+    ran = project.planner("plan", "--refresh")
+    assert ran.code == 2
+    assert "THUNDERPHONE_ALLOW_HTTP_TO names 'elsewhere', which is another host." in ran.err
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["http://127.0.0.1:80", "http://127.9.9.9", "http://localhost:8080", "http://[::1]:80", "http://api.localhost", "http://0.0.0.0:1",
+     "https://10.0.0.7", "https://example.org"],
+)  # fmt: skip
+def test_this_machine_and_https_need_no_word(base_url: str) -> None:
+    """Nobody is on the way, or nobody can read."""
+    check_way(base_url, {})
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    ["http://127.0.0.1.example.org", "http://localhost.example.org", "http://192.168.1.4", "http://172.17.0.2:8080", "http://127.1",
+     "http://[fd00::1]", "http://[::ffff:10.0.0.1]", "HTTP://Example.ORG", "http://localhost@example.org"],
+)  # fmt: skip
+def test_what_only_looks_like_this_machine_is_not(base_url: str) -> None:
+    """And what may be is not believed to be."""
+    with pytest.raises(UsageError, match="everybody on the way"):
+        check_way(base_url, {"THUNDERPHONE_ALLOW_HTTP_TO": ""})
+
+
+def test_addresses_are_shown_one_way() -> None:
+    """Without names and passwords, which may be secrets."""
+    written = ["https://Api.Example.org:443/v1/", "https://user:pw@api.example.org", "http://[::1]:8080/proxy/v1"]
+    shown = [shown_address(base_url_of({"THUNDERPHONE_API_BASE_URL": text})) for text in written]
+    assert shown == ["https://api.example.org", "https://api.example.org", "http://[::1]:8080/proxy"]
+    assert base_url_of({}) == "https://api.thunderphone.com"
+
+
+def test_the_sandbox_says_how_it_is_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also from other machines, with all that this takes."""
+    from planner.cli.outside import shell
+
+    for host in ("127.0.0.1", "10.0.0.7"):
+        _ready(shell(0), f"http://{host}:80")
+    assert [line for line in capsys.readouterr().out.splitlines() if "export" in line] == [
+        "  export THUNDERPHONE_API_BASE_URL=http://127.0.0.1:80 THUNDERPHONE_API_KEY=sk_test_sandbox",
+        "  export THUNDERPHONE_API_BASE_URL=http://10.0.0.7:80 THUNDERPHONE_ALLOW_HTTP_TO=10.0.0.7 THUNDERPHONE_API_KEY=sk_test_sandbox",
+    ]
