@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -166,15 +167,21 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
     if plan_digest == change_set.digest or (share is not None and plan_digest == share.digest):
         return
     today = change_set.digest if share is None else share.digest
-    moved = [
-        f"{change.case_id} ({change.detail})"
+    moved = Counter(
+        f"{_target(change).removesuffix(')')}; {change.detail}"
         for change in change_set.with_action(Action.CALL)
         if change.reason is Reason.AGENT_EDITED
-    ]
-    edited = f"; agents edited since: {_some(moved)}" if moved else ""
+    )
+    edited = [f"{target}; {cases} case{'' if cases == 1 else 's'})" for target, cases in moved.items()]
+    look = (
+        "a plan made without `--refresh` and a key does not know of that: look at it with `planner plan --refresh`"
+        if edited
+        else "look at it with `planner plan`"
+    )
     raise RefusedError(
-        f"the change set is not the one agreed to: {plan_digest} was, today's is {today}{edited}",
-        f"look at it with `planner plan`; to agree to today's: {command}",
+        f"the change set is not the one agreed to: {plan_digest} was, today's is {today}"
+        f"{f'; agents edited since: {_some(edited)}' if edited else ''}",
+        f"{look}; to agree to today's: {command}",
     )
 
 

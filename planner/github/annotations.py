@@ -22,6 +22,9 @@ SHOWN_AT_MOST = 9
 _MESSAGE_LIMIT = 4000
 """GitHub cuts a message at 4 KiB; ours are counted in characters, of which nearly all take one byte."""
 
+_HELD_BACK = (3, 130)
+"""Exit codes of what was refused or interrupted."""
+
 Level = Literal["error", "warning", "notice"]
 
 
@@ -96,10 +99,13 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
     A matrix turns one line into many cases and each into many runs: they share one annotation. Worst first: critical
     failures, failures, unknown cases, then what failed no case (flaky cases, warnings).
     """
+    held_back = result.exit_code in _HELD_BACK
     groups: dict[tuple[str, int, str], list[_Found]] = {}
     for case in result.cases:
         for found in _of_case(case):
-            groups.setdefault((case.file, found.line, found.expectation), []).append(found)
+            # The plan's line is not to blame for a call that was refused or interrupted: one annotation without a place has them all.
+            file, line = ("", 0) if held_back and not case.runs and not case.runs_under_way else (case.file, found.line)
+            groups.setdefault((file, line, found.expectation), []).append(found)
     ranked = sorted(groups.items(), key=lambda item: (min(found.rank for found in item[1]), item[0]))
     return [_merged(path_prefix + file if file else "", line, founds) for (file, line, _), founds in ranked]
 

@@ -73,7 +73,10 @@ def alike(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
 
 
 def compared(case: CaseDocument) -> str:
-    """`regressed`; of one that its author changed `not comparable: prompt changed`, unless it holds as before."""
+    """`regressed`; of one that its author changed `not comparable: prompt changed`, unless it holds as before. Where nothing was called
+    there is nothing to compare: evidence is not what is missing."""
+    if case.compared == "not_enough_evidence" and case.not_comparable is None and not case.runs:
+        return "not compared"
     return compared_word(case.compared, case.not_comparable)
 
 

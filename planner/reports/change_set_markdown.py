@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from planner.changes.model import Action, ChangeSet
 from planner.reports import change_phrasing
 from planner.reports.change_phrasing import Preview, ShownChange
-from planner.reports.neutral import for_markdown, markdown_block, markdown_code
+from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.reports.quantities import count, money, money_range
 
 MAX_BYTES = 60_000
@@ -21,9 +21,9 @@ def render(preview: Preview, *, max_bytes: int = MAX_BYTES) -> str:
     """Markdown of at most `max_bytes` of UTF-8 (at least 4,000)."""
     head = _head(preview)
     if preview.refused is not None:
-        why, mend = map(for_markdown, preview.refused)
+        why, mend = map(markdown_prose, preview.refused)
         head.insert(1, f"✋ **`planner run` would refuse this:** {why}. {mend}")
-    head += [f"⚠️ {for_markdown(told)}" for told in preview.earlier]
+    head += [f"⚠️ {markdown_prose(told)}" for told in preview.earlier]
     foot = [*_kept(preview), *_what_to_type(preview)]
     text = ""
     for listed in _LISTED:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from planner.reports import case_phrasing, phrasing
 from planner.reports.failed_expectations import failed_expectations, in_how_many
-from planner.reports.neutral import for_markdown, markdown_block, markdown_code
+from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.reports.quantities import count
 from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
 
@@ -104,7 +104,7 @@ def _head(result: RunResult, detail: _Detail) -> list[str]:
     whole = [phrasing.suite(result.suite), phrasing.repeated(result)]
     blocks += [for_markdown(line) for line in whole if line]
     if result.problems:
-        blocks.append(_list([_text(problem, detail) for problem in result.problems], detail))
+        blocks.append(_list([_prose(problem, detail) for problem in result.problems], detail))
     return blocks
 
 
@@ -304,7 +304,7 @@ def _going_on(result: RunResult, detail: _Detail) -> list[str]:
     lines: list[str] = []
     for line in result.next_steps:
         prose, command = phrasing.step(line)
-        lines.append(" ".join(filter(None, [for_markdown(prose), markdown_code(command)])))
+        lines.append(" ".join(filter(None, [markdown_prose(prose), markdown_code(command)])))
     return ["## How to go on", _list(lines, detail)]
 
 
@@ -336,6 +336,10 @@ def _invocation(result: RunResult) -> list[str]:
 
 def _text(text: str, detail: _Detail) -> str:
     return for_markdown(case_phrasing.shortened(text, detail.characters))
+
+
+def _prose(text: str, detail: _Detail) -> str:
+    return markdown_prose(case_phrasing.shortened(text, detail.characters))
 
 
 def _list(lines: Sequence[str], detail: _Detail) -> str:

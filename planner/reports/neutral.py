@@ -95,6 +95,21 @@ def markdown_code(text: str, *, in_table: bool = False) -> str:
     return span.replace("|", "\\|") if in_table else span
 
 
+def markdown_prose(text: str) -> str:
+    """A sentence of ours, with what stands in backticks in it as code spans; all of it is made harmless part by part."""
+    parts = one_line(text).split("`")
+    if len(parts) % 2 == 0:
+        return for_markdown(text)
+    return "".join(markdown_code(part) if index % 2 else _inline(part) for index, part in enumerate(parts))
+
+
+def _inline(text: str) -> str:
+    """Of a piece of a sentence the white space at its ends stays."""
+    before = " " if text[:1] == " " else ""
+    after = " " if len(text) > 1 and text[-1] == " " else ""
+    return f"{before}{for_markdown(text)}{after}" if text.strip() else before
+
+
 def markdown_block(text: str, language: str = "text") -> str:
     """A fenced block of `text`, lines kept."""
     content = "\n".join(without_controls(line) for line in text.splitlines())

@@ -112,13 +112,17 @@ def test_another_digest_also_where_nothing_is_called(
 def test_another_digest_because_agents_were_edited(
     make_case: MakeCase, store_case: Callable[..., CaseDocument], build: Build, refusal: Any
 ) -> None:
-    """Where edited agents are among what moved, the refusal names their cases, the first five of them."""
+    """Where agents were edited, the refusal names each once, and how it is seen: a plan made without a key could not know it."""
     cases = [make_case(f"s{n}") for n in range(7)]
     stored = [store_case(case, revision="2026-11-20T08:00:00Z a1") for case in cases]
     agreed = build(cases, stored)
     today = build(cases, stored, revisions={("agent", 12): "2026-11-24T08:00:00Z b2"})
-    named = ", ".join(f"refunds/s{n}@support (2026-11-20 → 2026-11-24)" for n in range(5))
-    assert refusal(today, plan_digest=agreed.digest)[0].endswith(f"; agents edited since: {named} and 2 more")
+    why, mend = refusal(today, plan_digest=agreed.digest)
+    assert why.endswith("; agents edited since: support (agent 12; 2026-11-20 → 2026-11-24; 7 cases)")
+    assert mend.startswith(
+        "a plan made without `--refresh` and a key does not know of that: look at it with `planner plan --refresh`;"
+        " to agree to today's: planner run "
+    )
 
 
 @pytest.mark.parametrize("text", ["9f3c", "sha256:9f3c…", f"SHA256:{'0' * 64}", f"sha256:{'0' * 64}\n", ""])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from planner.reports import markdown
+from planner.reports.case_phrasing import compared
 from planner.reports.failed_expectations import first_failed
 from planner.reports.html import render
 from planner.results.model import RunResult
@@ -89,3 +90,18 @@ def test_the_page_tells_how_sure_it_is_and_the_cost_in_brief(canonical: RunResul
         in page
     )
     assert page.index("the service itself expected $8.00") > page.index('id="particulars"')
+
+
+def test_what_was_not_called_is_not_compared(canonical: RunResult) -> None:
+    """Evidence is not what a case lacks that nobody called: it is not compared."""
+    not_called = canonical.cases[8].model_copy(update={"compared": "not_enough_evidence"})
+    assert compared(not_called) == "not compared"
+    assert compared(not_called.model_copy(update={"not_comparable": "prompt"})) == "not comparable: prompt changed"
+    assert compared(canonical.cases[9]) == "not enough evidence"
+
+
+def test_commands_in_a_sentence_are_code_on_the_page(canonical: RunResult) -> None:
+    """Backticks are for programs: the page shows what stands between them as code, and hostile words as words."""
+    page = render(canonical.model_copy(update={"problems": ["see `planner plan`: <b>", "one ` alone"]}))
+    assert "<li>see <code>planner plan</code>: &lt;b&gt;</li>" in page
+    assert "<li>one ` alone</li>" in page

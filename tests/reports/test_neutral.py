@@ -25,6 +25,7 @@ from planner.reports.neutral import (
     for_xml,
     markdown_block,
     markdown_code,
+    markdown_prose,
     one_line,
 )
 from planner.spec.matrices.axes import token
@@ -299,3 +300,19 @@ def test_amounts_are_read_as_they_are() -> None:
     """Prices are no mathematics: a report that a terminal shows has them as they were said."""
     assert for_markdown("said $7.36, not $8 or $x$ or $5$") == "said $7.36, not $8 or &#36;x&#36; or $5&#36;"
     assert for_markdown("&#36;7") == "&amp;\\#\N{ZERO WIDTH SPACE}36;7"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("look at it with `planner plan`; then go on", "look at it with `planner plan`; then go on"),
+        ("`a_b` is 2 * 3", "`a_b` is 2 \\* 3"),
+        ("one ` alone_", "one \\` alone\\_"),
+        ("<b> `<b>` @acme `@acme`", "&lt;b&gt; `<b>` @\u200bacme `@acme`"),
+        ("`x``y` \x1b[31m", "`x``y` �"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_with_code_in_it(text: str, shown: str) -> None:
+    """What our sentences quote as code is code on GitHub too; what is hostile around and in it stays harmless."""
+    assert markdown_prose(text) == shown

@@ -16,7 +16,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from jinja2 import Environment, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from planner.reports import EvidenceOf, case_phrasing, phrasing
 from planner.reports.failed_expectations import failed_expectations, first_failed, in_how_many
@@ -161,6 +161,15 @@ def _segments(counts: Sequence[tuple[str, int]]) -> list[tuple[str, float, float
     return segments
 
 
+def _prose(text: str) -> Markup:
+    """A sentence of ours: what stands in backticks in it is code."""
+    parts = without_controls(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    code = Markup("<code>{}</code>")
+    return Markup().join(code.format(part) if index % 2 else escape(part) for index, part in enumerate(parts))
+
+
 def _policy(css: str, script: str) -> str:
     """No network, no frame, no form; this script and this style."""
     return (
@@ -184,4 +193,5 @@ def _template() -> Template:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters["plain"] = without_controls
+    environment.filters["prose"] = _prose
     return environment.from_string(_asset("page.html.j2"))
