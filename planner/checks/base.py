@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from planner.checks.opinions import Ask, Question
-from planner.evidence import Evidence, Turn
+from planner.evidence import Evidence, RedactedPart, Turn, UnreadPart
+
+PartsRead = frozenset[RedactedPart | UnreadPart]
+EVERY_PART: Final[PartsRead] = frozenset((*get_args(RedactedPart), *get_args(UnreadPart)))
 
 
 class FindingOutcome(Enum):
@@ -109,6 +112,9 @@ class Expectation(BaseModel, ABC, frozen=True):
     opposes: ClassVar[tuple[str, ...]] = ()
     """Kinds of check that `contradicts` knows something about; it is not asked about others."""
 
+    looks_at: ClassVar[PartsRead] = EVERY_PART
+    """The parts of the evidence that may decide it: a kind that does not say so may look at anything."""
+
     check: str = Field(description="The kind of check.")
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")] | None = Field(
         default=None, description="Names this expectation in reports; by default the kind of check."
@@ -131,6 +137,11 @@ class Expectation(BaseModel, ABC, frozen=True):
     @abstractmethod
     def judge(self, evidence: Evidence) -> Judgement:
         """Judge one run. Pure: no I/O, no clock. Missing data is `errored`, never passed."""
+
+    def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
+        """The parts that may decide it on this call, where it is so that something of them is missed."""
+        del evidence, missed
+        return self.looks_at
 
     def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
         """Whether an outcome that was found stays, whatever it was that was missed."""

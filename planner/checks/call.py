@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from planner.checks.base import Doubt, Expectation, Judgement, errored, failed, passed
+from planner.checks.base import Doubt, Expectation, Judgement, Missed, PartsRead, errored, failed, passed
 from planner.checks.combining import all_hold
 from planner.checks.fields import Count, Name, Names, Positive, given, one_message
 from planner.checks.wording import counted, listed, shown
@@ -122,9 +122,11 @@ class CallCheck(Expectation, frozen=True):
             return f"no call has at most {counted(self.max_turns, 'turn')} and at least {other.min_turns}"
         return ""
 
-    @property
-    def counts_turns(self) -> bool:
-        return given(self.min_turns, self.max_turns)
+    def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
+        del evidence
+        # Turns are counted, whatever words of theirs were left out; some may not have been read.
+        counts = missed is Missed.UNREAD and given(self.min_turns, self.max_turns)
+        return frozenset({"transferred_to", "turns"} if counts else {"transferred_to"})
 
     def judge(self, evidence: Evidence) -> Judgement:
         call = evidence.call

@@ -16,6 +16,8 @@ class Cost(Expectation, frozen=True):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"check": "cost", "max_cents": 32}]})
 
+    looks_at = frozenset()
+
     check: Literal["cost"] = Field(description="The kind of check.")
     max_cents: Count = Field(description="Highest bill that holds, in US cents.")
 

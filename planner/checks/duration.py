@@ -21,6 +21,8 @@ class Duration(Expectation, frozen=True):
 
     opposes = ("duration",)
 
+    looks_at = frozenset()
+
     check: Literal["duration"] = Field(description="The kind of check.")
     min_seconds: Seconds | None = Field(default=None, description="Shortest length that holds.")
     max_seconds: PositiveSeconds | None = Field(default=None, description="Longest length that holds.")

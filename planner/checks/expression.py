@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from planner.checks.base import Doubt, Expectation, Judgement, errored, failed, passed
+from planner.checks.base import EVERY_PART, Doubt, Expectation, Judgement, Missed, PartsRead, errored, failed, passed
 from planner.checks.cel import CelError, Undecided, check_cel, evaluate
 from planner.checks.cel_words import doubtful_words
 from planner.checks.wording import shown
-from planner.evidence import Evidence
+from planner.evidence import Evidence, RedactedPart, UnreadPart
 
 _REFERENCE = re.compile(r"(?<![\w.\"'])(run|call|grade)\.(\w+)(?![\w(.\[])")
+_WHOLE = re.compile(r"\b(call|run|grade)\b(?!\.)")
+"""An object that is not asked for one of its fields by name."""
+_NAMES: Mapping[RedactedPart | UnreadPart, str] = {"grade": "summary", "results": "tools"}
+"""What an expression reaches a part by, where that is not its own name."""
 _MOST_VALUES = 4
 
 
@@ -56,6 +60,12 @@ class Expression(Expectation, frozen=True):
 
     def doubts(self) -> Sequence[Doubt]:
         return [Doubt(("cel",), why, "near-miss") for why in dict.fromkeys(doubtful_words(self.cel))]
+
+    def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
+        del evidence, missed
+        # Nothing can be reached without its name, but through a whole object.
+        whole = _WHOLE.search(self.cel) is not None
+        return frozenset(part for part in EVERY_PART if whole or _NAMES.get(part, part) in self.cel)
 
     def judge(self, evidence: Evidence) -> Judgement:
         found = evaluate(self.cel, evidence)

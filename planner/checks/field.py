@@ -5,16 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
+import pydantic_core
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, FindingOutcome, Judgement, errored, failed, passed
+from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, PartsRead, errored, failed, passed
 from planner.checks.combining import all_hold
 from planner.checks.fields import NotBool
 from planner.checks.json_paths import MAX_VALUES, TooManyValuesError, compile_path, find_values
 from planner.checks.matching import AnyOf, Expected, ExpectedUnlessNull, Matcher, Matches, read_matcher
 from planner.checks.patterns import Pattern
 from planner.checks.wording import counted, listed, number, shown
-from planner.evidence import Evidence
+from planner.evidence import LEFT_OUT, MASK, Evidence
 
 _WAYS = ("equals", "in", "matches", "min", "max", "exists")
 
@@ -83,6 +84,20 @@ class FieldCheck(Expectation, frozen=True):
         if self.min is not None and self.max is not None and self.max < self.min:
             raise ValueError(f"`max` ({self.max:g}) is less than `min` ({self.min:g})")
         return self
+
+    def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
+        return frozenset({"document"} if missed is Missed.MASKED and self._finds_masks(evidence) else ())
+
+    def _finds_masks(self, evidence: Evidence) -> bool:
+        """Whether what its path leads to, or leads by, was left out."""
+        if evidence.call is None or "?" in self.path:
+            return True
+        try:
+            found = find_values(self.path, evidence.call.document)
+        except TooManyValuesError:
+            return True
+        text = pydantic_core.to_json(list(found)).decode()
+        return MASK in text or LEFT_OUT in text
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.call is None:

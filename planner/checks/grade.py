@@ -33,6 +33,8 @@ class GradeCheck(Expectation, frozen=True):
 
     opposes = ("grade",)
 
+    looks_at = frozenset()
+
     check: Literal["grade"] = Field(description="The kind of check.")
     min_score: Annotated[float, Field(ge=0, le=1), NotBool] | None = Field(
         default=None, description="Lowest score that holds, from 0 to 1.", examples=[0.8]

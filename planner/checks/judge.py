@@ -56,6 +56,8 @@ class Judge(Expectation, frozen=True):
         }
     )
 
+    looks_at = frozenset({"turns", "tools", "results"})
+
     check: Literal["judge"] = Field(description="The kind of check.")
     rubric: Annotated[
         str,

@@ -35,6 +35,8 @@ class Language(Expectation, frozen=True):
         }
     )
 
+    looks_at = frozenset({"turns"})
+
     check: Literal["language"] = Field(description="The kind of check.")
     is_: Annotated[str, Field(pattern="^[a-z]{2}$")] = Field(
         alias="is", description="The language, as a code of two letters (ISO 639-1).", examples=["en", "es"]

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
+from planner.checks.base import Expectation, Judgement, Missed, PartsRead, Quote, errored, failed, passed
 from planner.checks.combining import all_hold
 from planner.checks.fields import Milliseconds, given
 from planner.checks.wording import counted
@@ -44,6 +44,11 @@ class Latency(Expectation, frozen=True):
                     f"`{next_name}` ({next_limit:g}) is less than `{name}` ({limit:g}), which can then never decide"
                 )
         return self
+
+    def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
+        del evidence
+        # Who spoke when is left out nowhere, but may not have been read.
+        return frozenset({"turns"} if missed is Missed.UNREAD else ())
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:

@@ -58,6 +58,8 @@ class NoPii(Expectation, frozen=True):
 
     version: ClassVar[int] = 6  # card numbers right behind a letter
 
+    looks_at = frozenset({"turns"})
+
     check: Literal["no_pii"] = Field(description="The kind of check.")
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = Field(
         default=KINDS, description="What to look for: card, bank, identity, email; by default all of them."

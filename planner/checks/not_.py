@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, assert_never
 
 from pydantic import ConfigDict, Field
 
-from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
-from planner.checks.opinions import Ask, Question, nobody_asked
-from planner.checks.parts import Part, doubts_of, judge_parts, merged, open_questions
-from planner.evidence import Evidence
+from planner.checks.base import Expectation, FindingOutcome, Judgement
+from planner.checks.parts import Combinator, Part, merged
 
 
-class Not(Expectation, frozen=True):
+class Not(Combinator, frozen=True):
     """The part does not hold.
 
     What cannot be told of the part cannot be told of its opposite either. `never_says` and `tool_not_called` say more
@@ -32,20 +30,9 @@ class Not(Expectation, frozen=True):
         )
     )
 
-    def rubrics(self) -> Sequence[tuple[str, int]]:
-        return self.of.rubrics()
-
-    def doubts(self) -> Sequence[Doubt]:
-        return doubts_of([(("of",), self.of)])
-
-    def judge(self, evidence: Evidence) -> Judgement:
-        return self.judge_with(evidence, nobody_asked)
-
-    def questions(self, evidence: Evidence) -> Sequence[Question]:
-        return open_questions(self, [self.of], evidence)
-
-    def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
-        return self.combined(judge_parts([self.of], evidence, ask))
+    @property
+    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
+        return {("of",): self.of}
 
     def combined(self, judgements: Sequence[Judgement]) -> Judgement:
         """From what was found of its one part."""

@@ -72,6 +72,8 @@ class Pacing(Expectation, frozen=True):
         }
     )
 
+    looks_at = frozenset({"turns"})
+
     check: Literal["pacing"] = Field(description="The kind of check.")
     max_silence_ms: Milliseconds | None = Field(
         default=None, description="The longest silence between two turns, at most, in milliseconds.", examples=[4000]

@@ -7,7 +7,7 @@ told stays so unless the other parts decide alone.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Union
@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Union
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
-from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement
+from planner.checks.base import Doubt, Expectation, FindingOutcome, Judgement, Missed, PartsRead
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence
 
@@ -60,52 +60,60 @@ Part = Annotated[Expectation, _AnyKind(), AfterValidator(_as_part), WithJsonSche
 Parts = Annotated[tuple[Part, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})]
 
 
-def doubts_of(parts: Sequence[tuple[tuple[str | int, ...], Expectation]]) -> Sequence[Doubt]:
-    """What is doubtful of the parts, each with the route that leads to it."""
-    return [replace(doubt, route=(*route, *doubt.route)) for route, part in parts for doubt in part.doubts()]
-
-
-def judge_parts(parts: Sequence[Expectation], evidence: Evidence, ask: Ask) -> list[Judgement]:
-    """Each part's judgement, named."""
-    return [named(part, part.judge_with(evidence, ask)) for part in parts]
-
-
-def open_questions(whole: Expectation, parts: Sequence[Expectation], evidence: Evidence) -> Sequence[Question]:
-    """Those of the parts; none where the other parts decide alone, so that nobody pays for an answer that changes nothing."""
-    found = [question for part in parts for question in part.questions(evidence)]
-    return found if found and whole.judge(evidence).outcome is FindingOutcome.ERRORED else ()
-
-
-def named(part: Expectation, judgement: Judgement) -> Judgement:
+def _named(part: Expectation, judgement: Judgement) -> Judgement:
     """Its message led by the id that the part's author gave it."""
     if part.id is None:
         return judgement
     return Judgement(judgement.outcome, f"{part.id}: {judgement.message}", judgement.quote)
 
 
-class OfSeveral(Expectation, frozen=True):
-    """A combinator of several parts; its `combined` says what their judgements come to."""
+class Combinator(Expectation, frozen=True):
+    """Expectations made one; its `combined` says what the judgements of its parts come to."""
 
-    of: tuple[Expectation, ...]
+    @property
+    @abstractmethod
+    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
+        """By the route that leads to each from the whole."""
 
     @abstractmethod
     def combined(self, judgements: Sequence[Judgement]) -> Judgement:
         """One judgement from those of the parts, in their order."""
 
+    def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
+        return frozenset(read for part in self.parts.values() for read in part.reads(evidence, missed))
+
+    def judge_by(self, judge: Callable[[Expectation], Judgement]) -> Judgement:
+        """From its parts, each judged so."""
+        return self.combined([_named(part, judge(part)) for part in self.parts.values()])
+
     def judge_with(self, evidence: Evidence, ask: Ask) -> Judgement:
-        return self.combined(judge_parts(self.of, evidence, ask))
+        return self.judge_by(lambda part: part.judge_with(evidence, ask))
 
     def judge(self, evidence: Evidence) -> Judgement:
         return self.judge_with(evidence, nobody_asked)
 
     def questions(self, evidence: Evidence) -> Sequence[Question]:
-        return open_questions(self, self.of, evidence)
+        """Those of the parts; none where the other parts decide alone, so that nobody pays for an answer that changes nothing."""
+        found = [question for part in self.parts.values() for question in part.questions(evidence)]
+        return found if found and self.judge(evidence).outcome is FindingOutcome.ERRORED else ()
 
     def rubrics(self) -> Sequence[tuple[str, int]]:
-        return [rubric for part in self.of for rubric in part.rubrics()]
+        return [rubric for part in self.parts.values() for rubric in part.rubrics()]
 
     def doubts(self) -> Sequence[Doubt]:
-        return doubts_of([(("of", index), part) for index, part in enumerate(self.of)])
+        return [
+            replace(doubt, route=(*route, *doubt.route))
+            for route, part in self.parts.items()
+            for doubt in part.doubts()
+        ]
+
+
+class OfSeveral(Combinator, frozen=True):
+    of: tuple[Expectation, ...]
+
+    @property
+    def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
+        return {("of", index): part for index, part in enumerate(self.of)}
 
     def fingerprint_fields(self) -> dict[str, Any]:
         return {**super().fingerprint_fields(), "of": [part.fingerprint_fields() for part in self.of]}

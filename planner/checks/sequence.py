@@ -83,6 +83,8 @@ class Sequence(Expectation, frozen=True):
 
     version: ClassVar[int] = 6  # as `says`
 
+    looks_at = frozenset({"turns", "tools"})
+
     check: Literal["sequence"] = Field(description="The kind of check.")
     steps: Annotated[tuple[Step, ...], AfterValidator(_at_least_two), Field(json_schema_extra={"minItems": 2})] = Field(
         description="What happens, in order: {says: …} with the fields of `says`, or {tool: name}.",

@@ -42,6 +42,8 @@ class Similar(Expectation, frozen=True):
 
     version: ClassVar[int] = 2  # a turn without a word is none
 
+    looks_at = frozenset({"turns"})
+
     check: Literal["similar"] = Field(description="The kind of check.")
     to: Annotated[
         Phrase | ListOfPhrases, one_message("must be a sentence, or a list of sentences, with words in it")

@@ -188,6 +188,8 @@ class Words(BaseModel, frozen=True):
 class SpeechCheck(Words, Expectation, frozen=True):
     """The fields of `says` and `never_says`."""
 
+    looks_at = frozenset({"turns"})
+
     in_: Where = Field(
         default="any",
         alias="in",

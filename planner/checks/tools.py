@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
-from planner.checks.base import Expectation, Judgement, Missed, Quote, errored
+from planner.checks.base import Expectation, Judgement, Missed, PartsRead, Quote, errored
 from planner.checks.fields import Name
 from planner.checks.matching import ABSENT, Expected, ExpectedUnlessNull, Fields, Matcher, read_fields, read_matcher
 from planner.checks.wording import counted, shown
@@ -130,6 +130,10 @@ class ToolCheck(Expectation, frozen=True):
     @abstractmethod
     def judge_calls(self, calls: CallsOfTool) -> Judgement:
         """Judge the calls of the tool that the evidence knows of."""
+
+    def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
+        del evidence, missed
+        return frozenset({"tools"} if self.result is None else {"tools", "results"})
 
     def found_for_certain(self, missed: Missed) -> bool:
         """Whether calls that fit still do, whatever was missed: of what was not read, arguments may be told as none."""
