@@ -172,6 +172,8 @@ def _as_found(actual: Actual) -> str:
 
 
 def _readable(written: JsonValue) -> JsonValue:
+    if not isinstance(written, (dict, list)):
+        return written
     check_no_near_matcher(written)
     read_matcher(written)
     return written

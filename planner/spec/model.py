@@ -44,6 +44,14 @@ class Case:
     point: tuple[tuple[str, str], ...]
     """(axis, value as it stands in the case id), in the order written."""
     prompt: str
+    expectations: tuple[Expectation, ...]
+    """Each with an `id`, unique within the case."""
+    expectation_places: tuple[Place, ...]
+    """Where each expectation is written."""
+    tags: frozenset[str]
+    """The plan's and the scenario's."""
+    place: Place
+    """Where the scenario is written."""
     direction: Direction
     mode: Mode
     target_number: str | None
@@ -55,21 +63,13 @@ class Case:
     stagger_seconds: int
     timeout_seconds: float
     platform_failures: Literal["ignore", "fail"]
-    expectations: tuple[Expectation, ...]
-    """Each with an `id`, unique within the case."""
-    expectation_places: tuple[Place, ...]
-    """Where each expectation is written."""
-    tags: frozenset[str]
-    """The plan's and the scenario's."""
-    place: Place
-    """Where the scenario is written."""
-    description: str = ""
     confidence: float | None = None
     max_age: timedelta | None = None
     retries: int = 0
-    quarantine: Quarantine | None = None
     caller_faults: Literal["ignore", "count"] = "ignore"
     when_settled: Literal["stop", "continue"] = "continue"
+    description: str = ""
+    quarantine: Quarantine | None = None
 
     @property
     def span(self) -> Span:

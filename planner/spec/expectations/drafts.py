@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from planner.checks.base import Doubt, Expectation
 from planner.diagnostics import Span
-from planner.spec.document import Container, Document
+from planner.spec.document import Container, Document, Items
 from planner.spec.document import Mapping as Written
 from planner.spec.faults.reporting import Said
 from planner.spec.source import Place
 from planner.spec.templates.contents import Content, Text
-
-_MAX_TEXT = 1_000
-"""Characters of what is known again by its text."""
 
 
 @dataclass(slots=True)
@@ -43,7 +40,7 @@ class Shape:
     """What its templates use."""
     fixed: Rendered | None = None
     """Without templates: what it is in every case."""
-    doubts: list[Doubt] = field(default_factory=lambda: [])  # noqa: PIE807 - so here
+    doubts: Sequence[Doubt] = ()
     """Without templates: what was hardly meant."""
     may_warn: bool = True
     """Whether there is anything in it that can be written in a way that deserves a warning."""
@@ -66,7 +63,8 @@ class Draft:
     key: str | int
     written: Written
     shape: Shape
-    _place: Place | None = None
+    place: Place
+    """Where the plan says it: the `use` of one from a library."""
     used: Used | None = None
     _said: Said | None = None
 
@@ -81,13 +79,6 @@ class Draft:
     def id(self) -> str | None:
         """The id as written."""
         return self.shape.id
-
-    @property
-    def place(self) -> Place:
-        """Where the plan says it: the `use` of one from a library."""
-        if self._place is None:
-            self._place = self.used.place if self.used else self.document.place(self.container, self.key)
-        return self._place
 
     @property
     def span(self) -> Span:
@@ -111,10 +102,9 @@ class Draft:
         return self.used.place.span if self.used else None
 
 
-def text_to_know(place: Place) -> str | None:
-    """How a value is written, where that is short and means the same everywhere: what an alias stands for does not."""
-    source, start, end = place
-    if end - start > _MAX_TEXT:
-        return None
-    text = source.text[start:end]
-    return None if "*" in text else text
+def parts_of(written: Written) -> Iterable[tuple[Container, str | int]]:
+    """Where the expectations inside an expectation are written."""
+    of = written.get("of")
+    if isinstance(of, Items):
+        return [(of, index) for index in range(len(of))]
+    return [(written, "of")] if isinstance(of, Written) else []

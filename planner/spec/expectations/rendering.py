@@ -7,7 +7,7 @@ read as YAML would read it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,12 +16,12 @@ from pydantic_core import ErrorDetails
 from planner.checks.base import Expectation, idle_rate
 from planner.checks.wording import shown
 from planner.diagnostics import Span
-from planner.spec.document import Container, Document, Items, as_json, at, larger_than, value_mark
+from planner.spec.document import Container, Document, as_json, at, larger_than, value_mark
 from planner.spec.document import Mapping as Written
 from planner.spec.expectations.as_one import as_one
 from planner.spec.expectations.contradictions import Contradictions, Stated, may_contradict
 from planner.spec.expectations.demands import COMBINATORS
-from planner.spec.expectations.drafts import Draft, Rendered, Shape, Used, text_to_know
+from planner.spec.expectations.drafts import Draft, Rendered, Shape, Used, parts_of
 from planner.spec.expectations.kinds import kind_of
 from planner.spec.expectations.validations import Validations
 from planner.spec.faults.reporting import Reporter
@@ -34,6 +34,7 @@ from planner.spec.faults.wording import (
     wrong_type,
 )
 from planner.spec.matrices.blame import Blame
+from planner.spec.source import Place
 from planner.spec.templates.contents import (
     Compiler,
     Route,
@@ -59,6 +60,9 @@ MAX_BYTES = 64 * 1024
 
 MAX_EXPECTATIONS = 300
 """Of one scenario: each is compared with each."""
+
+_MAX_TEXT = 1_000
+"""Characters of what is known again by its text."""
 
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
@@ -99,9 +103,9 @@ class Expectations:
     def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
         written = at(container, key)
-        place = document.place(container, key)
-        raw = text_to_know(place)
-        shape = self._by_text.get(raw) if raw is not None else None
+        place = source, start, end = document.place(container, key)
+        raw = source.text[start:end] if end - start <= _MAX_TEXT else ""
+        shape = self._by_text.get(raw)
         json = b""
         if shape is None or shape.written != written:
             json = as_json(written)
@@ -113,6 +117,19 @@ class Expectations:
             if shape.doubts:
                 self._doubt(draft)
             return draft
+        return self._new(document, container, key, written, place, json, raw)
+
+    def _new(
+        self,
+        document: Document,
+        container: Container,
+        key: str | int,
+        written: Any,
+        place: Place,
+        json: bytes,
+        raw: str,
+    ) -> Draft | None:
+        """One that is met for the first time."""
         kind = kind_of(document, container, key, self.reporter)
         if kind is None or not self._sound(document, written, kind):
             return None
@@ -134,11 +151,11 @@ class Expectations:
             expectation = self._expectation(draft, shape.fixed, draft.id or written["check"], None)
             if expectation is None:
                 return None
-            shape.doubts.extend(expectation.doubts())
-        shape.doubts.extend(idle_rate(written))
+            shape.doubts = expectation.doubts()
+        shape.doubts = (*shape.doubts, *idle_rate(written))
         self._doubt(draft)
         self._shapes[json] = shape
-        if raw is not None:
+        if raw and "*" not in raw:  # what an alias stands for is not the same everywhere
             self._by_text[raw] = shape
         return draft
 
@@ -160,7 +177,7 @@ class Expectations:
     def used(self, draft: Draft, used: Used, changed: Values) -> Draft:
         """An expectation of a library as a plan uses it, with the fields that the plan `changed`: sound ones, no templates."""
         if not changed:
-            return replace(draft, used=used, _said=draft.said, _place=None)
+            return replace(draft, place=used.place, used=used, _said=draft.said)
         written = Written()
         whole = value_mark(draft.container, draft.key)
         for key, value in {**draft.written, **changed}.items():
@@ -178,7 +195,7 @@ class Expectations:
                 draft.shape, json=json, written=written, id=name, content=content, fixed=fixed, doubts=doubts
             )
             self._shapes[json] = shape
-        return replace(draft, used=used, written=written, shape=shape, _said=draft.said, _place=None)
+        return replace(draft, place=used.place, used=used, written=written, shape=shape, _said=draft.said)
 
     def sound_alone(self, draft: Draft) -> bool:
         """Whether nothing is wrong with an expectation whatever its templates render to; reported if not."""
@@ -204,7 +221,7 @@ class Expectations:
         for key in _FREE_FORM:
             if key in written:
                 warn_of_rewritten(document, written, key, self.reporter)
-        for container, key in _parts(written):
+        for container, key in parts_of(written) if "of" in written else ():
             self._warn(document, at(container, key))
 
     def _sound(self, document: Document, written: Written, kind: type[Expectation]) -> bool:
@@ -217,7 +234,7 @@ class Expectations:
             elif key == "id" and not isinstance(value, str):
                 detail = wrong_type("text", value, key, as_written(document, written, key))
                 self.reporter.error("wrong-type", detail, document.value(written, key))
-        for container, key in _parts(written) if kind in COMBINATORS else ():
+        for container, key in parts_of(written) if kind in COMBINATORS else ():
             part_kind = kind_of(document, container, key, self.reporter)
             if part_kind is not None:
                 self._sound(document, at(container, key), part_kind)
@@ -361,14 +378,6 @@ class Expectations:
                 fault = TemplateFault(code, detail, context["start"], context["end"])
                 place = place_in_text(draft.document, container, key, fault)
             self.reporter.error_once(draft.said, code, detail, place, draft.user)
-
-
-def _parts(written: Written) -> Iterable[tuple[Container, str | int]]:
-    """Where the expectations inside an expectation are written."""
-    of = written.get("of")
-    if isinstance(of, Items):
-        return [(of, index) for index in range(len(of))]
-    return [(written, "of")] if isinstance(of, Written) else []
 
 
 def _free(name: str, taken: set[str]) -> str:

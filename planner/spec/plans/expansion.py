@@ -13,9 +13,10 @@ from planner.spec.expectations.rendering import Expectations
 from planner.spec.faults.reporting import Reporter
 from planner.spec.matrices.blame import Blame
 from planner.spec.matrices.matrix import Matrix, Point
-from planner.spec.model import Case, Target
+from planner.spec.model import Case, Quarantine, Target
 from planner.spec.plans.prompts import Prompt
 from planner.spec.plans.same_calls import warn_of_same_calls
+from planner.spec.plans.settings import CaseSettings
 from planner.spec.source import Place
 
 MAX_CASES_PER_PLAN = 100_000
@@ -39,7 +40,7 @@ class Allowance:
 
 
 class Parts(NamedTuple):
-    """A scenario, read. `settings` are fields of `Case` by name. Parts with faults are left out, and then no case counts."""
+    """A scenario, read. Parts with faults are left out, and then no case counts."""
 
     plan: str
     scenario: str
@@ -49,7 +50,10 @@ class Parts(NamedTuple):
     prompt: Prompt | None
     drafts: Sequence[Draft]
     variables: Lookup[str, Any]
-    settings: Lookup[str, Any]
+    settings: CaseSettings
+    tags: frozenset[str]
+    description: str
+    quarantine: Quarantine | None
 
 
 @dataclass(slots=True)
@@ -150,16 +154,19 @@ class _Expansion:
         parts = self.parts
         return [
             Case(
-                case_id=f"{label}@{target.alias}",
-                plan=parts.plan,
-                scenario=parts.scenario,
-                target=target,
-                point=point,
-                prompt=prompt,
-                expectations=expectations,
-                expectation_places=self.places,
-                place=parts.place,
-                **parts.settings,
+                f"{label}@{target.alias}",
+                parts.plan,
+                parts.scenario,
+                target,
+                point,
+                prompt,
+                expectations,
+                self.places,
+                parts.tags,
+                parts.place,
+                *parts.settings,
+                parts.description,
+                parts.quarantine,
             )
             for target in parts.targets
         ]

@@ -118,16 +118,17 @@ class Imports:
         unsound: list[Draft] = []
         complete = True
         for index, written in enumerate(items):
-            if isinstance(written, Mapping) and "use" in written and "check" not in written:
-                used = self._used(document, items, index)
-                drafts.extend(used or ())
-                complete = complete and used is not None
-                continue
-            if (name := self._without_use(written)) is not None:
-                detail = f"`{shorten(name, 40)}` is of a library: write - use: {shorten(name, 40)}"
-                self.reporter.error("missing-key", detail, document.item(items, index))
-                complete = False
-                continue
+            if not isinstance(written, Mapping) or "check" not in written or len(written) == 1:
+                if isinstance(written, Mapping) and "use" in written and "check" not in written:
+                    used = self._used(document, items, index)
+                    drafts.extend(used or ())
+                    complete = complete and used is not None
+                    continue
+                if (name := self._without_use(written)) is not None:
+                    detail = f"`{shorten(name, 40)}` is of a library: write - use: {shorten(name, 40)}"
+                    self.reporter.error("missing-key", detail, document.item(items, index))
+                    complete = False
+                    continue
             draft = self.expectations.draft(document, items, index)
             if draft is not None:
                 drafts.append(draft)
@@ -231,10 +232,10 @@ class Imports:
 
 def read_expected(model: type[BaseModel], document: Document, holder: Mapping, imports: Imports) -> Expected:
     """The `expect` of a scenario or of the defaults, whose `model` tells whether it is there under a mistyped name."""
-    if missing(model, holder, "expect"):
-        return Expected()
     items: Any = holder.get("expect")
-    return imports.expected(document, items) if isinstance(items, Items) else UNREADABLE
+    if isinstance(items, Items):
+        return imports.expected(document, items)
+    return Expected() if missing(model, holder, "expect") else UNREADABLE
 
 
 def read_imports(document: Document, path: Path, paths: list[str], libraries: Libraries, imports: Imports) -> None:

@@ -17,7 +17,15 @@ from planner.spec.files import FileFault, Neighbours, display_name
 from planner.spec.made_often import made_often
 from planner.spec.matrices.blame import Blame
 from planner.spec.source import Source
-from planner.spec.templates.template import MAX_SOURCE, Constant, Template, TemplateFault, Templates, names_at
+from planner.spec.templates.template import (
+    MAX_SOURCE,
+    Constant,
+    Interpolation,
+    Template,
+    TemplateFault,
+    Templates,
+    names_at,
+)
 from planner.spec.templates.text_places import place_in_file, place_in_text
 from planner.spec.yaml.decoding import decode
 
@@ -61,6 +69,12 @@ class Prompt:
             self._blame(TemplateFault("empty-prompt", "the prompt renders to nothing"), blame)
             return None
         return text
+
+    @property
+    def has_braces(self) -> bool:
+        """Whether there may be any but those of `{{ name }}`: most prompts have none, and need not be searched."""
+        template = self.template
+        return not isinstance(template, Interpolation) or "{" in "".join(template.texts)
 
     def single_braces(self, variables: Container[str], axes: Container[str], reporter: Reporter) -> set[str]:
         """Names that stand between single braces, which are said as they are: each is warned of once."""

@@ -26,7 +26,7 @@ from planner.spec.plans.expansion import Allowance, Parts, expand
 from planner.spec.plans.imports import Expected, Imports, read_expected
 from planner.spec.plans.oddities import cannot_fail, take_in_axes, warn_of_equal, warn_of_shadowed_variables
 from planner.spec.plans.prompts import Prompt, PromptReader
-from planner.spec.plans.settings import DECIDING, Settings, check_own_rates, need_check, settings_of
+from planner.spec.plans.settings import DECIDING, CaseSettings, Settings, check_own_rates, need_check, settings_of
 from planner.spec.plans.terms import read_quarantine
 from planner.spec.project.targets import Aliases, check_slug, is_slug
 from planner.spec.templates.names import is_name, mended_name, undefined
@@ -57,8 +57,8 @@ class PlanContext:
     defaults: ScenarioDefaults
     defaults_written: Mapping
     default_expected: Expected
-    settings: Lookup[str, Any]
-    """What `settings_of` gives of the defaults."""
+    settings: CaseSettings
+    """The defaults'."""
     defaults_need_check: bool
     quarantine: Quarantine | None
     """The defaults'."""
@@ -122,12 +122,11 @@ class _Reading:
             Settings(
                 self.document, self.written, self.fields, given, plan.defaults_written, plan.defaults, self.reporter
             ).check()
-        rate, confidence, runs = (
-            getattr(self.fields if name in given else plan.defaults, name)
-            for name in ("min_pass_rate", "confidence", "runs")
-        )
-        check_own_rates(drafts, runs, confidence, self.reporter)
-        if complete and cannot_fail(drafts, rate):
+        settings = plan.settings
+        if not DECIDING.isdisjoint(given):
+            settings = settings_of({**vars(plan.defaults), **{name: getattr(self.fields, name) for name in given}})
+        check_own_rates(drafts, settings.runs, settings.confidence, self.reporter)
+        if complete and cannot_fail(drafts, settings.min_pass_rate):
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, [*drafts, *unsound] if unsound else drafts, complete=complete)
@@ -143,17 +142,20 @@ class _Reading:
                     self.reader.expectations.sound_alone(draft)
             drafts = [draft for draft in drafts if unknown.isdisjoint(draft.shape.names)]
         parts = Parts(
-            plan=self.plan.name,
+            plan=plan.name,
             scenario=self.name,
             place=self.place,
             targets=targets,
             matrix=matrix,
             prompt=prompt,
             drafts=drafts,
-            variables=self.plan.variables,
-            settings=self._settings(quarantine),
+            variables=plan.variables,
+            settings=settings,
+            tags=self._tags(),
+            description=self._description(),
+            quarantine=quarantine,
         )
-        cases = expand(parts, self.reader.expectations, self.plan.allowance, self.reporter, errors=errors)
+        cases = expand(parts, self.reader.expectations, plan.allowance, self.reporter, errors=errors)
         return Scenario(cases, names, complete)
 
     @property
@@ -290,27 +292,22 @@ class _Reading:
             return self.plan.quarantine
         return read_quarantine(self.document, self.written, self.reporter, today=self.plan.today)
 
-    def _settings(self, quarantine: Quarantine | None) -> dict[str, Any]:
-        """Fields of `Case`: the scenario's, else the defaults'."""
-        plan, fields, given = self.plan, self.fields, self.given
-        settings = plan.settings
-        if not DECIDING.isdisjoint(given):
-            settings = settings_of({**vars(plan.defaults), **{name: getattr(fields, name) for name in given}})
-        tags = fields.tags if "tags" in given else plan.defaults.tags
-        description = fields.description if "description" in given else plan.defaults.description
-        return {
-            **settings,
-            "tags": plan.tags.union(tags) if tags else plan.tags,
-            "description": (description or "").strip(),
-            "quarantine": quarantine,
-        }
+    def _tags(self) -> frozenset[str]:
+        plan = self.plan
+        tags = self.fields.tags if "tags" in self.given else plan.defaults.tags
+        return plan.tags.union(tags) if tags else plan.tags
+
+    def _description(self) -> str:
+        fields = self.fields if "description" in self.given else self.plan.defaults
+        return (fields.description or "").strip()
 
     def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> set[str]:
         """The names the templates use; undefined ones are reported, and axes that none uses."""
         used = set(prompt.template.names if prompt else ())
         for draft in drafts:
-            used.update(draft.shape.names)
-        if prompt is not None:
+            if draft.shape.names:
+                used.update(draft.shape.names)
+        if prompt is not None and prompt.has_braces:
             braced = prompt.single_braces(self.plan.variables, self._written_axes() or (), self.reporter)
             used.update(name for name in braced if name in self.plan.variables)  # one fault is enough
         if "matrix" not in self.written and used <= self.plan.variables.keys():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from planner.diagnostics import Span
 from planner.spec.authored.keys import ScenarioDefaults, ScenarioFields
@@ -15,35 +16,43 @@ from planner.spec.document import Mapping as Written
 from planner.spec.expectations.drafts import Draft
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import wrong_type
+from planner.spec.model import Direction, Mode
 from planner.spec.plans.phone import phone_number_fault
 from planner.spec.plans.terms import age_of
 from planner.statistics import least_runs_to_pass
 
-_SETTINGS = (
-    "direction",
-    "mode",
-    "target_number",
-    "runs",
-    "min_pass_rate",
-    "confidence",
-    "stagger_seconds",
-    "timeout_seconds",
-    "platform_failures",
-    "caller_faults",
-    "retries",
-)
-DECIDING = frozenset({*_SETTINGS, "min_runs", "max_age", "when_settled"})
+
+class CaseSettings(NamedTuple):
+    """Fields of `Case`, in its order: passing them by name would take three times as long."""
+
+    direction: Direction
+    mode: Mode
+    target_number: str | None
+    runs: int
+    min_pass_rate: float
+    min_runs: int
+    stagger_seconds: int
+    timeout_seconds: float
+    platform_failures: Literal["ignore", "fail"]
+    confidence: float | None
+    max_age: timedelta | None
+    retries: int
+    caller_faults: Literal["ignore", "count"]
+    when_settled: Literal["stop", "continue"]
+
+
+DECIDING = frozenset(CaseSettings._fields)
 """Fields that decide settings; a scenario that has none of them has the defaults'."""
 
 
-def settings_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of `Case` from those of `ScenarioDefaults`; tags and description apart."""
-    settings: dict[str, Any] = {name: values[name] for name in _SETTINGS}
-    settings["min_runs"] = values["min_runs"] or (settings["runs"] + 1) // 2
-    may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
-    settings["when_settled"] = values["when_settled"] or ("stop" if may_settle else "continue")
-    settings["max_age"] = age_of(values["max_age"]) if values["max_age"] else None
-    return settings
+def settings_of(values: Mapping[str, Any]) -> CaseSettings:
+    """From the fields of `ScenarioDefaults`."""
+    settings: dict[str, Any] = {name: values[name] for name in CaseSettings._fields}
+    may_settle = settings["confidence"] is not None or settings["min_pass_rate"] < 1
+    settings["min_runs"] = settings["min_runs"] or (settings["runs"] + 1) // 2
+    settings["when_settled"] = settings["when_settled"] or ("stop" if may_settle else "continue")
+    settings["max_age"] = age_of(settings["max_age"]) if settings["max_age"] else None
+    return CaseSettings(**settings)
 
 
 def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None, reporter: Reporter) -> None:
