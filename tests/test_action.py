@@ -125,6 +125,14 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
         "plans/a b.yaml",
         "more/",
     ]
+    assert arguments(run_step("recheck", ECHO, **inputs)) == [
+        "recheck",
+        "--report-dir=out dir",
+        *shared,
+        "--",
+        "plans/a b.yaml",
+        "more/",
+    ]
     assert arguments(run_step("run", ECHO, **inputs)) == [
         "run",
         "--consent-to-charge",
@@ -217,12 +225,33 @@ def test_calls_are_made_only_with_consent() -> None:
     assert [name for name, step in STEPS.items() if "--consent-to-charge" in step["run"]] == ["run"]
 
 
+def test_where_only_expectations_changed_they_are_judged_without_consent(run_step: RunStep, tmp_path: Path) -> None:
+    """There is nothing to call, so no job that calls would ever judge them: the first one does, for free, and fails where they do."""
+    assert STEPS["recheck"]["if"] == (
+        "inputs.consent-to-charge != 'true' && steps.plan.outputs.calls == '0' && steps.plan.outputs.votes == '0'"
+        " && steps.plan.outputs.rechecks != '0'"
+    )
+    program = f'#!/usr/bin/env bash\nexec {sys.executable} -m planner "$@"\n'
+    (tmp_path / "work/plans").mkdir(parents=True)
+    (tmp_path / "work/plans/tiny.yaml").write_text(PLAN, encoding="utf-8")
+    assert run_step("run", program, sandbox="true").returncode == 0
+    (tmp_path / "work/plans/tiny.yaml").write_text(PLAN.replace("600", "1"), encoding="utf-8")
+    assert run_step("plan", program, sandbox="true").returncode == 0
+    planned = outputs_of(tmp_path / "plan.output")
+    assert (planned["calls"], planned["votes"], planned["rechecks"]) == ("0", "0", "1")
+    completed = run_step("recheck", program, sandbox="true")
+    assert completed.returncode == 1, completed.stdout + completed.stderr
+    judged = outputs_of(tmp_path / "recheck.output")
+    assert (judged["outcome"], judged["exit-code"], judged["cost-cents"]) == ("failed", "1", "0")
+    assert (tmp_path / "recheck.md").read_text(encoding="utf-8").startswith("# ❌ Failed (sandbox): ")
+
+
 def test_the_key_reaches_no_step_that_does_not_need_it() -> None:
     """Validating is for everybody."""
     assert [name for name, step in STEPS.items() if "THUNDERPHONE_API_KEY" in step["env"]] == ["plan", "run"]
 
 
-@pytest.mark.parametrize("step", ["validate", "plan", "run"])
+@pytest.mark.parametrize("step", ["validate", "plan", "recheck", "run"])
 def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str) -> None:
     """GitHub signals one process, the shell's: planner has taken its place, hears it and can report."""
     program = "#!/usr/bin/env bash\ntrap 'echo heard; exit 130' TERM\necho ready\nwhile :; do sleep 0.02; done\n"
@@ -267,4 +296,4 @@ def test_outputs_are_ones_that_the_commands_write() -> None:
     written = {"plan": planned | {"exit-code"}, "validate": {"exit-code"}}
     for output in ACTION["outputs"].values():
         for step, name in re.findall(r"steps\.(\w+)\.outputs\.([a-z-]+)", output["value"]):
-            assert step == "run" or name in written[step], output
+            assert step in ("run", "recheck") or name in written[step], output

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from planner.changes.model import Action
+
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
@@ -16,11 +18,14 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
-    """What would be called and what it would cost, in cents; an unknown price is empty, never 0."""
-    estimate = change_set.estimate
+    """What would be called and what it would cost, in cents; an unknown price is empty, never 0. `rechecks` are cases whose stored calls
+    are judged by other expectations than before, `votes` what a language model would be paid for."""
+    estimate, votes = change_set.estimate, change_set.votes
     return {
         "digest": change_set.digest,
         "calls": str(estimate.calls),
+        "rechecks": str(len(change_set.with_action(Action.RECHECK))),
+        "votes": str(votes.votes if votes is not None and votes.charged else 0),
         "expected-cents": _cents(estimate.expected_cents),
         "low-cents": _cents(estimate.low_cents),
         "high-cents": _cents(estimate.high_cents),

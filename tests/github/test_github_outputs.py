@@ -91,6 +91,8 @@ def test_a_change_set_gives_its_digest_and_its_price(change_set: ChangeSet) -> N
         {
             "digest": "sha256:9999999999999999999999999999999999999999999999999999999999999999",
             "calls": "11",
+            "rechecks": "0",
+            "votes": "0",
             "expected-cents": "176",
             "low-cents": "144",
             "high-cents": "240",

@@ -92,18 +92,24 @@ end-1
 calls<<end-2
 11
 end-2
-expected-cents<<end-3
-176
-end-3
-low-cents<<end-4
-144
-end-4
-high-cents<<end-5
-240
-end-5
-exit-code<<end-6
+rechecks<<end-3
 0
+end-3
+votes<<end-4
+0
+end-4
+expected-cents<<end-5
+176
+end-5
+low-cents<<end-6
+144
 end-6
+high-cents<<end-7
+240
+end-7
+exit-code<<end-8
+0
+end-8
 """)
 
 
