@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import anyio
@@ -141,21 +141,24 @@ class Context:
         detail: str = "",
     ) -> None:
         """A launch became these runs, by its answer or by what the lists show: claim and watch them."""
-        bindings = bind_slots(self.journal.slots_of(launch_id), runs, run_ids)
+        slots = self.journal.slots_of(launch_id)
+        bindings = bind_slots(slots, runs, run_ids)
         self.journal.settle(launch_id, state, detail=detail, batch_id=batch_id, run_ids=run_ids, bindings=bindings)
         self.outcome.launches += 1
-        self._watch_bound(launch_id, bindings)
+        self._watch_bound(self.launch(launch_id), slots, bindings)
 
     def bind(self, launch_id: str, runs: Mapping[int, WireRun]) -> None:
         """Match more runs of a launch that was carried out to its slots, as far as they can be, and watch them."""
-        bindings = bind_slots(self.journal.slots_of(launch_id), runs, self.launch(launch_id).run_ids)
+        launch, slots = self.launch(launch_id), self.journal.slots_of(launch_id)
+        bindings = bind_slots(slots, runs, launch.run_ids)
         if bindings:
             self.journal.bind(launch_id, bindings)
-        self._watch_bound(launch_id, bindings)
+        self._watch_bound(launch, slots, bindings)
 
-    def _watch_bound(self, launch_id: str, bindings: Mapping[int, int]) -> None:
-        launch = self.launch(launch_id)
-        slots = self.journal.slots_of(launch_id)
+    def _watch_bound(self, launch: Launch, before: Sequence[Slot], bindings: Mapping[int, int]) -> None:
+        """Watch the runs that a launch's slots have got by `bindings`, which are written down."""
+        launch_id = launch.launch_id
+        slots = [replace(slot, run_id=bindings[slot.ordinal]) if slot.ordinal in bindings else slot for slot in before]
         for slot in slots:
             if slot.ordinal in bindings and self._stands_in(launch, slot.ordinal, slot.case_id):
                 self.watch(slot, launch)

@@ -67,8 +67,9 @@ class Journal:
             self._db.execute("PRAGMA foreign_keys=ON")
             version: int = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version == 0:
-                self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-            if version <= SCHEMA_VERSION:
+                made = f"{TABLES} {LATER_TABLES} PRAGMA user_version={SCHEMA_VERSION};"
+                self._db.executescript(f"BEGIN IMMEDIATE; {made} COMMIT;")
+            elif version <= SCHEMA_VERSION:
                 self._db.executescript(LATER_TABLES)
         if version > SCHEMA_VERSION:
             raise UsageError(f"{self.path} was written by a newer planner", "Use that version, or another --store.")

@@ -26,5 +26,6 @@ CREATE TABLE IF NOT EXISTS requesters (
 CREATE TABLE IF NOT EXISTS launched_with (
   launch_id TEXT PRIMARY KEY REFERENCES launches, credential TEXT NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS claims_by_launch ON claims (launch_id);
 """
 """Made also in a journal that an older version began."""

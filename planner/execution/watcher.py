@@ -153,9 +153,8 @@ class Watcher:
             return
         if watched.ended_at is None:
             watched.ended_at = now
-            if (
-                not watched.resumed and run.status == "completed"
-            ):  # one that failed tells nothing of how long calls take
+            # One that failed tells nothing of how long calls take.
+            if not watched.resumed and run.status == "completed":
                 self._seconds_seen = [*self._seconds_seen[-99:], now - watched.since]
             context.wake()
         is_late = now - watched.ended_at < context.settings.evidence_wait_seconds and not watched.slot.evidence
@@ -307,6 +306,8 @@ class Watcher:
         self, doubts: Sequence[Doubt], runs: Listed[WireRun], batches: Listed[WireBatch], looked: float
     ) -> None:
         """`doubts` are those that could be looked for when the lists were about to be read: at `looked`."""
+        if not doubts:  # as nearly always: what is claimed is much to read
+            return
         context = self.context
         since = [doubt for doubt in context.doubts.values() if doubt not in doubts]
         matches = match_lost(

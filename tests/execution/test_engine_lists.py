@@ -12,6 +12,7 @@ import pytest
 
 from planner.api.client import PAGE_LIMIT, ApiClient
 from planner.api.transport import Answer
+from planner.execution.journal import Journal
 from planner.execution.listing import NEVER_CUT
 from planner.execution.watcher import SPARE_ROWS
 from planner.execution.work import Settings
@@ -213,3 +214,26 @@ async def test_no_more_of_the_list_is_read_than_what_is_under_way(
     assert max(later) == later[0]
     assert min(later) >= NEVER_CUT
     assert len(later) > len(limits) / 2
+
+
+async def test_what_is_claimed_is_read_only_while_a_launch_is_looked_for(
+    make_service: Callable[..., Any],
+    work: Callable[..., Any],
+    killable: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It grows with every run, and a look at the list comes many times a minute."""
+    looks: list[int] = []
+    read = Journal.claimed_run_ids
+
+    def noted(self: Journal) -> set[int]:
+        looks.append(1)
+        return read(self)
+
+    monkeypatch.setattr(Journal, "claimed_run_ids", noted)
+    service = make_service("page")
+    assert (await service.invoke([work("ana")])).outcome.finished
+    assert not looks
+    assert await killable(service, [work("bob")], "after POST")
+    assert (await service.invoke([work("bob")])).outcome.finished
+    assert looks

@@ -310,6 +310,31 @@ def test_tables_that_another_process_has_just_made_are_taken(path: Path) -> None
         assert database.execute("PRAGMA user_version").fetchone() == (1,)
 
 
+def steps_to_read_a_launch(journal: Journal) -> int:
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    journal._db.set_progress_handler(step, 1)
+    assert journal.launch("l1") is not None
+    journal._db.set_progress_handler(None, 1)
+    return steps
+
+
+def test_a_launch_is_read_as_fast_however_many_runs_are_claimed(path: Path) -> None:
+    """One of ten thousand takes as many steps as the only one; also in a journal that an older version began."""
+    with contextlib.closing(Journal(path)) as journal:
+        journal.intend(intent())
+        alone = steps_to_read_a_launch(journal)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("DROP INDEX claims_by_launch")
+    with contextlib.closing(Journal(path)) as journal:
+        journal.know_claimed(range(10_000), SENT_AT)
+        assert steps_to_read_a_launch(journal) <= alone + 5
+
+
 def test_a_journal_that_cannot_be_written_is_read_as_it_stands(path: Path) -> None:
     """With what a writer that is still there, or was killed, has left in the write-ahead log; the file itself is not touched."""
     with contextlib.closing(Journal(path)) as writer:
