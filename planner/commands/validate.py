@@ -10,11 +10,13 @@ from typing import Literal
 from planner import __version__
 from planner.diagnostics import Diagnostics
 from planner.invocation.reporting import publisher_of, tell_diagnostics
-from planner.invocation.selection import Files, Found, find_files, load_found, read_files
+from planner.invocation.selection import Files, Found, find_files, load_found
 from planner.invocation.shell import Shell
 from planner.reports.quantities import count
 from planner.spec.files import PROJECT_FILE
 from planner.spec.plans.at_once import AtOnce, Totals
+from planner.spec.project.environments import in_environments
+from planner.spec.project.recorded import missing_answers
 
 
 def validate(
@@ -26,9 +28,10 @@ def validate(
 ) -> int:
     """0 when no plan has an error, else 2."""
     found = find_files(shell, paths, environment)
+    found.diagnostics.items.extend(missing_answers(found.root, found.project, cwd=shell.cwd).items)
     diagnostics, totals = found.diagnostics, _at_once(shell, found, environment)
     if totals is None:
-        files = _read(shell, paths, found, environment)
+        files = _read(shell, found, environment)
         diagnostics, totals = files.diagnostics, _totals(files)
     if output_format != "text":
         shell.print(_document(diagnostics, output_format))
@@ -62,15 +65,15 @@ def _at_once(shell: Shell, found: Found, environment: str | None) -> Totals | No
     return AtOnce(shell.cwd, found.project, environment, today, shell.processors).totals(found.files)
 
 
-def _read(shell: Shell, paths: Sequence[Path], found: Found, environment: str | None) -> Files:
+def _read(shell: Shell, found: Found, environment: str | None) -> Files:
     """Plans that list aliases mean something in an environment only: where none is named, they must be right in each."""
     files = load_found(shell, found, environment)
     names = [name for name, _ in files.project.environments]
     if environment is not None or not names or all(item.code != "environment-needed" for item in files.diagnostics):
         return files
-    in_each = [read_files(shell, paths, name) for name in names]
-    told = {item: None for files in in_each for item in files.diagnostics.items}
-    return replace(in_each[0], diagnostics=Diagnostics(list(told)))
+    in_each = {name: load_found(shell, found, name) for name in names}
+    told = in_environments({name: files.diagnostics for name, files in in_each.items()})
+    return replace(in_each[names[0]], diagnostics=told)
 
 
 def _totals(files: Files) -> Totals:

@@ -171,6 +171,17 @@ def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:
     return _read(_contained(path, find_root(path.parent)), shown, max_bytes)
 
 
+def expect_file(path: Path, shown: str) -> None:
+    """Whether `read_authored` would find a file there, which is not read. Raises `FileFault` where it would not."""
+    resolved = _contained(path, find_root(path.parent))
+    try:
+        status = resolved.stat()
+    except OSError as error:
+        raise _unreadable(resolved, shown, error) from error
+    if not S_ISREG(status.st_mode):
+        raise FileFault("file-missing", f"{shown} is not a file")
+
+
 def _contained(path: Path, root: Path) -> Path:
     """`path` with links resolved. Raises `FileFault` where that is outside of `root`, or among what git and planner keep there."""
     resolved = Path(os.path.realpath(path))

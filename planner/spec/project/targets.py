@@ -14,6 +14,7 @@ from planner.spec.faults.reporting import MAX_FAULTS_PER_FILE, Reporter, Said, f
 from planner.spec.faults.unresolved import Definitions, Use, mistyped_definition
 from planner.spec.faults.wording import describe, not_a_slug, one_of, shorten, unknown, wrong_type
 from planner.spec.model import Project, Target
+from planner.spec.project.environments import undefined_in
 from planner.spec.source import Place
 from planner.spec.yaml.mappings import missing, read_fields
 
@@ -215,7 +216,7 @@ class TargetReader:
             self.reporter.errors += 1  # it may be what could not be read there
             return None
         if self.environment is not None:
-            told = f"environment `{self.environment}` does not define `{shown}`"
+            told = undefined_in(self.environment, shown)
             self.report_unknown(unknown(told, alias, {**self.chosen, **imported.targets}), where, imported)
             return None
         defining = [
