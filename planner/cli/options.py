@@ -76,7 +76,8 @@ def calling(command: F) -> F:
             type=click.Choice(["changed", "failed", "all"]),
             default="changed",
             show_default=True,
-            help="changed: new, changed, drifted, or not passed last time. failed: only what did not pass last time.",
+            help="changed: new, changed, of an agent edited since, too old, or not passed last time. failed: only what did not"
+            " pass last time. all: every case.",
         ),
     ):
         command = decorate(command)

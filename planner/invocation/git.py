@@ -57,7 +57,7 @@ def shared_remote(git: Git, named: str | None) -> str | None:
     """
     listed = git("remote")
     if listed.code != 0:
-        raise UsageError(f"{git.folder} is in no git repository", "Run it inside of one, or choose another --store.")
+        raise _without_repository(git, listed, "Run it inside of one, or choose another --store.")
     remotes = listed.out.decode("utf-8", "replace").split()
     if named == "none":
         return None
@@ -73,6 +73,17 @@ def shared_remote(git: Git, named: str | None) -> str | None:
     return remotes[0]
 
 
+def _without_repository(git: Git, answer: Answer, mend: str) -> UsageError:
+    """Why git finds no repository. In a container a checkout often belongs to another user, which git refuses to read."""
+    if "dubious ownership" not in answer.said:
+        return UsageError(f"{git.folder} is in no git repository", mend)
+    trusted = next((line for line in map(str.strip, answer.said.splitlines()) if line.startswith("git config")), "")
+    return UsageError(
+        f"git does not read the repository of {git.folder}: it belongs to another user",
+        f"If you trust it, say so: {trusted or 'git config --global --add safe.directory FOLDER'}",
+    )
+
+
 def file_at(git: Git, ref: str, name: str) -> bytes | None:
     """A file of the folder as a commit has it; None where the commit does not have it.
 
@@ -80,8 +91,8 @@ def file_at(git: Git, ref: str, name: str) -> bytes | None:
     """
     found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     if found.code != 0:
-        if git("rev-parse", "--git-dir").code != 0:
-            raise UsageError(f"{git.folder} is in no git repository", "Run it inside of one.")
+        if (asked := git("rev-parse", "--git-dir")).code != 0:
+            raise _without_repository(git, asked, "Run it inside of one.")
         raise UsageError(
             f"this repository has no commit {ref!r}",
             "In CI, fetch it first: git fetch --depth=1 origin BRANCH, then name FETCH_HEAD.",

@@ -28,6 +28,7 @@ from junitparser.junitparser import FinalResult
 from junitparser.xunit2 import FlakyFailure
 
 from planner.reports import case_phrasing, phrasing
+from planner.reports.failed_expectations import first_failed
 from planner.reports.neutral import for_terminal, for_xml
 from planner.reports.quantities import money
 from planner.results.model import CaseDocument, DroppedCase, OpenLaunch, RunDocument, RunResult
@@ -135,7 +136,8 @@ def _case(case: CaseDocument) -> TestCase:
             test.result = Skipped(_attribute(case_phrasing.reason(case)))
             test.system_out = _block(lines)
         case "failed":
-            test.result = _with_text(Failure(reason, "failed"), lines)
+            told = "; ".join(filter(None, [reason, _attribute(first_failed(case))]))
+            test.result = _with_text(Failure(told, "failed"), lines)
         case "unknown":
             test.result = _with_text(Error(reason, "unknown"), lines)
         case "flaky":

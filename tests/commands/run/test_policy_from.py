@@ -83,3 +83,20 @@ def test_outside_of_a_repository_and_without_git(project: Project, monkeypatch: 
     monkeypatch.setenv("PATH", "")
     ran = project.planner("plan", "--policy-from", "HEAD")
     assert (ran.code, "git is needed for this" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [["--policy-from", "HEAD"], ["--store", "git:refs/planner/results"]])
+def test_a_repository_that_belongs_to_another_user(
+    repository: Project, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """As in a container of a CI job: git refuses to read it, which is not to have none, and says how it is trusted."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "0")  # nor is every folder trusted, as it is for the tests
+    ran = repository.planner("plan", *arguments)
+    assert (ran.code, ran.err) == (
+        2,
+        (
+            f"planner: git does not read the repository of {repository.root}: it belongs to another user\n"
+            f"  If you trust it, say so: git config --global --add safe.directory {repository.root}\n"
+        ),
+    )
