@@ -11,7 +11,6 @@ import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import timedelta
 
 import anyio
 
@@ -22,7 +21,8 @@ from planner.execution.absence import unproven
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Launch, LaunchState
 from planner.execution.listing import read_list
-from planner.execution.reconciling import Candidate, Lost, Match, asks_the_same, bind_slots, match_lost
+from planner.execution.looking import look_for, lost_launches
+from planner.execution.reconciling import Candidate, Lost, Match, asks_the_same, bind_slots
 from planner.invocation.interruption import interruptible
 from planner.invocation.locking import locked
 from planner.invocation.project_here import project_here
@@ -122,8 +122,7 @@ async def _runs_named(shell: Shell, options: ReconcileOptions, place: Place, los
     for in vain, or somebody else's call judged."""
     named, launch = set(options.adopt), lost.launch
     async with interruptible(), _client(shell, options, place) as client:
-        oldest = launch.sent_at - timedelta(seconds=launch.slack_seconds)
-        runs = (await read_list(client.runs, oldest=oldest, wanted=named)).found
+        runs = (await read_list(client.runs, oldest=launch.earliest, wanted=named)).found
     hint = f"planner reconcile {launch.launch_id} lists what it may be."
     for run_id in options.adopt:
         if run_id not in runs:
@@ -169,24 +168,14 @@ class _Shown:
 async def _looked_for(
     shell: Shell, options: ReconcileOptions, place: Place, journal: Journal, launches: Sequence[Launch]
 ) -> _Shown:
-    lost = [
-        Lost(launch, journal.slots_of(launch.launch_id), journal.requesters_of(launch.launch_id)) for launch in launches
-    ]
     async with (
         interruptible(),
         _client(shell, options, place) as client,
     ):
-        oldest = min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in launches)
+        oldest = min(launch.earliest for launch in launches)
         runs = await read_list(client.runs, oldest=oldest)
         batches = await read_list(client.batches, oldest=oldest)
-    matches = match_lost(
-        lost,
-        batches=batches.found.values(),
-        runs=runs.found.values(),
-        claimed=journal.claimed_run_ids(),
-        claimed_batches=journal.claimed_batch_ids(),
-        every_batch=batches.whole,
-    )
+    matches = look_for(lost_launches(launches, journal), batches=batches, runs=runs, journal=journal)
     missing = [match.lost for match in matches if not match.candidates]
     return _Shown(matches, unproven(missing, batches=batches, runs=runs, journal=journal), runs.whole)
 

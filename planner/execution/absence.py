@@ -14,7 +14,8 @@ from planner.api.wire import WireBatch, WireRun
 from planner.execution.journal import Journal
 from planner.execution.launches import Launch, LaunchState
 from planner.execution.listing import Listed
-from planner.execution.reconciling import Candidate, Lost, is_in_time, match_lost
+from planner.execution.looking import look_for
+from planner.execution.reconciling import Candidate, Lost, is_in_time
 
 ANY_TIME_SECONDS = 3650 * 86400.0
 
@@ -28,23 +29,16 @@ def unproven(
         return {}
     answered = journal.launches([LaunchState.ACKNOWLEDGED])
     agree = {lost.launch.launch_id: _times_agree(lost.launch, answered, runs.found) for lost in missing}
-    matches = match_lost(
-        [_whenever(lost) for lost in missing if not agree[lost.launch.launch_id]],
-        batches=batches.found.values(),
-        runs=runs.found.values(),
-        claimed=journal.claimed_run_ids(),
-        claimed_batches=journal.claimed_batch_ids(),
-        every_batch=batches.whole,
-    )
+    whenever = [
+        replace(lost, launch=replace(lost.launch, slack_seconds=ANY_TIME_SECONDS))
+        for lost in missing
+        if not agree[lost.launch.launch_id]
+    ]
     return {
         match.lost.launch.launch_id: match.candidates
-        for match in matches
+        for match in look_for(whenever, batches=batches, runs=runs, journal=journal)
         if match.candidates or agree[match.lost.launch.launch_id] is False
     }
-
-
-def _whenever(lost: Lost) -> Lost:
-    return replace(lost, launch=replace(lost.launch, slack_seconds=ANY_TIME_SECONDS))
 
 
 def _times_agree(launch: Launch, answered: Iterable[Launch], runs: Mapping[int, WireRun]) -> bool | None:

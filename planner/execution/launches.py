@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from planner.execution.work import Line
@@ -110,6 +110,11 @@ class Launch:
     run_ids: tuple[int, ...]
     detail: str
     """Why it is ambiguous, refused, …"""
+
+    @property
+    def earliest(self) -> datetime:
+        """When it may have been carried out at the earliest, by the server's clock."""
+        return self.sent_at - timedelta(seconds=self.slack_seconds)
 
 
 @dataclass(frozen=True, slots=True)

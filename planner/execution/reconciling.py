@@ -237,8 +237,8 @@ def is_in_time(launch: Launch, created_at: datetime | None) -> bool:
     """A creation time that is missing rules nothing out: calling again would be the dearer mistake."""
     if created_at is None:
         return True
-    slack = timedelta(seconds=launch.slack_seconds)
-    return launch.sent_at - slack <= created_at <= launch.sent_at + slack + timedelta(seconds=LATEST_CREATION_SECONDS)
+    latest = launch.sent_at + timedelta(seconds=launch.slack_seconds + LATEST_CREATION_SECONDS)
+    return launch.earliest <= created_at <= latest
 
 
 def _may_be_of(lost: Lost, made: WireRun | WireBatch) -> bool:

@@ -1,10 +1,9 @@
-"""Watching: one sweep over the run list serves every run under way and every launch of unknown fate."""
+"""Watching: one sweep over the run list serves every run under way and every launch of unknown fate (`doubts`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 
 import anyio.to_thread
 from anyio.abc import TaskGroup
@@ -13,12 +12,12 @@ from planner.api.client import PAGE_LIMIT
 from planner.api.wire import WireBatch, WireRun
 from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
-from planner.execution.absence import unproven
 from planner.execution.collecting import collect
 from planner.execution.context import Context, run_record
+from planner.execution.doubts import settle_doubts, undisputed
 from planner.execution.launches import LaunchState, Slot
 from planner.execution.listing import Listed, read_list
-from planner.execution.reconciling import Lost, bind_slots, match_lost, prompt_key, run_fits
+from planner.execution.reconciling import Lost, bind_slots, run_fits
 from planner.execution.watched import Doubt, Unbound, Watched
 from planner.execution.wording import dollars
 
@@ -85,7 +84,7 @@ class Watcher:
         context = self.context
         # What is read is as new as this, however long this process is stopped meanwhile.
         began = context.clock.monotonic()
-        doubts = [doubt for doubt in context.doubts.values() if not self._is_disputed(doubt, ())]
+        doubts = undisputed(context)
         try:
             runs = await self._runs()
             batches = await self._batches(doubts) if doubts else Listed[WireBatch]()
@@ -103,7 +102,7 @@ class Watcher:
         context.worked()
         for run_id in [run_id for run_id in context.watched if run_id in runs.found]:
             self._look_at(runs.found[run_id], tasks)
-        self._reconcile(doubts, runs, batches, began)
+        settle_doubts(context, doubts, runs, batches, began)
         self._stop_waiting()
 
     # The lists
@@ -115,10 +114,7 @@ class Watcher:
             item.launch for item in context.unbound.values()
         ]
         oldest = min(
-            (
-                launch.sent_at - timedelta(seconds=launch.slack_seconds)
-                for launch in asked + [watched.launch for watched in context.watched.values()]
-            ),
+            (launch.earliest for launch in asked + [watched.launch for watched in context.watched.values()]),
             default=None,
         )
         wanted = None if asked else context.watched.keys()
@@ -139,8 +135,7 @@ class Watcher:
         return listed
 
     async def _batches(self, doubts: Sequence[Doubt]) -> Listed[WireBatch]:
-        launches = [doubt.lost.launch for doubt in doubts]
-        oldest = min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in launches)
+        oldest = min(doubt.lost.launch.earliest for doubt in doubts)
         return await read_list(self.context.client.batches, oldest=oldest)
 
     def _look_at(self, run: WireRun, tasks: TaskGroup) -> None:
@@ -283,89 +278,6 @@ class Watcher:
             if run.id not in claimed and run.batch_id is None and run_fits(launch, run)
         }
         return list(bind_slots(launch.slots, fitting, sorted(fitting)).values())
-
-    # Launches of unknown fate
-
-    def _is_disputed(self, doubt: Doubt, since: Sequence[Doubt]) -> bool:
-        """A launch that asks for one of the same things is being sent, or was lost `since`: a run seen could be either's."""
-        context = self.context
-        line, prompts = doubt.lost.launch.line, set(doubt.lost.prompts)
-        others = [(intent.line, intent.slots) for intent in context.posting.values()]
-        others += [(other.lost.launch.line, other.lost.slots) for other in since]
-        return any(
-            (other.target_type, other.target_id) == (line.target_type, line.target_id)
-            and any(prompt_key(slot.prompt) in prompts for slot in slots)
-            for other, slots in others
-        )
-
-    def _known(self, lost: Lost) -> Lost:
-        """With whoever made it, as far as that is known by now."""
-        return replace(lost, requesters=self.context.journal.requesters_of(lost.launch.launch_id))
-
-    def _reconcile(
-        self, doubts: Sequence[Doubt], runs: Listed[WireRun], batches: Listed[WireBatch], looked: float
-    ) -> None:
-        """`doubts` are those that could be looked for when the lists were about to be read: at `looked`."""
-        if not doubts:  # as nearly always: what is claimed is much to read
-            return
-        context = self.context
-        since = [doubt for doubt in context.doubts.values() if doubt not in doubts]
-        matches = match_lost(
-            [self._known(doubt.lost) for doubt in doubts if not self._is_disputed(doubt, since)],
-            batches=batches.found.values(),
-            runs=runs.found.values(),
-            claimed=context.journal.claimed_run_ids(),
-            claimed_batches=context.journal.claimed_batch_ids(),
-            every_batch=batches.whole,
-        )
-        missing: dict[Lost, bool] = {}
-        for match in matches:
-            launch = match.lost.launch
-            doubt = context.doubts[launch.launch_id]
-            known, doubt.several = doubt.several, match.found is None and bool(match.candidates)
-            if match.found is not None:
-                context.carried_out(
-                    launch.launch_id,
-                    LaunchState.ADOPTED,
-                    runs.found,
-                    batch_id=match.found.batch_id,
-                    run_ids=match.found.run_ids,
-                    detail=launch.detail,
-                )
-                del context.doubts[launch.launch_id]
-                context.observer.narrate(
-                    f"launch {launch.launch_id} was carried out: adopted run{'s' if len(match.found.run_ids) != 1 else ''}"
-                    f" {', '.join(str(run_id) for run_id in match.found.run_ids) or f'of batch {match.found.batch_id}'}"
-                )
-            elif doubt.several:
-                if not known:
-                    context.observer.narrate(
-                        f"launch {launch.launch_id} has {len(match.candidates)} candidates: a person must choose"
-                    )
-            elif runs.whole and looked - doubt.since >= context.settings.settle_seconds:
-                missing[match.lost] = known
-        self._give_up_looking(missing, runs, batches)
-        if matches:
-            context.wake()
-
-    def _give_up_looking(self, missing: Mapping[Lost, bool], runs: Listed[WireRun], batches: Listed[WireBatch]) -> None:
-        """Of launches that the lists should show by now and do not; each with whether a person was asked for already."""
-        context = self.context
-        doubtful = unproven(list(missing), batches=batches, runs=runs, journal=context.journal)
-        for lost, known in missing.items():
-            launch_id = lost.launch.launch_id
-            if launch_id in doubtful:
-                context.doubts[launch_id].several = True
-                if not known:
-                    context.observer.narrate(
-                        f"launch {launch_id} is not among the runs of its time, but the service's times are not known to be"
-                        f" those of its clock, and {len(doubtful[launch_id])} of other times may be it: a person must say"
-                    )
-                continue
-            context.journal.settle(launch_id, LaunchState.ABSENT, detail="not at the service when it had settled")
-            del context.doubts[launch_id]
-            context.put_back(lost.launch, lost.slots)
-            context.observer.narrate(f"launch {launch_id} was never carried out: its runs may be launched again")
 
     # Runs that do not end
 

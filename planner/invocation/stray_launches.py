@@ -20,7 +20,8 @@ from planner.execution.clock import Clock
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.listing import Listed, read_list
-from planner.execution.reconciling import LATEST_CREATION_SECONDS, Lost, Match, bind_slots, match_lost
+from planner.execution.looking import look_for, lost_launches
+from planner.execution.reconciling import LATEST_CREATION_SECONDS, Lost, Match, bind_slots
 from planner.execution.rereading import LONGEST_RUN
 from planner.execution.work import UnsettledLaunch
 from planner.invocation.selection import Loaded
@@ -165,16 +166,12 @@ async def _looked_for(client: ApiClient, journal: Journal, stray: Stray, clock: 
         *launches,
         *(launch for launch in journal.launches(KNOWN) if launch.launch_id in billed_of),
     ]
-    oldest = min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in asked)
-    runs = await read_list(client.runs, oldest=oldest)
+    runs = await read_list(client.runs, oldest=min(launch.earliest for launch in asked))
     unsettled: list[UnsettledLaunch] = []
     unbilled = list(stray.unbilled)
     if stray.unsettled:
         ids = {launch.launch_id for launch in stray.unsettled}
-        batches = await read_list(
-            client.batches,
-            oldest=min(launch.sent_at - timedelta(seconds=launch.slack_seconds) for launch in launches),
-        )
+        batches = await read_list(client.batches, oldest=min(launch.earliest for launch in launches))
         missing: list[Lost] = []
         for match in _matches(journal, launches, runs, batches, ids):
             launch = match.lost.launch
@@ -205,21 +202,11 @@ def _matches(
     wanted: AbstractSet[str],
 ) -> list[Match]:
     """Of those `wanted`, in the light of all. What may as well be a launch's that is gone on with is left to that one."""
-    lost = [
-        Lost(launch, journal.slots_of(launch.launch_id), journal.requesters_of(launch.launch_id)) for launch in launches
-    ]
-    matches = match_lost(
-        lost,
-        batches=batches.found.values(),
-        runs=runs.found.values(),
-        claimed=journal.claimed_run_ids(),
-        claimed_batches=journal.claimed_batch_ids(),
-        every_batch=batches.whole,
-    )
+    lost = lost_launches(launches, journal)
     theirs = {item.identity for item in lost if item.launch.launch_id not in wanted}
     return [
         Match(match.lost, None, match.candidates or ()) if match.lost.identity in theirs else match
-        for match in matches
+        for match in look_for(lost, batches=batches, runs=runs, journal=journal)
         if match.lost.launch.launch_id in wanted
     ]
 
