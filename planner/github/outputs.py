@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.changes.model import Action
-
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
@@ -20,6 +18,8 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
     """What would be called and what it would cost, in cents; an unknown price is empty, never 0. `rechecks` are cases whose stored calls
     are judged by other expectations than before, `votes` what a language model would be paid for."""
+    from planner.changes.model import Action  # whoever has a change set has it imported: `planner validate` has none
+
     estimate, votes = change_set.estimate, change_set.votes
     return {
         "digest": change_set.digest,
