@@ -11,6 +11,7 @@ from planner.outcome.comparison import (
     compare,
     compare_suite,
     could_be_told,
+    joined_tries,
     telling,
 )
 from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
@@ -39,6 +40,7 @@ __all__ = [
     "could_be_told",
     "expectation_name",
     "has_own_rate",
+    "joined_tries",
     "judge_case",
     "judge_run",
     "least_to_settle",

@@ -13,6 +13,9 @@ from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_m
 SIGNIFICANCE = Fraction(1, 20)
 """Chance, across a suite, of calling any difference real that is not."""
 
+OTHER_AGENT = Fraction(1, 100)
+"""Chance by which a try that differs from all those before it is not taken together with them: of one case alone, and of few tries."""
+
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
 """A case against the baseline. Not enough evidence: its outcome changed, but chance alone may have done it; or nothing that
 counts is known of one side."""
@@ -40,6 +43,29 @@ class Sample:
     """What the case rests on besides its runs that passed."""
     runs_clean: int | None = None
     """Of the runs that passed, those in which every expectation with a rate of its own held, too. None: all of them."""
+    runs_again: int = 0
+    """Among the countable ones, those of earlier tries."""
+
+    def after(self, earlier: Sample) -> Sample:
+        """What this one came to, by these runs and those of `earlier` tries of the same."""
+        tried = {own.expectation: own for own in earlier.own_rates}
+        clean = None
+        if self.runs_clean is not None or earlier.runs_clean is not None:
+            clean = _clean(self).passed + _clean(earlier).passed
+        return Sample(
+            self.outcome,
+            self.runs_passed + earlier.runs_passed,
+            self.runs_countable + earlier.runs_countable,
+            self.runs_not_made + earlier.runs_not_made,
+            tuple(
+                own
+                if (was := tried.get(own.expectation)) is None
+                else OwnRate(own.expectation, own.held + was.held, own.decided + was.decided)
+                for own in self.own_rates
+            ),
+            clean,
+            self.runs_again + earlier.runs_countable,
+        )
 
 
 class _Rate(NamedTuple):
@@ -119,6 +145,19 @@ def chance_alone(before: Sample, now: Sample) -> float:
     number (Bonferroni's correction).
     """
     return float(_of_all(_largest_p, _pairs(before, now)))
+
+
+def joined_tries(earlier: Sample | None, last: Sample, now: Sample, compared: Compared) -> Sample | None:
+    """Of a case that was called again (`now`) because it was not good enough: what its calls so far come to, `earlier` tries and the
+    `last`. Once it is good enough it is a baseline together with them: by itself it was chosen for its luck, and next to that an
+    unchanged agent would be called regressed sooner or later.
+
+    None where there are none, and where `now` is told apart from them, as after a mend that nobody told of.
+    """
+    tries = last if earlier is None else last.after(earlier)
+    if not tries.runs_countable or compared == "fixed":
+        return None
+    return None if now.runs_countable and chance_alone(tries, now) <= OTHER_AGENT else tries
 
 
 def telling(before: Sample, now: Sample) -> Telling:

@@ -88,11 +88,16 @@ def compared_word(compared: Compared, not_comparable: NotComparable | None) -> s
 
 def compared_in_full(case: CaseDocument) -> str:
     """With the chance that the difference is none, where there seems to be one: `regressed (p = 0.003 on its own)`. Where calls from
-    before stand among its runs, with what it is the chance of: `regressed (3 of 8 called since passed; p = 0.013 on its own)`."""
+    before stand among its runs, with what it is the chance of: `regressed (3 of 8 called since passed; p = 0.013 on its own)`; where
+    its baseline was called again until it passed, with that: `regressed (before, 14 of 20 passed, those called again included; …`."""
     if case.p_value is None or case.compared not in ("regressed", "fixed", "not_enough_evidence"):
         return compared(case)
     since = "" if case.now is None else f"{case.now.runs_passed} of {case.now.runs_countable} called since passed; "
-    return f"{compared(case)} ({since}{chance(case.p_value)} on its own)"
+    again = ""
+    if case.before is not None and case.before.runs_again:
+        passed, countable = case.before.runs_passed, case.before.runs_countable
+        again = f"before, {passed} of {countable} passed, those called again included; "
+    return f"{compared(case)} ({again}{since}{chance(case.p_value)} on its own)"
 
 
 def rates(case: CaseDocument, neutral: Neutral) -> str:

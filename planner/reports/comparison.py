@@ -69,6 +69,8 @@ class ComparedCase:
     """Now; then it is shown, and not counted in the suite's word."""
     shared_runs: int = 0
     """Runs that stand on both sides: the difference is that of the others."""
+    runs_again: int = 0
+    """Runs of the earlier side that were called again until they were good enough: the difference is that to all of them."""
 
     @property
     def is_apart(self) -> bool:
@@ -138,6 +140,7 @@ def render_json(comparison: Comparison) -> str:
                 "expectation": None if case.difference is None else case.difference.expectation,
                 "same_runs": case.same_runs,
                 "shared_runs": case.shared_runs,
+                "runs_again": case.runs_again,
                 "p_value": case.p_value,
                 "not_comparable": case.not_comparable,
                 "quarantined": case.quarantined,
@@ -229,6 +232,8 @@ def _change(case: ComparedCase) -> str:
     told = case.difference
     held = f"{told.before[0]} of {told.before[1]} → {told.now[0]} of {told.now[1]}"
     without = f" without the {case.shared_runs} that stand in both" if case.shared_runs else ""
+    if case.runs_again:
+        without += f" with the {case.runs_again} that were called again"
     if told.expectation is not None:
         runs = f"{for_markdown(told.expectation)} held in {held} runs{without}"
     elif without:

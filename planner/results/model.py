@@ -71,9 +71,7 @@ class RunDocument(_Document):
     latency_ms: float | None = Field(
         default=None, description="Median of the agent's response times on this call; null where none could be timed."
     )
-    grade_score: float | None = Field(
-        default=None, description="The platform's grade, 0 to 1; null where there is none."
-    )
+    grade_score: float | None = Field(default=None, description="The platform's grade, 0 to 1; null: there is none.")
     service_estimate_cents: int | None = Field(
         default=None, description="What the service itself expected the run to cost, when it was launched."
     )
@@ -158,6 +156,7 @@ class SampleDocument(_Document):
         description="Runs that passed and in which every expectation with a rate of its own held, too; null where none has.",
     )
     own_rates: list[ExpectationRate] = Field(default=[], description="Of expectations with a rate of their own.")
+    runs_again: int = Field(default=0, description="Among those that count, calls of `earlier_tries`.")
 
 
 class CaseDocument(_Document):
@@ -207,8 +206,11 @@ class CaseDocument(_Document):
     )
     now: SampleDocument | None = Field(
         default=None,
-        description="Its own side of that comparison, where this is not all of its runs: those that stood before are of the other"
-        " side.",
+        description="Its own side of that comparison, where this is not all of its runs: earlier ones are of the other side.",
+    )
+    earlier_tries: SampleDocument | None = Field(
+        default=None,
+        description="Calls that were not good enough and were made again: later ones are compared with these, too.",
     )
     open_against: SampleDocument | None = Field(
         default=None,
@@ -340,9 +342,7 @@ class DroppedCase(_Document):
 
 class ShardCase(_Document):
     position: int = Field(description="Where the case is in the whole.")
-    before: SampleDocument | None = Field(
-        default=None, description="What it is compared with; null where with nothing."
-    )
+    before: SampleDocument | None = Field(default=None, description="What it is compared with; null: with nothing.")
 
 
 class ShardDocument(_Document):

@@ -25,6 +25,7 @@ from planner.verdicts.against_baseline import (
     AgainstBaseline,
     baseline_of,
     chance_of,
+    earlier_tries,
     is_rejudged,
     judged_anew,
     open_against,
@@ -222,6 +223,9 @@ def _document(
         judged_by=change.judge,
         runs=documents,
         open_against=open_against(change, verdict.outcome, standing),
+        earlier_tries=earlier_tries(
+            change, standing, sample_of_runs(case, [run.verdict for run in runs], verdict.outcome, not_needed)
+        ),
         **standing.told(),
         **_today(change, case, today),
     )

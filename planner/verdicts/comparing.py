@@ -9,7 +9,7 @@ from planner.reports.comparison import ComparedCase, Comparison, Difference, Met
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
 from planner.verdicts.against_baseline import AgainstBaseline, judged_anew, other_call, other_judgement
-from planner.verdicts.rates import RunKey, run_key, sample_of, suite_document
+from planner.verdicts.rates import RunKey, baseline_sample, run_key, sample_of, suite_document
 
 _METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (
     ("duration", "seconds", lambda run: run.duration_seconds),
@@ -99,6 +99,7 @@ def _compared(
         told.not_comparable,
         now is not None and now.quarantine is not None,
         len(_keys(before) & _keys(now)),
+        sum(sample.runs_again for sample in samples or () if sample is not None),
     )
 
 
@@ -128,8 +129,8 @@ def _samples(
     """Runs that stand on both sides are of the earlier one: no sample is compared with itself."""
     shared = _keys(before) & _keys(now)
     return (
-        None if before is None else sample_of(before, besides=shared if backwards else ()),
-        None if now is None else sample_of(now, besides=() if backwards else shared),
+        None if before is None else (sample_of(before, besides=shared) if backwards else baseline_sample(before)),
+        None if now is None else (baseline_sample(now) if backwards else sample_of(now, besides=shared)),
     )
 
 

@@ -107,6 +107,15 @@ def sample_of(case: CaseDocument, *, besides: Collection[RunKey] = ()) -> Sample
     )
 
 
+def baseline_sample(case: CaseDocument, *, besides: Collection[RunKey] = ()) -> Sample:
+    """What later calls are compared with: of a case that was called again until it was good enough, all tries. The last one alone
+    was chosen for its luck."""
+    sample = sample_of(case, besides=besides)
+    if case.earlier_tries is None or case.outcome not in ("passed", "flaky"):
+        return sample
+    return sample.after(sample_from(case.earlier_tries))
+
+
 def sample_compared(case: CaseDocument) -> Sample:
     """What of a case was compared with its baseline: not what stands from there."""
     return sample_of(case) if case.now is None else sample_from(case.now)
@@ -138,4 +147,5 @@ def sample_from(document: SampleDocument) -> Sample:
         document.runs_not_made,
         tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in document.own_rates),
         document.runs_clean,
+        document.runs_again,
     )

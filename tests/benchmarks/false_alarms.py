@@ -2,7 +2,8 @@
 
 Prints, for suites of 50 cases whose true rates did not change, how often any case is called changed, and how often the suite
 is, each when every run is made and when early stopping makes only those that are needed; for a case at exactly the required
-rate, how often `confidence` fails or passes it; how many runs find a real change; and how many calls early stopping saves.
+rate, how often `confidence` fails or passes it; how many runs find a real change; how many calls early stopping saves; and
+what comes of baselines that were called again until they passed, by their last try alone and as planner has it, by all tries.
 Twenty thousand suites of each size take some ten minutes: the program's own functions decide, and what they decide on the
 same counts is remembered.
 """
@@ -21,6 +22,7 @@ import numpy as np
 from planner import statistics
 from planner.checks.base import Expectation
 from planner.outcome import (
+    CaseOutcome,
     Fault,
     RunOutcome,
     RunVerdict,
@@ -30,6 +32,7 @@ from planner.outcome import (
     compare_suite,
     comparison,
     could_be_told,
+    joined_tries,
     judge_case,
     least_to_settle,
     settled,
@@ -135,6 +138,54 @@ def false_alarms(suites: int, random: np.random.Generator) -> None:
             )
 
 
+def reruns(suites: int, random: np.random.Generator) -> None:
+    """Nothing changed, but each case of the baseline was called again until it was good enough, so many times at most."""
+    rules = Rules()
+    for runs in (5, 10, 20):
+        side = Side(rules, runs, stopping=False)
+        for tries in (1, 2, 3, 5):
+            alarms = dict.fromkeys([(pooled, what) for pooled in (False, True) for what in ("case", "suite")], 0)
+            for _ in range(suites):
+                rates = random.choice(RATES, CASES)
+                last, all_tries = until_good(random, side, rates, tries)
+                talk = talks(random, rates, runs)
+                for pooled, befores in ((False, last), (True, all_tries)):
+                    pairs: dict[str, tuple[Sample | None, Sample | None]] = {
+                        str(index): (before, side(later, before))
+                        for index, (before, later) in enumerate(zip(befores, talk, strict=True))
+                    }
+                    alarms[pooled, "case"] += bool({"regressed", "fixed"} & set(compare(pairs).values()))
+                    alarms[pooled, "suite"] += compare_suite(pairs).word != "not_enough_evidence"
+            cells = [f"{alarms[pooled, what] / suites:.1%}" for what in ("case", "suite") for pooled in (False, True)]
+            print(
+                f"{suites:,} suites of {CASES} unchanged cases, {runs} runs a side, up to {tries} tries: any case called changed in "
+                f"{cells[0]} by the last try, {cells[1]} by all; the suite in {cells[2]} by the last try, {cells[3]} by all",
+                flush=True,
+            )
+
+
+def until_good(random: np.random.Generator, side: Side, rates: Any, tries: int) -> tuple[list[Sample], list[Sample]]:
+    """Each case's last try; and what it is compared with as a baseline."""
+    last = [side(talk) for talk in talks(random, rates, side.runs)]
+    earlier: list[Sample | None] = [None] * len(last)
+    for _ in range(tries - 1):
+        again = [index for index, sample in enumerate(last) if sample.outcome > CaseOutcome.FLAKY]
+        now = [
+            side(talk, last[index]) for index, talk in zip(again, talks(random, rates[again], side.runs), strict=True)
+        ]
+        pairs: dict[str, tuple[Sample | None, Sample | None]] = {
+            str(index): (last[index], sample) for index, sample in zip(again, now, strict=True)
+        }
+        words = compare(pairs)
+        for index, sample in zip(again, now, strict=True):
+            earlier[index] = joined_tries(earlier[index], last[index], sample, words[str(index)])
+            last[index] = sample
+    return last, [
+        sample if tried is None or sample.outcome > CaseOutcome.FLAKY else sample.after(tried)
+        for sample, tried in zip(last, earlier, strict=True)
+    ]
+
+
 def power(suites: int, random: np.random.Generator) -> None:
     """One case of 50 falls from 100 % to 50 %; then ten do."""
     for fallen in (1, 10):
@@ -227,3 +278,4 @@ if __name__ == "__main__":
     confidence_power()
     early_stopping(count, Random(3))
     waves(count, Random(4))
+    reruns(max(1, count // 10), np.random.default_rng(5))

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from planner.reports.comparison import render_markdown
-from planner.results.model import CaseDocument, ExpectationRate, RunResult
+from planner.results.model import CaseDocument, ExpectationRate, RunResult, SampleDocument
 from planner.verdicts.comparing import compare_results
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -183,6 +183,23 @@ def test_runs_that_stand_on_both_sides_are_of_the_first() -> None:
         ),
         "| `p/raised@s` | ✅ fixed | failed, 11 of 16 (44–86 %) | passed, 8 of 8 (68–100 %) |",
     ]
+
+
+def test_what_was_called_again_is_compared_by_all_tries() -> None:
+    """The earlier result's case passed when it was called again: what comes later is compared with both tries, whichever is named
+    first."""
+    tried = SampleDocument(outcome="failed", runs_passed=4, runs_countable=8)
+    before = case("raised", "passed", 8).model_copy(update={"earlier_tries": tried})
+    later = [run.model_copy(update={"invocation_id": "new"}) for run in case("raised", "failed", 3, 5).runs]
+    now = case("raised", "failed", 3, 5).model_copy(update={"runs": later})
+    assert lines(before, now)[0] == (
+        "- ❔ `p/raised@s`: 12 of 16 → 3 of 8 runs passed with the 8 that were called again, -38 points (-66 to +3 points, 95 % interval;"
+        " p = 0.06 on its own)"
+    )
+    assert lines(now, before, backwards=True)[0] == (
+        "- ❔ `p/raised@s`: 3 of 8 → 12 of 16 runs passed with the 8 that were called again, +38 points (-3 to +66 points, 95 % interval;"
+        " p = 0.06 on its own)"
+    )
 
 
 def test_rates_of_expectations_leave_out_what_stands_on_both_sides() -> None:
