@@ -176,7 +176,7 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
     look = (
         "a plan made without `--refresh` and a key does not know of that: look at it with `planner plan --refresh`"
         if edited
-        else "look at it with `planner plan`"
+        else "look at it with `planner plan` (in a workflow: run all its jobs again, not the failed one alone)"
     )
     raise RefusedError(
         f"the change set is not the one agreed to: {plan_digest} was, today's is {today}"

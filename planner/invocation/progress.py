@@ -197,9 +197,9 @@ def _drawn(state: ProgressState) -> RenderableType:
     done = int(share * _BAR_CELLS)
     return Text.assemble(
         ("━" * done, "green"),
-        ("━" * (_BAR_CELLS - done), "bright_black"),
+        ("━" * (_BAR_CELLS - done), "dim"),
         (" " + " · ".join(_progress(state)) + "\n", "bold"),
-        (" · ".join(_circumstances(state)), "bright_black"),
+        (" · ".join(_circumstances(state)), "dim"),
         no_wrap=True,
         overflow="ellipsis",
     )

@@ -95,7 +95,7 @@ def test_another_digest(make_case: MakeCase, build: Build, refusal: Any) -> None
     change_set, other = build([make_case()]), f"sha256:{'0' * 64}"
     expected = (
         f"the change set is not the one agreed to: {other} was, today's is {change_set.digest}",
-        "look at it with `planner plan`; to agree to today's: planner run --consent-to-charge …",
+        "look at it with `planner plan` (in a workflow: run all its jobs again, not the failed one alone); to agree to today's: planner run --consent-to-charge …",
     )
     assert refusal(change_set, plan_digest=other) == expected
     assert refusal(change_set, plan_digest=other, consent_given=False) == expected

@@ -145,7 +145,7 @@ def test_a_terminal_is_redrawn(terminal: Terminal, shell: Callable[..., Shell]) 
     assert shown.rstrip().endswith("\x1b[?25h")
     assert "\x1b[1A\x1b[2K" in shown
     assert (
-        "\x1b[32m━━━━━━━━━━━\x1b[0m\x1b[90m━━━━━━━━━━━━━\x1b[0m\x1b[1m 34 of 72 runs · $5.44 of $9.00 · about 2 min left"
+        "\x1b[32m━━━━━━━━━━━\x1b[0m\x1b[2m━━━━━━━━━━━━━\x1b[0m\x1b[1m 34 of 72 runs · $5.44 of $9.00 · about 2 min left"
         in shown
     )
 
@@ -174,7 +174,7 @@ def test_nothing_to_count(terminal: Terminal, shell: Callable[..., Shell]) -> No
     progress = open_progress(shell(terminal.stream, {}))
     progress.update(replace(START, runs_total=0, in_flight=0))
     progress.close()
-    assert "\x1b[90m" + "━" * 24 + "\x1b[0m\x1b[1m 0 of 0 runs" in terminal.shown()
+    assert "\x1b[2m" + "━" * 24 + "\x1b[0m\x1b[1m 0 of 0 runs" in terminal.shown()
 
 
 def test_a_display_that_was_never_used_writes_nothing(terminal: Terminal, shell: Callable[..., Shell]) -> None:
