@@ -120,6 +120,9 @@ class CallCheck(Expectation, frozen=True):
             return "no reason to end is welcome to both"
         if self.max_turns is not None and other.min_turns is not None and self.max_turns < other.min_turns:
             return f"no call has at most {counted(self.max_turns, 'turn')} and at least {other.min_turns}"
+        here, there = self.transferred_to, other.transferred_to
+        if here is not None and there is not None and _address(here) != _address(there):
+            return f"no call is transferred to both {shown(here)} and {shown(there)}"
         return ""
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
@@ -17,6 +18,8 @@ from planner.checks.patterns import Pattern
 from planner.checks.wording import counted, listed, number, shown
 from planner.evidence import LEFT_OUT, MASK, Evidence
 
+_EXACT = 2**53
+"""Up to here whole numbers are the same as floats."""
 _WAYS = ("equals", "in", "matches", "min", "max", "exists")
 
 Number = Annotated[float, Field(allow_inf_nan=False), NotBool]
@@ -44,6 +47,8 @@ class FieldCheck(Expectation, frozen=True):
             ]
         }
     )
+
+    opposes = ("field",)
 
     check: Literal["field"] = Field(description="The kind of check.")
     path: Annotated[str, AfterValidator(_readable)] = Field(
@@ -84,6 +89,30 @@ class FieldCheck(Expectation, frozen=True):
         if self.min is not None and self.max is not None and self.max < self.min:
             raise ValueError(f"`max` ({self.max:g}) is less than `min` ({self.min:g})")
         return self
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, FieldCheck) or other.path != self.path:
+            return ""
+        if self.exists is False and other.exists is not False:
+            return f"{self.path} is to lead to nothing, and to something"
+        if self.min is not None and other.max is not None and self.min > other.max:
+            return f"nothing is at least {number(self.min)} and at most {number(other.max)}"
+        values = self._values()
+        if values is None or other.exists is not None:
+            return ""
+        possible = [value for value in values if self.holds_for(value) and other.holds_for(value)]
+        return "" if possible else f"no value of {self.path} holds for both"
+
+    def _values(self) -> list[Any] | None:
+        """Whatever it may be for this to hold; None where that cannot be listed."""
+        written = self.in_ if self.in_ is not None else None if self.equals is None else (self.equals,)
+        if written is None or any(isinstance(value, dict | list) for value in written):
+            return None
+        return [alike for value in written for alike in (value, *_spelled_as(value))]
+
+    def holds_for(self, value: Any) -> bool:
+        """Whether it holds where this is all that the path finds."""
+        return self._judge_value(self.path, value).outcome is FindingOutcome.PASSED
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         return frozenset({"document"} if missed is Missed.MASKED and self._finds_masks(evidence) else ())
@@ -143,3 +172,15 @@ class FieldCheck(Expectation, frozen=True):
         if self.in_ is not None:
             return AnyOf(tuple(map(read_matcher, self.in_)), ", ".join(map(shown, self.in_)))
         return read_matcher(self.equals)
+
+
+def _spelled_as(value: Any) -> list[Any]:
+    """What a value of a call may be besides, to equal this one of a plan: a text equals the number that is written so, and 2 is 2.0."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return []
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _EXACT:
+        return [value]
+    return [value, float(value), int(value)] if float(value).is_integer() else [value]

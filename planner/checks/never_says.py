@@ -12,7 +12,7 @@ from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, 
 from planner.checks.patterns import compile_pattern
 from planner.checks.phrases import padded_words, readings, straight
 from planner.checks.says import Says
-from planner.checks.speech import SpeechCheck
+from planner.checks.speech import SpeechCheck, Where, Words
 from planner.checks.wording import listed, shown
 from planner.evidence import Turn
 
@@ -41,7 +41,11 @@ class NeverSays(SpeechCheck, frozen=True):
     check: Literal["never_says"] = Field(description="The kind of check.")
 
     def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, Says) or not other.demands_words or not self._hears(other):
+        return self.forbids(other, other.in_) if isinstance(other, Says) and other.demands_words else ""
+
+    def forbids(self, other: Words, where: Where) -> str:
+        """Why whoever says these words, in these turns, breaks this expectation; empty where that cannot be told."""
+        if not self._hears(other, where):
             return ""
         if other.spoken and not self.spoken:  # what is wanted may be said in words that are not unwanted
             return ""
@@ -52,9 +56,9 @@ class NeverSays(SpeechCheck, frozen=True):
         clashes = [self._clash(phrases) for phrases in ways]
         return clashes[0] if clashes and all(clashes) else ""
 
-    def _hears(self, other: Says) -> bool:
+    def _hears(self, other: Words, where: Where) -> bool:
         """Whether all that satisfies `other` is said where this one listens, and in the case it listens for."""
-        same_turns = self.in_ == "any" or (self.in_ == other.in_ and self.who == other.who)
+        same_turns = self.in_ == "any" or (self.in_ == where and self.who == other.who)
         return self.who in ("any", other.who) and same_turns and (self.ignore_case or not other.ignore_case)
 
     def _clash(self, phrases: Sequence[str]) -> str:

@@ -35,6 +35,12 @@ class _Range(BaseModel):
         return self
 
 
+def _apart(one: _Range | None, other: _Range | None) -> bool:
+    """Whether nothing is within both."""
+    low, high = getattr(one, "min", None), getattr(other, "max", None)
+    return low is not None and high is not None and low > high
+
+
 class ShareRange(_Range):
     min: Share | None = Field(default=None, description="At least, from 0 to 1.")
     max: Share | None = Field(default=None, description="At most, from 0 to 1.")
@@ -74,6 +80,8 @@ class Pacing(Expectation, frozen=True):
 
     looks_at = frozenset({"turns"})
 
+    opposes = ("pacing",)
+
     check: Literal["pacing"] = Field(description="The kind of check.")
     max_silence_ms: Milliseconds | None = Field(
         default=None, description="The longest silence between two turns, at most, in milliseconds.", examples=[4000]
@@ -97,6 +105,9 @@ class Pacing(Expectation, frozen=True):
 
     @model_validator(mode="after")
     def _something_to_check(self) -> Self:
+        share = self.talk_ratio
+        if share is not None and share.min in (None, 0) and share.max in (None, 1):
+            raise ValueError("`talk_ratio` from 0 to 1 always holds, so it checks nothing")
         limits = (self.max_silence_ms, self.max_agent_overlaps, self.max_caller_overlaps)
         if not given(*limits, self.talk_ratio, self.words_per_minute):
             raise ValueError(
@@ -104,6 +115,17 @@ class Pacing(Expectation, frozen=True):
                 "`words_per_minute`"
             )
         return self
+
+    def contradicts(self, other: Expectation) -> str:
+        if not isinstance(other, Pacing):
+            return ""
+        if _apart(self.talk_ratio, other.talk_ratio):
+            return "no share of the time is within both of `talk_ratio`"
+        return (
+            "no speed is within both of `words_per_minute`"
+            if _apart(self.words_per_minute, other.words_per_minute)
+            else ""
+        )
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:

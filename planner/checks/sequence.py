@@ -10,9 +10,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored, failed, passed
 from planner.checks.fields import Name
+from planner.checks.never_says import NeverSays
 from planner.checks.speech import Words
+from planner.checks.tool_called import ToolCalled
+from planner.checks.tool_not_called import ToolNotCalled
 from planner.checks.tools import shown_name
-from planner.checks.wording import listed, shown
+from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
 
 Place = tuple[int, int]
@@ -82,6 +85,7 @@ class Sequence(Expectation, frozen=True):
     )
 
     version: ClassVar[int] = 6  # as `says`
+    opposes = ("never_says", "tool_called", "tool_not_called")
 
     looks_at = frozenset({"turns", "tools"})
 
@@ -98,6 +102,32 @@ class Sequence(Expectation, frozen=True):
             for index, says in steps
             for doubt in says.doubts()
         ]
+
+    def contradicts(self, other: Expectation) -> str:
+        match other:
+            case NeverSays():
+                said = [(number, step.says) for number, step in enumerate(self.steps, start=1) if step.says is not None]
+                whys = [(number, why) for number, words in said if (why := other.forbids(words, "any"))]
+                return f"of step {whys[0][0]}, {whys[0][1]}" if whys else ""
+            case ToolNotCalled():
+                return self._calls_unwanted(other)
+            case ToolCalled(bounds=(_, int(most))) if not other.narrowed:
+                times = sum(step.tool == other.name for step in self.steps)
+                told = f"{other.shown_name} is to be called at most {counted(most, 'time')}, and {times} steps are calls of it"
+                return told if times > most else ""  # each is of a later turn than the one before
+            case _:
+                return ""
+
+    def _calls_unwanted(self, other: ToolNotCalled) -> str:
+        tools = [step.tool for step in self.steps if step.tool is not None]
+        if other.name not in tools:
+            return ""
+        if not other.narrowed:
+            return f"{other.shown_name} is to be called and not to be called"
+        last = len(tools) - 1 - tools[::-1].index(other.name)
+        if other.narrowed == {"after": other.after} and other.after in tools[:last]:
+            return f"{other.shown_name} is to be called after {shown_name(other.after or '')}, and not to be"
+        return ""
 
     def judge(self, evidence: Evidence) -> Judgement:
         if evidence.turns is None:

@@ -79,8 +79,10 @@ class ToolCalled(ToolCheck, frozen=True):
         return (self.times, self.times) if isinstance(self.times, int) else (self.times.min, self.times.max)
 
     def contradicts(self, other: Expectation) -> str:
-        if not isinstance(other, ToolCalled) or other.name != self.name:
+        if not isinstance(other, ToolCalled):
             return ""
+        if other.name != self.name:
+            return self._each_before(other)
         most, least = self.bounds[1], other.bounds[0]
         if most is None or most >= least:
             return ""
@@ -89,6 +91,12 @@ class ToolCalled(ToolCheck, frozen=True):
         return (
             f"{self.shown_name} is to be called at most {counted(most, 'time')} and at least {counted(least, 'time')}"
         )
+
+    def _each_before(self, other: ToolCalled) -> str:
+        """The first call of the two comes after none of the other's, and the other's first then comes too late."""
+        if not self.demands_calls or not other.demands_calls or (self.before, other.before) != (other.name, self.name):
+            return ""
+        return f"{self.shown_name} is to be called before {other.shown_name}, and {other.shown_name} before {self.shown_name}"
 
     def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.PASSED and self.bounds[1] is None and self.found_for_certain(missed)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
 
 from planner.checks import CHECKS
-from planner.checks.base import Expectation, idle_rate
+from planner.checks.base import Expectation, FindingOutcome, idle_rate
+from planner.evidence import Call, Evidence, ToolCall
 
 SAYS = {"check": "says", "any_of": ["I guarantee 30 days"]}
 CALLED = {"check": "tool_called", "name": "refund"}
 NOT_CALLED = {"check": "tool_not_called", "name": "refund"}
+
+
+def steps(*tools: str) -> dict[str, Any]:
+    return {"check": "sequence", "steps": [{"tool": tool} for tool in tools]}
+
+
+def field(**fields: Any) -> dict[str, Any]:
+    return {"check": "field", "path": "$.a", **{key.rstrip("_"): value for key, value in fields.items()}}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +80,38 @@ NOT_CALLED = {"check": "tool_not_called", "name": "refund"}
         ),
         ({"check": "call", "max_turns": 3}, {"check": "call", "min_turns": 4}, "no call has at most 3 turns and at least 4"),
         ({"check": "duration", "max_seconds": 9.5}, {"check": "duration", "min_seconds": 10}, "no call lasts at most 9.5 s and at least 10 s"),
+        (
+            {"check": "call", "transferred_to": "+1 415 555 0142"},
+            {"check": "call", "transferred_to": "+14155550143"},
+            'no call is transferred to both "+1 415 555 0142" and "+14155550143"',
+        ),
+        ({**CALLED, "before": "mail"}, {**CALLED, "name": "mail", "before": "refund"}, "refund is to be called before mail, and mail before refund"),
+        (steps("refund", "mail"), NOT_CALLED, "refund is to be called and not to be called"),
+        (steps("mail", "refund"), {**NOT_CALLED, "after": "mail"}, "refund is to be called after mail, and not to be"),
+        (steps("refund", "mail", "refund"), {**CALLED, "times": 1}, "refund is to be called at most 1 time, and 2 steps are calls of it"),
+        (
+            {"check": "sequence", "steps": [{"tool": "mail"}, {"says": {"any_of": ["I guarantee 30 days"]}}]},
+            {"check": "never_says", "who": "any", "any_of": ["guarantee"]},
+            'of step 2, who says "I guarantee 30 days" says "guarantee"',
+        ),
+        (
+            {"check": "pacing", "talk_ratio": {"min": 0.6}},
+            {"check": "pacing", "talk_ratio": {"max": 0.5}, "max_silence_ms": 900},
+            "no share of the time is within both of `talk_ratio`",
+        ),
+        (
+            {"check": "pacing", "words_per_minute": {"min": 160, "max": 190}},
+            {"check": "pacing", "words_per_minute": {"max": 150}},
+            "no speed is within both of `words_per_minute`",
+        ),
+        (field(equals=1), field(equals=2), "no value of $.a holds for both"),
+        (field(equals="17"), field(equals="18"), "no value of $.a holds for both"),
+        (field(in_=["a", "b"]), field(in_=["c", True]), "no value of $.a holds for both"),
+        (field(equals="es-MX"), field(matches="^en"), "no value of $.a holds for both"),
+        (field(in_=[1, "2"]), field(min=3), "no value of $.a holds for both"),
+        (field(min=3), field(max=2.5), "nothing is at least 3 and at most 2.5"),
+        (field(exists=False), field(equals=2), "$.a is to lead to nothing, and to something"),
+        (field(exists=False), field(exists=True), "$.a is to lead to nothing, and to something"),
     ],
 )  # fmt: skip
 def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str, Any], why: str) -> None:
@@ -119,11 +161,93 @@ def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str
         ({"check": "grade", "goal": "missed"}, {"check": "grade", "outcome": "failure"}),
         ({"check": "cost", "max_cents": 10}, SAYS),
         ({"check": "call", "max_turns": 5}, {"check": "call", "min_turns": 5}),
+        ({"check": "call", "transferred_to": "+1 415 555 0142"}, {"check": "call", "transferred_to": "+14155550142"}),
+        ({"check": "call", "transferred_to": "+14155550142"}, {"check": "call", "end_reason": "agent_end"}),
+        ({**CALLED, "after": "mail"}, {**CALLED, "name": "mail", "after": "refund"}),
+        ({**CALLED, "before": "mail"}, {**CALLED, "name": "mail", "before": "lookup"}),
+        ({**CALLED, "before": "mail"}, {**CALLED, "name": "mail", "before": "refund", "times": {"min": 0, "max": 1}}),
+        (steps("refund", "mail"), {**NOT_CALLED, "after": "mail"}),
+        (steps("refund", "mail"), {**NOT_CALLED, "before": "mail"}),
+        (steps("mail", "refund"), {**NOT_CALLED, "after": "mail", "result": "ok"}),
+        (steps("mail", "refund"), {**NOT_CALLED, "arguments": {"id": 1}}),
+        (steps("refund", "mail", "refund"), {**CALLED, "times": 2}),
+        (steps("refund", "mail", "refund"), {**CALLED, "times": 1, "arguments": {"id": 1}}),
+        (steps("refund", "mail"), {"check": "call", "status": "completed"}),
+        (
+            {"check": "sequence", "steps": [{"tool": "mail"}, {"says": {"any_of": ["I guarantee 30 days"]}}]},
+            {"check": "never_says", "in": "first", "any_of": ["guarantee"]},
+        ),
+        (
+            {"check": "sequence", "steps": [{"tool": "mail"}, {"says": {"who": "caller", "any_of": ["guarantee"]}}]},
+            {"check": "never_says", "any_of": ["guarantee"]},
+        ),
+        ({"check": "pacing", "talk_ratio": {"min": 0.5}}, {"check": "pacing", "talk_ratio": {"max": 0.5}}),
+        ({"check": "pacing", "talk_ratio": {"min": 0.5}}, {"check": "pacing", "words_per_minute": {"max": 100}}),
+        ({"check": "pacing", "talk_ratio": {"min": 0.5}}, {"check": "duration", "max_seconds": 1}),
+        (field(equals=1), {**field(equals=2), "path": "$.b"}),
+        (field(equals=1), field(equals="1")),
+        (field(equals=2), field(equals="2.0")),
+        (field(equals="2"), field(in_=[2, 3])),
+        (field(equals="true"), field(equals=True)),
+        (field(in_=["a", "b"]), field(in_=["b", "c"])),
+        (field(in_=[None]), field(in_=[None, 1])),
+        (field(equals="17"), field(min=17, max=17)),
+        (field(equals=17), field(matches="^1")),
+        (field(equals={"a": 1}), field(equals={"b": 1})),
+        (field(exists=True), field(equals=1)),
+        (field(exists=False), {**field(equals=1), "path": "$.b"}),
+        (field(min=1), field(max=1)),
     ],
 )
 def test_what_one_call_can_satisfy_is_no_contradiction(read: Any, one: dict[str, Any], other: dict[str, Any]) -> None:
     """Another speaker, other turns, another case, an alternative, a narrower condition: both can hold."""
     assert read(**one).contradicts(read(**other)) == ""
+    assert read(**other).contradicts(read(**one)) == ""
+
+
+def test_no_call_satisfies_what_is_told_as_a_contradiction(read: Any, talk: Any) -> None:
+    """Tried on every order of up to four calls of two tools, and on each value, for every pair that is told of."""
+    ways: list[dict[str, Any]] = [{}, {"after": "b"}, {"before": "b"}]
+    asked = [
+        {"check": "tool_called", "name": "a", **way, "times": times} for way in ways for times in (1, 2, {"min": 2})
+    ]
+    asked += [{"check": "tool_not_called", "name": "a", **way} for way in ways]
+    asked += [
+        {"check": kind, "name": "b", key: "a"}
+        for kind in ("tool_called", "tool_not_called")
+        for key in ("after", "before")
+    ]
+    asked += [steps(*row) for size in (2, 3) for row in product("ab", repeat=size)]
+    calls = [row for size in range(5) for row in product("ab", repeat=size)]
+    heard = [
+        talk("agent: Hi.", *["tool: x"] * 4, "caller: Hi.", tools=tuple(ToolCall(name=tool, arguments={}, turn=turn) for turn, tool in enumerate(row, start=2)))
+        for row in calls
+    ]  # fmt: skip
+    told = _told_wrongly([read(**fields) for fields in asked], heard)
+    assert (told[0] > 30, told[1]) == (True, [])
+
+    values: list[Any] = [1, 2, 2.0, "1", "2", "2.0", "a", True, "true", None, 0, 3]
+    written = [field(equals=value) for value in values if value is not None]
+    written += [field(in_=[1, None]), field(in_=["2", "a"]), field(in_=[True, 3]), field(in_=["2.0", None])]
+    written += [field(min=2), field(max=1), field(min=1, max=2), field(matches="^[12]$"), field(matches="a")]
+    written += [field(exists=True), field(exists=False)]
+    heard = [talk("agent: Hi.", call=Call(call_id=9, status="completed", document=document)) for document in ({}, *({"a": value} for value in values))]  # fmt: skip
+    told = _told_wrongly([read(**fields) for fields in written], heard)
+    assert (told[0] > 100, told[1]) == (True, [])
+
+
+def _told_wrongly(asked: list[Expectation], heard: list[Evidence]) -> tuple[int, list[tuple[Expectation, Expectation]]]:
+    """How many pairs are told of, and those of them that some call satisfies."""
+    held = [
+        {number for number, call in enumerate(heard) if one.judge(call).outcome is FindingOutcome.PASSED}
+        for one in asked
+    ]
+    pairs = [
+        (one, other)
+        for one, other in product(range(len(asked)), repeat=2)
+        if asked[one].contradicts(asked[other])
+    ]  # fmt: skip
+    return len(pairs), [(asked[one], asked[other]) for one, other in pairs if held[one] & held[other]]
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,6 @@ def test_schema_refuses_the_broken_examples_that_it_can() -> None:
             "bad-value",
             "duplicate-item",
             "empty-prompt",
-            "key-not-text",
             "misplaced-use",
             "missing-key",
             "nested-library",
