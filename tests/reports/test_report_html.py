@@ -209,6 +209,20 @@ def test_a_case_shows_who_said_what_and_where_it_went_wrong(opened: Opened, cano
 
 
 @in_browser
+def test_what_was_found_comes_before_how_it_was_called(opened: Opened, canonical: RunResult) -> None:
+    """On a telephone the findings are on the first screen of a case; target and prompt are a tap away."""
+    page = opened(_page(canonical))
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("link", name="refund-window").click()
+    expect(page.locator(".finding.failed").first).to_be_in_viewport()
+    called = page.get_by_text("phone number 77 (support), inbound, sip")
+    expect(called).to_be_hidden()
+    page.get_by_text("How it was called").click()
+    expect(called).to_be_visible()
+    expect(page.get_by_text("You are a furious caller.", exact=True)).to_be_visible()
+
+
+@in_browser
 @pytest.mark.skipif(not AXE.is_file(), reason="needs PLANNER_NODE_MODULES with axe-core in it")
 @pytest.mark.parametrize("place", ["", "#case-0", "#case-9"])
 def test_a_screen_reader_has_nothing_to_complain_of(opened: Opened, canonical: RunResult, place: str) -> None:

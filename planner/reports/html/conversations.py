@@ -34,6 +34,8 @@ def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -
         ("Compared", case_phrasing.compared_in_full(case)),
         ("Runs passed", case_phrasing.runs_passed(case)),
         ("Why here", case_phrasing.why_in_full(case)),
+    ]
+    called = [
         ("Carried from", case.carried_from or ""),
         ("Calls", f"{target} ({case.target}), {inputs.direction}, {inputs.mode}"),
         ("Number", inputs.target_number or ""),
@@ -45,6 +47,7 @@ def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -
         "id": case.case_id,
         "standing": case_phrasing.standing(case),
         "facts": [[label, text] for label, text in facts if text],
+        "called": [[label, text] for label, text in called if text],
         "diff": case.detail if "\n" in case.detail else "",
         "prompt": inputs.prompt,
         "runs": [_run(run, evidence_of, budget) for run in case.runs],

@@ -54,6 +54,7 @@
   }
 
   // One case
+  const facts = (told) => make("dl", { class: "facts" }, ...told.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text))));
   const finding = (found) => {
     const label = found.label ? ` (${found.label})` : "";
     const said = found.turn === null ? [] : [" ", make("a", { href: `#turn-${found.turn}`, "data-turn": found.turn }, found.place)];
@@ -106,9 +107,9 @@
     page.replaceChildren(
       make("nav", { class: "pager", "aria-label": "Cases" }, make("a", { href: "#" }, "← All cases"), link(list[here - 1], "Previous"), link(here < 0 ? undefined : list[here + 1], "Next")),
       make("main", {}, heading,
-        make("dl", { class: "facts" }, ...data.facts.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text)))),
+        facts(data.facts),
         data.diff ? make("details", { open: true }, make("summary", {}, "What changed"), make("pre", {}, data.diff)) : null,
-        make("details", {}, make("summary", {}, "Prompt of the test bot"), make("pre", {}, data.prompt)),
+        make("details", {}, make("summary", {}, "How it was called, and the test bot's prompt"), facts(data.called), make("pre", {}, data.prompt)),
         data.runs.length > 1 ? make("ul", { class: "tabs", "aria-label": "Runs" }, ...data.runs.map((one) => make("li", {},
           make("a", { href: `#case-${index}-${one.id}`, "aria-current": one === run ? "true" : null }, make("span", { class: one.outcome }, SIGNS[one.outcome]), ` run ${one.id}`)))) : null,
         run ? runPart(run) : make("p", { class: "note" }, "Nobody was called.")));
