@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
+from typing import Any, Final, cast
 
 import click
+
+_COMMANDS: Final = {
+    "init": "plan_files:init",
+    "validate": "plan_files:validate",
+    "explain": "plan_files:explain",
+    "show": "plan_files:show",
+    "plan": "calls:plan",
+    "run": "calls:run",
+    "recheck": "calls:recheck",
+    "report": "stored_results:report",
+    "merge": "stored_results:merge",
+    "history": "stored_results:history",
+    "reconcile": "calls:reconcile",
+    "format": "plan_files:format_",
+    "schema": "plan_files:schema",
+    "sandbox": "calls:sandbox",
+}
+"""In the order a user meets them."""
 
 _EXIT_CODES: Final = (
     ("0", "passed, or nothing to do"),
@@ -24,7 +44,25 @@ _ENVIRONMENT: Final = (
 )
 
 
+class _Commands(Mapping[str, click.Command]):
+    """Imported when they are asked for: of fourteen with their options one is run."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, _, command = _COMMANDS[name].partition(":")
+        return getattr(import_module(f"planner.cli.{module}"), command)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
 class Root(click.Group):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast("MutableMapping[str, click.Command]", _Commands())  # nothing is added to it
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(self.commands)

@@ -16,7 +16,7 @@ import anyio
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
 
-from planner.cli import _shell
+from planner.cli import outside
 from planner.commands.run import run
 from planner.errors import StoreError
 from planner.execution.ledger import Ledger
@@ -159,7 +159,7 @@ def test_nobody_pays_for_what_was_not_known_when_consent_was_asked_for(
     """A transcript that came late may ask for votes of which no price was told: without consent they stay missing."""
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
-    shell = _shell(0)
+    shell = outside.shell(0)
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
     prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
@@ -355,7 +355,7 @@ def test_an_interruption_waits_for_the_answer_on_its_way(manners: Project, servi
         await anyio.sleep(seconds * 100)
 
     model.script = script
-    shell = _shell(0)
+    shell = outside.shell(0)
     patient = replace(shell, clock=replace(shell.clock, sleep=long_sleep))
     assert run(patient, RunOptions(Selection(), consent_to_charge=True, max_concurrent=1)) == 130
     asked = len(model.asked)
@@ -386,7 +386,7 @@ def test_what_goes_wrong_with_the_asking_gives_up_no_call(
 
 def test_what_goes_wrong_with_the_calls_is_told_as_it_is(manners: Project, model: Model) -> None:
     """An error of theirs is that error, not one of the asking beside it."""
-    shell = _shell(0)
+    shell = outside.shell(0)
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
     prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)

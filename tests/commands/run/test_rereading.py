@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from planner.cli import _shell
+from planner.cli import outside
 from planner.commands.run import run
 from planner.execution.clock import Clock
 from planner.invocation.run_options import RunOptions
@@ -41,7 +41,7 @@ def hasty(project: Project, service: Served) -> Callable[..., int]:
     """`planner run`, whose patience is short."""
 
     def invoke(**selection: Any) -> int:
-        shell = _shell(0)
+        shell = outside.shell(0)
         clock = Clock(shell.clock.now, lambda: time.monotonic() * HASTE, lambda seconds: anyio.sleep(seconds / HASTE))
         options = RunOptions(Selection(**selection), consent_to_charge=True)
         return run(replace(shell, clock=clock), options)

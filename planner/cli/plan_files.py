@@ -1,0 +1,113 @@
+"""Commands that read and write files of authors: offline, without a key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from planner.cli.options import PATHS
+from planner.cli.outside import shell
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help="Where to write (default: here).",
+)
+@click.pass_obj
+def init(verbosity: int, directory: Path) -> int:
+    """Write a first plan, planner.yaml and a workflow. Overwrites nothing."""
+    from planner.commands.init import init as command
+
+    return command(shell(verbosity), directory)
+
+
+@click.command()
+@PATHS
+@click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="github: workflow commands; sarif: for code scanning.",
+)
+@click.pass_obj
+def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
+    """Find everything that is wrong with the plans. Offline, needs no key.
+
+    PATH… are plan files or folders; by default plans/.
+    """
+    from planner.commands.validate import validate as command
+
+    return command(shell(verbosity), paths, environment=environment, output_format=output_format)
+
+
+@click.command()
+@click.argument("topic", required=False, metavar="[CODE | check:KIND | checks]")
+@click.option(
+    "--format", "output_format", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True
+)
+@click.pass_obj
+def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
+    """Explain a diagnostic, or what a kind of check takes.
+
+    Shows an example and its cure. CODE is what stands in brackets, such as unknown-key. Without it: the list of all.
+    """
+    from planner.commands.explain import explain as command
+
+    return command(shell(verbosity), topic, output_format=output_format)
+
+
+@click.command()
+@click.argument("case", metavar="CASE")
+@PATHS
+@click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
+    """Show a case in full, and where each part of it is written.
+
+    Shows it as it would be called and judged. CASE is a case id, or a pattern with * and ?. Offline, needs no key.
+    """
+    from planner.commands.show import show as command
+
+    return command(shell(verbosity), case, paths, environment=environment, output_format=output_format)
+
+
+@click.command("format")
+@PATHS
+@click.option("--check", is_flag=True, help="Write nothing; exit 2 if a file is not in the form.")
+@click.option("--diff", is_flag=True, help="Write nothing; show what would be changed.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def format_(verbosity: int, paths: tuple[Path, ...], check: bool, diff: bool, output_format: Any) -> int:
+    """Bring plans, and planner.yaml, into one form.
+
+    Sets the order of keys, indentation and quotes. PATH… are files or folders; by default plans/ and planner.yaml. Comments stay where
+    they belong, texts are kept as they are written, and what a file says is the same afterwards: that is checked before it
+    is written.
+    """
+    from planner.commands.format import FormatOptions, format_plans
+
+    return format_plans(shell(verbosity), FormatOptions(paths, check, diff, output_format))
+
+
+@click.command()
+@click.option(
+    "--out", "directory", type=click.Path(path_type=Path), default=Path("schemas"), show_default=True, metavar="DIR"
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 2 if a file there is not up to date.")
+@click.pass_obj
+def schema(verbosity: int, directory: Path, check: bool) -> int:
+    """Write the JSON Schemas of plans, planner.yaml and results."""
+    from planner.commands.schema import schema as command
+
+    return command(shell(verbosity), directory, check=check)

@@ -1,0 +1,90 @@
+"""Commands that show what calls were made and what came of them. They call nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from planner.cli.options import STORE
+from planner.cli.outside import shell
+
+
+@click.command()
+@click.argument("results")
+@click.argument("older", required=False)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["markdown", "json", "junit", "html", "sarif"]),
+    default="markdown",
+    show_default=True,
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it here (default: standard output)."
+)
+@STORE
+@click.option("--sandbox", is_flag=True, help="The embedded service's results.")
+@click.pass_obj
+def report(verbosity: int, **values: Any) -> int:
+    """Write a report again, or compare two results.
+
+    A comparison tells what regressed, what was fixed, and how sure that is. RESULTS and OLDER are files, such as
+    reports/results.json, or invocations of the store by their id.
+    """
+    import random
+
+    from planner.commands.report import ReportOptions
+    from planner.commands.report import report as command
+
+    # Seeded: the same results give the same text. Resampling decides nothing that is secret.
+    return command(shell(verbosity), ReportOptions(**values), random.Random(0))  # noqa: S311
+
+
+@click.command()
+@click.argument("parts", nargs=-1, required=True, metavar="PART…", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    metavar="DIR",
+    help="Where to write the reports.",
+)
+@STORE
+@click.pass_obj
+def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None) -> int:
+    """Join the results of shards (run --shard I/N). Calls nobody.
+
+    Writes one set of reports; a missing shard is an error. PART… are the shards' results.json files, or the folders they are
+    in. Where the store has them too, the whole is stored, and becomes the baseline that one run of everything would have
+    been.
+    """
+    from planner.commands.merge import MergeOptions
+    from planner.commands.merge import merge as command
+
+    return command(shell(verbosity), MergeOptions(parts, out, store))
+
+
+@click.command()
+@click.argument("case", required=False, metavar="[CASE]")
+@click.option("--plan", metavar="NAME", help="Only cases of this plan.")
+@click.option("--environment", metavar="NAME", help="Invocations of this environment (default: of none).")
+@STORE
+@click.option("--since", metavar="WHEN", help="No further back than a date (2026-11-01) or an age (12h, 14d, 6w).")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N invocations.")
+@click.option("--sandbox", is_flag=True, help="The embedded service's results.")
+@click.option(
+    "--format", "output_format", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True
+)
+@click.pass_obj
+def history(verbosity: int, **values: Any) -> int:
+    """Show how calls went over time. Calls nobody.
+
+    Tells pass rate, duration, latency, grade, cost and flakiness. CASE is a case id, or a pattern with * and ?. Without it: all
+    invocations, and every case.
+    """
+    from planner.commands.history import HistoryOptions
+    from planner.commands.history import history as command
+
+    return command(shell(verbosity), HistoryOptions(**values))
