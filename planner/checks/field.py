@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal, Self
 
 import pydantic_core
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from planner.checks.base import Expectation, FindingOutcome, Judgement, Missed, PartsRead, errored, failed, passed
 from planner.checks.combining import all_hold
 from planner.checks.fields import NotBool
+from planner.checks.json_path_faults import PathError
 from planner.checks.json_paths import MAX_VALUES, TooManyValuesError, compile_path, find_values
 from planner.checks.matching import AnyOf, Expected, ExpectedUnlessNull, Matcher, Matches, read_matcher
 from planner.checks.patterns import Pattern
@@ -26,7 +28,11 @@ Number = Annotated[float, Field(allow_inf_nan=False), NotBool]
 
 
 def _readable(path: str) -> str:
-    compile_path(path)
+    try:
+        compile_path(path)
+    except PathError as error:
+        context = {"why": str(error), "start": error.start, "end": error.end}
+        raise PydanticCustomError("text_fault", "{why}", context) from error
     return path
 
 

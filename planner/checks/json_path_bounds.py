@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from jsonpath import CompoundJSONPath, JSONPath, JSONPathEnvironment
@@ -10,6 +9,8 @@ from jsonpath.exceptions import JSONPathError
 from jsonpath.filter import BaseExpression, FilterExpression, FilterQuery, RelativeFilterQuery
 from jsonpath.segments import JSONPathRecursiveDescentSegment
 from jsonpath.selectors import Filter
+
+from planner.checks.json_path_faults import fault_of
 
 
 class _Environment(JSONPathEnvironment):
@@ -19,29 +20,14 @@ class _Environment(JSONPathEnvironment):
             del self.function_extensions[name]
 
 
-_TOKEN = re.compile(r"'?TOKEN_(\w+)'?")
-_SIGNS = {
-    "COMMA": ",",
-    "DOT": ".",
-    "LBRACKET": "[",
-    "RBRACKET": "]",
-    "LPAREN": "(",
-    "RPAREN": ")",
-    "WILD": "*",
-}
-
-
-def _sign(token: re.Match[str]) -> str:
-    """How a token of the library is written."""
-    return f"`{_SIGNS[token[1]]}`" if token[1] in _SIGNS else token[1].lower().replace("_", " ")
-
-
 def compile_bounded(path: str) -> JSONPath:
-    """Raises `ValueError` with a sentence for the author."""
+    """Raises `ValueError` with a sentence for the author, mostly a `PathError`."""
     try:
         compiled = _ENVIRONMENT.compile(path)
     except JSONPathError as error:
-        raise ValueError(f"not a JSONPath (RFC 9535): {_TOKEN.sub(_sign, str(error.message))}") from error
+        token = error.token
+        place = (token.index, token.value) if token is not None else (0, path)
+        raise fault_of(path, str(error.message), *place) from error
     assert not isinstance(compiled, CompoundJSONPath)  # strict JSONPath has no unions of paths
     _bound(compiled)
     return compiled
