@@ -101,11 +101,64 @@ WORDS: Mapping[str, str] = MappingProxyType(
 )
 """What people write for one of a few words."""
 
-_SHARES = frozenset({"confidence", "max", "min", "min_pass_rate", "min_share", "threshold"})
+LANGUAGE_CODE = "^[a-z]{2}$"
+_LANGUAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "arabic": "ar",
+        "chinese": "zh",
+        "czech": "cs",
+        "danish": "da",
+        "deutsch": "de",
+        "dutch": "nl",
+        "english": "en",
+        "español": "es",
+        "farsi": "fa",
+        "finnish": "fi",
+        "français": "fr",
+        "french": "fr",
+        "german": "de",
+        "greek": "el",
+        "hebrew": "he",
+        "hindi": "hi",
+        "indonesian": "id",
+        "italian": "it",
+        "japanese": "ja",
+        "korean": "ko",
+        "mandarin": "zh",
+        "norwegian": "no",
+        "persian": "fa",
+        "polish": "pl",
+        "portuguese": "pt",
+        "romanian": "ro",
+        "russian": "ru",
+        "spanish": "es",
+        "swedish": "sv",
+        "tagalog": "tl",
+        "thai": "th",
+        "turkish": "tr",
+        "ukrainian": "uk",
+        "urdu": "ur",
+        "vietnamese": "vi",
+    }
+)
+_LOCALE = re.compile(r"([a-z]{2})(?:[-_][a-z0-9]{2,8})*")
+
+
+def as_language(text: str) -> str | None:
+    """The code of a language that was named, or written with its country."""
+    word = text.strip().lower()
+    if word in _LANGUAGES:
+        return _LANGUAGES[word]
+    locale = _LOCALE.fullmatch(word)
+    return locale[1] if locale is not None else None
+
+
+_SHARES = frozenset({"confidence", "max", "min", "min_pass_rate", "min_score", "min_share", "threshold"})
 _PERCENT = 100
 _LEAST_PERCENT = 5
 """Below this a number above 1 is hardly meant as one of percent."""
 _QUANTITY = re.compile(r"([$€]?) ?([0-9]{1,9}(?:\.[0-9]{1,3})?) ?([A-Za-z¢%]*)")
+_MOST_DOLLARS = 1_000_000
 _GROUPED = re.compile(r"[0-9]{1,3}(?:([,_])[0-9]{3})(?:\1[0-9]{3})*")
 _UNITS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
@@ -124,6 +177,8 @@ def in_unit(key: str, value: Any) -> str:
     unit = next((unit for unit in _UNITS if key.endswith(f"_{unit}")), "rate" if key in _SHARES else None)
     if isinstance(value, str) and (grouped := _GROUPED.fullmatch(value.strip())) is not None:
         return f"; write {grouped[0].replace(grouped[1], '')}"
+    if unit == "cents" and isinstance(value, float):
+        return f"; {value:g} dollars are {round(100 * value)}, and cents are whole" if 0 < value < _MOST_DOLLARS else ""
     found = _QUANTITY.fullmatch(value.strip()) if unit is not None and isinstance(value, str) else None
     if unit is None or found is None:
         return ""

@@ -27,8 +27,8 @@ from planner.spec.authored.keys import (
 )
 from planner.spec.document import Items, Mapping
 from planner.spec.faults.forms import of_a_fraction, of_a_mapping
-from planner.spec.faults.lists import as_text, in_brackets, of_a_step, of_what_is_said
-from planner.spec.faults.other_words import KEYS, WORDS, as_share, in_unit, of_a_key
+from planner.spec.faults.lists import as_text, in_brackets, of_a_choice, of_a_step, of_one_part, of_what_is_said
+from planner.spec.faults.other_words import KEYS, LANGUAGE_CODE, WORDS, as_language, as_share, in_unit, of_a_key
 
 _FORMS = {
     AGE: "this must be a number and h, d or w, such as 14d for fourteen days",
@@ -217,9 +217,11 @@ def explain(
         in_steps = "steps" in error["loc"][:-1] and _TYPES[kind].startswith("a mapping")
         form = "" if not in_steps else of_what_is_said(value) if key == "says" else of_a_step(value)
         if _TYPES[kind].endswith("number"):
-            form = in_unit(key, value) or of_a_fraction(key, value, whole=kind.startswith("int"))
+            form = in_unit("rate_cents" if "rates" in error["loc"][:-1] else key, value) or of_a_fraction(
+                key, value, whole=kind.startswith("int")
+            )
         elif _TYPES[kind].startswith("a mapping"):
-            form = form or of_a_mapping(key, value)
+            form = form or (of_one_part(value) if key == "of" and isinstance(value, list) else of_a_mapping(key, value))  # pyright: ignore[reportUnknownArgumentType]
         return "wrong-type", wrong_type(_TYPES[kind], value, key, written) + form
     if kind in {"greater_than_equal", "greater_than", "less_than_equal", "less_than"}:
         return "out-of-range", f"{value} is out of range: {_bound(kind, context)}{as_share(key, value)}"
@@ -233,6 +235,9 @@ def explain(
         return "bad-value", f"this is too long: at most {context.get('max_length')}"
     if kind in {"literal_error", "enum"}:
         choices = [choice.strip("'") for choice in str(context.get("expected", "")).replace(" or ", ", ").split(", ")]
+        if isinstance(value, list):
+            cure = of_a_choice(value, choices, key)  # pyright: ignore[reportUnknownArgumentType]
+            return "not-a-choice", f"this must be one of {one_of(choices)}, but it is a list; {cure}"
         text = value if isinstance(value, str) else describe(value)
         if (word := WORDS.get(text.lower())) in choices:
             return "not-a-choice", f"`{shorten(text, 40)}` is not one of {one_of(choices)}; did you mean `{word}`?"
@@ -340,6 +345,10 @@ def _pattern(value: str, pattern: str) -> tuple[str, str]:
             f'"{shorten(value, 40)}" cannot be a tag: letters, digits and _ . : / -, beginning with a letter or digit',
         )
     wanted = _FORMS.get(pattern, f"this must have the form {pattern}")
+    if pattern == LANGUAGE_CODE:
+        code = as_language(value)
+        wanted = "this must be a language's code of two letters, such as en or es"
+        return "bad-value", f'{wanted}, but it is the text "{shorten(value, 40)}"' + (f"; write {code}" if code else "")
     return "bad-value", f'{wanted}, but it is the text "{shorten(value, 40)}"'
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from planner.diagnostics import Related, Span
 from planner.spec.authored.keys import MAX_CASES
 from planner.spec.document import Document, Items, Mapping, larger_than
+from planner.spec.faults.lists import of_a_range
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import LITERAL, describe, shorten, wrong_type
 from planner.spec.matrices.axis_files import FILE_SUFFIXES, AxisFileReader
@@ -232,6 +233,8 @@ def _not_a_list(written: Any, *, uses: bool) -> str:
         column = ", column: NAME" if suffix in (".csv", ".tsv") else ""
         return f"this is a text, no file; write {{file: {shorten(written, 40)}{column}}} for the values in it"
     kinds = "{file: orders.csv, column: number}" + (" or {use: NAME}" if uses else "")
+    if isinstance(written, str) and (values := of_a_range(written)):
+        return f"{told.partition(';')[0]}; {values}, or {kinds}"
     if isinstance(written, str | int | float):
         return f"{told}, or {kinds}"
     return f"{told.partition(';')[0]}; write [first, second], or {kinds}"

@@ -110,7 +110,11 @@ class Settings:
         number: Any = self._value("target_number")
         if number is None:
             return
-        fault = wrong_type("text", number) if isinstance(number, (dict, list)) else phone_number_fault(number)
+        fault = (
+            wrong_type("text", number, "target_number")
+            if isinstance(number, (dict, list))
+            else phone_number_fault(number)
+        )
         if fault:
             self.reporter.error("not-e164", fault, self._place("target_number"))
 

@@ -62,6 +62,18 @@ _NEAR = 2
 """So many lines below one that is indented oddly the parser still stumbles over it."""
 
 
+_TOLD = {
+    "block sequence entries are not allowed": (
+        "an item cannot begin here: each begins with `- ` on a line of its own; put a text that begins with - in quotes"
+    ),
+    "mapping keys are not allowed": "an unquoted text cannot begin with `? `; put it in quotes",
+    "expected comment or line break": "a text after | or > begins on the next line, indented; or write it in quotes, without the sign",
+    "incompatible YAML document": "this is no version of YAML that is known; take the line away, it is not needed",
+    "invalid Unicode character escape code": "this escape is no character: write the character itself",
+}
+"""What the parser says of what is best told by what to write."""
+
+
 def report_syntax(error: YAMLError, source: Source, reporter: Reporter) -> None:
     """Report the parser's error where it is; the first forbidden character, if there is one, is to blame."""
     forbidden = NOT_IN_YAML.search(source.text)
@@ -175,6 +187,9 @@ def _explained(problem: str, text: str, start: int) -> str:
         return f"an unquoted text cannot begin with {at}; put it in quotes"
     if meant := alias_amid_keys(problem, text, start):
         return meant
+    for said, detail in _TOLD.items():
+        if said in problem:
+            return detail
     if "mapping values are not allowed" in problem:
         return (
             'a key cannot stand here: look at its indentation; if this is a text with a colon, put it in quotes: "…: …"'

@@ -130,7 +130,7 @@ plan.yaml:10:40: error: wrong type of value [wrong-type]
 plan.yaml:11:26: error: wrong type of value [wrong-type]
    11 |       - {check: not, of: [{check: cost, max_cents: 5}]}
       |                          ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-        this must be a mapping of keys to values, but it is a list
+        this must be a mapping of keys to values, but it is a list; write it without the brackets
 
 plan.yaml:12:29: error: wrong type of value [wrong-type]
    12 |       - {check: all_of, of: {check: cost, max_cents: 5}}

@@ -274,7 +274,7 @@ plan.yaml:9:46: error: wrong type of value [wrong-type]
 plan.yaml:9:46: error: wrong type of value [wrong-type]
     9 |       - {check: call, status: completed, id: [a]}
       |                                              ^^^
-        this must be text, but it is a list; write several lines below a |, or put it in quotes
+        this must be text, but it is a list; one stands here, without brackets
 
 1 error in 1 file
 """),

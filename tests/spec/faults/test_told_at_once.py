@@ -46,7 +46,7 @@ planner.yaml:2:50: error: unknown key [unknown-key]
 planner.yaml:3:8: error: wrong type of value [wrong-type]
     3 | store: [******************]
       |        ^^^^^^^^^^^^^^^^^^^^
-        this must be text, but it is a list; write several lines below a |, or put it in quotes
+        this must be text, but it is a list; one stands here, without brackets
 
 3 errors in 1 file
 """)

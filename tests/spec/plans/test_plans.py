@@ -650,7 +650,7 @@ def test_empty_mapping_is_a_plan_without_anything(workspace: Any) -> None:
     [
         ("5.5", 'this must be a text such as "+14155550199", but it is the number 5.5'),
         ("true", 'this must be a text such as "+14155550199", but it is the boolean true'),
-        ("[a]", "this must be text, but it is a list; write several lines below a |, or put it in quotes"),
+        ("[a]", 'this must be text, but it is a list; write it without brackets: "a"'),
         (
             '"+1415555019x"',
             'the text "+1415555019x" is not E.164: a plus and digits, nothing else; write "+1415555019"',

@@ -84,7 +84,7 @@ planner.yaml:1:1: error: unknown key [unknown-key]
 planner.yaml:1:8: error: wrong type of value [wrong-type]
     1 | store: [git]
       |        ^^^^^
-        this must be text, but it is a list; write several lines below a |, or put it in quotes
+        this must be text, but it is a list; one stands here, without brackets
 
 planner.yaml:2:1: error: required key is missing [missing-key]
     2 | judge: {}
