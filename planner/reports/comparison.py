@@ -77,6 +77,11 @@ class ComparedCase:
         """Whether its outcome changed, and not by the agent."""
         return self.not_comparable is not None and self.compared == "not_enough_evidence"
 
+    @property
+    def is_failing(self) -> bool:
+        """Now, and not in quarantine."""
+        return self.now is not None and self.now.outcome == "failed" and not self.quarantined
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -116,6 +121,7 @@ def render_markdown(comparison: Comparison) -> str:
         *_told(comparison, "fixed", "Fixed"),
         *_told(comparison, "not_enough_evidence", "Not enough evidence of a change"),
         *_told(comparison, "not_enough_evidence", "Not comparable", apart=True),
+        *_still_failing(comparison),
         *_metrics(comparison.metrics),
         *_table(comparison),
     ]
@@ -169,14 +175,18 @@ FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
 
 
 def headline(comparison: Comparison) -> str:
-    """`2 regressed, 1 fixed, 3 not enough evidence of a change, 1 not comparable, 53 same`."""
+    """`2 regressed, 1 fixed, 3 not enough evidence of a change (1 failing), 1 not comparable, 53 same (4 failing)`."""
     parts: list[str] = []
     for compared in _ORDER:
         cases = [case for case in comparison.cases if case.compared == compared and not case.is_apart]
         if cases:
             of_what = " of a change" if compared == "not_enough_evidence" else ""
-            aside = sum(case.quarantined for case in cases) if compared in ("regressed", "fixed") else 0
-            held = f" ({aside:,} in quarantine)" if aside else ""
+            if compared in ("regressed", "fixed"):
+                aside = sum(case.quarantined for case in cases)
+                held = f" ({aside:,} in quarantine)" if aside else ""
+            else:  # that a case regressed says that it fails; that it is the same, or new, does not
+                aside = sum(case.is_failing for case in cases)
+                held = f" ({aside:,} failing)" if aside else ""
             parts.append(f"{len(cases):,} {COMPARED[compared]}{of_what}{held}")
         if compared == "not_enough_evidence" and (apart := sum(case.is_apart for case in comparison.cases)):
             parts.append(f"{apart:,} not comparable")
@@ -213,6 +223,24 @@ def _told(comparison: Comparison, compared: Compared, title: str, *, apart: bool
     if len(cases) > _LISTED:
         lines.append(f"- *{len(cases) - _LISTED:,} more*")
     return [f"## {title} ({len(cases):,})", "\n".join(lines)]
+
+
+def _still_failing(comparison: Comparison) -> list[str]:
+    """What failed before as it does now: it is no news, and no reason to merge either."""
+    cases = [case for case in comparison.cases if case.compared == "same" and case.is_failing]
+    if not cases:
+        return []
+    lines: list[str] = []
+    for case in cases[:_LISTED]:
+        if case.before is not None and case.now is not None:
+            stand = ": the same runs" if case.same_runs else ""
+            lines.append(
+                f"- {markdown_code(case.case_id)}: {_passed(case.before)} → {_passed(case.now)} runs passed{stand}"
+            )
+            lines += [f"  {for_markdown(shortened(reason, _CHARACTERS))}"] if (reason := case.now.reason) else []
+    if len(cases) > _LISTED:
+        lines.append(f"- *{len(cases) - _LISTED:,} more*")
+    return [f"## Failing as before ({len(cases):,})", "\n".join(lines)]
 
 
 def _change(case: ComparedCase) -> str:

@@ -74,7 +74,7 @@ def own(held: int) -> CaseDocument:
 
 
 GOLDEN = [
-    "# 3 regressed (1 in quarantine), 2 not enough evidence of a change, 1 same",
+    "# 3 regressed (1 in quarantine), 2 not enough evidence of a change (1 failing), 1 same",
     "",
     "- before: `old`: Failed, 2026-11-25 09:00:00 UTC",
     "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
@@ -213,6 +213,24 @@ def test_rates_of_expectations_leave_out_what_stands_on_both_sides() -> None:
         ),
         "| `p/raised@s` | ❌ regressed | passed, b 8 of 8 | failed, b 1 of 8 |",
     ]
+
+
+def test_what_fails_as_before_is_told() -> None:
+    """It is no news and no reason to be glad: the headline counts it, and it is named with its words; quarantined it is not."""
+    why, quarantine = "0 of 3 runs passed, 100 % needed", {"until": "2027-01-01", "reason": "known"}
+    older = result("old", AT, case("bad", "failed", 0, 3), case("apart", "failed", 0, 3), case("good", "passed", 3))
+    newer = result(
+        "new",
+        AT,
+        case("bad", "failed", 0, 3, outcome_reason=why),
+        case("apart", "failed", 0, 3, quarantine=quarantine),
+        case("good", "passed", 3),
+    )
+    told = render_markdown(compare_results(older, newer, RANDOM))
+    assert told.startswith("# 3 same (1 failing)\n")
+    assert f"## Failing as before (1)\n\n- `p/bad@s`: 0 of 3 → 0 of 3 runs passed\n  {why}\n\n<details>" in told
+    again = render_markdown(compare_results(newer, newer, RANDOM))
+    assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed: the same runs\n" in again
 
 
 def test_a_part_of_the_same_runs_is_nothing_new() -> None:
