@@ -20,7 +20,8 @@ from planner.invocation.shell import Shell
 from planner.invocation.standing_reports import Standing, standing_reports
 from planner.invocation.stores import place_of
 from planner.reports.quantities import count
-from planner.results.model import ConsentDocument, CostDocument, RunResult
+from planner.results.costs import CostDocument
+from planner.results.model import ConsentDocument, RunResult
 from planner.verdicts.assembling import assemble_cases
 from planner.verdicts.ending import WaysOn, ending_of
 from planner.verdicts.rates import repeated_passes

@@ -25,7 +25,7 @@ from planner.judging.endpoint import Endpoint
 from planner.judging.journal import AskedState, VoteJournal
 from planner.judging.pricing import whole_cents
 from planner.judging.purse import Purse, weigh
-from planner.results.model import JudgeCost
+from planner.results.costs import JudgeCost
 from planner.spec.model import Case
 from planner.verdicts.judged_runs import JudgedRun, judge_record
 

@@ -8,7 +8,8 @@ from planner.changes.accuracy import Accuracy
 from planner.execution.journal import Journal
 from planner.execution.launches import UNSETTLED, Slot
 from planner.invocation.preparing import Preparation, charged_slots
-from planner.results.model import CaseDocument, CostDocument, EstimateAccuracy
+from planner.results.costs import CostDocument, EstimateAccuracy
+from planner.results.model import CaseDocument
 
 
 def costs(

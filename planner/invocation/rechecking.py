@@ -25,7 +25,7 @@ from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
 from planner.invocation.votes_file import write_votes_file
 from planner.judging.asking import Asking
-from planner.results.model import JudgeCost
+from planner.results.costs import JudgeCost
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from planner.invocation.selection import Selection
 from planner.invocation.sharding import shard_of_nothing
 from planner.invocation.shell import Shell
 from planner.reports.redaction import redact
-from planner.results.model import ConsentDocument, CostDocument, RunResult, StatsDocument
+from planner.results.costs import CostDocument
+from planner.results.model import ConsentDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
 from planner.spec.model import Project
 from planner.verdicts.ending import WORDS

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why, with_outcome
 from planner.reports.quantities import chance, count, duration, money, money_range, percent
-from planner.results.model import CaseDocument, JudgeCost, OpenLaunch, RunResult, SuiteDocument
+from planner.results.costs import JudgeCost
+from planner.results.model import CaseDocument, OpenLaunch, RunResult, SuiteDocument
 
 SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
 

@@ -7,11 +7,13 @@ The stored document keeps prompts and numbers as they are; `planner.reports.reda
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from planner.evidence import Part
+from planner.results.costs import CostDocument
+from planner.results.document import Document
 
 SCHEMA_VERSION = "1.0"
 
@@ -23,27 +25,14 @@ NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging"
 Action = Literal["call", "recheck", "keep", "drop"]
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
-
-    def model_post_init(self, _: Any) -> None:
-        """Of each document pydantic keeps a set of the fields that were written: hundreds of thousands of which are alike, and
-        half of the memory of a large baseline. Nobody changes them, so those that are alike are one."""
-        given = self.__pydantic_fields_set__
-        object.__setattr__(self, "__pydantic_fields_set__", _GIVEN.setdefault(frozenset(given), given))
-
-
-_GIVEN: dict[frozenset[str], set[str]] = {}
-
-
-class QuoteDocument(_Document):
+class QuoteDocument(Document):
     turn: int = Field(description="Number of the turn, from 1.")
     role: str = Field(description="agent, caller or tool.")
     start_ms: int | None = Field(description="From the start of the recording; null where the service did not say.")
     text: str
 
 
-class FindingDocument(_Document):
+class FindingDocument(Document):
     expectation: str = Field(description="Id of the expectation.")
     check: str
     outcome: Literal["passed", "failed", "errored"]
@@ -56,7 +45,7 @@ COUNTABLE: Final = (None, "agent", "author")
 """Whose fault a run may be that counts in its case's pass rate."""
 
 
-class RunDocument(_Document):
+class RunDocument(Document):
     run_id: int
     batch_id: int | None = None
     call_id: int | None = None
@@ -85,7 +74,7 @@ class RunDocument(_Document):
     votes_missing: int = Field(
         default=0, description="Votes of the language model that its findings lack; the next run asks for them."
     )
-    findings: list[FindingDocument] = []
+    findings: list[FindingDocument] = Field(default=[])
 
     @property
     def countable(self) -> bool:
@@ -93,7 +82,7 @@ class RunDocument(_Document):
         return self.fault in COUNTABLE
 
 
-class ExpectationRate(_Document):
+class ExpectationRate(Document):
     """How often one expectation held."""
 
     expectation: str = Field(description="Its id.")
@@ -105,7 +94,7 @@ class ExpectationRate(_Document):
     )
 
 
-class RepeatedPass(_Document):
+class RepeatedPass(Document):
     """pass^k: the chance that k calls of one case all pass, each with all that is expected of it."""
 
     k: int
@@ -113,7 +102,7 @@ class RepeatedPass(_Document):
     rate: float = Field(description="Mean over these cases; runs that were not needed count as failed.")
 
 
-class SuiteDocument(_Document):
+class SuiteDocument(Document):
     """All cases together that were called anew and were known before."""
 
     cases: int
@@ -125,7 +114,7 @@ class SuiteDocument(_Document):
     compared: Literal["worse", "better", "not_enough_evidence"]
 
 
-class CaseInputs(_Document):
+class CaseInputs(Document):
     """All that decides what a call will be."""
 
     prompt: str
@@ -139,12 +128,12 @@ class CaseInputs(_Document):
     )
 
 
-class QuarantineDocument(_Document):
+class QuarantineDocument(Document):
     until: date = Field(description="Last day (UTC) on which failures do not count.")
     reason: str
 
 
-class SampleDocument(_Document):
+class SampleDocument(Document):
     """One side of a comparison."""
 
     outcome: CaseOutcomeName
@@ -159,12 +148,12 @@ class SampleDocument(_Document):
     runs_again: int = Field(default=0, description="Among those that count, calls of `earlier_tries`.")
 
 
-class CaseDocument(_Document):
+class CaseDocument(Document):
     case_id: str
     plan: str
     scenario: str
     target: str = Field(description="The author's alias.")
-    tags: list[str] = []
+    tags: list[str] = Field(default=[])
     action: Action
     reason: str = Field(description="Reason code of the action.")
     detail: str = ""
@@ -194,7 +183,7 @@ class CaseDocument(_Document):
         description="Calls more that would probably decide a case left open by `confidence`; null where that is not so.",
     )
     more_runs_cents: int | None = Field(default=None, description="About what they would cost; null while unknown.")
-    expectations: list[ExpectationRate] = []
+    expectations: list[ExpectationRate] = Field(default=[])
     compared: Compared
     not_comparable: NotComparable | None = Field(
         default=None,
@@ -230,7 +219,7 @@ class CaseDocument(_Document):
     file: str = Field(default="", description="Plan file, relative to the working directory.")
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
-    runs: list[RunDocument] = []
+    runs: list[RunDocument] = Field(default=[])
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -249,7 +238,7 @@ class CaseDocument(_Document):
         return told is not None and countable < told <= len(self.runs)
 
 
-class ConsentDocument(_Document):
+class ConsentDocument(Document):
     given: bool
     by: str = Field(default="", description="User or CI actor.")
     at: datetime | None = None
@@ -257,75 +246,14 @@ class ConsentDocument(_Document):
     max_cost_cents: int | None = None
 
 
-class EstimateAccuracy(_Document):
-    """How well the estimates of the newest invocations before this one foretold their bills."""
-
-    estimates: int
-    mean_error: float | None = Field(default=None, description="Mean size of their errors, as a share of the bill.")
-    within: int = Field(default=0, description="Bills that were within the range estimated.")
-    ranged: int = Field(default=0, description="Of so many that had one.")
-
-
-class JudgeCost(_Document):
-    """What the language model's votes (check: judge) cost; no part of the other amounts, and rounded up to whole cents."""
-
-    model: str
-    votes: int = Field(description="Given in this invocation.")
-    stored_votes: int = Field(default=0, description="Given before, and used again for nothing.")
-    estimated_cents: int | None = Field(default=None, description="Expected before the first was asked for.")
-    actual_cents: int = Field(
-        description="Of every vote this change set asked for, earlier interrupted invocations included."
-    )
-    this_invocation_cents: int
-    ambiguous_cents: int = Field(
-        default=0, description="Reserved for requests without an answer, which may have been charged."
-    )
-
-
-class CostDocument(_Document):
-    estimated_cents: int | None = Field(description="Expected before the first call; null when unknown.")
-    estimated_low_cents: int | None = Field(
-        default=None, description="The 80 % range of the bill before the first call; null when unknown."
-    )
-    estimated_high_cents: int | None = None
-    estimate_basis: str = Field(default="", description="What the estimate was made of.")
-    service_estimate_cents: int | None = Field(
-        default=None, description="What the service itself expected of the calls made; null unless it told of each."
-    )
-    earlier_estimates: EstimateAccuracy | None = None
-    actual_cents: int = Field(
-        description="Bill of every run this change set launched, earlier interrupted invocations included."
-    )
-    this_invocation_cents: int
-    ambiguous_cents: int = Field(
-        description="Reserved for launches of unknown fate, for calls under way, and for runs that ended without a bill."
-    )
-    calls_under_way: int = Field(
-        default=0, description="Launched and not seen to end: what is reserved for them is in `ambiguous_cents`."
-    )
-    unbilled_calls: int = Field(
-        default=0, description="Ended without a bill: what is reserved for them is in `ambiguous_cents`."
-    )
-    ceiling_cents: int | None = None
-    carried_cents: int = Field(
-        default=0, description="What the kept and rechecked runs once cost; not part of this bill."
-    )
-    carried_ambiguous_cents: int = Field(
-        default=0, description="Reserved for those of them whose bill is still unknown; not part of this bill either."
-    )
-    judge: JudgeCost | None = Field(
-        default=None, description="What the language model's votes cost, besides; null where none were needed."
-    )
-
-
-class StatsDocument(_Document):
+class StatsDocument(Document):
     requests: int = 0
     launches: int = Field(default=0, description="POSTs accepted or adopted.")
     refused: int = Field(default=0, description="429 answers.")
     wall_seconds: float = 0.0
 
 
-class OpenLaunch(_Document):
+class OpenLaunch(Document):
     """A launch whose fate is unknown."""
 
     launch_id: str
@@ -335,17 +263,17 @@ class OpenLaunch(_Document):
     detail: str = ""
 
 
-class DroppedCase(_Document):
+class DroppedCase(Document):
     case_id: str
     reason: str
 
 
-class ShardCase(_Document):
+class ShardCase(Document):
     position: int = Field(description="Where the case is in the whole.")
     before: SampleDocument | None = Field(default=None, description="What it is compared with; null: with nothing.")
 
 
-class ShardDocument(_Document):
+class ShardDocument(Document):
     """Which part of a whole this is, and what `planner merge` needs to join it with the others."""
 
     number: int = Field(description="From 1.")
@@ -361,7 +289,7 @@ class ShardDocument(_Document):
     cases: list[ShardCase] = Field(default=[], description="One for each of `cases`, in that order.")
 
 
-class RunResult(_Document):
+class RunResult(Document):
     schema_version: str = SCHEMA_VERSION
     tool_version: str
     outcome: PlanOutcome
@@ -387,13 +315,13 @@ class RunResult(_Document):
     started_at: datetime
     ended_at: datetime
     consent: ConsentDocument
-    plans: list[str] = []
+    plans: list[str] = Field(default=[])
     cases: list[CaseDocument]
     suite: SuiteDocument | None = Field(
         default=None, description="The cases that were called anew, as a whole, against the baseline."
     )
     repeated: list[RepeatedPass] = Field(default=[], description="pass^k over all cases, where runs repeat.")
-    dropped: list[DroppedCase] = []
-    open_launches: list[OpenLaunch] = []
+    dropped: list[DroppedCase] = Field(default=[])
+    open_launches: list[OpenLaunch] = Field(default=[])
     cost: CostDocument
     stats: StatsDocument

@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from planner.results.model import COUNTABLE, CaseOutcomeName, CostDocument, PlanOutcome
+from planner.results.costs import CostDocument
+from planner.results.model import COUNTABLE, CaseOutcomeName, PlanOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

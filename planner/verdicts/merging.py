@@ -10,15 +10,8 @@ from typing import TypeVar
 
 from planner.errors import IncompleteError, UsageError
 from planner.outcome import Sample, compare, compare_suite
-from planner.results.model import (
-    CaseDocument,
-    ConsentDocument,
-    CostDocument,
-    JudgeCost,
-    RunResult,
-    ShardDocument,
-    StatsDocument,
-)
+from planner.results.costs import CostDocument, JudgeCost
+from planner.results.model import CaseDocument, ConsentDocument, RunResult, ShardDocument, StatsDocument
 from planner.verdicts.ending import WORDS, first_of
 from planner.verdicts.rates import repeated_passes, sample_compared, sample_from, suite_document
 

@@ -13,7 +13,8 @@ from inline_snapshot import snapshot
 
 from planner.changes.model import ChangeSet
 from planner.github.outputs import append_outputs, change_set_outputs, run_outputs
-from planner.results.model import CostDocument, RunResult
+from planner.results.costs import CostDocument
+from planner.results.model import RunResult
 
 
 def read_as_the_runner_does(text: str) -> dict[str, str]:

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.results.costs import CostDocument, EstimateAccuracy
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
     ConsentDocument,
-    CostDocument,
     DroppedCase,
-    EstimateAccuracy,
     FindingDocument,
     OpenLaunch,
     QuoteDocument,

@@ -9,7 +9,8 @@ from inline_snapshot import snapshot
 
 from planner.changes.model import Reason
 from planner.reports import case_phrasing, phrasing
-from planner.results.model import Action, Compared, EstimateAccuracy, PlanOutcome, RunDocument, RunResult
+from planner.results.costs import EstimateAccuracy
+from planner.results.model import Action, Compared, PlanOutcome, RunDocument, RunResult
 
 
 def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:

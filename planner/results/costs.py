@@ -1,0 +1,68 @@
+"""What an invocation cost, of the results document: of its calls and of a language model's votes. A contract, as `model`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from planner.results.document import Document
+
+
+class EstimateAccuracy(Document):
+    """How well the estimates of the newest invocations before this one foretold their bills."""
+
+    estimates: int
+    mean_error: float | None = Field(default=None, description="Mean size of their errors, as a share of the bill.")
+    within: int = Field(default=0, description="Bills that were within the range estimated.")
+    ranged: int = Field(default=0, description="Of so many that had one.")
+
+
+class JudgeCost(Document):
+    """What the language model's votes (check: judge) cost; no part of the other amounts, and rounded up to whole cents."""
+
+    model: str
+    votes: int = Field(description="Given in this invocation.")
+    stored_votes: int = Field(default=0, description="Given before, and used again for nothing.")
+    estimated_cents: int | None = Field(default=None, description="Expected before the first was asked for.")
+    actual_cents: int = Field(
+        description="Of every vote this change set asked for, earlier interrupted invocations included."
+    )
+    this_invocation_cents: int
+    ambiguous_cents: int = Field(
+        default=0, description="Reserved for requests without an answer, which may have been charged."
+    )
+
+
+class CostDocument(Document):
+    estimated_cents: int | None = Field(description="Expected before the first call; null when unknown.")
+    estimated_low_cents: int | None = Field(
+        default=None, description="The 80 % range of the bill before the first call; null when unknown."
+    )
+    estimated_high_cents: int | None = None
+    estimate_basis: str = Field(default="", description="What the estimate was made of.")
+    service_estimate_cents: int | None = Field(
+        default=None, description="What the service itself expected of the calls made; null unless it told of each."
+    )
+    earlier_estimates: EstimateAccuracy | None = None
+    actual_cents: int = Field(
+        description="Bill of every run this change set launched, earlier interrupted invocations included."
+    )
+    this_invocation_cents: int
+    ambiguous_cents: int = Field(
+        description="Reserved for launches of unknown fate, for calls under way, and for runs that ended without a bill."
+    )
+    calls_under_way: int = Field(
+        default=0, description="Launched and not seen to end: what is reserved for them is in `ambiguous_cents`."
+    )
+    unbilled_calls: int = Field(
+        default=0, description="Ended without a bill: what is reserved for them is in `ambiguous_cents`."
+    )
+    ceiling_cents: int | None = None
+    carried_cents: int = Field(
+        default=0, description="What the kept and rechecked runs once cost; not part of this bill."
+    )
+    carried_ambiguous_cents: int = Field(
+        default=0, description="Reserved for those of them whose bill is still unknown; not part of this bill either."
+    )
+    judge: JudgeCost | None = Field(
+        default=None, description="What the language model's votes cost, besides; null where none were needed."
+    )
