@@ -16,6 +16,7 @@ from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import shorten
 from planner.spec.source import Source
 from planner.spec.yaml.aliases import alias_amid_keys
+from planner.spec.yaml.quotes import quote_inside
 
 NOT_IN_YAML = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that YAML forbids (https://yaml.org/spec/1.2.2/#51-character-set)."""
@@ -187,6 +188,8 @@ def _explained(problem: str, text: str, start: int) -> str:
         return f"an unquoted text cannot begin with {at}; put it in quotes"
     if meant := alias_amid_keys(problem, text, start):
         return meant
+    if inside := quote_inside(problem, text, start):
+        return inside
     for said, detail in _TOLD.items():
         if said in problem:
             return detail

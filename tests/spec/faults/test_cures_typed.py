@@ -169,9 +169,9 @@ LEFT: dict[str, tuple[Files, list[str], Files]] = {
                 f"      - {{check: pacing, {key}: {value}}}\n"
                 for key, value in (
                     ("talk_ratio", "{max: 0.7}"),
-                    ("talk_ratio", "{min: 0.7}"),
-                    ("talk_ratio", "{max: 0.3}"),
-                    ("talk_ratio", "{min: 0.3, max: 0.6}"),
+                    ("talk_ratio", "{max: 0.8}"),
+                    ("talk_ratio", "{min: 0.3}"),
+                    ("talk_ratio", "{min: 0.3, max: 0.7}"),
                     ("words_per_minute", "{max: 190}"),
                     ("words_per_minute", "{min: 100, max: 190}"),
                 )
@@ -351,6 +351,60 @@ LEFT: dict[str, tuple[Files, list[str], Files]] = {
         ),
     ),
 }
+QUOTED = {
+    '"Say "cancel order"."': "'Say \"cancel order\".'",
+    "'it's fine'": '"it\'s fine"',
+    "'it''s 5' wide'": "\"it's 5' wide\"",
+    '"don\'t say "x" now"': '"don\'t say \\"x\\" now"',
+    '"hi" there': "'\"hi\" there'",
+    '"He said "hi".': "'He said \"hi\".'",
+}
+LISTED = {
+    '["say "it" now", "ok"]': '[\'say "it" now\', "ok"]',
+    "[ok, 'it's', b]": '[ok, "it\'s", b]',
+    '["x "y", z"]': "['x \"y\", z']",
+    '["a" "b"]': '["a", "b"]',
+    '["a" b]': "['\"a\" b']",
+}
+
+
+def test_a_quote_inside_a_text_is_told_with_how_to_write_it(workspace: Any) -> None:
+    """In whichever quotes it stands, and where other texts follow it; the text as it is proposed is valid."""
+    found: list[str] = []
+    for written, mended in QUOTED.items():
+        prompt = EXPECT + "  s:\n    prompt: WRITTEN\n    runs: 1\n"
+        found += [written, *told(workspace, plan(prompt.replace("WRITTEN", written)))]
+        assert told(workspace, plan(prompt.replace("WRITTEN", mended))) == []
+    for written, mended in LISTED.items():
+        expect = SCENARIO + "      - {check: says, any_of: WRITTEN}\n"
+        found += [written, *told(workspace, plan(expect.replace("WRITTEN", written)))]
+        assert told(workspace, plan(expect.replace("WRITTEN", mended))) == []
+    assert found == snapshot(
+        [
+            '"Say "cancel order"."',
+            'plan.yaml:7:19 yaml-syntax: this quote ends the text: a " inside it is written \\", or put it in the other quotes: \'Say "cancel order".\'',
+            "'it's fine'",
+            "plan.yaml:7:17 yaml-syntax: this quote ends the text: a ' inside it is written '', or put it in the other quotes: \"it's fine\"",
+            "'it''s 5' wide'",
+            "plan.yaml:7:23 yaml-syntax: this quote ends the text: a ' inside it is written '', or put it in the other quotes: \"it's 5' wide\"",
+            '"don\'t say "x" now"',
+            'plan.yaml:7:25 yaml-syntax: this quote ends the text: a " inside it is written \\", or put it in the other quotes',
+            '"hi" there',
+            "plan.yaml:7:18 yaml-syntax: text cannot go on after a closing quote: put all of it in quotes of the other kind, or leave these out",
+            '"He said "hi".',
+            "plan.yaml:7:23 yaml-syntax: text cannot go on after a closing quote: put all of it in quotes of the other kind, or leave these out",
+            '["say "it" now", "ok"]',
+            'plan.yaml:8:38 yaml-syntax: this quote ends the text: a " inside it is written \\", or put it in the other quotes: \'say "it" now\'',
+            "[ok, 'it's', b]",
+            "plan.yaml:8:40 yaml-syntax: this quote ends the text: a ' inside it is written '', or put it in the other quotes: \"it's\"",
+            '["x "y", z"]',
+            'plan.yaml:8:36 yaml-syntax: this quote ends the text: a " inside it is written \\", or put it in the other quotes: \'x "y", z\'',
+            '["a" "b"]',
+            "plan.yaml:8:36 yaml-syntax: a comma or a `]` is missing before this; look for a bracket or quote that is not closed",
+            '["a" b]',
+            "plan.yaml:8:36 yaml-syntax: text cannot go on after a closing quote: put all of it in quotes of the other kind, or leave these out",
+        ]
+    )
 
 
 @pytest.mark.parametrize("mistake", LEFT)
