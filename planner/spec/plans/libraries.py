@@ -89,15 +89,23 @@ class _Known:
 def is_library(document: Document, reporter: Reporter) -> bool:
     """Whether the file says that it is a library; a `kind` that cannot be is reported, and the likelier one assumed."""
     root = document.root
-    like_a_plan = {"plan", "scenarios"}.intersection(root)
     if "kind" not in root:
         return False
     kind: Any = root["kind"]
+    like_a_plan = sorted({"plan", "scenarios"}.intersection(root))
     if kind == KIND and not like_a_plan:
         return True
     place = document.value(root, "kind")
-    if kind == KIND:
-        detail = f"a library has no `{min(like_a_plan)}`; remove `kind` if this is a plan"
+    if kind == KIND and "scenarios" not in root and _names_of_library(root):
+        reporter.error("bad-value", "a library has no `plan`: remove it", document.key(root, "plan"))
+        root.take_out("plan")
+        return True
+    if kind == KIND and "plan" not in root:
+        detail = "a library has no `scenarios`; if this is a plan, write plan: NAME in the place of kind: library"
+        reporter.error("bad-value", detail, place)
+        reporter.incomplete[id(root)] = root  # its name is not missing besides
+    elif kind == KIND:
+        detail = f"a library has no `{like_a_plan[0]}`; remove `kind` if this is a plan"
         reporter.error("bad-value", detail, place)
     else:
         hint = near_miss(kind, [KIND]) if isinstance(kind, str) else ""
@@ -108,14 +116,27 @@ def is_library(document: Document, reporter: Reporter) -> bool:
     return not like_a_plan
 
 
+def _names_of_library(root: Mapping) -> list[str]:
+    """What stands in the file that only a library has."""
+    return [key for key in ("expectations", "axes") if isinstance(root.get(key), Mapping)]
+
+
 def lacks_kind(document: Document, reporter: Reporter) -> bool:
     """Whether the file is a library that does not say so, which is reported."""
     root = document.root
     named = [key for key in ("expectations", "axes") if key in root]
-    if not named or not {"kind", "plan", "scenarios"}.isdisjoint(root):
+    if not named or "kind" in root or "scenarios" in root:
         return False
-    detail = f"only a library has `{named[0]}`: write kind: {KIND} below its version; or this is a plan, and lacks `plan` and `scenarios`"
-    reporter.error("missing-key", detail, document.key(root, named[0]))
+    if "plan" in root and ("defaults" in root or not _names_of_library(root)):
+        return False
+    told = f"only a library has `{named[0]}`: write kind: {KIND}"
+    if "plan" in root:
+        detail = f"{told} in the place of `plan`; or this is a plan, and lacks `scenarios`"
+        reporter.error("missing-key", detail, document.key(root, "plan"))
+        root.take_out("plan")
+    else:
+        detail = f"{told} below its version; or this is a plan, and lacks `plan` and `scenarios`"
+        reporter.error("missing-key", detail, document.key(root, named[0]))
     return True
 
 
@@ -172,7 +193,8 @@ class Libraries:
             document = parse(source, self.reporter) if source is not None else None
             if document is not None:
                 warn_of_plain_texts(document, self.reporter)
-            if document is not None and not is_library(document, self.reporter):
+            library = document is None or is_library(document, self.reporter) or lacks_kind(document, self.reporter)
+            if document is not None and not library:
                 kind = "a plan" if "scenarios" in document.root else "no library: it does not say kind: library"
                 self.reporter.error("not-a-library", f"{shorten(file)} is {kind}", place)
                 return None

@@ -63,7 +63,7 @@ class PlanReader:
         read_imports(document, path, fields.imports, self.libraries, imports)
         self.templates.new_plan()
         self.expectations.new_plan()
-        if missing(PlanFields, root, "plan"):
+        if missing(PlanFields, root, "plan") and id(root) not in self.reporter.incomplete:
             self.reporter.error(
                 "missing-key", "`plan` is required: the plan's name, such as plan: refunds", start_of(document)
             )

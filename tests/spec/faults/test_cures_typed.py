@@ -17,12 +17,19 @@ SCENARIO = "scenarios:\n  s:\n    prompt: hi\n    expect:\n"
 COMMON = "  common: {runs: 3, prompt: hello}\n"
 ANCHORED = "  common: &common {runs: 3, prompt: hello}\n"
 PROJECT = {"plan.yaml": HEAD + EXPECT + "  s: {prompt: hi}\n"}
+LIBRARY = "expectations: {polite: {check: never_says, any_of: [calm]}}\naxes: {mood: [calm, furious]}\n"
 
 Files = dict[str, str]
 
 
 def plan(text: str) -> Files:
     return {"plan.yaml": HEAD + text}
+
+
+USES = plan(
+    "imports: [lib/voice.yaml]\nscenarios:\n  s:\n    prompt: be {{ mood }}\n    matrix: {axes: {mood: {use: mood}}}\n"
+    "    expect:\n      - use: polite\n"
+)
 
 
 def told(workspace: Any, files: Files) -> list[str]:
@@ -349,6 +356,38 @@ LEFT: dict[str, tuple[Files, list[str], Files]] = {
             + "      - {check: says, any_of: ['{{ n }}', b], severity: error}\n"
             "      - {check: cost, max_cents: '{{ n }}', min_pass_rate: 0.3}\n"
         ),
+    ),
+    "a library that begins like a plan": (
+        USES | {"lib/voice.yaml": "version: 1\nplan: voice\n" + LIBRARY},
+        snapshot(
+            [
+                "lib/voice.yaml:2:1 missing-key: only a library has `expectations`: write kind: library in the place of `plan`; or this is a plan, and lacks `scenarios`"
+            ]
+        ),
+        USES | {"lib/voice.yaml": "version: 1\nkind: library\n" + LIBRARY},
+    ),
+    "a library that is said to be a plan as well": (
+        USES | {"lib/voice.yaml": "version: 1\nkind: library\nplan: voice\n" + LIBRARY},
+        snapshot(["lib/voice.yaml:3:1 bad-value: a library has no `plan`: remove it"]),
+        USES | {"lib/voice.yaml": "version: 1\nkind: library\n" + LIBRARY},
+    ),
+    "a library that says nothing": (
+        USES | {"lib/voice.yaml": "version: 1\n" + LIBRARY},
+        snapshot(
+            [
+                "lib/voice.yaml:2:1 missing-key: only a library has `expectations`: write kind: library below its version; or this is a plan, and lacks `plan` and `scenarios`"
+            ]
+        ),
+        USES | {"lib/voice.yaml": "version: 1\nkind: library\n" + LIBRARY},
+    ),
+    "a plan that is said to be a library": (
+        {"plan.yaml": HEAD.replace("plan: x", "kind: library") + EXPECT + "  s: {prompt: hi}\n"},
+        snapshot(
+            [
+                "plan.yaml:2:7 bad-value: a library has no `scenarios`; if this is a plan, write plan: NAME in the place of kind: library"
+            ]
+        ),
+        {"plan.yaml": HEAD.replace("plan: x", "plan: name") + EXPECT + "  s: {prompt: hi}\n"},
     ),
 }
 QUOTED = {
