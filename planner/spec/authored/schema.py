@@ -11,7 +11,8 @@ from pydantic_core import core_schema
 from planner.checks import CHECKS
 from planner.checks.parts import OF_THE_WHOLE, PART_SCHEMA
 from planner.spec.authored.hints import choices, hinted
-from planner.spec.authored.keys import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, ProjectFields, UseFields
+from planner.spec.authored.keys import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, UseFields
+from planner.spec.authored.project_keys import ProjectFields
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}

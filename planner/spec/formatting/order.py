@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.spec.authored.keys import LibraryFields, PlanFields, ProjectFields, ScenarioDefaults
+from planner.spec.authored.keys import LibraryFields, PlanFields, ScenarioDefaults
+from planner.spec.authored.project_keys import ProjectFields
 from planner.spec.formatting.tree import Alias, Collection, Entry, Node, nodes_in
 
 _MERGE = "<<"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
-from planner.spec.authored.keys import ProjectFields
+from planner.spec.authored.project_keys import ProjectFields
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import shorten
 from planner.spec.files import PROJECT_FILE, display_name, find_root, is_project_root

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from planner.checks.patterns import compile_pattern, finds_everything
 from planner.diagnostics import Diagnostics
-from planner.spec.authored.keys import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
+from planner.spec.authored.project_keys import ExecutionFields, PolicyFields, ProjectFields, QuietHoursFields
 from planner.spec.document import Document, Items, Mapping, larger_than, start_of
 from planner.spec.faults.reporting import EnoughFaults, Reporter
 from planner.spec.faults.wording import nearest, shorten, wrong_type
