@@ -22,7 +22,6 @@ __all__ = [
     "all_of_k",
     "bootstrap_interval",
     "chances",
-    "clopper_pearson_interval",
     "could_differ",
     "decide",
     "fisher_mid_p",
@@ -61,13 +60,8 @@ def wilson_interval(passed: int, total: int, confidence: float = 0.95) -> tuple[
     return low, high
 
 
-def clopper_pearson_interval(passed: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact interval of a rate: never covers less often than `confidence`. `total` is at least 1."""
-    return one_sided_bounds(passed, total, (1 + confidence) / 2)
-
-
 def one_sided_bounds(passed: int, total: int, confidence: float) -> tuple[float, float]:
-    """The exact lower and the exact upper bound of a rate, each on its own with this confidence."""
+    """The exact lower and the exact upper bound of a rate (Clopper and Pearson's), each on its own with this confidence."""
     tail = 1 - confidence
     low, high = 0.0, 1.0
     if passed > 0:

@@ -20,7 +20,6 @@ from planner.statistics import (
     all_of_k,
     bootstrap_interval,
     chances,
-    clopper_pearson_interval,
     could_differ,
     decide,
     difference_interval,
@@ -68,6 +67,11 @@ SCIPY_FISHER = [
 COUNTS = st.integers(1, 12).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
 P_VALUES = st.dictionaries(st.text(max_size=3), st.fractions(0, 1), max_size=8)
 LEVEL = Fraction(1, 20)
+
+
+def clopper_pearson_interval(passed: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Of both bounds together, each with half the rest of the confidence."""
+    return one_sided_bounds(passed, total, (1 + confidence) / 2)
 
 
 def seeded(seed: int) -> Random:

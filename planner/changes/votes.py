@@ -16,7 +16,8 @@ class PlanVotes:
     spent: int = 0
 
 
-_MICROCENTS = 1_000_000
+MICROCENTS = 1_000_000
+"""In a cent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +37,22 @@ class VoteEstimate:
 
     @property
     def expected_cents(self) -> int:
-        return _whole_cents(sum(plan.expected for plan in self.by_plan.values()))
+        return whole_cents(sum(plan.expected for plan in self.by_plan.values()))
 
     @property
     def high_cents(self) -> int:
-        return _whole_cents(sum(plan.high for plan in self.by_plan.values()))
+        return whole_cents(sum(plan.high for plan in self.by_plan.values()))
 
     @property
     def spent_cents(self) -> int:
-        return _whole_cents(sum(plan.spent for plan in self.by_plan.values()))
+        return whole_cents(sum(plan.spent for plan in self.by_plan.values()))
 
     def weight_cents(self, plan: str | None) -> int:
         """What they are expected to cost, with what was spent on them already: of one plan, or (None) of all."""
         plans = self.by_plan.values() if plan is None else [self.by_plan.get(plan, PlanVotes())]
-        return _whole_cents(sum(votes.expected + votes.spent for votes in plans))
+        return whole_cents(sum(votes.expected + votes.spent for votes in plans))
 
 
-def _whole_cents(microcents: int) -> int:
-    return -(-microcents // _MICROCENTS)
+def whole_cents(microcents: int) -> int:
+    """Rounded up: what was spent is never told as less."""
+    return -(-microcents // MICROCENTS)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Literal
 
@@ -18,14 +17,11 @@ from planner.invocation.reporting import redactor_of
 from planner.invocation.selection import Selection, matches
 from planner.invocation.shell import Shell
 from planner.invocation.stores import DEFAULT_STORE, Place, place_of
-from planner.moments import aware
+from planner.moments import age_of, aware
 from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
 from planner.results.outline import InvocationOutline
 from planner.spec import find_root
-
-_AGO = re.compile(r"(\d{1,4})(h|d|w)")
-_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +80,8 @@ def _belongs(outline: InvocationOutline, options: HistoryOptions) -> bool:
 
 def _moment(since: str, now: datetime) -> datetime:
     """`2026-11-01`, `2026-11-01T09:00`, `14d`; times without a zone are UTC."""
-    if ago := _AGO.fullmatch(since):
-        return now - timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
+    if (ago := age_of(since)) is not None:
+        return now - ago
     try:
         moment = datetime.fromisoformat(since)
     except ValueError as error:

@@ -10,8 +10,7 @@ from planner.errors import UsageError
 from planner.invocation.shell import Shell
 from planner.results.model import RunResult
 from planner.spec import library_schema, plan_schema, project_schema
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
+from planner.spec.authored.schema import DIALECT
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.errors import NotFoundError
 from planner.evidence import Evidence
 from planner.evidence.reading import evidence_from_wire
+from planner.evidence.tool_record import TOOL_CALL_ROLES
 from planner.execution.clock import Clock
 
 FIRST_PAUSE_SECONDS = 0.25
@@ -19,8 +20,6 @@ SHORT_CALL_SECONDS = 10.0
 """On a call shorter than this it may be that nobody spoke; so long an empty transcript of one is looked at again."""
 SILENCE_SECONDS = 3600.0
 """A transcript that is still empty so long after the run's end is not late: nobody spoke."""
-
-_TOOL_ROLES = frozenset({"tool_call", "function_call"})
 
 
 async def collect(
@@ -91,7 +90,7 @@ class _Reading:
     async def finish(self) -> None:
         """What is read once, at the end."""
         is_late = not self.transcript and self.is_fresh and self._connected_seconds >= SHORT_CALL_SECONDS
-        spoken_tools = any((turn.role or "").lower() in _TOOL_ROLES for turn in self.transcript or ())
+        spoken_tools = any((turn.role or "").lower() in TOOL_CALL_ROLES for turn in self.transcript or ())
         if not spoken_tools:
             self.history = await self.client.history(self.call_id)
         if is_late:  # both are written up together

@@ -13,6 +13,7 @@ import anyio
 from planner import __version__
 from planner.api.transport import HttpxTransport
 from planner.changes.model import ChangeSet
+from planner.changes.votes import whole_cents
 from planner.errors import CredentialError, StoreError
 from planner.execution.ledger import Ledger
 from planner.execution.work import Outcome, RunRecord
@@ -23,7 +24,6 @@ from planner.invocation.stores import Place
 from planner.judging.asking import Asker, Asking, Wanted
 from planner.judging.endpoint import Endpoint
 from planner.judging.journal import AskedState, VoteJournal
-from planner.judging.pricing import whole_cents
 from planner.judging.purse import Purse, weigh
 from planner.results.costs import JudgeCost
 from planner.spec.model import Case

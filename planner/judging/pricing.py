@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Final
 
+from planner.changes.votes import MICROCENTS
 from planner.judging.endpoint import Completion
 from planner.spec.model import JudgePrice
-
-MICROCENTS: Final = 1_000_000
-"""In a cent."""
 
 INSTRUCTION_BYTES: Final = 2_700
 """Of a prompt without its rubric and its transcript, about."""
@@ -19,11 +17,6 @@ _BYTES_A_TOKEN: Final = 4
 _FRAME_TOKENS: Final = 300
 """That an endpoint may add around the messages, the answer's schema included."""
 _TYPICAL_ANSWER_TOKENS: Final = 250
-
-
-def whole_cents(microcents: int) -> int:
-    """Rounded up: what was spent is never told as less."""
-    return -(-microcents // MICROCENTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from planner.changes.votes import whole_cents
 from planner.execution.ledger import Ceiling
 from planner.judging.journal import Asked, AskedState, VoteJournal
-from planner.judging.pricing import whole_cents
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from planner.spec.authored.hints import choices, hinted
 from planner.spec.authored.keys import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, UseFields
 from planner.spec.authored.project_keys import ProjectFields
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}
 _DATA = frozenset({"examples", "default", "const", "enum"})
 _EXPECTED = "Something that must hold on every call."
@@ -149,7 +149,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
-    return {"$schema": _DIALECT, **model.model_json_schema(schema_generator=_Generator), "title": title}
+    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_Generator), "title": title}
 
 
 def _naming_required(schema: Any, named: frozenset[str] = frozenset()) -> Any:

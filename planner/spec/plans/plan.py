@@ -24,9 +24,9 @@ from planner.spec.plans.oddities import (
     take_in_keys,
     warn_of_unused_targets,
 )
+from planner.spec.plans.quarantine import read_quarantine
 from planner.spec.plans.scenario import PlanContext, ScenarioReader
 from planner.spec.plans.settings import need_check, settings_of
-from planner.spec.plans.terms import read_quarantine
 from planner.spec.project.targets import TargetReader
 from planner.spec.templates.names import is_name, mended_name
 from planner.spec.templates.template import Templates

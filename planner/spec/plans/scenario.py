@@ -26,8 +26,8 @@ from planner.spec.plans.expansion import Allowance, Parts, expand
 from planner.spec.plans.imports import Expected, Imports, read_expected
 from planner.spec.plans.oddities import cannot_fail, take_in_axes, warn_of_equal, warn_of_shadowed_variables
 from planner.spec.plans.prompts import Prompt, PromptReader
+from planner.spec.plans.quarantine import read_quarantine
 from planner.spec.plans.settings import DECIDING, CaseSettings, Settings, check_own_rates, need_check, settings_of
-from planner.spec.plans.terms import read_quarantine
 from planner.spec.project.targets import Aliases, check_slug, is_slug
 from planner.spec.templates.names import is_name, mended_name, undefined
 from planner.spec.templates.template import TemplateFault

@@ -10,6 +10,7 @@ from math import ceil
 from typing import Any, Literal, NamedTuple
 
 from planner.diagnostics import Span
+from planner.moments import age_of
 from planner.spec.authored.keys import ScenarioDefaults, ScenarioFields
 from planner.spec.document import Document
 from planner.spec.document import Mapping as Written
@@ -18,7 +19,6 @@ from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.wording import wrong_type
 from planner.spec.model import Direction, Mode
 from planner.spec.plans.phone import phone_number_fault
-from planner.spec.plans.terms import age_of
 from planner.statistics import least_runs_to_pass
 
 

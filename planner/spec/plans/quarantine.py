@@ -1,8 +1,8 @@
-"""Settings of a scenario that speak of time: how old a result may be, and until when failures are not counted."""
+"""`quarantine` of a scenario: until when its failures are not counted."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from planner.spec.authored.keys import QuarantineFields
@@ -12,12 +12,6 @@ from planner.spec.model import Quarantine
 from planner.spec.yaml.mappings import absent, read_nested
 
 _WANTED: Final = {"until": "the last day on which failures do not count", "reason": "why, for the reader"}
-_HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24}
-
-
-def age_of(written: str) -> timedelta:
-    """`14d` as fourteen days; of the form `authored.AGE`."""
-    return timedelta(hours=int(written[:-1]) * _HOURS[written[-1]])
 
 
 def read_quarantine(
