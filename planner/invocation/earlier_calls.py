@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from planner.changes.detail import revision_digest
 from planner.invocation.selection import Loaded
 from planner.results.model import CaseDocument
+from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository
 
 LOOKED_THROUGH: Final = 200
-"""So many of the newest invocations; nothing is read unless a case would be called."""
+"""So many of the newest invocations; no more are read than prices are learned from unless a case would be called."""
 
 
 def gone_cases(
@@ -34,41 +36,59 @@ def gone_cases(
 
 
 class EarlierCalls:
-    """Reads the store when it is first asked, and each invocation whole only where a call is found in it."""
+    """Reads on in the store when it is first asked, and each invocation whole only where a call is found in it."""
 
     def __init__(self, repository: ResultsRepository, *, environment: str, sandbox: bool) -> None:
         self._repository = repository
         self._environment = environment
         self._sandbox = sandbox
-        self._found: dict[tuple[str, str], list[str]] | None = None
+        self._found: dict[bytes, tuple[_Told, ...]] = {}
+        """By call, newest first."""
+        self._alike: dict[tuple[_Told, ...], tuple[_Told, ...]] = {}
+        """One object of each: of a hundred thousand calls nearly all are told of alike."""
+        self._noted = 0
+        self._oldest: str | None = None
+        self._is_whole = False
         self._read: dict[str, dict[str, CaseDocument]] = {}
 
     def __call__(self, case_id: str, call_fingerprint: str) -> Iterator[CaseDocument]:
         """As `planner.changes.found_again.CalledBefore`."""
-        if self._found is None:
-            self._found = self._index()
-        for invocation_id in self._found.get((case_id, call_fingerprint), ()):
+        if not self._is_whole:
+            self._is_whole = True
+            for outline in islice(self._repository.outlines(before=self._oldest), LOOKED_THROUGH - self._noted):
+                self.note(outline)
+        for _, invocation_id in self._found.get(_call(case_id, call_fingerprint), ()):
             case = self._cases(invocation_id).get(case_id)
             if case is not None:
                 yield case
 
-    def _index(self) -> dict[tuple[str, str], list[str]]:
-        found: dict[tuple[str, str], list[str]] = {}
-        told: set[tuple[str, str, str]] = set()
-        for outline in islice(self._repository.outlines(), LOOKED_THROUGH):
-            if not outline.finished or outline.partial:
-                continue
-            if outline.environment != self._environment or outline.sandbox is not self._sandbox:
-                continue
-            for case in outline.cases:
-                revision = revision_digest(case.inputs.agent_revision or "")
-                if (call := (case.case_id, case.call_fingerprint, revision)) not in told:
-                    told.add(call)  # the newest that holds it tells of it as it was last judged
-                    found.setdefault(call[:2], []).append(outline.invocation_id)
-        return found
+    def note(self, outline: InvocationOutline) -> None:
+        """One that was read anyway, each older than those before."""
+        self._noted += 1
+        self._oldest = outline.invocation_id
+        if not outline.finished or outline.partial:
+            return
+        if outline.environment != self._environment or outline.sandbox is not self._sandbox:
+            return
+        for case in outline.cases:
+            call, revision = _call(case.case_id, case.call_fingerprint), case.inputs.agent_revision or ""
+            known = self._found.get(call, ())
+            told = revision_digest(revision), outline.invocation_id
+            if all(told[0] != each[0] for each in known):  # the newest that holds it tells of it as it was last judged
+                found = (*known, told)
+                self._found[call] = self._alike.setdefault(found, found)
 
     def _cases(self, invocation_id: str) -> dict[str, CaseDocument]:
         if invocation_id not in self._read:
             result = self._repository.load_invocation(invocation_id)
             self._read[invocation_id] = {case.case_id: case for case in result.cases} if result else {}
         return self._read[invocation_id]
+
+
+_Told: TypeAlias = tuple[str, str]
+"""The agent's revision that was called, and the invocation that holds the call."""
+
+
+def _call(case_id: str, call_fingerprint: str) -> bytes:
+    """Short, since there may be a great many."""
+    return blake2b(f"{case_id}\0{call_fingerprint}".encode(errors="surrogatepass"), digest_size=16).digest()

@@ -82,7 +82,8 @@ def prepare(
     """`targets` is empty where the service was not asked; `journal` None where there is none yet."""
     repository = place.repository
     told: list[Priced] = []
-    history = past_runs(_looked_at(repository, selection.environment or "", told))
+    earlier = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
+    history = past_runs(_looked_at(repository, selection.environment or "", told, earlier))
     baseline = repository.baseline(place.environment, loaded.plan_names)
     if place.shared is not None:
         baseline = place.shared.restored(baseline, loaded.cases)
@@ -98,7 +99,7 @@ def prepare(
         partial=selection.chosen,
         evidence_stored=repository.has_evidence,
         still_settled=still_settled(repository.load_evidence, judging.ballots),
-        called_before=EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox),
+        called_before=earlier,
         judge=judging.name,
         gone=gone,
     )
@@ -136,11 +137,15 @@ def prepare(
     return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, accuracy(told), judging, stray)
 
 
-def _looked_at(repository: ResultsRepository, environment: str, told: list[Priced]) -> Iterator[InvocationOutline]:
-    """The newest invocations, one at a time; of those of this environment, their estimates and bills are noted in `told`."""
+def _looked_at(
+    repository: ResultsRepository, environment: str, told: list[Priced], earlier: EarlierCalls
+) -> Iterator[InvocationOutline]:
+    """The newest invocations, one at a time; of those of this environment, their estimates and bills are noted in `told`, and what
+    they called in `earlier`."""
     for outline in islice(repository.outlines(), HISTORY_INVOCATIONS):
         if outline.environment == environment and (entry := priced(outline)):
             told.append(entry)
+        earlier.note(outline)
         yield outline
 
 

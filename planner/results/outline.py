@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from planner.results.costs import CostDocument
-from planner.results.model import COUNTABLE, CaseOutcomeName, PlanOutcome
+from planner.results.model import COUNTABLE, CaseOutcomeName, PlanOutcome, RunResult
+from planner.results.piecewise import read_in_pieces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,9 +92,14 @@ def _invocation() -> TypeAdapter[InvocationOutline]:
     return TypeAdapter(InvocationOutline)
 
 
+@cache
+def _cases() -> TypeAdapter[list[CaseOutline]]:
+    return TypeAdapter(list[CaseOutline])
+
+
 def read_outline(data: bytes) -> InvocationOutline:
     """Of a stored document. Raises `pydantic.ValidationError`."""
-    return _invocation().validate_json(data)
+    return read_in_pieces(data, RunResult, _invocation().validate_json, _cases().validate_json)
 
 
 def outline_of(document: dict[str, Any]) -> InvocationOutline:

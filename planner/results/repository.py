@@ -17,6 +17,7 @@ from planner.results import model
 from planner.results.baselines import BASELINE_SCHEMA_VERSION, BaselineDocument, baselines_of, joined
 from planner.results.model import CaseDocument, RunResult
 from planner.results.outline import InvocationOutline, outline_of, read_outline
+from planner.results.piecewise import read_cases, read_in_pieces
 from planner.results.store import UNCONDITIONAL, Store, segment_for
 from planner.results.versions import schema_major
 
@@ -111,12 +112,18 @@ class ResultsRepository:
         """That one and what was stored after it, newest first."""
         return takewhile(lambda result: result.invocation_id >= invocation_id, self.invocations())
 
-    def outlines(self) -> Iterator[InvocationOutline]:
-        """Every stored invocation, newest first, without what was found in detail: several times faster than `invocations`."""
+    def outlines(self, *, before: str | None = None) -> Iterator[InvocationOutline]:
+        """Every stored invocation, newest first, without what was found in detail: several times faster than `invocations`.
+        Those `before` one of them, or all."""
+        older = "" if before is None else invocation_key(before)
         for key in sorted(self._store.keys("runs/"), reverse=True):
+            if before is not None and key >= older:
+                continue
             data = self._store.get(key)
             if data is not None:
-                yield self._outline(key, data)
+                outline = self._outline(key, data)
+                del data  # large, and while what it tells is looked at no longer needed
+                yield outline
 
     def _outline(self, key: str, data: bytes) -> InvocationOutline:
         try:
@@ -222,6 +229,8 @@ class ResultsRepository:
 def _in_one_step(kind: type[_Stored], data: bytes) -> _Stored | None:
     """For half of the price, where nothing is wrong."""
     try:
+        if "cases" in kind.model_fields:
+            return read_in_pieces(data, kind, kind.model_validate_json, read_cases)
         return kind.model_validate_json(data)
     except ValidationError:
         return None

@@ -18,7 +18,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.results.baselines import BaselineDocument
+from planner.results.model import RunResult
+from planner.results.repository import document_bytes
 from planner.spec import load_files, load_project
 from planner.spec.model import Case
 
@@ -94,9 +99,9 @@ def measure(cases: int) -> None:
         documents = [stored(case, number, checks) for number, case in enumerate(loaded.plans[0].cases)]
         at = NOW.isoformat()
         head = {"tool_version": "0.1.0", "invocation_id": INVOCATION, "ended_at": at, "schema_version": "1.0"}
-        write(
-            root / ".planner/latest/default/load.json", head | {"environment": "", "plan": "load", "cases": documents}
-        )
+        baseline = BaselineDocument.model_validate(head | {"environment": "", "plan": "load", "cases": documents})
+        write(root / ".planner/latest/default/load.json", baseline)
+        del baseline
         costs = {"estimated_cents": 1, "actual_cents": 1, "this_invocation_cents": 1, "ambiguous_cents": 0}
         rest = {
             "outcome": "passed",
@@ -107,7 +112,7 @@ def measure(cases: int) -> None:
         }
         write(
             root / f".planner/runs/{INVOCATION}.json",
-            head | rest | {"plans": ["load"], "cases": documents, "cost": costs, "stats": {}},
+            RunResult.model_validate(head | rest | {"plans": ["load"], "cases": documents, "cost": costs, "stats": {}}),
         )
         del documents, loaded
         for edited in (0, 1, 10):
@@ -120,9 +125,9 @@ def measure(cases: int) -> None:
             )
 
 
-def write(path: Path, document: dict[str, Any]) -> None:
+def write(path: Path, document: BaseModel) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
+    path.write_bytes(document_bytes(document))
 
 
 def run(root: Path) -> tuple[float, float, float, int]:
