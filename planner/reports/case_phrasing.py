@@ -100,6 +100,11 @@ def compared_in_full(case: CaseDocument) -> str:
     return f"{compared(case)} ({again}{since}{chance(case.p_value)} on its own)"
 
 
+def failing_since(case: CaseDocument) -> str:
+    """`failing since 20261125T221901132-78ca8c47`: the invocation, which can be compared with; empty where it did not fail before."""
+    return f"failing since {case.failing_since}" if case.failing_since and case.outcome == "failed" else ""
+
+
 def rates(case: CaseDocument, neutral: Neutral) -> str:
     """`held: says 2 of 3, call 3 of 3`: of a case with several runs, where an expectation did not hold in all of them."""
     if case.runs_total < 2 or all(rate.held == rate.decided == case.runs_total for rate in case.expectations):

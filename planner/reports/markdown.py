@@ -155,6 +155,7 @@ def _case(case: CaseDocument, detail: _Detail) -> list[str]:
     place = markdown_code(f"{case.file}:{case.line}") if case.file else ""
     facts = [
         case_phrasing.compared_in_full(case),
+        for_markdown(case_phrasing.failing_since(case)),
         case_phrasing.interval(case),
         case_phrasing.settled(case),
         for_markdown(case_phrasing.why_in_full(case)),

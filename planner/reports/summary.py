@@ -108,6 +108,7 @@ def _facts(case: CaseDocument) -> str:
                 for_terminal(case_phrasing.reason(case)),
                 case_phrasing.settled(case),
                 case_phrasing.compared_in_full(case),
+                for_terminal(case_phrasing.failing_since(case)),
                 for_terminal(case_phrasing.why_in_full(case)),
             ],
         )

@@ -209,6 +209,10 @@ class CaseDocument(Document):
         default=None,
         description="Of the difference to the baseline, this case on its own; null where there is no other sample.",
     )
+    failing_since: str | None = Field(
+        default=None,
+        description="Of a case that fails as it did before: the invocation that found it failing first.",
+    )
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str

@@ -222,6 +222,7 @@ def _document(
         check_fingerprint=change.check_fingerprint,
         judged_by=change.judge,
         runs=documents,
+        failing_since=_failing_since(change, verdict.outcome),
         open_against=open_against(change, verdict.outcome, standing),
         earlier_tries=earlier_tries(
             change, standing, sample_of_runs(case, [run.verdict for run in runs], verdict.outcome, not_needed)
@@ -229,6 +230,14 @@ def _document(
         **standing.told(),
         **_today(change, case, today),
     )
+
+
+def _failing_since(change: Change, outcome: CaseOutcome) -> str | None:
+    """Whoever runs a failed job again finds the case `same`: since when it fails tells that it has not always."""
+    prior = change.prior
+    if prior is None or outcome is not CaseOutcome.FAILED or prior.outcome != "failed":
+        return None
+    return prior.failing_since or _maker(prior.runs)
 
 
 def _rates(case: Case, runs: Sequence[RunDocument]) -> list[ExpectationRate]:

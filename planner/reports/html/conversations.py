@@ -31,7 +31,10 @@ def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -
     target = f"{inputs.target_kind.replace('_', ' ')} {inputs.target_id}"
     facts = [
         ("Outcome", ": ".join(filter(None, [case.outcome, case_phrasing.reason(case)]))),
-        ("Compared", case_phrasing.compared_in_full(case)),
+        (
+            "Compared",
+            ", ".join(filter(None, [case_phrasing.compared_in_full(case), case_phrasing.failing_since(case)])),
+        ),
         ("Runs passed", case_phrasing.runs_passed(case)),
         ("Why here", case_phrasing.why_in_full(case)),
     ]

@@ -1,0 +1,86 @@
+"""Since when a case fails: who runs a failed job again finds it `same`, and may take it for somebody else's failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from planner.outcome import Fault, RunOutcome, RunVerdict
+from planner.reports import markdown, summary
+from planner.reports.case_phrasing import failing_since
+from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.spec.model import Case
+from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.judged_runs import JudgedRun
+
+
+def gone(digest: str) -> None:
+    del digest
+
+
+@pytest.mark.parametrize(
+    ("before", "stored_since", "then", "found"),
+    [
+        ("passed", None, "agent", None),
+        ("failed", None, "agent", "old"),
+        ("failed", "first", "agent", "first"),
+        ("failed", "first", None, None),
+        ("unknown", "first", "agent", None),
+        ("failed", "first", "platform", None),
+    ],
+)
+def test_the_first_invocation_that_found_it_failing_is_named(
+    before: Any,
+    stored_since: str | None,
+    then: Any,
+    found: str | None,
+    make_case: Callable[..., Case],
+    store_case: Callable[..., CaseDocument],
+    make_runs: Callable[..., list[RunDocument]],
+    build: Callable[..., Any],
+) -> None:
+    """It is carried on as long as the case fails; one that passed, or of which nothing is known, begins anew."""
+    case = make_case("one")
+    fault = None if before == "passed" else "agent"
+    stored = store_case(
+        case, outcome=before, failing_since=stored_since, runs=make_runs(fault, fault, invocation_id="old")
+    )
+    (change,) = build([case], [stored], rerun="all").changes
+    verdict = {
+        None: RunVerdict(RunOutcome.PASSED, None, ()),
+        "agent": RunVerdict(RunOutcome.FAILED, Fault.AGENT, ()),
+        "platform": RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, ()),
+    }[then]
+    made = {change.case_id: [JudgedRun(verdict, run) for run in make_runs(then, then, first=201, invocation_id="new")]}
+    (assembled,) = assemble_cases([change], made, gone, not_called="", today=date(2026, 11, 30))
+    assert assembled.failing_since == found
+
+
+def test_it_is_told_beside_the_comparison() -> None:
+    """In no report is `same` all that is said of what fails as before; what is stored is shown as words."""
+    case = CaseDocument.model_validate(
+        {
+            "case_id": "p/a@s", "plan": "p", "scenario": "a", "target": "s", "action": "call", "reason": "failed_last_time",
+            "outcome": "failed", "outcome_reason": "0 of 1 run passed, 100 % needed", "runs_required": 1, "runs_passed": 0,
+            "runs_total": 1, "compared": "same", "failing_since": "20261120T080000-77 <b>", "call_fingerprint": "",
+            "check_fingerprint": "", "inputs": {"prompt": "", "target_kind": "agent", "target_id": 1,
+            "direction": "outbound", "mode": "bot"},
+        }
+    )  # fmt: skip
+    result = RunResult.model_validate(
+        {
+            "tool_version": "1", "outcome": "failed", "exit_code": 1, "invocation_id": "new", "change_set_digest": "",
+            "started_at": "2026-11-24T10:00:00Z", "ended_at": "2026-11-24T10:00:00Z", "consent": {"given": True},
+            "plans": ["p"], "cases": [case], "cost": {"estimated_cents": None, "actual_cents": 0,
+            "this_invocation_cents": 0, "ambiguous_cents": 0}, "stats": {"wall_seconds": 0},
+        }
+    )  # fmt: skip
+    assert " · same · failing since 20261120T080000-77 &lt;b&gt; · not called: failed last time" in markdown.render(
+        result
+    )
+    text = summary.render_text(result, report_paths=[], width=200, color=False)
+    assert " · same · failing since 20261120T080000-77 <b> · not called: failed last time" in text
+    assert failing_since(case.model_copy(update={"outcome": "passed"})) == ""
