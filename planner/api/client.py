@@ -139,6 +139,8 @@ class ApiClient:
         self._heard = "", datetime.min.replace(tzinfo=UTC)
         """The latest `Date` header, and the time it tells."""
         self.stats = RequestStats()
+        self._is_understood = False
+        """The service has answered as it should, so that its address is right."""
         self.clock_offset_seconds = 0.0
         self.clock_known = False
         self._heard_when = (now(), monotonic())
@@ -168,11 +170,11 @@ class ApiClient:
 
     async def runs(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> list[WireRun]:
         """One page of the org's runs, newest first."""
-        return await self._read("/v1/test-calls", _RUNS, _FIRST, limit=limit, offset=offset)
+        return await self._list("/v1/test-calls", _RUNS, limit=limit, offset=offset)
 
     async def batches(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> list[WireBatch]:
         """One page of the org's batches, newest first. A service that does not page them tells the same every time."""
-        return await self._read("/v1/test-call-batches", _BATCHES, _FIRST, limit=limit, offset=offset)
+        return await self._list("/v1/test-call-batches", _BATCHES, limit=limit, offset=offset)
 
     async def batch(self, batch_id: int) -> WireBatch:
         return await self._read(f"/v1/test-call-batches/{batch_id}", _BATCH)
@@ -212,6 +214,16 @@ class ApiClient:
 
     async def billing(self) -> WireBilling:
         return await self._read("/v1/billing", _BILLING)
+
+    async def _list(self, path: str, adapter: TypeAdapter[list[T]], **query: int) -> list[T]:
+        """A list that is not there is no target that somebody mistyped. At an address where other things are, it is the service's
+        trouble, which may pass; else the address is wrong."""
+        try:
+            return await self._read(path, adapter, _FIRST, **query)
+        except NotFoundError as error:
+            if not self._is_understood:
+                raise NotFoundError(str(error), GARBAGE_HINT) from error
+            raise ServiceError(f"{error}, though it is the service's own list", status=404) from error
 
     async def _read(
         self, path: str, adapter: TypeAdapter[T], among: AbstractAsyncContextManager[Any] | None = None, **query: int
@@ -283,7 +295,9 @@ class ApiClient:
             self.stats.refused += 1
         if not 200 <= answer.status < 300:
             raise error_of(answer, request)
-        return _parse(answer, request, adapter)
+        told = _parse(answer, request, adapter)
+        self._is_understood = True
+        return told
 
     def _hear_clock(self, date: str) -> None:
         try:

@@ -20,6 +20,7 @@ from planner.errors import (
     UsageError,
 )
 
+_NO_JSON = "no JSON body"
 GARBAGE_HINT = "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?"
 
 
@@ -39,7 +40,9 @@ def error_of(answer: Answer, request: str) -> PlannerError:
                 "Top up the organisation's balance, then run the same command again.",
             )
         case 404:
-            return NotFoundError(f"{request}: the service does not know it (404: {detail})")
+            # An API says what it does not know; a page of some other server says nothing of it.
+            hint = GARBAGE_HINT if detail == _NO_JSON else ""
+            return NotFoundError(f"{request}: the service does not know it (404: {detail})", hint)
         case 429:
             return ThrottledError(
                 f"the service refuses more requests for now (429: {detail})",
@@ -79,7 +82,7 @@ def _detail(answer: Answer) -> str:
     try:
         document = pydantic_core.from_json(answer.body)
     except ValueError:
-        return "no JSON body"
+        return _NO_JSON
     if isinstance(document, dict):
         fields = cast("dict[str, Any]", document)
         if isinstance(fields.get("detail"), str):

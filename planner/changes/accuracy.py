@@ -11,7 +11,7 @@ from planner.results.outline import InvocationOutline
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """An invocation's expected cost and its bill, both over 0. Where calls turned out not to be needed, the estimate is the part of it
+    """An invocation's expected cost and its bill, both over 0, without what was paid before it began. Where calls turned out not to be needed, the estimate is the part of it
     that is for those made. `within` is None where it stored no range, or such a part of one."""
 
     estimated_cents: int
@@ -34,10 +34,13 @@ def priced(outline: InvocationOutline) -> Priced | None:
         return None
     spared = sum(case.runs_not_needed for case in called)
     made = sum(len(case.runs) for case in called)
-    low, high = cost.estimated_low_cents, cost.estimated_high_cents
+    low, high, before = cost.estimated_low_cents, cost.estimated_high_cents, cost.paid_before_cents
+    if spared and before:  # which of those made before were thought to be needed is not known any more
+        return None
     within = None if low is None or high is None or spared else low <= cost.actual_cents <= high
-    estimated = round(cost.estimated_cents * made / (made + spared)) if spared else cost.estimated_cents
-    return Priced(estimated, cost.actual_cents, within) if estimated else None
+    estimated = round(cost.estimated_cents * made / (made + spared)) if spared else cost.estimated_cents - before
+    actual = cost.actual_cents - before
+    return Priced(estimated, actual, within) if estimated > 0 and actual > 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,6 +252,7 @@ class _Invocation:
                 on_run=lambda record: self._judge(cases[record.case_id], record, context, settling),
                 on_snapshot=lambda snapshot: progress.update(self._progress(snapshot)),
                 narrate=progress.note if self._shell.verbosity else lambda _: None,
+                warn=progress.note,
             ),
             invocation_id=self._standing.invocation_id,
             change_set_digest=prepared.change_set.digest,

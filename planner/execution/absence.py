@@ -2,7 +2,8 @@
 
 A run that asks for the same is ruled out by its time alone. That holds only where the service's times are those of its `Date`
 header, by which a launch's own time is told; where an answered launch of ours shows that they are not, or none shows that they
-are, such a run may be the launch's.
+are, such a run may be the launch's. Nor is a launch sure to be absent that was answered with what another was answered with: its
+runs may be taken for the other's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 
 from planner.api.wire import WireBatch, WireRun
 from planner.execution.journal import Journal
-from planner.execution.launches import Launch, LaunchState
+from planner.execution.launches import ANSWERED_TWICE, Launch, LaunchState
 from planner.execution.listing import Listed
 from planner.execution.looking import look_for
 from planner.execution.reconciling import Candidate, Lost, is_in_time
@@ -25,8 +26,10 @@ def unproven(
 ) -> dict[str, tuple[Candidate, ...]]:
     """Of launches that nothing shows, those that may have been carried out all the same, by id: with what they may have become,
     or with nothing where the service's times are known to be wrong, so that nobody knows how far back its lists were read."""
+    twice = {lost.launch.launch_id: () for lost in missing if lost.launch.detail.startswith(ANSWERED_TWICE)}
+    missing = [lost for lost in missing if lost.launch.launch_id not in twice]
     if not missing:
-        return {}
+        return twice
     answered = journal.launches([LaunchState.ACKNOWLEDGED])
     agree = {lost.launch.launch_id: _times_agree(lost.launch, answered, runs.found) for lost in missing}
     whenever = [
@@ -34,7 +37,7 @@ def unproven(
         for lost in missing
         if not agree[lost.launch.launch_id]
     ]
-    return {
+    return twice | {
         match.lost.launch.launch_id: match.candidates
         for match in look_for(whenever, batches=batches, runs=runs, journal=journal)
         if match.candidates or agree[match.lost.launch.launch_id] is False

@@ -169,6 +169,8 @@ class Context:
             )
             now = self.clock.monotonic()
             known = self.unbound.get(launch_id)
+            if launch.invocation_id != self.invocation_id:  # as in `watch`
+                longest = max(longest - self._age_seconds(launch), LAST_LOOK_SECONDS)
             self.unbound[launch_id] = Unbound(
                 launch, unbound, known.since if known else now, known.deadline if known else now + longest
             )
@@ -316,6 +318,18 @@ class Context:
             count = "a launch" if len(self.doubts) == 1 else f"{len(self.doubts)} launches"
             return f"looking for {count} of unknown fate, for up to {span(self.settings.linger_seconds)}"
         return self.waiting if len(self.pending) else ""
+
+    def distrust(self, launch_id: str) -> None:
+        """What the journal says of a launch has changed: what is seen of it is believed only where it is what was asked for."""
+        for watched in self.watched.values():
+            if watched.launch.launch_id == launch_id:
+                watched.launch = self.launch(launch_id)
+
+    def find_odd(self, launch_id: str, told: str) -> None:
+        """What the service shows of a launch is not what it should be: told at once to whoever watches, and in the results."""
+        if self.outcome.oddities.get(launch_id) != told:
+            self.outcome.oddities[launch_id] = told
+            self.observer.warn(told)
 
     def give_up(self, reason: str) -> None:
         self.outcome.trouble = reason

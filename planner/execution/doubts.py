@@ -8,7 +8,7 @@ from dataclasses import replace
 from planner.api.wire import WireBatch, WireRun
 from planner.execution.absence import unproven
 from planner.execution.context import Context
-from planner.execution.launches import LaunchState
+from planner.execution.launches import ANSWERED_TWICE, LaunchState
 from planner.execution.listing import Listed
 from planner.execution.looking import look_for
 from planner.execution.reconciling import Candidate, Lost, prompt_key
@@ -95,7 +95,11 @@ def _give_up_looking(
         launch_id = lost.launch.launch_id
         if launch_id in doubtful:
             context.doubts[launch_id].several = True
-            if not known:
+            if lost.launch.detail.startswith(ANSWERED_TWICE):
+                context.observer.narrate(
+                    f"launch {launch_id} is not shown, and another has the answer it was given: a person must say"
+                )
+            elif not known:
                 context.observer.narrate(
                     f"launch {launch_id} is not among the runs of its time, but the service's times are not known to be"
                     f" those of its clock, and {len(doubtful[launch_id])} of other times may be it: a person must say"

@@ -17,7 +17,7 @@ from planner.errors import StoreError
 from planner.evidence import Evidence, missing_parts
 from planner.execution.context import Context, run_record
 from planner.execution.launcher import Launcher
-from planner.execution.launches import UNSETTLED, Slot
+from planner.execution.launches import ANSWERED_TWICE, UNSETTLED, Slot
 from planner.execution.watcher import Watcher
 from planner.execution.work import Outcome, UnsettledLaunch
 
@@ -46,12 +46,13 @@ async def execute(context: Context, resumed: Sequence[Slot], *, interrupted: any
     context.snapshot()
     context.outcome.left = context.holding.left()
     context.outcome.not_needed = context.holding.not_needed
+    context.outcome.unread_slots |= {item.slot.key for item in context.watched.values() if item.pause_seconds}
     context.outcome.unsettled = tuple(
         UnsettledLaunch(
             launch_id,
             tuple(sorted({slot.case_id for slot in doubt.lost.slots})),
             sum(slot.reserved_cents for slot in doubt.lost.slots),
-            doubt.several,
+            doubt.several or doubt.lost.launch.detail.startswith(ANSWERED_TWICE),
             doubt.lost.launch.detail,
             doubt.lost.launch.sent_at + timedelta(seconds=context.settings.settle_seconds),
         )

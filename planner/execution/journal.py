@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from planner.errors import UsageError
+from planner.execution.journal_claims import bind, claim_free, require_bound, require_free, require_known
 from planner.execution.journal_copy import copy_of
 from planner.execution.journal_rows import line_of, line_text, quoted, row_of, time_of
 from planner.execution.journal_tables import LATER_TABLES, TABLES
 from planner.execution.journal_trouble import trouble_with
-from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
+from planner.execution.launches import ANSWERED_TWICE, KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.work import Line
 
 SCHEMA_VERSION = 1
@@ -128,31 +129,34 @@ class Journal:
         `bindings` say which run each slot (by ordinal) got, as far as that is known.
 
         Raises:
-            StoreError: it cannot be written, or a run is already claimed by another launch.
+            StoreError: it cannot be written; TakenError: what it is said to have become is another launch's. Nothing was written.
         """
         with self._transaction() as db:
-            row = db.execute("SELECT state FROM launches WHERE launch_id = ?", (launch_id,)).fetchone()
-            before = LaunchState(row[0])
-            if state not in TRANSITIONS.get(before, frozenset()):
-                raise AssertionError(f"launch {launch_id}: {before.value} → {state.value} is no transition")
-            db.execute(
-                "UPDATE launches SET state = ?, detail = ?, batch_id = ? WHERE launch_id = ?",
-                (state.value, detail, batch_id, launch_id),
-            )
+            require_free(db, launch_id, batch_id, run_ids)
+            _move(db, launch_id, state, detail, batch_id)
             db.executemany(
                 "INSERT INTO claims (run_id, launch_id) VALUES (?, ?)", [(run_id, launch_id) for run_id in run_ids]
             )
-            _bind(db, launch_id, bindings or {})
+            bind(db, launch_id, bindings or {})
 
     def widen(self, launch_id: str, slack_seconds: float) -> None:
         """It may have been carried out so much later, or its clock been so far off."""
         with self._transaction() as db:
             db.execute("UPDATE launches SET slack_seconds = ? WHERE launch_id = ?", (slack_seconds, launch_id))
 
+    def answered_twice(self, launch_id: str, holder: str, detail: str) -> None:
+        """The service said that a launch that was SENT became what `holder` had become: it is AMBIGUOUS, and nothing of `holder` is
+        believed unseen."""
+        with self._transaction() as db:
+            _move(db, launch_id, LaunchState.AMBIGUOUS, detail, None)
+            require_known(db, holder)
+            also = f"{ANSWERED_TWICE}also launch {launch_id}"
+            db.execute("UPDATE launches SET detail = ? WHERE launch_id = ?", (also, holder))
+
     def claim(self, launch_id: str, run_ids: Sequence[int]) -> None:
         """These runs turned out to be of this launch, whose answer did not list them."""
         with self._transaction() as db:
-            _require_known(db, launch_id)
+            require_known(db, launch_id)
             db.executemany(
                 "INSERT INTO claims (run_id, launch_id) VALUES (?, ?)", [(run_id, launch_id) for run_id in run_ids]
             )
@@ -160,14 +164,14 @@ class Journal:
     def bind(self, launch_id: str, bindings: Mapping[int, int]) -> None:
         """Say which run each slot (by ordinal) got."""
         with self._transaction() as db:
-            _require_known(db, launch_id)
-            _bind(db, launch_id, bindings)
+            require_known(db, launch_id)
+            bind(db, launch_id, bindings)
 
     def collect(self, slots: Iterable[Slot]) -> None:
         """The evidence of these bound slots is stored, or more of it than before: it, its bill and its end are as they say."""
         collected = list(slots)
         with self._transaction() as db:
-            _require_bound(db, [slot.key for slot in collected])
+            require_bound(db, [slot.key for slot in collected])
             db.executemany(
                 "UPDATE slots SET evidence = ?, cost_cents = ?, completed_at = ? WHERE launch_id = ? AND ordinal = ?",
                 [
@@ -186,7 +190,7 @@ class Journal:
         """These slots stand in finished results: no later invocation goes on with them."""
         consumed = list(keys)
         with self._transaction() as db:
-            _require_bound(db, consumed)
+            require_bound(db, consumed)
             db.executemany(
                 "UPDATE slots SET consumed_by = ? WHERE launch_id = ? AND ordinal = ?",
                 [(invocation_id, launch_id, ordinal) for launch_id, ordinal in consumed],
@@ -212,7 +216,7 @@ class Journal:
             )
             db.execute("INSERT INTO launched_with VALUES (?, ?)", (launch.launch_id, credential))
             run_ids = {*launch.run_ids, *(slot.run_id for slot in slots if slot.run_id is not None)}
-            _claim_free(db, launch.launch_id, run_ids)
+            claim_free(db, launch.launch_id, run_ids)
             mine = {row[0] for row in db.execute("SELECT run_id FROM claims WHERE launch_id = ?", (launch.launch_id,))}
             db.executemany(
                 f"INSERT INTO slots VALUES ({', '.join('?' * len(fields(Slot)))})",  # noqa: S608 - as many as a slot has
@@ -226,7 +230,7 @@ class Journal:
                 f"INSERT OR IGNORE INTO launches ({_LAUNCH_COLUMNS}) VALUES (?, '', '', ?, ?, '', ?, 0, NULL, '')",  # noqa: S608 - ours
                 (_STORED, LaunchState.ACKNOWLEDGED.value, line_text(Line("", 0, "", "", None, 0)), now.isoformat()),
             )
-            _claim_free(db, _STORED, run_ids)
+            claim_free(db, _STORED, run_ids)
 
     def know_requester(self, credential: str, requested_by_id: int) -> None:
         """This is who we are to the service, by the answer to a launch of our own."""
@@ -365,31 +369,12 @@ class Journal:
             raise trouble_with(self.path, what, error) from error
 
 
-def _claim_free(db: sqlite3.Connection, launch_id: str, run_ids: Iterable[int]) -> None:
-    db.executemany("INSERT OR IGNORE INTO claims VALUES (?, ?)", [(run_id, launch_id) for run_id in sorted(run_ids)])
-
-
-def _bind(db: sqlite3.Connection, launch_id: str, bindings: Mapping[int, int]) -> None:
-    """A slot stays with the run that it got first."""
-    for ordinal, run_id in bindings.items():
-        changed = db.execute(
-            "UPDATE slots SET run_id = ?1 WHERE launch_id = ?2 AND ordinal = ?3 AND (run_id IS NULL OR run_id = ?1)",
-            (run_id, launch_id, ordinal),
-        )
-        if not changed.rowcount:
-            raise AssertionError(
-                f"slot {ordinal} of launch {launch_id} is no free one: it cannot be bound to run {run_id}"
-            )
-
-
-def _require_known(db: sqlite3.Connection, launch_id: str) -> None:
+def _move(db: sqlite3.Connection, launch_id: str, state: LaunchState, detail: str, batch_id: int | None) -> None:
     row = db.execute("SELECT state FROM launches WHERE launch_id = ?", (launch_id,)).fetchone()
-    if LaunchState(row[0]) not in KNOWN:
-        raise AssertionError(f"launch {launch_id} is {row[0]}: nobody knows runs of it")
-
-
-def _require_bound(db: sqlite3.Connection, keys: Iterable[tuple[str, int]]) -> None:
-    for key in keys:
-        row = db.execute("SELECT run_id FROM slots WHERE launch_id = ? AND ordinal = ?", key).fetchone()
-        if row is None or row[0] is None:
-            raise AssertionError(f"slot {key[1]} of launch {key[0]} is bound to no run")
+    before = LaunchState(row[0])
+    if state not in TRANSITIONS.get(before, frozenset()):
+        raise AssertionError(f"launch {launch_id}: {before.value} → {state.value} is no transition")
+    db.execute(
+        "UPDATE launches SET state = ?, detail = ?, batch_id = ? WHERE launch_id = ?",
+        (state.value, detail, batch_id, launch_id),
+    )

@@ -5,9 +5,7 @@ Line by line against execution.md: reserve (1), write ahead (2), repeat only wha
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 import anyio
 from anyio.abc import TaskGroup
@@ -15,15 +13,15 @@ from anyio.abc import TaskGroup
 from planner.api.client import Launched, LaunchRequest
 from planner.errors import IncompleteError, RefusedError, StoreError, ThrottledError, UnreachableError, UsageError
 from planner.execution.context import Context
-from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.execution.reconciling import NAME_PREFIX
-from planner.execution.wording import span
+from planner.execution.journal_claims import TakenError
+from planner.execution.launches import ANSWERED_TWICE, LaunchIntent, LaunchState, SlotIntent
+from planner.execution.reconciling import NAME_PREFIX, marked
+from planner.execution.wording import cases_of, span, words_of
 from planner.execution.work import CaseWork
 
 POSTS_AT_ONCE = 4
 DOUBTS_THAT_STOP_LAUNCHING = 3
 """So many launches of unknown fate at once, and no more are made until one is settled."""
-NAMED_CASES = 3
 UNREACHABLE_PAUSE_SECONDS = 1.0
 LATEST_LEAVE_SECONDS = 60.0
 """A launch that has not left so long after its intent was made is made anew."""
@@ -45,6 +43,8 @@ class Launcher:
         self.done = False
         """Nothing more will be launched."""
         self._short_of_money = False
+        self._batches: dict[int, str] = {}
+        """Which launch was answered with a batch first."""
         self._late_shares = 0
         """Made anew one after the other, since a launch was shared in time; those that shared at one time are one."""
         self._late_since: datetime | None = None
@@ -177,7 +177,7 @@ class Launcher:
                 SlotIntent(
                     work.case_id,
                     work.plan,
-                    _marked(work.prompt, launch_id, ordinal) if context.settings.mark_prompts else work.prompt,
+                    marked(work.prompt, launch_id, ordinal) if context.settings.mark_prompts else work.prompt,
                     work.call_fingerprint,
                     work.agent_revision,
                     cents,
@@ -305,7 +305,7 @@ class Launcher:
             self._late_since = intent.sent_at + timedelta(seconds=late_seconds)
         if self._late_shares < LATE_SHARES:
             context.observer.narrate(
-                f"the launch of {_words(intent)} took {late_seconds:.0f} s to be shared: made anew"
+                f"the launch of {words_of(intent)} took {late_seconds:.0f} s to be shared: made anew"
             )
             return
         cure = "run the same command again when the store is faster"
@@ -319,13 +319,19 @@ class Launcher:
 
     def _acknowledged(self, intent: LaunchIntent, launched: Launched) -> None:
         context = self._context
-        context.carried_out(
-            intent.launch_id,
-            LaunchState.ACKNOWLEDGED,
-            {launched.run.id: launched.run} if launched.run else {},
-            batch_id=launched.batch_id,
-            run_ids=launched.run_ids,
-        )
+        try:
+            context.carried_out(
+                intent.launch_id,
+                LaunchState.ACKNOWLEDGED,
+                {launched.run.id: launched.run} if launched.run else {},
+                batch_id=launched.batch_id,
+                run_ids=launched.run_ids,
+            )
+        except TakenError as error:
+            self._answered_twice(intent, error)
+            return
+        if launched.batch_id is not None:
+            self._note_batch(launched.batch_id, intent.launch_id)
         del context.posting[intent.launch_id]
         self._refused_since = None
         before = context.limit.current
@@ -333,12 +339,31 @@ class Launcher:
         context.know_requester(launched.requested_by_id)
         context.worked()
         context.observer.narrate(
-            f"launched {_words(intent)}"
+            f"launched {words_of(intent)}"
             + (f" as batch {launched.batch_id}" if launched.batch_id is not None else "")
-            + f" ({_cases(intent)}): {context.in_flight()} of at most {before} in flight"
+            + f" ({cases_of(intent)}): {context.in_flight()} of at most {before} in flight"
         )
         if context.limit.current != before:
             context.observer.narrate(f"at most {context.limit.current} runs at once from now on ({before} fitted)")
+
+    def _answered_twice(self, intent: LaunchIntent, error: TakenError) -> None:
+        """Nothing more is launched at a service of which it cannot be told what it carries out."""
+        context = self._context
+        context.journal.answered_twice(intent.launch_id, error.holder, f"{ANSWERED_TWICE}{error}")
+        context.distrust(error.holder)
+        context.doubt(intent.launch_id, until_now=True)
+        context.outcome.held = (
+            f"the service answered launch {intent.launch_id} with {error}: nothing more is launched, and neither is paid for again."
+            " If this store was used with another service (THUNDERPHONE_API_BASE_URL), name one of its own (--store)"
+        )
+        context.stopped = True
+        context.observer.warn(context.outcome.held)
+
+    def _note_batch(self, batch_id: int, launch_id: str) -> None:
+        """Two launches whose runs are known are no trouble in one batch, but nothing that a service should say."""
+        if (other := self._batches.setdefault(batch_id, launch_id)) != launch_id:
+            told = f"the service answered launches {other} and {launch_id} with one batch, {batch_id}: each has the runs it was told"
+            self._context.observer.warn(told)
 
     def _refused(self, intent: LaunchIntent, error: ThrottledError) -> None:
         context = self._context
@@ -356,7 +381,7 @@ class Launcher:
             retry_after_seconds=error.retry_after_seconds,
         )
         context.observer.narrate(
-            f"429 for {_words(intent)}: at most {context.limit.current} at once from now on, next try in {pause_seconds:.1f} s"
+            f"429 for {words_of(intent)}: at most {context.limit.current} at once from now on, next try in {pause_seconds:.1f} s"
         )
 
     def _never_happened(self, intent: LaunchIntent, state: LaunchState, detail: str) -> None:
@@ -367,23 +392,5 @@ class Launcher:
         self._context.journal.settle(intent.launch_id, LaunchState.AMBIGUOUS, detail=detail)
         self._context.doubt(intent.launch_id, until_now=True)
         self._context.observer.narrate(
-            f"the launch of {_words(intent)} is ambiguous ({detail}): looking for it before anything is sent again"
+            f"the launch of {words_of(intent)} is ambiguous ({detail}): looking for it before anything is sent again"
         )
-
-
-def _words(intent: LaunchIntent) -> str:
-    count = len(intent.slots)
-    return f"{count} run{'s' if count > 1 else ''} on {intent.line.target_type} {intent.line.target_id}"
-
-
-def _cases(intent: LaunchIntent) -> str:
-    counted = Counter(slot.case_id for slot in intent.slots)
-    named = [f"{case_id} ×{runs}" if runs > 1 else case_id for case_id, runs in counted.items()]
-    more = f" and {len(named) - NAMED_CASES} more" if len(named) > NAMED_CASES else ""
-    return ", ".join(named[:NAMED_CASES]) + more
-
-
-def _marked(prompt: str, launch_id: str, ordinal: int) -> str:
-    """The prompt with a short reference that makes the search for it exact, unlike any other run's."""
-    reference = sha256(f"{launch_id} {ordinal}".encode()).hexdigest()[:10]
-    return f"{prompt}\n\n(Reference for the organisers, not to be spoken: {reference})"

@@ -62,6 +62,12 @@ UNSETTLED = frozenset({LaunchState.INTENDED, LaunchState.SENT, LaunchState.AMBIG
 KNOWN = frozenset({LaunchState.ACKNOWLEDGED, LaunchState.ADOPTED})
 
 
+ANSWERED_TWICE = "the service answered two launches with one thing: "
+"""How the detail of both of them begins. The second is AMBIGUOUS, and not sent again before a person has said so: which of the
+two was carried out cannot be told from what the service shows. The first is KNOWN, and what is seen of it is believed only where
+it shows what was asked for."""
+
+
 class SlotState(Enum):
     WANTED = "wanted"
     BOUND = "bound"

@@ -81,6 +81,12 @@ def prompt_key(prompt: str | None) -> str:
     return f"sha256:{sha256(text.encode(errors='surrogatepass')).hexdigest()}"
 
 
+def marked(prompt: str, launch_id: str, ordinal: int) -> str:
+    """The prompt with a short reference that makes the search for it exact, unlike any other run's."""
+    reference = sha256(f"{launch_id} {ordinal}".encode()).hexdigest()[:10]
+    return f"{prompt}\n\n(Reference for the organisers, not to be spoken: {reference})"
+
+
 def match_lost(
     lost: Sequence[Lost],
     *,

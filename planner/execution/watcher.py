@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio.to_thread
@@ -10,15 +10,15 @@ from anyio.abc import TaskGroup
 
 from planner.api.client import PAGE_LIMIT
 from planner.api.wire import WireBatch, WireRun
-from planner.errors import IncompleteError, NotFoundError, PlannerError, StoreError
+from planner.errors import IncompleteError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
+from planner.execution.binding import bind, is_anothers
 from planner.execution.collecting import collect
 from planner.execution.context import Context, run_record
 from planner.execution.doubts import settle_doubts, undisputed
 from planner.execution.launches import LaunchState, Slot
 from planner.execution.listing import Listed, read_list
-from planner.execution.reconciling import Lost, bind_slots, run_fits
-from planner.execution.watched import Doubt, Unbound, Watched
+from planner.execution.watched import Doubt, Watched
 from planner.execution.wording import dollars
 
 POLLS_A_RUN = 0.27
@@ -89,7 +89,7 @@ class Watcher:
             runs = await self._runs()
             batches = await self._batches(doubts) if doubts else Listed[WireBatch]()
             for unbound in list(context.unbound.values()):
-                await self._bind(unbound, runs.found)
+                await bind(context, unbound, runs.found)
         except StoreError:
             raise
         except IncompleteError as error:
@@ -145,6 +145,10 @@ class Watcher:
             context.know_requester(run.requested_by_id)
         now = context.clock.monotonic()
         if not run.ended or now < watched.read_again_at:
+            return
+        if is_anothers(context, watched, run):
+            del context.watched[run.id]
+            self._leave(watched, f"run {run.id} is not what launch {watched.launch.launch_id} asked for")
             return
         if watched.ended_at is None:
             watched.ended_at = now
@@ -241,43 +245,12 @@ class Watcher:
         context = self.context
         ended_at = watched.ended_at if watched.ended_at is not None else context.clock.monotonic()
         if (now := context.clock.monotonic()) - ended_at < context.settings.evidence_give_up_seconds:
+            # No word of the service as a whole: that is the list's, which is read all the while.
             watched.read_in_vain(now)
             context.watched[run_id] = watched
-            context.failed(problem)
+            context.observer.narrate(f"run {run_id} cannot be read, again in {watched.pause_seconds:.2g} s: {problem}")
         else:
             self._leave(watched, f"the evidence of run {run_id} cannot be read: {problem}", unread=problem)
-
-    # Launches carried out whose answer did not tell all
-
-    async def _bind(self, unbound: Unbound, runs: Mapping[int, WireRun]) -> None:
-        context = self.context
-        launch = unbound.launch
-        slots = context.journal.slots_of(launch.launch_id)
-        if len(launch.run_ids) < len(slots) and launch.batch_id is not None:
-            claimed = context.journal.claimed_run_ids()
-            told = await self._told_run_ids(launch.batch_id)
-            if not told:
-                told = [run.id for run in runs.values() if run.batch_id == launch.batch_id]
-            free = [run_id for run_id in told if run_id not in claimed]
-            if not told:  # neither names the other: prompt and time are all there is
-                free = self._fitting(Lost(launch, slots), runs, claimed)
-            context.journal.claim(launch.launch_id, free[: len(slots) - len(launch.run_ids)])
-        context.bind(launch.launch_id, runs)
-
-    async def _told_run_ids(self, batch_id: int) -> list[int]:
-        try:
-            return (await self.context.client.batch(batch_id)).run_ids
-        except NotFoundError:
-            return []  # made a moment ago, and not known everywhere yet
-
-    def _fitting(self, launch: Lost, runs: Mapping[int, WireRun], claimed: set[int]) -> list[int]:
-        """One run a slot, as far as there are such: never two for a prompt that was asked for once."""
-        fitting = {
-            run.id: run
-            for run in runs.values()
-            if run.id not in claimed and run.batch_id is None and run_fits(launch, run)
-        }
-        return list(bind_slots(launch.slots, fitting, sorted(fitting)).values())
 
     # Runs that do not end
 
@@ -292,7 +265,11 @@ class Watcher:
             if now >= unbound.deadline:
                 del context.unbound[launch_id]
                 context.outcome.overdue += unbound.slots
-                context.observer.narrate(f"{unbound.slots} runs of launch {launch_id} never showed in the run list")
+                if launch_id not in context.outcome.oddities:
+                    context.find_odd(
+                        launch_id,
+                        f"{unbound.slots} runs of launch {launch_id} never showed in the service's list of runs",
+                    )
                 context.wake()
 
     def _leave(self, watched: Watched, reason: str, *, unread: str = "") -> None:
@@ -302,7 +279,9 @@ class Watcher:
         evidence = context.load_evidence(stored) if stored is not None else None
         if evidence is None:
             context.outcome.overdue += 1
-            context.outcome.unread += [unread] if unread else []
+            if unread:
+                context.outcome.unread.append(unread)
+                context.outcome.unread_slots.add(watched.slot.key)
         context.observer.narrate(f"{reason}; no longer waiting for it")
         context.report(run_record(watched.slot, watched.launch, evidence, resumed=watched.resumed, unread=unread))
         context.wake()

@@ -1,6 +1,12 @@
-"""Times and sums in what the engine tells, coarse enough that a line that is shown again and again stays the same for a while."""
+"""Times, sums and launches in what the engine tells, coarse enough that a line that is shown again and again stays the same for a while."""
 
 from __future__ import annotations
+
+from collections import Counter
+
+from planner.execution.launches import LaunchIntent
+
+NAMED_CASES = 3
 
 
 def span(seconds: float) -> str:
@@ -17,3 +23,15 @@ def span(seconds: float) -> str:
 
 def dollars(cents: int) -> str:
     return f"${cents // 100:,}.{cents % 100:02d}" if cents >= 0 else f"-{dollars(-cents)}"
+
+
+def words_of(intent: LaunchIntent) -> str:
+    count = len(intent.slots)
+    return f"{count} run{'s' if count > 1 else ''} on {intent.line.target_type} {intent.line.target_id}"
+
+
+def cases_of(intent: LaunchIntent) -> str:
+    counted = Counter(slot.case_id for slot in intent.slots)
+    named = [f"{case_id} ×{runs}" if runs > 1 else case_id for case_id, runs in counted.items()]
+    more = f" and {len(named) - NAMED_CASES} more" if len(named) > NAMED_CASES else ""
+    return ", ".join(named[:NAMED_CASES]) + more

@@ -147,6 +147,10 @@ class Outcome:
     """Runs we stopped waiting for."""
     unread: list[str] = field(default_factory=list[str])
     """Of those that had ended, why what the service tells of them could not be read; one each."""
+    oddities: dict[str, str] = field(default_factory=dict[str, str])
+    """What the service shows of launches that it should not, in words, by launch id."""
+    unread_slots: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    """Of runs that had ended and could not be read, by key; also those that were still to be tried again."""
     unsettled: tuple[UnsettledLaunch, ...] = ()
 
     @property
@@ -162,6 +166,7 @@ class Outcome:
             or self.left
             or self.overdue
             or self.unsettled
+            or self.oddities
         )
 
 
@@ -185,3 +190,5 @@ class Observer:
     on_snapshot: Callable[[Snapshot], None]
     narrate: Callable[[str], None]
     """Decisions in words, for `-v`."""
+    warn: Callable[[str], None] = lambda _: None
+    """What everybody should know at once."""

@@ -65,7 +65,12 @@ def compose_result(
         ],
         open_launches=launch_documents([*outcome.unsettled, *prepared.stray.unsettled]),
         cost=costs(
-            journal, prepared, cases, invocation_id=standing.invocation_id, ceiling_cents=ceiling_cents
+            journal,
+            prepared,
+            cases,
+            invocation_id=standing.invocation_id,
+            ceiling_cents=ceiling_cents,
+            unread=outcome.unread_slots,
         ).model_copy(
             update={"judge": judge_cost(prepared.judging, change_set, asking, invocation_id=standing.invocation_id)}
         ),

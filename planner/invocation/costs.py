@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from planner.changes.accuracy import Accuracy
 from planner.execution.journal import Journal
@@ -19,20 +20,24 @@ def costs(
     *,
     invocation_id: str,
     ceiling_cents: int | None,
+    unread: AbstractSet[tuple[str, int]] = frozenset(),
 ) -> CostDocument:
-    """By the journal: every run this change set launched, whoever did, and no finished result holds yet."""
+    """By the journal: every run this change set launched, whoever did, and no finished result holds yet. `unread` are the slots of
+    those that have ended and cannot be read."""
     estimate = prepared.whole_estimate
     charged = charged_slots(journal, prepared.change_set.digest)
     mine = {launch.launch_id for launch in journal.launches_of(invocation_id)}
     unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
     carried = [run for case in cases if case.action != "call" for run in case.runs]
+    not_seen = [slot for slot in unbilled if slot.launch_id not in unsettled and slot.evidence is None]
     late = [journal.slot_of_run(run.run_id) for run in carried if run.cost_cents is None]
     return CostDocument(
         estimated_cents=estimate.expected_cents,
         estimated_low_cents=estimate.low_cents,
         estimated_high_cents=estimate.high_cents,
         estimate_basis=estimate.basis,
+        paid_before_cents=prepared.paid_before_cents,
         service_estimate_cents=_by_service(charged, cases),
         earlier_estimates=_earlier(prepared.accuracy),
         actual_cents=sum(slot.cost_cents or 0 for slot in charged),
@@ -44,7 +49,8 @@ def costs(
             for launch in prepared.stray.unsettled
             if launch.launch_id not in {slot.launch_id for slot in charged}
         ),
-        calls_under_way=sum(slot.launch_id not in unsettled and slot.evidence is None for slot in unbilled),
+        calls_under_way=sum(slot.key not in unread for slot in not_seen),
+        unread_calls=sum(slot.key in unread for slot in not_seen),
         unbilled_calls=sum(slot.evidence is not None for slot in unbilled),
         ceiling_cents=ceiling_cents,
         carried_cents=sum(run.cost_cents or 0 for run in carried),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
@@ -37,10 +37,12 @@ HISTORY_INVOCATIONS = 20
 class Preparation:
     """`resumable` are the runs that earlier invocations launched and no finished result holds, by case id: they stand in for
     as many of the calls of `change_set`, whose estimate is of what is left; `whole_estimate` is of all that it pays for: not of
-    those that another change set has launched, whose bill is that one's."""
+    those that another change set has launched, whose bill is that one's. Of it, `paid_before_cents` is no estimate: what earlier
+    invocations of this change set were billed."""
 
     change_set: ChangeSet
     whole_estimate: Estimate
+    paid_before_cents: int
     resumable: Mapping[str, tuple[Slot, ...]]
     spent_cents: Mapping[str, int]
     """What earlier, unfinished invocations of this change set have spent or reserved, by case id."""
@@ -119,14 +121,16 @@ def prepare(
     resumable = _resumable(journal, whole, selection) if journal else {}
     if resumable:  # what is made already is not priced again
         change_set = build({case_id: len(slots) for case_id, slots in resumable.items()})
-    of_others = _of_others(journal, resumable, change_set.digest) if journal else {}
-    if of_others:
-        whole = build(of_others)
     spent: Counter[str] = Counter()
     held: Counter[str] = Counter()
+    known = _of_others(journal, resumable, change_set.digest) if journal else Counter[str]()
     for slot in charged_slots(journal, change_set.digest) if journal else ():
         spent[slot.case_id] += slot.committed_cents
         held[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
+        known[slot.case_id] += slot.cost_cents is not None
+    paid_cents = spent.total() - held.total()
+    if known.total():
+        whole = build(known)
     lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
     doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
     change_set = judging.with_votes(change_set, resumable)
@@ -134,7 +138,10 @@ def prepare(
     if journal and selection.shard is None:  # a launch for no case of a shard is another shard's, which tells of it
         gone_on_with = {slot.launch_id for slots in resumable.values() for slot in slots}
         stray = stray_of(journal, gone_on_with, shared=place.shared is not None, now=shell.clock.now())
-    return Preparation(change_set, whole.estimate, resumable, spent, held, doubtful, accuracy(told), judging, stray)
+    expected = _beside(paid_cents, whole.estimate)
+    return Preparation(
+        change_set, expected, paid_cents, resumable, spent, held, doubtful, accuracy(told), judging, stray
+    )
 
 
 def _looked_at(
@@ -211,11 +218,21 @@ def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) ->
     return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
 
 
-def _of_others(journal: Journal, resumable: Mapping[str, Sequence[Slot]], digest: str) -> dict[str, int]:
+def _of_others(journal: Journal, resumable: Mapping[str, Sequence[Slot]], digest: str) -> Counter[str]:
     """How many of them other change sets have launched, by case id."""
     mine = {slot.key for slot in journal.slots_of_change_set(digest)}
-    counted = {case_id: sum(slot.key not in mine for slot in slots) for case_id, slots in resumable.items()}
-    return {case_id: number for case_id, number in counted.items() if number}
+    return Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.key not in mine)
+
+
+def _beside(paid_cents: int, rest: Estimate) -> Estimate:
+    """What is expected in all, where so much was paid already and `rest` is expected besides."""
+    if not paid_cents:
+        return rest
+    expected, low, high = (
+        None if cents is None else cents + paid_cents
+        for cents in (rest.expected_cents, rest.low_cents, rest.high_cents)
+    )
+    return replace(rest, expected_cents=expected, low_cents=low, high_cents=high)
 
 
 def _same_call(slot: Slot, change: Change) -> bool:

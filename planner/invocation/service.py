@@ -142,9 +142,10 @@ async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[s
                     agents[agent_id] = await client.agent(agent_id)
         except NotFoundError as error:
             what = "agent" if target.kind == "agent" else "phone number"
+            cure = "Correct its id in the plan (or the environment in planner.yaml), or use the key of the organisation that has it."
             raise NotFoundError(
                 f"the service does not know {what} {target.id} (target {target.alias!r} of the plans), or what answers it",
-                "Correct its id in the plan (or the environment in planner.yaml), or use the key of the organisation that has it.",
+                f"{error.hint} If it is: {cure}" if error.hint else cure,
             ) from error
         states[key] = _state([agents[agent_id] for agent_id in ids])
     return states

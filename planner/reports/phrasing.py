@@ -161,10 +161,15 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(
             f"{money(standing - costs.actual_cents)} more was paid by earlier invocations, for runs that stand in for calls here"
         )
-    if (unbilled := unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way) > 0:
+    if (unbilled := unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way - costs.unread_calls) > 0:
         lines.append(f"the bill of {count(unbilled, 'run')} is unknown and not in it")
     if costs.ambiguous_cents:
         lines.append(f"up to {money(costs.ambiguous_cents)} more{_still_unknown(result)}")
+    if costs.paid_before_cents and costs.estimated_cents is not None:
+        rest = costs.estimated_cents - costs.paid_before_cents
+        lines.append(
+            f"what was expected is {money(costs.paid_before_cents)} paid before, and {money(rest)} for what was left then"
+        )
     lines += _against_range(result)
     if costs.service_estimate_cents is not None:
         lines.append(f"the service itself expected {money(costs.service_estimate_cents)}")
@@ -202,6 +207,7 @@ def _still_unknown(result: RunResult) -> str:
     numbers = (
         (len(result.open_launches), "launch of unknown fate", "launches of unknown fate"),
         (result.cost.calls_under_way, "call under way", "calls under way"),
+        (result.cost.unread_calls, "call that ended and cannot be read", "calls that ended and cannot be read"),
         (result.cost.unbilled_calls, "unknown bill", "unknown bills"),
     )
     parts = [count(number, one, many) for number, one, many in numbers if number]

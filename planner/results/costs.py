@@ -33,12 +33,18 @@ class JudgeCost(Document):
 
 
 class CostDocument(Document):
-    estimated_cents: int | None = Field(description="Expected before the first call; null when unknown.")
+    estimated_cents: int | None = Field(
+        description="Expected before the first call of this invocation, what was paid before included; null when unknown."
+    )
     estimated_low_cents: int | None = Field(
-        default=None, description="The 80 % range of the bill before the first call; null when unknown."
+        default=None, description="The 80 % range of the bill, as it was expected then; null when unknown."
     )
     estimated_high_cents: int | None = None
     estimate_basis: str = Field(default="", description="What the estimate was made of.")
+    paid_before_cents: int = Field(
+        default=0,
+        description="Billed to earlier invocations of the same change set before this one began: part of what was expected.",
+    )
     service_estimate_cents: int | None = Field(
         default=None, description="What the service itself expected of the calls made; null unless it told of each."
     )
@@ -48,13 +54,17 @@ class CostDocument(Document):
     )
     this_invocation_cents: int
     ambiguous_cents: int = Field(
-        description="Reserved for launches of unknown fate, for calls under way, and for runs that ended without a bill."
+        description="Reserved for launches of unknown fate, for calls under way, and for runs that ended without a bill, or unread."
     )
     calls_under_way: int = Field(
         default=0, description="Launched and not seen to end: what is reserved for them is in `ambiguous_cents`."
     )
     unbilled_calls: int = Field(
         default=0, description="Ended without a bill: what is reserved for them is in `ambiguous_cents`."
+    )
+    unread_calls: int = Field(
+        default=0,
+        description="Ended, and what the service tells of them cannot be read: what is reserved for them is in `ambiguous_cents`.",
     )
     ceiling_cents: int | None = None
     carried_cents: int = Field(

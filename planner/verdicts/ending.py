@@ -169,6 +169,9 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         codes.add(4)
         if not outcome.usage.startswith(trouble):  # a refused read is both
             problems.append(trouble)
+    if outcome.oddities:
+        codes.add(4)
+        problems += outcome.oddities.values()
     if outcome.unsettled:
         codes.add(4)
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)

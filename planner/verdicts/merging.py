@@ -188,6 +188,7 @@ def _cost(parts: Sequence[Part]) -> CostDocument:
         this_invocation_cents=sum(cost.this_invocation_cents for cost in costs),
         ambiguous_cents=sum(cost.ambiguous_cents for cost in costs),
         calls_under_way=sum(cost.calls_under_way for cost in costs),
+        unread_calls=sum(cost.unread_calls for cost in costs),
         unbilled_calls=sum(cost.unbilled_calls for cost in costs),
         ceiling_cents=_sum(cost.ceiling_cents for cost in costs),
         carried_cents=sum(cost.carried_cents for cost in costs),

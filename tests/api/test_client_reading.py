@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
 from planner.api.client import READS_AT_ONCE, WILDEST_CLOCK_SECONDS, ApiClient
+from planner.api.refusals import GARBAGE_HINT
 from planner.api.transport import Answer, HttpxTransport
 from planner.errors import LostAnswerError, NotFoundError, ServiceError, ThrottledError, UnreachableError
 from planner.sandbox import Sandbox, load_world
@@ -77,6 +78,24 @@ async def test_what_is_not_there_is_not_asked_twice(talk: Callable[..., Any]) ->
         with pytest.raises(NotFoundError):
             await ask
     assert asked.slept == []
+
+
+async def test_a_list_that_is_not_there(talk: Callable[..., Any]) -> None:
+    """Nobody mistyped it: where nothing else was ever answered the address is wrong, and else the service fails."""
+    asked = await talk((404, {"detail": "Not found."}))
+    for ask in (asked.client.runs, asked.client.batches):
+        with pytest.raises(NotFoundError) as wrong:
+            await ask()
+        assert (wrong.value.exit_code, wrong.value.hint) == (2, GARBAGE_HINT)
+    asked = await talk(BILLING, (404, {"detail": "Not found."}))
+    await asked.client.billing()
+    for ask, path in ((asked.client.runs, "test-calls"), (asked.client.batches, "test-call-batches")):
+        with pytest.raises(ServiceError) as failed:
+            await ask()
+        assert failed.value.exit_code == 4
+        assert str(failed.value) == (
+            f"GET /v1/{path}: the service does not know it (404: Not found.), though it is the service's own list"
+        )
 
 
 async def test_what_is_asked_for(talk: Callable[..., Any]) -> None:

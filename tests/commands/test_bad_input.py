@@ -100,6 +100,18 @@ def test_an_html_answer(keyed: Callable[[str], Project]) -> None:
     assert "the service answered 200 with text/html, not JSON" in ran.err
 
 
+def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> None:
+    """A page that says 404 knows nothing of targets: the address is asked for first."""
+    with answering(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 9\r\n\r\nNot Found") as url:
+        ran = keyed(url).planner("run", CONSENT)
+    assert ran.code == 2
+    assert ran.err == (
+        "planner: the service does not know agent 12 (target 'clinic' of the plans), or what answers it\n"
+        "  Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between? If it is: Correct its id in"
+        " the plan (or the environment in planner.yaml), or use the key of the organisation that has it.\n"
+    )
+
+
 def test_a_target_that_does_not_exist(project: Project, service: Served) -> None:
     """404 is found by a read, before anything is spent; the alias leads to the plan."""
     project.edit("plans/hours.yaml", "agent: 12", "agent: 404")

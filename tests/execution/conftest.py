@@ -247,7 +247,7 @@ class Service:
                 settings=settings or Settings(),
                 clock=Clock(now, loop.time, anyio.sleep),
                 new_id=self.new_id,
-                observer=Observer(note, snapshots.append, narration.append),
+                observer=Observer(note, snapshots.append, narration.append, narration.append),
                 invocation_id=f"i{self.invocations}",
                 change_set_digest=digest,
                 works=wanted,

@@ -54,6 +54,57 @@ async def test_a_target_that_is_gone_is_the_authors_business(
     assert len(done.records) == len(await service.own_runs()) == 3 - len(done.outcome.left)
 
 
+async def test_a_list_that_is_gone_is_the_services_business(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """404 to the list of runs: awaited as any failure is, then left to the next invocation, which pays for nothing twice."""
+    service = make_service()
+    works = [work("ana", runs=2)]
+
+    def gone(method: str, path: str, body: bytes | None) -> Any:
+        return Answer(404, {}, b'{"detail": "Not found."}') if (method, path) == ("GET", "/v1/test-calls") else None
+
+    first = await service.invoke(works, intercept=gone)
+    assert first.outcome.usage == ""
+    assert "(404: Not found.), though it is the service's own list" in first.outcome.trouble
+    assert (await service.invoke(works)).outcome.finished
+    await service.check_exact(works)
+
+
+async def test_a_call_that_cannot_be_read_is_told_of_once_a_try(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """One line, with when it is tried again; in the end it counts as what it is, and not as under way."""
+    service = make_service()
+
+    def garbage(method: str, path: str, body: bytes | None) -> Any:
+        return Answer(200, {}, b'{"id": "many"}') if path.startswith("/v1/calls/") else None
+
+    done = await service.invoke([work("ana")], intercept=garbage)
+    told = [line for line in done.narration if not line.startswith(("launched", "at most", "launching waits"))]
+    assert len(told) > 3
+    assert all("cannot be read" in line for line in told), told
+    reads = sum(path.startswith("/v1/calls/") for _, path in service.requests)
+    assert reads == len(told)
+    journal = service.journal()
+    (slot,) = journal.unconsumed_slots()
+    journal.close()
+    assert done.outcome.unread_slots == {slot.key}
+
+
+async def test_interrupted_while_it_is_to_be_read_again(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """It has ended, whatever can be read of it."""
+    service = make_service()
+
+    def garbage(method: str, path: str, body: bytes | None) -> Any:
+        return Answer(200, {}, b'{"id": "many"}') if path.startswith("/v1/calls/") else None
+
+    done = await service.invoke_interrupted([work("ana")], 60.0, intercept=garbage)
+    assert len(done.outcome.unread_slots) == 1
+
+
 @pytest.mark.parametrize("status", [400, 409, 422])
 async def test_a_request_that_the_service_does_not_take_is_told(
     make_service: Callable[..., Any], work: Callable[..., Any], status: int
@@ -300,15 +351,16 @@ async def test_a_store_that_cannot_be_read_is_told(make_service: Callable[..., A
 async def test_an_answer_that_claims_anothers_run_is_not_believed(
     make_service: Callable[..., Any], work: Callable[..., Any]
 ) -> None:
-    """A service that gives the same run id twice: the journal refuses, and it is told."""
+    """A service that gives the same run id twice: it is told, nothing more is launched, and the run that was made is found."""
     service = make_service()
 
     def same_id(method: str, path: str, answer: Answer) -> Answer:
         return replace(answer, body=answer.body.replace(b'"id":7111', b'"id":7110')) if method == "POST" else answer
 
     done = await service.invoke([work("ana"), work("bob", target=17)], amend=same_id)
-    assert "UNIQUE" in done.outcome.trouble
+    assert "the service answered launch l0002 with run 7110, which is of launch l0001" in done.outcome.held
     assert not done.outcome.finished
+    assert sorted(record.run_id for record in done.records) == [7110, 7111]
 
 
 async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:

@@ -65,6 +65,24 @@ def test_calls_under_way_are_no_calls_that_were_not_made(canonical: RunResult) -
     assert told == [("under way", "under way: new", "under way"), ("not called", "not called: new", "not called")]
 
 
+def test_what_is_not_known_of_the_bill_is_told_apart(canonical: RunResult) -> None:
+    """What has ended and cannot be read is not under way, and what was paid before is no estimate."""
+    cost = {
+        "ambiguous_cents": 96,
+        "calls_under_way": 2,
+        "unread_calls": 1,
+        "unbilled_calls": 0,
+        "paid_before_cents": 500,
+    }
+    told = phrasing.cost_details(
+        canonical.model_copy(update={"open_launches": [], "cost": canonical.cost.model_copy(update=cost)})
+    )
+    assert told[1:3] == [
+        "up to $0.96 more for 2 calls under way and 1 call that ended and cannot be read",
+        "what was expected is $5.00 paid before, and $9.20 for what was left then",
+    ]
+
+
 def test_every_comparison_and_action_has_a_phrase(canonical: RunResult) -> None:
     """What was done with a case, and how it compares, is said in words."""
     case = canonical.cases[0]

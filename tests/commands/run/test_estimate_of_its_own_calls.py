@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
+from patience import PATIENCE_SECONDS, wait_for
+
+from planner.execution.journal import Journal
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
 
 def test_calls_of_another_change_set_are_in_neither_sum(project: Project, service: Served) -> None:
@@ -23,3 +28,43 @@ def test_calls_of_another_change_set_are_in_neither_sum(project: Project, servic
     assert cost["actual_cents"] == service.ledger()["total_cents"] - before
     assert cost["estimated_cents"] == planned["expected_cents"]
     assert "more was paid by earlier invocations, for runs that stand in for calls here" in " ".join(ran.out.split())
+
+
+def test_what_was_paid_before_is_part_of_what_is_expected(project: Project, service: Served) -> None:
+    """Gone on with, an invocation is expected to cost what it has cost and what the rest is expected to cost, and says so."""
+    project.edit("plans/hours.yaml", "runs: 2", "runs: 6\n    when_settled: continue")
+    service.hold(3, retry_after_seconds=600)
+    process = start(project, "--max-concurrent", "2")
+
+    def billed() -> bool:
+        if not project.rests():
+            return False
+        journal = Journal(project.root / ".planner/journal.sqlite", read_only=True)
+        try:
+            slots = journal.unconsumed_slots()
+        finally:
+            journal.close()
+        return bool(slots) and all(slot.cost_cents is not None for slot in slots)
+
+    wait_for(billed)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    paid = service.ledger()["total_cents"]
+    assert project.results()["cost"]["actual_cents"] == paid > 0
+    service.release()
+    rest = project.planner("plan", "--format", "json").json["estimate"]
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 0, ran.err
+    cost = project.results()["cost"]
+    assert (cost["paid_before_cents"], cost["estimated_cents"]) == (paid, paid + rest["expected_cents"])
+    assert cost["estimated_high_cents"] == paid + rest["high_cents"]
+    told = " ".join(ran.out.split())
+    assert f"{dollars(cost['actual_cents'])} of {dollars(cost['estimated_cents'])} expected" in told
+    assert (
+        f"what was expected is {dollars(paid)} paid before, and {dollars(rest['expected_cents'])} for what was left then"
+        in told
+    )
+
+
+def dollars(cents: int) -> str:
+    return f"${cents / 100:.2f}"
