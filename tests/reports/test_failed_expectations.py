@@ -66,6 +66,7 @@ def test_a_row_of_the_page_says_what_failed(many: Callable[[int], RunResult], ca
     )
     assert page.count(f'<span class="because">{found}</span>') == 2
     assert '<li><a href="#case-0">states-window</a> (says, critical) failed in 2 of 2 runs of 2 cases: ' in page
+    assert page.count(" · <code>plans/suite-0.yaml:12</code>") == 2
     assert page.index("What failed") < page.index('<dl class="facts">')
     quarantined = canonical.cases[-1]
     assert first_failed(quarantined) == "parking (says): the agent never said it"
