@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -10,6 +12,7 @@ from typing import Literal
 from pydantic_core import to_json
 
 from planner.checks import CHECKS
+from planner.checks.wording import listed
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
 from planner.invocation.shell import Shell
@@ -17,10 +20,15 @@ from planner.reports import check_pages, rule_pages
 from planner.reports.rule_pages import RulePage
 from planner.spec.examples import check, example_of
 from planner.spec.faults import AREAS, RULES
-from planner.spec.faults.wording import unknown
+from planner.spec.faults.wording import nearest, unknown
 
 _CHECK = "check:"
 _CHECKS = "checks"
+_WORD = re.compile(r"[a-z]+")
+_LONG = 4
+_FEW = 4
+_MISTYPED = 0.9
+"""From here on, difflib's ratio, two words are one mistyped."""
 
 
 def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "json", "markdown"]) -> int:
@@ -56,10 +64,21 @@ def _chosen(topic: str | None) -> tuple[Sequence[str], Sequence[str]]:
     if topic.startswith(_CHECK):
         word = topic.removeprefix(_CHECK)
         raise UsageError(unknown(f"there is no check `{word}`", word, CHECKS), "`planner explain checks` lists them.")
-    known = [*RULES, *CHECKS, _CHECKS]
-    raise UsageError(
-        unknown(f"there is no diagnostic `{topic}`", topic, known).split("; known:")[0], "`planner explain` lists all."
-    )
+    if (code := topic.strip("[]` ").lower()) != topic and code in RULES:  # as `planner validate` shows it
+        return [code], []
+    raise UsageError(f"there is no diagnostic `{topic}`{_meant(topic)}", "`planner explain` lists all.")
+
+
+def _meant(topic: str) -> str:
+    """What was probably meant: what is written alike, and codes that have a word of the topic in them."""
+    words = {word for word in _WORD.findall(topic.lower()) if len(word) >= _LONG}
+    codes = [code for code in RULES if words.intersection(_WORD.findall(code))]
+    nearly = nearest(topic, [*RULES, *CHECKS, _CHECKS])
+    if nearly is not None and SequenceMatcher(None, topic, nearly).ratio() >= _MISTYPED:
+        codes = [nearly]
+    elif nearly is not None and (not codes or nearly in codes):
+        codes = [nearly, *(code for code in codes if code != nearly)]
+    return f"; did you mean {listed([f'`{code}`' for code in codes[:_FEW]], 'or')}?" if codes else ""
 
 
 def _text(shell: Shell, topic: str | None, rules: Sequence[str], checks: Sequence[str]) -> str:

@@ -80,6 +80,11 @@ def render_markdown(pages: Sequence[RulePage]) -> str:
         "",
         "What can be wrong with a plan file, by the code that `planner validate` shows in brackets. `planner explain CODE` prints",
         "one of these pages, and `planner explain --format markdown` all of them: this file is its output.",
+        "",
+        "Each page says what is wrong and why it is told, shows files with the fault and what is said of them, and the same files",
+        "mended. What is refused calls nobody until it is mended; what is warned of is called as it is written.",
+        "",
+        *_contents(pages),
     ]
     area = ""
     for page in pages:
@@ -90,6 +95,12 @@ def render_markdown(pages: Sequence[RulePage]) -> str:
         lines += ["", *wrapped(escaped(page.rule.explanation), MARKDOWN_WIDTH)]
         lines += _markdown_example(page)
     return "\n".join(lines) + "\n"
+
+
+def _contents(pages: Sequence[RulePage]) -> Iterable[str]:
+    for area in dict.fromkeys(page.area for page in pages):
+        links = ", ".join(f"[{page.rule.code}](#{page.rule.code})" for page in pages if page.area == area)
+        yield from wrapped(links, MARKDOWN_WIDTH, indent=f"* {area}: ", hanging="  ")
 
 
 def rule_document(page: RulePage) -> dict[str, Any]:

@@ -251,6 +251,27 @@ planner: there is no diagnostic `unknwon-key`; did you mean `unknown-key`?
 """),
         ),
         (
+            "plan-too-large",
+            snapshot("""\
+planner: there is no diagnostic `plan-too-large`; did you mean `template-too-large`, `file-too-large` or `duplicate-plan`?
+  `planner explain` lists all.
+"""),
+        ),
+        (
+            "budget",
+            snapshot("""\
+planner: there is no diagnostic `budget`; did you mean `over-budget`?
+  `planner explain` lists all.
+"""),
+        ),
+        (
+            "template-undefned",
+            snapshot("""\
+planner: there is no diagnostic `template-undefned`; did you mean `template-undefined`?
+  `planner explain` lists all.
+"""),
+        ),
+        (
             "check:sais",
             snapshot("""\
 planner: there is no check `sais`; did you mean `says`?
@@ -267,7 +288,7 @@ planner: there is no diagnostic `zebra`
         (
             "../faults",
             snapshot("""\
-planner: there is no diagnostic `../faults`
+planner: there is no diagnostic `../faults`; did you mean `more-faults`?
   `planner explain` lists all.
 """),
         ),
@@ -302,3 +323,10 @@ def test_the_advice_after_faults(project: Project) -> None:
     assert ran.err.splitlines()[-2:] == snapshot(
         ["1 error and 1 warning in 1 file", "`planner explain wrong-type` tells more, and shows an example mended"]
     )
+
+
+def test_a_code_is_known_as_validate_shows_it(project: Project) -> None:
+    """Pasted with its brackets, or with a capital."""
+    page = project.planner("explain", "unknown-key")
+    for pasted in ("[unknown-key]", "Unknown-Key"):
+        assert project.planner("explain", pasted) == page

@@ -21,9 +21,9 @@ MATRICES = (
     Rule(
         "bad-axis",
         "axis values cannot be used",
-        "An axis is a list of texts, numbers, booleans, or mappings with an id, or the values of a file. Each "
-        "value names its cases, so that a mapping needs an id, a list cannot be one value, and an axis "
-        "without values would leave no case at all.",
+        "An axis is a list of texts, numbers, booleans, or mappings with an id, or the values of a file. Each value "
+        "names its cases, so that a mapping needs an id, a list cannot be one value, and an axis without values would "
+        "leave no case at all. Write at least one value, and an id in each mapping.",
     ),
     Rule(
         "unknown-axis",
@@ -69,10 +69,11 @@ MATRICES = (
     Rule(
         "costly-pairs",
         "pairs make several times the cases needed",
-        "A table of pairs whose cases all stay when any axis grows needs a case of its own for every pair of later "
-        "values. With `stable_from` as large as the axes are long it is as small as it can be, and appending to an "
-        "axis that has fewer values makes another table, whose cases are called anew. Both cost calls, now or later: "
-        "choose by writing `stable_from`.",
+        "With strategy: pairwise every two values of different axes meet in at least one case. Unless `stable_from` "
+        "says otherwise, the cases are chosen so that all of them stay when you append a value to any axis: none is "
+        "called anew, but many more are needed. `stable_from: N`, with N the length of the longest axis, gives as few "
+        "cases as can be; appending to an axis with fewer than N values then changes some of them, and these are "
+        "called anew. Both cost calls, now or later: choose by writing `stable_from`.",
     ),
     Rule(
         "too-many-cases",
@@ -86,8 +87,10 @@ TEMPLATES = (
     Rule(
         "template-syntax",
         "template is not valid",
-        "Prompts and texts of expectations are Jinja templates. Write {{ name }} for a variable; {% raw %} "
-        "shows braces as they are.",
+        "Prompts and texts of expectations are Jinja templates: {{ name }} puts a value in, and {% if a == 1 %}…{% "
+        "endif %} leaves a part out. What stands between the braces cannot be understood, and would be said as it is "
+        "written; the message says what is wrong with it. {% raw %}…{% endraw %} around braces shows them as they "
+        "are.",
     ),
     Rule(
         "template-undefined",
@@ -117,8 +120,8 @@ TEMPLATES = (
     Rule(
         "template-too-costly",
         "template does too much work",
-        "Templates have a bounded number of steps, so that no plan can hang the tool. Take out nested loops; "
-        "what varies belongs into the matrix.",
+        "Templates have a bounded number of steps, so that no plan can hang the tool. Take out nested loops; what "
+        "varies belongs in the matrix.",
     ),
 )
 

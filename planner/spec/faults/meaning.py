@@ -14,9 +14,9 @@ REFERENCES = (
     Rule(
         "target-conflict",
         "target is defined in two places",
-        "The plan and the chosen environment both define this alias, differently. Which one would be called "
-        "must not be a matter of precedence: list the alias in the plan (targets: [alias]) or take it out of "
-        "the environment.",
+        "The plan and the chosen environment both say what this alias is, and not the same. planner does not choose "
+        "between them, because the wrong one would be called. To take the environment's, only list the alias in the "
+        "plan: targets: [alias]. To take the plan's, remove the alias from the environment, or give it another name.",
     ),
     Rule(
         "environment-needed",
@@ -61,27 +61,33 @@ LIBRARIES = (
     Rule(
         "not-a-library",
         "imported file is not a library",
-        "A plan imports libraries: files with kind: library. Plans are not imported, so that each stands for itself: move what they share into a library.",
+        "A plan imports libraries: files with kind: library. Plans are not imported, so that each stands for itself: "
+        "move what they share into a library, and import that.",
     ),
     Rule(
         "nested-library",
         "library imports a library",
-        "There is one level of imports, so that a reader finds what a plan uses one step away, and no circle of imports can be. A plan may import both.",
+        "There is one level of imports, so that a reader finds what a plan uses one step away, and no library can "
+        "import itself in a circle. Remove the import from the library; a plan may import both.",
     ),
     Rule(
         "misplaced-use",
         "use in the wrong place",
-        "use stands in a plan: as an item of expect, or in place of an axis's values. What a library holds is written out, and so is what stands inside another expectation.",
+        "use stands in a plan, in two places: as an item of expect, and in the place of an axis's values. It cannot "
+        "stand in a library, nor inside another expectation such as not or all_of: write the expectation itself "
+        "there.",
     ),
     Rule(
         "import-conflict",
         "name is defined in two places",
-        "What a plan imports joins what it defines itself. Which of two definitions is meant must not be a matter of precedence: rename one, or take it out.",
+        "What a plan imports joins what it defines itself, and a name can mean one thing only. planner does not "
+        "choose between two definitions: rename one, or take it out.",
     ),
     Rule(
         "unknown-use",
         "no import has this name",
-        "use names something that a library defines, and the plan must import that library: expectations where expectations are listed, axes among axes.",
+        "use names something that a library defines, and the plan must import that library: expectations where "
+        "expectations are listed, axes among axes. Correct the name, or import the library that has it.",
     ),
     Rule(
         "unused-import",
@@ -117,7 +123,8 @@ SCENARIOS = (
     Rule(
         "two-prompts",
         "prompt and prompt_file together",
-        "A scenario has one prompt: inline or from a file.",
+        "A scenario has one prompt, written in the plan or read from a file; of two, nobody could tell which the "
+        "caller is to follow. Keep one.",
     ),
     Rule(
         "empty-prompt",
@@ -134,8 +141,8 @@ SCENARIOS = (
     Rule(
         "bad-expectation",
         "expectation cannot be used",
-        "The fields of this check contradict each other or leave nothing to check, so that it would always "
-        "pass or never. The message says what is missing or too much.",
+        "The fields of this check contradict each other or leave nothing to check, so that it would always pass or "
+        "never; or one of them cannot be read. The message says what is missing, too much or wrong.",
     ),
     Rule(
         "literal-pattern",
@@ -170,13 +177,16 @@ SCENARIOS = (
     Rule(
         "judge-not-configured",
         "no language model to ask",
-        "The check judge asks a language model, which planner.yaml names under judge: its address, its name and what a vote costs. Without it calls would be paid "
-        "for that nobody could judge, so that `planner run` refuses. The sandbox brings a model of its own.",
+        "The check judge asks a language model, which planner.yaml names under judge: its address, its name and what "
+        "a vote costs. Without it calls would be paid for that nobody could judge, so that `planner run` refuses. Add "
+        "judge to planner.yaml. With --sandbox none is needed: the sandbox brings a model of its own.",
     ),
     Rule(
         "contradiction",
         "two parts contradict each other",
-        "What the one asks for, the other forbids: two expectations that no call can satisfy together fail every call, at your cost, and a case cannot be both included and excluded.",
+        "What the one asks for, the other forbids: two expectations that no call can satisfy together fail every "
+        "call, at your cost, and a case cannot be both included and excluded. Only what is certain is told. Take one "
+        "of the two out, or change it so that both can hold.",
     ),
     Rule(
         "cannot-fail",

@@ -61,8 +61,9 @@ YAML = (
     Rule(
         "duplicate-key",
         "key is written twice",
-        "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and "
-        "the tool could see two different plans.",
+        "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool "
+        "could see two different plans. Keep one of them; where both are meant, a name or a `- ` is missing between "
+        "them, and the second belongs to something else.",
     ),
     Rule(
         "key-not-text",
@@ -79,14 +80,16 @@ YAML = (
     Rule(
         "unknown-tag",
         "unknown YAML tag",
-        "Tags such as !!python/object or !mine could mean anything; plans know only the standard ones (!!str, "
-        "!!int, !!float, !!bool, !!null, !!map, !!seq).",
+        "Tags such as !!python/object or !mine could mean anything; plans know only the standard ones (!!str, !!int, "
+        "!!float, !!bool, !!null, !!map, !!seq). Remove the tag, and put a text that begins with ! in quotes.",
     ),
     Rule(
         "bad-alias",
         "alias cannot be followed",
-        "An alias (*name) needs an anchor (&name) that is complete above it, and may not contain itself. A "
-        "merge key (<<) takes mappings only. Move the anchor up to the first use, or write the value out.",
+        "In YAML, &name in front of a value names it, and *name stands for that value further down; <<: *name takes "
+        "over the keys of a mapping. What is named stands above its first use, is complete there (a value cannot "
+        "contain itself), and is a mapping where << takes it over. Write the value out where it is first used, with "
+        "&name, and *name wherever it is used again.",
     ),
     Rule(
         "too-much-nesting",
@@ -145,14 +148,14 @@ DOCUMENT = (
     Rule(
         "out-of-range",
         "value is out of range",
-        "The value is outside the range in which it means something or stays affordable. The message says "
-        "what the range is.",
+        "The value is outside the range in which it means something or stays affordable. The message says what the "
+        "range is: write a value within it.",
     ),
     Rule(
         "not-a-choice",
         "value is not one of the choices",
-        "The key takes one of a few fixed words, and the message lists them. Anything else would have to be "
-        "guessed at.",
+        "The key takes one of a few fixed words, and the message lists them. Anything else would have to be guessed "
+        "at: write one of them.",
     ),
     Rule(
         "bad-value",
@@ -163,8 +166,8 @@ DOCUMENT = (
     Rule(
         "version-unknown",
         "plan format version is not known",
-        "Every file names the version of the plan format it is written in, so that a future format can never "
-        "be misread. A newer version needs a newer planner.",
+        "Every file names the version of the plan format it is written in, so that a future format can never be "
+        "misread. A newer version needs a newer planner: upgrade it, or write the version that this one reads.",
     ),
     Rule(
         "not-a-slug",
