@@ -36,7 +36,9 @@ def guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
         _tell("Interrupted. Nothing is dialled twice: run the same command again to go on.")
         _publish_exit_code(INTERRUPTED)
         return INTERRUPTED
-    except (BrokenPipeError, SystemExit):
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and error.code == 0:
+            return 0  # click has answered a shell that completes
         # The reader of a pipe went away: click's own word for it is exit 1, which here would blame the agent. Python would
         # complain once more at exit.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end

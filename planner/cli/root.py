@@ -1,4 +1,5 @@
-"""The program as a whole, as `planner --help` shows it: commands in the order a user meets them, exit codes, environment."""
+"""The program as a whole, as `planner --help` shows it: commands in the order a user meets them, exit codes, environment,
+completion."""
 
 from __future__ import annotations
 
@@ -42,6 +43,12 @@ _ENVIRONMENT: Final = (
     ("THUNDERPHONE_ALLOW_HTTP_TO", "a host to which the key may go over http, readable on the way"),
     ("PLANNER_JUDGE_API_KEY", "the key of the model that `check: judge` asks"),
 )
+_COMPLETION: Final = (
+    ("bash", 'eval "$(_PLANNER_COMPLETE=bash_source planner)"'),
+    ("zsh", 'eval "$(_PLANNER_COMPLETE=zsh_source planner)"'),
+    ("fish", "_PLANNER_COMPLETE=fish_source planner | source"),
+)
+"""What completes commands and options, in the file that the shell reads at its start."""
 
 
 class _Commands(Mapping[str, click.Command]):
@@ -69,6 +76,6 @@ class Root(click.Group):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
-        for title, rows in (("Exit codes", _EXIT_CODES), ("Environment", _ENVIRONMENT)):
+        for title, rows in (("Exit codes", _EXIT_CODES), ("Environment", _ENVIRONMENT), ("Completion", _COMPLETION)):
             with formatter.section(title):
                 formatter.write_dl(rows)

@@ -330,6 +330,27 @@ def test_version_and_help(project: Project) -> None:
     assert "THUNDERPHONE_API_KEY" in told
 
 
+def test_a_shell_completes_commands_and_options(project: Project) -> None:
+    """What `planner --help` says to put into the shell's start file is a completion, and it knows commands and options."""
+    told = project.planner("--help").out
+    program = str(Path(sys.executable).with_name("planner"))
+
+    def asked(**environment: str) -> str:
+        return subprocess.run(
+            [program], env=os.environ | environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    for shell in ("bash", "zsh", "fish"):
+        assert f"_PLANNER_COMPLETE={shell}_source planner" in told
+    assert "_planner_completion" in asked(_PLANNER_COMPLETE="fish_source")
+    assert asked(_PLANNER_COMPLETE="bash_complete", COMP_WORDS="planner rec", COMP_CWORD="1") == (
+        "plain,recheck\nplain,reconcile\n"
+    )
+    assert "plain,--consent-to-charge\n" in asked(
+        _PLANNER_COMPLETE="bash_complete", COMP_WORDS="planner run --con", COMP_CWORD="2"
+    )
+
+
 def test_a_reader_that_goes_away(project: Project) -> None:
     """`planner plan | head -1` is no error of ours and prints no traceback."""
     reader, writer = os.pipe()
