@@ -24,7 +24,8 @@ from itertools import groupby
 
 from planner.checks.number_words import ORDINALS
 from planner.checks.phrases import PlacedPhrase, padded_words
-from planner.checks.spoken_items import Item, all_plain, read_items, trimmed
+from planner.checks.spoken_items import all_plain, read_items
+from planner.checks.spoken_words import Item, trimmed
 
 _SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+|(?<=\bmay),\s+", re.IGNORECASE)
 """Of commas only one after `may`, which is no month then."""

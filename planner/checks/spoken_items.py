@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 
-from planner.checks.currency_words import (
-    AFTER_AMOUNT,
-    BEFORE_AMOUNT,
-    CURRENCIES,
-    HALVED,
-    HUNDREDTH_OF,
-    HUNDREDTHS,
-    MAGNITUDES,
-    NO_AMOUNT,
-    NO_CENTS,
-    ONE_OF,
-    beside_currency,
-)
-from planner.checks.number_words import ORDINALS, SCALES, TEENS, TENS, UNITS, ZEROS, Number, is_vague, read_number
+from planner.checks.currency_words import BEFORE_AMOUNT, ONE_OF
+from planner.checks.number_words import ORDINALS, SCALES, TEENS, TENS, UNITS, ZEROS, Number
+from planner.checks.spoken_money import MoneyReader
+from planner.checks.spoken_words import Item, plain
 
 _MONTHS = {
     name: full
@@ -41,8 +29,6 @@ _HALVES = {
 }
 _BEFORE_TIME = frozenset({"at", "by", "until", "till", "before", "after", "around", "from"})
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-_GLUED_HALF = re.compile(r"(\d{1,2}(?::\d\d)?)(am|pm)")
-_GLUED_MAGNITUDE = re.compile(r"(\d{1,15})(k|m|bn?)")
 _DIGIT = re.compile(r"[0-9]")
 _ON_THE_HOUR = "o'clock"
 _BEFORE_TOLD_TIME = _BEFORE_TIME - {"from"} | {"is", "it's", "was", "about", "nearly", "almost", "exactly"}
@@ -50,20 +36,6 @@ _BEFORE_MODAL = frozenset({"you", "i", "we", "they", "he", "she", "it", "who", "
 """Before `may` where that is no month."""
 _MINUS = frozenset({"minus", "negative"})
 _TIMES = {"double": 2, "triple": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What stands for the words from `start` to before `end`. `digits` where it can be part of a row of digits."""
-
-    start: int
-    end: int
-    amount: str
-    digits: str | None = None
-    row: str | None = None
-    """Its other reading, where that is not `amount`."""
-    said_as_one: bool = False
-    """A single digit, or digits grown out of such."""
 
 
 def read_items(words: Sequence[str], breaks: set[int], signed: frozenset[int] = frozenset()) -> list[Item]:
@@ -80,26 +52,8 @@ _TELLING = _TELLING_FIRST | ONE_OF
 """Without any of these, and without digits, there is nothing that `a` or `the` could begin."""
 
 
-class _Reader:
+class _Reader(MoneyReader):
     """Reads words from left to right; what is read is an item, and the next word is at its end."""
-
-    def __init__(self, words: Sequence[str], breaks: set[int], signed: frozenset[int]) -> None:
-        self._signed = signed
-        self._written = list(words)
-        self._words: list[str] = []
-        self._places: list[int] = []
-        self._breaks: list[int] = []
-        self._numbers: dict[int, Number | None] = {}
-        for place, word in enumerate(words):
-            if place in breaks:
-                self._breaks.append(len(self._words))
-            lower = word.lower()
-            glued = _GLUED_HALF.fullmatch(lower) or (
-                beside_currency(words, place) and _GLUED_MAGNITUDE.fullmatch(lower)
-            )
-            for part in glued.groups() if glued else (lower,):
-                self._words.append(part)
-                self._places.append(place)
 
     def read(self) -> list[Item]:
         items: list[Item] = []
@@ -132,25 +86,13 @@ class _Reader:
         start, end = self._places[item.start], self._places[item.end - 1] + 1
         return Item(start, end, item.amount, item.digits, item.row, item.said_as_one)
 
-    def _number_at(self, place: int) -> Number | None:
-        """A number does not go on in the next sentence."""
-        if place >= len(self._words):
-            return None
-        if place not in self._numbers:  # each reader asks again
-            end = next((start for start in self._breaks if start > place), len(self._words))
-            self._numbers[place] = read_number(self._words, place, end)
-        return self._numbers[place]
-
-    def _at(self, place: int) -> str:
-        return self._words[place] if 0 <= place < len(self._words) else ""
-
     def _number(self, place: int) -> Item | None:
         number = self._number_at(place)
         if number is None or (self._at(place) in ("oh", "o") and not self._beside_digit(place)):
             return None
         if number.ordinal:
             return Item(place, number.end, f"{number.value}th")
-        return Item(place, number.end, _plain(number), number.digits, None, len(number.digits or "") == 1)
+        return Item(place, number.end, plain(number), number.digits, None, len(number.digits or "") == 1)
 
     def _beside_digit(self, place: int) -> bool:
         return any(
@@ -167,74 +109,6 @@ class _Reader:
             return None
         digits = (number.digits or "") * times
         return Item(place, number.end, digits, digits, None, said_as_one=True)
-
-    def _percent(self, place: int) -> Item | None:
-        number = self._number_at(place)
-        if number is None or number.ordinal:
-            return None
-        following = [self._at(number.end), self._at(number.end + 1)]
-        if following[0] in ("%", "percent"):
-            return Item(place, number.end + 1, f"{_plain(number)} percent")
-        return Item(place, number.end + 2, f"{_plain(number)} percent") if following == ["per", "cent"] else None
-
-    def _money(self, place: int) -> Item | None:
-        first = self._at(place)
-        number = self._number_at(place + 1) if first in BEFORE_AMOUNT else self._number_at(place) or self._one(place)
-        if number is None or number.ordinal:
-            return None
-        value, end = self._magnified(number)
-        if first in BEFORE_AMOUNT:
-            currency = CURRENCIES[first]
-            end += CURRENCIES.get(self._at(end)) == currency
-        elif (currency := CURRENCIES.get(self._at(end), "")) != "":
-            end += 1
-        elif (part := HUNDREDTHS.get(self._at(number.end))) is not None and self._at(number.end) != "p":
-            return Item(place, number.end + 1, f"{_plain(number)} {part}")
-        else:
-            return None
-        rest = None if end in self._breaks else self._number_at(end + (self._at(end) == "and"))
-        if rest is not None and rest.value < 100 and self._at(rest.end) in HUNDREDTHS:
-            value, end = value + rest.value / 100, rest.end + 1
-        elif rest is not None and self._ends_amount(first, end, rest):
-            value, end = value + rest.value / 100, rest.end
-        elif self._and_a_half(end):
-            value, end = value + Decimal("0.5"), end + 3
-        if 0 < value < 1 and currency in HUNDREDTH_OF:
-            return Item(place, end, f"{trimmed(value * 100)} {HUNDREDTH_OF[currency]}")
-        return Item(place, end, f"{trimmed(value)} {currency}")
-
-    def _one(self, place: int) -> Number | None:
-        """`a` of `a dollar`, `half a` of `half a dollar`."""
-        half = self._at(place) == "half"
-        article = place + half
-        if self._at(article) not in ("a", "an") or self._at(article + 1) not in ONE_OF:
-            return None
-        after = self._at(article + 2)
-        another = after in NO_AMOUNT or (self._at(article + 1), after) == ("pound", "of")
-        if (another and article + 2 not in self._breaks) or is_vague(self._words, place):
-            return None
-        return Number(place, article + 1, Decimal("0.5") if half else Decimal(1), None)
-
-    def _magnified(self, number: Number) -> tuple[Decimal, int]:
-        """With the `k` behind it, as in `$5k`: the value and where it ends."""
-        if number.end in self._breaks or (scale := MAGNITUDES.get(self._at(number.end))) is None:
-            return number.value, number.end
-        return number.value * scale, number.end + 1
-
-    def _ends_amount(self, first: str, end: int, rest: Number) -> bool:
-        """Whether `ten` after `forty-two dollars` is cents: where nothing follows that it could be so many of."""
-        is_cents = first not in BEFORE_AMOUNT and rest.start == end and len(rest.digits or "") == 2
-        after = self._at(rest.end)
-        if is_cents and first in ("a", "an"):  # hardly `fifty` of something else
-            return rest.end in self._breaks or not (after in NO_CENTS or after.endswith("s"))
-        return is_cents and (rest.end in self._breaks or after in AFTER_AMOUNT)
-
-    def _and_a_half(self, end: int) -> bool:
-        """Of `two dollars and a half`, and not of `two dollars and a half hour`."""
-        after = end + 3
-        if self._words[end:after] != ["and", "a", "half"] or any(end <= place < after for place in self._breaks):
-            return False
-        return after in self._breaks or self._at(after) not in HALVED
 
     def _date(self, place: int) -> Item | None:
         if (iso := self._iso_date(place)) is not None:
@@ -383,13 +257,3 @@ def _has_digit(word: str) -> bool:
 
 def _is_day(number: Number) -> bool:
     return 1 <= number.value <= 31 and number.value == int(number.value)
-
-
-def _plain(number: Number) -> str:
-    return number.digits or trimmed(number.value)
-
-
-def trimmed(value: Decimal) -> str:
-    """Without zeros that say nothing: 12.50 is 12.5."""
-    text = f"{value:f}"
-    return text.rstrip("0").removesuffix(".") if "." in text else text
