@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 CURRENCIES = {
     **dict.fromkeys(("$", "usd", "dollar", "dollars", "bucks", "buck"), "dollar"),
@@ -12,7 +13,7 @@ CURRENCIES = {
     **dict.fromkeys(("₹", "inr", "rupee", "rupees"), "rupee"),
 }
 BEFORE_AMOUNT = frozenset({"$", "usd", "€", "eur", "£", "gbp", "¥", "jpy", "₹", "inr"})
-AFTER_AMOUNT = frozenset({"", "for", "and", "please", "per", "each", "in", "to", "today", "now", "with", "plus", "is"})
+AFTER_AMOUNT = frozenset({"for", "and", "please", "per", "each", "in", "to", "today", "now", "with", "plus", "is"})
 HUNDREDTHS = {"cent": "cent", "cents": "cent", "¢": "cent", "penny": "penny", "pence": "penny", "p": "penny"}
 HUNDREDTH_OF = {"dollar": "cent", "euro": "cent", "pound": "penny"}
 HALVED = frozenset({"second", "minute", "hour", "day", "week", "month", "year", "mile", "dozen", "million", "thousand"})
@@ -25,6 +26,38 @@ NO_AMOUNT = frozenset(
     {"amount", "amounts", "store", "stores", "sign", "signs", "value", "figure", "menu", "limit", "cap"}
 )
 """After `a dollar` where that is no amount: `a dollar sign`."""
+AFTER_FEW_CENTS = frozenset({"please", "each", "plus", "total", "today", "now"})
+"""After `five` of `a dollar five`; anything else it may be so many of, or the first of a range."""
+AFTER_GRAND = frozenset({"is", "was", "plus", "as", "this", "has"})
+"""Of what ends in an `s`, what may follow `five grand`, which are then no pianos."""
+AFTER_A_GRAND = frozenset({"for", "or", "per", "each", "please", "today", "now", "plus"})
+"""After `a grand`, which may be much else."""
+BEFORE_POINT = frozenset(
+    {
+        "",
+        "is",
+        "it's",
+        "was",
+        "be",
+        "of",
+        "by",
+        "at",
+        "to",
+        "about",
+        "around",
+        "only",
+        "just",
+        "and",
+        "or",
+        "than",
+        "over",
+        "under",
+        "with",
+    }
+)
+"""Before `point five percent`: of `at this point five percent` it is five."""
+PARTS = {"half": Decimal("0.5"), "quarter": Decimal("0.25"), "tenth": Decimal("0.1")}
+"""Of `a percent`."""
 NO_CENTS = frozenset({"people", "percent", "%", "am", "pm", "o'clock", "per"})
 """After `a dollar fifty` where fifty are something else. What ends in an `s` is, too."""
 

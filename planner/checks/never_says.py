@@ -35,7 +35,7 @@ class NeverSays(SpeechCheck, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 6  # as `says`
+    version: ClassVar[int] = 7  # as `says`
     opposes = ("says",)
 
     check: Literal["never_says"] = Field(description="The kind of check.")

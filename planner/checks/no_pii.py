@@ -56,7 +56,7 @@ class NoPii(Expectation, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 6  # card numbers right behind a letter
+    version: ClassVar[int] = 7  # digits said one by one behind `eight hundred`
 
     looks_at = frozenset({"turns"})
 

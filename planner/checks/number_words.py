@@ -25,6 +25,10 @@ ORDINALS = {
 SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 ZEROS = frozenset({"zero", "oh", "o", "nought"})
 
+_AND_A_HALF = ["and", "a", "half"]
+_HALVED = frozenset({"second", "minute", "hour", "day", "week", "month", "year", "mile", "dozen"})
+"""After `2 and a half` where that is half of another thing."""
+
 _DIGITS = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
 _DIGIT_ORDINAL = re.compile(r"([0-9]{1,15})(?:st|nd|rd|th)")
 _FRACTION = re.compile(r"([1-7])/([234568])")
@@ -36,6 +40,8 @@ _NOT_ONE = frozenset(
     | {*UNITS, *TEENS, *TENS, *SCALES}
 )
 """Before `hundred`: there are more of them, or fewer, or it is part of another number."""
+_LEAST_DIGITS = 3
+"""Said one by one after `hundred`: they are not added to it."""
 _PART = frozenset({"half", "quarter", "many"})
 """Before `a hundred`."""
 _SOME_OF = frozenset(
@@ -64,6 +70,10 @@ def read_number(words: Sequence[str], start: int, end: int) -> Number | None:
         if "." not in written and start + 1 < end and (part := _fraction(words[start + 1])) is not None:
             scale, after = _scale(words, start + 2, end)
             return Number(start, after, (Decimal(written) + part) * scale, None)
+        if words[start + 1 : start + 4] == _AND_A_HALF and start + 4 <= end and "." not in written:
+            scale, after = _scale(words, start + 4, end)
+            if "".join(words[after : after + 1]) not in _HALVED:
+                return Number(start, after, (Decimal(written) + Decimal("0.5")) * scale, None)
         if start + 1 < end and (scale := 100 if words[start + 1] == "hundred" else SCALES.get(words[start + 1])):
             return Number(start, start + 2, Decimal(written) * scale, None)
         return Number(start, start + 1, Decimal(written), written if "." not in written else None)
@@ -154,6 +164,10 @@ def _below_thousand(words: Sequence[str], start: int, end: int, *, first: bool) 
         return value * 100, place + 1, True
     if place < end and words[place] == "hundred":
         value, place = value * 100, place + 1
+        if _are_digits(
+            words[place : min(place + _LEAST_DIGITS, end)]
+        ):  # `eight hundred five five five …` is a telephone's
+            return value, place, False
         rest = _below_hundred(words, place + (place < end and words[place] == "and"), end)
         if rest is not None:
             return value + rest[0], rest[1], rest[2]
@@ -180,7 +194,7 @@ def _below_hundred(words: Sequence[str], start: int, end: int) -> tuple[int, int
 def _with_decimals(words: Sequence[str], whole: Number, end: int) -> Number:
     """`three point one four`, `two and a half`, `one point five million`."""
     place = whole.end
-    if words[place : place + 3] == ["and", "a", "half"] and place + 3 <= end:
+    if words[place : place + 3] == _AND_A_HALF and place + 3 <= end:
         value, place = whole.value + Decimal("0.5"), place + 3
         if place < end and (scale := SCALES.get(words[place])):
             return Number(whole.start, place + 1, value * scale, None)
@@ -200,6 +214,10 @@ def _with_decimals(words: Sequence[str], whole: Number, end: int) -> Number:
     if place < end and (scale := SCALES.get(words[place])):
         return Number(whole.start, place + 1, value * scale, None)
     return Number(whole.start, place, value, None)
+
+
+def _are_digits(words: Sequence[str]) -> bool:
+    return len(words) == _LEAST_DIGITS and all(word in UNITS or word in ZEROS for word in words)
 
 
 def _digit(word: str) -> str | None:

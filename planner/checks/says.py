@@ -31,7 +31,7 @@ class Says(SpeechCheck, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 6  # no price goes on in the next sentence
+    version: ClassVar[int] = 7  # spoken durations, ranges, parts of a percent, `five grand`, `a dollar five`
 
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(

@@ -84,7 +84,7 @@ class Sequence(Expectation, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 6  # as `says`
+    version: ClassVar[int] = 7  # as `says`
     opposes = ("never_says", "tool_called", "tool_not_called")
 
     looks_at = frozenset({"turns", "tools"})

@@ -5,7 +5,9 @@ become `30 days`; `$12.50` and `twelve dollars and fifty cents` become `12.5 dol
 become `may 3`; `half past nine in the morning` and `9:30 AM` become `9:30 am`; `four one five, five five five…` becomes one
 row of digits. What is ambiguous is read in two ways, and two texts are alike when either reading is: as amounts (`nine
 thirty` is 9 and 30), or as one row of digits (`930`, which `9:30` is too; `twenty twenty-six` is 2026). Of prices there is a third: `it costs twelve fifty` is $12.50, too, where the text speaks of prices.
-A bare `hundred fifty` is 150, `a dollar fifty` $1.50, `$5k` $5000 and `2½` 2.5; `a few hundred` is no number.
+Durations are a fourth (`planner.checks.spoken_durations`).
+A bare `hundred fifty` is 150, `a dollar fifty` $1.50, `a dollar five` $1.05, `$5k` and `five grand` $5000, `2½` 2.5 and `half a percent`
+0.5 percent; `a few hundred` is no number. `5-7 days` are `5 to 7 days`.
 `ten to five` is a time only where something says so (`at`, `it is`, `minutes`): it may be a span. `08:30` is `8:30`, and in its other
 reading `8:30 am`. English; of other
 languages only what is written in digits and symbols.
@@ -16,7 +18,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -24,12 +26,20 @@ from itertools import groupby
 
 from planner.checks.number_words import ORDINALS
 from planner.checks.phrases import PlacedPhrase, padded_words
+from planner.checks.spoken_durations import NAMES_TIME, in_seconds
 from planner.checks.spoken_items import all_plain, read_items
-from planner.checks.spoken_words import Item, trimmed
+from planner.checks.spoken_words import Item, Marks, trimmed
 
 _SENTENCE_END = re.compile(r"(?<=[.?!;…])\s+|\n+|(?<=\bmay),\s+", re.IGNORECASE)
 """Of commas only one after `may`, which is no month then."""
 _SIGNED = re.compile(r"(?:^|(?<=[\s(\"']))[-\N{MINUS SIGN}](?=[$€£]?\d)")
+_RANGE = re.compile(
+    r"(?i)(?<![\w.,:/$€£-])(\d{1,3}) ?[-\N{EN DASH}\N{EM DASH}] ?(\d{1,3})(?:(?= ?%)"
+    r"|(?=[ -](?:business|working|calendar|seconds?|minutes?|hours?|days?|weeks?|months?|years?|percent|per cent|people|guests|items|miles)\b))"
+)
+"""`5-7` of `5-7 business days`: elsewhere digits with a dash between them may be anything."""
+_BARE_POINT = re.compile(r"(?<![\w.,])\.(?=\d)")
+"""Of `.5`, which is five tenths."""
 _OTHER_DOLLAR = re.compile(r"(?<![A-Za-z])(?!US)([A-Z]{1,3})\$(?= ?\d)")
 """Of Canada, Australia, Hong Kong …: what is said in it is no amount of ours."""
 _SHORT_MONTH = re.compile(
@@ -38,6 +48,7 @@ _SHORT_MONTH = re.compile(
     rf"|(?:twenty|thirty|{'|'.join(ORDINALS)})\b))"
 )
 """Before a day or a year: elsewhere the full stop ends a sentence, as in `in Dec. 3 days later`."""
+_PAUSE = re.compile(r"[,;:)]\s+")
 _FRACTION = re.compile(r"(?<=\d)\s*([¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
 _AFTER_NUMBER = re.compile(r"\d\s*$")
 _DOLLARS = " dollar "
@@ -67,39 +78,68 @@ class Form:
 @lru_cache(maxsize=16_384)
 def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
     """Both readings of a text: amounts, and rows of digits."""
-    text = _plainer(text)
-    words: list[str] = []
-    breaks: set[int] = set()
-    signed: set[int] = set()
-    for sentence in _SENTENCE_END.split(text):
-        breaks.add(len(words))
-        for sign in _SIGNED.finditer(sentence):
-            before = sentence[: sign.start()]
-            if not _AFTER_NUMBER.search(before):  # else it stands between two
-                signed.add(len(words) + len(padded_words(before, fold=fold).split()))
-        words += padded_words(sentence, fold=fold).split()
-    if all_plain(words):
+    words, _, items = _read(text, fold=fold)
+    if items is None:
         form = Form("".join(f" {word} " for word in words), tuple(range(len(words))), tuple(range(1, len(words) + 1)))
         return form, form
-    items = read_items(words, breaks, frozenset(signed))
     return _form(_in_rows(items, whatever=False)), _form(_in_rows(items, whatever=True))
+
+
+@lru_cache(maxsize=16_384)
+def duration_form(text: str, *, fold: bool) -> Form | None:
+    """A fourth reading, in which `an hour` is `60 minutes`: where the text tells how long something takes, and case does not matter."""
+    if not fold or not NAMES_TIME.search(text):
+        return None
+    words, breaks, items = _read(text, fold=fold)
+    told = in_seconds(items or [Item(place, place + 1, word) for place, word in enumerate(words)], breaks)
+    return None if told is None else _form(told)
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, *, fold: bool) -> tuple[list[str], list[int], list[Item] | None]:
+    """(words, those that sentences begin at, what they come to); None where every word stands for itself."""
+    text = _plainer(text)
+    words: list[str] = []
+    breaks: list[int] = []
+    marks = Marks(set(), set(), set(), set())
+    sentences = _SENTENCE_END.split(text)
+    may_have_dash = "-" in text or not text.isascii()
+    for sentence in sentences:
+        breaks.append(len(words))
+        if may_have_dash:
+            _mark_dashes(sentence, len(words), marks, fold=fold)
+        words += padded_words(sentence, fold=fold).split()
+    if all_plain(words):
+        return words, breaks, None
+    marks.breaks.update(breaks)
+    if _PAUSE.search(text):
+        for first, sentence in zip(breaks, sentences, strict=True):
+            place = first
+            for part in _PAUSE.split(sentence):
+                place += len(padded_words(part, fold=fold).split())
+                marks.pauses.add(place)
+    return words, breaks, read_items(words, marks)
+
+
+def _mark_dashes(sentence: str, first: int, marks: Marks, *, fold: bool) -> None:
+    """What a dash says of the numbers in a sentence whose words begin at `first`."""
+    for sign in _SIGNED.finditer(sentence):
+        before = sentence[: sign.start()]
+        if not _AFTER_NUMBER.search(before):  # else it stands between two
+            marks.signed.add(first + len(padded_words(before, fold=fold).split()))
+    for found in _RANGE.finditer(sentence):
+        if int(found[1]) < int(found[2]):
+            marks.ranged.add(first + len(padded_words(sentence[: found.start(2)], fold=fold).split()))
 
 
 @lru_cache(maxsize=16_384)
 def price_form(text: str, *, fold: bool) -> Form | None:
     """A third reading, in which `twelve fifty` is dollars and cents: where the text speaks of prices, or says nothing else."""
-    text = _plainer(text)
-    words = padded_words(text, fold=True).split()
-    if all_plain(words) or not (len(words) <= _LONGEST_ALONE or _PRICE.search(text)):
+    words, breaks, items = _read(text, fold=fold)
+    names_price = _PRICE.search(text) is not None
+    if items is None or not (names_price or len(words) <= _LONGEST_ALONE):
         return None
-    said: list[str] = []
-    breaks: list[int] = []
-    for sentence in _SENTENCE_END.split(text):
-        breaks.append(len(said))
-        said += padded_words(sentence, fold=fold).split()
-    items = read_items(said, set(breaks))
-    is_all = all(item.digits is not None for item in items)
-    if not (is_all or _PRICE.search(text)):
+    if not (names_price or all(item.digits is not None for item in items)):
         return None
     sentences = groupby(items, lambda item: bisect_right(breaks, item.start))
     priced = [item for _, sentence in sentences for item in _priced(sentence)]
@@ -110,7 +150,7 @@ def _plainer(text: str) -> str:
     """Other dollars as a currency that is none of those known (of as many words), the sign of an amount before it, months that
     end no sentence, and `2½` as `2 1/2`, which is of as many words."""
     if "." in text:
-        text = _SHORT_MONTH.sub(r"\1", text)
+        text = _BARE_POINT.sub("0.", _SHORT_MONTH.sub(r"\1", text))
     if not text.isascii() and _FRACTION.search(text):
         text = _with_plain_fractions(text)
     if "$" not in text:
@@ -141,36 +181,56 @@ def _priced(sentence: Iterable[Item]) -> Iterator[Item]:
 class SpokenFinder:
     """Finds any of some phrases, as `PhraseFinder` does, in whichever reading of a text more of them are said."""
 
-    __slots__ = ("_fold", "_prices", "_readings")
+    __slots__ = ("_amounts", "_durations", "_fold", "_prices", "_rows")
 
     def __init__(self, phrases: Sequence[str], *, fold: bool) -> None:
         self._fold = fold
-        self._readings: list[tuple[dict[str, str], re.Pattern[str]]] = []
         # Who looks for `08:30` looks for `eight thirty`, too, though not everybody who says that means the morning.
         written = [
             (other, phrase) for phrase in phrases for other in dict.fromkeys((_ZERO_HOUR.sub("", phrase), phrase))
         ]
-        for forms in zip(*(spoken_forms(other, fold=fold) for other, _ in written), strict=True):
-            known = {form.padded: phrase for form, (_, phrase) in zip(forms, written, strict=True)}
-            search = re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True))))
-            self._readings.append((known, search))
-        amounts = self._readings[0][0]
-        alone = [(price_form(phrase, fold=fold), phrase) for phrase in phrases]
-        self._prices = amounts | {form.padded: phrase for form, phrase in alone if form is not None}
-        if any(_DOLLARS in padded for padded in self._prices):
-            search = re.compile("|".join(map(re.escape, sorted(self._prices, key=len, reverse=True))))
-            self._readings.append((self._prices, search))
+        forms = [(spoken_forms(other, fold=fold), phrase) for other, phrase in written]
+        amounts, rows = ({both[which].padded: phrase for both, phrase in forms} for which in (0, 1))
+        self._amounts, self._rows = _Sought.of(amounts), _Sought.of(rows)
+        prices = amounts | self._forms(price_form, phrases)
+        self._prices = _Sought.of(prices) if any(_DOLLARS in padded for padded in prices) else None
+        durations = self._forms(duration_form, phrases)
+        self._durations = _Sought.of(amounts | durations) if durations else None
+
+    def _forms(self, form_of: Callable[..., Form | None], phrases: Sequence[str]) -> dict[str, str]:
+        forms = [(form_of(phrase, fold=self._fold), phrase) for phrase in phrases]
+        return {form.padded: phrase for form, phrase in forms if form is not None}
 
     def find(self, text: str) -> list[PlacedPhrase]:
-        found: list[PlacedPhrase] = []
-        forms: tuple[Form, ...] = spoken_forms(text, fold=self._fold)
-        if len(self._readings) > len(forms):
-            # `twelve fifty` is found where the price is written, too.
-            forms = (*forms, price_form(text, fold=self._fold) or forms[0])
-        for (known, search), form in zip(self._readings, forms, strict=True):
-            here = [_placed(known[match[0]], form, match) for match in search.finditer(form.padded)]
-            found = max(found, here, key=len)
+        amounts, rows = spoken_forms(text, fold=self._fold)
+        found = self._amounts.find(amounts)
+        if rows is not amounts:  # else it has no number, as what is sought in the other readings has
+            found = _more(found, self._rows.find(rows))
+            if self._prices is not None:
+                # `twelve fifty` is found where the price is written, too.
+                found = _more(found, self._prices.find(price_form(text, fold=self._fold) or amounts))
+        if self._durations is not None and (told := duration_form(text, fold=self._fold)) is not None:
+            found = _more(found, self._durations.find(told))
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """Phrases in one reading."""
+
+    known: dict[str, str]
+    search: re.Pattern[str]
+
+    @classmethod
+    def of(cls, known: dict[str, str]) -> _Sought:
+        return cls(known, re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True)))))
+
+    def find(self, form: Form) -> list[PlacedPhrase]:
+        return [_placed(self.known[match[0]], form, match) for match in self.search.finditer(form.padded)]
+
+
+def _more(one: list[PlacedPhrase], other: list[PlacedPhrase]) -> list[PlacedPhrase]:
+    return other if len(other) > len(one) else one
 
 
 def _placed(phrase: str, form: Form, match: re.Match[str]) -> PlacedPhrase:

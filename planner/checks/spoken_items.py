@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from planner.checks.currency_words import BEFORE_AMOUNT, ONE_OF
 from planner.checks.number_words import ORDINALS, SCALES, TEENS, TENS, UNITS, ZEROS, Number
 from planner.checks.spoken_money import MoneyReader
-from planner.checks.spoken_words import Item, plain
+from planner.checks.spoken_words import Item, Marks, plain
 
 _MONTHS = {
     name: full
@@ -34,21 +34,54 @@ _ON_THE_HOUR = "o'clock"
 _BEFORE_TOLD_TIME = _BEFORE_TIME - {"from"} | {"is", "it's", "was", "about", "nearly", "almost", "exactly"}
 _BEFORE_MODAL = frozenset({"you", "i", "we", "they", "he", "she", "it", "who", "that", "which", "this", "one"})
 """Before `may` where that is no month."""
+_COUNTED = frozenset(
+    [
+        "second",
+        "seconds",
+        "minute",
+        "minutes",
+        "hour",
+        "hours",
+        "day",
+        "days",
+        "business",
+        "working",
+        "calendar",
+        "week",
+        "weeks",
+        "month",
+        "months",
+        "year",
+        "years",
+        "percent",
+        "%",
+        "per",
+        "dollar",
+        "dollars",
+        "bucks",
+        "people",
+        "guests",
+        "items",
+        "times",
+        "miles",
+    ]
+)
+"""After the hour that it would be if `ten to five` were a time: then it is a range."""
 _MINUS = frozenset({"minus", "negative"})
 _TIMES = {"double": 2, "triple": 3}
 
 
-def read_items(words: Sequence[str], breaks: set[int], signed: frozenset[int] = frozenset()) -> list[Item]:
-    """All words in items; `breaks` are the places where sentences begin, `signed` those of numbers below zero."""
-    return _Reader(words, breaks, signed).read()
+def read_items(words: Sequence[str], marks: Marks) -> list[Item]:
+    """All words in items."""
+    return _Reader(words, marks).read()
 
 
 _TELLING_FIRST = frozenset(
     {*UNITS, *TEENS, *TENS, *ORDINALS, *ZEROS, *_MONTHS, *BEFORE_AMOUNT, *_TIMES, *SCALES}
     | {"half", "quarter", "noon", "midnight", "hundred"}
 )
-_BEGINNINGS = _TELLING_FIRST | {"a", "an", "the"}
-_TELLING = _TELLING_FIRST | ONE_OF
+_BEGINNINGS = _TELLING_FIRST | {"a", "an", "the", "point"}
+_TELLING = _TELLING_FIRST | ONE_OF | {"grand"}
 """Without any of these, and without digits, there is nothing that `a` or `the` could begin."""
 
 
@@ -59,9 +92,15 @@ class _Reader(MoneyReader):
         items: list[Item] = []
         place = 0
         readers = (self._date, self._money, self._time, self._percent, self._repeated, self._number)
+        readers = readers if self._names_percent else tuple(each for each in readers if each != self._percent)
         while place < len(self._words):
-            item = self._below_zero(place)
-            if item is None and _may_begin(self._words[place]):
+            item = None
+            word = self._words[place]
+            if word in _MINUS or self._places[place] in self._signed:
+                item = self._below_zero(place)
+            elif self._places[place] in self._ranged:
+                item = self._up_to(place)
+            if item is None and _may_begin(word):
                 item = next((item for reader in readers if (item := reader(place)) is not None), None)
             if item is None:
                 item = Item(place, place + 1, self._written[self._places[place]])
@@ -110,6 +149,11 @@ class _Reader(MoneyReader):
         digits = (number.digits or "") * times
         return Item(place, number.end, digits, digits, None, said_as_one=True)
 
+    def _up_to(self, place: int) -> Item | None:
+        """`7 percent` of `5-7 percent`, which is said as `to 7 percent`."""
+        item = self._percent(place) or self._number(place)
+        return None if item is None else Item(place, item.end, f"to {item.amount}")
+
     def _date(self, place: int) -> Item | None:
         if (iso := self._iso_date(place)) is not None:
             return iso
@@ -133,7 +177,9 @@ class _Reader(MoneyReader):
 
     def _iso_date(self, place: int) -> Item | None:
         year, month, day = (self._at(place + offset) for offset in range(3))
-        if not (re.fullmatch(r"(19|20)\d\d", year) and re.fullmatch(r"0\d|1[0-2]", month) and month != "00"):
+        if len(year) != 4 or not (
+            re.fullmatch(r"(19|20)\d\d", year) and re.fullmatch(r"0\d|1[0-2]", month) and month != "00"
+        ):
             return None
         if not re.fullmatch(r"0[1-9]|[12]\d|3[01]", day):
             return None
@@ -153,8 +199,11 @@ class _Reader(MoneyReader):
 
     def _time(self, place: int) -> Item | None:
         word = self._at(place)
-        if word in ("noon", "midnight"):
-            return Item(place, place + 1, "12 pm" if word == "noon" else "12 am")
+        if word == "24/7":
+            return Item(place, place + 1, "24 7", None, "247")
+        noon = place + (word in ("12", "twelve"))
+        if self._at(noon) in ("noon", "midnight"):
+            return Item(place, noon + 1, "12 pm" if self._at(noon) == "noon" else "12 am")
         if (clock := _CLOCK.fullmatch(word)) is not None:
             return self._clock(place, place + 1, int(clock[1]), int(clock[2]))
         if (told := self._past_or_to(place)) is not None:
@@ -184,7 +233,8 @@ class _Reader(MoneyReader):
                 else (None, place)
             )
         number = self._number_at(place)
-        if number is None or number.digits is None or not 10 <= number.value < 60:
+        is_range = place < len(self._words) and self._places[place] in self._ranged
+        if number is None or number.digits is None or not 10 <= number.value < 60 or is_range:
             return None, place
         return int(number.value), number.end
 
@@ -202,7 +252,7 @@ class _Reader(MoneyReader):
             elif not self._tells_time(place, after, minutes):
                 return None
         hour = self._number_at(after + 1)
-        if hour is None or hour.digits is None or not 1 <= hour.value <= 12:
+        if hour is None or hour.digits is None or not 1 <= hour.value <= 12 or self._at(hour.end) in _COUNTED:
             return None
         end = self._after_oclock(hour.end) or hour.end
         match self._at(after):
@@ -210,6 +260,8 @@ class _Reader(MoneyReader):
                 return self._clock(place, end, int(hour.value), minutes)
             case "to" | "til" | "till" | "before" if minutes != 30:
                 return self._clock(place, end, (int(hour.value) - 2) % 12 + 1, 60 - minutes)
+            case "of" if minutes == 15 and self._at(place - 1) in _BEFORE_TIME - {"from"}:
+                return self._clock(place, end, (int(hour.value) - 2) % 12 + 1, 45)
             case _:
                 return None
 

@@ -12,9 +12,10 @@ from planner.checks.number_words import read_number
 from planner.checks.phrases import padded_words
 from planner.checks.spoken import spoken_finder, spoken_forms
 from planner.checks.spoken_items import all_plain, read_items
+from planner.checks.spoken_words import Marks
 
 ALIKE = [
-    ["30 days", "thirty days", "Thirty-days"],
+    ["30 days", "thirty days", "Thirty-days", "30-day"],
     ["130", "a hundred and thirty", "one hundred thirty"],
     ["1500", "1,500", "fifteen hundred", "one thousand five hundred", "a thousand and five hundred"],
     ["2512", "two thousand, five hundred and twelve"],
@@ -47,9 +48,9 @@ ALIKE = [
     ["9:00", "nine o'clock"],
     ["9 am", "9:00 a.m.", "nine o'clock in the morning", "9am"],
     ["9:05", "nine oh five", "five minutes past nine"],
-    ["12 pm", "noon"],
+    ["12 pm", "noon", "12 noon", "twelve noon"],
     ["0:15", "12:15 am", "quarter past twelve at night"],
-    ["midnight", "12 am", "00:00"],
+    ["midnight", "12 am", "00:00", "12 midnight"],
     ["11 pm", "23:00", "eleven at night"],
     ["4155550142", "(415) 555-0142", "four one five, five five five, oh one four two", "415 555 0142"],
     ["0142", "oh one four two", "zero one four two"],
@@ -78,11 +79,48 @@ ALIKE = [
     ["Sep 3", "Sept. 3rd", "Sept. 3", "3 Sept.", "Sept. third", "Sept. the 3rd", "September 3"],
     ["Sep 3, 2026", "Sept. 3, 2026", "3 Sept. 2026"],
     ["Jan. 21", "Jan. twenty-first"],
-    ["$5k", "$5K", "$5,000", "five thousand dollars", "5k dollars", "5K USD"],
+    ["$5k", "$5K", "$5,000", "five thousand dollars", "5k dollars", "5K USD", "five grand", "5 grand", "$5 grand"],
     ["$1.2M", "$1.2m", "$1.2 million", "1.2M dollars", "$1,200,000"],
     ["£2bn", "£2b", "two billion pounds"],
-    ["2.5 hours", "2½ hours", "2 ½ hours", "2 1/2 hours", "two and a half hours"],
+    ["2.5 hours", "2½ hours", "2 ½ hours", "2 1/2 hours", "two and a half hours", "2 and a half hours"],
     ["2.75 million", "2¾ million"],
+    ["3.5 million", "3 and a half million"],
+    ["$2,500", "two and a half grand", "two and a half thousand dollars", "twenty-five hundred dollars"],
+    ["$1.05", "a dollar five", "a dollar oh five", "one dollar and five cents", "one dollar five"],
+    ["$0.99", "$.99", "ninety-nine cents"],
+    [
+        "0.5%",
+        ".5%",
+        "half a percent",
+        "half percent",
+        "a half percent",
+        "one half of one percent",
+        "half of a per cent",
+        "point five percent",
+    ],
+    ["0.25%", "a quarter of a percent", "a quarter percent", "point two five percent"],
+    ["0.75 percent", "three quarters of a percent"],
+    ["at 4:45", "at a quarter of five", "at quarter to five"],
+    ["24/7", "twenty-four seven"],
+    ["5-7 business days", "5 \N{EN DASH} 7 business days", "5 to 7 business days", "five to seven business days"],
+    ["10-15%", "10 to 15 percent", "ten to fifteen per cent"],
+    ["8005550199", "800-555-0199", "eight hundred, five five five, oh one nine nine"],
+    ["1 hour", "an hour", "60 minutes", "one hour", "3600 seconds", "sixty-minute"],
+    [
+        "90 minutes",
+        "an hour and a half",
+        "1.5 hours",
+        "1 hour 30 minutes",
+        "one hour and thirty minutes",
+        "one and a half hours",
+        "1½ hours",
+    ],
+    ["30 minutes", "half an hour", "a half hour", "half hour", "30 min"],
+    ["15 minutes", "a quarter of an hour", "quarter hour"],
+    ["45 minutes", "three quarters of an hour"],
+    ["75 minutes", "an hour and a quarter"],
+    ["a week", "one week", "1 week"],
+    ["a day and a half", "1.5 days", "one and a half days"],
 ]
 
 
@@ -155,6 +193,49 @@ def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
         ("$1.50", "a dollar fifty people paid"),
         ("$1.50", "I have a dollar. Fifty more"),
         ("$5.50", "It is five dollars. Fifty for the box"),
+        ("$5", "five grand"),
+        ("$5000", "five grand pianos"),
+        ("$1000", "a grand piano"),
+        ("$1000", "a grand and bright room"),
+        ("$1", "a dollar five"),
+        ("$1.05", "a dollar five people paid"),
+        ("$1.05", "one dollar five to seven days"),
+        ("$1.05", "one dollar. Five to go"),
+        ("$1.50", "a dollar five"),
+        ("5%", ".5%"),
+        ("5%", "It is point five percent"),
+        ("1%", "half of one percent"),
+        ("0.5%", "at this point five percent"),
+        ("0.5%", "half of 10 percent"),
+        ("0.5%", "half of it, percent"),
+        ("$99", "$.99"),
+        ("6:55", "about five to seven business days"),
+        ("4:45", "a quarter of five"),
+        ("5:15", "from 5-15 minutes"),
+        ("5-7 business days", "5 to 8 business days"),
+        ("5 to 7", "5-7"),
+        ("8 to 5 days", "8-5 days"),
+        ("5 to 7 days", "$5-7 days"),
+        ("805", "eight hundred five five five oh one nine nine"),
+        ("800", "eight hundred five"),
+        ("2.5", "room 2 and a half hour later"),
+        ("1 hour", "half an hour"),
+        ("1 hour", "an hour and a half"),
+        ("1 hour", "an hour or two"),
+        ("1 hour", "$20 an hour"),
+        ("60 minutes", "$20 an hour"),
+        ("1 day", "twice a day"),
+        ("1 week", "open seven days a week"),
+        ("7 days", "a week"),
+        ("24 hours", "a day"),
+        ("30 days", "a month"),
+        ("1 hour", "a quarter of an hour"),
+        ("1 second", "for a second opinion"),
+        ("90 minutes", "an hour and a half hour break"),
+        ("65 minutes", "an hour. 5 minutes later"),
+        ("3 hours", "two hours and an hour"),
+        ("1.5 hours", "1 hour and 5 people"),
+        ("0.5 hours", "half an apple"),
     ],
 )
 def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
@@ -328,6 +409,52 @@ def test_every_number_is_read_from_its_words(value: int) -> None:
     assert (number.value, number.end, number.digits) == (value, len(words), str(value))
 
 
+@given(st.integers(0, 40), st.integers(0, 59), st.integers(0, 59), st.integers(0, 59))
+def test_a_time_is_told_in_hours_or_in_minutes(hours: int, minutes: int, seconds: int, other: int) -> None:
+    """Every way to tell it finds every other, and none of another one."""
+    total = 3600 * hours + 60 * minutes + seconds
+
+    def ways(seconds: int) -> list[str]:
+        return [
+            f"{words_of(hours)} hours, {words_of(minutes)} minutes and {words_of(seconds)} seconds",
+            f"{hours} hr {60 * minutes + seconds} seconds",
+            f"{60 * hours + minutes} minutes {seconds} sec"
+            if seconds > 60
+            else f"{60 * hours + minutes} minutes {seconds} seconds",
+            f"{3600 * hours + 60 * minutes + seconds} seconds",
+        ]
+
+    for phrase in ways(seconds):
+        for text, others in zip(ways(seconds), ways(other), strict=True):
+            assert spoken_finder((phrase,), fold=True).find(f"It takes {text} at most.")
+            if other != seconds:
+                assert not spoken_finder((phrase,), fold=True).find(f"It takes {others} at most."), (total, phrase)
+
+
+@given(st.integers(1, 999), st.integers(1, 9), st.integers(1, 99))
+def test_a_few_cents_are_told_apart(dollars: int, few: int, cents: int) -> None:
+    """`three dollars five` and `oh five` are $3.05, and no other price."""
+    finder = spoken_finder((f"${dollars}.{cents:02}",), fold=True)
+    for text in (f"{words_of(dollars)} dollars {words_of(few)}", f"{words_of(dollars)} dollars oh {words_of(few)}"):
+        assert bool(finder.find(f"That is {text}.")) is (cents == few)
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.integers(1, 99))
+def test_a_range_is_said_with_to(first: int, last: int, other: int) -> None:
+    """As it is written, with a dash, and never another one."""
+    finder = spoken_finder((f"{first}-{last} days",), fold=True)
+    said = f"That takes {words_of(first)} to {words_of(other)} days."
+    assert bool(finder.find(said)) is (first < last == other)
+    assert bool(finder.find(f"That takes {first}-{other} days.")) is (last == other)
+
+
+@given(st.integers(1, 9), st.text("0123456789", min_size=7, max_size=7))
+def test_a_telephone_number_may_begin_with_hundreds(area: int, rest: str) -> None:
+    """What is said digit by digit behind `eight hundred` is not added to it."""
+    said = f"{words_of(area)} hundred {' '.join(words_of(int(digit)) for digit in rest)}"
+    assert spoken_finder((f"{area}00-{rest[:3]}-{rest[3:]}",), fold=True).find(f"Call {said} now.")
+
+
 def test_spoken_counts_and_places(talk: Any, judge: Any) -> None:
     """Counts count every way to say it; the finding names the plan's phrase and quotes the turn."""
     evidence = talk("agent: Thirty days. Yes, 30 days.", "caller: Thirty days?")
@@ -354,7 +481,7 @@ def test_what_is_passed_over_as_plain_is_plain(text: str) -> None:
     """A text in which nothing but plain words is expected is not read at all; reading it would give the same."""
     words = padded_words(text, fold=True).split()
     if all_plain(words):
-        items = read_items(words, set())
+        items = read_items(words, Marks(set(), set(), set(), set()))
         assert [item.amount for item in items] == words
         assert all(item.digits is item.row is None for item in items)
         assert spoken_forms(text, fold=True)[0].padded == padded_words(text, fold=True)
