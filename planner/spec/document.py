@@ -54,6 +54,8 @@ class Mapping(dict[str, Any]):
         """Of one key. Of a mapping with very many keys, as far as they were asked for: mostly that is the first faults'."""
         asked = self.asked
         if asked is None:
+            if len(self) <= _AT_LEAST:
+                return self.marks[key]
             asked = self.asked = {}
         while key not in asked:
             done = len(asked)

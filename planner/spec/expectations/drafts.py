@@ -108,3 +108,12 @@ def parts_of(written: Written) -> Iterable[tuple[Container, str | int]]:
     if isinstance(of, Items):
         return [(of, index) for index in range(len(of))]
     return [(written, "of")] if isinstance(of, Written) else []
+
+
+def free_id(name: str, taken: set[str]) -> str:
+    """The name, with -2, -3 and so on where it is taken."""
+    free, repeat = name, 1
+    while free in taken:
+        repeat += 1
+        free = f"{name}-{repeat}"
+    return free

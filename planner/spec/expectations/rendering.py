@@ -7,6 +7,7 @@ read as YAML would read it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +22,7 @@ from planner.spec.document import Mapping as Written
 from planner.spec.expectations.as_one import as_one
 from planner.spec.expectations.contradictions import Contradictions, Stated, may_contradict
 from planner.spec.expectations.demands import COMBINATORS
-from planner.spec.expectations.drafts import Draft, Rendered, Shape, Used, parts_of
+from planner.spec.expectations.drafts import Draft, Rendered, Shape, Used, free_id, parts_of
 from planner.spec.expectations.kinds import kind_of
 from planner.spec.expectations.validations import Validations
 from planner.spec.faults.reporting import Reporter
@@ -64,6 +65,9 @@ MAX_EXPECTATIONS = 300
 _MAX_TEXT = 1_000
 """Characters of what is known again by its text."""
 
+_MOST_KNOWN = 1_000
+"""Of so many, most come but once. To keep all of them takes more time, and memory, than to read again what comes again."""
+
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""
 
@@ -72,6 +76,7 @@ _NULL_ITSELF = {"result": "result: {any_of: [null]}", "equals": "in: [null]"}
 
 _WARNING_KEYS = frozenset(_FREE_FORM)
 
+_TAG = re.compile(rb"\{[{%#]")
 _MANY = object()
 """Stands for a value that is many: what is rendered with it is not remembered."""
 
@@ -99,6 +104,9 @@ class Expectations:
         """A plan begins: what is bounded is bounded for each."""
         self._contradictions.new_plan()
         self.validations.new_plan()
+        for known in (self._shapes, self._by_text, self._rendered):
+            if len(known) > _MOST_KNOWN:
+                known.clear()
 
     def draft(self, document: Document, container: Container, key: str | int) -> Draft | None:
         """Read one expectation, such as an item of `expect`; None, and a fault, where it cannot be used."""
@@ -142,7 +150,7 @@ class Expectations:
         shape.may_warn = "of" in written or not _WARNING_KEYS.isdisjoint(written)
         if shape.may_warn:
             self._warn(document, written)
-        if (b"{{" in json or b"{%" in json or b"{#" in json) and not self._compile(draft):
+        if _TAG.search(json) and not self._compile(draft):
             self.sound_alone(draft)
             self.unsound = draft
             return None
@@ -245,26 +253,28 @@ class Expectations:
 
         An id is the one given, or else the check's name, with -2, -3 for repeats.
         """
-        contents: list[tuple[Draft, Shape, Rendered | None]] = []
+        contents: list[Rendered | None] = []
         given = False
         for draft in drafts:
             shape = draft.shape
-            contents.append((draft, shape, shape.fixed or self._rendering(draft, values, blame)))
-            given = given or shape.id is not None
+            contents.append(shape.fixed or self._rendering(draft, values, blame))
+            if shape.id is not None:
+                given = True
         taken: set[str] = set()
         if given:
-            with_id = [(draft, rendered) for draft, shape, rendered in contents if shape.id is not None]
+            with_id = [one for one in zip(drafts, contents, strict=True) if one[0].shape.id is not None]
             taken = self._taken(with_id, blame.which)
         found: list[Expectation] = []
         kinds: list[type[Expectation]] = []
-        for draft, shape, rendered in contents:
+        for draft, rendered in zip(drafts, contents, strict=True):
             if rendered is None:
                 continue
+            shape = draft.shape
             kinds.append(shape.kind)
             if shape.id is None:
                 name = shape.check
                 if name in taken:
-                    name = _free(name, taken)
+                    name = free_id(name, taken)
                 taken.add(name)
             else:
                 name = rendered.content["id"]
@@ -378,14 +388,6 @@ class Expectations:
                 fault = TemplateFault(code, detail, context["start"], context["end"])
                 place = place_in_text(draft.document, container, key, fault)
             self.reporter.error_once(draft.said, code, detail, place, draft.user)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    free, repeat = name, 1
-    while free in taken:
-        repeat += 1
-        free = f"{name}-{repeat}"
-    return free
 
 
 def _identity(value: Any) -> Any:

@@ -91,6 +91,7 @@ def is_library(document: Document, reporter: Reporter) -> bool:
     root = document.root
     if "kind" not in root:
         return False
+    like_a_plan = {"plan", "scenarios"}.intersection(root)
     kind: Any = root["kind"]
     like_a_plan = sorted({"plan", "scenarios"}.intersection(root))
     if kind == KIND and not like_a_plan:

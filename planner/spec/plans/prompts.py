@@ -65,7 +65,7 @@ class Prompt:
             detail = f"the prompt has {size:,} bytes, the limit is {MAX_PROMPT_BYTES:,}"
             self._blame(TemplateFault("template-too-large", detail), blame)
             return None
-        if not text.strip():
+        if not text or text.isspace():
             self._blame(TemplateFault("empty-prompt", "the prompt renders to nothing"), blame)
             return None
         return text
@@ -128,7 +128,7 @@ class PromptReader:
     def _compiled(
         self, text: str, document: Document, written: Mapping, key: str, file: Source | None
     ) -> Prompt | None:
-        if not text.strip():
+        if not text or text.isspace():
             where = "this prompt" if file is None else file.file
             self.reporter.error("empty-prompt", f"there is no text in {where}", document.value(written, key))
             return None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,13 @@ from planner.spec.yaml.mappings import missing, read_fields, read_nested
 _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache(maxsize=1_000)
+def _joined(tags: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
+    """One set for all cases that have the same."""
+    return tags.union(more)
+
+
+@made_often
 class PlanContext:
     """What a scenario takes from its plan."""
 
@@ -132,7 +139,8 @@ class _Reading:
         names = self._names(matrix, prompt, [*drafts, *unsound] if unsound else drafts, complete=complete)
         prompt = prompt if prompt is not None and prompt.sound else None
         unknown = names.difference(plan.variables)
-        unknown.difference_update([axis.name for axis in matrix.axes] if unknown else ())
+        if unknown:
+            unknown.difference_update([axis.name for axis in matrix.axes])
         if unknown:
             # They were reported: what uses them is left out, the rest is still rendered to find its faults.
             complete = False
@@ -295,7 +303,7 @@ class _Reading:
     def _tags(self) -> frozenset[str]:
         plan = self.plan
         tags = self.fields.tags if "tags" in self.given else plan.defaults.tags
-        return plan.tags.union(tags) if tags else plan.tags
+        return _joined(plan.tags, tuple(tags)) if tags else plan.tags
 
     def _description(self) -> str:
         fields = self.fields if "description" in self.given else self.plan.defaults

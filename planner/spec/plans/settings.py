@@ -47,12 +47,23 @@ DECIDING = frozenset(CaseSettings._fields)
 
 def settings_of(values: Mapping[str, Any]) -> CaseSettings:
     """From the fields of `ScenarioDefaults`."""
-    settings: dict[str, Any] = {name: values[name] for name in CaseSettings._fields}
-    may_settle = settings["confidence"] is not None or settings["min_pass_rate"] < 1
-    settings["min_runs"] = settings["min_runs"] or (settings["runs"] + 1) // 2
-    settings["when_settled"] = settings["when_settled"] or ("stop" if may_settle else "continue")
-    settings["max_age"] = age_of(settings["max_age"]) if settings["max_age"] else None
-    return CaseSettings(**settings)
+    may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
+    return CaseSettings(
+        direction=values["direction"],
+        mode=values["mode"],
+        target_number=values["target_number"],
+        runs=values["runs"],
+        min_pass_rate=values["min_pass_rate"],
+        min_runs=values["min_runs"] or (values["runs"] + 1) // 2,
+        stagger_seconds=values["stagger_seconds"],
+        timeout_seconds=values["timeout_seconds"],
+        platform_failures=values["platform_failures"],
+        confidence=values["confidence"],
+        max_age=age_of(values["max_age"]) if values["max_age"] else None,
+        retries=values["retries"],
+        caller_faults=values["caller_faults"],
+        when_settled=values["when_settled"] or ("stop" if may_settle else "continue"),
+    )
 
 
 def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None, reporter: Reporter) -> None:

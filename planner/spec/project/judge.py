@@ -61,11 +61,11 @@ def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
 
 
 def _first_that_asks(plan: Plan) -> Span | None:
-    for case in plan.cases:
-        if any(map(_may_ask, map(type, case.expectations))):
-            for expectation, place in zip(case.expectations, case.expectation_places, strict=True):
-                if expectation.asks_model:
-                    return place.span
+    kinds = {kind for case in plan.cases for kind in map(type, case.expectations)}
+    for case in plan.cases if any(map(_may_ask, kinds)) else ():
+        for expectation, place in zip(case.expectations, case.expectation_places, strict=True):
+            if expectation.asks_model:
+                return place.span
     return None
 
 

@@ -43,6 +43,8 @@ MAX_PROGRAMS = 96 * 1024
 """Characters in the tags of all templates of a plan that Jinja has to compile, which takes it some 10 µs for one."""
 _PROGRAM = 32
 """Compiling takes as long as so many characters do, whatever there is to compile."""
+_MOST_KNOWN = 1_000
+"""Texts with plain names only: of more, most come but once, and taking one apart again takes little."""
 _WORD = re.compile(r"\w+")
 _TAG = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
 MAX_TEXT = 32 * 1024
@@ -138,6 +140,7 @@ class Templates:
     """Compiles; one for all plans loaded together, so that equal texts are compiled once."""
 
     def __init__(self) -> None:
+        self._simple: dict[str, Interpolation] = {}
         self._cache: dict[str, Template | TemplateFault] = {}
         self._programs: Programs | None = None
         self._room = MAX_PROGRAMS
@@ -145,6 +148,8 @@ class Templates:
     def new_plan(self) -> None:
         """A plan begins: budgets are a plan's."""
         self._room = MAX_PROGRAMS
+        if len(self._simple) > _MOST_KNOWN:
+            self._simple.clear()
         if self._programs is not None:
             self._programs.new_plan()
 
@@ -152,13 +157,16 @@ class Templates:
         """Raises `TemplateFault`."""
         if not has_tags(text):
             return Constant(text, {})
-        known = self._cache.get(text)
+        known = self._simple.get(text) or self._cache.get(text)
         if known is None:
             try:
                 known = self._compile(text)
             except TemplateFault as fault:
                 known = fault
-            self._cache[text] = known
+            if isinstance(known, Interpolation):
+                self._simple[text] = known
+            else:
+                self._cache[text] = known
         if isinstance(known, TemplateFault):
             raise known
         return known
