@@ -223,6 +223,17 @@ def test_what_was_found_comes_before_how_it_was_called(opened: Opened, canonical
 
 
 @in_browser
+def test_it_is_printed_dark_on_light(opened: Opened, canonical: RunResult) -> None:
+    """On paper too what passed and what failed is drawn, and no text is white, whatever the screen was."""
+    page = opened(_page(canonical))
+    page.emulate_media(media="print")
+    style = "getComputedStyle(document.querySelector('{}')).{}"
+    assert page.evaluate(style.format("body", "color")) == "rgb(28, 32, 36)"
+    assert page.evaluate(style.format(".dots i", "printColorAdjust")) == "exact"
+    expect(page.locator("#filter")).to_be_hidden()
+
+
+@in_browser
 @pytest.mark.skipif(not AXE.is_file(), reason="needs PLANNER_NODE_MODULES with axe-core in it")
 @pytest.mark.parametrize("place", ["", "#case-0", "#case-9"])
 def test_a_screen_reader_has_nothing_to_complain_of(opened: Opened, canonical: RunResult, place: str) -> None:
