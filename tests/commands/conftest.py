@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
+from forked import Forked
 from patience import PATIENCE_SECONDS
 
 from planner.cli import main
@@ -127,7 +127,7 @@ class Served:
     """A sandbox on a port of its own."""
 
     url: str
-    process: subprocess.Popen[str]
+    program: Forked
 
     def ledger(self) -> Any:
         with urllib.request.urlopen(f"{self.url}/_sandbox/ledger", timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - loopback
@@ -170,30 +170,21 @@ class Served:
 @pytest.fixture
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
     """Start a served sandbox with these options of `planner sandbox`."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Forked] = []
     world = tmp_path_factory.mktemp("worlds") / "fast.yaml"
     world.write_text("extends: demo\nversion: 1\nworld: fast\ntime_scale: 600\n")
 
     def start(*options: str) -> Served:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world), *options],
-            cwd=tmp_path_factory.mktemp("service"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        started.append(process)
-        assert process.stdout is not None
-        first = process.stdout.readline()
+        options = ("--port", "0", "--world", str(world), *options)
+        program = forked.planner("sandbox", *options, cwd=tmp_path_factory.mktemp("service"))
+        started.append(program)
+        first = program.output.readline()
         url = next(word for word in first.split() if word.startswith("http://"))
-        return Served(url, process)
+        return Served(url, program)
 
     yield start
-    for process in started:
-        process.terminate()
-        process.wait(timeout=PATIENCE_SECONDS)
-        assert process.stdout is not None
-        process.stdout.close()
+    for program in started:
+        program.kill()
 
 
 @pytest.fixture

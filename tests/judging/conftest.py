@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import forked
 import pytest
 from patience import PATIENCE_SECONDS
 
@@ -132,19 +131,11 @@ class Shared(Served):
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     world = tmp_path_factory.mktemp("worlds") / "fast.yaml"
     world.write_text("extends: demo\nversion: 1\nworld: fast\ntime_scale: 600\n")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "planner", "sandbox", "--port", "0", "--world", str(world)],
-        cwd=tmp_path_factory.mktemp("service"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    url = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
-    yield Served(url, process)
-    process.terminate()
-    process.wait(timeout=PATIENCE_SECONDS)
-    process.stdout.close()
+    options = ("--port", "0", "--world", str(world))
+    program = forked.planner("sandbox", *options, cwd=tmp_path_factory.mktemp("service"))
+    url = next(word for word in program.output.readline().split() if word.startswith("http://"))
+    yield Served(url, program)
+    program.kill()
 
 
 @pytest.fixture
@@ -152,7 +143,7 @@ def service(shared: Served, monkeypatch: pytest.MonkeyPatch) -> Shared:
     """A served demo world, and the environment that points to it."""
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", shared.url)
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_judging")
-    return Shared(shared.url, shared.process, frozenset(run["run_id"] for run in shared.own_runs()))
+    return Shared(shared.url, shared.program, frozenset(run["run_id"] for run in shared.own_runs()))
 
 
 @pytest.fixture

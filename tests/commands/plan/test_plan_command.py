@@ -381,8 +381,7 @@ def test_a_bug_says_that_it_is_one(project: Project, monkeypatch: pytest.MonkeyP
 def test_a_served_sandbox_says_how_to_call_it(serve: Callable[..., Served]) -> None:
     """What it prints is what a shell needs."""
     served = serve()
-    assert served.process.stdout is not None
-    assert served.process.stdout.readline() == (
+    assert served.program.output.readline() == (
         f"  export THUNDERPHONE_API_BASE_URL={served.url} THUNDERPHONE_API_KEY=sk_test_sandbox\n"
     )
 
