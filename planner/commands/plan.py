@@ -12,16 +12,17 @@ import anyio
 from planner.api.wire import WireBilling
 from planner.changes.consent import consent_command, forbidden
 from planner.errors import RefusedError, UsageError
-from planner.invocation.calling import short_of
+from planner.invocation.calling import ledger_of, short_of, works_of
 from planner.invocation.interruption import interruptible
 from planner.invocation.locking import holder
-from planner.invocation.preparing import Preparation, open_journal, prepare
+from planner.invocation.preparing import Preparation, charged_slots, open_journal, prepare
 from planner.invocation.reporting import publisher_of, redactor_of, tell_diagnostics
 from planner.invocation.saving import save_plan, saved_command
 from planner.invocation.selection import Loaded, Selection, load, picked
 from planner.invocation.service import TargetState, open_client, read_billing, read_targets
 from planner.invocation.sharding import with_part_of_ceilings
 from planner.invocation.shell import Shell
+from planner.invocation.startable import sure_to_start
 from planner.invocation.stores import Place, place_of
 from planner.invocation.stray_launches import launch_documents
 from planner.reports import change_explanation
@@ -64,6 +65,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     journal = open_journal(shell, place, loaded.cases)
     try:
         prepared = prepare(shell, options.selection, loaded, place, targets=targets, journal=journal)
+        charged = charged_slots(journal, prepared.change_set.digest) if journal else []
     finally:
         if journal:
             journal.close()
@@ -85,6 +87,10 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     short = short_of(billing, prepared.change_set.estimate.expected_cents, held_cents=held_cents)
     if not ask and prepared.calls_to_make and prepared.change_set.estimate.high_cents is None:
         short.append("what these calls cost is not known here: `planner plan --refresh`, with a key, asks the service")
+    if not refusal:
+        stray_cents = prepared.stray.held_cents
+        ledger = ledger_of(loaded, charged, max_cost_cents=None, billing=billing, stray_cents=stray_cents)
+        short += sure_to_start(works_of(prepared.change_set), prepared.already_made, ledger)
     _show(shell, options, loaded, prepared, refusal, short)
     if refusal:
         return refusal.exit_code

@@ -34,6 +34,7 @@ from planner.invocation.sharding import with_part_of_ceilings
 from planner.invocation.sharing import SharedSession, shared_session
 from planner.invocation.shell import Shell
 from planner.invocation.standing_reports import Standing, standing_reports
+from planner.invocation.startable import sure_to_start
 from planner.invocation.stores import Place, place_of
 from planner.invocation.stray_launches import look_for_stray
 from planner.invocation.tracing import Telling, Trace, open_trace
@@ -156,6 +157,9 @@ class _Invocation:
                 stray_cents=prepared.stray.held_cents,
             )
             votes.weigh(ledger)
+            if consent.given and self._max_cost_cents is not None:  # the other ceilings are `planner plan`'s to tell of
+                for told in sure_to_start(works_of(prepared.change_set), prepared.already_made, ledger):
+                    self._shell.tell(told)
             async with votes.open(ledger, interrupted) as self._asked:
                 outcome = await self._execute(client, prepared, ledger, interrupted, may_call=consent.given)
                 if not outcome.interrupted:

@@ -317,7 +317,11 @@ class Context:
         if self.doubts and not self.under_way():
             count = "a launch" if len(self.doubts) == 1 else f"{len(self.doubts)} launches"
             return f"looking for {count} of unknown fate, for up to {span(self.settings.linger_seconds)}"
-        return self.waiting if len(self.pending) else ""
+        if len(self.pending):
+            return self.waiting
+        return (
+            "runs that are not as they were asked for are waited for" if self.outcome.oddities and self.unbound else ""
+        )
 
     def distrust(self, launch_id: str) -> None:
         """What the journal says of a launch has changed: what is seen of it is believed only where it is what was asked for."""

@@ -155,3 +155,14 @@ def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) 
     )
     assert broken in results["problems"]
     assert broken in " ".join(ran.out.split())
+
+
+def test_how_many_calls_are_sure_to_be_started(project: Project, service: Served, serve: Callable[..., Served]) -> None:
+    """Where a ceiling is below the high estimate: told by `plan`, and by `run` of its own ceiling, before anybody is called."""
+    project.write("planner.yaml", "version: 1\npolicy: {max_cost_cents: 220}\n")
+    told = "3 of 5 calls can be started for sure under policy.max_cost_cents ($2.20): each may cost as much as its high"
+    assert told in " ".join(project.planner("plan", "--refresh").out.split())
+    ran = project.planner("run", CONSENT, "--max-cost", "1.80")
+    assert "2 of 5 calls can be started for sure under --max-cost ($1.80): each may cost as much as its high" in ran.err
+    project.write("planner.yaml", "version: 1\n")
+    assert "for sure" not in project.planner("plan", "--refresh", "--rerun", "all").out

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import pytest
-from spoiling import ENDLESS, SPOILS, Request, Spoil, Spoiler, spoiling
+from patience import PATIENCE_SECONDS
+from spoiling import ENDLESS, SPOILS, Request, Spoil, Spoiler, Whole, answer, spoiling
 
 import planner.api.transport
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
 EVERY = [*SPOILS.values(), ENDLESS]
 
@@ -80,3 +83,30 @@ def test_a_service_that_only_redirects(project: Project, service: Served, spoile
         "  Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?\n"
     )
     assert service.ledger()["runs"] == []
+
+
+def test_runs_shown_with_other_prompts_are_told_at_once(project: Project, service: Served, spoiler: Spoiler) -> None:
+    """To who watches, and in the report, with why they count for no case; shown as they were sent, they do, and are paid for once."""
+
+    def shouted(whole: Whole) -> bytes:
+        rows = [row | {"scenario_prompt": row["scenario_prompt"].upper()} for row in json.loads(whole.body)]
+        return answer(json.dumps(rows).encode(), Content_Type="application/json")
+
+    spoiler.choose = lambda request: shouted if request.path.startswith("/v1/test-calls?") else None
+    process = start(project)
+    assert process.stderr is not None
+    told = next(line for line in process.stderr if "with another prompt than was sent" in line)
+    assert (
+        "which case each was made for cannot be told, so they count for none (hours/saturday[name=Ana]@clinic, " in told
+    )
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130
+    results = project.results()
+    assert told.strip() in results["problems"]
+    assert results["cost"]["calls_under_way"] == len(service.own_runs()) == 5
+    spoiler.choose = lambda _: None
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 0, ran.err
+    assert len(service.own_runs()) == 5
+    assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]

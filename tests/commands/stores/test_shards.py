@@ -86,6 +86,10 @@ def test_more_shards_than_cases(project: Any, service: Any) -> None:
     assert project.planner("run", "--consent-to-charge").code == 0
     project.edit("plans/hours.yaml", "[Ana, Bob]", "[Ana]")
     shards = ("1/5", "2/5", "3/5", "4/5", "5/5")
+    planned = [project.planner("plan", "--shard", shard) for shard in shards]
+    leads = sorted(line for ran in planned for line in ran.out.splitlines() if line.startswith("Nothing"))
+    update = "Nothing was called. To bring the stored results up to date, free of charge:"
+    assert leads == ["Nothing to do."] * 4 + [update]
     assert [ran.code for ran in run_shards(project, shards=shards)] == [0] * 5
     ran = project.planner("merge", *(f"parts/{shard[0]}" for shard in shards), "--out", "joined")
     assert ran.code == 0, ran.err
