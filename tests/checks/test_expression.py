@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from planner.checks.cel import FIELDS, MAX_LENGTH, MAX_MACROS, VARIABLES, CelError, _fault, check_cel  # pyright: ignore[reportPrivateUsage]
+from planner.checks.cel import MAX_LENGTH, MAX_MACROS, check_cel
+from planner.checks.cel_faults import CelError, fault_of
+from planner.checks.cel_fields import FIELDS, VARIABLES
 from planner.checks.cel_words import doubtful_words
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 
@@ -164,6 +166,59 @@ ASKS = "so it decides nothing: ask of run, call, turns, tools or grade"
             "there is no `foo`; known: `run`, `call`, `turns`, `tools`, `grade`; a text is in quotes",
         ),
         ("call.duration_seconds <", "<", "this is not an expression: something is missing at its end"),
+        ("not true", "true", "this is not an expression: write ! for `not`"),
+        ("call.status == 'a' & true", "&", "this is not an expression: write && for `&`"),
+        ("call.status == 'a' | true", "|", "this is not an expression: write || for `|`"),
+        ("call.duration_seconds =< 3.0", "=", "this is not an expression: write <= for `=<`"),
+        ("call.status <> 'a'", ">", "this is not an expression: write != for `<>`"),
+        ("call.status == ‘a’", "‘", "this is not an expression: a text is in quotes of the plain kind, ' or \""),
+        (
+            r"call.status == '\q'",
+            "'",
+            r"this is not an expression: \q means nothing in a text; write \\q for a backslash",
+        ),
+        (
+            "call.status == `x`",
+            "`",
+            "this is not an expression: `x` cannot stand here; && is and, || is or, == compares",
+        ),
+        (
+            "call.status != null",
+            "!",
+            "nothing is null here: has(…) asks whether something is there, as in has(call.end_reason)",
+        ),
+        ("has(call)", "call", "this is not an expression: has(…) asks for a field, as in has(call.end_reason)"),
+        (
+            "99999999999999999999 > 1",
+            "99999999999999999999",
+            "this is not an expression: this whole number is too large",
+        ),
+        (
+            "if call.status == 'a' then true",
+            "if",
+            "this is not an expression: this word is kept for the language: a choice is written condition ? one : other",
+        ),
+        (
+            "turns.exists(t, t.text)",
+            "(",
+            "what `exists` asks of each is true or false, as in t.role == 'agent'; this gives a text",
+        ),
+        (
+            "turns.exists_one(t, t.role)",
+            "(",
+            "what `exists_one` asks of each is true or false, as in t.role == 'agent'; this gives a text",
+        ),
+        (
+            "turns.all(true)",
+            "all",
+            "`all` takes a name and what is asked of it: turns.all(t, t.role == 'agent')",
+        ),
+        (
+            "call.status.contains('a', 'b')",
+            "contains",
+            "`contains` takes one text, as in call.status.contains('…')",
+        ),
+        ("'a' in turns", "in", "`in` cannot be applied to a text and a list"),
         ("(call.duration_seconds < 5.0", "0", "this is not an expression: a `)` is missing at its end"),
         ("true", "true", f"this holds for every call, {ASKS}"),
         (
@@ -325,7 +380,7 @@ def test_a_fault_of_an_expression_has_its_place(read: Any) -> None:
 )
 def test_a_complaint_that_is_not_known_is_told(told: str, why: str) -> None:
     """In the library's words, about the place that it tells or else the whole."""
-    fault = _fault("call == 1", told)
+    fault = fault_of("call == 1", told)
     assert (str(fault), fault.start, fault.end) == (why, *((5, 6) if "<input>" in told else (0, 9)))
 
 
