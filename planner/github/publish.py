@@ -16,7 +16,7 @@ from planner.github import annotations
 from planner.github.annotations import Annotation
 from planner.github.outputs import append_outputs, change_set_outputs, run_outputs
 from planner.github.summary import append_summary
-from planner.reports.neutral import for_markdown, markdown_code
+from planner.reports.neutral import for_markdown, markdown_code, markdown_prose
 from planner.reports.quantities import count
 
 if TYPE_CHECKING:
@@ -140,5 +140,5 @@ def _diagnostics_markdown(diagnostics: Diagnostics) -> str:
     for item in diagnostics:
         place = markdown_code(f"{item.span.file}:{item.span.line}:{item.span.column}")
         lines.append(f"- {place} **{item.severity.value}** {for_markdown(item.summary)} ({markdown_code(item.code)})  ")
-        lines.append(f"  {for_markdown(item.detail)}")
+        lines.append(f"  {markdown_prose(item.detail)}")
     return "\n".join(lines) + "\n"

@@ -53,7 +53,7 @@ def test_faults_are_annotated_and_listed(
 ## Nothing was called: the plans have 2 errors and 1 warning
 
 - ``plans/`b`.yaml:1:1`` **error** Bad (`bad|code`)  \n\
-  &lt;img src=x&gt; @·acme/voice \\`x\\`
+  &lt;img src=x&gt; @·acme/voice `x`
 - `plans/a.yaml:3:7` **warning** Unused variable (`unused-var`)  \n\
   policy\\_days is used nowhere.
 - `plans/a.yaml:9:5` **error** Unknown key (`unknown-key`)  \n\
