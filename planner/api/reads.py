@@ -13,8 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-import aiohttp
-
+from planner.api.aiohttp_alone import aiohttp
 from planner.api.surroundings import out_of_reach
 from planner.errors import LostAnswerError, UnreachableError
 

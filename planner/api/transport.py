@@ -55,6 +55,10 @@ class Transport(Protocol):
         on_sending: Callable[[], None] | None = None,
     ) -> Answer: ...
 
+    def expect_reads(self, reads: int) -> None:
+        """So many are to come, about."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -153,6 +157,11 @@ class HttpxTransport:
                 variable = "" if self._in_process else proxy_variable(self._base_url)
                 raise UnreachableError(*out_of_reach(self._base_url, _reason(error), variable)) from error
             raise LostAnswerError(f"the service's answer was lost: {_reason(error)}") from error
+
+    def expect_reads(self, reads: int) -> None:
+        """Many go the other way from the first on."""
+        if reads > MANY_READS:
+            self._reads = max(self._reads, MANY_READS)
 
     def _reader_of_many(self) -> Reader | None:
         """None as long as there are few, and where they cannot go that way."""

@@ -64,7 +64,14 @@ def without_controls(text: str) -> str:
     """`text` with each terminal sequence and each control, reordering, hidden or half character replaced by `�`.
 
     White space, line ends included, stays."""
+    if text.isascii() and text.isprintable():  # as most texts are: none of that is in there
+        return text
     return _UNWANTED.sub(REMOVED, _SEQUENCE.sub(REMOVED, text))
+
+
+def is_harmless_json(document: str) -> bool:
+    """Whether `without_controls` would leave each text of a JSON document as it is; an escape may be one that it would not."""
+    return "\\u" not in document and "\\b" not in document and _UNWANTED.search(document) is None
 
 
 def for_markdown(text: str) -> str:

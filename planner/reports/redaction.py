@@ -46,10 +46,13 @@ _WORDS_BY_WORTH = {
 }
 _WORTH = {word: worth for worth, words in _WORDS_BY_WORTH.items() for word in words.split("|")}
 """How many digits of a number a word stands for."""
+_OTHER_CASES = str.maketrans("ſıİ\N{KELVIN SIGN}", "siik")
+"""Letters that an expression takes for those of the words where it does not look at the case."""
 _WORDS = "|".join(_WORTH)
 _SPOKEN = re.compile(rf"\b(?:{_WORDS}|\d+)(?:[\s,.…‐-―-]+(?:{_WORDS}|\d+))+\b", re.IGNORECASE)
 _SPOKEN_PART = re.compile(r"[^\W_]+")
 _SPOKEN_WORD = re.compile(r"[^\W\d_]")
+_ASCII_PART = re.compile(r"[0-9a-z]+")
 
 
 class Pattern(Protocol):
@@ -67,7 +70,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Prose, prompts and what was said on a call."""
-        return _SPOKEN.sub(_mask_spoken, self._mask(self._leave_out(text), _MIN_DIGITS_IN_TEXT))
+        masked = self._mask(self._leave_out(text), _MIN_DIGITS_IN_TEXT)
+        return _SPOKEN.sub(_mask_spoken, masked) if _may_be_spoken(masked) else masked
 
     def name(self, name: str) -> str:
         """Case ids, aliases, files, commands."""
@@ -95,7 +99,7 @@ class Redactor:
         return text
 
     def _mask(self, text: str, min_digits: int) -> str:
-        if _DIGIT.search(text) is None:
+        if len(_DIGIT.findall(text)) < _MIN_DIGITS_IN_TEXT:
             return text
 
         def masked(found: re.Match[str]) -> str:
@@ -149,7 +153,11 @@ def redact_conversation(evidence: Evidence, redactor: Redactor) -> Evidence:
     """What was said, as others may see it; the rest of the evidence is as it was, and not for others."""
     if evidence.turns is None:
         return evidence
-    turns = tuple(turn.model_copy(update={"text": redactor.text(turn.text)}) for turn in evidence.turns)
+    texts = [redactor.text(turn.text) for turn in evidence.turns]
+    turns = tuple(
+        turn if turn.text == text else turn.model_copy(update={"text": text})
+        for turn, text in zip(evidence.turns, texts, strict=True)
+    )
     return evidence.model_copy(update={"turns": turns})
 
 
@@ -180,23 +188,24 @@ def _case(case: CaseDocument, names: dict[str, str], redactor: Redactor) -> Case
 
 
 def _run(run: RunDocument, redactor: Redactor) -> RunDocument:
+    reason, quote = redactor.text(run.reason), _quote(run.fault_quote, redactor)
     findings = [_finding(finding, redactor) for finding in run.findings]
-    return run.model_copy(
-        update={
-            "reason": redactor.text(run.reason),
-            "fault_quote": _quote(run.fault_quote, redactor),
-            "findings": findings,
-        }
-    )
+    if (reason, quote, findings) == (run.reason, run.fault_quote, run.findings):  # as of most: a copy would be no other
+        return run
+    return run.model_copy(update={"reason": reason, "fault_quote": quote, "findings": findings})
 
 
 def _finding(finding: FindingDocument, redactor: Redactor) -> FindingDocument:
-    quote = _quote(finding.quote, redactor)
-    return finding.model_copy(update={"message": redactor.text(finding.message), "quote": quote})
+    message, quote = redactor.text(finding.message), _quote(finding.quote, redactor)
+    if (message, quote) == (finding.message, finding.quote):
+        return finding
+    return finding.model_copy(update={"message": message, "quote": quote})
 
 
 def _quote(quote: QuoteDocument | None, redactor: Redactor) -> QuoteDocument | None:
-    return None if quote is None else quote.model_copy(update={"text": redactor.text(quote.text)})
+    if quote is None or (text := redactor.text(quote.text)) == quote.text:
+        return quote
+    return quote.model_copy(update={"text": text})
 
 
 def _launch(launch: OpenLaunch, names: dict[str, str], redactor: Redactor) -> OpenLaunch:
@@ -211,6 +220,17 @@ def _ids(result: RunResult) -> frozenset[str]:
         for run in case.runs:
             ids |= {run.run_id, run.batch_id, run.call_id}
     return frozenset(str(number) for number in ids if number is not None)
+
+
+def _may_be_spoken(text: str) -> bool:
+    """Whether there are words for so many digits, wherever they stand; nearly always there are not, and to look where is long.
+    Letters beyond ASCII may be one of its own in another case: there it is not said."""
+    if not text.isascii():
+        return True
+    words = _ASCII_PART.findall(text.lower())
+    if _WORTH.keys().isdisjoint(words):
+        return False
+    return sum(len(word) if word.isdigit() else _WORTH.get(word, 0) for word in words) >= _MIN_DIGITS_IN_TEXT
 
 
 def _mask_spoken(found: re.Match[str]) -> str:
@@ -231,4 +251,4 @@ def _mask_spoken(found: re.Match[str]) -> str:
 
 
 def _worth(word: str) -> int:
-    return len(word) if word.isdigit() else _WORTH[word.lower()]
+    return len(word) if word.isdigit() else _WORTH[word.translate(_OTHER_CASES).lower()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -72,6 +74,42 @@ async def test_it_begins_when_there_are_many(reading: Callable[..., Any], monkey
         *["Python"] * 2,
         "python-httpx",
     ]
+
+
+async def test_many_that_are_expected_go_the_other_way_from_the_first_on(
+    reading: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is known to come needs no counting; few are read as ever, and what was counted stays counted."""
+    monkeypatch.setattr(transport_module, "MANY_READS", 2)
+    used: list[list[bool]] = []
+    for expected in (0, 2, 3):
+        transport, _ = await reading((200, {}))
+        transport.expect_reads(expected)
+        used.append([])
+        for _ in range(4):
+            await read(transport)
+            transport.expect_reads(expected)
+            used[-1].append(transport._reader is not None)
+    assert used == [[False, False, True, True], [False, False, True, True], [True] * 4]
+
+
+def test_no_certificates_are_read_for_nobody() -> None:
+    """Our own are read once, by us; whoever else makes a context afterwards gets those that it asked for."""
+    told = subprocess.run([sys.executable, "-c", NO_CERTIFICATES], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["0", "0", "True"]
+
+
+NO_CERTIFICATES = """
+import ssl
+read = []
+real = ssl.SSLContext.load_default_certs
+ssl.SSLContext.load_default_certs = lambda self, *purpose: (read.append(1), real(self, *purpose))
+import planner.api.reads
+import aiohttp.connector
+print(len(read), len(aiohttp.connector._SSL_CONTEXT_VERIFIED.get_ca_certs()), end=" ")
+ssl.create_default_context()
+print(len(read) == 1)
+"""
 
 
 @pytest.mark.parametrize("misdeed", ["reset", "close", "hang", "trickle", "reset while reading", b"not HTTP\r\n\r\n"])

@@ -14,6 +14,7 @@ from linear_time import takes_linear_time
 from phonenumbers import PhoneNumberFormat
 from pydantic import BaseModel
 
+from planner.reports import redaction
 from planner.reports.redaction import Redactor, mask_digits, redact
 from planner.results.model import DroppedCase, RunResult
 
@@ -68,6 +69,19 @@ def test_every_country_is_covered(style: int) -> None:
     assert leaked == {}
 
 
+@given(
+    st.lists(st.sampled_from(["one", "TEN", "triple", "oh", "thousand", "5", "55", "é", "ſix", "call", "a1", "_", "٣"]))
+)
+def test_words_are_passed_over_only_where_no_number_can_be(words: list[str]) -> None:
+    """Whether there are words for seven digits is asked before it is looked where they stand: that hides nothing less."""
+    for gap in (" ", ", ", "-", "x"):
+        text = gap.join(words)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(redaction, "_may_be_spoken", lambda _: True)  # pyright: ignore[reportUnknownLambdaType]
+            looked_through = Redactor().text(text)
+        assert Redactor().text(text) == looked_through
+
+
 @given(st.text(st.sampled_from("0123456789+-. ()/Tab,one two:"), max_size=60))
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     """What is redacted already stays as it is."""
@@ -83,6 +97,7 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
         ("my number: four one five 555 oh one nine nine", "my number: • • • ••• • • nine nine"),
         ("one eight hundred, five five five, twelve thirty four", "• • •, • • •, •• thirty four"),
         ("at 555-0199 x12", "at •••-••99 x12"),
+        ("ſeven sıx fİve ſeven one two three four", "• • • • • • three four"),
         ("item 1151293680", "item ••••••••80"),
         ("+44 2010-12-12", "+•• ••••-••-12"),
     ],

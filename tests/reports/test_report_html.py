@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,10 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
 
 from planner.evidence import Evidence, Role, Turn
 from planner.reports.html import conversations, pieces, render
+from planner.reports.neutral import without_controls
 from planner.reports.redaction import Redactor, redact, redact_conversation
 from planner.results.model import RepeatedPass, RunResult, SuiteDocument
 
@@ -275,3 +279,11 @@ def test_the_data_of_a_case_is_plain_json() -> None:
     assert (
         conversations.script_json({"a": ["<b>&", 1, None, "\x00x"]}) == '{"a":["\\u003cb\\u003e\\u0026",1,null,"�x"]}'
     )
+
+
+@given(st.text(st.sampled_from("ab \t\n\b\f\x1b[m\\u0\x7f\x9b\u202e\u200b\ud800é<")))
+def test_no_text_of_a_case_reaches_the_page_with_what_hides(text: str) -> None:
+    """Whether there is any is asked of the whole: the answer is that for each text."""
+    assert json.loads(conversations.script_json({"a": [text, {"b": "plain"}]})) == {
+        "a": [without_controls(text), {"b": "plain"}]
+    }

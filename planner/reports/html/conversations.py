@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from planner.evidence import Evidence, Turn
 from planner.reports import EvidenceOf, case_phrasing
-from planner.reports.neutral import without_controls
+from planner.reports.neutral import is_harmless_json, without_controls
 from planner.results.model import CaseDocument, FindingDocument, RunDocument
 
 _NOT_STORED = "What was said on this call is not stored here."
@@ -103,8 +103,14 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 def script_json(document: object) -> str:
     """JSON that can stand in a script element of a page: nothing in it ends the element, and no text hides or reorders."""
-    text = json.dumps(_plain(document), ensure_ascii=False, separators=(",", ":"))
+    text = _written(document)
+    if not is_harmless_json(text):  # to look through all of it at once is faster than text by text
+        text = _written(_plain(document))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _written(document: object) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
 def _plain(value: object) -> object:
