@@ -125,7 +125,7 @@ class _Found:
 def _of_case(case: CaseDocument) -> list[_Found]:
     failed: dict[str, list[tuple[RunDocument, FindingDocument]]] = {}
     for run in case.runs:
-        for finding in run.findings:
+        for finding in run.findings if run.countable else ():  # others say nothing of the agent
             if finding.outcome == "failed":
                 failed.setdefault(finding.expectation, []).append((run, finding))
     found = [
@@ -160,7 +160,10 @@ def _merged(file: str, line: int, founds: list[_Found]) -> Annotation:
     cases = [found.case.case_id for found in founds]
     where = f"{cases[0]} and {count(len(cases) - 1, 'other case')}" if len(cases) > 1 else cases[0]
     if worst.expectation:
-        runs, of = sum(found.runs for found in founds), sum(len(found.case.runs) for found in founds)
+        runs, of = (
+            sum(found.runs for found in founds),
+            sum(run.countable for found in founds for run in found.case.runs),
+        )
         title = f"{worst.expectation} failed in {runs} of {count(of, 'run')}: {where}"
     else:
         title = f"outcome unknown: {where}"

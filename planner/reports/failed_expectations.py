@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from planner.reports.case_phrasing import finding_label, open_findings, standing, telling_runs
@@ -31,10 +31,8 @@ def failed_expectations(ranked: Sequence[CaseDocument]) -> list[FailedExpectatio
     groups: dict[tuple[str, str, str], list[tuple[CaseDocument, list[RunDocument]]]] = {}
     for case in failed if len(failed) > 1 else ():
         runs: dict[str, list[RunDocument]] = {}
-        for run in telling_runs(case):
-            for finding in open_findings(run):
-                if finding.outcome == "failed" and finding.severity in _GRAVITY:
-                    runs.setdefault(finding.expectation, []).append(run)
+        for run, finding in _failures(case):
+            runs.setdefault(finding.expectation, []).append(run)
         for expectation, its_runs in runs.items():
             groups.setdefault((case.plan, _place(case, expectation), expectation), []).append((case, its_runs))
     told = [_told(place, expectation, found) for (_, place, expectation), found in groups.items()]
@@ -49,16 +47,22 @@ def in_how_many(failed: FailedExpectation) -> str:
 def first_failed(case: CaseDocument) -> str:
     """`says (critical): never said "30 days" (and 1 more)`: the gravest expectation that did not hold; empty where none failed."""
     found: dict[str, FindingDocument] = {}
-    for run in telling_runs(case):
-        for finding in open_findings(run):
-            if finding.outcome == "failed" and finding.severity in _GRAVITY:
-                found.setdefault(finding.expectation, finding)
+    for _, finding in _failures(case):
+        found.setdefault(finding.expectation, finding)
     if not found:
         return ""
     first = min(found.values(), key=lambda finding: _GRAVITY.index(finding.severity))
     label = finding_label(first)
     more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
     return f"{first.expectation}{f' ({label})' if label else ''}: {first.message}{more}"
+
+
+def _failures(case: CaseDocument) -> Iterator[tuple[RunDocument, FindingDocument]]:
+    """Of calls that say something of the agent: on others nothing was judged, or not by its fault."""
+    for run in telling_runs(case):
+        for finding in open_findings(run) if run.countable else ():
+            if finding.outcome == "failed" and finding.severity in _GRAVITY:
+                yield run, finding
 
 
 def _told(place: str, expectation: str, found: list[tuple[CaseDocument, list[RunDocument]]]) -> FailedExpectation:
@@ -80,7 +84,8 @@ def _of(run: RunDocument, expectation: str) -> FindingDocument:
 def _decided(case: CaseDocument, expectation: str) -> int:
     """Runs of a case in which it held or did not."""
     return sum(
-        any(finding.expectation == expectation and finding.outcome != "errored" for finding in run.findings)
+        run.countable
+        and any(finding.expectation == expectation and finding.outcome != "errored" for finding in run.findings)
         for run in case.runs
     )
 

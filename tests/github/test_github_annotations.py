@@ -207,3 +207,23 @@ def test_what_was_refused_is_not_blamed_on_a_line(
     ]
     service = make_result(*held).model_copy(update={"exit_code": 4})
     assert [(found.file, found.line) for found in of_result(service)] == [("plans/refunds.yaml", 10)]
+
+
+def test_a_call_in_which_the_test_bot_failed_is_not_the_agents(
+    make_case: Callable[..., CaseDocument],
+    make_run: Callable[..., RunDocument],
+    make_result: Callable[..., RunResult],
+) -> None:
+    """What did not hold on it is neither counted nor quoted; a case of such calls alone is unknown, and only that."""
+    aside = make_run(1, polite=FAILED).model_copy(update={"outcome": "errored", "fault": "caller"})
+    mixed = make_case("refunds/one@support", outcome="failed", runs=[aside, make_run(2, polite=FAILED)])
+    alone = make_case(
+        "refunds/two@support", outcome="unknown", outcome_reason="0 of 1 run can be counted", runs=[aside]
+    )
+    assert [(found.title, found.message) for found in of_result(make_result(mixed, alone))] == [
+        (
+            "polite failed in 1 of 1 run: refunds/one@support",
+            'the agent never said it (run 2) agent, turn 4: "We never refund."',
+        ),
+        ("outcome unknown: refunds/two@support", "0 of 1 run can be counted"),
+    ]

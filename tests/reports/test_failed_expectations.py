@@ -106,3 +106,25 @@ def test_commands_in_a_sentence_are_code_on_the_page(canonical: RunResult) -> No
     page = render(canonical.model_copy(update={"problems": ["see `planner plan`: <b>", "one ` alone"]}))
     assert "<li>see <code>planner plan</code>: &lt;b&gt;</li>" in page
     assert "<li>one ` alone</li>" in page
+
+
+def test_calls_that_say_nothing_of_the_agent_are_not_counted(many: Callable[[int], RunResult]) -> None:
+    """Where the test bot left its role, what did not hold is not the agent's: neither counted nor quoted."""
+    result = many(20)
+    cases = [
+        case.model_copy(
+            update={
+                "runs": [
+                    case.runs[1].model_copy(update={"outcome": "errored", "fault": "caller"}),
+                    *case.runs[2:],
+                ]
+            }
+        )
+        if case.outcome == "failed"
+        else case
+        for case in result.cases
+    ]
+    section = _section(markdown.render(result.model_copy(update={"cases": cases})))
+    assert "states-window" not in section
+    assert "`no-guarantee` (never\\_says) failed in 2 of 2 runs of 2 cases" in section
+    assert first_failed(cases[0]).startswith("no-guarantee (never_says): ")
