@@ -74,4 +74,5 @@ def _next_steps(directory: Path, written: set[Path]) -> str:
     ]
     marked = [path for path in (PLAN, WORKFLOW) if path in written]
     yours = f"Lines marked <- in {' and '.join(map(str, marked))} are yours to fill in.\n" if marked else ""
-    return f"\n{yours}Next:\n" + "\n".join(f"  {step}" for step in steps)
+    listed = "\n".join(f"  {step}" for step in steps)
+    return f"\n{yours}Next:\n{listed}\nEach run writes reports/ anew; it is yours to list in .gitignore."

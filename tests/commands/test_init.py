@@ -15,6 +15,7 @@ Next:
   planner run --sandbox --consent-to-charge   try it: no key, no phone, no money
   planner schema                              then editors complete and explain every key
   planner plan --refresh                      what your own agent would be called for, and what it costs (needs a key)
+Each run writes reports/ anew; it is yours to list in .gitignore.
 """
 
 
