@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field
@@ -72,12 +73,20 @@ class NeverSays(SpeechCheck, frozen=True):
                     return f"{shown(phrase)} matches {shown(self.matches)}"
             return ""
         said = [padded_words(phrase, fold=self.ignore_case) for phrase in phrases]
+        if self._first_words.isdisjoint(word for one in said for word in one.split()):
+            return ""
         forbidden = self.all_of or self.any_of or ()
         found = [word for word in forbidden if any(padded_words(word, fold=self.ignore_case) in one for one in said)]
         if not found or (self.all_of is not None and len(found) < len(forbidden)):
             return ""
         wanted, unwanted = listed(list(map(shown, phrases))), listed(list(map(shown, found)))
         return f"{wanted} is wanted and unwanted" if wanted == unwanted else f"who says {wanted} says {unwanted}"
+
+    @cached_property
+    def _first_words(self) -> frozenset[str]:
+        """One word of each phrase, so that most phrases need not be compared with each of them."""
+        phrases = self.all_of or self.any_of or ()
+        return frozenset([word for one in phrases for word in padded_words(one, fold=self.ignore_case).split()[:1]])
 
     def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.FAILED and (missed is Missed.MASKED or self.in_ == "any")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import accumulate
 
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span, without_secrets
@@ -104,7 +105,7 @@ def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint
 
     line = line.rstrip()
     if len(line) <= _LONGEST_SEARCHED:
-        line = without_secrets(line)
+        line = _starred_out(line)
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     before, marked, after = _window(line, span.column - 1, end, width - _GUTTER - 3)
     caret = " " * cell_len(before) + "^" * max(1, cell_len(marked))
@@ -113,6 +114,12 @@ def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint
         f"{_painted(str(span.line).rjust(_GUTTER), _BLUE, color)} {bar} {before}{marked}{after}",
         f"{' ' * _GUTTER} {bar} {_painted(caret, tint, color)}",
     ]
+
+
+@lru_cache(maxsize=8)
+def _starred_out(line: str) -> str:
+    """A long line may have a thousand faults."""
+    return without_secrets(line)
 
 
 def _window(line: str, start: int, end: int, room: int) -> tuple[str, str, str]:

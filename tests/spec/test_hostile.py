@@ -13,7 +13,7 @@ from hostile_plans import hostile_plans
 from mutants import Mutants, judged
 
 from planner.checks.patterns import compile_pattern
-from planner.spec.expectations import validations
+from planner.spec.expectations import rendering, validations
 from planner.spec.project.project import read_project
 
 CHILD = """\
@@ -80,6 +80,32 @@ def test_patterns_of_a_plan_are_bounded_together(workspace: Any, monkeypatch: py
     workspace.write("b.yaml", head.format(name="b") + scenarios.replace("a0", "c0").replace("b1", "d1"))
     codes = [(item.code, item.span.file, item.span.line) for item in workspace.load(".")[1]]
     assert codes == [("bad-expectation", "a.yaml", 6), ("bad-expectation", "b.yaml", 6)]
+
+
+@pytest.mark.parametrize(
+    ("expectation", "most"),
+    [
+        ("{check: says, matches: 'a{{ n }}'}", compile_pattern("a100").programsize * 3),
+        ("{check: expression, cel: 'size(turns) > {{ n }}'}", 60),
+        ("{check: field, path: '$.a{{ n }}', exists: true}", 180),
+        ("{check: all_of, of: [{check: field, path: '$.a{{ n }}', exists: true}, {check: cost, max_cents: 9}]}", 180),
+    ],
+)
+def test_a_plan_of_too_many_patterns_is_told_once_and_read_no_further(
+    workspace: Any, monkeypatch: pytest.MonkeyPatch, expectation: str, most: int
+) -> None:
+    """There is one fault of the plan, at the expectation that is one too many; the cases behind it are not made."""
+    monkeypatch.setattr(validations, "MAX_STATES", most)
+    made: list[object] = []
+    render = rendering.render
+    monkeypatch.setattr(rendering, "render", lambda *given: made.append(given) or render(*given))
+    values = ", ".join(str(number) for number in range(100, 200))
+    scenario = f"{{prompt: Ask., matrix: {{axes: {{n: [{values}]}}}}, expect: [{expectation}]}}\n"
+    head = "version: 1\nplan: p\ntargets: {support: {agent: 12}}\nscenarios:\n"
+    workspace.write("plan.yaml", f"{head}  a: {scenario}  b: {scenario.replace('Ask.', 'Ask again.')}")
+    found = workspace.load(".")[1]
+    assert [(item.code, item.span.line) for item in found if item.severity.value == "error"] == [("bad-expectation", 5)]
+    assert len(made) < 10
 
 
 def test_planner_yaml_is_bounded() -> None:

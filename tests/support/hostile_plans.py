@@ -40,6 +40,10 @@ _LIKE_ANOTHER = frozenset(
         "1,000 mistyped exclusions among 9,000 values",
         "1,000 mistyped anchors among 9,000",
         "1,000 mistyped names among 9,000 variables",
+        "a hundred thousand cases of 30 patterns",
+        "ten thousand cases of 30 expressions",
+        "ten thousand cases of 30 paths",
+        "140 times 300 phrases, and as many unwanted",
     }
 )
 MEBIBYTE = 1024 * 1024
@@ -253,8 +257,14 @@ def hostile_plans() -> list[Hostile]:
             ("10,000 parentheses", "template-syntax", text(prompting("{{ " + "(" * 10_000 + "v" + ")" * 10_000 + " }}"))),
             ("Python's internals", "template-forbidden", text(prompting("{{ v.__class__.__mro__ }}"))),
             ("5,000 programs", "more-faults template-too-costly", text(HEAD + CALL + "vars: {v: 5}\nscenarios:\n" + "".join(f'  s{n}: {{prompt: "{{% if v == {n} %}}a{{% endif %}}b"}}\n' for n in range(5_000)))),
+            ("16,000 tags that nothing closes", "template-syntax", text(prompting("{%" * 16_000))),
+            ("10,000 tags that begin with a quote", "template-syntax", text(prompting("{{'" * 10_000))),
             # Numbers
-            ("5,000 patterns of 1,000 states each", "bad-expectation more-faults", text(HEAD + "scenarios:\n" + "".join(f"  s{n}: {{prompt: Ask., expect: [{{check: says, matches: 'a{n}{'[a-z]{1,50}' * 20}'}}]}}\n" for n in range(5_000)))),
+            ("5,000 patterns of 1,000 states each", "bad-expectation", text(HEAD + "scenarios:\n" + "".join(f"  s{n}: {{prompt: Ask., expect: [{{check: says, matches: 'a{n}{'[a-z]{1,50}' * 20}'}}]}}\n" for n in range(5_000)))),
+            ("a hundred thousand cases of 30 patterns", "bad-expectation", text(matrix({"a": numbers(1_000), "b": numbers(100)}, "      max_cases: 100000\n") + "    expect:\n" + "".join(f"      - {{check: says, id: x{n}, matches: 'w{n} {{{{ a }}}} {{{{ b }}}} {'[a-z]{1,50}' * 10}'}}\n" for n in range(30)))),
+            ("ten thousand cases of 30 expressions", "bad-expectation", text(matrix({"a": numbers(100), "b": numbers(100)}, "      max_cases: 10000\n") + "    expect:\n" + "".join(f"      - {{check: expression, id: x{n}, cel: 'size(turns) > {{{{ a }}}}{{{{ b }}}} + {n}'}}\n" for n in range(30)))),
+            ("ten thousand cases of 30 paths", "bad-expectation", text(matrix({"a": numbers(100), "b": numbers(100)}, "      max_cases: 10000\n") + "    expect:\n" + "".join(f"      - {{check: field, id: x{n}, path: '$.a{{{{ a }}}}.b{{{{ b }}}}[?@.x > {n}]', exists: true}}\n" for n in range(30)))),
+            ("140 times 300 phrases, and as many unwanted", "", text(expecting(*[f"{{check: {check}, id: {check[0]}{n}, any_of: [{', '.join(f'{check[0]}{n}x{i}' for i in range(300))}]}}" for n in range(140) for check in ("says", "never_says")]))),
             ("5,000 expressions", "", text(HEAD + "scenarios:\n" + "".join(f"  s{n}: {{prompt: Ask., expect: [{{check: expression, cel: 'turns.exists(t, t.text == \"{n}\") && call.duration_seconds < {n}.5'}}]}}\n" for n in range(5_000)))),
             ("a number of a million digits in YAML", "bad-number unused-variable", text(PLAIN + f"vars: {{v: {'9' * 1_000_000}}}\n")),
             ("an exponent without end", "bad-number unused-variable", text(PLAIN + "vars: {v: 1e999999999}\n")),

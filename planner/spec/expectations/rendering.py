@@ -24,7 +24,7 @@ from planner.spec.expectations.contradictions import Contradictions, Stated, may
 from planner.spec.expectations.demands import COMBINATORS
 from planner.spec.expectations.drafts import Draft, Rendered, Shape, Used, free_id, parts_of
 from planner.spec.expectations.kinds import kind_of
-from planner.spec.expectations.validations import Validations
+from planner.spec.expectations.validations import TOLD, Validations
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.unresolved import Use
 from planner.spec.faults.wording import (
@@ -358,6 +358,9 @@ class Expectations:
 
     def _report(self, draft: Draft, errors: list[ErrorDetails], blame: Blame | None) -> None:
         """Of one case where it `blame`s somebody; otherwise of all of them."""
+        if errors and errors[0] is TOLD:
+            self.reporter.errors += 1
+            return
         for error in as_one(draft.shape.kind, draft.written, errors):
             route = (draft.key, *error["loc"])
             container, key = draft.document.follow(draft.container, route) or (draft.container, draft.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,8 @@ MAX_STATES = 400_000
 
 _EXPRESSION = 20
 """Compiling an expression takes as long as so many states do, about."""
+_PATH = 60
+"""And reading a path."""
 _FAULTY = 3
 """Telling what is wrong with an expectation takes as much longer than making it."""
 _TOO_LARGE = 200_000
@@ -38,9 +40,20 @@ class Validations:
     )
     _states: int = MAX_STATES
     """How many the patterns of this plan may still have."""
+    _paths: set[str] = field(default_factory=set[str])
+    """Those that this plan's expectations have: a path is read once."""
+    _told: bool = False
+    """That they are too many: once for a plan."""
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether this plan's patterns are too many: more of them only take time."""
+        return self._states < 0
 
     def new_plan(self) -> None:
         self._states = MAX_STATES
+        self._paths.clear()
+        self._told = False
 
     def validate(
         self, kind: type[Expectation], content: Mapping[str, Any], name: str, json: bytes | None = None
@@ -58,8 +71,10 @@ class Validations:
             return known
         expression = b'"cel"' in document
         patterns = b'"matches"' in document or b'"also"' in document
-        if (patterns or expression) and self._states < 0:
-            return [_too_many(content)]
+        paths = b'"path"' in document
+        if (patterns or expression or paths) and self._states < 0:
+            told, self._told = self._told, True
+            return [TOLD if told else _too_many(content)]
         try:
             known = kind.__pydantic_validator__.validate_json(document, strict=True)  # less a call than by the model
         except ValidationError as error:
@@ -68,8 +83,12 @@ class Validations:
             self._states -= _TOO_LARGE * any(TOO_LARGE in fault["msg"] for fault in known)
         else:
             self._states -= _EXPRESSION * expression
+            if paths:
+                new = {*_texts_at(("path",), vars(known))} - self._paths
+                self._paths |= new
+                self._states -= _PATH * len(new)
             if patterns:
-                self._states -= sum(compile_pattern(pattern).programsize for pattern in _patterns(vars(known)))
+                self._states -= sum(compile_pattern(pattern).programsize for pattern in _texts_at(_KEYS, vars(known)))
         self._known[key] = known
         self.made_bytes += len(document)
         return known
@@ -88,23 +107,28 @@ def _without_consequences(faults: list[ErrorDetails]) -> list[ErrorDetails]:
     return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in above]
 
 
-def _patterns(value: Any, key: str = "") -> Iterator[str]:
+def _texts_at(keys: Sequence[str], value: Any, key: str = "") -> Iterator[str]:
+    """The texts under these keys, in parts and lists too."""
     if isinstance(value, str):
-        if key in _KEYS:
+        if key in keys:
             yield value
     elif isinstance(value, BaseModel):
-        yield from _patterns(vars(value))
+        yield from _texts_at(keys, vars(value))
     elif isinstance(value, Mapping):
         for name, item in value.items():  # pyright: ignore[reportUnknownVariableType]
-            yield from _patterns(item, str(name))  # pyright: ignore[reportUnknownArgumentType]
+            yield from _texts_at(keys, item, str(name))  # pyright: ignore[reportUnknownArgumentType]
     elif isinstance(value, (list, tuple)):
         for item in value:  # pyright: ignore[reportUnknownVariableType]
-            yield from _patterns(item, key)
+            yield from _texts_at(keys, item, key)
+
+
+TOLD: ErrorDetails = {"type": "told", "loc": (), "msg": "", "input": None}
+"""Stands for a fault of the plan that was told of another expectation."""
 
 
 def _too_many(content: Mapping[str, Any]) -> ErrorDetails:
     message = (
-        "the patterns and expressions of all expectations of this plan are too large, or too many: "
+        "the patterns, paths and expressions of all expectations of this plan are too large, or too many: "
         f"together they may have {MAX_STATES:,} states"
     )
     return {"type": "value_error", "loc": (), "msg": message, "input": content}

@@ -142,6 +142,8 @@ class _Expansion:
                 self._report_size()
                 return []
             if prompt is None or expectations is None:
+                if self.expectations.validations.exhausted:
+                    break  # and so it would be with each of the others
                 continue
             shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
             cases.extend(self._of_point(label, shown, prompt, expectations))

@@ -27,10 +27,10 @@ from planner.spec.templates.metering import (
     shown,
 )
 from planner.spec.templates.syntax import QUOTED, in_plain_words, meant_by_word, standing_alone, without_place
+from planner.spec.templates.tags import tags_of
 from planner.spec.templates.template import TemplateFault
 from planner.spec.templates.words import in_words
 
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _BLOCK = re.compile(r"\{%[-+]?\s*(if|elif|for|set|include|import|from|macro|extends|block|call)\b")
 _CLOSED = {"if": "{% endif %}", "for": "{% endfor %}"}
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -126,10 +126,11 @@ class Programs:
         """
         if first.start is None or first.end is None or "{#" in text or "raw" in text:
             return
-        defined = {word for tag in _TAG.findall(text) if tag.startswith("{%") for word in _NAME.findall(tag)}
+        every = list(tags_of(text))
+        defined = {word for tag in every if tag[0].startswith("{%") for word in _NAME.findall(tag[0])}
         names: dict[str, int] = {}
         first.names = names
-        tags = [tag for tag in _TAG.finditer(text) if tag.end() <= first.start or tag.start() >= first.end]
+        tags = [tag for tag in every if tag.end() <= first.start or tag.start() >= first.end]
         for tag in tags[: self._tags_left]:
             self._tags_left -= 1
             opens = _BLOCK.match(tag.group())
@@ -308,9 +309,7 @@ def _line(template: JinjaTemplate, traceback: TracebackType | None) -> int:
 
 def _tags_on(text: str, line: int) -> list[re.Match[str]]:
     """The {{ tags }} and {% blocks %} that touch a line."""
-    return [
-        tag for tag in _TAG.finditer(text) if _line_number(text, tag.start()) <= line <= _line_number(text, tag.end())
-    ]
+    return [tag for tag in tags_of(text) if _line_number(text, tag.start()) <= line <= _line_number(text, tag.end())]
 
 
 def _line_number(text: str, offset: int) -> int:

@@ -46,7 +46,8 @@ _PROGRAM = 32
 _MOST_KNOWN = 1_000
 """Texts with plain names only: of more, most come but once, and taking one apart again takes little."""
 _WORD = re.compile(r"\w+")
-_TAG = re.compile(r"\{[{%#].*?[}%#]\}", re.DOTALL)
+_TAG = re.compile(r"\{[{%#](?:(?!\{[{%#]).)*?[}%#]\}", re.DOTALL)
+"""None begins within one, so that a row of braces that nothing closes is looked at once."""
 MAX_TEXT = 32 * 1024
 """Characters of a rendered text, and of any text made on the way."""
 
