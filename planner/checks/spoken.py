@@ -48,6 +48,8 @@ _SHORT_MONTH = re.compile(
     rf"|(?:twenty|thirty|{'|'.join(ORDINALS)})\b))"
 )
 """Before a day or a year: elsewhere the full stop ends a sentence, as in `in Dec. 3 days later`."""
+_FILLERS = frozenset({"uh", "uhh", "um", "umm", "uhm", "erm", "hmm"})
+"""What a speaker says while he looks for a word, in the middle of numbers, too."""
 _PAUSE = re.compile(r"[,;:)]\s+")
 _FRACTION = re.compile(r"(?<=\d)\s*([¼½¾⅓⅔⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])")
 _AFTER_NUMBER = re.compile(r"\d\s*$")
@@ -55,7 +57,7 @@ _DOLLARS = " dollar "
 _LONGEST_ALONE = 4
 """Words of a price that a text says nothing besides: `twenty-five oh five`."""
 _PRICE = re.compile(
-    r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth|only|just)"
+    r"(?i)[$]|\b(?:cost|price|paid|pay|total|charge|fee|dollar|buck|refund|owe|balance|amount|bill|comes? to|worth|only|just|tax|that(?:['\N{RIGHT SINGLE QUOTATION MARK}]ll| will| would) be\b)"
 )
 _DOLLARS_AND_CENTS = re.compile(r"([1-9][0-9]{0,2}) (?:([0-9]{2})|(0 [0-9]))")
 """In digits: `12 50`, `12 0 5`."""
@@ -76,28 +78,32 @@ class Form:
 
 
 @lru_cache(maxsize=16_384)
-def spoken_forms(text: str, *, fold: bool) -> tuple[Form, Form]:
-    """Both readings of a text: amounts, and rows of digits."""
-    words, _, items = _read(text, fold=fold)
+def spoken_forms(text: str, *, fold: bool, as_said: bool = False) -> tuple[Form, Form]:
+    """Both readings of a text: amounts, and rows of digits. Without `uh` and `um`, unless all is wanted `as_said`."""
+    words, _, items = _read(text, fold=fold, as_said=as_said)
     if items is None:
-        form = Form("".join(f" {word} " for word in words), tuple(range(len(words))), tuple(range(1, len(words) + 1)))
+        places = [place for place, word in enumerate(words) if word]
+        form = Form(
+            "".join(f" {words[place]} " for place in places), tuple(places), tuple(place + 1 for place in places)
+        )
         return form, form
     return _form(_in_rows(items, whatever=False)), _form(_in_rows(items, whatever=True))
 
 
 @lru_cache(maxsize=16_384)
-def duration_form(text: str, *, fold: bool) -> Form | None:
+def duration_form(text: str, *, fold: bool, as_said: bool = False) -> Form | None:
     """A fourth reading, in which `an hour` is `60 minutes`: where the text tells how long something takes, and case does not matter."""
     if not fold or not NAMES_TIME.search(text):
         return None
-    words, breaks, items = _read(text, fold=fold)
-    told = in_seconds(items or [Item(place, place + 1, word) for place, word in enumerate(words)], breaks)
+    words, breaks, items = _read(text, fold=fold, as_said=as_said)
+    told = in_seconds(items or [Item(place, place + 1, word) for place, word in enumerate(words) if word], breaks)
     return None if told is None else _form(told)
 
 
 @lru_cache(maxsize=64)
-def _read(text: str, *, fold: bool) -> tuple[list[str], list[int], list[Item] | None]:
-    """(words, those that sentences begin at, what they come to); None where every word stands for itself."""
+def _read(text: str, *, fold: bool, as_said: bool) -> tuple[list[str], list[int], list[Item] | None]:
+    """(words, those that sentences begin at, what they come to); None where every word stands for itself. What is passed over is an
+    empty word: places are told by the words there were."""
     text = _plainer(text)
     words: list[str] = []
     breaks: list[int] = []
@@ -109,6 +115,11 @@ def _read(text: str, *, fold: bool) -> tuple[list[str], list[int], list[Item] | 
         if may_have_dash:
             _mark_dashes(sentence, len(words), marks, fold=fold)
         words += padded_words(sentence, fold=fold).split()
+    if "+" in text:
+        words = ["plus" if word == "+" else word for word in words]
+    if not as_said and not _FILLERS.isdisjoint(map(str.lower, words)):
+        heard = [*map(_heard, words)]
+        words = heard if any(heard) else words
     if all_plain(words):
         return words, breaks, None
     marks.breaks.update(breaks)
@@ -119,6 +130,10 @@ def _read(text: str, *, fold: bool) -> tuple[list[str], list[int], list[Item] | 
                 place += len(padded_words(part, fold=fold).split())
                 marks.pauses.add(place)
     return words, breaks, read_items(words, marks)
+
+
+def _heard(word: str) -> str:
+    return "" if word.lower() in _FILLERS else word
 
 
 def _mark_dashes(sentence: str, first: int, marks: Marks, *, fold: bool) -> None:
@@ -133,9 +148,9 @@ def _mark_dashes(sentence: str, first: int, marks: Marks, *, fold: bool) -> None
 
 
 @lru_cache(maxsize=16_384)
-def price_form(text: str, *, fold: bool) -> Form | None:
+def price_form(text: str, *, fold: bool, as_said: bool = False) -> Form | None:
     """A third reading, in which `twelve fifty` is dollars and cents: where the text speaks of prices, or says nothing else."""
-    words, breaks, items = _read(text, fold=fold)
+    words, breaks, items = _read(text, fold=fold, as_said=as_said)
     names_price = _PRICE.search(text) is not None
     if items is None or not (names_price or len(words) <= _LONGEST_ALONE):
         return None
@@ -181,15 +196,17 @@ def _priced(sentence: Iterable[Item]) -> Iterator[Item]:
 class SpokenFinder:
     """Finds any of some phrases, as `PhraseFinder` does, in whichever reading of a text more of them are said."""
 
-    __slots__ = ("_amounts", "_durations", "_fold", "_prices", "_rows")
+    __slots__ = ("_amounts", "_durations", "_how", "_prices", "_rows")
 
     def __init__(self, phrases: Sequence[str], *, fold: bool) -> None:
-        self._fold = fold
+        # Who looks for an `um` finds it.
+        as_said = any(not any(map(_heard, padded_words(phrase, fold=True).split())) for phrase in phrases)
+        self._how = {"fold": fold, "as_said": as_said}
         # Who looks for `08:30` looks for `eight thirty`, too, though not everybody who says that means the morning.
         written = [
             (other, phrase) for phrase in phrases for other in dict.fromkeys((_ZERO_HOUR.sub("", phrase), phrase))
         ]
-        forms = [(spoken_forms(other, fold=fold), phrase) for other, phrase in written]
+        forms = [(spoken_forms(other, **self._how), phrase) for other, phrase in written]
         amounts, rows = ({both[which].padded: phrase for both, phrase in forms} for which in (0, 1))
         self._amounts, self._rows = _Sought.of(amounts), _Sought.of(rows)
         prices = amounts | self._forms(price_form, phrases)
@@ -198,18 +215,18 @@ class SpokenFinder:
         self._durations = _Sought.of(amounts | durations) if durations else None
 
     def _forms(self, form_of: Callable[..., Form | None], phrases: Sequence[str]) -> dict[str, str]:
-        forms = [(form_of(phrase, fold=self._fold), phrase) for phrase in phrases]
+        forms = [(form_of(phrase, **self._how), phrase) for phrase in phrases]
         return {form.padded: phrase for form, phrase in forms if form is not None}
 
     def find(self, text: str) -> list[PlacedPhrase]:
-        amounts, rows = spoken_forms(text, fold=self._fold)
+        amounts, rows = spoken_forms(text, **self._how)
         found = self._amounts.find(amounts)
         if rows is not amounts:  # else it has no number, as what is sought in the other readings has
             found = _more(found, self._rows.find(rows))
             if self._prices is not None:
                 # `twelve fifty` is found where the price is written, too.
-                found = _more(found, self._prices.find(price_form(text, fold=self._fold) or amounts))
-        if self._durations is not None and (told := duration_form(text, fold=self._fold)) is not None:
+                found = _more(found, self._prices.find(price_form(text, **self._how) or amounts))
+        if self._durations is not None and (told := duration_form(text, **self._how)) is not None:
             found = _more(found, self._durations.find(told))
         return found
 

@@ -165,7 +165,10 @@ class _Reader(MoneyReader):
             day = self._number_at(place + 1 + (self._at(place + 1) == "the"))
             if day is None or not _is_day(day):
                 return None
-            return self._with_year(place, day.end, f"{month} {day.value}")
+            if (year := self._year_said(place + 1)) is not None:
+                century = 20 if self._at(place + 1) == "twenty" else 19
+                return Item(place, year.end, f"{month} {century}{year.digits}")
+            return self._with_year(place, day, day.end, f"{month} {day.value}")
         day = self._number_at(first)
         if day is None or not _is_day(day) or (first > place and not day.ordinal):
             return None
@@ -173,7 +176,23 @@ class _Reader(MoneyReader):
         month = _MONTHS.get(self._at(after))
         if month is None or (month == "may" and self._at(place) == "one"):  # `no one may enter`
             return None
-        return self._with_year(place, after + 1, f"{month} {day.value}")
+        return self._with_year(place, day, after + 1, f"{month} {day.value}")
+
+    def _year_said(self, place: int) -> Number | None:
+        """`twenty-seven` of `March twenty twenty-seven`: of a month with no day."""
+        if (
+            self._at(place) not in ("twenty", "nineteen")
+            or self._is_end(place + 1)
+            or self._time(place + 1) is not None
+        ):
+            return None
+        rest = self._number_at(place + 1)
+        is_year = self._number_at(place) is not None and rest is not None and len(rest.digits or "") == 2
+        return rest if is_year and self._at(place + 1) in TEENS.keys() | TENS.keys() else None
+
+    def _day_alone(self, start: int, day: Number, end: int) -> str:
+        """`the 15th of may`, in which `the 15th` is found, too."""
+        return " ".join([*self._words[start : day.start], f"{day.value}th", *self._words[day.end : end]])
 
     def _iso_date(self, place: int) -> Item | None:
         year, month, day = (self._at(place + offset) for offset in range(3))
@@ -186,10 +205,10 @@ class _Reader(MoneyReader):
         names = list(dict.fromkeys(_MONTHS.values()))
         return Item(place, place + 3, f"{names[int(month) - 1]} {int(day)} {year}")
 
-    def _with_year(self, start: int, end: int, date: str) -> Item:
+    def _with_year(self, start: int, day: Number, end: int, date: str) -> Item:
         year = self._number_at(end)
         if year is None or year.ordinal or year.digits is None:
-            return Item(start, end, date)
+            return Item(start, end, date, None, self._day_alone(start, day, end) if day.ordinal else None)
         if 1000 <= year.value < 3000:
             return Item(start, year.end, f"{date} {year.value}")
         rest = self._number_at(year.end)

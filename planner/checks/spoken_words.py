@@ -63,6 +63,8 @@ class SpokenWords:
                 self._breaks.append(len(self._words))
             if place in marks.pauses:
                 self._pauses.add(len(self._words))
+            if not word:
+                continue
             lower = word.lower()
             glued = _GLUED_HALF.fullmatch(lower) or (
                 beside_currency(words, place) and _GLUED_MAGNITUDE.fullmatch(lower)

@@ -380,3 +380,17 @@ def test_a_number_over_turns_is_no_number_of_what_is_allowed_or_not_looked_for(j
     assert judge(talk(*CARD_OVER), check="no_pii", allow=["4242 4242 4242 4242"])[0] == "passed"
     assert judge(talk(*CARD_OVER), check="no_pii", kinds=["email"])[0] == "passed"
     assert judge(talk("agent: no number", *CARD_OVER[1:]), check="no_pii")[0] == "passed"
+
+
+@pytest.mark.parametrize("filler", ["uh", "Um", "erm", "hmm"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Your card is 4242 4242, {}, 4242 4242.",
+        "Your social is one two three, {}, four five, {}, six seven eight nine.",
+    ],
+)
+def test_a_number_goes_on_behind_an_um(talk: Any, judge: Any, said: str, filler: str) -> None:
+    """Who looks for words in the middle of a number has said all of it."""
+    outcome, _, turn = judge(talk(f"agent: {said.replace('{}', filler)}"), check="no_pii")
+    assert (outcome, turn) == ("failed", 1)

@@ -120,6 +120,12 @@ ALIKE = [
     ["45 minutes", "three quarters of an hour"],
     ["75 minutes", "an hour and a quarter"],
     ["a week", "one week", "1 week"],
+    ["March 2027", "March twenty twenty-seven"],
+    ["October 1999", "October nineteen ninety-nine"],
+    ["+1 555 123 4567", "plus one, five five five, one two three, four five six seven"],
+    ["12345", "twelve, uh, three forty-five", "one two, um, three four five"],
+    ["you have 40 days", "you, uh, have, umm, forty days"],
+    ["C + D", "C plus D"],
     ["a day and a half", "1.5 days", "one and a half days"],
 ]
 
@@ -236,6 +242,10 @@ def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
         ("3 hours", "two hours and an hour"),
         ("1.5 hours", "1 hour and 5 people"),
         ("0.5 hours", "half an apple"),
+        ("March 2010", "March twenty ten AM"),
+        ("March 2027", "March twenty. Twenty-seven came"),
+        ("March 2007", "March twenty seven"),
+        ("um", "It is 5"),
     ],
 )
 def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
@@ -263,6 +273,14 @@ def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
         ("£1", "It is a pound. Of course"),
         ("Sept 3", "We are open Sept. 3 is a holiday"),
         ("$2", "two dollars and a half hour"),
+        ("the 15th", "on the 15th of May at 3 PM"),
+        ("15th", "May 15th"),
+        ("March the fifth", "on March the fifth"),
+        ("$19.95", "That would be nineteen ninety-five"),
+        ("$19.95", "That'll be, uh, nineteen ninety-five, please"),
+        ("$19.95", "nineteen ninety-five plus tax"),
+        ("um", "It is, um, 5"),
+        ("uh", "Uh"),
     ],
 )
 def test_what_may_be_meant_is_found(phrase: str, text: str) -> None:
