@@ -20,6 +20,7 @@ from planner.results.store import Store, segment_for
 from planner.results.tiers import SharedRepository
 from planner.spec import load_project
 from planner.spec.model import Project
+from planner.spec.project.stores import store_fault
 
 DEFAULT_STORE = ".planner"
 DEFAULT_ENVIRONMENT = "default"
@@ -67,6 +68,8 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     if selection.sandbox:
         directory = directory / "sandbox"
     local = DirectoryStore(directory)
+    if selection.store and not is_shared and (fault := store_fault(named)):
+        raise UsageError(f"--store: {fault.partition(';')[0]}", "A folder of this name is written with ./ before it.")
     if not is_shared:
         return Place(directory, ResultsRepository(local), environment, home)
     try:

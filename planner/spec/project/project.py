@@ -20,6 +20,7 @@ from planner.spec.files import PROJECT_FILE, FileFault, display_name, read_autho
 from planner.spec.model import ExecutionSettings, Policy, Project, QuietHours, Target
 from planner.spec.project.judge import read_judge
 from planner.spec.project.prices import KNOWN_PRODUCTS
+from planner.spec.project.stores import store_fault
 from planner.spec.project.targets import check_slug, read_target
 from planner.spec.project.zones import zone_fault
 from planner.spec.version import check_version
@@ -92,6 +93,8 @@ def _project(document: Document, reporter: Reporter) -> Project:
         if 0 < rate < 1:  # cents are meant: an estimate in hundredths of them would let every ceiling be broken
             detail = f"rates are cents a minute, and this is less than one: for ${rate:g} write {rate * 100:g}"
             reporter.warning("bad-value", detail, document.value(root["rates"], product))
+    if fields.store is not None and (fault := store_fault(fields.store)):
+        reporter.error("bad-value", fault, document.value(root, "store"))
     doubted = set(() if {*root} <= {*ProjectFields.model_fields} else PARTS)  # an unknown key may be any of them
     with _doubting("environments", doubted, reporter):
         environments = _environments(document, reporter)

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from patience import wait_for
 
+from planner.spec.project.stores import store_fault
+
 PLAN = """\
 version: 1
 plan: hours
@@ -257,14 +259,19 @@ def test_the_sandboxs_results_are_apart(fresh_clone: Callable[[str], Any], remot
         ("s3://AKIA:secret@bucket", "keys belong in the environment"),
         ("s3://bucket/results?keep=3", "keep means nothing here"),
         ("git:refs/planner/results?keep=0", "keep=0 is no number of invocations"),
+        ("refs/planner/results", "--store: this would be a folder, and for the git ref write git:refs/planner/results"),
+        ("s3:bucket/results", "--store: this would be a folder, and for the object store write s3://BUCKET/FOLDER"),
     ],
 )
 def test_stores_that_cannot_be(fresh_clone: Callable[[str], Any], store: str, said: str) -> None:
-    """A mistyped store is exit 2, and says what may be written."""
+    """A mistyped store is exit 2, and says what may be written; in planner.yaml at its place, where the words alone tell."""
     project = fresh_clone("one")
     ran = project.planner("plan", "--store", store)
     assert ran.code == 2
     assert said in ran.err
     project.write("planner.yaml", f"store: {store}\n")
     written = project.planner("plan")
+    if store_fault(store):
+        assert (written.code, written.err.partition(" [")[0]) == (2, "planner.yaml:1:8: error: value cannot be used")
+        return
     assert (written.code, written.err) == (2, ran.err.replace("--store ", "`store` in planner.yaml: ", 1))
