@@ -11,6 +11,7 @@ _WORD = re.compile(r"\w+")
 _FAULT = re.compile(r"ERROR: <input>:([1-9]\d*):(\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _NO_FIELD = re.compile(r"undefined field '([^']*)' not found in struct 'planner\.(\w+)'")
+_NO_SELECT = re.compile(r"expression of type '([^']*)' cannot be the operand of a select")
 _NO_OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
 _BETWEEN = re.compile(r", (?![^()]*\))")
 """Types that an operator was applied to, but not those that one of them is of."""
@@ -58,6 +59,7 @@ _FUNCTIONS = {
     "str": "write string(…)",
     "lower": "write matches('(?i)…') for text in either case",
     "float": "write double(…)",
+    "not": "write !(…)",
     "any": "write turns.exists(t, …)",
 }
 _KINDS = {
@@ -109,6 +111,8 @@ def _said(complaint: str, expression: str, start: int) -> str:
             "write .size()" if word[0] in {"size", "length", "count"} else "one of it has: write turns.exists(t, t.…)"
         )
         return f"a list has no `{word[0]}`; {known}"
+    if (found := _NO_SELECT.search(complaint)) is not None and (word := _WORD.match(expression, start)):
+        return f"{kind_told(found[1])} has no `{word[0]}`, nor other fields"
     if (found := _NO_OVERLOAD.search(complaint)) is not None:
         operator, kinds = found[1].replace("_", " ").replace("@", "").strip(), _BETWEEN.split(found[2])
         if (macro := _IN_MACRO.search(expression[: start + 1])) is not None and operator in {"||", "&&", "? :"}:
@@ -191,6 +195,8 @@ def _syntax(complaint: str, expression: str, start: int) -> str:
             return f"write {_WORDS[last[1].lower()]} for `{last[1]}`"
         if word.lower() in _WORDS:
             return f"write {_WORDS[word.lower()]} for `{word}`"
+        if word in _OF_TEXTS:
+            return f"write .{word}('…') behind the text that is asked about"
         if expression[:start].endswith("<") and word == ">":
             return "write != for `<>`"
         return f"{shown_sign(word)} cannot stand here; && is and, || is or, == compares"
