@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hostile_plans import hostile_plans
+from linear_time import takes_linear_time
 from mutants import Mutants, judged
 
 from planner.checks.patterns import compile_pattern
@@ -118,3 +119,13 @@ def test_planner_yaml_is_bounded() -> None:
     assert [(item.code, item.span.line) for item in read_project(patterns.encode(), "planner.yaml")[1]] == [
         ("too-many-nodes", 302)
     ]
+
+
+def test_rates_take_linear_time() -> None:
+    """Each is compared with the service's products, and none with all the others."""
+
+    def work(rates: int) -> None:
+        read_project(("rates:\n" + "".join(f"  r{number}: 1\n" for number in range(rates))).encode(), "planner.yaml")
+
+    work(1)  # what is made once
+    assert takes_linear_time(work, 16_000)

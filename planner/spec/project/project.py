@@ -86,7 +86,8 @@ def _project(document: Document, reporter: Reporter) -> Project:
     policy = read_nested(PolicyFields, document, root, "policy", reporter)
     settings = execution[1] if execution else ExecutionFields()
     for product in fields.rates:
-        if product not in KNOWN_PRODUCTS and (meant := nearest(product, KNOWN_PRODUCTS)) not in {None, *fields.rates}:
+        meant = None if product in KNOWN_PRODUCTS else nearest(product, KNOWN_PRODUCTS)
+        if meant is not None and meant not in fields.rates:
             detail = f"the service has no product `{shorten(product, 40)}` that is known; did you mean `{meant}`?"
             reporter.warning("near-miss", detail, document.key(root["rates"], product))
     for product, rate in fields.rates.items():
