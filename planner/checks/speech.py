@@ -132,7 +132,7 @@ class Words(BaseModel, frozen=True):
         description=(
             "Whether numbers, money, percentages, dates, times and durations are alike however they are said or written: `thirty "
             "days` is `30 days`, `$12.50` is `twelve dollars and fifty cents`, `60 minutes` is `an hour` (but `7 days` no week), "
-            "`5-7 days` is `five to seven days`; `uh` and `um` between words are passed over. What is ambiguous is found as each thing it may be: `it "
+            "`5-7 days` is `five to seven days`; `AB73` is `A B seven three`; `uh` and `um` are passed over. What is ambiguous is found as each thing it may be: `it "
             "costs twelve fifty` as 1250, 12 and 50, and $12.50 where a price is spoken of; `ten to five` as 4:50 only after `at`, "
             "`by`, `it is` or the like, or with `minutes`; `08:00` as eight o'clock and 8 AM, `08:30` as 8:30 and 8:30 AM. Reads "
             "English words; of other languages, digits."

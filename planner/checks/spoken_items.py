@@ -29,6 +29,7 @@ _HALVES = {
 }
 _BEFORE_TIME = frozenset({"at", "by", "until", "till", "before", "after", "around", "from"})
 _CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_CODE = re.compile(r"([A-Za-z]{1,3})([0-9]{1,12})")
 _DIGIT = re.compile(r"[0-9]")
 _ON_THE_HOUR = "o'clock"
 _BEFORE_TOLD_TIME = _BEFORE_TIME - {"from"} | {"is", "it's", "was", "about", "nearly", "almost", "exactly"}
@@ -103,7 +104,8 @@ class _Reader(MoneyReader):
             if item is None and _may_begin(word):
                 item = next((item for reader in readers if (item := reader(place)) is not None), None)
             if item is None:
-                item = Item(place, place + 1, self._written[self._places[place]])
+                written = self._written[self._places[place]]
+                item = Item(place, place + 1, written, None, _spelled(written) if _has_digit(word) else None)
             place = item.end
             items.append(self._placed(item))
         return items
@@ -310,6 +312,12 @@ class _Reader(MoneyReader):
             if tuple(self._words[place : place + len(words)]) == words:
                 return half, len(words)
         return None
+
+
+def _spelled(word: str) -> str | None:
+    """`A B 73` of `AB73`, as a code is said; of `A7` it might be a seven of something."""
+    code = _CODE.fullmatch(word)
+    return None if code is None or code[1].lower() in ("a", "i") else f"{' '.join(code[1])} {code[2]}"
 
 
 def all_plain(words: Sequence[str]) -> bool:

@@ -126,6 +126,8 @@ ALIKE = [
     ["12345", "twelve, uh, three forty-five", "one two, um, three four five"],
     ["you have 40 days", "you, uh, have, umm, forty days"],
     ["C + D", "C plus D"],
+    ["AB73", "A B seven three", "A-B-7-3"],
+    ["B12", "B twelve", "B-12"],
     ["a day and a half", "1.5 days", "one and a half days"],
 ]
 
@@ -246,6 +248,9 @@ def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
         ("March 2027", "March twenty. Twenty-seven came"),
         ("March 2007", "March twenty seven"),
         ("um", "It is 5"),
+        ("A7", "a seven day trial"),
+        ("AB73", "A B seven four"),
+        ("COVID19", "C O V I D nineteen"),
     ],
 )
 def test_what_is_not_alike_is_not_found(phrase: str, text: str) -> None:
