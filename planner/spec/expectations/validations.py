@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,6 +28,7 @@ _FAULTY = 3
 _TOO_LARGE = 200_000
 """Compiling a pattern that turns out to be too large takes as long as so many states do, at worst."""
 _KEYS = ("matches", "also")
+_COSTLY = re.compile(rb'"(?:cel|matches|also|path)"')
 
 
 @dataclass(slots=True)
@@ -69,10 +71,11 @@ class Validations:
         known = self._known.get(key)
         if known is not None:
             return known
-        expression = b'"cel"' in document
-        patterns = b'"matches"' in document or b'"also"' in document
-        paths = b'"path"' in document
-        if (patterns or expression or paths) and self._states < 0:
+        costly = _COSTLY.search(document) is not None  # most are not, and one search is quicker than four
+        expression = costly and b'"cel"' in document
+        patterns = costly and (b'"matches"' in document or b'"also"' in document)
+        paths = costly and b'"path"' in document
+        if costly and self._states < 0:
             told, self._told = self._told, True
             return [TOLD if told else _too_many(content)]
         try:

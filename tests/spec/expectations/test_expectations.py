@@ -544,3 +544,22 @@ scenarios:
     expect: [{check: duration, max_seconds: *a}]
 """
     assert workspace.codes(plan) == [("bad-expectation", 12, 45)]
+
+
+def test_what_is_told_of_a_plan_does_not_depend_on_how_much_was_read_before_it(workspace: Any) -> None:
+    """Expectations are known again by their text, and no more than so many of them: a plan is told of as if it stood alone."""
+    head = "version: 1\nplan: {}\ntargets: {{support: {{agent: 12}}}}\nvars: {{day: Monday}}\nscenarios:\n"
+    scenario = "  s{}:\n    prompt: Ask, on {{{{ day }}}}.\n    expect:\n{}"
+    repeated = "      - {check: says, any_of: [Hello, hello]}\n      - {check: duration, max_seconds: 180}\n"
+    many = [f"      - {{check: says, any_of: [word-{number}]}}\n" for number in range(1_100)]
+    parts = ["".join(many[start : start + 275]) for start in range(0, len(many), 275)]
+    before = head.format("before") + "".join(
+        scenario.format(number, repeated + part) for number, part in enumerate(parts)
+    )
+    workspace.write("before.yaml", before)
+    workspace.write("plan.yaml", head.format("after") + scenario.format(0, repeated + repeated))
+    alone, told_alone = workspace.load("plan.yaml")
+    (_, after), told = workspace.load("before.yaml", "plan.yaml")
+    assert after == alone[0]
+    assert [item for item in told.items if item.span.file == "plan.yaml"] == told_alone.items
+    assert {item.code for item in told_alone.items} == {"duplicate-item"}

@@ -702,3 +702,15 @@ def test_no_expression_escapes(expression: str) -> None:
             assert isinstance(Templates().compile(text).render(VALUES), str)
         except TemplateFault as found:
             assert found.detail  # noqa: PT017 - most expressions have one
+
+
+def test_texts_that_come_but_once_are_not_kept_from_plan_to_plan() -> None:
+    """Of few texts each is compiled once; where there were very many, the next plan begins with none."""
+    templates = Templates()
+    first = templates.compile("{{ n }}")
+    templates.new_plan()
+    assert templates.compile("{{ n }}") is first
+    for number in range(1_001):
+        templates.compile(f"{number} {{{{ n }}}}")
+    templates.new_plan()
+    assert templates.compile("{{ n }}") is not first
