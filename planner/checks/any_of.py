@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from planner.checks.base import FindingOutcome, Judgement
+from planner.checks.call import CallCheck
 from planner.checks.parts import OfSeveral, Parts, merged, those
 from planner.checks.wording import counted
 
@@ -41,6 +42,15 @@ class AnyOf(OfSeveral, frozen=True):
             "`min_pass_rate`, which are the whole's; an `id` names it in the finding."
         ),
     )
+
+    @model_validator(mode="after")
+    def _may_fail(self) -> Self:
+        if any(isinstance(part, CallCheck) and part.is_foregone for part in self.of):
+            raise ValueError(
+                "every call that is judged is completed, so that this holds whatever else does not: leave out the part "
+                "`status: completed`, or put it beside this one"
+            )
+        return self
 
     def combined(self, judgements: Sequence[Judgement]) -> Judgement:
         if holding := those(judgements, FindingOutcome.PASSED):

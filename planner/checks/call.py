@@ -102,6 +102,13 @@ class CallCheck(Expectation, frozen=True):
             raise ValueError(f"`max_turns` ({self.max_turns}) is less than `min_turns` ({self.min_turns})")
         return self
 
+    @property
+    def is_foregone(self) -> bool:
+        """Whether it asks for nothing but what is so of every call that is judged."""
+        return self.status is not None and not given(
+            self.end_reason, self.min_turns, self.max_turns, self.transferred_to
+        )
+
     def doubts(self) -> Sequence[Doubt]:
         words = (self.end_reason,) if isinstance(self.end_reason, str) else self.end_reason or ()
         found: list[Doubt] = []

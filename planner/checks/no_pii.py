@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self, assert_never
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
 from planner.checks.fields import Name
@@ -33,8 +34,20 @@ _NAMES: dict[Kind, str] = {
     "email": "e-mail address",
 }
 
+_ADDRESS = re.compile(r"[^\s@*]*@[^\s@*]+\.[^\s@*]+")
+_NUMBER = re.compile(r"[A-Za-z0-9 -]*[0-9][A-Za-z0-9 -]*")
+
 _MOST_TURNS = 8
 """Back from a turn, that a number may have begun in."""
+
+
+def _allowable(written: str) -> str:
+    """One that may equal something that is looked for; any other would allow nothing."""
+    if _ADDRESS.fullmatch(plain_address(written).strip()) is None and _NUMBER.fullmatch(written) is None:
+        raise ValueError(
+            "this allows nothing: write a number, an e-mail address, or @ and a domain for all addresses of it"
+        )
+    return written
 
 
 class NoPii(Expectation, frozen=True):
@@ -64,7 +77,7 @@ class NoPii(Expectation, frozen=True):
     kinds: Annotated[tuple[Kind, ...], Field(min_length=1)] = Field(
         default=KINDS, description="What to look for: card, bank, identity, email; by default all of them."
     )
-    allow: tuple[Name, ...] = Field(
+    allow: tuple[Annotated[Name, AfterValidator(_allowable)], ...] = Field(
         default=(),
         description="What the agent may say anyway: numbers, addresses, or all addresses of a domain, as in `@example.org`.",
         examples=[["support@example.com", "@example.org"]],

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, assert_never
+from typing import Any, Literal, Self, assert_never
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, FindingOutcome, Judgement
+from planner.checks.call import CallCheck
 from planner.checks.parts import Combinator, Part, merged
 
 
@@ -29,6 +30,15 @@ class Not(Combinator, frozen=True):
             "the whole's."
         )
     )
+
+    @model_validator(mode="after")
+    def _may_hold(self) -> Self:
+        if isinstance(self.of, CallCheck) and self.of.is_foregone:
+            raise ValueError(
+                "every call that is judged is completed, so that this holds for none: one that failed is the platform's fault; "
+                "`platform_failures: fail` in the scenario lets such calls count against it"
+            )
+        return self
 
     @property
     def parts(self) -> Mapping[tuple[str | int, ...], Expectation]:
