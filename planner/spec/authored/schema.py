@@ -42,6 +42,8 @@ def plan_schema() -> dict[str, Any]:
     defs["AxisFileFields"]["required"] = ["file"]
     defs["AxisUseFields"]["required"] = ["use"]
     defs["MatrixFields"]["required"] = ["axes"]
+    defs["BudgetFields"]["required"] = ["max_cost_cents"]
+    defs["QuarantineFields"]["required"] = ["until", "reason"]
     defs["ScenarioFields"]["oneOf"] = [{"required": ["prompt"]}, {"required": ["prompt_file"]}]
     use_fields: dict[str, Any] = {**UseFields.model_json_schema(schema_generator=_Generator), "required": ["use"]}
     defs["UseFields"] = use_fields
@@ -84,8 +86,9 @@ def library_schema() -> dict[str, Any]:
 
 
 _OF_A_WORD = ("type", "const", "enum", "pattern", "enumDescriptions", "markdownEnumDescriptions")
-_WRITTEN_OUT = frozenset({"check", "id", "severity"})
-"""Fields of an expectation that are no templates."""
+_WRITTEN_OUT = frozenset({"check", "id"})
+"""Fields of an expectation that are no template as a whole."""
+_PARTLY = {"type": "string", "pattern": r"\{\{|\{%", "description": "A template, amid other characters or alone."}
 
 
 def _words_templated(schema: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +98,10 @@ def _words_templated(schema: dict[str, Any]) -> dict[str, Any]:
         properties: dict[str, Any] = defs[name]["properties"]
         for key in properties.keys() - _WRITTEN_OUT:
             properties[key] = _word_templated(properties[key])
+        if "id" in properties:
+            word = {key: properties["id"][key] for key in _OF_A_WORD if key in properties["id"]}
+            about = {key: value for key, value in properties["id"].items() if key not in word}
+            properties["id"] = {**about, "anyOf": [word, _PARTLY]}
     return schema
 
 
@@ -124,6 +131,8 @@ def project_schema() -> dict[str, Any]:
     properties["environments"]["propertyNames"] = {"pattern": SLUG}
     properties["environments"]["additionalProperties"]["propertyNames"] = {"pattern": SLUG}
     _one_target(schema["$defs"])
+    schema["$defs"]["QuietHoursFields"]["required"] = ["start", "end", "time_zone"]
+    schema["$defs"]["JudgeFields"]["required"] = ["base_url", "model"]
     return hinted(_naming_required(schema))
 
 
