@@ -14,6 +14,10 @@ from planner.spec.source import Source
 
 _AHEAD = 100_000
 """Characters in which the anchor of an alias is looked for: more would take seconds, of a file with a thousand such aliases."""
+_FEW = 10
+_AROUND = frozenset(" \t\r\n,[]{}")
+_LINE = 1_000
+"""Characters of a line that is to be no more than an alias."""
 _NAME = re.compile(r"\*?\s*([\w-]{1,60})")
 _ANCHOR = re.compile(r"&([\w-]{1,60})")
 _MERGE_OF = re.compile(r"[ ]*<<[ ]*:?[ ]*\*[ ]*([\w-]{1,60})")
@@ -27,14 +31,27 @@ def no_anchor(source: Source, name: str, end: int, meant: str | None) -> tuple[s
     told = f"there is no anchor &{shorten(name)} above"
     if meant is not None:
         return f"{told}; did you mean *{meant}?", []
-    anchor = re.compile(rf"(?<![^\s,\[{{])&{re.escape(name)}(?=[\s,\]}}]|$)").search(source.text, end, end + _AHEAD)
+    anchor = _place_of(f"&{name}", source.text, end, end + _AHEAD)
     if anchor is not None:
-        below = Related("it is written here", source.span(anchor.start(), anchor.end()))
+        below = Related("it is written here", source.span(anchor, anchor + 1 + len(name)))
         return f"{told}, only below: what an alias stands for is written first, so exchange the two", [below]
     return (
         f"{told}: write &{name} before what it is to stand for, further up; or if this is a text, put it in quotes",
         [],
     )
+
+
+def _place_of(word: str, text: str, start: int, end: int) -> int | None:
+    """Where the word stands by itself, among the first few places at which it is a part of something."""
+    for _ in range(_FEW):
+        found = text.find(word, start, end)
+        if found < 0:
+            return None
+        behind = text[found + len(word) : found + len(word) + 1]
+        if (not found or text[found - 1] in _AROUND) and (not behind or behind in _AROUND):
+            return found
+        start = found + 1
+    return None
 
 
 def merge(
@@ -89,10 +106,8 @@ def _meant(
         f"this is a text, and an alias begins with *: write *{name[1]} here, and &{name[1]} before what it is to stand for, "
         "further up"
     )
-    key = re.compile(rf"^[ ]*(?:-[ ]+)?({re.escape(name[1])}):", re.MULTILINE).search(
-        source.text, max(0, start - _AHEAD), start
-    )
-    related = [Related("this may be meant", source.span(key.start(1), key.end(1)))] if key is not None else []
+    key = _place_of(f"{name[1]}:", source.text, max(0, start - _AHEAD), start)
+    related = [] if key is None else [Related("this may be meant", source.span(key, key + len(name[1])))]
     reporter.error("bad-alias", detail, span, *related)
     return None
 
@@ -100,8 +115,8 @@ def _meant(
 def alias_amid_keys(problem: str, text: str, start: int) -> str:
     """What to say where the parser stumbles at `start` over a line that was to take over the keys of an anchor; or nothing."""
     begin = text.rfind("\n", 0, start) + 1
-    here = text[begin:].partition("\n")[0]
-    above = text[:begin].rstrip().rpartition("\n")[2]
+    here = text[begin : begin + _LINE].partition("\n")[0]
+    above = text[max(0, begin - _LINE) : begin].rstrip().rpartition("\n")[2]
     keys = "did not find expected key" in problem or "mapping values" in problem
     if found := _MERGE_OF.match(here) or _ALONE.fullmatch(here) or (_ALONE.fullmatch(above) if keys else None):
         return f"to take over the keys of an anchor, write <<: *{found[1]}"

@@ -11,11 +11,16 @@ _BEHIND = re.compile(r"[ \t]*(?:[,\]}]|#|\Z)")
 """What may follow a text in quotes; the text is one line."""
 _QUOTED = re.compile(r"""'(?:[^'\n]|'')*'|"(?:[^"\\\n]|\\.)*\"""")
 _MAX = 60
+_LONGEST = 2_000
+"""Characters of a line, before the fault and behind it, that are looked at."""
 
 
 def quote_inside(problem: str, text: str, start: int) -> str:
     """What to say where the parser stumbles at `start` over what follows a closing quote; empty where none is there."""
-    before = text[:start].rstrip(" ")
+    begin = text.rfind("\n", 0, start) + 1
+    if start - begin > _LONGEST:
+        return ""
+    before = text[begin:start].rstrip(" ")
     quote = before[-1:]
     if (
         quote not in {'"', "'"}
@@ -23,14 +28,12 @@ def quote_inside(problem: str, text: str, start: int) -> str:
         or not any(it in problem for it in _PROBLEMS)
     ):
         return ""
-    if text[start : start + 1] == quote and len(before) < start:
+    if text[start : start + 1] == quote and len(before) < start - begin:
         return ""  # another text
-    opened = next(
-        (found.start() for found in _QUOTED.finditer(before, before.rfind("\n") + 1) if found.end() == len(before)), -1
-    )
+    opened = next((found.start() for found in _QUOTED.finditer(before) if found.end() == len(before)), -1)
     if opened < 0:
         return ""
-    line = text[start:].partition("\n")[0].rstrip("\r")
+    line = text[start : start + _LONGEST].partition("\n")[0].rstrip("\r")
     ends = [
         place
         for place, sign in enumerate(line)
@@ -38,7 +41,7 @@ def quote_inside(problem: str, text: str, start: int) -> str:
     ]
     if not ends:
         return "text cannot go on after a closing quote: put all of it in quotes of the other kind, or leave these out"
-    whole = text[opened + 1 : start + ends[0]]
+    whole = text[begin + opened + 1 : start + ends[0]]
     inside = '" inside it is written \\"' if quote == '"' else "' inside it is written ''"
     return f"this quote ends the text: a {inside}, or put it in the other quotes{_written(whole, quote)}"
 
