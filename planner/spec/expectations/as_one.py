@@ -144,5 +144,6 @@ def _of_step(step: Any) -> str:
             else "a step that is a tool's call is written {tool: NAME}"
         )
     if name == "says":
-        return _flow({"says": {key: below for key, below in _entries(fields) if key in _WORDS}})  # pyright: ignore[reportUnknownArgumentType]
+        said = {key: below for key, below in _entries(fields) if key in _WORDS}  # pyright: ignore[reportUnknownArgumentType]
+        return _flow({"says": said}) if said else "{says: {any_of: […]}}"
     return f"`{name}` is no step, of which there are {{says: …}} and {{tool: NAME}}: write it beside the sequence, as an expectation of its own"

@@ -27,6 +27,9 @@ _CONSEQUENCES = frozenset(
         "version-unknown",
         "not-e164",
         "literal-template",
+        "not-a-slug",
+        "unknown-check",
+        "file-missing",
     }
 )
 

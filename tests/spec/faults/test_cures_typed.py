@@ -332,6 +332,32 @@ LEFT: dict[str, tuple[Files, list[str], Files]] = {
             "      - {check: says, any_of: ['{{ n }}']}\n"
         ),
     ),
+    "a template without quotes where none is read": (
+        {
+            "plan.yaml": "version: 1\nplan: {{ b }}\nimports: [{{ a }}]\ntargets: {support: {agent: {{ c }}}}\n"
+            "scenarios:\n  s: {{ y }}\n  t: {prompt: hi, expect: [{check: {{ x }}}, {{ z }}]}\n",
+        },
+        snapshot(
+            [
+                'plan.yaml:2:7 not-a-slug: "{{ b }}" is not a slug: lower-case letters, digits, - and _; write `b`',
+                "plan.yaml:3:11 file-missing: there is no file {{ a }}",
+                'plan.yaml:4:28 wrong-type: this must be a whole number, but it is the text "{{ c }}"; templates are for prompts and expectations: write the value itself',
+                'plan.yaml:6:6 wrong-type: a scenario is a mapping with a prompt and what is expected, but this is the text "{{ y }}"',
+                "plan.yaml:7:36 unknown-check: there is no check `{{ x }}`; known: `all_of`, `any_of`, `call`, `cost`, `duration`, `expression`, `field`, `grade`, `judge`, `language`, `latency`, `never_says`, `no_pii`, `not`, `pacing`, `says`, `sequence`, `similar`, `tool_called`, `tool_not_called`",
+                'plan.yaml:7:46 wrong-type: this must be a mapping such as {check: says, any_of: [...]}, but it is the text "{{ z }}"',
+            ]
+        ),
+        PROJECT,
+    ),
+    "steps of nothing": (
+        plan(SCENARIO + "      - {check: sequence, steps: [{check: says}, {tool: f}]}\n"),
+        snapshot(
+            [
+                "plan.yaml:8:36 unknown-key: `check` is not a key here; a step has no `check`: write steps: [{says: {any_of: […]}}, {tool: f}]"
+            ]
+        ),
+        plan(SCENARIO + "      - {check: sequence, steps: [{says: {any_of: [hello]}}, {tool: f}]}\n"),
+    ),
     "several faults of the texts of one expectation": (
         plan(
             "vars: {n: 9}\ndefaults: {expect: [{check: says, any_of: ['{{ a b }}', '{{ names }}']}]}\n"
