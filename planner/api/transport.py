@@ -133,7 +133,7 @@ class HttpxTransport:
                 async with client.stream(
                     method,
                     path,
-                    params=dict(query),
+                    params=dict(query) or None,  # httpx takes an address apart for nothing to be added, too
                     content=body,
                     headers=headers,
                     extensions={"trace": sending.trace} if on_sending is not None else None,

@@ -46,6 +46,8 @@ class Trace:
         )
 
     def note(self, exchange: Exchange) -> None:
+        if self._stream is None:
+            return
         self._write(
             {
                 "offset_ms": round((exchange.started - self._since) * 1000, 1),
