@@ -44,10 +44,12 @@ def _tell_of_altered(context: Context, launch: Launch, runs: Mapping[int, WireRu
         return
     named = ", ".join(map(str, altered[:NAMED_RUNS])) + (", …" if len(altered) > NAMED_RUNS else "")
     which = f"run {named}" if len(altered) == 1 else f"runs {named}"
+    told = any(runs[run_id].scenario_prompt for run_id in altered)
+    how = "with another prompt than was sent" if told else "without the prompt that was sent"
     cases = ", ".join(dict.fromkeys(slot.case_id for slot in slots if slot.run_id is None))
     context.find_odd(
         launch.launch_id,
-        f"the service shows {which} with another prompt than was sent: which case each was made for cannot be told, so they count"
+        f"the service shows {which} {how}: which case each was made for cannot be told, so they count"
         f" for none ({cases}); they are paid for, and not made again",
     )
 
@@ -59,7 +61,7 @@ def is_anothers(context: Context, watched: Watched, run: WireRun) -> bool:
     ):
         return False
     context.find_odd(
-        watched.launch.launch_id,
+        f"run {run.id}",
         f"run {run.id}, with which the service answered launch {watched.launch.launch_id}, is not what that asked for"
         f" ({watched.slot.case_id}): it counts for no case",
     )

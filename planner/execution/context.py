@@ -329,10 +329,10 @@ class Context:
             if watched.launch.launch_id == launch_id:
                 watched.launch = self.launch(launch_id)
 
-    def find_odd(self, launch_id: str, told: str) -> None:
-        """What the service shows of a launch is not what it should be: told at once to whoever watches, and in the results."""
-        if self.outcome.oddities.get(launch_id) != told:
-            self.outcome.oddities[launch_id] = told
+    def find_odd(self, what: str, told: str) -> None:
+        """What the service shows of a launch or run is not what it should be: told at once to whoever watches, and in the results."""
+        if self.outcome.oddities.get(what) != told:
+            self.outcome.oddities[what] = told
             self.observer.warn(told)
 
     def give_up(self, reason: str) -> None:

@@ -148,7 +148,7 @@ class Outcome:
     unread: list[str] = field(default_factory=list[str])
     """Of those that had ended, why what the service tells of them could not be read; one each."""
     oddities: dict[str, str] = field(default_factory=dict[str, str])
-    """What the service shows of launches that it should not, in words, by launch id."""
+    """What the service shows of launches and runs that it should not, in words; by launch id, or `run 7110`."""
     unread_slots: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     """Of runs that had ended and could not be read, by key; also those that were still to be tried again."""
     unsettled: tuple[UnsettledLaunch, ...] = ()

@@ -178,6 +178,21 @@ async def test_a_death_where_the_second_answer_comes_costs_nothing(
         await service.check_exact(works)
 
 
+async def test_runs_shown_without_prompts_are_told_as_such(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """Nothing was altered: nothing is shown."""
+
+    def mute(method: str, path: str, answer: Answer) -> Answer:
+        if method != "GET" or path != "/v1/test-calls":
+            return answer
+        rows = [row | {"scenario_prompt": None} for row in json.loads(answer.body)]
+        return replace(answer, body=json.dumps(rows).encode())
+
+    done = await make_service().invoke([work("ana"), work("bob")], amend=mute)
+    assert "without the prompt that was sent" in next(iter(done.outcome.oddities.values()))
+
+
 def shouting(method: str, path: str, answer: Answer) -> Answer:
     """The list shows every prompt in capitals."""
     if method != "GET" or path != "/v1/test-calls":
