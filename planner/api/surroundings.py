@@ -44,9 +44,25 @@ def proxy_fault(base_url: str, tls: ssl.SSLContext, error: Exception) -> UsageEr
 
 def proxy_variable(base_url: str) -> str:
     """The one that names the proxy by which an address is reached; empty where there is none."""
+    return _proxy(base_url)[0]
+
+
+def proxy_host(base_url: str) -> str:
+    """Where that proxy is; empty where there is none, or its address is none."""
+    address = _proxy(base_url)[1]
+    try:
+        return urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _proxy(base_url: str) -> tuple[str, str]:
+    """The variable and what it says."""
     proxies, address = getproxies(), urlsplit(base_url)
     scheme = next((scheme for scheme in (address.scheme, "all") if scheme in proxies), None)
-    return "" if scheme is None or proxy_bypass(address.hostname or "") else f"{scheme.upper()}_PROXY"
+    if scheme is None or proxy_bypass(address.hostname or ""):
+        return "", ""
+    return f"{scheme.upper()}_PROXY", proxies[scheme]
 
 
 def out_of_reach(base_url: str, reason: str, variable: str) -> tuple[str, str]:

@@ -28,17 +28,25 @@ def base_url_of(environ: Mapping[str, str]) -> str:
 def check_way(base_url: str, environ: Mapping[str, str]) -> None:
     """Raises `UsageError` where a key would go over a network as it is, and nobody said that it may."""
     parts = _parts(base_url)
-    host = (parts.hostname or "") if parts else ""
-    if parts is None or parts.scheme == "https" or is_this_machine(host):
+    if parts is None or parts.scheme == "https":
         return
+    from planner.api.surroundings import proxy_host, proxy_variable  # late: it reads certificates, too
+
+    host = parts.hostname or ""
     allowed = environ.get(IN_CLEAR, "").strip().lower()
-    if allowed == host:
-        return
     also = f" {IN_CLEAR} names {allowed!r}, which is another host." if allowed else ""
-    raise UsageError(
-        f"{ADDRESS} is {shown_address(base_url)}: over http everybody on the way to {host} could read the key",
-        f"Write https.{also} Where the key is worth nothing (a sandbox, say) or the way is safe, say so: {IN_CLEAR}={host}",
-    )
+    shown, safe = shown_address(base_url), "Where the key is worth nothing (a sandbox, say) or the way is safe, say so:"
+    if not is_this_machine(host) and allowed != host:
+        raise UsageError(
+            f"{ADDRESS} is {shown}: over http everybody on the way to {host} could read the key",
+            f"Write https.{also} {safe} {IN_CLEAR}={host}",
+        )
+    if is_this_machine(host) and (proxy := proxy_host(base_url)) and not is_this_machine(proxy) and allowed != proxy:
+        raise UsageError(
+            f"{ADDRESS} is {shown}, and {proxy_variable(base_url)} leads there through {proxy}: everybody on the way to that could"
+            " read the key",
+            f"Set NO_PROXY={host}.{also} {safe} {IN_CLEAR}={proxy}",
+        )
 
 
 def shown_address(base_url: str) -> str:

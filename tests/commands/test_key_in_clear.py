@@ -57,6 +57,25 @@ def test_what_only_looks_like_this_machine_is_not(base_url: str) -> None:
         check_way(base_url, {"THUNDERPHONE_ALLOW_HTTP_TO": ""})
 
 
+def test_a_proxy_on_the_way_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is another host that could read the key: also where one forgot that it is there."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
+    with pytest.raises(UsageError) as refused:
+        check_way("http://127.0.0.1:8080", {})
+    assert str(refused.value) == (
+        "THUNDERPHONE_API_BASE_URL is http://127.0.0.1:8080, and HTTP_PROXY leads there through proxy.example.org: everybody on the"
+        " way to that could read the key"
+    )
+    assert refused.value.hint.startswith("Set NO_PROXY=127.0.0.1. Where")
+    check_way("http://127.0.0.1:8080", {"THUNDERPHONE_ALLOW_HTTP_TO": "proxy.example.org"})
+    check_way("https://api.example.org", {})
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    check_way("http://127.0.0.1:8080", {})
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTP_PROXY", "127.0.0.1:3128")
+    check_way("http://127.0.0.1:8080", {})
+
+
 def test_addresses_are_shown_one_way() -> None:
     """Without names and passwords, which may be secrets."""
     written = ["https://Api.Example.org:443/v1/", "https://user:pw@api.example.org", "http://[::1]:8080/proxy/v1"]
