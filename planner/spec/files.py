@@ -152,12 +152,26 @@ class Neighbours:
         """The file that `plan` calls `path`, and its content. Raises `FileFault`."""
         shown, resolved = self.find(plan, path)
         if resolved not in self._contents:
-            self._contents[resolved] = _read(resolved, display_name(shown, self.cwd), max_bytes)
+            try:
+                self._contents[resolved] = _read(resolved, display_name(shown, self.cwd), max_bytes)
+            except FileFault as fault:
+                if fault.code != "file-missing" or ";" in fault.detail or not (cure := self._meant(plan, path)):
+                    raise
+                raise FileFault(fault.code, f"{fault.detail}; {cure}") from fault
         return shown, self._contents[resolved]
+
+    def _meant(self, plan: Path, path: str) -> str:
+        """What to write for a path that is written from the root, or as a pattern."""
+        if "*" in path:
+            return "a path is no pattern: name each file"
+        root = self._root(plan.parent)
+        if ".." in Path(path).parts or not (root / path).is_file():
+            return ""
+        return f"paths are relative to this file: write {Path(os.path.relpath(root / path, plan.parent)).as_posix()}"
 
     def find(self, plan: Path, path: str) -> tuple[Path, Path]:
         """The file that `plan` calls `path`, beside it and with links resolved. Raises `FileFault` where it may not be read."""
-        if "\0" in path or path.startswith(("/", "\\", "~")) or PureWindowsPath(path).drive:
+        if "\0" in path or "://" in path or path.startswith(("/", "\\", "~")) or PureWindowsPath(path).drive:
             raise FileFault("file-outside", "write a path relative to this file, inside the repository")
         folder = plan.parent
         return folder / path, _contained(folder / path, self._root(folder))

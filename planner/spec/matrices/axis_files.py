@@ -163,17 +163,29 @@ def _column(source: Source, header: list[str], column: str | None, delimiter: st
     raise _PlanFault("column", unknown(f"{source.file} has no column `{shorten(column, 40)}`", column, header))
 
 
+def _is_one_list(text: str) -> bool:
+    """Whether it is JSON as other tools write it, which is no lines of JSON."""
+    return text.lstrip()[:1] == "[" and text.rstrip()[-1:] == "]"
+
+
 def _json_lines(source: Source, column: str | None, told: _Told) -> Iterator[Candidate]:
     """Each line's value, or what it has under a key. Raises `_PlanFault` where no line has the plan's column."""
     lacking: list[int] = []
     others: dict[str, None] = {}
-    any_has = False
+    any_has = any_read = False
     for number, line in _numbered(source):
         try:
             value: Any = from_json(line, allow_inf_nan=False)
         except ValueError as error:
+            if not any_read and _is_one_list(source.text):
+                raise _PlanFault(
+                    "file",
+                    f"{source.file} is one list over several lines; write each of its values on a line of its own, "
+                    "without the brackets and without commas between them",
+                ) from error
             told.line(number, f"this line is not JSON: {explained(error)}")
             continue
+        any_read = True
         if (again := written_twice(line, value)) is not None:
             told.line(number, f"this line has the key `{shorten(again, 40)}` twice; keep one")
             continue

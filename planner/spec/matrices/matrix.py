@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from planner.diagnostics import Related, Span
-from planner.spec.authored.keys import MAX_STABLE_FROM, MatrixFields
+from planner.spec.authored.keys import MAX_CASES, MAX_STABLE_FROM, MatrixFields
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.unresolved import Use
@@ -279,7 +279,7 @@ class MatrixReader:
         told = f"{shown} = {total:,}" if set(shown) & set("×+−") else f"{total:,}"
         limit = self.fields.max_cases
         more = (
-            f"more than {limit:,}; {self._fewer(smaller)}"
+            f"more than {limit:,}; {self._fewer(smaller, total)}"
             if total > limit
             else "too many to exclude so many of; write fewer"
         )
@@ -290,7 +290,7 @@ class MatrixReader:
         )
         self.reporter.error("too-many-cases", f"{told} cases, {more}", place)
 
-    def _fewer(self, smaller: tuple[int, int] | None) -> str:
+    def _fewer(self, smaller: tuple[int, int] | None, total: int) -> str:
         """How to have fewer cases, or all of them on purpose."""
         fewer = ""
         if smaller is not None:
@@ -299,7 +299,12 @@ class MatrixReader:
             fewer = f"write `stable_from: {larger}` for {number},"
         elif self.fields.strategy == "full" and len(self.written["axes"]) > _PAIR:
             fewer = "write `strategy: pairwise` for every pair of values,"
-        return " ".join(filter(None, [fewer, "exclude some, or raise `max_cases`"]))
+        others = (
+            "exclude some, or raise `max_cases`"
+            if total <= MAX_CASES
+            else "exclude some, or make several scenarios of it"
+        )
+        return " ".join(filter(None, [fewer, others]))
 
     def _pattern(self, axes: tuple[Axis, ...], entry: tuple[Items, int], *, exclude: bool = True) -> dict[int, str]:
         """Axis position to token, for the axes an entry names."""

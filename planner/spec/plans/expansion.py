@@ -37,6 +37,8 @@ class Allowance:
 
     cases: int = MAX_CASES_PER_PLAN
     characters: int = MAX_RENDERED_PER_PLAN
+    is_told: bool = False
+    """That there are too many cases: of the first scenario that makes them so."""
 
 
 class Parts(NamedTuple):
@@ -106,9 +108,13 @@ class _Expansion:
         if self.allowance.cases >= 0:
             return True
         self.allowance.cases += len(parts.matrix.points) * len(parts.targets)
+        if self.allowance.is_told:
+            self.reporter.errors += 1
+            return False
+        self.allowance.is_told = True
         self.reporter.error(
             "too-many-cases",
-            f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more",
+            f"a plan may make {MAX_CASES_PER_PLAN:,} cases; with this scenario there are more; split the plan",
             parts.place.span,
         )
         return False

@@ -234,7 +234,10 @@ class TargetReader:
                 return None
             nobody = "no import and no environment" if imported.targets else "no environment"
             told = f"{nobody} of planner.yaml defines `{shown}`"
-            self.report_unknown(unknown(told, alias, dict.fromkeys([*known, *imported.targets])), where, imported)
+            detail = unknown(told, alias, dict.fromkeys([*known, *imported.targets]))
+            if not known and not imported.targets:
+                detail += f"; write targets: {{{shown}: {{agent: 12}}}} with its id, or define it in planner.yaml under `environments`"
+            self.report_unknown(detail, where, imported)
         return None
 
     def report_unknown(self, detail: str, where: Span, imported: Imported) -> None:

@@ -173,7 +173,7 @@ def test_a_check_offers_its_own_fields(editor: Editor, name: str) -> None:
 
 def test_choices_are_offered_and_explained(editor: Editor) -> None:
     """Words to choose from, and what a key and each word mean when the mouse rests on it."""
-    assert editor.offered(HEAD + "      - check: says\n        severity: |\n") == ["critical", "error", "warning"]
+    assert editor.offered(HEAD + "      - check: says\n        severity: |\n") == ["error", "critical", "warning"]
     hovered = editor.hovered(HEAD + "      - che|ck: says\n        any_of: [hello]\n")
     assert "* `never_says`: Somebody, by default the agent, does not say something." in hovered
     hovered = editor.hovered("version: 1\nscenarios:\n  s:\n    ru|ns: 3\n")

@@ -651,7 +651,7 @@ def test_enormous_matrix_is_not_walked(workspace: Any, head: str) -> None:
     assert [item.detail for item in diagnostics] == [
         (
             "a 2,000 × b 2,000 × c 2,000 = 8,000,000,000 cases, more than 500; "
-            "write `strategy: pairwise` for every pair of values, exclude some, or raise `max_cases`"
+            "write `strategy: pairwise` for every pair of values, exclude some, or make several scenarios of it"
         )
     ]
 
@@ -687,7 +687,7 @@ def test_cases_of_a_plan_are_bounded_together(workspace: Any, head: str) -> None
     workspace.write("plan.yaml", f"{head}scenarios:\n  s: {{{scenario}}}\n  t: {{{scenario}}}\n")
     _, diagnostics = workspace.load()
     assert [(item.code, item.detail, item.span.line) for item in diagnostics] == [
-        ("too-many-cases", "a plan may make 100,000 cases; with this scenario there are more", 7)
+        ("too-many-cases", "a plan may make 100,000 cases; with this scenario there are more; split the plan", 7)
     ]
 
 

@@ -298,7 +298,7 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
                 [
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 11 + a 196 + b 9,800 + c 19,404 + d 29,008 + e 38,612 + f 48,216 + g 57,820 + h 67,424 + i 77,028 + j 86,632 + k 96,236 + l 105,840 + m 115,444 + n 125,048 + o 134,652 + p 144,256 + q 153,860 + r 163,464 + s 173,068 + t 182,672) × 2 targets = 3,657,382 cases, more than 500; exclude some, or raise `max_cases`",
+                        "(first 2 values of each axis 11 + a 196 + b 9,800 + c 19,404 + d 29,008 + e 38,612 + f 48,216 + g 57,820 + h 67,424 + i 77,028 + j 86,632 + k 96,236 + l 105,840 + m 115,444 + n 125,048 + o 134,652 + p 144,256 + q 153,860 + r 163,464 + s 173,068 + t 182,672) × 2 targets = 3,657,382 cases, more than 500; exclude some, or make several scenarios of it",
                     )
                 ]
             ),
@@ -309,7 +309,7 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
                 [
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 11 + a 196 + b 9,800 + c 19,404 + d 29,008 + e 38,612 + f 48,216 + g 57,820 + h 67,424 + i 77,028 + j 86,632 + k 96,236 + l 105,840 + m 115,444 + n 125,048 + o 134,652 + p 144,256 + q 153,860 + r 163,464 + s 173,068 + t 182,672) × 2 targets = 3,657,382 cases, more than 500; exclude some, or raise `max_cases`",
+                        "(first 2 values of each axis 11 + a 196 + b 9,800 + c 19,404 + d 29,008 + e 38,612 + f 48,216 + g 57,820 + h 67,424 + i 77,028 + j 86,632 + k 96,236 + l 105,840 + m 115,444 + n 125,048 + o 134,652 + p 144,256 + q 153,860 + r 163,464 + s 173,068 + t 182,672) × 2 targets = 3,657,382 cases, more than 500; exclude some, or make several scenarios of it",
                     )
                 ]
             ),
