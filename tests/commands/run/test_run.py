@@ -290,17 +290,17 @@ def test_an_interruption_reports_and_the_next_run_goes_on(
     assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
 
 
-def test_kill_nine_at_ten_moments(project: Project, service: Served) -> None:
+def test_kill_nine_at_six_moments(project: Project, service: Served) -> None:
     """Killed in the middle again and again, in a launch or after it, then run to the end: no run twice, none lost, the bill to the
-    cent."""
+    cent. (At every moment: tests/execution/test_crash_whole.py.)"""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 30")
-    for number in range(10):
+    for number in range(6):
         if number % 2:  # its launch is carried out, and killed before the answer comes
             service.control({"faults": [{"kind": "slow", "seconds": 1000}]})
         before = len(service.own_runs())
         process = start(project, "--max-concurrent", "6")
         wait_for(lambda: process.poll() is not None or len(service.own_runs()) > before or before >= 61)  # noqa: B023
-        time.sleep(0.05 * (number // 2))
+        time.sleep(0.1 * (number // 2))
         process.kill()
         process.communicate()
         service.release()
