@@ -14,12 +14,12 @@ from typing import Final
 
 from planner.checks.spoken_words import Item, trimmed
 
-NAMES_TIME: Final = re.compile(r"(?i)\b(?:hours?|hrs?|minutes?|mins?|seconds?|days?|weeks?|months?|years?)\b")
+NAMES_TIME: Final = re.compile(r"(?i)\b(?:hours?|hrs?|minutes?|mins?|seconds|days?|weeks?|months?|years?)\b")
 
 _SECONDS: Final = {
     **dict.fromkeys(("hour", "hours", "hr", "hrs"), 3600),
     **dict.fromkeys(("minute", "minutes", "min", "mins"), 60),
-    **dict.fromkeys(("second", "seconds"), 1),
+    "seconds": 1,  # one of them is read as a second one
 }
 _CALENDAR: Final = {name: unit for unit in ("day", "week", "month", "year") for name in (unit, f"{unit}s")}
 _ARTICLES: Final = frozenset({"a", "an"})
@@ -126,9 +126,8 @@ class _Reader:
         return self._word(place) == "of" and self._word(place + 1) in _ARTICLES
 
     def _is_one(self, place: int) -> bool:
-        """Whether an article counts: where a time is spoken of, and of no `second`, which may be the second one."""
-        unit, after = self._word(place + 1), self._word(place + 2)
-        if unit == "second" or (after in _ALTERNATIVES and self._number(place + 3) is not None):
+        """Whether an article counts: where a time is spoken of."""
+        if self._word(place + 2) in _ALTERNATIVES and self._number(place + 3) is not None:
             return False
         begins = place == 0 or self._items[place].start in self._breaks
         return begins or self._word(place - 1) in _BEFORE_ARTICLE

@@ -77,6 +77,7 @@ def test_a_mend_that_nobody_told_of_begins_anew(night: Callable[..., CaseDocumen
     lucky = Sample(CaseOutcome.PASSED, 3, 3)
     three = Sample(CaseOutcome.FAILED, 0, 3)
     assert joined_tries(None, three, lucky, "not_enough_evidence") == three
+    assert joined_tries(None, three, lucky, "fixed") is None
     assert joined_tries(three.after(three), three, lucky, "not_enough_evidence") is None
 
 

@@ -120,6 +120,12 @@ ALIKE = [
     ["45 minutes", "three quarters of an hour"],
     ["75 minutes", "an hour and a quarter"],
     ["a week", "one week", "1 week"],
+    ["2 hours", "2 hrs", "2-hr", "two hour"],
+    ["2 minutes", "2 mins", "2 min", "120 seconds"],
+    ["a month", "1 month", "one-month"],
+    ["three months", "3-month"],
+    ["two years", "2-year"],
+    ["a year", "1 years"],
     ["March 2027", "March twenty twenty-seven"],
     ["October 1999", "October nineteen ninety-nine"],
     ["+1 555 123 4567", "plus one, five five five, one two three, four five six seven"],
@@ -230,6 +236,7 @@ def test_what_is_alike_is_found_in_each_other(phrase: str, text: str) -> None:
         ("1 hour", "half an hour"),
         ("1 hour", "an hour and a half"),
         ("1 hour", "an hour or two"),
+        ("1 hour", "an hour to three"),
         ("1 hour", "$20 an hour"),
         ("60 minutes", "$20 an hour"),
         ("1 day", "twice a day"),
@@ -430,6 +437,19 @@ def test_every_number_is_read_from_its_words(value: int) -> None:
     number = read_number(words, 0, len(words))
     assert number is not None
     assert (number.value, number.end, number.digits) == (value, len(words), str(value))
+
+
+@pytest.mark.parametrize(
+    "before",
+    "in within for about around approximately roughly nearly almost takes take took than after over".split()  # noqa: SIM905
+    + "under least most last lasts lasted exactly is be was it's".split(),  # noqa: SIM905
+)
+def test_an_hour_is_one_where_a_time_is_spoken_of(before: str) -> None:
+    """Elsewhere it may be how often something is done, or what is paid for it."""
+    finder = spoken_finder(("60 minutes",), fold=True)
+    assert finder.find(f"That {before} an hour, he said")
+    assert finder.find("Hm. An hour it is")
+    assert not finder.find("It costs 20 dollars an hour")
 
 
 @given(st.integers(0, 40), st.integers(0, 59), st.integers(0, 59), st.integers(0, 59))

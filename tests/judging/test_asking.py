@@ -506,6 +506,25 @@ def test_a_request_refused_for_what_it_says_changes_no_other(
     assert bench.noted == []
 
 
+def test_an_endpoint_that_takes_a_schema_is_asked_with_it(bench: Bench, model: Model) -> None:
+    """However many requests it refuses for what they say, and takes in another form: it has taken the schema before."""
+    bench.max_concurrent = 1
+
+    def script(asked: Asked) -> Reply | str:
+        is_refused = "bad one" in asked.user and answer_form(asked) == "json_schema"
+        return Reply({"error": {"message": "invalid prompt"}}, 400) if is_refused else honest(asked)
+
+    model.script = script
+    bad = [talk(*TALK, ("agent", f"This is bad one {number}.")) for number in range(3)]
+    bench.judge(talk(*TALK), *bad, talk(*TALK[:2]))
+    assert [answer_form(asked) for asked in model.asked] == [
+        "json_schema",
+        *["json_schema", "json_object"] * 3,
+        "json_schema",
+    ]
+    assert bench.noted == []
+
+
 def test_an_endpoint_that_does_not_say_why_is_learned_from_twice(bench: Bench, model: Model) -> None:
     """One request that was taken in another form may have been refused for what it says; a second one tells."""
     bench.max_concurrent = 1
@@ -531,6 +550,7 @@ def test_who_tells_the_model_or_no_name_is_counted(bench: Bench, model: Model, n
 def test_the_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> None:
     """It was paid for, is said, and is not stored: asked again, the right model's answer counts. Nothing more is asked at once."""
     bench.max_concurrent = 1
+    bench.price = JudgePrice(per_million_read=15, per_million_written=60)
     model.script = lambda asked: Reply(completion(honest(asked), model="tiny-other"))
     outcomes, asking = bench.judge(talk(*TALK), talk(*TALK[:2]))
     usage = (
@@ -540,7 +560,7 @@ def test_the_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> N
     )
     assert asking.usage == usage
     assert outcomes == [("errored", f"not judged: {usage}")] * 2
-    assert (len(model.asked), bench.spent_cents(), asking.given) == (1, 1, 0)
+    assert (len(model.asked), bench.spent_cents(), asking.given) == (1, (1000 * 15 + 100 * 60) / 1e6, 0)
     model.script = honest
     assert [outcome for outcome, _ in bench.judge(talk(*TALK), talk(*TALK[:2]))[0]] == ["passed"] * 2
 
