@@ -17,6 +17,8 @@ _BETWEEN = re.compile(r", (?![^()]*\))")
 """Types that an operator was applied to, but not those that one of them is of."""
 _IN_MACRO = re.compile(r"\.\s*(all|exists|exists_one|filter)\s*\(\Z")
 _NUMBER = re.compile(r"\s*(-?\d+(?:\.\d+)?)\b")
+_PART = re.compile(r"""((?:'[^'\\]*'|"[^"\\]*"|[A-Za-z_][\w.]*))\s*\Z""")
+_WHOLE = re.compile(r"\s*([A-Za-z_][\w.]*(?:\[\d+\][\w.]*)?)(?![\w(\[])")
 _NUMBER_BEFORE = re.compile(r"(-?\d+(?:\.\d+)?)\s*\Z")
 _MISSING = re.compile(r"missing '([^']+)' at '(.+)'")
 _LAST_WORD = re.compile(r"(\w+)\s+\Z")
@@ -152,6 +154,9 @@ def _undeclared(name: str, expression: str) -> str:
 
 def _mended(operator: str, kinds: list[str], expression: str, start: int) -> str:
     """What to write instead, where it can be told."""
+    if operator == "in" and {*kinds} == {"string"}:
+        part, whole = _PART.search(expression[:start]), _WHOLE.match(expression, start + len(operator))
+        return f"; write {whole[1]}.contains({part[1]})" if part and whole else "; write TEXT.contains(PART)"
     number = _NUMBER.match(expression, start + len(operator)) or _NUMBER_BEFORE.search(expression[:start])
     if {*kinds} == {"int", "double"}:
         if number is None:

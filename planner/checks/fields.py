@@ -25,7 +25,7 @@ def _no_bool(value: Any) -> Any:
 
 def _has_words(phrase: str) -> str:
     if not padded_words(phrase, fold=True):
-        raise ValueError("a phrase needs at least one letter, digit or symbol to look for")
+        raise ValueError("a phrase needs a letter, a digit or a sign such as % or $: nothing else is looked for")
     return phrase
 
 

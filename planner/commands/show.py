@@ -56,7 +56,7 @@ def _chosen(wanted: str, files: Files) -> list[Case]:
     if found:
         return found
     if files.diagnostics.has_errors:
-        raise PlanInvalidError(f"no case of a valid plan is {wanted}", files.diagnostics)
+        raise PlanInvalidError(f"there is no case {wanted} in the plans that are valid", files.diagnostics)
     ids = [case.case_id for case in cases]
     near = meant(wanted, ids)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""

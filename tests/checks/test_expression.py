@@ -219,6 +219,16 @@ ASKS = "so it decides nothing: ask of run, call, turns, tools or grade"
             "`contains` takes one text, as in call.status.contains('…')",
         ),
         ("'a' in turns", "in", "`in` cannot be applied to a text and a list"),
+        (
+            "turns.exists(t, 'refund' in t.text)",
+            "in",
+            "`in` cannot be applied to a text and a text; write t.text.contains('refund')",
+        ),
+        (
+            "'a' in ('b' + call.status)",
+            "in",
+            "`in` cannot be applied to a text and a text; write TEXT.contains(PART)",
+        ),
         ("(call.duration_seconds < 5.0", "0", "this is not an expression: a `)` is missing at its end"),
         ("true", "true", f"this holds for every call, {ASKS}"),
         (

@@ -504,7 +504,15 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
         (
             "{file: x.jsonl}",
             '{"id": 5}\n',
-            snapshot([("bad-axis", "an `id` is a text, but this is the number 5", "x.jsonl:1:1")]),
+            snapshot(
+                [
+                    (
+                        "bad-axis",
+                        'an `id` is a text that names the case, but this is the number 5; write "5"',
+                        "x.jsonl:1:1",
+                    )
+                ]
+            ),
         ),
         (
             "{file: x.txt, column: k}",

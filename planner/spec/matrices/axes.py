@@ -19,7 +19,7 @@ from planner.spec.faults.wording import LITERAL, describe, shorten, wrong_type
 from planner.spec.matrices.axis_files import FILE_SUFFIXES, AxisFileReader
 from planner.spec.templates.names import check_name
 from planner.spec.templates.template import holds_tags
-from planner.spec.yaml.numbers import warn_of_rewritten
+from planner.spec.yaml.numbers import as_written, warn_of_rewritten
 
 MAX_AXES = 100
 MAX_TOKEN = 200
@@ -148,7 +148,13 @@ class AxisReader:
             name: Any = written["id"]  # pyright: ignore[reportUnknownVariableType]
             if not isinstance(name, str) or not name:
                 at = self.document.value(written, "id") if isinstance(written, Mapping) else place()
-                self._error("bad-axis", f"an `id` is a text, but this is {describe(name)}", at)
+                cure = (
+                    f"; write {json.dumps(_as_id(written, name, self.document))}"
+                    if isinstance(name, int | float)
+                    else ""
+                )
+                told = "is empty" if name == "" else f"is {describe(name)}"
+                self._error("bad-axis", f"an `id` is a text that names the case, but this {told}{cure}", at)
                 return None
             if larger_than(written, MAX_VALUE_NODES):
                 self._error(
@@ -238,6 +244,11 @@ def _not_a_list(written: Any, *, uses: bool) -> str:
     if isinstance(written, str | int | float):
         return f"{told}, or {kinds}"
     return f"{told.partition(';')[0]}; write [first, second], or {kinds}"
+
+
+def _as_id(written: Any, name: float, document: Document) -> str:
+    """An id that is a number as its author wrote it: 007 is no 7."""
+    return (as_written(document, written, "id") if isinstance(written, Mapping) else "") or json.dumps(name)
 
 
 def _without_id(written: dict[str, Any]) -> str:

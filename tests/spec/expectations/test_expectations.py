@@ -376,7 +376,7 @@ plan.yaml:9:31: error: expectation cannot be used [bad-expectation]
 plan.yaml:9:32: error: expectation cannot be used [bad-expectation]
     9 |       - {check: says, any_of: [""]}
       |                                ^^
-        a phrase needs at least one letter, digit or symbol to look for
+        a phrase needs a letter, a digit or a sign such as % or $: nothing else is looked for
 
 1 error in 1 file
 """),

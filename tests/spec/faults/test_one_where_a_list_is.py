@@ -136,6 +136,20 @@ MISTAKES: dict[str, tuple[str, list[str], str]] = {
         ),
         "scenarios:\n  s:\n    prompt: '{{ n }} {{ m }}'\n    matrix: {axes: {n: [1, 2, 3], m: [2, 3]}}\n" + EXPECT,
     ),
+    "numbers as ids": (
+        "scenarios:\n  s:\n    prompt: '{{ n.id }}'\n    matrix: {axes: {n: [{id: 007}, {id: 1.50}, {id: ''}]}}\n"
+        + EXPECT,
+        snapshot(
+            [
+                'plan.yaml:7:30 bad-axis: an `id` is a text that names the case, but this is the number 7; write "007"',
+                'plan.yaml:7:30 number-rewritten: YAML reads 007 as the number 7; write "007" to keep it as it is',
+                'plan.yaml:7:41 bad-axis: an `id` is a text that names the case, but this is the number 1.5; write "1.50"',
+                'plan.yaml:7:41 number-rewritten: YAML reads 1.50 as the number 1.5; write "1.50" to keep it as it is',
+                "plan.yaml:7:53 bad-axis: an `id` is a text that names the case, but this is empty",
+            ]
+        ),
+        "scenarios:\n  s:\n    prompt: '{{ n.id }}'\n    matrix: {axes: {n: [{id: '007'}, {id: '1.50'}]}}\n" + EXPECT,
+    ),
     "a text that begins with a dash": (
         "scenarios:\n  s:\n    prompt: - hi\n" + EXPECT,
         snapshot(

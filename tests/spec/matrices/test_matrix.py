@@ -360,7 +360,7 @@ plan.yaml:8:25: error: axis values cannot be used [bad-axis]
 plan.yaml:8:30: error: axis values cannot be used [bad-axis]
     8 |     matrix: {axes: {a: [{id: 5}]}}
       |                              ^
-        an `id` is a text, but this is the number 5
+        an `id` is a text that names the case, but this is the number 5; write "5"
 
 1 error in 1 file
 """),

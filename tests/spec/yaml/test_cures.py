@@ -40,7 +40,7 @@ plan.yaml:9:32: error: control character in the file [control-character]
 plan.yaml:9:32: error: expectation cannot be used [bad-expectation]
     9 |       - {check: says, any_of: ["\\u0007"]}
       |                                ^^^^^^^^
-        a phrase needs at least one letter, digit or symbol to look for
+        a phrase needs a letter, a digit or a sign such as % or $: nothing else is looked for
 
 plan.yaml:9:32: error: control character in the file [control-character]
     9 |       - {check: says, any_of: ["\\u0007"]}
