@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from planner.spec.document import Items, Mapping
 from planner.spec.faults.forms import of_a_fraction, of_a_mapping
 from planner.spec.faults.lists import as_text, in_brackets, of_a_choice, of_a_step, of_one_part, of_what_is_said
 from planner.spec.faults.other_words import KEYS, LANGUAGE_CODE, WORDS, as_language, as_share, in_unit, of_a_key
+from planner.spec.faults.times import as_planned
 
 _FORMS = {
     AGE: "this must be a number and h, d or w, such as 14d for fourteen days",
@@ -210,9 +210,9 @@ def explain(
     if (
         kind == "string_pattern_mismatch"
         and (form := str(context.get("pattern", ""))) in _FORMS
-        and _mended(value, form)
+        and (meant := as_planned(value, form))
     ):
-        return "bad-value", f'{_FORMS[form]}, but it is the text "{value}"; write {_mended(value, form)}'
+        return "bad-value", f'{_FORMS[form]}, but it is the text "{shorten(str(value), 40)}"; write {meant}'
     if kind in _TYPES:
         in_steps = "steps" in error["loc"][:-1] and _TYPES[kind].startswith("a mapping")
         form = "" if not in_steps else of_what_is_said(value) if key == "says" else of_a_step(value)
@@ -350,16 +350,6 @@ def _pattern(value: str, pattern: str) -> tuple[str, str]:
         wanted = "this must be a language's code of two letters, such as en or es"
         return "bad-value", f'{wanted}, but it is the text "{shorten(value, 40)}"' + (f"; write {code}" if code else "")
     return "bad-value", f'{wanted}, but it is the text "{shorten(value, 40)}"'
-
-
-def _mended(value: Any, form: str) -> str:
-    """The value in its form, where it is nearly one."""
-    if form == TIME_OF_DAY and isinstance(value, str) and re.fullmatch(r"\d:\d\d|\d\d?", value):
-        hours, _, minutes = value.partition(":")
-        return f'"{int(hours):02}:{minutes or "00"}"' if int(hours) < _HOURS else ""
-    if form == AGE and isinstance(value, str) and re.fullmatch(r"0+[hdw]", value):
-        return "1h at least, or leave it out: without it results do not age"
-    return ""
 
 
 def not_a_slug(value: str) -> str:

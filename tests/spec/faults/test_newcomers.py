@@ -728,7 +728,7 @@ scenarios:
         snapshot(
             [
                 'plan.yaml:7:17 wrong-type: this must be a mapping such as {until: 2027-01-31, reason: ticket VOX-41}, but it is the text "ticket 41"',
-                'plan.yaml:11:25 bad-value: this must be a day, such as 2027-01-31, but it is the text "31.01.2027"',
+                'plan.yaml:11:25 bad-value: this must be a day, such as 2027-01-31, but it is the text "31.01.2027"; write 2027-01-31',
                 "plan.yaml:15:17 wrong-type: this must be a mapping such as {until: 2027-01-31, reason: ticket VOX-41}, but it is the boolean true",
                 'plan.yaml:16:20 not-e164: YAML reads this as the number 4155550199, without a plus; put it in quotes: "+4155550199"',
             ]
@@ -794,7 +794,7 @@ scenarios:
                 'plan.yaml:8:22 wrong-type: this must be a whole number, but it is the text "2s"; write 2 (seconds)',
                 'plan.yaml:9:22 wrong-type: this must be a number, but it is the text "15 min"; write 900 (seconds)',
                 'plan.yaml:10:20 wrong-type: this must be a number, but it is the text "80%"; write 0.8 (as a share of 1)',
-                'plan.yaml:11:14 bad-value: this must be a number and h, d or w, such as 14d for fourteen days, but it is the text "14 days"',
+                'plan.yaml:11:14 bad-value: this must be a number and h, d or w, such as 14d for fourteen days, but it is the text "14 days"; write 14d',
                 'plan.yaml:12:45 wrong-type: this must be a number, but it is the text "3m"; write 180 (seconds)',
                 'plan.yaml:12:75 wrong-type: this must be a number, but it is the text "2.5s"; write 2500 (milliseconds)',
                 'plan.yaml:12:107 wrong-type: this must be a whole number, but it is the text "0.50 USD"; write 50 (cents)',

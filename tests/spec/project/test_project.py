@@ -138,7 +138,7 @@ planner.yaml:1:10: error: required key is missing [missing-key]
 planner.yaml:1:31: error: value cannot be used [bad-value]
     1 | policy: {quiet_hours: {start: 8 pm, end: '08:00'}}
       |                               ^^^^
-        this must be a time of the day, such as 08:00, but it is the text "8 pm"
+        this must be a time of the day, such as 08:00, but it is the text "8 pm"; write "20:00"
 
 2 errors in 1 file
 """),
