@@ -175,19 +175,24 @@ FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
 
 
 def headline(comparison: Comparison) -> str:
-    """`2 regressed, 1 fixed, 3 not enough evidence of a change (1 failing), 1 not comparable, 53 same (4 failing)`."""
+    """`2 regressed, 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable, 53 same (4 failing)`."""
     parts: list[str] = []
     for compared in _ORDER:
         cases = [case for case in comparison.cases if case.compared == compared and not case.is_apart]
+        word = COMPARED[compared]
+        if compared == "not_enough_evidence":  # that they fail is what is known of them
+            word += " of a change"
+            failing = [case for case in cases if case.is_failing]
+            cases = [case for case in cases if not case.is_failing]
+            parts += [f"{len(failing):,} failing ({word})"] if failing else []
         if cases:
-            of_what = " of a change" if compared == "not_enough_evidence" else ""
             if compared in ("regressed", "fixed"):
                 aside = sum(case.quarantined for case in cases)
                 held = f" ({aside:,} in quarantine)" if aside else ""
             else:  # that a case regressed says that it fails; that it is the same, or new, does not
                 aside = sum(case.is_failing for case in cases)
                 held = f" ({aside:,} failing)" if aside else ""
-            parts.append(f"{len(cases):,} {COMPARED[compared]}{of_what}{held}")
+            parts.append(f"{len(cases):,} {word}{held}")
         if compared == "not_enough_evidence" and (apart := sum(case.is_apart for case in comparison.cases)):
             parts.append(f"{apart:,} not comparable")
     return ", ".join(parts) or "no cases"

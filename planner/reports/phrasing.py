@@ -72,7 +72,7 @@ def headline(result: RunResult) -> str:
 
 
 def _changes(cases: Iterable[CaseDocument]) -> list[str]:
-    """`2 regressed (1 flaky), 1 fixed, 53 same (4 failing)`."""
+    """`2 regressed (1 flaky), 1 fixed, 3 failing (not enough evidence of a change), 53 same (4 failing)`."""
     by_word: dict[str, list[CaseDocument]] = {word: [] for word in _CHANGED}
     for case in cases:
         if _is_apart(case):
@@ -80,6 +80,10 @@ def _changes(cases: Iterable[CaseDocument]) -> list[str]:
         by_word["not_comparable" if _is_changed_by_author(case) else case.compared].append(case)
     parts: list[str] = []
     for word, phrase in _CHANGED.items():
+        if word == "not_enough_evidence":  # that they fail is what is known of them
+            failed = [case for case in by_word[word] if case.outcome == "failed"]
+            by_word[word] = [case for case in by_word[word] if case.outcome != "failed"]
+            parts += [f"{len(failed):,} failing ({phrase})"] if failed else []
         held = Counter(case.outcome for case in by_word[word])
         # That a case regressed says that it fails, or is flaky; that it is the same, or new, does not.
         failing = f"{held['failed']:,} failing" if held["failed"] and word != "regressed" else ""

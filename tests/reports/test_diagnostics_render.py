@@ -251,10 +251,10 @@ def test_sarif(diagnostics: Diagnostics) -> None:
                 "text": "key is written twice"
               },
               "fullDescription": {
-                "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans."
+                "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans. Keep one of them; where both are meant, a name or a `- ` is missing between them, and the second belongs to something else."
               },
               "help": {
-                "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans.\\n\\n`planner explain duplicate-key` shows an example, and its cure."
+                "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans. Keep one of them; where both are meant, a name or a `- ` is missing between them, and the second belongs to something else.\\n\\n`planner explain duplicate-key` shows an example, and its cure."
               },
               "defaultConfiguration": {
                 "level": "error"

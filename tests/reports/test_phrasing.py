@@ -114,7 +114,7 @@ def test_the_headline_counts_each_case_once(canonical: RunResult) -> None:
     ]
     told = phrasing.headline(canonical.model_copy(update={"cases": cases})).split(";")[0]
     assert told == (
-        "2 regressed (1 flaky), 1 fixed, 1 not enough evidence of a change (1 failing), 1 not comparable (1 failing),"
+        "2 regressed (1 flaky), 1 fixed, 1 failing (not enough evidence of a change), 1 not comparable (1 failing),"
         " 1 same (1 failing), 1 flaky, 2 unknown, 1 dropped"
     )
 

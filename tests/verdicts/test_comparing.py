@@ -74,7 +74,7 @@ def own(held: int) -> CaseDocument:
 
 
 GOLDEN = [
-    "# 3 regressed (1 in quarantine), 2 not enough evidence of a change (1 failing), 1 same",
+    "# 3 regressed (1 in quarantine), 1 failing (not enough evidence of a change), 1 not enough evidence of a change, 1 same",
     "",
     "- before: `old`: Failed, 2026-11-25 09:00:00 UTC",
     "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
