@@ -94,6 +94,11 @@ class Imports:
         """The library that defines a name that is known to be there."""
         return self._names[part][name].library
 
+    def place_of_variable(self, name: str) -> Span | None:
+        """Where an import defines a variable of this name."""
+        found = self._names["vars"].get(name)
+        return None if found is None else found.library.place("vars", name)
+
     def mark_used(self, part: str, names: Iterable[str]) -> None:
         for name in names:
             if name in self._names[part]:

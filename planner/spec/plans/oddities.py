@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from planner.checks.base import CheckSeverity
 from planner.checks.wording import listed
-from planner.diagnostics import Related
+from planner.diagnostics import Related, Span
 from planner.spec.authored.keys import MatrixFields, PlanFields, ScenarioFields
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.expectations.drafts import Draft
@@ -123,14 +123,17 @@ def scenario_without_scenarios(document: Document, reporter: Reporter) -> bool:
     return True
 
 
-def warn_of_shadowed_variables(document: Document, axes: Mapping, reporter: Reporter) -> None:
-    """Axes that have the name of one of the plan's own variables."""
+def warn_of_shadowed_variables(
+    document: Document, axes: Mapping, imported: Callable[[str], Span | None], reporter: Reporter
+) -> None:
+    """Axes that have the name of one of the plan's variables; `imported` says where an import defines one."""
     variables: Any = document.root.get("vars")
-    for name in axes if isinstance(variables, Mapping) else ():
-        if name in variables:
+    for name in axes:
+        is_own = isinstance(variables, Mapping) and name in variables
+        place = document.key(variables, name) if is_own else imported(name)
+        if place is not None:
             detail = f"templates of this scenario see this axis, not the variable `{shorten(name, 40)}`; rename one"
-            first = Related("the variable", document.key(variables, name))
-            reporter.warning("shadowed-variable", detail, document.key(axes, name), first)
+            reporter.warning("shadowed-variable", detail, document.key(axes, name), Related("the variable", place))
 
 
 def warn_of_equal(drafts: Sequence[Draft], reporter: Reporter) -> None:

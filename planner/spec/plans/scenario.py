@@ -223,7 +223,8 @@ class _Reading:
         written, fields = nested
         axes = AxisReader(self.document, self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
         if isinstance(written.get("axes"), Mapping):
-            warn_of_shadowed_variables(self.document, written["axes"], self.reporter)
+            imported = self.plan.imports.place_of_variable
+            warn_of_shadowed_variables(self.document, written["axes"], imported, self.reporter)
         place = self.document.key(self.written, "matrix")
         reader = MatrixReader(
             self.document, place, written, fields, axes, self.reporter, cases_per_point=cases_per_point

@@ -956,3 +956,25 @@ def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
         ("targets: {own: {agent: 2}}\n", ""),
     ):
         assert workspace.codes(plan.replace(old, new)) == []
+
+
+def test_an_axis_with_the_name_of_an_imported_variable_is_doubted(workspace: Any) -> None:
+    """It takes the variable's place in the library's templates too: nothing is silently replaced."""
+    workspace.write(
+        "lib.yaml",
+        "version: 1\nkind: library\nvars: {word: maybe}\nexpectations: {e: {check: says, any_of: ['{{ word }}']}}\n",
+    )
+    plan = (
+        "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {own: {agent: 2}}\nscenarios:\n"
+        "  s: {prompt: '{{ word }}', matrix: {axes: {word: [yes, no]}}, expect: [{use: e}]}\n"
+    )
+    workspace.write("plan.yaml", plan)
+    (doubt,) = workspace.load("plan.yaml")[1]
+    assert (doubt.code, doubt.severity.value, doubt.span.line, doubt.span.column) == (
+        "shadowed-variable",
+        "warning",
+        6,
+        45,
+    )
+    assert [(one.message, one.span.file, one.span.line) for one in doubt.related] == [("the variable", "lib.yaml", 3)]
+    assert workspace.codes(plan.replace("word: [", "other: [").replace("{{ word }}", "{{ other }}")) == []
