@@ -10,6 +10,7 @@ from typing import Final
 import anyio
 
 from planner.checks.opinions import Question, Vote, checked
+from planner.checks.wording import shown
 from planner.errors import (
     CredentialError,
     IncompleteError,
@@ -89,6 +90,10 @@ class Asker:
     """Decisions in words, for `-v`."""
     answers_as: tuple[str, ...] = ()
     """Other names of the model that is asked."""
+    _answers_as: str = ""
+    """What it calls itself, where that is none of these."""
+    _is_named: bool = False
+    """Whether an answer said whose it is."""
     result: Asking = field(default_factory=Asking)
     _waiting: deque[tuple[Wanted, int]] = field(default_factory=deque[tuple[Wanted, int]])
     _not_before: float = 0.0
@@ -216,9 +221,9 @@ class Asker:
                 " have taken: counted as the most that it was to cost"
             )
             cost = None
-        if not is_asked_model(completion.model, self.endpoint.model, self.answers_as):
+        if not self._is_one_model(completion.model):
             self.purse.answered(want.plan, asked_id, reserved, cost)
-            raise OtherModelError(completion.model, self.endpoint.model)
+            raise OtherModelError(completion.model, self._answers_as or self.endpoint.model)
         if completion.content is None:
             vote = void(completion.problem)
         else:
@@ -228,6 +233,21 @@ class Asker:
             record = self._store(want, number, vote, completion, cost)
         self.purse.answered(want.plan, asked_id, reserved, cost)
         return vote, record
+
+    def _is_one_model(self, told: str) -> bool:
+        """Whether it answers as the model that was asked. Where no other names of it were listed, one that calls itself otherwise
+        from the first answer on is believed to be what its name stands for (an alias, a deployment), and told of."""
+        if is_asked_model(told, self._answers_as or self.endpoint.model, () if self._answers_as else self.answers_as):
+            self._is_named = self._is_named or bool(told.strip())
+            return True
+        if self._is_named or self.answers_as:
+            return False
+        self._is_named, self._answers_as = True, told
+        self.endpoint.tell(
+            f"the judge's endpoint answers as {shown(told)}, where {shown(self.endpoint.model)} was asked: taken for the same"
+            f" model as long as no other name comes. Write answers_as: [{shown(told)}] under `judge` in planner.yaml if it is"
+        )
+        return True
 
     def _store(self, want: Wanted, number: int, vote: Vote, completion: Completion, cost: int | None) -> VoteRecord:
         """What stands in the store afterwards: another's answer to the same question, where that was first."""

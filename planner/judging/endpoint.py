@@ -50,14 +50,14 @@ class DeclinedError(PlannerError):
 
 
 class OtherModelError(PlannerError):
-    """The answer, which was charged, is of another model than was asked: what that one thinks is no vote of this one."""
+    """The answer, which was charged, is of another model than was expected: what that one thinks is no vote of this one."""
 
     exit_code = 2
 
-    def __init__(self, answered: str, asked: str) -> None:
+    def __init__(self, answered: str, expected: str) -> None:
         name = shown(answered)
         super().__init__(
-            f"the judge's endpoint answered as {name}, where {shown(asked)} was asked: that is no vote, and no more are asked for",
+            f"the judge's endpoint answered as {name}, where {shown(expected)} was expected: that is no vote, and no more are asked for",
             f"If both are one model, write answers_as: [{name}] under `judge` in planner.yaml; if not, name there as model which is to judge.",
         )
 

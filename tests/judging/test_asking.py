@@ -549,13 +549,13 @@ def test_who_tells_the_model_or_no_name_is_counted(bench: Bench, model: Model, n
 
 def test_the_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> None:
     """It was paid for, is said, and is not stored: asked again, the right model's answer counts. Nothing more is asked at once."""
-    bench.max_concurrent = 1
+    bench.max_concurrent, bench.answers_as = 1, ("alias",)
     bench.price = JudgePrice(per_million_read=15, per_million_written=60)
     model.script = lambda asked: Reply(completion(honest(asked), model="tiny-other"))
     outcomes, asking = bench.judge(talk(*TALK), talk(*TALK[:2]))
     usage = (
-        'the judge\'s endpoint answered as "tiny-other", where "scripted-1" was asked: that is no vote, and no more are asked'
-        ' for. If both are one model, write answers_as: ["tiny-other"] under `judge` in planner.yaml; if not, name there as'
+        'the judge\'s endpoint answered as "tiny-other", where "scripted-1" was expected: that is no vote, and no more are'
+        ' asked for. If both are one model, write answers_as: ["tiny-other"] under `judge` in planner.yaml; if not, name there as'
         " model which is to judge."
     )
     assert asking.usage == usage
@@ -563,6 +563,30 @@ def test_the_answer_of_another_model_is_no_vote(bench: Bench, model: Model) -> N
     assert (len(model.asked), bench.spent_cents(), asking.given) == (1, (1000 * 15 + 100 * 60) / 1e6, 0)
     model.script = honest
     assert [outcome for outcome, _ in bench.judge(talk(*TALK), talk(*TALK[:2]))[0]] == ["passed"] * 2
+
+
+def test_another_name_from_the_first_answer_on_is_believed_and_told_of(bench: Bench, model: Model) -> None:
+    """An alias or a deployment, of which nobody wrote down what it stands for. Where the name changes, or the model that was
+    asked has answered before, it is another model, whose answer is no vote."""
+    bench.max_concurrent = 1
+    names = iter(["deployed", "deployed", "", "scripted-1", "scripted-1", "deployed"])
+    model.script = lambda asked: Reply(completion(honest(asked), model=next(names)))
+    talks = [talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(6)]
+    outcomes, asking = bench.judge(*talks[:4])
+    assert [outcome for outcome, _ in outcomes] == ["passed"] * 3 + ["errored"]
+    assert asking.usage.startswith(
+        'the judge\'s endpoint answered as "scripted-1", where "deployed" was expected: that is no vote, and no more are asked for.'
+    )
+    assert bench.noted == [
+        (
+            'the judge\'s endpoint answers as "deployed", where "scripted-1" was asked: taken for the same model as long as no other name'
+            ' comes. Write answers_as: ["deployed"] under `judge` in planner.yaml if it is'
+        )
+    ]
+    outcomes, asking = bench.judge(*talks[4:])
+    assert [outcome for outcome, _ in outcomes] == ["passed", "errored"]
+    assert asking.usage.startswith('the judge\'s endpoint answered as "deployed", where "scripted-1" was expected')
+    assert len(bench.noted) == 1
 
 
 @pytest.mark.parametrize(

@@ -89,13 +89,13 @@ def test_a_model_judges_and_is_asked_once(manners: Project, service: Served, mod
 
 
 def test_a_model_that_answers_for_another_is_told_of(manners: Project, service: Served, model: Model) -> None:
-    """Its answers decide nothing and are asked for again, unless planner.yaml says that they are the model's own; nobody is
-    called twice for it."""
+    """Where planner.yaml says how the model calls itself, and this is none of it: its answers decide nothing and are asked for
+    again, until it is listed; nobody is called twice for it."""
     model.script = lambda asked: Reply(completion(honest(asked), model="tiny-other"))
-    manners.write("planner.yaml", config(model, max_concurrent=1))
+    manners.write("planner.yaml", config(model, max_concurrent=1, answers_as="[scripted-one]"))
     ran = manners.planner("run", "--consent-to-charge")
     assert (ran.code, len(model.asked)) == (2, 1)
-    told = 'answered as "tiny-other", where "scripted-1" was asked: that is no vote, and no more are asked for'
+    told = 'answered as "tiny-other", where "scripted-1" was expected: that is no vote, and no more are asked for'
     assert told in " ".join((ran.out + ran.err).split())
     (case,) = manners.results()["cases"]
     assert {run["outcome"] for run in case["runs"]} == {"errored"}

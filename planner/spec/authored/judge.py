@@ -31,7 +31,7 @@ class JudgeFields(Authored):
         default=[],
         description=(
             "Other names under which the same model answers, such as that behind a deployment or an alias; an edition "
-            "(`gpt-4o-2024-08-06` of `gpt-4o`) needs none. The answer of any other model is no vote."
+            "(`gpt-4o-2024-08-06` of `gpt-4o`) needs none. The answer of any other model is no vote then; where none is listed, the first answer's name holds."
         ),
         examples=[["gpt-4o"]],
     )
