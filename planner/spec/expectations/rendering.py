@@ -65,8 +65,8 @@ MAX_EXPECTATIONS = 300
 _MAX_TEXT = 1_000
 """Characters of what is known again by its text."""
 
-_MOST_KNOWN = 1_000
-"""Of so many, most come but once. To keep all of them takes more time, and memory, than to read again what comes again."""
+_MOST_KNOWN = 100
+"""Of so many, most come but once. To keep more takes longer, for the memory, than to read again what comes again."""
 
 _FREE_FORM = ("arguments", "result", "equals", "in")
 """Fields that hold the author's own JSON values."""

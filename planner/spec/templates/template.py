@@ -43,7 +43,7 @@ MAX_PROGRAMS = 96 * 1024
 """Characters in the tags of all templates of a plan that Jinja has to compile, which takes it some 10 µs for one."""
 _PROGRAM = 32
 """Compiling takes as long as so many characters do, whatever there is to compile."""
-_MOST_KNOWN = 1_000
+_MOST_KNOWN = 100
 """Texts with plain names only: of more, most come but once, and taking one apart again takes little."""
 _WORD = re.compile(r"\w+")
 _TAG = re.compile(r"\{[{%#](?:(?!\{[{%#]).)*?[}%#]\}", re.DOTALL)
