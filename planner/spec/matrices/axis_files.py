@@ -63,7 +63,12 @@ class AxisFileReader:
         except FileFault as fault:
             self.reporter.error(fault.code, fault.detail, place)
             return []
-        source = decode(content, display_name(path, self.neighbours.cwd), self.reporter)
+        name = display_name(path, self.neighbours.cwd)
+        if path.suffix.lower() not in FILE_SUFFIXES:  # before its bytes are looked at: a workbook is no text
+            told = f"{name} is none of .csv, .tsv, .jsonl, .ndjson and .txt"
+            self.reporter.error("bad-axis-file", told, document.value(written, "file"))
+            return []
+        source = decode(content, name, self.reporter)
         if source is None:
             return []
         try:
@@ -92,9 +97,7 @@ class AxisFileReader:
             return _table(source, _DELIMITERS[suffix], column, told)
         if suffix in _JSON_LINES:
             return _json_lines(source, column, told)
-        if suffix == ".txt":
-            return _lines(source, column, told)
-        raise _PlanFault("file", f"{source.file} is none of .csv, .tsv, .jsonl, .ndjson and .txt")
+        return _lines(source, column, told)
 
 
 class _PlanFault(Exception):  # noqa: N818 - a fault of what the plan says about the file, at this key

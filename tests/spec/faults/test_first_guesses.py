@@ -33,6 +33,10 @@ plans/p.yaml:4:33 file-missing: there is no file plans/lib/*.yaml; a path is no 
 plans/q.yaml:7:31 file-missing: there is no file plans/data/a.txt; paths are relative to this file: write ../data/a.txt\
 """),
     ),
+    "a workbook": (
+        {"plans/p.yaml": AXIS.replace("FILE", "a.xlsx"), "plans/a.xlsx": "PK\x03\x04"},
+        "plans/p.yaml:7:31 bad-axis-file: plans/a.xlsx is none of .csv, .tsv, .jsonl, .ndjson and .txt",
+    ),
     "an address": (
         {"plans/p.yaml": HEAD + "imports: ['https://host.test/lib.yaml']\n" + USES},
         snapshot("plans/p.yaml:4:11 file-outside: write a path relative to this file, inside the repository"),
