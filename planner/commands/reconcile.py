@@ -226,7 +226,7 @@ def _show(shell: Shell, match: Match, selection: Selection, shown: _Shown) -> No
         return
     if not match.candidates:
         shell.print(
-            "  no run of its time matches, but these ask for the same, and the service's times are not known to be those of its clock:"
+            "  no run of its time and prompts matches, but the service does not show both as they were for every launch that it answered, and these may be it:"
         )
     for candidate in candidates:
         made = f" of {candidate.created_at:%H:%M:%S} UTC" if candidate.created_at else ""

@@ -101,8 +101,8 @@ def _give_up_looking(
                 )
             elif not known:
                 context.observer.narrate(
-                    f"launch {launch_id} is not among the runs of its time, but the service's times are not known to be"
-                    f" those of its clock, and {len(doubtful[launch_id])} of other times may be it: a person must say"
+                    f"launch {launch_id} is not among the runs of its time and prompts, but the service does not show both as they"
+                    f" were for every launch that it answered, and {len(doubtful[launch_id])} other runs may be it: a person must say"
                 )
             continue
         context.journal.settle(launch_id, LaunchState.ABSENT, detail="not at the service when it had settled")

@@ -220,11 +220,15 @@ def run_fits(lost: Lost, run: WireRun) -> bool:
 
 def asks_the_same(lost: Lost, run: WireRun) -> bool:
     """Whether a run is what a launch asked for, whenever it was made, and nobody else's."""
+    return calls_the_same(lost, run) and prompt_key(run.scenario_prompt) in lost.prompts
+
+
+def calls_the_same(lost: Lost, run: WireRun) -> bool:
+    """As `asks_the_same`, but for the prompt, which a service may show otherwise than it was sent."""
     return (
         _may_be_of(lost, run)
         and _same_target(lost.launch, run)
         and (run.mode is None or run.mode == lost.launch.line.mode)
-        and prompt_key(run.scenario_prompt) in lost.prompts
     )
 
 

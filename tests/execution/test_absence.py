@@ -1,7 +1,9 @@
-"""Launches that the lists do not show: sent again only where the service's times are known to be those of its clock."""
+"""Launches that the lists do not show: sent again only where the service's times are known to be those of its clock, and its
+prompts those that were sent."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -57,6 +59,72 @@ async def test_wrong_times_are_no_proof_of_absence(
         assert len(done.outcome.unsettled) == (2 if answered else 1)
         assert sum("a person must say" in told for told in done.narration) == len(done.outcome.unsettled)
         assert len(await service.own_runs()) == (4 if answered else 2), f"paid twice by invocation {invocation}"
+
+
+def without(shown: Callable[[str], str | None]) -> Callable[..., Answer]:
+    """A service that forgets names, and shows a prompt otherwise than it was sent."""
+
+    def amend(method: str, path: str, answer: Answer) -> Answer:
+        if method != "GET" or not path.startswith("/v1/test-call"):
+            return answer
+
+        def altered(fields: dict[str, Any]) -> dict[str, Any]:
+            for key in fields.keys() & {"scenario_prompt"}:
+                fields[key] = shown(fields[key])
+            for key in fields.keys() & {"scenario_prompts"}:
+                fields[key] = [shown(prompt) or "" for prompt in fields[key]]
+            return fields | ({"name": None} if "name" in fields else {})
+
+        return replace(answer, body=json.dumps(json.loads(answer.body, object_hook=altered)).encode())
+
+    return amend
+
+
+@pytest.mark.parametrize(("answered", "shown"), [(True, str.upper), (True, lambda _: None), (False, lambda _: None)])
+async def test_altered_prompts_are_no_proof_of_absence(
+    make_service: Callable[..., Any],
+    work: Callable[..., Any],
+    dialect: str,
+    answered: bool,
+    shown: Callable[[str], str | None],
+) -> None:
+    """Runs of its time that cannot be told from a lost launch's keep it open for a person: neither this invocation nor the next
+    pays for it again."""
+    service = make_service(dialect, [{"kind": "lost_answer", "times": 1}])
+    works = [work("ana", expected_seconds=90.0)] + ([work("cleo", stagger_seconds=1)] if answered else [])
+    for invocation in range(2):
+        done = await service.invoke(works, amend=without(shown), settings=PATIENT)
+        assert [launch.several for launch in done.outcome.unsettled] == [True]
+        assert sum("a person must say" in told for told in done.narration) == 1
+        assert len(await service.own_runs()) == len(works), f"paid twice by invocation {invocation}"
+
+
+async def test_who_dies_before_an_altered_one_is_settled_leaves_it_open(
+    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any]
+) -> None:
+    """Killed at any of the last steps at which it could be given up, nothing is paid for again."""
+    works = [work("ana", expected_seconds=90.0), work("cleo", target=17)]
+    lost, amend = [{"kind": "lost_answer", "times": 1}], without(str.upper)
+    lived = Life()
+    await make_service("page", lost).invoke(works, amend=amend, settings=PATIENT, life=lived)
+    for boundary in (1, 2, 3):
+        service = make_service("page", lost)
+        assert await killable(service, works, len(lived.crossed) - boundary, amend=amend, settings=PATIENT)
+        done = await service.invoke(works, amend=amend, settings=PATIENT)
+        assert [launch.several for launch in done.outcome.unsettled] == [True]
+        assert len(await service.own_runs()) == 2
+
+
+async def test_another_prompt_of_its_time_is_no_lost_launch(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Where the service shows what was sent, somebody else's run of the same target is not taken for it."""
+    service = make_service(dialect)
+    works = [work("ana", expected_seconds=90.0), work("cleo", target=17)]
+    await service.post("/v1/test-calls", target_id=12, scenario_prompt="You are Zoe.")
+    done = await service.invoke(works, intercept=lose_the_first_post(), settings=PATIENT)
+    assert done.outcome.finished
+    assert len(await service.own_runs()) == 3
 
 
 @pytest.mark.parametrize("boundary", [1, 2, 5, 9])

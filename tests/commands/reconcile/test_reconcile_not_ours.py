@@ -39,7 +39,7 @@ def test_runs_of_another_time_are_shown_too(project: Project, service: Served) -
     ran = project.planner("reconcile")
     assert ran.code == 4
     assert ran.out.splitlines()[2] == (
-        "  no run of its time matches, but these ask for the same, and the service's times are not known to be those of its clock:"
+        "  no run of its time and prompts matches, but the service does not show both as they were for every launch that it answered, and these may be it:"
     )
     assert ran.out.endswith(f" UTC: planner reconcile lost-1 --adopt {made}\n")
     assert project.planner("reconcile", "lost-1", "--assume-not-sent").code == 2
