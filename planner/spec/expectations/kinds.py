@@ -43,6 +43,8 @@ def kind_of(document: Document, container: Container, key: str | int, reporter: 
             detail += _list_in_list(document, container, key)
         report("wrong-type", detail, document.value(container, key))
         return None
+    if reporter.incomplete and id(written) in reporter.incomplete:
+        return None  # what was to be merged into it was reported: what is missing is not known
     if "check" not in written:
         meant = next((name for name in written if mistyped(name, ["check"])), None)
         if meant is not None:

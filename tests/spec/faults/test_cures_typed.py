@@ -50,6 +50,18 @@ LEFT: dict[str, tuple[Files, list[str], Files]] = {
         snapshot(["plan.yaml:8:9 bad-alias: this is a text, and an alias begins with *: write *common"]),
         plan(EXPECT + ANCHORED + "  s:\n    <<: *common\n    prompt: hi\n"),
     ),
+    "one in an expectation": (
+        plan(SCENARIO + "      - {<<: polite, check: never_says}\n"),
+        snapshot(
+            [
+                "plan.yaml:8:14 bad-alias: this is a text, and an alias begins with *: write *polite here, and &polite before what it is to stand for, further up"
+            ]
+        ),
+        plan(
+            "scenarios:\n  r:\n    prompt: hi\n    expect:\n      - &polite {check: never_says, any_of: [calm]}\n"
+            "  s:\n    prompt: hi\n    expect:\n      - {<<: *polite, check: never_says}\n"
+        ),
+    ),
     "one of which there is no anchor": (
         plan(EXPECT + COMMON + "  s:\n    <<: [common]\n    prompt: hi\n"),
         snapshot(
