@@ -62,12 +62,15 @@ def _is_changed_by_author(case: CaseDocument) -> bool:
 def headline(result: RunResult) -> str:
     """What changed and what it cost: `2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`.
 
-    Each case is counted once."""
+    Each case is counted once. Where only all of them together show a change: `3 failing (…), 9 same, worse as a whole`."""
     if result.under_way:
         return "it had not ended when this was written; what it called and paid is not in here"
     parts = [*_changes(result.cases), *_apart(result.cases)]
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
+    moved = {case.compared for case in result.cases} & {"regressed", "fixed"}
+    if (whole := result.suite) and whole.cases > 1 and whole.compared != "not_enough_evidence" and not moved:
+        parts.append(f"{whole.compared} as a whole")
     return f"{', '.join(parts) or 'no cases'}; {cost(result)}"
 
 

@@ -159,3 +159,23 @@ def test_what_says_nothing_of_the_agent_is_counted_in_no_failure(canonical: RunR
     ]
     page = markdown.render(redact(result))
     assert page.index("fault of the agent") < page.index("fault of the platform")
+
+
+def test_the_headline_says_what_only_all_cases_show(measured: RunResult) -> None:
+    """Where no case alone shows a change, and all together do; not of one case, nor of chance."""
+    cases = [
+        case.model_copy(update={"compared": "not_enough_evidence", "outcome": "failed"}) for case in measured.cases[:3]
+    ]
+
+    def told(**suite: object) -> str:
+        assert measured.suite is not None
+        whole = measured.suite.model_copy(update=suite)
+        return phrasing.headline(measured.model_copy(update={"cases": cases, "suite": whole, "dropped": []})).split(
+            ";"
+        )[0]
+
+    assert told(compared="worse") == "3 failing (not enough evidence of a change), worse as a whole"
+    assert told(compared="not_enough_evidence") == "3 failing (not enough evidence of a change)"
+    assert told(compared="worse", cases=1) == "3 failing (not enough evidence of a change)"
+    cases[0] = cases[0].model_copy(update={"compared": "regressed"})
+    assert told(compared="worse") == "1 regressed, 2 failing (not enough evidence of a change)"
