@@ -106,9 +106,10 @@ class Pacing(Expectation, frozen=True):
     @model_validator(mode="after")
     def _something_to_check(self) -> Self:
         share = self.talk_ratio
-        if share is not None and share.min in (None, 0) and share.max in (None, 1):
-            raise ValueError("`talk_ratio` from 0 to 1 always holds, so it checks nothing")
         limits = (self.max_silence_ms, self.max_agent_overlaps, self.max_caller_overlaps)
+        is_open = share is not None and share.min in (None, 0) and share.max in (None, 1)
+        if is_open and not given(*limits, self.words_per_minute):  # beside others it may be what a template leaves open
+            raise ValueError("`talk_ratio` from 0 to 1 alone always holds, so it checks nothing")
         if not given(*limits, self.talk_ratio, self.words_per_minute):
             raise ValueError(
                 "needs at least one of `max_silence_ms`, `max_agent_overlaps`, `max_caller_overlaps`, `talk_ratio`, "

@@ -106,6 +106,15 @@ def test_personal_data_however_it_is_said(text: str, expected: list[tuple[str, s
             ("passed", "spoke no e-mail address or card number in 1 agent turn", None),
         ),
         (
+            (f"agent: {CARD}, or +49 (30) 4242 4242 424",),
+            {"allow": ["4242.4242.4242.4242", "+49 (30) 4242 4242 424", "+1 (415) 555-0142"]},
+            (
+                "passed",
+                "spoke no card number, bank account number, identity number or e-mail address in 1 agent turn",
+                None,
+            ),
+        ),
+        (
             ("agent: other@acme.com",),
             {"allow": ["help@acme.com"]},
             ("failed", "spoke an e-mail address at turn 1", 1),

@@ -17,11 +17,13 @@ from pydantic_core import ErrorDetails
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.checks.speech import Words
+from planner.checks.wording import listed
 from planner.spec.faults.wording import keys_at, mistyped, shorten
 
 _MAX_CURE = 100
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 _WORDS = frozenset(Words.model_fields)
+_OF_EACH = frozenset({"check", "id", "severity", "min_pass_rate", "description"})
 Loc = tuple[int | str, ...]
 
 
@@ -106,10 +108,26 @@ def _cure(steps: Any) -> str:
     if other is not None:
         return other
     whole = ", ".join(cure or _flow(step) for cure, step in zip(cures, items, strict=True))
+    left = dict.fromkeys(key for step in items if _of_step(step) for key in _left_out(step))
+    told = (
+        f"; no step takes {listed([f'`{shorten(key, 40)}`' for key in left], 'or')}: ask that beside the sequence"
+        if left
+        else ""
+    )
     if len(whole) <= _MAX_CURE:
-        return f"a step has no `check`: write steps: [{whole}]"
+        return f"a step has no `check`: write steps: [{whole}]{told}"
     more = f"; and {len(faulty) - 1} more alike" if len(faulty) > 1 else ""
-    return f"a step has no `check`: write {shorten(faulty[0], _MAX_CURE)}{more}"
+    return f"a step has no `check`: write {shorten(faulty[0], _MAX_CURE)}{more}{told}"
+
+
+def _left_out(step: Mapping[str, Any]) -> list[str]:
+    """What a step written as a check asks that is lost where it is written as a step."""
+    key = _kind_key(step)
+    fields: Any = step if key == "check" else step[key]
+    if not isinstance(fields, Mapping):
+        return []
+    kept = _WORDS if (step[key] if key == "check" else key) == "says" else {"name"}
+    return [field for field, _ in _entries(fields) if field not in kept | _OF_EACH]  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _flow(value: Any) -> str:

@@ -29,8 +29,7 @@ _PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable
 """What a library defines under a name, by the key it stands under."""
 _JOINING = ("vars", "targets")
 """What a plan may define itself."""
-_OF_A_RATE = ("min_pass_rate", "severity")
-_OVERRIDES = (*_OF_A_RATE, "id")
+_OVERRIDES = ("severity", "min_pass_rate", "id")
 
 
 @made_often
@@ -175,17 +174,17 @@ class Imports:
         changed = {key: written[key] for key in _OVERRIDES if key in fields.model_fields_set}
         place = document.place(items, index)
         used = Used(place, document.place(written, "id") if "id" in changed else place)
-        if not changed.keys().isdisjoint(_OF_A_RATE):
+        if "min_pass_rate" in changed:
             self._doubt_rate(document, written, drafts, changed)
         return [self.expectations.used(draft, used, changed) for draft in drafts]
 
     def _doubt_rate(self, document: Document, written: Mapping, drafts: list[Draft], changed: dict[str, Any]) -> None:
-        """Warns of a rate without effect where the plan gives the rate, or what takes its effect away; once for all of them."""
-        for draft in drafts:
-            for doubt in idle_rate({**draft.written, **changed}):
-                key = next(key for key in _OF_A_RATE if key in changed)
-                self.reporter.warning(doubt.code, doubt.why, document.value(written, key))
-                return
+        """Warns of a rate that the plan gives and that has no effect on anything of the name. One of the library's that a severity of
+        the plan's takes the effect of was meant for other plans: nothing could be left out here but the severity."""
+        doubts = [idle_rate({**draft.written, **changed}) for draft in drafts]
+        if doubts and all(doubts):
+            doubt = doubts[0][0]
+            self.reporter.warning(doubt.code, doubt.why, document.value(written, "min_pass_rate"))
 
     def _find(self, part: str, name: str | None, document: Document, written: Mapping) -> Library | None:
         """The library that defines what is named under `use`; None, and a fault, where none does."""

@@ -88,6 +88,8 @@ def test_what_would_decide_or_allow_nothing_is_a_fault(workspace: Any, mistake: 
         "{check: any_of, of: [{check: call, status: completed, min_turns: 4}, {check: tool_called, name: f}]}",
         "{check: all_of, of: [{check: call, status: completed}, {check: tool_called, name: f}]}",
         "{check: no_pii, allow: [help@acme.test, '@acme.test', help at acme dot test, 4242 4242 4242 4242, DE89 3704 0044 0532 0130 00]}",
+        "{check: no_pii, allow: ['+49 (30) 4242 4242 424', 4242.4242.4242.4242]}",
+        "{check: pacing, talk_ratio: {min: 0, max: 1}, max_silence_ms: 900}",
     ],
 )
 def test_what_may_decide_is_not(workspace: Any, written: str) -> None:

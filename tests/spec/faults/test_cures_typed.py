@@ -236,7 +236,7 @@ LEFT: dict[str, tuple[Files, list[str], Files]] = {
         ),
         snapshot(
             [
-                'plan.yaml:10:14 unknown-key: `check` is not a key here; a step has no `check`: write steps: [{tool: f}, {says: {any_of: ["your refund"], who: agent}}, {tool: g}]'
+                'plan.yaml:10:14 unknown-key: `check` is not a key here; a step has no `check`: write steps: [{tool: f}, {says: {any_of: ["your refund"], who: agent}}, {tool: g}]; no step takes `in`: ask that beside the sequence'
             ]
         ),
         plan(

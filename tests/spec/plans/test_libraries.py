@@ -139,8 +139,8 @@ def test_a_case_is_annotated_where_the_plan_uses_the_library(workspace: Any) -> 
 
 
 def test_an_override_that_leaves_a_rate_without_effect_is_doubted(workspace: Any) -> None:
-    """At what the `use` says, once for all that it stands for, whether the rate or the severity is the library's; and so is
-    the same expectation where it is written in full, with templates or without."""
+    """At the rate the `use` gives, once for all that it stands for, and not where it has an effect on one of them; a rate of the
+    library's is not, whatever severity it is used with. The same expectation is where it is written in full, with templates or without."""
     workspace.write(
         "lib.yaml",
         """\
@@ -149,6 +149,7 @@ kind: library
 expectations:
   rated: {check: says, any_of: [a], min_pass_rate: 0.5}
   both: [{check: says, any_of: [b], severity: critical}, {check: call, status: completed, severity: critical}]
+  mixed: [{check: says, any_of: [d], severity: critical}, {check: call, min_turns: 2}]
 """,
     )
     plan = """\
@@ -160,7 +161,7 @@ vars: {word: c}
 scenarios:
   one:
     prompt: Hello.
-    expect: [{use: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]
+    expect: [{use: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {use: mixed, min_pass_rate: 0.5}]
   other:
     prompt: Hello.
     expect:
@@ -170,15 +171,9 @@ scenarios:
       - {check: says, any_of: ["{{ word }}"], severity: warning, min_pass_rate: 0.5}
 """
     assert workspace.faults(plan) == snapshot("""\
-plan.yaml:9:37: warning: pass rate without effect [idle-rate]
-    9 | …pect: [{use: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {check: cost, max…
-      |                                ^^^^^^^
-        what is a warning fails no case, so that this rate has no effect; leave it out, or the
-        severity
-
 plan.yaml:9:74: warning: pass rate without effect [idle-rate]
-    9 | …: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]
-      |                                                          ^^^
+    9 | …ed, severity: warning}, {use: both, min_pass_rate: 0.5}, {use: mixed, min_pass_rate: 0.5}]
+      |                                                     ^^^
         what is critical fails the case in whichever run it fails, so that this rate has no effect;
         leave it out, or the severity
 
@@ -194,7 +189,7 @@ plan.yaml:16:81: warning: pass rate without effect [idle-rate]
         what is a warning fails no case, so that this rate has no effect; leave it out, or the
         severity
 
-4 warnings in 1 file
+3 warnings in 1 file
 """)
 
 
