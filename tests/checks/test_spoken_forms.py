@@ -39,6 +39,7 @@ def test_what_is_said_in_each_of_its_readings() -> None:
         ("it costs twelve fifty now", ["$12.50"], [("$12.50", 2, 4)]),
         ("it is $12.50 for 30 60 90 days", ["twelve fifty", "30"], [("twelve fifty", 2, 4), ("30", 5, 6)]),
         ("we give it back", ["give it"], [("give it", 1, 3)]),
+        ("twice a day four one five", ["4 1", "an hour"], []),
         ("it takes an hour and a half now", ["90 minutes"], [("90 minutes", 2, 7)]),
         ("it is, uh, thirty, um, five days. So um", ["35 days", "so"], [("35 days", 3, 7), ("so", 7, 8)]),
         ("takes 5-7 days here", ["5 to 7 days"], [("5 to 7 days", 1, 4)]),

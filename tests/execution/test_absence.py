@@ -23,12 +23,12 @@ _MOMENT = re.compile(rb'"(\d{4}-\d\d-\d\dT[^"]*)"')
 _NAME = re.compile(rb'"name":\s*"planner [^"]*"')
 
 
-def three_hours_early(method: str, path: str, answer: Answer) -> Answer:
-    """A service that forgets names, and whose times are three hours before its `Date` header."""
+def days_early(method: str, path: str, answer: Answer) -> Answer:
+    """A service that forgets names, and whose times are three days before its `Date` header."""
     del method, path
 
     def moved(found: re.Match[bytes]) -> bytes:
-        moment = datetime.fromisoformat(found[1].decode()) - timedelta(hours=3)
+        moment = datetime.fromisoformat(found[1].decode()) - timedelta(days=3)
         return f'"{moment.isoformat()}"'.encode()
 
     return replace(answer, body=_NAME.sub(b'"name":null', _MOMENT.sub(moved, answer.body)))
@@ -54,7 +54,7 @@ async def test_wrong_times_are_no_proof_of_absence(
     works = [work("ana", runs=2, expected_seconds=90.0)]
     works += [work("bob", target=17, expected_seconds=60.0), work("cleo", stagger_seconds=1)] if answered else []
     for invocation in range(2):
-        done = await service.invoke(works, amend=three_hours_early, settings=PATIENT)
+        done = await service.invoke(works, amend=days_early, settings=PATIENT)
         assert {launch.several for launch in done.outcome.unsettled} == {True}
         assert len(done.outcome.unsettled) == (2 if answered else 1)
         assert sum("a person must say" in told for told in done.narration) == len(done.outcome.unsettled)
@@ -135,10 +135,10 @@ async def test_who_dies_before_it_is_settled_leaves_it_open(
     works = [work("ana", runs=2, expected_seconds=90.0), work("cleo", target=17)]
     lost = [{"kind": "lost_answer", "times": 1}]
     lived = Life()
-    await make_service("page", lost).invoke(works, amend=three_hours_early, settings=PATIENT, life=lived)
+    await make_service("page", lost).invoke(works, amend=days_early, settings=PATIENT, life=lived)
     service = make_service("page", lost)
-    assert await killable(service, works, len(lived.crossed) - boundary, amend=three_hours_early, settings=PATIENT)
-    done = await service.invoke(works, amend=three_hours_early, settings=PATIENT)
+    assert await killable(service, works, len(lived.crossed) - boundary, amend=days_early, settings=PATIENT)
+    done = await service.invoke(works, amend=days_early, settings=PATIENT)
     assert [launch.several for launch in done.outcome.unsettled] == [True]
     assert len(await service.own_runs()) == 3
 
@@ -155,3 +155,37 @@ async def test_an_older_run_is_no_later_launch(
     assert done.outcome.finished
     assert not any(record.adopted for record in done.records)
     assert len(await service.own_runs()) == 3
+
+
+async def test_nothing_is_absent_by_times_that_are_known_to_be_wrong(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Also where no run asks for the same: how far back the lists were read is not known, so a person must say."""
+    service = make_service(dialect)
+    works = [work("ana", expected_seconds=90.0), work("cleo", target=17)]
+    done = await service.invoke(works, amend=days_early, intercept=lose_the_first_post(), settings=PATIENT)
+    assert [launch.several for launch in done.outcome.unsettled] == [True]
+    assert sum("0 other runs may be it: a person must say" in told for told in done.narration) == 1
+    assert len(await service.own_runs()) == 1
+
+
+async def test_another_number_called_at_its_time_is_no_lost_launch(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Where prompts are shown otherwise than sent, a run of another target is still not taken for it: it is sent again."""
+    service = make_service(dialect)
+    works = [work("ana", expected_seconds=90.0), work("cleo", stagger_seconds=1)]
+    await service.post("/v1/test-calls", target_id=17, scenario_prompt="You are Zoe.")
+    done = await service.invoke(works, amend=without(str.upper), intercept=lose_the_first_post(), settings=PATIENT)
+    assert done.outcome.unsettled == ()
+    assert len(await service.own_runs()) == 3
+
+
+async def test_a_choice_is_asked_for_once(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+    """While other calls go on, whose lists show the same candidates again and again."""
+    service = make_service("page", [{"kind": "lost_answer", "times": 1}])
+    works = [work("ana"), *[work(f"c{n}", target=17, stagger_seconds=20 * n) for n in range(1, 4)]]
+    await service.post("/v1/test-calls", target_id=12, scenario_prompt=works[0].prompt)
+    done = await service.invoke(works, amend=without(lambda prompt: prompt))
+    assert [launch.several for launch in done.outcome.unsettled] == [True]
+    assert sum("a person must choose" in told for told in done.narration) == 1
