@@ -23,7 +23,6 @@ from planner.spec.faults.wording import keys_at, mistyped, shorten
 _MAX_CURE = 100
 _PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 _WORDS = frozenset(Words.model_fields)
-_OF_EACH = frozenset({"check", "id", "severity", "min_pass_rate", "description"})
 Loc = tuple[int | str, ...]
 
 
@@ -123,11 +122,12 @@ def _cure(steps: Any) -> str:
 def _left_out(step: Mapping[str, Any]) -> list[str]:
     """What a step written as a check asks that is lost where it is written as a step."""
     key = _kind_key(step)
-    fields: Any = step if key == "check" else step[key]
+    name, fields = (step[key], step) if key == "check" else (key, step[key])
     if not isinstance(fields, Mapping):
         return []
-    kept = _WORDS if (step[key] if key == "check" else key) == "says" else {"name"}
-    return [field for field, _ in _entries(fields) if field not in kept | _OF_EACH]  # pyright: ignore[reportUnknownArgumentType]
+    kept = {"name"} if name == "tool_called" else _WORDS
+    lost = set(keys_at(CHECKS[name], ())) - set(Expectation.model_fields) - kept - {"check"}
+    return [field for field, _ in _entries(fields) if field in lost]  # pyright: ignore[reportUnknownArgumentType]
 
 
 def _flow(value: Any) -> str:
@@ -155,7 +155,7 @@ def _of_step(step: Any) -> str:
     if not isinstance(name, str) or name not in CHECKS or key == "says":
         return ""
     if name == "tool_called":
-        tool: Any = dict(_entries(fields)).get("name") if isinstance(fields, Mapping) else fields  # pyright: ignore[reportUnknownArgumentType]
+        tool = _tool(dict(_entries(fields))) if isinstance(fields, Mapping) else fields  # pyright: ignore[reportUnknownArgumentType]
         return (
             f"{{tool: {_flow(tool)}}}"
             if isinstance(tool, str)
@@ -165,3 +165,8 @@ def _of_step(step: Any) -> str:
         said = {key: below for key, below in _entries(fields) if key in _WORDS}  # pyright: ignore[reportUnknownArgumentType]
         return _flow({"says": said}) if said else "{says: {any_of: […]}}"
     return f"`{name}` is no step, of which there are {{says: …}} and {{tool: NAME}}: write it beside the sequence, as an expectation of its own"
+
+
+def _tool(fields: Mapping[str, Any]) -> Any:
+    """The name of the tool, which a step and a check have under different keys."""
+    return fields.get("name", fields.get("tool"))

@@ -244,6 +244,18 @@ LEFT: dict[str, tuple[Files, list[str], Files]] = {
             + "      - {check: sequence, steps: [{tool: f}, {says: {any_of: [your refund], who: agent}}, {tool: g}]}\n"
         ),
     ),
+    "steps of which something is lost, and one that is half a check": (
+        plan(
+            SCENARIO + "      - check: sequence\n        steps:\n          - {check: tool_called, tool: f}\n"
+            "          - {check: tool_called, name: g, id: paid, arguments: {a: 1}, times: 2}\n"
+        ),
+        snapshot(
+            [
+                "plan.yaml:10:14 unknown-key: `check` is not a key here; a step has no `check`: write steps: [{tool: f}, {tool: g}]; no step takes `arguments` or `times`: ask that beside the sequence"
+            ]
+        ),
+        plan(SCENARIO + "      - {check: sequence, steps: [{tool: f}, {tool: g}]}\n"),
+    ),
     "steps below the key of a combinator, named by the check": (
         plan(
             SCENARIO
