@@ -9,6 +9,7 @@ from planner.checks.wording import listed
 
 _WORD = re.compile(r"\w+")
 _FAULT = re.compile(r"ERROR: <input>:([1-9]\d*):(\d+): (.*)")
+_OF_MACRO = re.compile(r"\.(?:all|any|exists|exists_one|filter|find|map|some|every)\(\s*\(?\s*[A-Za-z_]\w*\s*\)?\s*$")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _NO_FIELD = re.compile(r"undefined field '([^']*)' not found in struct 'planner\.(\w+)'")
 _NO_SELECT = re.compile(r"expression of type '([^']*)' cannot be the operand of a select")
@@ -174,6 +175,8 @@ def _syntax(complaint: str, expression: str, start: int) -> str:
     if told.startswith("token recognition error"):
         sign = told.partition("at: '")[2][:1]
         after = expression[start + 1 : start + 2]
+        if sign == "=" and after == ">" and _OF_MACRO.search(expression[:start]):
+            return "write a comma after the name, as in exists(t, t.…)"
         if sign == "=" and after in {"<", ">"}:
             return f"write {after}= for `={after}`"
         if sign in _WORDS:

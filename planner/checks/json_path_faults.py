@@ -6,6 +6,7 @@ import re
 
 _NAME = re.compile(r"[^\s.\[\]'\"]+(?: [^\s.\[\]'\"]+)*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_STEPS = re.compile(r"(?!\d)\w+(?:\.(?!\d)\w+|\[[^\[\]]*\])*")
 _OPERATORS = {"and": "&&", "or": "||", "not": "!", "AND": "&&", "OR": "||", "NOT": "!"}
 _CONSTANTS = {"True": "true", "False": "false", "None": "null", "nil": "null", "undefined": "null"}
 _SEVERAL = "`in` and lists are not there: write @.a == 'x' || @.a == 'y'"
@@ -18,6 +19,13 @@ class PathError(ValueError):
         super().__init__(why)
         self.start = start
         self.end = end
+
+
+def from_the_call(path: str) -> str:
+    """What to write for a path that begins with something else than `$`; nothing where that would be none, either."""
+    steps = path.replace("/", ".") if path.startswith("/") else path.removeprefix("@")
+    steps = steps.lstrip(".").removeprefix("call.")
+    return f": write `$.{steps}`" if _STEPS.fullmatch(steps) else ""
 
 
 def fault_of(path: str, message: str, start: int, found: str) -> PathError:

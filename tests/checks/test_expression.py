@@ -169,6 +169,11 @@ ASKS = "so it decides nothing: ask of run, call, turns, tools or grade"
         ("not true", "true", "this is not an expression: write ! for `not`"),
         ("call.status == 'a' & true", "&", "this is not an expression: write && for `&`"),
         ("call.status == 'a' | true", "|", "this is not an expression: write || for `|`"),
+        (
+            "turns.exists(t => t.number > 1)",
+            "=",
+            "this is not an expression: write a comma after the name, as in exists(t, t.…)",
+        ),
         ("call.duration_seconds =< 3.0", "=", "this is not an expression: write <= for `=<`"),
         ("call.status <> 'a'", ">", "this is not an expression: write != for `<>`"),
         ("call.status == ‘a’", "‘", "this is not an expression: a text is in quotes of the plain kind, ' or \""),

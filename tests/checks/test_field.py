@@ -77,6 +77,12 @@ def test_a_path_that_finds_too_much_is_not_judged(talk: Any, judge: Any) -> None
     [
         ("locale", "a path begins with `$`, which is the call: write `$.locale`"),
         (".locale", "a path begins with `$`, which is the call: write `$.locale`"),
+        ("call.locale", "a path begins with `$`, which is the call: write `$.locale`"),
+        ("/items[0]/name", "a path begins with `$`, which is the call: write `$.items[0].name`"),
+        ("@.a[*].b", "a path begins with `$`, which is the call: write `$.a[*].b`"),
+        ("", "a path begins with `$`, which is the call"),
+        ("a b", "a path begins with `$`, which is the call"),
+        ("/a-b/0", "a path begins with `$`, which is the call"),
         ("$" + ".a" * 150, "a path may have 300 characters, this one has 301"),
         ("$..a..b", "`..` may stand in a path once"),
         ("$[0,0][0,0]", "only one pair of brackets may list several selectors"),

@@ -177,6 +177,8 @@ def in_unit(key: str, value: Any) -> str:
     unit = next((unit for unit in _UNITS if key.endswith(f"_{unit}")), "rate" if key in _SHARES else None)
     if isinstance(value, str) and (grouped := _GROUPED.fullmatch(value.strip())) is not None:
         return f"; write {grouped[0].replace(grouped[1], '')}"
+    if unit == "cents" and isinstance(value, float) and value.is_integer() and 0 <= value < _MOST_DOLLARS:
+        return f"; for {value:.0f} cents write {value:.0f}, for {value:.0f} dollars {100 * value:.0f}"
     if unit == "cents" and isinstance(value, float):
         return f"; {value:g} dollars are {round(100 * value)}, and cents are whole" if 0 < value < _MOST_DOLLARS else ""
     found = _QUANTITY.fullmatch(value.strip()) if unit is not None and isinstance(value, str) else None

@@ -113,16 +113,17 @@ MISTAKES: dict[str, tuple[str, list[str], str]] = {
     ),
     "dollars and percent": (
         "budget: {max_cost_cents: 20.50}\n" + SCENARIO + "      - {check: cost, max_cents: 0.32}\n"
-        "      - {check: grade, min_score: 80%}\n",
+        "      - {check: grade, min_score: 80%}\n      - {check: cost, id: whole, max_cents: 40.0}\n",
         snapshot(
             [
                 "plan.yaml:4:26 wrong-type: this must be a whole number, but it is the number 20.5; 20.5 dollars are 2050, and cents are whole",
                 "plan.yaml:9:34 wrong-type: this must be a whole number, but it is the number 0.32; 0.32 dollars are 32, and cents are whole",
                 'plan.yaml:10:35 wrong-type: this must be a number, but it is the text "80%"; write 0.8 (as a share of 1)',
+                "plan.yaml:11:45 wrong-type: this must be a whole number, but it is the number 40.0; for 40 cents write 40, for 40 dollars 4000",
             ]
         ),
         "budget: {max_cost_cents: 2050}\n" + SCENARIO + "      - {check: cost, max_cents: 32}\n"
-        "      - {check: grade, min_score: 0.8}\n",
+        "      - {check: grade, min_score: 0.8}\n      - {check: cost, id: whole, max_cents: 40}\n",
     ),
     "a range as an axis": (
         "scenarios:\n  s:\n    prompt: '{{ n }} {{ m }} {{ o }}'\n    matrix: {axes: {n: 1..3, m: 'range(2, 4)', o: 5-99}}\n"
