@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from planner.checks.phrases import PlacedPhrase
-from planner.checks.spoken import spoken_finder, spoken_forms
+from planner.checks.spoken import duration_form, price_form, spoken_finder, spoken_forms
 
 FORMS = Path(__file__).parent / "tables" / "spoken_forms.txt"
 """Each line: what is said, how it is read, and as rows of digits where that is another reading."""
@@ -40,6 +40,9 @@ def test_what_is_said_in_each_of_its_readings() -> None:
         ("it is $12.50 for 30 60 90 days", ["twelve fifty", "30"], [("twelve fifty", 2, 4), ("30", 5, 6)]),
         ("we give it back", ["give it"], [("give it", 1, 3)]),
         ("twice a day four one five", ["4 1", "an hour"], []),
+        ("it takes an hour now", ["60 minutes", "now"], [("60 minutes", 2, 4), ("now", 4, 5)]),
+        ("it takes a day four one five", ["4 1"], []),
+        ("nine thirty here", ["9 30", "930"], [("9 30", 0, 2)]),
         ("it takes an hour and a half now", ["90 minutes"], [("90 minutes", 2, 7)]),
         ("it is, uh, thirty, um, five days. So um", ["35 days", "so"], [("35 days", 3, 7), ("so", 7, 8)]),
         ("takes 5-7 days here", ["5 to 7 days"], [("5 to 7 days", 1, 4)]),
@@ -109,3 +112,15 @@ def test_dollars_and_cents_without_a_word_for_them(phrase: str, said: str, found
 def test_a_clock_with_a_zero_before_it_tells_the_morning(phrase: str, said: str, found: bool) -> None:
     """`08:30` is 8:30 AM, and as good as `8:30`; it is no part of another number."""
     assert bool(spoken_finder((phrase,), fold=True).find(said)) is found
+
+
+def test_times_and_prices_are_read_without_what_a_speaker_says_in_between() -> None:
+    """An `um` is no part of how long something takes or what it costs, unless all is wanted as it was said."""
+    told = duration_form("It takes, um, an hour", fold=True)
+    assert told is not None
+    assert told.padded == " it  takes  3600  second "
+    assert duration_form("It takes, um, an hour", fold=True, as_said=True) is None
+    priced = price_form("It costs twelve um fifty", fold=True)
+    assert priced is not None
+    assert priced.padded == " it  costs  12.5  dollar "
+    assert price_form("It costs twelve um fifty", fold=True, as_said=True) is None

@@ -45,6 +45,10 @@ async def test_a_launch_that_was_carried_out_is_adopted(
     assert done.outcome.launches == 2
     assert all(record.adopted and not record.resumed for record in done.records)
     assert done.seconds < 60
+    assert [told for told in done.narration if "carried out" in told] == [
+        "launch l0001 was carried out: adopted runs 7110, 7111",
+        "launch l0002 was carried out: adopted run 7112",
+    ]
     await service.check_exact(works)
 
 
@@ -59,6 +63,9 @@ async def test_a_launch_that_was_not_is_sent_again_when_it_has_settled(
     runs = {run["prompt"]: run["created_at"] - 1_795_521_600 for run in await service.own_runs()}
     assert runs[works[1].prompt] < 1
     assert 600 <= runs[works[0].prompt] < 610
+    assert [told for told in done.narration if "carried out" in told] == [
+        "launch l0001 was never carried out: its runs may be launched again"
+    ]
     assert not any(record.adopted for record in done.records)
     await service.check_exact(works)
 
