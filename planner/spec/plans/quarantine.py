@@ -28,7 +28,7 @@ def read_quarantine(
     mapping, fields = nested
     for key in absent(QuarantineFields, mapping, _WANTED):
         reporter.error("missing-key", f"`{key}` is required: {_WANTED[key]}", document.key(written, "quarantine"))
-    if fields.until is None or fields.reason is None:
+    if fields.until is None:
         return None
     try:
         until = date.fromisoformat(fields.until)
@@ -41,4 +41,4 @@ def read_quarantine(
             f"the quarantine ended with {until}, so failures count again; remove it, or say until when it is to last",
             document.value(mapping, "until"),
         )
-    return Quarantine(until, " ".join(fields.reason.split()))
+    return None if fields.reason is None else Quarantine(until, " ".join(fields.reason.split()))

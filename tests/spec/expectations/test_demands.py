@@ -244,3 +244,32 @@ plan.yaml:12:9: warning: item is listed twice [duplicate-item]
 
 2 warnings in 1 file
 """)
+
+
+LIBRARY = """\
+version: 1
+kind: library
+expectations:
+  helps: {check: any_of, of: [{check: call, end_reason: transfer}, {check: tool_called, name: hand_over}]}
+"""
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "{use: helps}, {check: tool_not_called, name: hand_over}",
+        "{use: helps}, {check: tool_not_called, name: '{{ tool }}'}",
+    ],
+)
+def test_a_part_that_holds_for_other_plans_or_cases_is_not_doubted(workspace: Any, expected: str) -> None:
+    """A choice of a library, or with templates, may leave open what this case does not."""
+    workspace.write("lib.yaml", LIBRARY)
+    plan = (
+        "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {a: {agent: 1}}\nscenarios:\n  s:\n    prompt: 'Use {{ tool }}.'\n"
+        f"    matrix: {{axes: {{tool: [hand_over, track]}}}}\n    expect: [{expected}]\n"
+    )
+    assert workspace.codes(plan) == []
+    written = LIBRARY.partition("helps: ")[2].strip()
+    assert workspace.codes(plan.replace("{use: helps}", written).replace("imports: [lib.yaml]\n", "")) == (
+        [("contradiction", 8, 72)] if "{{ tool }}'" not in expected else []
+    )

@@ -148,3 +148,12 @@ def _unnamed(schema: Any, named: frozenset[str], route: str) -> list[str]:
 def test_strict_validators_take_the_schemas(schema: Path) -> None:
     """Each required key is among the properties beside it."""
     assert _unnamed(json.loads(schema.read_text()), frozenset(), "") == []
+
+
+def test_a_day_that_is_none_is_told_beside_a_reason_with_a_fault(workspace: Any) -> None:
+    """The two mistakes of a quarantine are independent."""
+    plan = (
+        "version: 1\nplan: p\ntargets: {a: {agent: 1}}\nscenarios:\n  s:\n    prompt: Hi.\n"
+        "    quarantine: {until: 2027-02-30, reason: 5}\n    expect: [{check: cost, max_cents: 9}]\n"
+    )
+    assert workspace.codes(plan) == [("bad-value", 7, 25), ("wrong-type", 7, 45)]
