@@ -190,7 +190,7 @@ async def test_runs_shown_without_prompts_are_told_as_such(
         return replace(answer, body=json.dumps(rows).encode())
 
     done = await make_service().invoke([work("ana"), work("bob")], amend=mute)
-    assert "without the prompt that was sent" in next(iter(done.outcome.oddities.values()))
+    assert "without the prompt that was sent: which" in next(iter(done.outcome.oddities.values()))
 
 
 def shouting(method: str, path: str, answer: Answer) -> Answer:
@@ -228,4 +228,39 @@ async def test_runs_shown_with_other_prompts_are_told_at_once(
     assert (await service.invoke(works, amend=shouting)).outcome.oddities
     assert anyio.current_time() - began < 60  # they had their time
     assert (await service.invoke(works)).outcome.finished
+    await service.check_exact(works)
+
+
+@pytest.mark.parametrize("count", [5, 6])
+async def test_runs_that_are_shown_otherwise_are_named_up_to_five(
+    make_service: Callable[..., Any], work: Callable[..., Any], count: int
+) -> None:
+    """Where there are more, it is said that these are not all."""
+    service = make_service()
+    done = await service.invoke([work(f"c{number}") for number in range(count)], amend=shouting)
+    (odd,) = done.outcome.oddities.values()
+    first = ", ".join([str(run["run_id"]) for run in await service.own_runs()][:5])
+    assert f"shows runs {first}{', …' if count > 5 else ''} with another prompt" in odd
+
+
+async def test_runs_shown_otherwise_for_a_while_are_odd_no_more(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """As soon as the list shows what was sent, they count, and nothing is told of them any more."""
+    lists: list[str] = []
+    warned: list[str] = []
+
+    def for_a_while(method: str, path: str, answer: Answer) -> Answer:
+        lists.extend([path] if method == "GET" and path == "/v1/test-calls" else [])
+        return shouting(method, path, answer) if len(lists) <= 2 else answer
+
+    def on_context(context: Any) -> None:
+        context.observer = replace(context.observer, warn=warned.append)
+
+    service = make_service()
+    works = [work("ana"), work("bob")]
+    done = await service.invoke(works, amend=for_a_while, on_context=on_context)
+    assert warned
+    assert done.outcome.oddities == {}
+    assert done.outcome.finished
     await service.check_exact(works)
