@@ -114,6 +114,8 @@ class FieldCheck(Expectation, frozen=True):
         written = self.in_ if self.in_ is not None else None if self.equals is None else (self.equals,)
         if written is None or any(isinstance(value, dict | list) for value in written):
             return None
+        if any(isinstance(value, int | float) and abs(value) > _EXACT for value in written):
+            return None  # the same number may be written with an exponent, or be another one's nearest
         return [alike for value in written for alike in (value, *_spelled_as(value))]
 
     def holds_for(self, value: Any) -> bool:
@@ -189,4 +191,6 @@ def _spelled_as(value: Any) -> list[Any]:
             return []
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _EXACT:
         return [value]
+    if value == 0:
+        return [0, 0.0, -0.0]
     return [value, float(value), int(value)] if float(value).is_integer() else [value]

@@ -197,6 +197,9 @@ def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str
         (field(exists=True), field(equals=1)),
         (field(exists=False), {**field(equals=1), "path": "$.b"}),
         (field(min=1), field(max=1)),
+        (field(equals=10**16), field(equals="1e+16")),
+        (field(equals=10**16), field(matches="e")),
+        (field(equals=0), field(equals="-0.0")),
     ],
 )
 def test_what_one_call_can_satisfy_is_no_contradiction(read: Any, one: dict[str, Any], other: dict[str, Any]) -> None:
