@@ -18,6 +18,8 @@ from planner.checks.wording import listed, shown
 from planner.evidence import Turn
 
 _PLAIN_PHRASE = re.compile(r"[^\W_]+(?:[ '’][^\W_]+)*")
+_AMID = ("x {} x", "q {} q", "{}")
+"""What is found in all of these is found in the phrase itself: neither in the words around it nor for want of them."""
 
 
 class NeverSays(SpeechCheck, frozen=True):
@@ -69,7 +71,7 @@ class NeverSays(SpeechCheck, frozen=True):
             for phrase in phrases:  # amid other words, where an anchor does not hold
                 if not _PLAIN_PHRASE.fullmatch(phrase):  # said with other punctuation, it is the same phrase
                     continue
-                if any(expression.search(f"x {read} x") for read in readings(phrase)):
+                if any(all(expression.search(said.format(read)) for said in _AMID) for read in readings(phrase)):
                     return f"{shown(phrase)} matches {shown(self.matches)}"
             return ""
         said = [padded_words(phrase, fold=self.ignore_case) for phrase in phrases]

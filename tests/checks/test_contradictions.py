@@ -200,6 +200,8 @@ def test_a_contradiction_is_told(read: Any, one: dict[str, Any], other: dict[str
         (field(exists=True), field(equals=1)),
         (field(exists=False), {**field(equals=1), "path": "$.b"}),
         (field(min=1), field(max=1)),
+        ({"check": "never_says", "matches": r"(?i)\w+ guarantee"}, {"check": "says", "any_of": ["guarantee"]}),
+        ({"check": "never_says", "matches": r"(?i)\bx\b"}, {"check": "says", "any_of": ["guarantee"]}),
         (field(equals=10**16), field(equals="1e+16")),
         (field(equals=10**16), field(matches="e")),
         (field(equals=0), field(equals="-0.0")),
