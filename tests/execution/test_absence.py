@@ -189,3 +189,28 @@ async def test_a_choice_is_asked_for_once(make_service: Callable[..., Any], work
     done = await service.invoke(works, amend=without(lambda prompt: prompt))
     assert [launch.several for launch in done.outcome.unsettled] == [True]
     assert sum("a person must choose" in told for told in done.narration) == 1
+
+
+async def test_a_run_of_a_launch_being_sent_is_not_taken_for_a_lost_one(
+    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+) -> None:
+    """Both ask for the same, and the second's run is listed before its answer comes: it could be either's until then."""
+    service = make_service(dialect)
+    ana = work("ana", expected_seconds=90.0)
+    works = [ana, replace(ana, case_id="p/anna@t", line=replace(ana.line, stagger_seconds=3))]
+    listed: list[bool] = []
+
+    async def late(answer: Answer) -> Answer:
+        await anyio.sleep(100)
+        listed.append(True)
+        return answer
+
+    def amend(method: str, path: str, answer: Answer) -> Any:
+        del path
+        return late(answer) if method == "POST" and not listed else answer
+
+    done = await service.invoke(works, intercept=lose_the_first_post(), amend=amend, settings=PATIENT)
+    assert listed
+    assert done.outcome.finished
+    assert not any(record.adopted for record in done.records)
+    await service.check_exact(works)
