@@ -43,6 +43,7 @@ def kill_in_a_launch(project: Project, service: Served) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     service.release()
+    wait_for(lambda: have_ended(service))
 
 
 def kill_after_an_answer(project: Project, service: Served) -> None:
@@ -54,6 +55,12 @@ def kill_after_an_answer(project: Project, service: Served) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait()
     service.release()
+    wait_for(lambda: have_ended(service))
+
+
+def have_ended(service: Served) -> bool:
+    """What is looked for before has no bill yet."""
+    return all(run["status"] == "completed" for run in service.own_runs())
 
 
 def answered(project: Project) -> bool:
