@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "run": "calls:run",
     "recheck": "calls:recheck",
     "report": "stored_results:report",
+    "transcript": "stored_results:transcript",
     "merge": "stored_results:merge",
     "history": "stored_results:history",
     "reconcile": "calls:reconcile",

@@ -88,3 +88,23 @@ def history(verbosity: int, **values: Any) -> int:
     from planner.commands.history import history as command
 
     return command(shell(verbosity), HistoryOptions(**values))
+
+
+@click.command()
+@click.argument("wanted", metavar="CASE|RUN")
+@click.option("--failed", is_flag=True, help="Only runs that did not pass.")
+@click.option("--environment", metavar="NAME", help="Results of this environment (default: of none).")
+@STORE
+@click.option("--sandbox", is_flag=True, help="The embedded service's results.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def transcript(verbosity: int, **values: Any) -> int:
+    """Print stored conversations. Calls nobody.
+
+    Shows turns with time and speaker, tool calls, the end reason, and each finding at its turn. CASE is a case id, or a
+    pattern with * and ?; RUN is the number of a run. Of a case, the newest stored runs are shown.
+    """
+    from planner.commands.transcript import TranscriptOptions
+    from planner.commands.transcript import transcript as command
+
+    return command(shell(verbosity), TranscriptOptions(**values))
