@@ -165,6 +165,11 @@ class WireBilling(Wire):
     test_call_budget_cents: Int64 | None = None
     test_call_budget_remaining_cents: Int64 | None = None
 
+    @property
+    def test_call_budget_left_cents(self) -> int | None:
+        """None where no test-call budget is set; the service shows that as 0 or null."""
+        return self.test_call_budget_remaining_cents if (self.test_call_budget_cents or 0) > 0 else None
+
 
 class WirePhoneNumber(Wire):
     id: Int64

@@ -126,7 +126,7 @@ async def _ask(
         targets = await read_targets(client, loaded.cases)
         billing = await read_billing(client)
         if billing is not None and billing.balance_cents is not None:
-            left = billing.test_call_budget_remaining_cents
+            left = billing.test_call_budget_left_cents
             budget = f" · test-call budget left {money(left)}" if left is not None else ""
             shell.tell(f"balance {money(billing.balance_cents)}{budget}")
         return targets, billing

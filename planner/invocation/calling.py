@@ -76,14 +76,9 @@ def ledger_of(
         ledger.reserve(slot.plan, slot.reserved_cents)
         if slot.cost_cents is not None:
             ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
-    if billing is not None:  # the service's own: what was billed before is gone from them already
-        for label, cents in (
-            (BALANCE, billing.balance_cents),
-            (TEST_CALL_BUDGET, billing.test_call_budget_remaining_cents),
-        ):
-            if cents is not None:
-                held_cents = ledger.reserved_cents + stray_cents
-                ceilings.append(Ceiling(label, cents, None, held_cents, held_cents, by_service=True))
+    if billing is not None and billing.balance_cents is not None:  # past bills are gone from it already
+        held_cents = ledger.reserved_cents + stray_cents
+        ceilings.append(Ceiling(BALANCE, billing.balance_cents, None, held_cents, held_cents, by_service=True))
     return ledger
 
 
@@ -95,27 +90,32 @@ def check_balance(billing: WireBilling) -> None:
         raise RefusedError(
             "the organisation's monthly spending limit is reached", "Raise it, then run the same command again."
         )
-    if billing.test_call_budget_remaining_cents is not None and billing.test_call_budget_remaining_cents <= 0:
-        raise RefusedError(
-            "the organisation's test-call budget is used up", "Raise it, then run the same command again."
-        )
 
 
 def short_of(billing: WireBilling | None, expected_cents: int | None, *, held_cents: int) -> list[str]:
-    """What the organisation has too little of for what is expected, in sentences. Nobody refuses that: what it is enough for is
-    done, and the rest once there is more."""
-    if billing is None or not expected_cents:
+    """Warnings about money that the organisation lacks for these calls. `expected_cents` is None where the price is unknown.
+
+    None of them stops a run: it makes the calls that the money covers. The service decides about its test-call budget (402).
+    """
+    if billing is None or expected_cents == 0:
         return []
-    limit = "the organisation's monthly spending limit is reached: no call would be made; raise it before"
-    return [limit] * bool(billing.spending_limit_reached) + [
+    warnings: list[str] = []
+    if billing.spending_limit_reached:
+        warnings.append("the organisation's monthly spending limit is reached: no call would be made; raise it before")
+    budget_cents = billing.test_call_budget_left_cents
+    if budget_cents is not None and budget_cents <= 0:
+        warnings.append(f"{TEST_CALL_BUDGET} is used up: the service may refuse these calls (402); raise it before")
+        budget_cents = None
+    warnings += [
         f"{label} is {money(cents)}, less than the {money(expected_cents + held_cents)} expected{_with(held_cents)}:"
-        f" {'some calls would not' if cents > 0 else 'no call would'} be made; {cure} before, or go on afterwards"
-        for label, cents, cure in (
+        f" {'some calls would not' if cents > 0 else 'no call would'} be made; {fix} before, or go on afterwards"
+        for label, cents, fix in (
             (BALANCE, billing.balance_cents, "top it up"),
-            (TEST_CALL_BUDGET, billing.test_call_budget_remaining_cents, "raise it"),
+            (TEST_CALL_BUDGET, budget_cents, "raise it"),
         )
-        if cents is not None and cents < expected_cents + held_cents
+        if expected_cents is not None and cents is not None and cents < expected_cents + held_cents
     ]
+    return warnings
 
 
 def _with(held_cents: int) -> str:

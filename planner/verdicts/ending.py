@@ -33,11 +33,6 @@ WORDS: Final[Mapping[int, PlanOutcome]] = {
 
 BALANCE: Final = "the organisation's balance"
 TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
-_CURES: Final[Mapping[str, str]] = {
-    BALANCE: f"Top up {BALANCE}",
-    TEST_CALL_BUDGET: f"Raise {TEST_CALL_BUDGET}",
-}
-"""Of ceilings that are the service's: no option raises them."""
 
 
 def first_of(codes: Iterable[int]) -> int:
@@ -158,7 +153,7 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         codes.add(3)
         problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
         enough = f" ({outcome.ceiling_enough} would do)" if outcome.ceiling_enough else ""
-        cure = _CURES.get(outcome.ceiling, f"Raise the ceiling{enough}")
+        cure = f"Top up {BALANCE}" if outcome.ceiling == BALANCE else f"Raise the ceiling{enough}"
         left = "make the calls that are left; those made are not paid for again."
         steps.append(f"{cure} to {left if outcome.left else 'go on; what was asked for is not paid for again.'}")
     if outcome.broken:

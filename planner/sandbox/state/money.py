@@ -28,15 +28,14 @@ def balance_cents(world: World, state: State, now: float) -> int:
     return world.balance_cents + state.topped_up_cents - state.billed_cents(now)
 
 
-def budget_left_cents(world: World, state: State, now: float) -> int:
-    if world.test_call_budget_cents is None:
-        return max(0, balance_cents(world, state, now))
-    return max(0, world.test_call_budget_cents - state.billed_cents(now))
+def budget_left_cents(world: World, state: State, now: float) -> int | None:
+    """What is left of the test-call budget; None where none is set, which the world writes as 0 or null."""
+    return max(0, world.test_call_budget_cents - state.billed_cents(now)) if world.test_call_budget_cents else None
 
 
 def can_cover(world: World, state: State, now: float, cents: int) -> bool:
     """Whether balance and test-call budget bear `cents` more, besides what runs in flight have reserved."""
     reserved = state.reserved_cents(now)
     balance = balance_cents(world, state, now) - reserved
-    budget = balance if world.test_call_budget_cents is None else budget_left_cents(world, state, now) - reserved
-    return balance > 0 and min(balance, budget) >= cents
+    budget = budget_left_cents(world, state, now)
+    return balance > 0 and balance >= cents and (budget is None or budget - reserved >= cents)

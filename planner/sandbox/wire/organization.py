@@ -114,7 +114,6 @@ def billing(world: World, state: State, now: float, dialect: Dialect) -> Object:
         "monthly_spending_limit_cents",
     )
     filled: Object = dict.fromkeys(nothing)
-    budget = world.test_call_budget_cents
     extra: Object = {
         "auto_reload_month_spend_cents": 0,
         "auto_reload_paused": False,
@@ -123,7 +122,7 @@ def billing(world: World, state: State, now: float, dialect: Dialect) -> Object:
         "has_ever_topped_up": True,
         "has_payment_method": False,
         "spending_limit_reached": balance <= 0,
-        "test_call_budget_cents": budget if budget is not None else max(0, world.balance_cents),
+        "test_call_budget_cents": world.test_call_budget_cents,
         "test_call_budget_remaining_cents": budget_left_cents(world, state, now),
         "available_cash_cents": max(0, balance - state.reserved_cents(now)),
     }

@@ -125,7 +125,7 @@ class World(Part):
     organization: Organization = Organization()
     balance_cents: int = 50_000
     test_call_budget_cents: Cents | None = None
-    """Null: no budget of its own; billing then shows the balance."""
+    """0 or null: no budget is set."""
     concurrency_limit: Annotated[int, Field(ge=1)] = 20
     """Test-call runs at once, queued ones included."""
     charge_multiplier: Annotated[int, Field(ge=1)] = 2

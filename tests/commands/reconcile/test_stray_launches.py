@@ -159,12 +159,12 @@ def test_what_is_adopted_by_a_person_is_billed_too(project: Project, service: Se
 
 
 def test_what_it_may_cost_is_kept_from_the_balance() -> None:
-    """The balance and the test-call budget are the organisation's: what a stray launch may still be billed is none of it left.
+    """The balance is the organisation's: what a stray launch may still be billed is none of it left.
     The ceiling of what was consented to now is untouched."""
-    billing = WireBilling.model_validate({"balance_cents": 100, "test_call_budget_remaining_cents": 90})
+    billing = WireBilling.model_validate({"balance_cents": 100})
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
     ledger = ledger_of(loaded, (), max_cost_cents=80, billing=billing, stray_cents=32)
-    assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68, 58]
+    assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
 
 
 def test_what_an_adopted_launch_cost_is_told_by_another_change_set(project: Project, service: Served) -> None:

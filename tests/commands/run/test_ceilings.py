@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from planner.api.wire import WireBilling
-from planner.invocation.calling import short_of
+from planner.diagnostics import Diagnostics
+from planner.invocation.calling import check_balance, ledger_of, short_of
+from planner.invocation.selection import Loaded
+from planner.spec.model import Project as ProjectFile
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -35,11 +38,7 @@ SHORT = {
     "test_call_budget_cents": "the organisation's test-call budget is $0.90, less than the $3.20 expected: some calls would not"
     " be made; raise it before, or go on afterwards",
 }
-CURES = {
-    "balance_cents": "Top up the organisation's balance to make the calls that are left; those made are not paid for again.",
-    "test_call_budget_cents": "Raise the organisation's test-call budget to make the calls that are left; those made are not paid"
-    " for again.",
-}
+TOP_UP = "Top up the organisation's balance to make the calls that are left; those made are not paid for again."
 
 
 def world(folder: Path, **settings: int) -> str:
@@ -99,7 +98,7 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
     ("dialect", "setting", "told"),
     [
         ("page", "balance_cents", "the organisation's balance allows $0.90: "),
-        ("client", "test_call_budget_cents", "the organisation's test-call budget allows $0.90: "),
+        ("client", "test_call_budget_cents", "402"),
     ],
 )
 def test_ceilings_of_the_service(
@@ -111,7 +110,7 @@ def test_ceilings_of_the_service(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Balance and test-call budget are read beforehand and kept like ceilings of our own, whether or not the service minds."""
+    """The balance is a ceiling of ours, too. The service alone decides about its test-call budget."""
     path = world(tmp_path_factory.mktemp("world"), **{setting: 90})
     served = serve("--world", path, "--dialect", dialect)
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
@@ -123,7 +122,7 @@ def test_ceilings_of_the_service(
     billed, results = stopped_at(project, served)
     assert billed <= 90
     if "402" not in results["problems"][0]:
-        assert results["next_steps"][0] == CURES[setting]
+        assert results["next_steps"][0] == TOP_UP
     assert told in results["problems"][0] or "402" in results["problems"][0], results["problems"]
 
 
@@ -138,6 +137,56 @@ def test_what_an_organisation_with_nothing_left_is_told_before() -> None:
         ),
     ]
     assert short_of(empty, 0, held_cents=0) == []
+
+
+@pytest.mark.parametrize("budget", [{}, {"test_call_budget_cents": 0}, {"test_call_budget_cents": None}])
+@pytest.mark.parametrize("remaining", [None, 0])
+def test_a_test_call_budget_of_zero_or_null_is_none(budget: dict[str, int | None], remaining: int | None) -> None:
+    billing = WireBilling.model_validate(
+        {"balance_cents": 500, **budget, "test_call_budget_remaining_cents": remaining}
+    )
+    check_balance(billing)
+    assert short_of(billing, 320, held_cents=0) == []
+    loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
+    assert [
+        ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, billing=billing).ceilings
+    ] == [500]
+
+
+@pytest.mark.parametrize("expected_cents", [320, None])
+def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> None:
+    """The service decides, with 402; the price of the calls does not matter."""
+    spent = WireBilling(balance_cents=500, test_call_budget_cents=90, test_call_budget_remaining_cents=0)
+    check_balance(spent)
+    (warning,) = short_of(spent, expected_cents, held_cents=0)
+    assert "test-call budget is used up" in warning
+    assert short_of(spent, 0, held_cents=0) == []  # nothing to call
+    loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
+    assert [ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, billing=spent).ceilings] == [
+        500
+    ]
+
+
+def test_a_spent_test_call_budget_is_left_to_the_service(
+    project: Project,
+    serve: Callable[..., Served],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A run is warned and asks the service, whose 402 ends it."""
+    folder = tmp_path_factory.mktemp("world")
+    served = serve("--world", world(folder, test_call_budget_cents=16), "--dialect", "client")
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", served.url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    project.write("plans/hours.yaml", TEN_CALLS)
+    assert project.planner("run", CONSENT, "--max-concurrent", "1").code == 3
+    made = len(served.own_runs())
+    assert made == 1
+    ran = project.planner("run", CONSENT, "--max-concurrent", "1")
+    assert ran.code == 3
+    assert "test-call budget is used up" in " ".join(ran.err.split())
+    assert any("402" in problem for problem in project.results()["problems"])
+    assert len(served.own_runs()) == made
 
 
 def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) -> None:

@@ -88,9 +88,9 @@ async def test_balance_falls_with_bills(bench: Bench) -> None:
 
 
 async def test_client_billing(client_bench: Bench) -> None:
-    """The client also reads a test-call budget; without one of its own it is the balance."""
+    """The client also reads a test-call budget, null where none is set."""
     billing = await client_bench.get("/v1/billing")
-    assert (billing["test_call_budget_cents"], billing["test_call_budget_remaining_cents"]) == (50_000, 50_000)
+    assert (billing["test_call_budget_cents"], billing["test_call_budget_remaining_cents"]) == (None, None)
     assert billing["spending_limit_reached"] is False
     await client_bench.start()
     assert (await client_bench.get("/v1/billing"))["available_cash_cents"] == 50_000 - 16
