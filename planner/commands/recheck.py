@@ -12,7 +12,7 @@ from dataclasses import replace
 from planner import __version__
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.errors import UsageError
-from planner.invocation.preparing import prepare
+from planner.invocation.preparing import open_journal, prepare
 from planner.invocation.rechecking import RecheckOptions, rechecked_votes
 from planner.invocation.reporting import show_result, tell_diagnostics
 from planner.invocation.selection import Loaded, load
@@ -22,8 +22,9 @@ from planner.invocation.stores import place_of
 from planner.reports.quantities import count
 from planner.results.costs import CostDocument
 from planner.results.model import ConsentDocument, RunResult
-from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.ending import WaysOn, ending_of
+from planner.verdicts.open_runs import open_runs_of_stored
 from planner.verdicts.rates import repeated_passes
 
 
@@ -50,8 +51,14 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
     selection = options.selection
     place = place_of(shell, loaded.root, selection, loaded.project)
     standing.repository = place.repository
-    prepared = prepare(shell, selection, loaded, place, targets={}, journal=None)
-    change_set = prepared.change_set
+    journal = open_journal(shell, place, loaded.cases)
+    try:
+        prepared = prepare(shell, selection, loaded, place, targets={}, journal=journal)
+        change_set, now = prepared.change_set, shell.clock.now()
+        open_runs = open_runs_of_stored(change_set.changes, prepared.resumable, journal, now) if journal else {}
+    finally:
+        if journal:
+            journal.close()
     changes = [_judged_again(change) for change in change_set.changes if change.case and change.prior]
     changes = [change for change in changes if change.prior and change.prior.runs]
     if not changes:
@@ -64,7 +71,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         changes,
         {},
         place.repository.load_evidence,
-        not_called="",
+        Unmade(open_runs=open_runs),
         today=standing.started_at.date(),
         ask=prepared.judging.ballots,
     )

@@ -21,9 +21,10 @@ from planner.invocation.standing_reports import Standing
 from planner.invocation.stores import Place
 from planner.judging.asking import Asking
 from planner.results.model import CaseDocument, RunResult
-from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
 from planner.verdicts.judged_runs import JudgedRun
+from planner.verdicts.open_runs import open_runs_at_end
 
 
 @dataclass(slots=True)
@@ -63,14 +64,14 @@ class Closing:
         now = self.shell.clock.now()
         consent = Consent(self.options.consent_to_charge, actor_of(self.shell), now, digest, self.ceiling_cents)
         ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
-        cases = self._cases(EndedRuns(), not_called="refused")
+        cases = self._cases(EndedRuns(), Outcome(), "refused")
         self.standing.write(self._result(consent, Outcome(), ending, cases, Asking()))
 
     def finish(
         self, consent: Consent, outcome: Outcome, runs: EndedRuns, asking: Asking, session: SharedSession
     ) -> int:
         """The exit code, when all is stored, reported and shown, as far as it can be."""
-        cases = self._cases(runs, not_called=why_not_called(outcome), outcome=outcome)
+        cases = self._cases(runs, outcome, why_not_called(outcome))
         open_overdue = may_still_end(runs.overdue, self.journal, self.shell.clock.now())
         consenting = consent.given or bool(outcome.left)
         ways = ways_on(self.options, consenting=consenting, overtaken=outcome.overtaken)
@@ -92,15 +93,21 @@ class Closing:
         show_result(self.shell, result, self.options.report_dir, self.loaded.project)
         return ending.exit_code
 
-    def _cases(self, runs: EndedRuns, *, not_called: str, outcome: Outcome | None = None) -> list[CaseDocument]:
+    def _cases(self, runs: EndedRuns, outcome: Outcome, not_called: str) -> list[CaseDocument]:
+        open_runs = open_runs_at_end(
+            self.journal,
+            self.standing.invocation_id,
+            {slot.key for slots in self.prepared.resumable.values() for slot in slots},
+            runs.records,
+            runs.overdue,
+            self.shell.clock.now(),
+        )
         return assemble_cases(
             self.prepared.change_set.changes,
             runs.judged,
             self.place.repository.load_evidence,
-            not_called=not_called,
+            Unmade(not_called, outcome.not_needed, open_runs),
             today=self.standing.started_at.date(),
-            not_needed=None if outcome is None else outcome.not_needed,
-            left=None if outcome is None else outcome.left,
             ask=self.prepared.judging.ballots,
         )
 

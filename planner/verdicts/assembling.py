@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -16,7 +16,6 @@ from planner.outcome import (
     compare,
     expectation_name,
     has_own_rate,
-    judge_case,
     sample_of_runs,
 )
 from planner.results.model import CaseDocument, CaseInputs, ExpectationRate, QuarantineDocument, RunDocument
@@ -32,7 +31,24 @@ from planner.verdicts.against_baseline import (
     rejudged,
 )
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
+from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
 from planner.verdicts.rates import expectation_rates, run_key
+
+_NONE: Mapping[str, int] = {}
+_NOTHING_OPEN: Mapping[str, OpenRuns] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Unmade:
+    """The runs without a verdict. `not_called` says, in one line, why some were not launched; the others are by case id."""
+
+    not_called: str = ""
+    not_needed: Mapping[str, int] = field(default_factory=lambda: _NONE)
+    """Not launched because their case was settled."""
+    open_runs: Mapping[str, OpenRuns] = field(default_factory=lambda: _NOTHING_OPEN)
+
+    def open_of(self, change: Change) -> OpenRuns:
+        return self.open_runs.get(change.case_id, NO_OPEN_RUNS)
 
 
 def standing_runs(change: Change) -> list[RunDocument]:
@@ -47,18 +63,15 @@ def assemble_cases(
     changes: Sequence[Change],
     made: Mapping[str, Sequence[JudgedRun]],
     load_evidence: LoadEvidence,
+    unmade: Unmade,
     *,
-    not_called: str,
     today: date,
-    not_needed: Mapping[str, int] | None = None,
-    left: Mapping[str, int] | None = None,
     ask: Ask = nobody_asked,
 ) -> list[CaseDocument]:
     """Every case of the change set that was not dropped, compared with what was stored.
 
-    `made` are the runs made (or gone on with) by case id; `not_called` says, in one line, why runs are missing where some are.
-    `today` (UTC) tells which quarantines hold; `ask` what a language model answered. `not_needed` are runs not made because their
-    case was settled, by case id. `left` are those wanted and not launched; without it nothing that is missing was.
+    `made` are the runs made or resumed, by case id. `today` (UTC) decides which quarantines apply; `ask` returns what a language
+    model answered.
     """
     judged: list[tuple[Change, Case, CaseVerdict | None, list[JudgedRun]]] = []
     for change in changes:
@@ -68,8 +81,9 @@ def assemble_cases(
             judged.append((change, change.case, None, []))
             continue
         runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence, ask)
-        judged.append((change, change.case, _verdict(change.case, runs), runs))
-    spared = {change.case_id: _not_needed(change, not_needed or {}) for change in changes}
+        verdict = judge_with_open_runs(change.case, runs, unmade.open_of(change), _cents_per_run(runs))
+        judged.append((change, change.case, verdict, runs))
+    spared = {change.case_id: _not_needed(change, unmade.not_needed) for change in changes}
     decided = [
         _Decided(change, case, verdict.outcome, runs, spared[change.case_id])
         for change, case, verdict, runs in judged
@@ -85,10 +99,9 @@ def assemble_cases(
             verdict,
             runs,
             stands[change.case_id],
-            not_called,
+            unmade,
             today,
             spared[change.case_id],
-            left=None if left is None else left.get(change.case_id, 0),
         )
         for change, case, verdict, runs in judged
     ]
@@ -142,10 +155,6 @@ def _not_needed(change: Change, spared: Mapping[str, int]) -> int:
     return change.prior.runs_not_needed if change.prior else 0
 
 
-def _verdict(case: Case, runs: Sequence[JudgedRun]) -> CaseVerdict:
-    return judge_case(case, [run.verdict for run in runs], cents_per_run=_cents_per_run(runs))
-
-
 def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
     bills = [run.document.cost_cents for run in runs if run.document.cost_cents is not None]
     return sum(bills) / len(bills) if bills else None
@@ -179,22 +188,19 @@ def _document(
     verdict: CaseVerdict,
     runs: Sequence[JudgedRun],
     standing: AgainstBaseline,
-    not_called: str,
+    unmade: Unmade,
     today: date,
     not_needed: int,
-    *,
-    left: int | None,
 ) -> CaseDocument:
+    open_runs = unmade.open_of(change)
     missing = case.runs - len(runs) - not_needed if change.action is Action.CALL else 0
-    not_made = missing if left is None else min(missing, left)
-    under_way = missing - not_made
-    reasons = [verdict.reason] if verdict.reason and (runs or under_way <= 0) else []
-    if under_way > 0:
-        reasons.append(
-            f"{under_way} of {case.runs} calls under way, or of unknown fate: the next run goes on with them"
-        )
-    if not_made > 0 and not_called:
-        reasons.append(f"{not_made} of {case.runs} calls not made: {not_called}")
+    not_made = max(0, missing - open_runs.launched)
+    reasons = [verdict.reason] if verdict.reason and (runs or not open_runs.launched) else []
+    if open_runs.launched:
+        calls = "1 call is" if open_runs.launched == 1 else f"{open_runs.launched} calls are"
+        reasons.append(f"{calls} under way or unconfirmed: the next run resumes")
+    if not_made > 0 and unmade.not_called:
+        reasons.append(f"{not_made} of {case.runs} calls not made: {unmade.not_called}")
     documents = [run.document for run in runs]
     price = _cents_per_run(runs)
     return CaseDocument(
@@ -210,7 +216,7 @@ def _document(
         runs_total=len(runs),
         runs_countable=verdict.runs_countable,
         runs_not_needed=not_needed,
-        runs_under_way=max(under_way, 0),
+        runs_under_way=open_runs.launched,
         pass_rate=verdict.pass_rate,
         interval=verdict.interval,
         min_pass_rate=case.min_pass_rate,

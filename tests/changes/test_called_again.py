@@ -14,7 +14,7 @@ from planner.outcome import CaseOutcome, Fault, OwnRate, RunOutcome, RunVerdict,
 from planner.reports.case_phrasing import compared_in_full
 from planner.results.model import CaseDocument, RunDocument
 from planner.spec.model import Case
-from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.judged_runs import JudgedRun
 
 
@@ -31,9 +31,7 @@ def night(build: Callable[..., ChangeSet], make_runs: Callable[..., list[RunDocu
             JudgedRun(RunVerdict(RunOutcome[each.outcome.upper()], each.fault and Fault(each.fault), ()), each)
             for each in runs
         ]
-        (found,) = assemble_cases(
-            [change], {case.case_id: made}, lambda _: None, not_called="", today=date(2026, 11, 25)
-        )
+        (found,) = assemble_cases([change], {case.case_id: made}, lambda _: None, Unmade(), today=date(2026, 11, 25))
         return found
 
     return run

@@ -15,7 +15,7 @@ from planner.outcome import Fault, RunOutcome, RunVerdict
 from planner.results.model import CaseDocument, RunDocument, SampleDocument
 from planner.spec.model import Case
 from planner.verdicts.against_baseline import sample_document
-from planner.verdicts.assembling import assemble_cases
+from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.early_stopping import Settling
 from planner.verdicts.judged_runs import JudgedRun
 from planner.verdicts.rates import sample_from, suite_of
@@ -41,7 +41,7 @@ def assembled(changes: ChangeSet, made: list[RunDocument]) -> CaseDocument:
         [change],
         {change.case_id: [judged(run) for run in made]},
         gone,
-        not_called="",
+        Unmade(),
         today=date(2026, 11, 25),
     )
     return case

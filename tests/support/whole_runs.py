@@ -136,6 +136,10 @@ class Organisation:
         with self._outside(Life()):
             planner.commands.reconcile.reconcile(self._shell(io.StringIO(), io.StringIO()), options)
 
+    def shell(self) -> Shell:
+        """For commands that reach no service; what they print is lost."""
+        return self._shell(io.StringIO(), io.StringIO())
+
     def _shell(self, out: io.StringIO, err: io.StringIO) -> Shell:
         return Shell(
             cwd=self.root,

@@ -1,0 +1,97 @@
+"""Runs that may still change the outcome of their case: while there is one, the case is unknown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from planner.changes.model import Change
+from planner.execution.journal import Journal
+from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
+from planner.execution.rereading import LONGEST_RUN
+from planner.execution.work import RunRecord
+from planner.outcome import CaseOutcome, CaseVerdict, judge_case, settled
+from planner.spec.model import Case
+from planner.verdicts.judged_runs import JudgedRun
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRuns:
+    """Of one case."""
+
+    launched: int = 0
+    """Launched, or sent without an answer, and not among the runs of the case."""
+    run_ids: frozenset[int] = frozenset()
+    """Among the runs of the case, and not ended; or replaced by those that are open."""
+
+
+NO_OPEN_RUNS = OpenRuns()
+
+
+def judge_with_open_runs(
+    case: Case, runs: Sequence[JudgedRun], open_runs: OpenRuns, cents_per_run: float | None
+) -> CaseVerdict:
+    """The verdict on `runs`, or unknown where the open ones could change it."""
+    verdict = judge_case(case, [run.verdict for run in runs], cents_per_run=cents_per_run)
+    ended = [run.verdict for run in runs if run.document.run_id not in open_runs.run_ids]
+    remaining = open_runs.launched + len(runs) - len(ended)
+    if not remaining or settled(case, ended, remaining) is not None:
+        return verdict
+    return replace(verdict, outcome=CaseOutcome.UNKNOWN, reason="", more_runs=None)
+
+
+def open_runs_at_end(
+    journal: Journal,
+    invocation_id: str,
+    resumed: AbstractSet[tuple[str, int]],
+    records: Sequence[RunRecord],
+    overdue: Sequence[RunRecord],
+    now: datetime,
+) -> dict[str, OpenRuns]:
+    """By case id, when a session ends: runs that it launched, or `resumed` (keys of slots), and that have not ended.
+
+    `records` are the runs that it reported, `overdue` those of them that it stopped waiting for. A run that was accepted a day ago
+    is given up; an unconfirmed launch is open until somebody knows what became of it.
+    """
+    reported = {(record.launch_id, record.ordinal) for record in records}
+    slots = [slot for slot in journal.unconsumed_slots() if slot.key not in reported]
+    launch_ids = {slot.launch_id for slot in slots} | {record.launch_id for record in overdue}
+    launches = {launch_id: launch for launch_id in launch_ids if (launch := journal.launch(launch_id))}
+    launched: Counter[str] = Counter()
+    for slot in slots:
+        launch = launches[slot.launch_id]
+        if (slot.key in resumed or launch.invocation_id == invocation_id) and _is_open(launch, now):
+            launched[slot.case_id] += 1
+    unended: dict[str, set[int]] = {}
+    for record in overdue:
+        if (launch := launches.get(record.launch_id)) and _is_open(launch, now):
+            unended.setdefault(record.case_id, set()).add(record.run_id)
+    return {
+        case_id: OpenRuns(launched[case_id], frozenset(unended.get(case_id, ())))
+        for case_id in launched.keys() | unended.keys()
+    }
+
+
+def open_runs_of_stored(
+    changes: Iterable[Change], resumable: Mapping[str, Sequence[Slot]], journal: Journal, now: datetime
+) -> dict[str, OpenRuns]:
+    """By case id, where only stored runs are judged: the next session resumes `resumable`, and counts them beside the runs that each
+    change keeps."""
+    found: dict[str, OpenRuns] = {}
+    for change in changes:
+        slots = resumable.get(change.case_id, ())
+        launches = [journal.launch(slot.launch_id) for slot in slots if slot.evidence is None]
+        if any(launch is not None and _is_open(launch, now) for launch in launches):
+            stored = change.prior.runs if change.prior else ()
+            replaced = {run.run_id for run in stored} - set(change.kept_run_ids)
+            found[change.case_id] = OpenRuns(len(slots), frozenset(replaced))
+    return found
+
+
+def _is_open(launch: Launch, now: datetime) -> bool:
+    if launch.state in KNOWN:
+        return now - launch.sent_at < LONGEST_RUN
+    return launch.state in UNSETTLED and launch.state is not LaunchState.INTENDED  # that one was never sent
