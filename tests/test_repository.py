@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import tomllib
@@ -58,19 +57,6 @@ def test_no_module_is_named_for_what_does_not_fit_elsewhere() -> None:
     """There is no helper room: a thing that has no name yet has no place yet."""
     shapeless = {"utils", "util", "helpers", "helper", "common", "misc", "shared"}
     assert [path for path in SOURCES if path.stem in shapeless] == []
-
-
-def test_every_test_says_which_behaviour_it_shows() -> None:
-    """In its docstring."""
-    silent = [
-        f"{path.relative_to(ROOT)}::{node.name}"
-        for path in TESTS
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        and node.name.startswith("test_")
-        and not ast.get_docstring(node)
-    ]
-    assert silent == []
 
 
 def test_no_test_mocks_what_can_be_had() -> None:
