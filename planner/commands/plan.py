@@ -66,6 +66,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     try:
         prepared = prepare(shell, options.selection, loaded, place, targets=targets, journal=journal)
         charged = charged_slots(journal, prepared.change_set.digest) if journal else []
+        bills = journal.bills(prepared.change_set.digest) if journal else []
     finally:
         if journal:
             journal.close()
@@ -89,7 +90,7 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         short.append("what these calls cost is not known here: `planner plan --refresh`, with a key, asks the service")
     if not refusal:
         stray_cents = prepared.stray.held_cents
-        ledger = ledger_of(loaded, charged, max_cost_cents=None, billing=billing, stray_cents=stray_cents)
+        ledger = ledger_of(loaded, charged, max_cost_cents=None, billing=billing, stray_cents=stray_cents, bills=bills)
         short += sure_to_start(works_of(prepared.change_set), prepared.already_made, ledger)
     _show(shell, options, loaded, prepared, refusal, short)
     if refusal:

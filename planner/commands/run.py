@@ -155,6 +155,7 @@ class _Invocation:
                 max_cost_cents=self._max_cost_cents,
                 billing=billing,
                 stray_cents=prepared.stray.held_cents,
+                bills=self._journal.bills(prepared.change_set.digest),
             )
             votes.weigh(ledger)
             if consent.given and self._max_cost_cents is not None:  # the other ceilings are `planner plan`'s to tell of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -29,6 +30,7 @@ from planner.execution.work import (
     RunRecord,
     Settings,
     Snapshot,
+    Target,
     all_at_once,
 )
 
@@ -72,6 +74,8 @@ class Context:
     unbound: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
     doubts: dict[str, Doubt] = field(default_factory=dict[str, Doubt])
     collecting: int = 0
+    unbilled: Counter[Target] = field(default_factory=Counter[Target])
+    """Runs that have ended and whose bill is still to be read."""
     runs_done: int = 0
     runs_total: int = 0
     waiting: str = ""
@@ -221,10 +225,24 @@ class Context:
         mine = launch.invocation_id == self.invocation_id or (launch.launch_id, ordinal) in self.standing_in
         return mine and case_id in self.works
 
+    def reservation_for(self, work: CaseWork) -> int | None:
+        """What one more call would reserve; None when it must wait for room under a ceiling.
+
+        Where calls have ended, the first bill of their target is awaited: only calls that were in flight by then may cost more
+        than was reserved for them.
+        """
+        target = work.line.target
+        if work.reserve_cents is not None and self.unbilled[target] and self.ledger.is_untested(work.plan, target):
+            return None
+        return self.ledger.reservation_for(work.plan, target, work.reserve_cents)
+
     def bill(self, slot: Slot, launch: Launch, billed_cents: int | None, *, held_cents: int | None) -> None:
-        """Other change sets' runs that are gone on with were never reserved here."""
-        if billed_cents is not None and launch.change_set_digest == self.change_set_digest:
-            reserved_cents = slot.reserved_cents if held_cents is None else held_cents
+        """Settle a run's reservation. Runs of other change sets were never reserved here, but their bills tell what calls cost."""
+        if billed_cents is None:
+            return
+        reserved_cents = slot.reserved_cents if held_cents is None else held_cents
+        self.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+        if launch.change_set_digest == self.change_set_digest:
             self.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=billed_cents)
 
     def report(self, record: RunRecord) -> None:
@@ -363,23 +381,3 @@ class Context:
         """Until something happens, at most so long."""
         with anyio.move_on_after(seconds):
             await self._changed.wait()
-
-
-def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed: bool, unread: str = "") -> RunRecord:
-    """Of a slot whose run is known. `evidence` is None for one we stopped waiting for; `unread` says why, if it had ended."""
-    assert slot.run_id is not None
-    return RunRecord(
-        case_id=slot.case_id,
-        launch_id=launch.launch_id,
-        ordinal=slot.ordinal,
-        run_id=slot.run_id,
-        batch_id=launch.batch_id,
-        evidence=evidence,
-        digest=slot.evidence,
-        cost_cents=slot.cost_cents,
-        adopted=launch.state is LaunchState.ADOPTED,
-        invocation_id=launch.invocation_id,
-        completed_at=slot.completed_at,
-        resumed=resumed,
-        unread=unread,
-    )

@@ -15,9 +15,9 @@ from anyio.abc import TaskGroup
 
 from planner.errors import StoreError
 from planner.evidence import Evidence, missing_parts
-from planner.execution.context import Context, run_record
+from planner.execution.context import Context
 from planner.execution.launcher import Launcher
-from planner.execution.launches import ANSWERED_TWICE, UNSETTLED, Slot
+from planner.execution.launches import ANSWERED_TWICE, UNSETTLED, Slot, run_record
 from planner.execution.watcher import Watcher
 from planner.execution.work import Outcome, UnsettledLaunch
 

@@ -22,7 +22,7 @@ from planner.execution.journal_rows import line_of, line_text, quoted, row_of, t
 from planner.execution.journal_tables import LATER_TABLES, TABLES
 from planner.execution.journal_trouble import trouble_with
 from planner.execution.launches import ANSWERED_TWICE, KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
-from planner.execution.work import Line
+from planner.execution.work import Line, Target
 
 SCHEMA_VERSION = 1
 
@@ -293,6 +293,16 @@ class Journal:
     def slots_of_change_set(self, digest: str) -> list[Slot]:
         """All in which money is, or may be, spent, whoever launched them."""
         return self._slots(f"l.state IN ({quoted(LIVE)}) AND change_set_digest = ?", (digest,))
+
+    def bills(self, digest: str) -> list[tuple[Target, int, int]]:
+        """(target, reserved cents, billed cents) of this change set's calls, and of those that no finished results hold yet."""
+        rows = self._select(
+            "SELECT l.line, s.reserved_cents, MAX(s.cost_cents) FROM slots s JOIN launches l ON s.launch_id = l.launch_id"
+            " WHERE s.cost_cents IS NOT NULL AND (l.change_set_digest = ? OR s.consumed_by IS NULL)"
+            " GROUP BY l.line, s.reserved_cents",
+            (digest,),
+        )
+        return [(line_of(line).target, reserved_cents, billed_cents) for line, reserved_cents, billed_cents in rows]
 
     def slots_of(self, launch_id: str) -> tuple[Slot, ...]:
         """By ordinal, whatever the launch's state."""

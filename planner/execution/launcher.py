@@ -97,7 +97,7 @@ class Launcher:
         reserved: list[int] = []
 
         def fits(work: CaseWork) -> bool:
-            cents = context.ledger.reservation_for(work.plan, work.reserve_cents)
+            cents = context.reservation_for(work)
             if cents is None:
                 return False
             context.ledger.reserve(work.plan, cents)
@@ -140,7 +140,9 @@ class Launcher:
     def _stop_at_ceiling(self) -> None:
         """Stop when no bill that is still to come can make room for any of what is wanted."""
         context = self._context
-        blocking = [context.ledger.blocking(work.plan, work.reserve_cents) for work in context.pending.works()]
+        blocking = [
+            context.ledger.blocking(work.plan, work.line.target, work.reserve_cents) for work in context.pending.works()
+        ]
         nothing_to_come = not (context.under_way() or context.doubts)
         if all(blocking) or nothing_to_come:
             labels = {ceiling.label for ceiling in blocking if ceiling is not None}
@@ -150,7 +152,7 @@ class Launcher:
             context.outcome.ceiling_detail = self._tightest()
             left = [(context.works[case_id], runs) for case_id, runs in context.holding.left().items()]
             context.outcome.ceiling_enough = context.ledger.enough(
-                labels, [(work.plan, work.reserve_cents, runs) for work, runs in left]
+                labels, [(work.plan, work.line.target, work.reserve_cents, runs) for work, runs in left]
             )
             context.stopped = True
             context.observer.narrate(f"nothing more is launched: {context.outcome.ceiling_detail}")
@@ -159,7 +161,7 @@ class Launcher:
         """The arithmetic, for the cheapest of the calls that are wanted."""
         works = self._context.pending.works()
         cheapest = min(works, key=lambda work: work.reserve_cents if work.reserve_cents is not None else 0)
-        return self._context.ledger.told(cheapest.plan, cheapest.reserve_cents)
+        return self._context.ledger.told(cheapest.plan, cheapest.line.target, cheapest.reserve_cents)
 
     def _begin(self, taken: list[tuple[CaseWork, int]], tasks: TaskGroup) -> None:
         context = self._context

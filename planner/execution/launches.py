@@ -32,7 +32,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from planner.execution.work import Line
+from planner.evidence import Evidence
+from planner.execution.work import Line, RunRecord
 
 
 class LaunchState(Enum):
@@ -156,3 +157,23 @@ class Slot:
     def committed_cents(self) -> int:
         """Billed, or while the bill is unknown what was reserved."""
         return self.reserved_cents if self.cost_cents is None else self.cost_cents
+
+
+def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed: bool, unread: str = "") -> RunRecord:
+    """Of a slot whose run is known. `evidence` is None for one we stopped waiting for; `unread` says why, if it had ended."""
+    assert slot.run_id is not None
+    return RunRecord(
+        case_id=slot.case_id,
+        launch_id=launch.launch_id,
+        ordinal=slot.ordinal,
+        run_id=slot.run_id,
+        batch_id=launch.batch_id,
+        evidence=evidence,
+        digest=slot.evidence,
+        cost_cents=slot.cost_cents,
+        adopted=launch.state is LaunchState.ADOPTED,
+        invocation_id=launch.invocation_id,
+        completed_at=slot.completed_at,
+        resumed=resumed,
+        unread=unread,
+    )

@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from planner.execution.wording import dollars
+from planner.execution.work import Target
 
 
 @dataclass(slots=True)
@@ -47,21 +48,39 @@ class Ledger:
     spent_cents: int = 0
     reserved_cents: int = 0
     largest_bill_cents: int | None = field(default=None)
+    highest_bills: dict[Target, int] = field(default_factory=dict[Target, int])
+    """In cents, by target."""
+    underestimated: set[Target] = field(default_factory=set[Target])
+    """Targets of which a bill was above its reservation."""
 
-    def _known(self, estimate_cents: int | None) -> int | None:
-        """A call of unknown price is taken to cost what the dearest call so far did and a quarter more."""
-        if estimate_cents is None and self.largest_bill_cents is not None:
-            return -(-self.largest_bill_cents * 5 // 4)
-        return estimate_cents
+    def price(self, target: Target, estimate_cents: int | None) -> int | None:
+        """What to reserve for one call: its estimate, or, once a bill was above its reservation, the highest bill of its target.
 
-    def reservation_for(self, plan: str, estimate_cents: int | None) -> int | None:
+        A call of unknown price is taken to cost what the dearest call so far did and a quarter more; None before any bill.
+        """
+        if estimate_cents is not None:
+            return max(estimate_cents, self.highest_bills[target] if target in self.underestimated else 0)
+        return None if self.largest_bill_cents is None else -(-self.largest_bill_cents * 5 // 4)
+
+    def is_untested(self, plan: str, target: Target) -> bool:
+        """Whether a ceiling of ours holds for calls whose estimate no bill of their target has confirmed yet."""
+        ours = any(ceiling.covers(plan) and not ceiling.by_service for ceiling in self.ceilings)
+        return ours and not self.highest_bills.get(target)
+
+    def learn(self, target: Target, *, reserved_cents: int, billed_cents: int) -> None:
+        """A bill above its reservation raises all later reservations of its target."""
+        self.highest_bills[target] = max(billed_cents, self.highest_bills.get(target, 0))
+        if billed_cents > reserved_cents:
+            self.underestimated.add(target)
+
+    def reservation_for(self, plan: str, target: Target, estimate_cents: int | None) -> int | None:
         """What one more call of `plan` would reserve; None when it must wait.
 
         A call of unknown price before any bill is known reserves all that is left under the tightest ceiling, so that such
         calls go one at a time; without a ceiling it reserves nothing.
         """
         covering = [ceiling for ceiling in self.ceilings if ceiling.covers(plan)]
-        known = self._known(estimate_cents)
+        known = self.price(target, estimate_cents)
         if known is not None:
             return known if all(known <= ceiling.left_cents for ceiling in covering) else None
         left = min((ceiling.left_cents for ceiling in covering if not ceiling.by_service), default=None)
@@ -69,20 +88,20 @@ class Ledger:
             return 0
         return left if left > 0 and self.reserved_cents == 0 else None
 
-    def told(self, plan: str, estimate_cents: int | None) -> str:
+    def told(self, plan: str, target: Target, estimate_cents: int | None) -> str:
         """The arithmetic that keeps one more call of `plan` from being launched now: its tightest ceiling, and what it may cost."""
         tightest = min(
             (ceiling for ceiling in self.ceilings if ceiling.covers(plan)),
             key=lambda ceiling: ceiling.left_cents,
             default=None,
         )
-        known = self._known(estimate_cents)
+        known = self.price(target, estimate_cents)
         price = "may cost nobody knows what" if known is None else f"may cost up to {dollars(known)}"
         return f"the next call {price}" if tightest is None else f"{tightest.told()}; the next call {price}"
 
-    def blocking(self, plan: str, estimate_cents: int | None) -> Ceiling | None:
+    def blocking(self, plan: str, target: Target, estimate_cents: int | None) -> Ceiling | None:
         """The ceiling that one more call would break even if nothing were in flight; None when waiting may help."""
-        known = self._known(estimate_cents)
+        known = self.price(target, estimate_cents)
         for ceiling in self.ceilings:
             if ceiling.covers(plan):
                 left_when_free = ceiling.left_cents + ceiling.pending_cents
@@ -90,14 +109,16 @@ class Ledger:
                     return ceiling
         return None
 
-    def enough(self, labels: AbstractSet[str], left: Sequence[tuple[str, int | None, int]]) -> str:
-        """`--max-cost $3.20`: what each of these ceilings would have to allow for what is `left` (plan, estimate of a call,
-        calls); empty where no price is known."""
+    def enough(self, labels: AbstractSet[str], left: Sequence[tuple[str, Target, int | None, int]]) -> str:
+        """`--max-cost $3.20`: what each of these ceilings would have to allow for what is `left` (plan, target, estimate of a
+        call, calls); empty where no price is known."""
         told: list[str] = []
         # The next invocation prices them anew, by what these have cost: a quarter more, as for a price that is unknown.
-        least = self._known(None) or 0
+        least = -(-(self.largest_bill_cents or 0) * 5 // 4)
         for ceiling in self.ceilings:
-            covered = [(self._known(cents), calls) for plan, cents, calls in left if ceiling.covers(plan)]
+            covered = [
+                (self.price(target, cents), calls) for plan, target, cents, calls in left if ceiling.covers(plan)
+            ]
             if ceiling.label not in labels or ceiling.by_service or any(cents is None for cents, _ in covered):
                 continue
             cents = ceiling.committed_cents + sum(max(cents or 0, least) * calls for cents, calls in covered)

@@ -14,9 +14,9 @@ from planner.errors import IncompleteError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
 from planner.execution.binding import bind, is_anothers
 from planner.execution.collecting import collect
-from planner.execution.context import Context, run_record
+from planner.execution.context import Context
 from planner.execution.doubts import settle_doubts, undisputed
-from planner.execution.launches import LaunchState, Slot
+from planner.execution.launches import LaunchState, Slot, run_record
 from planner.execution.listing import Listed, read_list
 from planner.execution.watched import Doubt, Watched
 from planner.execution.wording import dollars
@@ -152,6 +152,7 @@ class Watcher:
             return
         if watched.ended_at is None:
             watched.ended_at = now
+            context.unbilled[watched.launch.line.target] += 1
             # One that failed tells nothing of how long calls take.
             if not watched.resumed and run.status == "completed":
                 self._seconds_seen = [*self._seconds_seen[-99:], now - watched.since]
@@ -229,6 +230,7 @@ class Watcher:
         context.observer.narrate(f"run {item.run.id} of {slot.case_id} ended, {_billed(evidence.cost_cents)}")
         context.report(run_record(slot, watched.launch, evidence, resumed=watched.resumed))
         context.collecting -= 1
+        context.unbilled[watched.launch.line.target] -= 1
 
     def _price(self, run: WireRun, watched: Watched) -> None:
         """A call is over whose bill is late, and since its price was not known, all that was left is reserved for it: what the
@@ -275,6 +277,7 @@ class Watcher:
     def _leave(self, watched: Watched, reason: str, *, unread: str = "") -> None:
         """No longer waited for; the next invocation picks it up, free. What is stored of it stands."""
         context = self.context
+        context.unbilled[watched.launch.line.target] -= watched.ended_at is not None
         stored = watched.slot.evidence
         evidence = context.load_evidence(stored) if stored is not None else None
         if evidence is None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias
 
 from planner.evidence import Evidence
+
+Target: TypeAlias = tuple[str, int]
+"""Kind (`agent` or `phone_number`) and id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,10 @@ class Line:
     mode: str
     target_number: str | None
     stagger_seconds: int
+
+    @property
+    def target(self) -> Target:
+        return self.target_type, self.target_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from planner.errors import RefusedError
 from planner.execution.context import Context
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.work import CaseWork, Line
+from planner.execution.work import CaseWork, Line, Target
 from planner.invocation.selection import Loaded
 from planner.reports.quantities import money
 from planner.verdicts.ending import BALANCE, TEST_CALL_BUDGET
@@ -58,9 +58,11 @@ def ledger_of(
     max_cost_cents: int | None,
     billing: WireBilling | None,
     stray_cents: int = 0,
+    bills: Iterable[tuple[Target, int, int]] = (),
 ) -> Ledger:
     """Every ceiling that holds; `charged` is what this change set has spent or reserved already. `stray_cents` is what launches of
-    others may still be billed: it is no part of what was consented to now, but the service's money it is."""
+    others may still be billed: it is no part of what was consented to now, but the service's money it is. `bills` are
+    `Journal.bills`, which later reservations learn from."""
     ceilings: list[Ceiling] = []
     if max_cost_cents is not None:
         ceilings.append(Ceiling("--max-cost", max_cost_cents))
@@ -72,6 +74,8 @@ def ledger_of(
         if plan.max_cost_cents is not None
     ]
     ledger = Ledger(ceilings)
+    for target, reserved_cents, billed_cents in bills:
+        ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
     for slot in charged:
         ledger.reserve(slot.plan, slot.reserved_cents)
         if slot.cost_cents is not None:

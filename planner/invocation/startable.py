@@ -24,7 +24,7 @@ def sure_to_start(works: Sequence[CaseWork], already_made: Mapping[str, int], le
     wanted = len(pending)
 
     def fits(work: CaseWork) -> bool:
-        cents = ledger.reservation_for(work.plan, work.reserve_cents)
+        cents = ledger.reservation_for(work.plan, work.line.target, work.reserve_cents)
         if cents is not None:
             ledger.reserve(work.plan, cents)
         return cents is not None
@@ -37,7 +37,7 @@ def sure_to_start(works: Sequence[CaseWork], already_made: Mapping[str, int], le
         f"{ceiling.label} ({money(ceiling.limit_cents)})": None
         for ceiling in ledger.ceilings
         for work in pending.works()
-        if ceiling.covers(work.plan) and (work.reserve_cents or 0) > ceiling.left_cents
+        if ceiling.covers(work.plan) and (ledger.price(work.line.target, work.reserve_cents) or 0) > ceiling.left_cents
     }
     sure = wanted - len(pending)
     under = f"{sure:,} of {count(wanted, 'call')} can be started for sure under {', '.join(short)}"

@@ -297,6 +297,8 @@ class Service:
 def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str | None]]) -> Ledger:
     """With what this change set has spent or reserved already, as `planner run` starts it."""
     ledger = Ledger([Ceiling(f"ceiling {plan or 'of all'}", cents, plan) for cents, plan in ceilings])
+    for target, reserved_cents, billed_cents in journal.bills(digest):
+        ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
     for slot in journal.slots_of_change_set(digest):
         if slot.consumed_by is None:
             ledger.reserve(slot.plan, slot.reserved_cents)

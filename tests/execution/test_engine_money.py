@@ -35,6 +35,38 @@ async def test_launching_stops_at_the_ceiling_and_says_what_is_left(
     assert len(done.records) == 6  # what was launched is collected
 
 
+@pytest.mark.parametrize(("ceiling_cents", "surprise_cents"), [(1000, 0), (100, 5 * (48 - 16))])
+async def test_a_bill_above_its_reservation_raises_later_ones(
+    make_service: Callable[..., Any], work: Callable[..., Any], ceiling_cents: int, surprise_cents: int
+) -> None:
+    """40 calls estimated at 16 cents each cost 48, five at a time: only the first five cost more than was reserved."""
+    service = make_service(rates={"spark": 24, "bolt": 12})
+    works = [work(f"case{number}", runs=4, reserve_cents=16) for number in range(10)]
+    five = Settings(max_concurrent_runs=5)
+    done = await service.invoke(works, ceilings=[(ceiling_cents, None)], settings=five)
+    runs = await service.own_runs()
+    assert {run["cost_cents"] for run in runs} == {48}
+    assert await spent(service) <= ceiling_cents + surprise_cents
+    assert len(runs) == max(5, ceiling_cents // 48)
+    assert sum(done.outcome.left.values()) == 40 - len(runs)
+    again = await service.invoke(works, ceilings=[(ceiling_cents + 100, None)], settings=five)
+    assert await spent(service) <= max(ceiling_cents + 100, 5 * 48)
+    assert again.outcome.ceiling
+
+
+async def test_a_resumed_session_reserves_what_calls_have_cost(
+    make_service: Callable[..., Any], work: Callable[..., Any]
+) -> None:
+    """The first session ends after one call; the second knows its bill before it launches anything."""
+    service = make_service(rates={"spark": 24, "bolt": 12})
+    works = [work("ana", runs=40, reserve_cents=16)]
+    await service.invoke(works, ceilings=[(31, None)])
+    assert await spent(service) == 48
+    done = await service.invoke(works, ceilings=[(150, None)])
+    assert await spent(service) == 144  # at 16 cents each, six more would have been launched at once
+    assert done.outcome.left == {"p/ana@t": 37}
+
+
 async def test_bills_below_the_reservation_make_room(
     make_service: Callable[..., Any], work: Callable[..., Any]
 ) -> None:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from planner.execution.ledger import Ceiling, Ledger
 
+AGENT = "agent", 12
+
 
 def ledger_of(*limits: tuple[int, str | None], by_service: int | None = None) -> Ledger:
     ceilings = [Ceiling(f"ceiling {number}", cents, plan) for number, (cents, plan) in enumerate(limits)]
@@ -21,13 +23,13 @@ def ledger_of(*limits: tuple[int, str | None], by_service: int | None = None) ->
 def test_a_launch_fits_while_every_ceiling_that_covers_it_has_room() -> None:
     """The tightest ceiling decides, a plan's own holds for that plan only, and its last cent may be spent."""
     ledger = ledger_of((100, None), (40, "a"))
-    assert ledger.reservation_for("a", 40) == 40
+    assert ledger.reservation_for("a", AGENT, 40) == 40
     ledger.reserve("a", 40)
-    assert ledger.reservation_for("a", 1) is None
-    assert ledger.reservation_for("b", 60) == 60
+    assert ledger.reservation_for("a", AGENT, 1) is None
+    assert ledger.reservation_for("b", AGENT, 60) == 60
     ledger.reserve("b", 60)
-    assert ledger.reservation_for("b", 1) is None
-    assert ledger.reservation_for("b", 0) == 0
+    assert ledger.reservation_for("b", AGENT, 1) is None
+    assert ledger.reservation_for("b", AGENT, 0) == 0
 
 
 def test_a_bill_replaces_its_reservation() -> None:
@@ -39,8 +41,8 @@ def test_a_bill_replaces_its_reservation() -> None:
     ledger.reserve("a", 50)
     ledger.bill("a", reserved_cents=50, billed_cents=90)
     assert (ledger.spent_cents, ledger.reserved_cents, ledger.ceilings[0].left_cents) == (106, 0, -6)
-    assert ledger.reservation_for("a", 0) is None
-    assert ledger.blocking("a", 1) is ledger.ceilings[0]
+    assert ledger.reservation_for("a", AGENT, 0) is None
+    assert ledger.blocking("a", AGENT, 1) is ledger.ceilings[0]
 
 
 def test_a_launch_that_did_not_happen_frees_its_money() -> None:
@@ -55,21 +57,21 @@ def test_a_launch_that_did_not_happen_frees_its_money() -> None:
 def test_calls_of_unknown_price_go_one_at_a_time_under_a_ceiling() -> None:
     """The first reserves all that is left, so that nothing goes beside it; after its bill the price is known."""
     ledger = ledger_of((100, None), (70, "a"))
-    assert ledger.reservation_for("a", None) == 70
+    assert ledger.reservation_for("a", AGENT, None) == 70
     ledger.reserve("a", 70)
-    assert ledger.reservation_for("a", None) is None
-    assert ledger.reservation_for("b", None) is None
+    assert ledger.reservation_for("a", AGENT, None) is None
+    assert ledger.reservation_for("b", AGENT, None) is None
     ledger.bill("a", reserved_cents=70, billed_cents=16)
-    assert ledger.reservation_for("a", None) == 20  # the dearest so far and a quarter more
+    assert ledger.reservation_for("a", AGENT, None) == 20  # the dearest so far and a quarter more
     ledger.reserve("a", 20)
-    assert ledger.reservation_for("a", None) == 20
+    assert ledger.reservation_for("a", AGENT, None) == 20
 
 
 def test_a_quarter_more_is_rounded_up() -> None:
     """Half cents are kept on the safe side."""
     ledger = ledger_of((1000, None))
     ledger.bill("a", reserved_cents=0, billed_cents=17)
-    assert ledger.reservation_for("a", None) == 22
+    assert ledger.reservation_for("a", AGENT, None) == 22
 
 
 def test_a_call_that_cost_nothing_teaches_nothing() -> None:
@@ -77,27 +79,27 @@ def test_a_call_that_cost_nothing_teaches_nothing() -> None:
     ledger = ledger_of((100, None))
     ledger.reserve("a", 100)
     ledger.bill("a", reserved_cents=100, billed_cents=0)
-    assert ledger.reservation_for("a", None) == 100
+    assert ledger.reservation_for("a", AGENT, None) == 100
 
 
 def test_without_a_ceiling_of_ours_unknown_prices_hold_nothing_back() -> None:
     """The service keeps its own balance: it answers 402."""
-    assert Ledger().reservation_for("a", None) == 0
-    assert ledger_of(by_service=50).reservation_for("a", None) == 0
-    assert ledger_of(by_service=50).reservation_for("a", 51) is None
+    assert Ledger().reservation_for("a", AGENT, None) == 0
+    assert ledger_of(by_service=50).reservation_for("a", AGENT, None) == 0
+    assert ledger_of(by_service=50).reservation_for("a", AGENT, 51) is None
 
 
 def test_what_blocks_is_what_would_still_block_with_nothing_in_flight() -> None:
     """A reservation that may come back blocks nothing; what is spent, or too small from the start, does."""
     ledger = ledger_of((100, None), (30, "a"))
     ledger.reserve("b", 100)
-    assert ledger.reservation_for("b", 50) is None
-    assert ledger.blocking("b", 50) is None
-    assert ledger.blocking("b", None) is None
-    assert ledger.blocking("a", 31) is ledger.ceilings[1]
+    assert ledger.reservation_for("b", AGENT, 50) is None
+    assert ledger.blocking("b", AGENT, 50) is None
+    assert ledger.blocking("b", AGENT, None) is None
+    assert ledger.blocking("a", AGENT, 31) is ledger.ceilings[1]
     ledger.bill("b", reserved_cents=100, billed_cents=100)
-    assert ledger.blocking("b", 50) is ledger.ceilings[0]
-    assert ledger.blocking("b", None) is ledger.ceilings[0]
+    assert ledger.blocking("b", AGENT, 50) is ledger.ceilings[0]
+    assert ledger.blocking("b", AGENT, None) is ledger.ceilings[0]
 
 
 @dataclass
@@ -125,7 +127,7 @@ def test_no_launch_breaks_a_ceiling(data: st.DataObject, limits: list[tuple[int,
         if step == "launch":
             plan = data.draw(PLANS, "plan")
             estimate = data.draw(st.integers(1, 80) if known else st.none() | st.integers(1, 80), "estimate")
-            cents = ledger.reservation_for(plan, estimate)
+            cents = ledger.reservation_for(plan, AGENT, estimate)
             if cents is None:
                 continue
             if estimate is None and ledger.largest_bill_cents is None and any(p in (None, plan) for _, p in limits):
@@ -155,24 +157,43 @@ def test_no_launch_breaks_a_ceiling(data: st.DataObject, limits: list[tuple[int,
 def test_an_empty_ceiling_allows_nothing(estimate: int | None) -> None:
     """A ceiling of 0 lets no call through, of known price or not."""
     ledger = ledger_of((0, None))
-    assert ledger.reservation_for("a", estimate) is None
-    assert ledger.blocking("a", estimate) is ledger.ceilings[0]
+    assert ledger.reservation_for("a", AGENT, estimate) is None
+    assert ledger.blocking("a", AGENT, estimate) is ledger.ceilings[0]
+
+
+def test_a_bill_raises_later_reservations_of_its_target() -> None:
+    """To the highest bill seen, once one was above its reservation; on that target alone, wherever a reservation is computed."""
+    ledger = Ledger([Ceiling("all", 100)])
+    ledger.learn(AGENT, reserved_cents=60, billed_cents=48)
+    assert ledger.reservation_for("a", AGENT, 16) == 16
+    ledger.learn(AGENT, reserved_cents=16, billed_cents=17)
+    assert [ledger.reservation_for("a", AGENT, cents) for cents in (16, 48, 60)] == [48, 48, 60]
+    assert ledger.reservation_for("a", ("agent", 13), 16) == 16
+    ledger.reserve("a", 60)
+    assert ledger.reservation_for("a", AGENT, 16) is None
+    assert ledger.blocking("a", AGENT, 16) is None  # what is reserved may come back
+    assert ledger.told("a", AGENT, 16).endswith("may cost up to $0.48")
+    assert ledger.enough({"all"}, [("a", AGENT, 16, 2)]) == "all $1.56"
 
 
 def test_a_better_word_takes_the_place_of_a_reservation() -> None:
     """Under every ceiling that covers it, with nothing left over when the bill comes; the next calls are reckoned by it."""
     own, other = Ceiling("plan a", 300, "a"), Ceiling("plan b", 300, "b")
     ledger = Ledger([Ceiling("all", 100), own, other])
-    held = ledger.reservation_for("a", None)
+    held = ledger.reservation_for("a", AGENT, None)
     assert held == 100
     ledger.reserve("a", held)
-    assert ledger.reservation_for("a", None) is None
+    assert ledger.reservation_for("a", AGENT, None) is None
     ledger.revise("a", held, 16)
     assert (ledger.reserved_cents, own.pending_cents, own.committed_cents, other.committed_cents) == (16, 16, 16, 0)
-    assert ledger.reservation_for("a", None) == 20
+    assert ledger.reservation_for("a", AGENT, None) == 20
     ledger.bill("a", reserved_cents=16, billed_cents=24)
     assert (ledger.spent_cents, ledger.reserved_cents, own.pending_cents, own.committed_cents) == (24, 0, 0, 24)
     assert ledger.ceilings[0].told() == "all allows $1.00: $0.24 spent, $0.00 held"
-    assert ledger.told("a", None) == "all allows $1.00: $0.24 spent, $0.00 held; the next call may cost up to $0.30"
-    assert ledger.told("b", 40) == "all allows $1.00: $0.24 spent, $0.00 held; the next call may cost up to $0.40"
-    assert Ledger().told("a", None) == "the next call may cost nobody knows what"
+    assert (
+        ledger.told("a", AGENT, None) == "all allows $1.00: $0.24 spent, $0.00 held; the next call may cost up to $0.30"
+    )
+    assert (
+        ledger.told("b", AGENT, 40) == "all allows $1.00: $0.24 spent, $0.00 held; the next call may cost up to $0.40"
+    )
+    assert Ledger().told("a", AGENT, None) == "the next call may cost nobody knows what"
