@@ -36,33 +36,6 @@ _FEW_DIGITS = 10
 _SPECIAL_KEYS = frozenset({"", "<<"})
 _MANY = 1_000
 """No more problems than these are shown of a file."""
-_NODES = 1_000_000
-MAX_DEPTH = 64
-MAX_ANCHORS = 10_000
-
-
-class _StopError(Exception):
-    """Ends the pass, after a problem was added."""
-
-
-class _Unusable:
-    """Stands for a key that cannot be used, and for an anchored container that is not complete yet."""
-
-
-_UNUSABLE: Final = _Unusable()
-_MERGE: Final = _Unusable()
-"""The key `<<`."""
-_FEW_DIGITS = 10
-_SPECIAL_KEYS = frozenset({"", "<<"})
-_MANY = 1_000
-"""No more problems than these are shown of a file."""
-STANDARD_TAG = "tag:yaml.org,2002:"
-TAGGED_TYPES: dict[str, type | tuple[type, ...]] = {
-    "int": int,
-    "float": (int, float),
-    "bool": bool,
-    "null": type(None),
-}
 _NODES = frozenset({events.MappingStartEvent, events.SequenceStartEvent, events.ScalarEvent, events.AliasEvent})
 _Event = Any
 _Read = tuple[Any, int, int]
