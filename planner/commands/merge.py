@@ -91,7 +91,7 @@ def _stored(place: Place, parts: list[Part]) -> list[Part]:
 def _store(shell: Shell, place: Place, result: RunResult, command: str) -> None:
     """Runs that the whole holds are not gone on with again."""
     with locked(shell, place, command):
-        journal = Journal(place.journal_path)
+        journal = Journal(place.journal_path, now=shell.clock.now())
         try:
             with shared_session(shell, place.shared, journal, ()) as session:
                 place.repository.save_invocation(result)

@@ -62,7 +62,7 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         return 0
     words = ["planner", "reconcile", *([options.launch] if options.launch else []), *options.selection.words()]
     with locked(shell, place, shlex.join(words)):
-        journal = Journal(place.journal_path)
+        journal = Journal(place.journal_path, now=shell.clock.now())
         try:
             with shared_session(shell, place.shared, journal, ()):
                 journal.suspect_interrupted()

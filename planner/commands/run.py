@@ -59,7 +59,7 @@ def run(shell: Shell, options: RunOptions) -> int:
         place = place_of(shell, loaded.root, options.selection, loaded.project)
         standing.repository = place.repository
         with locked(shell, place, options.command()):
-            journal = Journal(place.journal_path)
+            journal = Journal(place.journal_path, now=shell.clock.now())
             try:
                 with shared_session(shell, place.shared, journal, loaded.cases) as session:
                     invocation = _Invocation(shell, options, loaded, place, journal, standing, trace, session)

@@ -18,9 +18,10 @@ from typing import Any
 from planner.errors import UsageError
 from planner.execution.journal_claims import bind, claim_free, require_bound, require_free, require_known
 from planner.execution.journal_copy import copy_of
-from planner.execution.journal_rows import line_of, line_text, quoted, row_of, time_of
+from planner.execution.journal_rows import line_of, line_text, quoted, row_of
 from planner.execution.journal_tables import LATER_TABLES, TABLES
 from planner.execution.journal_trouble import trouble_with
+from planner.execution.journal_values import check_tables, checked_launch, checked_slot, parsing
 from planner.execution.launches import ANSWERED_TWICE, KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
 from planner.execution.work import Line, Target
 
@@ -43,8 +44,10 @@ _SLOT_COLUMNS = (
 class Journal:
     """One file, one writer (the store's lock sees to that). `read_only`: a copy in memory of one that cannot be written."""
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, now: datetime | None = None) -> None:
+        """Raises `StoreError` for one that cannot be used, or holds impossible values. `now`: a launch much later is one."""
         self.path = path
+        self._now = now
         with self._stumbling("opened"):
             if read_only:
                 self._db = copy_of(path)
@@ -63,6 +66,7 @@ class Journal:
 
     def _prepare(self) -> None:
         with self._stumbling("opened"):
+            self._db.execute("PRAGMA trusted_schema=OFF")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA foreign_keys=ON")
@@ -72,8 +76,13 @@ class Journal:
                 self._db.executescript(f"BEGIN IMMEDIATE; {made} COMMIT;")
             elif version <= SCHEMA_VERSION:
                 self._db.executescript(LATER_TABLES)
+            if version <= SCHEMA_VERSION:
+                check_tables(self._db, self.path, TABLES + LATER_TABLES, {"launches": LaunchState})
         if version > SCHEMA_VERSION:
             raise UsageError(f"{self.path} was written by a newer planner", "Use that version, or another --store.")
+        unconsumed = "SELECT launch_id FROM slots WHERE consumed_by IS NULL"
+        self._launches(f"WHERE state IN ({quoted(LIVE)}) AND launch_id IN ({unconsumed})", ())
+        self.unconsumed_slots()
 
     def close(self) -> None:
         self._db.close()
@@ -264,27 +273,9 @@ class Journal:
 
     def _launches(self, condition: str, parameters: Sequence[str]) -> list[Launch]:
         rows = self._select(f"SELECT {_LAUNCH_COLUMNS} FROM launches {condition}", parameters)  # noqa: S608 - ours
-        return [
-            Launch(
-                launch_id=row[0],
-                invocation_id=row[1],
-                change_set_digest=row[2],
-                state=LaunchState(row[3]),
-                line=line_of(row[4]),
-                name=row[5],
-                sent_at=time_of(row[6]),
-                slack_seconds=row[7],
-                batch_id=row[8],
-                run_ids=tuple(
-                    claim[0]
-                    for claim in self._select(
-                        "SELECT run_id FROM claims WHERE launch_id = ? ORDER BY run_id", (row[0],)
-                    )
-                ),
-                detail=row[9],
-            )
-            for row in rows
-        ]
+        claims = "SELECT run_id FROM claims WHERE launch_id = ? ORDER BY run_id"
+        found = [(row, tuple(claim[0] for claim in self._select(claims, (row[0],)))) for row in rows]
+        return [checked_launch(self.path, row, run_ids, self._now) for row, run_ids in found]
 
     def unconsumed_slots(self) -> list[Slot]:
         """Of launches in which money is, or may be, spent; oldest first."""
@@ -302,7 +293,8 @@ class Journal:
             " GROUP BY l.line, s.reserved_cents",
             (digest,),
         )
-        return [(line_of(line).target, reserved_cents, billed_cents) for line, reserved_cents, billed_cents in rows]
+        with parsing(self.path, "the line of a launch"):
+            return [(line_of(line).target, reserved_cents, billed_cents) for line, reserved_cents, billed_cents in rows]
 
     def slots_of(self, launch_id: str) -> tuple[Slot, ...]:
         """By ordinal, whatever the launch's state."""
@@ -317,24 +309,7 @@ class Journal:
             " ORDER BY l.sent_at, s.launch_id, ordinal",
             parameters,
         )
-        return [
-            Slot(
-                launch_id=row[0],
-                ordinal=row[1],
-                case_id=row[2],
-                plan=row[3],
-                prompt=row[4],
-                call_fingerprint=row[5],
-                agent_revision=row[6],
-                reserved_cents=row[7],
-                run_id=row[8],
-                evidence=row[9],
-                cost_cents=row[10],
-                completed_at=time_of(row[11]) if row[11] else None,
-                consumed_by=row[12],
-            )
-            for row in rows
-        ]
+        return [checked_slot(self.path, row, self._now) for row in rows]
 
     def claimed_run_ids(self) -> set[int]:
         return {row[0] for row in self._select("SELECT run_id FROM claims")}

@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Annotated, Final
 
 import anyio
 import anyio.to_thread
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
+from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_possible
 from planner.errors import StoreError, UsageError
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
@@ -29,6 +32,8 @@ from planner.results.versions import schema_major
 
 SCHEMA_VERSION: Final = "1.0"
 PREFIX: Final = "intents/"
+_MOST_RUNS: Final = 1000
+"""In one launch; planner sends at most 20."""
 
 
 class _Document(BaseModel):
@@ -43,10 +48,10 @@ class SlotDocument(_Document):
     prompt: str
     call_fingerprint: str
     agent_revision: str | None = None
-    reserved_cents: int
-    run_id: int | None = None
-    evidence: str | None = None
-    cost_cents: int | None = None
+    reserved_cents: Cents
+    run_id: ServiceId | None = None
+    evidence: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    cost_cents: Cents | None = None
     completed_at: AwareDatetime | None = None
     consumed_by: str | None = None
 
@@ -60,18 +65,18 @@ class IntentDocument(_Document):
     change_set_digest: str
     state: LaunchState
     target_type: str
-    target_id: int
+    target_id: ServiceId
     direction: str
     mode: str
-    stagger_seconds: int
+    stagger_seconds: Annotated[int, Field(ge=0, le=60)]
     name: str
     sent_at: AwareDatetime
-    slack_seconds: float
-    batch_id: int | None = None
-    run_ids: tuple[int, ...] = ()
+    slack_seconds: Seconds
+    batch_id: ServiceId | None = None
+    run_ids: Annotated[tuple[ServiceId, ...], Field(max_length=_MOST_RUNS)] = ()
     credential: str = ""
-    requesters: tuple[int, ...] = ()
-    slots: tuple[SlotDocument, ...]
+    requesters: Annotated[tuple[ServiceId, ...], Field(max_length=_MOST_RUNS)] = ()
+    slots: Annotated[tuple[SlotDocument, ...], Field(min_length=1, max_length=_MOST_RUNS)]
 
 
 class OvertakenError(StoreError):
@@ -100,7 +105,11 @@ class _Queued:
 class IntentSharing:
     """Between one journal and one shared store. `show_name` makes a case id or plan name what others may see."""
 
-    def __init__(self, store: Store, journal: Journal, *, show_name: Callable[[str], str]) -> None:
+    def __init__(
+        self, store: Store, journal: Journal, *, show_name: Callable[[str], str], now: datetime | None = None
+    ) -> None:
+        """`now`: a launch that is much later is refused."""
+        self._now = now
         self._store = store
         self._journal = journal
         self._show_name = show_name
@@ -228,7 +237,10 @@ class IntentSharing:
             if launch is None or (data := now.get(key)) is None:
                 continue
             stored = self._read(key, data)
-            slots = [_merged(one, other) for one, other in zip(self._slots(launch), stored.slots, strict=True)]
+            mine = list(self._slots(launch))
+            if len(mine) != len(stored.slots):
+                raise self._impossible(key, f"slots: {len(stored.slots)}, where the launch asked for {len(mine)}")
+            slots = [_merged(one, other) for one, other in zip(mine, stored.slots, strict=True)]
             if launch.state not in LIVE or all(slot.consumed_by for slot in slots):
                 writes[key] = None
             elif launch.state is not LaunchState.INTENDED:
@@ -293,16 +305,38 @@ class IntentSharing:
             )
 
     def _read(self, key: str, data: bytes) -> IntentDocument:
-        hint = (
-            f"Look at {self._store.locate(key)}. Nobody is called while it cannot be read: its calls may be under way."
-        )
         try:
             document = IntentDocument.model_validate_json(data)
         except ValidationError as error:
-            raise StoreError(f"the shared launch {key} cannot be read: {error.errors()[0]['msg']}", hint) from error
-        if schema_major({"schema_version": document.schema_version}) != int(SCHEMA_VERSION.partition(".")[0]):
-            raise UsageError(f"the shared launch {key} was written by a newer planner", "Upgrade planner to read it.")
+            _refuse_newer(key, data)
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise self._impossible(key, f"{where}: {first['msg']}" if where else first["msg"]) from error
+        _refuse_newer(key, data)
+        if document.launch_id != _launch_id(key):
+            raise self._impossible(key, f"launch_id: it names launch {document.launch_id[:80]!r}")
+        ended = [slot.completed_at for slot in document.slots if slot.completed_at is not None]
+        for moment in (document.sent_at, *ended):
+            if not is_possible(moment, self._now, SERVER_CLOCK_SKEW):
+                raise self._impossible(key, f"{moment.isoformat()} is no time of a launch")
         return document
+
+    def _impossible(self, key: str, why: str) -> StoreError:
+        return StoreError(
+            f"the shared launch {key} cannot be read: {why}",
+            f"Look at {self._store.locate(key)}. Nobody is called while it cannot be read: its calls may be under way. If no job"
+            " of yours wrote it, remove it from the store.",
+        )
+
+
+def _refuse_newer(key: str, data: bytes) -> None:
+    """Raises `UsageError` for a launch that a newer planner wrote."""
+    try:
+        major = schema_major(from_json(data))
+    except ValueError:
+        return
+    if major is not None and major > int(SCHEMA_VERSION.partition(".")[0]):
+        raise UsageError(f"the shared launch {key} was written by a newer planner", "Upgrade planner to read it.")
 
 
 def _merged(mine: SlotDocument, theirs: SlotDocument) -> SlotDocument:

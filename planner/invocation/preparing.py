@@ -187,7 +187,8 @@ def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal |
     what others are launching, as far as the store tells."""
     path = place.journal_path
     if path.exists():
-        return Journal(path, read_only=not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)))
+        read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        return Journal(path, read_only=read_only, now=shell.clock.now())
     if place.shared is None:
         return None
     journal = Journal(IN_MEMORY)

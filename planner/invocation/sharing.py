@@ -163,7 +163,7 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
         )
         for case in cases
     }
-    intents = IntentSharing(shared.store, journal, show_name=name)
+    intents = IntentSharing(shared.store, journal, show_name=name, now=shell.clock.now())
     taken = intents.take_over(calls)
     open_launches = journal.launches(UNSETTLED)
     if open_launches:

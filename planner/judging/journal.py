@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from planner.errors import StoreError
+from planner.execution.journal_values import check_tables
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS asked (
@@ -78,7 +79,9 @@ class VoteJournal:
             with self._stumbling("opened"):
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
+                self._db.execute("PRAGMA trusted_schema=OFF")
                 self._db.executescript(_TABLE)
+                check_tables(self._db, path, _TABLE, {"asked": AskedState})
         except BaseException:
             self._db.close()
             raise

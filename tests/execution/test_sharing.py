@@ -359,7 +359,7 @@ def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: 
     journal = Journal(tmp_path / "journal.sqlite")
     sharing = IntentSharing(shared, journal, show_name=str)
     shared.put("intents/a.json", b"{}", expected=None)
-    with pytest.raises(StoreError, match=r"the shared launch intents/a.json cannot be read: Field required"):
+    with pytest.raises(StoreError, match=r"the shared launch intents/a.json cannot be read: launch_id: Field required"):
         sharing.take_over({})
     journal.close()
 

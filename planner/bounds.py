@@ -1,0 +1,38 @@
+"""Bounds of every number and time that is read from a stored document: what lies outside was not written by this program.
+
+Documents come from places that others can write to (a cache, a shared store), so a reader refuses what no writer of ours writes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from planner.moments import aware
+
+MAX_INTEGER: Final = 2**63 - 1
+"""The largest number that the service's API and SQLite can hold."""
+MAX_SECONDS: Final = 10 * 366 * 86_400.0
+CLOCK_SKEW: Final = timedelta(days=1)
+"""How far the clock of another machine may be ahead of ours."""
+SERVER_CLOCK_SKEW: Final = timedelta(days=366)
+"""How far the service's clock may be ahead of ours (`planner.api.client.WILDEST_CLOCK_SECONDS`)."""
+EARLIEST: Final = datetime(2020, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
+"""Arithmetic with a time beyond these could overflow; none is meant."""
+
+Cents = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+ServiceId = Annotated[int, Field(ge=-MAX_INTEGER - 1, le=MAX_INTEGER)]
+"""Ids are the service's own: any that fits."""
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def is_possible(moment: datetime, now: datetime | None, skew: timedelta = CLOCK_SKEW) -> bool:
+    """Whether something can have happened then: not before this program was written, nor later than any clock can be."""
+    moment = aware(moment)
+    return EARLIEST < moment < (LATEST if now is None else now + skew)
