@@ -165,6 +165,7 @@ def _show(
         shell.clock.now(),
         redactor,
         refused,
+        prepared.warnings,
         [*prepared.stray.told(options.selection.reconcile_command()), *short],
     )
     if options.output_format == "json":
@@ -176,6 +177,7 @@ def _show(
                 redactor=redactor,
                 refused=refused,
                 open_launches=launch_documents(prepared.stray.unsettled),
+                warnings=prepared.warnings,
             )
         )
     else:

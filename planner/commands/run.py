@@ -123,6 +123,8 @@ class _Invocation:
                 self._shell, self._loaded, self._max_cost_cents, prepared.change_set.share
             )
             prepared.judging.require_model(prepared.change_set)
+            for warning in prepared.warnings:
+                self._shell.tell(f"warning: {warning}")
             try:
                 if self._options.saved is not None:
                     check_unmoved(

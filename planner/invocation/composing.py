@@ -38,6 +38,7 @@ def compose_result(
         outcome=ending.outcome,
         exit_code=ending.exit_code,
         problems=[*ending.problems, *prepared.stray.problems()],
+        warnings=list(prepared.warnings),
         next_steps=[*prepared.stray.next_steps(selection.reconcile_command()), *ending.next_steps],
         invocation_id=standing.invocation_id,
         change_set_digest=change_set.digest,

@@ -19,7 +19,7 @@ from planner.execution.launches import UNSETTLED, LaunchState, Slot
 from planner.invocation.earlier_calls import EarlierCalls, gone_cases
 from planner.invocation.judging import Judging, judging_of
 from planner.invocation.selection import Loaded, Selection
-from planner.invocation.service import TargetState
+from planner.invocation.service import TargetState, draft_warnings
 from planner.invocation.sharing import take_over
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
@@ -56,6 +56,8 @@ class Preparation:
     """The language model that `check: judge` asks, and what it answered before."""
     stray: Stray = NO_STRAY
     """Launches of earlier invocations that stand in for no call of this change set."""
+    warnings: tuple[str, ...] = ()
+    """What to know about the agents that are called, in sentences."""
 
     @property
     def known_made(self) -> dict[str, int]:
@@ -139,8 +141,9 @@ def prepare(
         gone_on_with = {slot.launch_id for slots in resumable.values() for slot in slots}
         stray = stray_of(journal, gone_on_with, shared=place.shared is not None, now=shell.clock.now())
     expected = _beside(paid_cents, whole.estimate)
+    warnings = tuple(draft_warnings(loaded.cases, targets))
     return Preparation(
-        change_set, expected, paid_cents, resumable, spent, held, doubtful, accuracy(told), judging, stray
+        change_set, expected, paid_cents, resumable, spent, held, doubtful, accuracy(told), judging, stray, warnings
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -32,11 +32,12 @@ _VOLATILE = ("_at", "_count")
 class TargetState:
     """What the service says of a target: the agent that answers (or places) its calls.
 
-    `revision` is `<updated_at> <digest>`; None where no agent could be read.
+    `revision` is `<updated_at> <digest>`; None where no agent could be read. `drafts` are ids of agents with an undeployed draft.
     """
 
     revision: str | None
     product: str | None
+    drafts: tuple[int, ...] = ()
 
 
 def check_key(shell: Shell) -> tuple[str, str]:
@@ -176,7 +177,21 @@ def _state(agents: list[dict[str, Any]]) -> TargetState:
     edited = max(str(agent.get("updated_at") or "unknown") for agent in agents)
     products = {agent.get("product") for agent in agents}
     product = products.pop() if len(products) == 1 else None
-    return TargetState(f"{edited} {digest}", product if isinstance(product, str) else None)
+    drafts = tuple(
+        agent["id"] for agent in agents if agent.get("has_draft") is True and isinstance(agent.get("id"), int)
+    )
+    return TargetState(f"{edited} {digest}", product if isinstance(product, str) else None, drafts)
+
+
+def draft_warnings(cases: Iterable[Case], targets: Mapping[tuple[str, int], TargetState]) -> list[str]:
+    """One sentence a target whose agent has an undeployed draft: calls do not reach the draft."""
+    aliases = {(case.target.alias, (case.target.kind, case.target.id)): None for case in cases}
+    return [
+        f"target `{alias}`: agent {agent_id} has an undeployed draft; calls reach the deployed version, not the draft"
+        for alias, key in aliases
+        if key in targets
+        for agent_id in targets[key].drafts
+    ]
 
 
 async def read_billing(client: ApiClient) -> WireBilling | None:

@@ -45,6 +45,8 @@ class Preview:
     redactor: Redactor = _PLAIN
     refused: tuple[str, str] | None = None
     """Why `run` would refuse this whoever consents, and how to mend it."""
+    warnings: Sequence[str] = ()
+    """What to know about the agents that would be called, in sentences."""
     earlier: Sequence[str] = ()
     """What is open of earlier launches that have no part in this, in sentences."""
 

@@ -20,7 +20,7 @@ from planner.results.model import OpenLaunch
 
 __all__ = ["Preview", "render_json", "render_markdown", "render_text"]
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
 _PLAIN = Redactor()
@@ -37,7 +37,7 @@ def render_text(preview: Preview, *, width: int, color: bool) -> str:
     listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(preview)]
     lines = [change_phrasing.scope(preview), "", *rows(listed, width, paint)]
     lines += ["", *_price_lines(preview, width)] if listed else []
-    for told in preview.earlier:
+    for told in (*preview.warnings, *preview.earlier):
         lines += [paint(line, Colour.YELLOW) for line in wrapped(for_terminal(told), width, hanging="  ")]
     lines += _what_to_type(change_set, preview.command, preview.refused, width, paint)
     return "\n".join(line.rstrip() for line in lines) + "\n"
@@ -51,6 +51,7 @@ def render_json(
     redactor: Redactor = _PLAIN,
     refused: tuple[str, str] | None = None,
     open_launches: Sequence[OpenLaunch] = (),
+    warnings: Sequence[str] = (),
 ) -> str:
     """The document of cli.md; unknown prices are null. `refused`, where `run` would refuse it whoever consents, says why.
 
@@ -90,6 +91,7 @@ def render_json(
             **_votes(change_set),
         },
         "summary": {action.value: len(change_set.with_action(action)) for action in Action},
+        "warnings": [redactor.text(line) for line in warnings],
         "refused": None if refused is None else redactor.name(refused[0]),
         "open_launches": [
             {

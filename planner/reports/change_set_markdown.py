@@ -23,7 +23,7 @@ def render(preview: Preview, *, max_bytes: int = MAX_BYTES) -> str:
     if preview.refused is not None:
         why, mend = map(markdown_prose, preview.refused)
         head.insert(1, f"✋ **`planner run` would refuse this:** {why}. {mend}")
-    head += [f"⚠️ {markdown_prose(told)}" for told in preview.earlier]
+    head += [f"⚠️ {markdown_prose(told)}" for told in (*preview.warnings, *preview.earlier)]
     foot = [*_kept(preview), *_what_to_type(preview)]
     text = ""
     for listed in _LISTED:

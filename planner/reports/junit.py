@@ -87,6 +87,7 @@ def _summary(result: RunResult) -> list[str]:
         f"{phrasing.meaning(result)} (exit code {result.exit_code})",
         " · ".join(filter(None, [phrasing.outcome_counts(result), phrasing.scope(result, for_terminal)])),
         *map(for_terminal, result.problems),
+        *(f"warning: {for_terminal(line)}" for line in result.warnings),
         *(f"warning: {line}" for line in phrasing.warnings(result, for_terminal)),
         *map(_launch, result.open_launches),
         *(f"next: {for_terminal(line)}" for line in result.next_steps),

@@ -105,6 +105,8 @@ def _head(result: RunResult, detail: _Detail) -> list[str]:
     blocks += [for_markdown(line) for line in whole if line]
     if result.problems:
         blocks.append(_list([_prose(problem, detail) for problem in result.problems], detail))
+    if result.warnings:
+        blocks.append(_list([f"⚠️ {_prose(warning, detail)}" for warning in result.warnings], detail))
     return blocks
 
 

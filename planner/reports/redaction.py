@@ -133,6 +133,7 @@ def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
     return result.model_copy(
         update={
             "problems": [redactor.text(line) for line in result.problems],
+            "warnings": [redactor.text(line) for line in result.warnings],
             "next_steps": [redactor.name(line) for line in result.next_steps],
             "environment": redactor.name(result.environment),
             "consent": result.consent.model_copy(update={"by": redactor.text(result.consent.by)}),

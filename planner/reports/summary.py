@@ -56,6 +56,8 @@ def _head(result: RunResult, width: int, paint: Paint) -> list[str]:
         lines += wrapped(for_terminal(problem), width, indent="  · ", hanging="    ")
     if len(result.problems) > _SHOWN_PROBLEMS:
         lines.append(f"  · and {len(result.problems) - _SHOWN_PROBLEMS} more")
+    for warning in result.warnings[:_SHOWN_PROBLEMS]:
+        lines += wrapped(for_terminal(f"warning: {warning}"), width, indent="  · ", hanging="    ")
     return lines
 
 

@@ -301,6 +301,10 @@ class RunResult(Document):
     problems: list[str] = Field(
         default=[], description="What else holds, one line each: ceilings, service trouble, interruption."
     )
+    warnings: list[str] = Field(
+        default=[],
+        description="What to know about the agents that were called, one line each; no outcome depends on it.",
+    )
     next_steps: list[str] = Field(default=[], description="How to go on, one line each.")
     invocation_id: str
     change_set_digest: str

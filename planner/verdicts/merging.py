@@ -106,6 +106,7 @@ def merged(parts: Sequence[Part], *, invocation_id: str, tool_version: str) -> R
         outcome=WORDS[code],
         exit_code=code,
         problems=_each(result.problems for result in results),
+        warnings=_each(result.warnings for result in results),
         next_steps=_each(result.next_steps for result in results),
         invocation_id=invocation_id,
         change_set_digest=whole.digest,

@@ -178,7 +178,9 @@ def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
 def test_the_whole_document(change_set: ChangeSet) -> None:
     """The fields that programs were promised, with their values."""
     document = json.loads(render_json(change_set))
-    assert list(document) == ["schema_version", "digest", "changes", "estimate", "summary", "refused", "open_launches"]
+    assert list(document) == [
+        "schema_version", "digest", "changes", "estimate", "summary", "warnings", "refused", "open_launches"
+    ]  # fmt: skip
     assert document["estimate"] == snapshot(
         {
             "calls": 11,

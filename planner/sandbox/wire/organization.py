@@ -25,7 +25,7 @@ def agent(snapshot: Snapshot, declared: Agent, dialect: Dialect) -> Object:
         "thinking_level": declared.thinking_level,
         "created_at": timestamp(declared.created_at.timestamp()),
         "updated_at": timestamp(snapshot.updated_at),
-        "has_draft": False,
+        "has_draft": declared.draft_prompt is not None,
     }
     if dialect == "page":
         return shown

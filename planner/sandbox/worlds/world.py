@@ -51,6 +51,8 @@ class Agent(Part):
     """One of `models`: it plays the agent by the revision's prompt, with the agent's tools; null: the script does."""
     revisions: Annotated[dict[int, Revision], Field(min_length=1)]
     """Revision number → what was deployed; the highest is what answers."""
+    draft_prompt: str | None = None
+    """Of an undeployed draft, which answers no call; null: there is none."""
     active: int | None = None
     """The revision that answers, when it is not the highest: a roll-back, or one held back for a fault to deploy."""
 
