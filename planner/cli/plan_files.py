@@ -82,24 +82,6 @@ def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | 
     return command(shell(verbosity), case, paths, environment=environment, output_format=output_format)
 
 
-@click.command("format")
-@PATHS
-@click.option("--check", is_flag=True, help="Write nothing; exit 2 if a file is not in the form.")
-@click.option("--diff", is_flag=True, help="Write nothing; show what would be changed.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.pass_obj
-def format_(verbosity: int, paths: tuple[Path, ...], check: bool, diff: bool, output_format: Any) -> int:
-    """Bring plans, and planner.yaml, into one form.
-
-    Sets the order of keys, indentation and quotes. PATH… are files or folders; by default plans/ and planner.yaml. Comments stay where
-    they belong, texts are kept as they are written, and what a file says is the same afterwards: that is checked before it
-    is written.
-    """
-    from planner.commands.format import FormatOptions, format_plans
-
-    return format_plans(shell(verbosity), FormatOptions(paths, check, diff, output_format))
-
-
 @click.command()
 @click.option(
     "--out", "directory", type=click.Path(path_type=Path), default=Path("schemas"), show_default=True, metavar="DIR"

@@ -22,7 +22,6 @@ _COMMANDS: Final = {
     "merge": "stored_results:merge",
     "history": "stored_results:history",
     "reconcile": "calls:reconcile",
-    "format": "plan_files:format_",
     "schema": "plan_files:schema",
     "sandbox": "calls:sandbox",
 }

@@ -4,8 +4,8 @@
     uv run python tests/benchmarks/hostile.py bounds [WORD…]      only the files whose name has one of the words, no mutants
 
 First each of `tests/support/hostile_plans.py` in a process of its own: its time from start to end, its CPU time, its peak
-memory and what it said. Then so many mutants (10,000) of the example plans, their library and their planner.yaml, validated and
-formatted in this process. Exit code 1 where anything takes over 2 s of CPU or 300 MB, ends in another way than with a
+memory and what it said. Then so many mutants (10,000) of the example plans, their library and their planner.yaml, validated
+in this process. Exit code 1 where anything takes over 2 s of CPU or 300 MB, ends in another way than with a
 diagnostic, or says nothing that was expected.
 """
 

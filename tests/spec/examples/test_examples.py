@@ -11,11 +11,8 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
-from planner.diagnostics import Diagnostics
 from planner.spec.examples import FOLDER, WITHOUT, check, example_of
 from planner.spec.faults import RULES
-from planner.spec.faults.reporting import Reporter
-from planner.spec.formatting import format_file
 from tests.spec.conftest import Workspace  # pyright: ignore[reportMissingImports]
 
 SHOWN = sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -52,20 +49,6 @@ def test_a_mended_example_has_no_fault(code: str, tmp_path: Path) -> None:
     assert example is not None
     assert example.mended != example.broken
     assert list(check(example.mended, example, tmp_path)) == []
-
-
-@pytest.mark.parametrize("code", SHOWN)
-def test_an_example_is_written_as_planner_format_would_write_it(code: str) -> None:
-    """What is shown before and after differs in the mistake alone; of what is broken, all that can be read as YAML."""
-    example = example_of(code)
-    assert example is not None
-    shown = [(name, text, True) for name, text in {**example.beside, **example.mended}.items()]
-    shown += [(name, text, False) for name, text in example.broken.items()]
-    for name, text, readable in shown:
-        if name.endswith(".yaml"):
-            formatted = format_file(text.encode(), name, Reporter(Diagnostics()))
-            assert formatted is not None or not readable
-            assert (formatted or text.encode()).decode() == text
 
 
 def unreadable(workspace: Workspace) -> None:
