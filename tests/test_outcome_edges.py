@@ -177,11 +177,11 @@ def test_what_runs_not_made_cannot_show_is_not_waited_for() -> None:
     assert could_be_told(sample(0, 1, 3, outcome=CaseOutcome.FAILED), sample(6, 10, 1, outcome=FLAKY))
 
 
-def test_a_rate_that_changed_is_no_change_of_an_outcome() -> None:
-    """A case that failed and fails is the same, however much better it does, and so is one that was flaky and is."""
-    assert compare({"case": (sample(0, 10), sample(9, 10, outcome=CaseOutcome.FAILED))}) == {"case": "same"}
-    assert compare({"case": (sample(3, 20, outcome=FLAKY), sample(19, 20, outcome=FLAKY))}) == {"case": "same"}
-    assert compare({"case": (sample(19, 20, outcome=FLAKY), sample(3, 20, outcome=FLAKY))}) == {"case": "same"}
+def test_a_rate_that_changed_under_the_same_outcome_is_a_change() -> None:
+    """A case that failed and fails, or was flaky and is, is compared by its counts."""
+    assert compare({"case": (sample(0, 10), sample(9, 10, outcome=CaseOutcome.FAILED))}) == {"case": "fixed"}
+    assert compare({"case": (sample(3, 20, outcome=FLAKY), sample(19, 20, outcome=FLAKY))}) == {"case": "fixed"}
+    assert compare({"case": (sample(19, 20, outcome=FLAKY), sample(3, 20, outcome=FLAKY))}) == {"case": "regressed"}
 
 
 def test_runs_not_made_speak_against_a_difference_on_both_sides() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from planner.cli.options import REPORT_DIR, STORE, Dollars, calling, selecting, selection
+from planner.cli.options import FAIL_ON, REPORT_DIR, STORE, Dollars, calling, selecting, selection
 from planner.cli.outside import shell
 
 
@@ -54,6 +54,7 @@ def plan(
 @REPORT_DIR
 @click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="At most so many runs at once.")
 @click.option("--fail-fast", is_flag=True, help="Launch nothing more once a run has failed.")
+@FAIL_ON
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -86,6 +87,7 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
             report_dir=values["report_dir"],
             max_concurrent=values["max_concurrent"],
             fail_fast=values["fail_fast"],
+            fail_on=values["fail_on"],
             trace=values["trace"],
         ),
     )
@@ -94,6 +96,7 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
 @click.command()
 @selecting
 @REPORT_DIR
+@FAIL_ON
 @click.option(
     "--consent-to-charge", is_flag=True, help="Agree to pay for votes of the language model that are not stored yet."
 )
@@ -118,7 +121,12 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
     return command(
         shell(verbosity),
         RecheckOptions(
-            selection(values), report_dir, values["consent_to_charge"], values["max_cost"], values["record_votes"]
+            selection(values),
+            report_dir,
+            values["consent_to_charge"],
+            values["max_cost"],
+            values["record_votes"],
+            values["fail_on"],
         ),
     )
 

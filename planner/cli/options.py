@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from planner.changes.shards import Shard
     from planner.invocation.selection import Selection
+    from planner.verdicts.gate import FailOn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,6 +60,30 @@ class ShardNumber(click.ParamType["Shard"]):
             return shard_written(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
+    """`failure,regression`."""
+
+    name = "kinds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> frozenset[FailOn]:
+        from planner.verdicts.gate import fail_on_written
+
+        try:
+            return fail_on_written(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+FAIL_ON = click.option(
+    "--fail-on",
+    type=FailOnKinds(),
+    default="failure,regression",
+    show_default=True,
+    metavar="KINDS",
+    help="What exits with 1: failure (a case failed), regression (a case or the suite got worse beyond chance), or both.",
+)
 
 
 def calling(command: F) -> F:

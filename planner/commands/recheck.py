@@ -24,8 +24,9 @@ from planner.results.costs import CostDocument
 from planner.results.model import ConsentDocument, RunResult
 from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.ending import WaysOn, ending_of
+from planner.verdicts.gate import Gate
 from planner.verdicts.open_runs import open_runs_of_stored
-from planner.verdicts.rates import repeated_passes
+from planner.verdicts.rates import repeated_passes, suite_of
 
 
 def recheck(shell: Shell, options: RecheckOptions) -> int:
@@ -76,7 +77,8 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         ask=prepared.judging.ballots,
     )
     command = shlex.join(["planner", "run", *selection.words()])
-    ending = ending_of(cases, votes.outcome, frozenset(), WaysOn(command, command, command, command))
+    gate = Gate(options.fail_on, suite_of(cases))
+    ending = ending_of(cases, votes.outcome, frozenset(), WaysOn(command, command, command, command), gate)
     return RunResult(
         tool_version=__version__,
         outcome=ending.outcome,
@@ -93,6 +95,8 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         consent=ConsentDocument(given=options.consent_to_charge),
         plans=loaded.plan_names,
         cases=cases,
+        suite=gate.suite,
+        fail_on=gate.names,
         repeated=repeated_passes(cases),
         cost=CostDocument(
             estimated_cents=None,

@@ -23,8 +23,10 @@ from planner.judging.asking import Asking
 from planner.results.model import CaseDocument, RunResult
 from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
+from planner.verdicts.gate import Gate
 from planner.verdicts.judged_runs import JudgedRun
 from planner.verdicts.open_runs import open_runs_at_end
+from planner.verdicts.rates import suite_of
 
 
 @dataclass(slots=True)
@@ -65,7 +67,8 @@ class Closing:
         consent = Consent(self.options.consent_to_charge, actor_of(self.shell), now, digest, self.ceiling_cents)
         ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
         cases = self._cases(EndedRuns(), Outcome(), "refused")
-        self.standing.write(self._result(consent, Outcome(), ending, cases, Asking()))
+        gate = Gate(self.options.fail_on, suite_of(cases))
+        self.standing.write(self._result(consent, Outcome(), ending, cases, Asking(), gate))
 
     def finish(
         self, consent: Consent, outcome: Outcome, runs: EndedRuns, asking: Asking, session: SharedSession
@@ -75,8 +78,9 @@ class Closing:
         open_overdue = may_still_end(runs.overdue, self.journal, self.shell.clock.now())
         consenting = consent.given or bool(outcome.left)
         ways = ways_on(self.options, consenting=consenting, overtaken=outcome.overtaken)
-        ending = ending_of(cases, outcome, open_overdue, ways)
-        result = self._result(consent, outcome, ending, cases, asking)
+        gate = Gate(self.options.fail_on, suite_of(cases))
+        ending = ending_of(cases, outcome, open_overdue, ways, gate)
+        result = self._result(consent, outcome, ending, cases, asking, gate)
         try:
             self._store(result, runs)
             if not outcome.interrupted:  # else after the reports: they are due at once
@@ -112,7 +116,13 @@ class Closing:
         )
 
     def _result(
-        self, consent: Consent, outcome: Outcome, ending: Ending, cases: list[CaseDocument], asking: Asking
+        self,
+        consent: Consent,
+        outcome: Outcome,
+        ending: Ending,
+        cases: list[CaseDocument],
+        asking: Asking,
+        gate: Gate,
     ) -> RunResult:
         return compose_result(
             self.standing,
@@ -124,6 +134,7 @@ class Closing:
             cases,
             ceiling_cents=self.ceiling_cents,
             asking=asking,
+            gate=gate,
         )
 
     def _store(self, result: RunResult, runs: EndedRuns) -> None:

@@ -15,7 +15,8 @@ from planner.invocation.stray_launches import launch_documents
 from planner.judging.asking import Asking
 from planner.results.model import CaseDocument, ConsentDocument, DroppedCase, RunResult
 from planner.verdicts.ending import Ending
-from planner.verdicts.rates import repeated_passes, suite_of
+from planner.verdicts.gate import Gate
+from planner.verdicts.rates import repeated_passes
 
 
 def compose_result(
@@ -29,6 +30,7 @@ def compose_result(
     *,
     ceiling_cents: int | None,
     asking: Asking,
+    gate: Gate,
 ) -> RunResult:
     """Of an invocation that got as far as its change set."""
     change_set = prepared.change_set
@@ -58,7 +60,8 @@ def compose_result(
         ),
         plans=list(standing.plans),
         cases=cases,
-        suite=suite_of(cases),
+        suite=gate.suite,
+        fail_on=gate.names,
         repeated=repeated_passes(cases),
         dropped=[
             DroppedCase(case_id=change.case_id, reason=change.reason.value)

@@ -26,6 +26,7 @@ from planner.invocation.stores import Place
 from planner.invocation.votes_file import write_votes_file
 from planner.judging.asking import Asking
 from planner.results.costs import JudgeCost
+from planner.verdicts.gate import EVERYTHING, FailOn, fail_on_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,11 @@ class RecheckOptions:
     max_cost_cents: int | None = None
     record_votes: Path | None = None
     """Where to write the votes that the verdicts rest on, for `judge.recorded`."""
+    fail_on: frozenset[FailOn] = EVERYTHING
 
     def words(self) -> list[str]:
         recorded = ["--record-votes", str(self.record_votes)] if self.record_votes else []
-        return ["planner", "recheck", *self.selection.words(), *recorded]
+        return ["planner", "recheck", *self.selection.words(), *fail_on_words(self.fail_on), *recorded]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from planner.invocation.saving import check_service, saved_plan_at, selection_of
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
 from planner.verdicts.ending import WaysOn
+from planner.verdicts.gate import EVERYTHING, FailOn, fail_on_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class RunOptions:
     report_dir: Path = Path("reports")
     max_concurrent: int | None = None
     fail_fast: bool = False
+    fail_on: frozenset[FailOn] = EVERYTHING
     trace: Path | None = None
     """Where every request is written down, as JSON lines."""
     saved: SavedPlan | None = None
@@ -32,8 +34,8 @@ class RunOptions:
 
     def command(self) -> str:
         if self.saved is not None:
-            return shlex.join(["planner", "run", str(self.saved_path)])
-        return shlex.join(["planner", "run", *self.selection.words()])
+            return shlex.join(["planner", "run", str(self.saved_path), *fail_on_words(self.fail_on)])
+        return shlex.join(["planner", "run", *self.selection.words(), *fail_on_words(self.fail_on)])
 
     def again(self, *, consenting: bool) -> str:
         """What goes on with this invocation, where it was not done: `consenting` to charge where that was given, or is called for."""
@@ -41,7 +43,8 @@ class RunOptions:
 
     def afterwards(self, *, consenting: bool) -> str:
         """What looks after what is left open by one that was done; `--rerun` again would pay for its calls again."""
-        command = shlex.join(["planner", "run", *replace(self.selection, rerun="changed").words()])
+        selection = replace(self.selection, rerun="changed")
+        command = shlex.join(["planner", "run", *selection.words(), *fail_on_words(self.fail_on)])
         return self._with_terms(command, consenting)
 
     def _with_terms(self, command: str, consenting: bool) -> str:

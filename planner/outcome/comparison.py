@@ -17,8 +17,8 @@ OTHER_AGENT = Fraction(1, 100)
 """Chance by which a try that differs from all those before it is not taken together with them: of one case alone, and of few tries."""
 
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
-"""A case against the baseline. Not enough evidence: its outcome changed, but chance alone may have done it; or nothing that
-counts is known of one side."""
+"""A case against the baseline, by the counts of both sides. Not enough evidence: its outcome changed, but chance may explain
+that; or one side has no countable run."""
 
 
 class OwnRate(NamedTuple):
@@ -167,14 +167,19 @@ def telling(before: Sample, now: Sample) -> Telling:
 
 
 def could_be_told(before: Sample, now: Sample) -> bool:
-    """Whether runs not made (`now.runs_not_made`, or fewer) could show that the case differs from what it was.
+    """Whether runs not made (`now.runs_not_made`, or fewer) could show a regression, or that a better outcome is no chance.
 
-    False where its outcome says no difference, whatever they do, or where no runs could make one that chance alone would not.
+    An improvement that leaves the outcome as it was is not worth a call.
     """
-    if not _is_known(before) or _word(before, now) is None:
+    if not _is_known(before):
         return False
+    better = now.outcome < before.outcome and now.outcome is not CaseOutcome.UNKNOWN
     pairs = _pairs(before, now, even_none_now=True).values()
-    return any(len(pairs) * fisher_mid_p(*ends) <= SIGNIFICANCE for pair in pairs for ends in _ends(*pair))
+    return any(
+        (better or _shift([ends]) < 0) and len(pairs) * fisher_mid_p(*ends) <= SIGNIFICANCE
+        for pair in pairs
+        for ends in _ends(*pair)
+    )
 
 
 def _ends(before: _Rate, now: _Rate) -> Iterator[tuple[Counts, Counts]]:
@@ -190,13 +195,13 @@ def compare(
 ) -> dict[str, Compared]:
     """Each case's (before, now) by case id; None where there is none.
 
-    A case regressed (was fixed) when its outcome is worse (better) than before and the rate that tells most differs so by
-    Fisher's exact test, mid-p, at 5 % by Holm over all cases of the suite that could differ at all
-    (`planner.statistics.could_differ`). What is unknown now may be worse than before, but is not fixed.
-    An outcome that changed without that is not enough evidence: of 1 or 2 runs before and as many now nothing can be
-    told, 3 of 3 against 0 of 3 only suffices where no other case is in doubt. To be given cases with runs of their own on both
-    sides: one and the same runs judged twice differ by what is expected, never by chance. Those `aside` (in quarantine) are told by
-    themselves: they raise no bar for the others.
+    A case regressed (was fixed) when the rate with the smallest p-value fell (rose) and differs by Fisher's exact test, mid-p, at
+    5 % by Holm over all cases of the suite that could differ at all (`planner.statistics.could_differ`). The outcomes play no
+    part: a case that failed before and now may have regressed. An outcome that changed without that is not enough evidence:
+    1 or 2 runs a side never suffice, 3 of 3 against 0 of 3 only where no other case is in question.
+
+    Both sides must have runs of their own: the same runs judged twice differ by what is expected, never by chance. Cases in
+    `aside` (quarantined) are compared among themselves: they raise no bar for the others.
     """
     if aside and (counted := {case_id: both for case_id, both in cases.items() if case_id not in aside}):
         return {**compare(counted), **compare({case_id: cases[case_id] for case_id in cases if case_id in aside})}
@@ -269,23 +274,13 @@ def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> 
         return "new"
     if now is None:
         return "gone"
-    if before.outcome is now.outcome and (
-        before.outcome is CaseOutcome.UNKNOWN or (_is_known(before) and _is_known(now))
-    ):
-        return "same"
-    if is_different and (word := _word(before, now)) is not None:
-        told = telling(before, now)
-        change = _shift([(told.before, told.now)])
-        if change < 0 if word == "regressed" else change > 0:
-            return word
-    return "not_enough_evidence"
-
-
-def _word(before: Sample, now: Sample) -> Literal["regressed", "fixed"] | None:
-    """What its outcome allows to say of a case."""
-    if now.outcome > before.outcome:
-        return "regressed"
-    return "fixed" if now.outcome < before.outcome and now.outcome is not CaseOutcome.UNKNOWN else None
+    if not (_is_known(before) and _is_known(now)):
+        both_unknown = before.outcome is now.outcome is CaseOutcome.UNKNOWN
+        return "same" if both_unknown else "not_enough_evidence"
+    if is_different:
+        most = telling(before, now)
+        return "regressed" if _shift([(most.before, most.now)]) < 0 else "fixed"
+    return "same" if before.outcome is now.outcome else "not_enough_evidence"
 
 
 def _is_known(sample: Sample) -> bool:

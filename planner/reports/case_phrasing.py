@@ -73,11 +73,37 @@ def alike(cases: Iterable[CaseDocument]) -> list[list[CaseDocument]]:
 
 
 def compared(case: CaseDocument) -> str:
-    """`regressed`; of one that its author changed `not comparable: prompt changed`, unless it holds as before. Where nothing was called
-    there is nothing to compare: evidence is not what is missing."""
+    """`regressed (20/20 → 12/20)`: the word, with the counts of both sides."""
+    counts = compared_counts(case)
+    return f"{_compared(case)} ({counts})" if counts else _compared(case)
+
+
+def compared_counts(case: CaseDocument) -> str:
+    """`20/20 → 12/20`: runs that passed, of those that count, before and now; then each expectation with a rate of its own whose
+    counts changed. Empty where nothing was compared."""
+    before, latest = case.before, case.latest
+    if before is None or latest is None or (case.action == "keep" and case.compared != "regressed"):
+        return ""
+    told = [f"{before.runs_passed}/{before.runs_countable} → {latest.runs_passed}/{latest.runs_countable}"]
+    earlier = {rate.expectation: rate for rate in before.own_rates}
+    for rate in latest.own_rates:
+        was = earlier.get(rate.expectation)
+        if was is not None and was.decided and rate.decided and was.held * rate.decided != rate.held * was.decided:
+            told.append(f"{rate.expectation} {was.held}/{was.decided} → {rate.held}/{rate.decided}")
+    return ", ".join(told)
+
+
+def change_word(case: CaseDocument) -> str:
+    """`compared`, but `improved` for a case that does better and still fails or is unknown."""
+    return "improved" if case.compared == "fixed" and case.outcome in ("failed", "unknown") else case.compared
+
+
+def _compared(case: CaseDocument) -> str:
+    """`regressed`; of one that its author changed `not comparable: prompt changed`, unless its outcome is the same. Where nothing was
+    called there is nothing to compare."""
     if case.compared == "not_enough_evidence" and case.not_comparable is None and not case.runs:
         return "not compared"
-    return compared_word(case.compared, case.not_comparable)
+    return "improved" if change_word(case) == "improved" else compared_word(case.compared, case.not_comparable)
 
 
 def compared_word(compared: Compared, not_comparable: NotComparable | None) -> str:
@@ -87,17 +113,13 @@ def compared_word(compared: Compared, not_comparable: NotComparable | None) -> s
 
 
 def compared_in_full(case: CaseDocument) -> str:
-    """With the chance that the difference is none, where there seems to be one: `regressed (p = 0.003 on its own)`. Where calls from
-    before stand among its runs, with what it is the chance of: `regressed (3 of 8 called since passed; p = 0.013 on its own)`; where
-    its baseline was called again until it passed, with that: `regressed (before, 14 of 20 passed, those called again included; …`."""
-    if case.p_value is None or case.compared not in ("regressed", "fixed", "not_enough_evidence"):
-        return compared(case)
-    since = "" if case.now is None else f"{case.now.runs_passed} of {case.now.runs_countable} called since passed; "
-    again = ""
-    if case.before is not None and case.before.runs_again:
-        passed, countable = case.before.runs_passed, case.before.runs_countable
-        again = f"before, {passed} of {countable} passed, those called again included; "
-    return f"{compared(case)} ({again}{since}{chance(case.p_value)} on its own)"
+    """With the p-value, where there seems to be a difference: `regressed (20/20 → 12/20; p = 0.003 on its own)`."""
+    counts = compared_counts(case)
+    moved = case.compared in ("regressed", "fixed", "not_enough_evidence")
+    told = "; ".join(
+        filter(None, [counts, f"{chance(case.p_value)} on its own" if moved and case.p_value is not None else ""])
+    )
+    return f"{_compared(case)} ({told})" if told else _compared(case)
 
 
 def failing_since(case: CaseDocument) -> str:

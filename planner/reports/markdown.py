@@ -156,7 +156,7 @@ def _cases_in_full(result: RunResult, detail: _Detail, outcome: str, title: str)
 def _case(case: CaseDocument, detail: _Detail) -> list[str]:
     place = markdown_code(f"{case.file}:{case.line}") if case.file else ""
     facts = [
-        case_phrasing.compared_in_full(case),
+        for_markdown(case_phrasing.compared_in_full(case)),
         for_markdown(case_phrasing.failing_since(case)),
         case_phrasing.interval(case),
         case_phrasing.settled(case),
@@ -252,7 +252,7 @@ def _rows(cases: Sequence[CaseDocument], rows: int) -> list[str]:
         cells = [
             markdown_code(case.case_id, in_table=True),
             f"{MARKS[standing]} {standing}",
-            case_phrasing.compared(case),
+            for_markdown(case_phrasing.compared(case)),
             case_phrasing.runs_passed(case),
             case_phrasing.case_cost(case),
             for_markdown(case_phrasing.why(case)),

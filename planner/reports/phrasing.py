@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, standing, why, with_outcome
+from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, change_word, standing, why, with_outcome
 from planner.reports.quantities import chance, count, duration, money, money_range, percent
 from planner.results.costs import JudgeCost
 from planner.results.model import CaseDocument, OpenLaunch, RunResult, SuiteDocument
@@ -25,7 +25,7 @@ _VERDICTS = {
     "interrupted": "Interrupted",
 }
 _MEANINGS = {
-    0: "Every case passed, or as many of its runs as its plan asks for.",
+    0: "All cases met their required pass rate.",
     1: "An expectation failed: the agent is at fault.",
     2: "A plan, the configuration, the key or the command line is at fault, not the agent.",
     3: "Consent was withheld, or a ceiling or policy forbids more: nothing was called that is not in this report.",
@@ -45,14 +45,29 @@ def meaning(result: RunResult) -> str:
     """What the exit code says, in a sentence."""
     if result.exit_code == 0 and not result.cases:
         return "There was nothing to do."
+    failed = with_outcome(result, "failed")
+    if result.exit_code == 0 and failed and "failure" not in result.fail_on:
+        return "No case regressed beyond chance. Failed cases do not count here (--fail-on regression)."
+    if result.exit_code == 0 and "regression" not in result.fail_on and _regression(result):
+        return f"{_MEANINGS[0]} Regressions do not count here (--fail-on failure)."
     if result.exit_code == 0 and any(standing(case) == "quarantined" for case in result.cases):
         return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
     if result.exit_code == 4 and result.finished:
         return "Some outcome is unknown: what was found on the calls does not decide it."
-    failed = with_outcome(result, "failed")
+    if result.exit_code == 1 and (not failed or "failure" not in result.fail_on) and (told := _regression(result)):
+        return told
     if result.exit_code == 1 and failed and all(map(_is_changed_by_author, failed)):
         return "An expectation failed, in cases that were changed since the last time: that tells nothing of a change of the agent."
     return _MEANINGS.get(result.exit_code, "See the problems listed.")
+
+
+def _regression(result: RunResult) -> str:
+    """Why the exit code is 1 though no failure counts; empty where no regression is the reason."""
+    regressed = sum(case.compared == "regressed" and case.quarantine is None for case in result.cases)
+    if regressed:
+        return f"{count(regressed, 'case')} passed fewer calls than before, beyond chance."
+    worse = result.suite is not None and result.suite.compared == "worse"
+    return "All cases together passed fewer calls than before, beyond chance." if worse else ""
 
 
 def _is_changed_by_author(case: CaseDocument) -> bool:
@@ -80,7 +95,7 @@ def _changes(cases: Iterable[CaseDocument]) -> list[str]:
     for case in cases:
         if _is_apart(case):
             continue
-        by_word["not_comparable" if _is_changed_by_author(case) else case.compared].append(case)
+        by_word["not_comparable" if _is_changed_by_author(case) else change_word(case)].append(case)
     parts: list[str] = []
     for word, phrase in _CHANGED.items():
         if word == "not_enough_evidence":  # that they fail is what is known of them
@@ -111,6 +126,7 @@ def _is_apart(case: CaseDocument) -> bool:
 _CHANGED = {
     "regressed": "regressed",
     "fixed": "fixed",
+    "improved": "improved",
     "not_enough_evidence": "not enough evidence of a change",
     "not_comparable": "not comparable",
     **{word: phrase for word, phrase in COMPARED.items() if word not in ("regressed", "fixed", "not_enough_evidence")},
@@ -253,7 +269,7 @@ def facts(result: RunResult, show: Callable[[str], str], *, brief: bool = False)
 
 
 def suite(document: SuiteDocument | None) -> str:
-    """`12 cases called anew together: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`; empty for fewer than two."""
+    """`12 cases compared, together: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`; empty for fewer than two."""
     if document is None or document.cases < 2:
         return ""
     word = "not enough evidence of a change" if document.compared == "not_enough_evidence" else document.compared
@@ -265,7 +281,7 @@ def suite(document: SuiteDocument | None) -> str:
         )
     )
     return (
-        f"{document.cases:,} cases called anew, together: {before} runs passed before, {now} now:"
+        f"{document.cases:,} cases compared, together: {before} runs passed before, {now} now:"
         f" {word} ({chance(document.p_value)})"
     )
 

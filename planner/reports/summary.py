@@ -81,6 +81,9 @@ def _others(result: RunResult, outcome: str, width: int, paint: Paint) -> list[s
     for case in cases[:_SHOWN_OTHERS]:
         reason = for_terminal(case_phrasing.reason(case))
         told = reason if outcome == "quarantined" else f"{outcome}: {reason}"
+        told += (
+            f" · {for_terminal(case_phrasing.compared_in_full(case))}" if case_phrasing.compared_counts(case) else ""
+        )
         lines += [_name(case, paint), *wrapped(told, width, indent="      ")]
         if outcome == "unknown" and (why := _why_untold(case)):
             lines += wrapped(why, width, indent="      ")
@@ -109,7 +112,7 @@ def _facts(case: CaseDocument) -> str:
             [
                 for_terminal(case_phrasing.reason(case)),
                 case_phrasing.settled(case),
-                case_phrasing.compared_in_full(case),
+                for_terminal(case_phrasing.compared_in_full(case)),
                 for_terminal(case_phrasing.failing_since(case)),
                 for_terminal(case_phrasing.why_in_full(case)),
             ],

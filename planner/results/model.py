@@ -23,6 +23,7 @@ RunOutcomeName = Literal["passed", "failed", "errored"]
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
 NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging"]
 Action = Literal["call", "recheck", "keep", "drop"]
+FailOnName = Literal["failure", "regression"]
 
 
 class QuoteDocument(Document):
@@ -66,6 +67,9 @@ class RunDocument(Document):
     )
     adopted: bool = Field(default=False, description="Found again after its launch's answer was lost.")
     invocation_id: str = Field(default="", description="The invocation that launched it.")
+    pooled: bool = Field(
+        default=False, description="An earlier run that counts beside the new ones; it is not part of `latest`."
+    )
     evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
     completed_at: datetime | None = None
     missing: list[Part] = Field(
@@ -103,7 +107,7 @@ class RepeatedPass(Document):
 
 
 class SuiteDocument(Document):
-    """All cases together that were called anew and were known before."""
+    """All cases together that have runs of their own on both sides of the comparison."""
 
     cases: int
     passed_before: int
@@ -191,11 +195,11 @@ class CaseDocument(Document):
         " same calls, judged otherwise. Null where it may be compared.",
     )
     before: SampleDocument | None = Field(
-        default=None, description="The other sample that it is compared with; null where there is none."
+        default=None, description="The earlier side of the comparison; null where there is none."
     )
-    now: SampleDocument | None = Field(
+    latest: SampleDocument | None = Field(
         default=None,
-        description="Its own side of that comparison, where this is not all of its runs: earlier ones are of the other side.",
+        description="The later side of the comparison: the new runs, without those of `before`. Null where nothing was compared.",
     )
     earlier_tries: SampleDocument | None = Field(
         default=None,
@@ -326,7 +330,10 @@ class RunResult(Document):
     plans: list[str] = Field(default=[])
     cases: list[CaseDocument]
     suite: SuiteDocument | None = Field(
-        default=None, description="The cases that were called anew, as a whole, against the baseline."
+        default=None, description="All cases with runs on both sides of their comparison, as a whole."
+    )
+    fail_on: list[FailOnName] = Field(
+        default=["failure"], description="What makes the outcome `failed` and the exit code 1 (`--fail-on`)."
     )
     repeated: list[RepeatedPass] = Field(default=[], description="pass^k over all cases, where runs repeat.")
     dropped: list[DroppedCase] = Field(default=[])

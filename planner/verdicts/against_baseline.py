@@ -38,8 +38,10 @@ class AgainstBaseline:
     not_comparable: NotComparable | None = None
     before: Sample | None = None
     p_value: float | None = None
-    now: Sample | None = None
-    """Where not all of its runs are compared."""
+    latest: Sample | None = None
+    """The new runs alone."""
+    earlier_runs: frozenset[RunKey] = frozenset()
+    """Runs of the case that are not part of `latest`."""
 
     def told(self) -> dict[str, object]:
         """Fields of a `CaseDocument`."""
@@ -47,7 +49,7 @@ class AgainstBaseline:
             "compared": self.compared,
             "not_comparable": self.not_comparable,
             "before": None if self.before is None else sample_document(self.before),
-            "now": None if self.now is None else sample_document(self.now),
+            "latest": None if self.latest is None else sample_document(self.latest),
             "p_value": self.p_value,
         }
 
@@ -88,7 +90,7 @@ def open_against(change: Change, outcome: CaseOutcome, standing: AgainstBaseline
     if outcome is not CaseOutcome.UNKNOWN:
         return None
     if not is_rejudged(change):
-        return None if standing.before is None or standing.now is not None else sample_document(standing.before)
+        return None if standing.before is None or standing.earlier_runs else sample_document(standing.before)
     prior = change.prior
     if prior is None or other_judgement(prior, change.check_fingerprint, change.judge) is not None:
         return None
@@ -140,6 +142,22 @@ def judged_anew(before: CaseDocument, now: CaseOutcome, why: NotComparable | Non
         return AgainstBaseline("same", why)
     unknown = CaseOutcome.UNKNOWN in (then, now)
     return AgainstBaseline("not_enough_evidence", why or (None if unknown else "judging"))
+
+
+def compared_again(change: Change, prior: CaseDocument) -> bool:
+    """Whether a case that is judged again keeps its comparison: it regressed, or was undecided, and the same expectations hold."""
+    return (
+        prior.before is not None
+        and prior.not_comparable is None
+        and (prior.compared == "regressed" or prior.outcome == "unknown")
+        and other_judgement(prior, change.check_fingerprint, change.judge) is None
+    )
+
+
+def kept_comparison(prior: CaseDocument) -> dict[str, object]:
+    """Fields of a kept case: a regression stands until the case is called again or judged otherwise."""
+    kept = AgainstBaseline("same").told() | {"before": prior.before, "latest": prior.latest}
+    return kept | ({"compared": prior.compared, "p_value": prior.p_value} if prior.compared == "regressed" else {})
 
 
 def rejudged(change: Change, prior: CaseDocument, now: CaseOutcome) -> AgainstBaseline:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -24,15 +24,17 @@ from planner.verdicts.against_baseline import (
     AgainstBaseline,
     baseline_of,
     chance_of,
+    compared_again,
     earlier_tries,
     is_rejudged,
     judged_anew,
+    kept_comparison,
     open_against,
     rejudged,
 )
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
 from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
-from planner.verdicts.rates import expectation_rates, run_key
+from planner.verdicts.rates import RunKey, expectation_rates, run_key, sample_from, sample_of
 
 _NONE: Mapping[str, int] = {}
 _NOTHING_OPEN: Mapping[str, OpenRuns] = {}
@@ -85,7 +87,7 @@ def assemble_cases(
         judged.append((change, change.case, verdict, runs))
     spared = {change.case_id: _not_needed(change, unmade.not_needed) for change in changes}
     decided = [
-        _Decided(change, case, verdict.outcome, runs, spared[change.case_id])
+        _Decided(change, case, verdict.outcome, runs, spared[change.case_id] + unmade.open_of(change).launched)
         for change, case, verdict, runs in judged
         if verdict is not None
     ]
@@ -116,6 +118,7 @@ class _Decided:
     outcome: CaseOutcome
     runs: Sequence[JudgedRun]
     not_made: int
+    """Not needed, or still under way: compared as if they spoke against a difference."""
 
     def sample(self, runs: Sequence[JudgedRun]) -> Sample:
         return sample_of_runs(self.case, [run.verdict for run in runs], self.outcome, self.not_made)
@@ -124,28 +127,39 @@ class _Decided:
 def _standings(
     decided: Sequence[_Decided], load_evidence: LoadEvidence, ask: Ask, today: date
 ) -> dict[str, AgainstBaseline]:
-    """Called cases are samples, compared as such, all together: what was called anew with what was there. Those judged again, and
-    those that their author changed, are compared by their outcomes alone, and stay out of what chance may do across the suite."""
+    """Called cases are compared together: new runs with earlier ones. Cases that were only judged again, and those that are not
+    comparable, are described by their outcomes and do not take part in the test across the suite."""
     found: dict[str, AgainstBaseline] = {}
     samples: dict[str, tuple[Sample | None, Sample]] = {}
-    kept: set[str] = set()
+    earlier: dict[str, frozenset[RunKey]] = {}
     for each in decided:
         change, before = each.change, each.change.compared_with or each.change.prior
-        if is_rejudged(change) and change.prior is not None:
-            found[change.case_id] = rejudged(change, change.prior, each.outcome)
+        prior = change.prior
+        if is_rejudged(change) and prior is not None:
+            if prior.before is not None and compared_again(change, prior):
+                samples[change.case_id] = (
+                    sample_from(prior.before),
+                    each.sample([run for run in each.runs if not run.document.pooled]),
+                )
+                earlier[change.case_id] = frozenset(run_key(run) for run in prior.runs if run.pooled)
+            else:
+                found[change.case_id] = rejudged(change, prior, each.outcome)
             continue
         baseline = baseline_of(change, load_evidence, ask)
-        anew = [run for run in each.runs if run_key(run.document) not in baseline.runs]
+        shared = frozenset(run_key(run.document) for run in each.runs) & baseline.runs
+        anew = [run for run in each.runs if run_key(run.document) not in shared]
         if before is not None and (baseline.not_comparable is not None or (each.runs and not anew)):
-            found[change.case_id] = judged_anew(before, each.outcome, baseline.not_comparable)
+            stand = judged_anew(before, each.outcome, baseline.not_comparable)
+            if anew:
+                stand = replace(stand, before=sample_of(before), latest=each.sample(anew), earlier_runs=shared)
+            found[change.case_id] = stand
             continue
         samples[change.case_id] = (baseline.sample, each.sample(anew))
-        if len(anew) < len(each.runs):
-            kept.add(change.case_id)
+        earlier[change.case_id] = shared
     aside = {each.change.case_id for each in decided if _quarantine(each.case, today) is not None}
     for case_id, word in compare(samples, aside=aside).items():
-        before, now = samples[case_id]
-        found[case_id] = AgainstBaseline(word, None, before, chance_of(before, now), now if case_id in kept else None)
+        before, latest = samples[case_id]
+        found[case_id] = AgainstBaseline(word, None, before, chance_of(before, latest), latest, earlier[case_id])
     return found
 
 
@@ -176,9 +190,7 @@ def _kept(change: Change, case: Case, today: date) -> CaseDocument:
     if change.prior is None:
         raise ValueError(f"{change.case_id} is kept and was never stored")
     return change.prior.model_copy(
-        update=_today(change, case, today)
-        | {"carried_from": _maker(change.prior.runs)}
-        | AgainstBaseline("same").told()
+        update=_today(change, case, today) | {"carried_from": _maker(change.prior.runs)} | kept_comparison(change.prior)
     )
 
 
@@ -201,7 +213,9 @@ def _document(
         reasons.append(f"{calls} under way or unconfirmed: the next run resumes")
     if not_made > 0 and unmade.not_called:
         reasons.append(f"{not_made} of {case.runs} calls not made: {unmade.not_called}")
-    documents = [run.document for run in runs]
+    documents = [
+        run.document.model_copy(update={"pooled": run_key(run.document) in standing.earlier_runs}) for run in runs
+    ]
     price = _cents_per_run(runs)
     return CaseDocument(
         case_id=case.case_id,

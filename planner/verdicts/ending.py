@@ -15,6 +15,7 @@ from planner.execution.work import Outcome, RunRecord, UnsettledLaunch
 from planner.reports.phrasing import moment
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
+from planner.verdicts.gate import FailOn, Gate
 from planner.verdicts.going_on import steps_to_decide
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
@@ -89,18 +90,19 @@ def ending_of(
     outcome: Outcome,
     overdue: AbstractSet[str],
     ways: WaysOn,
+    gate: Gate,
 ) -> Ending:
     """`overdue` are cases with a run that did not end in time, or could not be read, and may still.
 
     Quarantined cases do not make the exit code non-zero.
     """
     counted = [case for case in cases if case.quarantine is None]
-    failed = [case for case in counted if case.outcome == "failed"]
     unknown = [case for case in counted if case.outcome == "unknown"]
     waiting = sorted(case.case_id for case in cases if case.outcome == "unknown" and case.case_id in overdue)
     codes, problems, steps = _stopped(outcome, ways)
     finished = not (codes or outcome.left or waiting)
-    if failed or outcome.fail_fast:  # --fail-fast stopped at a failed run, whose case may not be decided any more
+    stopped_at_failure = outcome.fail_fast and FailOn.FAILURE in gate.fail_on  # its case may not be decided any more
+    if stopped_at_failure or gate.has_failure(cases) or gate.has_regression(cases):
         codes.add(1)
     if unknown:
         codes.add(4)

@@ -9,11 +9,12 @@ from itertools import pairwise
 from typing import TypeVar
 
 from planner.errors import IncompleteError, UsageError
-from planner.outcome import Sample, compare, compare_suite
+from planner.outcome import compare
 from planner.results.costs import CostDocument, JudgeCost
 from planner.results.model import CaseDocument, ConsentDocument, RunResult, ShardDocument, StatsDocument
 from planner.verdicts.ending import WORDS, first_of
-from planner.verdicts.rates import repeated_passes, sample_compared, sample_from, suite_document
+from planner.verdicts.gate import FailOn, Gate
+from planner.verdicts.rates import repeated_passes, sample_from, suite_of
 
 T = TypeVar("T")
 
@@ -99,8 +100,10 @@ def _service(result: RunResult) -> str:
 def merged(parts: Sequence[Part], *, invocation_id: str, tool_version: str) -> RunResult:
     results = [part.result for part in parts]
     whole = parts[0].shard
-    code = first_of(result.exit_code for result in results)
     cases = _cases(parts)
+    gate = Gate(frozenset(FailOn(name) for result in results for name in result.fail_on), suite_of(cases))
+    regressed = {1} if gate.has_regression(cases) else set[int]()
+    code = first_of({*(result.exit_code for result in results), *regressed})
     return RunResult(
         tool_version=tool_version,
         outcome=WORDS[code],
@@ -119,7 +122,8 @@ def merged(parts: Sequence[Part], *, invocation_id: str, tool_version: str) -> R
         consent=_consent(results, whole.digest),
         plans=_each(result.plans for result in results),
         cases=cases,
-        suite=suite_document(compare_suite(_samples(parts, cases, for_suite=True))),
+        suite=gate.suite,
+        fail_on=gate.names,
         repeated=repeated_passes(cases),
         dropped=sorted((case for result in results for case in result.dropped), key=lambda case: case.case_id),
         open_launches=[launch for result in results for launch in result.open_launches],
@@ -142,25 +146,13 @@ def _cases(parts: Sequence[Part]) -> list[CaseDocument]:
         for place, case in zip(part.shard.cases, part.result.cases, strict=True)
     ]
     cases = [case for _, case in sorted(placed, key=lambda pair: pair[0])]
-    compared = compare(_samples(parts, cases), aside={case.case_id for case in cases if case.quarantine is not None})
-    return [case.model_copy(update={"compared": compared.get(case.case_id, case.compared)}) for case in cases]
-
-
-def _samples(
-    parts: Sequence[Part], cases: Sequence[CaseDocument], *, for_suite: bool = False
-) -> dict[str, tuple[Sample | None, Sample | None]]:
-    """Of the cases that were known before, and called anew or found again; of the suite those that were called and count."""
-    before = {
-        case.case_id: place.before
-        for part in parts
-        for place, case in zip(part.shard.cases, part.result.cases, strict=True)
-        if place.before is not None
-    }
-    return {
-        case.case_id: (sample_from(before[case.case_id]), sample_compared(case))
+    called = {
+        case.case_id: (sample_from(case.before), sample_from(case.latest))
         for case in cases
-        if case.case_id in before and ((case.action == "call" and case.quarantine is None) or not for_suite)
+        if case.action != "keep" and case.before and case.latest and case.not_comparable is None
     }
+    compared = compare(called, aside={case.case_id for case in cases if case.quarantine is not None})
+    return [case.model_copy(update={"compared": compared.get(case.case_id, case.compared)}) for case in cases]
 
 
 def _consent(results: Sequence[RunResult], digest: str) -> ConsentDocument:

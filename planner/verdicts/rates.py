@@ -63,14 +63,23 @@ def _counts(case: CaseDocument) -> tuple[int, int]:
 
 
 def suite_of(cases: Iterable[CaseDocument]) -> SuiteDocument | None:
-    """The cases that were called anew and count, against what they are compared with; None where nothing countable is known of
-    any."""
-    samples = {
-        case.case_id: (sample_from(case.before), sample_compared(case))
+    """All cases with runs on both sides of their comparison, together; None where there is none. Quarantined cases do not count.
+
+    Kept cases take part with the comparison they were last called for: a suite that got worse stays so until it is called again.
+    """
+    return suite_document(compare_suite(compared_samples(cases)))
+
+
+def compared_samples(cases: Iterable[CaseDocument]) -> dict[str, tuple[Sample | None, Sample | None]]:
+    """(before, latest) by case id, of the cases that count in the suite's word."""
+    return {
+        case.case_id: (sample_from(case.before), sample_from(case.latest))
         for case in cases
-        if case.action == "call" and case.before is not None and case.quarantine is None
+        if case.before is not None
+        and case.latest is not None
+        and case.not_comparable is None
+        and case.quarantine is None
     }
-    return suite_document(compare_suite(samples))
 
 
 def suite_document(change: SuiteChange) -> SuiteDocument | None:
@@ -114,11 +123,6 @@ def baseline_sample(case: CaseDocument, *, besides: Collection[RunKey] = ()) -> 
     if case.earlier_tries is None or case.outcome not in ("passed", "flaky"):
         return sample
     return sample.after(sample_from(case.earlier_tries))
-
-
-def sample_compared(case: CaseDocument) -> Sample:
-    """What of a case was compared with its baseline: not what stands from there."""
-    return sample_of(case) if case.now is None else sample_from(case.now)
 
 
 def run_key(run: RunDocument) -> RunKey:

@@ -57,9 +57,10 @@ def test_new_calls_are_compared_with_the_stored_ones(
     assert (found.runs_total, found.runs_passed, found.outcome, found.compared) == (16, 11, "failed", "regressed")
     assert found.p_value == pytest.approx(0.012820512820)
     assert found.before is not None
-    assert found.now is not None
+    assert found.latest is not None
     assert (found.before.runs_passed, found.before.runs_countable) == (8, 8)
-    assert (found.now.runs_passed, found.now.runs_countable) == (3, 8)
+    assert (found.latest.runs_passed, found.latest.runs_countable) == (3, 8)
+    assert sum(run.pooled for run in found.runs) == 8
     suite = suite_of([found])
     assert suite is not None
     assert (suite.passed_before, suite.runs_before, suite.passed_now, suite.runs_now) == (8, 8, 3, 8)
@@ -81,7 +82,8 @@ def test_all_calls_anew_are_told_as_before(
     """Without kept calls a case is its own sample."""
     changes = build([make_case()], [store_case(make_case())], rerun="all")
     found = assembled(changes, make_runs("agent", "agent", "agent", first=201, invocation_id="new"))
-    assert (found.compared, found.now) == ("regressed", None)
+    assert found.latest is not None
+    assert (found.compared, found.latest.runs_countable) == ("regressed", found.runs_total)
 
 
 def test_calls_are_not_stopped_for_what_stood_before(
@@ -108,7 +110,8 @@ def test_a_case_left_open_is_compared_as_one_sample(
     made = make_runs(*[None] * 37, *["agent"] * 24, first=201, invocation_id="new")
     found = assembled(build([case], [stored]), made)
     assert (found.runs_total, found.outcome, found.compared) == (80, "failed", "regressed")
-    assert (found.before, found.now) == (sample_document(sample_from(before)), None)
+    assert found.latest is not None
+    assert (found.before, found.latest.runs_countable) == (sample_document(sample_from(before)), 80)
     apart = stored.model_copy(update={"open_against": None})
     assert assembled(build([case], [apart]), made).compared == "not_enough_evidence"
 
@@ -155,7 +158,7 @@ def test_what_a_case_is_open_against_outlasts_runs_that_call_nobody(
     judged_again = assembled(build([case], [left_open]), [])
     assert (judged_again.action, judged_again.before, judged_again.open_against) == (
         "recheck",
-        None,
+        left_open.before,
         left_open.before,
     )
     more = make_runs(*[None] * 36, *["agent"] * 24, first=301, invocation_id="new")

@@ -110,7 +110,7 @@ def test_two_results_compared(called: Project) -> None:
         "12 of 12 → 2 of 12 runs passed, -83 points (-95 to -46 points, 95 % interval; p < 0.001 on its own)"
         in unescape(ran.out)
     )
-    assert "3 cases called anew, together: 30 of 30 runs passed before, 6 of 30 now: worse (p < 0.001)" in unescape(
+    assert "3 cases compared, together: 30 of 30 runs passed before, 6 of 30 now: worse (p < 0.001)" in unescape(
         ran.out
     ).replace("\\", "")
     assert "| duration |" in ran.out

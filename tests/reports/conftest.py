@@ -239,6 +239,7 @@ def canonical() -> RunResult:
         tool_version="0.1.0",
         outcome="failed",
         exit_code=1,
+        fail_on=["failure", "regression"],
         problems=[
             "budget.max_cost_cents of plan refunds is reached: 1 case was not called",
             "the service answered 503 to 2 of 31 requests",

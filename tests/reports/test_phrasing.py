@@ -18,7 +18,7 @@ def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
     codes = (0, 1, 2, 3, 4, 5, 130, 77)
     assert {code: phrasing.meaning(canonical.model_copy(update={"exit_code": code})) for code in codes} == snapshot(
         {
-            0: "Every case passed, or as many of its runs as its plan asks for; failures of quarantined cases are not counted.",
+            0: "All cases met their required pass rate; failures of quarantined cases are not counted.",
             1: "An expectation failed: the agent is at fault.",
             2: "A plan, the configuration, the key or the command line is at fault, not the agent.",
             3: "Consent was withheld, or a ceiling or policy forbids more: nothing was called that is not in this report.",
@@ -87,7 +87,7 @@ def test_every_comparison_and_action_has_a_phrase(canonical: RunResult) -> None:
     """What was done with a case, and how it compares, is said in words."""
     case = canonical.cases[0]
     compared = [case_phrasing.compared(case.model_copy(update={"compared": name})) for name in get_args(Compared)]
-    assert compared == snapshot(["regressed", "fixed", "same", "new", "gone", "not enough evidence"])
+    assert compared == snapshot(["regressed", "improved", "same", "new", "gone", "not enough evidence"])
     done = [case_phrasing.why(case.model_copy(update={"action": name})) for name in get_args(Action)]
     assert done == snapshot(
         ["called: prompt changed", "rechecked: prompt changed", "kept: prompt changed", "dropped: prompt changed"]

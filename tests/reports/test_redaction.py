@@ -174,7 +174,7 @@ _KEPT_AS_THEY_ARE = {
     "schema_version", "tool_version", "invocation_id", "carried_from", "change_set_digest", "digest", "evidence",
     "call_fingerprint", "check_fingerprint", "launch_id", "state", "agent_revision",
     # closed sets and slugs
-    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "fault", "target_kind",
+    "expectation", "check", "role", "direction", "mode", "outcome", "severity", "action", "compared", "fault", "target_kind", "fail_on",
 }  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def test_the_suite_is_told_as_in_every_other_report(canonical: RunResult) -> Non
     )
     repeated = [RepeatedPass(k=2, cases=len(canonical.cases), rate=0.8)]
     page = _page(canonical.model_copy(update={"suite": suite, "repeated": repeated}))
-    assert "<dt>Suite</dt><dd>3 cases called anew, together: 9 of 9 runs passed before, 4 of 9 now" in page
+    assert "<dt>Suite</dt><dd>3 cases compared, together: 9 of 9 runs passed before, 4 of 9 now" in page
     assert "<dt>Repeats</dt><dd>pass^2 80 %" in page
 
 

@@ -29,11 +29,12 @@ def test_the_promised_fields(canonical: RunResult) -> None:
         "schema_version", "outcome", "exit_code", "invocation_id", "change_set_digest", "consent", "cases", "cost", "stats"
     } <= document.keys()  # fmt: skip
     assert {
-        "case_id", "outcome", "runs_passed", "runs_total", "pass_rate", "interval", "compared", "runs", "action", "carried_from"
+        "case_id", "outcome", "runs_passed", "runs_total", "pass_rate", "interval", "compared", "runs", "action", "carried_from",
+        "before", "latest", "not_comparable",
     } <= set.intersection(*(set(case) for case in document["cases"]))  # fmt: skip
     runs = [run for case in document["cases"] for run in case["runs"]]
     assert {
-        "run_id", "batch_id", "call_id", "outcome", "fault", "cost_cents", "duration_seconds", "adopted", "findings"
+        "run_id", "batch_id", "call_id", "outcome", "fault", "cost_cents", "duration_seconds", "adopted", "findings", "pooled"
     } <= set.intersection(*map(set, runs))  # fmt: skip
     findings = [finding for run in runs for finding in run["findings"]]
     assert {"expectation", "check", "outcome", "severity", "message", "quote"} == set.union(*map(set, findings))

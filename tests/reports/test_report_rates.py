@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from planner.reports import case_phrasing, markdown, phrasing
+from planner.reports import case_phrasing, html, markdown, phrasing
 from planner.reports.quantities import chance
 from planner.reports.redaction import redact
 from planner.reports.summary import render_text
@@ -60,7 +60,7 @@ def measured(canonical: RunResult) -> RunResult:
     )
 
 
-SUITE = "12 cases called anew, together: 34 of 36 runs passed before, 21 of 36 now: worse (p < 0.001)"
+SUITE = "12 cases compared, together: 34 of 36 runs passed before, 21 of 36 now: worse (p < 0.001)"
 REPEATED = "at least pass^1 90 % · pass^2 82 % · pass^5 60 %"
 
 
@@ -92,14 +92,23 @@ def test_the_terminal_tells_how_sure_it_is(measured: RunResult) -> None:
     assert "calls not needed" in shown
 
 
-def test_what_was_called_since_is_told_beside_its_chance(measured: RunResult) -> None:
-    """Where calls from before stand among the runs of a case, its p-value is of the others."""
+def test_the_counts_of_both_sides_are_shown(measured: RunResult) -> None:
+    """Runs that passed of those that count, before and now, and those of an expectation with a rate of its own that moved."""
     (case,) = [each for each in measured.cases if each.compared == "regressed"]
-    since = SampleDocument(outcome="failed", runs_passed=3, runs_countable=8)
+    fell, stayed = (ExpectationRate(expectation=name, check="says", held=9, decided=9) for name in ("fell", "stayed"))
+    before = SampleDocument(outcome="passed", runs_passed=9, runs_countable=9, own_rates=[fell, stayed])
+    fallen = fell.model_copy(update={"held": 2, "decided": 8})
+    latest = SampleDocument(outcome="failed", runs_passed=3, runs_countable=8, own_rates=[fallen, stayed])
     assert case_phrasing.compared_in_full(case) == "regressed (p = 0.031 on its own)"
-    assert case_phrasing.compared_in_full(case.model_copy(update={"now": since})) == (
-        "regressed (3 of 8 called since passed; p = 0.031 on its own)"
-    )
+    both = case.model_copy(update={"before": before, "latest": latest})
+    assert case_phrasing.compared_in_full(both) == "regressed (9/9 → 3/8, fell 9/9 → 2/8; p = 0.031 on its own)"
+    assert case_phrasing.compared(both) == "regressed (9/9 → 3/8, fell 9/9 → 2/8)"
+    kept = both.model_copy(update={"action": "keep", "compared": "same"})
+    assert case_phrasing.compared_in_full(kept) == "same"
+    assert "9/9 → 3/8" in unescape(markdown.render(measured.model_copy(update={"cases": [both]})))
+    shown = render_text(measured.model_copy(update={"cases": [both]}), report_paths=[], width=100, color=False)
+    assert "9/9 → 3/8" in " ".join(shown.split())
+    assert "9/9 → 3/8" in html.render(measured.model_copy(update={"cases": [both]}))
 
 
 def test_what_tells_nothing_is_not_told(measured: RunResult, all_passed: RunResult) -> None:

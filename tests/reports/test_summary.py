@@ -107,7 +107,7 @@ def test_a_good_day(all_passed: RunResult) -> None:
 ✓ Passed (sandbox): 2 new; $0.32 of $0.32 expected
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
   charged.
-  Every case passed, or as many of its runs as its plan asks for. (exit code 0)
+  All cases met their required pass rate. (exit code 0)
 
 Cases    2 passed · 2 cases · 2 runs · 1 plan
 Cost     $0.32 of $0.32 expected (simulated)

@@ -80,7 +80,7 @@ GOLDEN = [
     "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
     "- ⚠️ “before” began later than “now”: what is fixed here may have regressed. The newer result is named first.",
     "",
-    "4 cases called anew, together: 70 of 70 runs passed before, 40 of 67 now: worse (p < 0.001)",
+    "4 cases compared, together: 70 of 70 runs passed before, 40 of 67 now: worse (p < 0.001)",
     "",
     "## Regressed (3)",
     "",

@@ -209,6 +209,8 @@ def shard_result(number: int, of: int, cases: list[dict[str, Any]]) -> RunResult
             "runs_passed": case["before"],
             "runs_countable": 3,
         }
+        latest = {"outcome": outcome, "runs_passed": passed, "runs_countable": 3}
+        documents[-1] |= {"before": before, "latest": latest}
         places.append({"position": case["place"], "before": before})
     code = 1 if any(document["outcome"] == "failed" for document in documents) else 0
     return RunResult.model_validate(

@@ -1,0 +1,59 @@
+"""Which results make the exit code 1: a case that failed, or a regression beyond chance (`--fail-on`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from planner.results.model import CaseDocument, FailOnName, SuiteDocument
+
+
+class FailOn(Enum):
+    FAILURE = "failure"
+    REGRESSION = "regression"
+
+
+EVERYTHING: Final = frozenset(FailOn)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """`suite` is the comparison of all cases together; None where no case was compared."""
+
+    fail_on: frozenset[FailOn] = EVERYTHING
+    suite: SuiteDocument | None = None
+
+    @property
+    def names(self) -> list[FailOnName]:
+        """As the results document has them."""
+        return [kind.value for kind in FailOn if kind in self.fail_on]
+
+    def has_failure(self, cases: Iterable[CaseDocument]) -> bool:
+        """Whether a case failed by its own requirement; quarantined cases do not count."""
+        return FailOn.FAILURE in self.fail_on and any(
+            case.outcome == "failed" and case.quarantine is None for case in cases
+        )
+
+    def has_regression(self, cases: Iterable[CaseDocument]) -> bool:
+        """Whether a case, or the suite as a whole, got worse beyond chance; quarantined cases do not count."""
+        if FailOn.REGRESSION not in self.fail_on:
+            return False
+        if self.suite is not None and self.suite.compared == "worse":
+            return True
+        return any(case.compared == "regressed" and case.quarantine is None for case in cases)
+
+
+def fail_on_written(text: str) -> frozenset[FailOn]:
+    """`failure`, `regression` or both, separated by a comma. Raises `ValueError` for anything else."""
+    known = {kind.value: kind for kind in FailOn}
+    words = [word.strip() for word in text.split(",")]
+    if unknown := [word for word in words if word not in known]:
+        raise ValueError(f"{unknown[0]!r} is not one of {', '.join(known)}; for both write {','.join(known)}")
+    return frozenset(known[word] for word in words)
+
+
+def fail_on_words(fail_on: frozenset[FailOn]) -> list[str]:
+    """The option as it would be typed; nothing for the default."""
+    return [] if fail_on == EVERYTHING else ["--fail-on", ",".join(Gate(fail_on).names)]
