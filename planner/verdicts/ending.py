@@ -15,7 +15,7 @@ from planner.execution.work import Outcome, RunRecord, UnsettledLaunch
 from planner.reports.phrasing import moment
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
-from planner.verdicts.gate import FailOn, Gate
+from planner.verdicts.gate import DEFAULT_GATE, FailOn, Gate
 from planner.verdicts.going_on import steps_to_decide
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
@@ -90,7 +90,7 @@ def ending_of(
     outcome: Outcome,
     overdue: AbstractSet[str],
     ways: WaysOn,
-    gate: Gate,
+    gate: Gate = DEFAULT_GATE,
 ) -> Ending:
     """`overdue` are cases with a run that did not end in time, or could not be read, and may still.
 

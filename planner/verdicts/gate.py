@@ -45,6 +45,9 @@ class Gate:
         return any(case.compared == "regressed" and case.quarantine is None for case in cases)
 
 
+DEFAULT_GATE: Final = Gate()
+
+
 def fail_on_written(text: str) -> frozenset[FailOn]:
     """`failure`, `regression` or both, separated by a comma. Raises `ValueError` for anything else."""
     known = {kind.value: kind for kind in FailOn}
