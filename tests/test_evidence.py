@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
-from planner.evidence import Evidence, Role, evidence_digest
+from planner.evidence import Evidence, Role, evidence_digest, merged
 from planner.evidence.reading import evidence_from_wire
 
 RUN = {"id": 7110, "status": "completed", "call_id": 987, "charge_multiplier": 2}
-CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 8, "product": "spark"}
+CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 16, "product": "spark"}
 
 
 def evidence(
@@ -75,7 +75,7 @@ def test_a_whole_run_of_the_page_dialect() -> None:
                     "call_id": 987,
                     "status": "completed",
                     "duration_seconds": 54,
-                    "billing_total_cents": 8,
+                    "billing_total_cents": 16,
                     "product": "spark",
                     "end_reason": "agent_end",
                     "transfer_destination": "",
@@ -136,6 +136,7 @@ def test_a_whole_run_of_the_page_dialect() -> None:
                 "summary": "Fine.",
             },
             "cost_cents": 16,
+            "cost_basis": "call",
             "service_estimate_cents": 32,
             "redacted": [],
         }
@@ -348,33 +349,57 @@ def test_no_grade_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "call", "cents"),
+    ("run", "call", "charged_cents", "bill"),
     [
-        ({}, {"billing_total_cents": 8}, 16),
-        ({"charge_multiplier": 3}, {"billing_total_cents": 8}, 24),
-        ({"charge_multiplier": 1.5}, {"billing_total_cents": 5}, 8),
-        ({"charge_multiplier": None}, {"billing_total_cents": 8}, 16),
-        ({"charge_multiplier": 0}, {"billing_total_cents": 8}, 0),
-        ({}, {"billing_total_cents": 7.5}, 15),
-        ({}, {"billing_total_cents": "7.9"}, 16),
-        ({}, {"billing_total_cents": 0}, 0),
-        ({}, {"billing_total_cents": None}, None),
-        ({}, {}, None),
-        ({}, None, None),
-        ({"call_id": None, "status": "failed"}, None, 0),
-        ({"call_id": None, "status": "completed"}, None, None),
-        ({"status": "failed"}, {"billing_total_cents": 8}, 16),
-        ({}, {"billing_total_cents": -8}, None),
-        ({"charge_multiplier": 1e300}, {"billing_total_cents": 2**62}, None),
-        ({"charge_multiplier": 4}, {"billing_total_cents": 2**62}, None),
+        ({}, {"billing_total_cents": 8}, None, (8, "call")),
+        ({"charge_multiplier": 3}, {"billing_total_cents": 8}, None, (8, "call")),
+        ({}, {"billing_total_cents": 7.5}, None, (8, "call")),
+        ({}, {"billing_total_cents": "7.9"}, None, (8, "call")),
+        ({}, {"billing_total_cents": 0}, None, (0, "call")),
+        ({}, {"billing_total_cents": None}, None, (None, None)),
+        ({}, {}, None, (None, None)),
+        ({}, None, None, (None, None)),
+        ({"call_id": None, "status": "failed"}, None, None, (0, None)),
+        ({"call_id": None, "status": "completed"}, None, None, (None, None)),
+        ({"status": "failed"}, {"billing_total_cents": 8}, None, (8, "call")),
+        ({}, {"billing_total_cents": -8}, None, (None, None)),
+        ({}, {"billing_total_cents": 2**62}, None, (2**62, "call")),
+        ({}, {"billing_total_cents": 8}, 16, (16, "transaction")),
+        ({}, {"billing_total_cents": 8}, 0, (0, "transaction")),
+        ({}, {}, 16, (16, "transaction")),
+        ({}, None, 16, (16, "transaction")),
     ],
     ids=str,
 )
-def test_a_run_costs_the_calls_bill_times_the_multiplier(
-    run: dict[str, Any], call: dict[str, Any] | None, cents: int | None
+def test_a_run_costs_what_its_transactions_say_or_else_its_call(
+    run: dict[str, Any],
+    call: dict[str, Any] | None,
+    charged_cents: int | None,
+    bill: tuple[int | None, str | None],
 ) -> None:
-    """None while the bill is not known, 0 only where no call was made or it cost nothing; never what no ledger could hold."""
-    assert evidence(run, call).cost_cents == cents
+    """As they stand: nothing is multiplied."""
+    document = None if call is None else {**{key: CALL[key] for key in CALL if key != "billing_total_cents"}, **call}
+    wire = None if document is None else (WireCall.model_validate(document), document)
+    told = evidence_from_wire(WireRun.model_validate({**RUN, **run}), wire, None, None, None, charged_cents)
+    assert (told.cost_cents, told.cost_basis) == bill
+
+
+def test_a_transaction_outlives_a_later_reading_of_the_call() -> None:
+    """What the account was charged is known once and for all, until transactions say otherwise."""
+
+    def told(charged_cents: int | None, call_cents: int | None) -> Evidence:
+        document = {**CALL, "billing_total_cents": call_cents}
+        wire = WireCall.model_validate(document), document
+        return evidence_from_wire(WireRun.model_validate(RUN), wire, None, None, None, charged_cents)
+
+    pairs = [
+        (told(16, 8), told(None, 8)),
+        (told(None, 8), told(16, 8)),
+        (told(16, 8), told(24, 8)),
+        (told(None, 8), told(None, None)),
+    ]
+    bills = [(both.cost_cents, both.cost_basis) for both in (merged(older, newer) for older, newer in pairs)]
+    assert bills == [(16, "transaction"), (16, "transaction"), (24, "transaction"), (8, "call")]
 
 
 def test_without_a_call_there_is_no_call() -> None:

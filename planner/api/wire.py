@@ -71,7 +71,6 @@ class WireRun(Wire):
     mode: str | None = None
     target_number: str | None = None
     scenario_prompt: str | None = None
-    charge_multiplier: Number = None
     estimated_cost_cents: Cents = None
     call_id: Int64 | None = None
     error_message: str | None = None

@@ -12,7 +12,7 @@ from planner.evidence import Evidence
 
 
 class Cost(Expectation, frozen=True):
-    """The bill of the run, in US cents, the test multiplier included."""
+    """The bill of the run, in US cents: what the account was charged."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"check": "cost", "max_cents": 32}]})
 

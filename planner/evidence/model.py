@@ -88,6 +88,10 @@ UnreadPart = Literal["turns", "tools", "results"]
 """A part of `Evidence` of which the service told what cannot be read: speakers and words, tool calls, which call a result answers."""
 
 
+CostBasis = Literal["transaction", "call"]
+"""What a bill rests on: the transactions of the account, or the call object's `billing_total_cents`."""
+
+
 class Evidence(_Frozen):
     """One run. `turns` and `tools` are None when the service had no transcript to give (not: an empty one)."""
 
@@ -101,7 +105,9 @@ class Evidence(_Frozen):
     tools: tuple[ToolCall, ...] | None = None
     grade: Grade | None = None
     cost_cents: int | None = None
-    """What the run was billed, the test multiplier included; None while the bill is not known."""
+    """What the run was billed; None while the bill is not known."""
+    cost_basis: CostBasis | None = Field(default=None, exclude_if=lambda basis: basis is None)
+    """Where the bill was read; None where there is none, where no call was made, and in records of older versions."""
     service_estimate_cents: int | None = None
     """What the service expected it to cost when it was launched; not a bill."""
     redacted: tuple[RedactedPart, ...] = ()
@@ -169,6 +175,9 @@ def merged(older: Evidence | None, newer: Evidence) -> Evidence:
         "results": "results" in tools,
     }
     unread = tuple(part for part, is_unread in unread_of.items() if is_unread)
+    # Transactions are what was charged, whatever the call says later.
+    is_charged = older.cost_basis == "transaction" and newer.cost_basis != "transaction"
+    billed = older if newer.cost_cents is None or is_charged else newer
     return newer.model_copy(
         update={
             "redacted": tuple(dict.fromkeys((*newer.redacted, *kept))),
@@ -177,7 +186,8 @@ def merged(older: Evidence | None, newer: Evidence) -> Evidence:
             "turns": older.turns if newer.turns is None else newer.turns,
             "tools": older.tools if newer.tools is None else newer.tools,
             "grade": newer.grade if graded else older.grade,
-            "cost_cents": older.cost_cents if newer.cost_cents is None else newer.cost_cents,
+            "cost_cents": billed.cost_cents,
+            "cost_basis": billed.cost_basis,
             "service_estimate_cents": older.service_estimate_cents
             if newer.service_estimate_cents is None
             else newer.service_estimate_cents,

@@ -34,8 +34,9 @@ def evidence_from_wire(
     transcript: Sequence[WireTurn] | None,
     history: Sequence[Mapping[str, Any]] | None,
     grade: WireGrade | None,
+    charged_cents: int | None = None,
 ) -> Evidence:
-    """One record of one ended run. `None` for what the service did not have."""
+    """One record of one ended run. `None` for what the service did not have; `charged_cents` is the sum of its transactions."""
     unread: set[UnreadPart] = set()
     turns, record = _turns_and_tools(transcript, unread)
     tools: tuple[ToolCall, ...] | None = record.finish()
@@ -56,7 +57,7 @@ def evidence_from_wire(
         grade=_grade(
             call[0] if call else None, grade, in_percent=call is not None and not _PERCENT.isdisjoint(call[1])
         ),
-        cost_cents=_cost_cents(run, call[0] if call else None),
+        **_bill(run, call[0] if call else None, charged_cents),
         service_estimate_cents=run.estimated_cost_cents,
         unread=tuple(part for part in get_args(UnreadPart) if part in unread),
     )
@@ -84,15 +85,16 @@ def _without_urls(document: object) -> object:
     return document
 
 
-def _cost_cents(run: WireRun, call: WireCall | None) -> int | None:
-    """A test run costs the call's bill times `charge_multiplier` (source: the reference page, notes on money)."""
+def _bill(run: WireRun, call: WireCall | None, charged_cents: int | None) -> dict[str, Any]:
+    """The transactions decide; without them the call's own bill counts as it stands."""
+    if charged_cents is not None:
+        return {"cost_cents": charged_cents, "cost_basis": "transaction"}
     if run.call_id is None:
-        return 0 if run.status == "failed" else None  # no call was made, so none is billed
-    if call is None or call.billing_total_cents is None:
-        return None
-    multiplier = 2.0 if run.charge_multiplier is None else run.charge_multiplier
-    cents = call.billing_total_cents * multiplier
-    return round(cents) if 0 <= cents < 2**63 else None
+        return {"cost_cents": 0} if run.status == "failed" else {}  # no call was made, so none is billed
+    cents = None if call is None else call.billing_total_cents
+    if cents is None or not 0 <= cents < 2**63:
+        return {}
+    return {"cost_cents": round(cents), "cost_basis": "call"}
 
 
 def _grade(call: WireCall | None, grade: WireGrade | None, *, in_percent: bool) -> Grade | None:

@@ -97,6 +97,7 @@ def _refreshed(run: RunDocument, evidence: Evidence, stale: Stale, repository: R
             "evidence": repository.save_evidence(evidence),
             "call_id": evidence.call_id or run.call_id,
             "cost_cents": run.cost_cents if evidence.cost_cents is None else evidence.cost_cents,
+            "cost_basis": run.cost_basis if evidence.cost_cents is None else evidence.cost_basis,
             "duration_seconds": evidence.duration_seconds or run.duration_seconds,
             "missing": list(missing_parts(evidence, grade_wanted=stale.grade_wanted)),
         }

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from planner.evidence import Part
+from planner.evidence import CostBasis, Part
 from planner.results.costs import CostDocument
 from planner.results.document import Document
 
@@ -57,6 +57,11 @@ class RunDocument(Document):
         default=None, description="The turn that the fault rests on, where it is the test bot's."
     )
     cost_cents: int | None = Field(default=None, description="What was billed; null while unknown.")
+    cost_basis: CostBasis | None = Field(
+        default=None,
+        description="Where the bill was read: the account's transactions, or the call's own bill. Null where there is none, where no"
+        " call was made, and in results of older versions.",
+    )
     duration_seconds: float | None = None
     latency_ms: float | None = Field(
         default=None, description="Median of the agent's response times on this call; null where none could be timed."

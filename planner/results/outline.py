@@ -25,6 +25,9 @@ class RunOutline:
     run_id: int
     fault: str | None = None
     cost_cents: int | None = None
+    cost_basis: str | None = None
+    call_id: int | None = None
+    evidence: str | None = None
     duration_seconds: float | None = None
     latency_ms: float | None = None
     grade_score: float | None = None

@@ -42,6 +42,7 @@ def judge_record(case: Case, record: RunRecord, ask: Ask = nobody_asked) -> Judg
             reason=verdict.reason,
             fault_quote=_quote_document(verdict.quote),
             cost_cents=record.cost_cents,
+            cost_basis=record.evidence.cost_basis if record.evidence else None,
             duration_seconds=record.evidence.duration_seconds if record.evidence else None,
             **_measured(record.evidence),
             adopted=record.adopted,

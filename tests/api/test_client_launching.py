@@ -150,7 +150,7 @@ CARRIED_OUT_OR_NOT: dict[str, Any] = {
     "no id": (201, {"status": "queued"}),
     "an id over 64 bits": (201, {"id": 2**63, "status": "queued"}),
     "an id that is none": (201, {"id": "seven", "status": "queued"}),
-    "NaN": (201, b'{"id": 7110, "status": "queued", "charge_multiplier": NaN}'),
+    "NaN": (201, b'{"id": 7110, "status": "queued", "estimated_cost_cents": NaN}'),
     "cut body": b'HTTP/1.1 201 Created\r\nContent-Length: 30\r\n\r\n{"id": 7110, "status"',
     "cut headers": b"HTTP/1.1 201 Cre",
     "no HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",

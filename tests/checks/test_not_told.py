@@ -19,7 +19,7 @@ def turn(role: str, start_ms: Any, end_ms: Any, **fields: Any) -> dict[str, Any]
 
 
 def told(*turns: dict[str, Any], grade: dict[str, Any] | None = None, **call: Any) -> Evidence:
-    run = WireRun.model_validate({"id": 1, "status": "completed", "call_id": 9, "charge_multiplier": True})
+    run = WireRun.model_validate({"id": 1, "status": "completed", "call_id": 9})
     document = {"call_id": 9, "status": "completed", "grade_status": "completed", **call}
     wire = (WireCall.model_validate(document), document)
     spoken = [WireTurn.model_validate(each) for each in turns]

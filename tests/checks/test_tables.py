@@ -34,7 +34,7 @@ COMMON = {
     "status": "completed",
     "duration_seconds": 54.0,
     "product": "spark",
-    "billing_total_cents": 8,
+    "billing_total_cents": 16,
     "locale": "en-US",
     "collected_values": {"order_id": "A-17", "items": [{"name": "cup", "quantity": 2}, {"name": "pot", "quantity": 1}]},
 }
@@ -100,7 +100,7 @@ def _evidence(document: dict[str, Any], words: list[Any], grade: WireGrade | Non
         WireTurn(role=role, content=content, start_ms=start, end_ms=end, ttfa_ms=first)
         for role, content, start, end, first in words
     ]
-    run = WireRun(id=1, status="completed", call_id=9, charge_multiplier=2)
+    run = WireRun(id=1, status="completed", call_id=9)
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, None, grade)
 
 
@@ -257,7 +257,7 @@ def told(words: list[Any] = WORDS, history: list[dict[str, Any]] | None = None, 
         for role, content, start, end, first in words
     ]
     grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[])
-    run = WireRun(id=1, status="completed", call_id=9, charge_multiplier=2)
+    run = WireRun(id=1, status="completed", call_id=9)
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, history, grade)
 
 

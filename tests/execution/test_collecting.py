@@ -18,7 +18,7 @@ from planner.evidence import Evidence, missing_parts
 from planner.execution.clock import Clock
 from planner.execution.collecting import collect
 
-CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 8}
+CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 16}
 TURNS = [{"role": "agent", "content": "Hi"}, {"role": "tool_call", "content": {"name": "look"}}]
 SPEECH = TURNS[:1]
 NOT_FOUND = (404, {"detail": "Not found."})

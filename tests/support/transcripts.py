@@ -54,7 +54,7 @@ def told(conversation: Conversation, dialect: Dialect, *, run_id: int = 1) -> Ev
         "end_reason": _older(conversation.end_reason) if dialect == "client" else conversation.end_reason,
         "duration_seconds": max(1, round(conversation.duration_ms / 1000)),
         "product": "spark",
-        "billing_total_cents": 8,
+        "billing_total_cents": 16,
         "transfer_destination": conversation.transferred_to or None,
         "grade_status": "completed",
         "grade_score": None if page else 90,
@@ -71,7 +71,7 @@ def told(conversation: Conversation, dialect: Dialect, *, run_id: int = 1) -> Ev
         for turn in conversation.turns
     ]
     grade = WireGrade(status="completed", score=0.9, call_outcome="success", detected_issues=[]) if page else None
-    run = WireRun(id=run_id, status="completed", call_id=run_id, charge_multiplier=2)
+    run = WireRun(id=run_id, status="completed", call_id=run_id)
     return evidence_from_wire(run, (WireCall.model_validate(document), document), turns, None, grade)
 
 

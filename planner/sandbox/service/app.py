@@ -39,6 +39,7 @@ _KEYED: tuple[tuple[str, str, str, Operation], ...] = (
     ("GET", "/v1/phone-numbers", "phone_numbers", reading_organization.list_phone_numbers),
     ("GET", "/v1/phone-numbers/{number_id}", "phone_number", reading_organization.read_phone_number),
     ("GET", "/v1/billing", "billing", reading_organization.read_billing),
+    ("GET", "/v1/billing/transactions", "transactions", reading_organization.list_transactions),
     ("GET", "/v1/whoami", "whoami", reading_organization.read_whoami),
 )
 """(method, path, name of the route for faults, operation): these need a key."""

@@ -30,6 +30,7 @@ def view_of(sandbox: Sandbox, run: Run, call_id: int | None, now: float) -> Call
         grade_at=grade_at,
         now=now,
         is_sip_leg=call_id is not None and call_id == run.sip_call_id,
+        bill_cents=run.cost_cents if sandbox.world.call_bill == "charged" else run.call_cents,
     )
 
 

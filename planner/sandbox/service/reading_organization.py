@@ -12,7 +12,7 @@ from planner.sandbox.service.exchange import answer, bearer_key
 from planner.sandbox.wire import openapi
 from planner.sandbox.wire import organization as wire_org
 from planner.sandbox.wire.errors import not_found
-from planner.sandbox.wire.requests import path_id
+from planner.sandbox.wire.requests import page, path_id
 
 
 async def healthz(_sandbox: Sandbox, _request: Request) -> Response:
@@ -29,6 +29,15 @@ async def read_whoami(sandbox: Sandbox, request: Request) -> Response:
 
 async def read_billing(sandbox: Sandbox, _request: Request) -> Response:
     return answer(wire_org.billing(sandbox.world, sandbox.state, sandbox.now(), sandbox.dialect))
+
+
+async def list_transactions(sandbox: Sandbox, request: Request) -> Response:
+    """Newest first."""
+    window = page(request.query_params)
+    sandbox.state.billed_cents(sandbox.now())  # settles the calls that have ended
+    entries = sandbox.state.transactions
+    results: list[JsonValue] = [wire_org.transaction(entry) for entry in window.newest_of(entries)]
+    return answer({"results": results, "total": len(entries), "limit": window.limit, "offset": window.offset})
 
 
 async def list_agents(sandbox: Sandbox, _request: Request) -> Response:

@@ -95,6 +95,22 @@ class Batch:
     estimated_minutes: int
 
 
+Kind = Literal["call_usage", "adjustment", "manual_topup"]
+"""Of a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One change of the prepaid balance; usage is negative."""
+
+    id: int
+    at: float
+    kind: Kind
+    amount_cents: int
+    call_id: int | None
+    description: str
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotEvent:
     digest: str

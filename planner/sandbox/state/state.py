@@ -14,12 +14,14 @@ from planner.sandbox.state.records import (
     EditEvent,
     Event,
     FaultEvent,
+    Kind,
     LaunchEvent,
     RegradeEvent,
     Run,
     SnapshotEvent,
     TalkEvent,
     TopUpEvent,
+    Transaction,
 )
 from planner.sandbox.worlds.script import Snapshot
 
@@ -43,6 +45,8 @@ class State:
         """Agent id → its newest deployment after the world file's."""
         self.faults: dict[str, FaultEvent] = {}
         self.topped_up_cents = 0
+        self.transactions: list[Transaction] = []
+        """Oldest first; complete up to the last `billed_cents`."""
         self.ahead_seconds = 0.0
         """Of the clock that it was given."""
         self.next_call_id = _FIRST_CALL_ID
@@ -83,10 +87,14 @@ class State:
             case RegradeEvent():
                 self.regrades.append(event)
                 self._billed_cents += event.cost_cents
+                self._settle(event.at)
+                self._transact(event.at, "adjustment", -event.cost_cents, event.call_id, "Call graded again")
             case EditEvent():
                 self.edits[event.agent_id] = event
             case TopUpEvent():
                 self.topped_up_cents += event.amount_cents
+                self._settle(event.at)
+                self._transact(event.at, "manual_topup", event.amount_cents, None, "Top-up")
             case AdvanceEvent():
                 self.ahead_seconds += event.seconds
             case FaultEvent():
@@ -169,6 +177,12 @@ class State:
             run = self._runs_by_id[heapq.heappop(self._live)[1]]
             self._live_reserved_cents -= run.estimated_cost_cents
             self._billed_cents += run.cost_cents
+            if run.cost_cents and run.ends_at is not None:
+                self._transact(run.ends_at, "call_usage", -run.cost_cents, run.call_id, "Test call")
+
+    def _transact(self, at: float, kind: Kind, amount_cents: int, call_id: int | None, description: str) -> None:
+        number = len(self.transactions) + 1
+        self.transactions.append(Transaction(number, at, kind, amount_cents, call_id, description))
 
 
 def _occurrence_key(target_type: str, target_id: int, direction: str, mode: str, prompt: str) -> tuple[object, ...]:

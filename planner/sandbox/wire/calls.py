@@ -28,6 +28,8 @@ class CallView:
     grade_at: float
     now: float
     is_sip_leg: bool
+    bill_cents: int
+    """What the call object shows as its bill."""
 
     @property
     def call_id(self) -> int | None:
@@ -40,7 +42,7 @@ def duration_seconds(run: Run) -> int:
 
 
 def call(view: CallView, dialect: Dialect) -> Object:
-    """The bill is the call's own: the run is charged `charge_multiplier` times that. The SIP leg is not billed again."""
+    """The SIP leg is not billed again."""
     run, ended = view.run, has_ended(view.run, view.now)
     ends_at = run.ends_at if run.ends_at is not None else 0.0
     billed = ended and not view.is_sip_leg
@@ -59,7 +61,7 @@ def call(view: CallView, dialect: Dialect) -> Object:
         "product": view.snapshot.product,
         "voice": view.snapshot.voice,
         "billable_minutes": (run.billable_minutes if billed else 0) if ended else None,
-        "billing_total_cents": (run.call_cents if billed else 0) if ended else None,
+        "billing_total_cents": (view.bill_cents if billed else 0) if ended else None,
         "billed_at": timestamp(ends_at) if billed else None,
         "grade_score": score(view, dialect),
         "grade_status": _grade_status(view) if ended else None,

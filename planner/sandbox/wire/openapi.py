@@ -104,6 +104,7 @@ def _paths(*, client: bool) -> Object:
     if client:
         versions = record({"count": INTEGER, "results": versions})
     calls = record({"results": array(ref("Call")), "total": INTEGER, "limit": INTEGER, "offset": INTEGER})
+    transactions = record({"results": array(ref("Transaction")), "total": INTEGER, "limit": INTEGER, "offset": INTEGER})
     transcript = record({"call_id": ID, "transcripts": array(ref("Turn"))})
     started = "200" if client else "201"
     return {
@@ -175,6 +176,9 @@ def _paths(*, client: bool) -> Object:
             "get": _get_one("readPhoneNumber", "A number and who answers it.", ref("PhoneNumber"), "number_id")
         },
         "/v1/billing": {"get": _get("readBilling", "What is left of the money.", ref("Billing"), [])},
+        "/v1/billing/transactions": {
+            "get": _get("listTransactions", "Changes of the balance, newest first.", transactions, _window())
+        },
         "/v1/whoami": {"get": _get("readWhoAmI", "Whose key this is.", ref("WhoAmI"), [])},
         "/v1/healthz": {
             "get": {

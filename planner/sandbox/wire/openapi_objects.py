@@ -319,6 +319,15 @@ _CLIENT_ONLY: dict[str, dict[str, Object]] = {
     },
     "WhoAmI": {"key_label": maybe(TEXT), "oauth_client_id": maybe(TEXT), "role": maybe(TEXT)},
 }
+_TRANSACTION: dict[str, Object] = {
+    "id": ID,
+    "kind": one_of("call_usage", "adjustment", "manual_topup"),
+    "amount_cents": INTEGER,
+    "call_id": maybe(ID),
+    "created_at": MOMENT,
+    "description": TEXT,
+    "metadata": {"type": "object"},
+}
 _PAGE_ONLY: dict[str, frozenset[str]] = {"Run": frozenset({"sip_call_id", "batch_id"})}
 _SHARED = {
     "Run": _RUN,
@@ -329,6 +338,7 @@ _SHARED = {
     "Version": _VERSION,
     "PhoneNumber": _PHONE_NUMBER,
     "Billing": _BILLING,
+    "Transaction": _TRANSACTION,
     "WhoAmI": _WHOAMI,
 }
 

@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from planner.sandbox.objects import Object
 from planner.sandbox.state.money import balance_cents, budget_left_cents
+from planner.sandbox.state.records import Transaction
 from planner.sandbox.state.state import State
 from planner.sandbox.wire.requests import Dialect
 from planner.sandbox.wire.runs import timestamp
@@ -127,6 +128,18 @@ def billing(world: World, state: State, now: float, dialect: Dialect) -> Object:
         "available_cash_cents": max(0, balance - state.reserved_cents(now)),
     }
     return shown | filled | extra
+
+
+def transaction(entry: Transaction) -> Object:
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "amount_cents": entry.amount_cents,
+        "call_id": entry.call_id,
+        "created_at": timestamp(entry.at),
+        "description": entry.description,
+        "metadata": {},
+    }
 
 
 def whoami(world: World, key: str, dialect: Dialect) -> Object:

@@ -32,6 +32,7 @@ Route = Literal[
     "phone_numbers",
     "phone_number",
     "billing",
+    "transactions",
     "whoami",
 ]
 """`launch` is both POSTs; `list` is the list of runs."""

@@ -131,6 +131,8 @@ class World(Part):
     concurrency_limit: Annotated[int, Field(ge=1)] = 20
     """Test-call runs at once, queued ones included."""
     charge_multiplier: Annotated[int, Field(ge=1)] = 2
+    call_bill: Literal["charged", "base"] = "charged"
+    """Whether a call's `billing_total_cents` includes the multiplier. The account is always charged with it."""
     estimated_minutes: Annotated[int, Field(ge=1)] = 1
     """What `estimated_cost_cents` and reservations assume of a call."""
     regrade_cents: Cents = 4

@@ -158,7 +158,7 @@ async def test_a_model_as_the_agent(tmp_path: Path) -> None:
     assert turns[4]["content"]["item"] == "walking shoes"
     assert scripted.roles(2) == ["system", "user", "assistant", "user", "assistant", "tool"]
     assert call["billing_total_cents"] > 0
-    assert ledger["launches"][0]["cost_cents"] == ledger["runs"][0]["cost_cents"] == 2 * call["billing_total_cents"]
+    assert ledger["launches"][0]["cost_cents"] == ledger["runs"][0]["cost_cents"] == call["billing_total_cents"]
 
 
 async def test_a_model_as_the_bot(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ async def test_call_log(bench: Bench, window: dict[str, Any]) -> None:
     assert call["status"] == "completed"
     assert call["is_test_call"] is True
     assert 15 <= call["duration_seconds"] <= 90
-    assert (call["billable_minutes"], call["billing_total_cents"]) == (minutes, 8 * minutes)
+    assert (call["billable_minutes"], call["billing_total_cents"]) == (minutes, 16 * minutes)
     assert (call["start_time"], call["end_time"]) == (window["started_at"], window["completed_at"])
     assert call["end_reason"] in ("agent_end", "caller_hangup")
     assert (call["product"], call["voice"], call["agent_id"]) == ("spark", "maya", 14)

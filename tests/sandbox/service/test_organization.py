@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from planner.sandbox import load_world
+from planner.sandbox.wire.requests import Dialect
 from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
 
 
@@ -83,8 +86,35 @@ async def test_balance_falls_with_bills(bench: Bench) -> None:
     bench.clock.talk(600)
     call = await bench.get("/v1/calls/987654321")
     billing = await bench.get("/v1/billing")
-    assert billing["balance_cents"] == 50_000 - 2 * call["billing_total_cents"]
-    assert bench.sandbox.ledger()["total_cents"] == 2 * call["billing_total_cents"]
+    assert billing["balance_cents"] == 50_000 - call["billing_total_cents"]
+    assert bench.sandbox.ledger()["total_cents"] == call["billing_total_cents"]
+
+
+@pytest.mark.parametrize(("call_bill", "share"), [("charged", 1), ("base", 2)])
+@pytest.mark.parametrize("dialect", ["page", "client"])
+async def test_transactions(dialect: Dialect, call_bill: str, share: int) -> None:
+    """The account is charged with the multiplier, whatever the call object shows; newest first, a page at a time."""
+    world = load_world("demo").model_copy(update={"call_bill": call_bill})
+    async with bench_of(world, dialect=dialect) as bench:
+        for _ in range(3):
+            await bench.start()
+        assert (await bench.get("/v1/billing/transactions"))["results"] == []
+        bench.clock.talk(600)
+        told = await bench.get("/v1/billing/transactions")
+        assert (told["total"], told["limit"], told["offset"]) == (3, 50, 0)
+        ledger: Any = bench.sandbox.ledger()
+        runs = {run["call_id"]: run["cost_cents"] for run in ledger["runs"]}
+        assert {entry["call_id"]: -entry["amount_cents"] for entry in told["results"]} == runs
+        assert {entry["kind"] for entry in told["results"]} == {"call_usage"}
+        for call_id, cents in runs.items():
+            assert (await bench.get(f"/v1/calls/{call_id}"))["billing_total_cents"] * share == cents
+        newest, *rest = told["results"]
+        assert newest["created_at"] >= rest[-1]["created_at"]
+        page = await bench.get("/v1/billing/transactions?limit=1&offset=1")
+        assert page["results"] == rest[:1]
+        bench.sandbox.top_up(500)
+        top_up = (await bench.get("/v1/billing/transactions"))["results"][0]
+        assert (top_up["kind"], top_up["amount_cents"], top_up["call_id"]) == ("manual_topup", 500, None)
 
 
 async def test_client_billing(client_bench: Bench) -> None:
