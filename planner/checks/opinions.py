@@ -50,10 +50,12 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
-    """The votes given on a question, at most as many as it asks for, and why there are fewer where there are."""
+    """The votes on a question, at most as many as it asks for, and why there are fewer if there are."""
 
     votes: tuple[Vote, ...] = ()
     missing: str = ""
+    is_final: bool = False
+    """No later session will ask for the missing votes: there is no model to ask."""
 
 
 Ask: TypeAlias = Callable[[Question], Ballot]

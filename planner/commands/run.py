@@ -216,10 +216,10 @@ class _Invocation:
     # Execution
 
     def _votes(self, prepared: Preparation, consent: Consent) -> VoteRound:
-        judging, change_set, sandbox = prepared.judging, prepared.change_set, self._options.selection.sandbox
+        judging, change_set = prepared.judging, prepared.change_set
         tell = self._telling.say
         return VoteRound(
-            self._shell, self._place, judging, change_set, self._standing.invocation_id, sandbox, consent.given, tell
+            self._shell, self._place, judging, change_set, self._standing.invocation_id, consent.given, tell
         )
 
     async def _execute(

@@ -18,7 +18,6 @@ from planner.errors import CredentialError, StoreError
 from planner.execution.ledger import Ledger
 from planner.execution.work import Outcome, RunRecord
 from planner.invocation.judging import Judging, vote_journal_path
-from planner.invocation.service import embedded_judge
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
 from planner.judging.asking import Asker, Asking, Wanted
@@ -33,24 +32,21 @@ KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"
 
 
 @asynccontextmanager
-async def open_endpoint(
-    shell: Shell, judging: Judging, *, sandbox: bool, tell: Callable[[str], None]
-) -> AsyncGenerator[Endpoint]:
-    """The configured one; the sandbox's own for the sandbox. The key is sent to that host, and redirects are not followed.
+async def open_endpoint(shell: Shell, judging: Judging, tell: Callable[[str], None]) -> AsyncGenerator[Endpoint]:
+    """The configured one, in the sandbox too. The key is sent to that host, and redirects are not followed.
 
     Raises:
         CredentialError: what the environment holds is no key.
     """
     settings = judging.settings
     assert settings is not None
-    key = "" if sandbox else _key(shell)
+    key = _key(shell)
     headers = {"User-Agent": f"thunderphone-planner/{__version__}"}
     if key:
         headers["Authorization"] = f"Bearer {key}"
     transport = HttpxTransport(
         settings.base_url,
         headers,
-        app=embedded_judge() if sandbox else None,
         timeout_seconds=settings.timeout_seconds,
         connect_timeout_seconds=min(10.0, settings.timeout_seconds),
     )
@@ -76,7 +72,6 @@ class VoteRound:
     judging: Judging
     change_set: ChangeSet
     invocation_id: str
-    sandbox: bool
     consent_given: bool
     tell: Callable[[str], None] | None = None
     """Where decisions are told; by default, where the shell tells everything."""
@@ -90,7 +85,7 @@ class VoteRound:
         """
         votes = self.change_set.votes
         if self.judging.may_ask and votes is not None and votes.votes:
-            async with open_endpoint(self.shell, self.judging, sandbox=self.sandbox, tell=self.shell.tell) as endpoint:
+            async with open_endpoint(self.shell, self.judging, self.shell.tell) as endpoint:
                 await endpoint.check()
 
     def weigh(self, ledger: Ledger) -> None:
@@ -144,7 +139,7 @@ class VoteRound:
         journal = VoteJournal(judging.journal_path)
         try:
             tell = self.tell or shell.tell
-            async with open_endpoint(shell, judging, sandbox=self.sandbox, tell=tell) as endpoint:
+            async with open_endpoint(shell, judging, tell) as endpoint:
                 asker = Asker(
                     endpoint,
                     judging.ballots,

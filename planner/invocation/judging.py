@@ -8,25 +8,25 @@ from pathlib import Path
 
 from planner.changes.model import Action, Change, ChangeSet
 from planner.changes.votes import PlanVotes, VoteEstimate
-from planner.checks.opinions import Question
+from planner.checks.opinions import Question, Verdict, Vote
 from planner.errors import UsageError
 from planner.evidence import Evidence
 from planner.execution.launches import Slot
 from planner.invocation.selection import Loaded, Selection
+from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
 from planner.invocation.votes_file import read_votes_file
+from planner.invocation.worlds import DEFAULT_WORLD, open_world
 from planner.judging.asking import SECOND_CHANCES, Wanted
 from planner.judging.ballots import Ballots
 from planner.judging.journal import VoteJournal
 from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judging.prompt import PROMPT_VERSION
+from planner.judging.recorded import RecordedAnswers
 from planner.judging.records import VoteRecord
 from planner.spec.model import Case, JudgePrice, JudgeSettings
 from planner.verdicts.assembling import standing_runs
 from planner.verdicts.judged_runs import LoadEvidence, questions
-
-SANDBOX_JUDGE = JudgeSettings("http://sandbox/v1", "sandbox", JudgePrice())
-"""The sandbox brings its own: it needs no key and costs nothing."""
 
 ASSUMED_TRANSCRIPT_BYTES = 4_000
 """Of a call that was not made yet, where no stored one tells more."""
@@ -36,12 +36,16 @@ _ROOM_FOR_LONGER = 3
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """`settings` is None where no model is named. `ballots` answers questions by what was said before."""
+    """`settings` is None where no model is named. `ballots` answers questions by what was said before.
+
+    In the sandbox, without a model, the recorded answers of `world` count, and what they leave open is undecided.
+    """
 
     settings: JudgeSettings | None
     ballots: Ballots
     load_evidence: LoadEvidence
     journal_path: Path
+    world: str | None = None
 
     @property
     def may_ask(self) -> bool:
@@ -51,7 +55,9 @@ class Judging:
     @property
     def name(self) -> str | None:
         """Whose votes verdicts rest on: another model, or another wording of what it is asked, judges anew."""
-        return f"{self.settings.model} (prompt {PROMPT_VERSION})" if self.settings else None
+        if self.settings is None:
+            return None if self.world is None else self.ballots.model
+        return f"{self.settings.model} (prompt {PROMPT_VERSION})"
 
     @property
     def pricing(self) -> Pricing:
@@ -60,10 +66,10 @@ class Judging:
 
     def require_model(self, change_set: ChangeSet) -> None:
         """Raises `UsageError` where calls would be made that nobody could judge."""
-        if self.settings is None and any(change.action is Action.CALL for change in _asking(change_set.changes)):
+        if self.name is None and any(change.action is Action.CALL for change in _asking(change_set.changes)):
             raise UsageError(
                 "some expectations ask a language model (check: judge), and planner.yaml names none, so that nobody is called",
-                "Name one under `judge` in planner.yaml (planner explain judge-not-configured), or try it with --sandbox.",
+                "Name one under `judge` in planner.yaml (planner explain judge-not-configured), or try the plan with --sandbox.",
             )
 
     def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[Wanted]:
@@ -143,10 +149,19 @@ class Judging:
             journal.close()
 
 
-def judging_of(selection: Selection, loaded: Loaded, place: Place) -> Judging:
-    """Raises `UsageError` where the recorded answers cannot be read."""
-    settings = SANDBOX_JUDGE if selection.sandbox else loaded.project.judge
+def judging_of(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Judging:
+    """The project's judge; in the sandbox, without one, the answers that its world has recorded.
+
+    Raises:
+        UsageError: the recorded answers cannot be read, or there is no such world.
+        PlanInvalidError: the world is not valid.
+    """
+    settings = loaded.project.judge
     repository = place.repository
+    if settings is None and selection.sandbox:
+        recorded = _recorded_answers(shell, selection.world or DEFAULT_WORLD, loaded.cases)
+        ballots = Ballots(f"recorded answers of the world {recorded.world}", None, world=recorded)
+        return Judging(None, ballots, repository.load_evidence, vote_journal_path(place), recorded.world)
     ballots = Ballots(settings.model if settings else "", repository)
     if settings is None:
         ballots.missing = "planner.yaml names no language model under `judge`"
@@ -154,6 +169,17 @@ def judging_of(selection: Selection, loaded: Loaded, place: Place) -> Judging:
         ballots.recorded = read_votes_file(loaded.root / settings.recorded, settings.recorded)
         ballots.missing = f"{settings.recorded} has no answer to this"
     return Judging(settings, ballots, repository.load_evidence, vote_journal_path(place))
+
+
+def _recorded_answers(shell: Shell, name: str, cases: Sequence[Case]) -> RecordedAnswers:
+    if not any(map(asks_model, cases)):  # a world takes time to read
+        return RecordedAnswers(name, {})
+    world = open_world(shell, name)
+    answers: dict[tuple[str, str], list[Vote]] = {}
+    for answer in world.judge_answers:
+        vote = Vote(Verdict(answer.verdict), answer.turn, answer.quote, answer.reason)
+        answers.setdefault((answer.rubric, answer.transcript), []).append(vote)
+    return RecordedAnswers(world.world, answers)
 
 
 def vote_journal_path(place: Place) -> Path:

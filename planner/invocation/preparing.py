@@ -92,7 +92,7 @@ def prepare(
     if place.shared is not None:
         baseline = place.shared.restored(baseline, loaded.cases)
     gone = {} if selection.chosen else gone_cases(shell.cwd, loaded, repository, place.environment, baseline)
-    judging = judging_of(selection, loaded, place)
+    judging = judging_of(shell, selection, loaded, place)
 
     changes = diff(
         loaded.cases,

@@ -86,8 +86,7 @@ def rechecked_votes(
         to_ask = change_set.votes.votes > 0
         with locked(shell, place, shlex.join(options.words())) if to_ask else nullcontext():
             ledger = ledger_of(loaded, (), max_cost_cents=options.max_cost_cents, billing=None)
-            sandbox = options.selection.sandbox
-            asks = VoteRound(shell, place, judging, change_set, invocation_id, sandbox, consent.given)
+            asks = VoteRound(shell, place, judging, change_set, invocation_id, consent.given)
             asking = anyio.run(_ask, asks, ledger) if to_ask else Asking()
             cost = judge_cost(judging, change_set, asking, invocation_id=invocation_id)
             if to_ask and not asking.why_stopped:

@@ -182,7 +182,10 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     if not files.plans:
         raise UsageError("there are only libraries here, and no plan", "Name the plans that use them, or their folder.")
     cases = tuple(case for plan in files.plans for case in plan.cases)
-    return Loaded(files.root, files.project, files.plans, _selected(cases, selection), files.diagnostics)
+    diagnostics = files.diagnostics
+    if selection.sandbox:  # there nothing is paid for in vain, and an undecided check says so itself
+        diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
+    return Loaded(files.root, files.project, files.plans, _selected(cases, selection), diagnostics)
 
 
 def _known_environment(project: Project, environment: str) -> None:

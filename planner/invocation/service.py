@@ -94,10 +94,10 @@ async def open_client(
 
 def embedded_app(shell: Shell, sandbox_dir: Path, world: str | None) -> Any:
     """The sandbox as an ASGI app, its state kept in `sandbox_dir` as a service keeps its own."""
-    from planner.invocation.worlds import open_world
+    from planner.invocation.worlds import DEFAULT_WORLD, open_world
     from planner.sandbox import Sandbox, StateFileError, WorldError
 
-    loaded = open_world(shell, world or "demo")
+    loaded = open_world(shell, world or DEFAULT_WORLD)
     state = sandbox_dir / "service.jsonl"
     try:
         sandbox_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,13 +111,6 @@ def embedded_app(shell: Shell, sandbox_dir: Path, world: str | None) -> Any:
         raise StoreError(
             f"the sandbox cannot remember in {state}: {error.strerror}", "Mend its permissions."
         ) from error
-
-
-def embedded_judge() -> Any:
-    """The sandbox's own language model for `check: judge`, as an ASGI app."""
-    from planner.sandbox import judge_app
-
-    return judge_app()
 
 
 async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[str, int], TargetState]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import PlanInvalidError, UsageError
@@ -12,6 +12,8 @@ from planner.spec.faults.wording import explain, shorten
 
 if TYPE_CHECKING:
     from planner.sandbox import World, WorldFault
+
+DEFAULT_WORLD: Final = "demo"
 
 _CODES = {"value": "bad-value", "syntax": "yaml-syntax", "duplicate": "duplicate-key", "unreadable": "file-unreadable"}
 """Kind of a world's fault → code of the diagnostic."""

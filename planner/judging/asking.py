@@ -251,19 +251,12 @@ class Asker:
 
     def _store(self, want: Wanted, number: int, vote: Vote, completion: Completion, cost: int | None) -> VoteRecord:
         """What stands in the store afterwards: another's answer to the same question, where that was first."""
-        record = VoteRecord(
-            key=want.key,
-            number=number,
-            model=self.ballots.model,
-            verdict=vote.verdict,
-            turn=vote.turn,
-            quote=vote.quote,
-            reason=vote.reason,
-            void=vote.void,
-            cost_microcents=cost,
-            read_tokens=completion.read_tokens,
-            written_tokens=completion.written_tokens,
-        )
+        spent = {
+            "cost_microcents": cost,
+            "read_tokens": completion.read_tokens,
+            "written_tokens": completion.written_tokens,
+        }
+        record = VoteRecord.of(vote, want.key, number, self.ballots.model).model_copy(update=spent)
         standing = self.store.save_vote(want.key, number, record.to_bytes())
         return read_record(standing, want.key, number) or record
 

@@ -29,6 +29,19 @@ class VoteRecord(BaseModel):
     read_tokens: int | None = None
     written_tokens: int | None = None
 
+    @classmethod
+    def of(cls, vote: Vote, key: str, number: int, model: str) -> VoteRecord:
+        return cls(
+            key=key,
+            number=number,
+            model=model,
+            verdict=vote.verdict,
+            turn=vote.turn,
+            quote=vote.quote,
+            reason=vote.reason,
+            void=vote.void,
+        )
+
     @property
     def vote(self) -> Vote:
         return Vote(self.verdict, self.turn, self.quote, self.reason, self.void)

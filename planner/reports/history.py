@@ -9,9 +9,9 @@ from typing import Final
 from planner.changes.accuracy import Accuracy
 from planner.changes.timeline import CaseHistory, Figures, InvocationHistory, Point, Timeline
 from planner.reports.neutral import for_terminal
-from planner.reports.phrasing import SANDBOX_NOTE
 from planner.reports.quantities import count, duration, money, percent
 from planner.reports.redaction import Redactor
+from planner.reports.sandbox_note import SANDBOX_NOTE
 from planner.reports.sparkline import sparkline
 from planner.reports.terminal import NARROWEST, Colour, Paint, Row, painter, rows, wrapped
 

@@ -31,6 +31,7 @@ from planner.reports import case_phrasing, phrasing
 from planner.reports.failed_expectations import first_failed
 from planner.reports.neutral import for_terminal, for_xml
 from planner.reports.quantities import money
+from planner.reports.sandbox_note import sandbox_note
 from planner.results.model import CaseDocument, DroppedCase, OpenLaunch, RunDocument, RunResult
 
 _QUOTED_CHARACTERS = 2000
@@ -83,7 +84,7 @@ def _invocation(result: RunResult) -> TestSuite:
 def _summary(result: RunResult) -> list[str]:
     return [
         f"{phrasing.verdict(result)}: {phrasing.headline(result)}",
-        *([phrasing.SANDBOX_NOTE] if result.sandbox else []),
+        *filter(None, [sandbox_note(result)]),
         f"{phrasing.meaning(result)} (exit code {result.exit_code})",
         " · ".join(filter(None, [phrasing.outcome_counts(result), phrasing.scope(result, for_terminal)])),
         *map(for_terminal, result.problems),

@@ -13,6 +13,7 @@ from planner.reports import case_phrasing, phrasing
 from planner.reports.failed_expectations import failed_expectations, in_how_many
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.reports.quantities import count
+from planner.reports.sandbox_note import sandbox_note
 from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
 
 MAX_BYTES = 1_000_000
@@ -96,8 +97,8 @@ def _blocks(result: RunResult, detail: _Detail) -> list[str]:
 
 def _head(result: RunResult, detail: _Detail) -> list[str]:
     blocks = [f"# {_OUTCOME_MARKS[result.outcome]} {phrasing.verdict(result)}: {phrasing.headline(result)}"]
-    if result.sandbox:
-        blocks.append(f"> **Sandbox.** {phrasing.SANDBOX_NOTE}")
+    if note := sandbox_note(result):
+        blocks.append(f"> **Sandbox.** {note}")
     blocks.append(f"**{phrasing.meaning(result)}** (exit code {result.exit_code})")
     counts = phrasing.outcome_counts(result)
     blocks.append(" · ".join(filter(None, [counts, phrasing.scope(result, for_markdown)])))

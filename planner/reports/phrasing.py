@@ -15,8 +15,6 @@ from planner.reports.quantities import chance, count, duration, money, money_ran
 from planner.results.costs import JudgeCost
 from planner.results.model import CaseDocument, OpenLaunch, RunResult, SuiteDocument
 
-SANDBOX_NOTE = "These are simulated calls on the sandbox: nobody was phoned, and nothing was charged."
-
 _VERDICTS = {
     "passed": "Passed",
     "failed": "Failed",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from planner.reports import case_phrasing, phrasing
 from planner.reports.neutral import for_terminal
 from planner.reports.quantities import count
+from planner.reports.sandbox_note import sandbox_note
 from planner.reports.terminal import Colour, Paint, painter, wrapped
 from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunResult
 
@@ -49,8 +50,8 @@ def _head(result: RunResult, width: int, paint: Paint) -> list[str]:
     sign, colour = _OUTCOME_SIGNS[result.outcome]
     first, *more = wrapped(f"{phrasing.verdict(result)}: {phrasing.headline(result)}", width, indent="  ")
     lines = [f"{paint(sign, colour)} {paint(first[2:], Colour.BOLD)}", *(paint(line, Colour.BOLD) for line in more)]
-    if result.sandbox:
-        lines += wrapped(phrasing.SANDBOX_NOTE, width, indent="  ")
+    if note := sandbox_note(result):
+        lines += wrapped(note, width, indent="  ")
     lines += wrapped(f"{phrasing.meaning(result)} (exit code {result.exit_code})", width, indent="  ")
     for problem in result.problems[:_SHOWN_PROBLEMS]:
         lines += wrapped(for_terminal(problem), width, indent="  · ", hanging="    ")

@@ -4,7 +4,6 @@ Imports no other room of this project: where the client is wrong about the API, 
 """
 
 from planner.sandbox.sandbox import Sandbox
-from planner.sandbox.service.judging import judge_app
 from planner.sandbox.state.store import StateFileError
 from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.files import WorldError, WorldFault, builtin_worlds, load_world
@@ -18,6 +17,5 @@ __all__ = [
     "WorldError",
     "WorldFault",
     "builtin_worlds",
-    "judge_app",
     "load_world",
 ]

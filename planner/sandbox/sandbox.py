@@ -84,6 +84,10 @@ class Sandbox:
 
         return build_app(self)
 
+    @cached_property
+    def world_digest(self) -> str:
+        return self.world.digest
+
     def now(self) -> float:
         """Its own time, in epoch seconds."""
         return self._clock() + self.state.ahead_seconds

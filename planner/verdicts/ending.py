@@ -206,8 +206,8 @@ def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:
         )
     elif any(not run.votes_missing for run in undecided):
         problems.append(
-            "some calls could not be judged though nothing of them is missing: other expectations, or other calls (--rerun failed,"
-            " for money), can decide these cases"
+            "some calls could not be judged although their evidence is complete: change the expectations or the judge, or call"
+            " again (--rerun failed, charged)"
         )
     if votes := sum(run.votes_missing for run in undecided):
         reasons = list(dict.fromkeys(run.reason for run in undecided if run.votes_missing and run.reason))

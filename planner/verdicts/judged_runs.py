@@ -119,7 +119,8 @@ def questions(case: Case, evidence: Evidence) -> list[Question]:
 
 
 def _votes_missing(case: Case, evidence: Evidence, ask: Ask) -> int:
-    return sum(question.votes - len(ask(question).votes) for question in questions(case, evidence))
+    ballots = [(question.votes, ask(question)) for question in questions(case, evidence)]
+    return sum(wanted - len(ballot.votes) for wanted, ballot in ballots if not ballot.is_final)
 
 
 def _finding_document(finding: Finding) -> FindingDocument:

@@ -22,6 +22,7 @@ from planner.reports import EvidenceOf, case_phrasing, phrasing
 from planner.reports.failed_expectations import failed_expectations, first_failed, in_how_many
 from planner.reports.html.conversations import Budget, case_document, script_json
 from planner.reports.neutral import without_controls
+from planner.reports.sandbox_note import sandbox_note
 from planner.results.model import CaseDocument, RunResult
 
 MAX_CONVERSATION_BYTES = 48 * 1024 * 1024
@@ -59,7 +60,7 @@ def pieces(
         verdict=phrasing.verdict(result),
         headline=phrasing.headline(result),
         meaning=phrasing.meaning(result),
-        sandbox_note=phrasing.SANDBOX_NOTE if result.sandbox else "",
+        sandbox_note=sandbox_note(result),
         facts=phrasing.facts(result, str, brief=True),
         failed=_failed(ranked),
         particulars=_particulars(result),

@@ -85,4 +85,6 @@ def _agent_id(sandbox: Sandbox, request: Request) -> int:
 
 
 def _shown_agent(sandbox: Sandbox, agent_id: int) -> Object:
-    return wire_org.agent(sandbox.snapshot(agent_id)[0], sandbox.world.agents[agent_id], sandbox.dialect)
+    return wire_org.agent(
+        sandbox.snapshot(agent_id)[0], sandbox.world.agents[agent_id], sandbox.dialect, sandbox.world_digest
+    )

@@ -142,6 +142,7 @@ _AGENT: dict[str, Object] = {
     "created_at": MOMENT,
     "updated_at": MOMENT,
     "has_draft": TRUTH,
+    "configuration_digest": TEXT,
 }
 _VERSION: dict[str, Object] = {
     "version": INTEGER,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from pydantic import JsonValue
 
 from planner.sandbox.objects import Object
@@ -14,8 +16,12 @@ from planner.sandbox.worlds.script import Snapshot
 from planner.sandbox.worlds.world import Agent, PhoneNumber, World
 
 
-def agent(snapshot: Snapshot, declared: Agent, dialect: Dialect) -> Object:
-    """`snapshot` is what answers today; the world's `declared` agent holds what no call depends on."""
+def agent(snapshot: Snapshot, declared: Agent, dialect: Dialect, world_digest: str) -> Object:
+    """`snapshot` is what answers today; the world's `declared` agent holds what no call depends on.
+
+    The service has no `configuration_digest`. Here it changes with the script and the world, which no other field shows.
+    """
+    script = snapshot.model_dump_json(exclude={"updated_at", "revision"})
     shown: Object = {
         "id": snapshot.agent_id,
         "name": snapshot.name,
@@ -27,6 +33,7 @@ def agent(snapshot: Snapshot, declared: Agent, dialect: Dialect) -> Object:
         "created_at": timestamp(declared.created_at.timestamp()),
         "updated_at": timestamp(snapshot.updated_at),
         "has_draft": declared.draft_prompt is not None,
+        "configuration_digest": sha256(f"{world_digest} {script}".encode()).hexdigest(),
     }
     if dialect == "page":
         return shown

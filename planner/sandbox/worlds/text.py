@@ -19,7 +19,7 @@ def read(path: Path) -> Document:
     except OSError as error:
         raise WorldError(f"{path}: {error.strerror or error}") from error
     try:
-        document: object = _parser(pure=False).load(text)
+        document: object = _parser(pure=True).load(text)  # the C parser refuses times between brackets
     except MarkedYAMLError as error:
         marked = cast(Any, error)
         mark = marked.problem_mark or marked.context_mark

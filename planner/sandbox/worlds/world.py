@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -117,6 +118,18 @@ class Delays(Part):
     """From the call's end until the grade is no longer `pending`."""
 
 
+class RecordedAnswer(Part):
+    """What a judge said about one transcript of this world. It counts for exactly this rubric and this transcript."""
+
+    rubric: str
+    transcript: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    """The digest of who said what, as an undecided check reports it."""
+    verdict: Literal["holds", "does_not_hold", "cannot_tell"]
+    turn: int | None = None
+    quote: str = ""
+    reason: str = ""
+
+
 class World(Part):
     version: Literal[1]
     world: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -153,6 +166,13 @@ class World(Part):
     agents: Annotated[dict[int, Agent], Field(min_length=1)]
     phone_numbers: dict[int, PhoneNumber] = Field(default={})
     faults: tuple[FaultSpec, ...] = ()
+    judge_answers: tuple[RecordedAnswer, ...] = ()
+    """Answers to `check: judge` for the world's own conversations."""
+
+    @property
+    def digest(self) -> str:
+        """Of what all agents share: an edited world is another one. Agents have digests of their own, and judge answers change no call."""
+        return sha256(self.model_dump_json(exclude={"agents", "judge_answers"}).encode()).hexdigest()
 
     @field_validator("agents")
     @classmethod

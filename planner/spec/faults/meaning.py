@@ -179,7 +179,7 @@ SCENARIOS = (
         "no language model to ask",
         "The check judge asks a language model, which planner.yaml names under judge: its address, its name and what "
         "a vote costs. Without it calls would be paid for that nobody could judge, so that `planner run` refuses. Add "
-        "judge to planner.yaml. With --sandbox none is needed: the sandbox brings a model of its own.",
+        "judge to planner.yaml. With --sandbox the calls are free: answers recorded in the world count, and what they leave open is undecided.",
     ),
     Rule(
         "contradiction",

@@ -54,8 +54,8 @@ def warn_of_unasked_model(plans: Iterable[Plan], reporter: Reporter) -> None:
         place = _first_that_asks(plan)
         if place is not None:
             detail = (
-                "this asks a language model, and planner.yaml names none under `judge`: only with --sandbox, which brings its "
-                "own, can this plan be run"
+                "this asks a language model, and planner.yaml names none under `judge`: `planner run` refuses such a plan, and "
+                "with --sandbox only answers recorded in the world decide it"
             )
             reporter.warning("judge-not-configured", detail, place)
 

@@ -1,0 +1,132 @@
+"""`check: judge` in the sandbox: the project's judge, else answers recorded in the world, else undecided."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports]
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "planner" / "sandbox" / "worlds" / "demo.yaml"
+RUBRIC = "The agent turns the discount down without blaming or belittling the caller."
+PLAN = f"""\
+version: 1
+plan: orders
+targets: {{support: {{agent: 14}}}}
+scenarios:
+  no-discounts:
+    prompt: You are {{{{ mood }}}}. Ask for a discount on your next order. Insist on it.
+    matrix: {{axes: {{mood: [friendly, angry]}}}}
+    runs: 2
+    expect:
+      - {{check: judge, id: stays-friendly, rubric: {RUBRIC}}}
+"""
+CASES = ("orders/no-discounts[mood=angry]@support", "orders/no-discounts[mood=friendly]@support")
+RUN = ("run", "--sandbox", "--world", "world.yaml", "--consent-to-charge")
+
+
+@pytest.fixture
+def orders(project: Project) -> Project:
+    """One scenario of the example plans beside a copy of the demo world."""
+    assert RUBRIC in (ROOT / "plans" / "orders.yaml").read_text(encoding="utf-8")
+    project.root.joinpath("plans/hours.yaml").unlink()
+    project.write("plans/orders.yaml", PLAN)
+    project.write("world.yaml", DEMO.read_text(encoding="utf-8"))
+    return project
+
+
+def outcomes(project: Project) -> dict[str, str]:
+    return {case["case_id"]: case["outcome"] for case in project.results()["cases"]}
+
+
+def judged(project: Project, case_id: str) -> list[str]:
+    return [
+        finding["outcome"]
+        for case in project.results()["cases"]
+        if case["case_id"] == case_id
+        for run in case["runs"]
+        for finding in run["findings"]
+        if finding["check"] == "judge"
+    ]
+
+
+def without_answer(world: str, digest: str) -> str:
+    """The world without the answer for one transcript."""
+    answer = re.compile(rf"^  - rubric: [^\n]*\n    transcript: {digest}\n(?:    [^\n]*\n)*", re.MULTILINE)
+    without, count = answer.subn("", world)
+    assert count == 1
+    return without
+
+
+def test_recorded_answers_decide(orders: Project) -> None:
+    assert orders.planner(*RUN).code == 0
+    assert outcomes(orders) == dict.fromkeys(CASES, "passed")
+    assert judged(orders, CASES[0]) == ["passed", "passed"]
+
+
+def test_a_case_whose_recorded_answers_are_removed_is_unknown(orders: Project) -> None:
+    world = orders.root.joinpath("world.yaml").read_text(encoding="utf-8")
+    orders.write("world.yaml", world.partition("\njudge_answers:\n")[0] + "\n")
+    assert orders.planner(*RUN).code == 4
+    case = next(case for case in orders.results()["cases"] if case["case_id"] == CASES[0])
+    for run in case["runs"]:
+        (digest,) = re.findall("sha256:[0-9a-f]{64}", run["reason"])
+        world = without_answer(world, digest)
+    orders.write("world.yaml", world)
+    assert orders.planner(*RUN).code == 4
+    assert outcomes(orders) == {CASES[0]: "unknown", CASES[1]: "passed"}
+
+
+def test_another_rubric_is_undecided(orders: Project) -> None:
+    """No recorded answer is for it, so that it neither passes nor fails."""
+    orders.edit("plans/orders.yaml", RUBRIC, "The agent is rude.")
+    assert orders.planner(*RUN).code == 4
+    assert set(outcomes(orders).values()) == {"unknown"}
+    assert judged(orders, CASES[0]) == ["errored", "errored"]
+
+
+def test_a_recorded_answer_does_not_count_for_an_edited_conversation(orders: Project) -> None:
+    orders.edit("world.yaml", "I'm sorry, I'm not able to give discounts.", "Stop it, I'm not able to give discounts.")
+    assert orders.planner(*RUN).code == 4
+    assert "errored" in judged(orders, CASES[0])
+    assert "unknown" in outcomes(orders).values()
+
+
+def test_the_projects_judge_is_asked_and_paid(orders: Project, model: Model) -> None:
+    orders.write("planner.yaml", f"judge: {{base_url: '{model.url}', model: scripted-1, cents_per_vote: 2}}\n")
+    ran = orders.planner(*RUN)
+    assert (ran.code, len(model.asked)) == (0, 4)
+    assert orders.results()["cost"]["judge"]["actual_cents"] == 8
+    assert "nothing was charged" not in ran.out
+
+
+@pytest.mark.parametrize("change", ["another world", "another line", "another tool result", "another limit"])
+def test_another_world_is_another_agent_configuration(orders: Project, change: str) -> None:
+    """The cases are called again, although the prompts and the agent's prompt are the same."""
+    assert orders.planner(*RUN).code == 0
+    assert orders.actions("--sandbox", "--world", "world.yaml") == dict.fromkeys(CASES, ("keep", "passed", 0))
+    name = "world.yaml"
+    match change:
+        case "another world":
+            name = "busy"
+        case "another line":
+            orders.edit(name, "Have a good day. Goodbye!", "Have a nice day. Goodbye!")
+        case "another tool result":
+            orders.edit(name, "item: walking shoes", "item: running shoes")
+        case _:
+            orders.edit(name, "concurrency_limit: 20", "concurrency_limit: 19")
+    assert orders.actions("--sandbox", "--world", name) == dict.fromkeys(CASES, ("call", "agent_edited", 2))
+
+
+def test_a_recorded_answer_that_is_added_is_used_without_a_call(orders: Project) -> None:
+    """What a judge said is no part of the agent's configuration."""
+    world = orders.root.joinpath("world.yaml").read_text(encoding="utf-8")
+    orders.write("world.yaml", world.partition("\njudge_answers:\n")[0] + "\n")
+    assert orders.planner(*RUN).code == 4
+    orders.write("world.yaml", world)
+    ran = orders.planner(*RUN)
+    assert (ran.code, orders.results()["stats"]["launches"]) == (0, 0)
