@@ -210,7 +210,7 @@ def hostile_plans() -> list[Hostile]:
             ("10 to the 200 cases", "too-many-cases", text(matrix({f"a{n}": numbers(100) for n in range(100)}))),
             ("10 to the 200 cases in pairs", "too-many-cases", text(matrix({f"a{n}": numbers(100) for n in range(100)}, "      strategy: pairwise\n"))),
             ("pairs of 60 axes, and exclusions that follow from each other", "too-many-cases", text(matrix({f"a{n}": numbers(12) for n in range(60)}, "      strategy: pairwise\n      exclude:\n" + "".join(f"        - {{a{n}: 0, a{n + 1}: 1}}\n" for n in range(59))))),
-            ("a hundred thousand cases in pairs", "too-many-cases", text(matrix({f"a{n}": numbers(60) for n in range(12)}, "      strategy: pairwise\n      max_cases: 100000\n      stable_from: 10\n"))),
+            ("a hundred thousand cases in pairs", "too-many-cases", text(matrix({f"a{n}": numbers(60) for n in range(12)}, "      strategy: pairwise\n      max_cases: 100000\n"))),
             ("a hundred thousand cases of 32 KiB", "template-too-large", text(matrix({"a": numbers(1_000), "b": numbers(100)}, "      max_cases: 100000\n").replace('prompt: "', 'prompt: "' + "x" * 30_000))),
             ("a hundred thousand cases with 300 expectations", "template-too-large", text(matrix({"a": numbers(1_000), "b": numbers(100)}, "      max_cases: 100000\n") + "    expect:\n" + "".join(f'      - {{check: cost, max_cents: {n + 1}, description: "{{{{ a }}}} {{{{ b }}}}"}}\n' for n in range(299)))),
             # Encodings

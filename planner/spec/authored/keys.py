@@ -28,8 +28,6 @@ MAX_CASES = 100_000
 MAX_TARGETS = 10_000
 MAX_ITEMS = 1_000
 """Of a list of texts: what is wrong with each is told."""
-MAX_STABLE_FROM = 10
-"""First values of each axis that make one table: finding a small one takes time."""
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
 Tag = Annotated[str, StringConstraints(pattern=TAG, max_length=100)]
@@ -100,16 +98,7 @@ class MatrixFields(Authored):
     )
     strategy: Literal["full", "pairwise"] = Field(
         default="full",
-        description="full: every combination. pairwise: every pair of values of two axes in at least one case, which is far fewer.",
-    )
-    stable_from: Annotated[int, Field(ge=2, le=MAX_STABLE_FROM)] = Field(
-        default=2,
-        description=(
-            "With pairwise: an axis that has this many values can have more appended without changing the cases there are. "
-            "2 keeps every case, and makes several times the cases where several axes are long: five axes of four values "
-            "make 66 cases with 2, and 16 with 4. Choose the number of values that the longest axes have."
-        ),
-        examples=[4],
+        description="full: every combination. pairwise: every allowed pair of values of two axes in at least one case, which is far fewer.",
     )
     max_cases: Annotated[int, Field(ge=1, le=MAX_CASES)] = Field(
         default=DEFAULT_MAX_CASES, description="More cases than this (all targets together) is an error.", examples=[60]

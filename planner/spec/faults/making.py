@@ -67,15 +67,6 @@ MATRICES = (
         "values of another one only, and the others can be excluded. To repeat a call on purpose, write runs.",
     ),
     Rule(
-        "costly-pairs",
-        "pairs make several times the cases needed",
-        "With strategy: pairwise every two values of different axes meet in at least one case. Unless `stable_from` "
-        "says otherwise, the cases are chosen so that all of them stay when you append a value to any axis: none is "
-        "called anew, but many more are needed. `stable_from: N`, with N the length of the longest axis, gives as few "
-        "cases as can be; appending to an axis with fewer than N values then changes some of them, and these are "
-        "called anew. Both cost calls, now or later: choose by writing `stable_from`.",
-    ),
-    Rule(
         "too-many-cases",
         "matrix makes too many cases",
         "A matrix multiplies, and so does its price: a scenario may have 500 cases unless max_cases says "

@@ -56,8 +56,10 @@ class Reporter:
     """Mappings, by identity, that have not all keys they were to have: what was to be merged into them was reported."""
     doubted_variables: set[str] = field(default_factory=set[str])
     """Of the plan that is read: what they stand for could not be read, which was reported."""
-    tables_room: int = 30_000
-    """First values, squared, of tables of pairs that may still be made only to tell how many cases would do: half a second's work."""
+    tables: set[str] = field(default_factory=set[str])
+    """Sizes and exclusions of the pairwise tables that were made."""
+    tables_room: int = 4_000_000
+    """How much more work may be done for further tables; a table is rarely more than 100,000."""
     _seen: set[tuple[str, Span, str]] = field(default_factory=set[tuple[str, Span, str]])
     _per_file: Counter[str] = field(default_factory=Counter[str])
     _unreadable: dict[str, list[Span]] = field(default_factory=dict[str, list[Span]])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from planner.diagnostics import Related, Span
-from planner.spec.authored.keys import MAX_CASES, MAX_STABLE_FROM, MatrixFields
+from planner.spec.authored.keys import MAX_CASES, MatrixFields
 from planner.spec.document import Document, Items, Mapping
 from planner.spec.faults.reporting import Reporter
 from planner.spec.faults.unresolved import Use
@@ -18,7 +17,7 @@ from planner.spec.faults.wording import describe, one_of, shorten, unknown, wron
 from planner.spec.matrices.axes import Axis, AxisReader, AxisValue
 from planner.spec.matrices.exclusions import Exclusions
 from planner.spec.matrices.pairs_allowed import TooMuchSearchError
-from planner.spec.matrices.pairwise import TooManyRowsError, further_rows, growth, pairwise
+from planner.spec.matrices.pairwise import Row, fewest_rows, pairwise
 from planner.spec.yaml.mappings import missing
 from planner.spec.yaml.numbers import warn_of_rewritten
 
@@ -27,11 +26,9 @@ _MAX_WALK = 1_000_000
 _SAMPLE = 500
 """Cases that are looked at for more faults where there are too many, or which they are cannot be told."""
 
-_MAX_PAIRS = 200_000
-"""Rows of a table of pairs, before exclusions, that is made at all."""
 _PAIR = 2
-_COSTLY = 2
-"""So many times the cases that would do are told, if nobody chose them."""
+_GIVEN_UP = 1_000_000
+"""Work that a pairwise table took which was too much work."""
 
 Point = tuple[AxisValue, ...]
 """A value for each axis, in the order of the axes."""
@@ -51,6 +48,10 @@ class _Terms:
 
     shown: str
     total: int
+    before: str = ""
+    """What stands before the sum."""
+    pairs: int | None = None
+    """How many points a pairwise table would have."""
 
 
 class MatrixReader:
@@ -83,9 +84,6 @@ class MatrixReader:
         """The matrix; where there are faults, what is left of it without them, so that more can be found."""
         errors = self.reporter.errors
         axes = self._axes()
-        if "stable_from" in self.fields.model_fields_set and self.fields.strategy == "full":
-            detail = "`stable_from` goes with `strategy: pairwise`; this matrix makes every combination"
-            self.reporter.error("bad-value", detail, self.document.key(self.written, "stable_from"))
         if self.reporter.errors > errors or not axes:
             if axes or self.axis_reader.faulty:
                 self._report_entries(axes)
@@ -180,64 +178,57 @@ class MatrixReader:
         terms = _Terms(" × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes), total)
         hopeless = not exclusions.kinds and total * self.cases_per_point > self.fields.max_cases
         if hopeless or total * (1 + exclusions.kinds) > _MAX_WALK:
-            self._too_many(terms, total, included)
+            self._too_many(self._with_pairs(terms, axes, exclusions), total, included)
             return None
         combinations = itertools.product(*(axis.values.values() for axis in axes))
-        return [point for point in combinations if not exclusions.hold(point)], terms
+        points = [point for point in combinations if not exclusions.hold(point)]
+        if len(points) * self.cases_per_point > self.fields.max_cases:
+            terms = self._with_pairs(terms, axes, exclusions)
+        return points, terms
+
+    def _with_pairs(self, terms: _Terms, axes: tuple[Axis, ...], exclusions: Exclusions) -> _Terms:
+        rows = self._rows(axes, exclusions) if len(axes) > _PAIR else None
+        return terms if rows is None else replace(terms, pairs=len(rows))
 
     def _pairs(
         self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int
     ) -> tuple[list[Point], _Terms] | None:
-        """Combinations with every pair of values; None, and a fault, where they are too many."""
-        stable_from = self.fields.stable_from
+        """Combinations with every pair of values; None, and an error, where they are too many."""
+        shown = f"every pair of {', '.join(f'{axis.name} {len(axis.values):,}' for axis in axes)} takes "
+        rows = self._rows(axes, exclusions)
+        if rows is None:
+            least = fewest_rows([len(axis.values) for axis in axes])
+            bound = "about" if exclusions.patterns else "at least"
+            self._too_many(_Terms(f"{bound} {least:,}", least, before=shown), least, included)
+            return None
         values = [list(axis.values.values()) for axis in axes]
-        sizes = [len(found) for found in values]
-        grown = growth(sizes, stable_from)
-        added = [f"{axis.name} {more:,}" for axis, more in zip(axes, grown.added, strict=True) if more]
-        terms = _Terms(" + ".join([f"first {stable_from} values of each axis {grown.first:,}", *added]), grown.total)
+        points = [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows]
+        return points, _Terms(f"{len(rows):,}", len(rows), before=shown)
+
+    def _rows(self, axes: tuple[Axis, ...], exclusions: Exclusions) -> tuple[Row, ...] | None:
+        """A pairwise table of the axes' positions; None where it would be too large, or too much work.
+
+        The work for all tables of one loading is bounded.
+        """
+        sizes = [len(axis.values) for axis in axes]
+        if not exclusions.patterns and fewest_rows(sizes) * self.cases_per_point > self.fields.max_cases:
+            return None
         positions = [{token: position for position, token in enumerate(axis.values)} for axis in axes]
         patterns = [
             {axis: positions[axis][token] for axis, token in pattern.items()} for pattern in exclusions.patterns
         ]
-        most = self.fields.max_cases // self.cases_per_point
-        if grown.total > (_MAX_PAIRS if patterns else most):
-            self._too_many(terms, grown.total, included, self._smaller(sizes, grown.total))
+        key = repr((sizes, patterns))
+        if key not in self.reporter.tables and self.reporter.tables_room < 0:
             return None
         try:
-            rows = pairwise(sizes, patterns, stable_from, most)
-        except (TooManyRowsError, TooMuchSearchError):
-            self._too_many(terms, grown.total, included, self._smaller(sizes, grown.total))
+            table = pairwise(sizes, patterns)
+        except TooMuchSearchError:
+            self.reporter.tables_room -= _GIVEN_UP
             return None
-        self._warn_of_costly(sizes, len(rows), about="about " if patterns else "")
-        return [tuple([values[axis][value] for axis, value in enumerate(row)]) for row in rows], terms
-
-    def _smaller(self, sizes: Sequence[int], total: int) -> tuple[int, int] | None:
-        """A `stable_from` that makes far fewer cases than these, and how many, or 0 where finding out takes long."""
-        larger = min(max(sizes), MAX_STABLE_FROM)
-        work = sum(min(size, larger) for size in sizes) ** 2
-        if larger <= self.fields.stable_from or _COSTLY * sum(further_rows(sizes, larger)) > total:
-            return None
-        if work > self.reporter.tables_room:
-            return larger, 0
-        self.reporter.tables_room -= work
-        least = growth(sizes, larger).total
-        return (larger, least) if _COSTLY * least <= total else None
-
-    def _warn_of_costly(self, sizes: Sequence[int], total: int, *, about: str) -> None:
-        """What it costs that old cases stay is the author's to choose: without the choice being written, it is told."""
-        longest = sorted(sizes)[-_PAIR:]
-        if "stable_from" in self.fields.model_fields_set or total < _COSTLY * math.prod(longest):
-            return
-        smaller = self._smaller(sizes, total)
-        if smaller is None or not smaller[1]:
-            return
-        larger, least = smaller
-        detail = (
-            f"{total * self.cases_per_point:,} cases, which all stay when values are appended to any axis; "
-            f"`stable_from: {larger}` makes {about}{least * self.cases_per_point:,}, of which some change when an axis of "
-            f"fewer than {larger} values grows; write it, or `stable_from: {self.fields.stable_from}` to have these on purpose"
-        )
-        self.reporter.warning("costly-pairs", detail, self.document.key(self.written, "strategy"))
+        if key not in self.reporter.tables:
+            self.reporter.tables.add(key)
+            self.reporter.tables_room -= table.looks
+        return table.rows
 
     def _warn_of_repeats(self, exclusions: Exclusions, excludes: list[tuple[Items, int]], *, walked: bool) -> None:
         repeated = exclusions.repeated()
@@ -262,8 +253,8 @@ class MatrixReader:
         warn_of_rewritten(self.document, self.written, key, self.reporter)
         return [(entries, index) for index in range(len(entries))]
 
-    def _too_many(self, terms: _Terms, kept: int, included: int, smaller: tuple[int, int] | None = None) -> None:
-        """Show the sum. `kept` are the points that exclusions leave; `smaller` is a table of pairs that would do."""
+    def _too_many(self, terms: _Terms, kept: int, included: int) -> None:
+        """Show the sum. `kept` are the points that exclusions leave."""
         if self.written.get("max_cases", self.fields.max_cases) != self.fields.max_cases:
             return  # it could not be read, which was reported: how many there may be is not known
         shown = terms.shown
@@ -279,8 +270,10 @@ class MatrixReader:
         told = f"{shown} = {total:,}" if set(shown) & set("×+−") else f"{total:,}"
         limit = self.fields.max_cases
         more = (
-            f"more than {limit:,}; {self._fewer(smaller, total)}"
+            f"more than {limit:,}; {self._fewer(terms, total)}"
             if total > limit
+            else "which takes too long to find; write fewer axes, values or exclusions"
+            if terms.before
             else "too many to exclude so many of; write fewer"
         )
         place = (
@@ -288,17 +281,14 @@ class MatrixReader:
             if "max_cases" in self.written
             else self.document.key(self.written, "axes")
         )
-        self.reporter.error("too-many-cases", f"{told} cases, {more}", place)
+        self.reporter.error("too-many-cases", f"{terms.before}{told} cases, {more}", place)
 
-    def _fewer(self, smaller: tuple[int, int] | None, total: int) -> str:
+    def _fewer(self, terms: _Terms, total: int) -> str:
         """How to have fewer cases, or all of them on purpose."""
         fewer = ""
-        if smaller is not None:
-            larger, least = smaller
-            number = f"{least * self.cases_per_point:,} or so" if least else "fewer"
-            fewer = f"write `stable_from: {larger}` for {number},"
-        elif self.fields.strategy == "full" and len(self.written["axes"]) > _PAIR:
-            fewer = "write `strategy: pairwise` for every pair of values,"
+        pairs = terms.pairs and terms.pairs * self.cases_per_point
+        if pairs and pairs <= self.fields.max_cases:
+            fewer = f"write `strategy: pairwise` for every pair of values in {pairs:,} cases,"
         others = (
             "exclude some, or raise `max_cases`"
             if total <= MAX_CASES

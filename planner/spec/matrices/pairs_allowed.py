@@ -1,22 +1,22 @@
-"""What exclusions leave each axis of a row that is filled value by value: a dead end is seen as soon as one axis has nothing left."""
+"""Which values the exclusions leave for each axis while a row is filled, value by value."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 Pattern = Mapping[int, int]
-"""Axis to value: a combination that is excluded, whatever the other axes have."""
+"""Axis to value: an excluded combination, whatever the values of the other axes."""
 
 _MAX_STEPS = 1_000_000
-"""Looks at what a value rules out, for all rows of a table: less than a second's work."""
+"""Exclusions that are looked at for all rows of a table: about a second of work."""
 
 
 class TooMuchSearchError(Exception):
-    """The exclusions are such that finding rows between them takes too long."""
+    """The table would take too long or too much memory."""
 
 
 class Allowed:
-    """Sets of values are sets of bits: what is left of each axis is a list of them, one bit each when the row is full."""
+    """A set of values is a set of bits. A row is a list of them, with one bit for each axis when it is full."""
 
     def __init__(self, sizes: Sequence[int], exclusions: Sequence[Pattern]) -> None:
         self._never = [0] * len(sizes)
@@ -59,7 +59,7 @@ class Allowed:
         return narrowed if self._follow(narrowed, [axis]) else None
 
     def _follow(self, left: list[int], decided: list[int]) -> bool:
-        """Take out what values that are decided rule out, which may decide others. False where an axis has none left."""
+        """Remove what decided values rule out, which may decide others. False where an axis has no value left."""
         while decided:
             axis = decided.pop()
             own = (axis, left[axis])

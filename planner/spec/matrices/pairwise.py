@@ -1,255 +1,230 @@
-"""Covering tables: rows in which every pair of values of two axes occurs, and which stay when an axis grows.
+"""Pairwise tables: few rows in which every allowed pair of values of two axes occurs.
 
-A table is a function of the axes' sizes and the exclusions alone, so that everybody who reads a plan gets the same cases.
-Libraries make smaller tables where many axes are long, but other ones with each release or each value more, and a row that
-is replaced is a call to pay for again. Here
+A first table is built greedily (AETG). Tabu search then removes rows one at a time (K. J. Nurmela, "Upper bounds for covering arrays
+by tabu search", 2004). Only integers decide, so the same sizes and exclusions give the same table on every machine. Tables are smaller
+than those of covertable 3.2 and allpairspy 2.5, cover every allowed pair between exclusions too, and take bounded time.
 
-* the first `stable_from` values of each axis make a table of their own, greedily (AETG: the value that covers most new
-  pairs, axis by axis);
-* every further value adds rows that have it and such first values besides: as many as the longest other axis has first values;
-* and so does every pair of further values: one row.
-
-No row depends on values after its own. So a value that is appended to an axis which has `stable_from` of them already only
-adds rows, whatever was appended to other axes before or is later; fewer rows cannot do that: each of those pairs may be
-all that was appended. What changes rows is removing, inserting or reordering values or axes, other exclusions, and, for
-pairs that exclusions leave no row of first values, any further value.
-
-Values are numbers here: positions in their axis.
+Values are numbers: positions in their axis. A cell is one number for an axis and its value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, product
+from itertools import combinations, permutations
 
-from planner.spec.matrices.pairs_allowed import Allowed, Pattern
+from planner.spec.matrices.pairs_allowed import Allowed, Pattern, TooMuchSearchError
 
 Row = tuple[int, ...]
-_MAX_ATTEMPTS = 16
-_MAX_TRIED = 2_000
-"""First values of all axes, times attempts: making a table takes time that grows with the square of the former."""
 
-
-class TooManyRowsError(Exception):
-    """The table has more rows than are wanted."""
+_MAX_PAIRS = 100_000
+"""Pairs of values that a table is made for; more would take too much memory."""
+_MAX_BUILDING = 600_000
+"""Values that are looked at while the first table is built: about a second of work."""
+_MAX_SHRINKING = 100_000
+"""Cells that are looked at while rows are removed: about a tenth of a second of work."""
+_TABU_STEPS = 5
+"""For so many steps a cell may not get back the value it had."""
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
-    """Rows of a table without exclusions: of the first values of all axes, and what each axis' further values add."""
-
-    first: int
-    added: tuple[int, ...]
-
-    @property
-    def total(self) -> int:
-        return self.first + sum(self.added)
+class Table:
+    rows: tuple[Row, ...]
+    looks: int
+    """How much work it was."""
 
 
-def growth(sizes: Sequence[int], stable_from: int) -> Growth:
-    """How many rows `pairwise` makes without exclusions, without making the further ones."""
-    firsts = tuple(min(size, stable_from) for size in sizes)
-    return Growth(_first(firsts), further_rows(sizes, stable_from))
+def fewest_rows(sizes: Sequence[int]) -> int:
+    """A lower bound without exclusions: every pair of the two longest axes needs a row of its own."""
+    one, other = sorted(sizes)[-2:]
+    return one * other
 
 
-def further_rows(sizes: Sequence[int], stable_from: int) -> tuple[int, ...]:
-    """How many of them the values of each axis after its first ones add."""
-    firsts = [min(size, stable_from) for size in sizes]
-    further = [size - first for size, first in zip(sizes, firsts, strict=True)]
-    return tuple(
-        more * (max([*firsts[:axis], *firsts[axis + 1 :]], default=1) + sum(further[:axis]))
-        for axis, more in enumerate(further)
-    )
+def pairwise(sizes: Sequence[int], exclusions: Sequence[Pattern]) -> Table:
+    """Sorted rows that have every pair of values that some allowed row has, and no excluded combination.
+
+    Raises `TooMuchSearchError`.
+    """
+    unique = {tuple(sorted(pattern.items())) for pattern in exclusions}
+    return _pairwise(tuple(sizes), tuple(sorted(unique)))
 
 
 @lru_cache(maxsize=256)
-def _first(sizes: tuple[int, ...]) -> int:
-    """How many rows the table of all these values has."""
-    return len(pairwise(sizes, (), max(sizes)))
+def _pairwise(sizes: tuple[int, ...], exclusions: tuple[tuple[tuple[int, int], ...], ...]) -> Table:
+    if sum(one * other for one, other in combinations(sizes, 2)) > _MAX_PAIRS:
+        raise TooMuchSearchError
+    building = _Building(sizes, [dict(pattern) for pattern in exclusions])
+    shrinking = _Shrinking(sizes, exclusions, building.rows)
+    return Table(tuple(sorted(shrinking.rows)), building.looks + shrinking.looks)
 
 
-def pairwise(
-    sizes: Sequence[int], exclusions: Sequence[Pattern], stable_from: int, max_rows: int | None = None
-) -> list[Row]:
-    """Rows with every pair of values that some allowed row can have, none of them excluded, in order; of two axes or more.
+class _Building:
+    """A first table. For each uncovered pair, a row with it whose other values cover the most other uncovered pairs."""
 
-    Raises `TooManyRowsError` and `TooMuchSearchError`.
-    """
-    rows: set[Row] = set()
-    for row in _Table(sizes, exclusions, stable_from).rows():
-        rows.add(row)
-        if max_rows is not None and len(rows) > max_rows:
-            raise TooManyRowsError
-    return sorted(rows)
-
-
-class _Table:
-    def __init__(self, sizes: Sequence[int], exclusions: Sequence[Pattern], stable_from: int) -> None:
-        self.axes = range(len(sizes))
-        self.all = [range(size) for size in sizes]
-        self.firsts = [range(min(size, stable_from)) for size in sizes]
+    def __init__(self, sizes: Sequence[int], exclusions: Sequence[Pattern]) -> None:
+        self.rows: list[Row] = []
+        self.looks = 0
+        self.sizes = sizes
+        self.shifts = [sum(sizes[:axis]) for axis in range(len(sizes))]
+        self.owner = [axis for axis, size in enumerate(sizes) for _ in range(size)]
         self.allowed = Allowed(sizes, exclusions)
-        self.has_exclusions = bool(exclusions)
-        self.impossible: list[Pattern] = []
-        """Pairs of first values that no row can have, so that not every attempt at their table finds them out anew."""
-        self.ties = [0] * len(sizes)
-        """For each axis, how many patterns of first values name it: those with many are filled first, before it is too late."""
-        for pattern in exclusions:
-            for axis in pattern:
-                self.ties[axis] += all(value < stable_from for value in pattern.values())
+        self.ties = Counter(axis for pattern in exclusions for axis in pattern)
+        """How many exclusions name an axis. Those with many are filled first, so that dead ends show early."""
+        self.random = _numbers()
+        everything = (1 << len(self.owner)) - 1
+        self.missing = [everything ^ ((1 << sizes[axis]) - 1 << self.shifts[axis]) for axis in self.owner]
+        """For each cell, a set of bits: the cells it was not yet in a row with."""
+        start = self.allowed.within([range(size) for size in sizes])
+        if start is not None:
+            self._build(start)
 
-    def rows(self) -> Iterator[Row]:
-        made = list(self._first_rows())
-        yield from made
-        for row in self._further_rows():
-            made.append(row)
-            yield row
-        if self.has_exclusions:
-            yield from self._rows_for_the_rest(made)
-
-    def _first_rows(self) -> Sequence[Row]:
-        """The first values' own table, the smallest of a few: which ties to break how cannot be foretold."""
-        pairs = list(combinations(self.axes, 2))
-        attempts = max(1, min(_MAX_ATTEMPTS, _MAX_TRIED // sum(map(len, self.firsts))))
-        return min((self._cover(self.firsts, pairs, seed, self.impossible) for seed in range(attempts)), key=len)
-
-    def _further_rows(self) -> Iterator[Row]:
-        further = [values[len(first) :] for values, first in zip(self.all, self.firsts, strict=True)]
-        for axis in self.axes:
-            for value in further[axis]:
-                box = [*self.firsts[:axis], range(value, value + 1), *self.firsts[axis + 1 :]]
-                yield from self._cover(box, [(axis, other) for other in self.axes if other != axis])
-        for axis, other in combinations(self.axes, 2):
-            for value, another in product(further[axis], further[other]):
-                row = self._row({axis: value, other: another}, self.firsts)
-                if row is not None:
-                    yield row
-
-    def _rows_for_the_rest(self, made: Iterable[Row]) -> Iterator[Row]:
-        """Rows for pairs that exclusions left none of first values for; none where they exclude the pair altogether."""
-        covered = _Wanted(self.all, combinations(self.axes, 2), 0)
-        for row in made:
-            covered.remove(row)
-        for axis, other in combinations(self.axes, 2):
-            for value, another in product(self.all[axis], self.all[other]):
-                if covered.partners[axis, value] & covered.bit(other, another):
-                    row = self._row({axis: value, other: another}, self.all)
-                    if row is not None:
-                        covered.remove(row)
-                        yield row
-
-    def _cover(
-        self,
-        box: Sequence[range],
-        pairs: Iterable[tuple[int, int]],
-        seed: int = 0,
-        impossible: list[Pattern] | None = None,
-    ) -> list[Row]:
-        """Rows within the box for all pairs of values of these pairs of axes, as far as exclusions allow.
-
-        Pairs for which there are none are added to those that are known to be `impossible`.
-        """
-        wanted = _Wanted(box, pairs, seed)
-        for pair in impossible or ():
-            wanted.give_up(pair)
-        rows: list[Row] = []
-        while (pair := wanted.next()) is not None:
-            row = self._row(pair, box, wanted)
+    def _build(self, start: list[int]) -> None:
+        while any(self.missing):
+            cell = max(range(len(self.missing)), key=lambda cell: self.missing[cell].bit_count())
+            other = (self.missing[cell] & -self.missing[cell]).bit_length() - 1
+            row = self._row((cell, other), start)
             if row is None:
-                wanted.give_up(pair)
-                if impossible is not None:
-                    impossible.append(pair)
+                self._cover((cell, other))
             else:
-                wanted.remove(row)
-                rows.append(row)
-        return rows
+                self.rows.append(row)
+                self._cover([shift + value for shift, value in zip(self.shifts, row, strict=True)])
 
-    def _row(self, pair: Pattern, box: Sequence[range], wanted: _Wanted | None = None) -> Row | None:
-        """An allowed row with this pair of values, the others from the box; None where there is none."""
-        turn = sum(pair.values())  # so that rows for which any value would do differ
-        rest = [axis for axis in (self.axes if wanted is None else wanted.order()) if axis not in pair]
-        rest.sort(key=self.ties.__getitem__, reverse=True)
-        start = self.allowed.within(
-            [range(pair[axis], pair[axis] + 1) if axis in pair else box[axis] for axis in self.axes]
-        )
-        if start is None:
-            return None
+    def _cover(self, cells: Sequence[int]) -> None:
+        together = sum(1 << cell for cell in cells)
+        for cell in cells:
+            self.missing[cell] &= ~together
+        self.looks += len(cells)
 
-        def place(depth: int, mask: int, left: list[int]) -> list[int] | None:
-            if depth == len(rest):
-                return left
-            axis = rest[depth]
-            for value in _in_turn(box[axis], turn) if wanted is None else wanted.best_first(axis, mask):
-                narrowed = self.allowed.narrowed(left, axis, value)
-                if narrowed is not None:
-                    seen = mask if wanted is None else mask | wanted.bit(axis, value)
-                    if (found := place(depth + 1, seen, narrowed)) is not None:
-                        return found
-            return None
-
-        found = place(0, 0 if wanted is None else wanted.mask(pair), start)
+    def _row(self, pair: Sequence[int], left: list[int] | None) -> Row | None:
+        """An allowed row with these cells; None where there is none."""
+        axes = [self.owner[cell] for cell in pair]
+        for axis, cell in zip(axes, pair, strict=True):
+            left = None if left is None else self.allowed.narrowed(left, axis, cell - self.shifts[axis])
+        rest = [axis for axis in range(len(self.sizes)) if axis not in axes]
+        rest.sort(key=lambda axis: (-self.ties[axis], next(self.random)))
+        found = None if left is None else self._fill(rest, sum(1 << cell for cell in pair), left)
         return None if found is None else tuple([values.bit_length() - 1 for values in found])
 
-
-class _Wanted:
-    """Pairs of values within a box that no row has yet: for each value a set of bits, one for each value it is to meet."""
-
-    def __init__(self, box: Sequence[range], pairs: Iterable[tuple[int, int]], seed: int) -> None:
-        self.box = box
-        self.state = seed
-        self.shifts = [sum(map(len, box[:axis])) - values.start for axis, values in enumerate(box)]
-        self.partners: dict[tuple[int, int], int] = {}
-        masks = [sum(self.bit(axis, value) for value in values) for axis, values in enumerate(box)]
-        for one, two in pairs:
-            for axis, other in ((one, two), (two, one)):
-                for value in box[axis]:
-                    self.partners[axis, value] = self.partners.get((axis, value), 0) | masks[other]
-        self.at = [(axis, value) for axis, values in enumerate(box) for value in values]
-
-    def bit(self, axis: int, value: int) -> int:
-        return 1 << (self.shifts[axis] + value)
-
-    def mask(self, values: Pattern) -> int:
-        return sum(self.bit(axis, value) for axis, value in values.items())
-
-    def order(self) -> Sequence[int]:
-        """In which order to fill the axes of the next row."""
-        return sorted(range(len(self.box)), key=lambda _: self.tie())
-
-    def tie(self) -> int:
-        """A number that breaks a tie, the same for everybody and for ever: Knuth's linear congruential generator (MMIX)."""
-        self.state = (self.state * 6364136223846793005 + 1442695040888963407) & 0xFFFF_FFFF_FFFF_FFFF
-        return self.state >> 33
-
-    def next(self) -> Pattern | None:
-        """The value that misses most others, with the first that it misses."""
-        axis, value = max(self.partners, key=lambda key: self.partners[key].bit_count())
-        missing = self.partners[axis, value]
-        if not missing:
-            return None
-        other, another = self.at[(missing & -missing).bit_length() - 1]
-        return {axis: value, other: another}
-
-    def best_first(self, axis: int, mask: int) -> Sequence[int]:
-        """The axis' values, first those that miss most of what the row has."""
-        partners, tie = self.partners, self.tie
-        return sorted(self.box[axis], key=lambda value: (-(partners.get((axis, value), 0) & mask).bit_count(), tie()))
-
-    def remove(self, row: Row) -> None:
-        mask = self.mask(dict(enumerate(row)))
-        for axis, value in enumerate(row):
-            if (axis, value) in self.partners:
-                self.partners[axis, value] &= ~mask
-
-    def give_up(self, pair: Pattern) -> None:
-        mask = self.mask(pair)
-        for axis, value in pair.items():
-            self.partners[axis, value] &= ~mask
+    def _fill(self, rest: Sequence[int], chosen: int, left: list[int]) -> list[int] | None:
+        if not rest:
+            return left
+        axis, shift = rest[0], self.shifts[rest[0]]
+        self.looks += self.sizes[axis]
+        if self.looks > _MAX_BUILDING:
+            raise TooMuchSearchError
+        ranks = [
+            (-(self.missing[shift + value] & chosen).bit_count(), next(self.random))
+            for value in range(self.sizes[axis])
+        ]
+        for value in sorted(range(self.sizes[axis]), key=ranks.__getitem__):
+            narrowed = self.allowed.narrowed(left, axis, value)
+            if narrowed is not None:
+                found = self._fill(rest[1:], chosen | 1 << (shift + value), narrowed)
+                if found is not None:
+                    return found
+        return None
 
 
-def _in_turn(values: range, turn: int) -> Sequence[int]:
-    """The values, another one first each turn."""
-    start = turn % len(values)
-    return [*values[start:], *values[:start]]
+def _numbers() -> Iterator[int]:
+    """Numbers to break ties with, always the same: Knuth's linear congruential generator (MMIX)."""
+    state = 1
+    while True:
+        state = (state * 6364136223846793005 + 1442695040888963407) & 0xFFFF_FFFF_FFFF_FFFF
+        yield state >> 33
+
+
+class _Shrinking:
+    """Removes rows from a table and repairs it, until no row can go or the work runs out."""
+
+    def __init__(self, sizes: Sequence[int], exclusions: Sequence[Sequence[tuple[int, int]]], rows: list[Row]) -> None:
+        self.rows = rows
+        self.shifts = [sum(sizes[:axis]) for axis in range(len(sizes))]
+        self.width = sum(sizes)
+        self.owner = [axis for axis, size in enumerate(sizes) for _ in range(size)]
+        self.random = _numbers()
+        self.looks = 0
+        self.excluded: dict[int, list[list[tuple[int, int]]]] = {}
+        """By cell, the other axes and cells of the exclusions that it is in."""
+        for pattern in exclusions:
+            cells = [(axis, self.shifts[axis] + value) for axis, value in pattern]
+            for axis, cell in cells:
+                self.excluded.setdefault(cell, []).append([other for other in cells if other[0] != axis])
+        self.cells = [[self.shifts[axis] + value for axis, value in enumerate(row)] for row in rows]
+        self.counts = Counter(pair for row in self.cells for pair in self._pairs(row))
+        """How many rows have a pair of cells. Each is counted in both orders."""
+        self._shrink()
+
+    def _shrink(self) -> None:
+        per_axes = Counter((self.owner[pair // self.width], self.owner[pair % self.width]) for pair in self.counts)
+        fewest = max(per_axes.values(), default=0)
+        while len(self.cells) > fewest and self.looks <= _MAX_SHRINKING and self._repaired(self._drop()):
+            self.rows = [
+                tuple([cell - shift for cell, shift in zip(row, self.shifts, strict=True)]) for row in self.cells
+            ]
+
+    def _pairs(self, row: Sequence[int]) -> list[int]:
+        return [one * self.width + other for one, other in permutations(row, 2)]
+
+    def _drop(self) -> list[int]:
+        """Take out the row that covers the fewest pairs alone; these pairs are returned."""
+        self.looks += len(self.cells) * len(self.shifts) ** 2 // 8
+        alone = [[pair for pair in self._pairs(row) if self.counts[pair] == 1] for row in self.cells]
+        number = min(range(len(alone)), key=lambda number: len(alone[number]))
+        for pair in self._pairs(self.cells.pop(number)):
+            self.counts[pair] -= 1
+        return alone[number]
+
+    def _repaired(self, uncovered: list[int]) -> bool:
+        """Change single cells until every pair is covered. False when the work runs out first."""
+        tabu: dict[tuple[int, int], int] = {}
+        step = 0
+        while uncovered:
+            step += 1
+            self.looks += len(self.shifts)
+            pair = uncovered[next(self.random) % len(uncovered)]
+            best: list[tuple[int, int]] = []
+            least = 0
+            for beside, cell in (divmod(pair, self.width), divmod(pair, self.width)[::-1]):
+                for number, row in enumerate(self.cells):
+                    if row[self.owner[beside]] != beside or not self._is_allowed(row, cell):
+                        continue
+                    self.looks += len(row)
+                    change = self._change(row, cell)
+                    if tabu.get((number, cell), 0) > step and 2 * change > -len(uncovered):
+                        continue
+                    if not best or change < least:
+                        best, least = [], change
+                    if change == least:
+                        best.append((number, cell))
+            if self.looks > _MAX_SHRINKING:
+                return False
+            if best:
+                number, cell = best[next(self.random) % len(best)]
+                row = self.cells[number]
+                tabu[number, row[self.owner[cell]]] = step + _TABU_STEPS
+                self._move(row, cell, uncovered)
+        return True
+
+    def _is_allowed(self, row: Sequence[int], cell: int) -> bool:
+        return not any(all(row[axis] == other for axis, other in rest) for rest in self.excluded.get(cell, ()))
+
+    def _change(self, row: Sequence[int], cell: int) -> int:
+        """How many more pairs are uncovered when the row gets this cell."""
+        lost, gained, count = row[self.owner[cell]] * self.width, cell * self.width, self.counts.get
+        return [count(lost + beside) for beside in row].count(1) - [count(gained + beside) for beside in row].count(0)
+
+    def _move(self, row: list[int], cell: int, uncovered: list[int]) -> None:
+        axis = self.owner[cell]
+        old, row[axis] = row[axis], cell
+        for other, beside in enumerate(row):
+            if other != axis:
+                for pair in (old * self.width + beside, beside * self.width + old):
+                    self.counts[pair] -= 1
+                    if not self.counts[pair]:
+                        uncovered.append(pair)
+                for pair in (cell * self.width + beside, beside * self.width + cell):
+                    if not self.counts[pair]:
+                        uncovered.remove(pair)
+                    self.counts[pair] += 1

@@ -1,182 +1,142 @@
-"""Matrices of pairs: which cases there are, and that they stay when an axis grows."""
+"""Pairwise matrices: every allowed pair is covered, in few cases."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import re
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from planner.spec.matrices.pairs_allowed import TooMuchSearchError
-from planner.spec.matrices.pairwise import (
-    Growth,
-    TooManyRowsError,
-    growth,
-    pairwise,
-)
+from planner.spec.matrices.pairwise import fewest_rows, pairwise
 
-quick = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-sizes = st.lists(st.integers(1, 6), min_size=2, max_size=5)
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "plans.md"
+PIGEONS = [{one: hole, other: hole} for one, other in itertools.combinations(range(10), 2) for hole in range(9)]
+"""Ten axes of nine values that must all differ: there is no such row, and proving that takes long."""
+
+Pairs = set[tuple[tuple[int, int], ...]]
 
 
 @st.composite
-def excluded(draw: st.DrawFn) -> tuple[list[int], list[dict[int, int]]]:
-    """Sizes, and combinations of one to all axes that are excluded."""
-    found = draw(st.lists(st.integers(1, 4), min_size=2, max_size=4))
-    pattern = st.sets(st.integers(0, len(found) - 1), min_size=1).flatmap(
-        lambda axes: st.fixed_dictionaries({axis: st.integers(0, found[axis] - 1) for axis in sorted(axes)})
+def shapes(draw: st.DrawFn) -> tuple[list[int], list[dict[int, int]]]:
+    """Sizes of axes, and exclusions of one to all of them."""
+    sizes = draw(st.lists(st.integers(1, 4), min_size=2, max_size=5))
+    pattern = st.sets(st.integers(0, len(sizes) - 1), min_size=1).flatmap(
+        lambda axes: st.fixed_dictionaries({axis: st.integers(0, sizes[axis] - 1) for axis in sorted(axes)})
     )
-    return found, draw(st.lists(pattern, max_size=6))
+    return sizes, draw(st.lists(pattern, max_size=8))
 
 
-def pairs(row: tuple[int, ...]) -> set[tuple[tuple[int, int], ...]]:
-    return set(itertools.combinations(enumerate(row), 2))
+def pairs_of(rows: Any) -> Pairs:
+    return {pair for row in rows for pair in itertools.combinations(enumerate(row), 2)}
 
 
-def pairs_of(rows: Any) -> set[tuple[tuple[int, int], ...]]:
-    return set[Any]().union(*map(pairs, rows))
-
-
-@settings(deadline=None)
-@given(sizes, st.integers(2, 5))
-def test_every_pair_is_in_a_row(found: list[int], stable_from: int) -> None:
-    """Any two values of two axes meet, no row is there twice, and there are as many as arithmetic says."""
-    rows = pairwise(found, (), stable_from)
-    assert pairs_of(rows) == pairs_of(itertools.product(*map(range, found)))
-    assert len(set(rows)) == len(rows) == growth(found, stable_from).total <= prod(found)
-    assert rows == sorted(rows)
-
-
-@settings(deadline=None)
-@given(sizes, st.integers(2, 5), st.data())
-def test_rows_stay_when_axes_grow(found: list[int], stable_from: int, data: st.DataObject) -> None:
-    """Values appended to axes that have `stable_from` of them add rows and change none, in whatever order they come."""
-    grown = list(found)
-    before = set(pairwise(grown, (), stable_from))
-    able = [axis for axis, size in enumerate(found) if size >= stable_from]
-    for axis in data.draw(st.lists(st.sampled_from(able), max_size=4)) if able else ():
-        grown[axis] += 1
-        after = set(pairwise(grown, (), stable_from))
-        assert before < after
-        before = after
-
-
-@settings(deadline=None)
-@given(excluded(), st.integers(2, 3))
-def test_exclusions_are_kept(matrix: tuple[list[int], list[dict[int, int]]], stable_from: int) -> None:
-    """No row is excluded, and every pair that an allowed combination has is in one."""
-    found, exclusions = matrix
-    allowed = [
+def allowed_rows(sizes: list[int], exclusions: list[dict[int, int]]) -> set[tuple[int, ...]]:
+    """By brute force."""
+    return {
         row
-        for row in itertools.product(*map(range, found))
+        for row in itertools.product(*map(range, sizes))
         if not any(all(row[axis] == value for axis, value in pattern.items()) for pattern in exclusions)
-    ]
-    rows = pairwise(found, exclusions, stable_from)
-    assert set(rows) <= set(allowed)
+    }
+
+
+@settings(deadline=None, max_examples=300)
+@given(shapes())
+@example(([2, 2, 3], [{0: 0, 1: 0, 2: 0}, {0: 0, 1: 0, 2: 1}]))  # leaves one row for a pair
+@example(([3, 3, 3], [{0: 2, 1: 2, 2: 0}, {0: 2, 1: 2, 2: 1}, {0: 2, 1: 2, 2: 2}]))  # excludes a pair by three rows
+@example(([2, 2, 2, 2], [{0: 0, 1: 1}, {1: 0, 2: 1}, {2: 0, 3: 1}]))  # excludes 0=0 with 3=1 by a chain
+def test_every_allowed_pair_is_covered(shape: tuple[list[int], list[dict[int, int]]]) -> None:
+    """The rows are allowed and different, and have each pair that any allowed row has."""
+    sizes, exclusions = shape
+    allowed = allowed_rows(sizes, exclusions)
+    rows = pairwise(sizes, exclusions).rows
+    assert set(rows) <= allowed
     assert pairs_of(rows) == pairs_of(allowed)
+    assert sorted(set(rows)) == list(rows)
 
 
-def test_exclusions_of_new_values_leave_old_rows() -> None:
-    """What is excluded of a value that comes later changes nothing before."""
-    before = pairwise([3, 3, 3], [{0: 1, 1: 1}], 2)
-    after = pairwise([4, 3, 3], [{0: 1, 1: 1}, {0: 3, 1: 0}], 2)
-    assert set(before) < set(after)
+def test_docs_show_how_many_cases_pairwise_makes() -> None:
+    """The table in docs/plans.md is what is made, and nothing is below the bound."""
+    shown = {
+        row[0]: row[1:]
+        for row in re.findall(r"^\| (\S+) \| ([\d,]+) \| (\d+) \| (\d+) \|", DOCS.read_text(), re.MULTILINE)
+    }
+    shapes = {
+        "3⁴": [3] * 4,
+        "4⁵": [4] * 5,
+        "3¹³": [3] * 13,
+        "10⁴": [10] * 4,
+        "6·5·4·3·3·2·2·2": [6, 5, 4, 3, 3, 2, 2, 2],
+        "3·4·5·2·2": [3, 4, 5, 2, 2],
+    }
+    made = {name: pairwise(sizes, ()).rows for name, sizes in shapes.items()}
+    assert {name: len(rows) for name, rows in made.items()} == {name: int(row[2]) for name, row in shown.items()}
+    for name, sizes in shapes.items():
+        assert len(pairs_of(made[name])) == sum(one * other for one, other in itertools.combinations(sizes, 2))
+        assert f"{prod(sizes):,}" == shown[name][0]
+        assert fewest_rows(sizes) <= int(shown[name][1]) <= len(made[name])
 
 
-def test_pairs_without_first_values_beside_them_get_rows() -> None:
-    """Where exclusions leave a pair no row of first values, a later value stands in."""
-    rows = pairwise([2, 2, 3], [{0: 0, 1: 0, 2: 0}, {0: 0, 1: 0, 2: 1}], 2)
-    assert (0, 0, 2) in rows
-    rows = pairwise([3, 3, 3], [{0: 2, 1: 2, 2: 0}, {0: 2, 1: 2, 2: 1}], 2)
-    assert (2, 2, 2) in rows
-
-
-def test_the_table_is_the_same_for_ever() -> None:
-    """Case ids hang on it: these rows may not change with any version of planner."""
-    assert pairwise([3, 2, 3, 4], (), 2) == snapshot(
-        [
-            (0, 0, 0, 2),
-            (0, 0, 0, 3),
-            (0, 0, 1, 1),
-            (0, 0, 2, 0),
-            (0, 0, 2, 2),
+def test_the_table_is_the_same_everywhere() -> None:
+    """Case ids depend on it."""
+    assert pairwise([3, 2, 3, 4], [{0: 0, 1: 0}]).rows == snapshot(
+        (
             (0, 1, 0, 1),
-            (0, 1, 1, 0),
-            (1, 0, 0, 0),
-            (1, 1, 1, 1),
+            (0, 1, 0, 2),
+            (0, 1, 1, 3),
+            (0, 1, 2, 0),
+            (1, 0, 0, 3),
+            (1, 0, 1, 0),
+            (1, 0, 2, 1),
             (1, 1, 1, 2),
-            (1, 1, 1, 3),
-            (1, 1, 2, 1),
-            (1, 1, 2, 3),
-            (2, 0, 0, 0),
-            (2, 0, 0, 2),
+            (2, 0, 2, 2),
+            (2, 1, 0, 0),
+            (2, 1, 1, 1),
+            (2, 1, 2, 3),
+        )
+    )
+    assert pairwise([3, 3, 3, 3], ()).rows == snapshot(
+        (
+            (0, 0, 1, 2),
+            (0, 1, 0, 0),
+            (0, 2, 2, 1),
+            (1, 0, 0, 1),
+            (1, 1, 2, 2),
+            (1, 2, 1, 0),
             (2, 0, 2, 0),
             (2, 1, 1, 1),
-            (2, 1, 1, 3),
-        ]
-    )
-    assert pairwise([3, 3, 3, 3], (), 3) == snapshot(
-        [
-            (0, 0, 0, 1),
-            (0, 1, 1, 0),
-            (0, 2, 2, 2),
-            (1, 0, 2, 0),
-            (1, 1, 0, 2),
-            (1, 2, 1, 1),
-            (2, 0, 1, 2),
-            (2, 1, 2, 1),
-            (2, 2, 0, 0),
-        ]
+            (2, 2, 0, 2),
+        )
     )
 
 
-def test_tables_are_small() -> None:
-    """Near the best that is known, and less than every combination by far."""
-    assert {
-        axes: (growth(axes, 2).total, growth(axes, 10).total, prod(axes))
-        for axes in [(2, 2, 3, 4), (3, 3, 3), (4, 4, 4, 4), (5, 5, 5, 5, 5), (2,) * 10, (3,) * 10]
-    } == snapshot(
-        {
-            (2, 2, 3, 4): (13, 12, 48),
-            (3, 3, 3): (13, 9, 27),
-            (4, 4, 4, 4): (45, 19, 256),
-            (5, 5, 5, 5, 5): (126, 32, 3125),
-            (2, 2, 2, 2, 2, 2, 2, 2, 2, 2): (8, 8, 1024),
-            (3, 3, 3, 3, 3, 3, 3, 3, 3, 3): (73, 18, 59049),
-        }
-    )
+def test_order_and_repetition_of_exclusions_change_nothing() -> None:
+    """The table depends on what is excluded only."""
+    exclusions = [{0: 1, 2: 2}, {1: 0}, {0: 0, 1: 1, 3: 1}]
+    assert pairwise([3, 3, 3, 3], exclusions) == pairwise([3, 3, 3, 3], [*reversed(exclusions), *exclusions])
 
 
-def test_growth_is_known_before_rows_are_made() -> None:
-    """Millions of rows are counted, not made."""
-    found = growth([100] * 20, 2)
-    assert (found.first, found.added[:3], found.total) == snapshot((11, (196, 9800, 19404), 1828691))
-    assert growth([2, 3], 2) == Growth(4, (0, 2))
-
-
-def test_exclusions_that_follow_from_each_other_are_seen_at_once() -> None:
-    """A value that leaves a chain of axes one value each decides them all: no search, and few rows."""
-    chain = [{axis: 0, axis + 1: 1} for axis in range(59)]
-    rows = pairwise([2] * 60, chain, 2)
+def test_exclusions_that_follow_from_each_other_need_no_search() -> None:
+    """In a chain of 60 axes, one value decides all that follow."""
+    rows = pairwise([2] * 60, [{axis: 0, axis + 1: 1} for axis in range(59)]).rows
     assert len(rows) == 61
     assert all(list(row) == sorted(row, reverse=True) for row in rows)
 
 
-def test_rows_are_made_up_to_a_bound() -> None:
-    """More rows than are wanted, and a search that exclusions make endless, end."""
-    with pytest.raises(TooManyRowsError):
-        pairwise([4, 4, 4], (), 2, max_rows=10)
+@pytest.mark.parametrize(
+    ("sizes", "exclusions"), [([9] * 10, PIGEONS), ([60] * 12, []), ([200, 200, 200], []), ([2] * 2000, [])]
+)
+def test_work_is_bounded(sizes: list[int], exclusions: list[dict[int, int]]) -> None:
+    """Absurd sizes and exclusions are refused within a second or so."""
     with pytest.raises(TooMuchSearchError):
-        pairwise([9] * 10, PIGEONS, 2)
-
-
-PIGEONS = [{one: hole, other: hole} for one, other in itertools.combinations(range(10), 2) for hole in range(9)]
-"""Ten axes of nine values that must all differ: there is no such row, and to be sure of that takes long."""
+        pairwise(sizes, exclusions)
 
 
 def plan(matrix: dict[str, Any], targets: int = 1) -> str:
@@ -195,26 +155,37 @@ AXES: dict[str, list[Any]] = {
 }
 
 
-@quick
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(st.data())
-def test_case_ids_stay_when_a_value_is_appended(workspace: Any, data: st.DataObject) -> None:
-    """The cases of a plan with one more value at the end of an axis are the old ones and some more."""
-    names = data.draw(st.lists(st.sampled_from("abcdef"), min_size=3, max_size=4, unique=True))
-    axes: dict[str, list[Any]] = {
-        name: data.draw(st.lists(st.integers(0, 99), min_size=2, max_size=4, unique=True)) for name in names
+def test_cases_of_a_plan_cover_every_allowed_pair(workspace: Any, data: st.DataObject) -> None:
+    """With `exclude` and `include`: included cases come on top, and are the only ones that may be outside the axes."""
+    sizes, exclusions = data.draw(shapes())
+    if len(sizes) < 3 or not allowed_rows(sizes, exclusions):
+        return
+    rows = data.draw(st.lists(st.tuples(*[st.integers(0, size) for size in sizes]), max_size=3, unique=True))
+    whole = [pattern for pattern in exclusions if len(pattern) == len(sizes)]
+    includes = [row for row in rows if dict(enumerate(row)) not in whole]
+    names = "abcde"[: len(sizes)]
+    matrix = {
+        "axes": {name: list(range(size)) for name, size in zip(names, sizes, strict=True)},
+        "exclude": [{names[axis]: value for axis, value in pattern.items()} for pattern in exclusions],
+        "include": [dict(zip(names, row, strict=True)) for row in includes],
+        "strategy": "pairwise",
     }
-    grown = dict(axes)
-    name = data.draw(st.sampled_from(names))
-    grown[name] = [*axes[name], {"id": "brand-new"}]
-    before, after = (
-        {case.case_id for case in workspace.cases(plan({"axes": found, "strategy": "pairwise", "stable_from": 2}, 2))}
-        for found in (axes, grown)
-    )
-    assert before < after
+    workspace.write("plan.yaml", plan(matrix))
+    plans, diagnostics = workspace.load()
+    assert {item.code for item in diagnostics} <= {"unused-value", "matches-nothing", "same-call"}
+    cases = [case for loaded in plans for case in loaded.cases]
+    made = [tuple(map(int, re.findall(r"=(\d+)", case.case_id))) for case in cases]
+    allowed = allowed_rows(sizes, exclusions)
+    assert len(set(made)) == len(made)
+    assert set(includes) <= set(made)
+    assert set(made) <= allowed | set(includes)
+    assert pairs_of(made) == pairs_of(allowed) | pairs_of(includes)
 
 
 def test_pairs_of_a_plan(workspace: Any) -> None:
-    """Mappings stand for their id in exclude and include; an include of a case that is there adds none."""
+    """Mappings are written as their id in exclude and include; including a case that is there adds none."""
     matrix = {
         "axes": AXES,
         "strategy": "pairwise",
@@ -226,19 +197,21 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
     }
     assert [case.case_id.split("[")[1].split("]")[0] for case in workspace.cases(plan(matrix))] == snapshot(
         [
-            "mood=calm,language=English,caller=ana,order=17",
-            "mood=calm,language=English,caller=bob,order=18",
+            "mood=calm,language=English,caller=ana,order=18",
+            "mood=calm,language=English,caller=bob,order=17",
             "mood=calm,language=English,caller=eve,order=18",
-            "mood=furious,language=English,caller=bob,order=18",
-            "mood=furious,language=Spanish,caller=ana,order=18",
-            "mood=furious,language=Spanish,caller=bob,order=17",
-            "mood=furious,language=Spanish,caller=eve,order=18",
+            "mood=furious,language=English,caller=eve,order=18",
+            "mood=furious,language=Spanish,caller=ana,order=17",
+            "mood=furious,language=Spanish,caller=bob,order=18",
             "mood=sad,language=English,caller=ana,order=17",
-            "mood=sad,language=English,caller=eve,order=18",
-            "mood=sad,language=Spanish,caller=bob,order=18",
+            "mood=sad,language=English,caller=bob,order=18",
+            "mood=sad,language=Spanish,caller=eve,order=18",
             "mood=confused,language=English,caller=ana,order=17",
         ]
     )
+
+
+HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
 
 
 @pytest.mark.parametrize(
@@ -250,18 +223,7 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
                 [
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 5 + mood 2 + caller 3) × 2 targets = 20 cases, more than 12; exclude some, or raise `max_cases`",
-                    )
-                ]
-            ),
-        ),
-        (
-            {"axes": AXES, "max_cases": 12, "stable_from": 3},
-            snapshot(
-                [
-                    (
-                        "too-many-cases",
-                        "first 3 values of each axis 9 × 2 targets = 18 cases, more than 12; exclude some, or raise `max_cases`",
+                        "every pair of mood 3, language 2, caller 3, order 2 takes at least 9 × 2 targets = 18 cases, more than 12; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
@@ -272,7 +234,7 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
                 [
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 5 + mood 2 + caller 3) × 2 targets = 20 cases, more than 12; exclude some, or raise `max_cases`",
+                        "every pair of mood 3, language 2, caller 3, order 2 takes 9 × 2 targets = 18 cases, more than 12; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
@@ -280,36 +242,36 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
         (
             {
                 "axes": AXES,
-                "max_cases": 21,
+                "max_cases": 18,
                 "include": [{"mood": "x", "language": "y", "caller": "ana", "order": 17}],
             },
             snapshot(
                 [
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 5 + mood 2 + caller 3 + 1 included) × 2 targets = 22 cases, more than 21; exclude some, or raise `max_cases`",
+                        "every pair of mood 3, language 2, caller 3, order 2 takes (9 + 1 included) × 2 targets = 20 cases, more than 18; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
         ),
         (
-            {"axes": {name: list(range(100)) for name in "abcdefghijklmnopqrst"}},
+            {"axes": HUNDRED},
             snapshot(
                 [
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 11 + a 196 + b 9,800 + c 19,404 + d 29,008 + e 38,612 + f 48,216 + g 57,820 + h 67,424 + i 77,028 + j 86,632 + k 96,236 + l 105,840 + m 115,444 + n 125,048 + o 134,652 + p 144,256 + q 153,860 + r 163,464 + s 173,068 + t 182,672) × 2 targets = 3,657,382 cases, more than 500; exclude some, or make several scenarios of it",
+                        "every pair of a 100, b 100, c 100, d 100, e 100, f 100, g 100, h 100, i 100, j 100, k 100, l 100, m 100, n 100, o 100, p 100, q 100, r 100, s 100, t 100 takes at least 10,000 × 2 targets = 20,000 cases, more than 500; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
         ),
         (
-            {"axes": {name: list(range(100)) for name in "abcdefghijklmnopqrst"}, "exclude": [{"a": 1}]},
+            {"axes": HUNDRED, "exclude": [{"a": 1}]},
             snapshot(
                 [
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 11 + a 196 + b 9,800 + c 19,404 + d 29,008 + e 38,612 + f 48,216 + g 57,820 + h 67,424 + i 77,028 + j 86,632 + k 96,236 + l 105,840 + m 115,444 + n 125,048 + o 134,652 + p 144,256 + q 153,860 + r 163,464 + s 173,068 + t 182,672) × 2 targets = 3,657,382 cases, more than 500; exclude some, or make several scenarios of it",
+                        "every pair of a 100, b 100, c 100, d 100, e 100, f 100, g 100, h 100, i 100, j 100, k 100, l 100, m 100, n 100, o 100, p 100, q 100, r 100, s 100, t 100 takes about 10,000 × 2 targets = 20,000 cases, more than 500; exclude some, or raise `max_cases`",
                     )
                 ]
             ),
@@ -324,7 +286,7 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
                 [
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 8 + a0 14 + a1 63 + a2 112 + a3 161 + a4 210 + a5 259 + a6 308 + a7 357 + a8 406 + a9 455) × 2 targets = 4,706 cases, too many to exclude so many of; write fewer",
+                        "every pair of a0 9, a1 9, a2 9, a3 9, a4 9, a5 9, a6 9, a7 9, a8 9, a9 9 takes about 81 × 2 targets = 162 cases, which takes too long to find; write fewer axes, values or exclusions",
                     )
                 ]
             ),
@@ -339,7 +301,7 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
         (
             {
                 "axes": AXES,
-                "max_cases": 18,
+                "max_cases": 14,
                 "exclude": [{"caller": "eve", "order": 17}, {"caller": "eve", "order": 18}],
                 "include": [{"mood": number, "language": "y", "caller": "ana", "order": 17} for number in range(3)],
             },
@@ -348,7 +310,7 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
                     ("unused-value", "every case with this value of `caller` is excluded; remove it from the axis"),
                     (
                         "too-many-cases",
-                        "(first 2 values of each axis 5 + mood 2 + caller 3 − 3 excluded + 3 included) × 2 targets = 20 cases, more than 18; exclude some, or raise `max_cases`",
+                        "every pair of mood 3, language 2, caller 3, order 2 takes (6 + 3 included) × 2 targets = 18 cases, more than 14; exclude some, or raise `max_cases`",
                     ),
                 ]
             ),
@@ -372,60 +334,67 @@ def test_pairs_of_a_plan(workspace: Any) -> None:
             snapshot([("contradiction", "this case is included and excluded; remove one")]),
         ),
         (
-            {
-                "axes": AXES,
-                "include": [{"mood": "x", "language": "English", "caller": "ana", "order": 17}] * 2,
-            },
+            {"axes": AXES, "include": [{"mood": "x", "language": "English", "caller": "ana", "order": 17}] * 2},
             snapshot([("colliding-case-id", "this case is in the matrix already")]),
         ),
     ],
 )
-def test_fault_of_a_matrix_of_pairs(workspace: Any, matrix: dict[str, Any], said: Any) -> None:
-    """Too many cases are a sum, axis by axis; what exclusions and inclusions get wrong is told."""
+def test_diagnostics_of_pairwise(workspace: Any, matrix: dict[str, Any], said: Any) -> None:
+    """Too many cases are shown as a sum; mistakes in exclude and include are reported."""
     workspace.write("plan.yaml", plan({**matrix, "strategy": "pairwise"}, 2))
     _, diagnostics = workspace.load()
     assert [(item.code, item.detail) for item in diagnostics] == said
 
 
 def test_pairs_of_two_axes_are_all_combinations(workspace: Any) -> None:
-    """There is nothing to leave out of two axes, or of one."""
+    """Two axes, or one, leave nothing out."""
     for axes in ({"a": [1, 2, 3], "b": [4, 5]}, {"a": [1, 2, 3]}):
         full = [case.case_id for case in workspace.cases(plan({"axes": axes}))]
         assert [case.case_id for case in workspace.cases(plan({"axes": axes, "strategy": "pairwise"}))] == full
 
 
-def test_what_it_costs_that_cases_stay_is_told(workspace: Any) -> None:
-    """Twice the cases that would do, and more, are a choice that is written, whichever it is."""
+def test_too_many_combinations_name_the_number_that_pairwise_makes(workspace: Any) -> None:
+    """The number is of all targets, and what is excluded is left out."""
     axes = {name: list(range(4)) for name in "abcde"}
 
-    def told(**fields: Any) -> list[tuple[str, str]]:
-        workspace.write("plan.yaml", plan({"axes": axes, "strategy": "pairwise", **fields}, 2))
-        return [(item.code, item.detail) for item in workspace.load()[1]]
+    def details(**fields: Any) -> list[str]:
+        workspace.write("plan.yaml", plan({"axes": axes, **fields}, 2))
+        return [item.detail for item in workspace.load()[1]]
 
-    assert told() == snapshot(
+    assert details() == snapshot(
         [
-            (
-                "costly-pairs",
-                "132 cases, which all stay when values are appended to any axis; `stable_from: 4` makes 32, of which some change when an axis of fewer than 4 values grows; write it, or `stable_from: 2` to have these on purpose",
-            )
+            "a 4 × b 4 × c 4 × d 4 × e 4 × 2 targets = 2,048 cases, more than 500; write `strategy: pairwise` for every pair of values in 32 cases, exclude some, or raise `max_cases`"
         ]
     )
-    assert told(exclude=[{"a": 0, "b": 0}]) == snapshot(
+    assert details(exclude=[{"a": 0}]) == snapshot(
         [
-            (
-                "costly-pairs",
-                "132 cases, which all stay when values are appended to any axis; `stable_from: 4` makes about 32, of which some change when an axis of fewer than 4 values grows; write it, or `stable_from: 2` to have these on purpose",
-            )
+            "(a 4 × b 4 × c 4 × d 4 × e 4 − 256 excluded) × 2 targets = 1,536 cases, more than 500; write `strategy: pairwise` for every pair of values in 32 cases, exclude some, or raise `max_cases`",
+            "every case with this value of `a` is excluded; remove it from the axis",
         ]
     )
-    assert told(stable_from=2) == told(stable_from=4) == []
-    assert told(max_cases=100) == snapshot(
-        [
-            (
-                "too-many-cases",
-                "(first 2 values of each axis 6 + a 4 + b 8 + c 12 + d 16 + e 20) × 2 targets = 132 cases, more than 100; write `stable_from: 4` for 32 or so, exclude some, or raise `max_cases`",
-            )
-        ]
+    assert details(max_cases=20) == snapshot(
+        ["a 4 × b 4 × c 4 × d 4 × e 4 × 2 targets = 2,048 cases, more than 20; exclude some, or raise `max_cases`"]
     )
-    axes = {"a": [1, 2, 3], "b": [1, 2, 3], "c": [1, 2, 3]}
-    assert told() == []
+
+
+def test_the_work_for_all_tables_of_a_plan_is_bounded(workspace: Any) -> None:
+    """A table counts once, however many scenarios use it. Very many different ones are refused."""
+
+    def codes(exclusions: list[dict[str, int]]) -> set[str]:
+        axes = {f"a{axis}": [0, 1, 2] for axis in range(7)}
+        prompt = "".join(f"{{{{ {name} }}}}" for name in axes)
+        scenarios = {
+            f"s{number}": {
+                "prompt": prompt,
+                "matrix": {"axes": axes, "exclude": [pattern], "strategy": "pairwise"},
+                "expect": [{"check": "duration", "max_seconds": 9}],
+            }
+            for number, pattern in enumerate(exclusions)
+        }
+        document = {"version": 1, "plan": "p", "targets": {"t": {"agent": 1}}, "scenarios": scenarios}
+        workspace.write("plan.yaml", json.dumps(document))
+        return {item.code for item in workspace.load()[1]}
+
+    different = [{f"a{one}": 0, f"a{other}": 1} for one, other in itertools.permutations(range(7), 2)]
+    assert codes([different[0]] * 60) == set()
+    assert codes([*different, *({**pattern, "a0": 2} for pattern in different)]) == {"too-many-cases"}
