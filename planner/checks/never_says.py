@@ -14,8 +14,8 @@ from planner.checks.patterns import compile_pattern
 from planner.checks.phrases import padded_words, readings, straight
 from planner.checks.says import Says
 from planner.checks.speech import SpeechCheck, Where, Words
+from planner.checks.utterances import Utterance
 from planner.checks.wording import listed, shown
-from planner.evidence import Turn
 
 _PLAIN_PHRASE = re.compile(r"[^\W_]+(?:[ '’][^\W_]+)*")
 _AMID = ("x {} x", "q {} q", "{}")
@@ -38,7 +38,7 @@ class NeverSays(SpeechCheck, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 7  # as `says`
+    version: ClassVar[int] = 8  # as `says`
     opposes = ("says",)
 
     check: Literal["never_says"] = Field(description="The kind of check.")
@@ -93,18 +93,19 @@ class NeverSays(SpeechCheck, frozen=True):
     def stands(self, outcome: FindingOutcome, missed: Missed) -> bool:
         return outcome is FindingOutcome.FAILED and (missed is Missed.MASKED or self.in_ == "any")
 
-    def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
-        firsts = [found[0] if (found := sought.find(turns)) else None for sought in self.sought]
-        said = [occurrence for occurrence in firsts if occurrence is not None]
-        if len(said) == len(firsts):
-            if len(said) == 1:
-                return failed(self.told(said[0]), said[0].quote)
-            places = [f"{shown(occurrence.words)} at turn {occurrence.turn.number}" for occurrence in said]
-            return failed(
-                f"{self.subject}said all of {listed(places)}", max(said, key=lambda item: item.turn.number).quote
-            )
+    def judge_utterances(self, said: Sequence[Utterance]) -> Judgement:
+        firsts = [
+            next((occurrence for each in said for occurrence in each.find(sought)), None) for sought in self.sought
+        ]
+        found = [occurrence for occurrence in firsts if occurrence is not None]
+        if len(found) == len(firsts):
+            if len(found) == 1:
+                return failed(self.told(found[0]), found[0].quote)
+            places = [f"{shown(occurrence.words)} {occurrence.place}" for occurrence in found]
+            last = max(found, key=lambda occurrence: occurrence.start)
+            return failed(f"{self.subject}said all of {listed(places)}", last.quote)
         missing = next(sought for sought, first in zip(self.sought, firsts, strict=True) if first is None)
-        return passed(f"{self.subject}never said {missing.told()} {self.place(turns)}")
+        return passed(f"{self.subject}never said {missing.told()} {self.place(said)}")
 
     def judge_silence(self, message: str) -> Judgement:
         return errored(f"{message}: nothing can be told from what was not said")

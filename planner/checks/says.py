@@ -11,9 +11,9 @@ from planner.checks.base import FindingOutcome, Judgement, Missed, Quote, errore
 from planner.checks.combining import all_hold
 from planner.checks.fields import Count, Positive
 from planner.checks.phrases import overlap
-from planner.checks.speech import Sought, SpeechCheck
+from planner.checks.speech import SpeechCheck
+from planner.checks.utterances import Sought, Utterance
 from planner.checks.wording import counted
-from planner.evidence import Turn
 
 _CLOSE = 0.5
 """Share of a missing phrase's words that a turn must have to be quoted as the closest."""
@@ -31,7 +31,7 @@ class Says(SpeechCheck, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 7  # spoken durations, ranges, parts of a percent, `five grand`, `a dollar five`
+    version: ClassVar[int] = 8  # consecutive turns of one speaker are one utterance
 
     check: Literal["says"] = Field(description="The kind of check.")
     min_count: Count | None = Field(
@@ -62,33 +62,32 @@ class Says(SpeechCheck, frozen=True):
         in_place = missed is Missed.MASKED or self.in_ == "any"
         return outcome is FindingOutcome.PASSED and in_place and self.max_count is None
 
-    def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
-        return all_hold([self._judge_one(sought, turns) for sought in self.sought])
+    def judge_utterances(self, said: Sequence[Utterance]) -> Judgement:
+        return all_hold([self._judge_one(sought, said) for sought in self.sought])
 
     def judge_silence(self, message: str) -> Judgement:
         return failed(message) if self._least else errored(message)
 
-    def _judge_one(self, sought: Sought, turns: Sequence[Turn]) -> Judgement:
-        found = sought.find(turns)
+    def _judge_one(self, sought: Sought, said: Sequence[Utterance]) -> Judgement:
+        found = [occurrence for each in said for occurrence in each.find(sought)]
         times = f"{self.subject}said {sought.told()} {counted(len(found), 'time')}"
         if not found and self._least:
             expected = "" if self._least == 1 else f", expected at least {self._least} times"
             return failed(
-                f"{self.subject}never said {sought.told()} {self.place(turns)}{expected}", _closest(sought, turns)
+                f"{self.subject}never said {sought.told()} {self.place(said)}{expected}", _closest(sought, said)
             )
         if len(found) < self._least:
-            return failed(f"{times} {self.place(turns)}, expected at least {self._least}", found[-1].quote)
+            return failed(f"{times} {self.place(said)}, expected at least {self._least}", found[-1].quote)
         if self.max_count is not None and len(found) > self.max_count:
-            return failed(
-                f"{times} {self.place(turns)}, expected at most {self.max_count}", found[self.max_count].quote
-            )
+            return failed(f"{times} {self.place(said)}, expected at most {self.max_count}", found[self.max_count].quote)
         if not found or self.min_count is not None or self.max_count is not None:
-            return passed(f"{times} {self.place(turns)}", found[0].quote if found else None)
+            return passed(f"{times} {self.place(said)}", found[0].quote if found else None)
         return passed(self.told(found[0]), found[0].quote)
 
 
-def _closest(sought: Sought, turns: Sequence[Turn]) -> Quote | None:
+def _closest(sought: Sought, said: Sequence[Utterance]) -> Quote | None:
     """The one turn that was asked about, or the one that comes closest to the phrases, the latest of several."""
+    turns = [turn for each in said for turn in each.turns]
     if len(turns) == 1:
         return Quote.of(turns[0])
     near = [

@@ -8,18 +8,16 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored, failed, passed
+from planner.checks.base import Doubt, Expectation, Judgement, errored, failed, passed
 from planner.checks.fields import Name
 from planner.checks.never_says import NeverSays
 from planner.checks.speech import Words
 from planner.checks.tool_called import ToolCalled
 from planner.checks.tool_not_called import ToolNotCalled
 from planner.checks.tools import shown_name
+from planner.checks.utterances import Place, quote_of, utterances_of
 from planner.checks.wording import counted, listed, shown
-from planner.evidence import Evidence, Role, Turn
-
-Place = tuple[int, int]
-"""Turn number, and words of that turn before it."""
+from planner.evidence import Evidence, Turn
 
 _BEGINNING: Place = (0, 0)
 
@@ -58,7 +56,7 @@ class Happened:
     """A step that was found: told as in `said "refund" at turn 3`, and where it is over."""
 
     told: str
-    turn: Turn
+    turns: tuple[Turn, ...]
     over: Place
 
 
@@ -66,7 +64,7 @@ class Sequence(Expectation, frozen=True):
     """These things happen in this order, whatever else happens between them.
 
     A step counts from where the step before it was over: in a later turn, or later in the same turn. What is said before,
-    or again later, does not matter.
+    or again later, does not matter. Words may be split over consecutive turns of one speaker, also around a tool call.
     """
 
     model_config = ConfigDict(
@@ -84,7 +82,7 @@ class Sequence(Expectation, frozen=True):
         }
     )
 
-    version: ClassVar[int] = 7  # as `says`
+    version: ClassVar[int] = 8  # as `says`
     opposes = ("never_says", "tool_called", "tool_not_called")
 
     looks_at = frozenset({"turns", "tools"})
@@ -143,7 +141,7 @@ class Sequence(Expectation, frozen=True):
             if happened is None:
                 return self._missing(number, step, done, evidence)
             done.append(happened)
-        return passed(f"in this order: {', '.join(step.told for step in done)}", Quote.of(done[-1].turn))
+        return passed(f"in this order: {', '.join(step.told for step in done)}", quote_of(done[-1].turns))
 
     def _missing(self, number: int, step: Step, done: Several[Happened], evidence: Evidence) -> Judgement:
         told = f"step {number} of {len(self.steps)}, {step.told()}, did not happen"
@@ -152,8 +150,8 @@ class Sequence(Expectation, frozen=True):
         told = f"{told} after step {number - 1} ({done[-1].told})"
         earlier = _find(step, evidence, _BEGINNING)
         if isinstance(earlier, Happened):
-            return failed(f"{told}, only before: {earlier.told}", Quote.of(earlier.turn))
-        return failed(told, Quote.of(done[-1].turn))
+            return failed(f"{told}, only before: {earlier.told}", quote_of(earlier.turns))
+        return failed(told, quote_of(done[-1].turns))
 
 
 def _find(step: Step, evidence: Evidence, since: Place) -> Happened | Judgement | None:
@@ -165,17 +163,15 @@ def _find(step: Step, evidence: Evidence, since: Place) -> Happened | Judgement 
 def _find_words(words: Words, turns: Several[Turn], since: Place) -> Happened | None:
     """Each thing sought at its first place; the step is over when all were said."""
     said: list[Happened] = []
-    spoken = [turn for turn in turns if turn.role is not Role.TOOL and words.who in ("any", turn.role.value)]
+    spoken = [each for each in utterances_of(turns) if words.who in ("any", each.role.value)]
     for sought in words.sought:
         first = next(
             (
-                Happened(
-                    f"{words.subject}said {shown(found.phrase)} at turn {turn.number}", turn, (turn.number, found.end)
-                )
-                for turn in spoken
-                if turn.number >= since[0]
-                for found in sought.find_placed(turn.text)
-                if (turn.number, found.start) >= since
+                Happened(f"{words.subject}said {shown(found.words)} {found.place}", found.turns, found.end)
+                for utterance in spoken
+                if utterance.turns[-1].number >= since[0]
+                for found in utterance.find(sought)
+                if found.start >= since
             ),
             None,
         )
@@ -183,7 +179,7 @@ def _find_words(words: Words, turns: Several[Turn], since: Place) -> Happened | 
             return None
         said.append(first)
     last = max(said, key=lambda happened: happened.over)
-    return Happened(" and ".join(happened.told for happened in said), last.turn, last.over)
+    return Happened(" and ".join(happened.told for happened in said), last.turns, last.over)
 
 
 def _find_call(tool: str | None, evidence: Evidence, since: Place) -> Happened | Judgement | None:
@@ -194,7 +190,7 @@ def _find_call(tool: str | None, evidence: Evidence, since: Place) -> Happened |
     for call in calls:
         if call.turn is not None and call.turn >= since[0]:
             told = f"called {shown_name(call.name)} at turn {call.turn}"
-            return Happened(told, turns[call.turn], (call.turn + 1, 0))
+            return Happened(told, (turns[call.turn],), (call.turn + 1, 0))
     if any(call.turn is None for call in calls):
         return errored(f"the service does not tell when {shown_name(tool or '')} was called")
     return None

@@ -84,7 +84,7 @@ class Similar(Expectation, frozen=True):
             key=lambda found: found[0],
         )
         subject = "the caller " if self.who == "caller" else ""
-        where = place_of(turns, self.who, self.in_)
+        where = place_of(len(turns), self.who, self.in_)
         if share >= self.min_:
             return passed(
                 f"{subject}said much the same as {shown(reference)} ({share:.2f}) at turn {turn.number}", Quote.of(turn)

@@ -4,105 +4,43 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal, Self, assert_never
+from typing import Annotated, Literal, Self, TypeVar, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from planner.checks.base import Doubt, Expectation, Judgement, Quote, errored
+from planner.checks.base import Doubt, Expectation, Judgement, errored
 from planner.checks.fields import Phrases, Positive, one_message
 from planner.checks.pattern_doubts import doubtful_patterns
-from planner.checks.patterns import Found, Pattern, RegularExpression, compile_pattern
-from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder, readings, straight
-from planner.checks.spoken import SpokenFinder, spoken_finder, spoken_forms
+from planner.checks.patterns import Pattern
+from planner.checks.phrases import padded_words
+from planner.checks.spoken import spoken_forms
+from planner.checks.utterances import Occurrence, Sought, Utterance, utterances_of
 from planner.checks.wording import counted, listed, shown
 from planner.evidence import Evidence, Role, Turn
 
 Speaker = Literal["agent", "caller", "any"]
 
+Said = TypeVar("Said")
 _SPEAKERS = frozenset({Role.AGENT, Role.CALLER})
 
 
 class FirstTurns(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    first: Positive = Field(description="How many turns of that speaker, from the start.")
+    first: Positive = Field(description="How many utterances of that speaker, from the start.")
 
 
 class LastTurns(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
-    last: Positive = Field(description="How many turns of that speaker, from the end.")
+    last: Positive = Field(description="How many utterances of that speaker, from the end.")
 
 
 Where = Annotated[
     Literal["any", "first", "last"] | FirstTurns | LastTurns,
     one_message("must be any, first, last, {first: N} or {last: N}, with N of 1 or more"),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Occurrence:
-    """Once that something was said. `words` is the plan's phrase, or what the regular expression matched."""
-
-    turn: Turn
-    words: str
-
-    @property
-    def quote(self) -> Quote:
-        return Quote.of(self.turn)
-
-
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """One thing to look for: phrases that are as good as each other, or a regular expression."""
-
-    phrases: tuple[str, ...]
-    pattern: str | None
-    ignore_case: bool
-    spoken: bool = False
-
-    def find(self, turns: Sequence[Turn]) -> list[Occurrence]:
-        if self.pattern is not None:
-            expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
-            return [Occurrence(turn, found.group()) for turn in turns for _, found in _matches(expression, turn.text)]
-        if self.spoken:
-            return [
-                Occurrence(turn, found.phrase)
-                for turn in turns
-                for found in spoken_finder(self.phrases, fold=self.ignore_case).find(turn.text)
-            ]
-        finder = phrase_finder(self.phrases, fold=self.ignore_case)
-        return [Occurrence(turn, phrase) for turn in turns for phrase in finder.find(turn.text)]
-
-    def find_placed(self, text: str) -> list[PlacedPhrase]:
-        """What is found in one text, with its place among the words."""
-        if self.pattern is None:
-            finder = spoken_finder if self.spoken else phrase_finder
-            placed = finder(self.phrases, fold=self.ignore_case)
-            return placed.find(text) if isinstance(placed, SpokenFinder) else placed.find_placed(text)
-        expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
-        return [
-            PlacedPhrase(found.group(), _words_in(searched[: found.start()]), _words_in(searched[: found.end()]))
-            for searched, found in _matches(expression, text)
-        ]
-
-    def told(self) -> str:
-        """`"30 days"`, `any of "30 days", "thirty days"` or `anything that matches "thirty|30"`."""
-        if self.pattern is not None:
-            return f"anything that matches {shown(self.pattern)}"
-        phrases = ", ".join(map(shown, self.phrases))
-        return phrases if len(self.phrases) == 1 else f"any of {phrases}"
-
-
-def _matches(expression: RegularExpression, text: str) -> list[tuple[str, Found]]:
-    """With the text they are found in: of its readings the one in which there are most."""
-    return max(([(read, found) for found in expression.finditer(read)] for read in readings(text)), key=len)
-
-
-def _words_in(text: str) -> int:
-    return padded_words(text, fold=True).count("  ") + 1 if text.strip() else 0
 
 
 class Words(BaseModel, frozen=True):
@@ -118,12 +56,12 @@ class Words(BaseModel, frozen=True):
     )
     all_of: Phrases | None = Field(
         default=None,
-        description="Phrases that belong together, each in whatever turn.",
+        description="Phrases that belong together, each in any turn.",
         examples=[["30 days", "original receipt"]],
     )
     matches: Pattern | None = Field(
         default=None,
-        description="A regular expression (RE2 syntax) found anywhere in a turn.",
+        description="A regular expression (RE2 syntax) found anywhere in an utterance.",
         examples=[r"\b(30|thirty) days\b"],
     )
     ignore_case: bool = Field(default=True, description="Whether upper and lower case are alike.")
@@ -182,7 +120,7 @@ class Words(BaseModel, frozen=True):
 
     def told(self, occurrence: Occurrence) -> str:
         """`said "refunded" at turn 6`, and for a regular expression which one that matches."""
-        told = f"{self.subject}said {shown(occurrence.words)} at turn {occurrence.turn.number}"
+        told = f"{self.subject}said {shown(occurrence.words)} {occurrence.place}"
         return told if self.matches is None else f"{told}, which matches {shown(self.matches)}"
 
 
@@ -194,7 +132,10 @@ class SpeechCheck(Words, Expectation, frozen=True):
     in_: Where = Field(
         default="any",
         alias="in",
-        description="Which turns of that speaker: any, first, last, {first: N} or {last: N}.",
+        description=(
+            "Which utterances of that speaker: any, first, last, {first: N} or {last: N}. Consecutive turns of one speaker are one "
+            "utterance, also with tool calls in between."
+        ),
         examples=["first", {"first": 2}, {"last": 1}],
     )
 
@@ -204,58 +145,60 @@ class SpeechCheck(Words, Expectation, frozen=True):
         spoken = [turn for turn in evidence.turns if turn.role in _SPEAKERS]
         if not spoken:
             return errored("the transcript is empty: whether anybody spoke cannot be told")
-        turns = self._asked(spoken)
-        return (
-            self.judge_turns(turns)
-            if turns
-            else self.judge_silence(f"the {self.who} has no turn in a transcript of {len(spoken)}")
-        )
+        said = [each for each in utterances_of(spoken) if self.who in ("any", each.role.value)]
+        if not said:
+            return self.judge_silence(f"the {self.who} has no turn in a transcript of {len(spoken)}")
+        return self.judge_utterances(selected(said, self.in_))
 
     @abstractmethod
-    def judge_turns(self, turns: Sequence[Turn]) -> Judgement:
-        """Judge what was said in the turns that were asked about; at least one."""
+    def judge_utterances(self, said: Sequence[Utterance]) -> Judgement:
+        """Judge what was said in the utterances that were asked about; at least one."""
 
     @abstractmethod
     def judge_silence(self, message: str) -> Judgement:
         """Judge a call on which the other side spoke and this one did not."""
 
-    def place(self, turns: Sequence[Turn]) -> str:
-        """`in 5 agent turns`, `in the last agent turn`."""
-        return place_of(turns, self.who, self.in_)
-
-    def _asked(self, spoken: Sequence[Turn]) -> Sequence[Turn]:
-        return turns_asked(spoken, self.who, self.in_)
+    def place(self, said: Sequence[Utterance]) -> str:
+        """`in 5 agent turns`, `in the last agent utterance`."""
+        noun = "turn" if all(len(each.turns) == 1 for each in said) else "utterance"
+        return place_of(len(said), self.who, self.in_, noun)
 
 
-def place_of(turns: Sequence[Turn], who: Speaker, where: Where) -> str:
-    """`in 5 agent turns`, `in the last agent turn`: the turns that were looked in."""
-    noun = "turn" if who == "any" else f"{who} turn"
+def place_of(count: int, who: Speaker, where: Where, noun: str = "turn") -> str:
+    """`in 5 agent turns`, `in the last agent turn`: where something was looked for."""
+    noun = noun if who == "any" else f"{who} {noun}"
     match where:
         case "any":
-            return f"in {counted(len(turns), noun)}"
+            return f"in {counted(count, noun)}"
         case "first" | FirstTurns():
             which = "first"
         case "last" | LastTurns():
             which = "last"
         case _:
             assert_never(where)
-    return f"in the {which} {noun}" if len(turns) == 1 else f"in the {which} {len(turns)} {noun}s"
+    return f"in the {which} {noun}" if count == 1 else f"in the {which} {count} {noun}s"
+
+
+def selected(said: Sequence[Said], where: Where) -> Sequence[Said]:
+    """As many of the first or last as are asked about."""
+    match where:
+        case "any":
+            return said
+        case "first":
+            return said[:1]
+        case "last":
+            return said[-1:]
+        case FirstTurns(first=count):
+            return said[:count]
+        case LastTurns(last=count):
+            return said[-count:]
+        case _:
+            assert_never(where)
 
 
 def turns_asked(turns: Sequence[Turn], who: Speaker, where: Where) -> Sequence[Turn]:
-    """Those of this speaker, as many of the first or last as are asked about; tools do not speak, and a turn without a word
-    is none."""
-    turns = [turn for turn in turns if turn.role in _SPEAKERS and who in ("any", turn.role.value) and turn.text.strip()]
-    match where:
-        case "any":
-            return turns
-        case "first":
-            return turns[:1]
-        case "last":
-            return turns[-1:]
-        case FirstTurns(first=count):
-            return turns[:count]
-        case LastTurns(last=count):
-            return turns[-count:]
-        case _:
-            assert_never(where)
+    """The turns of a speaker that are asked about. Tools do not speak, and a turn without a word does not count."""
+    spoken = [
+        turn for turn in turns if turn.role in _SPEAKERS and who in ("any", turn.role.value) and turn.text.strip()
+    ]
+    return selected(spoken, where)

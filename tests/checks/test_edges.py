@@ -11,7 +11,7 @@ from planner.checks.json_paths import MAX_LENGTH, MAX_VALUES, TooManyValuesError
 from planner.checks.patterns import check_pattern
 from planner.checks.phrases import PlacedPhrase, padded_words, phrase_finder
 from planner.checks.redacted import judge_redacted
-from planner.checks.speech import Sought
+from planner.checks.utterances import Sought
 from planner.checks.wording import LONGEST_VALUE, shown
 from planner.evidence import Evidence, Role, ToolCall, Turn
 
@@ -165,15 +165,15 @@ def test_phrases_have_places_among_the_words() -> None:
     found = phrase_finder(("thirty days", "we"), fold=True).find_placed("We give, as said, thirty days.")
     assert found == [PlacedPhrase("we", 0, 1), PlacedPhrase("thirty days", 4, 6)]
     sought = Sought((), "thirty|as", ignore_case=True)
-    assert sought.find_placed("We give, as said, Thirty days.") == [
+    assert sought.find("We give, as said, Thirty days.") == [
         PlacedPhrase("as", 2, 3),
         PlacedPhrase("Thirty", 4, 5),
     ]
-    assert sought.find_placed("As said") == [PlacedPhrase("As", 0, 1)]
-    assert Sought(("30 days",), None, ignore_case=True, spoken=True).find_placed("We give thirty days") == [
+    assert sought.find("As said") == [PlacedPhrase("As", 0, 1)]
+    assert Sought(("30 days",), None, ignore_case=True, spoken=True).find("We give thirty days") == [
         PlacedPhrase("30 days", 2, 4)
     ]
-    assert Sought(("30 days",), None, ignore_case=True).find_placed("We give thirty days") == []
+    assert Sought(("30 days",), None, ignore_case=True).find("We give thirty days") == []
 
 
 @pytest.mark.parametrize(
