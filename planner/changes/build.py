@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from planner.changes.digest import change_set_digest
 from planner.changes.estimate import estimate
 from planner.changes.history import PastRun
-from planner.changes.model import CasePrice, Change, ChangeSet, Estimate
+from planner.changes.model import Change, ChangeSet
 from planner.changes.past import Target
-from planner.changes.shards import Shard, shared_out
 from planner.spec.project.prices import DEFAULT_RATES
 
 
@@ -20,7 +19,6 @@ def build_change_set(
     rates: Mapping[str, float],
     history: Sequence[PastRun],
     already_made: Mapping[str, int],
-    shard: Shard | None = None,
 ) -> ChangeSet:
     """What these changes would cost, and the digest that consent is bound to.
 
@@ -30,16 +28,8 @@ def build_change_set(
         rates: the project's cents per started minute by product; published ones fill in.
         history: runs of earlier invocations (`history.past_runs`).
         already_made: runs of this change set that an interrupted invocation has made, by case id; they lower the estimate only.
-        shard: only these of the changes, if any.
     """
-
-    def price(changes: Sequence[Change], made: Mapping[str, int]) -> tuple[Estimate, dict[str, CasePrice]]:
-        return estimate(
-            changes, history=history, products=products, rates={**DEFAULT_RATES, **rates}, already_made=made
-        )
-
-    share = None
-    if shard is not None:
-        changes, share = shared_out(changes, shard, lambda whole: price(whole, {})[0])
-    total, prices = price(changes, already_made)
-    return ChangeSet(change_set_digest(changes), changes, total, prices, share=share)
+    total, prices = estimate(
+        changes, history=history, products=products, rates={**DEFAULT_RATES, **rates}, already_made=already_made
+    )
+    return ChangeSet(change_set_digest(changes), changes, total, prices)

@@ -121,15 +121,12 @@ def _calls_left(change_set: ChangeSet, already_made: Mapping[str, int]) -> dict[
 def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents: int = 0) -> str:
     """`command` (such as `planner run plans/`) with what consents to exactly this change set; no ceiling where none is known.
 
-    The ceiling holds for the whole change set, so it includes what an interrupted invocation has spent of it. For a shard it is
-    the whole that is consented to, and whose ceiling that is; where that is not known, the digest alone is told.
+    The ceiling holds for the whole change set, so it includes what an interrupted invocation has spent of it.
     """
     votes = change_set.votes
     charged_votes = votes is not None and votes.charged
     if change_set.estimate.calls == 0 and not charged_votes:
         return command
-    if (share := change_set.share) is not None:
-        return f"{command} --consent-to-charge --plan-digest {share.digest}"
     high = whole_high_cents(change_set)
     whole = None if high is None else high + already_spent_cents + (votes.spent_cents if votes else 0)
     ceiling = "" if whole is None else f" --max-cost {whole // 100}.{whole % 100:02d}"
@@ -163,10 +160,8 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
             f"{plan_digest!r} is not the digest of a change set",
             "copy it whole from `planner plan`: sha256: and 64 hex digits",
         )
-    share = change_set.share
-    if plan_digest == change_set.digest or (share is not None and plan_digest == share.digest):
+    if plan_digest == change_set.digest:
         return
-    today = change_set.digest if share is None else share.digest
     moved = Counter(
         f"{_target(change).removesuffix(')')}; {change.detail}"
         for change in change_set.with_action(Action.CALL)
@@ -179,7 +174,7 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
         else "look at it with `planner plan` (in a workflow: run all its jobs again, not the failed one alone)"
     )
     raise RefusedError(
-        f"the change set is not the one agreed to: {plan_digest} was, today's is {today}"
+        f"the change set is not the one agreed to: {plan_digest} was, today's is {change_set.digest}"
         f"{f'; agents edited since: {_some(edited)}' if edited else ''}",
         f"{look}; to agree to today's: {command}",
     )

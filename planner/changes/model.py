@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -124,31 +123,6 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """What a shard (`number`, from 1, of `of`) is of a whole change set.
-
-    `digest` and `estimate` are the whole one's, `positions` say where in it each case of the shard is. What the calls of the shard
-    weigh against those of the whole, by plan, is what it has of each ceiling: so all shards together stay under it.
-    """
-
-    number: int
-    of: int
-    digest: str
-    estimate: Estimate
-    positions: Mapping[str, int]
-    weights: Mapping[str, int]
-    whole_weights: Mapping[str, int]
-
-    def part_of(self, cents: int, plan: str | None = None) -> int:
-        """Of a ceiling on one plan, or on all; rounded down."""
-        if plan is not None:
-            mine, whole = self.weights.get(plan, 0), self.whole_weights.get(plan, 0)
-        else:
-            mine, whole = sum(self.weights.values()), sum(self.whole_weights.values())
-        return cents * mine // whole if whole else cents
-
-
-@dataclass(frozen=True, slots=True)
 class ChangeSet:
     """`digest` is `sha256:` + 64 hex over what would be called and expected, not over agent revisions or prices."""
 
@@ -159,8 +133,6 @@ class ChangeSet:
     """By case id, for every case to call."""
     votes: VoteEstimate | None = None
     """Of the language model that judges; None where no expectation asks one, or none was reckoned with."""
-    share: Share | None = None
-    """Where it is a shard of a larger one."""
 
     @property
     def coverage(self) -> dict[Source, int]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from planner.changes.shards import Shard
     from planner.invocation.selection import Selection
     from planner.verdicts.gate import FailOn
 
@@ -48,20 +47,6 @@ class Dollars(click.ParamType[int]):
         return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
 
 
-class ShardNumber(click.ParamType["Shard"]):
-    """`2/4`."""
-
-    name = "shard"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
-        from planner.changes.shards import shard_written
-
-        try:
-            return shard_written(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
     """`failure,regression`."""
 
@@ -89,13 +74,6 @@ FAIL_ON = click.option(
 def calling(command: F) -> F:
     """What `plan` and `run` alone take: what of the selected cases is called."""
     for decorate in (
-        click.option(
-            "--shard",
-            type=ShardNumber(),
-            metavar="I/N",
-            help="Only the I-th of N parts, for machines that run at once; planner merge joins them. --max-cost and every"
-            " other ceiling are of all parts together: each has its part by its calls.",
-        ),
         click.option(
             "--rerun",
             type=click.Choice(["changed", "failed", "all"]),
@@ -148,5 +126,4 @@ def selection(values: dict[str, Any]) -> Selection:
         sandbox=values["sandbox"],
         world=values["world"],
         policy_from=values["policy_from"],
-        shard=values.get("shard"),
     )

@@ -19,7 +19,6 @@ _COMMANDS: Final = {
     "recheck": "calls:recheck",
     "report": "stored_results:report",
     "transcript": "stored_results:transcript",
-    "merge": "stored_results:merge",
     "history": "stored_results:history",
     "reconcile": "calls:reconcile",
     "schema": "plan_files:schema",

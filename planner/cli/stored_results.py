@@ -43,30 +43,6 @@ def report(verbosity: int, **values: Any) -> int:
 
 
 @click.command()
-@click.argument("parts", nargs=-1, required=True, metavar="PART…", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    metavar="DIR",
-    help="Where to write the reports.",
-)
-@STORE
-@click.pass_obj
-def merge(verbosity: int, parts: tuple[Path, ...], out: Path, store: str | None) -> int:
-    """Join the results of shards (run --shard I/N). Calls nobody.
-
-    Writes one set of reports; a missing shard is an error. PART… are the shards' results.json files, or the folders they are
-    in. Where the store has them too, the whole is stored, and becomes the baseline that one run of everything would have
-    been.
-    """
-    from planner.commands.merge import MergeOptions
-    from planner.commands.merge import merge as command
-
-    return command(shell(verbosity), MergeOptions(parts, out, store))
-
-
-@click.command()
 @click.argument("case", required=False, metavar="[CASE]")
 @click.option("--plan", metavar="NAME", help="Only cases of this plan.")
 @click.option("--environment", metavar="NAME", help="Invocations of this environment (default: of none).")

@@ -11,7 +11,7 @@ import anyio
 
 from planner.api.wire import WireBilling
 from planner.changes.consent import consent_command, forbidden
-from planner.errors import RefusedError, UsageError
+from planner.errors import RefusedError
 from planner.invocation.calling import ledger_of, short_of, works_of
 from planner.invocation.interruption import interruptible
 from planner.invocation.locking import holder
@@ -20,7 +20,6 @@ from planner.invocation.reporting import publisher_of, redactor_of, tell_diagnos
 from planner.invocation.saving import save_plan, saved_command
 from planner.invocation.selection import Loaded, Selection, load, picked
 from planner.invocation.service import TargetState, open_client, read_billing, read_targets
-from planner.invocation.sharding import with_part_of_ceilings
 from planner.invocation.shell import Shell
 from planner.invocation.startable import sure_to_start
 from planner.invocation.stores import Place, place_of
@@ -47,11 +46,6 @@ class PlanOptions:
 
 
 def plan(shell: Shell, options: PlanOptions) -> int:
-    if options.out is not None and options.selection.shard is not None:
-        raise UsageError(
-            "a saved plan is carried out once, as a whole: it cannot be a shard",
-            "Give each shard --plan-digest instead, with the digest of the whole, and leave --out or --shard out here.",
-        )
     loaded = load(shell, options.selection)
     tell_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, options.selection, loaded.project)
@@ -70,7 +64,6 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     finally:
         if journal:
             journal.close()
-    loaded, _ = with_part_of_ceilings(shell, loaded, None, prepared.change_set.share)
     policy = loaded.project.policy
     refusal = forbidden(
         prepared.change_set,

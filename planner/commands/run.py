@@ -30,7 +30,6 @@ from planner.invocation.run_options import RunOptions, actor_of, with_saved
 from planner.invocation.saving import check_unmoved, saved_command
 from planner.invocation.selection import Loaded, load
 from planner.invocation.service import open_client, read_billing, read_targets
-from planner.invocation.sharding import with_part_of_ceilings
 from planner.invocation.sharing import SharedSession, shared_session
 from planner.invocation.shell import Shell
 from planner.invocation.standing_reports import Standing, standing_reports
@@ -118,9 +117,6 @@ class _Invocation:
                 raise InterruptedRunError("interrupted before anything was called", "Run the same command again.")
             prepared = prepare(
                 self._shell, selection, self._loaded, self._place, targets=targets, journal=self._journal
-            )
-            self._loaded, self._max_cost_cents = with_part_of_ceilings(
-                self._shell, self._loaded, self._max_cost_cents, prepared.change_set.share
             )
             prepared.judging.require_model(prepared.change_set)
             for warning in prepared.warnings:

@@ -9,7 +9,6 @@ from planner.execution.work import Outcome
 from planner.invocation.asking import judge_cost
 from planner.invocation.costs import costs
 from planner.invocation.preparing import Preparation
-from planner.invocation.sharding import shard_document
 from planner.invocation.standing_reports import Standing
 from planner.invocation.stray_launches import launch_documents
 from planner.judging.asking import Asking
@@ -47,7 +46,6 @@ def compose_result(
         environment=selection.environment or "",
         sandbox=selection.sandbox,
         partial=selection.partial,
-        shard=shard_document(change_set, cases, chosen=selection.chosen),
         finished=ending.finished,
         started_at=standing.started_at,
         ended_at=standing.shell.clock.now(),

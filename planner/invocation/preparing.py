@@ -91,7 +91,7 @@ def prepare(
     baseline = repository.baseline(place.environment, loaded.plan_names)
     if place.shared is not None:
         baseline = place.shared.restored(baseline, loaded.cases)
-    gone = {} if selection.chosen else gone_cases(shell.cwd, loaded, repository, place.environment, baseline)
+    gone = {} if selection.partial else gone_cases(shell.cwd, loaded, repository, place.environment, baseline)
     judging = judging_of(shell, selection, loaded, place)
 
     changes = diff(
@@ -100,7 +100,7 @@ def prepare(
         revisions={key: state.revision for key, state in targets.items()},
         rerun=selection.rerun,
         now=shell.clock.now(),
-        partial=selection.chosen,
+        partial=selection.partial,
         evidence_stored=repository.has_evidence,
         still_settled=still_settled(repository.load_evidence, judging.ballots),
         called_before=earlier,
@@ -115,7 +115,6 @@ def prepare(
             rates=dict(loaded.project.rates),
             history=history,
             already_made=already_made,
-            shard=selection.shard,
         )
 
     whole = change_set = build({})
@@ -137,7 +136,7 @@ def prepare(
     doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
     change_set = judging.with_votes(change_set, resumable)
     stray = NO_STRAY
-    if journal and selection.shard is None:  # a launch for no case of a shard is another shard's, which tells of it
+    if journal:
         gone_on_with = {slot.launch_id for slots in resumable.values() for slot in slots}
         stray = stray_of(journal, gone_on_with, shared=place.shared is not None, now=shell.clock.now())
     expected = _beside(paid_cents, whole.estimate)

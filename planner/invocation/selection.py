@@ -20,7 +20,6 @@ from planner.spec.project.places import misplaced_projects, root_of
 
 if TYPE_CHECKING:
     from planner.changes.diff import Rerun
-    from planner.changes.shards import Shard
 
 
 DEFAULT_PATH = Path("plans")
@@ -40,17 +39,11 @@ class Selection:
     world: str | None = None
     policy_from: str | None = None
     """The commit whose planner.yaml holds, whatever the one here says."""
-    shard: Shard | None = None
-
-    @property
-    def chosen(self) -> bool:
-        """Not all cases of the plans."""
-        return bool(self.select or self.tags)
 
     @property
     def partial(self) -> bool:
-        """Whatever comes of it is no baseline."""
-        return self.chosen or self.shard is not None
+        """Only some cases of the plans: the results are no baseline."""
+        return bool(self.select or self.tags)
 
     def reconcile_command(self) -> str:
         """What shows the open launches of this store."""
@@ -75,8 +68,6 @@ class Selection:
             words += ["--store", self.store]
         if self.policy_from is not None:
             words += ["--policy-from", self.policy_from]
-        if self.shard is not None:
-            words += ["--shard", str(self.shard)]
         if self.rerun != "changed":
             words += ["--rerun", self.rerun]
         return words

@@ -21,7 +21,6 @@ from planner.errors import PlanInvalidError, PlannerError, StoreError, UsageErro
 from planner.invocation.deferred_signals import release
 from planner.invocation.reporting import REPORT_FILES, publish_result, redactor_patterns, replace_reports, write_reports
 from planner.invocation.selection import Selection
-from planner.invocation.sharding import shard_of_nothing
 from planner.invocation.shell import Shell
 from planner.reports.redaction import redact
 from planner.results.costs import CostDocument
@@ -125,7 +124,6 @@ class Standing:
             environment=self.selection.environment or "",
             sandbox=self.selection.sandbox,
             partial=self.selection.partial,
-            shard=shard_of_nothing(self.selection.shard),
             finished=False,
             under_way=under_way,
             started_at=self.started_at,

@@ -311,9 +311,7 @@ def scope(result: RunResult, neutral: Neutral) -> str:
     ]
     if result.environment:
         parts.append(f"environment {neutral(result.environment)}")
-    if result.shard is not None:
-        parts.append(f"shard {result.shard.number} of {result.shard.of}")
-    if result.partial and (result.shard is None or result.shard.chosen):
+    if result.partial:
         parts.append("only some cases were selected")
     return " · ".join(parts)
 
@@ -373,8 +371,7 @@ def consent(result: RunResult, neutral: Neutral) -> str:
 def not_a_baseline(result: RunResult) -> str:
     """Which later invocations will not compare with this one, and why; empty where all will."""
     reasons = (
-        (result.partial and result.shard is None, "only some cases were selected"),
-        (result.shard is not None, "it is a shard (planner merge joins them)"),
+        (result.partial, "only some cases were selected"),
         (not result.finished, "it did not finish"),
     )
     holding = [text for holds, text in reasons if holds]

@@ -144,7 +144,6 @@ def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
                 for dropped in result.dropped
             ],
             "open_launches": [_launch(launch, names, redactor) for launch in result.open_launches],
-            "shard": result.shard and result.shard.model_copy(update={"basis": redactor.text(result.shard.basis)}),
             "cost": result.cost.model_copy(update={"estimate_basis": redactor.text(result.cost.estimate_basis)}),
         }
     )

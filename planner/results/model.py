@@ -281,27 +281,6 @@ class DroppedCase(Document):
     reason: str
 
 
-class ShardCase(Document):
-    position: int = Field(description="Where the case is in the whole.")
-    before: SampleDocument | None = Field(default=None, description="What it is compared with; null: with nothing.")
-
-
-class ShardDocument(Document):
-    """Which part of a whole this is, and what `planner merge` needs to join it with the others."""
-
-    number: int = Field(description="From 1.")
-    of: int
-    digest: str = Field(default="", description="Of the whole change set; empty where it ended before it had one.")
-    chosen: bool = Field(default=False, description="Only some cases of the plans were selected.")
-    expected_cents: int | None = Field(
-        default=None, description="Of the whole, before the first call; null when unknown."
-    )
-    low_cents: int | None = None
-    high_cents: int | None = None
-    basis: str = ""
-    cases: list[ShardCase] = Field(default=[], description="One for each of `cases`, in that order.")
-
-
 class RunResult(Document):
     schema_version: str = SCHEMA_VERSION
     tool_version: str
@@ -319,8 +298,7 @@ class RunResult(Document):
     change_set_digest: str
     environment: str = ""
     sandbox: bool = False
-    partial: bool = Field(default=False, description="Only some cases were selected, or it is a shard.")
-    shard: ShardDocument | None = Field(default=None, description="Which part of a whole it is; null for the whole.")
+    partial: bool = Field(default=False, description="Only some cases were selected.")
     finished: bool = Field(
         default=True,
         description="False: interrupted, over a ceiling or with launches of unknown fate; never a baseline.",

@@ -135,7 +135,7 @@ def build(now: datetime) -> Callable[..., ChangeSet]:
     def build_set(cases: list[Case], stored: list[CaseDocument] | None = None, **known: Any) -> ChangeSet:
         how: dict[str, Any] = {"rerun": "changed", "revisions": {}, "now": now, "partial": False}
         price: dict[str, Any] = {"products": {("agent", 12): "spark"}, "rates": {}, "history": [], "already_made": {}}
-        price |= {name: known.pop(name) for name in (*price, "shard") if name in known}
+        price |= {name: known.pop(name) for name in price if name in known}
         changes = diff(cases, {prior.case_id: prior for prior in stored or []}, **{**how, **known})
         return build_change_set(changes, **price)
 

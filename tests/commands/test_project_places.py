@@ -174,7 +174,6 @@ planner.yaml:1:10: error: unknown key [unknown-key]
 NEEDS_PROJECT = {
     "report": ("report", "reports/results.json"),
     "history": ("history", "--sandbox"),
-    "merge": ("merge", "reports", "--out", "whole"),
     "reconcile": ("reconcile", "--sandbox"),
     "recheck": ("recheck", "--sandbox"),
 }
@@ -185,7 +184,7 @@ NEEDS_PROJECT = {
 def test_commands_that_read_results(project: Any, tmp_path: Path, command: str, misplaced: str) -> None:
     """None shows what `redact` was to hide, or looks in another store than `store` names: told in the words of `validate`."""
     (tmp_path / ".git").mkdir()
-    ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*", "--shard", "1/1")
+    ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*")
     assert ran.code == 0, ran.err
     project.write(misplaced, "redact: ['Dora']\n")
     told = said(project, "validate")[1].partition("\n1 error")[0]
@@ -202,7 +201,7 @@ def test_commands_that_read_results(project: Any, tmp_path: Path, command: str, 
 def test_commands_that_read_results_with_a_faulty_project_file(project: Any, tmp_path: Path, command: str) -> None:
     """A pattern that cannot be used hides nothing: the file is mended first, in the words of `validate`."""
     (tmp_path / ".git").mkdir()
-    ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*", "--shard", "1/1")
+    ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*")
     assert ran.code == 0, ran.err
     project.write("planner.yaml", "redact: ['Dora(']\n")
     told = said(project, "validate")[1].partition("\n1 error")[0]

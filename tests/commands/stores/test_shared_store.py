@@ -206,25 +206,6 @@ def test_killed_in_the_middle_of_sharing(
     assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
 
 
-def test_shards_of_several_machines(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
-    """Each job makes its part, and the one that joins them makes the baseline for all; nothing stays to be gone on with."""
-    parts = []
-    for number in ("1", "2"):
-        project = fresh_clone(f"shard{number}")
-        ran = project.planner("run", "--consent-to-charge", "--shard", f"{number}/2")
-        assert ran.code == 0, ran.err
-        parts.append(str(project.root / "reports"))
-    assert "intents/" in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
-    elsewhere = fresh_clone("elsewhere").planner("merge", *parts, "--store", "folder", "--out", "joined")
-    assert elsewhere.code == 0, elsewhere.err
-    assert "the store here has not all of these results, so what they are together is no baseline" in elsewhere.err
-    ran = fresh_clone("joining").planner("merge", *parts, "--out", "reports")
-    assert ran.code == 0, ran.err
-    assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
-    assert {action for action, _, _ in fresh_clone("later").actions().values()} == {"keep"}
-    assert len(service.own_runs()) == 5
-
-
 def test_a_ref_that_is_protected(fresh_clone: Callable[[str], Any], remote: Path, service: Any) -> None:
     """Where the store takes nothing, nobody is called: what to allow is said, nothing is charged."""
     hook = remote / "hooks/pre-receive"
