@@ -1,9 +1,10 @@
-"""Standard output and standard error that take any text, and outlive their terminal."""
+"""Standard output and standard error that take any text, pass on no control characters, and outlive their terminal."""
 
 from __future__ import annotations
 
 import errno
 import io
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO, cast
 
 if TYPE_CHECKING:
@@ -25,11 +26,34 @@ class _Terminal(io.FileIO):
             return memoryview(data).nbytes
 
 
+class _Printable:
+    """A text stream whose text goes through `printable`, whoever writes it: a command, click, or a traceback."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        if not text.replace("\n", "").isprintable():
+            from planner.reports.neutral import printable
+
+            text = printable(text, terminal=self._stream.isatty())
+        return self._stream.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
 def made_fit(stream: TextIO) -> TextIO:
     """Whatever its encoding lacks is written as escapes; what is written to a terminal that has gone is swallowed."""
+    if isinstance(stream, _Printable):
+        return stream
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    if not isinstance(stream, io.TextIOWrapper) or not stream.isatty():
-        return cast("TextIO", stream)
-    terminal = io.BufferedWriter(_Terminal(stream.fileno(), "w", closefd=False))
-    return io.TextIOWrapper(terminal, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
+    if isinstance(stream, io.TextIOWrapper) and stream.isatty():
+        terminal = io.BufferedWriter(_Terminal(stream.fileno(), "w", closefd=False))
+        stream = io.TextIOWrapper(terminal, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
+    return cast("TextIO", _Printable(cast("TextIO", stream)))

@@ -12,6 +12,7 @@ from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
 from planner.invocation.stores import place_of
 from planner.reports import comparison
+from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 from planner.results.reading import read_result
@@ -59,7 +60,7 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
     path = shell.cwd / options.out
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
+        path.write_text(printable(text), encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
         raise UsageError(
             f"{options.out} cannot be written: {error.strerror}", "Name another file after --out."

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from planner.reports.neutral import printable
+
 if TYPE_CHECKING:
     from planner.changes.model import ChangeSet
     from planner.results.model import RunResult
@@ -52,7 +54,7 @@ def append_outputs(path: Path, outputs: Mapping[str, str], *, new_delimiter: Cal
     """
     blocks = [_block(name, value, new_delimiter()) for name, value in outputs.items()]
     with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:
-        file.write("".join(blocks))
+        file.write(printable("".join(blocks)))
 
 
 def _block(name: str, value: str, delimiter: str) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
+from planner.reports.neutral import printable
+
 SUMMARY_LIMIT_BYTES = 1024 * 1024
 _SMALLEST_BYTES = 512
 """With less room than this a cut text would say nothing."""
@@ -20,7 +22,7 @@ _SMALLEST_BYTES = 512
 def append_summary(path: Path, markdown: str, *, limit_bytes: int = SUMMARY_LIMIT_BYTES) -> bool:
     """Append, cut to the room an earlier command of the same step has left. False: there was none. Raises `OSError`."""
     used_bytes = path.stat().st_size if path.exists() else 0
-    text = markdown.rstrip("\n") + "\n\n"
+    text = printable(markdown).rstrip("\n") + "\n\n"
     room_bytes = limit_bytes - used_bytes
     if _size(text) > room_bytes and room_bytes < _SMALLEST_BYTES:
         return False

@@ -130,7 +130,9 @@ def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Proj
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:
     """A reader never meets half a report."""
+    from planner.reports.neutral import printable
+
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8", errors="replace") as file:
-        file.writelines(pieces)
+    with temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+        file.writelines(map(printable, pieces))
     temporary.replace(path)

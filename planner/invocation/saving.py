@@ -17,6 +17,7 @@ from planner.errors import RefusedError, UsageError
 from planner.invocation.address import ADDRESS, base_url_of, shown_address
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
+from planner.reports.neutral import for_json_text
 from planner.results.repository import ResultsRepository
 from planner.spec import find_root
 from planner.spec.files import FileFault, read_authored
@@ -56,7 +57,8 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
     file = shell.cwd / path
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(saved.sealed().model_dump_json(indent=1) + "\n", encoding="utf-8", errors="backslashreplace")
+        document = for_json_text(saved.sealed().model_dump_json(indent=1))
+        file.write_text(document + "\n", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file after --out.") from error
 

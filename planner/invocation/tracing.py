@@ -19,6 +19,7 @@ from planner import __version__
 from planner.api.exchange import Exchange
 from planner.errors import PlannerError, UsageError
 from planner.invocation.shell import Shell
+from planner.reports.neutral import for_json_text
 
 SCHEMA_VERSION = "1.0"
 TOLD_WAIT_SECONDS = 5.0
@@ -68,7 +69,7 @@ class Trace:
         if self._stream is None:
             return
         try:
-            self._stream.write(to_json(fields).decode() + "\n")
+            self._stream.write(for_json_text(to_json(fields).decode()) + "\n")
             self._stream.flush()
         except OSError as error:
             self.close()

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from planner.errors import UsageError
 from planner.judging.records import VoteRecord
+from planner.reports.neutral import for_json_text
 from planner.spec.files import FileFault, read_authored
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -52,4 +53,4 @@ def write_votes_file(path: Path, name: str, records: Iterable[VoteRecord]) -> No
 def votes_text(records: Iterable[VoteRecord]) -> str:
     """Each once, in an order that does not depend on when they were given."""
     unique = {(record.key, record.number): record for record in records}
-    return "".join(f"{unique[place].model_dump_json(exclude_none=True)}\n" for place in sorted(unique))
+    return "".join(f"{for_json_text(unique[place].model_dump_json(exclude_none=True))}\n" for place in sorted(unique))

@@ -19,6 +19,10 @@ _HIDING = (
     "\U000e0000-\U000e0fff"
 )
 _SURROGATES = "\ud800-\udfff"
+_LINE_ENDS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+"""C0, DEL and C1 but tab and newline, and the two separators that some readers take for line ends."""
+_TERMINAL_CONTROLS = re.compile(f"(\x1b\\[[0-?]*[ -/]*[@-~]|\r)|{_CONTROLS.pattern}")
 _SEQUENCE = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor, erase
     r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x00-\x1f\x7f-\x9f]*(?:\x07|\x1b\\|\x9c)"  # OSC (links, titles), DCS, SOS, PM, APC
@@ -55,6 +59,16 @@ _COLON_BEFORE_COLON = re.compile(":(?=:)")
 _BACKTICKS = re.compile(r"`+")
 
 
+def printable(text: str, *, terminal: bool = False) -> str:
+    """`text` as every output file and stream takes it: no control character but newline and tab, and neither U+2028 nor U+2029.
+
+    The last step before anything is written, whatever was made harmless before. `terminal`: colours and cursor movements stay.
+    """
+    if terminal:
+        return _TERMINAL_CONTROLS.sub(lambda found: found[1] or REMOVED, text)
+    return _CONTROLS.sub(REMOVED, text.replace("\r\n", "\n")) if _CONTROLS.search(text) else text
+
+
 def one_line(text: str) -> str:
     """`text` on one line, without control, reordering or hidden characters; white space runs become one space."""
     return _SPACE.sub(" ", without_controls(text)).strip()
@@ -63,15 +77,18 @@ def one_line(text: str) -> str:
 def without_controls(text: str) -> str:
     """`text` with each terminal sequence and each control, reordering, hidden or half character replaced by `�`.
 
-    White space, line ends included, stays."""
+    White space stays; every line end is a newline."""
     if text.isascii() and text.isprintable():  # as most texts are: none of that is in there
         return text
-    return _UNWANTED.sub(REMOVED, _SEQUENCE.sub(REMOVED, text))
+    return _UNWANTED.sub(REMOVED, _SEQUENCE.sub(REMOVED, _LINE_ENDS.sub("\n", text)))
 
 
 def is_harmless_json(document: str) -> bool:
     """Whether `without_controls` would leave each text of a JSON document as it is; an escape may be one that it would not."""
-    return "\\u" not in document and "\\b" not in document and _UNWANTED.search(document) is None
+    escapes = ("\\u", "\\b", "\\f", "\\r")
+    return not any(map(document.__contains__, escapes)) and not (
+        _UNWANTED.search(document) or _LINE_ENDS.search(document)
+    )
 
 
 def for_markdown(text: str) -> str:
