@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from planner.cli.options import FAIL_ON, REPORT_DIR, STORE, Dollars, calling, selecting, selection
+from planner.cli.options import FAIL_ON, POLICY_FROM, REPORT_DIR, STORE, Dollars, calling, selecting, selection
 from planner.cli.outside import shell
 
 
@@ -145,6 +145,7 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
     help="With --assume-not-sent: shown, and not the launch's; one --not-ours a run.",
 )
 @STORE
+@POLICY_FROM
 @click.option("--sandbox", is_flag=True, help="The embedded service's launches.")
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj
@@ -172,7 +173,12 @@ def reconcile(verbosity: int, **values: Any) -> int:
     from planner.commands.reconcile import reconcile as command
     from planner.invocation.selection import Selection
 
-    journal = Selection(store=values["store"], sandbox=values["sandbox"], world=values["world"])
+    journal = Selection(
+        store=values["store"],
+        sandbox=values["sandbox"],
+        world=values["world"],
+        policy_from=values["policy_from"],
+    )
     said = (values["adopt"], values["assume_not_sent"], values["not_ours"])
     return command(shell(verbosity), ReconcileOptions(journal, values["launch"], *said))
 

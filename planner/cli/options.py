@@ -23,6 +23,11 @@ STORE = click.option(
     help="Where results live: a folder (default: .planner/ of the repository), git:refs/planner/results, or"
     " s3://BUCKET/FOLDER.",
 )
+POLICY_FROM = click.option(
+    "--policy-from",
+    metavar="REF",
+    help="Read planner.yaml from this commit. Default: in CI on a pull request its base commit, else the work tree.",
+)
 REPORT_DIR = click.option(
     "--report-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -98,11 +103,7 @@ def selecting(command: F) -> F:
             click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cases with this tag; repeatable."),
             click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
             STORE,
-            click.option(
-                "--policy-from",
-                metavar="REF",
-                help="Read planner.yaml from this commit, such as the base branch of a pull request.",
-            ),
+            POLICY_FROM,
             click.option("--sandbox", is_flag=True, help="Use the embedded service: no key, no money, no phone."),
             click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
         )

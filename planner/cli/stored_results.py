@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from planner.cli.options import STORE
+from planner.cli.options import POLICY_FROM, STORE
 from planner.cli.outside import shell
 
 
@@ -25,6 +25,7 @@ from planner.cli.outside import shell
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it here (default: standard output)."
 )
 @STORE
+@POLICY_FROM
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
 @click.pass_obj
 def report(verbosity: int, **values: Any) -> int:
@@ -47,6 +48,7 @@ def report(verbosity: int, **values: Any) -> int:
 @click.option("--plan", metavar="NAME", help="Only cases of this plan.")
 @click.option("--environment", metavar="NAME", help="Invocations of this environment (default: of none).")
 @STORE
+@POLICY_FROM
 @click.option("--since", metavar="WHEN", help="No further back than a date (2026-11-01) or an age (12h, 14d, 6w).")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N invocations.")
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
@@ -71,6 +73,7 @@ def history(verbosity: int, **values: Any) -> int:
 @click.option("--failed", is_flag=True, help="Only runs that did not pass.")
 @click.option("--environment", metavar="NAME", help="Results of this environment (default: of none).")
 @STORE
+@POLICY_FROM
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj

@@ -21,7 +21,6 @@ from planner.moments import age_of, aware
 from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
 from planner.results.outline import InvocationOutline
-from planner.spec import find_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +34,13 @@ class HistoryOptions:
     since: str | None = None
     limit: int | None = None
     sandbox: bool = False
+    policy_from: str | None = None
     output_format: Literal["text", "csv", "json"] = "text"
 
 
 def history(shell: Shell, options: HistoryOptions) -> int:
     """0, whatever the results say. `UsageError` for a case, plan, environment or moment that there is not."""
-    root = find_root(shell.cwd)
-    project = project_here(shell, root)
+    root, project = project_here(shell, options.policy_from)
     selection = Selection(store=options.store, sandbox=options.sandbox, environment=options.environment)
     place = place_of(shell, root, selection, project)
     found = timeline(_outlines(shell, options, place), plan=options.plan)

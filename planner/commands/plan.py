@@ -15,6 +15,7 @@ from planner.errors import RefusedError
 from planner.invocation.calling import ledger_of, short_of, works_of
 from planner.invocation.interruption import interruptible
 from planner.invocation.locking import holder
+from planner.invocation.policy_source import PolicySource
 from planner.invocation.preparing import Preparation, charged_slots, open_journal, prepare
 from planner.invocation.reporting import publisher_of, redactor_of, tell_diagnostics
 from planner.invocation.saving import save_plan, saved_command
@@ -24,6 +25,7 @@ from planner.invocation.shell import Shell
 from planner.invocation.startable import sure_to_start
 from planner.invocation.stores import Place, place_of
 from planner.invocation.stray_launches import launch_documents
+from planner.invocation.worlds import named_world
 from planner.reports import change_explanation
 from planner.reports.change_set import Preview, render_json, render_markdown, render_text
 from planner.reports.quantities import money
@@ -85,6 +87,8 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         stray_cents = prepared.stray.held_cents
         ledger = ledger_of(loaded, charged, max_cost_cents=None, billing=billing, stray_cents=stray_cents, bills=bills)
         short += sure_to_start(works_of(prepared.change_set), prepared.already_made, ledger)
+    if loaded.base is not None and not loaded.base.has_project:
+        short.append(PolicySource(loaded.root, loaded.base).note)
     _show(shell, options, loaded, prepared, refusal, short)
     if refusal:
         return refusal.exit_code
@@ -115,7 +119,9 @@ async def _ask(
         place.make()
     async with (
         interruptible(),
-        open_client(shell, sandbox_dir=place.directory if selection.sandbox else None, world=selection.world) as client,
+        open_client(
+            shell, sandbox_dir=place.directory if selection.sandbox else None, world=named_world(shell, selection)
+        ) as client,
     ):
         targets = await read_targets(client, loaded.cases)
         billing = await read_billing(client)

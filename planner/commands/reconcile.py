@@ -31,8 +31,8 @@ from planner.invocation.service import open_client
 from planner.invocation.sharing import shared_session
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place, place_of
+from planner.invocation.worlds import named_world
 from planner.reports.quantities import count
-from planner.spec import find_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def reconcile(shell: Shell, options: ReconcileOptions) -> int:
         raise UsageError("--adopt and --assume-not-sent say the opposite of each other")
     if options.not_ours and not options.assume_not_sent:
         raise UsageError("--not-ours goes with --assume-not-sent: runs that are shown and not the launch's")
-    root = find_root(shell.cwd)
-    place = place_of(shell, root, options.selection, project_here(shell, root))
+    root, project = project_here(shell, options.selection.policy_from)
+    place = place_of(shell, root, options.selection, project)
     if not place.journal_path.exists() and place.shared is None:
         shell.print("No launch is open: nothing was ever launched from this store.")
         return 0
@@ -137,7 +137,9 @@ async def _runs_named(shell: Shell, options: ReconcileOptions, place: Place, los
 
 def _client(shell: Shell, options: ReconcileOptions, place: Place) -> AbstractAsyncContextManager[ApiClient]:
     selection = options.selection
-    return open_client(shell, sandbox_dir=place.directory if selection.sandbox else None, world=selection.world)
+    return open_client(
+        shell, sandbox_dir=place.directory if selection.sandbox else None, world=named_world(shell, selection)
+    )
 
 
 async def _list(shell: Shell, options: ReconcileOptions, place: Place, journal: Journal, launch_id: str | None) -> int:

@@ -16,7 +16,6 @@ from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 from planner.results.reading import read_result
-from planner.spec import find_root
 from planner.spec.model import Project
 from planner.statistics import RandomSource
 from planner.verdicts.comparing import compare_results
@@ -34,13 +33,13 @@ class ReportOptions:
     out: Path | None = None
     store: str | None = None
     sandbox: bool = False
+    policy_from: str | None = None
 
 
 def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
     """0, whatever the results say: the report is what was asked for. `UsageError` for what cannot be read or written, and for a
     project file that nobody reads."""
-    root = find_root(shell.cwd)
-    project = project_here(shell, root)
+    root, project = project_here(shell, options.policy_from)
     patterns = redactor_patterns(project)
     result = _result(shell, options, root, project, options.results)
     if options.older is None:

@@ -37,6 +37,7 @@ from planner.invocation.startable import sure_to_start
 from planner.invocation.stores import Place, place_of
 from planner.invocation.stray_launches import look_for_stray
 from planner.invocation.tracing import Telling, Trace, open_trace
+from planner.invocation.worlds import named_world
 from planner.outcome import Fault, RunOutcome
 from planner.reports.quantities import count
 from planner.spec.model import Case, Policy
@@ -99,7 +100,7 @@ class _Invocation:
             open_client(
                 self._shell,
                 sandbox_dir=self._place.directory if selection.sandbox else None,
-                world=selection.world,
+                world=named_world(self._shell, selection),
                 on_exchange=self._telling.exchange,
                 on_wait=self._telling.wait,
             ) as client,

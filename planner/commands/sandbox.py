@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from planner.errors import UsageError
 from planner.invocation.address import ADDRESS, IN_CLEAR
 from planner.invocation.shell import Shell
-from planner.invocation.worlds import open_world
+from planner.invocation.worlds import NamedWorld, open_world
 from planner.spec.faults.wording import explain
 from planner.spec.project.this_machine import is_this_machine
 
@@ -39,7 +39,7 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
     from planner.sandbox import Sandbox, StateFileError, WorldError
     from planner.sandbox.service.server import serve
 
-    world = open_world(shell, options.world)
+    world = open_world(shell, NamedWorld(options.world))
     specs = [read_fault(text) for text in options.faults]
     try:
         service = Sandbox(

@@ -17,7 +17,6 @@ from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.redaction import Pattern, redact
 from planner.reports.transcript import Conversation, render_json, render_text
 from planner.results.model import CaseDocument, RunDocument, RunResult
-from planner.spec import find_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class TranscriptOptions:
     store: str | None = None
     environment: str | None = None
     sandbox: bool = False
+    policy_from: str | None = None
     output_format: Literal["text", "json"] = "text"
 
 
@@ -38,8 +38,7 @@ def transcript(shell: Shell, options: TranscriptOptions) -> int:
     Raises:
         UsageError: no stored run matches.
     """
-    root = find_root(shell.cwd)
-    project = project_here(shell, root)
+    root, project = project_here(shell, options.policy_from)
     selection = Selection(store=options.store, sandbox=options.sandbox, environment=options.environment)
     place = place_of(shell, root, selection, project)
     conversations = list(_conversations(options, place, redactor_patterns(project)))

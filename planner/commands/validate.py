@@ -9,6 +9,7 @@ from typing import Literal
 
 from planner import __version__
 from planner.diagnostics import Diagnostics
+from planner.invocation.policy_source import work_tree_source
 from planner.invocation.reporting import publisher_of, tell_diagnostics
 from planner.invocation.selection import Files, Found, find_files, load_found
 from planner.invocation.shell import Shell
@@ -27,7 +28,7 @@ def validate(
     output_format: Literal["text", "json", "github", "sarif"],
 ) -> int:
     """0 when no plan has an error, else 2."""
-    found = find_files(shell, paths, environment)
+    found = find_files(shell, paths, environment, work_tree_source(shell, paths))  # what a merge would leave
     found.diagnostics.items.extend(missing_answers(found.root, found.project, cwd=shell.cwd).items)
     diagnostics, totals = found.diagnostics, _at_once(shell, found, environment)
     if totals is None:

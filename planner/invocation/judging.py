@@ -15,8 +15,8 @@ from planner.execution.launches import Slot
 from planner.invocation.selection import Loaded, Selection
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
-from planner.invocation.votes_file import read_votes_file
-from planner.invocation.worlds import DEFAULT_WORLD, open_world
+from planner.invocation.votes_file import read_votes_file, read_votes_of
+from planner.invocation.worlds import NamedWorld, named_world, open_world
 from planner.judging.asking import SECOND_CHANCES, Wanted
 from planner.judging.ballots import Ballots
 from planner.judging.journal import VoteJournal
@@ -159,22 +159,25 @@ def judging_of(shell: Shell, selection: Selection, loaded: Loaded, place: Place)
     settings = loaded.project.judge
     repository = place.repository
     if settings is None and selection.sandbox:
-        recorded = _recorded_answers(shell, selection.world or DEFAULT_WORLD, loaded.cases)
+        recorded = _recorded_answers(shell, named_world(shell, selection), loaded.cases)
         ballots = Ballots(f"recorded answers of the world {recorded.world}", None, world=recorded)
         return Judging(None, ballots, repository.load_evidence, vote_journal_path(place), recorded.world)
     ballots = Ballots(settings.model if settings else "", repository)
     if settings is None:
         ballots.missing = "planner.yaml names no language model under `judge`"
     elif settings.recorded is not None:
-        ballots.recorded = read_votes_file(loaded.root / settings.recorded, settings.recorded)
+        if loaded.base is None or selection.sandbox:  # what comes of the sandbox decides nothing
+            ballots.recorded = read_votes_file(loaded.root / settings.recorded, settings.recorded)
+        else:
+            ballots.recorded = read_votes_of(loaded.base, settings.recorded)
         ballots.missing = f"{settings.recorded} has no answer to this"
     return Judging(settings, ballots, repository.load_evidence, vote_journal_path(place))
 
 
-def _recorded_answers(shell: Shell, name: str, cases: Sequence[Case]) -> RecordedAnswers:
+def _recorded_answers(shell: Shell, named: NamedWorld, cases: Sequence[Case]) -> RecordedAnswers:
     if not any(map(asks_model, cases)):  # a world takes time to read
-        return RecordedAnswers(name, {})
-    world = open_world(shell, name)
+        return RecordedAnswers(named.name, {})
+    world = open_world(shell, named)
     answers: dict[tuple[str, str], list[Vote]] = {}
     for answer in world.judge_answers:
         vote = Vote(Verdict(answer.verdict), answer.turn, answer.quote, answer.reason)

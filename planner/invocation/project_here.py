@@ -6,31 +6,37 @@ from contextlib import suppress
 from pathlib import Path
 
 from planner.errors import PlanInvalidError, UsageError
+from planner.invocation.policy_source import policy_source
 from planner.invocation.selection import default_path
 from planner.invocation.shell import Shell
-from planner.spec import load_project, plan_files
+from planner.spec import plan_files
 from planner.spec.files import PROJECT_FILE
 from planner.spec.model import Project
 from planner.spec.project.places import misplaced_projects
 
 
-def project_here(shell: Shell, root: Path) -> Project:
-    """What planner.yaml at `root` sets.
+def project_here(shell: Shell, policy_from: str | None = None) -> tuple[Path, Project]:
+    """The project's root and what its planner.yaml sets, as of the commit that policy comes from.
 
     Raises `PlanInvalidError` for one that has a fault, and for a project file that nobody reads: another store would be looked
-    in than the one it names, and words shown that it was to hide.
+    in than the one it names, and words shown that it was to hide. `UsageError` where the commit cannot be read.
     """
-    misplaced = misplaced_projects(root, _folders_of_plans(shell.cwd / default_path(shell.cwd, root)), cwd=shell.cwd)
-    if misplaced.has_errors:
-        raise PlanInvalidError(
-            "a project file is where nobody reads it, so neither its store nor what it hides would hold", misplaced
-        )
-    project, diagnostics = load_project(root, cwd=shell.cwd)
+    source = policy_source(shell, policy_from)
+    if source.base is None:
+        folders = _folders_of_plans(shell.cwd / default_path(shell.cwd, source.root))
+        misplaced = misplaced_projects(source.root, folders, cwd=shell.cwd)
+        if misplaced.has_errors:
+            raise PlanInvalidError(
+                "a project file is where nobody reads it, so neither its store nor what it hides would hold", misplaced
+            )
+    project, diagnostics = source.project(shell.cwd)
     if diagnostics.has_errors:
         raise PlanInvalidError(
             f"{PROJECT_FILE} has faults, so neither its store nor what it hides would hold", diagnostics
         )
-    return project
+    if source.note:
+        shell.tell(source.note)
+    return source.root, project
 
 
 def _folders_of_plans(path: Path) -> set[Path]:

@@ -11,7 +11,7 @@ from planner.errors import StoreError
 from planner.github.publish import Publisher, publisher
 from planner.invocation.shell import Shell
 from planner.reports import FORMATS
-from planner.spec.files import FileFault, read_authored
+from planner.spec.files import FileFault, Neighbours
 from planner.spec.yaml.decoding import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
 
     from planner.reports.diagnostics import advice, render_text
 
+    neighbours = Neighbours(shell.cwd)
+
     def read_source(file: str) -> str | None:
         try:  # within the same bounds as it was read the first time, or an excerpt would show what a plan may not
-            return read_authored(shell.cwd / file, file, MAX_BYTES).decode(errors="replace")
+            return neighbours.plan(shell.cwd / file, file, MAX_BYTES).decode(errors="replace")
         except FileFault:
             return None  # the diagnostic itself says why it cannot be read
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -15,6 +15,7 @@ from planner.changes.model import ChangeSet
 from planner.changes.saved import SCHEMA_VERSION, SavedPlan, SavedSelection, Show, moved_since, saved_changes
 from planner.errors import RefusedError, UsageError
 from planner.invocation.address import ADDRESS, base_url_of, shown_address
+from planner.invocation.base_commit import named_by_ci
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
 from planner.reports.neutral import for_json_text
@@ -24,13 +25,17 @@ from planner.spec.files import FileFault, read_authored
 
 MAX_BYTES = 256 * 1024 * 1024
 _SHOWN_MOVES = 10
-_KIND = re.compile(rb'\s*\{\s*"kind"\s*:\s*"saved-plan"')
-"""How a saved plan begins, also one that something has laid out anew; no plan file could."""
-_KIND_BYTES = 1000
+SUFFIX: Final = ".json"
+"""By this, and by nothing in the file, a saved plan is known: anybody can write a plan file that looks like one."""
 
 
 def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: Path, show: Show) -> None:
-    """Raises `UsageError` where the file cannot be written, or the environment names no service."""
+    """Raises `UsageError` where the file cannot be written, or its name is none of a saved plan, or the environment names no service."""
+    if path.suffix != SUFFIX:
+        raise UsageError(
+            f"{path} cannot be written as a saved plan: `planner run` knows one by its ending {SUFFIX}",
+            f"Name it {path.name}{SUFFIX}.",
+        )
     saved = SavedPlan(
         tool_version=__version__,
         plan_id=shell.new_id(),
@@ -69,53 +74,56 @@ def saved_plan_at(shell: Shell, paths: Sequence[Path]) -> SavedPlan | None:
     Raises `UsageError` for a saved plan beside other paths, and for one that a newer planner wrote or that is damaged.
     """
     for path in paths:
-        file = shell.cwd / path
-        if not _looks_saved(file):
+        if path.suffix != SUFFIX:
             continue
         if len(paths) > 1:
             raise UsageError(
                 f"{path} is a saved plan, and holds all that is to be run", f"Run it alone: planner run {path}"
             )
         try:
-            return _parsed(read_authored(file, path.as_posix(), MAX_BYTES), path)
+            return _parsed(read_authored(shell.cwd / path, path.as_posix(), MAX_BYTES), path)
         except FileFault as fault:
             raise UsageError(f"{path}: {fault.detail}", "Make it again with planner plan --out.") from fault
     return None
 
 
-def _looks_saved(file: Path) -> bool:
-    if not file.is_file():
-        return False
-    try:
-        with file.open("rb") as opened:
-            return _KIND.match(opened.read(_KIND_BYTES)) is not None
-    except OSError:
-        return False  # what is wrong with it is told where plans are read
-
-
 def selection_of(shell: Shell, saved: SavedPlan, path: Path, typed: Selection) -> Selection:
-    """What the saved plan selects. Raises `UsageError` for any selection typed beside it, and in another folder."""
-    if typed != Selection(paths=(path,)):
+    """What the saved plan selects. Where policy is typed or comes from the CI system, the file has no say in it, in the store, or
+    in files outside the repository.
+
+    Raises `UsageError` for any selection typed beside it, and in another folder.
+    """
+    if typed != Selection(paths=(path,), store=typed.store, policy_from=typed.policy_from):
         raise UsageError(
             f"{path} is a saved plan: what it selects cannot be changed",
             "Leave the other options out, or make another with planner plan --out.",
         )
-    chosen = saved.selection
+    chosen, root = saved.selection, find_root(shell.cwd)
     if chosen.directory != _directory(shell):
         raise UsageError(
             f"{path} was saved in the folder {chosen.directory!r} of its repository, this is {_directory(shell)!r}",
             "Run it in that folder.",
         )
+    paths = tuple(map(Path, chosen.paths))
+    is_trusted = typed.policy_from is None and named_by_ci(shell.environ) is None
+    if not is_trusted and not all((shell.cwd / each).resolve().is_relative_to(root) for each in paths):
+        raise UsageError(f"{path} names plans outside the repository", "Make another with planner plan --out.")
+    if typed.store is None and chosen.store is not None and not is_trusted:
+        raise UsageError(
+            f"{path} names a store, which only the command line and planner.yaml may do on a pull request",
+            f"If it is yours, name it: planner run {path} --store STORE",
+        )
     return Selection(
-        paths=tuple(map(Path, chosen.paths)),
+        paths=paths,
         select=tuple(chosen.select),
         tags=tuple(chosen.tags),
         environment=chosen.environment,
-        store=chosen.store,
+        store=typed.store if typed.store is not None else chosen.store,
         rerun=chosen.rerun,
         sandbox=chosen.sandbox,
         world=chosen.world,
-        policy_from=chosen.policy_from,
+        policy_from=chosen.policy_from if is_trusted else typed.policy_from,
+        is_saved=True,
     )
 
 

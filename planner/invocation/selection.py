@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
+from planner.invocation.base_commit import BaseCommit
 from planner.invocation.near_misses import meant
+from planner.invocation.policy_source import PolicySource, policy_source, work_tree_source
 from planner.invocation.shell import Shell
-from planner.spec import load_files, load_project, plan_files, read_project
+from planner.spec import load_files, plan_files
 from planner.spec.files import PROJECT_FILE
 from planner.spec.model import Case, Plan, Project
-from planner.spec.project.places import misplaced_projects, root_of
+from planner.spec.project.places import misplaced_projects
 
 if TYPE_CHECKING:
     from planner.changes.diff import Rerun
@@ -39,6 +41,8 @@ class Selection:
     world: str | None = None
     policy_from: str | None = None
     """The commit whose planner.yaml holds, whatever the one here says."""
+    is_saved: bool = False
+    """A saved plan says all this, and nobody typed it."""
 
     @property
     def partial(self) -> bool:
@@ -47,9 +51,8 @@ class Selection:
 
     def reconcile_command(self) -> str:
         """What shows the open launches of this store."""
-        return shlex.join(
-            ["planner", "reconcile", *Selection(store=self.store, sandbox=self.sandbox, world=self.world).words()]
-        )
+        kept = Selection(store=self.store, sandbox=self.sandbox, world=self.world, policy_from=self.policy_from)
+        return shlex.join(["planner", "reconcile", *kept.words()])
 
     def words(self) -> list[str]:
         """The options again, as they would be typed."""
@@ -82,6 +85,8 @@ class Loaded:
     plans: tuple[Plan, ...]
     cases: tuple[Case, ...]
     diagnostics: Diagnostics
+    base: BaseCommit | None = None
+    """The commit that the project is read from; None: from the work tree, which is trusted."""
 
     @property
     def plan_names(self) -> list[str]:
@@ -114,9 +119,9 @@ class Found:
     diagnostics: Diagnostics
 
 
-def read_files(shell: Shell, paths: Sequence[Path], environment: str | None, policy_from: str | None = None) -> Files:
-    """What is in plan files and folders. Raises as `find_files` does."""
-    return load_found(shell, find_files(shell, paths, environment, policy_from), environment)
+def read_files(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:
+    """What is in plan files and folders, by the work tree's own planner.yaml. Raises as `find_files` does."""
+    return load_found(shell, find_files(shell, paths, environment, work_tree_source(shell, paths)), environment)
 
 
 def load_found(shell: Shell, found: Found, environment: str | None) -> Files:
@@ -132,29 +137,22 @@ def load_found(shell: Shell, found: Found, environment: str | None) -> Files:
     return Files(found.root, found.project, loaded.plans, len(loaded.libraries), diagnostics)
 
 
-def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, policy_from: str | None = None) -> Found:
+def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, source: PolicySource) -> Found:
     """The plan files that are named, or are in folders.
 
     Raises:
-        UsageError: a path does not exist, there is no plan, or no such commit as `policy_from`.
+        UsageError: a path does not exist, there is no plan, or `source` cannot be read.
     """
     named = [shell.cwd / path for path in paths]
-    root = root_of(shell.cwd, named)
-    if policy_from is None:
-        project, diagnostics = load_project(root, cwd=shell.cwd)
-    else:
-        from planner.invocation.git import Git, file_at
-
-        written = file_at(Git(root, shell.environ), policy_from, PROJECT_FILE)
-        project, diagnostics = read_project(written or b"", f"{policy_from}:{PROJECT_FILE}")
+    root = source.root
+    project, diagnostics = source.project(shell.cwd)
     if environment is not None and not diagnostics.has_errors:
         _known_environment(project, environment)
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
     files = plan_files(plans if named else [shell.cwd / default_path(shell.cwd, root)])
-    misplaced = misplaced_projects(
-        root, {path if path.is_dir() else path.parent for path in [*named, *files]}, cwd=shell.cwd
-    )
-    diagnostics.items.extend(misplaced.items)
+    if source.base is None:  # else project files of the tree set nothing, wherever they are
+        folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
+        diagnostics.items.extend(misplaced_projects(root, folders, cwd=shell.cwd).items)
     return Found(root, project, tuple(files), diagnostics)
 
 
@@ -163,9 +161,13 @@ def load(shell: Shell, selection: Selection) -> Loaded:
 
     Raises:
         PlanInvalidError: with all diagnostics.
-        UsageError: nothing there, or nothing selected.
+        UsageError: nothing there, nothing selected, or the commit that policy comes from cannot be read.
     """
-    files = read_files(shell, selection.paths, selection.environment, selection.policy_from)
+    source = policy_source(shell, selection.policy_from, selection.paths)
+    if source.note:
+        shell.tell(source.note)
+    found = find_files(shell, selection.paths, selection.environment, source)
+    files = load_found(shell, found, selection.environment)
     if files.diagnostics.has_errors:
         raise PlanInvalidError("the plans are not valid, so nobody is called", files.diagnostics)
     if not files.plans and not files.libraries:
@@ -176,7 +178,7 @@ def load(shell: Shell, selection: Selection) -> Loaded:
     diagnostics = files.diagnostics
     if selection.sandbox:  # there nothing is paid for in vain, and an undecided check says so itself
         diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
-    return Loaded(files.root, files.project, files.plans, _selected(cases, selection), diagnostics)
+    return Loaded(files.root, files.project, files.plans, _selected(cases, selection), diagnostics, source.base)
 
 
 def _known_environment(project: Project, environment: str) -> None:

@@ -20,6 +20,7 @@ from planner.api.wire import WireBilling, WirePhoneNumber
 from planner.errors import CredentialError, NotFoundError, PlannerError, StoreError, UsageError
 from planner.invocation.address import base_url_of, check_way
 from planner.invocation.shell import Shell
+from planner.invocation.worlds import NamedWorld
 from planner.spec.model import Case, Target
 
 SANDBOX_KEY = "sk_test_sandbox"
@@ -64,7 +65,7 @@ async def open_client(
     shell: Shell,
     *,
     sandbox_dir: Path | None,
-    world: str | None,
+    world: NamedWorld,
     on_exchange: Callable[[Exchange], None] | None = None,
     on_wait: Callable[[PlannerError, float], None] | None = None,
 ) -> AsyncGenerator[ApiClient]:
@@ -92,19 +93,19 @@ async def open_client(
         await client.close()
 
 
-def embedded_app(shell: Shell, sandbox_dir: Path, world: str | None) -> Any:
+def embedded_app(shell: Shell, sandbox_dir: Path, world: NamedWorld) -> Any:
     """The sandbox as an ASGI app, its state kept in `sandbox_dir` as a service keeps its own."""
-    from planner.invocation.worlds import DEFAULT_WORLD, open_world
+    from planner.invocation.worlds import open_world
     from planner.sandbox import Sandbox, StateFileError, WorldError
 
-    loaded = open_world(shell, world or DEFAULT_WORLD)
+    loaded = open_world(shell, world)
     state = sandbox_dir / "service.jsonl"
     try:
         sandbox_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         now = lambda: shell.clock.now().timestamp()  # noqa: E731
         return Sandbox(loaded, now=now, state_path=state, environ=shell.environ).app
     except WorldError as error:
-        raise UsageError(f"--world {world}: {error}") from error
+        raise UsageError(f"--world {world.name}: {error}") from error
     except StateFileError as error:
         raise StoreError(f"the sandbox's memory cannot be read: {error}", f"Delete {state} to start afresh.") from error
     except OSError as error:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import PlanInvalidError, UsageError
+from planner.invocation.base_commit import named_by_ci
+from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
+from planner.spec import find_root
 from planner.spec.faults import RULES
 from planner.spec.faults.wording import explain, shorten
 
@@ -19,17 +23,33 @@ _CODES = {"value": "bad-value", "syntax": "yaml-syntax", "duplicate": "duplicate
 """Kind of a world's fault → code of the diagnostic."""
 
 
-def open_world(shell: Shell, name: str) -> World:
-    """A world by its name, or by its path from the working directory.
+@dataclass(frozen=True, slots=True)
+class NamedWorld:
+    """A world's name, or its path from the working directory. Where it is not trusted, a stranger may have named or written it."""
+
+    name: str
+    is_trusted: bool = True
+
+
+def named_world(shell: Shell, selection: Selection) -> NamedWorld:
+    """The world that the sandbox plays for a command."""
+    is_trusted = not selection.is_saved and selection.policy_from is None and named_by_ci(shell.environ) is None
+    return NamedWorld(selection.world or DEFAULT_WORLD, is_trusted)
+
+
+def open_world(shell: Shell, named: NamedWorld) -> World:
+    """The world. One that is not trusted may name no server and no environment variable, and stays in the repository.
 
     Raises:
         PlanInvalidError: with everything that is wrong with its files, each at its place.
-        UsageError: there is no such world.
+        UsageError: there is no such world, or it may not be used.
     """
     from planner.sandbox import WorldError, builtin_worlds, load_world
 
+    name = named.name
+    within = None if named.is_trusted else find_root(shell.cwd)
     try:
-        return load_world(name if name in builtin_worlds() else shell.cwd / name)
+        world = load_world(name if name in builtin_worlds() else shell.cwd / name, within=within)
     except WorldError as error:
         if not error.faults:
             known = f"built in are {', '.join(builtin_worlds())}"
@@ -40,6 +60,12 @@ def open_world(shell: Shell, name: str) -> World:
         for fault in error.faults:
             _tell(shell, fault, diagnostics)
         raise PlanInvalidError("the world cannot be used, so nothing is started", diagnostics) from error
+    if world.models and not named.is_trusted:
+        raise UsageError(
+            f"the world {shorten(name)} names a server and may send a key there, and comes from an untrusted file",
+            "Leave out its `models`. On a machine of yours, name it with --world, without a saved plan.",
+        )
+    return world
 
 
 def _tell(shell: Shell, fault: WorldFault, diagnostics: Diagnostics) -> None:

@@ -31,10 +31,6 @@ _IDENTITY: Final = {
     "GIT_COMMITTER_NAME": "planner",
     "GIT_COMMITTER_EMAIL": "planner@localhost",
 }
-_SETTINGS: Final = (
-    *("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "fetch.writeCommitGraph=false"),
-    *("-c", "core.fsync=all", "-c", "core.quotePath=false", "-c", "advice.fetchShowForcedUpdates=false"),
-)
 _REF: Final = re.compile(r"refs/(?!heads/|tags/|remotes/|notes/)[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)+")
 _GENERATION: Final = re.compile(r"^Commits-before: (\d{1,9})$", re.MULTILINE)
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s']*@")
@@ -244,13 +240,12 @@ class GitStore:
 
     def _swap(self, snapshot: _Snapshot, commit: str) -> bool:
         if self._remote is None:
-            done = self._git(*_SETTINGS, "update-ref", self._ref, commit, snapshot.tip)
+            done = self._git("update-ref", self._ref, commit, snapshot.tip)
             self._refused = done.said
             if done.code and not re.search(r"cannot lock ref|already exists|but expected", done.said):
                 raise self._failed("written", done.said)
             return done.code == 0
         pushed = self._git(
-            *_SETTINGS,
             *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed", "--recurse-submodules=no"),
             f"--force-with-lease={self._ref}:{snapshot.tip}",
             self._remote,
@@ -290,7 +285,7 @@ class GitStore:
     def _read(self) -> _Snapshot:
         if self._remote is not None and not self._fetch(self._remote):
             return _Snapshot()
-        found = self._git(*_SETTINGS, "rev-parse", "--verify", "--quiet", f"{self._tracked}^{{commit}}")
+        found = self._git("rev-parse", "--verify", "--quiet", f"{self._tracked}^{{commit}}")
         if found.code != 0:
             self._is_shallow()  # says so where there is no repository at all
             return _Snapshot()
@@ -304,7 +299,7 @@ class GitStore:
         for attempt in range(max(_READS, self._patience.attempts // 4)):
             if attempt:
                 self._patience.wait(attempt)
-            fetched = self._git(*_SETTINGS, "fetch", *quiet, *depth, remote, f"+{self._ref}:{self._tracked}")
+            fetched = self._git("fetch", *quiet, *depth, remote, f"+{self._ref}:{self._tracked}")
             if fetched.code == 0:
                 return True
             if _NO_SUCH_REF in fetched.said:
@@ -336,14 +331,14 @@ class GitStore:
     # Asking git
 
     def _run(self, done: str, *arguments: str, stdin: bytes = b"") -> bytes:
-        answer = self._git(*_SETTINGS, *arguments, stdin=stdin, extra=_IDENTITY)
+        answer = self._git(*arguments, stdin=stdin, extra=_IDENTITY)
         if answer.code != 0:
             raise self._failed(done, answer.said)
         return answer.out
 
     def _failed(self, done: str, said: str) -> PlannerError:
         why = _last_line(said)
-        if "not a git repository" in said:
+        if "not a git repository" in said or "cannot use bare repository" in said:
             return UsageError(
                 f"--store git:{self._ref} needs a git repository, and here is none",
                 "Run it inside of one, or choose another --store.",

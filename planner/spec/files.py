@@ -133,7 +133,7 @@ class Neighbours:
         """What `read_authored` gives, with what is the same for all files of a folder found out once. Raises `FileFault`."""
         folder, name = os.path.split(path)
         if folder not in self._folders:
-            self._folders[folder] = f"{_contained(Path(folder), self._root(Path(folder)))}{os.sep}"
+            self._folders[folder] = f"{_contained(Path(folder), self._root_by_name(Path(folder)))}{os.sep}"
         resolved = self._folders[folder] + name
         if name != ".." and (_FOLLOWS_NONE or not os.path.islink(resolved)):  # noqa: PTH114 - many
             try:
@@ -147,6 +147,12 @@ class Neighbours:
         if folder not in self._roots:
             self._roots[folder] = find_root(folder)
         return self._roots[folder]
+
+    def _root_by_name(self, folder: Path) -> Path:
+        """The root of a folder with plans. What is in the repository of the working directory by its name must be there in fact:
+        a link is part of the tree, and would lead its reader anywhere."""
+        here = self._root(self.cwd)
+        return here if Path(os.path.abspath(folder)).is_relative_to(here) else self._root(folder)  # noqa: PTH100 - no links
 
     def read(self, plan: Path, path: str, max_bytes: int) -> tuple[Path, bytes]:
         """The file that `plan` calls `path`, and its content. Raises `FileFault`."""

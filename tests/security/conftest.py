@@ -1,7 +1,43 @@
-"""Attacks run as a user meets them: a project in a temporary folder, and a served sandbox to call."""
+"""What the attacks share: a project in a folder, a service and a model on loopback, and a place outside the repository."""
 
 from __future__ import annotations
 
-from tests.commands.conftest import project, serve, service  # pyright: ignore[reportMissingImports]
+from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["project", "serve", "service"]
+import pytest
+from repositories import program
+
+from tests.commands.conftest import project, serve, service  # pyright: ignore[reportMissingImports]
+from tests.judging.conftest import model  # pyright: ignore[reportMissingImports]
+
+__all__ = ["model", "project", "serve", "service"]
+
+
+@dataclass(frozen=True)
+class Spy:
+    """A program that an attacker wants to be run. It writes down that it was, and the environment it got."""
+
+    program: Path
+    seen: Path
+
+    @property
+    def was_run(self) -> bool:
+        return self.seen.exists()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        lines = self.seen.read_text(encoding="utf-8", errors="replace").splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+@pytest.fixture
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the repository."""
+    return tmp_path_factory.mktemp("outside")
+
+
+@pytest.fixture
+def spy(outside: Path) -> Spy:
+    seen = outside / "seen"
+    return Spy(program(outside / "spy", f"env >> {seen}"), seen)

@@ -63,12 +63,13 @@ def builtin_worlds() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _BUILTIN.glob("*.yaml")))
 
 
-def load_world(name_or_path: str | Path) -> World:
-    """A built-in world by its name, or a YAML file by its path. Raises `WorldError`."""
+def load_world(name_or_path: str | Path, *, within: Path | None = None) -> World:
+    """A built-in world by its name, or a YAML file by its path. `within` is a folder that it must not lead out of, also by
+    `extends` or a link. Raises `WorldError`."""
     path = _locate(name_or_path)
     if path.parent == _BUILTIN:
         return _builtin(path)
-    return _load(path)
+    return _load(path, within)
 
 
 @lru_cache(maxsize=16)
@@ -88,10 +89,10 @@ def _locate(name_or_path: str | Path, beside: Path | None = None) -> Path:
     )
 
 
-def _load(path: Path) -> World:
+def _load(path: Path, within: Path | None = None) -> World:
     files: list[Path] = []
     lost: list[WorldFault] = []
-    document = _merged(path, files, lost)
+    document = _merged(path, files, lost, within)
     try:
         _resolve_revisions(document)
         world = World.model_validate(document)
@@ -128,13 +129,15 @@ def _is_missing(fault: WorldFault) -> bool:
     return fault.error is not None and fault.error["type"] == "missing"
 
 
-def _merged(path: Path, files: list[Path], lost: list[WorldFault]) -> Document:
+def _merged(path: Path, files: list[Path], lost: list[WorldFault], within: Path | None) -> Document:
     """The document with what it extends under it; `files` collects the files, the asked one first.
 
     `lost` collects the faults of an `extends` that names nothing: the document is then without what was to be under it.
     """
     if path in files or len(files) >= _MAX_EXTENDS:
         raise world_error(_fault([files[-1]], ("extends",), "`extends` goes round in a circle"))
+    if within is not None and path.parent != _BUILTIN and not path.resolve().is_relative_to(within.resolve()):
+        raise WorldError(f"{path.name} leads out of the repository")
     files.append(path)
     document = deepcopy(_builtin_document(path)) if path.parent == _BUILTIN else _read(path)
     base = document.pop("extends", None)
@@ -144,7 +147,7 @@ def _merged(path: Path, files: list[Path], lost: list[WorldFault]) -> Document:
         lost.append(_fault([path], ("extends",), "`extends` names a built-in world or a file"))
         return document
     try:
-        return _overlay(_merged(_locate(base, beside=path.parent), files, lost), document)
+        return _overlay(_merged(_locate(base, beside=path.parent), files, lost, within), document)
     except WorldError as error:
         if error.faults:
             raise

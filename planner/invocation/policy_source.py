@@ -1,0 +1,68 @@
+"""Where a command's policy comes from: planner.yaml of the work tree, or of a commit that the tree under test cannot change.
+
+One root and one commit hold for all of it: policy, judge, store, recorded answers, redaction and environments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from planner.diagnostics import Diagnostics
+from planner.invocation.base_commit import BaseCommit, base_commit, named_by_ci, typed_commit
+from planner.invocation.git import Git
+from planner.invocation.shell import Shell
+from planner.spec import load_project, read_project
+from planner.spec.files import PROJECT_FILE
+from planner.spec.model import Policy, Project
+from planner.spec.project.places import root_of
+
+STRICT: Final = Project(policy=Policy(max_cost_cents=1_000, max_calls=100))
+"""What holds where the base commit has no planner.yaml: a small ceiling, no judge, no shared store and no environments."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySource:
+    """`root` is the project's. `base` is None where the work tree itself is trusted."""
+
+    root: Path
+    base: BaseCommit | None = None
+
+    def project(self, cwd: Path) -> tuple[Project, Diagnostics]:
+        """The project, and what is wrong with its file. Raises `UsageError` where the commit cannot be read."""
+        if self.base is None:
+            return load_project(self.root, cwd=cwd)
+        if not self.base.has_project:
+            return STRICT, Diagnostics()
+        return read_project(self.base.read(PROJECT_FILE) or b"", f"{self.base.name}:{self.base.folder}{PROJECT_FILE}")
+
+    @property
+    def note(self) -> str:
+        """What to report of it; nothing for the work tree."""
+        if self.base is None:
+            return ""
+        if self.base.has_project:
+            return f"policy: {self.base.folder}{PROJECT_FILE} of {self.base.name}, {self.base.what}"
+        return (
+            f"{self.base.name}, {self.base.what}, has no {PROJECT_FILE}, so strict built-in limits hold:"
+            f" {STRICT.policy.max_calls} calls and ${(STRICT.policy.max_cost_cents or 0) / 100:.2f} a session,"
+            " no judge, no shared store, no environments"
+        )
+
+
+def work_tree_source(shell: Shell, paths: Sequence[Path] = ()) -> PolicySource:
+    """For commands that only look at the files of the tree, and neither call, ask nor decide."""
+    return PolicySource(root_of(shell.cwd, [shell.cwd / path for path in paths]))
+
+
+def policy_source(shell: Shell, policy_from: str | None, paths: Sequence[Path] = ()) -> PolicySource:
+    """`policy_from` is the commit that was typed, if one was; else the CI system may name one.
+
+    Raises `UsageError` where a commit is named and cannot be read.
+    """
+    named = typed_commit(policy_from) if policy_from is not None else named_by_ci(shell.environ)
+    if named is None:
+        return work_tree_source(shell, paths)
+    return PolicySource(*base_commit(Git(shell.cwd, shell.environ), named))

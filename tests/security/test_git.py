@@ -1,0 +1,213 @@
+"""Attacks by way of git: folders and settings of a repository that would make it run a program, with the keys in its environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from repositories import commit, git, program, pull_request
+
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+from tests.security.conftest import Spy  # pyright: ignore[reportMissingImports]
+
+STORE = "store: git:refs/planner/results\n"
+SANDBOX = ("run", "--sandbox", "--consent-to-charge")
+KEYS = {"THUNDERPHONE_API_KEY": "sk_live_key", "PLANNER_JUDGE_API_KEY": "sk_judge_key", "AWS_SECRET_ACCESS_KEY": "aws"}
+ABSENT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the job."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+
+
+TRAPS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "a remote that is a program": (
+        {"remote.origin.url": "ext::{spy}", "protocol.ext.allow": "always", "protocol.allow": "always"},
+        ("plan",),
+    ),
+    "a program in place of ssh": ({"remote.origin.url": "ssh://host/x", "core.sshCommand": "{spy}"}, ("plan",)),
+    "a program in place of upload-pack": (
+        {"remote.origin.url": "{outside}", "remote.origin.uploadpack": "{spy}"},
+        ("plan",),
+    ),
+    "a program in place of receive-pack": (
+        {"remote.origin.url": "{outside}/empty.git", "remote.origin.receivepack": "{spy}"},
+        SANDBOX,
+    ),
+    "a missing object that a program would fetch": (
+        {
+            "remote.origin.url": "ext::{spy}",
+            "remote.origin.promisor": "true",
+            "extensions.partialClone": "origin",
+            "protocol.ext.allow": "always",
+        },
+        ("plan", "--policy-from", ABSENT),
+    ),
+    "a hook": ({"core.hooksPath": "{outside}/hooks"}, SANDBOX),
+    "a work tree of its own": (
+        {
+            "core.bare": "false",
+            "core.worktree": "..",
+            "remote.origin.url": "ssh://host/x",
+            "core.sshCommand": "{spy}",
+        },
+        ("plan",),
+    ),
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_folder_dressed_as_a_bare_repository(
+    project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch, trap: str
+) -> None:
+    """The attacker commits HEAD, objects/, refs/ and a config into a folder with plans, and planner is started there.
+
+    Before: `git -C` used that folder as the repository, and ran the program that its config names, with every key of the job.
+    Now: git is told to use no such folder, so the command ends with exit code 2 and nothing is run.
+    """
+    settings, command = TRAPS[trap]
+    git(outside, "init", "-q", "--bare", "empty.git")
+    program(outside / "hooks/reference-transaction", str(spy.program))
+    voice = project.root / "voice"
+    git(project.root, "init", "-q")
+    git(project.root, "init", "-q", "--bare", "voice")
+    for name, value in settings.items():
+        git(voice, "config", "-f", "config", name, value.format(spy=spy.program, outside=outside))
+    project.write("voice/planner.yaml", STORE)
+    project.write("voice/plans/hours.yaml", (project.root / "plans/hours.yaml").read_text())
+    monkeypatch.chdir(voice)
+    ran = project.planner(*command)
+    assert not spy.was_run
+    assert (ran.code, "looks like a bare git repository" in ran.err or "needs a git repository" in ran.err) == (2, True)
+
+
+def test_an_old_git_is_protected_too(
+    project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same folder, with a git that does not know `safe.bareRepository` yet (before 2.38).
+
+    Before: as above. Now: what git found is only used where the work tree's own `.git` leads to it, and no commit can hold one.
+    """
+    real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
+    settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
+    old = f'for word; do shift; set -- "$@" "$(printf %s "$word" | sed {settings})"; done; exec {real} "$@"'
+    program(outside / "bin/git", old)
+    monkeypatch.setenv("PATH", f"{outside / 'bin'}:{os.environ['PATH']}")
+    test_a_folder_dressed_as_a_bare_repository(project, outside, spy, monkeypatch, "a program in place of ssh")
+
+
+def test_an_old_git_and_a_work_tree(project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder also says that the repository around it is its work tree, which has a `.git`: that leads elsewhere."""
+    real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
+    settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
+    old = f'for word; do shift; set -- "$@" "$(printf %s "$word" | sed {settings})"; done; exec {real} "$@"'
+    program(outside / "bin/git", old)
+    monkeypatch.setenv("PATH", f"{outside / 'bin'}:{os.environ['PATH']}")
+    test_a_folder_dressed_as_a_bare_repository(project, outside, spy, monkeypatch, "a work tree of its own")
+
+
+def test_hooks_that_are_files_of_the_tree(project: Project, spy: Spy) -> None:
+    """The team keeps its hooks in `.husky` (`core.hooksPath`); the attacker commits `.husky/reference-transaction`.
+
+    Before: writing to a git-ref store ran it. Now: git runs no hooks, and the results are stored.
+    """
+    program(project.root / ".husky/reference-transaction", str(spy.program))
+    project.write("planner.yaml", STORE)
+    git(project.root, "init", "-q")
+    git(project.root, "config", "core.hooksPath", ".husky")
+    commands = [project.planner(*SANDBOX).code, project.planner(*SANDBOX).code]
+    assert commands == [0, 0]
+    assert not spy.was_run
+    assert git(project.root, "for-each-ref", "refs/planner")
+
+
+def test_a_missing_object_of_a_partial_clone(
+    project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clone has no contents but those checked out, and its ssh is a program of the tree that the attacker edits.
+
+    Before: reading planner.yaml of the base commit fetched it, by that program. Now: nothing is fetched; exit code 2 says how to.
+    """
+    project.write("planner.yaml", "policy: {max_calls: 4}\n")
+    git(project.root, "init", "-q", "-b", "main")
+    base = commit(project.root)
+    project.write("planner.yaml", "policy: {max_calls: 400}\n")
+    commit(project.root)
+    git(project.root, "config", "uploadpack.allowFilter", "true")
+    git(outside, "clone", "-q", "--filter=blob:none", f"file://{project.root}", "clone")
+    clone = outside / "clone"
+    git(clone, "remote", "set-url", "origin", "ssh://host/x")
+    git(clone, "config", "core.sshCommand", str(spy.program))
+    monkeypatch.chdir(clone)
+    pull_request(monkeypatch, outside, base)
+    ran = project.planner("plan")
+    assert not spy.was_run
+    assert (ran.code, f"git cat-file -e {base}:planner.yaml" in ran.err) == (2, True)
+
+
+def test_programs_of_git_get_no_key(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The team's own ssh wrapper is a file of the tree, which the attacker edits, and a git-ref store needs it.
+
+    Before: it got the whole environment. Now: what logging in needs, and none of the keys, nor what `GIT_*` the caller had.
+    """
+    project.write("planner.yaml", STORE)
+    git(project.root, "init", "-q")
+    git(project.root, "remote", "add", "origin", "ssh://host/x")
+    git(project.root, "config", "core.sshCommand", str(spy.program))
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/agent")
+    monkeypatch.setenv("GIT_NAMESPACE", "elsewhere")
+    assert project.planner("plan").code in (2, 4)
+    assert spy.environment.get("SSH_AUTH_SOCK") == "/agent"
+    assert not set(KEYS) & set(spy.environment)
+    assert "GIT_NAMESPACE" not in spy.environment
+
+
+@pytest.mark.parametrize("folder", ["tools", ".", ""])
+def test_a_git_of_the_tree(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """`PATH` has a relative folder, as some shells do; the attacker commits a program `git` there.
+
+    Before: it was run, with every key. Now: only absolute folders of `PATH` are looked in.
+    """
+    program(project.root / folder / "git", str(spy.program))
+    git(project.root, "init", "-q")
+    project.write("planner.yaml", STORE)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    assert project.planner("plan").code == 0
+    assert not spy.was_run
+
+
+def test_a_replaced_commit(project: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ref `refs/replace/` gives another content to the base commit, as a mirror that fetches all refs would bring it.
+
+    Before: policy was read from the replacement. Now: git replaces nothing.
+    """
+    project.write("planner.yaml", "policy: {max_calls: 4}\n")
+    git(project.root, "init", "-q")
+    base = commit(project.root)
+    project.write("planner.yaml", "policy: {max_calls: 400}\n")
+    head = commit(project.root)
+    git(project.root, "replace", base, head)
+    pull_request(monkeypatch, outside, base)
+    ran = project.planner("plan", "--policy-from", base)
+    assert (ran.code, "policy.max_calls allows 4" in " ".join(ran.out.split())) == (3, True)
+
+
+def test_a_repository_above_the_checkout(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job's workspace is no repository (an archive was unpacked), and a folder above it is one, left by another job.
+
+    Before: git used it. Now: no repository above the workspace that the CI system names is the job's.
+    """
+    git(project.root, "init", "-q")
+    git(project.root, "remote", "add", "origin", "ssh://host/x")
+    git(project.root, "config", "core.sshCommand", str(spy.program))
+    project.write("job/planner.yaml", STORE)
+    project.write("job/plans/hours.yaml", (project.root / "plans/hours.yaml").read_text())
+    monkeypatch.chdir(project.root / "job")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project.root / "job"))
+    ran = project.planner("plan")
+    assert not spy.was_run
+    assert (ran.code, "is in no git repository" in ran.err) == (2, True)

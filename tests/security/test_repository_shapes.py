@@ -1,0 +1,215 @@
+"""Shapes of git repositories in which the safe way to run git must still work: policy is read from the base commit, and results
+are shared by a git ref."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from repositories import commit, git, pull_request
+
+from tests.commands.conftest import HOURS, Project  # pyright: ignore[reportMissingImports]
+
+SANDBOX = ("run", "--sandbox", "--consent-to-charge")
+STORE = "store: git:refs/planner/results\n"
+LIMITED = f"{STORE}policy: {{max_calls: 4}}\n"
+FREE = f"{STORE}policy: {{max_calls: 40}}\n"
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A bare repository with two commits on main: the first has the policy that holds, the second lifts it."""
+
+    bare: Path
+    base: str
+    head: str
+
+
+def make_upstream(outside: Path, folder: str) -> Upstream:
+    """With the project in this folder."""
+    work = outside / "work"
+    work.mkdir()
+    git(work, "init", "-q", "-b", "main")
+    (work / folder / "plans").mkdir(parents=True)
+    (work / folder / "plans/hours.yaml").write_text(HOURS)
+    (work / folder / "planner.yaml").write_text(LIMITED)
+    base = commit(work)
+    (work / folder / "planner.yaml").write_text(FREE)
+    head = commit(work)
+    bare = outside / "upstream.git"
+    git(outside, "clone", "-q", "--bare", str(work), str(bare))
+    git(bare, "config", "uploadpack.allowFilter", "true")
+    git(bare, "config", "uploadpack.allowAnySHA1InWant", "true")
+    return Upstream(bare, base, head)
+
+
+Shape = Callable[[Upstream, Path, pytest.MonkeyPatch], Path]
+"""Makes a checkout below a folder; returns the folder to work in."""
+
+
+def _clone(upstream: Upstream, folder: Path, *options: str) -> Path:
+    git(folder, "clone", "-q", *options, f"file://{upstream.bare}", "clone")
+    return folder / "clone"
+
+
+def _plain(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return _clone(upstream, folder)
+
+
+def _worktree(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    git(_clone(upstream, folder), "worktree", "add", "-q", "--detach", str(folder / "second"))
+    return folder / "second"
+
+
+def _submodule(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    git(folder, "init", "-q", "outer")
+    git(folder / "outer", "submodule", "add", "-q", f"file://{upstream.bare}", "plans-of-all")
+    return folder / "outer/plans-of-all"
+
+
+def _named_bare(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A bare repository that the caller names, and its files somewhere else."""
+    git(folder, "clone", "-q", "--bare", f"file://{upstream.bare}", "mine.git")
+    (folder / "files").mkdir()
+    git(folder, "--git-dir=mine.git", "--work-tree=files", "checkout", "-q", "-f", "main")
+    monkeypatch.setenv("GIT_DIR", str(folder / "mine.git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(folder / "files"))
+    return folder / "files"
+
+
+def _shallow(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As CI checks out, with the one commit more that the error message says how to fetch."""
+    clone = _clone(upstream, folder, "--depth=1")
+    git(clone, "fetch", "-q", "--no-tags", "--depth=1", "origin", upstream.base)
+    return clone
+
+
+def _partial(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Contents are fetched as they are needed; the error message says how."""
+    clone = _clone(upstream, folder, "--filter=blob:none")
+    git(clone, "cat-file", "-e", f"{upstream.base}:planner.yaml")
+    return clone
+
+
+def _of_another_user(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout that belongs to another user, as in a container, trusted by the user's own configuration."""
+    clone = _clone(upstream, folder)
+    (folder / "gitconfig").write_text(f"[safe]\n\tdirectory = {clone}\n\tdirectory = {upstream.bare}\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(folder / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "0")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    return clone
+
+
+def _detached(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    clone = _clone(upstream, folder)
+    git(clone, "checkout", "-q", "--detach", upstream.head)
+    return clone
+
+
+def _subfolder(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of a larger repository, with a project of its own."""
+    return _clone(upstream, folder) / "voice"
+
+
+def _below_the_project(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the project that has none of its own."""
+    below = _clone(upstream, folder) / "voice/plans"
+    (below / "plans").mkdir()
+    (below / "plans/hours.yaml").write_text(HOURS)
+    return below
+
+
+def _linked(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (folder / "link").symlink_to(_clone(upstream, folder), target_is_directory=True)
+    return folder / "link"
+
+
+def _unborn(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A branch without a commit, as after `git init` and `git fetch`."""
+    clone = folder / "clone"
+    git(folder, "init", "-q", "clone")
+    git(clone, "remote", "add", "origin", f"file://{upstream.bare}")
+    git(clone, "fetch", "-q", "origin")
+    (clone / "plans").mkdir()
+    (clone / "plans/hours.yaml").write_text(HOURS)
+    (clone / "planner.yaml").write_text(FREE)
+    return clone
+
+
+def _git_dir_elsewhere(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return _clone(upstream, folder, f"--separate-git-dir={folder / 'elsewhere'}")
+
+
+def _named_by_a_hook(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Git sets these for the programs that its hooks start."""
+    clone = _clone(upstream, folder)
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
+    return clone
+
+
+def _sparse(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    clone = _clone(upstream, folder)
+    git(clone, "sparse-checkout", "set", "voice")
+    return clone / "voice"
+
+
+SHAPES: dict[str, Shape] = {
+    "a clone": _plain,
+    "a work tree beside it": _worktree,
+    "a submodule": _submodule,
+    "a bare repository by its name": _named_bare,
+    "a shallow clone": _shallow,
+    "a partial clone": _partial,
+    "another user's, in safe.directory": _of_another_user,
+    "a detached head": _detached,
+    "a folder of a larger repository": _subfolder,
+    "a folder below the project": _below_the_project,
+    "a path that is a link": _linked,
+    "a branch without a commit": _unborn,
+    "a git folder elsewhere": _git_dir_elsewhere,
+    "a hook's environment": _named_by_a_hook,
+    "a sparse checkout": _sparse,
+}
+
+
+IN_A_FOLDER = {"a folder of a larger repository", "a folder below the project", "a sparse checkout"}
+"""The project is in `voice/`."""
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_policy_and_store(
+    project: Project,
+    tmp_path: Path,
+    outside: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shape: str,
+) -> None:
+    """On the default branch results are stored in the git ref, shared with the remote, and read again; on a pull request the base
+    commit's limit holds."""
+    upstream = make_upstream(outside, "voice" if shape in IN_A_FOLDER else "")
+    (tmp_path / "checkout").mkdir()
+    folder = SHAPES[shape](upstream, tmp_path / "checkout", monkeypatch)
+    monkeypatch.chdir(folder)
+    assert project.planner("plan").code == 0
+    ran = project.planner(*SANDBOX)
+    assert ran.code == 0, ran.err
+    assert git(upstream.bare, "for-each-ref", "--format=%(refname)", "refs/planner") == "refs/planner/results-sandbox"
+    assert {action for action, _, _ in project.actions("--sandbox").values()} == {"keep"}
+    pull_request(monkeypatch, outside, upstream.base)
+    ran = project.planner("plan")
+    assert (ran.code, "policy.max_calls allows 4" in " ".join(ran.out.split())) == (3, True), ran.err
+
+
+def test_no_repository_at_all(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of plans is enough, with and without git on the machine; only what needs a commit says that there is none."""
+    project.write("planner.yaml", "policy: {max_calls: 40}\n")
+    for path in (os.environ["PATH"], "/nonexistent"):
+        monkeypatch.setenv("PATH", path)
+        assert project.planner("plan").code == 0
+        assert project.planner(*SANDBOX).code == 0
+        assert project.planner("plan", "--policy-from", "main").code == 2
