@@ -465,3 +465,25 @@ def test_no_transcript_and_no_history_break_it(turns: list[dict[str, Any]], hist
     known = [turn for turn in turns if turn["role"] not in ("x", None)]
     assert len(told.turns or ()) == len(known)
     assert [turn.number for turn in told.turns or ()] == list(range(1, len(known) + 1))
+
+
+def test_who_graded_and_which_variant_answered_is_kept() -> None:
+    """As the service names them; what is no name is none, and what is not told is not stored."""
+    told = evidence(
+        call={**CALL, "agent_variant_id": 7, "agent_variant_label": "B"},
+        grade={"status": "completed", "score": 0.5, "grader_model": "g-1", "grader_version": 3},
+    )
+    assert told.grade is not None
+    assert told.call is not None
+    assert (told.grade.grader_model, told.grade.grader_version) == ("g-1", "3")
+    assert (told.call.variant_id, told.call.variant_label) == (7, "B")
+    odd = evidence(
+        call={**CALL, "agent_variant_id": True, "agent_variant_label": {}},
+        grade={"status": "completed", "grader_version": []},
+    )
+    assert odd.grade is not None
+    assert odd.call is not None
+    assert (odd.grade.grader_version, odd.call.variant_id, odd.call.variant_label) == (None, None, None)
+    stored = json.loads(odd.to_bytes())
+    assert {"grader_model", "grader_version"}.isdisjoint(stored["grade"])
+    assert {"variant_id", "variant_label"}.isdisjoint(stored["call"])

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
 import pydantic_core
@@ -33,6 +33,7 @@ from planner.api.wire import (
 )
 from planner.api.wrong_answers import what_is_wrong
 from planner.errors import (
+    CredentialError,
     LostAnswerError,
     NotFoundError,
     PlannerError,
@@ -215,6 +216,16 @@ class ApiClient:
     async def agent(self, agent_id: int) -> dict[str, Any]:
         return await self._read(f"/v1/agents/{agent_id}", _OBJECT)
 
+    async def agent_variants(self, agent_id: int) -> list[dict[str, Any]]:
+        """The variants that an agent answers with; empty where the service has none, or does not show them to this key."""
+        try:
+            document = await self._read(f"/v1/agents/{agent_id}/variants", _ANYTHING)
+        except (NotFoundError, CredentialError):
+            return []
+        listed: Any = document.get("results") if isinstance(document, dict) else document
+        items = cast("list[object]", listed) if isinstance(listed, list) else []
+        return [cast("dict[str, Any]", item) for item in items if isinstance(item, dict)]
+
     async def phone_number(self, phone_number_id: int) -> WirePhoneNumber:
         return await self._read(f"/v1/phone-numbers/{phone_number_id}", _PHONE_NUMBER)
 
@@ -338,6 +349,7 @@ _TRANSCRIPT: TypeAdapter[WireTranscript | list[WireTurn]] = TypeAdapter(WireTran
 _GRADE = TypeAdapter(WireGrade)
 _BILLING = TypeAdapter(WireBilling)
 _PHONE_NUMBER = TypeAdapter(WirePhoneNumber)
+_ANYTHING: TypeAdapter[dict[str, Any] | list[Any]] = TypeAdapter(dict[str, Any] | list[Any], config=_LATE)
 _OBJECT = TypeAdapter(dict[str, Any], config=_LATE)
 _OBJECTS = TypeAdapter(list[dict[str, Any]], config=_LATE)
 

@@ -121,6 +121,8 @@ class WireCall(Wire):
     call_outcome: str | None = None
     goal_achievement: str | None = None
     transfer_destination: str | None = None
+    agent_variant_id: Any = None
+    agent_variant_label: Any = None
 
 
 class WireTurn(Wire):
@@ -156,6 +158,8 @@ class WireGrade(Wire):
     goal_achievement: str | None = None
     detected_issues: Any = None
     summary: str | None = None
+    grader_model: Any = None
+    grader_version: Any = None
 
 
 class WireBilling(Wire):

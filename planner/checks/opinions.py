@@ -7,7 +7,7 @@ quote is looked for in the transcript every time it is counted, also when it com
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -46,6 +46,8 @@ class Vote:
     quote: str = ""
     reason: str = ""
     void: str = ""
+    model: str = field(default="", compare=False)
+    """The edition of the model that gave it, as its endpoint names it."""
 
 
 @dataclass(frozen=True, slots=True)

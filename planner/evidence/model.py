@@ -60,6 +60,9 @@ class Call(_Frozen):
     duration_seconds: float | None = None
     product: str | None = None
     transferred_to: str | None = None
+    variant_id: int | str | None = Field(default=None, exclude_if=lambda variant: variant is None)
+    """The variant of the agent that took the call, where the service runs several; stored only where it says so."""
+    variant_label: str | None = Field(default=None, exclude_if=lambda label: label is None)
     document: dict[str, Any] = {}
     """The call object as received, less signed URLs: for checks that name a path into it."""
 
@@ -74,6 +77,9 @@ class Grade(_Frozen):
     issues: int | None = None
     critical_issues: int | None = None
     summary: str | None = None
+    grader_model: str | None = Field(default=None, exclude_if=lambda model: model is None)
+    """Who graded; stored only where the service says so, as is the version."""
+    grader_version: str | None = Field(default=None, exclude_if=lambda version: version is None)
 
 
 MASK = "•"

@@ -71,6 +71,8 @@ def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
         duration_seconds=call.duration_seconds if (call.duration_seconds or 0) >= 0 else None,
         product=call.product,
         transferred_to=call.transfer_destination or None,
+        variant_id=_identifier(call.agent_variant_id),
+        variant_label=_name(call.agent_variant_label),
         document=cast("dict[str, Any]", _without_urls(document)),
     )
 
@@ -114,7 +116,23 @@ def _grade(call: WireCall | None, grade: WireGrade | None, *, in_percent: bool) 
         issues=_agreed(None if issues is None else len(issues), call and call.issue_count),
         critical_issues=_agreed(None if issues is None else _critical(issues), call and call.critical_issue_count),
         summary=(grade and grade.summary) or None,
+        grader_model=_name(grade.grader_model if grade else None),
+        grader_version=_name(grade.grader_version if grade else None),
     )
+
+
+def _identifier(value: object) -> int | str | None:
+    """As the service writes it; anything but an integer or a text is no identifier."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return value if value != "" else None
+
+
+def _name(value: object) -> str | None:
+    """A version or a label as text: `7` and `"7"` are the same version."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    return str(value) or None
 
 
 def _score(graded: float | None, repeated: float | None, *, in_percent: bool) -> float | None:

@@ -115,7 +115,7 @@ def embedded_app(shell: Shell, sandbox_dir: Path, world: NamedWorld) -> Any:
 
 
 async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[str, int], TargetState]:
-    """By (kind, id): one read a target, and one of each agent behind a phone number.
+    """By (kind, id): one read a target, and for each agent one of itself and one of its variants.
 
     Raises:
         NotFoundError: the service does not know a target.
@@ -124,6 +124,7 @@ async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[s
     for case in cases:
         wanted.setdefault((case.target.kind, case.target.id), (case.target, set()))[1].add(case.direction)
     agents: dict[int, dict[str, Any]] = {}
+    variants: dict[int, list[dict[str, Any]]] = {}
     states: dict[tuple[str, int], TargetState] = {}
     for key, (target, directions) in wanted.items():
         try:
@@ -135,6 +136,7 @@ async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[s
             for agent_id in ids:
                 if agent_id not in agents:
                     agents[agent_id] = await client.agent(agent_id)
+                    variants[agent_id] = await client.agent_variants(agent_id)
         except NotFoundError as error:
             what = "agent" if target.kind == "agent" else "phone number"
             cure = "Correct its id in the plan (or the environment in planner.yaml), or use the key of the organisation that has it."
@@ -142,7 +144,7 @@ async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[s
                 f"the service does not know {what} {target.id} (target {target.alias!r} of the plans), or what answers it",
                 f"{error.hint} If it is: {cure}" if error.hint else cure,
             ) from error
-        states[key] = _state([agents[agent_id] for agent_id in ids])
+        states[key] = _state([agents[agent_id] for agent_id in ids], [variants[agent_id] for agent_id in ids])
     return states
 
 
@@ -152,21 +154,25 @@ def _agents_behind(number: WirePhoneNumber, directions: set[str]) -> list[int]:
     return [agent_id for direction in sorted(directions) if (agent_id := behind.get(direction)) is not None]
 
 
-def _state(agents: list[dict[str, Any]]) -> TargetState:
-    """The revision covers every field that can change a call: not drafts, labels, counters, times or signed addresses."""
+def _deciding(document: dict[str, Any]) -> dict[str, Any]:
+    """The fields that can change a call: not drafts, labels, counters, times or signed addresses."""
+    return {
+        name: value
+        for name, value in document.items()
+        if not name.startswith("draft_")
+        and name not in ("has_draft", "name", "label")
+        and "url" not in name
+        and not name.endswith(_VOLATILE)
+    }
+
+
+def _state(agents: list[dict[str, Any]], variants: list[list[dict[str, Any]]]) -> TargetState:
+    """The revision covers every field of the agents and of their variants that can change a call."""
     if not agents:
         return TargetState(None, None)
-    deciding = [
-        {
-            name: value
-            for name, value in agent.items()
-            if not name.startswith("draft_")
-            and name not in ("has_draft", "name", "label")
-            and "url" not in name
-            and not name.endswith(_VOLATILE)
-        }
-        for agent in agents
-    ]
+    deciding: list[Any] = [_deciding(agent) for agent in agents]
+    if any(variants):  # else the revision stays what it was before variants were part of it
+        deciding.append([sorted(map(_canonical, own)) for own in variants])
     digest = sha256(rfc8785.dumps(pydantic_core.to_jsonable_python(deciding))).hexdigest()[:12]
     edited = max(str(agent.get("updated_at") or "unknown") for agent in agents)
     products = {agent.get("product") for agent in agents}
@@ -175,6 +181,10 @@ def _state(agents: list[dict[str, Any]]) -> TargetState:
         agent["id"] for agent in agents if agent.get("has_draft") is True and isinstance(agent.get("id"), int)
     )
     return TargetState(f"{edited} {digest}", product if isinstance(product, str) else None, drafts)
+
+
+def _canonical(variant: dict[str, Any]) -> str:
+    return rfc8785.dumps(pydantic_core.to_jsonable_python(_deciding(variant))).decode()
 
 
 def draft_warnings(cases: Iterable[Case], targets: Mapping[tuple[str, int], TargetState]) -> list[str]:

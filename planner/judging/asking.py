@@ -251,12 +251,13 @@ class Asker:
 
     def _store(self, want: Wanted, number: int, vote: Vote, completion: Completion, cost: int | None) -> VoteRecord:
         """What stands in the store afterwards: another's answer to the same question, where that was first."""
-        spent = {
+        told = {
+            "edition": completion.model,
             "cost_microcents": cost,
             "read_tokens": completion.read_tokens,
             "written_tokens": completion.written_tokens,
         }
-        record = VoteRecord.of(vote, want.key, number, self.ballots.model).model_copy(update=spent)
+        record = VoteRecord.of(vote, want.key, number, self.ballots.model).model_copy(update=told)
         standing = self.store.save_vote(want.key, number, record.to_bytes())
         return read_record(standing, want.key, number) or record
 

@@ -19,7 +19,8 @@ class VoteRecord(BaseModel):
     schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^[0-9]{1,6}(\.[0-9]+)*$")
     key: str = Field(pattern="^[0-9a-f]{64}$")
     number: int = Field(ge=1)
-    model: str
+    model: str = Field(description="As it is configured.")
+    edition: str = Field(default="", description="As the endpoint named it in its answer; empty where it did not.")
     verdict: Verdict
     turn: int | None = None
     quote: str = ""
@@ -44,7 +45,7 @@ class VoteRecord(BaseModel):
 
     @property
     def vote(self) -> Vote:
-        return Vote(self.verdict, self.turn, self.quote, self.reason, self.void)
+        return Vote(self.verdict, self.turn, self.quote, self.reason, self.void, self.edition or self.model)
 
     def to_bytes(self) -> bytes:
         return self.model_dump_json().encode()

@@ -34,8 +34,10 @@ NOT_COMPARABLE: dict[NotComparable, str] = {
     "prompt": "prompt changed",
     "settings": "settings changed",
     "expectations": "expectations changed",
-    "judge": "other judge",
+    "judge": "measured with another judge",
     "judging": "the same calls, judged otherwise",
+    "grader": "measured with another grader",
+    "variant": "no variant of the agent in common",
 }
 OUTCOMES = ("failed", "unknown", "quarantined", "flaky", "passed")
 """Worst first."""

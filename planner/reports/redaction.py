@@ -190,9 +190,12 @@ def _case(case: CaseDocument, names: dict[str, str], redactor: Redactor) -> Case
 def _run(run: RunDocument, redactor: Redactor) -> RunDocument:
     reason, quote = redactor.text(run.reason), _quote(run.fault_quote, redactor)
     findings = [_finding(finding, redactor) for finding in run.findings]
-    if (reason, quote, findings) == (run.reason, run.fault_quote, run.findings):  # as of most: a copy would be no other
-        return run
-    return run.model_copy(update={"reason": reason, "fault_quote": quote, "findings": findings})
+    label = run.agent_variant_label and redactor.text(run.agent_variant_label)
+    if (reason, quote, findings, label) == (run.reason, run.fault_quote, run.findings, run.agent_variant_label):
+        return run  # a copy of an unchanged run would only cost memory
+    return run.model_copy(
+        update={"reason": reason, "fault_quote": quote, "findings": findings, "agent_variant_label": label}
+    )
 
 
 def _finding(finding: FindingDocument, redactor: Redactor) -> FindingDocument:

@@ -21,7 +21,7 @@ PlanOutcome = Literal["passed", "failed", "unknown", "refused", "interrupted"]
 CaseOutcomeName = Literal["passed", "flaky", "failed", "unknown"]
 RunOutcomeName = Literal["passed", "failed", "errored"]
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
-NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging"]
+NotComparable = Literal["prompt", "settings", "expectations", "judge", "judging", "grader", "variant"]
 Action = Literal["call", "recheck", "keep", "drop"]
 FailOnName = Literal["failure", "regression"]
 
@@ -67,6 +67,16 @@ class RunDocument(Document):
         default=None, description="Median of the agent's response times on this call; null where none could be timed."
     )
     grade_score: float | None = Field(default=None, description="The platform's grade, 0 to 1; null: there is none.")
+    grader_model: str | None = Field(default=None, description="The platform's grader, where the service names it.")
+    grader_version: str | None = None
+    judge_model: str | None = Field(
+        default=None,
+        description="The edition of the language model that voted on this run (`check: judge`), as its endpoint names it.",
+    )
+    agent_variant_id: int | str | None = Field(
+        default=None, description="The variant of the agent that took the call; null where the service does not say."
+    )
+    agent_variant_label: str | None = None
     service_estimate_cents: int | None = Field(
         default=None, description="What the service itself expected the run to cost, when it was launched."
     )
@@ -196,8 +206,9 @@ class CaseDocument(Document):
     compared: Compared
     not_comparable: NotComparable | None = Field(
         default=None,
-        description="What was changed since the baseline, where that is not the agent: a difference tells nothing of it. judging: the"
-        " same calls, judged otherwise. Null where it may be compared.",
+        description="Why a difference to the baseline says nothing about the agent. prompt, settings, expectations: changed since."
+        " judging: the same calls, judged otherwise. grader, judge: measured with another one. variant: no variant of the agent has runs"
+        " on both sides. Null where the case may be compared.",
     )
     before: SampleDocument | None = Field(
         default=None, description="The earlier side of the comparison; null where there is none."
@@ -225,6 +236,7 @@ class CaseDocument(Document):
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str
+    is_graded: bool = Field(default=False, description="Whether an expectation rests on the platform's grade.")
     judged_by: str | None = Field(
         default=None,
         description="The language model whose votes (check: judge) it rests on, and the version of what that is asked.",

@@ -16,7 +16,7 @@ from planner.results.model import (
     SampleDocument,
 )
 from planner.spec.model import Case
-from planner.verdicts.judged_runs import LoadEvidence, judge_stored
+from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, as_stored, judge_stored
 from planner.verdicts.rates import RunKey, baseline_sample, run_key, sample_from, sample_of
 
 
@@ -28,6 +28,8 @@ class Baseline:
     sample: Sample | None = None
     not_comparable: NotComparable | None = None
     runs: frozenset[RunKey] = frozenset()
+    judged: tuple[JudgedRun, ...] = ()
+    """The same runs with their verdicts, where these are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,16 @@ def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseli
     why = other_judgement(before, change.check_fingerprint, change.judge)
     if why is None:
         earlier = _compared_when_left_open(change)
-        return Baseline(baseline_sample(before), None, runs) if earlier is None else Baseline(earlier)
-    again = _judged_again(change.case, before, load_evidence, ask)
-    return Baseline(None, why, runs) if again is None else Baseline(again, None, runs)
+        if earlier is not None:
+            return Baseline(earlier)
+        return Baseline(baseline_sample(before), None, runs, tuple(map(as_stored, before.runs)))
+    judged = _judged_again(change.case, before, load_evidence, ask)
+    verdicts = [run.verdict for run in judged]
+    outcome = judge_case(change.case, verdicts).outcome
+    if outcome is CaseOutcome.UNKNOWN:
+        return Baseline(None, why, runs)
+    sample = sample_of_runs(change.case, verdicts, outcome, before.runs_not_needed)
+    return Baseline(sample, None, runs, judged)
 
 
 def _compared_when_left_open(change: Change) -> Sample | None:
@@ -191,10 +200,8 @@ def sample_document(sample: Sample) -> SampleDocument:
     )
 
 
-def _judged_again(case: Case, before: CaseDocument, load_evidence: LoadEvidence, ask: Ask) -> Sample | None:
-    """The calls of `before` as they stand to today's expectations; None where they leave that open."""
+def _judged_again(case: Case, before: CaseDocument, load_evidence: LoadEvidence, ask: Ask) -> tuple[JudgedRun, ...]:
+    """The runs of `before` by today's expectations; empty where evidence of one is gone."""
     if any(run.fault != "platform" and not (run.evidence and load_evidence(run.evidence)) for run in before.runs):
-        return None
-    verdicts = [judge_stored(case, run, load_evidence, ask).verdict for run in before.runs]
-    outcome = judge_case(case, verdicts).outcome
-    return None if outcome is CaseOutcome.UNKNOWN else sample_of_runs(case, verdicts, outcome, before.runs_not_needed)
+        return ()
+    return tuple(judge_stored(case, run, load_evidence, ask) for run in before.runs)

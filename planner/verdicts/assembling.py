@@ -22,6 +22,7 @@ from planner.results.model import CaseDocument, CaseInputs, ExpectationRate, Qua
 from planner.spec.model import Case
 from planner.verdicts.against_baseline import (
     AgainstBaseline,
+    Baseline,
     baseline_of,
     chance_of,
     compared_again,
@@ -32,9 +33,19 @@ from planner.verdicts.against_baseline import (
     open_against,
     rejudged,
 )
-from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
+from planner.verdicts.comparability import (
+    Variant,
+    differ,
+    keyed,
+    measured_otherwise,
+    pair_key,
+    shared_variants,
+    variants_of,
+    words_by_case,
+)
+from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored, rests_on_grade
 from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
-from planner.verdicts.rates import RunKey, expectation_rates, run_key, sample_from, sample_of
+from planner.verdicts.rates import RunKey, expectation_rates, run_key, sample_from, sample_of, total
 
 _NONE: Mapping[str, int] = {}
 _NOTHING_OPEN: Mapping[str, OpenRuns] = {}
@@ -123,6 +134,26 @@ class _Decided:
     def sample(self, runs: Sequence[JudgedRun]) -> Sample:
         return sample_of_runs(self.case, [run.verdict for run in runs], self.outcome, self.not_made)
 
+    def pairs(self, baseline: Baseline, anew: Sequence[JudgedRun]) -> list[tuple[Sample | None, Sample]]:
+        """What is compared: all new runs with the baseline, or, where the agent has several variants, those of each variant that has
+        runs on both sides."""
+        old, new = [run.document for run in baseline.judged], [run.document for run in anew]
+        variants = shared_variants(old, new)
+        if baseline.sample is None or not variants or variants_of(old) | variants_of(new) == {variants[0]}:
+            return [(baseline.sample, self.sample(anew))]
+
+        def of(runs: Sequence[JudgedRun], variant: Variant) -> list[JudgedRun]:
+            return [run for run in runs if run.document.agent_variant_id == variant]
+
+        outcome = baseline.sample.outcome
+        return [
+            (
+                sample_of_runs(self.case, [run.verdict for run in of(baseline.judged, variant)], outcome),
+                self.sample(of(anew, variant)),
+            )
+            for variant in variants
+        ]
+
 
 def _standings(
     decided: Sequence[_Decided], load_evidence: LoadEvidence, ask: Ask, today: date
@@ -130,17 +161,15 @@ def _standings(
     """Called cases are compared together: new runs with earlier ones. Cases that were only judged again, and those that are not
     comparable, are described by their outcomes and do not take part in the test across the suite."""
     found: dict[str, AgainstBaseline] = {}
-    samples: dict[str, tuple[Sample | None, Sample]] = {}
+    pairs: dict[str, list[tuple[Sample | None, Sample]]] = {}
     earlier: dict[str, frozenset[RunKey]] = {}
     for each in decided:
         change, before = each.change, each.change.compared_with or each.change.prior
         prior = change.prior
         if is_rejudged(change) and prior is not None:
             if prior.before is not None and compared_again(change, prior):
-                samples[change.case_id] = (
-                    sample_from(prior.before),
-                    each.sample([run for run in each.runs if not run.document.pooled]),
-                )
+                latest = each.sample([run for run in each.runs if not run.document.pooled])
+                pairs[change.case_id] = [(sample_from(prior.before), latest)]
                 earlier[change.case_id] = frozenset(run_key(run) for run in prior.runs if run.pooled)
             else:
                 found[change.case_id] = rejudged(change, prior, each.outcome)
@@ -148,18 +177,29 @@ def _standings(
         baseline = baseline_of(change, load_evidence, ask)
         shared = frozenset(run_key(run.document) for run in each.runs) & baseline.runs
         anew = [run for run in each.runs if run_key(run.document) not in shared]
-        if before is not None and (baseline.not_comparable is not None or (each.runs and not anew)):
-            stand = judged_anew(before, each.outcome, baseline.not_comparable)
+        measured = measured_otherwise(
+            [run.document for run in baseline.judged],
+            [run.document for run in anew],
+            is_graded=rests_on_grade(each.case),
+        )
+        if before is not None and (baseline.not_comparable or measured or (each.runs and not anew)):
+            stand = judged_anew(before, each.outcome, baseline.not_comparable or measured)
+            if measured and baseline.sample is not None and differ(baseline.sample, each.sample(anew)):
+                stand = replace(stand, compared="not_enough_evidence")
             if anew:
                 stand = replace(stand, before=sample_of(before), latest=each.sample(anew), earlier_runs=shared)
             found[change.case_id] = stand
             continue
-        samples[change.case_id] = (baseline.sample, each.sample(anew))
+        pairs[change.case_id] = each.pairs(baseline, anew)
         earlier[change.case_id] = shared
-    aside = {each.change.case_id for each in decided if _quarantine(each.case, today) is not None}
-    for case_id, word in compare(samples, aside=aside).items():
-        before, latest = samples[case_id]
-        found[case_id] = AgainstBaseline(word, None, before, chance_of(before, latest), latest, earlier[case_id])
+    quarantined = {each.change.case_id for each in decided if _quarantine(each.case, today) is not None}
+    aside = {pair_key(case_id, number) for case_id in quarantined for number in range(len(pairs.get(case_id, ())))}
+    for case_id, word in words_by_case(compare(keyed(pairs), aside=aside)).items():
+        own = pairs[case_id]
+        before, latest = total([before for before, _ in own]), total([latest for _, latest in own])
+        chances = [p_value for pair in own if (p_value := chance_of(*pair)) is not None]
+        p_value = min(1.0, len(own) * min(chances)) if chances else None
+        found[case_id] = AgainstBaseline(word, None, before, p_value, latest, earlier[case_id])
     return found
 
 
@@ -240,6 +280,7 @@ def _document(
         inputs=_inputs(change),
         call_fingerprint=change.call_fingerprint,
         check_fingerprint=change.check_fingerprint,
+        is_graded=rests_on_grade(case),
         judged_by=change.judge,
         runs=documents,
         failing_since=_failing_since(change, verdict.outcome),

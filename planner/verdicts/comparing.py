@@ -9,7 +9,18 @@ from planner.reports.comparison import ComparedCase, Comparison, Difference, Met
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
 from planner.verdicts.against_baseline import AgainstBaseline, judged_anew, other_call, other_judgement
-from planner.verdicts.rates import RunKey, baseline_sample, run_key, sample_of, suite_document
+from planner.verdicts.comparability import (
+    Pair,
+    Variant,
+    differ,
+    keyed,
+    measured_otherwise,
+    pair_key,
+    shared_variants,
+    variants_of,
+    words_by_case,
+)
+from planner.verdicts.rates import RunKey, run_key, sample_of, suite_document, total
 
 _METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (
     ("duration", "seconds", lambda run: run.duration_seconds),
@@ -27,15 +38,21 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
     backwards = older.started_at > newer.started_at
     case_ids = [*now, *(case_id for case_id in before if case_id not in now)]
     told: dict[str, AgainstBaseline] = {}
-    samples: dict[str, tuple[Sample | None, Sample | None]] = {}
+    pairs: dict[str, list[Pair]] = {}
     for case_id in case_ids:
         old, new = before.get(case_id), now.get(case_id)
         if old is not None and new is not None and (aside := _aside(old, new, backwards)) is not None:
             told[case_id] = aside
         else:
-            samples[case_id] = _samples(old, new, backwards=backwards)
-    aside = {case_id for case_id, case in now.items() if case.quarantine is not None}
-    told |= {case_id: AgainstBaseline(word) for case_id, word in compare(samples, aside=aside).items()}
+            pairs[case_id] = _pairs(old, new, backwards=backwards)
+    quarantined = {case_id for case_id, case in now.items() if case.quarantine is not None}
+    aside = {pair_key(case_id, number) for case_id in quarantined for number in range(len(pairs.get(case_id, ())))}
+    words = words_by_case(compare(keyed(pairs), aside=aside))
+    told |= {case_id: AgainstBaseline(word) for case_id, word in words.items()}
+    samples: dict[str, Pair] = {
+        case_id: (total([before for before, _ in own]), total([now for _, now in own]))
+        for case_id, own in pairs.items()
+    }
     return Comparison(
         older,
         newer,
@@ -71,7 +88,15 @@ def _aside(before: CaseDocument, now: CaseDocument, backwards: bool) -> AgainstB
     judgement = other_judgement(before, now.check_fingerprint, now.judged_by)
     if _are_all_in(before, now) if backwards else _are_all_in(now, before):
         return judged_anew(before, outcome, judgement)
+    earlier, later = (now, before) if backwards else (before, now)
+    new = [run for run in later.runs if run_key(run) not in _keys(earlier)]
+    is_graded = before.is_graded or now.is_graded
     why = other_call(before, now.inputs, now.call_fingerprint) or judgement
+    if why is not None:
+        return judged_anew(before, outcome, why)
+    why = measured_otherwise(earlier.runs, new, is_graded=is_graded)
+    if why is not None and differ(sample_of(before), sample_of(now)):
+        return AgainstBaseline("not_enough_evidence", why)
     return None if why is None else judged_anew(before, outcome, why)
 
 
@@ -123,15 +148,28 @@ def _side(case: CaseDocument | None) -> Side | None:
     )
 
 
-def _samples(
-    before: CaseDocument | None, now: CaseDocument | None, *, backwards: bool
-) -> tuple[Sample | None, Sample | None]:
-    """Runs that stand on both sides are of the earlier one: no sample is compared with itself."""
-    shared = _keys(before) & _keys(now)
-    return (
-        None if before is None else (sample_of(before, besides=shared) if backwards else baseline_sample(before)),
-        None if now is None else (baseline_sample(now) if backwards else sample_of(now, besides=shared)),
-    )
+def _pairs(before: CaseDocument | None, now: CaseDocument | None, *, backwards: bool) -> list[Pair]:
+    """One pair, or one for each variant of the agent that has runs on both sides. Runs that stand on both sides are of the earlier
+    one: no sample is compared with itself."""
+    both = _keys(before) & _keys(now)
+    besides = {"before": both if backwards else frozenset[RunKey](), "now": frozenset[RunKey]() if backwards else both}
+    if before is None or now is None:
+        return [(None if before is None else sample_of(before), None if now is None else sample_of(now))]
+    variants = shared_variants(before.runs, now.runs)
+    if not variants or variants_of(before.runs) | variants_of(now.runs) == {variants[0]}:
+        return [(sample_of(before, besides=besides["before"]), sample_of(now, besides=besides["now"]))]
+    return [
+        (
+            sample_of(before, besides=besides["before"] | _of_others(before, variant)),
+            sample_of(now, besides=besides["now"] | _of_others(now, variant)),
+        )
+        for variant in variants
+    ]
+
+
+def _of_others(case: CaseDocument, variant: Variant) -> frozenset[RunKey]:
+    """Its runs on other variants of the agent."""
+    return frozenset(run_key(run) for run in case.runs if run.agent_variant_id != variant)
 
 
 def _keys(case: CaseDocument | None) -> frozenset[RunKey]:

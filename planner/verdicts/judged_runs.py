@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from planner.checks.base import CheckSeverity, FindingOutcome, Quote
 from planner.checks.latency import percentile, response_times
@@ -44,7 +44,7 @@ def judge_record(case: Case, record: RunRecord, ask: Ask = nobody_asked) -> Judg
             cost_cents=record.cost_cents,
             cost_basis=record.evidence.cost_basis if record.evidence else None,
             duration_seconds=record.evidence.duration_seconds if record.evidence else None,
-            **_measured(record.evidence),
+            **_measured(case, record.evidence, ask),
             adopted=record.adopted,
             invocation_id=record.invocation_id,
             evidence=record.digest,
@@ -60,7 +60,7 @@ def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence, ask:
     """A run of earlier results, by today's expectations; as it stood where its evidence is gone or never came."""
     evidence = load_evidence(run.evidence) if run.evidence is not None else None
     if evidence is None:
-        return JudgedRun(_stored_verdict(run), run)
+        return as_stored(run)
     verdict = _judged(case, evidence, ask)
     return JudgedRun(
         verdict,
@@ -72,19 +72,30 @@ def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence, ask:
                 "fault_quote": _quote_document(verdict.quote),
                 "missing": _missing(case, evidence),
                 "votes_missing": _votes_missing(case, evidence, ask),
-                **_measured(evidence),
+                **_measured(case, evidence, ask),
                 "findings": [_finding_document(finding) for finding in verdict.findings],
             }
         ),
     )
 
 
-def _measured(evidence: Evidence | None) -> dict[str, Any]:
-    """What a history follows over time, beside the bill and the length."""
+def as_stored(run: RunDocument) -> JudgedRun:
+    """With the verdict that its results hold."""
+    return JudgedRun(_stored_verdict(run), run)
+
+
+def _measured(case: Case, evidence: Evidence | None, ask: Ask) -> dict[str, Any]:
+    """What a history follows over time, and by whom and on which variant of the agent it was measured."""
     if evidence is None:
         return {}
     timed, _ = response_times(evidence.turns or ())
+    voters = {vote.model for question in questions(case, evidence) for vote in ask(question).votes if vote.model}
     return {
+        "grader_model": evidence.grade.grader_model if evidence.grade else None,
+        "grader_version": evidence.grade.grader_version if evidence.grade else None,
+        "judge_model": ", ".join(sorted(voters)) or None,
+        "agent_variant_id": evidence.call.variant_id if evidence.call else None,
+        "agent_variant_label": evidence.call.variant_label if evidence.call else None,
         "latency_ms": percentile(timed, 50)[0] if timed else None,
         "grade_score": evidence.grade.score if evidence.grade else None,
         "service_estimate_cents": evidence.service_estimate_cents,
@@ -94,6 +105,26 @@ def _measured(evidence: Evidence | None) -> dict[str, Any]:
 def wants_grade(case: Case) -> bool:
     """Whether a check asks for the platform's grade, which may come late."""
     return any(expectation.check == "grade" for expectation in case.expectations)
+
+
+def rests_on_grade(case: Case) -> bool:
+    """Whether an expectation, or a part of one, reads the platform's grade."""
+    return any(_reads_grade(expectation.fingerprint_fields()) for expectation in case.expectations)
+
+
+def _reads_grade(value: object) -> bool:
+    """Of an expectation as JSON: a grade check, or an expression or a path that names the grade, at any depth."""
+    if isinstance(value, list):
+        return any(map(_reads_grade, cast("list[object]", value)))
+    if not isinstance(value, dict):
+        return False
+    fields = cast("dict[str, object]", value)
+    named = [fields.get(key) for key in ("cel", "path")]
+    return (
+        fields.get("check") == "grade"
+        or any(isinstance(text, str) and "grade" in text for text in named)
+        or any(map(_reads_grade, fields.values()))
+    )
 
 
 def _missing(case: Case, evidence: Evidence) -> list[Part]:

@@ -4,6 +4,7 @@ again, and whether the suite as a whole got better or worse."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from planner.outcome import CaseOutcome, OwnRate, Sample, SuiteChange, compare_suite
@@ -141,6 +142,17 @@ def _failed_in(run: RunDocument) -> set[str]:
     return {
         finding.expectation for finding in run.findings if finding.outcome == "failed" and finding.severity == "error"
     }
+
+
+def total(samples: Sequence[Sample | None]) -> Sample | None:
+    """Their sum; None where one is not known. The runs not made are those of the case, and counted once."""
+    known = [sample for sample in samples if sample is not None]
+    if not known or len(known) < len(samples):
+        return None
+    first, *others = known
+    for other in others:
+        first = replace(first.after(other), runs_not_made=first.runs_not_made)
+    return first
 
 
 def sample_from(document: SampleDocument) -> Sample:

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from planner.reports.comparison import render_markdown
-from planner.results.model import CaseDocument, ExpectationRate, RunResult, SampleDocument
+from planner.results.model import CaseDocument, ExpectationRate, RunResult
 from planner.verdicts.comparing import compare_results
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -71,6 +71,37 @@ def own(held: int) -> CaseDocument:
     told = case("own", "passed" if held else "failed", 10, b_held=held, outcome_reason="" if held else B_FELL)
     rate = ExpectationRate(expectation="b", check="says", held=held, decided=10, min_pass_rate=0.6)
     return told.model_copy(update={"expectations": [rate]})
+
+
+def test_another_grader_and_variants_are_not_compared() -> None:
+    """Of two results as of a run and its baseline: not comparable where the grader differs, and each variant with itself."""
+
+    def with_runs(found: CaseDocument, **fields: Any) -> CaseDocument:
+        return found.model_copy(
+            update={"is_graded": True, "runs": [run.model_copy(update=fields) for run in found.runs]}
+        )
+
+    good, bad = case("a", "passed", 10), case("a", "failed", 0, 10)
+    for fields, why in (
+        ({"grader_version": "1"}, "grader"),
+        ({"judge_model": "1"}, "judge"),
+        ({"agent_variant_id": 1}, "variant"),
+    ):
+        others = dict.fromkeys(fields, "2")
+        older, newer = result("old", AT, with_runs(good, **fields)), result("new", AT, with_runs(bad, **others))
+        (found,) = compare_results(older, newer, RANDOM).cases
+        assert (found.compared, found.not_comparable) == ("not_enough_evidence", why)
+        (alike,) = compare_results(older, result("new", AT, with_runs(bad, **fields)), RANDOM).cases
+        assert (alike.compared, alike.not_comparable) == ("regressed", None)
+    split = case("a", "failed", 10, 10)
+    on_two = split.model_copy(
+        update={
+            "runs": [run.model_copy(update={"agent_variant_id": 1 if run.fault is None else 2}) for run in split.runs]
+        }
+    )
+    moved = on_two.model_copy(update={"runs": [*on_two.runs[:1], *on_two.runs[10:]]})
+    (found,) = compare_results(result("old", AT, on_two), result("new", AT, moved), RANDOM).cases
+    assert found.compared == "same"
 
 
 GOLDEN = [
@@ -183,23 +214,6 @@ def test_runs_that_stand_on_both_sides_are_of_the_first() -> None:
         ),
         "| `p/raised@s` | ✅ fixed | failed, 11 of 16 (44–86 %) | passed, 8 of 8 (68–100 %) |",
     ]
-
-
-def test_what_was_called_again_is_compared_by_all_tries() -> None:
-    """The earlier result's case passed when it was called again: what comes later is compared with both tries, whichever is named
-    first."""
-    tried = SampleDocument(outcome="failed", runs_passed=4, runs_countable=8)
-    before = case("raised", "passed", 8).model_copy(update={"earlier_tries": tried})
-    later = [run.model_copy(update={"invocation_id": "new"}) for run in case("raised", "failed", 3, 5).runs]
-    now = case("raised", "failed", 3, 5).model_copy(update={"runs": later})
-    assert lines(before, now)[0] == (
-        "- ❔ `p/raised@s`: 12 of 16 → 3 of 8 runs passed with the 8 that were called again, -38 points (-66 to +3 points, 95 % interval;"
-        " p = 0.06 on its own)"
-    )
-    assert lines(now, before, backwards=True)[0] == (
-        "- ❔ `p/raised@s`: 3 of 8 → 12 of 16 runs passed with the 8 that were called again, +38 points (-3 to +66 points, 95 % interval;"
-        " p = 0.06 on its own)"
-    )
 
 
 def test_rates_of_expectations_leave_out_what_stands_on_both_sides() -> None:

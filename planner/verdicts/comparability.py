@@ -1,0 +1,78 @@
+"""Whether two sets of runs were measured alike: the same variants of the agent, the same grader, the same judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from planner.outcome import Compared, Sample, compare
+from planner.results.model import NotComparable, RunDocument
+
+Pair: TypeAlias = tuple[Sample | None, Sample | None]
+Variant: TypeAlias = int | str
+
+_WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
+_SEPARATOR: Final = "\n"
+"""No case id has one."""
+
+
+def measured_otherwise(
+    before: Iterable[RunDocument], latest: Iterable[RunDocument], *, is_graded: bool
+) -> NotComparable | None:
+    """What of the measurement differs; None where nothing does, or where one side does not say.
+
+    Args:
+        is_graded: whether the case rests on the platform's grade.
+    """
+    old, new = list(before), list(latest)
+    if variants_of(old) and variants_of(new) and not shared_variants(old, new):
+        return "variant"
+    if is_graded and _differ({_grader(run) for run in old}, {_grader(run) for run in new}):
+        return "grader"
+    return "judge" if _differ({run.judge_model for run in old}, {run.judge_model for run in new}) else None
+
+
+def differ(before: Sample, latest: Sample) -> bool:
+    """Whether the counts differ beyond chance."""
+    return compare({"": (before, latest)})[""] in ("regressed", "fixed")
+
+
+def variants_of(runs: Iterable[RunDocument]) -> set[Variant]:
+    """The variants of the agent that took these calls; empty where the service does not say."""
+    return {run.agent_variant_id for run in runs if run.agent_variant_id is not None}
+
+
+def shared_variants(before: Iterable[RunDocument], latest: Iterable[RunDocument]) -> list[Variant]:
+    """The variants that have runs on both sides, in a stable order."""
+    return sorted(variants_of(before) & variants_of(latest), key=str)
+
+
+def pair_key(case_id: str, number: int) -> str:
+    """The name under which one of several pairs of a case is compared."""
+    return f"{case_id}{_SEPARATOR}{number}"
+
+
+def keyed(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, Pair]:
+    """One entry for each pair of each case: each is a hypothesis of its own in the test across the suite."""
+    return {pair_key(case_id, number): pair for case_id, own in pairs.items() for number, pair in enumerate(own)}
+
+
+def words_by_case(words: Mapping[str, Compared]) -> dict[str, Compared]:
+    """The word of each case: the first of regressed, fixed, not enough evidence … that any of its pairs has."""
+    found: dict[str, list[Compared]] = {}
+    for key, word in words.items():
+        found.setdefault(key.partition(_SEPARATOR)[0], []).append(word)
+    return {case_id: min(own, key=_WORST_FIRST.index) for case_id, own in found.items()}
+
+
+def _grader(run: RunDocument) -> tuple[str | None, str | None] | None:
+    known = run.grader_version is not None or run.grader_model is not None
+    return (run.grader_version, run.grader_model) if known else None
+
+
+def _differ(
+    before: set[tuple[str | None, str | None] | None] | set[str | None],
+    latest: set[tuple[str | None, str | None] | None] | set[str | None],
+) -> bool:
+    old, new = before - {None}, latest - {None}
+    return bool(old) and bool(new) and old != new

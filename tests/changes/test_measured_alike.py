@@ -1,0 +1,107 @@
+"""Runs are compared only where they were measured alike: one variant of the agent, the same grader, the same judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Literal
+
+import pytest
+
+from planner.changes.model import ChangeSet
+from planner.checks.base import Expectation, Judgement, passed
+from planner.evidence import Evidence
+from planner.reports import case_phrasing
+from planner.results.model import CaseDocument, RunDocument
+from planner.spec.model import Case
+from planner.verdicts.assembling import Unmade, assemble_cases
+from planner.verdicts.judged_runs import as_stored, rests_on_grade
+
+Compare = Callable[..., CaseDocument]
+
+
+class Graded(Expectation, frozen=True):
+    """As the check of the platform's grade, but for its judgement."""
+
+    check: Literal["grade"] = "grade"
+
+    def judge(self, evidence: Evidence) -> Judgement:
+        return passed(f"run {evidence.run_id}")
+
+
+@pytest.fixture
+def compare_runs(
+    make_case: Callable[..., Case], store_case: Callable[..., CaseDocument], build: Callable[..., ChangeSet]
+) -> Compare:
+    """The case after it was called again, from the runs before and those made now."""
+
+    def run(before: list[RunDocument], now: list[RunDocument], *, graded: bool = True) -> CaseDocument:
+        case = make_case(runs=len(now), min_pass_rate=0, **({"expectations": (Graded(),)} if graded else {}))
+        stored = store_case(case, runs=before, outcome="flaky")
+        (change,) = build([case], [stored], rerun="all").changes
+        made = {case.case_id: [as_stored(each) for each in now]}
+        (found,) = assemble_cases([change], made, lambda _: None, Unmade(), today=date(2026, 11, 25))
+        return found
+
+    return run
+
+
+def fallen(make_runs: Callable[..., list[RunDocument]], before: dict[str, Any], now: dict[str, Any]) -> Any:
+    """Ten of ten, then none of ten."""
+    old = make_runs(*[None] * 10, invocation_id="old", **before)
+    return old, make_runs(*["agent"] * 10, first=201, invocation_id="new", **now)
+
+
+def test_another_grader_is_no_regression(compare_runs: Compare, make_runs: Callable[..., list[RunDocument]]) -> None:
+    """Its scores are not comparable, and the report says so, with the counts of both sides; a case that does not read the grade, and one
+    whose grader is not named, is compared as ever."""
+    old, new = {"grader_version": "3"}, {"grader_version": "4"}
+    found = compare_runs(*fallen(make_runs, old, new))
+    assert (found.compared, found.not_comparable) == ("not_enough_evidence", "grader")
+    assert case_phrasing.compared(found) == "not comparable: measured with another grader (10/10 → 0/10)"
+    assert found.before is not None
+    assert found.latest is not None
+    for compared in (
+        compare_runs(*fallen(make_runs, old, new), graded=False),
+        compare_runs(*fallen(make_runs, old, old)),
+        compare_runs(*fallen(make_runs, {}, new)),
+    ):
+        assert (compared.compared, compared.not_comparable) == ("regressed", None)
+    model = {**old, "grader_model": "g-2"}
+    assert compare_runs(*fallen(make_runs, {**old, "grader_model": "g-1"}, model)).not_comparable == "grader"
+
+
+def test_another_edition_of_the_judge_is_no_regression(
+    compare_runs: Compare, make_runs: Callable[..., list[RunDocument]]
+) -> None:
+    """As its endpoint names it, though the configured name is the same."""
+    old, new = {"judge_model": "m-2026-08"}, {"judge_model": "m-2026-11"}
+    found = compare_runs(*fallen(make_runs, old, new))
+    assert (found.not_comparable, found.compared != "regressed") == ("judge", True)
+    assert compare_runs(*fallen(make_runs, old, old)).compared == "regressed"
+
+
+def test_variants_are_compared_each_with_itself(
+    compare_runs: Compare, make_runs: Callable[..., list[RunDocument]]
+) -> None:
+    """Half of the calls reached B, which never passes; now nearly all do. No variant got worse, so the case did not."""
+    a, b = {"agent_variant_id": 1}, {"agent_variant_id": 2}
+    before = [*make_runs(*[None] * 10, **a), *make_runs(*["agent"] * 10, first=151, **b)]
+    mixed = [*make_runs(None, None, first=201, **a), *make_runs(*["agent"] * 18, first=221, **b)]
+    found = compare_runs(before, mixed)
+    assert (found.compared, found.not_comparable) == ("same", None)
+    worse = [*make_runs(*["agent"] * 10, first=201, **a), *make_runs(*["agent"] * 10, first=221, **b)]
+    found = compare_runs(before, worse)
+    assert found.compared == "regressed"
+    alone = compare_runs(before, make_runs(*[None] * 10, first=201, **a))
+    assert alone.compared != "regressed"
+    assert alone.before is not None
+    assert (alone.before.runs_passed, alone.before.runs_countable) == (10, 10)
+    apart = compare_runs(make_runs(*[None] * 10, **a), make_runs(*["agent"] * 10, first=201, **b))
+    assert (apart.not_comparable, apart.compared != "regressed") == ("variant", True)
+
+
+def test_which_cases_rest_on_the_grade(make_case: Callable[..., Case]) -> None:
+    """Also by a part of an expectation."""
+    assert rests_on_grade(make_case(expectations=(Graded(),)))
+    assert not rests_on_grade(make_case())
