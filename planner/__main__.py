@@ -25,7 +25,10 @@ def main() -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # noqa: TID251 - it is asked nowhere else
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` leaves it: it is to outlive its terminal
+    hang_up_signal = getattr(signal, "SIGHUP", None)  # Windows has none
+    if (
+        hang_up_signal and signal.getsignal(hang_up_signal) is not signal.SIG_IGN
+    ):  # as `nohup` leaves it: it is to outlive its terminal
 
         def hang_up(number: int, frame: object) -> None:
             """Once: the terminal's shell sends one, and the system another."""
@@ -33,7 +36,7 @@ def main() -> int:
             signal.signal(number, signal.SIG_IGN)
             raise KeyboardInterrupt
 
-        signal.signal(signal.SIGHUP, hang_up)
+        signal.signal(hang_up_signal, hang_up)
     try:
         if next((word for word in sys.argv[1:] if not word.startswith("-")), "") in ("run", "recheck"):
             from planner.invocation.deferred_signals import defer

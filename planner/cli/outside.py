@@ -25,6 +25,7 @@ def open_streams() -> None:
 
 def shell(verbosity: int) -> Shell:
     import gc
+    import platform
     import secrets
     import shutil
 
@@ -58,7 +59,7 @@ def shell(verbosity: int) -> Shell:
         new_id=lambda: secrets.token_hex(8),
         width=shutil.get_terminal_size((100, 24)).columns,
         verbosity=verbosity,
-        process=f"process {os.getpid()} on {os.uname().nodename}",
+        process=f"process {os.getpid()} on {platform.node()}",
         user=_user(),
         processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         chance=lambda: secrets.randbelow(1_000_000) / 1_000_000,

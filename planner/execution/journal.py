@@ -56,7 +56,7 @@ class Journal:
                 if (
                     path != IN_MEMORY and not path.exists()
                 ):  # SQLite's own would be readable by all, prompts and numbers in it
-                    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             self._prepare()

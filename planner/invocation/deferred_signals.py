@@ -9,11 +9,15 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+"""None on Windows."""
+
 
 def stop_signals() -> tuple[signal.Signals, ...]:
     """What asks to stop. A hang-up that is ignored from the start (`nohup`) stays ignored."""
-    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    return (signal.SIGINT, signal.SIGTERM) if ignored else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    if HANG_UP is None or signal.getsignal(HANG_UP) is signal.SIG_IGN:
+        return (signal.SIGINT, signal.SIGTERM)
+    return (signal.SIGINT, signal.SIGTERM, HANG_UP)
 
 
 class _Deferral:
@@ -47,5 +51,6 @@ def release() -> None:
     for number, handler in deferral.before.items():
         signal.signal(number, handler)
     if deferral.is_kept:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it ends already: that its terminal goes too is no news
+        if HANG_UP is not None:
+            signal.signal(HANG_UP, signal.SIG_IGN)  # it ends already: that its terminal goes too is no news
         raise KeyboardInterrupt

@@ -6,6 +6,7 @@ impatience, and count for nothing more than the first of them does.
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from contextlib import asynccontextmanager
 import anyio
 from anyio.abc import TaskStatus
 
-from planner.invocation.deferred_signals import stop_signals
+from planner.invocation.deferred_signals import HANG_UP, stop_signals
 
 
 @asynccontextmanager
@@ -29,17 +30,21 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
     after = dict(before)
 
     async def listen(*, task_status: TaskStatus[None]) -> None:
+        """With plain handlers: asyncio's own, and so anyio's, are missing on Windows."""
+        loop, signals = asyncio.get_running_loop(), asyncio.Queue[int]()
+        for number in before:
+            signal.signal(number, lambda came, _: loop.call_soon_threadsafe(signals.put_nowait, came))
+        task_status.started()
         is_asked = False
-        with anyio.open_signal_receiver(*before) as signals:
-            task_status.started()
-            async for number in signals:
-                if number is signal.SIGHUP:
-                    after[number] = signal.SIG_IGN
-                elif is_asked:
-                    raise KeyboardInterrupt
-                else:
-                    is_asked = True
-                interrupted.set()
+        while True:
+            number = signal.Signals(await signals.get())
+            if number == HANG_UP:
+                after[number] = signal.SIG_IGN
+            elif is_asked:
+                raise KeyboardInterrupt
+            else:
+                is_asked = True
+            interrupted.set()
 
     try:
         async with anyio.create_task_group() as tasks:

@@ -73,7 +73,7 @@ class VoteJournal:
         with self._stumbling("opened"):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not path.exists():  # SQLite's own would be readable by all
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
             with self._stumbling("opened"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from planner.errors import StoreError
+from planner.results.file_lock import OPENING, is_lock, locked_file
 from planner.results.store import UNCONDITIONAL, Change, Expected, segments
 
 _LOCK: Final = ".lock"
@@ -153,13 +153,14 @@ class DirectoryStore:
     def _locked(self) -> Generator[None]:
         """Writers one after the other. The lock goes with the process that holds it, so a killed one leaves none behind."""
         self._make_root()
-        lock = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        path = self._folder / _LOCK
+        lock = os.open(path, OPENING, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if all(entry.name == _LOCK for entry in self._folder.iterdir()):
-                # Only in a folder that holds nothing yet: `--store .` must not make git ignore somebody's whole project.
-                _replace(self._folder / _IGNORE, b"*\n")
-            yield
+            with locked_file(lock, path, wait=True):
+                if all(is_lock(entry, _LOCK) for entry in self._folder.iterdir()):
+                    # Only in a folder that holds nothing yet: `--store .` must not make git ignore somebody's whole project.
+                    _replace(self._folder / _IGNORE, b"*\n")
+                yield
         finally:
             os.close(lock)
 
@@ -221,8 +222,10 @@ def _half_written(contents: Mapping[Path, bytes]) -> Generator[Mapping[Path, Pat
 
 
 def _sync(path: Path) -> None:
-    """A file's bytes, or a folder's entries."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """A file's bytes, or a folder's entries (which Windows has no such step for, as it has none for what is only read)."""
+    if os.name == "nt" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

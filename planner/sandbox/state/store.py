@@ -34,7 +34,7 @@ class Store:
         self._locked = False
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
             self.refresh()
 
     def refresh(self) -> None:
@@ -91,7 +91,7 @@ class Store:
     def _read_from(self, offset: int) -> bytes:
         assert self._fd is not None
         chunks: list[bytes] = []
-        while chunk := os.pread(self._fd, 1 << 20, offset):
+        os.lseek(self._fd, offset, os.SEEK_SET)  # what is written is appended, wherever this is
+        while chunk := os.read(self._fd, 1 << 20):
             chunks.append(chunk)
-            offset += len(chunk)
         return b"".join(chunks)

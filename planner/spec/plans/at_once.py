@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from signal import SIGKILL
 from typing import Any, NoReturn
 
 from planner.errors import PlannerError
@@ -62,7 +62,7 @@ class AtOnce:
             for child, answer in children:
                 os.close(answer)
                 with suppress(ProcessLookupError):
-                    os.kill(child, SIGKILL)  # it has answered, or nobody waits for its answer
+                    os.kill(child, signal.SIGKILL)  # it has answered, or nobody waits for its answer
                 os.waitpid(child, 0)
         sound = [part for part in found if part is not None]
         names = [name for part in sound for name in part["plans"]]

@@ -332,14 +332,14 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     lock.unlink()  # by somebody who takes it for a leftover
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
-    assert "is in use by an invocation whose lock file was removed\n  Wait for it to end" in ran.err
+    assert "is in use by a session whose lock file was removed\n  Wait for it to end" in ran.err
     lock.write_text(f"process {process.pid} on this machine")  # as it was
     process.kill()
     process.communicate()
     service.release()
     ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err
-    assert f"the last invocation here did not end by itself: process {process.pid} on " in ran.err
+    assert f"the last session here did not end by itself: process {process.pid} on " in ran.err
     assert "did not end by itself" not in project.planner("run", CONSENT).err
 
 

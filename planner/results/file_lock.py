@@ -1,0 +1,77 @@
+"""A lock between processes, on every platform: it ends with the process that holds it, however that ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_LONGEST_WAIT_SECONDS: Final = 3600.0
+OPENING: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+"""Flags for a file to be locked."""
+
+
+@contextmanager
+def locked_file(descriptor: int, path: Path, *, wait: bool) -> Generator[None]:
+    """Hold `path`, which is open as `descriptor`. Where there is no `flock`, SQLite locks a file beside it.
+
+    Raises:
+        OSError: it cannot be locked. BlockingIOError: another process holds it, and `wait` is false.
+    """
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield  # closing the descriptor ends it
+        return
+    with closing(
+        sqlite3.connect(_beside(path), timeout=_LONGEST_WAIT_SECONDS if wait else 0, isolation_level=None)
+    ) as db:
+        try:
+            db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            raise (BlockingIOError(errno.EAGAIN, str(error)) if busy else OSError(errno.EIO, str(error))) from error
+        yield
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Generator[None]:
+    """Hold a folder, so that a lock file which was removed while it was held does not let others in. Nothing is held where
+    folders cannot be locked.
+
+    Raises:
+        OSError: as `locked_file`.
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if isinstance(error, BlockingIOError) or error.errno == errno.EACCES:
+            raise
+        yield  # NFS does not lock folders
+        return
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_lock(path: Path, lock: str) -> bool:
+    """Whether `path` is the lock file of that name, or what stands beside it."""
+    return path.name == lock or path.name.startswith(_beside(path.with_name(lock)).name)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.sqlite")

@@ -1,0 +1,51 @@
+"""A lock between processes, with `flock` and without."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import planner.results.file_lock
+from planner.results.directory import DirectoryStore
+from planner.results.file_lock import OPENING, locked_file
+from planner.results.store import UNCONDITIONAL
+
+
+@pytest.fixture(params=["flock", "sqlite"], autouse=True)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "sqlite":
+        monkeypatch.setattr(planner.results.file_lock, "fcntl", None)
+
+
+@contextmanager
+def held(path: Path) -> Generator[None]:
+    """As another process holds it: with a descriptor of its own."""
+    descriptor = os.open(path, OPENING, 0o600)
+    try:
+        with locked_file(descriptor, path, wait=False):
+            yield
+    finally:
+        os.close(descriptor)
+
+
+def test_one_holder_at_a_time(tmp_path: Path) -> None:
+    """The second is refused while there is a first; another file is free."""
+    with held(tmp_path / "lock"), held(tmp_path / ".lock"):
+        with pytest.raises(BlockingIOError), held(tmp_path / "lock"):
+            pass
+        with pytest.raises(BlockingIOError), held(tmp_path / ".lock"):
+            pass
+    with held(tmp_path / "lock"):
+        pass
+
+
+def test_a_new_store_is_ignored_by_git(tmp_path: Path) -> None:
+    """What the lock leaves beside its file does not make the folder somebody's own; nor is it a key."""
+    store = DirectoryStore(tmp_path / "store")
+    assert store.put("runs/a.json", b"1", expected=UNCONDITIONAL)
+    assert (tmp_path / "store" / ".gitignore").read_text("utf-8") == "*\n"
+    assert list(store.keys("")) == ["runs/a.json"]
