@@ -125,10 +125,11 @@ def test_hooks_that_are_files_of_the_tree(project: Project, spy: Spy) -> None:
     assert git(project.root, "for-each-ref", "refs/planner")
 
 
+@pytest.mark.parametrize("lacks", ["blob:none", "tree:0"])
 def test_a_missing_object_of_a_partial_clone(
-    project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
+    project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch, lacks: str
 ) -> None:
-    """The clone has no contents but those checked out, and its ssh is a program of the tree that the attacker edits.
+    """The clone has no contents, or not even the folders, but those checked out, and its ssh is a program of the tree that the attacker edits.
 
     Before: reading planner.yaml of the base commit fetched it, by that program. Now: nothing is fetched; exit code 2 says how to.
     """
@@ -138,7 +139,7 @@ def test_a_missing_object_of_a_partial_clone(
     project.write("planner.yaml", "policy: {max_calls: 400}\n")
     commit(project.root)
     git(project.root, "config", "uploadpack.allowFilter", "true")
-    git(outside, "clone", "-q", "--filter=blob:none", f"file://{project.root}", "clone")
+    git(outside, "clone", "-q", f"--filter={lacks}", f"file://{project.root}", "clone")
     clone = outside / "clone"
     git(clone, "remote", "set-url", "origin", "ssh://host/x")
     git(clone, "config", "core.sshCommand", str(spy.program))
