@@ -28,6 +28,7 @@ from planner.api.wire import (
     WireGrade,
     WirePhoneNumber,
     WireRun,
+    WireTransactions,
     WireTranscript,
     WireTurn,
 )
@@ -232,6 +233,11 @@ class ApiClient:
     async def billing(self) -> WireBilling:
         return await self._read("/v1/billing", _BILLING)
 
+    async def transactions(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> tuple[list[Any], int | None]:
+        """One page of the account's transactions, newest first, as they came; and how many there are, where that is told."""
+        page = await self._read("/v1/billing/transactions", _TRANSACTIONS, _FIRST, limit=limit, offset=offset)
+        return (page.results, page.total) if isinstance(page, WireTransactions) else (page, None)
+
     async def _list(self, path: str, adapter: TypeAdapter[list[T]], **query: int) -> list[T]:
         """A list that is not there is no target that somebody mistyped. At an address where other things are, it is the service's
         trouble, which may pass; else the address is wrong."""
@@ -348,6 +354,7 @@ _CALL = TypeAdapter(WireCall)
 _TRANSCRIPT: TypeAdapter[WireTranscript | list[WireTurn]] = TypeAdapter(WireTranscript | list[WireTurn], config=_LATE)
 _GRADE = TypeAdapter(WireGrade)
 _BILLING = TypeAdapter(WireBilling)
+_TRANSACTIONS: TypeAdapter[WireTransactions | list[Any]] = TypeAdapter(WireTransactions | list[Any], config=_LATE)
 _PHONE_NUMBER = TypeAdapter(WirePhoneNumber)
 _ANYTHING: TypeAdapter[dict[str, Any] | list[Any]] = TypeAdapter(dict[str, Any] | list[Any], config=_LATE)
 _OBJECT = TypeAdapter(dict[str, Any], config=_LATE)

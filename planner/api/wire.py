@@ -174,6 +174,21 @@ class WireBilling(Wire):
         return self.test_call_budget_remaining_cents if (self.test_call_budget_cents or 0) > 0 else None
 
 
+class WireTransaction(Wire):
+    """`amount_cents` may have either sign; `kind` is an open set."""
+
+    id: Int64 | str
+    kind: str | None = None
+    amount_cents: Annotated[Annotated[int | float, _FITTING], BeforeValidator(_no_flag)]
+
+
+class WireTransactions(Wire):
+    """A page, newest first. Each row is looked at on its own: one that makes no sense must not cost the others."""
+
+    results: list[Any]
+    total: Int64 | None = None
+
+
 class WirePhoneNumber(Wire):
     id: Int64
     number: str | None = None

@@ -16,11 +16,13 @@ from planner.execution.context import Context
 from planner.execution.engine import execute
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ledger
+from planner.execution.transactions import Transactions
 from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
 from planner.invocation.asking import VoteRound, Votes, note_asking
 from planner.invocation.calling import check_balance, ledger_of, short_of, tell_terms, works_of
 from planner.invocation.closing import Closing, EndedRuns
 from planner.invocation.interruption import interruptible
+from planner.invocation.late_bills import correct_bills
 from planner.invocation.locking import locked
 from planner.invocation.preparing import Preparation, charged_slots, prepare
 from planner.invocation.progress import ProgressState, open_progress, state_of
@@ -92,6 +94,7 @@ class _Invocation:
         self._runs = EndedRuns()
         self._telling = Telling(shell, trace, shell.tell)
         self._asked: Votes | None = None
+        self._transactions: Transactions
 
     async def run(self) -> int:
         selection = self._options.selection
@@ -106,6 +109,7 @@ class _Invocation:
             ) as client,
         ):
             self._standing.requests = client.stats
+            self._transactions = Transactions(client, self._telling.say)
             suspects = self._journal.suspect_interrupted()
             if suspects:
                 self._shell.tell(
@@ -114,6 +118,9 @@ class _Invocation:
                 )
             targets = await read_targets(client, self._loaded.cases)
             billing = await read_billing(client)
+            await correct_bills(
+                self._transactions, self._place, self._journal, self._loaded.plan_names, now=self._shell.clock.now()
+            )
             if interrupted.is_set():
                 raise InterruptedRunError("interrupted before anything was called", "Run the same command again.")
             prepared = prepare(
@@ -136,7 +143,7 @@ class _Invocation:
                 self._closing(prepared).refuse(error)
                 raise
             changes = await refresh_stored(
-                client,
+                self._transactions,
                 prepared.change_set.changes,
                 self._place.repository,
                 self._journal,
@@ -144,7 +151,9 @@ class _Invocation:
                 interrupted=interrupted,
                 tell=self._shell.tell,
             )
-            stray = await look_for_stray(self._shell, client, self._journal, prepared.stray, interrupted, self._loaded)
+            stray = await look_for_stray(
+                self._shell, self._transactions, self._journal, prepared.stray, interrupted, self._loaded
+            )
             prepared = replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), stray=stray)
             votes = self._votes(prepared, consent)
             await votes.check()
@@ -240,6 +249,7 @@ class _Invocation:
         settling = Settling(prepared.change_set.changes, self._place.repository.load_evidence, prepared.judging.ballots)
         context = Context(
             client=client,
+            transactions=self._transactions,
             journal=self._journal,
             ledger=ledger,
             save_evidences=self._place.repository.save_evidences,

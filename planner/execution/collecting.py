@@ -13,6 +13,7 @@ from planner.evidence import Evidence
 from planner.evidence.reading import evidence_from_wire
 from planner.evidence.tool_record import TOOL_CALL_ROLES
 from planner.execution.clock import Clock
+from planner.execution.transactions import Transactions
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
@@ -22,41 +23,49 @@ SILENCE_SECONDS = 3600.0
 """A transcript that is still empty so long after the run's end is not late: nobody spoke."""
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long late parts of a run's evidence are awaited, and which."""
+
+    seconds: float = 0.0
+    """In all; 0: one look."""
+    grade: bool = False
+    ended_seconds_ago: float = 0.0
+    on_late: Callable[[], None] | None = None
+    """Called once, when not everything is there at the first look."""
+
+
 async def collect(
-    client: ApiClient,
-    run: WireRun,
-    *,
-    clock: Clock,
-    wait_seconds: float,
-    await_grade: bool,
-    ended_seconds_ago: float = 0.0,
-    on_late: Callable[[], None] | None = None,
+    client: ApiClient, run: WireRun, patience: Patience, *, clock: Clock, transactions: Transactions
 ) -> Evidence:
-    """Everything the service tells of an ended run, all of it awaited together for at most `wait_seconds`.
+    """Everything the service tells of an ended run, all of it awaited together.
 
     The history is read only where the transcript shows no tool call (the transcript of one dialect never does). An empty
     transcript of a call that lasted is taken for a late one, so for none, until the run has ended an hour ago: judged as
-    silence it would fail an agent that said what it should. `on_late` is told once, when not all is there at the first look.
+    silence it would fail an agent that said what it should. Its transactions are read by others, for all calls at once.
 
     Raises:
         IncompleteError: the service cannot be read now; nothing is lost, it is collected another time.
     """
     if run.call_id is None:
         return evidence_from_wire(run, None, None, None, None)
-    reading = _Reading(client, run.call_id, await_grade, is_fresh=ended_seconds_ago < SILENCE_SECONDS)
+    is_fresh = patience.ended_seconds_ago < SILENCE_SECONDS
+    reading = _Reading(client, run.call_id, patience.grade, is_fresh, transactions)
     started = clock.monotonic()
     pause = FIRST_PAUSE_SECONDS
     while True:
         waited = clock.monotonic() - started
-        await reading.look(last=waited >= wait_seconds)
-        if waited >= wait_seconds or reading.complete(waited):
+        await reading.look(last=waited >= patience.seconds)
+        await transactions.finished_reading()
+        if waited >= patience.seconds or reading.complete(waited):
             break
-        if pause == FIRST_PAUSE_SECONDS and on_late is not None:
-            on_late()
-        await clock.sleep(min(pause, wait_seconds - waited))
+        if pause == FIRST_PAUSE_SECONDS and patience.on_late is not None:
+            patience.on_late()
+        await clock.sleep(min(pause, patience.seconds - waited))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
     await reading.finish()
-    return evidence_from_wire(run, reading.call, reading.transcript, reading.history, reading.grade)
+    charged_cents = transactions.charged_cents(run.call_id)
+    return evidence_from_wire(run, reading.call, reading.transcript, reading.history, reading.grade, charged_cents)
 
 
 @dataclass(slots=True)
@@ -67,13 +76,14 @@ class _Reading:
     call_id: int
     await_grade: bool
     is_fresh: bool
+    transactions: Transactions
     call: tuple[WireCall, Mapping[str, Any]] | None = None
     transcript: list[WireTurn] | None = None
     history: list[dict[str, Any]] | None = None
     grade: WireGrade | None = None
 
     async def look(self, *, last: bool) -> None:
-        if self.call is None or not _settled(self.call[0]):
+        if self.call is None or not self._is_settled(self.call[0]):
             self.call = await self._read_call()
         if not (last or self._has_ended):
             return
@@ -83,7 +93,7 @@ class _Reading:
             self.grade = await self.client.grade(self.call_id)
 
     def complete(self, waited: float) -> bool:
-        if self.call is None or not _settled(self.call[0]):
+        if self.call is None or not self._is_settled(self.call[0]) or self._is_charge_to_come(self.call[0]):
             return False
         return self._has_words(waited) and (self._is_graded or not self.await_grade)
 
@@ -127,8 +137,14 @@ class _Reading:
         status = self.call[0].grade_status if self.call else None
         return status not in (None, "pending", "skipped_recording_disabled")
 
+    def _is_settled(self, call: WireCall) -> bool:
+        """Ended, and billed where this service tells of bills at all."""
+        billed = call.billing_total_cents is not None or "billing_total_cents" not in call.model_fields_set
+        charged = self.transactions.charged_cents(self.call_id) is not None
+        return call.status == "failed" or (call.status == "completed" and (billed or charged))
 
-def _settled(call: WireCall) -> bool:
-    """Ended, and billed where this service tells of bills at all."""
-    billed = call.billing_total_cents is not None or "billing_total_cents" not in call.model_fields_set
-    return call.status == "failed" or (call.status == "completed" and billed)
+    def _is_charge_to_come(self, call: WireCall) -> bool:
+        """Of a call that costs nothing there is no transaction."""
+        cents = call.billing_total_cents
+        costs = call.status == "completed" if cents is None else cents > 0
+        return costs and self.transactions.is_awaited(self.call_id)

@@ -20,6 +20,7 @@ from planner.execution.launches import Launch, LaunchIntent, LaunchState, Slot, 
 from planner.execution.ledger import Ledger
 from planner.execution.packing import Pending
 from planner.execution.reconciling import Lost, bind_slots
+from planner.execution.transactions import Transactions
 from planner.execution.watched import Doubt, Unbound, Watched
 from planner.execution.wording import span
 from planner.execution.work import (
@@ -48,6 +49,7 @@ LAST_LOOK_SECONDS = 10.0
 @dataclass(slots=True)
 class Context:
     client: ApiClient
+    transactions: Transactions
     journal: Journal
     ledger: Ledger
     save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
@@ -236,14 +238,20 @@ class Context:
             return None
         return self.ledger.reservation_for(work.plan, target, work.reserve_cents)
 
-    def bill(self, slot: Slot, launch: Launch, billed_cents: int | None, *, held_cents: int | None) -> None:
-        """Settle a run's reservation. Runs of other change sets were never reserved here, but their bills tell what calls cost."""
+    def bill(
+        self, slot: Slot, launch: Launch, billed_cents: int | None, *, held_cents: int | None, is_final: bool = True
+    ) -> None:
+        """Settle a run's reservation. Runs of other change sets were never reserved here, but their bills tell what calls cost.
+
+        Where the account may have been charged more (not `is_final`), ceilings count the reservation if it is higher.
+        """
         if billed_cents is None:
             return
         reserved_cents = slot.reserved_cents if held_cents is None else held_cents
         self.ledger.learn(launch.line.target, reserved_cents=reserved_cents, billed_cents=billed_cents)
         if launch.change_set_digest == self.change_set_digest:
-            self.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=billed_cents)
+            counted_cents = billed_cents if is_final else max(billed_cents, reserved_cents)
+            self.ledger.bill(slot.plan, reserved_cents=reserved_cents, billed_cents=counted_cents)
 
     def report(self, record: RunRecord) -> None:
         """Tell of a run that ended. One that the platform failed is wanted again, as often as its case allows; what is wanted

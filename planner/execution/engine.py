@@ -108,6 +108,8 @@ async def _watch(context: Context, launcher: Launcher, watcher: Watcher, tasks: 
         if context.watched or context.unbound or context.doubts:
             await watcher.sweep(tasks)
             context.snapshot()
+        if context.transactions.is_due(context.clock.monotonic()):
+            tasks.start_soon(context.transactions.read, context.clock.monotonic())
         if len(context.holding) and not (context.under_way() or context.doubts or len(context.pending)):
             context.holding.let_all_go(context.works)
             context.wake()

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 import anyio
 
-from planner.api.client import ApiClient
 from planner.api.wire import WireRun
 from planner.errors import IncompleteError
 from planner.evidence import Evidence
 from planner.execution.clock import Clock
-from planner.execution.collecting import collect
+from planner.execution.collecting import Patience, collect
 from planner.execution.listing import read_list
+from planner.execution.transactions import Transactions
 
 LONGEST_RUN = timedelta(days=1)
 """From a run's creation to its end: so far beyond its end the list is read."""
@@ -37,8 +37,9 @@ class Reread:
     problem: str = ""
 
 
-async def reread(client: ApiClient, stale: Mapping[int, Stale], clock: Clock) -> Reread:
+async def reread(transactions: Transactions, stale: Mapping[int, Stale], clock: Clock) -> Reread:
     """One look at each; nothing is awaited. A run that is not listed any more is left as it is."""
+    client = transactions.client
     ends = [item.completed_at for item in stale.values() if item.completed_at is not None]
     oldest = min(ends) - LONGEST_RUN if len(ends) == len(stale) else None
     found: dict[int, Evidence] = {}
@@ -47,14 +48,8 @@ async def reread(client: ApiClient, stale: Mapping[int, Stale], clock: Clock) ->
     async def read(run: WireRun, item: Stale) -> None:
         age = (clock.now() - run.completed_at).total_seconds() if run.completed_at else 0.0
         try:
-            found[run.id] = await collect(
-                client,
-                run,
-                clock=clock,
-                wait_seconds=0.0,
-                await_grade=item.grade_wanted,
-                ended_seconds_ago=age + client.clock_offset_seconds,
-            )
+            patience = Patience(grade=item.grade_wanted, ended_seconds_ago=age + client.clock_offset_seconds)
+            found[run.id] = await collect(client, run, patience, clock=clock, transactions=transactions)
         except IncompleteError as error:
             problems.append(str(error))
 
@@ -62,9 +57,13 @@ async def reread(client: ApiClient, stale: Mapping[int, Stale], clock: Clock) ->
         runs = await read_list(client.runs, oldest=oldest, wanted=stale.keys())
     except IncompleteError as error:
         return Reread({}, str(error))
+    ended = {run_id: run for run_id in stale if (run := runs.found.get(run_id)) is not None and run.ended}
+    for run in ended.values():
+        transactions.expect_of(run)
+    await transactions.read()
     async with anyio.create_task_group() as tasks:
-        for run_id, item in stale.items():
-            run = runs.found.get(run_id)
-            if run is not None and run.ended:
-                tasks.start_soon(read, run, item)
+        for run_id, run in ended.items():
+            tasks.start_soon(read, run, stale[run_id])
+    for run in ended.values():
+        transactions.forget(run.call_id)
     return Reread(found, problems[0] if problems else "")

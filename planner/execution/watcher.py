@@ -13,7 +13,7 @@ from planner.api.wire import WireBatch, WireRun
 from planner.errors import IncompleteError, PlannerError, StoreError
 from planner.evidence import Evidence, merged
 from planner.execution.binding import bind, is_anothers
-from planner.execution.collecting import collect
+from planner.execution.collecting import Patience, collect
 from planner.execution.context import Context
 from planner.execution.doubts import settle_doubts, undisputed
 from planner.execution.launches import LaunchState, Slot, run_record
@@ -42,6 +42,7 @@ class _Read:
     run: WireRun
     watched: Watched
     evidence: Evidence
+    is_charge_late: bool
 
 
 @dataclass(slots=True)
@@ -153,6 +154,8 @@ class Watcher:
         if watched.ended_at is None:
             watched.ended_at = now
             context.unbilled[watched.launch.line.target] += 1
+            if run.call_id is not None:
+                context.transactions.expect(run.call_id, run.completed_at or watched.launch.earliest)
             # One that failed tells nothing of how long calls take.
             if not watched.resumed and run.status == "completed":
                 self._seconds_seen = [*self._seconds_seen[-99:], now - watched.since]
@@ -168,18 +171,14 @@ class Watcher:
         context = self.context
         stored = watched.slot.evidence
         try:
-            read = await collect(
-                context.client,
-                run,
-                clock=context.clock,
+            patience = Patience(
                 # It was awaited when it was read the first time; now one look is enough.
-                wait_seconds=0.0 if stored is not None else context.settings.evidence_wait_seconds,
-                await_grade=watched.work.await_grade,
-                ended_seconds_ago=context.seconds_since(run.completed_at)
-                if watched.resumed and run.completed_at
-                else 0.0,
-                on_late=lambda: self._price(run, watched),
+                0.0 if stored is not None else context.settings.evidence_wait_seconds,
+                watched.work.await_grade,
+                context.seconds_since(run.completed_at) if watched.resumed and run.completed_at else 0.0,
+                lambda: self._price(run, watched),
             )
+            read = await collect(context.client, run, patience, clock=context.clock, transactions=context.transactions)
             evidence = merged(context.load_evidence(stored) if stored is not None else None, read)
         except StoreError:
             raise
@@ -189,10 +188,22 @@ class Watcher:
             context.snapshot()
             context.wake()
             return
-        self._read.append(_Read(run, watched, evidence))
+        self._read.append(_Read(run, watched, evidence, is_charge_late=self._is_charge_late(evidence)))
         if not self._is_storing:
             self._is_storing = True
             tasks.start_soon(self._store)
+
+    def _is_charge_late(self, evidence: Evidence) -> bool:
+        """Whether the call's own bill counts only because its transaction has not come in time."""
+        transactions, call_id = self.context.transactions, evidence.call_id
+        if call_id is None:
+            return False
+        is_late = bool(evidence.cost_cents) and transactions.is_awaited(call_id)
+        if is_late:
+            transactions.miss(call_id)
+        else:
+            transactions.forget(call_id)
+        return is_late
 
     async def _store(self) -> None:
         """Whatever has been read, and what is read meanwhile, each time all of it at once: a disk takes as long for one as for
@@ -226,7 +237,13 @@ class Watcher:
         if watched.slot.cost_cents is None:  # else it is billed already: only its evidence was lost
             if evidence.cost_cents is None:
                 self._price(item.run, watched)
-            context.bill(watched.slot, watched.launch, evidence.cost_cents, held_cents=watched.held_cents)
+            context.bill(
+                watched.slot,
+                watched.launch,
+                evidence.cost_cents,
+                held_cents=watched.held_cents,
+                is_final=not item.is_charge_late or watched.work.reserve_cents is None,
+            )
         context.observer.narrate(f"run {item.run.id} of {slot.case_id} ended, {_billed(evidence.cost_cents)}")
         context.report(run_record(slot, watched.launch, evidence, resumed=watched.resumed))
         context.collecting -= 1

@@ -6,33 +6,24 @@ A call that happened is never made again only because the service was late to te
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import anyio
 
-from planner.api.client import ApiClient
 from planner.changes.model import Action, Change
 from planner.evidence import Evidence, merged, missing_parts
 from planner.execution.clock import Clock
 from planner.execution.journal import Journal
 from planner.execution.rereading import Stale, reread
-from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.execution.transactions import Transactions
+from planner.invocation.late_bills import LateBill, correct_results
+from planner.results.model import RunDocument
 from planner.results.repository import ResultsRepository
 from planner.verdicts.judged_runs import wants_grade
 
 
-@dataclass(frozen=True, slots=True)
-class _Bill:
-    """One that came late. The rest says which results it belongs to."""
-
-    cents: int
-    reserved_cents: int
-    invocation_id: str
-    change_set_digest: str
-
-
 async def refresh_stored(
-    client: ApiClient,
+    transactions: Transactions,
     changes: Iterable[Change],
     repository: ResultsRepository,
     journal: Journal,
@@ -49,7 +40,7 @@ async def refresh_stored(
     fresh: dict[int, RunDocument] = {}
 
     async def read(scope: anyio.CancelScope) -> None:
-        told = await reread(client, stale, clock)
+        told = await reread(transactions, stale, clock)
         stored = {run.run_id: run for change in changes for run in _standing(change)}
         for run_id, evidence in told.found.items():
             fresh[run_id] = _refreshed(stored[run_id], evidence, stale[run_id], repository)
@@ -64,7 +55,7 @@ async def refresh_stored(
         tasks.cancel_scope.cancel()
     bills = _note_in_journal(journal, changes, fresh)
     if bills:
-        _correct_results(repository, bills)
+        correct_results(repository, bills)
     return [_with_runs(change, fresh) for change in changes]
 
 
@@ -111,9 +102,11 @@ def _with_runs(change: Change, fresh: Mapping[int, RunDocument]) -> Change:
     return replace(change, prior=change.prior.model_copy(update={"runs": runs}))
 
 
-def _note_in_journal(journal: Journal, changes: Iterable[Change], fresh: Mapping[int, RunDocument]) -> dict[int, _Bill]:
+def _note_in_journal(
+    journal: Journal, changes: Iterable[Change], fresh: Mapping[int, RunDocument]
+) -> dict[int, LateBill]:
     """The bills that came, by run id."""
-    bills: dict[int, _Bill] = {}
+    bills: dict[int, LateBill] = {}
     before = {run.run_id: run.cost_cents for change in changes for run in _standing(change)}
     for run_id, run in fresh.items():
         slot = journal.slot_of_run(run_id)
@@ -124,63 +117,12 @@ def _note_in_journal(journal: Journal, changes: Iterable[Change], fresh: Mapping
             [replace(slot, evidence=run.evidence, cost_cents=run.cost_cents, completed_at=run.completed_at)]
         )
         if before[run_id] is None and run.cost_cents is not None:
-            bills[run_id] = _Bill(run.cost_cents, slot.reserved_cents, launch.invocation_id, launch.change_set_digest)
+            bills[run_id] = LateBill(
+                run.cost_cents,
+                run.cost_basis,
+                None,  # older results keep the evidence they were judged by
+                slot.reserved_cents,
+                launch.invocation_id,
+                launch.change_set_digest,
+            )
     return bills
-
-
-def _correct_results(repository: ResultsRepository, bills: Mapping[int, _Bill]) -> None:
-    """In every stored invocation since the oldest of the launches."""
-    oldest = min(bill.invocation_id for bill in bills.values())
-    for result in list(repository.invocations_since(oldest)):
-        corrected = _corrected(result, bills)
-        if corrected is not result:
-            repository.save_invocation(corrected)
-
-
-def _corrected(result: RunResult, bills: Mapping[int, _Bill]) -> RunResult:
-    late = {
-        run.run_id: bills[run.run_id]
-        for case in result.cases
-        for run in case.runs
-        if run.run_id in bills and run.cost_cents is None
-    }
-    if not late:
-        return result
-    mine = [bill for bill in late.values() if bill.change_set_digest == result.change_set_digest]
-    theirs = [bill for bill in late.values() if bill not in mine]
-    cost = result.cost
-    return result.model_copy(
-        update={
-            "cases": [_billed(case, late) for case in result.cases],
-            "cost": cost.model_copy(
-                update={
-                    "actual_cents": cost.actual_cents + sum(bill.cents for bill in mine),
-                    "this_invocation_cents": cost.this_invocation_cents
-                    + sum(bill.cents for bill in mine if bill.invocation_id == result.invocation_id),
-                    "ambiguous_cents": max(0, cost.ambiguous_cents - sum(bill.reserved_cents for bill in mine)),
-                    "unbilled_calls": max(0, cost.unbilled_calls - len(mine)),
-                    "carried_cents": cost.carried_cents + sum(bill.cents for bill in theirs),
-                    "carried_ambiguous_cents": max(
-                        0, cost.carried_ambiguous_cents - sum(bill.reserved_cents for bill in theirs)
-                    ),
-                }
-            ),
-        }
-    )
-
-
-def _billed(case: CaseDocument, late: Mapping[int, _Bill]) -> CaseDocument:
-    if not any(run.run_id in late for run in case.runs):
-        return case
-    runs = [
-        run
-        if run.run_id not in late
-        else run.model_copy(
-            update={
-                "cost_cents": late[run.run_id].cents,
-                "missing": [part for part in run.missing if part != "bill"],
-            }
-        )
-        for run in case.runs
-    ]
-    return case.model_copy(update={"runs": runs})

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 import anyio
 
-from planner.api.client import ApiClient
 from planner.api.wire import WireBatch, WireRun
 from planner.errors import PlannerError, StoreError
 from planner.evidence.reading import evidence_from_wire
@@ -23,6 +22,7 @@ from planner.execution.listing import Listed, read_list
 from planner.execution.looking import look_for, lost_launches
 from planner.execution.reconciling import LATEST_CREATION_SECONDS, Lost, Match, bind_slots
 from planner.execution.rereading import LONGEST_RUN
+from planner.execution.transactions import Transactions
 from planner.execution.work import UnsettledLaunch
 from planner.invocation.selection import Loaded
 from planner.invocation.shell import Shell
@@ -133,7 +133,7 @@ def _unsettled(journal: Journal, launch: Launch, *, several: bool = False) -> Un
 
 
 async def look_for_stray(
-    shell: Shell, client: ApiClient, journal: Journal, stray: Stray, interrupted: anyio.Event, loaded: Loaded
+    shell: Shell, transactions: Transactions, journal: Journal, stray: Stray, interrupted: anyio.Event, loaded: Loaded
 ) -> Stray:
     """One look at the service's lists, which costs nothing: what is left of `stray`, and what became known. Whatever the service
     does, the invocation goes on."""
@@ -144,7 +144,7 @@ async def look_for_stray(
 
     async def look(scope: anyio.CancelScope) -> None:
         try:
-            found.append(await _looked_for(client, journal, stray, shell.clock, settle_seconds))
+            found.append(await _looked_for(transactions, journal, stray, shell.clock, settle_seconds))
         except StoreError:
             raise
         except PlannerError as error:
@@ -158,7 +158,10 @@ async def look_for_stray(
     return found[-1]
 
 
-async def _looked_for(client: ApiClient, journal: Journal, stray: Stray, clock: Clock, settle_seconds: float) -> Stray:
+async def _looked_for(
+    transactions: Transactions, journal: Journal, stray: Stray, clock: Clock, settle_seconds: float
+) -> Stray:
+    client = transactions.client
     looked = clock.now() + timedelta(seconds=client.clock_offset_seconds)  # before: what is read is as new as this
     launches = journal.launches(UNSETTLED)
     billed_of = {slot.launch_id for slot in stray.unbilled}
@@ -188,7 +191,12 @@ async def _looked_for(client: ApiClient, journal: Journal, stray: Stray, clock: 
                 unsettled.append(_unsettled(journal, launch, several=True))
             else:
                 journal.settle(launch.launch_id, LaunchState.ABSENT, detail="not at the service when it had settled")
-    billed = [slot for slot in [await _billed(client, slot, runs.found) for slot in unbilled] if slot]
+    ended = {slot.key: run for slot in unbilled if (run := runs.found.get(slot.run_id or -1)) is not None and run.ended}
+    for run in ended.values():
+        transactions.expect_of(run)
+    await transactions.read()
+    found = [await _billed(transactions, slot, ended[slot.key]) for slot in unbilled if slot.key in ended]
+    billed = [slot for slot in found if slot is not None]
     journal.collect(billed)
     known = {slot.key for slot in billed}
     return Stray(tuple(unsettled), tuple(slot for slot in unbilled if slot.key not in known), tuple(billed))
@@ -226,14 +234,13 @@ def _adopted(journal: Journal, match: Match, runs: dict[int, WireRun]) -> list[S
     return [slot for slot in journal.slots_of(launch.launch_id) if slot.run_id is not None]
 
 
-async def _billed(client: ApiClient, slot: Slot, runs: dict[int, WireRun]) -> Slot | None:
-    """With its bill, where the run has ended and the service tells of one."""
-    run = None if slot.run_id is None else runs.get(slot.run_id)
-    if run is None or not run.ended:
-        return None
+async def _billed(transactions: Transactions, slot: Slot, run: WireRun) -> Slot | None:
+    """With the bill of its run, where the service tells of one."""
+    charged_cents = None if run.call_id is None else transactions.charged_cents(run.call_id)
+    transactions.forget(run.call_id)
     try:
-        call = None if run.call_id is None else await client.call(run.call_id)
+        call = None if run.call_id is None else await transactions.client.call(run.call_id)
     except PlannerError:  # the next invocation asks again
-        return None
-    cents = evidence_from_wire(run, call, None, None, None).cost_cents
+        call = None
+    cents = evidence_from_wire(run, call, None, None, None, charged_cents).cost_cents
     return None if cents is None else replace(slot, cost_cents=cents, completed_at=run.completed_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any, Final, TypeVar, cast
 
@@ -160,6 +160,19 @@ class ResultsRepository:
         for key in self._store.keys(f"latest/{segment_for(environment)}/"):
             if key not in known and (data := self._store.get(key)) is not None:
                 yield self._read_baseline(key, data)
+
+    def amend_baselines(
+        self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]
+    ) -> None:
+        """Replace what is stored of cases, where `amend` returns another; who writes at the same time is not overwritten."""
+        for plan in plan_names:
+            key = baseline_key(environment, plan)
+            if (data := self._store.get(key)) is None:
+                continue
+            document = self._read_baseline(key, data)
+            wanted = document.model_copy(update={"cases": [amend(case) for case in document.cases]})
+            if wanted != document:
+                self._store.put(key, document_bytes(wanted), expected=data)
 
     def mark_plan_used(self, plan_id: str, invocation_id: str) -> None:
         """Remember that a saved plan was carried out; the first to say so is the one that is remembered."""

@@ -7,7 +7,7 @@ its redacted form in both; where that is not the whole, `originals/<digest>` of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -126,6 +126,12 @@ class SharedRepository(ResultsRepository):
         self._mine.promote(result, environment)
         mark = document_bytes(_Unshared(environment=environment))
         self._tiers.local.put(_unshared_key(result), mark, expected=UNCONDITIONAL)
+
+    def amend_baselines(
+        self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]
+    ) -> None:
+        """This machine's; the shared ones are replaced by the next that is promoted."""
+        self._mine.amend_baselines(environment, plan_names, amend)
 
     def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
         """Of each plan the later of the two stores', and this machine's own where they are the same: it is whole."""

@@ -26,6 +26,7 @@ from planner.execution.engine import execute
 from planner.execution.journal import Journal
 from planner.execution.launches import Slot
 from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.transactions import Transactions
 from planner.execution.work import (
     CaseWork,
     Line,
@@ -243,6 +244,7 @@ class Service:
             await client.billing()
             context = Context(
                 client=client,
+                transactions=Transactions(client, narration.append),
                 journal=journal,
                 ledger=ledger_of(journal, digest, ceilings),
                 save_evidences=save,
