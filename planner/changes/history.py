@@ -11,7 +11,7 @@ from planner.results.outline import CaseOutline, InvocationOutline
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run that was made. `target` is (kind, id); cost (the bill, test multiplier included) and length may be unknown."""
+    """One run that was made. `target` is (kind, id); bill, length and the service's estimate may be unknown."""
 
     run_id: int
     case_id: str
@@ -20,6 +20,9 @@ class PastRun:
     target: tuple[str, int]
     cost_cents: int | None
     duration_seconds: float | None
+    cost_basis: str | None = None
+    """Where the bill was read: `transaction` or `call`; None in results of older versions."""
+    service_estimate_cents: int | None = None
 
 
 def past_runs(results: Iterable[RunResult | InvocationOutline]) -> tuple[PastRun, ...]:
@@ -46,4 +49,6 @@ def runs_of(case: CaseDocument | CaseOutline) -> Iterator[PastRun]:
             (case.inputs.target_kind, case.inputs.target_id),
             run.cost_cents,
             run.duration_seconds,
+            run.cost_basis,
+            run.service_estimate_cents,
         )

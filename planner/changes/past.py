@@ -19,6 +19,9 @@ _ASSUMED_MINUTES: Final = (1, 2, 4)
 _ENOUGH_RUNS: Final = 3
 _MANY_RUNS: Final = 20
 
+_BASES: Final = ("transaction", "call")
+"""Of bills, the surest first."""
+
 Target: TypeAlias = tuple[str, int]
 GroupKey: TypeAlias = tuple[str | int, ...]
 
@@ -68,8 +71,11 @@ class Priced:
 
 
 class Past:
-    """Past runs by the groups that a case may be priced from. A bill not known yet is reckoned from the call's length, where the
-    rate is known."""
+    """Past runs by the groups that a case may be priced from.
+
+    Bills of one basis only are compared: transactions where there are any, else the bills of calls, else what older versions
+    stored. For a run without such a bill, its length at the product's rate counts, or else what the service estimated.
+    """
 
     def __init__(
         self, runs: Iterable[PastRun], products: Mapping[Target, str | None], rates: Mapping[str, float]
@@ -79,7 +85,10 @@ class Past:
         self._groups: dict[GroupKey, list[PastRun]] = defaultdict(list)
         self._bills: dict[GroupKey, Bills | None] = {}
         self._seconds: dict[GroupKey, float | None] = {}
-        for run in {run.run_id: run for run in runs}.values():
+        past = {run.run_id: run for run in runs}.values()
+        bases = {run.cost_basis for run in past if run.cost_cents is not None}
+        self._basis = next((basis for basis in _BASES if basis in bases), None)
+        for run in past:
             for key in self._keys(run.case_id, run.plan, run.scenario, run.target):
                 self._groups[key].append(run)
 
@@ -128,11 +137,13 @@ class Past:
         return self._bills[key]
 
     def _cents(self, run: PastRun) -> int | None:
-        """The bill, or what its started minutes cost."""
-        if run.cost_cents is not None or run.duration_seconds is None:
+        """The bill, or what its started minutes cost, or what the service estimated."""
+        if run.cost_cents is not None and run.cost_basis == self._basis:
             return run.cost_cents
         minute = self._minute_cents(run.target)
-        return None if minute is None else ceil(max(1, ceil(run.duration_seconds / 60)) * minute)
+        if run.duration_seconds is None or minute is None:
+            return run.service_estimate_cents
+        return ceil(max(1, ceil(run.duration_seconds / 60)) * minute)
 
     def _expected_seconds(self, keys: Sequence[GroupKey]) -> float | None:
         """Of the narrowest group that tells any."""

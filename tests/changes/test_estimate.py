@@ -29,6 +29,31 @@ def _past(case: Case, *costs: int | None, first: int = 1, seconds: float | None 
     ]
 
 
+def test_bills_of_one_basis_are_compared(make_case: MakeCase, build: Build) -> None:
+    """What the account was charged decides; the bills of calls, which may be half of it, count only where there is nothing else."""
+    case = make_case()
+    of_calls = [replace(run, cost_basis="call") for run in _past(case, 8, 8, 8)]
+    charged = [replace(run, cost_basis="transaction") for run in _past(case, 16, 16, 16, first=4)]
+    key = "refunds/late-order@support"
+    assert build([case], history=of_calls).prices[key].expected_cents == 8
+    assert build([case], history=charged).prices[key].expected_cents == 16
+    both = build([case], history=[*of_calls, *charged])
+    assert both.prices[key].expected_cents == 16  # of the others by their minutes
+    assert build([case], history=[*of_calls, *charged], rates={"spark": 16}).prices[key].expected_cents == 24
+
+
+def test_the_services_estimate_stands_in_for_a_bill(make_case: MakeCase, build: Build) -> None:
+    """Where neither a bill nor a rate is known."""
+    case = make_case()
+    runs = [replace(run, service_estimate_cents=48) for run in _past(case, None, None, None)]
+    assert (
+        build([case], history=runs, products={("agent", 12): "storm-extra"})
+        .prices["refunds/late-order@support"]
+        .expected_cents
+        == 48
+    )
+
+
 def test_nothing_to_call(make_case: MakeCase, store_case: StoreCase, build: Build) -> None:
     """A change set that calls nobody costs nothing, and says so."""
     change_set = build([make_case()], [store_case(make_case())])

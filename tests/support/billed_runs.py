@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -55,18 +54,9 @@ class Billed(Organisation):
             assert stored["cost"]["actual_cents"] in (total, 0)
 
     def truth(self) -> dict[int, tuple[int | None, str | None]]:
-        return {run.id: self.fake.shown(run, self._shown_at()) for run in self.fake.runs}
-
-    def _shown_at(self) -> float:
-        return self.now().timestamp()
+        now = self.now().timestamp()
+        return {run.id: self.fake.shown(run, now) for run in self.fake.runs}
 
     def stored(self) -> Iterator[Any]:
         for path in sorted((self.root / ".planner" / "sandbox" / "runs").glob("*.json")):
             yield json.loads(path.read_text(encoding="utf-8"))
-
-
-@contextmanager
-def later(organisation: Billed, seconds: float) -> Iterator[None]:
-    """So much later."""
-    organisation.seconds += seconds
-    yield
