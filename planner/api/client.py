@@ -234,7 +234,7 @@ class ApiClient:
         return await self._read("/v1/billing", _BILLING)
 
     async def transactions(self, *, offset: int = 0, limit: int = PAGE_LIMIT) -> tuple[list[Any], int | None]:
-        """One page of the account's transactions, newest first, as they came; and how many there are, where that is told."""
+        """One page of the account's transactions, newest first, as they came; and how many there are, if the service says so."""
         page = await self._read("/v1/billing/transactions", _TRANSACTIONS, _FIRST, limit=limit, offset=offset)
         return (page.results, page.total) if isinstance(page, WireTransactions) else (page, None)
 

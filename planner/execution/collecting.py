@@ -38,7 +38,7 @@ class Patience:
 async def collect(
     client: ApiClient, run: WireRun, patience: Patience, *, clock: Clock, transactions: Transactions
 ) -> Evidence:
-    """Everything the service tells of an ended run, all of it awaited together.
+    """Everything that the service has of an ended run, awaited together.
 
     The history is read only where the transcript shows no tool call (the transcript of one dialect never does). An empty
     transcript of a call that lasted is taken for a late one, so for none, until the run has ended an hour ago: judged as
@@ -138,7 +138,7 @@ class _Reading:
         return status not in (None, "pending", "skipped_recording_disabled")
 
     def _is_settled(self, call: WireCall) -> bool:
-        """Ended, and billed where this service tells of bills at all."""
+        """Ended, and billed where this service shows bills at all."""
         billed = call.billing_total_cents is not None or "billing_total_cents" not in call.model_fields_set
         charged = self.transactions.charged_cents(self.call_id) is not None
         return call.status == "failed" or (call.status == "completed" and (billed or charged))

@@ -50,7 +50,7 @@ class Transactions:
     """The bills of calls, by call id. Where transactions cannot be read, `problem` says why, and calls have their own bill only."""
 
     client: ApiClient
-    tell: Callable[[str], None]
+    say: Callable[[str], None]
     problem: str = ""
     _awaited: dict[int, datetime] = field(default_factory=dict[int, datetime])
     """Since when each call may have been charged."""
@@ -92,7 +92,7 @@ class Transactions:
         self.forget(call_id)
 
     def forget(self, call_id: int | None) -> None:
-        """Its bill is settled, as far as this session goes."""
+        """This session settles its bill."""
         if call_id is None:
             return
         self._awaited.pop(call_id, None)
@@ -108,7 +108,7 @@ class Transactions:
             await self._reading.wait()
 
     async def read(self, now: float = 0.0) -> None:
-        """Read the list as far back as the awaited calls go. Failing is told of, and never raised."""
+        """Read the list back to the oldest awaited call. Says what failed, and never raises it."""
         if not self._awaited or self._reading is not None:
             return
         self._reading = done = anyio.Event()
@@ -132,7 +132,7 @@ class Transactions:
     def _take(self, found: dict[int, _Charges], unreadable: dict[int, str]) -> None:
         for call_id, why in unreadable.items():
             if self._awaited.pop(call_id, None) is not None:
-                self.tell(f"a transaction of call {call_id} cannot be read ({why}): the call's own bill counts")
+                self.say(f"a transaction of call {call_id} cannot be read ({why}): the call's own bill counts")
         for call_id, charges in found.items():
             if charges.is_complete and self._awaited.pop(call_id, None) is not None:
                 self._charged[call_id] = round(charges.cents)
@@ -141,7 +141,7 @@ class Transactions:
     def _give_up(self, error: PlannerError) -> None:
         self.problem = str(error)
         self._awaited.clear()
-        self.tell(f"transactions cannot be read: {error}; costs are the bills of the calls themselves")
+        self.say(f"transactions cannot be read: {error}; costs are the bills of the calls themselves")
 
     async def _pages(self) -> tuple[dict[int, _Charges], dict[int, str]]:
         """The charges of awaited calls, and why those of others cannot be read."""

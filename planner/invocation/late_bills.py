@@ -73,7 +73,7 @@ async def correct_bills(
     if bills:
         correct_results(repository, bills)
         repository.amend_baselines(place.environment, plan_names, lambda case: _billed(case, bills))
-        transactions.tell(f"corrected the cost of {len(bills)} earlier runs by the account's transactions")
+        transactions.say(f"corrected the cost of {len(bills)} earlier runs by the account's transactions")
 
 
 def _in_results(repository: ResultsRepository, now: datetime) -> Iterator[_Unconfirmed]:
@@ -100,7 +100,7 @@ def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) 
 
 
 def _noted(run: _Unconfirmed, cents: int, repository: ResultsRepository, journal: Journal) -> LateBill | None:
-    """Store the evidence with its bill, and tell the journal; None where the evidence is gone."""
+    """Store the evidence with its bill, and note it in the journal; None where the evidence is gone."""
     evidence = repository.load_evidence(run.evidence)
     if evidence is None:
         return None

@@ -49,7 +49,7 @@ class FakeRun:
 
 @dataclass
 class FakeService:
-    """`now` is its clock, in epoch seconds; every so-manieth call, transaction or launch is odd in one of these ways; 0: none."""
+    """`now` is its clock, in epoch seconds; a call, transaction or launch of every so many is late, lost or unreadable; 0: none."""
 
     now: Callable[[], float]
     call_bill: Literal["charged", "base"] = "charged"
