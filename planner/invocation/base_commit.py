@@ -23,7 +23,7 @@ _BRANCH: Final = re.compile(
 )
 _MAX_LINKS: Final = 8
 _LINK: Final = "120000"
-_OR_NAME_ANOTHER: Final = "Or name the commit whose planner.yaml holds: --policy-from COMMIT."
+_NAME_ONE: Final = "Name the commit whose planner.yaml holds: --policy-from COMMIT."
 
 _GITHUB: Final = {
     "pull_request": ("pull_request", "base", "sha"),
@@ -78,8 +78,8 @@ def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
 
 def _by_id(commit: str, what: str) -> NamedCommit:
     if not _COMMIT_ID.fullmatch(commit):
-        raise UsageError(f"{what} is not named by the CI system, so no policy can be read", _OR_NAME_ANOTHER)
-    hint = f"Fetch it first: git fetch --no-tags --depth=1 origin {commit}\n{_OR_NAME_ANOTHER}"
+        raise UsageError(f"{what} is not named by the CI system, so no policy can be read", _NAME_ONE)
+    hint = f"Name another with --policy-from, or fetch it first: git fetch --no-tags --depth=1 origin {commit}"
     return NamedCommit(commit, what, hint)
 
 
@@ -87,9 +87,12 @@ def _by_branch(branch: str) -> NamedCommit:
     """Buildkite names no commit. The branch as the remote has it: a pull request can push no such ref."""
     what = "the base branch of this pull request"
     if not _BRANCH.fullmatch(branch):
-        raise UsageError(f"{what} is not named by the CI system, so no policy can be read", _OR_NAME_ANOTHER)
+        raise UsageError(f"{what} is not named by the CI system, so no policy can be read", _NAME_ONE)
     ref = f"refs/remotes/origin/{branch}"
-    hint = f"Fetch it first: git fetch --no-tags --depth=1 origin +refs/heads/{branch}:{ref}\n{_OR_NAME_ANOTHER}"
+    hint = (
+        "Name another with --policy-from, or fetch it first:"
+        f" git fetch --no-tags --depth=1 origin +refs/heads/{branch}:{ref}"
+    )
     return NamedCommit(ref, what, hint)
 
 
