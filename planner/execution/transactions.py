@@ -141,7 +141,7 @@ class Transactions:
     def _give_up(self, error: PlannerError) -> None:
         self.problem = str(error)
         self._awaited.clear()
-        self.say(f"transactions cannot be read: {error}; costs are the bills of the calls themselves")
+        self.say(f"transactions cannot be read, so costs are the bills of the calls themselves: {error}")
 
     async def _pages(self) -> tuple[dict[int, _Charges], dict[int, str]]:
         """The charges of awaited calls, and why those of others cannot be read."""

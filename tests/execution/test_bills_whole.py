@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from billed_runs import Billed
 from fake_service import VERY_LATE_SECONDS, TransactionsMode, plan
+from mortality import Life
 
 SMALL = 20, 5
 
@@ -67,3 +68,17 @@ def test_a_late_transaction_counts_as_its_reservation_until_it_comes(tmp_path: P
     ran = service.run(max_cost_cents=1600)
     assert ran.code == 3
     assert service.fake.charged() <= 1600
+
+
+def test_a_killed_sessions_bills_are_corrected_as_well(tmp_path: Path) -> None:
+    """The journal alone knows its runs; some of them were settled on their call's bill."""
+    service = Billed(tmp_path, options={"call_bill": "base"})
+    service.write("plans/bills.yaml", plan(*SMALL))
+    assert service.run(life=Life("before putting runs")).code is None
+    assert list(service.stored()) == []
+    unconfirmed = service.noted()
+    service.seconds += VERY_LATE_SECONDS
+    service.call(*SMALL)
+    assert len(service.fake.runs) == 100
+    assert service.noted() != unconfirmed
+    service.check()

@@ -1,0 +1,162 @@
+"""Reading bills from the account's transactions, whatever their list looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import pydantic_core
+import pytest
+
+from planner.api.client import ApiClient
+from planner.api.transport import Answer
+from planner.execution.transactions import MOST_PAGES, Transactions
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+CALL = 987
+
+
+class Account:
+    """Answers each page by `page_of(offset)`: a list of rows, a whole document, or a status."""
+
+    def __init__(self, page_of: Callable[[int], Any]) -> None:
+        self.page_of = page_of
+        self.pages = 0
+
+    async def send(self, method: str, path: str, *, query: Mapping[str, Any], **_: Any) -> Answer:
+        assert (method, path) == ("GET", "/v1/billing/transactions")
+        self.pages += 1
+        body = self.page_of(query["offset"])
+        if isinstance(body, int):
+            return Answer(body, {}, b'{"detail": "No."}')
+        return Answer(200, {}, pydantic_core.to_json(body))
+
+    def expect_reads(self, reads: int) -> None:
+        del reads
+
+    async def close(self) -> None:
+        return
+
+
+def row(number: Any = 1, amount: Any = -16, call_id: Any = CALL, **fields: Any) -> dict[str, Any]:
+    created_at = (NOW - timedelta(seconds=10)).isoformat()
+    return {
+        "id": number,
+        "kind": "call_usage",
+        "amount_cents": amount,
+        "call_id": call_id,
+        "created_at": created_at,
+        **fields,
+    }
+
+
+async def read(page_of: Callable[[int], Any], *, times: int = 1) -> tuple[Transactions, Account, list[str]]:
+    said: list[str] = []
+    account = Account(page_of)
+    client = ApiClient(account, now=lambda: NOW, sleep=anyio.sleep)
+    transactions = Transactions(client, said.append)
+    transactions.expect(CALL, NOW)
+    for _ in range(times):
+        await transactions.read()
+    return transactions, account, said
+
+
+def listing(*rows: Any) -> Callable[[int], Any]:
+    return lambda offset: {"results": list(rows[offset:]), "total": len(rows), "limit": 200, "offset": offset}
+
+
+@pytest.mark.parametrize(
+    ("rows", "cents"),
+    [
+        ([row()], 16),
+        ([row(amount=16)], 16),
+        ([row(), row(2, -6, kind="transfer_bridge")], 22),
+        ([row(), row(), row()], 16),
+        ([row("a"), row("b")], 32),
+        ([row(call_id=str(CALL))], 16),
+        ([row(amount=0)], 0),
+        ([row(kind=None), row(2, kind="something_new")], 32),
+        ([row(), row(2, 500, kind="manual_topup"), row(3, -1, kind="adjustment")], 16),
+        ([row(), row(2, -99, call_id=9), row(3, -99, call_id=None), row(4, -99, call_id=True), "?", None, []], 16),
+        ([row(created_at="yesterday")], 16),
+    ],
+    ids=str,
+)
+async def test_the_bill_is_the_sum_of_the_calls_usage(rows: list[Any], cents: int) -> None:
+    """Each transaction once, with either sign; not what belongs to other calls or to none."""
+    transactions, _, said = await read(listing(*rows))
+    assert (transactions.charged_cents(CALL), said) == (cents, [])
+    assert not transactions.is_awaited(CALL)
+
+
+@pytest.mark.parametrize("amount", [None, "much", True, 10**14, -(10**14), 10**30, {}])
+async def test_an_amount_that_makes_no_sense_leaves_the_calls_own_bill(amount: Any) -> None:
+    """Also beside one that does: the sum would be wrong. It is said once, and not awaited."""
+    transactions, _, said = await read(listing(row(), row(2, amount)), times=2)
+    assert transactions.charged_cents(CALL) is None
+    assert not transactions.is_awaited(CALL)
+    assert len(said) == 1
+    assert str(CALL) in said[0]
+
+
+async def test_a_bridge_alone_is_not_the_whole_bill() -> None:
+    """The charge for the call itself is still to come."""
+    transactions, _, _ = await read(listing(row(kind="transfer_bridge")))
+    assert transactions.charged_cents(CALL) is None
+    assert transactions.is_awaited(CALL)
+
+
+async def test_pages_are_read_back_to_the_calls_end() -> None:
+    """A page that begins before it is the last; a plain array is a page, too."""
+    old = (NOW - timedelta(hours=1)).isoformat()
+
+    def page_of(offset: int) -> Any:
+        if offset == 0:
+            return [row(number, call_id=1) for number in range(200)]
+        return [row(1_000), *[row(2_000 + number, call_id=1, created_at=old) for number in range(199)]]
+
+    transactions, account, _ = await read(page_of)
+    assert (transactions.charged_cents(CALL), account.pages) == (16, 2)
+
+
+async def test_a_service_that_repeats_its_first_page_is_read_twice() -> None:
+    """It does not page."""
+    transactions, account, said = await read(lambda _: [row(), *[row(number + 9, call_id=1) for number in range(199)]])
+    assert (transactions.charged_cents(CALL), account.pages, said) == (16, 2, [])
+
+
+@pytest.mark.parametrize(
+    ("page_of", "pages"),
+    [
+        (lambda _: 403, 1),
+        (lambda _: 404, 1),
+        (lambda _: 500, 8),
+        (lambda _: {"results": "none"}, 8),
+        (lambda offset: [row(offset + number, call_id=1) for number in range(200)], MOST_PAGES),
+    ],
+    ids=["403", "404", "500", "garbage", "endless"],
+)
+async def test_unreadable_transactions_are_said_once(page_of: Callable[[int], Any], pages: int) -> None:
+    """Nothing is awaited or asked for any more, now or for later calls."""
+    transactions, account, said = await read(page_of, times=3)
+    assert (account.pages, len(said)) == (pages, 1)
+    transactions.expect(5, NOW)
+    assert not transactions.is_awaited(5)
+    assert not transactions.is_due(0.0)
+
+
+async def test_one_wait_in_vain_is_enough_where_no_call_has_transactions() -> None:
+    """Until one shows."""
+    rows: list[Any] = []
+    transactions, _, _ = await read(lambda _: rows)
+    assert transactions.is_awaited(CALL)
+    transactions.miss(CALL)
+    transactions.expect(5, NOW)
+    assert not transactions.is_awaited(5)
+    rows.append(row(call_id=5))
+    await transactions.read()
+    assert transactions.charged_cents(5) == 16
+    transactions.expect(6, NOW)
+    assert transactions.is_awaited(6)
