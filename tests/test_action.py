@@ -55,6 +55,7 @@ def start_step(tmp_path: Path) -> PrepareStep:
                 "PATH": os.environ["PATH"],
                 "HOME": str(tmp_path),
                 "RUNNER_TEMP": str(tmp_path / "runner"),
+                "GITHUB_ACTION_PATH": os.environ.get("GITHUB_ACTION_PATH", ""),
                 "CI": "true",
                 "GITHUB_ACTIONS": "true",
                 "GITHUB_ACTOR": "ana",
@@ -263,19 +264,24 @@ def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str)
     assert process.returncode == 130
 
 
-def test_extras_are_installed_where_they_are_asked_for(
+def test_only_files_with_a_known_hash_are_installed(
     run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A plan with `check: language` is no fault of its author on GitHub either; without the input nothing more is installed."""
+    """Extras where they are asked for, by the name of a file: no name leads out of the folder or is a command."""
     (tmp_path / "bin").mkdir()
     uv = tmp_path / "bin/uv"
-    uv.write_text(ECHO, encoding="utf-8")
+    uv.write_text("#!/usr/bin/env bash\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")
     uv.chmod(0o755)
     monkeypatch.setenv("PATH", f"{uv.parent}:{os.environ['PATH']}")
-    plain = ["sync", "--quiet", "--project", "", "--no-default-groups", "--no-editable"]
-    assert arguments(run_step("install", ECHO)) == plain
-    asked = arguments(run_step("install", ECHO, extras="language\n\n stores; rm -rf x\n"))
-    assert asked == [*plain, "--extra=language", "--extra=stores; rm -rf x"]
+    monkeypatch.setenv("GITHUB_ACTION_PATH", "/action")
+    hashed = ["pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"]
+    plain = [*hashed, "/action/requirements/planner.txt"]
+    own = ["pip", "install", "--quiet", "--no-deps", "/action"]
+    installed = run_step("install", ECHO).stdout.splitlines()
+    assert installed[-len(plain) - len(own) :] == [*plain, *own]
+    asked = run_step("install", ECHO, extras="language\n\n ../stores; rm -rf x\n").stdout.splitlines()
+    extras = ["-r", "/action/requirements/language.txt", "-r", "/action/requirements/storesrmrfx.txt"]
+    assert asked[-len(plain) - len(extras) - len(own) :] == [*plain, *extras, *own]
 
 
 def test_no_script_contains_an_expression() -> None:
