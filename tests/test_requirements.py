@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,19 @@ def test_they_are_what_uv_resolves() -> None:
     if not (ROOT / "uv.lock").exists():
         pytest.skip("no uv.lock: these packages were not installed by uv")
     assert list(hashed().differences()) == []
+
+
+def test_licences_may_be_depended_on() -> None:
+    """By a project under Apache-2.0, of every package that the installation itself needs."""
+    refused = re.compile(r"\b(?:A?GPL|LGPL|SSPL|BUSL|Commons Clause|Proprietary)\b|GNU ", re.IGNORECASE)
+    found: dict[str, str] = {}
+    for name in re.findall(
+        r"^([a-z0-9-]+)==", (ROOT / "requirements" / "planner.txt").read_text("utf-8"), re.MULTILINE
+    ):
+        about = metadata(name)
+        classifiers = [each for each in about.get_all("Classifier") or [] if each.startswith("License")]
+        found[name] = " ".join([about.get("License-Expression") or about.get("License") or "", *classifiers]).strip()
+    assert {name: text for name, text in found.items() if not text or refused.search(text)} == {}
 
 
 def test_no_package_that_reports_to_its_vendor_is_installed() -> None:

@@ -22,8 +22,8 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @contextmanager
-def held(path: Path) -> Generator[None]:
-    """As another process holds it: with a descriptor of its own."""
+def locked(path: Path) -> Generator[None]:
+    """As another process locks it: with a descriptor of its own."""
     descriptor = os.open(path, OPENING, 0o600)
     try:
         with locked_file(descriptor, path, wait=False):
@@ -34,12 +34,12 @@ def held(path: Path) -> Generator[None]:
 
 def test_one_holder_at_a_time(tmp_path: Path) -> None:
     """The second is refused while there is a first; another file is free."""
-    with held(tmp_path / "lock"), held(tmp_path / ".lock"):
-        with pytest.raises(BlockingIOError), held(tmp_path / "lock"):
+    with locked(tmp_path / "lock"), locked(tmp_path / ".lock"):
+        with pytest.raises(BlockingIOError), locked(tmp_path / "lock"):
             pass
-        with pytest.raises(BlockingIOError), held(tmp_path / ".lock"):
+        with pytest.raises(BlockingIOError), locked(tmp_path / ".lock"):
             pass
-    with held(tmp_path / "lock"):
+    with locked(tmp_path / "lock"):
         pass
 
 
