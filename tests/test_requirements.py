@@ -45,7 +45,7 @@ def test_licences_may_be_depended_on() -> None:
     for name in re.findall(
         r"^([a-z0-9-]+)==", (ROOT / "requirements" / "planner.txt").read_text("utf-8"), re.MULTILINE
     ):
-        about = metadata(name)
+        about: Any = metadata(name)
         classifiers = [each for each in about.get_all("Classifier") or [] if each.startswith("License")]
         found[name] = " ".join([about.get("License-Expression") or about.get("License") or "", *classifiers]).strip()
     assert {name: text for name, text in found.items() if not text or refused.search(text)} == {}
