@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 from planner.changes.detail import age, inputs_detail, revision_detail, revision_digest
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.found_again import CalledBefore, Renamed, Revisions
 from planner.changes.model import Action, Change, Reason
 from planner.moments import aware
-from planner.results.model import CaseDocument, CaseInputs, RunDocument
+from planner.results.model import CaseDocument, CaseInputs, FreshDocument, RunDocument
 from planner.spec.model import Case
 
 Rerun = Literal["changed", "failed", "all"]
+CouldPass: TypeAlias = Callable[[Case, Sequence[RunDocument], int], bool]
+"""(case, stored runs, number of passing runs to add) → whether all of them together would not fail the case."""
 
 _TAKEN_BACK: Final = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT_EDITED, Reason.NEW)
 """Why a case is called that may have been called so before."""
+_OTHER_CALL: Final = (Reason.NEW, Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED, Reason.AGENT_EDITED, Reason.EXPIRED)
+"""Why a case is called that is not the call it was: earlier runs do not count."""
 _NO_CALL_FAULTS: Final = ("platform", "caller")
 """Of runs that no other expectation could make countable: there was no proper call."""
 
@@ -35,9 +39,18 @@ class _Today:
     evidence_stored: Callable[[str], bool] | None
     still_settled: Callable[[Case, CaseDocument], bool] | None
     judge: str | None
+    could_pass: CouldPass | None
 
     def can_judge_again(self, run: RunDocument) -> bool:
         return run.evidence is not None and (self.evidence_stored is None or self.evidence_stored(run.evidence))
+
+    def counts_again(self, run: RunDocument) -> bool:
+        """Whether an earlier run counts when the case is called again: a call was made (or its lack counts), not too long ago."""
+        if run.fault in _NO_CALL_FAULTS and not (run.fault == "platform" and self.case.platform_failures == "fail"):
+            return False
+        if self.case.max_age is None:
+            return True
+        return run.completed_at is not None and self.now - aware(run.completed_at) <= self.case.max_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +77,29 @@ def diff(
     called_before: CalledBefore | None = None,
     judge: str | None = None,
     gone: Mapping[str, CaseDocument] | None = None,
+    could_pass: CouldPass | None = None,
+    fresh: FreshDocument | None = None,
 ) -> tuple[Change, ...]:
     """One change per case, in the order given, then the baseline's cases that no plan has any more.
 
-    A case that would be called and was called so before, to the letter, or under another name, is judged again on those calls
-    (`found_again`). Of the others, the first reason that holds is given: new, prompt or settings changed, agent edited, expired,
+    A case that would be called and was called so before, or under another name, is judged again on those calls. Of the others, the first reason that holds is given: new, prompt or settings changed, agent edited, expired,
     failed last time, unknown last time, runs raised, expectations changed. Where only expectations changed, stored evidence is
     judged again first, also when the case had failed: it is free, and tells whether the expectation was at fault.
 
     `rerun="all"` calls every case afresh (`forced` where there is no better reason). `rerun="failed"` leaves alone whatever passed
     or is new: `keep` with reason `not_selected`, unless it would have been kept anyway.
 
-    Calls beside kept runs (`kept_run_ids`) are for what is missing: runs raised since, or runs of an undecided case in which no
-    call happened. Where calls happened and could not be judged, nobody is called again: their evidence is read again, which is
-    free (`recheck`), as often as it takes; only `--rerun failed` or `all` asks for other calls. So an endpoint that is gone for
-    good is not paid for with every run, and a case that it leaves undecided stays unknown and says why.
+    A case that failed, or was undecided, is called again beside its earlier runs (`kept_run_ids`): all of them count together. Where
+    the earlier runs and as many passing ones could not reach its rate, `rerun="changed"` keeps it as failed (`out_of_reach`).
+    With `fresh` the earlier runs of whatever is called are set aside.
+
+    Other calls beside kept runs are for what is missing: runs raised since, or runs of an undecided case in which no
+    call happened. Where calls happened and could not be judged, their evidence is read again, which is free (`recheck`); only
+    `--rerun failed` or `all` makes other calls.
     Kept runs are to be judged again with today's expectations; where these changed, only runs with evidence are kept.
 
     `keep` and `recheck` carry the inputs and call fingerprint that the stored runs were made with, and `keep` their check
-    fingerprint: whoever stores such a case again must store these, or a change left alone would be lost.
+    fingerprint; whoever stores the case again must store these.
 
     Args:
         baseline: every stored case of the plans loaded, by case id.
@@ -95,6 +112,8 @@ def diff(
             nowhere.
         judge: the language model that `check: judge` would be asked of, and how; None where none is named, which changes nothing.
         gone: the stored cases of plans that are no more; a case that is new may be one of these, under another name.
+        could_pass: whether stored runs of a case and so many passing ones would not fail it; None: they would not.
+        fresh: why earlier runs of the cases called are set aside; None: they are not.
     """
     renamed = (
         Renamed({**(gone or {}), **baseline}, (case.case_id for case in cases))
@@ -109,9 +128,19 @@ def diff(
         check = check_fingerprint(case, expectation_digests)
         asks = any(expectation.asks_model for expectation in case.expectations)
         today = _Today(
-            case, inputs, call_fingerprint(inputs), check, now, evidence_stored, still_settled, judge if asks else None
+            case,
+            inputs,
+            call_fingerprint(inputs),
+            check,
+            now,
+            evidence_stored,
+            still_settled,
+            judge if asks else None,
+            could_pass if rerun == "changed" and fresh is None else None,
         )
         change = _change(today, baseline.get(case.case_id), rerun)
+        if fresh is not None and change.action is Action.CALL:
+            change = replace(change, runs=case.runs, kept_run_ids=(), fresh=fresh if change.prior else None)
         if change.action is Action.CALL and rerun == "changed":
             change = _found_again(today, change, renamed, known, called_before) or change
         changes.append(change)
@@ -144,7 +173,9 @@ def _found_again(
 def _stands(today: _Today, stored: CaseDocument) -> bool:
     """Whether these would need no call if they were the case's own, and can be judged again."""
     step = _step(today, stored)
-    if step.action not in (Action.KEEP, Action.RECHECK) or step.reason is Reason.UNKNOWN_LAST_TIME:
+    if step.action not in (Action.KEEP, Action.RECHECK):
+        return False
+    if step.reason in (Reason.UNKNOWN_LAST_TIME, Reason.OUT_OF_REACH):
         return False
     return bool(stored.runs) and all(today.can_judge_again(run) or run.fault in _NO_CALL_FAULTS for run in stored.runs)
 
@@ -172,9 +203,9 @@ def _change(today: _Today, prior: CaseDocument | None, rerun: Rerun) -> Change:
         case "changed":
             pass
         case "failed":
-            step = _only_failed(step, case, prior)
+            step = _only_failed(today, step, prior)
         case "all":
-            step = _afresh(step, case)
+            step = _afresh(today, step, prior)
         case _:
             assert_never(rerun)
     if prior is not None and step.action in (Action.KEEP, Action.RECHECK):
@@ -213,7 +244,7 @@ def _step(today: _Today, prior: CaseDocument | None) -> _Step:
 def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     """The stored runs are what a call would be today; they need judging again where expectations changed."""
     case = today.case
-    other_judge = today.judge is not None and prior.judged_by is not None and today.judge != prior.judged_by
+    other_judge = _other_judge(today, prior)
     other_words = today.check_fingerprint != prior.check_fingerprint
     expectations_changed = other_words or other_judge
 
@@ -225,10 +256,10 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     match prior.outcome:
         case "failed":
             if not (expectations_changed and recheckable):
-                return _call(case, Reason.FAILED_LAST_TIME)
+                return _retry(today, prior, Reason.FAILED_LAST_TIME)
         case "unknown":
             # A call that happened is not made again unasked: what of its evidence is missing is read again, free.
-            kept = [run for run in prior.runs if run.fault not in _NO_CALL_FAULTS and usable(run)]
+            kept = [run for run in prior.runs if today.counts_again(run) and usable(run)]
             if len(kept) + spared < case.runs:
                 return _missing(case, Reason.UNKNOWN_LAST_TIME, kept)
             if not expectations_changed:
@@ -251,6 +282,30 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
         detail = f"{_stored_runs(len(prior.runs))} · by {prior.judged_by} then, by {today.judge} now · free"
         return _Step(Action.RECHECK, Reason.JUDGE_CHANGED, detail=detail)
     return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{_stored_runs(len(prior.runs))} · free")
+
+
+def _retry(today: _Today, prior: CaseDocument, reason: Reason) -> _Step:
+    """Another try at a case that failed or was undecided: its earlier runs count beside the new ones."""
+    case = today.case
+    changed = today.check_fingerprint != prior.check_fingerprint or _other_judge(today, prior)
+    pool = [run for run in prior.runs if today.counts_again(run) and (not changed or today.can_judge_again(run))]
+    if not pool:
+        return _call(case, reason)
+    calls = case.runs
+    if case.runs > prior.runs_required:
+        calls = case.runs - len(pool) if len(pool) < case.runs else case.runs
+    if reason is Reason.FAILED_LAST_TIME and today.could_pass is not None and not today.could_pass(case, pool, calls):
+        passed = sum(run.fault is None for run in pool)
+        detail = (
+            f"{passed} of {len(pool)} passed; {calls} more could not reach the rate: --fresh REASON, or more `runs`"
+        )
+        return _Step(Action.KEEP, Reason.OUT_OF_REACH, detail=detail)
+    detail = f"counted with {_stored_runs(len(pool))}"
+    return _Step(Action.CALL, reason, calls, detail, tuple(run.run_id for run in pool))
+
+
+def _other_judge(today: _Today, prior: CaseDocument) -> bool:
+    return today.judge is not None and prior.judged_by is not None and today.judge != prior.judged_by
 
 
 def _not_needed(today: _Today, prior: CaseDocument, *, expectations_changed: bool) -> int:
@@ -303,19 +358,24 @@ def _expired(case: Case, prior: CaseDocument, now: datetime) -> str | None:
     return f"oldest run {age(oldest)} ago, max_age {age(case.max_age)}" if oldest > case.max_age else None
 
 
-def _only_failed(step: _Step, case: Case, prior: CaseDocument | None) -> _Step:
+def _only_failed(today: _Today, step: _Step, prior: CaseDocument | None) -> _Step:
+    case = today.case
     passed_or_new = prior is None or prior.outcome in ("passed", "flaky")
     if step.action is Action.RECHECK and step.reason is Reason.UNKNOWN_LAST_TIME and prior is not None:
-        decided = [run for run in prior.runs if run.countable]
-        return _missing(case, step.reason, decided if len(decided) < case.runs else ())
+        decided = [run for run in prior.runs if run.countable and today.counts_again(run)]
+        if len(decided) < case.runs:
+            return _missing(case, step.reason, decided)
+        return _retry(today, prior, step.reason)
     if step.action is Action.KEEP or not passed_or_new:
         return step
     return _Step(Action.KEEP, Reason.NOT_SELECTED, detail=f"left as it is: {step.reason.label}")
 
 
-def _afresh(step: _Step, case: Case) -> _Step:
-    if step.reason is Reason.UNKNOWN_LAST_TIME:
-        return _call(case, step.reason)
+def _afresh(today: _Today, step: _Step, prior: CaseDocument | None) -> _Step:
+    case = today.case
+    if prior is not None and prior.outcome in ("failed", "unknown") and step.reason not in _OTHER_CALL:
+        last = Reason.FAILED_LAST_TIME if prior.outcome == "failed" else Reason.UNKNOWN_LAST_TIME
+        return _retry(today, prior, last)
     if step.action is not Action.CALL or step.reason in (
         Reason.RUNS_RAISED,
         Reason.EXPECTATIONS_CHANGED,

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 
 from planner.changes.votes import VoteEstimate
-from planner.results.model import CaseDocument, CaseInputs
+from planner.results.model import CaseDocument, CaseInputs, FreshDocument
 from planner.spec.model import Case
 
 
@@ -37,6 +37,8 @@ class Reason(Enum):
     CALLED_BEFORE = "called_before"
     """What would be called was called before, and passed: a change that was taken back, or made on another branch."""
     RENAMED = "renamed"
+    OUT_OF_REACH = "out_of_reach"
+    """It failed, and its earlier runs and as many passing ones as would be made could not reach its rate together."""
     PASSED = "passed"
     NOT_SELECTED = "not_selected"
     """`--rerun failed`: it passed, or is new, and only failures were asked for."""
@@ -49,6 +51,7 @@ class Reason(Enum):
 
 _LABELS = {
     Reason.AGENT_EDITED: "agent edited since",
+    Reason.OUT_OF_REACH: "failed, rate out of reach",
     Reason.NOT_SELECTED: "not asked for",
     Reason.NO_LONGER_IN_PLAN: "no longer in the plan",
 }
@@ -77,6 +80,17 @@ class Change:
     """The language model that its `check: judge` rests on today, and how that is asked; None where it asks none, or none is named."""
     compared_with: CaseDocument | None = None
     """For `CALLED_BEFORE`: what the baseline holds of the case, while `prior` are the older calls that stand again."""
+    fresh: FreshDocument | None = None
+    """Why the earlier runs of a case to call are set aside; None where they count."""
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether the new runs are another try at a case that failed or was undecided: they count together with the kept ones."""
+        if self.action is not Action.CALL or not self.kept_run_ids or self.case is None:
+            return False
+        if self.reason is Reason.FAILED_LAST_TIME:
+            return True
+        return self.reason is Reason.UNKNOWN_LAST_TIME and self.runs >= self.case.runs
 
 
 class Source(Enum):

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from planner.cli.options import FAIL_ON, POLICY_FROM, REPORT_DIR, STORE, Dollars, calling, selecting, selection
+from planner.cli.options import FAIL_ON, FRESH, POLICY_FROM, REPORT_DIR, STORE, Dollars, calling, selecting, selection
 from planner.cli.outside import shell
 
 
@@ -55,6 +55,7 @@ def plan(
 @click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="At most so many runs at once.")
 @click.option("--fail-fast", is_flag=True, help="Launch nothing more once a run has failed.")
 @FAIL_ON
+@FRESH
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),

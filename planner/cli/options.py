@@ -66,6 +66,23 @@ class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
             self.fail(str(error), param, ctx)
 
 
+class Reason(click.ParamType[str]):
+    """A text that says something."""
+
+    name = "reason"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("say why the earlier runs do not count, as in --fresh 'the lookup tool was fixed'", param, ctx)
+        return str(value).strip()
+
+
+FRESH = click.option(
+    "--fresh",
+    type=Reason(),
+    metavar="REASON",
+    help="Earlier runs of the cases called do not count, for this reason, which is recorded. Calls no further case.",
+)
 FAIL_ON = click.option(
     "--fail-on",
     type=FailOnKinds(),
@@ -124,6 +141,7 @@ def selection(values: dict[str, Any]) -> Selection:
         environment=values["environment"],
         store=values["store"],
         rerun=values.get("rerun", "changed"),
+        fresh=values.get("fresh"),
         sandbox=values["sandbox"],
         world=values["world"],
         policy_from=values["policy_from"],

@@ -28,12 +28,12 @@ from planner.invocation.preparing import Preparation, charged_slots, prepare
 from planner.invocation.progress import ProgressState, open_progress, state_of
 from planner.invocation.reporting import redactor_of, tell_diagnostics
 from planner.invocation.rereading import refresh_stored
-from planner.invocation.run_options import RunOptions, actor_of, with_saved
+from planner.invocation.run_options import RunOptions, with_saved
 from planner.invocation.saving import check_unmoved, saved_command
 from planner.invocation.selection import Loaded, load
 from planner.invocation.service import open_client, read_billing, read_targets
 from planner.invocation.sharing import SharedSession, shared_session
-from planner.invocation.shell import Shell
+from planner.invocation.shell import Shell, actor_of
 from planner.invocation.standing_reports import Standing, standing_reports
 from planner.invocation.startable import sure_to_start
 from planner.invocation.stores import Place, place_of

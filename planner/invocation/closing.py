@@ -13,15 +13,16 @@ from planner.invocation.asking import consume_votes
 from planner.invocation.composing import compose_result, with_ending
 from planner.invocation.preparing import Preparation
 from planner.invocation.reporting import show_result
-from planner.invocation.run_options import RunOptions, actor_of, ways_on
+from planner.invocation.run_options import RunOptions, ways_on
 from planner.invocation.selection import Loaded
 from planner.invocation.sharing import SharedSession
-from planner.invocation.shell import Shell
+from planner.invocation.shell import Shell, actor_of
 from planner.invocation.standing_reports import Standing
 from planner.invocation.stores import Place
 from planner.judging.asking import Asking
 from planner.results.model import CaseDocument, RunResult
 from planner.verdicts.assembling import Unmade, assemble_cases
+from planner.verdicts.early_stopping import could_pass
 from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
 from planner.verdicts.gate import Gate
 from planner.verdicts.judged_runs import JudgedRun
@@ -79,7 +80,7 @@ class Closing:
         consenting = consent.given or bool(outcome.left)
         ways = ways_on(self.options, consenting=consenting, overtaken=outcome.overtaken)
         gate = Gate(self.options.fail_on, suite_of(cases))
-        ending = ending_of(cases, outcome, open_overdue, ways, gate)
+        ending = ending_of(cases, outcome, open_overdue, ways, gate, self._out_of_reach(cases))
         result = self._result(consent, outcome, ending, cases, asking, gate)
         try:
             self._store(result, runs)
@@ -114,6 +115,18 @@ class Closing:
             today=self.standing.started_at.date(),
             ask=self.prepared.judging.ballots,
         )
+
+    def _out_of_reach(self, cases: list[CaseDocument]) -> set[str]:
+        """The failed cases that the next session keeps as failed: passing calls could not reach their rate."""
+        plans = {change.case_id: change.case for change in self.prepared.change_set.changes if change.case}
+        may_pass = could_pass(self.place.repository.load_evidence, self.prepared.judging.ballots)
+        return {
+            case.case_id
+            for case in cases
+            if case.outcome == "failed"
+            and case.runs
+            and not may_pass(plans[case.case_id], case.runs, case.runs_required)
+        }
 
     def _result(
         self,

@@ -60,6 +60,7 @@ def compose_result(
         cases=cases,
         suite=gate.suite,
         fail_on=gate.names,
+        fresh=prepared.fresh,
         repeated=repeated_passes(cases),
         dropped=[
             DroppedCase(case_id=change.case_id, reason=change.reason.value)

@@ -29,7 +29,7 @@ def costs(
     mine = {launch.launch_id for launch in journal.launches_of(invocation_id)}
     unsettled = {launch.launch_id for launch in journal.launches(UNSETTLED)}
     unbilled = [slot for slot in charged if slot.cost_cents is None]
-    carried = [run for case in cases if case.action != "call" for run in case.runs]
+    carried = [run for case in cases for run in case.carried_runs]
     not_seen = [slot for slot in unbilled if slot.launch_id not in unsettled and slot.evidence is None]
     late = [journal.slot_of_run(run.run_id) for run in carried if run.cost_cents is None]
     return CostDocument(

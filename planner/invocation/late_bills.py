@@ -35,11 +35,11 @@ class LateBill:
     change_set_digest: str | None
     """Of the launch; None where this machine's journal does not know it."""
 
-    def is_of(self, result: RunResult, case: CaseDocument) -> bool:
-        """Whether it is part of what the result's own calls cost."""
-        if self.change_set_digest is not None:
-            return self.change_set_digest == result.change_set_digest
-        return case.action == "call"
+    def is_of(self, result: RunResult, case: CaseDocument, run: RunDocument) -> bool:
+        """Whether it is part of what the result's own calls cost. A retry has the digest of the try before it, whose runs it pools."""
+        if case.action != "call" or run.pooled:
+            return False
+        return self.change_set_digest in (None, result.change_set_digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +153,12 @@ def _corrected(result: RunResult, bills: Mapping[int, LateBill]) -> RunResult:
     for case, run, bill in late:
         more_cents = bill.cents - (run.cost_cents or 0)
         was_unbilled = run.cost_cents is None
-        if bill.is_of(result, case):
+        if bill.is_of(result, case, run):
             update["actual_cents"] += more_cents
             update["this_invocation_cents"] += more_cents if bill.invocation_id == result.invocation_id else 0
             update["ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
             update["unbilled_calls"] -= was_unbilled
-        elif was_unbilled or case.action != "call":
+        elif was_unbilled or case.action != "call" or run.pooled:
             update["carried_cents"] += more_cents
             update["carried_ambiguous_cents"] -= bill.reserved_cents if was_unbilled else 0
     return result.model_copy(

@@ -21,13 +21,14 @@ from planner.invocation.judging import Judging, judging_of
 from planner.invocation.selection import Loaded, Selection
 from planner.invocation.service import TargetState, draft_warnings
 from planner.invocation.sharing import take_over
-from planner.invocation.shell import Shell
+from planner.invocation.shell import Shell, actor_of
 from planner.invocation.stores import Place
 from planner.invocation.stray_launches import NO_STRAY, Stray, stray_of
+from planner.results.model import FreshDocument
 from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository
 from planner.spec.model import Case
-from planner.verdicts.early_stopping import still_settled
+from planner.verdicts.early_stopping import could_pass, still_settled
 
 HISTORY_INVOCATIONS = 20
 """So many of the newest invocations are what prices are learned from."""
@@ -58,6 +59,8 @@ class Preparation:
     """Launches of earlier invocations that stand in for no call of this change set."""
     warnings: tuple[str, ...] = ()
     """What to know about the agents that are called, in sentences."""
+    fresh: FreshDocument | None = None
+    """That earlier runs of the cases called are set aside (`--fresh`)."""
 
     @property
     def known_made(self) -> dict[str, int]:
@@ -93,6 +96,9 @@ def prepare(
         baseline = place.shared.restored(baseline, loaded.cases)
     gone = {} if selection.partial else gone_cases(shell.cwd, loaded, repository, place.environment, baseline)
     judging = judging_of(shell, selection, loaded, place)
+    fresh = None
+    if selection.fresh is not None:
+        fresh = FreshDocument(reason=selection.fresh, by=actor_of(shell), at=shell.clock.now())
 
     changes = diff(
         loaded.cases,
@@ -106,6 +112,8 @@ def prepare(
         called_before=earlier,
         judge=judging.name,
         gone=gone,
+        could_pass=could_pass(repository.load_evidence, judging.ballots),
+        fresh=fresh,
     )
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
@@ -142,7 +150,18 @@ def prepare(
     expected = _beside(paid_cents, whole.estimate)
     warnings = tuple(draft_warnings(loaded.cases, targets))
     return Preparation(
-        change_set, expected, paid_cents, resumable, spent, held, doubtful, accuracy(told), judging, stray, warnings
+        change_set,
+        expected,
+        paid_cents,
+        resumable,
+        spent,
+        held,
+        doubtful,
+        accuracy(told),
+        judging,
+        stray,
+        warnings,
+        fresh,
     )
 
 
@@ -199,7 +218,7 @@ def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal |
 
 
 def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) -> dict[str, tuple[Slot, ...]]:
-    """Runs of the same call, collected ones first. Who asks for calls that would otherwise be kept (`--rerun`) goes on only
+    """Runs of the same call, collected ones first. Who asks for calls that would otherwise be kept (`--rerun`), or for fresh ones, goes on only
     with what the same, unfinished request launched. Runs that the baseline holds stand there, though an invocation died before
     the journal said so: they are not also the ones that are missing."""
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
@@ -211,7 +230,7 @@ def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) ->
         change = wanted.get(slot.case_id)
         if change is None or slot.run_id in finished or not _same_call(slot, change):
             continue
-        if selection.rerun != "changed":
+        if selection.rerun != "changed" or selection.fresh is not None:
             launch = journal.launch(slot.launch_id)
             if launch is None or launch.change_set_digest != change_set.digest:
                 continue

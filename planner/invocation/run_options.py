@@ -34,7 +34,8 @@ class RunOptions:
 
     def command(self) -> str:
         if self.saved is not None:
-            return shlex.join(["planner", "run", str(self.saved_path), *fail_on_words(self.fail_on)])
+            fresh = [] if self.selection.fresh is None else ["--fresh", self.selection.fresh]
+            return shlex.join(["planner", "run", str(self.saved_path), *fresh, *fail_on_words(self.fail_on)])
         return shlex.join(["planner", "run", *self.selection.words(), *fail_on_words(self.fail_on)])
 
     def again(self, *, consenting: bool) -> str:
@@ -43,7 +44,7 @@ class RunOptions:
 
     def afterwards(self, *, consenting: bool) -> str:
         """What looks after what is left open by one that was done; `--rerun` again would pay for its calls again."""
-        selection = replace(self.selection, rerun="changed")
+        selection = replace(self.selection, rerun="changed", fresh=None)
         command = shlex.join(["planner", "run", *selection.words(), *fail_on_words(self.fail_on)])
         return self._with_terms(command, consenting)
 
@@ -67,7 +68,7 @@ def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
     limits = [cents for cents in (options.max_cost_cents, saved.max_cost_cents) if cents is not None]
     return replace(
         options,
-        selection=selection_of(shell, saved, path, options.selection),
+        selection=replace(selection_of(shell, saved, path, options.selection), fresh=options.selection.fresh),
         max_cost_cents=min(limits, default=None),
         saved=saved,
         saved_path=path,
@@ -84,9 +85,3 @@ def ways_on(options: RunOptions, *, consenting: bool, overtaken: bool = False) -
         afterwards_free=options.afterwards(consenting=False),
         reconcile=options.selection.reconcile_command(),
     )
-
-
-def actor_of(shell: Shell) -> str:
-    """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
-    names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
-    return next((shell.environ[name] for name in names if shell.environ.get(name)), shell.user)

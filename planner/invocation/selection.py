@@ -39,6 +39,8 @@ class Selection:
     rerun: Rerun = "changed"
     sandbox: bool = False
     world: str | None = None
+    fresh: str | None = None
+    """Why earlier runs of the cases called are set aside."""
     policy_from: str | None = None
     """The commit whose planner.yaml holds, whatever the one here says."""
     is_saved: bool = False
@@ -73,6 +75,8 @@ class Selection:
             words += ["--policy-from", self.policy_from]
         if self.rerun != "changed":
             words += ["--rerun", self.rerun]
+        if self.fresh is not None:
+            words += ["--fresh", self.fresh]
         return words
 
 

@@ -61,3 +61,9 @@ class Shell:
 
 def _colorful(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return stream.isatty() and not environ.get("NO_COLOR") and not environ.get("CI") and environ.get("TERM") != "dumb"
+
+
+def actor_of(shell: Shell) -> str:
+    """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
+    names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
+    return next((shell.environ[name] for name in names if shell.environ.get(name)), shell.user)

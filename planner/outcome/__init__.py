@@ -11,13 +11,13 @@ from planner.outcome.comparison import (
     compare,
     compare_suite,
     could_be_told,
-    joined_tries,
+    differ_too_much,
     telling,
 )
 from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
 from planner.outcome.runs import expectation_name, judge_run, platform_verdict, questions_of_run
 from planner.outcome.sampling import sample_of_runs
-from planner.outcome.settling import calls_at_once, least_to_settle, settled
+from planner.outcome.settling import calls_at_once, least_to_settle, passing_run, settled
 
 __all__ = [
     "CaseOutcome",
@@ -38,12 +38,13 @@ __all__ = [
     "compare",
     "compare_suite",
     "could_be_told",
+    "differ_too_much",
     "expectation_name",
     "has_own_rate",
-    "joined_tries",
     "judge_case",
     "judge_run",
     "least_to_settle",
+    "passing_run",
     "plan_outcome",
     "platform_verdict",
     "questions_of_run",

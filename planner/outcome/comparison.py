@@ -13,8 +13,8 @@ from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_m
 SIGNIFICANCE = Fraction(1, 20)
 """Chance, across a suite, of calling any difference real that is not."""
 
-OTHER_AGENT = Fraction(1, 100)
-"""Chance by which a try that differs from all those before it is not taken together with them: of one case alone, and of few tries."""
+POOLING_LEVEL = Fraction(1, 100)
+"""New runs that differ from earlier ones with a smaller p-value than this do not count together with them."""
 
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
 """A case against the baseline, by the counts of both sides. Not enough evidence: its outcome changed, but chance may explain
@@ -43,11 +43,9 @@ class Sample:
     """What the case rests on besides its runs that passed."""
     runs_clean: int | None = None
     """Of the runs that passed, those in which every expectation with a rate of its own held, too. None: all of them."""
-    runs_again: int = 0
-    """Among the countable ones, those of earlier tries."""
 
     def after(self, earlier: Sample) -> Sample:
-        """What this one came to, by these runs and those of `earlier` tries of the same."""
+        """Both together, with the outcome of this one."""
         tried = {own.expectation: own for own in earlier.own_rates}
         clean = None
         if self.runs_clean is not None or earlier.runs_clean is not None:
@@ -64,7 +62,6 @@ class Sample:
                 for own in self.own_rates
             ),
             clean,
-            self.runs_again + earlier.runs_countable,
         )
 
 
@@ -147,17 +144,11 @@ def chance_alone(before: Sample, now: Sample) -> float:
     return float(_of_all(_largest_p, _pairs(before, now)))
 
 
-def joined_tries(earlier: Sample | None, last: Sample, now: Sample, compared: Compared) -> Sample | None:
-    """Of a case that was called again (`now`) because it was not good enough: what its calls so far come to, `earlier` tries and the
-    `last`. Once it is good enough it is a baseline together with them: by itself it was chosen for its luck, and next to that an
-    unchanged agent would be called regressed sooner or later.
-
-    None where there are none, and where `now` is told apart from them, as after a mend that nobody told of.
-    """
-    tries = last if earlier is None else last.after(earlier)
-    if not tries.runs_countable or compared == "fixed":
-        return None
-    return None if now.runs_countable and chance_alone(tries, now) <= OTHER_AGENT else tries
+def differ_too_much(earlier: Sample, new: Sample) -> bool:
+    """Whether new runs of a case differ so much from its earlier ones that something must have changed: they are not pooled."""
+    if not (_is_known(earlier) and _is_known(new)):
+        return False
+    return chance_alone(earlier, new) <= POOLING_LEVEL
 
 
 def telling(before: Sample, now: Sample) -> Telling:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from planner.changes.model import Reason
-from planner.reports.quantities import chance, clock, duration, money, percent
+from planner.reports.quantities import chance, clock, count, duration, money, percent
 from planner.results.model import (
     CaseDocument,
     Compared,
@@ -198,6 +198,19 @@ def settled(case: CaseDocument) -> str:
     whole = case.runs_total + case.runs_not_needed
     others = "the other was" if case.runs_not_needed == 1 else "the others were"
     return f"settled after {case.runs_total} of {whole} runs, {others} not needed"
+
+
+def pool(case: CaseDocument) -> str:
+    """`10 of its 20 calls are earlier ones`; where earlier calls do not count, why; empty where all calls were made at once."""
+    if case.set_aside is not None:
+        earlier = f"{case.set_aside.runs_passed}/{case.set_aside.runs_countable}"
+        return f"its earlier calls ({earlier}) do not count: the new ones differ from them beyond chance, so something changed"
+    told = f"its earlier calls do not count: {case.fresh.reason}" if case.fresh is not None else ""
+    pooled = sum(run.pooled for run in case.runs)
+    joined = (
+        f"{pooled} of its {count(case.runs_total, 'call')} {'is an earlier one' if pooled == 1 else 'are earlier ones'}"
+    )
+    return ", ".join(filter(None, [joined if pooled else "", told]))
 
 
 def interval(case: CaseDocument) -> str:

@@ -102,6 +102,8 @@ def kept(preview: Preview) -> list[tuple[str, str]]:
         flaky = sum(change.prior is not None and change.prior.outcome == "flaky" for change in changes)
         parts += [f"{flaky:,} flaky"] if flaky else []
         parts += _ages(changes, preview.now)
+        if reason is Reason.OUT_OF_REACH:
+            parts.append("to call again: --fresh REASON, or more `runs`")
         lines.append((f"{count(len(changes), 'case')} kept", ", ".join(parts)))
     return lines
 

@@ -12,8 +12,9 @@ from pydantic_core import to_json
 
 from planner.reports.case_phrasing import COMPARED, NOT_COMPARABLE, compared_word, shortened
 from planner.reports.neutral import for_json_text, for_markdown, markdown_code
-from planner.reports.phrasing import moment, suite, verdict
+from planner.reports.phrasing import moment, suite
 from planner.reports.quantities import chance, count, duration, money
+from planner.reports.verdict_phrasing import verdict
 from planner.results.model import Compared, NotComparable, RunResult, SuiteDocument
 
 SCHEMA_VERSION = "1.0"
@@ -69,8 +70,6 @@ class ComparedCase:
     """Now; then it is shown, and not counted in the suite's word."""
     shared_runs: int = 0
     """Runs that stand on both sides: the difference is that of the others."""
-    runs_again: int = 0
-    """Runs of the earlier side that were called again until they were good enough: the difference is that to all of them."""
 
     @property
     def is_apart(self) -> bool:
@@ -146,7 +145,6 @@ def render_json(comparison: Comparison) -> str:
                 "expectation": None if case.difference is None else case.difference.expectation,
                 "same_runs": case.same_runs,
                 "shared_runs": case.shared_runs,
-                "runs_again": case.runs_again,
                 "p_value": case.p_value,
                 "not_comparable": case.not_comparable,
                 "quarantined": case.quarantined,
@@ -265,8 +263,6 @@ def _change(case: ComparedCase) -> str:
     told = case.difference
     held = f"{told.before[0]} of {told.before[1]} → {told.now[0]} of {told.now[1]}"
     without = f" without the {case.shared_runs} that stand in both" if case.shared_runs else ""
-    if case.runs_again:
-        without += f" with the {case.runs_again} that were called again"
     if told.expectation is not None:
         runs = f"{for_markdown(told.expectation)} held in {held} runs{without}"
     elif without:

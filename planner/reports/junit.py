@@ -27,7 +27,7 @@ from junitparser import (
 from junitparser.junitparser import FinalResult
 from junitparser.xunit2 import FlakyFailure
 
-from planner.reports import case_phrasing, phrasing
+from planner.reports import case_phrasing, phrasing, verdict_phrasing
 from planner.reports.failed_expectations import first_failed
 from planner.reports.neutral import for_terminal, for_xml
 from planner.reports.quantities import money
@@ -71,7 +71,7 @@ def _suite(name: str, result: RunResult, cases: list[TestCase]) -> TestSuite:
 def _invocation(result: RunResult) -> TestSuite:
     case = TestCase("invocation", "planner", result.stats.wall_seconds)
     if result.exit_code not in (0, 1):  # 1 is told by the cases that failed
-        error = Error(phrasing.meaning(result), result.outcome)
+        error = Error(verdict_phrasing.meaning(result), result.outcome)
         error.text = _block([for_terminal(line) for line in (*result.problems, *result.next_steps)])
         case.result = error
     case.system_out = _block(_summary(result))
@@ -83,9 +83,9 @@ def _invocation(result: RunResult) -> TestSuite:
 
 def _summary(result: RunResult) -> list[str]:
     return [
-        f"{phrasing.verdict(result)}: {phrasing.headline(result)}",
+        f"{verdict_phrasing.verdict(result)}: {phrasing.headline(result)}",
         *filter(None, [sandbox_note(result)]),
-        f"{phrasing.meaning(result)} (exit code {result.exit_code})",
+        f"{verdict_phrasing.meaning(result)} (exit code {result.exit_code})",
         " · ".join(filter(None, [phrasing.outcome_counts(result), phrasing.scope(result, for_terminal)])),
         *map(for_terminal, result.problems),
         *(f"warning: {for_terminal(line)}" for line in result.warnings),

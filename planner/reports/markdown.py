@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from planner.reports import case_phrasing, phrasing
+from planner.reports import case_phrasing, phrasing, verdict_phrasing
 from planner.reports.failed_expectations import failed_expectations, in_how_many
 from planner.reports.neutral import for_markdown, markdown_block, markdown_code, markdown_prose
 from planner.reports.quantities import count
@@ -96,14 +96,16 @@ def _blocks(result: RunResult, detail: _Detail) -> list[str]:
 
 
 def _head(result: RunResult, detail: _Detail) -> list[str]:
-    blocks = [f"# {_OUTCOME_MARKS[result.outcome]} {phrasing.verdict(result)}: {phrasing.headline(result)}"]
+    blocks = [f"# {_OUTCOME_MARKS[result.outcome]} {verdict_phrasing.verdict(result)}: {phrasing.headline(result)}"]
     if note := sandbox_note(result):
         blocks.append(f"> **Sandbox.** {note}")
-    blocks.append(f"**{phrasing.meaning(result)}** (exit code {result.exit_code})")
+    blocks.append(f"**{verdict_phrasing.meaning(result)}** (exit code {result.exit_code})")
     counts = phrasing.outcome_counts(result)
     blocks.append(" · ".join(filter(None, [counts, phrasing.scope(result, for_markdown)])))
     whole = [phrasing.suite(result.suite), phrasing.repeated(result)]
     blocks += [for_markdown(line) for line in whole if line]
+    if set_aside := phrasing.fresh(result.fresh, for_markdown):
+        blocks.append(f"**Fresh:** {set_aside}")
     if result.problems:
         blocks.append(_list([_prose(problem, detail) for problem in result.problems], detail))
     if result.warnings:
@@ -161,6 +163,7 @@ def _case(case: CaseDocument, detail: _Detail) -> list[str]:
         for_markdown(case_phrasing.failing_since(case)),
         case_phrasing.interval(case),
         case_phrasing.settled(case),
+        for_markdown(case_phrasing.pool(case)),
         for_markdown(case_phrasing.why_in_full(case)),
         case_phrasing.rates(case, for_markdown),
         place,

@@ -10,66 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
-from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, change_word, standing, why, with_outcome
+from planner.reports.case_phrasing import COMPARED, OUTCOMES, Neutral, change_word, standing, why
 from planner.reports.quantities import chance, count, duration, money, money_range, percent
+from planner.reports.verdict_phrasing import is_changed_by_author
 from planner.results.costs import JudgeCost
-from planner.results.model import CaseDocument, OpenLaunch, RunResult, SuiteDocument
-
-_VERDICTS = {
-    "passed": "Passed",
-    "failed": "Failed",
-    "unknown": "Incomplete",
-    "refused": "Refused",
-    "interrupted": "Interrupted",
-}
-_MEANINGS = {
-    0: "All cases met their required pass rate.",
-    1: "An expectation failed: the agent is at fault.",
-    2: "A plan, the configuration, the key or the command line is at fault, not the agent.",
-    3: "Consent was withheld, or a ceiling or policy forbids more: nothing was called that is not in this report.",
-    4: "Some outcome is unknown, or the service failed. Running the same command again goes on without paying twice.",
-    5: "This tool has a bug: its verdict cannot be relied on.",
-    130: "Interrupted: this is what was done. Running the same command again goes on without paying twice.",
-}
-
-
-def verdict(result: RunResult) -> str:
-    """One word for the outcome; in the sandbox it says so."""
-    word = _VERDICTS[result.outcome]
-    return f"{word} (sandbox)" if result.sandbox else word
-
-
-def meaning(result: RunResult) -> str:
-    """What the exit code says, in a sentence."""
-    if result.exit_code == 0 and not result.cases:
-        return "There was nothing to do."
-    failed = with_outcome(result, "failed")
-    if result.exit_code == 0 and failed and "failure" not in result.fail_on:
-        return "No case regressed beyond chance. Failed cases do not count here (--fail-on regression)."
-    if result.exit_code == 0 and "regression" not in result.fail_on and _regression(result):
-        return f"{_MEANINGS[0]} Regressions do not count here (--fail-on failure)."
-    if result.exit_code == 0 and any(standing(case) == "quarantined" for case in result.cases):
-        return f"{_MEANINGS[0][:-1]}; failures of quarantined cases are not counted."
-    if result.exit_code == 4 and result.finished:
-        return "Some outcome is unknown: what was found on the calls does not decide it."
-    if result.exit_code == 1 and (not failed or "failure" not in result.fail_on) and (told := _regression(result)):
-        return told
-    if result.exit_code == 1 and failed and all(map(_is_changed_by_author, failed)):
-        return "An expectation failed, in cases that were changed since the last time: that tells nothing of a change of the agent."
-    return _MEANINGS.get(result.exit_code, "See the problems listed.")
-
-
-def _regression(result: RunResult) -> str:
-    """Why the exit code is 1 though no failure counts; empty where no regression is the reason."""
-    regressed = sum(case.compared == "regressed" and case.quarantine is None for case in result.cases)
-    if regressed:
-        return f"{count(regressed, 'case')} passed fewer calls than before, beyond chance."
-    worse = result.suite is not None and result.suite.compared == "worse"
-    return "All cases together passed fewer calls than before, beyond chance." if worse else ""
-
-
-def _is_changed_by_author(case: CaseDocument) -> bool:
-    return case.compared == "not_enough_evidence" and case.not_comparable is not None
+from planner.results.model import CaseDocument, FreshDocument, OpenLaunch, RunResult, SuiteDocument
 
 
 def headline(result: RunResult) -> str:
@@ -93,7 +38,7 @@ def _changes(cases: Iterable[CaseDocument]) -> list[str]:
     for case in cases:
         if _is_apart(case):
             continue
-        by_word["not_comparable" if _is_changed_by_author(case) else change_word(case)].append(case)
+        by_word["not_comparable" if is_changed_by_author(case) else change_word(case)].append(case)
     parts: list[str] = []
     for word, phrase in _CHANGED.items():
         if word == "not_enough_evidence":  # that they fail is what is known of them
@@ -177,7 +122,7 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(
             f"{money(costs.this_invocation_cents)} of it in this invocation, the rest in earlier ones of the same change set"
         )
-    standing = sum(run.cost_cents or 0 for case in result.cases if case.action == "call" for run in case.runs)
+    standing = sum(run.cost_cents or 0 for case in result.cases for run in case.own_runs)
     if standing > costs.actual_cents:
         lines.append(
             f"{money(standing - costs.actual_cents)} more was paid by earlier invocations, for runs that stand in for calls here"
@@ -206,12 +151,12 @@ def cost_details(result: RunResult) -> list[str]:
         lines.append(f"the ceiling is {money(costs.ceiling_cents)}")
     if costs.carried_cents:
         lines.append(
-            f"kept and rechecked runs once cost {money(costs.carried_cents)}; they were not called or paid for again"
+            f"earlier runs that count here once cost {money(costs.carried_cents)}; they were not called or paid for again"
         )
-    carried = [run for case in result.cases if case.action != "call" for run in case.runs]
+    carried = [run for case in result.cases for run in case.carried_runs]
     if late := sum(run.cost_cents is None and "bill" in run.missing for run in carried):
         most = f": up to {money(costs.carried_ambiguous_cents)}" if costs.carried_ambiguous_cents else ""
-        lines.append(f"the bill of {count(late, 'kept or rechecked run')} is still unknown{most}")
+        lines.append(f"the bill of {count(late, 'earlier run')} that counts here is still unknown{most}")
     return lines
 
 
@@ -250,7 +195,7 @@ def _against_range(result: RunResult) -> list[str]:
 
 def unbilled_runs(result: RunResult) -> int:
     """Runs of this change set whose bill is not known."""
-    return sum(run.cost_cents is None for case in result.cases if case.action == "call" for run in case.runs)
+    return sum(run.cost_cents is None for case in result.cases for run in case.own_runs)
 
 
 def facts(result: RunResult, show: Callable[[str], str], *, brief: bool = False) -> list[tuple[str, str]]:
@@ -260,10 +205,19 @@ def facts(result: RunResult, show: Callable[[str], str], *, brief: bool = False)
     told = [
         ("Cases", " · ".join(filter(None, [outcome_counts(result), scope(result, show)]))),
         ("Cost", f"{bill} (simulated)" if result.sandbox else bill),
+        ("Fresh", fresh(result.fresh, show)),
         ("Suite", suite(result.suite)),
         ("Repeats", repeated(result)),
     ]
     return [(label, text) for label, text in told if text]
+
+
+def fresh(document: FreshDocument | None, show: Callable[[str], str]) -> str:
+    """`earlier runs of the cases called do not count: the lookup tool was fixed (ana, 2026-11-27 18:00:00 UTC)`; empty otherwise."""
+    if document is None:
+        return ""
+    by = f"{show(document.by)}, " if document.by else ""
+    return f"earlier runs of the cases called do not count: {show(document.reason)} ({by}{moment(document.at)})"
 
 
 def suite(document: SuiteDocument | None) -> str:

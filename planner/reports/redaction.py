@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from planner.evidence import LEFT_OUT, MASK, Evidence
-from planner.results.model import CaseDocument, FindingDocument, OpenLaunch, QuoteDocument, RunDocument, RunResult
+from planner.results.model import (
+    CaseDocument,
+    FindingDocument,
+    FreshDocument,
+    OpenLaunch,
+    QuoteDocument,
+    RunDocument,
+    RunResult,
+)
 
 _SHOWN_DIGITS = 2
 _MIN_DIGITS_IN_TEXT = 7
@@ -136,6 +144,7 @@ def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
             "warnings": [redactor.text(line) for line in result.warnings],
             "next_steps": [redactor.name(line) for line in result.next_steps],
             "environment": redactor.name(result.environment),
+            "fresh": _fresh(result.fresh, redactor),
             "consent": result.consent.model_copy(update={"by": redactor.text(result.consent.by)}),
             "plans": [redactor.name(plan) for plan in result.plans],
             "cases": [_case(case, names, redactor) for case in result.cases],
@@ -182,6 +191,7 @@ def _case(case: CaseDocument, names: dict[str, str], redactor: Redactor) -> Case
             "quarantine": case.quarantine
             and case.quarantine.model_copy(update={"reason": redactor.text(case.quarantine.reason)}),
             "inputs": inputs,
+            "fresh": _fresh(case.fresh, redactor),
             "runs": [_run(run, redactor) for run in case.runs],
         }
     )
@@ -196,6 +206,12 @@ def _run(run: RunDocument, redactor: Redactor) -> RunDocument:
     return run.model_copy(
         update={"reason": reason, "fault_quote": quote, "findings": findings, "agent_variant_label": label}
     )
+
+
+def _fresh(fresh: FreshDocument | None, redactor: Redactor) -> FreshDocument | None:
+    if fresh is None:
+        return None
+    return fresh.model_copy(update={"reason": redactor.text(fresh.reason), "by": redactor.text(fresh.by)})
 
 
 def _finding(finding: FindingDocument, redactor: Redactor) -> FindingDocument:

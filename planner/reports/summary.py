@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from planner.reports import case_phrasing, phrasing
+from planner.reports import case_phrasing, phrasing, verdict_phrasing
 from planner.reports.neutral import for_terminal
 from planner.reports.quantities import count
 from planner.reports.sandbox_note import sandbox_note
@@ -48,11 +48,11 @@ def render_text(result: RunResult, *, report_paths: Sequence[str], width: int, c
 
 def _head(result: RunResult, width: int, paint: Paint) -> list[str]:
     sign, colour = _OUTCOME_SIGNS[result.outcome]
-    first, *more = wrapped(f"{phrasing.verdict(result)}: {phrasing.headline(result)}", width, indent="  ")
+    first, *more = wrapped(f"{verdict_phrasing.verdict(result)}: {phrasing.headline(result)}", width, indent="  ")
     lines = [f"{paint(sign, colour)} {paint(first[2:], Colour.BOLD)}", *(paint(line, Colour.BOLD) for line in more)]
     if note := sandbox_note(result):
         lines += wrapped(note, width, indent="  ")
-    lines += wrapped(f"{phrasing.meaning(result)} (exit code {result.exit_code})", width, indent="  ")
+    lines += wrapped(f"{verdict_phrasing.meaning(result)} (exit code {result.exit_code})", width, indent="  ")
     for problem in result.problems[:_SHOWN_PROBLEMS]:
         lines += wrapped(for_terminal(problem), width, indent="  · ", hanging="    ")
     if len(result.problems) > _SHOWN_PROBLEMS:
@@ -113,6 +113,7 @@ def _facts(case: CaseDocument) -> str:
             [
                 for_terminal(case_phrasing.reason(case)),
                 case_phrasing.settled(case),
+                for_terminal(case_phrasing.pool(case)),
                 for_terminal(case_phrasing.compared_in_full(case)),
                 for_terminal(case_phrasing.failing_since(case)),
                 for_terminal(case_phrasing.why_in_full(case)),

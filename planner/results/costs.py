@@ -68,7 +68,7 @@ class CostDocument(Document):
     )
     ceiling_cents: int | None = None
     carried_cents: int = Field(
-        default=0, description="What the kept and rechecked runs once cost; not part of this bill."
+        default=0, description="What kept, rechecked and pooled runs once cost; not part of this bill."
     )
     carried_ambiguous_cents: int = Field(
         default=0, description="Reserved for those of them whose bill is still unknown; not part of this bill either."

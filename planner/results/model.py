@@ -152,6 +152,14 @@ class QuarantineDocument(Document):
     reason: str
 
 
+class FreshDocument(Document):
+    """The earlier runs of the cases that were called were set aside (`--fresh REASON`)."""
+
+    reason: str
+    by: str = Field(default="", description="User or CI actor.")
+    at: datetime
+
+
 class SampleDocument(Document):
     """One side of a comparison."""
 
@@ -164,7 +172,6 @@ class SampleDocument(Document):
         description="Runs that passed and in which every expectation with a rate of its own held, too; null where none has.",
     )
     own_rates: list[ExpectationRate] = Field(default=[], description="Of expectations with a rate of their own.")
-    runs_again: int = Field(default=0, description="Among those that count, calls of `earlier_tries`.")
 
 
 class CaseDocument(Document):
@@ -217,9 +224,13 @@ class CaseDocument(Document):
         default=None,
         description="The later side of the comparison: the new runs, without those of `before`. Null where nothing was compared.",
     )
-    earlier_tries: SampleDocument | None = Field(
+    set_aside: SampleDocument | None = Field(
         default=None,
-        description="Calls that were not good enough and were made again: later ones are compared with these, too.",
+        description="Earlier runs of a case that failed or was undecided and that no longer count: the new runs differ from them beyond"
+        " chance (1 %).",
+    )
+    fresh: FreshDocument | None = Field(
+        default=None, description="Why its earlier runs do not count (`--fresh`); null where they do."
     )
     open_against: SampleDocument | None = Field(
         default=None,
@@ -245,6 +256,16 @@ class CaseDocument(Document):
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
     runs: list[RunDocument] = Field(default=[])
+
+    @property
+    def carried_runs(self) -> list[RunDocument]:
+        """Runs that earlier sessions made and paid for, and that count here."""
+        return self.runs if self.action != "call" else [run for run in self.runs if run.pooled]
+
+    @property
+    def own_runs(self) -> list[RunDocument]:
+        """Runs that were called for."""
+        return [] if self.action != "call" else [run for run in self.runs if not run.pooled]
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -332,6 +353,9 @@ class RunResult(Document):
     )
     repeated: list[RepeatedPass] = Field(default=[], description="pass^k over all cases, where runs repeat.")
     dropped: list[DroppedCase] = Field(default=[])
+    fresh: FreshDocument | None = Field(
+        default=None, description="That earlier runs of the cases called were set aside, who said so and when."
+    )
     open_launches: list[OpenLaunch] = Field(default=[])
     cost: CostDocument
     stats: StatsDocument

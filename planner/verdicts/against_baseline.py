@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from planner.changes.model import Action, Change, Reason
+from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
-from planner.outcome import CaseOutcome, Sample, chance_alone, joined_tries, judge_case, sample_of_runs
+from planner.outcome import CaseOutcome, Sample, chance_alone, judge_case, sample_of_runs
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
@@ -17,7 +17,7 @@ from planner.results.model import (
 )
 from planner.spec.model import Case
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, as_stored, judge_stored
-from planner.verdicts.rates import RunKey, baseline_sample, run_key, sample_from, sample_of
+from planner.verdicts.rates import RunKey, run_key, sample_from, sample_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseli
         earlier = _compared_when_left_open(change)
         if earlier is not None:
             return Baseline(earlier)
-        return Baseline(baseline_sample(before), None, runs, tuple(map(as_stored, before.runs)))
+        return Baseline(sample_of(before), None, runs, tuple(map(as_stored, before.runs)))
     judged = _judged_again(change.case, before, load_evidence, ask)
     verdicts = [run.verdict for run in judged]
     outcome = judge_case(change.case, verdicts).outcome
@@ -86,7 +86,7 @@ def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseli
 
 def _compared_when_left_open(change: Change) -> Sample | None:
     prior = change.prior
-    if change.compared_with is not None or prior is None or prior.outcome != "unknown":
+    if change.compared_with is not None or change.is_retry or prior is None or prior.outcome != "unknown":
         return None
     if prior.open_against is None or (prior.counts[1] and not change.kept_run_ids):
         return None
@@ -104,23 +104,6 @@ def open_against(change: Change, outcome: CaseOutcome, standing: AgainstBaseline
     if prior is None or other_judgement(prior, change.check_fingerprint, change.judge) is not None:
         return None
     return prior.open_against
-
-
-def earlier_tries(change: Change, standing: AgainstBaseline, now: Sample) -> SampleDocument | None:
-    """What `now` is to be taken together with once it is a baseline: of a case that is called again because it was not good enough,
-    nothing having been changed, its calls so far (`joined_tries`)."""
-    prior = change.prior
-    if prior is None or prior.call_fingerprint != change.call_fingerprint:
-        return None
-    if other_judgement(prior, change.check_fingerprint, change.judge) is not None:
-        return None
-    if change.action is not Action.CALL or change.kept_run_ids:
-        return prior.earlier_tries  # the same try goes on
-    if change.reason not in (Reason.FAILED_LAST_TIME, Reason.UNKNOWN_LAST_TIME):
-        return None
-    earlier = None if prior.earlier_tries is None else sample_from(prior.earlier_tries)
-    tries = joined_tries(earlier, sample_of(prior), now, standing.compared)
-    return None if tries is None else sample_document(tries)
 
 
 def other_call(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:
@@ -196,7 +179,6 @@ def sample_document(sample: Sample) -> SampleDocument:
             ExpectationRate(expectation=own.expectation, check="", held=own.held, decided=own.decided)
             for own in sample.own_rates
         ],
-        runs_again=sample.runs_again,
     )
 
 

@@ -14,11 +14,20 @@ from planner.outcome import (
     CaseVerdict,
     Sample,
     compare,
+    differ_too_much,
     expectation_name,
     has_own_rate,
+    judge_case,
     sample_of_runs,
 )
-from planner.results.model import CaseDocument, CaseInputs, ExpectationRate, QuarantineDocument, RunDocument
+from planner.results.model import (
+    CaseDocument,
+    CaseInputs,
+    ExpectationRate,
+    QuarantineDocument,
+    RunDocument,
+    SampleDocument,
+)
 from planner.spec.model import Case
 from planner.verdicts.against_baseline import (
     AgainstBaseline,
@@ -26,12 +35,12 @@ from planner.verdicts.against_baseline import (
     baseline_of,
     chance_of,
     compared_again,
-    earlier_tries,
     is_rejudged,
     judged_anew,
     kept_comparison,
     open_against,
     rejudged,
+    sample_document,
 )
 from planner.verdicts.comparability import (
     Variant,
@@ -87,13 +96,16 @@ def assemble_cases(
     model answered.
     """
     judged: list[tuple[Change, Case, CaseVerdict | None, list[JudgedRun]]] = []
+    set_aside: dict[str, Sample | None] = {}
     for change in changes:
         if change.case is None or (change.action is Action.KEEP and change.prior is None):
             continue  # dropped, or new and not asked for (`--rerun failed`): there is nothing to report
         if change.action is Action.KEEP:
             judged.append((change, change.case, None, []))
             continue
-        runs = _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence, ask)
+        runs, set_aside[change.case_id] = _pooled(
+            change, change.case, _runs_of(change, change.case, made.get(change.case_id, ()), load_evidence, ask)
+        )
         verdict = judge_with_open_runs(change.case, runs, unmade.open_of(change), _cents_per_run(runs))
         judged.append((change, change.case, verdict, runs))
     spared = {change.case_id: _not_needed(change, unmade.not_needed) for change in changes}
@@ -115,6 +127,8 @@ def assemble_cases(
             unmade,
             today,
             spared[change.case_id],
+            len(made.get(change.case_id, ())),
+            set_aside[change.case_id],
         )
         for change, case, verdict, runs in judged
     ]
@@ -225,6 +239,30 @@ def _runs_of(
     return [*(judge_stored(case, run, load_evidence, ask) for run in standing_runs(change)), *made]
 
 
+def _pooled(change: Change, case: Case, runs: list[JudgedRun]) -> tuple[list[JudgedRun], Sample | None]:
+    """The runs that count, and what is set aside: the earlier runs of a retry whose new runs differ from them beyond chance."""
+    if not change.is_retry:
+        return runs, None
+    kept = set(change.kept_run_ids)
+    earlier, new = ([run for run in runs if (run.document.run_id in kept) is is_kept] for is_kept in (True, False))
+    old, latest = (
+        sample_of_runs(case, verdicts := [run.verdict for run in side], judge_case(case, verdicts).outcome)
+        for side in (earlier, new)
+    )
+    return (new, old) if differ_too_much(old, latest) else (runs, None)
+
+
+def _goes_on(change: Change) -> bool:
+    """Whether the runs of the case are, or go on from, those that are stored."""
+    return change.action is Action.RECHECK or change.is_retry
+
+
+def _set_aside(change: Change, earlier: Sample | None) -> SampleDocument | None:
+    if earlier is not None:
+        return sample_document(earlier)
+    return change.prior.set_aside if change.prior and _goes_on(change) else None
+
+
 def _kept(change: Change, case: Case, today: date) -> CaseDocument:
     """The stored case, with today's places in the files."""
     if change.prior is None:
@@ -243,16 +281,18 @@ def _document(
     unmade: Unmade,
     today: date,
     not_needed: int,
+    made: int,
+    set_aside: Sample | None,
 ) -> CaseDocument:
     open_runs = unmade.open_of(change)
-    missing = case.runs - len(runs) - not_needed if change.action is Action.CALL else 0
+    missing = change.runs - made - not_needed if change.action is Action.CALL else 0
     not_made = max(0, missing - open_runs.launched)
     reasons = [verdict.reason] if verdict.reason and (runs or not open_runs.launched) else []
     if open_runs.launched:
         calls = "1 call is" if open_runs.launched == 1 else f"{open_runs.launched} calls are"
         reasons.append(f"{calls} under way or unconfirmed: the next run resumes")
     if not_made > 0 and unmade.not_called:
-        reasons.append(f"{not_made} of {case.runs} calls not made: {unmade.not_called}")
+        reasons.append(f"{not_made} of {change.runs} calls not made: {unmade.not_called}")
     documents = [
         run.document.model_copy(update={"pooled": run_key(run.document) in standing.earlier_runs}) for run in runs
     ]
@@ -285,9 +325,8 @@ def _document(
         runs=documents,
         failing_since=_failing_since(change, verdict.outcome),
         open_against=open_against(change, verdict.outcome, standing),
-        earlier_tries=earlier_tries(
-            change, standing, sample_of_runs(case, [run.verdict for run in runs], verdict.outcome, not_needed)
-        ),
+        set_aside=_set_aside(change, set_aside),
+        fresh=change.fresh or (change.prior.fresh if change.prior and _goes_on(change) else None),
         **standing.told(),
         **_today(change, case, today),
     )

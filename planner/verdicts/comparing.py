@@ -124,7 +124,6 @@ def _compared(
         told.not_comparable,
         now is not None and now.quarantine is not None,
         len(_keys(before) & _keys(now)),
-        sum(sample.runs_again for sample in samples or () if sample is not None),
     )
 
 

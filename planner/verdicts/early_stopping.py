@@ -7,17 +7,20 @@ calls tell whether it has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
 from planner.evidence import Evidence
 from planner.outcome import (
+    CaseOutcome,
     RunVerdict,
     calls_at_once,
     could_be_told,
+    judge_case,
     least_to_settle,
+    passing_run,
     sample_of_runs,
     settled,
 )
@@ -36,6 +39,7 @@ class _Standing:
     case: Case
     baseline: Baseline
     first: int
+    is_retry: bool = False
     verdicts: list[RunVerdict] = field(default_factory=list[RunVerdict])
     anew: list[RunVerdict] = field(default_factory=list[RunVerdict])
     """Those of runs that the baseline has not."""
@@ -62,7 +66,7 @@ class Settling:
             kept = [run for run in change.prior.runs if run.run_id in change.kept_run_ids] if change.prior else []
             # What its author changed is compared with nothing, so no call of it can tell a difference.
             baseline = baseline_of(change, load_evidence, ask)
-            standing = _Standing(case, baseline, least_to_settle(case, (), case.runs))
+            standing = _Standing(case, baseline, least_to_settle(case, (), case.runs), change.is_retry)
             for run in kept:
                 standing.note(judge_stored(case, run, load_evidence, ask))
             self._standing[case.case_id] = standing
@@ -76,14 +80,30 @@ class Settling:
         standing = self._standing[case_id]
         case, verdicts = standing.case, standing.verdicts
         most = to_come + standing.open_runs + retries
-        outcome = settled(case, verdicts, most)
-        if outcome is None:
+        # A retry counts with the earlier runs, or alone where it differs from them: both must be settled, and alike.
+        views = [verdicts, standing.anew] if standing.is_retry else [verdicts]
+        outcomes = [settled(case, view, most) for view in views]
+        outcome = outcomes[0]
+        if outcome is None or any(other is not outcome for other in outcomes):
             # What waits for late words, or for a model's votes, will not settle anything while calls are made.
-            return to_come if standing.open_runs else calls_at_once(case, verdicts, to_come, standing.first)
+            undecided = [view for view, found in zip(views, outcomes, strict=True) if found is None]
+            if standing.open_runs or not undecided:
+                return to_come
+            return calls_at_once(case, undecided[0], to_come, standing.first)
         if standing.baseline.sample is None:
             return 0
         now = sample_of_runs(case, standing.anew, outcome, most)
         return to_come if could_be_told(standing.baseline.sample, now) else 0
+
+
+def could_pass(load_evidence: LoadEvidence, ask: Ask) -> Callable[[Case, Sequence[RunDocument], int], bool]:
+    """As `planner.changes.diff.CouldPass`."""
+
+    def tell(case: Case, pool: Sequence[RunDocument], passing: int) -> bool:
+        verdicts = [judge_stored(case, run, load_evidence, ask).verdict for run in pool]
+        return judge_case(case, [*verdicts, *[passing_run(case)] * passing]).outcome is not CaseOutcome.FAILED
+
+    return tell
 
 
 def is_open(run: RunDocument) -> bool:

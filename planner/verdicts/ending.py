@@ -91,8 +91,10 @@ def ending_of(
     overdue: AbstractSet[str],
     ways: WaysOn,
     gate: Gate = DEFAULT_GATE,
+    out_of_reach: AbstractSet[str] = frozenset(),
 ) -> Ending:
-    """`overdue` are cases with a run that did not end in time, or could not be read, and may still.
+    """`overdue` are cases with a run that did not end in time, or could not be read, and may still; `out_of_reach` are failed cases
+    whose rate passing calls could not reach.
 
     Quarantined cases do not make the exit code non-zero.
     """
@@ -125,7 +127,7 @@ def ending_of(
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
     if finished:
-        steps += steps_to_decide(cases, unknown, again=ways.afterwards, free=ways.afterwards_free)
+        steps += steps_to_decide(cases, unknown, out_of_reach, again=ways.afterwards, free=ways.afterwards_free)
     elif not outcome.ceiling:  # the same ceiling would stop it again
         only_waiting = waiting and {case.case_id for case in unknown} <= set(waiting)
         charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.held

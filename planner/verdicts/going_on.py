@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from planner.reports.quantities import count, money
@@ -12,13 +13,18 @@ _NAMED: Final = 3
 
 
 def steps_to_decide(
-    cases: Sequence[CaseDocument], unknown: Sequence[CaseDocument], *, again: str, free: str
+    cases: Sequence[CaseDocument],
+    unknown: Sequence[CaseDocument],
+    out_of_reach: AbstractSet[str],
+    *,
+    again: str,
+    free: str,
 ) -> list[str]:
     """What would decide those that are `unknown`, and what it costs: `again` is the command that also makes calls, `free` the same
     without consent. Nothing is said of a case that no run like this one can decide."""
     untold = [case for case in unknown if any(run.missing or run.votes_missing for run in case.runs)]
     spoilt = [case for case in unknown if any(run.fault in ("platform", "caller") for run in case.runs)]
-    failed = [case for case in cases if case.outcome == "failed"]
+    failed = [case for case in cases if case.outcome == "failed" and case.case_id not in out_of_reach]
     steps: list[str] = []
     called = [f"{count(len(spoilt), 'case')} whose calls say nothing of the agent"] if spoilt else []
     called += [f"{count(len(failed), 'failed case')}"] if failed else []
@@ -34,6 +40,12 @@ def steps_to_decide(
     steps += [_raise_runs(case) for case in open_ones[:_NAMED]]
     if len(open_ones) > _NAMED:
         steps.append(f"So with {count(len(open_ones) - _NAMED, 'more case')}: each says how many runs more it takes.")
+    if out_of_reach:
+        steps.append(
+            f"{count(len(out_of_reach), 'failed case')} will not be called again as long as nothing changes: passing calls could not bring"
+            " the earlier ones to the required rate. Raise `runs`, or, after a fix that planner cannot see, set the earlier calls aside:"
+            f" {again} --fresh REASON"
+        )
     return steps
 
 

@@ -117,15 +117,6 @@ def sample_of(case: CaseDocument, *, besides: Collection[RunKey] = ()) -> Sample
     )
 
 
-def baseline_sample(case: CaseDocument, *, besides: Collection[RunKey] = ()) -> Sample:
-    """What later calls are compared with: of a case that was called again until it was good enough, all tries. The last one alone
-    was chosen for its luck."""
-    sample = sample_of(case, besides=besides)
-    if case.earlier_tries is None or case.outcome not in ("passed", "flaky"):
-        return sample
-    return sample.after(sample_from(case.earlier_tries))
-
-
 def run_key(run: RunDocument) -> RunKey:
     """Two services may give the same ids, so it is by who launched it, too."""
     return run.invocation_id, run.run_id
@@ -163,5 +154,4 @@ def sample_from(document: SampleDocument) -> Sample:
         document.runs_not_made,
         tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in document.own_rates),
         document.runs_clean,
-        document.runs_again,
     )

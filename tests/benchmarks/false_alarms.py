@@ -3,7 +3,7 @@
 Prints, for suites of 50 cases whose true rates did not change, how often any case is called changed, and how often the suite
 is, each when every run is made and when early stopping makes only those that are needed; for a case at exactly the required
 rate, how often `confidence` fails or passes it; how many runs find a real change; how many calls early stopping saves; and
-what comes of baselines that were called again until they passed, by their last try alone and as planner has it, by all tries.
+what comes of baselines that were called again until they passed; and how often the gate fails though nothing changed.
 Twenty thousand suites of each size take some ten minutes: the program's own functions decide, and what they decide on the
 same counts is remembered.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from random import Random
 from typing import Any, Literal
@@ -32,7 +32,7 @@ from planner.outcome import (
     compare_suite,
     comparison,
     could_be_told,
-    joined_tries,
+    differ_too_much,
     judge_case,
     least_to_settle,
     settled,
@@ -100,6 +100,11 @@ class Side:
         assert outcome is not None
         return Sample(outcome, passed, made, left)
 
+    def judged(self, pool: Sample) -> Sample:
+        """With the outcome that all of its runs come to."""
+        outcome = judge_case(self._rules, counts(pool.runs_passed, pool.runs_countable)).outcome
+        return replace(pool, outcome=outcome)
+
 
 def talks(random: np.random.Generator, rates: Any, runs: int) -> Any:
     """For each of these rates, how many of the first 0, 1, … runs pass, by chance."""
@@ -138,52 +143,63 @@ def false_alarms(suites: int, random: np.random.Generator) -> None:
             )
 
 
-def reruns(suites: int, random: np.random.Generator) -> None:
-    """Nothing changed, but each case of the baseline was called again until it was good enough, so many times at most."""
+def retries(suites: int, random: np.random.Generator) -> None:
+    """Nothing changed, but each case of the baseline that was not good enough was called again, so many times at most."""
     rules = Rules()
     for runs in (5, 10, 20):
         side = Side(rules, runs, stopping=False)
         for tries in (1, 2, 3, 5):
-            alarms = dict.fromkeys([(pooled, what) for pooled in (False, True) for what in ("case", "suite")], 0)
+            by_case = by_suite = 0
             for _ in range(suites):
                 rates = random.choice(RATES, CASES)
-                last, all_tries = until_good(random, side, rates, tries)
                 talk = talks(random, rates, runs)
-                for pooled, befores in ((False, last), (True, all_tries)):
-                    pairs: dict[str, tuple[Sample | None, Sample | None]] = {
-                        str(index): (before, side(later, before))
-                        for index, (before, later) in enumerate(zip(befores, talk, strict=True))
-                    }
-                    alarms[pooled, "case"] += bool({"regressed", "fixed"} & set(compare(pairs).values()))
-                    alarms[pooled, "suite"] += compare_suite(pairs).word != "not_enough_evidence"
-            cells = [f"{alarms[pooled, what] / suites:.1%}" for what in ("case", "suite") for pooled in (False, True)]
+                pairs: dict[str, tuple[Sample | None, Sample | None]] = {
+                    str(index): (before, side(later, before))
+                    for index, (before, later) in enumerate(
+                        zip(until_good(random, side, rates, tries), talk, strict=True)
+                    )
+                }
+                by_case += bool({"regressed", "fixed"} & set(compare(pairs).values()))
+                by_suite += compare_suite(pairs).word != "not_enough_evidence"
             print(
                 f"{suites:,} suites of {CASES} unchanged cases, {runs} runs a side, up to {tries} tries: any case called changed in "
-                f"{cells[0]} by the last try, {cells[1]} by all; the suite in {cells[2]} by the last try, {cells[3]} by all",
+                f"{by_case / suites:.1%}, the suite in {by_suite / suites:.1%}",
                 flush=True,
             )
 
 
-def until_good(random: np.random.Generator, side: Side, rates: Any, tries: int) -> tuple[list[Sample], list[Sample]]:
-    """Each case's last try; and what it is compared with as a baseline."""
-    last = [side(talk) for talk in talks(random, rates, side.runs)]
-    earlier: list[Sample | None] = [None] * len(last)
+def until_good(random: np.random.Generator, side: Side, rates: Any, tries: int) -> list[Sample]:
+    """The pool of each case once it is good enough, or was called so many times."""
+    pools = [side(talk) for talk in talks(random, rates, side.runs)]
     for _ in range(tries - 1):
-        again = [index for index, sample in enumerate(last) if sample.outcome > CaseOutcome.FLAKY]
-        now = [
-            side(talk, last[index]) for index, talk in zip(again, talks(random, rates[again], side.runs), strict=True)
-        ]
-        pairs: dict[str, tuple[Sample | None, Sample | None]] = {
-            str(index): (last[index], sample) for index, sample in zip(again, now, strict=True)
-        }
-        words = compare(pairs)
-        for index, sample in zip(again, now, strict=True):
-            earlier[index] = joined_tries(earlier[index], last[index], sample, words[str(index)])
-            last[index] = sample
-    return last, [
-        sample if tried is None or sample.outcome > CaseOutcome.FLAKY else sample.after(tried)
-        for sample, tried in zip(last, earlier, strict=True)
-    ]
+        again = [index for index, pool in enumerate(pools) if pool.outcome > CaseOutcome.FLAKY]
+        for index, talk in zip(again, talks(random, rates[again], side.runs), strict=True):
+            new = side(talk, pools[index])
+            pools[index] = new if differ_too_much(pools[index], new) else side.judged(new.after(pools[index]))
+    return pools
+
+
+def gate(suites: int, random: np.random.Generator) -> None:
+    """How often `planner run` exits with 1 though nothing changed: by a case's own requirement, by a regression, by either."""
+    for rules, runs in (*((Rules(), runs) for runs in RUNS), (Rules(confidence=0.9), 20)):
+        side = Side(rules, runs, stopping=False)
+        for rate in (1.0, 0.98, 0.95, 0.9):
+            rates = np.full(CASES, rate)
+            failing = regressed = either = 0
+            for _ in range(suites):
+                pairs = suite(random, side, rates, rates)
+                has_failed = any(now is not None and now.outcome is CaseOutcome.FAILED for _, now in pairs.values())
+                is_worse = "regressed" in compare(pairs).values() or compare_suite(pairs).word == "worse"
+                failing, regressed, either = (
+                    failing + has_failed,
+                    regressed + is_worse,
+                    either + (has_failed or is_worse),
+                )
+            print(
+                f"{suites:,} suites of {CASES} unchanged cases, all at {rate:.0%}, {told(rules)}, {runs} runs a side: exit 1 by a "
+                f"failure in {failing / suites:.1%}, by a regression in {regressed / suites:.1%}, by either in {either / suites:.1%}",
+                flush=True,
+            )
 
 
 def power(suites: int, random: np.random.Generator) -> None:
@@ -278,4 +294,5 @@ if __name__ == "__main__":
     confidence_power()
     early_stopping(count, Random(3))
     waves(count, Random(4))
-    reruns(max(1, count // 10), np.random.default_rng(5))
+    retries(max(1, count // 10), np.random.default_rng(5))
+    gate(max(1, count // 10), np.random.default_rng(6))

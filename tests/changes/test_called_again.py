@@ -1,37 +1,40 @@
-"""What was called again until it was good enough is a baseline by all of its tries, not by the one that was lucky."""
+"""A case that failed or was undecided and is called again is judged by its new runs together with its earlier ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from planner.changes.model import ChangeSet
-from planner.outcome import CaseOutcome, Fault, OwnRate, RunOutcome, RunVerdict, Sample, joined_tries
-from planner.reports.case_phrasing import compared_in_full
-from planner.results.model import CaseDocument, RunDocument
+from planner.checks.opinions import nobody_asked
+from planner.outcome import CaseOutcome, OwnRate, Sample, differ_too_much
+from planner.reports import case_phrasing
+from planner.results.model import CaseDocument, FreshDocument, RunDocument
 from planner.spec.model import Case
 from planner.verdicts.assembling import Unmade, assemble_cases
-from planner.verdicts.judged_runs import JudgedRun
+from planner.verdicts.early_stopping import Settling, could_pass
+from planner.verdicts.judged_runs import as_stored
+
+NO_EVIDENCE = could_pass(lambda _: None, nobody_asked)
+FRESH = FreshDocument(reason="the lookup tool was fixed", by="ana", at=datetime(2026, 11, 25, tzinfo=UTC))
+Night = Callable[..., CaseDocument]
 
 
 @pytest.fixture
-def night(build: Callable[..., ChangeSet], make_runs: Callable[..., list[RunDocument]]) -> Callable[..., CaseDocument]:
-    """What is stored of a case after a run in which so many calls pass and so many fail; keywords as for `build`."""
+def night(build: Callable[..., ChangeSet], make_runs: Callable[..., list[RunDocument]]) -> Night:
+    """What is stored of a case after a session in which so many calls pass and so many fail; keywords as for `build`."""
     nights = iter(range(1, 100))
 
     def run(case: Case, stored: CaseDocument | None, passed: int, failed: int, **known: Any) -> CaseDocument:
         number = next(nights)
-        (change,) = build([case], [] if stored is None else [stored], **known).changes
+        (change,) = build([case], [] if stored is None else [stored], could_pass=NO_EVIDENCE, **known).changes
         runs = make_runs(*[None] * passed, *["agent"] * failed, first=100 * number, invocation_id=f"night-{number}")
-        made = [
-            JudgedRun(RunVerdict(RunOutcome[each.outcome.upper()], each.fault and Fault(each.fault), ()), each)
-            for each in runs
-        ]
-        (found,) = assemble_cases([change], {case.case_id: made}, lambda _: None, Unmade(), today=date(2026, 11, 25))
+        made = {case.case_id: list(map(as_stored, runs))}
+        (found,) = assemble_cases([change], made, lambda _: None, Unmade(), today=date(2026, 11, 25))
         return found
 
     return run
@@ -42,76 +45,147 @@ def ten(make_case: Callable[..., Case]) -> Case:
     return make_case(runs=10, min_runs=5, min_pass_rate=0.8)
 
 
-def counts(case: CaseDocument) -> tuple[int, int, int] | None:
-    tried = case.earlier_tries
-    return tried and (tried.runs_passed, tried.runs_countable, tried.runs_again)
+def pool(case: CaseDocument) -> tuple[str, int, int]:
+    return case.outcome, case.runs_passed, case.runs_total
 
 
-def test_tries_are_the_baseline_together(night: Callable[..., CaseDocument], ten: Case) -> None:
-    """6 and 7 of 10 were not enough, 9 were: what comes next is compared with 22 of 30, and is no regression. By the last try alone it
-    would be one. How many calls were made again is told."""
-    first = night(ten, None, 6, 4)
-    second = night(ten, first, 7, 3)
-    third = night(ten, second, 9, 1)
-    assert [counts(each) for each in (first, second, third)] == [None, (6, 10, 0), (13, 20, 10)]
-    assert [each.before and each.before.runs_countable for each in (first, second, third)] == [None, 10, 10]
-    later = night(ten, third, 4, 6, rerun="all")
-    assert (later.outcome, later.compared) == ("failed", "not_enough_evidence")
-    assert later.before is not None
-    assert (later.before.outcome, later.before.runs_passed, later.before.runs_countable) == ("flaky", 22, 30)
-    assert compared_in_full(later) == ("not enough evidence (22/30 → 4/10; p = 0.096 on its own)")
-    alone = night(ten, third.model_copy(update={"earlier_tries": None}), 4, 6, rerun="all")
-    assert (alone.compared, counts(alone), counts(later)) == ("regressed", None, None)
-
-
-def test_a_mend_that_nobody_told_of_begins_anew(night: Callable[..., CaseDocument], ten: Case) -> None:
-    """Where a try is told apart from those before it, they were of another agent: fixed, or beyond chance with several tries."""
-    broken = night(ten, None, 1, 9)
-    mended = night(ten, broken, 10, 0)
-    assert (mended.compared, counts(mended)) == ("fixed", None)
-    assert night(ten, mended, 4, 6, rerun="all").compared == "regressed"
-    lucky = Sample(CaseOutcome.PASSED, 3, 3)
-    three = Sample(CaseOutcome.FAILED, 0, 3)
-    assert joined_tries(None, three, lucky, "not_enough_evidence") == three
-    assert joined_tries(None, three, lucky, "fixed") is None
-    assert joined_tries(three.after(three), three, lucky, "not_enough_evidence") is None
-
-
-def test_only_tries_in_a_row_of_the_same_calls_count(
-    night: Callable[..., CaseDocument], ten: Case, says: type[Any], make_runs: Callable[..., list[RunDocument]]
-) -> None:
-    """Not those of another prompt, of an agent that was edited, of other expectations, nor from before it was good enough; what is
-    kept, judged again or called beside kept calls is still the same try."""
-    failed = night(ten, None, 6, 4)
-    assert counts(night(replace(ten, prompt="Hello."), failed, 9, 1)) is None
-    other = replace(ten, expectations=(says(id="says", any_of=("60 days",)),))
-    assert (
-        counts(night(other, failed.model_copy(update={"runs": make_runs(*["agent"] * 9, evidence=None)}), 9, 1)) is None
+def sides(case: CaseDocument) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    before, latest = case.before, case.latest
+    return (
+        before and (before.runs_passed, before.runs_countable),
+        latest and (latest.runs_passed, latest.runs_countable),
     )
+
+
+def test_a_failed_case_is_judged_by_all_of_its_runs(night: Night, ten: Case) -> None:
+    """6 of 10, then 9 of 10, is 15 of 20: not enough for 80 %. The next 10 may yet be, and once they are, the case is kept."""
+    first = night(ten, None, 6, 4)
+    second = night(ten, first, 9, 1)
+    assert [pool(each) for each in (first, second)] == [("failed", 6, 10), ("failed", 15, 20)]
+    assert sides(second) == ((6, 10), (9, 10))
+    assert second.pass_rate == 0.75
+    assert second.interval is not None
+    assert [run.pooled for run in second.runs] == [True] * 10 + [False] * 10
+    assert [run.run_id for run in second.carried_runs] == [run.run_id for run in first.runs]
+    assert case_phrasing.pool(second) == "10 of its 20 calls are earlier ones"
+    third = night(ten, second, 10, 0)
+    assert (pool(third), sides(third)) == (("flaky", 25, 30), ((15, 20), (10, 10)))
+    assert (night(ten, third, 0, 0).action, pool(night(ten, third, 0, 0))) == ("keep", ("flaky", 25, 30))
+
+
+def test_a_case_whose_rate_is_out_of_reach_is_not_called(
+    night: Night, ten: Case, build: Callable[..., ChangeSet]
+) -> None:
+    """5 of 10 and 10 more that pass are 15 of 20: kept as failed, unless more calls are asked for, or it is asked for by name."""
+    failed = night(ten, None, 5, 5)
+
+    def change(case: Case = ten, **known: Any) -> tuple[str, str, int, int]:
+        (found,) = build([case], [failed], could_pass=NO_EVIDENCE, **known).changes
+        return found.action.value, found.reason.value, found.runs, len(found.kept_run_ids)
+
+    assert change() == ("keep", "out_of_reach", 0, 0)
+    kept = night(ten, failed, 0, 0)
+    assert (pool(kept), kept.compared, kept.failing_since) == (("failed", 5, 10), "same", failed.failing_since)
+    assert change(rerun="failed") == change(rerun="all") == ("call", "failed_last_time", 10, 10)
+    assert change(replace(ten, runs=40)) == ("call", "runs_raised", 30, 10)
+    assert change(fresh=FRESH) == ("call", "failed_last_time", 10, 0)
+    always = replace(ten, min_pass_rate=1.0, runs=3, min_runs=2)
+    assert night(always, night(always, None, 2, 1), 0, 0).reason == "out_of_reach"
+
+
+def test_earlier_runs_are_set_aside_on_the_record(night: Night, ten: Case) -> None:
+    """With `--fresh`: the new runs decide alone, are compared with the earlier ones, and the record says why, who and when. A case that
+    passed is not called for it."""
+    failed = night(ten, None, 6, 4)
+    fresh = night(ten, failed, 9, 1, fresh=FRESH)
+    assert (pool(fresh), sides(fresh), fresh.fresh) == (("flaky", 9, 10), ((6, 10), (9, 10)), FRESH)
+    assert case_phrasing.pool(fresh) == "its earlier calls do not count: the lookup tool was fixed"
+    kept = night(ten, fresh, 0, 0, fresh=FRESH)
+    assert (kept.action, kept.fresh) == ("keep", FRESH)
+    again = night(ten, night(ten, failed, 7, 3, fresh=FRESH), 9, 1)
+    assert (pool(again), again.fresh) == (("flaky", 16, 20), FRESH)
+    assert night(ten, None, 9, 1, fresh=FRESH).fresh is None
+
+
+def test_new_runs_that_differ_too_much_begin_a_pool_of_their_own(night: Night, ten: Case) -> None:
+    """Beyond chance at 1 %: something changed that nobody said, in either direction, and the record says so."""
+    broken = night(ten, None, 1, 9)
+    fixed = night(ten, broken, 10, 0, rerun="failed")
+    assert (pool(fixed), sides(fixed), fixed.compared) == (("passed", 10, 10), ((1, 10), (10, 10)), "fixed")
+    assert fixed.set_aside is not None
+    assert (fixed.set_aside.runs_passed, fixed.set_aside.runs_countable) == (1, 10)
+    assert "(1/10) do not count" in case_phrasing.pool(fixed)
+    worse = night(ten, night(ten, None, 7, 3), 0, 10)
+    assert (pool(worse), worse.compared, worse.set_aside is not None) == (("failed", 0, 10), "regressed", True)
+    lucky, three = Sample(CaseOutcome.PASSED, 3, 3), Sample(CaseOutcome.FAILED, 0, 3)
+    assert not differ_too_much(three, lucky)
+    assert differ_too_much(three.after(three), lucky)
+    assert not differ_too_much(Sample(CaseOutcome.UNKNOWN, 0, 0), lucky)
+
+
+def test_the_pool_begins_again_with_another_call_or_after_a_pass(night: Night, ten: Case) -> None:
+    """Another prompt, an edited agent; a case that passed and is called again is compared with its earlier runs, not pooled."""
+    failed = night(ten, None, 7, 3)
+    assert pool(night(replace(ten, prompt="Hello."), failed, 9, 1)) == ("flaky", 9, 10)
     revised = failed.model_copy(update={"inputs": failed.inputs.model_copy(update={"agent_revision": "2026-11-01 a"})})
     edited = night(ten, revised, 9, 1, revisions={("agent", 12): "2026-11-24 b"})
-    assert (edited.reason, counts(edited)) == ("agent_edited", None)
-
+    assert (edited.reason, pool(edited)) == ("agent_edited", ("flaky", 9, 10))
     good = night(ten, failed, 9, 1)
-    assert counts(good) == (6, 10, 0)
-    kept = night(ten, good, 0, 0)
-    assert (kept.action, counts(kept)) == ("keep", (6, 10, 0))
-    more = night(replace(ten, runs=12, min_runs=6), kept, 2, 0)
-    assert (more.runs_total, counts(more)) == (12, (6, 10, 0))
-    assert more.before is not None
-    assert (more.before.runs_passed, more.before.runs_countable) == (15, 20)
-    assert counts(night(ten, good, 9, 1, rerun="all")) is None
-    expected_otherwise = night(other, good.model_copy(update={"check_fingerprint": "sha256:other"}), 0, 0)
-    assert (expected_otherwise.action, counts(expected_otherwise)) == ("recheck", None)
+    assert pool(good) == ("flaky", 16, 20)
+    anew = night(ten, good, 9, 1, rerun="all")
+    assert (pool(anew), sides(anew)) == (("flaky", 9, 10), ((16, 20), (9, 10)))
 
 
-def test_a_case_left_open_and_called_anew_was_tried_too(night: Callable[..., CaseDocument], ten: Case) -> None:
-    """`--rerun failed` of a case that its calls could not decide; a night on which nothing counted is no try."""
+def test_runs_that_are_too_old_leave_the_pool(
+    night: Night, ten: Case, make_runs: Callable[..., list[RunDocument]]
+) -> None:
+    """By `max_age`; a run of unknown age does not count either."""
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    week = replace(ten, max_age=timedelta(days=7))
+    failed = night(week, None, 7, 3)
+    ages = [now - timedelta(days=8), None, now - timedelta(days=6)]
+    runs = [
+        run.model_copy(update={"completed_at": at}) for run, at in zip(failed.runs, [*ages, *[now] * 7], strict=True)
+    ]
+    found = night(week, failed.model_copy(update={"runs": runs}), 9, 1)
+    assert (pool(found), [run.pooled for run in found.runs].count(True)) == (("failed", 14, 18), 8)
+
+
+def test_calls_that_say_nothing_of_the_agent_leave_the_pool(
+    night: Night, ten: Case, make_runs: Callable[..., list[RunDocument]]
+) -> None:
+    """Of the platform's failures only where they count."""
+    failed = night(ten, None, 6, 3)
+    spoilt = failed.model_copy(update={"runs": [*failed.runs, *make_runs("platform", "caller", first=990)]})
+    assert pool(night(ten, spoilt, 9, 1)) == ("failed", 15, 19)
+    counted = replace(ten, platform_failures="fail")
+    stored = night(counted, None, 6, 3)
+    spoilt = stored.model_copy(update={"runs": [*stored.runs, *make_runs("platform", first=990)]})
+    assert pool(night(counted, spoilt, 9, 1)) == ("failed", 15, 20)
+
+
+def test_an_undecided_case_is_pooled_too(night: Night, ten: Case) -> None:
+    """`--rerun failed` of a case that its calls left open: 16 of 20, then 20 of 20."""
     sure = replace(ten, runs=20, min_runs=10, confidence=0.9)
     left_open = night(sure, None, 16, 4)
     assert left_open.outcome == "unknown"
     good = night(sure, left_open, 20, 0, rerun="failed")
-    assert (good.outcome, counts(good)) == ("passed", (16, 20, 0))
+    assert (pool(good), sides(good)) == (("flaky", 36, 40), ((16, 20), (20, 20)))
+    assert pool(night(sure, left_open, 20, 0, rerun="all")) == ("flaky", 36, 40)
+
+
+def test_a_retry_stops_early_only_where_both_views_agree(
+    ten: Case, build: Callable[..., ChangeSet], night: Night, make_runs: Callable[..., list[RunDocument]]
+) -> None:
+    """The pool may be beyond saving while the new runs alone are not: they may turn out to be of another agent."""
+    stopping = replace(ten, when_settled="stop")
+    failed = night(stopping, None, 3, 7)
+    changes = build([stopping], [failed], could_pass=NO_EVIDENCE, rerun="failed").changes
+    settling = Settling(changes, lambda _: None, nobody_asked)
+    assert settling.pace(stopping.case_id, 10, 0) > 0
+    for run in make_runs(*["agent"] * 5, first=501, invocation_id="new"):
+        settling.note(stopping.case_id, as_stored(run))
+    assert settling.pace(stopping.case_id, 5, 0) == 0
 
 
 def test_all_that_a_case_rests_on_is_summed() -> None:
@@ -119,6 +193,6 @@ def test_all_that_a_case_rests_on_is_summed() -> None:
     earlier = Sample(CaseOutcome.FAILED, 6, 10, 2, (OwnRate("polite", 3, 9), OwnRate("gone", 1, 1)))
     last = Sample(CaseOutcome.FLAKY, 9, 10, 0, (OwnRate("polite", 8, 10), OwnRate("new", 5, 5)), 7)
     assert last.after(earlier) == Sample(
-        CaseOutcome.FLAKY, 15, 20, 2, (OwnRate("polite", 11, 19), OwnRate("new", 5, 5)), 13, 10
+        CaseOutcome.FLAKY, 15, 20, 2, (OwnRate("polite", 11, 19), OwnRate("new", 5, 5)), 13
     )
     assert earlier.after(earlier).runs_clean is None

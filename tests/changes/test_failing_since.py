@@ -27,9 +27,9 @@ def gone(digest: str) -> None:
         ("passed", None, "agent", None),
         ("failed", None, "agent", "old"),
         ("failed", "first", "agent", "first"),
-        ("failed", "first", None, None),
+        ("failed", "first", None, "first"),
         ("unknown", "first", "agent", None),
-        ("failed", "first", "platform", None),
+        ("failed", "first", "platform", "first"),
     ],
 )
 def test_the_first_invocation_that_found_it_failing_is_named(
@@ -42,7 +42,7 @@ def test_the_first_invocation_that_found_it_failing_is_named(
     make_runs: Callable[..., list[RunDocument]],
     build: Callable[..., Any],
 ) -> None:
-    """It is carried on as long as the case fails; one that passed, or of which nothing is known, begins anew."""
+    """It is carried on as long as the case fails, by all runs that count; one that passed, or of which nothing is known, begins anew."""
     case = make_case("one")
     fault = None if before == "passed" else "agent"
     stored = store_case(

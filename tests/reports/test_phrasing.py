@@ -8,7 +8,7 @@ import pytest
 from inline_snapshot import snapshot
 
 from planner.changes.model import Reason
-from planner.reports import case_phrasing, phrasing
+from planner.reports import case_phrasing, phrasing, verdict_phrasing
 from planner.results.costs import EstimateAccuracy
 from planner.results.model import Action, Compared, PlanOutcome, RunDocument, RunResult
 
@@ -16,7 +16,9 @@ from planner.results.model import Action, Compared, PlanOutcome, RunDocument, Ru
 def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
     """Whoever reads the report need not look up the exit code."""
     codes = (0, 1, 2, 3, 4, 5, 130, 77)
-    assert {code: phrasing.meaning(canonical.model_copy(update={"exit_code": code})) for code in codes} == snapshot(
+    assert {
+        code: verdict_phrasing.meaning(canonical.model_copy(update={"exit_code": code})) for code in codes
+    } == snapshot(
         {
             0: "All cases met their required pass rate; failures of quarantined cases are not counted.",
             1: "An expectation failed: the agent is at fault.",
@@ -32,7 +34,7 @@ def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
 
 def test_what_is_unknown_once_all_was_done_is_not_to_be_gone_on_with(canonical: RunResult) -> None:
     """Running the same command again would call failed cases again, and decide nothing."""
-    assert phrasing.meaning(canonical.model_copy(update={"exit_code": 4, "finished": True})) == (
+    assert verdict_phrasing.meaning(canonical.model_copy(update={"exit_code": 4, "finished": True})) == (
         "Some outcome is unknown: what was found on the calls does not decide it."
     )
 
@@ -40,7 +42,7 @@ def test_what_is_unknown_once_all_was_done_is_not_to_be_gone_on_with(canonical: 
 def test_every_outcome_has_a_word(canonical: RunResult) -> None:
     """The first word of a report, and the sandbox beside it."""
     words = {
-        outcome: phrasing.verdict(canonical.model_copy(update={"outcome": outcome, "sandbox": True}))
+        outcome: verdict_phrasing.verdict(canonical.model_copy(update={"outcome": outcome, "sandbox": True}))
         for outcome in get_args(PlanOutcome)
     }
     assert words == snapshot(
@@ -123,11 +125,11 @@ def test_whose_failure_it_is_where_only_its_author_changed_it(canonical: RunResu
     """A changed expectation that fails tells nothing of the agent; one failure beside it that is the agent's does."""
     case = canonical.cases[0].model_copy(update={"compared": "not_enough_evidence", "not_comparable": "expectations"})
     changed = canonical.model_copy(update={"cases": [case], "exit_code": 1})
-    assert phrasing.meaning(changed) == (
+    assert verdict_phrasing.meaning(changed) == (
         "An expectation failed, in cases that were changed since the last time: that tells nothing of a change of the agent."
     )
     both = changed.model_copy(update={"cases": [case, canonical.cases[0]]})
-    assert phrasing.meaning(both) == "An expectation failed: the agent is at fault."
+    assert verdict_phrasing.meaning(both) == "An expectation failed: the agent is at fault."
     assert case_phrasing.compared_in_full(case) == "not comparable: expectations changed"
 
 

@@ -62,8 +62,8 @@ Cost     at least $15.02 of $14.20 expected; $14.70 of it in this invocation,
          the rest in earlier ones of the same change set; the bill of 1 run is
          unknown and not in it; up to $0.32 more for 1 launch of unknown fate;
          the service itself expected $8.00; the last 12 estimates before it were
-         8 % off on average; the ceiling is $9.00; kept and rechecked runs once
-         cost $0.48; they were not called or paid for again
+         8 % off on average; the ceiling is $9.00; earlier runs that count here
+         once cost $0.48; they were not called or paid for again
 Calls    31 requests · 5 launches · 2 refused (429) · 3 min 2 s
 Warnings latency failed in 3 runs of 1 case
 Reports  reports/report.md

@@ -18,7 +18,7 @@ from types import MappingProxyType
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from planner.reports import EvidenceOf, case_phrasing, phrasing
+from planner.reports import EvidenceOf, case_phrasing, phrasing, verdict_phrasing
 from planner.reports.failed_expectations import failed_expectations, first_failed, in_how_many
 from planner.reports.html.conversations import Budget, case_document, script_json
 from planner.reports.neutral import without_controls
@@ -57,9 +57,9 @@ def pieces(
         policy=_policy(css, script),
         result=result,
         sign=_SIGNS_OF_PLANS[result.outcome],
-        verdict=phrasing.verdict(result),
+        verdict=verdict_phrasing.verdict(result),
         headline=phrasing.headline(result),
-        meaning=phrasing.meaning(result),
+        meaning=verdict_phrasing.meaning(result),
         sandbox_note=sandbox_note(result),
         facts=phrasing.facts(result, str, brief=True),
         failed=_failed(ranked),

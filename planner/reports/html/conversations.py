@@ -35,7 +35,7 @@ def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -
             "Compared",
             ", ".join(filter(None, [case_phrasing.compared_in_full(case), case_phrasing.failing_since(case)])),
         ),
-        ("Runs passed", case_phrasing.runs_passed(case)),
+        ("Runs passed", ", ".join(filter(None, [case_phrasing.runs_passed(case), case_phrasing.pool(case)]))),
         ("Why here", case_phrasing.why_in_full(case)),
     ]
     called = [

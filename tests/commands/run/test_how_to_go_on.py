@@ -15,9 +15,9 @@ from planner.changes.saved import SavedPlan
 from planner.cli import outside
 from planner.execution.clock import Clock
 from planner.execution.work import Outcome, UnsettledLaunch
-from planner.invocation.run_options import RunOptions, actor_of, ways_on
+from planner.invocation.run_options import RunOptions, ways_on
 from planner.invocation.selection import Selection
-from planner.invocation.shell import Shell
+from planner.invocation.shell import Shell, actor_of
 from planner.results.model import CaseDocument
 from planner.verdicts.ending import WaysOn, ending_of
 

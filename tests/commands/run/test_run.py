@@ -191,7 +191,7 @@ scenarios:
 
 
 def test_a_failing_case(project: Project, service: Served) -> None:
-    """Exit 1, the turn quoted in every report, and the next run calls it again."""
+    """Exit 1, the turn quoted in every report; where every call must pass, the next run cannot change that, and calls nobody."""
     project.write("plans/hours.yaml", FAILING)
     ran = project.planner("run", CONSENT)
     assert ran.code == 1, ran.err
@@ -202,7 +202,8 @@ def test_a_failing_case(project: Project, service: Served) -> None:
     quote = case["runs"][0]["findings"][0]["quote"]
     assert quote["role"] == "agent"
     assert quote["text"].split()[0] in (project.root / "reports/report.md").read_text()
-    assert project.actions()["strict/impossible@clinic"] == ("call", "failed_last_time", 1)
+    assert project.actions()["strict/impossible@clinic"] == ("keep", "out_of_reach", 0)
+    assert project.actions("--rerun", "failed")["strict/impossible@clinic"] == ("call", "failed_last_time", 1)
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "error_after", "garbage"])
