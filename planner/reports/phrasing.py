@@ -156,7 +156,7 @@ def cost_details(result: RunResult) -> list[str]:
     carried = [run for case in result.cases for run in case.carried_runs]
     if late := sum(run.cost_cents is None and "bill" in run.missing for run in carried):
         most = f": up to {money(costs.carried_ambiguous_cents)}" if costs.carried_ambiguous_cents else ""
-        lines.append(f"the bill of {count(late, 'earlier run')} that counts here is still unknown{most}")
+        lines.append(f"the bill of {count(late, 'earlier run')} is still unknown{most}")
     return lines
 
 

@@ -96,7 +96,7 @@ def test_bills_that_do_not_come_are_told_until_they_do(
     cost = project.results()["cost"]
     assert (cost["ambiguous_cents"], cost["unbilled_calls"], cost["calls_under_way"]) == (128, 2, 0)
     assert hasty() == 4
-    assert "the bill of 2 kept or rechecked runs is still unknown: up to $1.28" in told(capsys)
+    assert "the bill of 2 earlier runs is still unknown: up to $1.28" in told(capsys)
     assert project.results()["cost"]["carried_ambiguous_cents"] == 128
     service.advance(LATE_SECONDS)
     assert hasty() == 0
