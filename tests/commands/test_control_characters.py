@@ -109,7 +109,7 @@ def hostile_app(app: Any) -> Any:
 
 def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> None:
     """Plan names, prompts, transcripts, tool calls and their results; results.json stays JSON."""
-    for options in ((), ("--format", "json"), ("--explain", "*"), ("--out", "saved.plan")):
+    for options in ((), ("--format", "json"), ("--explain", "*"), ("--out", "saved.plan.json")):
         assert outputs("plan", "--sandbox", *options).code == 0
     assert outputs(*CONSENT, "-vv", "--trace", "trace.jsonl").code == 1
     turns = [turn["text"] for path in project.root.glob(".planner/**/evidence/*.json") for turn in told(path)]
