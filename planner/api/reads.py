@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from planner.api.aiohttp_alone import aiohttp
+from planner.api.decoding import Body
 from planner.api.surroundings import out_of_reach
 from planner.errors import LostAnswerError, UnreachableError
 
@@ -43,6 +44,7 @@ class Reader:
             timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=connect_timeout_seconds),
             connector=aiohttp.TCPConnector(limit=0, ssl=tls),
             cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
         )
 
     async def get(self, path: str, query: Mapping[str, Any], *, most_bytes: int) -> tuple[int, dict[str, str], bytes]:
@@ -57,17 +59,21 @@ class Reader:
             async with self._session.get(
                 f"{self._base_url}{path}", params=dict(query), allow_redirects=False
             ) as response:
-                body = bytearray()
+                content: bytes | bytearray = b""
                 try:
+                    body = Body(response.headers.get("Content-Encoding", ""), most_bytes)
                     async for chunk in response.content.iter_any():
-                        body += chunk
-                        if len(body) > most_bytes:
-                            raise LostAnswerError("the service sent an answer over 64 MiB")
-                except aiohttp.ClientError:
+                        content = body.add(chunk)
+                    content = body.end()
+                except (aiohttp.ClientError, LostAnswerError):
                     if not 400 <= response.status < 500:
                         raise
                     # A refusal is one by its status line, however much of its reasons arrived.
-                return response.status, {name.lower(): value for name, value in response.headers.items()}, bytes(body)
+                return (
+                    response.status,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    bytes(content),
+                )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             reason = REASON_NO_CONNECTION if isinstance(error, TimeoutError) else str(error)
             raise UnreachableError(*out_of_reach(self._base_url, reason, variable="")) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import anyio
 
+from planner.api.decoding import ACCEPT_ENCODING, Body
 from planner.api.httpx_alone import httpx
 from planner.api.surroundings import out_of_reach, proxy_fault, proxy_variable, read_certificates
 from planner.errors import LostAnswerError, UnreachableError, UsageError
@@ -80,7 +81,7 @@ class HttpxTransport:
         connect_timeout_seconds: float = 10.0,
     ) -> None:
         self._base_url = base_url
-        self._headers = dict(headers)
+        self._headers = {**headers, "Accept-Encoding": ACCEPT_ENCODING}
         self._timeout_seconds = timeout_seconds
         self._connect_timeout_seconds = connect_timeout_seconds
         self._in_process = app is not None
@@ -138,17 +139,17 @@ class HttpxTransport:
                     headers=headers,
                     extensions={"trace": sending.trace} if on_sending is not None else None,
                 ) as response:
-                    chunks = bytearray()
+                    content: bytes | bytearray = b""
                     try:
-                        async for chunk in response.aiter_bytes():
-                            chunks += chunk
-                            if len(chunks) > MAX_BODY_BYTES:
-                                raise LostAnswerError("the service sent an answer over 64 MiB")
-                    except (httpx.TransportError, httpx.DecodingError):
+                        arriving = Body(response.headers.get("content-encoding", ""), MAX_BODY_BYTES)
+                        async for chunk in response.aiter_raw():
+                            content = arriving.add(chunk)
+                        content = arriving.end()
+                    except (httpx.TransportError, LostAnswerError):
                         if not 400 <= response.status_code < 500:
                             raise
                         # A refusal is one by its status line, however much of its reasons arrived.
-                    return Answer(response.status_code, response.headers, bytes(chunks))
+                    return Answer(response.status_code, response.headers, bytes(content))
         # UnicodeError: the socket library's word for a host name that cannot be one.
         except (httpx.TransportError, httpx.DecodingError, TimeoutError, UnicodeError) as error:
             # What kind of error it is does not tell whether a launch left: through a proxy, bytes go before the connection stands.

@@ -142,7 +142,7 @@ class FieldCheck(Expectation, frozen=True):
         try:
             found = find_values(self.path, evidence.call.document)
         except TooManyValuesError:
-            return errored(f"{self.path} finds more than {MAX_VALUES:,} values")
+            return errored(f"{self.path} finds more than {MAX_VALUES:,} values, or goes too deep")
         if self.exists is not None:
             told = f"{self.path} finds {counted(len(found), 'value') if found else 'nothing'}"
             if bool(found) is self.exists:

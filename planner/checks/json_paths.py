@@ -28,7 +28,7 @@ MAX_VALUES = 1_000
 
 
 class TooManyValuesError(Exception):
-    """The path finds more than `MAX_VALUES` values."""
+    """The path finds more than `MAX_VALUES` values, or goes deeper than can be followed."""
 
 
 @lru_cache(maxsize=1024)
@@ -45,8 +45,13 @@ def compile_path(path: str) -> JSONPath:
 
 def find_values(path: str, document: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """(place, value) of all that the path finds. Raises `TooManyValuesError`."""
-    matches = compile_path(path).finditer(document)
-    found = [(_place(match.parts), match.obj) for match in islice(matches, MAX_VALUES + 1)]
+    from jsonpath.exceptions import JSONPathError  # late, as above
+
+    try:
+        matches = [*islice(compile_path(path).finditer(document), MAX_VALUES + 1)]
+    except JSONPathError as error:  # the document is nested too deeply for it
+        raise TooManyValuesError from error
+    found = [(_place(match.parts), match.obj) for match in matches]
     if len(found) > MAX_VALUES:
         raise TooManyValuesError
     return found

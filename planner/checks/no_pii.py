@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cached_property
 from typing import Annotated, ClassVar, Literal, Self, assert_never
 
@@ -19,6 +20,7 @@ from planner.checks.personal_data import (
     digit_rows,
     goes_on,
     joined,
+    meeting,
     personal_data,
     plain_address,
     plain_digits,
@@ -41,6 +43,8 @@ _BETWEEN_DIGITS = re.compile(r"[ +().-]")
 
 _MOST_TURNS = 8
 """Back from a turn, that a number or a sentence may have begun in."""
+_MOST_SIGNS = 20
+"""Characters after the last word that are looked at."""
 _SENTENCE_END = re.compile(r"[.?!…]\W*$")
 
 
@@ -115,12 +119,12 @@ class NoPii(Expectation, frozen=True):
         return failed(f"spoke {what}{more}", Quote.of(turn))
 
     def _found(self, turns: list[Turn]) -> Iterator[tuple[str, Turn]]:
-        said: list[str] = []
+        said = _Said()
         begun: list[Turn] = []
-        sentence: list[Turn] = []
+        sentence: list[tuple[Turn, list[str]]] = []
         for turn in turns:
             if turn.role is Role.CALLER:
-                said.append(turn.text)
+                said.add(turn.text)
                 sentence = [] if turn.text.strip() else sentence
                 continue
             for datum in self._personal(turn.text, said):
@@ -135,22 +139,27 @@ class NoPii(Expectation, frozen=True):
                     break
             # A number that is whole does not go on.
             begun = [] if over or personal_data(turn.text) else [*begun, turn]
-            yield from self._split(sentence, turn, said)
-            sentence = [] if _SENTENCE_END.search(turn.text) else [*sentence[1 - _MOST_TURNS :], turn]
+            own = self._words(turn.text, said)
+            if what := self._split(
+                [each for each, _ in sentence], turn, said, {*own}.union(*(seen for _, seen in sentence))
+            ):
+                yield what, turn
+            ended = _SENTENCE_END.search(turn.text[-_MOST_SIGNS:])
+            sentence = [] if ended else [*sentence[1 - _MOST_TURNS :], (turn, own)]
 
-    def _split(self, sentence: Sequence[Turn], turn: Turn, said: Sequence[str]) -> Iterator[tuple[str, Turn]]:
-        """An address, or what a pattern matches, in a sentence that goes on in this turn, and in no turn alone."""
-        alone = (
-            {what for each in (*sentence, turn) for what in self._words(each.text, said)} if sentence else set[str]()
-        )
-        for first in reversed(range(len(sentence))):
-            text = " ".join(each.text for each in (*sentence[first:], turn))
-            for what in self._words(text, said):
-                if what not in alone:
-                    yield f"{what} over turns {sentence[first].number} to {turn.number}", turn
-                    return
+    def _split(self, before: Sequence[Turn], turn: Turn, said: _Said, alone: AbstractSet[str]) -> str:
+        """An address, or what a pattern matches, over several turns of a sentence and in no turn alone; empty without one."""
 
-    def _words(self, text: str, said: Sequence[str]) -> list[str]:
+        def new(first: int) -> list[str]:
+            text = " ".join(meeting([each.text for each in (*before[first:], turn)]))
+            return [what for what in self._words(text, said) if what not in alone]
+
+        if not before or not new(0):
+            return ""
+        first = next(first for first in reversed(range(len(before))) if new(first))
+        return f"{new(first)[0]} over turns {before[first].number} to {turn.number}"
+
+    def _words(self, text: str, said: _Said) -> list[str]:
         addresses = [_told(datum) for datum in self._personal(text, said) if datum.kind == "email"]
         return [*addresses, *self._matched(text)]
 
@@ -161,11 +170,11 @@ class NoPii(Expectation, frozen=True):
             if any(compile_pattern(pattern).search(read) for read in readings(text))
         ]
 
-    def _personal(self, text: str, said: Sequence[str]) -> list[PersonalDatum]:
+    def _personal(self, text: str, said: _Said) -> list[PersonalDatum]:
         return [
             datum
             for datum in personal_data(text)
-            if datum.kind in self.kinds and not self._is_allowed(datum) and not _is_said(datum, said)
+            if datum.kind in self.kinds and not self._is_allowed(datum) and datum not in said
         ]
 
     def _is_allowed(self, datum: PersonalDatum) -> bool:
@@ -178,13 +187,31 @@ class NoPii(Expectation, frozen=True):
         return frozenset([*plain, *(_BETWEEN_DIGITS.sub("", each) for each in plain if "@" not in each)])
 
 
-def _is_said(datum: PersonalDatum, said: Sequence[str]) -> bool:
-    """Whether the caller said it before, perhaps over several turns."""
-    if datum.kind in ("email", "bank"):
-        words = "".join(f" {plain_address(plain_digits(text))}" for text in said)
-    else:
-        words = "".join(row for text in said for row in digit_rows(text))
-    return _plain(datum.value, datum.kind) in _plain(words, datum.kind)
+class _Said:
+    """What the caller said so far, perhaps over several turns, in the forms in which personal data are compared."""
+
+    def __init__(self) -> None:
+        self._words = ""
+        self._rows = ""
+        self._in_groups = ""
+
+    def add(self, text: str) -> None:
+        words = f" {plain_address(plain_digits(text))}"
+        self._words += words
+        self._in_groups += _plain(words, "bank")
+        self._rows += "".join(digit_rows(text))
+
+    def __contains__(self, datum: PersonalDatum) -> bool:
+        value = _plain(datum.value, datum.kind)
+        match datum.kind:
+            case "email":
+                return value in self._words
+            case "bank":
+                return value in self._in_groups
+            case "card" | "identity":
+                return value in self._rows
+            case _:
+                assert_never(datum.kind)
 
 
 def _plain(text: str, kind: Kind) -> str:

@@ -38,8 +38,11 @@ _PRINTED = tuple(
 )
 """As card numbers are printed, or in one group, whatever numbers stand beside them."""
 _LEAST_CARD = 13
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-_EMAIL_SPOKEN = re.compile(r"((?:[\w+-]+ dot )*[\w.+-]+) at ([\w-]+(?:(?: dot |\.)[\w-]+)+)", re.IGNORECASE)
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+"""Every repetition here is bounded, so that a search takes time in proportion to the text."""
+_EMAIL_SPOKEN = re.compile(
+    r"((?:[\w+-]{1,64} dot ){0,8}[\w.+-]{1,64}) at ([\w-]{1,63}(?:(?: dot |\.)[\w-]{1,63}){1,8})", re.IGNORECASE
+)
 _EMAIL_NAMED = re.compile(r"\be-?mail|\bmail\b", re.IGNORECASE)
 
 _DIGIT = re.compile(r"[0-9]")
@@ -64,6 +67,10 @@ _LEAD = re.compile(
 
 _WORD_AT = re.compile(r"[^\W_]+")
 _LAST_WORD = re.compile(r"([^\W_]+)\W*$")
+_LONGEST_NUMBER = 300
+"""Characters of one, or of an address, that is said over several turns."""
+_LONGEST_WORD = 100
+"""Characters at the end of a text that the last word is looked for in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class PersonalDatum:
     value: str
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)
 def personal_data(text: str) -> tuple[PersonalDatum, ...]:
     """What is personal in a text, in no particular order."""
     text = plain_digits(text)
@@ -89,13 +96,27 @@ def personal_data(text: str) -> tuple[PersonalDatum, ...]:
 
 def goes_on(text: str, following: str) -> bool:
     """Whether a number that the first text ends with may go on at the beginning of the second."""
-    last, first = _LAST_WORD.search(text), _WORD_AT.match(_LEAD.sub("", following))
+    last, first = _LAST_WORD.search(text[-_LONGEST_WORD:]), _WORD_AT.match(_LEAD.sub("", following))
     return last is not None and first is not None and _is_number(last[1]) and _is_number(first[0])
 
 
 def joined(texts: Sequence[str]) -> str:
-    """Texts of which each goes on with the number that the one before ends with."""
-    return " ".join([texts[0], *(_LEAD.sub("", text) for text in texts[1:])])
+    """Texts of which each goes on with the number that the one before ends with: what is far from where they meet is left out."""
+    first, *rest = meeting(texts)
+    return " ".join([first, *(_LEAD.sub("", text) for text in rest)])
+
+
+def meeting(texts: Sequence[str]) -> list[str]:
+    """The end of the first text, the beginning of the last, and those in between as far as they are short."""
+    first, *between, last = texts
+    return [_end(first), *map(_end, between), _end(last[::-1])[::-1]]
+
+
+def _end(text: str) -> str:
+    """The last words of a text."""
+    if len(text) <= _LONGEST_NUMBER:
+        return text
+    return text[-_LONGEST_NUMBER:].partition(" ")[2]
 
 
 def _is_number(word: str) -> bool:

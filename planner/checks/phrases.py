@@ -46,7 +46,7 @@ _BEYOND_LATIN = "\N{COMBINING GRAVE ACCENT}"
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)
 def padded_words(text: str, *, fold: bool) -> str:
     """The words of a text, each between two spaces of its own (`" thirty  days "`); empty when it has none.
 
@@ -103,9 +103,11 @@ class PhraseFinder:
         """The same, with where in the text."""
         found: list[PlacedPhrase] = []
         padded = padded_words(text, fold=self._fold)
+        words = before = 0
         for match in self._search.finditer(padded):
-            start = len(padded[: match.start()].split())
-            found.append(PlacedPhrase(self._phrases[match[0]], start, start + len(match[0].split())))
+            words += padded.count("  ", before, match.start() + 1)
+            before = match.start()
+            found.append(PlacedPhrase(self._phrases[match[0]], words, words + len(match[0].split())))
         return found
 
 
@@ -120,13 +122,13 @@ def overlap(phrase: str, text: str) -> float:
     return len(wanted & set(padded_words(text, fold=True).split())) / len(wanted)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)
 def searchable(text: str) -> str:
     """What a regular expression is tried on: composed characters, straight quotes, single spaces; else as transcribed."""
     return " ".join(straight(text).split())
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)
 def readings(text: str) -> tuple[str, ...]:
     """The texts that a regular expression is tried on: as transcribed, without what nobody sees (a soft hyphen), and with
     characters of the usual width. So that a pattern may be about any of these, and none of them hides a word."""

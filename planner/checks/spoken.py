@@ -77,7 +77,7 @@ class Form:
     ends: tuple[int, ...]
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)
 def spoken_forms(text: str, *, fold: bool, as_said: bool = False) -> tuple[Form, Form]:
     """Both readings of a text: amounts, and rows of digits. Without `uh` and `um`, unless all is wanted `as_said`."""
     words, _, items = _read(text, fold=fold, as_said=as_said)
@@ -90,7 +90,7 @@ def spoken_forms(text: str, *, fold: bool, as_said: bool = False) -> tuple[Form,
     return _form(_in_rows(items, whatever=False)), _form(_in_rows(items, whatever=True))
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)
 def duration_form(text: str, *, fold: bool, as_said: bool = False) -> Form | None:
     """A fourth reading, in which `an hour` is `60 minutes`: where the text tells how long something takes, and case does not matter."""
     if not fold or not NAMES_TIME.search(text):
@@ -147,7 +147,7 @@ def _mark_dashes(sentence: str, first: int, marks: Marks, *, fold: bool) -> None
             marks.ranged.add(first + len(padded_words(sentence[: found.start(2)], fold=fold).split()))
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=1_024)
 def price_form(text: str, *, fold: bool, as_said: bool = False) -> Form | None:
     """A third reading, in which `twelve fifty` is dollars and cents: where the text speaks of prices, or says nothing else."""
     words, breaks, items = _read(text, fold=fold, as_said=as_said)
@@ -243,17 +243,18 @@ class _Sought:
         return cls(known, re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True)))))
 
     def find(self, form: Form) -> list[PlacedPhrase]:
-        return [_placed(self.known[match[0]], form, match) for match in self.search.finditer(form.padded)]
+        found: list[PlacedPhrase] = []
+        first = before = 0
+        for match in self.search.finditer(form.padded):
+            first += form.padded.count("  ", before, match.start() + 1)
+            before = match.start()
+            last = first + len(match[0].split()) - 1
+            found.append(PlacedPhrase(self.known[match[0]], form.starts[first], form.ends[last]))
+        return found
 
 
 def _more(one: list[PlacedPhrase], other: list[PlacedPhrase]) -> list[PlacedPhrase]:
     return other if len(other) > len(one) else one
-
-
-def _placed(phrase: str, form: Form, match: re.Match[str]) -> PlacedPhrase:
-    first = len(form.padded[: match.start()].split())
-    last = first + len(match[0].split()) - 1
-    return PlacedPhrase(phrase, form.starts[first], form.ends[last])
 
 
 @lru_cache(maxsize=4096)

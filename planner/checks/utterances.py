@@ -6,9 +6,10 @@ and turns without a word do not end an utterance: nobody else spoke.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby
 
 from planner.checks.base import Quote
 from planner.checks.patterns import Found, RegularExpression, compile_pattern
@@ -19,6 +20,8 @@ from planner.evidence import Role, Turn
 
 Place = tuple[int, int]
 """A turn's number, and how many of its words come before."""
+_LONGEST_WORD = 200
+"""Characters between two spaces in which words are counted for a place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +72,18 @@ class Utterance:
         if len(self.turns) == 1:
             return each
         placed = sought.find(" ".join(turn.text for turn in self.turns))
-        return [*map(self._occurrence, placed)] if len(placed) >= len(each) else each
+        if len(placed) < len(each):
+            return each
+        begins = [0, *accumulate(words_in(turn.text) for turn in self.turns[:-1])]
+        return [self._occurrence(found, begins) for found in placed]
 
-    def _occurrence(self, found: PlacedPhrase) -> Occurrence:
-        begins = [0]
-        for turn in self.turns:
-            begins.append(begins[-1] + words_in(turn.text))
-        begins[-1] = max(begins[-1], found.end)
-        inside = [
-            (turn, begin)
-            for turn, (begin, end) in zip(self.turns, pairwise(begins), strict=True)
-            if begin < max(found.end, found.start + 1) and end > found.start
-        ]
-        (first, before), (last, before_last) = inside[0], inside[-1]
-        turns = tuple(turn for turn, _ in inside)
-        return Occurrence(
-            found.phrase, turns, (first.number, found.start - before), (last.number, found.end - before_last)
-        )
+    def _occurrence(self, found: PlacedPhrase, begins: Sequence[int]) -> Occurrence:
+        """`begins` has, for each turn, the number of words before it."""
+        first = bisect_right(begins, found.start) - 1
+        last = max(first, bisect_right(begins, found.end - 1) - 1)
+        start = (self.turns[first].number, found.start - begins[first])
+        end = (self.turns[last].number, found.end - begins[last])
+        return Occurrence(found.phrase, self.turns[first : last + 1], start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +102,11 @@ class Sought:
             placed = finder(self.phrases, fold=self.ignore_case)
             return placed.find(text) if isinstance(placed, SpokenFinder) else placed.find_placed(text)
         expression = compile_pattern(straight(self.pattern), ignore_case=self.ignore_case)
-        return [
-            PlacedPhrase(found.group(), words_in(searched[: found.start()]), words_in(searched[: found.end()]))
-            for searched, found in _matches(expression, text)
-        ]
+        searched, matches = _matches(expression, text)
+        if not matches:
+            return []
+        before = _WordsBefore(searched)
+        return [PlacedPhrase(found.group(), before[found.start()], before[found.end()]) for found in matches]
 
     def told(self) -> str:
         """`"30 days"`, `any of "30 days", "thirty days"` or `anything that matches "thirty|30"`."""
@@ -128,6 +127,26 @@ def words_in(text: str) -> int:
     return padded_words(text, fold=True).count("  ") + 1 if text.strip() else 0
 
 
-def _matches(expression: RegularExpression, text: str) -> list[tuple[str, Found]]:
-    """With the text they are found in: of its readings the one in which there are most."""
-    return max(([(read, found) for found in expression.finditer(read)] for read in readings(text)), key=len)
+def _matches(expression: RegularExpression, text: str) -> tuple[str, list[Found]]:
+    """The reading of a text in which there are most matches, and these."""
+    return max(((read, [*expression.finditer(read)]) for read in readings(text)), key=lambda found: len(found[1]))
+
+
+class _WordsBefore:
+    """How many words of a text begin before an offset."""
+
+    def __init__(self, text: str) -> None:
+        self._starts: list[int] = []
+        self._counts: list[int] = []
+        self._pieces = text.split(" ")
+        start = count = 0
+        for piece in self._pieces:
+            self._starts.append(start)
+            self._counts.append(count)
+            start += len(piece) + 1
+            count += words_in(piece)
+
+    def __getitem__(self, offset: int) -> int:
+        number = bisect_right(self._starts, offset) - 1
+        piece = self._pieces[number][: min(offset - self._starts[number], _LONGEST_WORD)]
+        return self._counts[number] + words_in(piece)

@@ -20,6 +20,7 @@ from planner.evidence.model import (
     merged,
     missing_parts,
 )
+from planner.evidence.size import too_large
 
 __all__ = [
     "LEFT_OUT",
@@ -38,4 +39,5 @@ __all__ = [
     "evidence_digest",
     "merged",
     "missing_parts",
+    "too_large",
 ]

@@ -11,7 +11,7 @@ from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judg
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.parts import OfSeveral
 from planner.checks.redacted import judge_redacted, left_out
-from planner.evidence import Evidence
+from planner.evidence import Evidence, too_large
 from planner.outcome.attribution import DONE_BY_THE_AGENT, callers_fault
 from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
 
@@ -39,6 +39,9 @@ def judge_run(
             tuple(_finding(expectation, errored(f"not judged: {broken}")) for expectation in expectations),
             broken,
         )
+    if large := too_large(evidence):
+        unjudged = [_finding(expectation, errored(f"not judged: {large}")) for expectation in expectations]
+        return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, tuple(unjudged), large)
     findings = tuple(_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations)
     if caller_faults == "ignore":
         findings = tuple(
@@ -70,7 +73,7 @@ def platform_verdict(reason: str) -> RunVerdict:
 
 def questions_of_run(expectations: Sequence[Expectation], evidence: Evidence) -> list[Question]:
     """What a language model would have to be asked to judge one finished run; nothing of a run that is not judged."""
-    if _platform_failure(evidence) is not None:
+    if _platform_failure(evidence) is not None or too_large(evidence):
         return []
     decidable = [expectation for expectation in expectations if not left_out(expectation, evidence)]
     return [question for expectation in decidable for question in expectation.questions(evidence)]

@@ -66,7 +66,7 @@ def test_field_of_no_call_cannot_be_told(talk: Any, judge: Any) -> None:
 def test_a_path_that_finds_too_much_is_not_judged(talk: Any, judge: Any) -> None:
     """The work is bounded whatever the service answers."""
     many = Call(call_id=9, status="completed", document={"a": [1] * (MAX_VALUES + 1)})
-    expected = ("errored", "$.a[*] finds more than 1,000 values", None)
+    expected = ("errored", "$.a[*] finds more than 1,000 values, or goes too deep", None)
     assert judge(talk(call=many), check="field", path="$.a[*]", max=1) == expected
     enough = Call(call_id=9, status="completed", document={"a": [1] * MAX_VALUES})
     assert judge(talk(call=enough), check="field", path="$.a[*]", max=1)[0] == "passed"

@@ -1,0 +1,76 @@
+"""Compressed answers are unpacked within a bound, by both ways to read."""
+
+from __future__ import annotations
+
+import gzip
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from planner.api import transport as transport_module
+from planner.api.decoding import Body
+from planner.api.transport import HttpxTransport
+from planner.errors import LostAnswerError
+
+MANY = 50_000_000
+
+
+@pytest.fixture(params=["few reads", "many reads"])
+def transport_to(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], HttpxTransport]:
+    """Makes a transport that reads in one of both ways, with no proxy of this machine in between."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    if request.param == "many reads":
+        monkeypatch.setattr(transport_module, "MANY_READS", 0)
+    return lambda url: HttpxTransport(url, {})
+
+
+async def test_a_compressed_answer_is_read(talk: Callable[..., Any], transport_to: Any) -> None:
+    """The service is asked for gzip and nothing else."""
+    asked = await talk((200, gzip.compress(b'{"a": 1}'), {"Content-Encoding": "gzip"}))
+    async with transport_to(asked.server.url) as transport:
+        assert (await transport.send("GET", "/", query={}, body=None)).body == b'{"a": 1}'
+    assert asked.server.asked[0].headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (gzip.compress(bytes(MANY)), "gzip"),
+        (gzip.compress(gzip.compress(bytes(MANY))), "gzip, gzip"),
+        (zlib.compress(bytes(MANY)), "deflate"),
+        (b"anything", "br"),
+        (b"anything", "gzip, identity, zstd"),
+        (gzip.compress(b"x" * 1000)[:-9], "gzip"),
+        (b"not compressed", "gzip"),
+    ],
+    ids=["bomb", "nested bomb", "deflate", "brotli", "several", "cut off", "not compressed"],
+)
+async def test_an_answer_that_unpacks_to_too_much_is_lost(
+    talk: Callable[..., Any], transport_to: Any, monkeypatch: pytest.MonkeyPatch, content: bytes, encoding: str
+) -> None:
+    """Nested, in an encoding that was not asked for, cut off or broken: nothing of it is taken, and memory stays bounded."""
+    monkeypatch.setattr(transport_module, "MAX_BODY_BYTES", 100_000)
+    asked = await talk((200, content, {"Content-Encoding": encoding}))
+    async with transport_to(asked.server.url) as transport:
+        tracemalloc.start()
+        with pytest.raises(LostAnswerError):
+            await transport.send("GET", "/", query={}, body=None)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < MANY / 10
+
+
+def test_a_body_is_unpacked_in_any_pieces() -> None:
+    """Byte by byte as well as at once; an empty one needs no end."""
+    packed = gzip.compress(b"a body" * 100)
+    body = Body("x-gzip", 1_000)
+    for place in range(len(packed)):
+        body.add(packed[place : place + 1])
+    assert body.end() == b"a body" * 100
+    assert Body("gzip", 10).end() == b""
+    assert Body(" Identity ", 10).add(b"plain") == b"plain"

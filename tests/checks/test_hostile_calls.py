@@ -1,0 +1,24 @@
+"""Calls that mean harm are judged, or left undecided, within bounds of time and memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+MOST_SECONDS = 5.0
+MOST_BYTES = 300 * 1000 * 1000
+PROGRAM = Path(__file__).parents[1] / "support" / "hostile_calls.py"
+
+
+def test_hostile_calls_cost_little() -> None:
+    """Each takes under 5 s of CPU, all of them one after another under 300 MB, and no check breaks."""
+    child = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True, check=True)
+    judged = [json.loads(line) for line in child.stdout.splitlines()]
+    assert len(judged) >= 40
+    assert [(name, broken) for name, _, _, broken, _ in judged if broken] == []
+    assert [(name, seconds) for name, seconds, _, _, _ in judged if seconds > MOST_SECONDS] == []
+    assert max(peak for *_, peak in judged) < MOST_BYTES
+    outcomes = {name: outcome for name, _, outcome, _, _ in judged}
+    assert {outcome for name, outcome in outcomes.items() if name.startswith("too ")} == {"errored"}
