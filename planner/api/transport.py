@@ -17,6 +17,7 @@ from planner.api.decoding import ACCEPT_ENCODING, Body
 from planner.api.httpx_alone import httpx
 from planner.api.surroundings import out_of_reach, proxy_fault, proxy_variable, read_certificates
 from planner.errors import LostAnswerError, UnreachableError, UsageError
+from planner.key_redaction import NO_KEYS, KeyRedactor
 
 if TYPE_CHECKING:
     from planner.api.reads import Reader
@@ -65,7 +66,7 @@ class Transport(Protocol):
 
 class HttpxTransport:
     """Requests with `on_sending` never use a kept connection: one that the server has meanwhile closed would make a request
-    ambiguous that was never read. No request takes longer than `timeout_seconds`, however its answer trickles.
+    ambiguous that was never read. `keys` are replaced in all that a server answers. No request takes longer than `timeout_seconds`, however its answer trickles.
 
     Raises:
         UsageError: `base_url` is no address.
@@ -79,8 +80,10 @@ class HttpxTransport:
         app: Any = None,
         timeout_seconds: float = 60.0,
         connect_timeout_seconds: float = 10.0,
+        keys: KeyRedactor = NO_KEYS,
     ) -> None:
         self._base_url = base_url
+        self._keys = keys
         self._headers = {**headers, "Accept-Encoding": ACCEPT_ENCODING}
         self._timeout_seconds = timeout_seconds
         self._connect_timeout_seconds = connect_timeout_seconds
@@ -123,7 +126,8 @@ class HttpxTransport:
         on_sending: Callable[[], None] | None = None,
     ) -> Answer:
         if method == "GET" and on_sending is None and (reader := self._reader_of_many()):
-            return Answer(*await reader.get(path, query, most_bytes=MAX_BODY_BYTES))
+            status, told, body = await reader.get(path, query, most_bytes=MAX_BODY_BYTES)
+            return Answer(status, told, self._keys.data(body))
         client = self._kept if on_sending is None else self._fresh
         headers = {"Content-Type": "application/json"} if body is not None else {}
         sending = _Sending(on_sending)
@@ -149,15 +153,18 @@ class HttpxTransport:
                         if not 400 <= response.status_code < 500:
                             raise
                         # A refusal is one by its status line, however much of its reasons arrived.
-                    return Answer(response.status_code, response.headers, bytes(content))
+                    return Answer(response.status_code, response.headers, self._keys.data(bytes(content)))
         # UnicodeError: the socket library's word for a host name that cannot be one.
         except (httpx.TransportError, httpx.DecodingError, TimeoutError, UnicodeError) as error:
             # What kind of error it is does not tell whether a launch left: through a proxy, bytes go before the connection stands.
             never_left = isinstance(error, _NO_CONNECTION) if on_sending is None else sending.not_begun
             if never_left:
                 variable = "" if self._in_process else proxy_variable(self._base_url)
-                raise UnreachableError(*out_of_reach(self._base_url, _reason(error), variable)) from error
-            raise LostAnswerError(f"the service's answer was lost: {_reason(error)}") from error
+                raise UnreachableError(*out_of_reach(self._base_url, self._reason(error), variable)) from error
+            raise LostAnswerError(f"the service's answer was lost: {self._reason(error)}") from error
+
+    def _reason(self, error: Exception) -> str:
+        return self._keys.text(_reason(error))
 
     def expect_reads(self, reads: int) -> None:
         """Many go the other way from the first on."""

@@ -14,6 +14,7 @@ import click
 from planner import __version__
 from planner.cli.outside import open_streams, shell
 from planner.errors import PlanInvalidError, PlannerError
+from planner.key_redaction import keys_of
 
 INTERRUPTED = 130
 INCOMPLETE = 4
@@ -105,7 +106,7 @@ def _bug() -> None:
     import tempfile
 
     with tempfile.NamedTemporaryFile("w", prefix="planner-bug-", suffix=".log", delete=False, encoding="utf-8") as log:
-        log.write(f"planner {__version__}, Python {sys.version}\n{traceback.format_exc()}")
+        log.write(f"planner {__version__}, Python {sys.version}\n{keys_of(os.environ).text(traceback.format_exc())}")
     _tell(f"planner: this is a bug in planner, not in your plans. The details are in {log.name}; please report them.")
 
 

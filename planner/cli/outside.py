@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from planner.cli.streams import made_fit
+from planner.cli.streams import made_fit, without_keys
+from planner.key_redaction import keys_of
 
 if TYPE_CHECKING:
     from planner.invocation.shell import Shell
@@ -20,7 +21,8 @@ def open_streams() -> None:
     exit code."""
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - stays open to the end
-    sys.stdout, sys.stderr = made_fit(sys.stdout), made_fit(sys.stderr)
+    keys = keys_of(os.environ)
+    sys.stdout, sys.stderr = (without_keys(made_fit(stream), keys) for stream in (sys.stdout, sys.stderr))
 
 
 def shell(verbosity: int) -> Shell:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import io
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+from planner.key_redaction import KeyRedactor
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -49,6 +51,8 @@ class _Printable:
 
 def made_fit(stream: TextIO) -> TextIO:
     """Whatever its encoding lacks is written as escapes; what is written to a terminal that has gone is swallowed."""
+    if isinstance(stream, _WithoutKeys):
+        stream = stream.stream
     if isinstance(stream, _Printable):
         return stream
     if isinstance(stream, io.TextIOWrapper):
@@ -57,3 +61,26 @@ def made_fit(stream: TextIO) -> TextIO:
         terminal = io.BufferedWriter(_Terminal(stream.fileno(), "w", closefd=False))
         stream = io.TextIOWrapper(terminal, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
     return cast("TextIO", _Printable(cast("TextIO", stream)))
+
+
+class _WithoutKeys:
+    """A stream that replaces keys in whatever is written to it, tracebacks of Python included."""
+
+    def __init__(self, stream: TextIO, keys: KeyRedactor) -> None:
+        self.stream = stream
+        self._keys = keys
+
+    def write(self, text: str) -> int:
+        self.stream.write(self._keys.text(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self.write("".join(lines))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def without_keys(stream: TextIO, keys: KeyRedactor) -> TextIO:
+    """The same stream where there are none."""
+    return cast("TextIO", _WithoutKeys(stream, keys)) if keys else stream

@@ -19,7 +19,7 @@ from planner.api.wire import WireRun
 from planner.errors import UsageError
 from planner.execution.absence import unproven
 from planner.execution.journal import Journal
-from planner.execution.launches import UNSETTLED, Launch, LaunchState
+from planner.execution.launches import OTHER_KEY, UNSETTLED, Launch, LaunchState
 from planner.execution.listing import read_list
 from planner.execution.looking import look_for, lost_launches
 from planner.execution.reconciling import Candidate, Lost, Match, asks_the_same, bind_slots
@@ -162,6 +162,8 @@ class _Shown:
     matches: Sequence[Match]
     elsewhen: Mapping[str, tuple[Candidate, ...]]
     all_read: bool
+    other_key: frozenset[str]
+    """Ids of launches that were made with another key, which may see other runs."""
 
     def candidates(self, match: Match) -> tuple[Candidate, ...]:
         return match.candidates or self.elsewhen.get(match.lost.launch.launch_id, ())
@@ -177,9 +179,10 @@ async def _looked_for(
         oldest = min(launch.earliest for launch in launches)
         runs = await read_list(client.runs, oldest=oldest)
         batches = await read_list(client.batches, oldest=oldest)
+        other_key = journal.launched_with_other(client.credential)
     matches = look_for(lost_launches(launches, journal), batches=batches, runs=runs, journal=journal)
     missing = [match.lost for match in matches if not match.candidates]
-    return _Shown(matches, unproven(missing, batches=batches, runs=runs, journal=journal), runs.whole)
+    return _Shown(matches, unproven(missing, batches=batches, runs=runs, journal=journal), runs.whole, other_key)
 
 
 async def _check_not_shown(
@@ -216,6 +219,8 @@ def _show(shell: Shell, match: Match, selection: Selection, shown: _Shown) -> No
     )
     for case_id in cases:
         shell.print(f"    {case_id}")
+    if launch.launch_id in shown.other_key:
+        shell.print(f"  {OTHER_KEY}, which may see other runs than this one: run this again with that key.")
     candidates = shown.candidates(match)
     if not candidates and not shown.all_read:
         shell.print(

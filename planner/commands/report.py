@@ -59,7 +59,7 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
     path = shell.cwd / options.out
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(printable(text), encoding="utf-8", errors="replace", newline="\n")
+        path.write_text(printable(shell.keys.text(text)), encoding="utf-8", errors="replace", newline="\n")
     except OSError as error:
         raise UsageError(
             f"{options.out} cannot be written: {error.strerror}", "Name another file after --out."

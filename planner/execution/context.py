@@ -16,7 +16,7 @@ from planner.execution.clock import Clock
 from planner.execution.concurrency import ConcurrencyLimit
 from planner.execution.holding import Holding
 from planner.execution.journal import Journal
-from planner.execution.launches import Launch, LaunchIntent, LaunchState, Slot, SlotIntent
+from planner.execution.launches import OTHER_KEY, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.ledger import Ledger
 from planner.execution.packing import Pending
 from planner.execution.reconciling import Lost, bind_slots
@@ -103,7 +103,11 @@ class Context:
     """Why the service cannot be used since then."""
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
+    launched_with_other: frozenset[str] = frozenset()
+    """Ids of launches that were made with another key."""
+
     def __post_init__(self) -> None:
+        self.launched_with_other = self.journal.launched_with_other(self.client.credential)
         self.limit = ConcurrencyLimit(self.settings.max_concurrent_runs)
         self.holding = Holding(self.pending, self.pace)
         self.requesters |= self.journal.requesters(self.client.credential)
@@ -127,6 +131,10 @@ class Context:
         if self.posting or self.collecting or self.unbound or self.doubts or len(self.pending):
             return 0.0
         return min((item.read_again_at for item in self.watched.values()), default=0.0) - self.clock.monotonic()
+
+    def is_other_key(self, launch_id: str) -> bool:
+        """Whether a launch was made with another key than the one in use."""
+        return launch_id in self.launched_with_other
 
     def know_requester(self, requested_by_id: int | None) -> None:
         """By a launch of our own whose answer came."""
@@ -203,7 +211,11 @@ class Context:
             self.journal.widen(launch_id, launch.slack_seconds + age_seconds)
             launch, age_seconds = self.launch(launch_id), 0.0
         since = self.clock.monotonic() - age_seconds
-        self.doubts[launch_id] = Doubt(Lost(launch, self.journal.slots_of(launch_id)), since)
+        other_key = self.is_other_key(launch_id)
+        if other_key:
+            launch = replace(launch, detail=f"{OTHER_KEY}: {launch.detail}")
+        lost = Lost(launch, self.journal.slots_of(launch_id))
+        self.doubts[launch_id] = Doubt(lost, since, several=other_key, other_key=other_key)
 
     def _age_seconds(self, launch: Launch) -> float:
         """Since it was sent."""

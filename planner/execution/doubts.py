@@ -16,8 +16,9 @@ from planner.execution.watched import Doubt
 
 
 def undisputed(context: Context) -> list[Doubt]:
-    """Those that can be looked for now."""
-    return [doubt for doubt in context.doubts.values() if not _is_disputed(context, doubt, ())]
+    """Those that can be looked for now, with the key that they were made with."""
+    mine = [doubt for doubt in context.doubts.values() if not doubt.other_key]
+    return [doubt for doubt in mine if not _is_disputed(context, doubt, ())]
 
 
 def settle_doubts(

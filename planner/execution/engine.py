@@ -17,7 +17,7 @@ from planner.errors import StoreError
 from planner.evidence import Evidence, missing_parts
 from planner.execution.context import Context
 from planner.execution.launcher import Launcher
-from planner.execution.launches import ANSWERED_TWICE, UNSETTLED, Slot, run_record
+from planner.execution.launches import ANSWERED_TWICE, OTHER_KEY, UNSETTLED, Slot, run_record
 from planner.execution.watcher import Watcher
 from planner.execution.work import Outcome, UnsettledLaunch
 
@@ -80,6 +80,8 @@ def _resume(context: Context, resumed: Sequence[Slot]) -> None:
                 context.doubt(launch.launch_id)
         elif evidence is not None and not _may_come(context, slot, evidence):
             context.report(run_record(slot, launch, evidence, resumed=True))
+        elif context.is_other_key(slot.launch_id):
+            context.find_odd(f"{OTHER_KEY} {slot.launch_id}", f"launch {slot.launch_id} is not waited for: {OTHER_KEY}")
         elif slot.run_id is not None:  # under way, or the store lacks evidence that the service may have
             context.watch(slot, launch)
         elif launch.launch_id not in context.unbound:

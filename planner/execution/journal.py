@@ -324,6 +324,11 @@ class Journal:
         query = "SELECT requested_by_id FROM requesters JOIN launched_with USING (credential) WHERE launch_id = ?"
         return frozenset(row[0] for row in self._select(query, (launch_id,)))
 
+    def launched_with_other(self, credential: str) -> frozenset[str]:
+        """Ids of the launches that were made with another credential than this one. One that is not known is not among them."""
+        query = "SELECT launch_id FROM launched_with WHERE credential NOT IN ('', ?)"
+        return frozenset(row[0] for row in self._select(query, (credential,))) if credential else frozenset()
+
     def claimed_batch_ids(self) -> set[int]:
         """Also of batches that did not list their runs."""
         known = f"state IN ({quoted(KNOWN)}) AND batch_id IS NOT NULL"

@@ -69,6 +69,10 @@ two was carried out cannot be told from what the service shows. The first is KNO
 it shows what was asked for."""
 
 
+OTHER_KEY = "it was made with another key"
+"""How the detail begins of a launch that the present key is not asked about: what it does not see may be there all the same."""
+
+
 class SlotState(Enum):
     WANTED = "wanted"
     BOUND = "bound"

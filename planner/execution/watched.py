@@ -54,3 +54,5 @@ class Doubt:
     since: float
     several: bool = False
     """More than one match: only a person can settle it."""
+    other_key: bool = False
+    """It was made with another key, which may see other runs: this one is not asked about it."""

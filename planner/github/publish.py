@@ -30,11 +30,12 @@ def publisher(
     working_directory: Path,
     write_line: Callable[[str], None],
     new_delimiter: Callable[[], str],
+    redact: Callable[[str], str] = str,
 ) -> Publisher | None:
     """The publisher for this step, or None outside of GitHub Actions (GITHUB_ACTIONS=true).
 
     `write_line` writes one line to the job's log: to standard error, where a workflow command works as well and does not
-    end up in a document that standard output was redirected to. `new_delimiter` gives a token nobody can guess.
+    end up in a document that standard output was redirected to. `new_delimiter` gives a token nobody can guess. `redact` replaces keys.
     """
     if env.get("GITHUB_ACTIONS") != "true":
         return None
@@ -44,6 +45,7 @@ def publisher(
         _prefix(_path(env, "GITHUB_WORKSPACE"), working_directory),
         write_line,
         new_delimiter,
+        redact,
     )
 
 
@@ -57,6 +59,7 @@ class Publisher:
     """From the repository's root to the working directory, with a `/` at its end unless empty."""
     write_line: Callable[[str], None]
     new_delimiter: Callable[[], str]
+    redact: Callable[[str], str] = str
 
     def diagnostics(self, diagnostics: Diagnostics) -> None:
         """Faults of plans: an annotation each (the worst nine), all of them in the summary; nothing where there are none."""
@@ -88,14 +91,14 @@ class Publisher:
 
     def _annotate(self, found: Iterable[Annotation]) -> None:
         for command in annotations.commands(found):
-            self.write_line(command)
+            self.write_line(self.redact(command))
 
     def _summarise(self, markdown: str) -> None:
         path = self.summary_file
         if path is None:
             return
         try:
-            if not append_summary(path, markdown):
+            if not append_summary(path, self.redact(markdown)):
                 self._complain(
                     "the job summary of this step is full (1 MiB): the report files have what is missing there"
                 )
@@ -107,7 +110,8 @@ class Publisher:
         if path is None:
             return
         try:
-            append_outputs(path, outputs, new_delimiter=self.new_delimiter)
+            shown = {name: self.redact(value) for name, value in outputs.items()}
+            append_outputs(path, shown, new_delimiter=self.new_delimiter)
         except OSError as error:
             self._complain(f"the step's outputs could not be written: {error.strerror}")
 

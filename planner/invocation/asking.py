@@ -49,6 +49,7 @@ async def open_endpoint(shell: Shell, judging: Judging, tell: Callable[[str], No
         headers,
         timeout_seconds=settings.timeout_seconds,
         connect_timeout_seconds=min(10.0, settings.timeout_seconds),
+        keys=shell.keys,
     )
     try:
         yield Endpoint(transport, settings.model, settings.max_output_tokens, key, shell.clock.now, tell)

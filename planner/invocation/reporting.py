@@ -45,7 +45,11 @@ def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
 
 def publisher_of(shell: Shell) -> Publisher | None:
     return publisher(
-        shell.environ, working_directory=shell.cwd, write_line=shell.tell, new_delimiter=lambda: f"end-{shell.new_id()}"
+        shell.environ,
+        working_directory=shell.cwd,
+        write_line=shell.tell,
+        new_delimiter=lambda: f"end-{shell.new_id()}",
+        redact=shell.keys.text,
     )
 
 
@@ -109,7 +113,8 @@ def replace_reports(
     directory = shell.cwd / report_dir
     directory.mkdir(parents=True, exist_ok=True)
     for name, output_format in REPORT_FILES.items():
-        _replace(directory / name, rendered(result, shown, output_format, repository, patterns))
+        pieces = rendered(result, shown, output_format, repository, patterns)
+        _replace(directory / name, map(shell.keys.text, pieces))
     return shown
 
 

@@ -62,7 +62,7 @@ def save_plan(shell: Shell, selection: Selection, change_set: ChangeSet, path: P
     file = shell.cwd / path
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        document = for_json_text(saved.sealed().model_dump_json(indent=1))
+        document = for_json_text(shell.keys.text(saved.sealed().model_dump_json(indent=1)))
         file.write_text(document + "\n", encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "Name another file after --out.") from error

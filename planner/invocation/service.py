@@ -77,7 +77,7 @@ async def open_client(
         base_url, key = "http://sandbox", SANDBOX_KEY
         app = embedded_app(shell, sandbox_dir, world)
     headers = {"Authorization": f"Bearer {key}", "X-ThunderPhone-Client": f"thunderphone-planner/{__version__}"}
-    transport = HttpxTransport(base_url, headers, app=app)
+    transport = HttpxTransport(base_url, headers, app=app, keys=shell.keys)
     client = ApiClient(
         transport,
         now=shell.clock.now,

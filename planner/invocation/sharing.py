@@ -14,6 +14,7 @@ from planner.errors import PlannerError
 from planner.evidence import Evidence
 from planner.invocation.reporting import redactor_patterns
 from planner.invocation.shell import Shell
+from planner.key_redaction import KeyRedactor
 from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.quantities import count
 from planner.reports.redaction import Pattern, Redactor, redact
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
 """What is signed carries its signature there."""
-_SHORTEST_KEY: Final = 8
 _CLAIMS_FROM: Final = 50
 """So many of the newest invocations are looked through for runs that are spoken for."""
 _NUMBERED: Final = re.compile(r"~\d+$")
@@ -38,12 +38,9 @@ _NUMBERED: Final = re.compile(r"~\d+$")
 class SharedRedaction:
     """What a shared store may hold: as in reports, less keys and addresses with a query."""
 
-    def __init__(self, project: Project, api_key: str) -> None:
-        patterns: tuple[Pattern, ...] = (_ADDRESS_WITH_QUERY, *redactor_patterns(project))
-        if len(api_key) >= _SHORTEST_KEY:
-            patterns = (re.compile(re.escape(api_key)), *patterns)
-        self._patterns = patterns
-        self._redactor = Redactor(patterns)
+    def __init__(self, project: Project, keys: KeyRedactor) -> None:
+        self._patterns: tuple[Pattern, ...] = (keys, _ADDRESS_WITH_QUERY, *redactor_patterns(project))
+        self._redactor = Redactor(self._patterns)
 
     def result(self, result: RunResult) -> RunResult:
         return redact(result, self._patterns)

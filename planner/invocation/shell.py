@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from planner.execution.clock import Clock
+from planner.key_redaction import KeyRedactor, keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Shell:
         """Everything else, to standard error."""
         self.err.write(text if text.endswith("\n") else text + "\n")
         self.err.flush()
+
+    @property
+    def keys(self) -> KeyRedactor:
+        """The keys that the environment holds."""
+        return keys_of(self.environ)
 
     @property
     def color(self) -> bool:

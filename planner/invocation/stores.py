@@ -71,7 +71,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     if selection.store and not is_shared and (fault := store_fault(named)):
         raise UsageError(f"--store: {fault.partition(';')[0]}", "A folder of this name is written with ./ before it.")
     if not is_shared:
-        return Place(directory, ResultsRepository(local), environment, home)
+        return Place(directory, ResultsRepository(local, shell.keys.data), environment, home)
     try:
         address, options = _options(named)
         store = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
@@ -81,8 +81,8 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
         if selection.store:
             raise
         raise UsageError(str(error).replace("--store ", "`store` in planner.yaml: ", 1), error.hint) from error
-    redaction = SharedRedaction(project, shell.environ.get("THUNDERPHONE_API_KEY", "").strip())
-    repository = SharedRepository(local, store, redaction, keep=keep)
+    redaction = SharedRedaction(project, shell.keys)
+    repository = SharedRepository(local, store, redaction, keep=keep, redact=shell.keys.data)
     return Place(directory, repository, environment, home, Shared(store, repository, redaction))
 
 

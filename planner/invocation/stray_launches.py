@@ -17,7 +17,7 @@ from planner.evidence.reading import evidence_from_wire
 from planner.execution.absence import unproven
 from planner.execution.clock import Clock
 from planner.execution.journal import Journal
-from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
+from planner.execution.launches import KNOWN, OTHER_KEY, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.listing import Listed, read_list
 from planner.execution.looking import look_for, lost_launches
 from planner.execution.reconciling import LATEST_CREATION_SECONDS, Lost, Match, bind_slots
@@ -163,17 +163,24 @@ async def _looked_for(
 ) -> Stray:
     client = transactions.client
     looked = clock.now() + timedelta(seconds=client.clock_offset_seconds)  # before: what is read is as new as this
-    launches = journal.launches(UNSETTLED)
-    billed_of = {slot.launch_id for slot in stray.unbilled}
+    other = journal.launched_with_other(client.credential)
+    launches = [launch for launch in journal.launches(UNSETTLED) if launch.launch_id not in other]
+    billed_of = {slot.launch_id for slot in stray.unbilled} - other
     asked = [
         *launches,
         *(launch for launch in journal.launches(KNOWN) if launch.launch_id in billed_of),
     ]
+    unsettled = [
+        replace(launch, several=True, detail=f"{OTHER_KEY}: {launch.detail}")
+        for launch in stray.unsettled
+        if launch.launch_id in other
+    ]
+    if not asked:
+        return replace(stray, unsettled=tuple(unsettled))
     runs = await read_list(client.runs, oldest=min(launch.earliest for launch in asked))
-    unsettled: list[UnsettledLaunch] = []
-    unbilled = list(stray.unbilled)
-    if stray.unsettled:
-        ids = {launch.launch_id for launch in stray.unsettled}
+    unbilled = [slot for slot in stray.unbilled if slot.launch_id not in other]
+    ids = {launch.launch_id for launch in stray.unsettled} - other
+    if ids:
         batches = await read_list(client.batches, oldest=min(launch.earliest for launch in launches))
         missing: list[Lost] = []
         for match in _matches(journal, launches, runs, batches, ids):
@@ -197,9 +204,11 @@ async def _looked_for(
     await transactions.read()
     found = [await _billed(transactions, slot, ended[slot.key]) for slot in unbilled if slot.key in ended]
     billed = [slot for slot in found if slot is not None]
+    not_asked = tuple(slot for slot in stray.unbilled if slot.launch_id in other)
     journal.collect(billed)
     known = {slot.key for slot in billed}
-    return Stray(tuple(unsettled), tuple(slot for slot in unbilled if slot.key not in known), tuple(billed))
+    left = tuple(slot for slot in unbilled if slot.key not in known)
+    return Stray(tuple(unsettled), (*not_asked, *left), tuple(billed))
 
 
 def _matches(

@@ -69,7 +69,7 @@ class Trace:
         if self._stream is None:
             return
         try:
-            self._stream.write(for_json_text(to_json(fields).decode()) + "\n")
+            self._stream.write(for_json_text(self._shell.keys.text(to_json(fields).decode())) + "\n")
             self._stream.flush()
         except OSError as error:
             self.close()

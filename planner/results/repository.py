@@ -33,8 +33,10 @@ class ResultsRepository:
     Never takes an unreadable document for a missing one: a lost baseline would be paid for again in calls.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, redact: Callable[[bytes], bytes] = bytes) -> None:
+        """`redact` replaces keys in what an invocation found; evidence comes without any."""
         self._store = store
+        self._redact = redact
         self._sound: set[str] = set()
         """Digests of evidence whose content was looked at."""
 
@@ -94,7 +96,8 @@ class ResultsRepository:
 
         Ids are expected to sort by the time they were given: `invocations` reads them in that order.
         """
-        self._store.put(invocation_key(result.invocation_id), document_bytes(result), expected=UNCONDITIONAL)
+        data = self._redact(document_bytes(result))
+        self._store.put(invocation_key(result.invocation_id), data, expected=UNCONDITIONAL)
 
     def load_invocation(self, invocation_id: str) -> RunResult | None:
         key = invocation_key(invocation_id)
@@ -187,7 +190,8 @@ class ResultsRepository:
         key = baseline_key(document.environment, document.plan)
         for _ in range(_ATTEMPTS):
             current = self._store.get(key)
-            wanted = document_bytes(joined(None if current is None else self._read_baseline(key, current), document))
+            stored = None if current is None else self._read_baseline(key, current)
+            wanted = self._redact(document_bytes(joined(stored, document)))
             if wanted == current or self._store.put(key, wanted, expected=current):
                 return
         raise StoreError(

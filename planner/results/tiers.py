@@ -85,12 +85,20 @@ class SharedRepository(ResultsRepository):
     """`publish` brings to the shared store what was stored since, in one go; what is not there yet waits in the local one.
     `keep`: so many of the newest invocations stay there; None: all."""
 
-    def __init__(self, local: Store, shared: Store, redaction: Redaction, *, keep: int | None) -> None:
+    def __init__(
+        self,
+        local: Store,
+        shared: Store,
+        redaction: Redaction,
+        *,
+        keep: int | None,
+        redact: Callable[[bytes], bytes] = bytes,
+    ) -> None:
         self._tiers = Tiers(local, shared)
-        super().__init__(self._tiers)
+        super().__init__(self._tiers, redact)
         self._redaction = redaction
         self._keep = keep
-        self._mine = ResultsRepository(local)
+        self._mine = ResultsRepository(local, redact)
 
     # Evidence
 
@@ -201,13 +209,13 @@ class SharedRepository(ResultsRepository):
             key = evidence_key(digest)
             if not now.has(key) and (data := self._tiers.local.get(key)) is not None:
                 writes[key] = data
-        writes[invocation_key(shown.invocation_id)] = document_bytes(shown)
+        writes[invocation_key(shown.invocation_id)] = self._redact(document_bytes(shown))
         if item.environment is not None:
             for document in baselines_of(shown, item.environment):
                 key = self._shared_key(item.environment, document.plan)
                 data = already.get(key) or now.get(key)
                 stored = None if data is None else self._read_baseline(key, data)
-                writes[key] = document_bytes(joined(stored, document))
+                writes[key] = self._redact(document_bytes(joined(stored, document)))
         return writes
 
 

@@ -1,0 +1,166 @@
+r"""Keys are replaced in everything that planner prints or writes, in whatever form a server sends them back.
+
+Found are the key itself, the key split over lines or wrapped by a table, with characters written as `%5F`, `\u005f` or `&#95;`, and
+its base64 forms, also inside a longer base64 text (`Authorization: Basic …`).
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+REPLACEMENT: Final = "[redacted]"
+SHORTEST_KEY: Final = 8
+"""Shorter values are words, which endpoints of one's own take for a key: replacing them would garble reports."""
+_LONGEST_PIECE: Final = 64
+_MOST_PIECES: Final = 8
+"""Of a long key (a token of a thousand characters, a file in a variable), so many pieces of so many characters are looked for."""
+
+_NAMES: Final = re.compile(r"THUNDERPHONE_API_KEY|PLANNER_JUDGE_API_KEY|INPUT_GITHUB[-_]TOKEN")
+_PREFIXES: Final = ("ACTIONS_", "AWS_", "AZURE_", "BUILDKITE_", "CI_", "GCP_", "GH_", "GITHUB_", "GOOGLE_")
+_SECRET: Final = re.compile(r"(?:^|_)(?:\w*KEY|SECRET|TOKEN|PASSWORD|SAS|CREDENTIALS?|JWT)(?:_|$)")
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+_BETWEEN: Final = (
+    r"(?:[\s│|\\\u00AD\u200B-\u200F\u2060]|\\[nrt]|\\u(?:00[aA][dD]|000[9aAdD]|200[b-fB-F]|2060|2502)|%(?:0[9aAdD]|20)"
+    r"|&#(?:10|13|32);|<br ?/?>|(?:\x1b|\\u001[bB])\[[0-9;]*m)*"
+)
+"""What a line end, a table, a colour, an escape or a neutral form may put between two characters."""
+_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+
+_NAMED: Final = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
+_ESCAPED_GAPS: Final = (b"\\n", b"\\r", b"\\t")
+_GAPS: Final = b" \t\r\n\x0b\x0c|\\"
+_WIDE_GAP: Final = re.compile(
+    rb"\xe2\x94\x82|\xc2\xad|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|<br ?/?>|\x1b\[[0-9;]*m"  # those of _BETWEEN, as UTF-8
+)
+_ESCAPE: Final = re.compile(
+    rb"\\u([0-9A-Fa-f]{4})|&#[xX]0*([0-9A-Fa-f]{1,6});|&#0*([0-9]{1,7});|%([0-9A-Fa-f]{2})|&(amp|lt|gt|quot|apos);"
+)
+
+
+class KeyRedactor:
+    """Replaces keys in texts. Without keys it changes nothing.
+
+    Nearly no text has a key in it. Whether one has is found out in a plain form of the text, which takes a nanosecond or so a
+    character; only then are the places looked for.
+    """
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        pieces = dict.fromkeys(piece for key in keys for piece in _pieces(key.strip()))
+        self._wanted = [(form.encode(), form, piece) for piece in pieces for form in (piece, *_base64(piece.encode()))]
+        """As it stands in the plain form, as text, and the key that it is a form of."""
+
+    def __bool__(self) -> bool:
+        """Whether there is any key."""
+        return bool(self._wanted)
+
+    def text(self, text: str) -> str:
+        return self.sub(REPLACEMENT, text)
+
+    def data(self, data: bytes) -> bytes:
+        """Of UTF-8; anything else comes back as it is where there is no key in it."""
+        if not self._found(data):
+            return data
+        return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+    def sub(self, repl: str, string: str, /) -> str:
+        """As of a compiled expression, so that it can stand among those that a project redacts."""
+        if not self._wanted or not (found := self._found(string.encode("utf-8", "surrogatepass"))):
+            return string
+        for form, piece in found:
+            character = _character if form == piece else _base64_character
+            # The backslash of an escape goes with what it stands before, or what is left is no JSON.
+            pattern = re.compile(r"\\*" + _BETWEEN.join(map(character, form)), re.ASCII)
+            string = pattern.sub(lambda _: repl, string)
+        # A form that is not known where it stands: better no text than a key.
+        return repl if self._found(string.encode("utf-8", "surrogatepass")) else string
+
+    def _found(self, data: bytes) -> list[tuple[str, str]]:
+        """(form, key) of those that are in it."""
+        if not self._wanted:
+            return []
+        plain = _plain(data)
+        return [(form, piece) for wanted, form, piece in self._wanted if wanted in plain]
+
+
+def _plain(data: bytes) -> bytes:
+    """Without what may stand between the characters of a key, and with escapes as what they mean."""
+    if b"\\u" in data or b"%" in data or b"&" in data:
+        data = _ESCAPE.sub(_meant, data)
+    if b"\x1b" in data or b"<br" in data or not data.isascii():
+        data = _WIDE_GAP.sub(b"", data)
+    if b"\\" in data:
+        for gap in _ESCAPED_GAPS:
+            data = data.replace(gap, b"")
+    return data.translate(None, _GAPS)
+
+
+def _meant(found: re.Match[bytes]) -> bytes:
+    if found[5] is not None:
+        return _NAMED[found[5]]
+    code = int(found[3]) if found[3] is not None else int(found[1] or found[2] or found[4], 16)
+    return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else b""
+
+
+NO_KEYS: Final = KeyRedactor(())
+
+
+def keys_of(environ: Mapping[str, str]) -> KeyRedactor:
+    """The keys of the service, the judge, GitHub and the stores, as the environment has them."""
+    return KeyRedactor(_values(environ))
+
+
+def _values(environ: Mapping[str, str]) -> Iterator[str]:
+    for name, value in environ.items():
+        upper = name.upper()
+        if _NAMES.fullmatch(upper) or (upper.startswith(_PREFIXES) and _SECRET.search(upper)):
+            yield value
+        elif upper in _PROXIES and "@" in value:
+            try:
+                yield urlsplit(value).password or ""
+            except ValueError:
+                continue
+
+
+def _pieces(key: str) -> Iterator[str]:
+    """A key of several lines by its lines, a long one in parts."""
+    if len(key) < SHORTEST_KEY or "/" in key[:1]:  # a path names a file with keys, and is none
+        return
+    for line in key.splitlines():
+        if line.startswith("-----") or len(line) < SHORTEST_KEY:
+            continue
+        if len(line) <= 2 * _LONGEST_PIECE:
+            yield line
+            continue
+        starts = range(0, len(line), _LONGEST_PIECE)
+        found = [line[start : start + _LONGEST_PIECE] for start in starts]
+        yield from [piece for piece in found if len(piece) >= SHORTEST_KEY][:_MOST_PIECES]
+
+
+def _character(character: str) -> str:
+    """In every way that a server or a report may write it."""
+    code = ord(character)
+    ways = [re.escape(character), rf"(?i:\\u{code:04x})", rf"&#0*{code};", rf"(?i:&#x0*{code:x};)"]
+    ways.append("".join(rf"(?i:%{byte:02x})" for byte in character.encode()))
+    if character in _ENTITIES:
+        ways.append(_ENTITIES[character])
+    return f"(?:{'|'.join(ways)})"
+
+
+def _base64_character(character: str) -> str:
+    return {"+": r"(?:\+|(?i:%2b))", "/": "(?:/|(?i:%2f))"}.get(character, re.escape(character))
+
+
+def _base64(key: bytes) -> Iterator[str]:
+    """What stands for the key in the base64 of any text that contains it, by where in a group of three bytes it begins."""
+    for before in range(3):
+        written = b64encode(b"\0" * before + key).decode().rstrip("=")
+        first = -(-before * 8 // 6)  # characters that also tell of what is before it
+        last = (before + len(key)) * 8 // 6
+        found = written[first:last]
+        if len(found) >= SHORTEST_KEY:
+            yield from dict.fromkeys((found, found.replace("+", "-").replace("/", "_")))

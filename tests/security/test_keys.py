@@ -1,0 +1,311 @@
+"""Keys that a server sends back, and launches that were made with another key.
+
+The attacker runs or controls a server (or what a call says) and knows the key that was sent there. Whatever form it sends the key
+back in, no output, report, log or stored file shows it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import sqlite3
+import sys
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from spoiling import Request, Spoiler, Whole, answer, spoiling
+
+from planner.changes.fingerprint import call_fingerprint, case_inputs
+from planner.cli.boundary import guarded
+from planner.cli.streams import without_keys
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
+from planner.execution.work import Line
+from planner.key_redaction import KeyRedactor, keys_of
+from planner.spec import load_files, load_project
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+
+KEY = "sk_live_9fA+b/c-D3nRtEu=x7Qz"
+CONSENT = "--consent-to-charge"
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in a header": lambda key: f"Authorization: Bearer {key}, and more",
+    "over two lines": lambda key: f"{key[:9]}\n    {key[9:]}",
+    "over two rows of a table": lambda key: f"│ {key[:9]} │\n│ {key[9:]} │",
+    "in colours": lambda key: f"{key[:4]}\x1b[31m{key[4:]}\x1b[0m",
+    "in colours of JSON": lambda key: f"{key[:4]}\\u001b[31m{key[4:]}",
+    "over lines of a URL": lambda key: f"{key[:4]}%0A{key[4:]}",
+    "over lines of JSON": lambda key: json.dumps(f"{key[:9]}\n{key[9:]}"),
+    "as JSON escapes": lambda key: "".join(f"\\u{ord(character):04X}" for character in key),
+    "with some of it escaped": lambda key: key.replace("_", "\\u005f").replace("/", "\\/"),
+    "in a URL": lambda key: f"https://x.example/?key={quote(key, safe='')}&x=1",
+    "every character as in a URL": lambda key: "".join(f"%{ord(character):02x}" for character in key),
+    "in HTML": html.escape,
+    "as character references": lambda key: "".join(f"&#{ord(character)};" for character in key),
+    "in Markdown": lambda key: key.replace("_", "\\_"),
+    "made neutral": "\u200b".join,
+    "in base64": lambda key: b64encode(key.encode()).decode(),
+    "in base64, with a name": lambda key: b64encode(f"user:{key}".encode()).decode(),
+    "in base64, with two bytes before": lambda key: b64encode(f"ab{key}cd".encode()).decode(),
+    "in base64 of URLs": lambda key: urlsafe_b64encode(f"a{key}".encode()).decode(),
+    "in base64 over lines": lambda key: "\n".join(
+        b64encode(f"user:{key}:".encode()).decode()[start : start + 16] for start in range(0, 60, 16)
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_form(form: str) -> None:
+    """The server sends the key back in another form.
+
+    Before: only the key of the judge as it is was replaced. Now: each form is, and what is around it stays.
+    """
+    written = f"before {FORMS[form](KEY)} after"
+    shown = KeyRedactor([KEY]).text(written)
+    assert "[redacted]" in shown
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+    for part in (KEY[:12], KEY[-12:], b64encode(KEY.encode()).decode()[4:20], quote(KEY, safe="")[:16]):
+        assert part not in shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "THUNDERPHONE_API_KEY",
+        "PLANNER_JUDGE_API_KEY",
+        "GITHUB_TOKEN",
+        "GH_TOKEN",
+        "INPUT_GITHUB-TOKEN",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "CI_JOB_TOKEN",
+        "BUILDKITE_AGENT_ACCESS_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AZURE_STORAGE_ACCOUNT_KEY",
+        "AZURE_STORAGE_SAS_KEY",
+        "AZURE_CLIENT_SECRET",
+        "GOOGLE_SERVICE_ACCOUNT_KEY",
+    ],
+)
+def test_each_key_of_the_environment(name: str) -> None:
+    """A server of one kind sends back the key of another: a store shows the service's, the judge shows GitHub's.
+
+    Before: each place replaced its own key, or none. Now: every key of the environment is replaced everywhere.
+    """
+    assert KEY not in keys_of({name: KEY}).text(f"x {KEY}")
+    assert keys_of({"HOME": KEY, "GITHUB_ACTOR": KEY}).text(KEY) == KEY
+
+
+def test_a_key_of_many_lines_and_a_long_one() -> None:
+    """The key is a file (a service account of a bucket) or a token of thousands of characters; part of it is sent back.
+
+    Before: shown. Now: each line, and each of the first parts of a long line, is replaced.
+    """
+    lines = ["-----BEGIN PRIVATE KEY-----", "A" * 20 + "b" * 44, "C" * 30 + "d" * 34, "-----END PRIVATE KEY-----"]
+    shown = keys_of({"GOOGLE_SERVICE_ACCOUNT_KEY": "\n".join(lines)}).text(f"<{lines[1]}> <{lines[2]}>")
+    assert shown == "<[redacted]> <[redacted]>"
+    token = "".join(f"{number:04}" for number in range(500))
+    assert token[64:128] not in keys_of({"ACTIONS_ID_TOKEN_REQUEST_TOKEN": token}).text(token[30:200])
+
+
+def test_words_are_no_keys() -> None:
+    """A judge of one's own takes any word for a key: replacing `ollama` would garble what was said on calls."""
+    assert not keys_of({"PLANNER_JUDGE_API_KEY": "ollama", "GITHUB_TOKEN": ""})
+
+
+@pytest.fixture
+def echo(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> Iterator[Spoiler]:
+    """Between planner and the service; the environment holds the key."""
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", KEY)
+    with spoiling(serve("--api-key", KEY).url) as between:
+        monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", between.url)
+        yield between
+
+
+def traces_of_the_key(folder: Path) -> list[str]:
+    """Files that hold any of its forms."""
+    forms = [form(KEY).encode() for form in FORMS.values()]
+    found: list[str] = []
+    for path in folder.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            found += [path.name for form in forms if form in data]
+            found += [path.name] if KeyRedactor([KEY]).data(data) != data and path.suffix != ".sqlite" else []
+    return found
+
+
+def test_a_server_that_echoes_the_key_everywhere(
+    project: Project, echo: Spoiler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The server writes the key, in all its forms, into transcripts, call objects and the agent.
+
+    Before: the key was in `.planner/`, in all four reports, in the job's summary and on the terminal. Now: in none of them.
+    """
+    said = " ; ".join(form(KEY) for form in FORMS.values())
+
+    def spoil(whole: Whole) -> bytes:
+        document = json.loads(whole.body)
+        if isinstance(document, dict) and "transcripts" in document:
+            document["transcripts"][-1]["content"] = said
+        elif isinstance(document, list):
+            for turn in document[-1:]:
+                turn["content"] = said
+        elif isinstance(document, dict):
+            document |= {"updated_at": said, "summary": said, KEY: KEY}
+        return answer(json.dumps(document, ensure_ascii=False).encode())
+
+    def choose(request: Request) -> Callable[[Whole], bytes] | None:
+        routes = ("GET /v1/calls/{id}", "GET /v1/calls/{id}/transcript", "GET /v1/agents/{id}")
+        return spoil if request.route in routes else None
+
+    echo.choose = choose
+    (tmp_path / "out").mkdir()
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "out/output"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "out/summary"))
+    project.write(
+        "plans/hours.yaml",
+        "version: 1\nplan: hours\ntargets: {clinic: {agent: 12}}\nscenarios:\n  s:\n"
+        "    prompt: Ask when the clinic is open on Saturday.\n    expect: [{check: never_says, any_of: [sk_live, redacted]}]\n",
+    )
+    ran = project.planner("run", CONSENT, "--trace", "out/trace.jsonl", "-vv")
+    assert ran.code in (0, 1), ran.err
+    for text in (
+        ran.out,
+        ran.err,
+        *(project.planner(*words).out for words in (("plan", "--format", "json"), ("history",))),
+    ):
+        assert KeyRedactor([KEY]).text(text) == text
+    assert (tmp_path / "out/summary").exists()
+    assert traces_of_the_key(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "422 Unprocessable", "500 Oops"]
+)
+@pytest.mark.parametrize(
+    "form", ["in a header", "in base64, with a name", "every character as in a URL", "over two lines"]
+)
+def test_an_error_that_quotes_the_key(project: Project, echo: Spoiler, status: str, form: str) -> None:
+    """The server quotes the key in an error.
+
+    Before: `planner: the service refuses the key (401: Authorization: Bearer sk_live…)`. Now: replaced, on the terminal and in reports.
+    """
+    body = json.dumps({"detail": FORMS[form](KEY)}).encode()
+    echo.choose = lambda request: (lambda _: answer(body, status)) if "agents" in request.path else None
+    ran = project.planner("run", CONSENT)
+    assert ran.code in (2, 4)
+    assert KeyRedactor([KEY]).text(ran.err) == ran.err
+    assert "[redacted]" in ran.err or "404" in status
+    assert traces_of_the_key(project.root) == []
+
+
+def test_a_bug_whose_message_holds_the_key(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A library puts the request with its headers into an exception that nobody expects.
+
+    Before: the log of the bug, which people are asked to send in, held the key. Now: replaced.
+    """
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", KEY)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    def command() -> int:
+        raise ZeroDivisionError(f"Bearer {KEY}")
+
+    assert guarded(command, []) == 5
+    (log,) = tmp_path.glob("planner-bug-*.log")
+    assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
+    assert KEY not in log.read_text(encoding="utf-8")
+    assert KEY not in capsys.readouterr().err
+
+
+def test_whatever_is_written_to_a_stream() -> None:
+    """Something in the program prints past all that is known to redact.
+
+    Before: shown. Now: standard output and standard error replace keys themselves.
+    """
+    written: list[str] = []
+
+    class Stream:
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    stream = without_keys(Stream(), KeyRedactor([KEY]))  # pyright: ignore[reportArgumentType]
+    print(f"x {KEY}", file=stream)
+    stream.writelines([KEY[:10], KEY[10:]])
+    assert KEY not in "".join(written)
+    assert without_keys(sys.stdout, KeyRedactor([])) is sys.stdout
+
+
+# Launches of another key
+
+
+def journal_of_another_key(project: Project) -> None:
+    """An hour ago somebody's session sent one call of `hours/cancel@clinic` with another key, and got no answer."""
+    spec, _ = load_project(project.root, cwd=project.root)
+    (plan,) = load_files(
+        [project.root / "plans/hours.yaml"],
+        cwd=project.root,
+        project=spec,
+        environment=None,
+        today=datetime.now(UTC).date(),
+    ).plans
+    case = next(case for case in plan.cases if "cancel" in case.case_id)
+    slot = SlotIntent(case.case_id, case.plan, case.prompt, call_fingerprint(case_inputs(case, None)), None, 32)
+    line = Line("agent", 12, "outbound", "bot", None, 0)
+    sent = datetime.now(UTC) - timedelta(hours=1)
+    journal = Journal(project.root / ".planner/journal.sqlite")
+    journal.intend(
+        LaunchIntent(
+            "abc", "20261124T115900000-00000001", "sha256:0", line, "planner abc", sent, 5.0, (slot,), "another-key"
+        )
+    )
+    journal.settle("abc", LaunchState.SENT)
+    journal.settle("abc", LaunchState.AMBIGUOUS, detail="no answer")
+    journal.close()
+
+
+def state_of(project: Project) -> str:
+    with closing(sqlite3.connect(project.root / ".planner/journal.sqlite")) as journal:
+        return journal.execute("SELECT state FROM launches WHERE launch_id = 'abc'").fetchone()[0]
+
+
+@pytest.mark.parametrize("selected", ["*cancel*", "*saturday*"], ids=["its case is called", "its case is not selected"])
+def test_a_launch_of_another_key_is_not_declared_absent(project: Project, service: Served, selected: str) -> None:
+    """An attacker (or a rotated secret) makes the next session use a key that sees another organisation's runs.
+
+    Before: the launch was not among them, was declared absent, and its call made and paid for again. Now: it stays open (exit 4),
+    and only a person settles it.
+    """
+    journal_of_another_key(project)
+    ran = project.planner("run", CONSENT, "--select", selected)
+    assert ran.code == (4 if "cancel" in selected else 0), ran.out + ran.err
+    assert len(project.results()["open_launches"]) == 1
+    assert "another key" in project.results()["open_launches"][0]["detail"]
+    assert state_of(project) == "ambiguous"
+    assert not any("Dora Diaz" in run["prompt"] for run in service.own_runs())
+
+
+def test_a_launch_of_another_key_is_not_adopted(project: Project, service: Served) -> None:
+    """The organisation of the key in use has a run that looks just like the launch.
+
+    Before: that run was adopted, so somebody else's call was judged. Now: it is not, and a person may say so.
+    """
+    journal_of_another_key(project)
+    assert project.planner("run", CONSENT, "--select", "*saturday*").code == 0
+    assert state_of(project) == "ambiguous"
+    listed = project.planner("reconcile")
+    assert listed.code == 4
+    assert "another key" in listed.out
+    assert project.planner("reconcile", "abc", "--assume-not-sent").code == 0
+    assert state_of(project) == "absent"
