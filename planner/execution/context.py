@@ -132,10 +132,6 @@ class Context:
             return 0.0
         return min((item.read_again_at for item in self.watched.values()), default=0.0) - self.clock.monotonic()
 
-    def is_other_key(self, launch_id: str) -> bool:
-        """Whether a launch was made with another key than the one in use."""
-        return launch_id in self.launched_with_other
-
     def know_requester(self, requested_by_id: int | None) -> None:
         """By a launch of our own whose answer came."""
         if requested_by_id is not None and requested_by_id not in self.requesters:
@@ -211,7 +207,7 @@ class Context:
             self.journal.widen(launch_id, launch.slack_seconds + age_seconds)
             launch, age_seconds = self.launch(launch_id), 0.0
         since = self.clock.monotonic() - age_seconds
-        other_key = self.is_other_key(launch_id)
+        other_key = launch_id in self.launched_with_other
         if other_key:
             launch = replace(launch, detail=f"{OTHER_KEY}: {launch.detail}")
         lost = Lost(launch, self.journal.slots_of(launch_id))

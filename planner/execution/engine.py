@@ -80,7 +80,7 @@ def _resume(context: Context, resumed: Sequence[Slot]) -> None:
                 context.doubt(launch.launch_id)
         elif evidence is not None and not _may_come(context, slot, evidence):
             context.report(run_record(slot, launch, evidence, resumed=True))
-        elif context.is_other_key(slot.launch_id):
+        elif slot.launch_id in context.launched_with_other:
             context.find_odd(f"{OTHER_KEY} {slot.launch_id}", f"launch {slot.launch_id} is not waited for: {OTHER_KEY}")
         elif slot.run_id is not None:  # under way, or the store lacks evidence that the service may have
             context.watch(slot, launch)

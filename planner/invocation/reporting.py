@@ -140,6 +140,7 @@ def _replace(path: Path, pieces: Iterable[str]) -> None:
     from planner.reports.neutral import printable
 
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+    temporary.unlink(missing_ok=True)  # one that was left, or a link: nothing is written through it
+    with temporary.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
         file.writelines(map(printable, pieces))
     temporary.replace(path)

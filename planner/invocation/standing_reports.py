@@ -19,6 +19,7 @@ from planner.api.client import RequestStats
 from planner.diagnostics import Severity
 from planner.errors import PlanInvalidError, PlannerError, StoreError, UsageError
 from planner.invocation.deferred_signals import release
+from planner.invocation.folder_checks import check_folder
 from planner.invocation.reporting import REPORT_FILES, publish_result, redactor_patterns, replace_reports, write_reports
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
@@ -143,8 +144,9 @@ def standing_reports(
     """From the first moment to the last. `again` is what was typed; the invocation's id begins with `prefix` and the time.
 
     Raises:
-        UsageError, StoreError: nothing can be written to `report_dir`.
+        UsageError, StoreError: nothing can be written to `report_dir`, or it came with the checkout.
     """
+    check_folder(shell, shell.cwd / report_dir, "--report-dir", tuple(REPORT_FILES))
     standing = _standing(shell, report_dir, selection, again=again, prefix=prefix)
     standing.begin()
     try:

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from planner.errors import UsageError
+from planner.invocation.folder_checks import STORE_NAMES, check_folder
 from planner.invocation.git import Git, shared_remote
 from planner.invocation.selection import Selection
 from planner.invocation.sharing import Shared, SharedRedaction
@@ -65,6 +66,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
         directory = home / "shared" / segment_for(named)
     else:
         home = directory = shell.cwd / named if selection.store else root / named
+    check_folder(shell, home, "--store", STORE_NAMES)
     if selection.sandbox:
         directory = directory / "sandbox"
     local = DirectoryStore(directory)

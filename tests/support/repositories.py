@@ -23,8 +23,8 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def commit(folder: Path, message: str = "change") -> str:
-    """Commit everything in the folder; return the commit's id."""
-    git(folder, "add", "-A")
+    """Commit everything in the folder but reports, which nobody should; return the commit's id."""
+    git(folder, "add", "-A", "--", ".", ":!reports")
     git(folder, "commit", "-q", "--allow-empty", "-m", message)
     return git(folder, "rev-parse", "HEAD")
 

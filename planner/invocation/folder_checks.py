@@ -1,0 +1,83 @@
+"""Folders that planner writes to and reads back must be this machine's own: what came with the checkout is somebody else's word.
+
+A pull request can commit a `.planner/` with results of its choice, or a link in its place. Both are refused before anything is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from planner.errors import UsageError
+from planner.invocation.git import Git
+from planner.invocation.shell import Shell
+
+STORE_NAMES: Final = (
+    *("branches", "change-sets", "evidence", "intents", "latest", "originals", "runs", "saved", "sandbox", "shared"),
+    *("unshared", "votes", "world", "journal.sqlite", "votes.sqlite"),
+)
+_MANY_FILES: Final = frozenset({"evidence", "originals", "runs", "votes"})
+"""Folders of very many files: the store itself refuses a link among them when it meets one."""
+
+
+def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) -> None:
+    """`option` chooses another folder. `names` are what planner has in it: all that matters where it is the whole repository.
+
+    Raises `UsageError` where git tracks the folder, or it leads out of the repository, or something in it does.
+    """
+    if not os.path.lexists(folder):
+        return
+    repository = _repository(folder)
+    if repository is None:
+        return
+    shown = os.path.relpath(folder, shell.cwd)
+    whole = repository.is_relative_to(folder)
+    for path in (folder, *_links(folder)) if not whole else (folder / name for name in names):
+        if path.is_symlink() and not path.resolve().is_relative_to(repository):
+            raise UsageError(
+                f"{os.path.relpath(path, shell.cwd)} is a link that leads out of the repository, to {path.resolve()}",
+                f"Remove the link. To keep files elsewhere, name that place with {option}.",
+            )
+    places = [folder / name for name in names] if whole else [folder, folder.resolve()]
+    if tracked := _tracked(shell, repository, places):
+        raise UsageError(
+            f"git tracks {tracked}, so that what {shown} holds came with the checkout and cannot be trusted",
+            f"Remove it from git: git rm -r --cached {tracked.partition('/')[0] if whole else shown}, and add it to .gitignore. Or"
+            f" choose another folder with {option}.",
+        )
+
+
+def _repository(folder: Path) -> Path | None:
+    """The work tree that the folder is in, by its `.git`, which no commit can hold; None where there is none."""
+    at = folder.parent.resolve() / folder.name
+    return next((parent for parent in (at, *at.parents) if os.path.lexists(parent / ".git")), None)
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """The links in it, at whatever depth; those of many files aside."""
+    for at, folders, files in os.walk(folder):
+        yield from (path for name in (*folders, *files) if (path := Path(at, name)).is_symlink())
+        folders[:] = [name for name in folders if name not in _MANY_FILES]
+
+
+def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
+    """The first file of these places that git knows; empty where it knows none. Names are compared as a file system may that takes
+    capitals and small letters for the same."""
+    wanted: dict[str, None] = {}
+    for place in places:
+        wanted[os.fspath(place)] = None
+        if place.parent.is_dir():
+            same = (entry for entry in place.parent.iterdir() if entry.name.casefold() == place.name.casefold())
+            wanted.update(dict.fromkeys(os.fspath(entry) for entry in same))
+    inside = [path for path in wanted if Path(path).parent.resolve().is_relative_to(repository)]
+    if not inside:
+        return ""
+    listed = Git(repository, shell.environ)("ls-files", "-z", "--", *inside)
+    if listed.code != 0:
+        raise UsageError(
+            f"git cannot say whether it tracks {inside[0]}: {listed.said.splitlines()[-1:]}",
+            "Look at the repository, then run the same command again.",
+        )
+    return listed.out.partition(b"\0")[0].decode("utf-8", "replace")
