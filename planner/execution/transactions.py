@@ -28,6 +28,7 @@ _NO_USAGE: Final = frozenset(
     {"manual_topup", "auto_reload", "phone_number_monthly", "conversion_report", "voice_sample_usage", "adjustment"}
 )
 """Kinds that are no charge for a call, also where they name one. Unknown kinds count."""
+_USAGE: Final = frozenset({"call_usage", "transfer_bridge"})
 _BRIDGE: Final = "transfer_bridge"
 """Comes beside the charge for the call itself, perhaps before it."""
 
@@ -36,9 +37,24 @@ _BRIDGE: Final = "transfer_bridge"
 class _Charges:
     """Of one call."""
 
-    cents: float = 0
+    usage: list[float] = field(default_factory=list[float])
+    """In cents. Services differ in the sign of a charge, so that only the size of these counts."""
+    others: list[float] = field(default_factory=list[float])
+    """In cents, of unknown kinds: a charge, or with the sign opposite to that of the usage a refund."""
     is_complete: bool = False
     """The call itself is charged, not only the bridge of its transfer."""
+
+    def add(self, kind: str | None, cents: float) -> None:
+        (self.usage if kind in _USAGE else self.others).append(cents)
+        self.is_complete |= kind != _BRIDGE
+
+    @property
+    def total_cents(self) -> int:
+        """What was charged for the call, refunds taken off; never negative."""
+        usage_is_negative = sum(self.usage) < 0
+        refunded = sum(abs(cents) for cents in self.others if self.usage and (cents < 0) is not usage_is_negative)
+        gross = sum(map(abs, self.usage)) + sum(map(abs, self.others))
+        return max(0, round(gross - 2 * refunded))
 
 
 class _EndlessError(PlannerError):
@@ -135,7 +151,7 @@ class Transactions:
                 self.say(f"a transaction of call {call_id} cannot be read ({why}): the call's own bill counts")
         for call_id, charges in found.items():
             if charges.is_complete and self._awaited.pop(call_id, None) is not None:
-                self._charged[call_id] = round(charges.cents)
+                self._charged[call_id] = charges.total_cents
                 self._seen = True
 
     def _give_up(self, error: PlannerError) -> None:
@@ -182,13 +198,10 @@ def _note(
         first = error.errors(include_url=False, include_input=False)[0]
         unreadable[call_id] = f"{first['loc'][0]}: {first['msg']}"
         return
-    cents = abs(transaction.amount_cents)
-    if cents > HIGHEST_CENTS:
-        unreadable[call_id] = f"amount_cents: {transaction.amount_cents}"
+    if abs(transaction.amount_cents) > HIGHEST_CENTS:
+        unreadable[call_id] = f"{transaction.amount_cents} cents are no charge for one call"
         return
-    charges = found.setdefault(call_id, _Charges())
-    charges.cents += cents
-    charges.is_complete |= transaction.kind != _BRIDGE
+    found.setdefault(call_id, _Charges()).add(transaction.kind, transaction.amount_cents)
 
 
 def _call_id(value: object) -> int:

@@ -24,6 +24,9 @@ _MEANINGS = {
 }
 
 
+_CHANGES_OF_THE_PLAN = ("prompt", "settings", "expectations")
+
+
 def verdict(result: RunResult) -> str:
     """One word for the outcome; in the sandbox it says so."""
     word = _VERDICTS[result.outcome]
@@ -46,7 +49,10 @@ def meaning(result: RunResult) -> str:
     if result.exit_code == 1 and (not failed or "failure" not in result.fail_on) and (told := _regression(result)):
         return told
     if result.exit_code == 1 and failed and all(map(is_changed_by_author, failed)):
-        return "An expectation failed, in cases that were changed since the last time: that tells nothing of a change of the agent."
+        if regression := _regression(result):
+            return f"An expectation failed. {regression}"
+        if all(case.not_comparable in _CHANGES_OF_THE_PLAN for case in failed):
+            return "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     return _MEANINGS.get(result.exit_code, "See the problems listed.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from planner.outcome import Compared, Sample, compare
+from planner.outcome import CaseOutcome, Compared, Sample, compare
 from planner.results.model import NotComparable, RunDocument
 
 Pair: TypeAlias = tuple[Sample | None, Sample | None]
@@ -14,6 +14,12 @@ Variant: TypeAlias = int | str
 _WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
 _SEPARATOR: Final = "\n"
 """No case id has one."""
+_COMBINED: Final = frozenset({"all_of", "any_of", "not"})
+_MAY_REST_ON: Final[Mapping[NotComparable, frozenset[str]]] = {
+    "grader": _COMBINED | {"grade", "field", "expression"},
+    "judge": _COMBINED | {"judge"},
+}
+"""The checks whose findings another grader, or another judge, may change."""
 
 
 def measured_otherwise(
@@ -21,15 +27,39 @@ def measured_otherwise(
 ) -> NotComparable | None:
     """What of the measurement differs; None where nothing does, or where one side does not say.
 
+    Another grader or judge excuses no regression that the other checks show by themselves: then it is None, too.
+
     Args:
         is_graded: whether the case rests on the platform's grade.
     """
     old, new = list(before), list(latest)
     if variants_of(old) and variants_of(new) and not shared_variants(old, new):
         return "variant"
+    differs: NotComparable | None = None
     if is_graded and _differ({_grader(run) for run in old}, {_grader(run) for run in new}):
-        return "grader"
-    return "judge" if _differ({run.judge_model for run in old}, {run.judge_model for run in new}) else None
+        differs = "grader"
+    elif _differ({run.judge_model for run in old}, {run.judge_model for run in new}):
+        differs = "judge"
+    return None if differs is None or _regressed_without(_MAY_REST_ON[differs], old, new) else differs
+
+
+def _regressed_without(checks: frozenset[str], before: Sequence[RunDocument], latest: Sequence[RunDocument]) -> bool:
+    """Whether the other checks alone show a regression beyond chance."""
+    old, new = _sample_without(checks, before), _sample_without(checks, latest)
+    return compare({"": (old, new)})[""] == "regressed"
+
+
+def _sample_without(checks: frozenset[str], runs: Sequence[RunDocument]) -> Sample:
+    counted = [run for run in runs if run.countable]
+    failed = sum(
+        any(
+            finding.outcome == "failed" and finding.severity != "warning" and finding.check not in checks
+            for finding in run.findings
+        )
+        for run in counted
+    )
+    outcome = CaseOutcome.FAILED if failed else CaseOutcome.PASSED
+    return Sample(outcome, len(counted) - failed, len(counted))
 
 
 def differ(before: Sample, latest: Sample) -> bool:

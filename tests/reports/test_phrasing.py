@@ -126,8 +126,13 @@ def test_whose_failure_it_is_where_only_its_author_changed_it(canonical: RunResu
     case = canonical.cases[0].model_copy(update={"compared": "not_enough_evidence", "not_comparable": "expectations"})
     changed = canonical.model_copy(update={"cases": [case], "exit_code": 1})
     assert verdict_phrasing.meaning(changed) == (
-        "An expectation failed, in cases that were changed since the last time: that tells nothing of a change of the agent."
+        "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     )
+    graded = changed.model_copy(update={"cases": [case.model_copy(update={"not_comparable": "grader"})]})
+    assert verdict_phrasing.meaning(graded) == "An expectation failed: the agent is at fault."
+    regressed = case.model_copy(update={"compared": "regressed", "not_comparable": None, "outcome": "flaky"})
+    regressed = regressed.model_copy(update={"quarantine": None})
+    assert "beyond chance" in verdict_phrasing.meaning(changed.model_copy(update={"cases": [case, regressed]}))
     both = changed.model_copy(update={"cases": [case, canonical.cases[0]]})
     assert verdict_phrasing.meaning(both) == "An expectation failed: the agent is at fault."
     assert case_phrasing.compared_in_full(case) == "not comparable: expectations changed"

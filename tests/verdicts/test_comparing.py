@@ -16,7 +16,7 @@ AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
 def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 0, **fields: Any) -> CaseDocument:
     """`b_held`: of how many of the passed runs an expectation with a rate of its own held."""
-    b_held = fields.pop("b_held", passed)
+    b_held, check = fields.pop("b_held", passed), fields.pop("check", "says")
     total = passed + failed + platform
     faults = [None] * passed + ["agent"] * failed + ["platform"] * platform
     runs = [
@@ -28,7 +28,7 @@ def case(name: str, outcome: str, passed: int, failed: int = 0, platform: int = 
             "findings": [
                 {
                     "expectation": "b",
-                    "check": "says",
+                    "check": check,
                     "outcome": "passed" if number < b_held else "failed",
                     "severity": "error",
                     "message": "",
@@ -81,12 +81,13 @@ def test_another_grader_and_variants_are_not_compared() -> None:
             update={"is_graded": True, "runs": [run.model_copy(update=fields) for run in found.runs]}
         )
 
-    good, bad = case("a", "passed", 10), case("a", "failed", 0, 10)
     for fields, why in (
         ({"grader_version": "1"}, "grader"),
         ({"judge_model": "1"}, "judge"),
         ({"agent_variant_id": 1}, "variant"),
     ):
+        check = {"grader": "grade", "judge": "judge"}.get(why, "says")
+        good, bad = case("a", "passed", 10, check=check), case("a", "failed", 0, 10, check=check)
         others = dict.fromkeys(fields, "2")
         older, newer = result("old", AT, with_runs(good, **fields)), result("new", AT, with_runs(bad, **others))
         (found,) = compare_results(older, newer, RANDOM).cases
@@ -102,6 +103,19 @@ def test_another_grader_and_variants_are_not_compared() -> None:
     moved = on_two.model_copy(update={"runs": [*on_two.runs[:1], *on_two.runs[10:]]})
     (found,) = compare_results(result("old", AT, on_two), result("new", AT, moved), RANDOM).cases
     assert found.compared == "same"
+
+
+def test_another_grader_hides_no_regression_of_other_checks() -> None:
+    """Every run fails `says`, which no grader measures: a regression, although the grader differs as well."""
+
+    def graded(found: CaseDocument, version: str) -> CaseDocument:
+        runs = [run.model_copy(update={"grader_version": version}) for run in found.runs]
+        return found.model_copy(update={"is_graded": True, "runs": runs})
+
+    older = result("old", AT, graded(case("a", "passed", 10), "1"))
+    newer = result("new", AT, graded(case("a", "failed", 0, 10), "2"))
+    (found,) = compare_results(older, newer, RANDOM).cases
+    assert (found.compared, found.not_comparable) == ("regressed", None)
 
 
 GOLDEN = [
