@@ -128,7 +128,7 @@ def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents:
     if change_set.estimate.calls == 0 and not charged_votes:
         return command
     high = whole_high_cents(change_set)
-    whole = None if high is None else high + already_spent_cents + (votes.spent_cents if votes else 0)
+    whole = None if high is None else high + already_spent_cents
     ceiling = "" if whole is None else f" --max-cost {whole // 100}.{whole % 100:02d}"
     return f"{command} --consent-to-charge{ceiling} --plan-digest {change_set.digest}"
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PlanVotes:
-    """Of one plan, in millionths of a cent. `spent` is what earlier, unfinished invocations of the change set have spent."""
+    """Of one plan, in millionths of a cent."""
 
     votes: int = 0
     expected: int = 0
     high: int = 0
-    spent: int = 0
 
 
 MICROCENTS = 1_000_000
@@ -43,14 +42,10 @@ class VoteEstimate:
     def high_cents(self) -> int:
         return whole_cents(sum(plan.high for plan in self.by_plan.values()))
 
-    @property
-    def spent_cents(self) -> int:
-        return whole_cents(sum(plan.spent for plan in self.by_plan.values()))
-
     def weight_cents(self, plan: str | None) -> int:
-        """What they are expected to cost, with what was spent on them already: of one plan, or (None) of all."""
+        """What they are expected to cost: of one plan, or (None) of all."""
         plans = self.by_plan.values() if plan is None else [self.by_plan.get(plan, PlanVotes())]
-        return whole_cents(sum(votes.expected + votes.spent for votes in plans))
+        return whole_cents(sum(votes.expected for votes in plans))
 
 
 def whole_cents(microcents: int) -> int:

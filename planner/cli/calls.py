@@ -102,12 +102,6 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
     "--consent-to-charge", is_flag=True, help="Agree to pay for votes of the language model that are not stored yet."
 )
 @click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Ask for no vote that could cost more in all.")
-@click.option(
-    "--record-votes",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Write the language model's votes here, for judge.recorded in planner.yaml.",
-)
 @click.pass_obj
 def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
     """Judge the stored calls by today's expectations. Free; calls nobody, and stores no verdict.
@@ -126,7 +120,6 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
             report_dir,
             values["consent_to_charge"],
             values["max_cost"],
-            values["record_votes"],
             values["fail_on"],
         ),
     )

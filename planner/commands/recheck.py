@@ -74,7 +74,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         place.repository.load_evidence,
         Unmade(open_runs=open_runs),
         today=standing.started_at.date(),
-        ask=prepared.judging.ballots,
+        ask=prepared.judging.cache,
     )
     command = shlex.join(["planner", "run", *selection.words()])
     gate = Gate(options.fail_on, suite_of(cases))

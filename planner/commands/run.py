@@ -165,7 +165,6 @@ class _Invocation:
                 stray_cents=prepared.stray.held_cents,
                 bills=self._journal.bills(prepared.change_set.digest),
             )
-            votes.weigh(ledger)
             if consent.given and self._max_cost_cents is not None:  # the other ceilings are `planner plan`'s to tell of
                 for told in sure_to_start(works_of(prepared.change_set), prepared.already_made, ledger):
                     self._shell.tell(told)
@@ -246,7 +245,7 @@ class _Invocation:
         progress = open_progress(self._shell)
         self._telling.note = progress.note  # a live display is not written over
         cases = {case.case_id: case for case in self._loaded.cases}
-        settling = Settling(prepared.change_set.changes, self._place.repository.load_evidence, prepared.judging.ballots)
+        settling = Settling(prepared.change_set.changes, self._place.repository.load_evidence, prepared.judging.cache)
         context = Context(
             client=client,
             transactions=self._transactions,

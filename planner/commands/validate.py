@@ -17,7 +17,6 @@ from planner.reports.quantities import count
 from planner.spec.files import PROJECT_FILE
 from planner.spec.plans.at_once import AtOnce, Totals
 from planner.spec.project.environments import in_environments
-from planner.spec.project.recorded import missing_answers
 
 
 def validate(
@@ -29,7 +28,6 @@ def validate(
 ) -> int:
     """0 when no plan has an error, else 2."""
     found = find_files(shell, paths, environment, work_tree_source(shell, paths))  # what a merge would leave
-    found.diagnostics.items.extend(missing_answers(found.root, found.project, cwd=shell.cwd).items)
     diagnostics, totals = found.diagnostics, _at_once(shell, found, environment)
     if totals is None:
         files = _read(shell, found, environment)

@@ -14,16 +14,15 @@ from planner import __version__
 from planner.api.transport import HttpxTransport
 from planner.changes.model import ChangeSet
 from planner.changes.votes import whole_cents
-from planner.errors import CredentialError, StoreError
+from planner.errors import CredentialError
 from planner.execution.ledger import Ledger
 from planner.execution.work import Outcome, RunRecord
-from planner.invocation.judging import Judging, vote_journal_path
+from planner.invocation.judging import Judging
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
 from planner.judging.asking import Asker, Asking, Wanted
+from planner.judging.budget import JudgeBudget
 from planner.judging.endpoint import Endpoint
-from planner.judging.journal import AskedState, VoteJournal
-from planner.judging.purse import Purse, weigh
 from planner.results.costs import JudgeCost
 from planner.spec.model import Case
 from planner.verdicts.judged_runs import JudgedRun, judge_record
@@ -89,11 +88,6 @@ class VoteRound:
             async with open_endpoint(self.shell, self.judging, self.shell.tell) as endpoint:
                 await endpoint.check()
 
-    def weigh(self, ledger: Ledger) -> None:
-        """What earlier, unfinished invocations of the change set spent on votes weighs on its ceilings."""
-        if self.change_set.votes is not None:
-            weigh(ledger.ceilings, {plan: votes.spent for plan, votes in self.change_set.votes.by_plan.items()})
-
     @asynccontextmanager
     async def open(self, ledger: Ledger, interrupted: anyio.Event) -> AsyncGenerator[Votes]:
         """Votes are asked for from here on, while calls are made, where they take no call's room under a ceiling; else at the end.
@@ -124,12 +118,12 @@ class VoteRound:
             return await votes.finish({})
 
     def may_ask(self) -> bool:
-        """Says in `judging.ballots` why not."""
+        """Says in `judging.cache` why not."""
         settings = self.judging.settings
         if settings is None or not self.judging.may_ask:
             return False
         if not self.consent_given and not settings.price.is_free:
-            self.judging.ballots.missing = "consent to charge for it was not given"
+            self.judging.cache.missing = "consent to charge for it was not given"
             return False
         return True
 
@@ -137,37 +131,32 @@ class VoteRound:
     async def asking(self, ledger: Ledger, interrupted: anyio.Event) -> AsyncGenerator[Votes]:
         judging, settings, shell = self.judging, self.judging.settings, self.shell
         assert settings is not None
-        journal = VoteJournal(judging.journal_path)
-        try:
-            tell = self.tell or shell.tell
-            async with open_endpoint(shell, judging, tell) as endpoint:
-                asker = Asker(
-                    endpoint,
-                    judging.ballots,
-                    self.place.repository,
-                    Purse(journal, ledger.ceilings, self.change_set.digest, self.invocation_id, shell.new_id),
-                    judging.pricing,
-                    shell.clock,
-                    shell.new_id,
-                    settings.max_concurrent,
-                    tell if shell.verbosity else lambda _: None,
-                    settings.answers_as,
-                )
-                opened = Votes(self, ledger, interrupted, asker)
-                raised: Exception | None = None
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(opened.work)
-                    try:
-                        yield opened
-                    except Exception as error:  # noqa: BLE001 - raised again outside of the group, which would wrap it
-                        raised = error
-                    if interrupted.is_set() and raised is None:
-                        await opened.ended.wait()  # answers on their way are waited for, so long as the asker waits
-                    tasks.cancel_scope.cancel()
-                if raised is not None:
-                    raise raised
-        finally:
-            journal.close()
+        tell = self.tell or shell.tell
+        async with open_endpoint(shell, judging, tell) as endpoint:
+            asker = Asker(
+                endpoint,
+                judging.cache,
+                JudgeBudget(ledger.ceilings),
+                judging.pricing,
+                shell.clock,
+                shell.new_id,
+                settings.max_concurrent,
+                tell if shell.verbosity else lambda _: None,
+                settings.answers_as,
+            )
+            opened = Votes(self, ledger, interrupted, asker)
+            raised: Exception | None = None
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(opened.work)
+                try:
+                    yield opened
+                except Exception as error:  # noqa: BLE001 - raised again outside of the group, which would wrap it
+                    raised = error
+                if interrupted.is_set() and raised is None:
+                    await opened.ended.wait()  # answers on their way are waited for, so long as the asker waits
+                tasks.cancel_scope.cancel()
+            if raised is not None:
+                raise raised
 
 
 @dataclass(slots=True)
@@ -188,7 +177,7 @@ class Votes:
     def judge(self, case: Case, record: RunRecord) -> JudgedRun:
         """A run that ended, by the votes that there are; for those that there are not the model is asked meanwhile, unless more
         may still come of what was said."""
-        judged = judge_record(case, record, self.round.judging.ballots)
+        judged = judge_record(case, record, self.round.judging.cache)
         if self.asker is not None and record.evidence is not None and "transcript" not in judged.document.missing:
             self.asker.add(self.round.judging.wanted_of(case, record.evidence))
         return judged
@@ -203,7 +192,7 @@ class Votes:
             self.ended.set()
 
     async def finish(self, made: Mapping[str, Sequence[JudgedRun]]) -> Asking:
-        """Asks for what is left; says in `judging.ballots` why the rest is missing. `made` are the runs made now, by case id."""
+        """Asks for what is left; says in `judging.cache` why the rest is missing. `made` are the runs made now, by case id."""
         digests = {
             case_id: [run.document.evidence for run in runs if run.document.evidence is not None]
             for case_id, runs in made.items()
@@ -226,7 +215,7 @@ class Votes:
         if self._fault is not None:
             raise self._fault
         if self.asking.why_stopped:
-            self.round.judging.ballots.missing = self.asking.why_stopped
+            self.round.judging.cache.missing = self.asking.why_stopped
         return self.asking
 
 
@@ -239,40 +228,17 @@ def note_asking(outcome: Outcome, asking: Asking) -> None:
     outcome.interrupted = outcome.interrupted or asking.interrupted
 
 
-def judge_cost(judging: Judging, change_set: ChangeSet, asking: Asking, *, invocation_id: str) -> JudgeCost | None:
-    """What the votes cost, for the results; None where none are needed."""
+def judge_cost(change_set: ChangeSet, asking: Asking) -> JudgeCost | None:
+    """What the votes of this session cost, for the results; None if none were needed."""
     votes = change_set.votes
     if votes is None or not (votes.votes or votes.stored or asking.given):
         return None
-    asked = []
-    if judging.journal_path.exists():
-        journal = VoteJournal(judging.journal_path)
-        try:
-            asked = journal.asked_for(change_set.digest)
-        finally:
-            journal.close()
-    mine = [one for one in asked if one.invocation_id == invocation_id]
-    open_ones = [one for one in asked if one.state is AskedState.SENT]
     return JudgeCost(
         model=votes.model,
         votes=asking.given,
         stored_votes=votes.stored,
         estimated_cents=votes.expected_cents,
-        actual_cents=whole_cents(sum(one.committed for one in asked if one.state is not AskedState.SENT)),
-        this_invocation_cents=whole_cents(sum(one.committed for one in mine if one.state is not AskedState.SENT)),
-        ambiguous_cents=whole_cents(sum(one.reserved for one in open_ones)),
+        actual_cents=whole_cents(asking.spent),
+        this_invocation_cents=whole_cents(asking.spent),
+        ambiguous_cents=whole_cents(asking.uncertain),
     )
-
-
-def consume_votes(place: Place, change_set_digest: str, invocation_id: str) -> None:
-    """Finished results hold what was asked for."""
-    path = vote_journal_path(place)
-    if not path.exists():
-        return
-    journal = VoteJournal(path)
-    try:
-        journal.consume(change_set_digest, invocation_id)
-    except StoreError:  # a later run of the same change set then counts it once more: never less than was spent
-        return
-    finally:
-        journal.close()

@@ -9,7 +9,6 @@ from planner.changes.model import Consent
 from planner.errors import RefusedError, StoreError
 from planner.execution.journal import Journal
 from planner.execution.work import Outcome, RunRecord
-from planner.invocation.asking import consume_votes
 from planner.invocation.composing import compose_result, with_ending
 from planner.invocation.preparing import Preparation
 from planner.invocation.reporting import show_result
@@ -113,7 +112,7 @@ class Closing:
             self.place.repository.load_evidence,
             Unmade(not_called, outcome.not_needed, open_runs),
             today=self.standing.started_at.date(),
-            ask=self.prepared.judging.ballots,
+            ask=self.prepared.judging.cache,
         )
 
     def _out_of_reach(self, cases: list[CaseDocument]) -> set[str]:
@@ -161,7 +160,6 @@ class Closing:
             repository.promote(result, self.place.environment)
         spare = result.partial and self.options.selection.rerun == "changed"
         self.journal.consume(result.invocation_id, _spoken_for(result, runs, spare=spare))
-        consume_votes(self.place, result.change_set_digest, result.invocation_id)
 
 
 def _spoken_for(result: RunResult, runs: EndedRuns, *, spare: bool) -> Iterable[tuple[str, int]]:

@@ -74,9 +74,7 @@ def compose_result(
             invocation_id=standing.invocation_id,
             ceiling_cents=ceiling_cents,
             unread=outcome.unread_slots,
-        ).model_copy(
-            update={"judge": judge_cost(prepared.judging, change_set, asking, invocation_id=standing.invocation_id)}
-        ),
+        ).model_copy(update={"judge": judge_cost(change_set, asking)}),
         stats=standing.stats(launches=outcome.launches),
     )
 

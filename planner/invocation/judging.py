@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from planner.changes.model import Action, Change, ChangeSet
 from planner.changes.votes import PlanVotes, VoteEstimate
@@ -15,15 +14,12 @@ from planner.execution.launches import Slot
 from planner.invocation.selection import Loaded, Selection
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
-from planner.invocation.votes_file import read_votes_file, read_votes_of
 from planner.invocation.worlds import NamedWorld, named_world, open_world
 from planner.judging.asking import SECOND_CHANCES, Wanted
-from planner.judging.ballots import Ballots
-from planner.judging.journal import VoteJournal
+from planner.judging.cache import VoteCache
 from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judging.prompt import PROMPT_VERSION
 from planner.judging.recorded import RecordedAnswers
-from planner.judging.records import VoteRecord
 from planner.spec.model import Case, JudgePrice, JudgeSettings
 from planner.verdicts.assembling import standing_runs
 from planner.verdicts.judged_runs import LoadEvidence, questions
@@ -36,27 +32,25 @@ _ROOM_FOR_LONGER = 3
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """`settings` is None where no model is named. `ballots` answers questions by what was said before.
+    """`settings` is None if no model is named. `cache` answers questions from stored answers.
 
     In the sandbox, without a model, the recorded answers of `world` count, and what they leave open is undecided.
     """
 
     settings: JudgeSettings | None
-    ballots: Ballots
+    cache: VoteCache
     load_evidence: LoadEvidence
-    journal_path: Path
-    world: str | None = None
 
     @property
     def may_ask(self) -> bool:
         """Whether there is a model to ask."""
-        return self.settings is not None and self.settings.recorded is None
+        return self.settings is not None
 
     @property
     def name(self) -> str | None:
         """Whose votes verdicts rest on: another model, or another wording of what it is asked, judges anew."""
         if self.settings is None:
-            return None if self.world is None else self.ballots.model
+            return None if self.cache.world is None else self.cache.model
         return f"{self.settings.model} (prompt {PROMPT_VERSION})"
 
     @property
@@ -87,16 +81,8 @@ class Judging:
     def wanted_of(self, case: Case, evidence: Evidence) -> Iterator[Wanted]:
         """The votes to ask for to judge one call."""
         for question in questions(case, evidence):
-            if numbers := self.ballots.unanswered(question):
-                yield Wanted(case.plan, question, self.ballots.key_of(question), tuple(numbers))
-
-    def used(self, changes: Sequence[Change]) -> Iterator[VoteRecord]:
-        """The votes that verdicts on stored calls rest on."""
-        for change in _asking(changes):
-            for run in standing_runs(change):
-                if change.case is not None and run.evidence is not None:
-                    for question in self._questions(change.case, run.evidence):
-                        yield from self.ballots.records(question)
+            if numbers := self.cache.unanswered(question):
+                yield Wanted(case.plan, question, self.cache.key_of(question), tuple(numbers))
 
     def with_votes(self, change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]]) -> ChangeSet:
         """The change set with what its votes would cost, and changes told as no longer free where they are not."""
@@ -109,13 +95,8 @@ class Judging:
             before = reckoning.votes
             self._reckon(reckoning, change, resumable.get(change.case_id, ()))
             votes_of[change.case_id] = reckoning.votes - before
-        free = not self.may_ask or self.settings.price.is_free
-        by_plan = reckoning.by_plan() if self.may_ask else {}
-        for plan, spent in self._spent(change_set.digest).items():
-            by_plan[plan] = replace(by_plan.get(plan, PlanVotes()), spent=spent)
-        estimate = VoteEstimate(
-            self.settings.model, reckoning.votes if self.may_ask else 0, reckoning.stored, free, by_plan
-        )
+        free = self.settings.price.is_free
+        estimate = VoteEstimate(self.settings.model, reckoning.votes, reckoning.stored, free, reckoning.by_plan())
         changes = tuple(_told(change, votes_of.get(change.case_id, 0)) for change in change_set.changes)
         return replace(change_set, changes=changes, votes=estimate)
 
@@ -126,7 +107,7 @@ class Judging:
         stored += [slot.evidence for slot in slots if slot.evidence is not None]
         for digest in stored:
             for question in self._questions(case, digest):
-                unanswered = len(self.ballots.unanswered(question))
+                unanswered = len(self.cache.unanswered(question))
                 reckoning.known(case.plan, question, unanswered)
         if change.action is Action.CALL:
             collected = sum(slot.evidence is not None for slot in slots)
@@ -136,42 +117,23 @@ class Judging:
         evidence = self.load_evidence(digest)
         return [] if evidence is None else questions(case, evidence)
 
-    def _spent(self, digest: str) -> dict[str, int]:
-        if not self.journal_path.exists():  # looking leaves no trace
-            return {}
-        journal = VoteJournal(self.journal_path)
-        try:
-            spent: dict[str, int] = {}
-            for asked in journal.asked_for(digest):
-                spent[asked.plan] = spent.get(asked.plan, 0) + asked.committed
-            return spent
-        finally:
-            journal.close()
-
 
 def judging_of(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Judging:
     """The project's judge; in the sandbox, without one, the answers that its world has recorded.
 
     Raises:
-        UsageError: the recorded answers cannot be read, or there is no such world.
+        UsageError: there is no such world.
         PlanInvalidError: the world is not valid.
     """
     settings = loaded.project.judge
-    repository = place.repository
     if settings is None and selection.sandbox:
         recorded = _recorded_answers(shell, named_world(shell, selection), loaded.cases)
-        ballots = Ballots(f"recorded answers of the world {recorded.world}", None, world=recorded)
-        return Judging(None, ballots, repository.load_evidence, vote_journal_path(place), recorded.world)
-    ballots = Ballots(settings.model if settings else "", repository)
-    if settings is None:
-        ballots.missing = "planner.yaml names no language model under `judge`"
-    elif settings.recorded is not None:
-        if loaded.base is None or selection.sandbox:  # what comes of the sandbox decides nothing
-            ballots.recorded = read_votes_file(loaded.root / settings.recorded, settings.recorded)
-        else:
-            ballots.recorded = read_votes_of(loaded.base, settings.recorded)
-        ballots.missing = f"{settings.recorded} has no answer to this"
-    return Judging(settings, ballots, repository.load_evidence, vote_journal_path(place))
+        cache = VoteCache(f"recorded answers of the world {recorded.world}", None, recorded)
+    else:
+        cache = VoteCache(settings.model if settings else "", place.repository)
+        if settings is None:
+            cache.missing = "planner.yaml names no language model under `judge`"
+    return Judging(settings, cache, place.repository.load_evidence)
 
 
 def _recorded_answers(shell: Shell, named: NamedWorld, cases: Sequence[Case]) -> RecordedAnswers:
@@ -183,10 +145,6 @@ def _recorded_answers(shell: Shell, named: NamedWorld, cases: Sequence[Case]) ->
         vote = Vote(Verdict(answer.verdict), answer.turn, answer.quote, answer.reason)
         answers.setdefault((answer.rubric, answer.transcript), []).append(vote)
     return RecordedAnswers(world.world, answers)
-
-
-def vote_journal_path(place: Place) -> Path:
-    return place.directory / "votes.sqlite"
 
 
 def _asking(changes: Sequence[Change]) -> Iterator[Change]:
@@ -240,7 +198,6 @@ class _Reckoning:
             before.votes + votes,
             before.expected + votes * self._pricing.expected(size),
             before.high + votes * high,
-            before.spent,
         )
 
 

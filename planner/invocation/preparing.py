@@ -108,7 +108,7 @@ def prepare(
         now=shell.clock.now(),
         partial=selection.partial,
         evidence_stored=repository.has_evidence,
-        still_settled=still_settled(repository.load_evidence, judging.ballots),
+        still_settled=still_settled(repository.load_evidence, judging.cache),
         called_before=earlier,
         judge=judging.name,
         gone=gone,

@@ -15,7 +15,7 @@ from planner.changes.digest import change_set_digest
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.ledger import Ledger
 from planner.execution.work import Outcome
-from planner.invocation.asking import VoteRound, consume_votes, judge_cost, note_asking
+from planner.invocation.asking import VoteRound, judge_cost, note_asking
 from planner.invocation.calling import ledger_of
 from planner.invocation.interruption import interruptible
 from planner.invocation.judging import Judging
@@ -23,7 +23,6 @@ from planner.invocation.locking import locked
 from planner.invocation.selection import Loaded, Selection
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
-from planner.invocation.votes_file import write_votes_file
 from planner.judging.asking import Asking
 from planner.results.costs import JudgeCost
 from planner.verdicts.gate import EVERYTHING, FailOn, fail_on_words
@@ -36,13 +35,10 @@ class RecheckOptions:
     consent_to_charge: bool = False
     """For votes of the language model that are not stored yet; everything else is free."""
     max_cost_cents: int | None = None
-    record_votes: Path | None = None
-    """Where to write the votes that the verdicts rest on, for `judge.recorded`."""
     fail_on: frozenset[FailOn] = EVERYTHING
 
     def words(self) -> list[str]:
-        recorded = ["--record-votes", str(self.record_votes)] if self.record_votes else []
-        return ["planner", "recheck", *self.selection.words(), *fail_on_words(self.fail_on), *recorded]
+        return ["planner", "recheck", *self.selection.words(), *fail_on_words(self.fail_on)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +58,11 @@ def rechecked_votes(
     changes: Sequence[Change],
     invocation_id: str,
 ) -> RecheckedVotes:
-    """Asks for what is missing, and writes down what there is then.
+    """Requests what is missing.
 
     Raises:
         RefusedError: votes are missing whose price was not consented to, or is above a ceiling.
-        UsageError, IncompleteError: the endpoint cannot be asked, or the file cannot be written.
+        UsageError, IncompleteError: the endpoint cannot be asked.
     """
     plain = ChangeSet(change_set_digest(changes), tuple(changes), Estimate(0, 0, 0, 0, "nothing to call"), {})
     change_set = judging.with_votes(plain, {})
@@ -88,14 +84,10 @@ def rechecked_votes(
             ledger = ledger_of(loaded, (), max_cost_cents=options.max_cost_cents, billing=None)
             asks = VoteRound(shell, place, judging, change_set, invocation_id, consent.given)
             asking = anyio.run(_ask, asks, ledger) if to_ask else Asking()
-            cost = judge_cost(judging, change_set, asking, invocation_id=invocation_id)
-            if to_ask and not asking.why_stopped:
-                consume_votes(place, change_set.digest, invocation_id)
+            cost = judge_cost(change_set, asking)
         outcome = Outcome()
         note_asking(outcome, asking)
         votes = RecheckedVotes(outcome, cost)
-    if options.record_votes is not None:
-        write_votes_file(shell.cwd / options.record_votes, str(options.record_votes), judging.used(changes))
     return votes
 
 
@@ -106,7 +98,6 @@ def _command(options: RecheckOptions, change_set: ChangeSet) -> str:
 
 
 async def _ask(votes: VoteRound, ledger: Ledger) -> Asking:
-    votes.weigh(ledger)
     async with interruptible() as interrupted:
         await votes.check()
         return await votes.ask(ledger, interrupted)

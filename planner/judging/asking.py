@@ -1,4 +1,4 @@
-"""Asks for the votes that are wanted: a few at one time, as fast as the endpoint lets, within the purse, once each."""
+"""Requests the votes that verdicts need: a few at a time, at the pace of the endpoint, within the budget, once each."""
 
 from __future__ import annotations
 
@@ -24,14 +24,12 @@ from planner.errors import (
 )
 from planner.execution.clock import Clock
 from planner.judging.answers import read_vote, void
-from planner.judging.ballots import Ballots
+from planner.judging.budget import CeilingReachedError, JudgeBudget, is_plausible
+from planner.judging.cache import VoteCache, VoteRecord
 from planner.judging.endpoint import Completion, DeclinedError, Endpoint, OtherModelError, reworded
-from planner.judging.journal import believed
 from planner.judging.models import is_asked_model
 from planner.judging.pricing import Pricing
 from planner.judging.prompt import compose
-from planner.judging.purse import CeilingReachedError, Purse
-from planner.judging.records import VoteRecord, VoteStore, read_record
 
 ATTEMPTS: Final = 3
 """How often a vote is asked for when nothing usable comes back."""
@@ -58,9 +56,14 @@ class Wanted:
 
 @dataclass(slots=True)
 class Asking:
-    """How it went. The texts say, in words, why votes are missing; empty where that is not why."""
+    """How it went. The texts say why votes are missing; empty if that is not why.
+
+    `spent` and `uncertain` are millionths of a cent; what is uncertain may have been charged although no answer came.
+    """
 
     given: int = 0
+    spent: int = 0
+    uncertain: int = 0
     ceiling: str = ""
     refusal: str = ""
     usage: str = ""
@@ -76,12 +79,11 @@ class Asking:
 
 @dataclass(slots=True)
 class Asker:
-    """Every vote that comes is in `ballots`, and in the store before that."""
+    """Puts every vote that comes into `cache`, which stores it first."""
 
     endpoint: Endpoint
-    ballots: Ballots
-    store: VoteStore
-    purse: Purse
+    cache: VoteCache
+    budget: JudgeBudget
     pricing: Pricing
     clock: Clock
     new_token: Callable[[], str]
@@ -119,8 +121,7 @@ class Asker:
         self._wake()
 
     async def ask(self, *, interrupted: anyio.Event) -> Asking:
-        """Asks for what is added, until it is told that this was all. Where the store or the journal fails, nothing more is asked
-        for, and the result says so."""
+        """Requests what is added until `close` is called. If the store fails, it stops, and the result says so."""
 
         async def work() -> None:
             try:
@@ -131,7 +132,7 @@ class Asker:
                         return
                     else:
                         await self._news.wait()
-            except IncompleteError as error:  # the store's or the journal's: nothing more may be asked for
+            except IncompleteError as error:  # the store failed: a vote that cannot be stored would be paid for again
                 self.result.trouble = _told(error)
             finally:
                 self._wake()  # who waits for more learns that there is none
@@ -149,6 +150,7 @@ class Asker:
                 for _ in range(self.max_concurrent):
                     tasks.start_soon(work)
             watching.cancel_scope.cancel()
+        self.result.spent, self.result.uncertain = self.budget.spent, self.budget.uncertain
         return self.result
 
     def _wake(self) -> None:
@@ -175,16 +177,16 @@ class Asker:
             except (UnreachableError, LostAnswerError, ServiceError) as error:
                 failed += 1
                 self._fail(error)
-                self.ballots.problems[want.key] = str(error)
+                self.cache.problems[want.key] = str(error)
                 if failed == ATTEMPTS:
                     return
                 await self.clock.sleep(min(_LONGEST_WAIT_SECONDS, 2.0 ** (failed - 1)))
             except DeclinedError as error:
-                self.ballots.problems[want.key] = str(error)
+                self.cache.problems[want.key] = str(error)
                 return
             except CeilingReachedError as error:
                 self.result.ceiling = self.result.ceiling or str(error)
-                self.ballots.problems[want.key] = f"the ceiling was reached ({error})"
+                self.cache.problems[want.key] = f"the ceiling was reached ({error})"
                 return
             except RefusedError as error:
                 self.result.refusal = _told(error)
@@ -197,41 +199,40 @@ class Asker:
                     voids += 1
                     self.tell(f"a vote is void, for {vote.void}: asked for once more")
                     continue
-                self.ballots.add(record)
-                self.ballots.problems.pop(want.key, None)
                 self.result.given += 1
                 return
 
     async def _ask_once(self, want: Wanted, number: int, *, again_if_void: bool) -> tuple[Vote, VoteRecord | None]:
-        """The answer, and what is stored of it: nothing of one that is void and shall be asked for again."""
+        """The answer, and its stored record; None for a void answer that will be requested again."""
         prompt = compose(want.question, self.new_token)
         reserved = self.pricing.reserve(prompt.size_bytes)
-        asked_id = self.purse.send(want.plan, want.key, number, reserved)
+        self.budget.reserve(want.plan, reserved)
         try:
-            completion = await self.endpoint.complete(prompt, on_sending=_nothing)
+            completion = await self.endpoint.complete(prompt)
         except (UnreachableError, ThrottledError, DeclinedError, CredentialError, NotFoundError, RefusedError) as error:
-            self.purse.not_charged(want.plan, asked_id, reserved)
+            self.budget.release(want.plan, reserved)
             raise reworded(error) from error
         except LostAnswerError as error:
             raise reworded(error) from error
         cost = self.pricing.billed(completion)
-        if cost is not None and cost != believed(cost, reserved):
+        if cost is not None and not is_plausible(cost, reserved):
             self.tell(
-                f"the endpoint tells {completion.read_tokens:,} and {completion.written_tokens:,} tokens of one vote, more than it can"
-                " have taken: counted as the most that it was to cost"
+                f"the endpoint reports {completion.read_tokens:,} and {completion.written_tokens:,} tokens for one vote, which cannot"
+                " be: its reservation is counted instead"
             )
             cost = None
         if not self._is_one_model(completion.model):
-            self.purse.answered(want.plan, asked_id, reserved, cost)
+            self.budget.settle(want.plan, reserved, cost)
             raise OtherModelError(completion.model, self._answers_as or self.endpoint.model)
         if completion.content is None:
             vote = void(completion.problem)
         else:
             vote = checked(read_vote(completion.content, prompt), want.question.turns)
         record = None
-        if not (vote.void and again_if_void):  # before the money is settled: a crash between counts what was reserved
-            record = self._store(want, number, vote, completion, cost)
-        self.purse.answered(want.plan, asked_id, reserved, cost)
+        if not (vote.void and again_if_void):
+            record = self._record(want, number, vote, completion, cost)
+            self.cache.add(record)
+        self.budget.settle(want.plan, reserved, cost)
         return vote, record
 
     def _is_one_model(self, told: str) -> bool:
@@ -249,17 +250,21 @@ class Asker:
         )
         return True
 
-    def _store(self, want: Wanted, number: int, vote: Vote, completion: Completion, cost: int | None) -> VoteRecord:
-        """What stands in the store afterwards: another's answer to the same question, where that was first."""
-        told = {
-            "edition": completion.model,
-            "cost_microcents": cost,
-            "read_tokens": completion.read_tokens,
-            "written_tokens": completion.written_tokens,
-        }
-        record = VoteRecord.of(vote, want.key, number, self.ballots.model).model_copy(update=told)
-        standing = self.store.save_vote(want.key, number, record.to_bytes())
-        return read_record(standing, want.key, number) or record
+    def _record(self, want: Wanted, number: int, vote: Vote, completion: Completion, cost: int | None) -> VoteRecord:
+        return VoteRecord(
+            key=want.key,
+            number=number,
+            model=self.cache.model,
+            edition=completion.model,
+            verdict=vote.verdict,
+            turn=vote.turn,
+            quote=vote.quote,
+            reason=vote.reason,
+            void=vote.void,
+            cost_microcents=cost,
+            read_tokens=completion.read_tokens,
+            written_tokens=completion.written_tokens,
+        )
 
     async def _wait_for_turn(self) -> None:
         while not self._stopped and (left := self._not_before - self.clock.monotonic()) > 0:
@@ -282,10 +287,6 @@ class Asker:
         self.tell(str(error))
         if self._failures >= _FAILURES_IN_A_ROW + self.max_concurrent:
             self.result.trouble = f"{error}, {self._failures} times in a row"
-
-
-def _nothing() -> None:
-    """The request was written down before it was handed over; when its first byte leaves changes nothing more."""
 
 
 def _told(error: PlannerError) -> str:

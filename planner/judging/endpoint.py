@@ -1,13 +1,11 @@
 """One chat completion from any OpenAI-compatible endpoint, or one error that says whether it may have been charged.
 
-Endpoints differ in what they take. What one refuses (an answer held to a schema, `max_tokens`, a temperature) is left out
-or put otherwise; a refused request is not charged. Once a request is taken that was put otherwise, all are put so: not before,
-for a request may be refused for what it says.
+Endpoints differ in what they accept. A request that is refused for its form (a JSON schema for the answer, `max_tokens`, a
+temperature) is sent again in a simpler one; the form that was accepted is used from then on. A refused request is not charged.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,10 +35,6 @@ _TOLD: Final = 160
 _LEAST_SECRET: Final = 8
 """Characters of a key that is one: endpoints of one's own take any word."""
 _MAX_TOKENS: Final = 2**40
-_OF_THE_FORM: Final = re.compile(r"response.?format|schema|json.?(?:object|mode)|structured|grammar|guided")
-"""In the words of an endpoint that refuses a request for the form its answer shall have."""
-_UNEXPLAINED: Final = 2
-"""So many requests must have been taken in another form, before an endpoint that does not say why is asked so every time."""
 
 
 class DeclinedError(PlannerError):
@@ -132,12 +126,10 @@ class Endpoint:
     now: Callable[[], datetime]
     tell: Callable[[str], None]
     _form: _Form = _Form()
-    _is_taken: bool = False
-    """Whether an answer was given in this form."""
-    _unexplained: int = 0
+    """The one that the endpoint accepted last."""
 
-    async def complete(self, prompt: Prompt, *, on_sending: Callable[[], None]) -> Completion:
-        """`on_sending` is called before the first byte of a request that may be charged leaves.
+    async def complete(self, prompt: Prompt) -> Completion:
+        """The answer to one prompt.
 
         Raises:
             ThrottledError, UnreachableError, DeclinedError, CredentialError, NotFoundError, RefusedError: not charged.
@@ -145,7 +137,7 @@ class Endpoint:
         """
         form, refused = self._form, None
         while True:
-            answer = await self._post(prompt, form, on_sending)
+            answer = await self._post(prompt, form)
             other = form.otherwise(_text(answer).lower()) if answer.status in (400, 415, 422) else None
             if other is None:
                 break
@@ -153,29 +145,13 @@ class Endpoint:
                 refused = answer
             form = other
         self._check(answer)
-        self._learn(form, refused)
+        if refused is not None and form.answer != self._form.answer:
+            self.tell(
+                f"the judge's endpoint does not accept a JSON schema for the answers of {self.model} ({refused.status}"
+                f"{self._told(refused)}): it is asked for {_ASKED_FOR[form.answer]}"
+            )
+        self._form = form
         return self._completion(answer)
-
-    def _learn(self, form: _Form, refused: Answer | None) -> None:
-        """A request was taken in this form, whose answer another was `refused` for: all are put so from now on. But not where
-        answers in the present form were taken before: what is refused then is refused for what it says."""
-        held = self._form
-        if form.limit != _Form.limit:
-            held = replace(held, limit=form.limit)
-        if not form.temperature:
-            held = replace(held, temperature=False)
-        if refused is None:
-            self._is_taken = self._is_taken or form.answer == held.answer
-        elif not self._is_taken:
-            self._unexplained += 1
-            if _OF_THE_FORM.search(_text(refused).lower()) or self._unexplained >= _UNEXPLAINED:
-                self._is_taken = True
-                held = replace(held, answer=form.answer)
-                self.tell(
-                    f"the judge's endpoint cannot hold the answers of {self.model} to a JSON schema ({refused.status}"
-                    f"{self._told(refused)}): they are asked for {_ASKED_FOR[form.answer]}"
-                )
-        self._form = held
 
     async def check(self) -> None:
         """One free read: whether the endpoint is there and takes the key. An endpoint that knows no such read is taken at its
@@ -187,7 +163,7 @@ class Endpoint:
         if answer.status in (401, 403):
             self._check(answer)
 
-    async def _post(self, prompt: Prompt, form: _Form, on_sending: Callable[[], None]) -> Answer:
+    async def _post(self, prompt: Prompt, form: _Form) -> Answer:
         request: dict[str, Any] = {
             "model": self.model,
             "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
@@ -201,7 +177,7 @@ class Endpoint:
         elif form.answer == "json_object":
             request["response_format"] = {"type": "json_object"}
         body = to_json(request)
-        return await self.transport.send("POST", "chat/completions", query={}, body=body, on_sending=on_sending)
+        return await self.transport.send("POST", "chat/completions", query={}, body=body)
 
     def _check(self, answer: Answer) -> None:
         status, told = answer.status, self._told(answer)

@@ -24,7 +24,7 @@ class JudgeCost(Document):
     stored_votes: int = Field(default=0, description="Given before, and used again for nothing.")
     estimated_cents: int | None = Field(default=None, description="Expected before the first was asked for.")
     actual_cents: int = Field(
-        description="Of every vote this change set asked for, earlier interrupted invocations included."
+        description="Of the votes of this invocation; what an interrupted one spent is in its own results."
     )
     this_invocation_cents: int
     ambiguous_cents: int = Field(

@@ -149,16 +149,15 @@ class JudgePrice:
 
 @dataclass(frozen=True, slots=True)
 class JudgeSettings:
-    """The language model that `check: judge` asks; with `recorded`, the file whose answers are used instead."""
+    """The language model that `check: judge` asks."""
 
     base_url: str
-    """Without a slash at its end; empty with `recorded`."""
+    """Without a slash at its end."""
     model: str
     price: JudgePrice = JudgePrice()
     max_concurrent: int = 4
     timeout_seconds: float = 60
     max_output_tokens: int = 1_000
-    recorded: str | None = None
     """A path, relative to planner.yaml."""
     answers_as: tuple[str, ...] = ()
     """Other names that the model gives itself."""

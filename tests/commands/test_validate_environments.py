@@ -53,35 +53,3 @@ plans/hours.yaml:3:26: error: no such target [unknown-target]
 2 errors in 1 file
 `planner explain unknown-target` tells more, and shows an example mended
 """)
-
-
-def test_answers_of_a_model_that_are_not_there_are_told_where_they_are_named(project: Project) -> None:
-    """Once, however many plans there are, and in each environment alike; a file that is there is no fault."""
-    project.edit("plans/hours.yaml", "targets:\n  clinic: {agent: 12}", "targets: [clinic]")
-    project.write(
-        "plans/again.yaml", (project.root / "plans/hours.yaml").read_text().replace("plan: ", "plan: again-", 1)
-    )
-    project.write(
-        "planner.yaml",
-        "environments: {staging: {clinic: {agent: 12}}, live: {clinic: {agent: 40}}}\n"
-        "judge:\n  model: gpt-4o-mini\n  recorded: votes/answer.jsonl\n",
-    )
-    project.write("votes/answers.jsonl", "")
-    ran = project.planner("validate")
-    assert ran.code == 2
-    assert ran.err == snapshot("""\
-planner.yaml:4:13: error: file does not exist [file-missing]
-    4 |   recorded: votes/answer.jsonl
-      |             ^^^^^^^^^^^^^^^^^^
-        there is no file votes/answer.jsonl; did you mean votes/answers.jsonl?
-
-1 error in 1 file
-`planner explain file-missing` tells more, and shows an example mended
-""")
-    assert project.planner("validate", "--environment", "live").err == ran.err
-    project.edit("planner.yaml", "answer.jsonl", "gpt.jsonl")
-    assert "--record-votes votes/gpt.jsonl`" in " ".join(project.planner("validate").err.split())
-    project.edit("planner.yaml", "gpt.jsonl", "answers.jsonl")
-    assert project.planner("validate").code == 0
-    project.edit("planner.yaml", "votes/answers.jsonl", "votes")
-    assert "planner.yaml:4:13: error: file does not exist [file-missing]" in project.planner("validate").err

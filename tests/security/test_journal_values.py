@@ -20,7 +20,6 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.sharing import IntentSharing
 from planner.execution.work import Line
-from planner.judging.journal import VoteJournal
 from planner.results.directory import DirectoryStore
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
@@ -158,21 +157,6 @@ def test_garbage_in_a_launch(interrupted: Project, column: str, value: str, what
     """
     edit(interrupted, f"UPDATE slots SET consumed_by = NULL; UPDATE launches SET {column} = {value}")  # noqa: S608
     assert_stopped(interrupted, what)
-
-
-def test_negative_vote(tmp_path: Path) -> None:
-    """The attacker makes a paid request to the judge's model cost less than nothing.
-
-    Before: it lowered what counts as spent under the ceiling. Now: the journal of judge calls is refused.
-    """
-    path = tmp_path / "votes.sqlite"
-    journal = VoteJournal(path)
-    journal.send("a", change_set="d", invocation="i", plan="p", question="q", number=0, reserved=5)
-    journal.close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("UPDATE asked SET cost = -1000000, state = 'answered'")
-    with pytest.raises(StoreError, match="cost is -1000000"):
-        VoteJournal(path)
 
 
 INTENT: dict[str, Any] = {

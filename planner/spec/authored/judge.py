@@ -52,11 +52,3 @@ class JudgeFields(Authored):
     max_output_tokens: Annotated[int, Field(ge=200, le=100_000)] = Field(
         default=1_000, description="Tokens that the model may write for one vote; a model that thinks first needs more."
     )
-    recorded: Text | None = Field(
-        default=None,
-        description=(
-            "A file of answers that `planner recheck --record-votes` wrote, relative to planner.yaml: they are used, and no "
-            "model is asked."
-        ),
-        examples=["judge.jsonl"],
-    )

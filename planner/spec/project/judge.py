@@ -27,8 +27,7 @@ def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
         return None
     errors = reporter.errors
     written, fields = nested
-    needed = ["model"] if fields.recorded is not None else ["base_url", "model"]
-    for key in absent(JudgeFields, written, needed):
+    for key in absent(JudgeFields, written, ["base_url", "model"]):
         detail = f"`{key}` is required, such as {key}: {_EXAMPLES[key]}"
         reporter.error("missing-key", detail, document.key(document.root, "judge"))
     if fields.base_url is not None and (problem := _problem_with(fields.base_url)):
@@ -43,7 +42,6 @@ def read_judge(document: Document, reporter: Reporter) -> JudgeSettings | None:
         max_concurrent=fields.max_concurrent,
         timeout_seconds=fields.timeout_seconds,
         max_output_tokens=fields.max_output_tokens,
-        recorded=fields.recorded,
         answers_as=tuple(fields.answers_as),
     )
 
@@ -86,7 +84,7 @@ def _price(document: Document, written: Mapping, fields: JudgeFields, reporter: 
             reporter.error("missing-key", detail, document.key(written, "cents_per_million_tokens"))
         return JudgePrice(0.0, tokens[1].input or 0.0, tokens[1].output or 0.0)
     priced = {"cents_per_vote", "cents_per_million_tokens"}
-    if fields.recorded is None and not priced & set(written) and absent(JudgeFields, written, priced):
+    if not priced & set(written) and absent(JudgeFields, written, priced):
         detail = (
             "what a vote costs is required: `cents_per_vote: 0.2`, or `cents_per_million_tokens: {input: 15, output: 60}`; "
             "`cents_per_vote: 0` for a model of your own"

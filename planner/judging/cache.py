@@ -1,0 +1,108 @@
+"""Judge answers by content: the same question to the same model is paid for once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from planner.checks.opinions import Ballot, Question, Verdict, Vote
+from planner.judging.prompt import question_key
+from planner.judging.recorded import RecordedAnswers
+
+SCHEMA_VERSION = "1.0"
+
+
+class VoteRecord(BaseModel):
+    """One stored vote. `key` names the question (`question_key`), `number` counts its votes from 1."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+
+    schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^[0-9]{1,6}(\.[0-9]+)*$")
+    key: str = Field(pattern="^[0-9a-f]{64}$")
+    number: int = Field(ge=1)
+    model: str = Field(description="As it is configured.")
+    edition: str = Field(default="", description="As the endpoint named it in its answer; empty if it did not.")
+    verdict: Verdict
+    turn: int | None = None
+    quote: str = ""
+    reason: str = ""
+    void: str = ""
+    cost_microcents: int | None = Field(default=None, description="Millionths of a cent; null if unknown.")
+    read_tokens: int | None = None
+    written_tokens: int | None = None
+
+    @property
+    def vote(self) -> Vote:
+        return Vote(self.verdict, self.turn, self.quote, self.reason, self.void, self.edition or self.model)
+
+
+class VoteStore(Protocol):
+    """Where votes are stored; `planner.results.repository.ResultsRepository` is one."""
+
+    def load_vote(self, key: str, number: int) -> bytes | None: ...
+
+    def save_vote(self, key: str, number: int, data: bytes) -> bytes:
+        """Store durably. Returns what the store holds then: the first answer wins."""
+        ...
+
+
+@dataclass(slots=True)
+class VoteCache:
+    """Answers a question (`planner.checks.opinions.Ask`) from what is known, and never asks a model.
+
+    In the sandbox without a judge, `world` has the only answers. `missing` says why other votes were not requested; `problems`,
+    by question, why a request brought none.
+    """
+
+    model: str
+    store: VoteStore | None
+    world: RecordedAnswers | None = None
+    missing: str = "no language model was asked"
+    problems: dict[str, str] = field(default_factory=dict[str, str])
+    _known: dict[tuple[str, int], Vote | None] = field(default_factory=dict[tuple[str, int], Vote | None])
+
+    def __call__(self, question: Question) -> Ballot:
+        found = (self._find(question, number) for number in range(1, question.votes + 1))
+        votes = tuple(vote for vote in found if vote is not None)
+        if len(votes) == question.votes:
+            return Ballot(votes)
+        if self.world is not None:
+            return Ballot(votes, self.world.missing(question), is_final=True)
+        return Ballot(votes, self.problems.get(self.key_of(question), self.missing))
+
+    def key_of(self, question: Question) -> str:
+        return question_key(question, self.model)
+
+    def unanswered(self, question: Question) -> list[int]:
+        """Numbers of the votes to request."""
+        return [number for number in range(1, question.votes + 1) if self._find(question, number) is None]
+
+    def add(self, record: VoteRecord) -> None:
+        """Store a vote that was paid for."""
+        if self.store is not None:
+            data = self.store.save_vote(record.key, record.number, record.model_dump_json().encode())
+            record = _read(data, record.key, record.number) or record
+        self._known[record.key, record.number] = record.vote
+        self.problems.pop(record.key, None)
+
+    def _find(self, question: Question, number: int) -> Vote | None:
+        if self.world is not None:
+            return self.world.find(question, number)
+        place = (self.key_of(question), number)
+        if place not in self._known:
+            data = None if self.store is None else self.store.load_vote(*place)
+            record = None if data is None else _read(data, *place)
+            self._known[place] = None if record is None else record.vote
+        return self._known[place]
+
+
+def _read(data: bytes, key: str, number: int) -> VoteRecord | None:
+    """None if this is not that vote, or a newer version wrote it: it is then requested again."""
+    try:
+        record = VoteRecord.model_validate_json(data)
+    except ValidationError:
+        return None
+    is_newer = int(record.schema_version.partition(".")[0]) > int(SCHEMA_VERSION.partition(".")[0])
+    return None if is_newer or record.key != key or record.number != number else record
