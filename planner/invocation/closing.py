@@ -118,7 +118,7 @@ class Closing:
     def _out_of_reach(self, cases: list[CaseDocument]) -> set[str]:
         """The failed cases that the next session keeps as failed: passing calls could not reach their rate."""
         plans = {change.case_id: change.case for change in self.prepared.change_set.changes if change.case}
-        may_pass = could_pass(self.place.repository.load_evidence, self.prepared.judging.ballots)
+        may_pass = could_pass(self.place.repository.load_evidence, self.prepared.judging.cache)
         return {
             case.case_id
             for case in cases

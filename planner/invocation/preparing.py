@@ -112,7 +112,7 @@ def prepare(
         called_before=earlier,
         judge=judging.name,
         gone=gone,
-        could_pass=could_pass(repository.load_evidence, judging.ballots),
+        could_pass=could_pass(repository.load_evidence, judging.cache),
         fresh=fresh,
     )
 

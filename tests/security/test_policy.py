@@ -11,7 +11,7 @@ import pytest
 from repositories import commit, git, github_event, pull_request
 
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
-from tests.judging.conftest import Model, honest  # pyright: ignore[reportMissingImports]
+from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
 BASE = "policy: {max_calls: 4}\n"
@@ -257,27 +257,19 @@ def test_the_judge_of_a_pull_request_is_not_contacted(
     assert len(service.own_runs()) == 5
 
 
-def test_recorded_answers_of_a_pull_request_do_not_count(
-    repository: Project, service: Served, model: Model, outside: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The judge's answers are recorded in a file of the repository; the attacker turns each "does not hold" into "holds".
+def test_no_file_holds_answers_of_the_judge(repository: Project, service: Served, model: Model) -> None:
+    """The attacker names a file with the judge's answers, in which each "does not hold" is turned into "holds".
 
-    Before: the verdict was turned with it. Now: the answers are those of the base commit.
+    Before: the verdict was turned with it. Now: there is no such setting; only worlds of the sandbox hold recorded answers.
     """
-    model.script = lambda asked: honest(asked, "does_not_hold")
-    repository.write("planner.yaml", config(model))
     repository.write("plans/hours.yaml", JUDGED)
-    assert repository.planner("run", CONSENT).code == 1
-    assert repository.planner("recheck", "--record-votes", "votes.jsonl").code == 1
-    for file in sorted(repository.root.glob(".planner/votes/*/*.json")):
-        file.unlink()
-    repository.write("planner.yaml", "judge: {model: scripted-1, recorded: votes.jsonl}\n")
-    base = commit(repository.root)
-    repository.edit("votes.jsonl", "does_not_hold", "holds")
-    commit(repository.root)
-    assert repository.planner("recheck").code == 0  # on a machine of one's own, the tree is trusted
-    pull_request(monkeypatch, outside, base)
-    assert repository.planner("recheck").code == 1
+    repository.write("votes.jsonl", "{}\n")
+    repository.write("planner.yaml", config(model, recorded="votes.jsonl"))
+    ran = repository.planner("run", CONSENT)
+    assert ran.code == 2
+    assert "recorded" in ran.err
+    assert not model.asked
+    assert not service.own_runs()
 
 
 def test_the_store_of_a_pull_request_is_not_read(
