@@ -35,7 +35,7 @@ PURE = {"random.Random"}
 ALLOWED = {
     "__main__.py": {"os.environ", "sys.argv", "sys.stderr", "sys.stdout"},
     "cli/outside.py": {
-        "datetime.datetime.now", "os.environ", "os.getpid", "os.uname", "pathlib.Path.cwd", "secrets.randbelow",
+        "datetime.datetime.now", "os.environ", "os.getpid", "pathlib.Path.cwd", "platform.node", "secrets.randbelow",
         "secrets.token_hex", "shutil.get_terminal_size", "sys.stderr", "sys.stdout", "time.monotonic", "time.sleep", "anyio.sleep",
     },
     "cli/boundary.py": {"os.environ", "sys.stderr", "sys.stdout"},

@@ -109,6 +109,7 @@ def _values(evidence: Evidence) -> dict[str, Any]:
         "status": evidence.run_status,
         "error_message": evidence.error_message,
         "cost_cents": evidence.cost_cents,
+        "cost_basis": evidence.cost_basis,
     }
     values: dict[str, Any] = {
         "run": _told(run),

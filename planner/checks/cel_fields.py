@@ -10,6 +10,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "status": "string",
         "error_message": "string",
         "cost_cents": "int",
+        "cost_basis": "string",
     },
     "Call": {
         "call_id": "int",
@@ -18,6 +19,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "duration_seconds": "double",
         "product": "string",
         "transferred_to": "string",
+        "variant_id": "any",
+        "variant_label": "string",
         "document": "map",
     },
     "Turn": {"number": "int", "role": "string", "text": "string", "start_ms": "int", "end_ms": "int", "ttfa_ms": "int"},
@@ -38,6 +41,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "issues": "int",
         "critical_issues": "int",
         "summary": "string",
+        "grader_model": "string",
+        "grader_version": "string",
     },
 }
 """What an expression can ask of, by type, in the names of `planner.evidence`."""

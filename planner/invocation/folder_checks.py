@@ -76,6 +76,8 @@ def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
         return ""
     listed = Git(repository, shell.environ)("ls-files", "-z", "--", *inside)
     if listed.code != 0:
+        if "not a git repository" in listed.said:  # a `.git` that is none, in which nothing can be tracked
+            return ""
         raise UsageError(
             f"git cannot say whether it tracks {inside[0]}: {listed.said.splitlines()[-1:]}",
             "Look at the repository, then run the same command again.",

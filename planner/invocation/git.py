@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +117,8 @@ class Git:
     def _run(
         self, arguments: Sequence[str], command: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None
     ) -> Answer:
+        import subprocess
+
         try:
             ran = subprocess.run(  # noqa: S603 - the arguments are ours, and refs are verified
                 [_program(self.environ), *_SAFE, *arguments],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -31,6 +30,8 @@ def locked_file(descriptor: int, path: Path, *, wait: bool) -> Generator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield  # closing the descriptor ends it
         return
+    import sqlite3
+
     with closing(
         sqlite3.connect(_beside(path), timeout=_LONGEST_WAIT_SECONDS if wait else 0, isolation_level=None)
     ) as db:

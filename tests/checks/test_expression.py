@@ -342,12 +342,15 @@ def test_every_type_is_as_declared(talk: Any, judge: Any) -> None:
         duration_seconds=5,
         product="spark",
         transferred_to="+1",
+        variant_id="x",
+        variant_label="x",
         document={"x": 1},
     )
     grade = Grade(
-        status="completed", score=0.5, outcome="success", goal="missed", issues=1, critical_issues=0, summary="Fine."
-    )
-    evidence = talk(turns=(turn,), tools=(tool,), call=call, grade=grade, cost_cents=16)
+        status="completed", score=0.5, outcome="success", goal="missed", issues=1, critical_issues=0, summary="Fine.",
+        grader_model="m", grader_version="2",
+    )  # fmt: skip
+    evidence = talk(turns=(turn,), tools=(tool,), call=call, grade=grade, cost_cents=16, cost_basis="transaction")
     for name, kind in VARIABLES.items():
         for field, type_ in FIELDS[kind].items():
             place = f"{name}[0].{field}" if name in ("turns", "tools") else f"{name}.{field}"
