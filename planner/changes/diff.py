@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
-from planner.changes.detail import age, inputs_detail, revision_detail, revision_digest
+from planner.changes.detail import inputs_detail
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
 from planner.changes.found_again import CalledBefore, Renamed, Revisions
 from planner.changes.model import Action, Change, Reason
+from planner.changes.stored_runs import edited, expired, stored_runs, to_read_again
 from planner.moments import aware
 from planner.results.model import CaseDocument, CaseInputs, FreshDocument, RunDocument
 from planner.spec.model import Case
@@ -77,6 +78,7 @@ def diff(
     called_before: CalledBefore | None = None,
     judge: str | None = None,
     gone: Mapping[str, CaseDocument] | None = None,
+    tries: Mapping[str, CaseDocument] | None = None,
     could_pass: CouldPass | None = None,
     fresh: FreshDocument | None = None,
 ) -> tuple[Change, ...]:
@@ -112,6 +114,7 @@ def diff(
             nowhere.
         judge: the language model that `check: judge` would be asked of, and how; None where none is named, which changes nothing.
         gone: the stored cases of plans that are no more; a case that is new may be one of these, under another name.
+        tries: what partial sessions since the baseline found of cases that failed or were undecided in them.
         could_pass: whether stored runs of a case and so many passing ones would not fail it; None: they would not.
         fresh: why earlier runs of the cases called are set aside; None: they are not.
     """
@@ -138,7 +141,8 @@ def diff(
             judge if asks else None,
             could_pass if rerun == "changed" and fresh is None else None,
         )
-        change = _change(today, baseline.get(case.case_id), rerun)
+        change = _tried_again(today, tries or {}, rerun, baseline.get(case.case_id))
+        change = change or _change(today, baseline.get(case.case_id), rerun)
         if fresh is not None and change.action is Action.CALL:
             change = replace(change, runs=case.runs, kept_run_ids=(), fresh=fresh if change.prior else None)
         if change.action is Action.CALL and rerun == "changed":
@@ -150,6 +154,21 @@ def diff(
     return tuple(changes)
 
 
+def _tried_again(
+    today: _Today, tries: Mapping[str, CaseDocument], rerun: Rerun, baseline: CaseDocument | None
+) -> Change | None:
+    """A retry of what a partial session called: its runs count, and the comparison is still with the baseline. None otherwise."""
+    tried = tries.get(today.case.case_id)
+    if tried is None or tried.call_fingerprint != today.call_fingerprint:
+        return None
+    if edited(tried.inputs.agent_revision, today.inputs.agent_revision) is not None:
+        return None
+    change = _change(today, tried, rerun)
+    if not change.is_retry and change.reason is not Reason.OUT_OF_REACH:
+        return None
+    return replace(change, compared_with=baseline)
+
+
 def _found_again(
     today: _Today, change: Change, renamed: Renamed | None, known: Revisions, called_before: CalledBefore | None
 ) -> Change | None:
@@ -158,14 +177,14 @@ def _found_again(
         for gone in renamed.candidates(today.call_fingerprint):
             if _stands(today, gone):
                 renamed.take(gone)
-                detail = f"was {gone.case_id} · {_stored_runs(len(gone.runs))} · free"
+                detail = f"was {gone.case_id} · {stored_runs(len(gone.runs))} · free"
                 return _judged_again(today, change, Reason.RENAMED, detail, gone)
     if called_before is not None and change.reason in _TAKEN_BACK:
         for older in called_before(change.case_id, today.call_fingerprint):
             if known.same_agent(older.inputs, today.inputs) and _stands(today, older):
                 when = max((run.completed_at for run in older.runs if run.completed_at), default=None)
                 of_when = f" of {when:%Y-%m-%d}" if when else ""
-                detail = f"{_stored_runs(len(older.runs))}{of_when} · free"
+                detail = f"{stored_runs(len(older.runs))}{of_when} · free"
                 return _judged_again(today, change, Reason.CALLED_BEFORE, detail, older)
     return None
 
@@ -234,10 +253,10 @@ def _step(today: _Today, prior: CaseDocument | None) -> _Step:
     if today.call_fingerprint != prior.call_fingerprint:
         reason = Reason.PROMPT_CHANGED if inputs.prompt != prior.inputs.prompt else Reason.SETTINGS_CHANGED
         return _call(case, reason, inputs_detail(prior.inputs, inputs))
-    if (edited := _edited(prior.inputs.agent_revision, inputs.agent_revision)) is not None:
-        return _call(case, Reason.AGENT_EDITED, edited)
-    if (expired := _expired(case, prior, today.now)) is not None:
-        return _call(case, Reason.EXPIRED, expired)
+    if (edit := edited(prior.inputs.agent_revision, inputs.agent_revision)) is not None:
+        return _call(case, Reason.AGENT_EDITED, edit)
+    if (too_old := expired(case, prior, today.now)) is not None:
+        return _call(case, Reason.EXPIRED, too_old)
     return _same_call(today, prior)
 
 
@@ -263,7 +282,7 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
             if len(kept) + spared < case.runs:
                 return _missing(case, Reason.UNKNOWN_LAST_TIME, kept)
             if not expectations_changed:
-                return _Step(Action.RECHECK, Reason.UNKNOWN_LAST_TIME, detail=_to_read_again(kept))
+                return _Step(Action.RECHECK, Reason.UNKNOWN_LAST_TIME, detail=to_read_again(kept))
         case "passed" | "flaky":
             pass
         case _:
@@ -279,9 +298,9 @@ def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     if not recheckable:
         return _call(case, Reason.EXPECTATIONS_CHANGED, "the stored evidence is gone")
     if not other_words:
-        detail = f"{_stored_runs(len(prior.runs))} · by {prior.judged_by} then, by {today.judge} now · free"
+        detail = f"{stored_runs(len(prior.runs))} · by {prior.judged_by} then, by {today.judge} now · free"
         return _Step(Action.RECHECK, Reason.JUDGE_CHANGED, detail=detail)
-    return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{_stored_runs(len(prior.runs))} · free")
+    return _Step(Action.RECHECK, Reason.EXPECTATIONS_CHANGED, detail=f"{stored_runs(len(prior.runs))} · free")
 
 
 def _retry(today: _Today, prior: CaseDocument, reason: Reason) -> _Step:
@@ -300,7 +319,7 @@ def _retry(today: _Today, prior: CaseDocument, reason: Reason) -> _Step:
             f"{passed} of {len(pool)} passed; {calls} more could not reach the rate: --fresh REASON, or more `runs`"
         )
         return _Step(Action.KEEP, Reason.OUT_OF_REACH, detail=detail)
-    detail = f"counted with {_stored_runs(len(pool))}"
+    detail = f"counted with {stored_runs(len(pool))}"
     return _Step(Action.CALL, reason, calls, detail, tuple(run.run_id for run in pool))
 
 
@@ -323,39 +342,8 @@ def _call(case: Case, reason: Reason, detail: str = "") -> _Step:
 
 
 def _missing(case: Case, reason: Reason, kept: Sequence[RunDocument]) -> _Step:
-    detail = f"beside {_stored_runs(len(kept))}" if kept else ""
+    detail = f"beside {stored_runs(len(kept))}" if kept else ""
     return _Step(Action.CALL, reason, case.runs - len(kept), detail, tuple(run.run_id for run in kept))
-
-
-def _to_read_again(runs: Sequence[RunDocument]) -> str:
-    lacking = [run for run in runs if run.missing]
-    if not lacking:
-        return "nothing of it is missing: only other calls (--rerun failed) or other expectations can decide it"
-    parts = dict.fromkeys(part for run in lacking for part in run.missing)
-    return f"{_stored_runs(len(lacking))} without {', '.join(parts)}: read again · free"
-
-
-def _stored_runs(count: int) -> str:
-    return f"{count} stored run{'' if count == 1 else 's'}"
-
-
-def _edited(before: str | None, after: str | None) -> str | None:
-    """What to say of an agent that is another one now; None where it is the same, or where either side is not known."""
-    if before is None or after is None or revision_digest(before) == revision_digest(after):
-        return None
-    return revision_detail(before, after)
-
-
-def _expired(case: Case, prior: CaseDocument, now: datetime) -> str | None:
-    """Why what is stored is too old to stand; a run of unknown age is not known to be young enough."""
-    if case.max_age is None or prior.outcome not in ("passed", "flaky"):
-        return None
-    ended = [run.completed_at for run in prior.runs if run.countable]
-    known = [aware(moment) for moment in ended if moment is not None]
-    if not known or len(known) < len(ended):
-        return f"the age of the stored runs is not known, max_age {age(case.max_age)}"
-    oldest = now - min(known)
-    return f"oldest run {age(oldest)} ago, max_age {age(case.max_age)}" if oldest > case.max_age else None
 
 
 def _only_failed(today: _Today, step: _Step, prior: CaseDocument | None) -> _Step:

@@ -79,7 +79,8 @@ class Change:
     judge: str | None = None
     """The language model that its `check: judge` rests on today, and how that is asked; None where it asks none, or none is named."""
     compared_with: CaseDocument | None = None
-    """For `CALLED_BEFORE`: what the baseline holds of the case, while `prior` are the older calls that stand again."""
+    """What the baseline holds of the case, where `prior` are other calls: older ones that stand again (`CALLED_BEFORE`), or those of a
+    partial session that count on a retry."""
     fresh: FreshDocument | None = None
     """Why the earlier runs of a case to call are set aside; None where they count."""
 

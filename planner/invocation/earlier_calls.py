@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
@@ -50,6 +50,9 @@ class EarlierCalls:
         self._oldest: str | None = None
         self._is_whole = False
         self._read: dict[str, dict[str, CaseDocument]] = {}
+        self._tries: dict[str, str] = {}
+        """The session that holds the earlier runs of a case, by case id."""
+        self._tried: set[str] = set()
 
     def __call__(self, case_id: str, call_fingerprint: str) -> Iterator[CaseDocument]:
         """As `planner.changes.found_again.CalledBefore`."""
@@ -66,9 +69,10 @@ class EarlierCalls:
         """One that was read anyway, each older than those before."""
         self._noted += 1
         self._oldest = outline.invocation_id
-        if not outline.finished or outline.partial:
+        if not outline.finished or outline.environment != self._environment or outline.sandbox is not self._sandbox:
             return
-        if outline.environment != self._environment or outline.sandbox is not self._sandbox:
+        self._note_tries(outline)
+        if outline.partial:
             return
         for case in outline.cases:
             call, revision = _call(case.case_id, case.call_fingerprint), case.inputs.agent_revision or ""
@@ -77,6 +81,24 @@ class EarlierCalls:
             if all(told[0] != each[0] for each in known):  # the newest that holds it tells of it as it was last judged
                 found = (*known, told)
                 self._found[call] = self._alike.setdefault(found, found)
+
+    def tries(self, case_ids: Iterable[str]) -> dict[str, CaseDocument]:
+        """What the newest partial session found of these cases, where they failed or were undecided in it and no whole session has
+        called them since. Such results are no baseline, but their runs count on a retry."""
+        found = {
+            case_id: self._cases(self._tries[case_id]).get(case_id) for case_id in case_ids if case_id in self._tries
+        }
+        return {case_id: case for case_id, case in found.items() if case is not None}
+
+    def _note_tries(self, outline: InvocationOutline) -> None:
+        for case in outline.cases:
+            if case.action != "call" or case.case_id in self._tried:
+                continue
+            if outline.partial and case.outcome in ("failed", "unknown"):
+                self._tries[case.case_id] = outline.invocation_id
+            goes_on = any(run.invocation_id != outline.invocation_id for run in case.runs)
+            if case.case_id in self._tries or not outline.partial or not goes_on:
+                self._tried.add(case.case_id)  # nothing older counts
 
     def _cases(self, invocation_id: str) -> dict[str, CaseDocument]:
         if invocation_id not in self._read:

@@ -112,6 +112,7 @@ def prepare(
         called_before=earlier,
         judge=judging.name,
         gone=gone,
+        tries=earlier.tries(case.case_id for case in loaded.cases),
         could_pass=could_pass(repository.load_evidence, judging.cache),
         fresh=fresh,
     )

@@ -189,7 +189,8 @@ def _standings(
                 found[change.case_id] = rejudged(change, prior, each.outcome)
             continue
         baseline = baseline_of(change, load_evidence, ask)
-        shared = frozenset(run_key(run.document) for run in each.runs) & baseline.runs
+        kept = frozenset(map(run_key, standing_runs(change))) if change.is_retry else frozenset[RunKey]()
+        shared = frozenset(run_key(run.document) for run in each.runs) & (baseline.runs | kept)
         anew = [run for run in each.runs if run_key(run.document) not in shared]
         measured = measured_otherwise(
             [run.document for run in baseline.judged],

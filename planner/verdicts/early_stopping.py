@@ -45,12 +45,12 @@ class _Standing:
     """Those of runs that the baseline has not."""
     open_runs: int = 0
 
-    def note(self, run: JudgedRun) -> None:
+    def note(self, run: JudgedRun, *, is_kept: bool = False) -> None:
         if is_open(run.document):
             self.open_runs += 1
             return
         self.verdicts.append(run.verdict)
-        if run_key(run.document) not in self.baseline.runs:
+        if run_key(run.document) not in self.baseline.runs and not (is_kept and self.is_retry):
             self.anew.append(run.verdict)
 
 
@@ -68,7 +68,7 @@ class Settling:
             baseline = baseline_of(change, load_evidence, ask)
             standing = _Standing(case, baseline, least_to_settle(case, (), case.runs), change.is_retry)
             for run in kept:
-                standing.note(judge_stored(case, run, load_evidence, ask))
+                standing.note(judge_stored(case, run, load_evidence, ask), is_kept=True)
             self._standing[case.case_id] = standing
 
     def note(self, case_id: str, run: JudgedRun) -> None:

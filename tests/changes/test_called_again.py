@@ -174,6 +174,24 @@ def test_an_undecided_case_is_pooled_too(night: Night, ten: Case) -> None:
     assert pool(night(sure, left_open, 20, 0, rerun="all")) == ("flaky", 36, 40)
 
 
+def test_runs_of_partial_sessions_count_on_a_retry(night: Night, ten: Case) -> None:
+    """They are no baseline: the comparison is still with that, and another agent or another call has nothing to do with them."""
+    good = night(ten, None, 10, 0)
+    revision = {("agent", 12): "2026-11-24 b"}
+    older = good.model_copy(update={"inputs": good.inputs.model_copy(update={"agent_revision": "2026-11-01 a"})})
+    tried = night(ten, older, 6, 4, revisions=revision)
+    assert (tried.reason, sides(tried)) == ("agent_edited", ((10, 10), (6, 10)))
+    tries = {ten.case_id: tried}
+    found = night(ten, older, 9, 1, revisions=revision, tries=tries)
+    assert (pool(found), sides(found)) == (("failed", 15, 20), ((10, 10), (9, 10)))
+    assert sum(run.pooled for run in found.runs) == 10
+    assert pool(night(ten, older, 9, 1, revisions={("agent", 12): "2026-11-25 c"}, tries=tries)) == ("flaky", 9, 10)
+    assert pool(night(replace(ten, prompt="Hello."), older, 9, 1, tries=tries)) == ("flaky", 9, 10)
+    lost = night(ten, older, 5, 5, revisions=revision)
+    assert night(ten, older, 0, 0, revisions=revision, tries={ten.case_id: lost}).reason == "out_of_reach"
+    assert pool(night(ten, None, 9, 1, tries={ten.case_id: night(ten, None, 6, 4)})) == ("failed", 15, 20)
+
+
 def test_a_retry_stops_early_only_where_both_views_agree(
     ten: Case, build: Callable[..., ChangeSet], night: Night, make_runs: Callable[..., list[RunDocument]]
 ) -> None:

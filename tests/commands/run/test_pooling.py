@@ -66,6 +66,19 @@ def test_a_retry_adds_to_the_runs_and_pays_for_its_own(failed: Project, service:
     assert counts(failed) == (6, 12)
 
 
+def test_retrying_a_selected_case_adds_up(failed: Project, service: Served) -> None:
+    """Results of some cases only are no baseline, but their runs count: until 70 % is out of reach, also in a run of all cases."""
+    only = ("--select", "*every-other*")
+    failed.planner("run", CONSENT, *only)
+    assert (counts(failed), failed.results()["partial"]) == ((4, 8), True)
+    failed.planner("run", CONSENT, *only)
+    assert (counts(failed), case_of(failed)["reason"]) == ((4, 8), "out_of_reach")
+    assert failed.planner("run", CONSENT).code == 1
+    assert (counts(failed), case_of(failed)["reason"], len(service.own_runs())) == ((4, 8), "out_of_reach", 8)
+    failed.planner("run", CONSENT, *only, "--rerun", "failed")
+    assert (counts(failed), len(service.own_runs())) == ((6, 12), 12)
+
+
 def test_fresh_sets_earlier_runs_aside_on_the_record(failed: Project, service: Served) -> None:
     """With who said why, and when; it calls what would be called, and nothing that is kept."""
     ran = failed.planner("run", CONSENT, "--fresh", "the lookup tool was fixed")
