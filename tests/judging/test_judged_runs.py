@@ -56,6 +56,23 @@ def manners(project: Project, model: Model, monkeypatch: pytest.MonkeyPatch) -> 
     return project
 
 
+def test_another_edition_of_the_model_is_no_regression(manners: Project, service: Served, model: Model) -> None:
+    """The endpoint names the edition that voted; each run keeps it. All calls fall under the next one: not comparable, no regression."""
+    manners.edit("plans/manners.yaml", "runs: 2", "runs: 5\n    min_pass_rate: 0")
+
+    def session(edition: str, verdict: str) -> Any:
+        model.script = lambda asked: Reply(completion(honest(asked, verdict), model=edition))
+        assert manners.planner("run", "--consent-to-charge", "--rerun", "all").code == 0
+        (case,) = manners.results()["cases"]
+        assert {run["judge_model"] for run in case["runs"]} == {edition}
+        return case
+
+    assert session("scripted-1-2026-08-01", "holds")["runs_passed"] == 5
+    fallen = session("scripted-1-2026-11-01", "does_not_hold")
+    assert (fallen["runs_passed"], fallen["compared"], fallen["not_comparable"]) == (0, "not_enough_evidence", "judge")
+    assert session("scripted-1-2026-11-01", "holds")["compared"] == "fixed"
+
+
 def test_a_model_judges_and_is_asked_once(manners: Project, service: Served, model: Model) -> None:
     """Priced before, with consent only, paid for once, and used again by a second run and a recheck, which need no consent."""
     planned = manners.planner("plan", "--format", "json")
