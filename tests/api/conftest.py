@@ -181,9 +181,8 @@ async def talk() -> AsyncGenerator[Callable[..., Any]]:
     async def start(*answers: Answer, now: datetime = NOW, **options: Any) -> Talk:
         server = RawServer(list(answers))
         await server.start()
-        transport = HttpxTransport(
-            server.url, {"Authorization": f"Bearer {KEY}"}, **{"timeout_seconds": PATIENCE_SECONDS, **options}
-        )
+        settings: dict[str, Any] = {"timeout_seconds": PATIENCE_SECONDS, **options}
+        transport = HttpxTransport(server.url, {"Authorization": f"Bearer {KEY}"}, **settings)
         slept, traced = Slept(), list[Exchange]()
         client = ApiClient(transport, now=lambda: now, sleep=slept, on_exchange=traced.append)
         opened.append(Talk(client, server, slept, [], traced))
