@@ -99,7 +99,7 @@ def test_what_its_author_changed_is_no_regression(plan: Project, service: Served
     assert (ran.code, runs(plan)[NEVER], compared(plan)) == (1, ("failed", 5, 5), ("not_enough_evidence", "prompt"))
     told = " ".join(ran.out.split())
     assert "Failed: 1 not comparable (1 failing), 1 same;" in told
-    assert "An expectation failed, in cases that were changed since the last time" in told
+    assert "An expectation failed, in cases whose plan changed" in told
     assert plan.results()["suite"] is None
     two = plan.planner("report", "reports/results.json", "first.json")
     assert two.out.startswith("# 1 not comparable, 1 same\n")
