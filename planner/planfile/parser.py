@@ -56,7 +56,8 @@ class Parser:
         self.duplicates: dict[int, int] = {}
         self.incomplete: set[int] = set()
         self.found: Document | None = None
-        self.repeated: list[tuple[Mapping, list[_Read]]] = []
+        self.repeated: list[tuple[Mapping, tuple[int, int], list[_Read]]] = []
+        """Mappings with duplicate keys: where the first one is written first, and all that are written again."""
         self.room = MAX_NODES
         self.levels = 0
         self.anchors: dict[str, Any] = {}
@@ -73,8 +74,8 @@ class Parser:
         except (YAMLError, AssertionError, ValueError) as error:  # the slow parser has assertions
             return error
         finally:
-            for container, repeated in self.repeated[:_MANY]:
-                self._duplicates(container, repeated)
+            for container, first, repeated in self.repeated[:_MANY]:
+                self._duplicates(container, first, repeated)
         return None
 
     def _document(self) -> Document | None:
@@ -141,7 +142,8 @@ class Parser:
                 key, key_start, key_end = self._key(event)
             if key in container:
                 if not repeated:
-                    self.repeated.append((container, repeated))
+                    first = 4 * list(container).index(key)
+                    self.repeated.append((container, (spots[first], spots[first + 1]), repeated))
                 if len(repeated) < _MANY:
                     repeated.append((key, key_start, key_end))
                 key = _UNUSABLE
@@ -364,7 +366,7 @@ class Parser:
         container.update({key: value for key, (value, _) in entries.items()})
         container.spots = array("I", chain.from_iterable(spot for _, spot in entries.values()))
 
-    def _duplicates(self, container: Mapping, repeated: list[_Read]) -> None:
+    def _duplicates(self, container: Mapping, first: tuple[int, int], repeated: list[_Read]) -> None:
         """One problem per mapping: if several keys are repeated, what starts a second mapping is missing."""
         key, start, end = repeated[0]
         keys = list(dict.fromkeys(name for name, *_ in repeated))
@@ -374,8 +376,8 @@ class Parser:
         else:
             message = f"`{shorten(key)}` is written twice in this mapping; keep one"
         self.duplicates[id(container)] = start
-        first = Related("the first one", self.source.span(*container.spot(key)[:2]))
-        self.problems.append(Problem("duplicate-key", message, self.source.span(start, end), (first,)))
+        related = Related("the first one", self.source.span(*first))
+        self.problems.append(Problem("duplicate-key", message, self.source.span(start, end), (related,)))
 
     def _add(self, code: str, message: str, start: int, end: int | None = None) -> None:
         place = self.source.span(start, start + 1 if end is None else end)

@@ -162,6 +162,7 @@ def test_keys_are_always_text() -> None:
         (b"a: 1\nb: 2\na: 3\n", [("duplicate-key", 3, 1)]),
         (b"a: 1\na: 2\nb: 3\nb: 5\n", [("duplicate-key", 2, 1)]),
         (b"k: &k a\na: 1\n*k : 2\n", [("duplicate-key", 3, 1)]),
+        (b"a: 1\nb: 2\na: 3\n  c: 4\n", [("yaml-syntax", 4, 4), ("duplicate-key", 3, 1)]),
         (b"? [a]\n: 1\n", [("key-not-text", 1, 3)]),
         (b"b: &b {c: 1}\n*b : 1\n", [("key-not-text", 2, 1)]),
         (b"? \n: 1\n", [("key-not-text", 1, 2)]),
