@@ -90,7 +90,7 @@ def explain_syntax(error: Exception, source: Source) -> tuple[str, str, Span, tu
             start = int(began.index)  # the key: the parser has read on to the next line
         else:
             related = (Related("this began here", source.span(began.index, began.index + 1)),)
-    if text[start - 1 : start] == ":" and text[start] in "{[\"'":
+    if text[start - 1 : start] == ":" and text[start : start + 1] in {"{", "[", '"', "'"}:
         return "yaml-syntax", "a space follows the colon", source.span(start - 1, start), ()
     return "yaml-syntax", _fix(problem, text, start), source.span(start, start + 1), related
 

@@ -162,7 +162,7 @@ def test_keys_are_always_text() -> None:
         (b"a: 1\nb: 2\na: 3\n", [("duplicate-key", 3, 1)]),
         (b"a: 1\na: 2\nb: 3\nb: 5\n", [("duplicate-key", 2, 1)]),
         (b"k: &k a\na: 1\n*k : 2\n", [("duplicate-key", 3, 1)]),
-        (b"a: 1\nb: 2\na: 3\n  c: 4\n", [("yaml-syntax", 4, 4), ("duplicate-key", 3, 1)]),
+        (b"a: 1\nb: 2\na: 3\n  c: 4\n", [("duplicate-key", 3, 1), ("yaml-syntax", 4, 4)]),
         (b"? [a]\n: 1\n", [("key-not-text", 1, 3)]),
         (b"b: &b {c: 1}\n*b : 1\n", [("key-not-text", 2, 1)]),
         (b"? \n: 1\n", [("key-not-text", 1, 2)]),
@@ -191,6 +191,7 @@ def test_keys_are_always_text() -> None:
         (b"a: [x:, b]\n", [("yaml-syntax", 1, 6)]),
         (b"a: [5:30, b\nc: d\n", [("yaml-syntax", 2, 2)]),
         (b"a: {b:{c: d}}\n", [("yaml-syntax", 1, 6)]),
+        (b"a: {b: c:", [("yaml-syntax", 1, 9)]),
         ("a: 1\n\u00a0b: 2\n".encode(), [("yaml-syntax", 2, 1)]),
         (
             b"a: *x\na: !foo 1\nb: .nan\n? {}\n: 2\n",
