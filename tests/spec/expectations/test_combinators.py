@@ -178,7 +178,7 @@ plan.yaml:14:34: error: expectation cannot be used [bad-expectation]
    14 |       - {check: expression, cel: "call.durations < {{ limit }}.0"}
       |                                  ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
         a call has no `durations`; known: `call_id`, `status`, `end_reason`, `duration_seconds`,
-        `product`, `transferred_to`, `document`
+        `product`, `transferred_to`, `variant_id`, `variant_label`, `document`
 
 3 errors in 1 file
 """)
