@@ -39,7 +39,6 @@ ALLOWED = {
         "secrets.token_hex", "shutil.get_terminal_size", "sys.stderr", "sys.stdout", "time.monotonic", "time.sleep", "anyio.sleep",
     },
     "cli/boundary.py": {"os.environ", "sys.stderr", "sys.stdout"},
-    "api/reads.py": {"asyncio.sleep"},  # of 0 s: a turn of the event loop
     # A server of its own, outside of the house: `planner` passes it a clock; its default, a slow answer and the secret that signs
     # its addresses are its own.
     "sandbox/service/exchange.py": {"asyncio.sleep"},

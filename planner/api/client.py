@@ -48,8 +48,6 @@ PAGE_LIMIT = 200
 """The most runs the list endpoint gives at once."""
 READS_AT_ONCE = 12
 """A read waits on the service, not on us; more at once would be a storm."""
-READS_A_CALL = 3
-"""Call, transcript, history; whoever waits for its end comes on top of that."""
 READ_PAUSES_SECONDS = (0.5, 1.0, 2.0)
 """Between tries of a read; after the last the error stands."""
 
@@ -148,10 +146,6 @@ class ApiClient:
         self.clock_offset_seconds = 0.0
         self.clock_known = False
         self._heard_when = (now(), monotonic())
-
-    def expect_calls(self, calls: int) -> None:
-        """So many are about to be made, each of which is read of `READS_A_CALL` times."""
-        self._transport.expect_reads(calls * READS_A_CALL)
 
     async def close(self) -> None:
         await self._transport.close()

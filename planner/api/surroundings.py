@@ -6,7 +6,8 @@ import ssl
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from planner.api.httpx_alone import httpx
+import httpx
+
 from planner.errors import UsageError
 
 

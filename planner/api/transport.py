@@ -1,7 +1,4 @@
-"""The one place that knows httpx: one request out, `(status, headers, body)` or one of our errors back.
-
-Where there are many reads, they go another way, which costs a tenth (`reads.py`).
-"""
+"""The one place that knows httpx: one request out, `(status, headers, body)` or one of our errors back."""
 
 from __future__ import annotations
 
@@ -9,23 +6,18 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 import anyio
+import httpx
 
 from planner.api.decoding import ACCEPT_ENCODING, Body
-from planner.api.httpx_alone import httpx
 from planner.api.surroundings import out_of_reach, proxy_fault, proxy_variable, read_certificates
 from planner.errors import LostAnswerError, UnreachableError, UsageError
 from planner.key_redaction import NO_KEYS, KeyRedactor
 
-if TYPE_CHECKING:
-    from planner.api.reads import Reader
-
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Larger answers are garbage; the largest honest one (200 runs with transcripts) stays far below."""
-MANY_READS = 120
-"""So many took as long in vain as what is imported for further ones takes: 80 ms, where each read then takes 0.65 ms less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +49,6 @@ class Transport(Protocol):
         on_sending: Callable[[], None] | None = None,
     ) -> Answer: ...
 
-    def expect_reads(self, reads: int) -> None:
-        """So many are to come, about."""
-        ...
-
     async def close(self) -> None: ...
 
 
@@ -86,10 +74,7 @@ class HttpxTransport:
         self._keys = keys
         self._headers = {**headers, "Accept-Encoding": ACCEPT_ENCODING}
         self._timeout_seconds = timeout_seconds
-        self._connect_timeout_seconds = connect_timeout_seconds
         self._in_process = app is not None
-        self._reads = 0
-        self._reader: Reader | None = None
         # Reading all certificates there are takes long: not for what goes over no wire.
         self._tls = read_certificates() if app is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         timeout = httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds)
@@ -125,9 +110,6 @@ class HttpxTransport:
         body: bytes | None,
         on_sending: Callable[[], None] | None = None,
     ) -> Answer:
-        if method == "GET" and on_sending is None and (reader := self._reader_of_many()):
-            status, told, body = await reader.get(path, query, most_bytes=MAX_BODY_BYTES)
-            return Answer(status, told, self._keys.data(body))
         client = self._kept if on_sending is None else self._fresh
         headers = {"Content-Type": "application/json"} if body is not None else {}
         sending = _Sending(on_sending)
@@ -166,30 +148,7 @@ class HttpxTransport:
     def _reason(self, error: Exception) -> str:
         return self._keys.text(_reason(error))
 
-    def expect_reads(self, reads: int) -> None:
-        """Many go the other way from the first on."""
-        if reads > MANY_READS:
-            self._reads = max(self._reads, MANY_READS)
-
-    def _reader_of_many(self) -> Reader | None:
-        """None as long as there are few, and where they cannot go that way."""
-        self._reads += 1
-        if self._reads == MANY_READS + 1 and not self._in_process:
-            from planner.api.reads import Reader, can_read
-
-            if can_read(self._base_url):
-                self._reader = Reader(
-                    self._base_url,
-                    self._headers,
-                    timeout_seconds=self._timeout_seconds,
-                    connect_timeout_seconds=self._connect_timeout_seconds,
-                    tls=self._tls,
-                )
-        return self._reader
-
     async def close(self) -> None:
-        if self._reader is not None:
-            await self._reader.close()
         await self._kept.aclose()
         await self._fresh.aclose()
 

@@ -63,7 +63,6 @@ def shell(verbosity: int) -> Shell:
         verbosity=verbosity,
         process=f"process {os.getpid()} on {platform.node()}",
         user=_user(),
-        processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
         chance=lambda: secrets.randbelow(1_000_000) / 1_000_000,
         pause=time.sleep,
     )

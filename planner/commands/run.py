@@ -239,7 +239,6 @@ class _Invocation:
         works = works_of(prepared.change_set)
         if not works:
             return Outcome(interrupted=interrupted.is_set())
-        client.expect_calls(prepared.calls_to_make)
         project = self._loaded.project
         concurrent = [limit for limit in (self._options.max_concurrent, project.policy.max_concurrent_runs) if limit]
         progress = open_progress(self._shell)

@@ -15,7 +15,6 @@ from planner.invocation.selection import Files, Found, find_files, load_found
 from planner.invocation.shell import Shell
 from planner.reports.quantities import count
 from planner.spec.files import PROJECT_FILE
-from planner.spec.plans.at_once import AtOnce, Totals
 from planner.spec.project.environments import in_environments
 
 
@@ -28,16 +27,14 @@ def validate(
 ) -> int:
     """0 when no plan has an error, else 2."""
     found = find_files(shell, paths, environment, work_tree_source(shell, paths))  # what a merge would leave
-    diagnostics, totals = found.diagnostics, _at_once(shell, found, environment)
-    if totals is None:
-        files = _read(shell, found, environment)
-        diagnostics, totals = files.diagnostics, _totals(files)
+    files = _read(shell, found, environment)
+    diagnostics = files.diagnostics
     if output_format != "text":
         shell.print(_document(diagnostics, output_format))
     else:
         tell_diagnostics(shell, diagnostics)
         if not diagnostics.has_errors:
-            shell.print(_summary(totals))
+            shell.print(_summary(files))
     to_github = publisher_of(shell)
     if to_github and output_format != "github":
         to_github.diagnostics(diagnostics)
@@ -56,14 +53,6 @@ def _document(diagnostics: Diagnostics, output_format: Literal["json", "github",
             return render_sarif(diagnostics, tool_version=__version__)
 
 
-def _at_once(shell: Shell, found: Found, environment: str | None) -> Totals | None:
-    """What very many files come to that are all sound; None where they are to be read one by one."""
-    if len(found.diagnostics) or shell.processors <= 1:
-        return None
-    today = shell.clock.now().date()
-    return AtOnce(shell.cwd, found.project, environment, today, shell.processors).totals(found.files)
-
-
 def _read(shell: Shell, found: Found, environment: str | None) -> Files:
     """Plans that list aliases mean something in an environment only: where none is named, they must be right in each."""
     files = load_found(shell, found, environment)
@@ -75,15 +64,12 @@ def _read(shell: Shell, found: Found, environment: str | None) -> Files:
     return replace(in_each[names[0]], diagnostics=told)
 
 
-def _totals(files: Files) -> Totals:
-    cases = [case for plan in files.plans for case in plan.cases]
-    return Totals(len(files.plans), len(cases), sum(case.runs for case in cases), files.libraries)
-
-
-def _summary(totals: Totals) -> str:
+def _summary(files: Files) -> str:
     """`3 plans valid · 24 cases · 72 runs · 1 library valid`."""
-    libraries = [f"{count(totals.libraries, 'library', 'libraries')} valid"] if totals.libraries else []
-    if not totals.plans:
+    cases = [case for plan in files.plans for case in plan.cases]
+    runs = sum(case.runs for case in cases)
+    libraries = [f"{count(files.libraries, 'library', 'libraries')} valid"] if files.libraries else []
+    if not files.plans:
         return libraries[0] if libraries else f"{PROJECT_FILE} valid"
-    plans = [f"{count(totals.plans, 'plan')} valid", count(totals.cases, "case"), count(totals.runs, "run")]
+    plans = [f"{count(len(files.plans), 'plan')} valid", count(len(cases), "case"), count(runs, "run")]
     return " · ".join([*plans, *libraries])

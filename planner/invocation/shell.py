@@ -28,7 +28,6 @@ class Shell:
     """Which one it is, and on which machine, for others to find it."""
     user: str = "unknown"
     """Whose process it is, as the system has it."""
-    processors: int = 1
     """How many processes can work at once."""
     chance: Callable[[], float] = lambda: 0.5
     """A number from 0 up to 1, for pauses that no two machines make alike."""

@@ -324,9 +324,6 @@ def heard(date: str) -> tuple[float, bool]:
         async def send(self, *_: object, **__: object) -> Answer:
             return Answer(200, {"date": date}, b"{}")
 
-        def expect_reads(self, reads: int) -> None:
-            del reads
-
         async def close(self) -> None:
             return
 

@@ -18,14 +18,12 @@ from planner.errors import LostAnswerError
 MANY = 50_000_000
 
 
-@pytest.fixture(params=["few reads", "many reads"])
-def transport_to(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], HttpxTransport]:
-    """Makes a transport that reads in one of both ways, with no proxy of this machine in between."""
+@pytest.fixture
+def transport_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], HttpxTransport]:
+    """Makes a transport with no proxy of this machine in between."""
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    if request.param == "many reads":
-        monkeypatch.setattr(transport_module, "MANY_READS", 0)
     return lambda url: HttpxTransport(url, {})
 
 

@@ -36,7 +36,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 LATENCY_SECONDS = 0.1
 TARGET = 1.10
 BYTECODE = Path(tempfile.gettempdir(), "planner-makespan-bytecode")
-WARM = "import planner.commands.run, planner.api.reads, planner.reports.html, planner.reports.junit, planner.reports.markdown"
+WARM = "import planner.commands.run, planner.reports.html, planner.reports.junit, planner.reports.markdown"
 PLAN = """\
 version: 1
 plan: load

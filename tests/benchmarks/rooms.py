@@ -23,7 +23,6 @@ ROOMS = (
     (
         "HTTP",
         (
-            "/aiohttp/",
             "/httpx/",
             "/httpcore/",
             "/h11/",

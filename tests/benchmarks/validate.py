@@ -145,21 +145,14 @@ def best(paths: list[Path]) -> Mapping[str, float]:
     return times
 
 
-def command(*arguments: str | Path, folder: Path, processors: int | None = None) -> tuple[float, float]:
-    """Seconds of CPU, and by the clock, of a command from start to end, each the best of three; on so many processors."""
+def command(*arguments: str | Path, folder: Path) -> tuple[float, float]:
+    """Seconds of CPU, and by the clock, of a command from start to end, each the best of three."""
     cpu = wall = float("inf")
-    allowed = sorted(os.sched_getaffinity(0))[:processors]
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "planner-benchmark-bytecode"))}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     for _ in range(3):
         start = perf_counter()
-        process = subprocess.Popen(
-            arguments,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            env=environment,
-            preexec_fn=lambda: os.sched_setaffinity(0, allowed),  # noqa: PLW1509 - there are no threads
-        )
+        process = subprocess.Popen(arguments, cwd=folder, stdout=subprocess.DEVNULL, env=environment)
         _, status, used = os.wait4(process.pid, 0)
         wall = min(wall, perf_counter() - start)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -199,9 +192,8 @@ def compare(paths: list[Path], checker: str | None) -> None:
     folder = paths[0].parents[1]
     validating = (sys.executable, "-m", "planner", "validate", "plans")
     planner, wall = command(*validating, folder=folder)
-    _, alone = command(*validating, folder=folder, processors=1)
     print(f"  {'planner validate, as a command':30} {planner:>7.3f} s")
-    print(f"  {'  by the clock':30} {wall:>7.3f} s    on one processor {alone:.3f} s")
+    print(f"  {'  by the clock':30} {wall:>7.3f} s")
     if checker is not None:
         relative = [path.relative_to(folder) for path in paths]
         other, _ = command(checker, "--schemafile", SCHEMA, *relative, folder=folder)

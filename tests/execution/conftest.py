@@ -98,9 +98,6 @@ class TestTransport:
         finally:
             self._life.boundary(f"after {method} {path}")
 
-    def expect_reads(self, reads: int) -> None:
-        self._real.expect_reads(reads)
-
     async def close(self) -> None:
         await self._real.close()
 

@@ -46,9 +46,6 @@ class Scripted:
         status, body = due[-1] if isinstance(due[-1], tuple) else (200, due[-1])
         return Answer(status, {}, pydantic_core.to_json(body))
 
-    def expect_reads(self, reads: int) -> None:
-        del reads
-
     async def close(self) -> None:
         return
 

@@ -33,9 +33,6 @@ class Account:
             return Answer(body, {}, b'{"detail": "No."}')
         return Answer(200, {}, pydantic_core.to_json(body))
 
-    def expect_reads(self, reads: int) -> None:
-        del reads
-
     async def close(self) -> None:
         return
 

@@ -60,12 +60,10 @@ def load_files(
     project: Project,
     environment: str | None = None,
     today: date | None = None,
-    until_told: bool = False,
 ) -> LoadedFiles:
     """Everything in these files, and in the libraries they import.
 
-    `today` (UTC) tells which quarantines have passed; None where nobody is to be told. With `until_told` nothing is read after
-    the first file of which there is anything to be told.
+    `today` (UTC) tells which quarantines have passed; None where nobody is to be told.
 
     Raises `UsageError` for a missing path, a folder with no plans and an environment that the project does not have.
     """
@@ -96,8 +94,6 @@ def load_files(
     names: dict[str, Place] = {}
     with collector_paused():
         for path in files:
-            if until_told and len(diagnostics):
-                break
             try:
                 plan = _load(path, display_name(path, cwd), reader, reporter, names)
             except EnoughFaults:

@@ -11,7 +11,6 @@ import pytest
 from patience import PATIENCE_SECONDS
 from spoiling import ENDLESS, SPOILS, Request, Spoil, Spoiler, Whole, answer, spoiling
 
-import planner.api.transport
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
 
@@ -42,12 +41,8 @@ def test_a_launch_whose_answer_is_garbage_is_paid_for_once(project: Project, ser
     assert next(waiting, None) is None
 
 
-@pytest.mark.parametrize("many", [0, 100_000], ids=["many reads", "few reads"])
-def test_every_second_answer_to_a_read_is_garbage(
-    project: Project, service: Served, spoiler: Spoiler, monkeypatch: pytest.MonkeyPatch, many: int
-) -> None:
+def test_every_second_answer_to_a_read_is_garbage(project: Project, service: Served, spoiler: Spoiler) -> None:
     """Each wrong way at each place that tells of a call: asked again, judged by what was said in the end, nobody called again."""
-    monkeypatch.setattr(planner.api.transport, "MANY_READS", many)  # which of two ways they go
     project.edit("plans/hours.yaml", "runs: 2", f"runs: {len(EVERY) // 2 + 3}")
     waiting: defaultdict[str, Iterator[Spoil]] = defaultdict(lambda: iter(EVERY))
     asked: Counter[str] = Counter()
