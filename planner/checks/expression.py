@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -24,6 +25,10 @@ _MOST_VALUES = 4
 
 
 def _compiles(expression: str) -> str:
+    if find_spec("cel_expr_python") is None:
+        raise ValueError(
+            "`expression` needs the extra of that name; in planner's clone: uv tool install '.[expression]'"
+        )
     try:
         check_cel(expression)
     except CelError as error:
@@ -40,7 +45,8 @@ class Expression(Expectation, frozen=True):
     It sees `run`, `call`, `turns`, `tools` and `grade`, in the names of the stored evidence: `call.duration_seconds`,
     `turns.exists(t, t.role == 'agent' && t.text.contains('refund'))`. What the service did not tell is not there: asking for
     it decides nothing, unless the rest of the expression decides alone or `has(call.end_reason)` asks first. Numbers with a
-    decimal point and without are two types: write `call.duration_seconds < 120.0`.
+    decimal point and without are two types: write `call.duration_seconds < 120.0`. Needs the extra `expression`: in planner's
+    clone, `uv tool install '.[expression]'`.
     """
 
     model_config = ConfigDict(

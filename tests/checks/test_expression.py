@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from ast import literal_eval
 from pathlib import Path
 from typing import Any
@@ -488,3 +489,11 @@ PLATFORMS = "that failed is the platform's fault and is not judged: none that is
 def test_words_that_no_call_has_are_doubted(cel: str, told: list[str]) -> None:
     """Negated, a comparison with them holds for every call; what may hold anything, and words far from all known, are left alone."""
     assert list(doubtful_words(cel)) == told
+
+
+def test_without_the_library_the_plan_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known before anything is spent."""
+    monkeypatch.setitem(sys.modules, "cel_expr_python", None)
+    ((place, message),) = refusal(check="expression", cel="call.duration_seconds < 120.0")
+    assert place == ("cel",)
+    assert ".[expression]" in message
