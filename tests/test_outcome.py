@@ -46,9 +46,9 @@ from planner.outcome import (
     telling,
 )
 from planner.outcome.cases import judge_parts
+from planner.planfile.model import Case, Target
+from planner.planfile.source import Place, Source
 from planner.results.model import RunDocument
-from planner.spec.model import Case, Target
-from planner.spec.source import Place, Source
 from planner.statistics import fisher_mid_p
 
 

@@ -156,17 +156,14 @@ def test_the_contributors_table_has_all_rooms() -> None:
     assert [name for name in names if name not in text] == []
 
 
-def test_the_contributors_tables_have_the_rooms_of_rooms() -> None:
-    """Where a room has rooms of its own that import only those below them, a newcomer finds each in a table."""
+def test_the_contributors_table_has_all_rooms_of_the_sandbox() -> None:
+    """Each imports only those below it."""
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for room in ("spec", "sandbox"):
-        inner = {path.parent.name for path in (ROOT / "planner" / room).glob("*/__init__.py")}
-        told = {
-            cell for row in table_rows(text, f"Room of `planner/{room}/`") for cell in re.findall(r"`(\w+)/`", row[0])
-        }
-        assert told == inner
-        layers = contract(f"{room}-rooms")["layers"]
-        assert inner <= {name for layer in layers for name in layer.split(" | ")}
+    inner = {path.parent.name for path in (ROOT / "planner" / "sandbox").glob("*/__init__.py")}
+    rows = table_rows(text, "Room of `planner/sandbox/`")
+    assert {cell for row in rows for cell in re.findall(r"`(\w+)/`", row[0])} == inner
+    layers = contract("sandbox-rooms")["layers"]
+    assert inner <= {name for layer in layers for name in layer.split(" | ")}
 
 
 def table_rows(markdown: str, heading: str) -> list[list[str]]:

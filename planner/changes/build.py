@@ -9,7 +9,7 @@ from planner.changes.estimate import estimate
 from planner.changes.history import PastRun
 from planner.changes.model import Change, ChangeSet
 from planner.changes.past import Target
-from planner.spec.project.prices import DEFAULT_RATES
+from planner.planfile.prices import DEFAULT_RATES
 
 
 def build_change_set(

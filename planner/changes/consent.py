@@ -12,7 +12,7 @@ from typing import Final
 from planner.changes.model import Action, Change, ChangeSet, Consent, Estimate, Reason
 from planner.changes.votes import VoteEstimate
 from planner.errors import RefusedError, UsageError
-from planner.spec.model import Case, Plan, Policy
+from planner.planfile.model import Case, Plan, Policy
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5

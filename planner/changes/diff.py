@@ -13,8 +13,8 @@ from planner.changes.found_again import CalledBefore, Renamed, Revisions
 from planner.changes.model import Action, Change, Reason
 from planner.changes.stored_runs import edited, expired, stored_runs, to_read_again
 from planner.moments import aware
+from planner.planfile.model import Case
 from planner.results.model import CaseDocument, CaseInputs, FreshDocument, RunDocument
-from planner.spec.model import Case
 
 Rerun = Literal["changed", "failed", "all"]
 CouldPass: TypeAlias = Callable[[Case, Sequence[RunDocument], int], bool]

@@ -12,8 +12,8 @@ from typing import Any, Final, cast
 
 import rfc8785
 
+from planner.planfile.model import Case
 from planner.results.model import CaseInputs
-from planner.spec.model import Case
 
 _VERSION: Final = 1
 

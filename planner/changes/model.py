@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import Enum
 
 from planner.changes.votes import VoteEstimate
+from planner.planfile.model import Case
 from planner.results.model import CaseDocument, CaseInputs, FreshDocument
-from planner.spec.model import Case
 
 
 class Action(Enum):

@@ -12,8 +12,8 @@ from typing import Final, TypeAlias
 
 from planner.changes.history import PastRun
 from planner.changes.model import CasePrice, Source
-from planner.spec.model import Case
-from planner.spec.project.prices import CHARGE_MULTIPLIER
+from planner.planfile.model import Case
+from planner.planfile.prices import CHARGE_MULTIPLIER
 
 _ASSUMED_MINUTES: Final = (1, 2, 4)
 _ENOUGH_RUNS: Final = 3

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from planner.changes.detail import age, revision_detail, revision_digest
 from planner.moments import aware
+from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument
-from planner.spec.model import Case
 
 
 def to_read_again(runs: Sequence[RunDocument]) -> str:

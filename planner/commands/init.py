@@ -9,9 +9,8 @@ from pathlib import Path
 from planner.errors import UsageError
 from planner.invocation.selection import DEFAULT_PATH
 from planner.invocation.shell import Shell
+from planner.planfile.files import PROJECT_FILE, display_name, plan_files
 from planner.reports.neutral import for_terminal
-from planner.spec import plan_files
-from planner.spec.files import PROJECT_FILE, display_name
 
 STARTER = Path(__file__).with_name("starter")
 """What is written, as it is written. The workflow is also in the documentation, and the same there."""

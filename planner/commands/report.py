@@ -11,12 +11,12 @@ from planner.invocation.reporting import redactor_patterns, rendered
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
 from planner.invocation.stores import place_of
+from planner.planfile.model import Project
 from planner.reports import comparison
 from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 from planner.results.reading import read_result
-from planner.spec.model import Project
 from planner.statistics import RandomSource
 from planner.verdicts.comparing import compare_results
 

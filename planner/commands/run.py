@@ -41,8 +41,8 @@ from planner.invocation.stray_launches import look_for_stray
 from planner.invocation.tracing import Telling, Trace, open_trace
 from planner.invocation.worlds import named_world
 from planner.outcome import Fault, RunOutcome
+from planner.planfile.model import Case, Policy
 from planner.reports.quantities import count
-from planner.spec.model import Case, Policy
 from planner.verdicts.early_stopping import Settling
 
 

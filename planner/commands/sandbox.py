@@ -13,8 +13,8 @@ from planner.errors import UsageError
 from planner.invocation.address import ADDRESS, IN_CLEAR
 from planner.invocation.shell import Shell
 from planner.invocation.worlds import NamedWorld, open_world
-from planner.spec.faults.wording import explain
-from planner.spec.project.this_machine import is_this_machine
+from planner.planfile.field_errors import explain
+from planner.planfile.this_machine import is_this_machine
 
 if TYPE_CHECKING:
     from planner.sandbox import FaultSpec

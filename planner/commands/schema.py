@@ -8,9 +8,8 @@ from typing import Any
 
 from planner.errors import UsageError
 from planner.invocation.shell import Shell
+from planner.planfile.schema import DIALECT, library_schema, plan_schema, project_schema
 from planner.results.model import RunResult
-from planner.spec import library_schema, plan_schema, project_schema
-from planner.spec.authored.schema import DIALECT
 
 
 def schemas() -> dict[str, dict[str, Any]]:

@@ -13,10 +13,10 @@ from planner.invocation.near_misses import meant
 from planner.invocation.reporting import tell_diagnostics
 from planner.invocation.selection import Files, matches, read_files
 from planner.invocation.shell import Shell
+from planner.planfile.model import Case
+from planner.planfile.origins import OriginReader
 from planner.reports.case_page import CasePage, page_document, render_page
 from planner.reports.neutral import for_json_text
-from planner.spec.model import Case
-from planner.spec.plans.origins import OriginReader
 
 
 def show(

@@ -13,9 +13,9 @@ from planner.invocation.policy_source import work_tree_source
 from planner.invocation.reporting import publisher_of, tell_diagnostics
 from planner.invocation.selection import Files, Found, find_files, load_found
 from planner.invocation.shell import Shell
+from planner.planfile.environments import in_environments
+from planner.planfile.files import PROJECT_FILE
 from planner.reports.quantities import count
-from planner.spec.files import PROJECT_FILE
-from planner.spec.project.environments import in_environments
 
 
 def validate(

@@ -23,8 +23,8 @@ from planner.invocation.stores import Place
 from planner.judging.asking import Asker, Asking, Wanted
 from planner.judging.budget import JudgeBudget
 from planner.judging.endpoint import Endpoint
+from planner.planfile.model import Case
 from planner.results.costs import JudgeCost
-from planner.spec.model import Case
 from planner.verdicts.judged_runs import JudgedRun, judge_record
 
 KEY_VARIABLE: Final = "PLANNER_JUDGE_API_KEY"

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 from planner.errors import UsageError
 from planner.invocation.git import Answer, Git, without_repository
-from planner.spec.files import PROJECT_FILE
+from planner.planfile.files import PROJECT_FILE
 
 _COMMIT_ID: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH: Final = re.compile(

@@ -20,7 +20,7 @@ from planner.judging.cache import VoteCache
 from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judging.prompt import PROMPT_VERSION
 from planner.judging.recorded import RecordedAnswers
-from planner.spec.model import Case, JudgePrice, JudgeSettings
+from planner.planfile.model import Case, JudgePrice, JudgeSettings
 from planner.verdicts.assembling import standing_runs
 from planner.verdicts.judged_runs import LoadEvidence, questions
 

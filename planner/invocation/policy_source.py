@@ -14,10 +14,10 @@ from planner.diagnostics import Diagnostics
 from planner.invocation.base_commit import BaseCommit, base_commit, named_by_ci, typed_commit
 from planner.invocation.git import Git
 from planner.invocation.shell import Shell
-from planner.spec import load_project, read_project
-from planner.spec.files import PROJECT_FILE
-from planner.spec.model import Policy, Project
-from planner.spec.project.places import root_of
+from planner.planfile.files import PROJECT_FILE
+from planner.planfile.model import Policy, Project
+from planner.planfile.project import load_project, read_project
+from planner.planfile.project_places import root_of
 
 STRICT: Final = Project(policy=Policy(max_cost_cents=1_000, max_calls=100))
 """What holds where the base commit has no planner.yaml: a small ceiling, no judge, no shared store and no environments."""

@@ -24,10 +24,10 @@ from planner.invocation.sharing import take_over
 from planner.invocation.shell import Shell, actor_of
 from planner.invocation.stores import Place
 from planner.invocation.stray_launches import NO_STRAY, Stray, stray_of
+from planner.planfile.model import Case
 from planner.results.model import FreshDocument
 from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository
-from planner.spec.model import Case
 from planner.verdicts.early_stopping import could_pass, still_settled
 
 HISTORY_INVOCATIONS = 20

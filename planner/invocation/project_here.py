@@ -9,10 +9,9 @@ from planner.errors import PlanInvalidError, UsageError
 from planner.invocation.policy_source import policy_source
 from planner.invocation.selection import default_path
 from planner.invocation.shell import Shell
-from planner.spec import plan_files
-from planner.spec.files import PROJECT_FILE
-from planner.spec.model import Project
-from planner.spec.project.places import misplaced_projects
+from planner.planfile.files import PROJECT_FILE, plan_files
+from planner.planfile.model import Project
+from planner.planfile.project_places import misplaced_projects
 
 
 def project_here(shell: Shell, policy_from: str | None = None) -> tuple[Path, Project]:

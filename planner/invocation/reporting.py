@@ -10,15 +10,15 @@ from planner.diagnostics import Diagnostics
 from planner.errors import StoreError
 from planner.github.publish import Publisher, publisher
 from planner.invocation.shell import Shell
+from planner.planfile.decoding import MAX_BYTES
+from planner.planfile.files import FileFault, Neighbours
 from planner.reports import FORMATS
-from planner.spec.files import FileFault, Neighbours
-from planner.spec.yaml.decoding import MAX_BYTES
 
 if TYPE_CHECKING:
+    from planner.planfile.model import Project
     from planner.reports.redaction import Pattern, Redactor
     from planner.results.model import RunResult
     from planner.results.repository import ResultsRepository
-    from planner.spec.model import Project
 
 REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit", "report.html": "html"}
 """File name → format; the one that takes long last."""

@@ -18,10 +18,9 @@ from planner.invocation.address import ADDRESS, base_url_of, shown_address
 from planner.invocation.base_commit import named_by_ci
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
+from planner.planfile.files import FileFault, find_root, read_authored
 from planner.reports.neutral import for_json_text
 from planner.results.repository import ResultsRepository
-from planner.spec import find_root
-from planner.spec.files import FileFault, read_authored
 
 MAX_BYTES = 256 * 1024 * 1024
 _SHOWN_MOVES = 10

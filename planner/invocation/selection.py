@@ -15,10 +15,10 @@ from planner.invocation.base_commit import BaseCommit
 from planner.invocation.near_misses import meant
 from planner.invocation.policy_source import PolicySource, policy_source, work_tree_source
 from planner.invocation.shell import Shell
-from planner.spec import load_files, plan_files
-from planner.spec.files import PROJECT_FILE
-from planner.spec.model import Case, Plan, Project
-from planner.spec.project.places import misplaced_projects
+from planner.planfile.files import PROJECT_FILE, plan_files
+from planner.planfile.load import load_files
+from planner.planfile.model import Case, Plan, Project
+from planner.planfile.project_places import misplaced_projects
 
 if TYPE_CHECKING:
     from planner.changes.diff import Rerun

@@ -21,7 +21,7 @@ from planner.errors import CredentialError, NotFoundError, PlannerError, StoreEr
 from planner.invocation.address import base_url_of, check_way
 from planner.invocation.shell import Shell
 from planner.invocation.worlds import NamedWorld
-from planner.spec.model import Case, Target
+from planner.planfile.model import Case, Target
 
 SANDBOX_KEY = "sk_test_sandbox"
 

@@ -15,13 +15,13 @@ from planner.evidence import Evidence
 from planner.invocation.reporting import redactor_patterns
 from planner.invocation.shell import Shell
 from planner.key_redaction import KeyRedactor
+from planner.planfile.model import Case, Project
 from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.quantities import count
 from planner.reports.redaction import Pattern, Redactor, redact
 from planner.results.model import CaseDocument, RunResult
 from planner.results.store import Store
 from planner.results.tiers import SharedRepository
-from planner.spec.model import Case, Project
 
 if TYPE_CHECKING:
     from planner.execution.context import ShareIntent

@@ -23,11 +23,11 @@ from planner.invocation.folder_checks import check_folder
 from planner.invocation.reporting import REPORT_FILES, publish_result, redactor_patterns, replace_reports, write_reports
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
+from planner.planfile.model import Project
 from planner.reports.redaction import redact
 from planner.results.costs import CostDocument
 from planner.results.model import ConsentDocument, RunResult, StatsDocument
 from planner.results.repository import ResultsRepository
-from planner.spec.model import Project
 from planner.verdicts.ending import WORDS
 
 DEFAULT_REPORT_DIR = Path("reports")

@@ -13,15 +13,15 @@ from planner.invocation.git import Git, shared_remote
 from planner.invocation.selection import Selection
 from planner.invocation.sharing import Shared, SharedRedaction
 from planner.invocation.shell import Shell
+from planner.planfile.model import Project
+from planner.planfile.project import load_project
+from planner.planfile.stores import store_fault
 from planner.results.directory import DirectoryStore
 from planner.results.git_ref import GitStore
 from planner.results.patience import Patience
 from planner.results.repository import ResultsRepository
 from planner.results.store import Store, segment_for
 from planner.results.tiers import SharedRepository
-from planner.spec import load_project
-from planner.spec.model import Project
-from planner.spec.project.stores import store_fault
 
 DEFAULT_STORE = ".planner"
 DEFAULT_ENVIRONMENT = "default"

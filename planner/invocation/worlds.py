@@ -10,9 +10,10 @@ from planner.errors import PlanInvalidError, UsageError
 from planner.invocation.base_commit import named_by_ci
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
-from planner.spec import find_root
-from planner.spec.faults import RULES
-from planner.spec.faults.wording import explain, shorten
+from planner.planfile.field_errors import explain
+from planner.planfile.files import find_root
+from planner.planfile.rules import RULES
+from planner.planfile.text import shorten
 
 if TYPE_CHECKING:
     from planner.sandbox import World, WorldFault

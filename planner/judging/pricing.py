@@ -8,7 +8,7 @@ from typing import Final
 
 from planner.changes.votes import MICROCENTS
 from planner.judging.endpoint import Completion
-from planner.spec.model import JudgePrice
+from planner.planfile.model import JudgePrice
 
 INSTRUCTION_BYTES: Final = 2_700
 """Of a prompt without its rubric and its transcript, about."""

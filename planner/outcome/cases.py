@@ -14,7 +14,7 @@ from planner.statistics import decide, runs_to_decide, wilson_interval
 
 
 class CaseRules(Protocol):
-    """What of a case decides its verdict; `planner.spec.model.Case` is one."""
+    """What of a case decides its verdict; `planner.planfile.model.Case` is one."""
 
     @property
     def min_pass_rate(self) -> float: ...

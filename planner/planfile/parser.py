@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Callable
-from itertools import chain
 from typing import Any, Final, NoReturn
 
 from ruamel.yaml import YAMLError, events
@@ -14,7 +14,7 @@ from planner.planfile.document import Document, Items, Mapping, Problem
 from planner.planfile.scalars import NOT_TEXT_STARTS, STANDARD_TAG, TAGGED_TYPES, NumberError, resolve, tag_name
 from planner.planfile.source import Source
 from planner.planfile.syntax import NOT_IN_YAML, ODD_SPACES, control_escape, odd_indentation
-from planner.planfile.text import describe, did_you_mean, shorten
+from planner.planfile.text import describe, nearest, shorten
 
 MAX_NODES = 1_000_000
 MAX_DEPTH = 64
@@ -30,6 +30,7 @@ class _Unusable:
 
 
 _UNUSABLE: Final = _Unusable()
+_TEMPLATE = re.compile(r"\{\{[^{}\n]*[A-Za-z_][^{}\n]*\}\}")
 _MERGE: Final = _Unusable()
 """The key `<<`."""
 _FEW_DIGITS = 10
@@ -53,7 +54,7 @@ class Parser:
         self.sound = True
         self.problems: list[Problem] = []
         self.unreadable: list[tuple[int, int]] = []
-        self.duplicates: dict[int, int] = {}
+        self.duplicates: list[tuple[Mapping, int]] = []
         self.incomplete: set[int] = set()
         self.found: Document | None = None
         self.repeated: list[tuple[Mapping, tuple[int, int], list[_Read]]] = []
@@ -85,9 +86,8 @@ class Parser:
             if kind is events.DocumentStartEvent:
                 start: int = event.start_mark.index
                 if found:
-                    self._add(
-                        "several-documents", "a second document starts here; put it into its own file", start, start + 3
-                    )
+                    message = "a second document starts here; put it into its own file"
+                    self._add("several-documents", message, start, start + 3)
                     raise _StopError
                 if event.version is not None and tuple(event.version) != (1, 2):
                     start = max(0, self.source.text.find("%YAML"))
@@ -179,7 +179,10 @@ class Parser:
         container.spots = array("I", spots)
         if merged:
             self._merge(container, merged)
-        return self._close(opening, event, container, start, end)
+        read = self._close(opening, event, container, start, end)
+        if not container and _TEMPLATE.fullmatch(self.source.text[start : read[2]]):
+            return self.source.text[start : read[2]], start, read[2]  # a template without quotes, as was reported
+        return read
 
     def _items(self, opening: _Event) -> _Read:
         start = end = self._open(opening, "seq")
@@ -215,9 +218,7 @@ class Parser:
         start: int = event.start_mark.index
         self.levels += 1
         if self.levels > MAX_DEPTH:
-            self._add(
-                "too-much-nesting", f"a file may be nested {MAX_DEPTH} levels deep; close a bracket before", start
-            )
+            self._add("too-much-nesting", f"a file may have {MAX_DEPTH} levels; close a bracket before", start)
             raise _StopError
         if event.ctag is not None and str(event.ctag) not in {"!", STANDARD_TAG + kind}:
             self._unreadable("unknown-tag", f"{tag_name(str(event.ctag))} is not known here; remove it", start)
@@ -314,12 +315,14 @@ class Parser:
             raise _StopError
 
     def _aliased(self, name: str, start: int, end: int) -> Any:
-        value = self.anchors.get(name)
         if name not in self.anchors:
-            meant = did_you_mean(name, self.anchors)
-            message = f"there is no anchor &{shorten(name)} above{meant or '; write it first, or quote this text'}"
-            self._unreadable("bad-alias", message, start, end)
-            return None
+            meant = nearest(name, self.anchors)
+            hint = f"; did you mean *{meant}?" if meant else "; write it first, or quote this text"
+            self._unreadable("bad-alias", f"there is no anchor &{shorten(name)} above{hint}", start, end)
+            if meant is None or self.anchors[meant] is _UNUSABLE:
+                return None
+            name = meant
+        value = self.anchors[name]
         if value is _UNUSABLE:
             self._unreadable("bad-alias", f"*{shorten(name)} would contain itself", start, end)
             return None
@@ -353,7 +356,7 @@ class Parser:
             for mapping in value if isinstance(value, Items) else [value]:
                 if isinstance(mapping, Mapping):
                     for key in mapping:
-                        entries.setdefault(key, (mapping[key], mapping.spot(key)))
+                        entries.setdefault(key, (mapping[key], mapping.mark(key)))
                     continue
                 self.incomplete.add(id(container))
                 if (start, end) not in self.unreadable:  # an alias that stands for nothing was reported
@@ -361,10 +364,8 @@ class Parser:
                         f"<< takes a mapping, or a list of mappings, but it is {describe(mapping)}; write <<: *NAME"
                     )
                     self._unreadable("bad-alias", message, start, end)
-        entries |= {key: (value, container.spot(key)) for key, value in container.items()}
-        container.clear()
-        container.update({key: value for key, (value, _) in entries.items()})
-        container.spots = array("I", chain.from_iterable(spot for _, spot in entries.values()))
+        entries |= {key: (value, container.mark(key)) for key, value in container.items()}
+        container.refill(entries)
 
     def _duplicates(self, container: Mapping, first: tuple[int, int], repeated: list[_Read]) -> None:
         """One problem per mapping: if several keys are repeated, what starts a second mapping is missing."""
@@ -375,7 +376,7 @@ class Parser:
             message = f"{names} are written twice in this mapping; look for a name or a `- ` that is missing above"
         else:
             message = f"`{shorten(key)}` is written twice in this mapping; keep one"
-        self.duplicates[id(container)] = start
+        self.duplicates.append((container, start))
         related = Related("the first one", self.source.span(*first))
         self.problems.append(Problem("duplicate-key", message, self.source.span(start, end), (related,)))
 

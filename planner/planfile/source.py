@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import accumulate
+from typing import NamedTuple
 
 from planner.diagnostics import Span
 
@@ -11,16 +12,19 @@ _BLOCK = 1 << 16
 """Characters. Line breaks are counted once per block, so that a place costs at most one block."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Source:
     """The text of one file. `file` is the name that diagnostics show: relative to the working directory, with `/`."""
 
     file: str
     text: str = field(repr=False)
-    _lines: str = field(default="", repr=False)
+    _lines: str = field(default="", repr=False, compare=False)
     """The text with every line break as one `\\n`, at the same offsets."""
-    _breaks: list[int] = field(default_factory=list[int], repr=False)
+    _breaks: list[int] = field(default_factory=list[int], repr=False, compare=False)
     """Line breaks before each block. Empty until someone asks for a place."""
+
+    def __hash__(self) -> int:
+        return hash((self.file, self.text))
 
     def span(self, start: int, end: int) -> Span:
         """The place of `text[start:end]` (offsets in characters), without white space at its end."""
@@ -53,3 +57,15 @@ class Source:
         block = offset // _BLOCK
         line = self._breaks[min(block, len(self._breaks) - 1)] + self._lines.count("\n", block * _BLOCK, offset)
         return line + 1, offset - self._lines.rfind("\n", 0, offset)
+
+
+class Place(NamedTuple):
+    """A stretch of a file's text. Its line and column are computed only when someone asks: there are many places."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def span(self) -> Span:
+        return self.source.span(self.start, self.end)

@@ -17,10 +17,10 @@ from rich.cells import cell_len
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
+from planner.planfile.model import Case, Quarantine, Target
+from planner.planfile.origins import SETTINGS, CaseOrigins, Origin, Source
 from planner.reports.neutral import for_json_text, for_terminal, for_terminal_block
 from planner.reports.terminal import Colour, Paint, painter, wrapped
-from planner.spec.model import Case, Quarantine, Target
-from planner.spec.plans.origins import SETTINGS, CaseOrigins, Origin, Source
 
 _LABEL = 12
 _GAP = 3

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
 from planner.moments import aware
+from planner.planfile.model import Plan
 from planner.reports.quantities import age, count, money, money_range
 from planner.reports.redaction import Redactor
-from planner.spec.model import Plan
 
 _DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
 """Their detail is lines of what moved; that of the others is a phrase."""

@@ -47,7 +47,7 @@ def render_github(diagnostics: Diagnostics) -> str:
 
 def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
     """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules that were broken."""
-    from planner.spec.faults import RULES
+    from planner.planfile.rules import RULES
 
     items = diagnostics.in_order()
     worst = {item.code: item.severity for item in sorted(items, key=lambda item: item.severity is Severity.ERROR)}

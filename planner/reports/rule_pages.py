@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.diagnostics import Diagnostics, Severity
+from planner.planfile.examples import WITHOUT, Example
+from planner.planfile.rules import AREAS, Rule
 from planner.reports.diagnostic_documents import as_documents
 from planner.reports.diagnostics import render_text
 from planner.reports.terminal import Colour, painter, wrapped
-from planner.spec.examples import WITHOUT, Example
-from planner.spec.faults import AREAS, Rule
 
 MARKDOWN_WIDTH = 120
 _TOLD_WIDTH = 100

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
 from planner.outcome import CaseOutcome, Sample, chance_alone, judge_case, sample_of_runs
+from planner.planfile.model import Case
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
@@ -15,7 +16,6 @@ from planner.results.model import (
     NotComparable,
     SampleDocument,
 )
-from planner.spec.model import Case
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, as_stored, judge_stored
 from planner.verdicts.rates import RunKey, run_key, sample_from, sample_of
 

@@ -20,6 +20,7 @@ from planner.outcome import (
     judge_case,
     sample_of_runs,
 )
+from planner.planfile.model import Case
 from planner.results.model import (
     CaseDocument,
     CaseInputs,
@@ -28,7 +29,6 @@ from planner.results.model import (
     RunDocument,
     SampleDocument,
 )
-from planner.spec.model import Case
 from planner.verdicts.against_baseline import (
     AgainstBaseline,
     Baseline,

@@ -24,8 +24,8 @@ from planner.outcome import (
     sample_of_runs,
     settled,
 )
+from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument
-from planner.spec.model import Case
 from planner.verdicts.against_baseline import Baseline, baseline_of
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
 from planner.verdicts.rates import run_key

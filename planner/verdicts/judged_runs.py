@@ -12,8 +12,8 @@ from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence, Part, missing_parts
 from planner.execution.work import RunRecord
 from planner.outcome import Fault, Finding, RunOutcome, RunVerdict, judge_run, platform_verdict, questions_of_run
+from planner.planfile.model import Case
 from planner.results.model import FindingDocument, QuoteDocument, RunDocument
-from planner.spec.model import Case
 
 LoadEvidence = Callable[[str], Evidence | None]
 

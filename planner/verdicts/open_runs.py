@@ -14,7 +14,7 @@ from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Sl
 from planner.execution.rereading import LONGEST_RUN
 from planner.execution.work import RunRecord
 from planner.outcome import CaseOutcome, CaseVerdict, judge_case, settled
-from planner.spec.model import Case
+from planner.planfile.model import Case
 from planner.verdicts.judged_runs import JudgedRun
 
 

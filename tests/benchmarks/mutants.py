@@ -54,7 +54,6 @@ ROOMS = ("planner/checks", "planner/outcome", "planner/statistics.py")
 TESTS = (
     "tests/checks",
     "tests/judging/test_asking.py",
-    "tests/spec/faults/test_cures_followed.py",
     "tests/test_outcome.py",
     "tests/test_outcome_edges.py",
     "tests/test_attribution.py",

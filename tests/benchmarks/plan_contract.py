@@ -24,13 +24,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from mutants import Mutants
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
-from planner.spec.files import plan_files
-from planner.spec.plans.load import load_plans
-from planner.spec.project.places import misplaced_projects
-from planner.spec.project.project import load_project
+from planner.planfile.files import plan_files
+from planner.planfile.load import load_plans
+from planner.planfile.project import load_project
+from planner.planfile.project_places import misplaced_projects
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "planner" / "spec" / "examples"
+EXAMPLES = ROOT / "planner" / "planfile" / "examples"
 TODAY = date(2026, 11, 25)
 
 Files = Mapping[str, bytes]

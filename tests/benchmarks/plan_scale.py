@@ -21,11 +21,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.planfile.load import load_files
+from planner.planfile.model import Case
+from planner.planfile.project import load_project
 from planner.results.baselines import BaselineDocument
 from planner.results.model import RunResult
 from planner.results.repository import document_bytes
-from planner.spec import load_files, load_project
-from planner.spec.model import Case
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 INVOCATION = "20261124T000000-00000001"

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from planner.spec import load_plans
-from planner.spec.model import Project
+from planner.planfile.load import load_plans
+from planner.planfile.model import Project
 
 WRITES = (
     "cancel_pending_order",

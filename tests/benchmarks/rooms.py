@@ -38,7 +38,7 @@ ROOMS = (
     ("evidence", ("/planner/evidence", "/planner/results/")),
     ("execution", ("/planner/execution/",)),
     ("judging", ("/planner/checks/", "/planner/outcome/", "/planner/judging/", "/planner/statistics")),
-    ("plans", ("/planner/spec/", "/ruamel", "/yaml/", "/jinja2/")),
+    ("plans", ("/planner/planfile/", "/ruamel", "/yaml/", "/jinja2/")),
     ("changes", ("/planner/changes/",)),
     ("reports", ("/planner/reports/", "/planner/github/")),
     ("commands", ("/planner/",)),

@@ -15,9 +15,9 @@ from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fin
 from planner.changes.model import ChangeSet
 from planner.checks.base import Expectation, Judgement, passed
 from planner.evidence import Evidence
+from planner.planfile.model import Case, Plan, Target
+from planner.planfile.source import Place, Source
 from planner.results.model import CaseDocument, RunDocument
-from planner.spec.model import Case, Plan, Target
-from planner.spec.source import Place, Source
 
 _PLACE = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)
 

@@ -12,9 +12,9 @@ import pytest
 from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.outcome import CaseOutcome, OwnRate, Sample, differ_too_much
+from planner.planfile.model import Case
 from planner.reports import case_phrasing
 from planner.results.model import CaseDocument, FreshDocument, RunDocument
-from planner.spec.model import Case
 from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.early_stopping import Settling, could_pass
 from planner.verdicts.judged_runs import as_stored

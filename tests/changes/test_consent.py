@@ -12,8 +12,8 @@ import pytest
 from planner.changes.consent import check_consent, consent_command, price_line
 from planner.changes.model import ChangeSet, Consent, Estimate
 from planner.errors import RefusedError, UsageError
+from planner.planfile.model import Case, Plan, Policy, QuietHours, Target
 from planner.results.model import CaseDocument
-from planner.spec.model import Case, Plan, Policy, QuietHours, Target
 
 MakeCase = Callable[..., Case]
 Build = Callable[..., ChangeSet]

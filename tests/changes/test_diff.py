@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from planner.changes.detail import age
 from planner.changes.diff import diff
 from planner.changes.model import Action, Change, Reason
+from planner.planfile.model import Case, Target
 from planner.results.model import CaseDocument
-from planner.spec.model import Case, Target
 
 MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseDocument]

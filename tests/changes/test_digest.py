@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.model import ChangeSet, Reason
+from planner.planfile.model import Case
 from planner.results.model import CaseDocument
-from planner.spec.model import Case
 
 MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseDocument]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from planner.changes.history import PastRun, past_runs
 from planner.changes.model import CasePrice, ChangeSet, Estimate, Source
+from planner.planfile.model import Case, Target
 from planner.results.model import CaseDocument, RunResult
-from planner.spec.model import Case, Target
 
 MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseDocument]

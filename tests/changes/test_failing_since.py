@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from planner.outcome import Fault, RunOutcome, RunVerdict
+from planner.planfile.model import Case
 from planner.reports import markdown, summary
 from planner.reports.case_phrasing import failing_since
 from planner.results.model import CaseDocument, RunDocument, RunResult
-from planner.spec.model import Case
 from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.judged_runs import JudgedRun
 

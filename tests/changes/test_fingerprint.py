@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint, digest_of
-from planner.spec.model import Case, Quarantine, Target
+from planner.planfile.model import Case, Quarantine, Target
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -11,8 +11,8 @@ import pytest
 
 from planner.changes.diff import Rerun, diff
 from planner.changes.model import Action, Change, Reason
+from planner.planfile.model import Case, Target
 from planner.results.model import CaseDocument
-from planner.spec.model import Case, Target
 
 MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseDocument]

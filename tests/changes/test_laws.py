@@ -13,9 +13,10 @@ import pytest
 
 from planner.changes.diff import diff
 from planner.changes.model import Action
+from planner.planfile.load import load_files
+from planner.planfile.model import Case
+from planner.planfile.project import load_project
 from planner.results.model import CaseDocument
-from planner.spec import load_files, load_project
-from planner.spec.model import Case
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 StoreCase = Callable[..., CaseDocument]

@@ -11,9 +11,9 @@ import pytest
 from planner.changes.model import ChangeSet
 from planner.checks.base import Expectation, Judgement, passed
 from planner.evidence import Evidence
+from planner.planfile.model import Case
 from planner.reports import case_phrasing
 from planner.results.model import CaseDocument, RunDocument
-from planner.spec.model import Case
 from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.judged_runs import as_stored, rests_on_grade
 

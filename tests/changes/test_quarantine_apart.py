@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from planner.outcome import Fault, RunOutcome, RunVerdict
+from planner.planfile.model import Case, Quarantine
 from planner.results.model import CaseDocument, RunDocument
-from planner.spec.model import Case, Quarantine
 from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.judged_runs import JudgedRun
 

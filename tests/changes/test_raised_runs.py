@@ -12,8 +12,8 @@ import pytest
 from planner.changes.model import ChangeSet
 from planner.checks.opinions import nobody_asked
 from planner.outcome import Fault, RunOutcome, RunVerdict
+from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument, SampleDocument
-from planner.spec.model import Case
 from planner.verdicts.against_baseline import sample_document
 from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.early_stopping import Settling

@@ -25,7 +25,7 @@ code = main()
 print("\\n" + json.dumps([code, sorted(sys.modules)]))
 """
 VALIDATING = {
-    "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "rich", "ruamel", "sqlite3", "ssl",
+    "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "rich", "sqlite3", "ssl",
     "starlette", "subprocess", "uvicorn",
     "planner.api", "planner.changes", "planner.execution.engine", "planner.judging", "planner.outcome", "planner.results",
     "planner.sandbox",
@@ -34,7 +34,7 @@ VALIDATING = {
 }  # fmt: skip
 """Of no use for finding what is wrong with a plan of one scenario that expects words."""
 LOOKING_BACK = {
-    "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "pygments", "ruamel", "sqlite3", "ssl",
+    "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "pygments", "sqlite3", "ssl",
     "starlette", "uvicorn",
     "planner.api", "planner.execution.engine", "planner.execution.journal", "planner.judging", "planner.sandbox",
 }  # fmt: skip
@@ -49,7 +49,7 @@ CALLING_IN_PROCESS = {
 @pytest.mark.parametrize(
     ("arguments", "unneeded"),
     [
-        ("--help", {"pydantic", "yaml", "planner.spec", "planner.checks", "planner.commands", "anyio"}),
+        ("--help", {"pydantic", "yaml", "planner.planfile", "planner.checks", "planner.commands", "anyio"}),
         ("validate small.yaml", VALIDATING),
         ("explain unknown-key", (VALIDATING - {"rich"}) | {"rich.console"}),
         ("plan --sandbox small.yaml", {*CALLING_IN_PROCESS, "jinja2", "junitparser", "planner.execution.engine"}),

@@ -11,7 +11,7 @@ import pytest
 
 from planner.api.client import ApiClient
 from planner.invocation.service import read_targets
-from planner.spec.model import Case
+from planner.planfile.model import Case
 
 AGENT = {"id": 12, "prompt": "Hello.", "product": "spark", "updated_at": "2026-11-01T00:00:00Z"}
 A = {"id": 1, "label": "A", "prompt": "Hi.", "weight": 50, "call_count": 3}

@@ -27,9 +27,9 @@ from planner.judging.cache import VoteCache
 from planner.judging.endpoint import Endpoint
 from planner.judging.models import is_asked_model
 from planner.judging.pricing import MICROCENTS, Pricing
+from planner.planfile.model import JudgePrice
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
-from planner.spec.model import JudgePrice
 from tests.judging.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
 TALK = (

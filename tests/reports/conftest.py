@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from planner.changes.model import Action, Change, ChangeSet, Estimate, Reason
+from planner.planfile.model import Case, Plan, Target
+from planner.planfile.source import Place, Source
 from planner.results.costs import CostDocument, EstimateAccuracy
 from planner.results.model import (
     CaseDocument,
@@ -22,8 +24,6 @@ from planner.results.model import (
     RunResult,
     StatsDocument,
 )
-from planner.spec.model import Case, Plan, Target
-from planner.spec.source import Place, Source
 
 DIGEST = "sha256:" + "9f3c2a7b" * 8
 NUMBER = "+14155550199"

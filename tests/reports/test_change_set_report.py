@@ -15,10 +15,10 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from planner.changes.model import Action, ChangeSet, Reason
+from planner.planfile.model import Plan
 from planner.reports.change_set import Preview, render_json, render_markdown, render_text
 from planner.reports.change_set_markdown import MAX_BYTES
 from planner.reports.redaction import Redactor
-from planner.spec.model import Plan
 
 _NOW = datetime(2026, 11, 24, 12, 1, 30, tzinfo=UTC)
 _LIMITS = [("policy", 5_000), ("plan refunds", 900)]

@@ -16,6 +16,7 @@ from linear_time import takes_linear_time
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from planner.planfile.axes import token
 from planner.reports.neutral import (
     for_json_text,
     for_markdown,
@@ -28,7 +29,6 @@ from planner.reports.neutral import (
     markdown_prose,
     one_line,
 )
-from planner.spec.matrices.axes import token
 
 _ATTACKS = [
     "<img src=x onerror=alert(1)>",

@@ -27,7 +27,8 @@ from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.work import Line
 from planner.key_redaction import KeyRedactor, keys_of
-from planner.spec import load_files, load_project
+from planner.planfile.load import load_files
+from planner.planfile.project import load_project
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 KEY = "sk_live_9fA+b/c-D3nRtEu=x7Qz"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from planner.execution.work import RunRecord
-from planner.spec.model import Case, Target
-from planner.spec.source import Place, Source
+from planner.planfile.model import Case, Target
+from planner.planfile.source import Place, Source
 from planner.verdicts.judged_runs import judge_record
 
 _PLACE = Place(Source("plans/p.yaml", "version: 1\n"), 0, 1)

@@ -19,7 +19,7 @@ from planner.execution.work import Line
 from planner.invocation.calling import ledger_of
 from planner.invocation.selection import Loaded
 from planner.invocation.stray_launches import stray_of
-from planner.spec.model import Project as ProjectFile
+from planner.planfile.model import Project as ProjectFile
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 

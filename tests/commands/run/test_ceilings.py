@@ -12,7 +12,7 @@ from planner.api.wire import WireBilling
 from planner.diagnostics import Diagnostics
 from planner.invocation.calling import check_balance, ledger_of, short_of
 from planner.invocation.selection import Loaded
-from planner.spec.model import Project as ProjectFile
+from planner.planfile.model import Project as ProjectFile
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

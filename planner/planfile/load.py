@@ -1,0 +1,159 @@
+"""Files to plans: the one way from paths to everything that is in them and wrong with them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from planner.diagnostics import Diagnostics, Related
+from planner.errors import UsageError
+from planner.planfile.axis_files import AxisFileReader
+from planner.planfile.decoding import MAX_BYTES, decode
+from planner.planfile.expectations import Expectations
+from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
+from planner.planfile.judge import warn_of_unasked_model
+from planner.planfile.library import Faults, Libraries, is_library, lacks_kind
+from planner.planfile.model import Plan, Project
+from planner.planfile.parsing import parse
+from planner.planfile.plain_texts import warn_of_plain_texts
+from planner.planfile.plan import PlanReader
+from planner.planfile.prices import report_price
+from planner.planfile.prompts import PromptReader
+from planner.planfile.reporter import EnoughFaults, Reporter
+from planner.planfile.scenario import ScenarioReader
+from planner.planfile.source import Place
+from planner.planfile.targets import TargetReader
+from planner.planfile.templates import Templates
+from planner.planfile.text import unknown
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFiles:
+    """Plans without any error, in the order of their files; the libraries' paths, the imported too; all faults of all files."""
+
+    plans: tuple[Plan, ...]
+    libraries: frozenset[str]
+    diagnostics: Diagnostics
+
+
+def load_plans(
+    paths: Sequence[Path],
+    *,
+    cwd: Path,
+    project: Project,
+    environment: str | None = None,
+    today: date | None = None,
+) -> tuple[tuple[Plan, ...], Diagnostics]:
+    """The plans of `load_files`, and all faults. Raises as it does."""
+    loaded = load_files(paths, cwd=cwd, project=project, environment=environment, today=today)
+    return loaded.plans, loaded.diagnostics
+
+
+def load_files(
+    paths: Sequence[Path],
+    *,
+    cwd: Path,
+    project: Project,
+    environment: str | None = None,
+    today: date | None = None,
+) -> LoadedFiles:
+    """Everything in these files, and in the libraries they import.
+
+    `today` (UTC) tells which quarantines have passed; None where nobody is to be told.
+
+    Raises `UsageError` for a missing path, a folder with no plans and an environment that the project does not have.
+    """
+    known = [name for name, _ in project.environments]
+    if environment is not None and environment not in known:
+        raise UsageError(
+            unknown(f"planner.yaml has no environment `{environment}`", environment, known),
+            "environments are defined in planner.yaml, at the repository's root",
+        )
+    files = plan_files([path if path.is_absolute() else cwd / path for path in paths])
+    diagnostics = Diagnostics()
+    reporter = Reporter(diagnostics)
+    templates = Templates()
+    expectations = Expectations(reporter, templates)
+    neighbours = Neighbours(cwd)
+    axis_files = AxisFileReader(reporter, neighbours)
+    libraries = Libraries(reporter, templates, expectations, axis_files, neighbours)
+    reader = PlanReader(
+        reporter,
+        templates,
+        expectations,
+        TargetReader(project, environment, reporter),
+        ScenarioReader(reporter, expectations, PromptReader(reporter, templates, neighbours), axis_files),
+        libraries,
+        today,
+    )
+    plans: list[Plan] = []
+    names: dict[str, Place] = {}
+    with collector_paused():
+        for path in files:
+            try:
+                plan = _load(path, display_name(path, cwd), reader, reporter, names)
+            except EnoughFaults:
+                continue
+            if plan is not None:
+                plans.append(plan)
+    if project.judge is None and "judge" not in project.doubted:
+        warn_of_unasked_model(plans, reporter)
+    reporter.show_users()
+    return LoadedFiles(tuple(plans), libraries.paths, diagnostics)
+
+
+@contextmanager
+def collector_paused() -> Generator[None]:
+    """Nearly all that loading makes is kept, so that the cyclic collector searches in vain; it takes half of the time.
+
+    What was made is passed on as old, or the collector would search all of it as soon as it is back.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.freeze()
+            gc.unfreeze()
+            gc.enable()
+
+
+def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: dict[str, Place]) -> Plan | None:
+    libraries = reader.libraries
+    if libraries.has(path):
+        return None  # imported by a plan before
+    errors = reporter.errors
+    before = Faults.of(reporter)
+    try:
+        # One byte too many is `decode`'s to tell.
+        source = decode(libraries.neighbours.plan(path, file, MAX_BYTES + 1), file, reporter)
+    except FileFault as fault:
+        reporter.file_fault(file, fault.code, fault.detail)
+        return None
+    document = parse(source, reporter) if source is not None else None
+    if document is not None:
+        warn_of_plain_texts(document, reporter)
+    if document is None or is_library(document, reporter) or lacks_kind(document, reporter):
+        libraries.read(document, path, before)
+        return None
+    plan = reader.read(document, path)
+    if plan is not None:
+        report_price(document, plan, reader.targets.project, reporter)
+    name = document.root.get("plan")
+    if isinstance(name, str):
+        place = document.place(document.root, "plan")
+        if name in names:
+            reporter.error(
+                "duplicate-plan",
+                f"another plan is named `{name}`; rename one",
+                place.span,
+                Related("the first one", names[name].span),
+            )
+            return None
+        names[name] = place
+    return plan if reporter.errors == errors else None

@@ -1,0 +1,183 @@
+"""What a plan means once read: values, no YAML, no templates, no positions but the ones reports need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from planner.checks.base import Expectation
+from planner.diagnostics import Span
+from planner.planfile.made_often import made_often
+from planner.planfile.source import Place
+
+Direction = Literal["outbound", "inbound"]
+Mode = Literal["bot", "sip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a case calls. `alias` is the author's name for it; `id` the service's (64-bit)."""
+
+    alias: str
+    kind: Literal["agent", "phone_number"]
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """Failures are reported, not counted, through the day `until` (UTC)."""
+
+    until: date
+    reason: str
+
+
+@made_often
+class Case:
+    """One scenario × target × matrix point, fully rendered. `case_id` is stable while unrelated things change."""
+
+    case_id: str
+    plan: str
+    scenario: str
+    target: Target
+    point: tuple[tuple[str, str], ...]
+    """(axis, value as it stands in the case id), in the order written."""
+    prompt: str
+    expectations: tuple[Expectation, ...]
+    """Each with an `id`, unique within the case."""
+    expectation_places: tuple[Place, ...]
+    """Where each expectation is written."""
+    tags: frozenset[str]
+    """The plan's and the scenario's."""
+    place: Place
+    """Where the scenario is written."""
+    direction: Direction
+    mode: Mode
+    target_number: str | None
+    """E.164, or None for the service's default."""
+    runs: int
+    min_pass_rate: float
+    min_runs: int
+    """Fewer countable runs than this: unknown."""
+    stagger_seconds: int
+    timeout_seconds: float
+    platform_failures: Literal["ignore", "fail"]
+    confidence: float | None = None
+    max_age: timedelta | None = None
+    retries: int = 0
+    caller_faults: Literal["ignore", "count"] = "ignore"
+    when_settled: Literal["stop", "continue"] = "continue"
+    description: str = ""
+    quarantine: Quarantine | None = None
+
+    @property
+    def span(self) -> Span:
+        return self.place.span
+
+    @property
+    def expectation_spans(self) -> tuple[Span, ...]:
+        return tuple([place.span for place in self.expectation_places])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One plan file, expanded. `file` is relative to the working directory, with `/`."""
+
+    name: str
+    file: str
+    description: str
+    owners: tuple[str, ...]
+    tags: frozenset[str]
+    max_cost_cents: int | None
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From `start` until `end` (the next morning, where that is earlier) on the clock of `time_zone` nobody is called."""
+
+    start: time
+    end: time
+    time_zone: ZoneInfo
+
+    def at(self, moment: datetime) -> bool:
+        """Whether they are on at an aware moment."""
+        now = moment.astimezone(self.time_zone).time()
+        if self.start <= self.end:
+            return self.start <= now < self.end
+        return now >= self.start or now < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}–{self.end:%H:%M} {self.time_zone.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits a project sets for every invocation (`planner.yaml`)."""
+
+    max_cost_cents: int | None = None
+    allowed_targets: frozenset[tuple[str, int]] | None = None
+    """(kind, id); None allows all."""
+    max_concurrent_runs: int | None = None
+    max_calls: int = 10_000
+    quiet_hours: QuietHours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionSettings:
+    settle_seconds: float = 600
+    """How long an ambiguous launch is looked for before it may be sent again."""
+    linger_seconds: float = 60
+    """How long `run` waits, when all else is done, for ambiguous launches to settle."""
+    mark_prompts: bool = False
+    """End each prompt with a short reference, which makes the search for a lost launch exact."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgePrice:
+    """What votes cost, in cents: each the same, or by tokens (a million of them) read and written. All 0: nothing."""
+
+    per_vote: float = 0.0
+    per_million_read: float = 0.0
+    per_million_written: float = 0.0
+
+    @property
+    def is_free(self) -> bool:
+        return not (self.per_vote or self.per_million_read or self.per_million_written)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeSettings:
+    """The language model that `check: judge` asks."""
+
+    base_url: str
+    """Without a slash at its end."""
+    model: str
+    price: JudgePrice = JudgePrice()
+    max_concurrent: int = 4
+    timeout_seconds: float = 60
+    max_output_tokens: int = 1_000
+    """A path, relative to planner.yaml."""
+    answers_as: tuple[str, ...] = ()
+    """Other names that the model gives itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """`planner.yaml`, or its defaults where there is none."""
+
+    environments: tuple[tuple[str, tuple[Target, ...]], ...] = ()
+    execution: ExecutionSettings = ExecutionSettings()
+    policy: Policy = Policy()
+    rates: tuple[tuple[str, float], ...] = ()
+    """(product, cents per minute)."""
+    judge: JudgeSettings | None = None
+    redact: tuple[str, ...] = ()
+    """RE2 patterns of what others may not see."""
+    readable: bool = True
+    """False: it has a fault, which was reported, and environments may be missing for that."""
+    doubted: frozenset[str] = frozenset()
+    """Parts (`environments`, `allowed_targets`, `judge`) that may say more than could be read, which was reported."""
+    store: str | None = None
+    """Where results live, as written."""

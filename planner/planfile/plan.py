@@ -1,0 +1,189 @@
+"""One plan file as written to a `Plan`, all its faults reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Lookup
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from planner.planfile.document import Document, Items, Mapping, larger_than, start_of
+from planner.planfile.expand import Allowance
+from planner.planfile.expectations import Expectations
+from planner.planfile.field_errors import wrong_type
+from planner.planfile.fields import missing, read_fields, read_nested
+from planner.planfile.imports import UNREADABLE, Imports, read_expected, read_imports
+from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, read_variables
+from planner.planfile.lint import holds_used_anchor, warn_of_unused_targets
+from planner.planfile.model import Case, Plan
+from planner.planfile.models import BudgetFields, PlanFields, ScenarioDefaults
+from planner.planfile.quarantine import read_quarantine
+from planner.planfile.reporter import Reporter
+from planner.planfile.scenario import PlanContext, ScenarioReader
+from planner.planfile.settings import need_check, settings_of
+from planner.planfile.targets import TargetReader
+from planner.planfile.template_names import is_name, mended_name
+from planner.planfile.templates import Templates
+from planner.planfile.text import describe, shorten
+from planner.planfile.unresolved import Definitions, Unresolved
+from planner.planfile.version import check_version
+
+MAX_SCENARIOS = 20_000
+"""Each takes a tenth of a millisecond to read."""
+
+
+@dataclass(slots=True)
+class PlanReader:
+    """Reads plans; one for all plans loaded together."""
+
+    reporter: Reporter
+    templates: Templates
+    expectations: Expectations
+    targets: TargetReader
+    scenarios: ScenarioReader
+    libraries: Libraries
+    today: date | None = None
+    """In UTC; None where it is not known."""
+
+    def read(self, document: Document, path: Path) -> Plan | None:
+        """None, and faults, where the plan has any error."""
+        errors = self.reporter.errors
+        if not check_version(document, self.reporter, required=True):
+            return None
+        root = document.root
+        fields = read_fields(PlanFields, document, root, self.reporter)
+        self.reporter.doubted_variables.clear()
+        imports = Imports(self.reporter, self.expectations)
+        read_imports(document, path, fields.imports, self.libraries, imports)
+        self.templates.new_plan()
+        self.expectations.new_plan()
+        if missing(PlanFields, root, "plan") and id(root) not in self.reporter.incomplete:
+            self.reporter.error(
+                "missing-key", "`plan` is required: the plan's name, such as plan: refunds", start_of(document)
+            )
+        budget = read_nested(BudgetFields, document, root, "budget", self.reporter)
+        if budget is not None and not budget[0]:
+            detail = "`max_cost_cents` is required: without it the budget limits nothing"
+            self.reporter.error("missing-key", detail, document.key(root, "budget"))
+        defaults = read_nested(ScenarioDefaults, document, root, "defaults", self.reporter) or (
+            Mapping(),
+            ScenarioDefaults(),
+        )
+        expected = read_expected(ScenarioDefaults, document, defaults[0], imports)
+        if not isinstance(root.get("defaults"), Mapping) and not missing(PlanFields, root, "defaults"):
+            expected = UNREADABLE
+        variables = self._variables(document, imports)
+        context = PlanContext(
+            name=fields.plan or "",
+            document=document,
+            path=path,
+            aliases=self.targets.read(document, imports.targets),
+            imports=imports,
+            variables=variables if variables is not None else Mapping(),
+            mended_names=frozenset(variables or ()).union(map(mended_name, variables or ())),
+            own_variables_readable=variables is not None,
+            variables_readable=variables is not None and imports.variables_readable,
+            unresolved=Unresolved(self.reporter),
+            tags=frozenset(fields.tags),
+            defaults=defaults[1],
+            defaults_written=defaults[0],
+            default_expected=expected,
+            settings=settings_of(vars(defaults[1])),
+            defaults_need_check=need_check(defaults[1].model_fields_set),
+            quarantine=read_quarantine(document, defaults[0], self.reporter, today=self.today),
+            today=self.today,
+            allowance=Allowance(),
+        )
+        cases = self._cases(context)
+        if self.reporter.errors > errors:
+            return None
+        return Plan(
+            name=fields.plan or "",
+            file=document.source.file,
+            description=fields.description.strip(),
+            owners=tuple(fields.owners),
+            tags=context.tags,
+            max_cost_cents=budget[1].max_cost_cents if budget else None,
+            cases=tuple(cases),
+        )
+
+    def _variables(self, document: Document, imports: Imports) -> Lookup[str, Any] | None:
+        """The plan's own and the imported; None where they cannot be read, which is reported."""
+        own = read_variables(PlanFields, document, self.reporter)
+        imported = imports.variables
+        if own is None or not imported:
+            return own
+        joined = {**imported, **own}
+        if larger_than(joined, MAX_TEMPLATE_VALUES):
+            detail = f"the variables of a plan and its imports may hold {MAX_TEMPLATE_VALUES:,} values together, aliases expanded"
+            self.reporter.error("too-many-nodes", detail, document.key(document.root, "imports"))
+            return None
+        return joined
+
+    def _cases(self, plan: PlanContext) -> list[Case]:
+        document = plan.document
+        scenarios: Any = document.root.get("scenarios")
+        if "scenarios" not in document.root:
+            if missing(PlanFields, document.root, "scenarios"):
+                detail = "`scenarios` is required: what callers do, and what is expected"
+                self.reporter.error("no-scenarios", detail, start_of(document))
+            return []
+        if not isinstance(scenarios, Mapping):
+            if scenarios is not None:
+                instead = (
+                    "; write a name such as `refund-window:` in the place of each dash"
+                    if isinstance(scenarios, Items)
+                    else ""
+                )
+                self.reporter.error(
+                    "wrong-type",
+                    wrong_type("a mapping of names to scenarios", scenarios) + instead,
+                    document.value(document.root, "scenarios"),
+                )
+            return []
+        if len(scenarios) > MAX_SCENARIOS:
+            detail = f"a plan may have {MAX_SCENARIOS:,} scenarios, this has {len(scenarios):,}; split it"
+            self.reporter.error("too-many-nodes", detail, document.key(document.root, "scenarios"))
+            return []
+        if not scenarios:
+            self.reporter.error(
+                "no-scenarios", "there is no scenario in this plan", document.value(document.root, "scenarios")
+            )
+        cases: list[Case] = []
+        used: set[str] = set()
+        complete = True
+        for name in scenarios:
+            if not isinstance(scenarios[name], Mapping):
+                self.reporter.error(
+                    "wrong-type",
+                    f"a scenario is a mapping with a prompt and what is expected, but this is {describe(scenarios[name])}",
+                    document.value(scenarios, name),
+                )
+                complete = False
+                continue
+            scenario = self.scenarios.read(plan, scenarios, name)
+            cases.extend(scenario.cases)
+            used.update(scenario.names)
+            complete = complete and scenario.complete
+        own: Any = document.root.get("vars", ()) if plan.own_variables_readable else ()
+        unused = {
+            name: document.key(own, name)
+            for name in own
+            if name not in used and not holds_used_anchor(document, own, name)
+        }
+        told = "no template of this plan uses `{meant}`, but `{name}` is used {times}"
+        plan.unresolved.report(Definitions("unused-variable", told, unused))
+        plan.aliases.report_strangers(document)
+        plan.imports.mark_used("vars", used)
+        if complete:
+            for name in unused if plan.variables_readable else ():
+                if is_name(name):
+                    self.reporter.warning(
+                        "unused-variable",
+                        f"no template of this plan uses `{shorten(name, 40)}`; remove it",
+                        document.key(own, name),
+                    )
+            plan.imports.report_unused()
+            warn_of_unused_targets(document, plan.called, self.reporter)
+        return cases

@@ -1,0 +1,44 @@
+"""`quarantine` of a scenario: until when its failures are not counted."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from planner.planfile.document import Document, Mapping
+from planner.planfile.fields import absent, read_nested
+from planner.planfile.model import Quarantine
+from planner.planfile.models import QuarantineFields
+from planner.planfile.reporter import Reporter
+
+_WANTED: Final = {"until": "the last day on which failures do not count", "reason": "why, for the reader"}
+
+
+def read_quarantine(
+    document: Document, written: Mapping, reporter: Reporter, *, today: date | None
+) -> Quarantine | None:
+    """What is under `quarantine`. None where there is none, or where it has a fault, which is reported.
+
+    One whose last day is before `today` (UTC; None: not known) is warned of, and still returned: whether it holds is the
+    verdict's to say.
+    """
+    nested = read_nested(QuarantineFields, document, written, "quarantine", reporter)
+    if nested is None:
+        return None
+    mapping, fields = nested
+    for key in absent(QuarantineFields, mapping, _WANTED):
+        reporter.error("missing-key", f"`{key}` is required: {_WANTED[key]}", document.key(written, "quarantine"))
+    if fields.until is None:
+        return None
+    try:
+        until = date.fromisoformat(fields.until)
+    except ValueError:
+        reporter.error("bad-value", f"there is no day {fields.until} in the calendar", document.value(mapping, "until"))
+        return None
+    if today is not None and until < today:
+        reporter.warning(
+            "quarantine-passed",
+            f"the quarantine ended with {until}, so failures count again; remove it, or say until when it is to last",
+            document.value(mapping, "until"),
+        )
+    return None if fields.reason is None else Quarantine(until, " ".join(fields.reason.split()))

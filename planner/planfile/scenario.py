@@ -1,0 +1,389 @@
+"""One scenario as written: its parts read, its faults reported, its cases made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as Lookup
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from planner.diagnostics import Related, Span
+from planner.planfile.axes import AxisReader
+from planner.planfile.axis_files import AxisFileReader
+from planner.planfile.document import Document, Items, Mapping
+from planner.planfile.drafts import Draft
+from planner.planfile.expand import Allowance, Parts, expand
+from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
+from planner.planfile.fields import missing, read_fields, read_nested
+from planner.planfile.imports import Expected, Imports, read_expected
+from planner.planfile.lint import cannot_fail, warn_of_equal, warn_of_shadowed_variables
+from planner.planfile.made_often import made_often
+from planner.planfile.matrix import Matrix, MatrixReader
+from planner.planfile.model import Case, Quarantine, Target
+from planner.planfile.models import MatrixFields, ScenarioDefaults, ScenarioFields
+from planner.planfile.prompts import Prompt, PromptReader
+from planner.planfile.quarantine import read_quarantine
+from planner.planfile.reporter import Reporter
+from planner.planfile.settings import DECIDING, CaseSettings, Settings, check_own_rates, need_check, settings_of
+from planner.planfile.targets import Aliases, check_slug, is_slug
+from planner.planfile.template_names import is_name, mended_name, undefined
+from planner.planfile.templates import TemplateFault
+from planner.planfile.text import shorten
+from planner.planfile.unresolved import Definitions, Unresolved, Use, mistyped_definition
+
+_NO_MATRIX, _NO_AXES = Matrix(), Mapping()
+
+
+@lru_cache(maxsize=1_000)
+def _joined(tags: frozenset[str], more: tuple[str, ...]) -> frozenset[str]:
+    """One set for all cases that have the same."""
+    return tags.union(more)
+
+
+@made_often
+class PlanContext:
+    """What a scenario takes from its plan."""
+
+    name: str
+    document: Document
+    path: Path
+    aliases: Aliases
+    imports: Imports
+    variables: Lookup[str, Any]
+    mended_names: frozenset[str]
+    """The variables' names, and what they should be where they cannot be names."""
+    own_variables_readable: bool
+    """False: `vars` has a fault, and names may be missing for that."""
+    variables_readable: bool
+    """False: names may be missing for that, or for an import that has a fault."""
+    unresolved: Unresolved
+    tags: frozenset[str]
+    defaults: ScenarioDefaults
+    defaults_written: Mapping
+    default_expected: Expected
+    settings: CaseSettings
+    """The defaults'."""
+    defaults_need_check: bool
+    quarantine: Quarantine | None
+    """The defaults'."""
+    today: date | None
+    allowance: Allowance
+    called: set[str] = field(default_factory=set[str])
+    """Aliases that its scenarios name, as far as they were read."""
+
+
+@made_often
+class Scenario:
+    """`cases` are none where anything of the scenario has a fault; `names` are those its templates use.
+
+    `complete`: all its templates could be read, so that what is in none of them is unused.
+    """
+
+    cases: list[Case]
+    names: set[str]
+    complete: bool
+
+
+@dataclass(slots=True)
+class ScenarioReader:
+    """Reads scenarios; one for all plans loaded together."""
+
+    reporter: Reporter
+    expectations: Expectations
+    prompts: PromptReader
+    axis_files: AxisFileReader
+
+    def read(self, plan: PlanContext, scenarios: Mapping, name: str) -> Scenario:
+        return _Reading(self, plan, scenarios, name).read()
+
+
+class _Reading:
+    def __init__(self, reader: ScenarioReader, plan: PlanContext, scenarios: Mapping, name: str) -> None:
+        self.reader = reader
+        self.reporter = reader.reporter
+        self.plan = plan
+        self.document = plan.document
+        self.name = name
+        self.place = self.document.place_of_key(scenarios, name)
+        self.written: Mapping = scenarios[name]
+        self.fields = read_fields(ScenarioFields, self.document, self.written, self.reporter)
+        self.given = self.fields.model_fields_set
+        """What the scenario says without a fault."""
+        self.unknown_axes: dict[str, list[Use]] = {}
+        """Names in the matrix's lists that are no axes."""
+
+    def read(self) -> Scenario:
+        errors = self.reporter.errors
+        if not is_slug(self.name):
+            check_slug(self.name, self.where, self.reporter)
+        targets = self._targets()
+        matrix = self._matrix(max(1, len(targets)))
+        prompt = self._prompt()
+        drafts, unsound, drafts_complete = self._drafts()
+        complete = prompt is not None and prompt.sound and drafts_complete
+        plan, given = self.plan, self.given
+        if plan.defaults_need_check or need_check(given):
+            Settings(
+                self.document, self.written, self.fields, given, plan.defaults_written, plan.defaults, self.reporter
+            ).check()
+        settings = plan.settings
+        if not DECIDING.isdisjoint(given):
+            settings = settings_of({**vars(plan.defaults), **{name: getattr(self.fields, name) for name in given}})
+        check_own_rates(drafts, settings.runs, settings.confidence, self.reporter)
+        if complete and cannot_fail(drafts, settings.min_pass_rate):
+            self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
+        quarantine = self._quarantine()
+        names = self._names(matrix, prompt, [*drafts, *unsound] if unsound else drafts, complete=complete)
+        prompt = prompt if prompt is not None and prompt.sound else None
+        unknown = names.difference(plan.variables)
+        if unknown:
+            unknown.difference_update([axis.name for axis in matrix.axes])
+        if unknown:
+            # They were reported: what uses them is left out, the rest is still rendered to find its faults.
+            complete = False
+            prompt = prompt if prompt is not None and unknown.isdisjoint(prompt.template.names) else None
+            for draft in drafts:
+                if not unknown.isdisjoint(draft.shape.names):
+                    self.reader.expectations.sound_alone(draft)
+            drafts = [draft for draft in drafts if unknown.isdisjoint(draft.shape.names)]
+        parts = Parts(
+            plan=plan.name,
+            scenario=self.name,
+            place=self.place,
+            targets=targets,
+            matrix=matrix,
+            prompt=prompt,
+            drafts=drafts,
+            variables=plan.variables,
+            settings=settings,
+            tags=self._tags(),
+            description=self._description(),
+            quarantine=quarantine,
+        )
+        cases = expand(parts, self.reader.expectations, plan.allowance, self.reporter, errors=errors)
+        return Scenario(cases, names, complete)
+
+    @property
+    def where(self) -> Span:
+        return self.place.span
+
+    # Parts
+
+    def _targets(self) -> list[Target]:
+        written = self.written if "targets" in self.written else self.plan.defaults_written
+        aliases = self.plan.aliases
+        if "targets" not in written:
+            if aliases.everything is None:
+                self.plan.called.update(aliases.own)
+                self.plan.imports.mark_used("targets", aliases.own)
+                aliases.name_all()
+            return aliases.everything or []
+        self.plan.called.update(self._called(written, aliases))
+        fields = self.fields if written is self.written else self.plan.defaults
+        items: Any = written["targets"]
+        if "targets" not in fields.model_fields_set or not isinstance(items, Items):
+            return []  # reported with the fields
+        if not items:
+            self.reporter.error(
+                "no-targets",
+                "this list is empty; leave `targets` out to call all targets of the plan",
+                self.document.value(written, "targets"),
+            )
+        chosen: dict[str, Target | None] = {}
+        for index, alias in enumerate(items):
+            place = self.document.value(items, index)
+            if alias in chosen:
+                self.reporter.error(
+                    "duplicate-item", f"`{shorten(alias, 40)}` is listed twice, and would be called twice", place
+                )
+            chosen[alias] = aliases.find(alias, place)
+        self.plan.imports.mark_used("targets", chosen)
+        return [target for target in chosen.values() if target is not None]
+
+    def _called(self, written: Mapping, aliases: Aliases) -> Iterable[str]:
+        """The aliases that are named; all of the plan's where none is, or one that is wrong: it may be any."""
+        items: Any = written.get("targets")
+        own, imported = aliases.own, aliases.imported.targets
+        if isinstance(items, Items) and all(
+            isinstance(alias, str) and (alias in own or alias in imported) for alias in items
+        ):
+            return items
+        return () if aliases.strangers else own  # with the first stranger all of them were named
+
+    def _matrix(self, cases_per_point: int) -> Matrix:
+        if "matrix" not in self.written:
+            return _NO_MATRIX
+        nested = read_nested(MatrixFields, self.document, self.written, "matrix", self.reporter)
+        if nested is None:
+            return Matrix()
+        written, fields = nested
+        axes = AxisReader(self.document, self.plan.path, self.reader.axis_files, self.reporter, self.plan.imports.axis)
+        if isinstance(written.get("axes"), Mapping):
+            imported = self.plan.imports.place_of_variable
+            warn_of_shadowed_variables(self.document, written["axes"], imported, self.reporter)
+        place = self.document.key(self.written, "matrix")
+        reader = MatrixReader(
+            self.document, place, written, fields, axes, self.reporter, cases_per_point=cases_per_point
+        )
+        found = reader.read()
+        self.unknown_axes = reader.unknown_axes
+        return found
+
+    def _prompt(self) -> Prompt | None:
+        if "prompt" not in self.written and "prompt_file" not in self.written:
+            needed = id(self.written) not in self.reporter.incomplete
+            if needed and all(missing(ScenarioFields, self.written, key) for key in ("prompt", "prompt_file")):
+                detail = f"`{shorten(self.name, 40)}` needs a `prompt`, or a `prompt_file`"
+                self.reporter.error("no-prompt", detail, self.where)
+            return None
+        return self.reader.prompts.read(self.document, self.plan.path, self.written, self.fields)
+
+    def _drafts(self) -> tuple[list[Draft], Sequence[Draft], bool]:
+        """The expectations without a fault, the defaults' first, those of which a template has one, and whether the first are all."""
+        defaults, own = (
+            self.plan.default_expected,
+            read_expected(ScenarioFields, self.document, self.written, self.plan.imports),
+        )
+        written = own.written or defaults.written or id(self.written) in self.reporter.incomplete
+        if not written and "expect" not in self.document.root:
+            self.reporter.error(
+                "no-expectations",
+                f"`{shorten(self.name, 40)}` expects nothing; add `expect` here or to `defaults`",
+                self.where,
+            )
+        drafts = [*defaults.drafts, *own.drafts]
+        if len(drafts) > MAX_EXPECTATIONS:
+            detail = (
+                f"a scenario may have {MAX_EXPECTATIONS} expectations, `{shorten(self.name, 40)}` has {len(drafts):,}"
+            )
+            self.reporter.error("too-many-nodes", detail, self.where)
+            return [], (), False
+        shapes: set[int] = set()
+        plain = True
+        for draft in drafts:
+            shapes.add(id(draft.shape))
+            plain = plain and draft.used is None and draft.shape.id is None
+        if len(shapes) < len(drafts):
+            warn_of_equal(drafts, self.reporter)
+        if not plain:
+            self._check_repeats([draft for draft in drafts if draft.used is not None])
+            self._check_ids([draft for draft in drafts if draft.shape.id is not None])
+        return drafts, (*defaults.unsound, *own.unsound), defaults.complete and own.complete
+
+    def _check_repeats(self, drafts: list[Draft]) -> None:
+        """An expectation of a library that is used twice would be judged twice."""
+        first: dict[tuple[int, str | int], Draft] = {}
+        for draft in drafts:
+            other = first.setdefault((id(draft.container), draft.key), draft)
+            if other is not draft:
+                detail = f"`{shorten(self.name, 40)}` has this from the library already"
+                self.reporter.error("duplicate-item", detail, draft.span, Related("the first time", other.span))
+
+    def _check_ids(self, drafts: list[Draft]) -> None:
+        ids: dict[str, Draft] = {}
+        for draft in drafts:
+            name = draft.id or ""
+            first = ids.setdefault(name, draft)
+            if first is not draft:
+                self.reporter.error(
+                    "duplicate-id",
+                    f"another expectation of `{shorten(self.name, 40)}` has the id `{shorten(name, 40)}`",
+                    draft.id_span,
+                    Related("the first one", first.id_span),
+                )
+
+    def _quarantine(self) -> Quarantine | None:
+        if "quarantine" not in self.written:
+            return self.plan.quarantine
+        return read_quarantine(self.document, self.written, self.reporter, today=self.plan.today)
+
+    def _tags(self) -> frozenset[str]:
+        plan = self.plan
+        tags = self.fields.tags if "tags" in self.given else plan.defaults.tags
+        return _joined(plan.tags, tuple(tags)) if tags else plan.tags
+
+    def _description(self) -> str:
+        fields = self.fields if "description" in self.given else self.plan.defaults
+        return (fields.description or "").strip()
+
+    def _names(self, matrix: Matrix, prompt: Prompt | None, drafts: list[Draft], *, complete: bool) -> set[str]:
+        """The names the templates use; undefined ones are reported, and axes that none uses."""
+        used = set(prompt.template.names if prompt else ())
+        for draft in drafts:
+            if draft.shape.names:
+                used.update(draft.shape.names)
+        if prompt is not None and prompt.has_braces:
+            braced = prompt.single_braces(self.plan.variables, self._written_axes() or (), self.reporter)
+            used.update(name for name in braced if name in self.plan.variables)  # one fault is enough
+        if "matrix" not in self.written and used <= self.plan.variables.keys():
+            return used
+        axes = self._written_axes()
+        for name in axes or ():
+            self.plan.unresolved.axes.setdefault(name, self.name)
+        if axes is None or not self.plan.own_variables_readable:
+            self._report_undefined(self.unknown_axes, {})
+            return used  # what is undefined may be defined there
+        found = self.unknown_axes
+        here = {*axes, *(axis.name for axis in matrix.axes)}
+        strange = {name for name in used if name not in self.plan.variables and name not in here}
+        if strange:
+            # Templates may have the right name already.
+            known = self.plan.mended_names.union(here, map(mended_name, here))
+            strange.difference_update(known)
+            for name, use in self._undefined(prompt, drafts, known):
+                # What an import that cannot be read may define is left alone, unless it is nearly a name that there is.
+                if self.plan.variables_readable or self.reporter.searches.nearest(name, known) is not None:
+                    found.setdefault(name, []).append(use)
+        if found:
+            unused = {name: self.document.key(axes, name) for name in axes if name not in used}
+            self._report_undefined(found, unused)
+        if complete and self.plan.variables_readable and not strange:
+            for name in axes:
+                if name not in used and is_name(name):
+                    told = f"no template of this scenario uses `{name}`"
+                    detail = f"{told}: the same call would be made for each of its values"
+                    self.reporter.error("unused-axis", detail, self.document.key(axes, name))
+        return used
+
+    def _undefined(
+        self, prompt: Prompt | None, drafts: list[Draft], known: frozenset[str]
+    ) -> Iterator[tuple[str, Use]]:
+        """The names that templates use and that are not known, each with every place."""
+        details: dict[str, str] = {}
+
+        def told(name: str) -> str:
+            if name not in details:
+                details[name] = (
+                    "" if self.plan.unresolved.has(name) else undefined(name, known, self.name, self.reporter.searches)
+                )
+            return details[name]
+
+        if prompt is not None:
+            for name, offset in prompt.template.names.items():
+                if name not in known:
+                    detail = told(name)
+                    fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
+                    yield name, Use(fault.code, detail, prompt.place(fault))
+        for draft in drafts:
+            if not known.issuperset(draft.shape.names):
+                yield from self.reader.expectations.undefined(draft, known, told)
+
+    def _report_undefined(self, found: Lookup[str, list[Use]], unused: Lookup[str, Span]) -> None:
+        """Report names that are mistyped where an axis is defined; the others are told with the whole plan's."""
+        axes = Definitions(
+            "unused-axis", "no template of this scenario uses `{meant}`, but `{name}` is used {times}", unused
+        )
+        for name, uses in found.items():
+            if not mistyped_definition(name, uses, axes, self.reporter):
+                self.plan.unresolved.add(name, uses)
+
+    def _written_axes(self) -> Mapping | None:
+        """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""
+        if "matrix" not in self.written:
+            return _NO_AXES if missing(ScenarioFields, self.written, "matrix") else None
+        matrix: Any = self.written["matrix"]
+        axes: Any = matrix.get("axes") if isinstance(matrix, Mapping) else None
+        return axes if isinstance(axes, Mapping) else None

@@ -1,0 +1,179 @@
+"""Settings of a case, out of what a scenario or the defaults say, and whether they fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from math import ceil
+from typing import Any, Literal, NamedTuple
+
+from planner.diagnostics import Span
+from planner.moments import age_of
+from planner.planfile.document import Document
+from planner.planfile.document import Mapping as Written
+from planner.planfile.drafts import Draft
+from planner.planfile.field_errors import wrong_type
+from planner.planfile.model import Direction, Mode
+from planner.planfile.models import ScenarioDefaults, ScenarioFields
+from planner.planfile.phone import phone_number_fault
+from planner.planfile.reporter import Reporter
+from planner.statistics import least_runs_to_pass
+
+
+class CaseSettings(NamedTuple):
+    """Fields of `Case`, in its order: passing them by name would take three times as long."""
+
+    direction: Direction
+    mode: Mode
+    target_number: str | None
+    runs: int
+    min_pass_rate: float
+    min_runs: int
+    stagger_seconds: int
+    timeout_seconds: float
+    platform_failures: Literal["ignore", "fail"]
+    confidence: float | None
+    max_age: timedelta | None
+    retries: int
+    caller_faults: Literal["ignore", "count"]
+    when_settled: Literal["stop", "continue"]
+
+
+DECIDING = frozenset(CaseSettings._fields)
+"""Fields that decide settings; a scenario that has none of them has the defaults'."""
+
+
+def settings_of(values: Mapping[str, Any]) -> CaseSettings:
+    """From the fields of `ScenarioDefaults`."""
+    may_settle = values["confidence"] is not None or values["min_pass_rate"] < 1
+    return CaseSettings(
+        direction=values["direction"],
+        mode=values["mode"],
+        target_number=values["target_number"],
+        runs=values["runs"],
+        min_pass_rate=values["min_pass_rate"],
+        min_runs=values["min_runs"] or (values["runs"] + 1) // 2,
+        stagger_seconds=values["stagger_seconds"],
+        timeout_seconds=values["timeout_seconds"],
+        platform_failures=values["platform_failures"],
+        confidence=values["confidence"],
+        max_age=age_of(values["max_age"]) if values["max_age"] else None,
+        retries=values["retries"],
+        caller_faults=values["caller_faults"],
+        when_settled=values["when_settled"] or ("stop" if may_settle else "continue"),
+    )
+
+
+def check_own_rates(drafts: Iterable[Draft], runs: int, confidence: float | None, reporter: Reporter) -> None:
+    """Of expectations with a rate of their own, those that no result of so many runs could show to hold. A rate of 1 is told by what
+    was seen, with `confidence` as without."""
+    if confidence is None:
+        return
+    for draft in drafts:
+        rate: Any = draft.written.get("min_pass_rate")
+        if not isinstance(rate, float) or not 0 < rate < 1 or draft.written.get("severity", "error") != "error":
+            continue
+        least = least_runs_to_pass(rate, confidence)
+        if least is not None and runs < least:
+            detail = (
+                f"with `runs: {runs}` this could never be shown to hold, nor the case pass: a rate of {rate:g} with confidence "
+                f"{confidence:g} takes {least} runs at least"
+            )
+            reporter.error_once(draft.said, "out-of-range", detail, draft.part(("min_pass_rate",)), draft.user)
+
+
+_FEW_RUNS = 20
+"""Of more runs there is a rate within rounding of nearly everything."""
+_ROUNDING = Fraction(5, 1_000)
+_CHECKED = frozenset({"min_runs", "confidence", "min_pass_rate", "target_number"})
+"""Fields that have to fit others, or a form of their own. `runs` alone fits: its others are these, in the scenario or the defaults."""
+
+
+def need_check(given: Collection[str]) -> bool:
+    return not _CHECKED.isdisjoint(given)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a scenario and the defaults say. `given` are the scenario's fields that are without a fault."""
+
+    document: Document
+    written: Written
+    fields: ScenarioFields
+    given: Collection[str]
+    defaults_written: Written
+    defaults: ScenarioDefaults
+    reporter: Reporter
+
+    def check(self) -> None:
+        """Report what does not fit together, or cannot be at all."""
+        runs, min_runs = self._value("runs"), self._value("min_runs")
+        if min_runs is not None and min_runs > runs and ("runs" not in self.written or "runs" in self.given):
+            self.reporter.error(
+                "out-of-range",
+                f"`min_runs` is {min_runs}, but `runs` is {runs}: the outcome would always be unknown",
+                self._place("min_runs"),
+            )
+        self._check_confidence(runs)
+        self._check_rounding(runs)
+        number: Any = self._value("target_number")
+        if number is None:
+            return
+        fault = wrong_type("text", number) if isinstance(number, (dict, list)) else phone_number_fault(number)
+        if fault:
+            self.reporter.error("not-e164", fault, self._place("target_number"))
+
+    def _check_confidence(self, runs: int) -> None:
+        """What no result of these runs could satisfy is a fault before it is paid for."""
+        rate, confidence = self._value("min_pass_rate"), self._value("confidence")
+        if confidence is None or self._doubted("min_pass_rate") or self._doubted("runs"):
+            return
+        place = next((name for name in ("confidence", "runs", "min_pass_rate") if name in self.given), "confidence")
+        least = least_runs_to_pass(rate, confidence)
+        if least is None:
+            detail = "no number of runs proves a pass rate of 1: with `confidence` write a `min_pass_rate` below 1"
+            self.reporter.error("bad-value", detail, self._place(place))
+        elif runs < least:
+            detail = (
+                f"with `runs: {runs}` the case could never pass: to show a rate of {rate:g} with confidence {confidence:g} "
+                f"takes {least} runs at least, all of them passed"
+            )
+            self.reporter.error("out-of-range", detail, self._place(place))
+
+    def _check_rounding(self, runs: int) -> None:
+        """A rate that is a little more than some of the runs, such as 0.67 for two of three, asks for one run more."""
+        rate = self._value("min_pass_rate")
+        share = Fraction(repr(float(rate)))
+        meant = ceil(share * runs) - 1
+        if self._doubted("runs") or self._value("confidence") is not None or not 0 < meant < runs <= _FEW_RUNS:
+            return
+        if share - Fraction(meant, runs) <= _ROUNDING:
+            written = next(
+                text for digits in range(2, 6) if Fraction(text := _cut(meant, runs, digits)) * runs > meant - 1
+            )
+            detail = (
+                f"{meant} of {runs} runs are a little less than {rate:g}, so that {meant + 1} have to pass; "
+                f"for {meant} of {runs} write {written}"
+            )
+            given = [name for name in ("min_pass_rate", "runs") if name in self.given]
+            self.reporter.warning("rounded-rate", detail, self._place(given[0] if given else "min_pass_rate"))
+
+    def _value(self, name: str) -> Any:
+        return getattr(self.fields if name in self.given else self.defaults, name)
+
+    def _doubted(self, name: str) -> bool:
+        """Whether a setting is written and has a fault, so that what stands in for it is not what was meant."""
+        if name in self.written:
+            return name not in self.given
+        return name in self.defaults_written and name not in self.defaults.model_fields_set
+
+    def _place(self, name: str) -> Span:
+        """Where a setting is written, in the scenario or else in the defaults."""
+        return self.document.value(self.written if name in self.written else self.defaults_written, name)
+
+
+def _cut(part: int, whole: int, digits: int) -> str:
+    """The share with so many digits, cut off, not rounded."""
+    return f"{part * 10**digits // whole / 10**digits:.{digits}f}"

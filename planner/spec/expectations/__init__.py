@@ -1,1 +1,0 @@
-"""Expectations as written to expectations as judged: rendered for each case, validated, and free of contradictions."""

@@ -1,1 +1,0 @@
-"""Axes to the points that a scenario is called for: values, exclusions, combinations or pairs."""

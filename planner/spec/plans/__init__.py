@@ -1,1 +1,0 @@
-"""Plan files and the libraries they import, scenario by scenario, to cases."""

@@ -1,1 +1,0 @@
-"""`planner.yaml`: environments and their targets, policy, prices, the model that judges."""

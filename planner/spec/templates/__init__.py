@@ -1,1 +1,0 @@
-"""Templates of prompts and expectations: what language they have, what they may cost, where in the file their faults are."""

@@ -1,0 +1,254 @@
+"""One mistake is one fault, wherever it shows: at the place to mend, with the other places beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+HEADER = """\
+version: 1
+plan: p
+"""
+
+CASCADES = {
+    "an undefined name in several templates": (
+        """\
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: You are {{ caler }}.
+    expect: [{check: says, any_of: ["{{ caler }} yes", "{{ caler }}"]}]
+  two:
+    prompt: You are {{ caler }}. Ask.
+    expect: [{check: says, any_of: [yes]}]
+  three:
+    prompt: You are {{ caler }}. Ask again.
+    expect: [{check: says, any_of: [yes]}]
+""",
+        snapshot("plan.yaml:6:24 error template-undefined\n"),
+    ),
+    "an axis of another scenario": (
+        """\
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: You are {{ mood }}.
+    matrix: {axes: {mood: [calm, furious]}}
+    expect: [{check: says, any_of: [yes]}]
+  two:
+    prompt: You are {{ mood }}. Ask.
+    expect: [{check: says, any_of: [yes]}]
+""",
+        snapshot("plan.yaml:10:24 error template-undefined\n"),
+    ),
+    "a mistyped axis": (
+        """\
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: You are {{ mood }}. You ask for {{ order }}.
+    matrix:
+      axes:
+        moood: [calm, furious]
+        order: [A, B]
+      exclude: [{mood: calm, order: A}]
+    expect: [{check: says, any_of: ["{{ mood }}"]}]
+""",
+        snapshot("plan.yaml:9:9 error unused-axis\n"),
+    ),
+    "a deleted axis": (
+        """\
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: You are {{ mood }}. You ask for {{ order }}.
+    matrix:
+      axes:
+        order: [A, B]
+      exclude: [{mood: calm, order: A}, {mood: furious, order: B}]
+    expect: [{check: says, any_of: [yes]}]
+""",
+        snapshot("plan.yaml:6:24 error template-undefined\n"),
+    ),
+    "an axis mistyped in one place": (
+        """\
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: You are {{ mod }}. You ask for {{ order }}.
+    matrix:
+      axes: {mood: [calm, furious], order: [A, B]}
+    expect: [{check: says, any_of: [yes]}]
+""",
+        snapshot("plan.yaml:6:24 error template-undefined\n"),
+    ),
+    "a mistyped variable": (
+        """\
+targets: {support: {agent: 12}}
+vars: {polcy_days: 30}
+defaults: {expect: [{check: says, any_of: ["{{ policy_days }}"]}]}
+scenarios:
+  one:
+    prompt: You are one.
+  two:
+    prompt: You have {{ policy_days }} days.
+""",
+        snapshot("plan.yaml:4:8 error unused-variable\n"),
+    ),
+    "a mistyped target": (
+        """\
+targets: {suport: {agent: 12}, sales: {agent: 13}}
+defaults: {expect: [{check: says, any_of: [yes]}]}
+scenarios:
+  one:
+    targets: [support, sales]
+    prompt: You are one.
+  two:
+    targets: [support]
+    prompt: You are two.
+  three:
+    targets: [support]
+    prompt: You are three.
+""",
+        snapshot("plan.yaml:3:11 error unused-target\n"),
+    ),
+    "a target mistyped where it is called": (
+        """\
+targets: {support: {agent: 12}}
+defaults: {expect: [{check: says, any_of: [yes]}]}
+scenarios:
+  one:
+    targets: [support]
+    prompt: You are one.
+  two:
+    targets: [suport]
+    prompt: You are two.
+  three:
+    targets: [suport]
+    prompt: You are three.
+""",
+        snapshot("plan.yaml:10:15 error unknown-target\n"),
+    ),
+    "a deleted target": (
+        """\
+targets: {sales: {agent: 13}}
+defaults: {expect: [{check: says, any_of: [yes]}]}
+scenarios:
+  one:
+    targets: [support, sales]
+    prompt: You are one.
+  two:
+    targets: [support]
+    prompt: You are two.
+""",
+        snapshot("plan.yaml:7:15 error unknown-target\n"),
+    ),
+    "a deleted name between two scenarios": (
+        """\
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: You are one.
+    expect: [{check: says, any_of: [yes]}]
+    prompt: You are two.
+    runs: 3
+    expect: [{check: says, any_of: [yes]}]
+""",
+        snapshot("plan.yaml:8:5 error duplicate-key\n"),
+    ),
+    "a deleted dash": (
+        """\
+targets: {support: {agent: 12}}
+scenarios:
+  one:
+    prompt: You are one.
+    expect:
+      - check: says
+        any_of: [yes]
+        check: call
+        status: completed
+""",
+        snapshot("plan.yaml:10:9 error duplicate-key\n"),
+    ),
+    "scenarios as a list": (
+        """\
+targets: {support: {agent: 12}}
+scenarios:
+  - name: one
+    prompt: You are one.
+    expect: [{check: says, any_of: [yes]}]
+""",
+        snapshot("plan.yaml:5:3 error wrong-type\n"),
+    ),
+    "a missing import": (
+        """\
+imports: [lib/voice.yaml]
+targets: {support: {agent: 12}}
+vars: {days: 30}
+defaults: {expect: [{use: polite}]}
+scenarios:
+  one:
+    prompt: You are {{ anyone }}. You have {{ day }} days.
+    runs: none
+  two:
+    targets: [suport, sales]
+    prompt: You are two.
+""",
+        snapshot("""\
+plan.yaml:3:11 error file-missing
+plan.yaml:9:47 error template-undefined
+plan.yaml:10:11 error wrong-type
+plan.yaml:12:15 error unknown-target
+"""),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", CASCADES)
+def test_one_mistake_is_one_fault(mistake: str, workspace: Any) -> None:
+    """Each of these plans has one mistake; the last has four."""
+    text, said = CASCADES[mistake]
+    assert workspace.faults(HEADER + text) == said
+
+
+def test_scenarios_may_have_the_names_of_keys(workspace: Any) -> None:
+    """Only what cannot be a scenario is taken for a part of one."""
+    text = HEADER + "targets: {support: {agent: 12}}\ndefaults: {expect: [{check: says, any_of: [yes]}]}\nscenarios:\n"
+    assert workspace.faults(text + "  runs: {prompt: Ask.}\n  prompt: {prompt: Ask.}\n  tags: {prompt: Ask.}\n") == ""
+
+
+def test_a_name_that_only_a_library_uses_is_told_there(workspace: Any) -> None:
+    """With a place in the plan as well, it is the plan's, and the library's place stands beside it."""
+    workspace.write(
+        "lib/voice.yaml",
+        'version: 1\nkind: library\nexpectations:\n  days: {check: says, any_of: ["{{ policy_days }} days"]}\n',
+    )
+    head = HEADER + "imports: [lib/voice.yaml]\ntargets: {support: {agent: 12}}\n"
+    scenario = "scenarios:\n  one:\n    prompt: Ask.\n    expect: [{use: days}]\n"
+    assert workspace.faults(head + scenario) == snapshot("lib/voice.yaml:4:36 error template-undefined\n")
+    assert workspace.faults(head + scenario.replace("Ask.", "You have {{ policy_days }}.")) == snapshot(
+        "plan.yaml:7:25 error template-undefined\n"
+    )
+    assert workspace.faults(
+        head + "vars: {policy_day: 3}\n" + scenario.replace("Ask.", "You have {{ policy_days }}.")
+    ) == snapshot("plan.yaml:5:8 error unused-variable\n")
+
+
+@pytest.mark.parametrize(
+    "scenarios",
+    [
+        "".join(f"  s{n}: {{prompt: 'You are {{{{ name{n} }}}}.'}}\n" for n in range(1_100)),
+        "".join(f"  s{n}: {{prompt: Ask., targets: [other-{n}]}}\n" for n in range(1_100)),
+        "  s:\n    prompt: 'You are {{ a }}.'\n    matrix: {axes: {a: [1]}, exclude: ["
+        + ", ".join(f"{{b{n}: 1}}" for n in range(1_100))
+        + "]}\n",
+    ],
+    ids=["names", "targets", "axes"],
+)
+def test_more_names_than_are_shown_are_left(scenarios: str, workspace: Any) -> None:
+    """A file of nothing but undefined names is left after a thousand, as any other."""
+    head = HEADER + "targets: {support: {agent: 12}}\ndefaults: {expect: [{check: says, any_of: [yes]}]}\nscenarios:\n"
+    codes = [code for code, *_ in workspace.codes(head + scenarios)]
+    assert (len(codes), codes[0]) == (1_001, "more-faults")

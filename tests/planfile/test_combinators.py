@@ -1,0 +1,106 @@
+"""Expectations made of expectations: read, rendered and refused as those that stand alone are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inline_snapshot import snapshot
+
+HEAD = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+vars: {limit: 90}
+scenarios:
+  s:
+    prompt: "{{ limit }}"
+    expect:
+"""
+
+
+def test_parts_are_rendered_with_the_cases_values(workspace: Any) -> None:
+    """A template is a template at any depth, and one that is the whole of a number is a number."""
+    case = workspace.case(
+        HEAD
+        + """\
+      - check: any_of
+        of:
+          - {check: duration, max_seconds: "{{ limit }}"}
+          - check: not
+            of: {check: all_of, of: [{check: says, any_of: ["{{ limit }}"]}, {check: cost, max_cents: "{{ limit }}"}]}
+"""
+    )
+    (whole,) = case.expectations
+    duration, opposite = whole.of
+    says, cost = opposite.of.of
+    assert (whole.id, duration.max_seconds, says.any_of, cost.max_cents) == ("any_of", 90, ("90",), 90)
+
+
+def test_faults_of_parts_stand_where_they_are_written(workspace: Any) -> None:
+    """Fields of a part that are wrong are told as those of any expectation are, all at once."""
+    assert workspace.faults(
+        HEAD
+        + """\
+      - check: any_of
+        of:
+          - check: all_of
+            of:
+              - {check: says, anyof: [x]}
+              - {check: cost}
+              - {check: tool_called, name: x, arguments: {a: 007}}
+              - {check: cost, max_cents: 5, severity: warning}
+          - {check: not, of: {check: says, matches: "("}}
+      - {check: any_of, of: [{check: says, any_of: ["{{ limitt }}"]}, {check: cost, max_cents: 5}]}
+"""
+    ) == snapshot("""\
+plan.yaml:13:31 error unknown-key
+plan.yaml:14:17 error missing-key
+plan.yaml:15:62 warning number-rewritten
+plan.yaml:16:17 error bad-expectation
+plan.yaml:17:53 error bad-regex
+plan.yaml:18:57 error template-undefined
+""")
+
+
+def test_what_cannot_be_a_part_is_told_as_anywhere(workspace: Any) -> None:
+    """Unknown kinds, missing kinds, empty keys, and lists where there is one part or the other way round."""
+    assert workspace.faults(
+        HEAD
+        + """\
+      - {check: all_of, of: [{check: sayz}, {chek: says}, 5, {any_of: [x]}]}
+      - {check: not, of: {check: says, any_of: null}}
+      - {check: not, of: [{check: cost, max_cents: 5}]}
+      - {check: all_of, of: {check: cost, max_cents: 5}}
+      - {check: all_of, of: null}
+      - {check: not}
+"""
+    ) == snapshot("""\
+plan.yaml:9:38 error unknown-check
+plan.yaml:9:46 error unknown-key
+plan.yaml:9:59 error wrong-type
+plan.yaml:9:63 error missing-key
+plan.yaml:10:40 error wrong-type
+plan.yaml:11:26 error wrong-type
+plan.yaml:12:29 error wrong-type
+plan.yaml:13:25 error wrong-type
+plan.yaml:14:9 error missing-key
+""")
+
+
+def test_a_fault_inside_an_expression_is_pointed_at(workspace: Any) -> None:
+    """A wrong name in CEL is a fault in the plan file, at its own column, folded text or not; rendered text has none."""
+    assert workspace.faults(
+        HEAD
+        + """\
+      - {check: expression, cel: "call.duration < 1.0"}
+      - check: expression
+        cel: >
+          call.duration_seconds < 120.0 &&
+          turns.exists(t, t.rol == 'agent')
+      - {check: expression, cel: "call.durations < {{ limit }}.0"}
+"""
+    ) == snapshot("""\
+plan.yaml:9:40 error bad-expectation
+plan.yaml:13:29 error bad-expectation
+plan.yaml:14:34 error bad-expectation
+""")

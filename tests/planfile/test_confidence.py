@@ -1,0 +1,66 @@
+"""`confidence`: what no result could satisfy is a fault before it is paid for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+HEAD = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+defaults: {confidence: 0.9, min_pass_rate: 0.8, runs: 11, expect: [{check: call, status: completed}]}
+scenarios:
+"""
+
+
+def test_confidence_is_a_scenarios_or_the_defaults(workspace: Any) -> None:
+    """It reaches the case like any other setting; the least runs that could pass are enough."""
+    cases = workspace.cases(HEAD + "  a: {prompt: Hi.}\n  b: {prompt: Hi., confidence: 0.5, runs: 5}\n")
+    assert [(case.confidence, case.runs) for case in cases] == [(0.9, 11), (0.5, 5)]
+
+
+def test_confidence_that_nothing_could_reach_is_refused(workspace: Any) -> None:
+    """Too few runs, a rate of 1, a confidence that is none."""
+    assert workspace.faults(
+        HEAD
+        + """\
+  few: {prompt: Hi., runs: 10}
+  sure: {prompt: Hi., min_pass_rate: 1.0}
+  certain: {prompt: Hi., confidence: 1}
+  doubtful: {prompt: Hi., confidence: 0.4}
+"""
+    ) == snapshot("""\
+plan.yaml:6:28 error out-of-range
+plan.yaml:7:38 error bad-value
+plan.yaml:8:38 error out-of-range
+plan.yaml:9:39 error out-of-range
+""")
+
+
+def test_a_rate_of_its_own_that_nothing_could_show_is_refused(workspace: Any) -> None:
+    """Each expectation's is shown by the same runs; what is critical, or a warning, has none, and 1 is told by what was seen."""
+    assert workspace.faults(
+        HEAD
+        + """\
+  few: {prompt: Hi., runs: 20, expect: [{check: says, any_of: [a], min_pass_rate: 0.95}]}
+  enough: {prompt: Hi., runs: 45, expect: [{check: says, any_of: [b], min_pass_rate: 0.95}]}
+  all: {prompt: Hi., runs: 20, expect: [{check: says, any_of: [c], min_pass_rate: 1.0}]}
+  low: {prompt: Hi., runs: 20, expect: [{check: says, any_of: [d], min_pass_rate: 0.5}]}
+"""
+    ) == snapshot("plan.yaml:6:83 error out-of-range\n")
+
+
+@pytest.mark.parametrize("faulty", ["min_pass_rate: 50%", "min_pass_rate: 0.5, runs: three"])
+@pytest.mark.parametrize("place", ["defaults", "scenario"])
+def test_nothing_is_concluded_from_what_stands_in_for_a_fault(workspace: Any, faulty: str, place: str) -> None:
+    """A rate or a number of runs that cannot be read is one fault; what confidence needs is not told of the value used instead."""
+    settings = {"defaults": "", "scenario": "", place: f", {faulty}, confidence: 0.9"}
+    plan = (
+        "version: 1\nplan: p\ntargets: {support: {agent: 12}}\n"
+        f"defaults: {{timeout_seconds: 60{settings['defaults']}}}\n"
+        f"scenarios: {{s: {{prompt: Hello, expect: [{{check: call, status: completed}}]{settings['scenario']}}}}}\n"
+    )
+    assert [code for code, _, _ in workspace.codes(plan)] == ["wrong-type"]

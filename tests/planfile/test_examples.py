@@ -1,0 +1,102 @@
+"""The examples of the rules: each breaks its rule and no other, and its mended twin has no fault.
+
+What is said of them, to the letter, is in docs/diagnostics.md, which a test of `planner explain` compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.planfile.examples import FOLDER, WITHOUT, check, example_of
+from planner.planfile.rules import RULES
+from tests.planfile.conftest import Workspace  # pyright: ignore[reportMissingImports]
+
+SHOWN = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+SOUND = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+scenarios:
+  hello:
+    prompt: Say hello.
+    expect: [{check: call, status: completed}]
+"""
+
+
+def test_every_rule_has_an_example() -> None:
+    """A code is either shown or said to be impossible to show, and no example is left over from a code that is gone."""
+    assert set(SHOWN).isdisjoint(WITHOUT)
+    assert sorted([*SHOWN, *WITHOUT]) == sorted(RULES)
+
+
+@pytest.mark.parametrize("code", SHOWN)
+def test_a_broken_example_has_one_fault(code: str, tmp_path: Path) -> None:
+    """One mistake is one diagnostic: it breaks its rule, and nothing else is said of it."""
+    example = example_of(code)
+    assert example is not None
+    assert [found.code for found in check(example.broken, example, tmp_path)] == [code]
+
+
+@pytest.mark.parametrize("code", SHOWN)
+def test_a_mended_example_has_no_fault(code: str, tmp_path: Path) -> None:
+    """What an author is told to write is right, warnings included."""
+    example = example_of(code)
+    assert example is not None
+    assert example.mended != example.broken
+    assert list(check(example.mended, example, tmp_path)) == []
+
+
+def unreadable(workspace: Workspace) -> None:
+    """Not by taking away a permission: root reads everything."""
+    workspace.write("plan.yaml", SOUND.replace("prompt: Say hello.", f"prompt_file: {'very-' * 60}long.md"))
+
+
+def too_large(workspace: Workspace) -> None:
+    workspace.write("plan.yaml", SOUND + "#" * 16 * 1024 * 1024)
+
+
+def not_text(workspace: Workspace) -> None:
+    workspace.write("plan.yaml", SOUND.replace("Say hello.", "Say Grüß Gott.").encode("latin-1"))
+
+
+def many_faults(workspace: Workspace) -> None:
+    workspace.write("plan.yaml", SOUND + "".join(f"x{number}: 1\n" for number in range(1_001)))
+
+
+BUILT: dict[str, tuple[Callable[[Workspace], None], str]] = {
+    "file-unreadable": (
+        unreadable,
+        snapshot("plan.yaml:6:18 error file-unreadable\n"),
+    ),
+    "file-too-large": (
+        too_large,
+        snapshot("plan.yaml:1:1 error file-too-large\n"),
+    ),
+    "not-utf8": (
+        not_text,
+        snapshot("plan.yaml:6:19 error not-utf8\n"),
+    ),
+    "more-faults": (
+        many_faults,
+        snapshot("plan.yaml:1:1 error more-faults\n"),
+    ),
+}
+
+
+def test_what_has_no_example_is_built() -> None:
+    """No code goes untested because it cannot be shown."""
+    assert set(BUILT) == set(WITHOUT)
+
+
+@pytest.mark.parametrize("code", BUILT)
+def test_faults_that_no_example_can_show(code: str, workspace: Workspace) -> None:
+    """They are said like all others, and the sound plan they are made from has none of them."""
+    assert workspace.faults(SOUND) == ""
+    build, said = BUILT[code]
+    build(workspace)
+    assert [line for line in workspace.faults().splitlines(keepends=True) if line.endswith(f" {code}\n")] == [said]

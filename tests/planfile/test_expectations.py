@@ -1,0 +1,333 @@
+"""Expectations of a plan: what they become, how they are named, and what templates in them may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.diagnostics import Span
+
+HEAD = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+vars: {limit: 90, rate: 0.5, flag: true, word: hello, order: "17", who: {name: Ana}, infinite: ".inf"}
+"""
+
+
+def plan(*expectations: str, defaults: tuple[str, ...] = (), matrix: str = "", extra: str = "") -> str:
+    """A plan with one scenario that expects these, all variables used."""
+    text = HEAD
+    if defaults:
+        text += "defaults:\n  expect:\n" + "".join(f"    - {item}\n" for item in defaults)
+    text += "scenarios:\n  s:\n    prompt: '{{ limit }}{{ rate }}{{ flag }}{{ word }}{{ order }}{{ who.name }}{{ infinite }}'\n"
+    text += f"    matrix: {matrix}\n" if matrix else ""
+    return text + "    expect:\n" + "".join(f"      - {item}\n" for item in expectations) + extra
+
+
+def test_ids_are_given_or_made_from_the_check(workspace: Any) -> None:
+    """The check's name, with -2, -3 for repeats; what an author has named keeps its name, and defaults come first."""
+    case = workspace.case(
+        plan(
+            "{check: duration, max_seconds: 1}",
+            "{check: cost, max_cents: 5, id: duration-2}",
+            "{check: duration, max_seconds: 2}",
+            "{check: call, id: duration, status: completed}",
+            defaults=("{check: duration, max_seconds: 3}", "{check: cost, max_cents: 9}"),
+        )
+    )
+    assert [(item.id, item.check) for item in case.expectations] == [
+        ("duration-3", "duration"),
+        ("cost", "cost"),
+        ("duration-4", "duration"),
+        ("duration-2", "cost"),
+        ("duration-5", "duration"),
+        ("duration", "call"),
+    ]
+
+
+def test_each_expectation_knows_where_it_is_written(workspace: Any) -> None:
+    """One span for each expectation, the defaults' in the defaults."""
+    case = workspace.case(
+        plan(
+            "{check: cost, max_cents: 5}",
+            "check: duration\n        max_seconds: 5",
+            defaults=("{check: cost, max_cents: 9}",),
+        )
+    )
+    assert case.expectation_spans == (
+        Span("plan.yaml", 7, 7, 7, 34),
+        Span("plan.yaml", 12, 9, 12, 36),
+        Span("plan.yaml", 13, 9, 14, 23),
+    )
+
+
+def test_templates_apply_to_texts_anywhere(workspace: Any) -> None:
+    """Texts in lists and mappings are rendered with the case's values; keys and other values are left alone."""
+    cases = workspace.cases(
+        plan(
+            '{check: says, any_of: ["order {{ order }}", "{{ name }}"], id: "says-{{ name }}"}',
+            '{check: tool_called, name: look, arguments: {id: "{{ order }}", deep: [{"{{ key }}": "{{ name }}!"}], n: 5}}',
+            matrix="{axes: {name: [ana, bob]}}",
+        )
+    )
+    found = [[item.model_dump(exclude_none=True) for item in case.expectations] for case in cases]
+    assert [(items[0]["id"], items[0]["any_of"]) for items in found] == [
+        ("says-ana", ("order 17", "ana")),
+        ("says-bob", ("order 17", "bob")),
+    ]
+    assert [items[1]["arguments"] for items in found] == [
+        {"id": "17", "deep": [{"{{ key }}": "ana!"}], "n": 5},
+        {"id": "17", "deep": [{"{{ key }}": "bob!"}], "n": 5},
+    ]
+
+
+def test_whole_template_in_a_number_field_is_read_as_a_number(workspace: Any) -> None:
+    """`max_seconds: "{{ limit }}"` is a number; where the field takes text, the same stays text."""
+    case = workspace.case(
+        plan(
+            '{check: duration, max_seconds: "{{ limit }}", min_pass_rate: "{{ rate }}"}',
+            '{check: says, any_of: ["{{ limit }}"], ignore_case: "{{ flag }}", min_count: "{{ limit }}"}',
+            '{check: tool_called, name: x, times: "{{ limit }}", arguments: {a: "{{ limit }}"}}',
+            '{check: tool_called, name: x, times: {min: "{{ limit }}"}}',
+        )
+    )
+    duration, says, tool, bounds = case.expectations
+    assert (duration.max_seconds, duration.min_pass_rate) == (90.0, 0.5)
+    assert (says.any_of, says.ignore_case, says.min_count) == (("90",), True, 90)
+    assert (tool.times, tool.arguments) == (90, {"a": "90"})
+    assert bounds.times.min == 90
+
+
+def test_values_that_python_takes_for_equal_are_told_apart(workspace: Any) -> None:
+    """1, 1.0 and true are three values of an axis, and three expectations."""
+    text = plan('{check: says, any_of: ["press {{ key }}"]}', matrix="{axes: {key: [1, 1.0, true]}}")
+    assert [case.expectations[0].any_of for case in workspace.cases(text)] == [
+        ("press 1",),
+        ("press 1.0",),
+        ("press true",),
+    ]
+
+
+def test_equal_expectations_are_one_value(workspace: Any) -> None:
+    """What renders alike is validated once and shared: many cases of large plans stay cheap."""
+    cases = workspace.cases(
+        plan(
+            "{check: duration, max_seconds: 5}", '{check: says, any_of: ["{{ word }}"]}', matrix="{axes: {a: [1, 2]}}"
+        ).replace("'{{ limit", "'{{ a }}{{ limit")
+    )
+    assert [one is other for one, other in zip(cases[0].expectations, cases[1].expectations, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+BROKEN = {
+    "number in quotes": (
+        '{check: duration, max_seconds: "180"}',
+        snapshot("plan.yaml:9:40 error wrong-type\n"),
+    ),
+    "boolean for a number": (
+        "{check: duration, max_seconds: true}",
+        snapshot("plan.yaml:9:40 error bad-expectation\n"),
+    ),
+    "template that makes no number": (
+        '{check: duration, max_seconds: "{{ word }}"}',
+        snapshot("plan.yaml:9:40 error wrong-type\n"),
+    ),
+    "template that makes a number too large": (
+        '{check: duration, max_seconds: "{{ limit }}", min_pass_rate: "{{ limit }}"}',
+        snapshot("plan.yaml:9:70 error out-of-range\n"),
+    ),
+    "template that makes no finite number": (
+        '{check: duration, max_seconds: "{{ infinite }}"}',
+        snapshot("plan.yaml:9:40 error wrong-type\n"),
+    ),
+    "part of a text for a number": (
+        '{check: duration, max_seconds: "{{ limit }}0"}',
+        snapshot("plan.yaml:9:40 error wrong-type\n"),
+    ),
+    "template that makes a bad pattern": (
+        '{check: says, matches: "({{ word }}"}',
+        snapshot("plan.yaml:9:32 error bad-regex\n"),
+    ),
+    "mapping in a text": (
+        '{check: says, any_of: ["{{ who }}"]}',
+        snapshot("plan.yaml:9:36 error template-failed\n"),
+    ),
+    "unknown key of a mapping": (
+        '{check: says, any_of: ["a", "b {{ who.nme }}"]}',
+        snapshot("plan.yaml:9:47 error template-undefined\n"),
+    ),
+    "template syntax": (
+        '{check: says, any_of: ["{{ word"], id: "{% if %}"}',
+        snapshot("""\
+plan.yaml:9:33 error template-syntax
+plan.yaml:9:49 error template-syntax
+"""),
+    ),
+    "undefined name": (
+        '{check: says, any_of: ["{{ wrd }}"], description: "{{ flg }}"}',
+        snapshot("""\
+plan.yaml:9:36 error template-undefined
+plan.yaml:9:63 error template-undefined
+"""),
+    ),
+    "id is a number": (
+        "{check: call, status: completed, id: 5}",
+        snapshot("plan.yaml:9:46 error wrong-type\n"),
+    ),
+    "id is a list": (
+        "{check: call, status: completed, id: [a]}",
+        snapshot("plan.yaml:9:46 error wrong-type\n"),
+    ),
+    "check is a number": (
+        "{check: 5}",
+        snapshot("plan.yaml:9:17 error wrong-type\n"),
+    ),
+    "check is a template": (
+        '{check: "{{ word }}"}',
+        snapshot("plan.yaml:9:17 error unknown-check\n"),
+    ),
+    "check is empty": (
+        "{check: }",
+        snapshot("plan.yaml:9:10 error wrong-type\n"),
+    ),
+    "fields of another check": (
+        "{check: cost, max_seconds: 5, max_cents: 5}",
+        snapshot("plan.yaml:9:23 error unknown-key\n"),
+    ),
+    "field of a nested mapping": (
+        "{check: tool_called, name: x, times: {mn: 1}}",
+        snapshot("plan.yaml:9:47 error unknown-key\n"),
+    ),
+    "missing field": (
+        "{check: tool_called}",
+        snapshot("plan.yaml:9:9 error missing-key\n"),
+    ),
+    "missing field, mistyped": (
+        "{check: tool_called, nme: x}",
+        snapshot("plan.yaml:9:30 error unknown-key\n"),
+    ),
+    "empty list": (
+        "{check: says, any_of: []}",
+        snapshot("plan.yaml:9:31 error bad-expectation\n"),
+    ),
+    "empty phrase": (
+        '{check: says, any_of: [""]}',
+        snapshot("plan.yaml:9:32 error bad-expectation\n"),
+    ),
+    "min over max": (
+        "{check: duration, min_seconds: 9, max_seconds: 5}",
+        snapshot("plan.yaml:9:9 error bad-expectation\n"),
+    ),
+    "two ways to say it": (
+        "{check: says, any_of: [a], matches: b}",
+        snapshot("plan.yaml:9:9 error bad-expectation\n"),
+    ),
+    "pass rate": (
+        "{check: cost, max_cents: 5, min_pass_rate: 1.5}",
+        snapshot("plan.yaml:9:52 error out-of-range\n"),
+    ),
+    "argument with a leading zero": (
+        "{check: tool_called, name: x, arguments: {zip: 02139}}",
+        snapshot("plan.yaml:9:56 warning number-rewritten\n"),
+    ),
+    "a list too many": (
+        "[{check: call}]",
+        snapshot("plan.yaml:9:9 error wrong-type\n"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_fault_of_an_expectation(workspace: Any, name: str) -> None:
+    """Each fault is at the value that has it; which case is named only where a template makes the difference."""
+    written, said = BROKEN[name]
+    assert workspace.faults(plan(written)) == said
+
+
+def test_fault_of_one_case_is_reported_once_with_its_case(workspace: Any) -> None:
+    """Where a text cannot be used in any case, the first is named; where it can in some, the values that are at fault."""
+    text = plan(
+        '{check: duration, max_seconds: "{{ n }}"}',
+        '{check: says, any_of: ["{{ who.x[n] }}"]}',
+        matrix="{axes: {n: [1, two, three, 4]}}",
+    )
+    assert workspace.faults(text) == snapshot("""\
+plan.yaml:8:28 error wrong-type
+plan.yaml:8:33 error wrong-type
+plan.yaml:11:40 error template-undefined
+""")
+
+
+def test_ids_that_meet_in_a_case_are_reported(workspace: Any) -> None:
+    """An id of the scenario that the defaults have is a fault, at the scenario's."""
+    text = plan("{check: cost, max_cents: 5, id: a}", defaults=("{check: cost, max_cents: 9, id: a}",))
+    assert workspace.codes(text) == [("duplicate-id", 12, 41)]
+
+
+def test_ids_that_templates_make_equal_are_reported(workspace: Any) -> None:
+    """Two ids that differ as written may meet when rendered."""
+    text = plan('{check: cost, max_cents: 5, id: "a{{ limit }}"}', "{check: cost, max_cents: 6, id: a90}")
+    assert workspace.faults(text) == snapshot("plan.yaml:10:41 error duplicate-id\n")
+
+
+def test_large_expectation_with_templates_is_refused(workspace: Any) -> None:
+    """What is rendered for each case is bounded; without a template the same is read once and allowed."""
+    phrases = ", ".join(f"p{number}" for number in range(1_000))
+    assert workspace.codes(plan(f"{{check: says, any_of: [{phrases}]}}")) == []
+    assert workspace.codes(plan(f'{{check: says, any_of: [{phrases}], description: "{{{{ word }}}}"}}')) == [
+        ("too-many-nodes", 9, 9)
+    ]
+
+
+def test_default_that_a_scenario_cannot_fill_is_reported_for_it(workspace: Any) -> None:
+    """A default's template may use an axis; a scenario without that axis is named."""
+    text = plan(
+        "{check: cost, max_cents: 5}",
+        defaults=('{check: says, any_of: ["{{ mood }}"]}',),
+        matrix="{axes: {mood: [calm]}}",
+        extra="  t:\n    prompt: Hello.\n",
+    )
+    assert workspace.faults(text) == snapshot("plan.yaml:7:34 error template-undefined\n")
+
+
+def test_equal_texts_with_an_alias_are_not_the_same(workspace: Any) -> None:
+    """What `*a` stands for may have changed in between, here from a number to a boolean."""
+    plan = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+scenarios:
+  s:
+    prompt: Ask.
+    runs: &a 1
+    expect: [{check: duration, max_seconds: *a}]
+  t:
+    prompt: "{{ w }}"
+    matrix: {axes: {w: [&a true]}}
+    expect: [{check: duration, max_seconds: *a}]
+"""
+    assert workspace.codes(plan) == [("bad-expectation", 12, 45)]
+
+
+def test_what_is_told_of_a_plan_does_not_depend_on_how_much_was_read_before_it(workspace: Any) -> None:
+    """Expectations are known again by their text, and no more than so many of them: a plan is told of as if it stood alone."""
+    head = "version: 1\nplan: {}\ntargets: {{support: {{agent: 12}}}}\nvars: {{day: Monday}}\nscenarios:\n"
+    scenario = "  s{}:\n    prompt: Ask, on {{{{ day }}}}.\n    expect:\n{}"
+    repeated = "      - {check: says, any_of: [Hello, hello]}\n      - {check: duration, max_seconds: 180}\n"
+    many = [f"      - {{check: says, any_of: [word-{number}]}}\n" for number in range(1_100)]
+    parts = ["".join(many[start : start + 275]) for start in range(0, len(many), 275)]
+    before = head.format("before") + "".join(
+        scenario.format(number, repeated + part) for number, part in enumerate(parts)
+    )
+    workspace.write("before.yaml", before)
+    workspace.write("plan.yaml", head.format("after") + scenario.format(0, repeated + repeated))
+    alone, told_alone = workspace.load("plan.yaml")
+    (_, after), told = workspace.load("before.yaml", "plan.yaml")
+    assert after == alone[0]
+    assert [item for item in told.items if item.span.file == "plan.yaml"] == told_alone.items
+    assert {item.code for item in told_alone.items} == {"duplicate-item"}

@@ -1,0 +1,808 @@
+"""Which files are plans, what the files beside them may be, and where paths may lead."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.errors import UsageError
+from planner.planfile.files import FileFault, Neighbours, display_name, find_root, plan_files
+from planner.reports.diagnostic_documents import render_json, render_sarif
+
+PLAIN = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+defaults: {expect: [{check: call, status: completed}]}
+scenarios:
+  s:
+"""
+
+
+def test_root_is_the_nearest_folder_with_a_repository_or_project(tmp_path: Path) -> None:
+    """`.git` (a folder, or a file in a worktree) or `planner.yaml`, the nearer one; else the folder itself."""
+    deep = tmp_path / "a" / "b" / "c"
+    deep.mkdir(parents=True)
+    assert find_root(deep) == deep
+    (tmp_path / ".git").write_text("gitdir: elsewhere")
+    assert find_root(deep) == tmp_path
+    (tmp_path / "a" / "planner.yaml").write_text("")
+    assert find_root(deep) == tmp_path / "a"
+
+
+def test_plans_are_the_yaml_files_of_a_folder_in_order(tmp_path: Path) -> None:
+    """Folders are searched through, hidden files and folders and `planner.yaml` are not plans, and no file comes twice."""
+    for name in [
+        "b.yaml",
+        "a.yml",
+        "sub/c.yaml",
+        "sub/d.txt",
+        ".hidden/e.yaml",
+        ".f.yaml",
+        "planner.yaml",
+        "sub/planner.yaml",
+    ]:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    found = plan_files([tmp_path / "sub" / "c.yaml", tmp_path])
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["sub/c.yaml", "a.yml", "b.yaml"]
+    assert plan_files([tmp_path / "sub" / "d.txt"]) == [tmp_path / "sub" / "d.txt"]
+
+
+def test_missing_path_and_empty_folder_are_usage_errors(tmp_path: Path) -> None:
+    """What was asked for must be there: a mistyped path is not an empty set of plans."""
+    with pytest.raises(UsageError, match="nowhere does not exist") as missing:
+        plan_files([tmp_path / "nowhere"])
+    assert missing.value.hint == "name plan files, or folders with plan files; planner init writes a first one"
+    with pytest.raises(UsageError, match="no plans in "):
+        plan_files([tmp_path])
+
+
+def test_names_are_relative_to_the_working_directory(tmp_path: Path) -> None:
+    """Files are named as someone standing in the working directory would name them, with `/`."""
+    assert display_name(tmp_path / "plans" / "a.yaml", tmp_path) == "plans/a.yaml"
+    assert display_name(tmp_path / "plans" / "a.yaml", tmp_path / "other") == "../plans/a.yaml"
+
+
+def test_prompt_file_is_a_template_beside_the_plan(workspace: Any) -> None:
+    """A prompt file is relative to the plan that names it, and a template like any prompt."""
+    workspace.write("plans/prompts/x.md", "\ufeffYou are {{ who }}.\r\nAsk.\r\n")
+    workspace.write("plans/plan.yaml", PLAIN + "    prompt_file: prompts/x.md\n    matrix: {axes: {who: [Ana]}}\n")
+    plans, diagnostics = workspace.load("plans")
+    assert workspace.rendered(diagnostics) == ""
+    assert plans[0].cases[0].prompt == "You are Ana.\nAsk.\n"
+
+
+def test_fault_of_a_prompt_file_is_shown_in_it(workspace: Any) -> None:
+    """Line and column are those of the prompt file, whatever its line ends."""
+    workspace.write(
+        "prompts/x.md", "You are calm.\r\nYour order is {{ ordr }},\r\n{{ n.upper }} and {{ m | uper }}\r\n"
+    )
+    workspace.write("prompts/y.md", "Order {{ order }}, please.\r\nYou are {{ n.name }}.")
+    matrix = "    matrix: {axes: {order: [5], n: [{id: a}]}}\n"
+    two = "  t:\n    prompt_file: prompts/y.md\n"
+    assert workspace.faults(PLAIN + "    prompt_file: prompts/x.md\n" + matrix + two + matrix) == snapshot("""\
+prompts/x.md:3:26 error template-syntax
+prompts/y.md:2:14 error template-undefined
+""")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (
+            "../outside.md",
+            snapshot(
+                [
+                    (
+                        "file-outside",
+                        "this leads out of the repository; files that a plan names stay inside it",
+                        "plan.yaml:7:18",
+                    )
+                ]
+            ),
+        ),
+        (
+            "/etc/passwd",
+            snapshot([("file-outside", "write a path relative to this file, inside the repository", "plan.yaml:7:18")]),
+        ),
+        (
+            "~/x.md",
+            snapshot([("file-outside", "write a path relative to this file, inside the repository", "plan.yaml:7:18")]),
+        ),
+        (
+            "link.md",
+            snapshot(
+                [
+                    (
+                        "file-outside",
+                        "this leads out of the repository; files that a plan names stay inside it",
+                        "plan.yaml:7:18",
+                    )
+                ]
+            ),
+        ),
+        ("folder", snapshot([("file-missing", "folder is not a file", "plan.yaml:7:18")])),
+        ("nowhere.md", snapshot([("file-missing", "there is no file nowhere.md", "plan.yaml:7:18")])),
+        ("empty.md", snapshot([("empty-prompt", "there is no text in empty.md", "plan.yaml:7:18")])),
+        (
+            "large.md",
+            snapshot(
+                [
+                    (
+                        "file-too-large",
+                        "large.md has more than 64 KiB; split or shorten it",
+                        "plan.yaml:7:18",
+                    )
+                ]
+            ),
+        ),
+        ("latin.md", snapshot([("not-utf8", "byte 0xe9 here is not UTF-8; save the file as UTF-8", "latin.md:1:4")])),
+        (
+            "nul\\0.md",
+            snapshot(
+                [
+                    (
+                        "control-character",
+                        "this text holds a control character, written as an escape; remove it",
+                        "plan.yaml:7:18",
+                    ),
+                    ("file-outside", "write a path relative to this file, inside the repository", "plan.yaml:7:18"),
+                ]
+            ),
+        ),
+    ],
+)
+def test_prompt_file_that_cannot_be_used(workspace: Any, path: str, said: list[tuple[str, str, str]]) -> None:
+    """Files stay inside the repository, symbolic links resolved; what cannot be read says so where it is named."""
+    (workspace.root.parent / "outside.md").write_text("secret")
+    (workspace.root / "link.md").symlink_to(workspace.root.parent / "outside.md")
+    (workspace.root / "folder").mkdir()
+    workspace.write("empty.md", " \n")
+    workspace.write("large.md", "x" * 70_000)
+    workspace.write("latin.md", b"caf\xe9")
+    workspace.write("plan.yaml", f'{PLAIN}    prompt_file: "{path}"\n')
+    _, diagnostics = workspace.load()
+    assert [
+        (item.code, item.detail, f"{item.span.file}:{item.span.line}:{item.span.column}") for item in diagnostics
+    ] == said
+
+
+def test_path_that_no_file_can_have(workspace: Any) -> None:
+    """The operating system's refusal of a name is said, of a prompt file and of a path on the command line."""
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: {'n' * 5_000}\n")
+    _, diagnostics = workspace.load()
+    assert [(item.code, item.detail) for item in diagnostics] == [
+        ("file-unreadable", "this file cannot be read: File name too long")
+    ]
+    with pytest.raises(UsageError, match="… cannot be read: File name too long"):
+        plan_files([Path("n" * 5_000)])
+
+
+def test_link_inside_the_repository_may_be_followed(workspace: Any) -> None:
+    """A symbolic link is judged by where it leads."""
+    workspace.write("shared/x.md", "Hello.")
+    (workspace.root / "here.md").symlink_to(workspace.root / "shared" / "x.md")
+    assert workspace.case(PLAIN + "    prompt_file: here.md\n").prompt == "Hello."
+
+
+def test_axis_values_come_from_files(workspace: Any) -> None:
+    """CSV by column, tab-separated values, JSON lines whole or by key, and plain lines; texts stay texts."""
+    workspace.write("a.csv", '\ufeff number ,city\r\n007,"Paris, TX"\r\n\r\n 18 ,"Rome\r\nItaly"\r\n')
+    workspace.write("b.tsv", "x\ty\n1\tone\n")
+    workspace.write("c.jsonl", '{"id": "ana", "name": "Ana"}\n\n{"id": "bob", "name": "Bob"}\n')
+    workspace.write("d.ndjson", '{"n": 5}\n{"n": true}\n')
+    workspace.write("e.txt", "one way\n\n  another \n")
+    axes = """\
+    matrix:
+      axes:
+        a: {file: a.csv, column: number}
+        b: {file: b.tsv, column: y}
+        c: {file: c.jsonl}
+        d: {file: d.ndjson, column: n}
+        e: {file: e.txt}
+      exclude: [{c: bob}, {d: 5}, {e: another}]
+"""
+    cases = workspace.cases(PLAIN + '    prompt: "{{ a }} {{ b }} {{ c.name }} {{ d }} {{ e }}"\n' + axes)
+    assert [(case.case_id, case.prompt) for case in cases] == [
+        ('p/s[a=007,b=one,c=ana,d=true,e="one way"]@support', "007 one Ana true one way"),
+        ('p/s[a=18,b=one,c=ana,d=true,e="one way"]@support', "18 one Ana true one way"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axis", "content", "said"),
+    [
+        (
+            "{file: x.csv}",
+            "a,b\n1,2\n",
+            snapshot([("bad-axis-file", "`column` is required: x.csv has `a`, `b`", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv, column: c}",
+            "a,b\n1,2\n",
+            snapshot([("bad-axis-file", "x.csv has no column `c`; known: `a`, `b`", "plan.yaml:8:46")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n1,2\n3\n4, \n",
+            snapshot(
+                [
+                    ("bad-axis-file", "this row has 1 cell, but the first row has 2", "x.csv:3:1"),
+                    ("bad-axis-file", "this row has no `b`", "x.csv:4:1"),
+                ]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            'a,b\n1,"2\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "this is not CSV: a double quote is not closed, in this row or one below",
+                        "x.csv:2:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n1,2\n2,2\n",
+            snapshot([("duplicate-item", 'the text "2" is listed twice; remove one', "x.csv:3:1")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n",
+            snapshot([("bad-axis-file", "there is no value in x.csv", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "",
+            snapshot([("bad-axis-file", "the first row of x.csv names no columns", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b,b\n1,2,3\n",
+            snapshot([("bad-axis-file", "two columns are named `b`; rename one", "x.csv:1:1")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n1,2,3\n4,5\n",
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "this row has 3 cells, but the first row has 2; put a value that has the separator in it in quotes",
+                        "x.csv:2:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a;b\n1;2\n",
+            snapshot(
+                [("bad-axis-file", "x.csv separates its cells by semicolons; save it with commas", "plan.yaml:8:31")]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a\tb\n1\t2\n",
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "x.csv separates its cells by tabs; save it with commas (or name it .tsv)",
+                        "plan.yaml:8:31",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.tsv}",
+            "a,b\n1,2\n",
+            snapshot([("bad-axis-file", "x.tsv separates its cells by commas; save it with tabs", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv}",
+            "\n1\n",
+            snapshot([("bad-axis-file", "the first row of x.csv names no columns", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            'a,b\n1,"two\nlines"\n3,4,5\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "this row has 3 cells, but the first row has 2; put a value that has the separator in it in quotes",
+                        "x.csv:4:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.csv, column: b}",
+            "a,b\n1,\x1b[31m2\n",
+            snapshot([("control-character", "U+001B is a control character; remove it", "x.csv:2:3")]),
+        ),
+        (
+            "{file: x.txt}",
+            "a\x00b\n",
+            snapshot([("control-character", "U+0000 is a control character; remove it", "x.txt:1:2")]),
+        ),
+        (
+            "{file: x.txt}",
+            "calm\n# not calm\n",
+            snapshot([("bad-axis-file", "this line is a value as well: a text file has no comments", "x.txt:2:1")]),
+        ),
+        (
+            "{file: x.jsonl}",
+            '"\\u001b[31m"\n1e999\n{"id": "x", "n": [1, {"m": 1e999}]}\n"ok"\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "this line has a control character, written as an escape; remove it",
+                        "x.jsonl:1:1",
+                    ),
+                    ("bad-axis-file", "this line has a number that is too large", "x.jsonl:2:1"),
+                    ("bad-axis-file", "this line has a number that is too large", "x.jsonl:3:1"),
+                ]
+            ),
+        ),
+        (
+            "{file: x.csv, column: a}",
+            'a,b\n"x"y,z\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        'this is not CSV: text follows a closing quote; a double quote within a cell is written twice: ""',
+                        "x.csv:2:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl}",
+            '{"id": "a", "id": "b"}\n{"id": "at 9:30"}\n{"id": "c", "n": [{"m": 1, "k": 2, "m": 3}]}\n',
+            snapshot(
+                [
+                    (
+                        "template-failed",
+                        '`a`: the value is a mapping, not text; write one of its keys, such as .id (in case p/s[a="at 9:30"])',
+                        "plan.yaml:7:18",
+                    ),
+                    ("bad-axis-file", "this line has the key `id` twice; keep one", "x.jsonl:1:1"),
+                    ("bad-axis-file", "this line has the key `m` twice; keep one", "x.jsonl:3:1"),
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl}",
+            '{id: 1}\n{"id": 1\n[1\n"a\n1 2\n{"id" 1}\n{"id": 1,}\n{"id": "a" "b": 1}\n"\\q"\n01\n"\t"\n',
+            snapshot(
+                [
+                    ("bad-axis-file", 'this line is not JSON: a key is in double quotes: {"id": …}', "x.jsonl:1:1"),
+                    ("bad-axis-file", "this line is not JSON: a } is missing at its end", "x.jsonl:2:1"),
+                    ("bad-axis-file", "this line is not JSON: a ] is missing at its end", "x.jsonl:3:1"),
+                    ("bad-axis-file", "this line is not JSON: a double quote is not closed", "x.jsonl:4:1"),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: one line is one value, and something follows this one",
+                        "x.jsonl:5:1",
+                    ),
+                    ("bad-axis-file", "this line is not JSON: a colon is missing after a key", "x.jsonl:6:1"),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: nothing follows the last comma; remove it",
+                        "x.jsonl:7:1",
+                    ),
+                    ("bad-axis-file", "this line is not JSON: a comma or a } is missing", "x.jsonl:8:1"),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: a backslash begins no escape that JSON knows; write \\\\ for the character itself",
+                        "x.jsonl:9:1",
+                    ),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: a number is written as 17 or 0.5; put it in double quotes if it is meant as text",
+                        "x.jsonl:10:1",
+                    ),
+                    (
+                        "bad-axis-file",
+                        "this line is not JSON: a text has a control character; write it as an escape, such as \\t",
+                        "x.jsonl:11:1",
+                    ),
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl}",
+            '1\n{"a": 1}\nnope\nNaN\n',
+            snapshot(
+                [
+                    ("bad-axis", "a mapping needs an `id`: it names the case", "x.jsonl:2:1"),
+                    (
+                        "bad-axis-file",
+                        'this line is not JSON: a value is a number, true, false, null, or text in double quotes: "calm"',
+                        "x.jsonl:3:1",
+                    ),
+                    (
+                        "bad-axis-file",
+                        'this line is not JSON: a value is a number, true, false, null, or text in double quotes: "calm"',
+                        "x.jsonl:4:1",
+                    ),
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl, column: k}",
+            '{"k": 1}\n{"a": 1}\n5\n',
+            snapshot(
+                [
+                    ("bad-axis-file", "this line has no `k`", "x.jsonl:2:1"),
+                    ("bad-axis-file", "this line has no `k`", "x.jsonl:3:1"),
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl, column: Name}",
+            '{"name": "Ana"}\n5\n{"id": "a"}\n',
+            snapshot([("bad-axis-file", "no line of x.jsonl has `Name`; did you mean `name`?", "plan.yaml:8:48")]),
+        ),
+        (
+            "{file: x.jsonl, column: k}",
+            '"a"\n"b"\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis-file",
+                        "no line of x.jsonl has `k`; its values are no objects: leave `column` out",
+                        "plan.yaml:8:48",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl, column: k}",
+            '{"k": [1]}\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis",
+                        "a list cannot be one value of an axis; a mapping with an `id` can hold one",
+                        "x.jsonl:1:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.jsonl}",
+            '{"id": 5}\n',
+            snapshot(
+                [
+                    (
+                        "bad-axis",
+                        'an `id` is a text that names the case, but this is the number 5; write "5"',
+                        "x.jsonl:1:1",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.txt, column: k}",
+            "a\n",
+            snapshot(
+                [("bad-axis-file", "x.txt is plain text and has no columns; leave `column` out", "plan.yaml:8:46")]
+            ),
+        ),
+        (
+            "{file: x.xlsx}",
+            "a\n",
+            snapshot([("bad-axis-file", "x.xlsx is none of .csv, .tsv, .jsonl, .ndjson and .txt", "plan.yaml:8:31")]),
+        ),
+        (
+            "{file: x.txt}",
+            b"caf\xe9",
+            snapshot([("not-utf8", "byte 0xe9 here is not UTF-8; save the file as UTF-8", "x.txt:1:4")]),
+        ),
+        (
+            "{file: ../../x.txt}",
+            "",
+            snapshot(
+                [
+                    (
+                        "file-outside",
+                        "this leads out of the repository; files that a plan names stay inside it",
+                        "plan.yaml:8:31",
+                    )
+                ]
+            ),
+        ),
+        (
+            "{file: x.txt, colum: k}",
+            "a\n",
+            snapshot([("unknown-key", "`colum` is not a key here; did you mean `column`?", "plan.yaml:8:38")]),
+        ),
+        (
+            "{file: 5}",
+            "a\n",
+            snapshot(
+                [("wrong-type", 'this must be text, but it is the number 5; put it in quotes: "5"', "plan.yaml:8:31")]
+            ),
+        ),
+        (
+            "{file: }",
+            "a\n",
+            snapshot([("wrong-type", "there is no value here; write one, or remove the key", "plan.yaml:8:25")]),
+        ),
+    ],
+    ids=range(34),
+)
+def test_axis_file_that_cannot_be_used(
+    workspace: Any, axis: str, content: str | bytes, said: list[tuple[str, str, str]]
+) -> None:
+    """A fault of the file is shown in the file, a fault of what the plan says about it in the plan."""
+    name = axis.removeprefix("{file: ").rstrip("}").split(",")[0]
+    if name.startswith("x."):
+        workspace.write(name, content)
+    workspace.write("plan.yaml", f'{PLAIN}    prompt: "x{{{{ a }}}}"\n    matrix: {{axes: {{a: {axis}}}}}\n')
+    _, diagnostics = workspace.load()
+    assert [
+        (item.code, item.detail, f"{item.span.file}:{item.span.line}:{item.span.column}") for item in diagnostics
+    ] == said
+
+
+def test_all_files_are_read_whatever_is_wrong_with_one(workspace: Any) -> None:
+    """Faults of all files come together, in order; sound plans are returned, a second plan of one name is not."""
+    sound = PLAIN + "    prompt: Hello.\n"
+    workspace.write("plans/a.yaml", "version: [\n")
+    workspace.write("plans/b.yaml", sound)
+    workspace.write("plans/c.yaml", sound)
+    workspace.write("plans/d.yaml", sound.replace("plan: p", "plan: q"))
+    workspace.write("plans/e.yaml", b"\xff")
+    workspace.write("plans/f.yaml", "")
+    workspace.write("plans/g.yaml", "[]: 1\n" * 2_000)
+    plans, diagnostics = workspace.load("plans")
+    assert [(plan.name, plan.file) for plan in plans] == [("p", "plans/b.yaml"), ("q", "plans/d.yaml")]
+    assert [(item.code, item.span.file) for item in diagnostics if item.span.file != "plans/g.yaml"] == [
+        ("yaml-syntax", "plans/a.yaml"),
+        ("duplicate-plan", "plans/c.yaml"),
+        ("not-utf8", "plans/e.yaml"),
+        ("empty-file", "plans/f.yaml"),
+    ]
+    hopeless = [item for item in diagnostics if item.span.file == "plans/g.yaml"]
+    assert len(hopeless) == 1_001
+    assert hopeless[0].code == "more-faults"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_file_without_permission_is_a_fault(workspace: Any) -> None:  # pragma: no cover - depends on who runs it
+    """The operating system's refusal is said as it is."""
+    workspace.write("plan.yaml", PLAIN).chmod(0)
+    assert [code for code, *_ in workspace.codes()] == ["file-unreadable"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_folder_without_permission_is_told(workspace: Any) -> None:  # pragma: no cover - depends on who runs it
+    """Plans may be in it: leaving them out silently would call less than was meant."""
+    workspace.write("plans/a.yaml", PLAIN)
+    workspace.write("plans/more/b.yaml", PLAIN).parent.chmod(0)
+    with pytest.raises(UsageError, match="plans/more cannot be read: Permission denied"):
+        workspace.load("plans")
+
+
+def test_endings_of_plan_files_are_read_in_any_case(workspace: Any) -> None:
+    """A file that some system wrote in capitals is a plan as well, not silently left out."""
+    workspace.write("plans/A.YAML", PLAIN + "    prompt: Hello.\n")
+    workspace.write("plans/b.Yml", PLAIN.replace("plan: p", "plan: q") + "    prompt: Hello.\n")
+    assert [plan.file for plan in workspace.load("plans")[0]] == ["plans/A.YAML", "plans/b.Yml"]
+
+
+def test_folder_named_like_a_plan_is_searched(workspace: Any) -> None:
+    """A path that is a folder is searched whatever its name is."""
+    workspace.write("odd.yaml/plan.yml", PLAIN + "    prompt: Hello.\n")
+    assert [plan.file for plan in workspace.load("odd.yaml")[0]] == ["odd.yaml/plan.yml"]
+
+
+def test_dangling_link_is_a_fault(workspace: Any) -> None:
+    """A link to nowhere inside a folder of plans is reported, not skipped."""
+    (workspace.root / "plans").mkdir()
+    (workspace.root / "plans" / "gone.yaml").symlink_to("nowhere.yaml")
+    _, diagnostics = workspace.load("plans")
+    assert [(item.code, item.detail) for item in diagnostics] == [("file-missing", "there is no file plans/gone.yaml")]
+
+
+@pytest.mark.parametrize(
+    "target", ["/dev/zero", "/etc/passwd", "../outside.yaml", ".git/config", ".planner/secret.yaml"]
+)
+def test_a_plan_that_is_a_link_to_what_it_may_not_read(workspace: Any, target: str) -> None:
+    """Out of the repository, or into what git and planner keep there: refused, and nothing of it is read or shown."""
+    (workspace.root.parent / "outside.yaml").write_text("token: SECRET")
+    workspace.write(".git/config", b"token = SECRET")
+    workspace.write(".planner/secret.yaml", b"token: SECRET")
+    (workspace.root / "plans").mkdir()
+    place = Path(target) if target.startswith("/") else workspace.root / target
+    (workspace.root / "plans" / "linked.yaml").symlink_to(place)
+    _, diagnostics = workspace.load("plans")
+    assert [item.code for item in diagnostics] == ["file-outside"]
+
+
+def test_a_plan_that_is_a_pipe(workspace: Any) -> None:
+    """Nothing waits for a writer that never comes."""
+    (workspace.root / "plans").mkdir()
+    os.mkfifo(workspace.root / "plans" / "pipe.yaml")
+    _, diagnostics = workspace.load("plans")
+    assert [item.detail for item in diagnostics] == ["plans/pipe.yaml is not a file"]
+
+
+def test_file_name_that_is_not_text(workspace: Any) -> None:
+    """Bytes that are not UTF-8 are shown as escapes, so that every format and the results can hold the name."""
+    try:
+        workspace.write(os.fsdecode(b"plans/caf\xe9.yaml"), PLAIN + "    prompt: Hello.\n    runs: x\n")
+    except OSError:  # pragma: no cover - some file systems hold UTF-8 only
+        pytest.skip("this file system takes no such name")
+    _, diagnostics = workspace.load("plans")
+    assert [item.span.file for item in diagnostics] == ["plans/caf\\xe9.yaml"]
+    assert json.loads(render_json(diagnostics))["diagnostics"][0]["file"] == "plans/caf\\xe9.yaml"
+    assert "plans/caf%5Cxe9.yaml" in render_sarif(diagnostics, tool_version="0")
+
+
+def test_fault_of_an_axis_file_shows_who_uses_it(workspace: Any) -> None:
+    """It is told where it is, and with it where the plan names the file."""
+    workspace.write("orders.csv", "number\n17\n18,19\n17\n")
+    matrix = "    matrix: {axes: {order: {file: orders.csv, column: number}}}\n"
+    assert workspace.faults(PLAIN + '    prompt: "{{ order }}"\n' + matrix) == snapshot("""\
+orders.csv:3:1 error bad-axis-file
+orders.csv:4:1 error duplicate-item
+""")
+
+
+def test_axis_file_with_more_values_than_cases_can_be(workspace: Any) -> None:
+    """A file of a hundred thousand lines and one is refused as such, not multiplied."""
+    workspace.write("orders.txt", "".join(f"{number}\n" for number in range(100_001)))
+    matrix = "    matrix: {axes: {order: {file: orders.txt}}}\n"
+    workspace.write("plan.yaml", PLAIN + '    prompt: "{{ order }}"\n' + matrix)
+    assert [(item.code, item.detail, item.span.line) for item in workspace.load()[1]] == snapshot(
+        [("too-many-cases", "there are more than 100,000 values in orders.txt; no plan may make more cases", 8)]
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".git/config",
+        ".GIT/config",
+        ".git./config",
+        ".planner/results.json",
+        "a/../.git/config",
+        "/etc/passwd",
+        "//server/share/x.md",
+        "\\\\server\\share\\x.md",
+        "\\x.md",
+        "C:\\x.md",
+        "C:x.md",
+        "~root/x.md",
+    ],
+)
+def test_path_that_leads_where_no_plan_may_read(workspace: Any, path: str) -> None:
+    """Nor where it would on another system: a plan that is checked on one is run on another."""
+    for name in (".git/config", ".GIT/config", ".git./config", ".planner/results.json", "a/x.md"):
+        workspace.write(name, "SECRET")
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: '{path}'\n")
+    assert [code for code, *_ in workspace.codes()] == ["file-outside"]
+
+
+def test_path_with_the_other_slash(workspace: Any) -> None:
+    """Written as on Windows, a path would be found only there; what to write is said."""
+    workspace.write("prompts/x.md", "Hello.")
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: 'prompts\\x.md'\n")
+    _, diagnostics = workspace.load()
+    assert [(item.code, item.detail) for item in diagnostics] == [
+        ("file-missing", "there is no file prompts\\x.md; write / between folders")
+    ]
+
+
+def test_names_with_spaces_at_their_end(workspace: Any) -> None:
+    """A name is taken as it is written."""
+    workspace.write("x.md ", "Hello.")
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: 'x.md '\n")
+    assert workspace.codes() == []
+    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: ' x.md '\n")
+    assert [code for code, *_ in workspace.codes()] == ["file-missing"]
+
+
+def test_what_is_no_file(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket, a pipe, a loop of links named like a plan: a fault each, and none keeps waiting."""
+    plans = workspace.root / "plans"
+    plans.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        monkeypatch.chdir(plans)  # the name of a socket may have some hundred characters only
+        listener.bind("b.yaml")
+    os.mkfifo(plans / "c.yaml")
+    (plans / "d.yaml").symlink_to("e.yaml")
+    (plans / "e.yaml").symlink_to("d.yaml")
+    workspace.write("plans/f.yaml", PLAIN + "    prompt_file: c.yaml\n")
+    found, diagnostics = workspace.load("plans")
+    assert found == ()
+    assert [(item.code, item.span.file, item.detail) for item in diagnostics] == [
+        ("file-missing", "plans/b.yaml", "plans/b.yaml is not a file"),
+        ("file-missing", "plans/c.yaml", "plans/c.yaml is not a file"),
+        ("file-unreadable", "plans/d.yaml", "this file cannot be read: Too many levels of symbolic links"),
+        ("file-unreadable", "plans/e.yaml", "this file cannot be read: Too many levels of symbolic links"),
+        ("file-missing", "plans/f.yaml", "plans/c.yaml is not a file"),
+    ]
+
+
+def test_name_that_is_not_utf8(workspace: Any) -> None:
+    """Its bytes are shown as escapes."""
+    folder = os.fsencode(workspace.root / "plans")
+    os.mkdir(folder)  # noqa: PTH102 - pathlib has no names of bytes
+    with open(folder + b"/caf\xe9.yaml", "w") as file:  # noqa: PTH123
+        file.write("a: 1\n")
+    _, diagnostics = workspace.load("plans")
+    assert {item.span.file for item in diagnostics} == {"plans/caf\\xe9.yaml"}
+
+
+def test_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    """One that vanished is missing; of one that grows, not more is read than allowed; a link put in its place is not followed."""
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(b"x" * 100)
+    neighbours = Neighbours(tmp_path)
+    assert neighbours.plan(path, "plan.yaml", 100) == b"x" * 100
+    path.write_bytes(b"x" * 101)
+    with pytest.raises(FileFault, match="more than 100 bytes"):
+        neighbours.plan(path, "plan.yaml", 100)
+    path.unlink()
+    with pytest.raises(FileFault, match="there is no file"):
+        neighbours.plan(path, "plan.yaml", 100)
+    path.symlink_to("/etc/passwd")
+    with pytest.raises(FileFault, match="leads out of the repository"):
+        neighbours.plan(path, "plan.yaml", 100)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs a file that does not know its size")
+def test_file_that_does_not_know_its_size() -> None:
+    """It is read to its end, within the bound."""
+    folder = Path("/proc/self")
+    neighbours = Neighbours(folder)
+    assert neighbours.plan(folder / "status", "status", 100_000).startswith(b"Name:")
+    with pytest.raises(FileFault, match="more than 10 bytes"):
+        neighbours.plan(folder / "status", "status", 10)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("voice.yaml", "there is no file plans/voice.yaml; did you mean plans/lib/voice.yaml?"),
+        ("lib/voice.yml", "there is no file plans/lib/voice.yml; did you mean plans/lib/voice.yaml?"),
+        (
+            "plans/lib/voice.yaml",
+            "there is no file plans/plans/lib/voice.yaml; a path begins where the file that names it is: leave out `plans/`",
+        ),
+        ("lib/vioce.yaml", "there is no file plans/lib/vioce.yaml; did you mean plans/lib/voice.yaml?"),
+        ("secret.yaml", "there is no file plans/secret.yaml"),
+    ],
+    ids=range(5),
+)
+def test_a_file_that_is_elsewhere_is_named(workspace: Any, written: str, said: str) -> None:
+    """In a folder beside it, under the other ending, or from the wrong folder; links are not followed to look for it."""
+    workspace.write("plans/lib/voice.yaml", "version: 1\nkind: library\nvars: {a: 1}\n")
+    workspace.write("outside/secret.yaml", "")
+    (workspace.root / "plans" / "link").symlink_to(workspace.root / "outside")
+    workspace.write(
+        "plans/p.yaml",
+        f"version: 1\nplan: p\nimports: [{written}]\ntargets: {{s: {{agent: 1}}}}\n"
+        "scenarios: {a: {prompt: Hi, expect: [{check: call, status: completed}]}}\n",
+    )
+    assert [item.detail for item in workspace.load("plans/p.yaml")[1]] == [said]

@@ -1,0 +1,132 @@
+"""Files that mean harm: each gets a diagnostic, and all of them together stay within the memory that one may take."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hostile_plans import hostile_plans
+from linear_time import takes_linear_time
+from mutants import Mutants, judged
+
+from planner.checks.patterns import compile_pattern
+from planner.planfile import expectations as rendering
+from planner.planfile import validations
+from planner.planfile.project import read_project
+
+CHILD = """\
+import contextlib, ctypes, io, json, os, resource, sys
+from pathlib import Path
+
+with contextlib.suppress(AttributeError):  # pages of 2 MB, which some machines give unasked, count whole however little is used
+    ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)
+from planner.cli import main
+
+told = {}
+for folder in sorted(Path.cwd().iterdir()):
+    os.chdir(folder)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = main(["validate", "--format", "json", "."])
+    told[folder.name] = [code, said.getvalue()]
+try:
+    peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM:")) * 1024
+except OSError:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+json.dump([peak, told], sys.stdout)
+"""
+MOST_BYTES = 300 * 1000 * 1000
+
+
+def test_every_bound_is_told_and_kept_in_memory(tmp_path: Path) -> None:
+    """Each file gets the fault that it must, no other exit code than 0 and 2, and all take no more than 300 MB, one after another."""
+    hostile = [one for one in hostile_plans() if not one.like_another]
+    for number, one in enumerate(hostile):
+        folder = tmp_path / "files" / f"{number:03}"
+        (folder / ".git").mkdir(parents=True)
+        one.write(folder)
+    child = subprocess.run(
+        [sys.executable, "-c", CHILD], cwd=tmp_path / "files", capture_output=True, text=True, check=True
+    )
+    assert child.stderr == ""
+    peak, told = json.loads(child.stdout)
+    found: dict[str, Any] = {}
+    for one, (code, said) in zip(hostile, told.values(), strict=True):
+        codes = {item["code"] for item in json.loads(said)["diagnostics"]} if said.startswith("{") else {said}
+        found[one.name] = code if code not in {0, 2} else sorted(codes)
+    assert found == {one.name: sorted(one.codes) for one in hostile}
+    assert peak < MOST_BYTES
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutants_of_the_examples(tmp_path: Path, seed: int) -> None:
+    """Damaged plans, libraries and planner.yaml files, the same ones each time: faults or none, never a traceback."""
+    for mutant in Mutants(seed).take(50):
+        assert judged(tmp_path, mutant) == "", mutant.how
+
+
+def test_patterns_of_a_plan_are_bounded_together(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compiling one is bounded, and there may be thousands: those past the bound are refused, and other plans have their own."""
+    pattern = "[a-z]{1,50}"
+    monkeypatch.setattr(validations, "MAX_STATES", compile_pattern(f"a0{pattern}").programsize - 1)
+    head = "version: 1\nplan: {name}\ntargets: {{support: {{agent: 12}}}}\nscenarios:\n"
+    scenarios = "".join(
+        f"  s{number}: {{prompt: Ask., expect: [{{check: says, matches: '{letter}{number}{pattern}'}}]}}\n"
+        for number, letter in enumerate("ab")
+    )
+    workspace.write("a.yaml", head.format(name="a") + scenarios)
+    workspace.write("b.yaml", head.format(name="b") + scenarios.replace("a0", "c0").replace("b1", "d1"))
+    codes = [(item.code, item.span.file, item.span.line) for item in workspace.load(".")[1]]
+    assert codes == [("bad-expectation", "a.yaml", 6), ("bad-expectation", "b.yaml", 6)]
+
+
+@pytest.mark.parametrize(
+    ("expectation", "most"),
+    [
+        ("{check: says, matches: 'a{{ n }}'}", compile_pattern("a100").programsize * 3),
+        ("{check: expression, cel: 'size(turns) > {{ n }}'}", 60),
+        ("{check: field, path: '$.a{{ n }}', exists: true}", 180),
+        ("{check: all_of, of: [{check: field, path: '$.a{{ n }}', exists: true}, {check: cost, max_cents: 9}]}", 180),
+    ],
+)
+def test_a_plan_of_too_many_patterns_is_told_once_and_read_no_further(
+    workspace: Any, monkeypatch: pytest.MonkeyPatch, expectation: str, most: int
+) -> None:
+    """There is one fault of the plan, at the expectation that is one too many; the cases behind it are not made."""
+    monkeypatch.setattr(validations, "MAX_STATES", most)
+    made: list[object] = []
+    render = rendering.render
+    monkeypatch.setattr(rendering, "render", lambda *given: made.append(given) or render(*given))
+    values = ", ".join(str(number) for number in range(100, 200))
+    scenario = f"{{prompt: Ask., matrix: {{axes: {{n: [{values}]}}}}, expect: [{expectation}]}}\n"
+    head = "version: 1\nplan: p\ntargets: {support: {agent: 12}}\nscenarios:\n"
+    workspace.write("plan.yaml", f"{head}  a: {scenario}  b: {scenario.replace('Ask.', 'Ask again.')}")
+    found = workspace.load(".")[1]
+    assert [(item.code, item.span.line) for item in found if item.severity.value == "error"] == [("bad-expectation", 5)]
+    assert len(made) < 10
+
+
+def test_planner_yaml_is_bounded() -> None:
+    """Every command reads it: it holds 50,000 values at most, and 300 patterns."""
+    rates = "rates:\n" + "".join(f"  r{number}: 1\n" for number in range(49_990))
+    assert not read_project(rates.encode(), "planner.yaml")[1].items
+    many = rates + "redact:\n" + "".join(f"  - 'a{number}'\n" for number in range(300))
+    assert [item.code for item in read_project(many.encode(), "planner.yaml")[1]] == ["too-many-nodes"]
+    patterns = "redact:\n" + "".join(f"  - 'a{number}'\n" for number in range(301))
+    assert [(item.code, item.span.line) for item in read_project(patterns.encode(), "planner.yaml")[1]] == [
+        ("too-many-nodes", 302)
+    ]
+
+
+def test_rates_take_linear_time() -> None:
+    """Each is compared with the service's products, and none with all the others."""
+
+    def work(rates: int) -> None:
+        read_project(("rates:\n" + "".join(f"  r{number}: 1\n" for number in range(rates))).encode(), "planner.yaml")
+
+    work(1)  # what is made once
+    assert takes_linear_time(work, 16_000)

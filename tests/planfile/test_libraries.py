@@ -1,0 +1,650 @@
+"""Libraries: what plans import, use and are told about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
+from planner.planfile.load import load_files, load_plans
+from planner.planfile.model import Case, Policy, Project, Target
+
+LIBRARY = """\
+version: 1
+kind: library
+description: What every voice plan expects.
+vars: {policy_days: 30}
+targets:
+  support: {agent: 12}
+  hotline: {phone_number: 77}
+axes:
+  languages: [English, Spanish]
+  orders: {file: orders.csv, column: number}
+expectations:
+  polite:
+    - {check: never_says, matches: "(?i)calm down"}
+    - {check: says, id: states-window, any_of: ["{{ policy_days }} days"], severity: critical}
+  quick: {check: duration, max_seconds: 180}
+"""
+PLAN = """\
+version: 1
+plan: p
+imports: [lib/voice.yaml]
+targets: [support]
+scenarios:
+  s:
+    prompt: Speak {{ language }}.
+    matrix: {axes: {language: {use: languages}}}
+    expect:
+      - {check: call, status: completed}
+      - use: polite
+      - {use: quick, severity: error, min_pass_rate: 0.5, id: fast}
+"""
+INLINE = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+vars: {policy_days: 30}
+scenarios:
+  s:
+    prompt: Speak {{ language }}.
+    matrix: {axes: {language: [English, Spanish]}}
+    expect:
+      - {check: call, status: completed}
+      - {check: never_says, matches: "(?i)calm down"}
+      - {check: says, id: states-window, any_of: ["{{ policy_days }} days"], severity: critical}
+      - {check: duration, max_seconds: 180, severity: error, min_pass_rate: 0.5, id: fast}
+"""
+
+
+def prints(cases: tuple[Case, ...]) -> list[Any]:
+    """All that decides whether a case is called or judged again."""
+    return [
+        (
+            case.case_id,
+            [expectation.id for expectation in case.expectations],
+            call_fingerprint(case_inputs(case, None)),
+            check_fingerprint(case),
+        )
+        for case in cases
+    ]
+
+
+def test_what_moves_into_a_library_unchanged_changes_nothing(workspace: Any) -> None:
+    """Case ids, ids of expectations and fingerprints, of which the digest is made, are those of the plan written in full."""
+    workspace.write("lib/voice.yaml", LIBRARY)
+    workspace.write("lib/orders.csv", "number\n1\n")
+    assert prints(workspace.cases(PLAN)) == prints(workspace.cases(INLINE))
+
+
+CHECKS = st.sampled_from(
+    [
+        "{check: call, status: completed}",
+        "{check: duration, max_seconds: 180}",
+        '{check: says, any_of: ["{{ mood }}"]}',
+        '{check: says, any_of: ["thirty days"], severity: warning}',
+        '{check: never_says, matches: "(?i)not {{ mood }}"}',
+        "{check: cost, max_cents: 40, id: cheap}",
+    ]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(CHECKS, max_size=3), st.lists(CHECKS, min_size=1, max_size=3, unique=True), st.lists(CHECKS, max_size=3)
+)
+def test_any_stretch_of_expectations_can_be_moved(
+    tmp_path_factory: pytest.TempPathFactory, before: list[str], moved: list[str], after: list[str]
+) -> None:
+    """Whatever part of a list becomes a library's, under one name, the cases stay what they were."""
+    everything = [*before, *moved, *after]
+    if sum("id: cheap" in one for one in everything) > 1:
+        return
+    folder = tmp_path_factory.mktemp("plans")
+    (folder / ".git").mkdir()
+    library = ["version: 1", "kind: library", "expectations:", "  moved:", *(f"    - {one}" for one in moved)]
+    (folder / "lib.yaml").write_text("\n".join(library))
+
+    def cases(expected: list[str]) -> list[Any]:
+        lines = [
+            *("version: 1", "plan: p", "targets: {a: {agent: 1}}"),
+            *(["imports: [lib.yaml]"] if "use: moved" in expected else []),
+            *("scenarios:", "  s:", "    prompt: Be {{ mood }}.", "    matrix: {axes: {mood: [calm, sad]}}"),
+            *("    expect:", *(f"      - {one}" for one in expected)),
+        ]
+        (folder / "plan.yaml").write_text("\n".join(lines))
+        plans, diagnostics = load_plans([Path("plan.yaml")], cwd=folder, project=Project())
+        assert not diagnostics.has_errors
+        return prints(plans[0].cases)
+
+    assert cases([*before, "use: moved", *after]) == cases(everything)
+
+
+def test_a_case_is_annotated_where_the_plan_uses_the_library(workspace: Any) -> None:
+    """A failing expectation of a library is shown on the plan's line that uses it: that is the file the case is in."""
+    workspace.write("lib/voice.yaml", LIBRARY)
+    workspace.write("lib/orders.csv", "number\n1\n")
+    case = workspace.cases(PLAN)[0]
+    assert [(span.file, span.line) for span in case.expectation_spans] == [
+        ("plan.yaml", 10),
+        ("plan.yaml", 11),
+        ("plan.yaml", 11),
+        ("plan.yaml", 12),
+    ]
+
+
+def test_an_override_that_leaves_a_rate_without_effect_is_doubted(workspace: Any) -> None:
+    """At the rate the `use` gives, once for all that it stands for, and not where it has an effect on one of them; a rate of the
+    library's is not, whatever severity it is used with. The same expectation is where it is written in full, with templates or without."""
+    workspace.write(
+        "lib.yaml",
+        """\
+version: 1
+kind: library
+expectations:
+  rated: {check: says, any_of: [a], min_pass_rate: 0.5}
+  both: [{check: says, any_of: [b], severity: critical}, {check: call, status: completed, severity: critical}]
+  mixed: [{check: says, any_of: [d], severity: critical}, {check: call, min_turns: 2}]
+""",
+    )
+    plan = """\
+version: 1
+plan: p
+imports: [lib.yaml]
+targets: {a: {agent: 1}}
+vars: {word: c}
+scenarios:
+  one:
+    prompt: Hello.
+    expect: [{use: rated, severity: warning}, {use: both, min_pass_rate: 0.5}, {use: mixed, min_pass_rate: 0.5}]
+  other:
+    prompt: Hello.
+    expect:
+      - {use: both, severity: error, min_pass_rate: 0.5}
+      - {use: rated, id: named}
+      - {check: says, any_of: [b], severity: critical, min_pass_rate: 0.5}
+      - {check: says, any_of: ["{{ word }}"], severity: warning, min_pass_rate: 0.5}
+"""
+    assert workspace.faults(plan) == snapshot("""\
+plan.yaml:9:74 warning idle-rate
+plan.yaml:15:71 warning idle-rate
+plan.yaml:16:81 warning idle-rate
+""")
+
+
+def test_overrides_replace_what_the_library_says(workspace: Any) -> None:
+    """`severity` and `min_pass_rate` of a `use` hold for each expectation of the name; the library's own stay for others."""
+    workspace.write(
+        "lib.yaml",
+        "version: 1\nkind: library\nexpectations: {both: [{check: says, any_of: [a], severity: critical}, {check: call, status: completed}]}\n",
+    )
+    (one, other) = workspace.cases(
+        """\
+version: 1
+plan: p
+imports: [lib.yaml]
+targets: {a: {agent: 1}}
+scenarios:
+  one: {prompt: Hello., expect: [{use: both, severity: error, min_pass_rate: 0.5}, {check: cost, max_cents: 9}]}
+  other: {prompt: Hello., expect: [{use: both}]}
+"""
+    )
+    assert [(item.id, item.severity.value, item.min_pass_rate) for item in one.expectations[:2]] == [
+        ("says", "error", 0.5),
+        ("call", "error", 0.5),
+    ]
+    assert [(item.id, item.severity.value, item.min_pass_rate) for item in other.expectations] == [
+        ("says", "critical", None),
+        ("call", "error", None),
+    ]
+
+
+TARGETS = """\
+version: 1
+plan: p
+imports: [lib.yaml]
+TARGETS
+defaults: {expect: [{check: call, status: completed}]}
+scenarios:
+  s: {prompt: Hello.}
+  t: {prompt: Hello., targets: [hotline]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("targets", "called"),
+    [
+        ("", ["p/s@support", "p/s@hotline", "p/t@hotline"]),
+        ("targets: [support]", ["p/s@support", "p/t@hotline"]),
+        ("targets: [support, hotline]", ["p/s@support", "p/s@hotline", "p/t@hotline"]),
+        ("targets: {own: {agent: 1}}", ["p/s@own", "p/t@hotline"]),
+    ],
+    ids=["none of its own", "listed", "all listed", "its own"],
+)
+def test_imported_targets_are_called_where_they_are_named(workspace: Any, targets: str, called: list[str]) -> None:
+    """Importing calls nothing by itself, except where a plan has no other target: then the imported are the plan's."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
+    )
+    cases = workspace.cases(TARGETS.replace("TARGETS\n", targets + "\n" if targets else ""))
+    assert [case.case_id for case in cases] == called
+    assert {case.target for case in cases if case.target.alias == "hotline"} == {Target("hotline", "phone_number", 77)}
+
+
+def test_an_environment_and_a_library_may_agree(workspace: Any) -> None:
+    """An alias that both define alike is no conflict; one that they define differently is, where the library has it."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
+    )
+    workspace.project = Project(
+        environments=(("staging", (Target("support", "agent", 12), Target("hotline", "phone_number", 31))),)
+    )
+    workspace.environment = "staging"
+    assert workspace.faults(TARGETS.replace("TARGETS", "targets: [support]")) == snapshot(
+        "lib.yaml:3:33 error target-conflict\n"
+    )
+
+
+def test_only_what_is_called_must_be_allowed(workspace: Any) -> None:
+    """A library may define targets that the project forbids, as long as no plan calls them."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\ntargets: {support: {agent: 12}, hotline: {phone_number: 77}}\n"
+    )
+    workspace.project = Project(policy=Policy(allowed_targets=frozenset({("agent", 12)})))
+    assert workspace.codes(TARGETS.replace("TARGETS", "targets: [support]")) == [("target-not-allowed", 8, 33)]
+    plan = TARGETS.replace("TARGETS", "targets: [support]").replace(", targets: [hotline]", "")
+    assert [case.case_id for case in workspace.cases(plan)] == ["p/s@support", "p/t@support"]
+
+
+HEAD = """\
+version: 1
+plan: p
+imports: [lib/voice.yaml]
+targets: [support]
+vars: {a: 1}
+defaults: {expect: [{use: polite}]}
+scenarios:
+  s: {prompt: "Hello {{ a }}."}
+"""
+FAULTS = {
+    "no such expectations": (
+        "[{use: polite}]",
+        "[{use: polit}]",
+        snapshot("plan.yaml:6:27 error unknown-use\n"),
+    ),
+    "an axis among expectations": (
+        "[{use: polite}]",
+        "[{use: languages}]",
+        snapshot("plan.yaml:6:27 error unknown-use\n"),
+    ),
+    "no such axis": (
+        'Hello {{ a }}."}',
+        'Hello {{ a }} {{ b }}.", matrix: {axes: {b: {use: language}}}}',
+        snapshot("plan.yaml:8:66 error unknown-use\n"),
+    ),
+    "use with a key that it does not have": (
+        "{use: polite}",
+        "{use: polite, severe: warning, matches: x}",
+        snapshot("""\
+plan.yaml:6:35 error unknown-key
+plan.yaml:6:52 error unknown-key
+"""),
+    ),
+    "an override of the wrong kind": (
+        "{use: polite}",
+        "{use: polite, severity: fatal}",
+        snapshot("plan.yaml:6:45 error not-a-choice\n"),
+    ),
+    "an id for several": (
+        "{use: polite}",
+        "{use: polite, id: kind}",
+        snapshot("plan.yaml:6:35 error bad-value\n"),
+    ),
+    "an empty use": (
+        "{use: polite}",
+        "{use: }",
+        snapshot("plan.yaml:6:22 error wrong-type\n"),
+    ),
+    "used twice": (
+        "[{use: polite}]",
+        "[{use: quick}, {use: polite}, {use: quick, id: again}]",
+        snapshot("plan.yaml:6:50 error duplicate-item\n"),
+    ),
+    "an id that is taken": (
+        "[{use: polite}]",
+        "[{use: polite}, {use: quick, id: states-window}]",
+        snapshot("plan.yaml:6:53 error duplicate-id\n"),
+    ),
+    "use inside a combinator": (
+        "[{use: polite}]",
+        "[{use: polite}, {check: not, of: {use: quick}}]",
+        snapshot("plan.yaml:6:54 error misplaced-use\n"),
+    ),
+    "import of a file that is not there": (
+        "[lib/voice.yaml]",
+        "[lib/voices.yaml]",
+        snapshot("plan.yaml:3:11 error file-missing\n"),
+    ),
+    "import of a plan": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, plan.yaml]",
+        snapshot("plan.yaml:3:27 error not-a-library\n"),
+    ),
+    "import of something else": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, lib/config.yaml]",
+        snapshot("plan.yaml:3:27 error not-a-library\n"),
+    ),
+    "import from outside": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, ../voice.yaml]",
+        snapshot("plan.yaml:3:27 error file-outside\n"),
+    ),
+    "imported twice": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, ./lib/../lib/voice.yaml]",
+        snapshot("plan.yaml:3:27 error duplicate-item\n"),
+    ),
+    "imports is a text": (
+        "[lib/voice.yaml]",
+        "lib/voice.yaml",
+        snapshot("plan.yaml:3:10 error wrong-type\n"),
+    ),
+    "nothing of an import is used": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, lib/other.yaml]",
+        snapshot("plan.yaml:3:27 warning unused-import\n"),
+    ),
+    "a variable of the plan and of the import": (
+        "vars: {a: 1}",
+        "vars: {a: 1, policy_days: 30}",
+        snapshot("plan.yaml:5:14 error import-conflict\n"),
+    ),
+    "a target of the plan and of the import": (
+        "targets: [support]",
+        "targets: {support: {agent: 12}}",
+        snapshot("plan.yaml:4:11 error import-conflict\n"),
+    ),
+    "two imports with one name": (
+        "[lib/voice.yaml]",
+        "[lib/voice.yaml, lib/clash.yaml]",
+        snapshot("plan.yaml:3:27 error import-conflict\n"),
+    ),
+    "a target that nothing defines": (
+        "targets: [support]",
+        "targets: [suport]",
+        snapshot("plan.yaml:4:11 error unknown-target\n"),
+    ),
+    "kind mistyped in a plan": (
+        "plan: p\n",
+        "plan: p\nkind: plan\n",
+        snapshot("plan.yaml:3:7 error not-a-choice\n"),
+    ),
+    "a plan that says it is a library": (
+        "plan: p\n",
+        "plan: p\nkind: library\n",
+        snapshot("plan.yaml:3:7 error bad-value\n"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), FAULTS.values(), ids=FAULTS)
+def test_fault_of_an_import(workspace: Any, old: str, new: str, said: str) -> None:
+    """What is wrong with importing and using is told at its place in the plan; the plan without the edit has no fault."""
+    workspace.write("lib/voice.yaml", LIBRARY)
+    workspace.write("lib/orders.csv", "number\n1\n")
+    workspace.write("lib/config.yaml", "a: 1\n")
+    workspace.write("lib/other.yaml", "version: 1\nkind: library\nvars: {b: 1}\n")
+    workspace.write(
+        "lib/clash.yaml", "version: 1\nkind: library\nexpectations: {polite: {check: call, status: completed}}\n"
+    )
+    assert workspace.faults(HEAD) == ""
+    assert old in HEAD
+    assert workspace.faults(HEAD.replace(old, new, 1)) == said
+
+
+def test_a_plan_that_imports_nothing_is_told_so(workspace: Any) -> None:
+    """`use` without `imports` says what is missing."""
+    plan = HEAD.replace("imports: [lib/voice.yaml]\n", "").replace("[support]", "{a: {agent: 1}}")
+    assert workspace.faults(plan) == snapshot("plan.yaml:5:27 error unknown-use\n")
+
+
+BROKEN = """\
+version: 1
+kind: library
+imports: [other.yaml]
+vars: {days: 030, "my-var": 1}
+targets: {support: {agent: x}, A B: {agent: 1}}
+axes:
+  moods: [calm, [1]]
+  nested: {use: moods}
+expectations:
+  polite:
+    - {check: says, any_of: ["{{ days }}"], sevrity: critical}
+    - {check: duration, max_seconds: 3m}
+    - {use: quick}
+  empty: []
+  quick: {check: says, any_of: ["{{ days"]}
+  Bad Name: {check: cal, status: completed}
+scenario: {}
+"""
+
+
+def test_a_library_alone_shows_all_its_faults(workspace: Any) -> None:
+    """Also one that nothing uses: every part is checked, templates as far as they go without a plan."""
+    workspace.write("lib.yaml", BROKEN)
+    assert workspace.rendered(workspace.load("lib.yaml")[1]) == snapshot("""\
+lib.yaml:3:1 error nested-library
+lib.yaml:4:14 warning number-rewritten
+lib.yaml:4:19 error not-a-name
+lib.yaml:5:28 error wrong-type
+lib.yaml:5:32 error not-a-slug
+lib.yaml:7:17 error bad-axis
+lib.yaml:8:12 error misplaced-use
+lib.yaml:11:45 error unknown-key
+lib.yaml:12:38 error wrong-type
+lib.yaml:13:8 error misplaced-use
+lib.yaml:14:10 error bad-value
+lib.yaml:15:34 error template-syntax
+lib.yaml:16:3 error not-a-slug
+lib.yaml:16:21 error unknown-check
+lib.yaml:17:1 error unknown-key
+""")
+
+
+def test_faults_of_a_library_are_told_once_with_who_imports_it(workspace: Any) -> None:
+    """Forty plans that import a broken library have one fault, in the library; none of them is valid."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\nexpectations: {quick: {check: duration, max_seconds: 3m}}\n"
+    )
+    for number in range(40):
+        workspace.write(
+            f"plans/{number:02}.yaml",
+            f"version: 1\nplan: p{number}\nimports: [../lib.yaml]\ntargets: {{a: {{agent: 1}}}}\n"
+            "scenarios: {s: {prompt: Hello., expect: [{use: quick}]}}\n",
+        )
+    plans, diagnostics = workspace.load("plans")
+    assert plans == ()
+    assert workspace.rendered(diagnostics) == snapshot("lib.yaml:3:54 error wrong-type\n")
+
+
+def test_a_fault_that_a_plan_causes_shows_the_plan(workspace: Any) -> None:
+    """A name that a library's template needs and the plan lacks: told in the library, once, with those that use it."""
+    workspace.write(
+        "lib.yaml", 'version: 1\nkind: library\nexpectations: {order: {check: says, any_of: ["{{ order }}"]}}\n'
+    )
+    for number in range(5):
+        workspace.write(
+            f"plans/{number}.yaml",
+            f"version: 1\nplan: p{number}\nimports: [../lib.yaml]\ntargets: {{a: {{agent: 1}}}}\n"
+            "scenarios: {s: {prompt: Hello., expect: [{use: order}]}}\n",
+        )
+    good = "version: 1\nplan: good\nimports: [../lib.yaml]\ntargets: {a: {agent: 1}}\nvars: {order: 17}\n"
+    workspace.write("plans/good.yaml", good + "scenarios: {s: {prompt: Hello., expect: [{use: order}]}}\n")
+    plans, diagnostics = workspace.load("plans")
+    assert [plan.name for plan in plans] == ["good"]
+    assert workspace.rendered(diagnostics) == snapshot("lib.yaml:3:50 error template-undefined\n")
+
+
+def test_a_value_that_does_not_fit_a_library(workspace: Any) -> None:
+    """A rendered expectation of a library that cannot be: in the library, with the case and the use."""
+    workspace.write(
+        "lib.yaml", 'version: 1\nkind: library\nexpectations: {quick: {check: duration, max_seconds: "{{ limit }}"}}\n'
+    )
+    plan = "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {a: {agent: 1}}\nvars: {limit: soon}\n"
+    assert workspace.faults(plan + "scenarios: {s: {prompt: Hello., expect: [{use: quick}]}}\n") == snapshot(
+        "lib.yaml:3:54 error wrong-type\n"
+    )
+
+
+def test_unreadable_variables_of_a_library_are_one_fault(workspace: Any) -> None:
+    """What a template then misses may be among them, and is not told."""
+    workspace.write(
+        "lib.yaml", "version: 1\nkind: library\nvars: [a]\nexpectations: {e: {check: call, status: completed}}\n"
+    )
+    plan = "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {t: {agent: 1}}\nscenarios: {s: {prompt: 'Hello {{ a }}.', expect: [{use: e}]}}\n"
+    workspace.write("plan.yaml", plan)
+    assert [(item.code, item.span.file) for item in workspace.load()[1]] == [("wrong-type", "lib.yaml")]
+
+
+def test_an_unreadable_library_is_told_once(workspace: Any) -> None:
+    """A library that is no YAML, or of another version, spoils the plans that import it, and says nothing of their `use`s."""
+    for broken in ("version: 1\nkind: library\nexpectations: [\n", "version: 2\nkind: library\n", "\xff"):
+        workspace.write("lib.yaml", broken.encode("latin-1"))
+        for name in ("a", "b"):
+            workspace.write(
+                f"plans/{name}.yaml",
+                f"version: 1\nplan: {name}\nimports: [../lib.yaml]\ntargets: {{a: {{agent: 1}}}}\n"
+                "scenarios: {s: {prompt: Hello., expect: [{use: quick}]}}\n",
+            )
+        for paths in (["plans"], ["plans", "lib.yaml"], ["lib.yaml", "plans"]):
+            plans, diagnostics = workspace.load(*paths)
+            assert plans == ()
+            (fault,) = diagnostics
+            assert fault.span.file == "lib.yaml"
+            imported = [(related.message, related.span.file) for related in fault.related]
+            assert imported == [("imported here", "plans/a.yaml"), ("imported here", "plans/b.yaml")]
+
+
+def test_too_many_faults_in_a_library(workspace: Any) -> None:
+    """A library with more faults than are shown spoils its importers, and others are still read."""
+    workspace.write("lib.yaml", "version: 1\nkind: library\nvars:\n" + "".join(f"  a-{i}: 1\n" for i in range(1_500)))
+    workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))
+    workspace.write(
+        "z.yaml",
+        "version: 1\nplan: z\ntargets: {a: {agent: 1}}\nscenarios: {s: {prompt: Hello., expect: [{check: call, status: completed}]}}\n",
+    )
+    plans, diagnostics = workspace.load("plan.yaml", "z.yaml")
+    assert [plan.name for plan in plans] == ["z"]
+    assert {item.span.file for item in diagnostics} == {"lib.yaml"}
+    assert len(diagnostics) == 1_001
+
+
+def test_a_library_among_plans_is_no_plan(workspace: Any) -> None:
+    """Loading a folder reads its libraries as libraries, once, whether they come before or after who imports them."""
+    workspace.write("plans/a/lib.yaml", "version: 1\nkind: library\nvars: {unused: 1}\n")
+    workspace.write("plans/z/voice.yaml", LIBRARY)
+    workspace.write("plans/z/orders.csv", "number\n1\n")
+    workspace.write("plans/p.yaml", PLAN.replace("lib/voice.yaml", "z/voice.yaml"))
+    loaded = load_files([Path("plans")], cwd=workspace.root, project=Project())
+    assert [plan.name for plan in loaded.plans] == ["p"]
+    assert len(loaded.libraries) == 2
+    assert len(loaded.diagnostics) == 0
+
+
+def test_a_kind_that_is_mistyped_in_a_library(workspace: Any) -> None:
+    """`kind: libary` is one fault: the file is read as the library it is meant to be."""
+    workspace.write(
+        "plan.yaml",
+        LIBRARY.replace("kind: library", "kind: libary").replace("  orders: {file: orders.csv, column: number}\n", ""),
+    )
+    assert workspace.faults() == snapshot("plan.yaml:2:7 error not-a-choice\n")
+
+
+def test_variables_of_plan_and_imports_are_bounded_together(workspace: Any) -> None:
+    """What a template may walk is bounded, wherever it is written."""
+    many = "[" + ", ".join("1" for _ in range(6_000)) + "]"
+    workspace.write("lib.yaml", f"version: 1\nkind: library\nvars: {{a: {many}}}\n")
+    plan = f"version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {{t: {{agent: 1}}}}\nvars: {{b: {many}}}\n"
+    plan += 'scenarios: {s: {prompt: "{{ a[0] }} {{ b[0] }}", expect: [{check: call, status: completed}]}}\n'
+    assert workspace.codes(plan) == [("too-many-nodes", 3, 1)]
+
+
+@pytest.mark.parametrize("imports", ["import: [lib.yaml]", "imports: [lob.yaml]"], ids=["mistyped key", "no such file"])
+def test_what_an_unread_import_may_define_is_not_missed(workspace: Any, imports: str) -> None:
+    """Targets, variables and expectations of a plan that it would have from there: only the import is told."""
+    plan = f"version: 1\nplan: p\n{imports}\nscenarios: {{s: {{prompt: 'Hello {{{{ a }}}}.', targets: [t], expect: [{{use: e}}]}}}}\n"
+    codes = workspace.codes(plan)
+    assert [(line, code in {"unknown-key", "file-missing"}) for code, line, _ in codes] == [(3, True)]
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("targets: [t]", [("wrong-type", 3, 10)]),
+        ("expectations: [e]", [("wrong-type", 3, 15)]),
+        ("var: {a: 1}", [("unknown-key", 3, 1)]),
+        ("vars: {a: [" + "1, " * 10_001 + "]}", [("too-many-nodes", 3, 1)]),
+    ],
+    ids=["targets", "expectations", "mistyped vars", "large vars"],
+)
+def test_a_part_of_a_library_that_cannot_be_read(workspace: Any, part: str, said: list[tuple[str, int, int]]) -> None:
+    """Each part is told at its place."""
+    assert workspace.codes(f"version: 1\nkind: library\n{part}\n") == said
+
+
+def test_an_imported_file_with_endless_faults_of_yaml(workspace: Any) -> None:
+    """An import that is left in the middle spoils the plan, and nothing else is told of it."""
+    workspace.write("lib.yaml", "version: 1\nkind: library\nvars: {" + "[]: 1, " * 1_500 + "}\n")
+    plans, diagnostics = workspace.load(str(workspace.write("plan.yaml", HEAD.replace("lib/voice.yaml", "lib.yaml"))))
+    assert plans == ()
+    assert {item.span.file for item in diagnostics} == {"lib.yaml"}
+
+
+def test_an_import_is_used_by_any_of_its_parts(workspace: Any) -> None:
+    """A variable, a target, an axis or an expectation of a library is enough; each alone."""
+    workspace.write(
+        "lib.yaml",
+        "version: 1\nkind: library\nvars: {v: 1}\ntargets: {t: {agent: 1}}\naxes: {a: [x, y]}\n"
+        "expectations: {e: {check: call, status: completed}}\n",
+    )
+    plan = (
+        "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {own: {agent: 2}}\n"
+        "scenarios: {s: {prompt: Hello., expect: [{check: duration, max_seconds: 9}]}}\n"
+    )
+    assert workspace.codes(plan) == [("unused-import", 3, 11)]
+    for old, new in (
+        ("Hello.", '"{{ v }}"'),
+        ("prompt: Hello.", "targets: [t, own], prompt: Hello."),
+        ("prompt: Hello.", 'prompt: "{{ a }}", matrix: {axes: {a: {use: a}}}'),
+        ("[{check", "[{use: e}, {check"),
+        ("targets: {own: {agent: 2}}\n", ""),
+    ):
+        assert workspace.codes(plan.replace(old, new)) == []
+
+
+def test_an_axis_with_the_name_of_an_imported_variable_is_doubted(workspace: Any) -> None:
+    """It takes the variable's place in the library's templates too: nothing is silently replaced."""
+    workspace.write(
+        "lib.yaml",
+        "version: 1\nkind: library\nvars: {word: maybe}\nexpectations: {e: {check: says, any_of: ['{{ word }}']}}\n",
+    )
+    plan = (
+        "version: 1\nplan: p\nimports: [lib.yaml]\ntargets: {own: {agent: 2}}\nscenarios:\n"
+        "  s: {prompt: '{{ word }}', matrix: {axes: {word: [yes, no]}}, expect: [{use: e}]}\n"
+    )
+    workspace.write("plan.yaml", plan)
+    (doubt,) = workspace.load("plan.yaml")[1]
+    assert (doubt.code, doubt.severity.value, doubt.span.line, doubt.span.column) == (
+        "shadowed-variable",
+        "warning",
+        6,
+        45,
+    )
+    assert [(one.message, one.span.file, one.span.line) for one in doubt.related] == [("the variable", "lib.yaml", 3)]
+    assert workspace.codes(plan.replace("word: [", "other: [").replace("{{ word }}", "{{ other }}")) == []

@@ -1,0 +1,44 @@
+"""The limits that docs/plans.md names are those that hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from planner.checks import cel, json_paths, patterns
+from planner.planfile import expand as expansion
+from planner.planfile import expectations as rendering
+from planner.planfile import library as libraries
+from planner.planfile import models as keys
+from planner.planfile import plan, prompts
+from planner.planfile import template_environment as metering
+from planner.planfile import templates as template
+
+PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8").split())
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"),
+    [
+        (plan.MAX_SCENARIOS, "{:,} scenarios"),
+        (keys.MAX_TARGETS, "{:,} targets"),
+        (libraries.MAX_TEMPLATE_VALUES, "{:,} values under `vars`"),
+        (keys.MAX_ITEMS, "{:,} tags"),
+        (expansion.MAX_CASES_PER_PLAN, "{:,} cases"),
+        (rendering.MAX_EXPECTATIONS, "{} expectations"),
+        (rendering.MAX_NODES, "an expectation with templates has {:,} values"),
+        (prompts.MAX_PROMPT_BYTES // 1024, "A prompt has {} KiB"),
+        (template.MAX_TEXT // 1024, "{} KiB, as has any text"),
+        (template.MAX_SOURCE // 1024, "a template {} Ki characters"),
+        (template.MAX_PROGRAMS // 1024, "have {} Ki in a plan"),
+        (metering.WORK_PER_PLAN, "may do {:,} steps"),
+        (metering.WORK_PER_RENDER, "one of them {:,} for one case"),
+        (patterns.MAX_LENGTH, "A regular expression has {:,} characters"),
+        (cel.MAX_LENGTH, "a CEL expression {:,}"),
+        (json_paths.MAX_LENGTH, "a JSONPath {}"),
+    ],
+)
+def test_a_limit_is_told_as_it_is(limit: int, told: str) -> None:
+    """Nobody has to meet it as a fault to know of it."""
+    assert told.format(limit) in PAGE

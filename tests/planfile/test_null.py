@@ -1,0 +1,49 @@
+"""Null where a check takes values: what the documentation lists is what can be written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.reports.check_pages import check_page
+
+HEAD = """\
+version: 1
+plan: p
+targets: {support: {agent: 12}}
+scenarios:
+  s:
+    prompt: Ask for help.
+    expect:
+"""
+
+
+def test_null_that_asks_nothing_is_told_how_to_ask(workspace: Any) -> None:
+    """A key without a value is most likely forgotten; who means null is told how it is written."""
+    assert workspace.faults(
+        HEAD
+        + """\
+      - {check: tool_called, name: x, result: null}
+      - {check: tool_not_called, name: x, result: }
+      - {check: field, path: $.a, equals: null}
+      - {check: says, any_of: null}
+      - {check: tool_called, name: x, arguments: {a: null}, result: {any_of: [null]}}
+      - {check: field, path: $.a, in: [null]}
+"""
+    ) == snapshot("""\
+plan.yaml:8:39 error wrong-type
+plan.yaml:9:43 error wrong-type
+plan.yaml:10:35 error wrong-type
+plan.yaml:11:23 error wrong-type
+""")
+
+
+@pytest.mark.parametrize(
+    ("check", "name"), [("tool_called", "result"), ("tool_not_called", "result"), ("field", "equals")]
+)
+def test_no_page_lists_a_null_that_is_refused(check: str, name: str) -> None:
+    """Null is no value of these fields, so that neither the page nor the schema lists it."""
+    (field,) = [field for field in check_page(check).fields if field.name == name]
+    assert "null" not in field.kind

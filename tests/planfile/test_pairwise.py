@@ -1,0 +1,400 @@
+"""Pairwise matrices: every allowed pair is covered, in few cases."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from planner.planfile.pairs_allowed import TooMuchSearchError
+from planner.planfile.pairwise import fewest_rows, pairwise
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "plans.md"
+PIGEONS = [{one: hole, other: hole} for one, other in itertools.combinations(range(10), 2) for hole in range(9)]
+"""Ten axes of nine values that must all differ: there is no such row, and proving that takes long."""
+
+Pairs = set[tuple[tuple[int, int], ...]]
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> tuple[list[int], list[dict[int, int]]]:
+    """Sizes of axes, and exclusions of one to all of them."""
+    sizes = draw(st.lists(st.integers(1, 4), min_size=2, max_size=5))
+    pattern = st.sets(st.integers(0, len(sizes) - 1), min_size=1).flatmap(
+        lambda axes: st.fixed_dictionaries({axis: st.integers(0, sizes[axis] - 1) for axis in sorted(axes)})
+    )
+    return sizes, draw(st.lists(pattern, max_size=8))
+
+
+def pairs_of(rows: Any) -> Pairs:
+    return {pair for row in rows for pair in itertools.combinations(enumerate(row), 2)}
+
+
+def allowed_rows(sizes: list[int], exclusions: list[dict[int, int]]) -> set[tuple[int, ...]]:
+    """By brute force."""
+    return {
+        row
+        for row in itertools.product(*map(range, sizes))
+        if not any(all(row[axis] == value for axis, value in pattern.items()) for pattern in exclusions)
+    }
+
+
+@settings(deadline=None, max_examples=300)
+@given(shapes())
+@example(([2, 2, 3], [{0: 0, 1: 0, 2: 0}, {0: 0, 1: 0, 2: 1}]))  # leaves one row for a pair
+@example(([3, 3, 3], [{0: 2, 1: 2, 2: 0}, {0: 2, 1: 2, 2: 1}, {0: 2, 1: 2, 2: 2}]))  # excludes a pair by three rows
+@example(([2, 2, 2, 2], [{0: 0, 1: 1}, {1: 0, 2: 1}, {2: 0, 3: 1}]))  # excludes 0=0 with 3=1 by a chain
+def test_every_allowed_pair_is_covered(shape: tuple[list[int], list[dict[int, int]]]) -> None:
+    """The rows are allowed and different, and have each pair that any allowed row has."""
+    sizes, exclusions = shape
+    allowed = allowed_rows(sizes, exclusions)
+    rows = pairwise(sizes, exclusions).rows
+    assert set(rows) <= allowed
+    assert pairs_of(rows) == pairs_of(allowed)
+    assert sorted(set(rows)) == list(rows)
+
+
+def test_docs_show_how_many_cases_pairwise_makes() -> None:
+    """The table in docs/plans.md is what is made, and nothing is below the bound."""
+    shown = {
+        row[0]: row[1:]
+        for row in re.findall(r"^\| (\S+) \| ([\d,]+) \| (\d+) \| (\d+) \|", DOCS.read_text(), re.MULTILINE)
+    }
+    shapes = {
+        "3⁴": [3] * 4,
+        "4⁵": [4] * 5,
+        "3¹³": [3] * 13,
+        "10⁴": [10] * 4,
+        "6·5·4·3·3·2·2·2": [6, 5, 4, 3, 3, 2, 2, 2],
+        "3·4·5·2·2": [3, 4, 5, 2, 2],
+    }
+    made = {name: pairwise(sizes, ()).rows for name, sizes in shapes.items()}
+    assert {name: len(rows) for name, rows in made.items()} == {name: int(row[2]) for name, row in shown.items()}
+    for name, sizes in shapes.items():
+        assert len(pairs_of(made[name])) == sum(one * other for one, other in itertools.combinations(sizes, 2))
+        assert f"{prod(sizes):,}" == shown[name][0]
+        assert fewest_rows(sizes) <= int(shown[name][1]) <= len(made[name])
+
+
+def test_the_table_is_the_same_everywhere() -> None:
+    """Case ids depend on it."""
+    assert pairwise([3, 2, 3, 4], [{0: 0, 1: 0}]).rows == snapshot(
+        (
+            (0, 1, 0, 1),
+            (0, 1, 0, 2),
+            (0, 1, 1, 3),
+            (0, 1, 2, 0),
+            (1, 0, 0, 3),
+            (1, 0, 1, 0),
+            (1, 0, 2, 1),
+            (1, 1, 1, 2),
+            (2, 0, 2, 2),
+            (2, 1, 0, 0),
+            (2, 1, 1, 1),
+            (2, 1, 2, 3),
+        )
+    )
+    assert pairwise([3, 3, 3, 3], ()).rows == snapshot(
+        (
+            (0, 0, 1, 2),
+            (0, 1, 0, 0),
+            (0, 2, 2, 1),
+            (1, 0, 0, 1),
+            (1, 1, 2, 2),
+            (1, 2, 1, 0),
+            (2, 0, 2, 0),
+            (2, 1, 1, 1),
+            (2, 2, 0, 2),
+        )
+    )
+
+
+def test_order_and_repetition_of_exclusions_change_nothing() -> None:
+    """The table depends on what is excluded only."""
+    exclusions = [{0: 1, 2: 2}, {1: 0}, {0: 0, 1: 1, 3: 1}]
+    assert pairwise([3, 3, 3, 3], exclusions) == pairwise([3, 3, 3, 3], [*reversed(exclusions), *exclusions])
+
+
+def test_exclusions_that_follow_from_each_other_need_no_search() -> None:
+    """In a chain of 60 axes, one value decides all that follow."""
+    rows = pairwise([2] * 60, [{axis: 0, axis + 1: 1} for axis in range(59)]).rows
+    assert len(rows) == 61
+    assert all(list(row) == sorted(row, reverse=True) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "exclusions"), [([9] * 10, PIGEONS), ([60] * 12, []), ([200, 200, 200], []), ([2] * 2000, [])]
+)
+def test_work_is_bounded(sizes: list[int], exclusions: list[dict[int, int]]) -> None:
+    """Absurd sizes and exclusions are refused within a second or so."""
+    with pytest.raises(TooMuchSearchError):
+        pairwise(sizes, exclusions)
+
+
+def plan(matrix: dict[str, Any], targets: int = 1) -> str:
+    """A plan, as JSON, whose one scenario uses all axes of the matrix."""
+    used = " ".join(f"{{{{ {name}.id if {name} is mapping else {name} }}}}" for name in matrix["axes"])
+    scenario = {"prompt": f"Hello {used}", "matrix": matrix, "expect": [{"check": "duration", "max_seconds": 9}]}
+    aliases = {f"t{number}": {"agent": number + 1} for number in range(targets)}
+    return json.dumps({"version": 1, "plan": "p", "targets": aliases, "scenarios": {"s": scenario}})
+
+
+AXES: dict[str, list[Any]] = {
+    "mood": ["calm", "furious", "sad"],
+    "language": ["English", "Spanish"],
+    "caller": [{"id": "ana", "name": "Ana"}, {"id": "bob", "name": "Bob"}, {"id": "eve", "name": "Eve"}],
+    "order": [17, 18],
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.data())
+def test_cases_of_a_plan_cover_every_allowed_pair(workspace: Any, data: st.DataObject) -> None:
+    """With `exclude` and `include`: included cases come on top, and are the only ones that may be outside the axes."""
+    sizes, exclusions = data.draw(shapes())
+    if len(sizes) < 3 or not allowed_rows(sizes, exclusions):
+        return
+    rows = data.draw(st.lists(st.tuples(*[st.integers(0, size) for size in sizes]), max_size=3, unique=True))
+    whole = [pattern for pattern in exclusions if len(pattern) == len(sizes)]
+    includes = [row for row in rows if dict(enumerate(row)) not in whole]
+    names = "abcde"[: len(sizes)]
+    matrix = {
+        "axes": {name: list(range(size)) for name, size in zip(names, sizes, strict=True)},
+        "exclude": [{names[axis]: value for axis, value in pattern.items()} for pattern in exclusions],
+        "include": [dict(zip(names, row, strict=True)) for row in includes],
+        "strategy": "pairwise",
+    }
+    workspace.write("plan.yaml", plan(matrix))
+    plans, diagnostics = workspace.load()
+    assert {item.code for item in diagnostics} <= {"unused-value", "matches-nothing", "same-call"}
+    cases = [case for loaded in plans for case in loaded.cases]
+    made = [tuple(map(int, re.findall(r"=(\d+)", case.case_id))) for case in cases]
+    allowed = allowed_rows(sizes, exclusions)
+    assert len(set(made)) == len(made)
+    assert set(includes) <= set(made)
+    assert set(made) <= allowed | set(includes)
+    assert pairs_of(made) == pairs_of(allowed) | pairs_of(includes)
+
+
+def test_pairs_of_a_plan(workspace: Any) -> None:
+    """Mappings are written as their id in exclude and include; including a case that is there adds none."""
+    matrix = {
+        "axes": AXES,
+        "strategy": "pairwise",
+        "exclude": [{"mood": "calm", "language": "Spanish"}, {"caller": "eve", "order": 17}],
+        "include": [
+            {"mood": "confused", "language": "English", "caller": "ana", "order": 17},
+            {"mood": "calm", "language": "English", "caller": "eve", "order": 18},
+        ],
+    }
+    assert [case.case_id.split("[")[1].split("]")[0] for case in workspace.cases(plan(matrix))] == snapshot(
+        [
+            "mood=calm,language=English,caller=ana,order=18",
+            "mood=calm,language=English,caller=bob,order=17",
+            "mood=calm,language=English,caller=eve,order=18",
+            "mood=furious,language=English,caller=eve,order=18",
+            "mood=furious,language=Spanish,caller=ana,order=17",
+            "mood=furious,language=Spanish,caller=bob,order=18",
+            "mood=sad,language=English,caller=ana,order=17",
+            "mood=sad,language=English,caller=bob,order=18",
+            "mood=sad,language=Spanish,caller=eve,order=18",
+            "mood=confused,language=English,caller=ana,order=17",
+        ]
+    )
+
+
+HUNDRED = {name: list(range(100)) for name in "abcdefghijklmnopqrst"}
+
+
+@pytest.mark.parametrize(
+    ("matrix", "said"),
+    [
+        (
+            {"axes": AXES, "max_cases": 12},
+            snapshot(
+                [
+                    (
+                        "too-many-cases",
+                        "every pair of mood 3, language 2, caller 3, order 2 takes at least 9 × 2 targets = 18 cases, more than 12; exclude some, or raise `max_cases`",
+                    )
+                ]
+            ),
+        ),
+        (
+            {"axes": AXES, "max_cases": 12, "exclude": [{"mood": "sad", "language": "Spanish"}]},
+            snapshot(
+                [
+                    (
+                        "too-many-cases",
+                        "every pair of mood 3, language 2, caller 3, order 2 takes 9 × 2 targets = 18 cases, more than 12; exclude some, or raise `max_cases`",
+                    )
+                ]
+            ),
+        ),
+        (
+            {
+                "axes": AXES,
+                "max_cases": 18,
+                "include": [{"mood": "x", "language": "y", "caller": "ana", "order": 17}],
+            },
+            snapshot(
+                [
+                    (
+                        "too-many-cases",
+                        "every pair of mood 3, language 2, caller 3, order 2 takes (9 + 1 included) × 2 targets = 20 cases, more than 18; exclude some, or raise `max_cases`",
+                    )
+                ]
+            ),
+        ),
+        (
+            {"axes": HUNDRED},
+            snapshot(
+                [
+                    (
+                        "too-many-cases",
+                        "every pair of a 100, b 100, c 100, d 100, e 100, f 100, g 100, h 100, i 100, j 100, k 100, l 100, m 100, n 100, o 100, p 100, q 100, r 100, s 100, t 100 takes at least 10,000 × 2 targets = 20,000 cases, more than 500; exclude some, or raise `max_cases`",
+                    )
+                ]
+            ),
+        ),
+        (
+            {"axes": HUNDRED, "exclude": [{"a": 1}]},
+            snapshot(
+                [
+                    (
+                        "too-many-cases",
+                        "every pair of a 100, b 100, c 100, d 100, e 100, f 100, g 100, h 100, i 100, j 100, k 100, l 100, m 100, n 100, o 100, p 100, q 100, r 100, s 100, t 100 takes about 10,000 × 2 targets = 20,000 cases, more than 500; exclude some, or raise `max_cases`",
+                    )
+                ]
+            ),
+        ),
+        (
+            {
+                "axes": {f"a{axis}": list(range(9)) for axis in range(10)},
+                "max_cases": 10_000,
+                "exclude": [{f"a{axis}": hole for axis, hole in pattern.items()} for pattern in PIGEONS],
+            },
+            snapshot(
+                [
+                    (
+                        "too-many-cases",
+                        "every pair of a0 9, a1 9, a2 9, a3 9, a4 9, a5 9, a6 9, a7 9, a8 9, a9 9 takes about 81 × 2 targets = 162 cases, which takes too long to find; write fewer axes, values or exclusions",
+                    )
+                ]
+            ),
+        ),
+        (
+            {
+                "axes": {f"a{number}": [0, 1] for number in range(20)},
+                "exclude": [{"a18": one, "a19": other} for one in (0, 1) for other in (0, 1)],
+            },
+            snapshot([("no-cases", "everything is excluded")]),
+        ),
+        (
+            {
+                "axes": AXES,
+                "max_cases": 14,
+                "exclude": [{"caller": "eve", "order": 17}, {"caller": "eve", "order": 18}],
+                "include": [{"mood": number, "language": "y", "caller": "ana", "order": 17} for number in range(3)],
+            },
+            snapshot(
+                [
+                    ("unused-value", "every case with this value of `caller` is excluded; remove it from the axis"),
+                    (
+                        "too-many-cases",
+                        "every pair of mood 3, language 2, caller 3, order 2 takes (6 + 3 included) × 2 targets = 18 cases, more than 14; exclude some, or raise `max_cases`",
+                    ),
+                ]
+            ),
+        ),
+        ({"axes": AXES, "exclude": [{"order": 17}, {"order": 18}]}, snapshot([("no-cases", "everything is excluded")])),
+        (
+            {"axes": AXES, "exclude": [{"order": 18, "mood": "sad"}, {"mood": "sad"}]},
+            snapshot(
+                [
+                    ("unused-value", "every case with this value of `mood` is excluded; remove it from the axis"),
+                    ("matches-nothing", "what this excludes is excluded already"),
+                ]
+            ),
+        ),
+        (
+            {
+                "axes": AXES,
+                "exclude": [{"mood": "calm", "language": "Spanish", "caller": "ana", "order": 17}],
+                "include": [{"mood": "calm", "language": "Spanish", "caller": "ana", "order": 17}],
+            },
+            snapshot([("contradiction", "this case is included and excluded; remove one")]),
+        ),
+        (
+            {"axes": AXES, "include": [{"mood": "x", "language": "English", "caller": "ana", "order": 17}] * 2},
+            snapshot([("colliding-case-id", "this case is in the matrix already")]),
+        ),
+    ],
+)
+def test_diagnostics_of_pairwise(workspace: Any, matrix: dict[str, Any], said: Any) -> None:
+    """Too many cases are shown as a sum; mistakes in exclude and include are reported."""
+    workspace.write("plan.yaml", plan({**matrix, "strategy": "pairwise"}, 2))
+    _, diagnostics = workspace.load()
+    assert [(item.code, item.detail) for item in diagnostics] == said
+
+
+def test_pairs_of_two_axes_are_all_combinations(workspace: Any) -> None:
+    """Two axes, or one, leave nothing out."""
+    for axes in ({"a": [1, 2, 3], "b": [4, 5]}, {"a": [1, 2, 3]}):
+        full = [case.case_id for case in workspace.cases(plan({"axes": axes}))]
+        assert [case.case_id for case in workspace.cases(plan({"axes": axes, "strategy": "pairwise"}))] == full
+
+
+def test_too_many_combinations_name_the_number_that_pairwise_makes(workspace: Any) -> None:
+    """The number is of all targets, and what is excluded is left out."""
+    axes = {name: list(range(4)) for name in "abcde"}
+
+    def details(**fields: Any) -> list[str]:
+        workspace.write("plan.yaml", plan({"axes": axes, **fields}, 2))
+        return [item.detail for item in workspace.load()[1]]
+
+    assert details() == snapshot(
+        [
+            "a 4 × b 4 × c 4 × d 4 × e 4 × 2 targets = 2,048 cases, more than 500; write `strategy: pairwise` for every pair of values in 32 cases, exclude some, or raise `max_cases`"
+        ]
+    )
+    assert details(exclude=[{"a": 0}]) == snapshot(
+        [
+            "(a 4 × b 4 × c 4 × d 4 × e 4 − 256 excluded) × 2 targets = 1,536 cases, more than 500; write `strategy: pairwise` for every pair of values in 32 cases, exclude some, or raise `max_cases`",
+            "every case with this value of `a` is excluded; remove it from the axis",
+        ]
+    )
+    assert details(max_cases=20) == snapshot(
+        ["a 4 × b 4 × c 4 × d 4 × e 4 × 2 targets = 2,048 cases, more than 20; exclude some, or raise `max_cases`"]
+    )
+
+
+def test_the_work_for_all_tables_of_a_plan_is_bounded(workspace: Any) -> None:
+    """A table counts once, however many scenarios use it. Very many different ones are refused."""
+
+    def codes(exclusions: list[dict[str, int]]) -> set[str]:
+        axes = {f"a{axis}": [0, 1, 2] for axis in range(7)}
+        prompt = "".join(f"{{{{ {name} }}}}" for name in axes)
+        scenarios = {
+            f"s{number}": {
+                "prompt": prompt,
+                "matrix": {"axes": axes, "exclude": [pattern], "strategy": "pairwise"},
+                "expect": [{"check": "duration", "max_seconds": 9}],
+            }
+            for number, pattern in enumerate(exclusions)
+        }
+        document = {"version": 1, "plan": "p", "targets": {"t": {"agent": 1}}, "scenarios": scenarios}
+        workspace.write("plan.yaml", json.dumps(document))
+        return {item.code for item in workspace.load()[1]}
+
+    different = [{f"a{one}": 0, f"a{other}": 1} for one, other in itertools.permutations(range(7), 2)]
+    assert codes([different[0]] * 60) == set()
+    assert codes([*different, *({**pattern, "a0": 2} for pattern in different)]) == {"too-many-cases"}

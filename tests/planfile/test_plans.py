@@ -1,0 +1,560 @@
+"""Whole plans: what each key comes to, targets and environments, and how scenarios take from the defaults."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.diagnostics import Span
+from planner.errors import UsageError
+from planner.planfile.load import load_plans
+from planner.planfile.model import Policy, Project, Target
+
+STAGING = Project(
+    environments=(
+        ("staging", (Target("support", "agent", 12), Target("hotline", "phone_number", 31))),
+        ("production", (Target("support", "agent", 40),)),
+    )
+)
+
+
+def test_everything_a_plan_says_is_in_its_cases(workspace: Any) -> None:
+    """Each key of the format has its place in the values others work with."""
+    workspace.write(
+        "plan.yaml",
+        """\
+version: 1
+plan: refunds
+description: |
+  The refund policy holds up under pressure.
+owners: ["@acme/voice", Ana]
+tags: [billing]
+targets:
+  support: {agent: 12}
+  hotline: {phone_number: 9223372036854775807}
+budget: {max_cost_cents: 900}
+scenarios:
+  window:
+    description: A caller asks how long they have.
+    tags: [policy]
+    targets: [hotline]
+    direction: inbound
+    mode: sip
+    target_number: "+14155550199"
+    prompt: Ask how long you have.
+    runs: 5
+    min_pass_rate: 0.8
+    min_runs: 2
+    platform_failures: fail
+    stagger_seconds: 60
+    timeout_seconds: 90.5
+    expect: [{check: call, status: completed}]
+  hours:
+    prompt: Ask when you open.
+    runs: 5
+    expect: [{check: call, status: completed}]
+""",
+    )
+    (plan,), diagnostics = workspace.load()
+    assert len(diagnostics) == 0
+    assert (plan.name, plan.file, plan.description) == (
+        "refunds",
+        "plan.yaml",
+        "The refund policy holds up under pressure.",
+    )
+    assert (plan.owners, plan.tags, plan.max_cost_cents) == (("@acme/voice", "Ana"), {"billing"}, 900)
+    window, at_support, at_hotline = plan.cases
+    assert window.case_id == "refunds/window@hotline"
+    assert (window.plan, window.scenario, window.point) == ("refunds", "window", ())
+    assert window.target == Target("hotline", "phone_number", 9223372036854775807)
+    assert window.description == "A caller asks how long they have."
+    assert window.tags == {"billing", "policy"}
+    assert (window.direction, window.mode, window.target_number) == ("inbound", "sip", "+14155550199")
+    assert (window.prompt, window.runs, window.min_pass_rate, window.min_runs) == ("Ask how long you have.", 5, 0.8, 2)
+    assert (window.platform_failures, window.stagger_seconds, window.timeout_seconds) == ("fail", 60, 90.5)
+    assert window.span == Span("plan.yaml", 12, 3, 12, 9)
+    assert [at_support.case_id, at_hotline.case_id] == ["refunds/hours@support", "refunds/hours@hotline"]
+    assert (at_support.direction, at_support.mode, at_support.target_number) == ("outbound", "bot", None)
+    assert (at_support.min_pass_rate, at_support.min_runs, at_support.stagger_seconds) == (1.0, 3, 0)
+    assert (at_support.timeout_seconds, at_support.platform_failures, at_support.tags) == (900, "ignore", {"billing"})
+
+
+def test_scenario_overrides_the_defaults_and_adds_to_their_expectations(workspace: Any) -> None:
+    """What a scenario says is its own, even if it is the format's default; expectations come after the defaults'."""
+    cases = workspace.cases("""\
+version: 1
+plan: p
+targets: {a: {agent: 1}, b: {agent: 2}}
+defaults:
+  description: Any call.
+  targets: [a]
+  tags: [slow]
+  runs: 3
+  mode: sip
+  min_runs: 1
+  target_number: "+14155550199"
+  expect: [{check: call, status: completed}]
+scenarios:
+  s: {prompt: Hello.}
+  t:
+    prompt: Hello.
+    description: Mine.
+    targets: [b]
+    tags: []
+    runs: 1
+    mode: bot
+    target_number: "+442071838750"
+    expect: [{check: cost, max_cents: 5}]
+""")
+    s, t = cases
+    assert [s.description, s.target.alias, s.tags, s.runs, s.mode, s.target_number] == [
+        "Any call.",
+        "a",
+        {"slow"},
+        3,
+        "sip",
+        "+14155550199",
+    ]
+    assert [t.description, t.target.alias, t.tags, t.runs, t.mode, t.target_number] == [
+        "Mine.",
+        "b",
+        set(),
+        1,
+        "bot",
+        "+442071838750",
+    ]
+    assert [[item.check for item in case.expectations] for case in cases] == [["call"], ["call", "cost"]]
+
+
+def test_fault_of_the_defaults_is_reported_once(workspace: Any) -> None:
+    """Faults of the defaults are theirs, however many scenarios take them."""
+    assert workspace.faults("""\
+version: 1
+plan: p
+targets: {a: {agent: 1}}
+defaults:
+  runs: 3
+  min_runs: 5
+  target_number: +14155550199
+  targets: [b, a]
+  expect: [{check: call, status: completed}, {check: cost}]
+scenarios:
+  s: {prompt: Hello.}
+  t: {prompt: Hello.}
+""") == snapshot("""\
+plan.yaml:6:13 error out-of-range
+plan.yaml:7:18 error not-e164
+plan.yaml:8:13 error unknown-target
+plan.yaml:9:46 error missing-key
+""")
+
+
+def test_merge_keys_and_aliases_may_build_scenarios(workspace: Any) -> None:
+    """A scenario may be written as another one with changes; its places are where the values are written."""
+    cases = workspace.cases("""\
+version: 1
+plan: p
+targets: {a: {agent: 1}}
+scenarios:
+  s: &s
+    prompt: Hello.
+    runs: 2
+    expect: &e [{check: call, status: completed}]
+  t: {<<: *s, runs: 4}
+  u: {prompt: Other., expect: *e}
+""")
+    assert [(case.case_id, case.prompt, case.runs) for case in cases] == [
+        ("p/s@a", "Hello.", 2),
+        ("p/t@a", "Hello.", 4),
+        ("p/u@a", "Other.", 1),
+    ]
+    assert {case.expectation_spans[0].line for case in cases} == {8}
+
+
+LISTED = """\
+version: 1
+plan: p
+targets: [support]
+defaults: {expect: [{check: call, status: completed}]}
+scenarios:
+  s: {prompt: Hello.}
+"""
+
+
+@pytest.mark.parametrize(("environment", "target"), [("staging", 12), ("production", 40)])
+def test_environment_says_what_an_alias_is(workspace: Any, environment: str, target: int) -> None:
+    """The same plan calls other targets in another environment, under the same case ids."""
+    workspace.project, workspace.environment = STAGING, environment
+    case = workspace.case(LISTED)
+    assert (case.case_id, case.target) == ("p/s@support", Target("support", "agent", target))
+
+
+@pytest.mark.parametrize(
+    ("environment", "old", "new", "said"),
+    [
+        (
+            None,
+            "",
+            "",
+            snapshot([("environment-needed", 3, 11)]),
+        ),
+        (
+            "staging",
+            "[support]",
+            "[suport]",
+            snapshot([("unknown-target", 3, 11)]),
+        ),
+        (
+            None,
+            "[support]",
+            "[suport]",
+            snapshot([("unknown-target", 3, 11)]),
+        ),
+        (
+            "production",
+            "[support]",
+            "[support, hotline]",
+            snapshot([("unknown-target", 3, 20)]),
+        ),
+        (
+            "staging",
+            "[support]",
+            "[support, support, 5]",
+            snapshot([("duplicate-item", 3, 20), ("wrong-type", 3, 29)]),
+        ),
+        (
+            "staging",
+            "[support]",
+            "{support: {agent: 13}}",
+            snapshot([("target-conflict", 3, 11)]),
+        ),
+        (
+            "staging",
+            "[support]",
+            "support",
+            snapshot([("wrong-type", 3, 10)]),
+        ),
+        (
+            "staging",
+            "[support]",
+            "[]",
+            snapshot([("no-targets", 3, 10)]),
+        ),
+        (
+            "staging",
+            "[support]",
+            "{}",
+            snapshot([("no-targets", 3, 10)]),
+        ),
+        (
+            "staging",
+            "targets: [support]\n",
+            "",
+            snapshot([("missing-key", 1, 1)]),
+        ),
+        (
+            "staging",
+            "[support]",
+            "",
+            snapshot([("wrong-type", 3, 1)]),
+        ),
+        (
+            "staging",
+            "[support]",
+            "{support: 12}",
+            snapshot([("wrong-type", 3, 20)]),
+        ),
+    ],
+    ids=range(12),
+)
+def test_fault_of_targets(
+    workspace: Any, environment: str | None, old: str, new: str, said: list[tuple[str, int, int]]
+) -> None:
+    """Each alias that cannot be called says why, and what would help."""
+    workspace.project, workspace.environment = STAGING, environment
+    workspace.write("plan.yaml", LISTED.replace(old, new, 1))
+    _, diagnostics = workspace.load()
+    assert [(item.code, item.span.line, item.span.column) for item in diagnostics] == said
+
+
+def test_target_that_is_the_same_in_both_places_is_no_conflict(workspace: Any) -> None:
+    """A plan may repeat what the environment says."""
+    workspace.project, workspace.environment = STAGING, "staging"
+    assert workspace.case(LISTED.replace("[support]", "{support: {agent: 12}}")).target.id == 12
+
+
+def test_unknown_environment_is_a_usage_error(workspace: Any) -> None:
+    """An environment is chosen on the command line, so that the fault is there."""
+    workspace.write("plan.yaml", LISTED)
+    with pytest.raises(UsageError, match="no environment `stagin`; did you mean `staging`") as caught:
+        load_plans([Path("plan.yaml")], cwd=workspace.root, project=STAGING, environment="stagin")
+    assert caught.value.hint == "environments are defined in planner.yaml, at the repository's root"
+
+
+def test_policy_limits_targets(workspace: Any) -> None:
+    """A target that the project does not allow is refused where it is named, in the plan or by its alias."""
+    workspace.project = Project(
+        STAGING.environments, policy=Policy(allowed_targets=frozenset({("agent", 12), ("agent", 40)}))
+    )
+    workspace.environment = "staging"
+    workspace.write("plan.yaml", LISTED.replace("[support]", "[support, hotline]"))
+    workspace.write(
+        "other.yaml", LISTED.replace("[support]", "{mine: {phone_number: 12}}").replace("plan: p", "plan: q")
+    )
+    _, diagnostics = workspace.load("plan.yaml", "other.yaml")
+    assert [(item.code, item.span, item.detail) for item in diagnostics] == snapshot(
+        [
+            (
+                "target-not-allowed",
+                Span(file="other.yaml", line=3, column=17, end_line=3, end_column=35),
+                "phone number 12 may not be called: the project's policy allows `agent 12`, `agent 40`",
+            ),
+            (
+                "target-not-allowed",
+                Span(file="plan.yaml", line=3, column=20, end_line=3, end_column=27),
+                "phone number 31 may not be called: the project's policy allows `agent 12`, `agent 40`",
+            ),
+        ]
+    )
+    workspace.project = Project(policy=Policy(allowed_targets=frozenset()))
+    workspace.environment = None
+    workspace.write("plan.yaml", LISTED.replace("[support]", "{mine: {agent: 12}}"))
+    assert [item.detail for item in workspace.load()[1]] == [
+        "agent 12 may not be called: the project's policy allows nothing"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "scenarios:\n  s: {prompt: Hello.}\n",
+            "",
+            snapshot([("no-scenarios", 1, 1)]),
+        ),
+        (
+            "scenarios:\n  s: {prompt: Hello.}\n",
+            "scenarios:\n",
+            snapshot([("wrong-type", 5, 1)]),
+        ),
+        (
+            "scenarios:\n  s: {prompt: Hello.}\n",
+            "scenarios: {}\n",
+            snapshot([("no-scenarios", 5, 12)]),
+        ),
+        (
+            "scenarios:\n  s: {prompt: Hello.}\n",
+            "scenarios: [s]\n",
+            snapshot([("wrong-type", 5, 12)]),
+        ),
+        (
+            "{prompt: Hello.}",
+            "",
+            snapshot([("wrong-type", 6, 3)]),
+        ),
+        (
+            "defaults: {expect: [{check: call, status: completed}]}\n",
+            "",
+            snapshot([("no-expectations", 5, 3)]),
+        ),
+        (
+            "defaults: {expect: [{check: call, status: completed}]}\n",
+            "defaults: {expect: []}\n",
+            snapshot([("no-expectations", 6, 3)]),
+        ),
+        (
+            "defaults: {expect: [{check: call, status: completed}]}\n",
+            "defaults: [x]\n",
+            snapshot([("wrong-type", 4, 11)]),
+        ),
+        (
+            "defaults: {expect: [{check: call, status: completed}]}\n",
+            "defaults:\n",
+            snapshot([("wrong-type", 4, 1)]),
+        ),
+        (
+            "{expect: [{check: call, status: completed}]}",
+            "{expect: {check: call}}",
+            snapshot([("wrong-type", 4, 20)]),
+        ),
+        (
+            "{prompt: Hello.}",
+            "{prompt: Hello., expect: [{check: kall}]}",
+            snapshot([("unknown-check", 6, 40)]),
+        ),
+        (
+            "{prompt: Hello.}",
+            "{prompt: Hello., targets: support}",
+            snapshot([("wrong-type", 6, 32)]),
+        ),
+        (
+            "{prompt: Hello.}",
+            "{prompt: Hello., targets: [5]}",
+            snapshot([("wrong-type", 6, 33)]),
+        ),
+        (
+            "{prompt: Hello.}",
+            "{prompt: Hello., matrix: [a]}",
+            snapshot([("wrong-type", 6, 31)]),
+        ),
+        (
+            "{prompt: Hello.}",
+            '{prompt: "{{ a }}", matrix: }',
+            snapshot([("wrong-type", 6, 26)]),
+        ),
+        ("{prompt: Hello.}", "{prompt_file: ''}", snapshot([("bad-value", 6, 20)])),
+        (
+            "plan: p\n",
+            "plan: p\nvars: [a]\n",
+            snapshot([("wrong-type", 3, 7)]),
+        ),
+        (
+            "plan: p\n",
+            "plan: p\nvars:\n",
+            snapshot([("wrong-type", 3, 1)]),
+        ),
+        (
+            "plan: p\n",
+            "plan: p\nbudget: 900\n",
+            snapshot([("wrong-type", 3, 9)]),
+        ),
+        (
+            "plan: p\n",
+            "plan: p\nimports: [lib.yaml]\nkind: library\n",
+            snapshot([("file-missing", 3, 11), ("bad-value", 4, 7)]),
+        ),
+        (
+            "plan: p\n",
+            "plan:\n",
+            snapshot([("wrong-type", 2, 1)]),
+        ),
+        (
+            "plan: p\n",
+            "plan: 5\n",
+            snapshot([("wrong-type", 2, 7)]),
+        ),
+        ("plan: p\n", "plan: " + "p" * 101 + "\n", snapshot([("bad-value", 2, 7)])),
+        (
+            "version: 1\n",
+            "version: true\n",
+            snapshot([("wrong-type", 1, 10)]),
+        ),
+        ("version: 1\n", "version:\n", snapshot([("wrong-type", 1, 1)])),
+        (
+            "version: 1\n",
+            "version: 0\n",
+            snapshot([("version-unknown", 1, 10)]),
+        ),
+        (
+            "version: 1\n",
+            "version: 1.0\n",
+            snapshot([("wrong-type", 1, 10)]),
+        ),
+        (
+            "plan: p\n",
+            "plan: p\ntags: [5, a, '']\nowners: ['']\n",
+            snapshot([("wrong-type", 3, 8), ("bad-value", 3, 14), ("bad-value", 4, 10)]),
+        ),
+        (
+            "  s: {prompt: Hello.}\n",
+            "  " + "s" * 101 + ": {prompt: Hello.}\n",
+            snapshot([("not-a-slug", 6, 3)]),
+        ),
+    ],
+    ids=range(29),
+)
+def test_fault_of_the_frame(workspace: Any, old: str, new: str, said: list[tuple[str, int, int]]) -> None:
+    """What a plan must have, and the types of its parts, each fault at its place and said once."""
+    workspace.write("plan.yaml", LISTED.replace("[support]", "{support: {agent: 12}}").replace(old, new, 1))
+    _, diagnostics = workspace.load()
+    assert [(item.code, item.span.line, item.span.column) for item in diagnostics] == said
+
+
+def test_too_many_variables_are_refused(workspace: Any, head: str) -> None:
+    """What templates can walk is bounded, aliases expanded."""
+    many = "[" + ", ".join(["x"] * 200) + "]"
+    lines = f"vars:\n  a: &a {many}\n  b: [{', '.join(['*a'] * 60)}]\n"
+    text = head + lines + 'scenarios:\n  s: {prompt: "{{ b | length }} {{ a | length }}"}\n'
+    assert workspace.faults(text) == snapshot("plan.yaml:5:1 error too-many-nodes\n")
+
+
+def test_numbers_that_yaml_rewrites_are_warned_of_in_vars(workspace: Any, head: str) -> None:
+    """At any depth of `vars`; a quoted one, and one that is written as it is read, are no concern."""
+    text = head + "vars: {a: {zip: 02139, ok: 5, list: [1.50, '007', -0]}}\nscenarios:\n  s: {prompt: '{{ a.zip }}'}\n"
+    assert workspace.faults(text) == snapshot("""\
+plan.yaml:5:17 warning number-rewritten
+plan.yaml:5:38 warning number-rewritten
+plan.yaml:5:51 warning number-rewritten
+""")
+
+
+def test_empty_mapping_is_a_plan_without_anything(workspace: Any) -> None:
+    """Where there is no key to point at, the file itself is the place."""
+    assert workspace.codes("{}\n") == [
+        ("missing-key", 1, 1),
+        ("missing-key", 1, 1),
+        ("missing-key", 1, 1),
+        ("no-scenarios", 1, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        ("5.5", "not-e164"),
+        ("true", "not-e164"),
+        ("[a]", "not-e164"),
+        ('"+1415555019x"', "not-e164"),
+        ('"+"', "not-e164"),
+        ('"+٤١٥"', "not-e164"),
+        ('"+4420718387500000"', "not-e164"),
+        ('"+44207183875000001234567890"', "not-e164"),
+    ],
+)
+def test_phone_number_that_is_none(workspace: Any, head: str, number: str, code: str) -> None:
+    """One diagnostic, at the number."""
+    plan = f"{head}scenarios:\n  s: {{prompt: Hello., target_number: {number}}}\n"
+    assert workspace.codes(plan) == [(code, 6, 38)]
+
+
+def test_prompt_is_measured_in_bytes(workspace: Any, head: str) -> None:
+    """The service takes bytes: 20,000 two-byte characters are too many, as many plain ones are not."""
+    assert workspace.codes(f"{head}scenarios:\n  s: {{prompt: {'e' * 20_000}}}\n") == []
+    workspace.write("plan.yaml", f"{head}scenarios:\n  s: {{prompt: {'é' * 20_000}}}\n")
+    _, diagnostics = workspace.load()
+    assert [(item.code, item.detail) for item in diagnostics] == [
+        ("template-too-large", "the prompt has 40,000 bytes, the limit is 32,768")
+    ]
+
+
+def test_place_in_an_escaped_text_is_the_whole_text(workspace: Any, head: str) -> None:
+    """Where escapes hide the words of a template, the text as a whole is shown; folded text is searched."""
+    text = 'scenarios:\n  s: {prompt: "{{ \\u006eme }}"}\n  t:\n    prompt: >\n      Hello {{ a\n      }} and {{ b }} {{ b }}\n'
+    assert workspace.faults(head + text) == snapshot("""\
+plan.yaml:6:15 error template-undefined
+plan.yaml:9:16 error template-undefined
+plan.yaml:10:17 error template-undefined
+""")
+
+
+def test_key_without_a_value_hides_no_other_fault(workspace: Any, head: str) -> None:
+    """Faults of a mapping are all reported, those of empty keys among them."""
+    text = "scenarios:\n  s: {prompt: Hello., runs: , min_pass_rate: 5, mode: x}\n"
+    assert workspace.codes(head + text) == [("wrong-type", 6, 23), ("out-of-range", 6, 46), ("not-a-choice", 6, 55)]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_collector_is_left_as_it_was(workspace: Any, head: str, enabled: bool) -> None:
+    """Loading pauses the garbage collector for its own time only."""
+    workspace.write("plan.yaml", f"{head}scenarios:\n  s: {{prompt: Hello.}}\n")
+    before = gc.isenabled()
+    try:
+        gc.enable() if enabled else gc.disable()
+        workspace.load()
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable() if before else gc.disable()

@@ -1,0 +1,282 @@
+"""`planner.yaml`: what a project sets for all plans, and what is wrong with one."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from inline_snapshot import snapshot
+
+from planner.planfile.model import ExecutionSettings, Policy, Project, QuietHours, Target
+from planner.planfile.project import load_project
+
+
+def test_project_that_is_not_there_has_the_defaults(workspace: Any) -> None:
+    """Without `planner.yaml`, or with an empty one, everything has its default."""
+    for content in (None, "", "# nothing yet\n"):
+        if content is not None:
+            workspace.write("planner.yaml", content)
+        project, diagnostics = load_project(workspace.root, cwd=workspace.root)
+        assert (project, len(diagnostics)) == (Project(), 0)
+
+
+def test_everything_a_project_says(workspace: Any) -> None:
+    """Each key has its place among the values others work with."""
+    workspace.write(
+        "planner.yaml",
+        """\
+version: 1
+environments:
+  staging: {support: {agent: 12}, hotline: {phone_number: 31}}
+  production:
+    support: {agent: 40}
+execution: {settle_seconds: 30, linger_seconds: 0.5, mark_prompts: true}
+policy:
+  max_cost_cents: 2000
+  allowed_targets: [{agent: 12}, {phone_number: 31}]
+  max_concurrent_runs: 4
+  max_calls: 500
+  quiet_hours: {start: "20:00", end: "08:00", time_zone: Europe/Berlin}
+redact: ['(?i)member \\d+']
+rates: {spark: 8, storm-base: 12.5}
+""",
+    )
+    project, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert len(diagnostics) == 0
+    assert project == Project(
+        environments=(
+            ("staging", (Target("support", "agent", 12), Target("hotline", "phone_number", 31))),
+            ("production", (Target("support", "agent", 40),)),
+        ),
+        execution=ExecutionSettings(settle_seconds=30, linger_seconds=0.5, mark_prompts=True),
+        policy=Policy(
+            2000,
+            frozenset({("agent", 12), ("phone_number", 31)}),
+            4,
+            500,
+            QuietHours(time(20), time(8), ZoneInfo("Europe/Berlin")),
+        ),
+        redact=(r"(?i)member \d+",),
+        rates=(("spark", 8.0), ("storm-base", 12.5)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "environment: {}\n",
+            snapshot("planner.yaml:1:1 error unknown-key\n"),
+        ),
+        (
+            "store: [git]\njudge: {}\n",
+            snapshot("""\
+planner.yaml:1:8 error wrong-type
+planner.yaml:2:1 error missing-key
+planner.yaml:2:1 error missing-key
+planner.yaml:2:1 error missing-key
+"""),
+        ),
+        (
+            "policy: {quiet_hours: 22-6, max_calls: 0, max_concurrent: 4}\n",
+            snapshot("""\
+planner.yaml:1:23 error wrong-type
+planner.yaml:1:40 error out-of-range
+planner.yaml:1:43 error unknown-key
+"""),
+        ),
+        (
+            "policy: {quiet_hours: {start: 8 pm, end: '08:00'}}\n",
+            snapshot("""\
+planner.yaml:1:10 error missing-key
+planner.yaml:1:31 error bad-value
+"""),
+        ),
+        (
+            "policy: {quiet_hours: {start: '08:00', end: '08:00', time_zone: Europe/Berlni}}\n",
+            snapshot("""\
+planner.yaml:1:45 error bad-value
+planner.yaml:1:65 error bad-value
+"""),
+        ),
+        (
+            "redact: ['(?i)member \\d+', '(a', 5, 'x*']\n",
+            snapshot("""\
+planner.yaml:1:28 error bad-regex
+planner.yaml:1:34 error wrong-type
+planner.yaml:1:37 error bad-value
+"""),
+        ),
+        (
+            "redact: secret\n",
+            snapshot("planner.yaml:1:9 error wrong-type\n"),
+        ),
+        (
+            "policy: []\n",
+            snapshot("planner.yaml:1:9 error wrong-type\n"),
+        ),
+        (
+            "policy:\n",
+            snapshot("planner.yaml:1:1 error wrong-type\n"),
+        ),
+        (
+            "policy: {allowed_targets: {agent: 12}}\n",
+            snapshot("planner.yaml:1:27 error wrong-type\n"),
+        ),
+        (
+            "policy: {allowed_targets: [{agent: 12}, {agnt: 3}, 5]}\n",
+            snapshot("""\
+planner.yaml:1:42 error unknown-key
+planner.yaml:1:52 error wrong-type
+"""),
+        ),
+        (
+            "environments: [staging]\n",
+            snapshot("planner.yaml:1:15 error wrong-type\n"),
+        ),
+        (
+            "environments: {Staging: {Support: {agent: 12}, hotline: {agent: x}}, production: 5}\n",
+            snapshot("""\
+planner.yaml:1:16 error not-a-slug
+planner.yaml:1:26 error not-a-slug
+planner.yaml:1:65 error wrong-type
+planner.yaml:1:82 error wrong-type
+"""),
+        ),
+        (
+            "execution: {settle_seconds: -1, mark_prompts: yes}\n",
+            snapshot("""\
+planner.yaml:1:29 error out-of-range
+planner.yaml:1:47 error wrong-type
+"""),
+        ),
+        (
+            "rates: {spark: eight, Bolt: 3, storm: -1}\n",
+            snapshot("""\
+planner.yaml:1:16 error wrong-type
+planner.yaml:1:23 error not-a-slug
+planner.yaml:1:39 error out-of-range
+"""),
+        ),
+        (
+            "rates: {sparc: 1000, storm-base-with-akc: 9, spark: 8, sparks: 8, storm: 7, own: 3}\n",
+            snapshot("planner.yaml:1:22 warning near-miss\n"),
+        ),
+        (
+            (
+                "rates: {spark: 0.08, bolt: 1, own: 0}\n"
+                "judge: {base_url: https://api.openai.com/v1/chat/completions/, model: m, cents_per_vote: 0}\n"
+            ),
+            snapshot("""\
+planner.yaml:1:16 warning bad-value
+planner.yaml:2:19 error bad-value
+"""),
+        ),
+        (
+            'policy: {quiet_hours: {start: 20, end: "8:30", time_zone: CEST}}\n',
+            snapshot("""\
+planner.yaml:1:31 error wrong-type
+planner.yaml:1:40 error bad-value
+planner.yaml:1:59 error bad-value
+"""),
+        ),
+        (
+            'policy: {quiet_hours: {start: "20:00", end: "8", time_zone: Europe/Berln}}\n',
+            snapshot("""\
+planner.yaml:1:45 error bad-value
+planner.yaml:1:61 error bad-value
+"""),
+        ),
+        (
+            "rates: [spark]\n",
+            snapshot("planner.yaml:1:8 error wrong-type\n"),
+        ),
+        (
+            "version: 2\n",
+            snapshot("planner.yaml:1:10 error version-unknown\n"),
+        ),
+        (
+            "a: [\n",
+            snapshot("planner.yaml:2:1 error yaml-syntax\n"),
+        ),
+        (
+            "[]: 1\n" * 1_200,
+            snapshot("""\
+planner.yaml:1:1 error more-faults
+planner.yaml:1:1 error key-not-text
+planner.yaml:2:1 error key-not-text
+planner.yaml:3:1 error key-not-text
+planner.yaml:4:1 error key-not-text
+planner.yaml:5:1 error key-not-text
+planner.yaml:6:1 error key-not-text
+planner.yaml:7:1 error key-not-text
+planner.yaml:8:1 error key-not-text
+planner.yaml:9:1 error key-not-text
+"""),
+        ),
+    ],
+    ids=range(23),
+)
+def test_fault_of_a_project(workspace: Any, text: str, said: str) -> None:
+    """Each fault is at its place; what is sound is kept, so that reading plans can go on."""
+    workspace.write("planner.yaml", text)
+    _, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert "".join(workspace.rendered(diagnostics).splitlines(keepends=True)[:10]) == said
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "utc", "quiet"),
+    [
+        ("20:00", "08:00", "17:59", False),
+        ("20:00", "08:00", "18:00", True),
+        ("20:00", "08:00", "05:59", True),
+        ("20:00", "08:00", "06:00", False),
+        ("12:00", "14:00", "09:59", False),
+        ("12:00", "14:00", "10:00", True),
+        ("12:00", "14:00", "12:00", False),
+    ],
+)
+def test_quiet_hours_are_on_the_clock_of_their_place(start: str, end: str, utc: str, *, quiet: bool) -> None:
+    """In summer Berlin is two hours ahead. They may last over midnight; their end is not part of them."""
+    hours = QuietHours(time.fromisoformat(start), time.fromisoformat(end), ZoneInfo("Europe/Berlin"))
+    assert hours.at(datetime.fromisoformat(f"2026-07-01T{utc}:00+00:00")) is quiet
+
+
+def test_what_is_sound_of_a_faulty_project_is_kept(workspace: Any) -> None:
+    """A limit is not lost because another key is wrong; an unreadable list of targets allows none."""
+    workspace.write(
+        "planner.yaml", "stor: x\npolicy: {max_cost_cents: 5, allowed_targets: 5}\nexecution: {settle_seconds: 9}\n"
+    )
+    project, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert diagnostics.has_errors
+    assert project.policy == Policy(max_cost_cents=5, allowed_targets=frozenset())
+    assert project.execution.settle_seconds == 9
+
+
+def test_project_that_cannot_be_read_is_a_fault(workspace: Any) -> None:
+    """A folder in its place is reported, not taken for a missing file; a file that is no text likewise."""
+    (workspace.root / "planner.yaml").mkdir()
+    _, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert [(item.code, item.detail) for item in diagnostics] == [("file-missing", "planner.yaml is not a file")]
+    (workspace.root / "planner.yaml").rmdir()
+    workspace.write("planner.yaml", b"\xff")
+    _, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert [item.code for item in diagnostics] == ["not-utf8"]
+
+
+def test_mistyped_keys_are_not_missing_besides(workspace: Any) -> None:
+    """Three wrong names are three faults, not six."""
+    workspace.write("planner.yaml", "policy: {quiet_hours: {from: '20:00', to: '08:00', timezone: UTC}}\n")
+    _, diagnostics = load_project(workspace.root, cwd=workspace.root)
+    assert [item.code for item in diagnostics] == ["unknown-key"] * 3
+
+
+def test_what_would_leave_out_everything_is_refused(workspace: Any) -> None:
+    """A pattern of any one character leaves no more than one of any number; a class of some is welcome."""
+    for pattern, told in ((".", True), (r"\S+", True), (r"\d", False), ("[a-z0-9]+", False)):
+        workspace.write("planner.yaml", f"redact: ['{pattern}']\n")
+        _, diagnostics = load_project(workspace.root, cwd=workspace.root)
+        details = [item.detail for item in diagnostics]
+        assert details == (["this matches every character, so it would leave out everything"] if told else [])
