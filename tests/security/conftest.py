@@ -1,4 +1,4 @@
-"""What the attacks share: a project in a folder, a service and a model on loopback, and a place outside the repository."""
+"""Fixtures of the attacks: a project in a folder, a service and a model on loopback, a folder outside the repository."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["model", "project", "serve", "service"]
 
 @dataclass(frozen=True)
 class Spy:
-    """A program that an attacker wants to be run. It writes down that it was, and the environment it got."""
+    """A program that the attacker wants planner to run. It records that it ran, and its environment."""
 
     program: Path
     seen: Path

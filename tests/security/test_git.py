@@ -1,4 +1,4 @@
-"""Attacks by way of git: folders and settings of a repository that would make it run a program, with the keys in its environment."""
+"""Attacks through git: folders and settings that make git run the attacker's program with the keys of the job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ABSENT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the job."""
+    """The keys of the job."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
 
@@ -61,13 +61,15 @@ TRAPS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize("trap", TRAPS)
-def test_a_folder_dressed_as_a_bare_repository(
+def test_folder_that_looks_like_a_bare_repository(
     project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch, trap: str
 ) -> None:
-    """The attacker commits HEAD, objects/, refs/ and a config into a folder with plans, and planner is started there.
+    """The pull request commits HEAD, objects/, refs/ and a config into a folder with plans. The job runs planner in
+    that folder.
 
-    Before: `git -C` used that folder as the repository, and ran the program that its config names, with every key of the job.
-    Now: git is told to use no such folder, so the command ends with exit code 2 and nothing is run.
+    Before: `git -C` used the folder as a repository and ran the program that its config names, with every key of the
+    job.
+    Now: git runs with `safe.bareRepository=explicit`. The command exits with code 2, and nothing runs.
     """
     settings, command = TRAPS[trap]
     git(outside, "init", "-q", "--bare", "empty.git")
@@ -85,35 +87,44 @@ def test_a_folder_dressed_as_a_bare_repository(
     assert (ran.code, "looks like a bare git repository" in ran.err or "needs a git repository" in ran.err) == (2, True)
 
 
-def test_an_old_git_is_protected_too(
+def test_bare_repository_folder_with_an_old_git(
     project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same folder, with a git that does not know `safe.bareRepository` yet (before 2.38).
+    """A folder looks like a bare repository, and git is older than 2.38: it does not know `safe.bareRepository`.
 
-    Before: as above. Now: what git found is only used where the work tree's own `.git` leads to it, and no commit can hold one.
+    Before: git ran the program that the folder's config names.
+    Now: planner uses a repository only if the `.git` of the work tree leads to it. No commit can contain `.git`.
     """
     real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
     settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
     old = f'for word; do shift; set -- "$@" "$(printf %s "$word" | sed {settings})"; done; exec {real} "$@"'
     program(outside / "bin/git", old)
     monkeypatch.setenv("PATH", f"{outside / 'bin'}:{os.environ['PATH']}")
-    test_a_folder_dressed_as_a_bare_repository(project, outside, spy, monkeypatch, "a program in place of ssh")
+    test_folder_that_looks_like_a_bare_repository(project, outside, spy, monkeypatch, "a program in place of ssh")
 
 
-def test_an_old_git_and_a_work_tree(project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder also says that the repository around it is its work tree, which has a `.git`: that leads elsewhere."""
+def test_bare_repository_folder_that_names_a_work_tree(
+    project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As above, and the folder names the repository around it, which has a `.git`, as its work tree.
+
+    Before: git ran the program.
+    Now: refused, because that `.git` leads to another repository.
+    """
     real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
     settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
     old = f'for word; do shift; set -- "$@" "$(printf %s "$word" | sed {settings})"; done; exec {real} "$@"'
     program(outside / "bin/git", old)
     monkeypatch.setenv("PATH", f"{outside / 'bin'}:{os.environ['PATH']}")
-    test_a_folder_dressed_as_a_bare_repository(project, outside, spy, monkeypatch, "a work tree of its own")
+    test_folder_that_looks_like_a_bare_repository(project, outside, spy, monkeypatch, "a work tree of its own")
 
 
-def test_hooks_that_are_files_of_the_tree(project: Project, spy: Spy) -> None:
-    """The team keeps its hooks in `.husky` (`core.hooksPath`); the attacker commits `.husky/reference-transaction`.
+def test_hooks_in_the_tree(project: Project, spy: Spy) -> None:
+    """The team keeps its hooks in `.husky` (`core.hooksPath`). The pull request commits
+    `.husky/reference-transaction`.
 
-    Before: writing to a git-ref store ran it. Now: git runs no hooks, and the results are stored.
+    Before: writing results to a git-ref store ran it.
+    Now: git runs no hooks, and the results are stored.
     """
     program(project.root / ".husky/reference-transaction", str(spy.program))
     project.write("planner.yaml", STORE)
@@ -126,12 +137,13 @@ def test_hooks_that_are_files_of_the_tree(project: Project, spy: Spy) -> None:
 
 
 @pytest.mark.parametrize("lacks", ["blob:none", "tree:0"])
-def test_a_missing_object_of_a_partial_clone(
+def test_missing_object_of_a_partial_clone(
     project: Project, outside: Path, spy: Spy, monkeypatch: pytest.MonkeyPatch, lacks: str
 ) -> None:
-    """The clone has no contents, or not even the folders, but those checked out, and its ssh is a program of the tree that the attacker edits.
+    """The clone is partial, and its ssh command is a program of the tree, which the pull request edits.
 
-    Before: reading planner.yaml of the base commit fetched it, by that program. Now: nothing is fetched; exit code 2 says how to.
+    Before: reading planner.yaml of the base commit ran the program to fetch the missing object.
+    Now: nothing is fetched. Exit code 2 shows how to fetch it.
     """
     project.write("planner.yaml", "policy: {max_calls: 4}\n")
     git(project.root, "init", "-q", "-b", "main")
@@ -150,10 +162,11 @@ def test_a_missing_object_of_a_partial_clone(
     assert (ran.code, f"git cat-file -e {base}:planner.yaml" in ran.err) == (2, True)
 
 
-def test_programs_of_git_get_no_key(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The team's own ssh wrapper is a file of the tree, which the attacker edits, and a git-ref store needs it.
+def test_keys_in_the_environment_of_git(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The team's ssh wrapper is a file of the tree, which the pull request edits. A git-ref store needs it.
 
-    Before: it got the whole environment. Now: what logging in needs, and none of the keys, nor what `GIT_*` the caller had.
+    Before: the wrapper received the whole environment.
+    Now: it receives what a login needs, but no keys and no `GIT_*` variables of the caller.
     """
     project.write("planner.yaml", STORE)
     git(project.root, "init", "-q")
@@ -168,10 +181,11 @@ def test_programs_of_git_get_no_key(project: Project, spy: Spy, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("folder", ["tools", ".", ""])
-def test_a_git_of_the_tree(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
-    """`PATH` has a relative folder, as some shells do; the attacker commits a program `git` there.
+def test_git_program_in_the_tree(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """`PATH` contains a relative folder, and the pull request commits a program `git` there.
 
-    Before: it was run, with every key. Now: only absolute folders of `PATH` are looked in.
+    Before: planner ran it with every key.
+    Now: planner searches only absolute folders of `PATH`.
     """
     program(project.root / folder / "git", str(spy.program))
     git(project.root, "init", "-q")
@@ -181,10 +195,12 @@ def test_a_git_of_the_tree(project: Project, spy: Spy, monkeypatch: pytest.Monke
     assert not spy.was_run
 
 
-def test_a_replaced_commit(project: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ref `refs/replace/` gives another content to the base commit, as a mirror that fetches all refs would bring it.
+def test_replaced_base_commit(project: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ref below `refs/replace/` replaces the content of the base commit. A mirror that fetches all refs brings it
+    along.
 
-    Before: policy was read from the replacement. Now: git replaces nothing.
+    Before: the policy was read from the replacement.
+    Now: git ignores replacements.
     """
     project.write("planner.yaml", "policy: {max_calls: 4}\n")
     git(project.root, "init", "-q")
@@ -197,10 +213,11 @@ def test_a_replaced_commit(project: Project, outside: Path, monkeypatch: pytest.
     assert (ran.code, "policy.max_calls allows 4" in " ".join(ran.out.split())) == (3, True)
 
 
-def test_a_repository_above_the_checkout(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The job's workspace is no repository (an archive was unpacked), and a folder above it is one, left by another job.
+def test_repository_above_the_workspace(project: Project, spy: Spy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job's workspace is an unpacked archive, and another job left a repository in a folder above it.
 
-    Before: git used it. Now: no repository above the workspace that the CI system names is the job's.
+    Before: git used that repository and its settings.
+    Now: planner ignores repositories above the workspace that the CI system names.
     """
     git(project.root, "init", "-q")
     git(project.root, "remote", "add", "origin", "ssh://host/x")

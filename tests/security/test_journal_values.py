@@ -1,6 +1,6 @@
-"""Journals and shared launches that an attacker edited: planner stops before anything is launched, and no ceiling is lifted.
+"""Attacks on the journal and on shared launches: planner stops before it launches anything, and no limit is raised.
 
-Each attack writes to a journal that a real session made. `--sandbox` uses the same code as the service does.
+Each attack edits a journal that a real session wrote. `--sandbox` uses the same code as real calls.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ JOURNAL = ".planner/sandbox/journal.sqlite"
 
 @pytest.fixture
 def interrupted(project: Project) -> Project:
-    """A project whose last session died: its journal holds a launch of two calls, one of them billed."""
+    """A project whose last session died. Its journal contains a launch of two calls; one is billed."""
     journal = Journal(project.root / JOURNAL)
     slots = tuple(SlotIntent("hours/cancel@clinic", "hours", "Ask.", "sha256:" + "2" * 64, None, 16) for _ in range(2))
     line = Line("agent", 12, "outbound", "bot", None, 0)
@@ -51,7 +51,7 @@ def edit(project: Project, statement: str) -> None:
 
 
 def assert_stopped(project: Project, what: str) -> None:
-    """Nothing is called, and the error names the file and the value. `plan`, which calls nobody, says the same."""
+    """No calls are made, and the error names the file and the value. `plan` reports the same error."""
     for command in (("plan",), ("run", "--consent-to-charge", "--max-cost", "9"), ("reconcile",)):
         ran = project.planner(*command, "--sandbox")
         assert ran.code == 4, (ran.out, ran.err)
@@ -62,18 +62,20 @@ def assert_stopped(project: Project, what: str) -> None:
 
 
 def test_negative_bill(interrupted: Project) -> None:
-    """The attacker sets the bill of one stored run to -$1,000.
+    """The attacker sets the bill of a stored run to -$1,000.
 
-    Before: the ledger started at -$1,000, so `--max-cost 0.01` allowed a thousand dollars of calls. Now: the session stops.
+    Before: the ledger started at -$1,000, so `--max-cost 0.01` allowed $1,000 of calls.
+    Now: the session stops with exit code 4.
     """
     edit(interrupted, "UPDATE slots SET cost_cents = -100000")
     assert_stopped(interrupted, "cost_cents is -100000")
 
 
 def test_negative_reservation(interrupted: Project) -> None:
-    """The attacker makes what a launch reserved negative, and forgets its bill.
+    """The attacker makes the reservation of a launch negative and removes its bill.
 
-    Before: the reservation lowered what counts as spent. Now: the session stops.
+    Before: the reservation lowered the amount that counts as spent.
+    Now: the session stops.
     """
     edit(interrupted, "UPDATE slots SET reserved_cents = -100000, cost_cents = NULL")
     assert_stopped(interrupted, "reserved_cents is -100000")
@@ -82,17 +84,18 @@ def test_negative_reservation(interrupted: Project) -> None:
 def test_negative_value_in_a_consumed_row(interrupted: Project) -> None:
     """The attacker edits a row that no session uses any more.
 
-    Before: it was read where a late bill is corrected. Now: every row is checked.
+    Before: the value was read when a late bill was corrected.
+    Now: every row is checked.
     """
     edit(interrupted, "UPDATE slots SET cost_cents = -1, consumed_by = 'x'")
     assert_stopped(interrupted, "cost_cents is -1")
 
 
 def test_trigger(interrupted: Project) -> None:
-    """The attacker adds a trigger that makes each new reservation free.
+    """The attacker adds a trigger that makes every new reservation free.
 
-    Before: the next session read what the trigger wrote, and its ceiling did not count those launches. Now: a journal with a
-    program in it is refused.
+    Before: the next session read the values that the trigger wrote, and its limit ignored those launches.
+    Now: a journal that contains a trigger is refused.
     """
     edit(
         interrupted,
@@ -102,9 +105,10 @@ def test_trigger(interrupted: Project) -> None:
 
 
 def test_view_in_place_of_a_table(interrupted: Project) -> None:
-    """The attacker replaces the table of slots by a view that shows no spent money.
+    """The attacker replaces the table of slots with a view that shows no spent money.
 
-    Before: all that was spent was forgotten. Now: the session stops.
+    Before: everything spent was forgotten.
+    Now: the session stops.
     """
     edit(
         interrupted,
@@ -114,9 +118,10 @@ def test_view_in_place_of_a_table(interrupted: Project) -> None:
 
 
 def test_table_without_types(interrupted: Project) -> None:
-    """The attacker replaces a table by one that takes any value, and puts text where cents belong.
+    """The attacker replaces a table with one that accepts any value, and writes text where cents belong.
 
-    Before: a traceback, or text compared with numbers. Now: the session stops.
+    Before: a traceback, or a comparison of text with numbers.
+    Now: the session stops.
     """
     edit(
         interrupted,
@@ -127,9 +132,10 @@ def test_table_without_types(interrupted: Project) -> None:
 
 
 def test_launch_in_the_future(interrupted: Project) -> None:
-    """The attacker moves a launch to the year 2999 and leaves its answer out.
+    """The attacker moves an unanswered launch to the year 2999.
 
-    Before: it was looked for without end, so that its calls were never made again. Now: the session stops.
+    Before: planner searched for it forever, so its calls were never made.
+    Now: the session stops.
     """
     edit(
         interrupted,
@@ -151,9 +157,11 @@ def test_launch_in_the_future(interrupted: Project) -> None:
     ],
 )
 def test_garbage_in_a_launch(interrupted: Project, column: str, value: str, what: str) -> None:
-    """The attacker writes garbage into a launch.
+    """The attacker writes garbage into a launch: a time without a zone, an unknown state, infinite or negative
+    seconds.
 
-    Before: a traceback (exit 5), or arithmetic with infinity. Now: the session stops, and says which file and which value.
+    Before: a traceback (exit code 5), or arithmetic with infinity.
+    Now: the session stops, and the error names the file and the value.
     """
     edit(interrupted, f"UPDATE slots SET consumed_by = NULL; UPDATE launches SET {column} = {value}")  # noqa: S608
     assert_stopped(interrupted, what)
@@ -213,8 +221,9 @@ INTENT: dict[str, Any] = {
 def test_shared_launch(tmp_path: Path, where: tuple[str | int, ...], value: object) -> None:
     """The attacker writes a launch with an impossible value into the shared store (`intents/`).
 
-    Before: negative cents were taken into the journal of every machine and lifted its ceilings; the others were tracebacks.
-    Now: no machine takes it over; the error names the document and what is wrong with it.
+    Before: negative cents entered the journal of every machine and raised its limits. Other values caused a
+    traceback.
+    Now: no machine imports the launch. The error names the document and the value.
     """
     document = json.loads(json.dumps(INTENT))
     place = document
@@ -233,8 +242,8 @@ def test_shared_launch(tmp_path: Path, where: tuple[str | int, ...], value: obje
         journal.close()
 
 
-def test_the_shared_launch_itself_is_taken_over(tmp_path: Path) -> None:
-    """Without the attacks above, the same document is accepted."""
+def test_valid_shared_launch(tmp_path: Path) -> None:
+    """Without an impossible value, the same document is imported."""
     store = DirectoryStore(tmp_path / "shared")
     store.put("intents/abc.json", json.dumps(INTENT).encode(), expected=None)
     journal = Journal(tmp_path / "journal.sqlite")

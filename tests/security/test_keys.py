@@ -1,7 +1,7 @@
-"""Keys that a server sends back, and launches that were made with another key.
+"""Attacks on keys: a server sends a key back, or a session sees launches of another key.
 
-The attacker runs or controls a server (or what a call says) and knows the key that was sent there. Whatever form it sends the key
-back in, no output, report, log or stored file shows it.
+The attacker controls a server, or the words of a call, and knows the key that was sent there. In whichever form the server sends
+the key back, no output, report, log or stored file contains it.
 """
 
 from __future__ import annotations
@@ -62,10 +62,11 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_form(form: str) -> None:
-    """The server sends the key back in another form.
+def test_key_in_another_form(form: str) -> None:
+    """A server sends the key back split over lines, with colours, escaped, URL-encoded, in HTML or in base64.
 
-    Before: only the key of the judge as it is was replaced. Now: each form is, and what is around it stays.
+    Before: only the unchanged judge key was replaced.
+    Now: every form is replaced, and the text around it stays.
     """
     written = f"before {FORMS[form](KEY)} after"
     shown = KeyRedactor([KEY]).text(written)
@@ -96,18 +97,20 @@ def test_form(form: str) -> None:
     ],
 )
 def test_each_key_of_the_environment(name: str) -> None:
-    """A server of one kind sends back the key of another: a store shows the service's, the judge shows GitHub's.
+    """A server sends back a key that it was not given: the store has the service's key, the judge has GitHub's.
 
-    Before: each place replaced its own key, or none. Now: every key of the environment is replaced everywhere.
+    Before: each part of the program replaced only its own key, or none.
+    Now: every key of the environment is replaced everywhere.
     """
     assert KEY not in keys_of({name: KEY}).text(f"x {KEY}")
     assert keys_of({"HOME": KEY, "GITHUB_ACTOR": KEY}).text(KEY) == KEY
 
 
-def test_a_key_of_many_lines_and_a_long_one() -> None:
-    """The key is a file (a service account of a bucket) or a token of thousands of characters; part of it is sent back.
+def test_part_of_a_long_key() -> None:
+    """A server sends back part of a key of many lines (a service account) or of thousands of characters (a token).
 
-    Before: shown. Now: each line, and each of the first parts of a long line, is replaced.
+    Before: that part was shown.
+    Now: every line is replaced, and every piece of the first part of a long line.
     """
     lines = ["-----BEGIN PRIVATE KEY-----", "A" * 20 + "b" * 44, "C" * 30 + "d" * 34, "-----END PRIVATE KEY-----"]
     shown = keys_of({"GOOGLE_SERVICE_ACCOUNT_KEY": "\n".join(lines)}).text(f"<{lines[1]}> <{lines[2]}>")
@@ -116,14 +119,14 @@ def test_a_key_of_many_lines_and_a_long_one() -> None:
     assert token[64:128] not in keys_of({"ACTIONS_ID_TOKEN_REQUEST_TOKEN": token}).text(token[30:200])
 
 
-def test_words_are_no_keys() -> None:
-    """A judge of one's own takes any word for a key: replacing `ollama` would garble what was said on calls."""
+def test_short_words_are_not_keys() -> None:
+    """A judge on the user's own machine accepts any word as a key. Replacing `ollama` would garble transcripts."""
     assert not keys_of({"PLANNER_JUDGE_API_KEY": "ollama", "GITHUB_TOKEN": ""})
 
 
 @pytest.fixture
 def echo(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> Iterator[Spoiler]:
-    """Between planner and the service; the environment holds the key."""
+    """A proxy between planner and the service. The environment contains the key."""
     monkeypatch.setenv("THUNDERPHONE_API_KEY", KEY)
     with spoiling(serve("--api-key", KEY).url) as between:
         monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", between.url)
@@ -131,7 +134,7 @@ def echo(serve: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 def traces_of_the_key(folder: Path) -> list[str]:
-    """Files that hold any of its forms."""
+    """Names of files that contain any form of the key."""
     forms = [form(KEY).encode() for form in FORMS.values()]
     found: list[str] = []
     for path in folder.rglob("*"):
@@ -142,12 +145,13 @@ def traces_of_the_key(folder: Path) -> list[str]:
     return found
 
 
-def test_a_server_that_echoes_the_key_everywhere(
+def test_server_that_echoes_the_key(
     project: Project, echo: Spoiler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The server writes the key, in all its forms, into transcripts, call objects and the agent.
+    """The server writes the key, in all forms, into transcripts, call objects and the agent.
 
-    Before: the key was in `.planner/`, in all four reports, in the job's summary and on the terminal. Now: in none of them.
+    Before: the key was in `.planner/`, in all four reports, in the job summary and on the terminal.
+    Now: it is in none of them.
     """
     said = " ; ".join(form(KEY) for form in FORMS.values())
 
@@ -194,10 +198,11 @@ def test_a_server_that_echoes_the_key_everywhere(
 @pytest.mark.parametrize(
     "form", ["in a header", "in base64, with a name", "every character as in a URL", "over two lines"]
 )
-def test_an_error_that_quotes_the_key(project: Project, echo: Spoiler, status: str, form: str) -> None:
-    """The server quotes the key in an error.
+def test_error_that_quotes_the_key(project: Project, echo: Spoiler, status: str, form: str) -> None:
+    """The server quotes the key in an error message.
 
-    Before: `planner: the service refuses the key (401: Authorization: Bearer sk_live…)`. Now: replaced, on the terminal and in reports.
+    Before: `planner: the service refuses the key (401: Authorization: Bearer sk_live…)`.
+    Now: the key is replaced on the terminal and in reports.
     """
     body = json.dumps({"detail": FORMS[form](KEY)}).encode()
     echo.choose = lambda request: (lambda _: answer(body, status)) if "agents" in request.path else None
@@ -208,12 +213,13 @@ def test_an_error_that_quotes_the_key(project: Project, echo: Spoiler, status: s
     assert traces_of_the_key(project.root) == []
 
 
-def test_a_bug_whose_message_holds_the_key(
+def test_key_in_an_exception(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A library puts the request with its headers into an exception that nobody expects.
+    """A library raises an unexpected exception that contains the request with its headers.
 
-    Before: the log of the bug, which people are asked to send in, held the key. Now: replaced.
+    Before: the bug log, which users are asked to send, contained the key.
+    Now: the key is replaced.
     """
     monkeypatch.setenv("THUNDERPHONE_API_KEY", KEY)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -229,10 +235,11 @@ def test_a_bug_whose_message_holds_the_key(
     assert KEY not in capsys.readouterr().err
 
 
-def test_whatever_is_written_to_a_stream() -> None:
-    """Something in the program prints past all that is known to redact.
+def test_key_written_to_a_stream() -> None:
+    """A part of the program prints a key without redaction.
 
-    Before: shown. Now: standard output and standard error replace keys themselves.
+    Before: the key was shown.
+    Now: standard output and standard error replace keys themselves.
     """
     written: list[str] = []
 
@@ -248,11 +255,11 @@ def test_whatever_is_written_to_a_stream() -> None:
     assert without_keys(sys.stdout, KeyRedactor([])) is sys.stdout
 
 
-# Launches of another key
+# Launches made with another key
 
 
 def journal_of_another_key(project: Project) -> None:
-    """An hour ago somebody's session sent one call of `hours/cancel@clinic` with another key, and got no answer."""
+    """An hour ago a session with another key sent one call of `hours/cancel@clinic` and got no answer."""
     spec, _ = load_project(project.root, cwd=project.root)
     (plan,) = load_files(
         [project.root / "plans/hours.yaml"],
@@ -282,11 +289,12 @@ def state_of(project: Project) -> str:
 
 
 @pytest.mark.parametrize("selected", ["*cancel*", "*saturday*"], ids=["its case is called", "its case is not selected"])
-def test_a_launch_of_another_key_is_not_declared_absent(project: Project, service: Served, selected: str) -> None:
-    """An attacker (or a rotated secret) makes the next session use a key that sees another organisation's runs.
+def test_launch_of_another_key_is_not_declared_absent(project: Project, service: Served, selected: str) -> None:
+    """The next session uses a key of another organisation (an attacker's, or a rotated secret), which cannot see the
+    earlier launch.
 
-    Before: the launch was not among them, was declared absent, and its call made and paid for again. Now: it stays open (exit 4),
-    and only a person settles it.
+    Before: the launch was declared absent, and its call was made and charged again.
+    Now: it stays open (exit code 4) until a person settles it.
     """
     journal_of_another_key(project)
     ran = project.planner("run", CONSENT, "--select", selected)
@@ -297,10 +305,11 @@ def test_a_launch_of_another_key_is_not_declared_absent(project: Project, servic
     assert not any("Dora Diaz" in run["prompt"] for run in service.own_runs())
 
 
-def test_a_launch_of_another_key_is_not_adopted(project: Project, service: Served) -> None:
-    """The organisation of the key in use has a run that looks just like the launch.
+def test_launch_of_another_key_is_not_adopted(project: Project, service: Served) -> None:
+    """The organisation of the new key has a run that looks like the earlier launch.
 
-    Before: that run was adopted, so somebody else's call was judged. Now: it is not, and a person may say so.
+    Before: planner adopted the run and judged somebody else's call.
+    Now: it adopts nothing. A person can settle the launch with `planner reconcile`.
     """
     journal_of_another_key(project)
     assert project.planner("run", CONSENT, "--select", "*saturday*").code == 0

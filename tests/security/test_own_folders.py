@@ -1,4 +1,4 @@
-"""Stores and report folders that a pull request commits, or puts a link in the place of."""
+"""Attacks on the folders that planner writes: a pull request commits the store or the reports, or replaces them with links."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ def assert_refused(project: Project, what: str, *arguments: str) -> None:
 @pytest.mark.parametrize(
     "names", [["latest/default/hours.json"], ["journal.sqlite"], [".gitignore"], ["sandbox/service.jsonl"]]
 )
-def test_a_committed_store(repository: Project, names: list[str]) -> None:
-    """The pull request commits `.planner/` with results that say `passed`, or a journal that says what is spent.
+def test_committed_store(repository: Project, names: list[str]) -> None:
+    """The pull request commits `.planner/` with results that passed, or with a journal that shows nothing spent.
 
-    Before: its cases counted as passed, and nobody was called. Now: every command that reads the store refuses it.
+    Before: its cases counted as passed, and no calls were made.
+    Now: every command that reads the store refuses it.
     """
     for name in names:
         repository.write(f".planner/{name}", "{}")
@@ -54,17 +55,22 @@ def test_a_committed_store(repository: Project, names: list[str]) -> None:
     assert_refused(repository, "git tracks .planner/")
 
 
-def test_a_store_that_is_only_staged(repository: Project) -> None:
-    """As above, where a job applied the change without committing it."""
+def test_staged_store(repository: Project) -> None:
+    """A job applies the pull request without a commit, so `.planner/` is only staged.
+
+    Before: its results counted.
+    Now: refused.
+    """
     repository.write(".planner/latest/default/hours.json", "{}")
     git(repository.root, "add", "-f", ".planner")
     assert_refused(repository, "git tracks .planner/")
 
 
-def test_a_store_that_is_a_submodule(repository: Project) -> None:
-    """The pull request makes `.planner` a submodule of its own repository of results; the job checks submodules out.
+def test_store_that_is_a_submodule(repository: Project) -> None:
+    """The pull request makes `.planner` a submodule, and the job checks submodules out.
 
-    Before: read as the store. Now: refused.
+    Before: the submodule was read as the store.
+    Now: refused.
     """
     (repository.root / ".planner").mkdir()
     head = git(repository.root, "rev-parse", "HEAD")
@@ -72,10 +78,11 @@ def test_a_store_that_is_a_submodule(repository: Project) -> None:
     assert_refused(repository, "git tracks .planner")
 
 
-def test_a_store_that_is_a_committed_link(repository: Project) -> None:
-    """The pull request commits a link `.planner` to a folder of its own in the repository.
+def test_store_that_is_a_committed_link(repository: Project) -> None:
+    """The pull request commits `.planner` as a link to another folder of the repository.
 
-    Before: followed, and its results counted. Now: refused.
+    Before: planner followed the link, and those results counted.
+    Now: refused.
     """
     repository.write("docs/results/latest/default/hours.json", "{}")
     (repository.root / ".planner").symlink_to("docs/results")
@@ -84,8 +91,12 @@ def test_a_store_that_is_a_committed_link(repository: Project) -> None:
     assert_refused(repository, "git tracks")
 
 
-def test_a_store_that_links_to_tracked_results(repository: Project) -> None:
-    """A job is talked into making the link; the results that it leads to are in the repository. Before: read. Now: refused."""
+def test_store_that_links_to_committed_results(repository: Project) -> None:
+    """`.planner` is an uncommitted link to results that the pull request commits.
+
+    Before: planner read them.
+    Now: refused.
+    """
     repository.write("docs/results/latest/default/hours.json", "{}")
     git(repository.root, "add", "-A")
     git(repository.root, "commit", "-q", "-m", "results")
@@ -93,20 +104,22 @@ def test_a_store_that_links_to_tracked_results(repository: Project) -> None:
     assert_refused(repository, "git tracks docs/results")
 
 
-def test_a_store_that_leads_out_of_the_repository(repository: Project, outside: Path) -> None:
-    """The link leads to a folder of the machine: results of another repository would be read, and its files written.
+def test_store_link_out_of_the_repository(repository: Project, outside: Path) -> None:
+    """`.planner` links to a folder of the machine, such as the results of another repository.
 
-    Before: followed. Now: refused; whoever wants results there says so with `--store`.
+    Before: planner read and wrote files there.
+    Now: refused. `--store` names such a folder on purpose.
     """
     (repository.root / ".planner").symlink_to(outside)
     assert_refused(repository, "leads out of the repository")
 
 
 @pytest.mark.parametrize("name", ["journal.sqlite", "latest", "sandbox/service.jsonl", "evidence"])
-def test_a_link_in_the_store(repository: Project, outside: Path, name: str) -> None:
-    """A cache restores `.planner/` with a link in it: SQLite would write a journal where it leads.
+def test_link_inside_the_store(repository: Project, outside: Path, name: str) -> None:
+    """A restored cache contains a link inside `.planner/`.
 
-    Before: the journal and the sandbox's state were written through the link. Now: refused.
+    Before: the journal and the state of the sandbox were written where the link leads.
+    Now: refused.
     """
     link = repository.root / ".planner" / name
     link.parent.mkdir(parents=True)
@@ -117,9 +130,10 @@ def test_a_link_in_the_store(repository: Project, outside: Path, name: str) -> N
 
 @pytest.mark.parametrize("name", ["results.json", "report.html", "old/report.md"])
 def test_committed_reports(repository: Project, name: str) -> None:
-    """The pull request commits reports that say `passed`: a later step uploads them, or takes them for the baseline.
+    """The pull request commits reports that say `passed`, for a later step to upload or use as the baseline.
 
-    Before: they stood as this job's where planner ended before it could write its own. Now: refused.
+    Before: if planner stopped before it wrote its own, the job used the committed ones.
+    Now: refused.
     """
     repository.write(f"reports/{name}", "{}")
     git(repository.root, "add", "-A")
@@ -127,17 +141,18 @@ def test_committed_reports(repository: Project, name: str) -> None:
     assert_refused(repository, "git tracks reports", "--report-dir", "reports")
 
 
-def test_reports_that_lead_out_of_the_repository(repository: Project, outside: Path) -> None:
-    """The report folder is a link: reports overwrite files of the machine. Before: written. Now: refused."""
+def test_reports_link_out_of_the_repository(repository: Project, outside: Path) -> None:
+    """The report folder is a link to a folder of the machine. Before: reports overwrote files there. Now: refused."""
     (repository.root / "reports").symlink_to(outside)
     assert_refused(repository, "leads out of the repository", "--report-dir", "reports")
     assert list(outside.iterdir()) == []
 
 
-def test_a_link_in_the_place_of_a_half_written_report(repository: Project) -> None:
-    """The pull request commits links where planner writes reports before it renames them, to a workflow of the repository.
+def test_link_in_place_of_a_temporary_report(repository: Project) -> None:
+    """The pull request commits a link under the temporary name of a report. It leads to a workflow of the repository.
 
-    Before: the workflow was overwritten. Now: the link is removed, and what it leads to stays.
+    Before: planner overwrote the workflow.
+    Now: planner removes the link and leaves the workflow unchanged.
     """
     workflow = repository.write(".github/workflows/ci.yml", "on: push\n")
     (repository.root / "reports").mkdir()
@@ -147,16 +162,24 @@ def test_a_link_in_the_place_of_a_half_written_report(repository: Project) -> No
     assert (repository.root / "reports/report.md").is_file()
 
 
-def test_a_named_store_that_is_committed(repository: Project) -> None:
-    """As `.planner/`, with `--store`. Before: read. Now: refused."""
+def test_committed_store_folder(repository: Project) -> None:
+    """The workflow passes `--store results`, and the pull request commits `results/`.
+
+    Before: planner read it.
+    Now: refused.
+    """
     repository.write("results/latest/default/hours.json", "{}")
     git(repository.root, "add", "-A")
     git(repository.root, "commit", "-q", "-m", "results")
     assert_refused(repository, "git tracks results/latest", "--store", "results")
 
 
-def test_the_repository_itself_as_a_store(repository: Project) -> None:
-    """`--store .` in a repository that has committed a `latest/`. Before: read. Now: refused, but not for other files."""
+def test_repository_as_the_store(repository: Project) -> None:
+    """The workflow passes `--store .`, and the pull request commits `latest/`.
+
+    Before: planner read it.
+    Now: refused. Other files of the repository do not matter.
+    """
     assert repository.planner("plan", "--store", ".").code == 0
     repository.write("latest/default/hours.json", "{}")
     git(repository.root, "add", "-A")
@@ -164,16 +187,16 @@ def test_the_repository_itself_as_a_store(repository: Project) -> None:
     assert_refused(repository, "git tracks latest/default/hours.json", "--store", ".")
 
 
-def test_what_stays_allowed(repository: Project, outside: Path) -> None:
-    """A store and reports of one's own, ignored or not yet ignored by git, and a store outside of the repository."""
+def test_allowed_folders(repository: Project, outside: Path) -> None:
+    """Allowed: stores and report folders that git does not track, ignored or not, and stores outside the repository."""
     for options in ((), ("--store", str(outside / "store")), ("--report-dir", "out")):
         ran = repository.planner("run", "--sandbox", "--consent-to-charge", *options)
         assert ran.code in (0, 1), ran.err
         assert repository.planner("plan", "--sandbox", *(options if "--store" in options else ())).code == 0
 
 
-def test_a_folder_in_no_repository(project: Project) -> None:
-    """Without git there is nothing that could have come with a checkout."""
+def test_folder_without_a_repository(project: Project) -> None:
+    """Allowed: without git, nothing can have come with a checkout."""
     assert subprocess.run(["git", "rev-parse"], cwd=project.root, capture_output=True, check=False).returncode != 0
     assert project.planner("run", "--sandbox", "--consent-to-charge").code in (0, 1)
     assert project.planner("plan", "--sandbox").code == 0

@@ -1,4 +1,4 @@
-"""Attacks on the policy: what a pull request makes of planner.yaml, and of the files and places that it names, does not count."""
+"""Attacks on the policy: a pull request edits planner.yaml, or the files and servers that it names."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports
 CONSENT = "--consent-to-charge"
 BASE = "policy: {max_calls: 4}\n"
 """The plans make 5 calls."""
-LIFTED = "policy: {max_calls: 400}\n"
+RAISED = "policy: {max_calls: 400}\n"
 
 
-def refused(project: Project, *arguments: str) -> bool:
-    """Whether the base's policy holds."""
+def base_limit_applies(project: Project, *arguments: str) -> bool:
+    """True if the base commit's limit applies."""
     ran = project.planner(*(arguments or ("plan",)))
     return ran.code == 3 and "policy.max_calls allows 4" in " ".join((ran.out + ran.err).split())
 
 
-def moved(project: Project, old: str, new: str | None) -> None:
-    """What a pull request does with a file."""
+def move(project: Project, old: str, new: str | None) -> None:
+    """Move a file, or delete it."""
     source = project.root / old
     if new is not None:
         project.write(new, source.read_text())
@@ -35,7 +35,7 @@ def moved(project: Project, old: str, new: str | None) -> None:
 
 @pytest.fixture
 def repository(project: Project) -> Project:
-    """A base branch with a policy of 4 calls; what is changed from here on is the pull request's."""
+    """A base branch whose policy allows 4 calls. Later changes belong to the pull request."""
     project.write("planner.yaml", BASE)
     git(project.root, "init", "-q", "-b", "main")
     return project
@@ -73,44 +73,50 @@ CI = {
 
 @pytest.mark.parametrize("ci", CI)
 @pytest.mark.parametrize("command", ["plan", "run"])
-def test_an_edited_policy(
+def test_edited_policy(
     repository: Project, service: Served, outside: Path, monkeypatch: pytest.MonkeyPatch, ci: str, command: str
 ) -> None:
-    """The attacker raises the limit in planner.yaml.
+    """The pull request raises the limit in planner.yaml.
 
-    Before: it counted, unless the workflow said `--policy-from`. Now: the base commit's holds by default, wherever the job runs.
+    Before: the raised limit applied unless the workflow passed `--policy-from`.
+    Now: the base commit's limit applies on every supported CI system.
     """
     base = commit(repository.root)
-    repository.write("planner.yaml", LIFTED)
+    repository.write("planner.yaml", RAISED)
     commit(repository.root)
     git(repository.root, "update-ref", "refs/remotes/origin/main", base)
     CI[ci](monkeypatch, outside, base)
-    assert refused(repository, command, *([CONSENT] if command == "run" else []))
+    assert base_limit_applies(repository, command, *([CONSENT] if command == "run" else []))
     assert service.ledger()["runs"] == []
 
 
 @pytest.mark.parametrize("to", [None, "plans/planner.yaml", "voice/planner.yaml", "planner.yml"])
-def test_a_policy_that_is_deleted_or_moved(
+def test_deleted_or_moved_policy(
     repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch, to: str | None
 ) -> None:
-    """The attacker deletes planner.yaml, or puts it where it does not count.
+    """The pull request deletes planner.yaml, or moves it to a place where it is not read.
 
-    Before: no policy held. Now: what holds is in the base commit, at the place where it has it.
+    Before: no policy applied.
+    Now: the base commit's policy applies.
     """
     base = commit(repository.root)
-    moved(repository, "planner.yaml", to)
+    move(repository, "planner.yaml", to)
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
-    assert refused(repository)
+    assert base_limit_applies(repository)
 
 
 @pytest.mark.parametrize("kind", ["link", "folder"])
-def test_a_policy_that_is_made_something_else(
+def test_policy_replaced_by_a_link_or_folder(
     repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """The attacker makes planner.yaml a folder, or a link to a file of theirs. Before: that counted. Now: the base commit's holds."""
+    """The pull request replaces planner.yaml with a folder, or with a link to its own file.
+
+    Before: the replacement was used.
+    Now: the base commit's policy applies.
+    """
     base = commit(repository.root)
-    repository.write("lax.yaml", LIFTED)
+    repository.write("lax.yaml", RAISED)
     (repository.root / "planner.yaml").unlink()
     if kind == "link":
         (repository.root / "planner.yaml").symlink_to("lax.yaml")
@@ -118,7 +124,7 @@ def test_a_policy_that_is_made_something_else(
         repository.write("planner.yaml/x", "")
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
-    assert refused(repository)
+    assert base_limit_applies(repository)
 
 
 @pytest.mark.parametrize("typed", [True, False])
@@ -126,7 +132,7 @@ def test_a_policy_that_is_made_something_else(
     ("before", "after"),
     [("planner.yaml", "voice/planner.yaml"), ("voice/planner.yaml", None), ("voice/planner.yaml", "planner.yaml")],
 )
-def test_the_root_is_moved(
+def test_moved_project_root(
     repository: Project,
     outside: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -134,34 +140,37 @@ def test_the_root_is_moved(
     after: str | None,
     typed: bool,
 ) -> None:
-    """Planner works in a folder of a larger repository. The attacker moves the file up, down or away, and with it the root.
+    """The project is in a folder of a larger repository. The pull request moves planner.yaml up, down or away, and
+    the project root with it.
 
-    Before: also with `--policy-from`, the commit was asked for a planner.yaml where the tree under test has its root; it had none
-    there, and no policy held. Now: root and policy are those of the base commit.
+    Before: even with `--policy-from`, planner looked for the base commit's planner.yaml at the new root, found none,
+    and applied no policy.
+    Now: the root and the policy both come from the base commit.
     """
-    moved(repository, "planner.yaml", before) if before != "planner.yaml" else None
+    move(repository, "planner.yaml", before) if before != "planner.yaml" else None
     repository.write("voice/plans/hours.yaml", HOURS)
     base = commit(repository.root)
     if after is None:
-        moved(repository, before, None)
+        move(repository, before, None)
     else:
-        moved(repository, before, after)
-        repository.write(after, LIFTED)
+        move(repository, before, after)
+        repository.write(after, RAISED)
     commit(repository.root)
     monkeypatch.chdir(repository.root / "voice")
     if typed:
-        assert refused(repository, "plan", "--policy-from", base)
+        assert base_limit_applies(repository, "plan", "--policy-from", base)
     else:
         pull_request(monkeypatch, outside, base)
-        assert refused(repository)
+        assert base_limit_applies(repository)
 
 
 def test_no_policy_in_the_base_commit(repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pull request adopts the tool, with a policy that allows all.
+    """The base commit has no planner.yaml. The pull request adds one that allows 100,000 calls.
 
-    Before: it counted. Now: strict built-in limits hold, and the plan says so.
+    Before: the new policy applied.
+    Now: strict built-in limits apply, and the output says so.
     """
-    moved(repository, "planner.yaml", None)
+    move(repository, "planner.yaml", None)
     base = commit(repository.root)
     repository.write("planner.yaml", "policy: {max_calls: 100000}\n")
     repository.edit("plans/hours.yaml", "runs: 2", "runs: 50")
@@ -173,12 +182,13 @@ def test_no_policy_in_the_base_commit(repository: Project, outside: Path, monkey
 
 
 @pytest.mark.parametrize("command", [["plan"], ["run", CONSENT], ["recheck"], ["history"], ["reconcile"]])
-def test_a_base_commit_that_is_not_there(
+def test_missing_base_commit(
     repository: Project, service: Served, outside: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    """A checkout of depth 1 does not have the base commit.
+    """The checkout has depth 1, so the base commit is missing.
 
-    Before: the pull request's own policy held. Now: exit code 2 with the command that fetches it, and nobody is called.
+    Before: the pull request's own policy applied.
+    Now: the command exits with code 2, shows how to fetch the commit, and makes no calls.
     """
     commit(repository.root)
     pull_request(monkeypatch, outside, "0123456789abcdef0123456789abcdef01234567")
@@ -190,10 +200,14 @@ def test_a_base_commit_that_is_not_there(
 @pytest.mark.parametrize(
     "payload", ["", "{", "[]", '"x"', "{}", '{"pull_request": {"base": {"sha": "HEAD"}}}', "[" * 100_000]
 )
-def test_an_event_without_a_base_commit(
+def test_event_without_a_base_commit(
     repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch, payload: str
 ) -> None:
-    """The event names no commit, or what is no commit id. Before: the tree's own policy held. Now: exit code 2."""
+    """The event payload names no commit, or something that is not a commit id.
+
+    Before: the policy of the work tree applied.
+    Now: exit code 2.
+    """
     commit(repository.root)
     github_event(monkeypatch, outside, payload)
     ran = repository.planner("plan")
@@ -201,8 +215,14 @@ def test_an_event_without_a_base_commit(
 
 
 @pytest.mark.parametrize("branch", ["", "--output=x", "main~1", "main:planner.yaml", "a..b", "@{-1}", "main^{tree}"])
-def test_a_base_branch_that_is_an_expression(repository: Project, monkeypatch: pytest.MonkeyPatch, branch: str) -> None:
-    """The base branch has a name that git would read as something else than a branch. Now: exit code 2, and git is not asked."""
+def test_base_branch_that_is_a_git_expression(
+    repository: Project, monkeypatch: pytest.MonkeyPatch, branch: str
+) -> None:
+    """On Buildkite, the name of the base branch is an option or a revision expression for git.
+
+    Before: the policy of the work tree applied.
+    Now: exit code 2, and git never sees the name.
+    """
     commit(repository.root)
     monkeypatch.setenv("BUILDKITE_PULL_REQUEST", "42")
     monkeypatch.setenv("BUILDKITE_PULL_REQUEST_BASE_BRANCH", branch)
@@ -210,19 +230,19 @@ def test_a_base_branch_that_is_an_expression(repository: Project, monkeypatch: p
     assert (ran.code, "is not named by the CI system" in ran.err) == (2, True)
 
 
-def test_a_ref_that_looks_like_the_base_branch(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The attacker's branch or tag is called `origin/main`, which git prefers to the remote's branch of that name.
+def test_tag_named_like_the_base_branch(repository: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The attacker pushes a tag `origin/main`, which git prefers to the remote branch of that name.
 
-    Before: there was no default for Buildkite, and a workflow that typed `--policy-from origin/main` read the attacker's policy.
-    Now: the default asks for the remote's branch by its full name.
+    Before: Buildkite jobs had no default base, and `--policy-from origin/main` read the attacker's policy.
+    Now: the default uses the full name of the remote branch.
     """
     base = commit(repository.root)
     git(repository.root, "update-ref", "refs/remotes/origin/main", base)
-    repository.write("planner.yaml", LIFTED)
+    repository.write("planner.yaml", RAISED)
     git(repository.root, "update-ref", "refs/tags/origin/main", commit(repository.root))
     monkeypatch.setenv("BUILDKITE_PULL_REQUEST", "42")
     monkeypatch.setenv("BUILDKITE_PULL_REQUEST_BASE_BRANCH", "main")
-    assert refused(repository)
+    assert base_limit_applies(repository)
 
 
 JUDGED = HOURS.replace(
@@ -234,12 +254,13 @@ def config(model: Model, **more: str) -> str:
     return f"judge: {json.dumps({'base_url': model.url, 'model': 'scripted-1', 'cents_per_vote': 0, **more})}\n"
 
 
-def test_the_judge_of_a_pull_request_is_not_contacted(
+def test_judge_of_a_pull_request(
     repository: Project, service: Served, model: Model, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The attacker names a server of theirs under `judge` in planner.yaml.
+    """The pull request names its own server as `judge` in planner.yaml.
 
-    Before: transcripts and the judge's key were sent there. Now: only the base commit names a judge.
+    Before: transcripts and the judge key were sent there.
+    Now: only the base commit can name a judge.
     """
     monkeypatch.setenv("PLANNER_JUDGE_API_KEY", "sk_judge_key")
     assert repository.planner("run", CONSENT, "--policy-from", "HEAD").code == 2  # no commit yet
@@ -257,10 +278,11 @@ def test_the_judge_of_a_pull_request_is_not_contacted(
     assert len(service.own_runs()) == 5
 
 
-def test_no_file_holds_answers_of_the_judge(repository: Project, service: Served, model: Model) -> None:
-    """The attacker names a file with the judge's answers, in which each "does not hold" is turned into "holds".
+def test_recorded_judge_answers(repository: Project, service: Served, model: Model) -> None:
+    """The pull request names a file of recorded judge answers, with every "does not hold" changed to "holds".
 
-    Before: the verdict was turned with it. Now: there is no such setting; only worlds of the sandbox hold recorded answers.
+    Before: the verdicts changed.
+    Now: the setting no longer exists. Only sandbox worlds contain recorded answers.
     """
     repository.write("plans/hours.yaml", JUDGED)
     repository.write("votes.jsonl", "{}\n")
@@ -272,19 +294,20 @@ def test_no_file_holds_answers_of_the_judge(repository: Project, service: Served
     assert not service.own_runs()
 
 
-def test_the_store_of_a_pull_request_is_not_read(
+def test_store_of_a_pull_request(
     repository: Project, service: Served, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The attacker commits results of theirs, in which all passed, and names them as the store.
+    """The pull request commits results in which everything passed, and names them as `store`.
 
-    Before: nothing was left to call, and the check was green. Now: the base commit names the store.
+    Before: no calls were left to make, and the check was green.
+    Now: only the base commit can name a store.
     """
     base = commit(repository.root)
     repository.write("planner.yaml", "store: results\n")
     assert repository.planner("run", CONSENT).code == 0
     assert {action for action, _, _ in repository.actions().values()} == {"keep"}
     pull_request(monkeypatch, outside, base)
-    assert refused(repository)
+    assert base_limit_applies(repository)
     git(repository.root, "stash", "-q")
     repository.write("planner.yaml", "")
     base = commit(repository.root)
@@ -293,10 +316,14 @@ def test_the_store_of_a_pull_request_is_not_read(
     assert {action for action, _, _ in repository.actions().values()} == {"call"}
 
 
-def test_a_bucket_of_a_pull_request_is_not_contacted(
+def test_bucket_of_a_pull_request(
     repository: Project, model: Model, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The attacker names a bucket of theirs as the store. Before: it was contacted, with the job's cloud key. Now: it is not."""
+    """The pull request names its own bucket as `store`.
+
+    Before: planner contacted it with the job's cloud credentials.
+    Now: the bucket is not contacted.
+    """
     repository.write("planner.yaml", "")
     base = commit(repository.root)
     repository.write("planner.yaml", "store: s3://theirs/results\n")
@@ -315,10 +342,14 @@ def test_a_bucket_of_a_pull_request_is_not_contacted(
     assert not model.asked
 
 
-def test_an_environment_of_a_pull_request(
+def test_environment_of_a_pull_request(
     repository: Project, service: Served, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The attacker points an alias of an environment to another agent. Before: that one was called. Now: the base commit's is."""
+    """The pull request points an alias of an environment to another agent.
+
+    Before: that agent was called.
+    Now: the base commit's agent is called.
+    """
     repository.edit("plans/hours.yaml", "targets:\n  clinic: {agent: 12}", "targets: [clinic]")
     repository.write("planner.yaml", "environments: {live: {clinic: {agent: 12}}}\n")
     base = commit(repository.root)
@@ -330,7 +361,11 @@ def test_an_environment_of_a_pull_request(
 
 
 def test_redaction_of_a_pull_request(repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The attacker takes a pattern out of `redact`. Before: reports showed what it hid. Now: the base commit's patterns hide it."""
+    """The pull request removes a pattern from `redact`.
+
+    Before: reports showed the text that the pattern hid.
+    Now: the base commit's patterns apply.
+    """
     repository.write("planner.yaml", "redact: ['D[a-z]+ Diaz']\n")
     base = commit(repository.root)
     repository.write("planner.yaml", "")
@@ -345,10 +380,14 @@ def test_redaction_of_a_pull_request(repository: Project, outside: Path, monkeyp
         assert "Diaz" not in file.read_text()
 
 
-def test_results_of_the_sandbox_are_no_baseline(
+def test_sandbox_results_as_a_baseline(
     repository: Project, service: Served, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The attacker writes a world in which every agent passes, and runs the plans there. It is no baseline of real calls."""
+    """The pull request runs its plans in a sandbox world in which every agent passes.
+
+    Before: nothing but the folder of the sandbox's store kept these results apart.
+    Now: no command compares real calls with sandbox results.
+    """
     repository.write("planner.yaml", "")
     base = commit(repository.root)
     repository.write("world.yaml", "extends: demo\nversion: 1\nworld: mine\n")
@@ -359,10 +398,12 @@ def test_results_of_the_sandbox_are_no_baseline(
 
 
 @pytest.mark.parametrize("command", ["plan", "validate"])
-def test_plans_that_are_a_link_out_of_the_repository(repository: Project, outside: Path, command: str) -> None:
-    """The attacker makes `plans` a link to a folder of the machine, such as the one where a tool keeps its tokens.
+def test_plans_link_out_of_the_repository(repository: Project, outside: Path, command: str) -> None:
+    """The pull request replaces `plans` with a link to a folder of the machine, such as one where a tool stores its
+    tokens.
 
-    Before: its files were read, and shown with the faults in them. Now: a file that is in the repository by its name is in it.
+    Before: planner read the files there and printed parts of them in diagnostics.
+    Now: links that lead out of the repository are refused.
     """
     (outside / "hosts.yml").write_text("github.com:\n  oauth_token: gho_secret\n")
     (repository.root / "plans/hours.yaml").unlink()
@@ -374,10 +415,10 @@ def test_plans_that_are_a_link_out_of_the_repository(repository: Project, outsid
     assert "leads out of the repository" in " ".join((ran.out + ran.err).split())
 
 
-def test_what_is_typed_comes_first(repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A workflow of the default branch that wants another commit names it: that is no file of the pull request."""
+def test_policy_from_overrides_the_default(repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--policy-from`, which only the workflow can pass, overrides the base commit of the event."""
     commit(repository.root)
-    repository.write("planner.yaml", LIFTED)
+    repository.write("planner.yaml", RAISED)
     head: Any = commit(repository.root)
     github_event(monkeypatch, outside, "{}")
     assert repository.planner("plan", "--policy-from", head).code == 0

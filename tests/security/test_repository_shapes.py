@@ -1,5 +1,4 @@
-"""Shapes of git repositories in which the safe way to run git must still work: policy is read from the base commit, and results
-are shared by a git ref."""
+"""Legitimate shapes of git repositories: the policy is read from the base commit, and results are shared through a git ref."""
 
 from __future__ import annotations
 
@@ -21,7 +20,7 @@ FREE = f"{STORE}policy: {{max_calls: 40}}\n"
 
 @dataclass(frozen=True)
 class Upstream:
-    """A bare repository with two commits on main: the first has the policy that holds, the second lifts it."""
+    """A bare repository with two commits on main. The first limits the calls; the second raises the limit."""
 
     bare: Path
     base: str
@@ -29,7 +28,7 @@ class Upstream:
 
 
 def make_upstream(outside: Path, folder: str) -> Upstream:
-    """With the project in this folder."""
+    """Create it, with the project in this folder."""
     work = outside / "work"
     work.mkdir()
     git(work, "init", "-q", "-b", "main")
@@ -47,7 +46,7 @@ def make_upstream(outside: Path, folder: str) -> Upstream:
 
 
 Shape = Callable[[Upstream, Path, pytest.MonkeyPatch], Path]
-"""Makes a checkout below a folder; returns the folder to work in."""
+"""Creates a checkout below a folder; returns the folder to work in."""
 
 
 def _clone(upstream: Upstream, folder: Path, *options: str) -> Path:
@@ -71,7 +70,7 @@ def _submodule(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def _named_bare(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A bare repository that the caller names, and its files somewhere else."""
+    """A bare repository named by `GIT_DIR`, with its files in another folder."""
     git(folder, "clone", "-q", "--bare", f"file://{upstream.bare}", "mine.git")
     (folder / "files").mkdir()
     git(folder, "--git-dir=mine.git", "--work-tree=files", "checkout", "-q", "-f", "main")
@@ -81,21 +80,21 @@ def _named_bare(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def _shallow(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """As CI checks out, with the one commit more that the error message says how to fetch."""
+    """A CI checkout, plus the base commit, fetched as the error message says."""
     clone = _clone(upstream, folder, "--depth=1")
     git(clone, "fetch", "-q", "--no-tags", "--depth=1", "origin", upstream.base)
     return clone
 
 
 def _partial(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Contents are fetched as they are needed; the error message says how."""
+    """File contents are fetched on demand, as the error message says."""
     clone = _clone(upstream, folder, "--filter=blob:none")
     git(clone, "cat-file", "-e", f"{upstream.base}:planner.yaml")
     return clone
 
 
 def _of_another_user(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout that belongs to another user, as in a container, trusted by the user's own configuration."""
+    """A checkout owned by another user, as in a container. The user's configuration trusts it."""
     clone = _clone(upstream, folder)
     (folder / "gitconfig").write_text(f"[safe]\n\tdirectory = {clone}\n\tdirectory = {upstream.bare}\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(folder / "gitconfig"))
@@ -111,12 +110,12 @@ def _detached(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def _subfolder(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of a larger repository, with a project of its own."""
+    """The project is in a folder of a larger repository."""
     return _clone(upstream, folder) / "voice"
 
 
 def _below_the_project(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of the project that has none of its own."""
+    """Planner starts below the project's root."""
     below = _clone(upstream, folder) / "voice/plans"
     (below / "plans").mkdir()
     (below / "plans/hours.yaml").write_text(HOURS)
@@ -129,7 +128,7 @@ def _linked(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def _unborn(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A branch without a commit, as after `git init` and `git fetch`."""
+    """A branch without commits, as after `git init` and `git fetch`."""
     clone = folder / "clone"
     git(folder, "init", "-q", "clone")
     git(clone, "remote", "add", "origin", f"file://{upstream.bare}")
@@ -145,7 +144,7 @@ def _git_dir_elsewhere(upstream: Upstream, folder: Path, monkeypatch: pytest.Mon
 
 
 def _named_by_a_hook(upstream: Upstream, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Git sets these for the programs that its hooks start."""
+    """Git sets these variables for its hooks."""
     clone = _clone(upstream, folder)
     monkeypatch.setenv("GIT_DIR", ".git")
     monkeypatch.setenv("GIT_INDEX_FILE", ".git/index")
@@ -189,8 +188,8 @@ def test_policy_and_store(
     monkeypatch: pytest.MonkeyPatch,
     shape: str,
 ) -> None:
-    """On the default branch results are stored in the git ref, shared with the remote, and read again; on a pull request the base
-    commit's limit holds."""
+    """On the default branch, results are stored in the git ref, pushed and read again. On a pull request, the base commit's limit
+    applies."""
     upstream = make_upstream(outside, "voice" if shape in IN_A_FOLDER else "")
     (tmp_path / "checkout").mkdir()
     folder = SHAPES[shape](upstream, tmp_path / "checkout", monkeypatch)
@@ -206,7 +205,7 @@ def test_policy_and_store(
 
 
 def test_no_repository_at_all(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder of plans is enough, with and without git on the machine; only what needs a commit says that there is none."""
+    """A folder of plans is enough, with or without git on the machine. Only options that need a commit fail."""
     project.write("planner.yaml", "policy: {max_calls: 40}\n")
     for path in (os.environ["PATH"], "/nonexistent"):
         monkeypatch.setenv("PATH", path)

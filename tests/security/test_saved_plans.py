@@ -1,4 +1,4 @@
-"""Attacks by way of saved plans and worlds: files of a pull request that would choose what is called, and send keys to a server."""
+"""Attacks through saved plans and sandbox worlds: files of a pull request that choose the calls or send keys to a server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONSENT = "--consent-to-charge"
 
 @pytest.fixture
 def theirs(project: Project, model: Model, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A world of the attacker's, whose agent is played by a server of theirs, which gets a key of the job's choice: theirs."""
+    """A world of the attacker: their server plays the agent, and the world asks for the service key to be sent there."""
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_live_key")
     project.write(
         "world.yaml",
@@ -27,7 +27,7 @@ def theirs(project: Project, model: Model, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 def saved(project: Project, *options: str, to: str = "saved.json") -> str:
-    """The name of a saved plan, made on the attacker's machine."""
+    """Save a plan on the attacker's machine; return its name."""
     ran = project.planner("plan", *options, "--out", "saved.json")
     assert ran.code in (0, 3), ran.err
     if to != "saved.json":
@@ -37,10 +37,11 @@ def saved(project: Project, *options: str, to: str = "saved.json") -> str:
 
 
 @pytest.mark.parametrize("where", ["plans/smoke.yaml", "plans/smoke.yml", "plans/smoke", "smoke.yaml"])
-def test_a_saved_plan_that_poses_as_a_plan(theirs: Project, model: Model, where: str) -> None:
-    """The attacker commits a saved plan as `plans/smoke.yaml`; it names the sandbox, and their world.
+def test_saved_plan_named_like_a_plan(theirs: Project, model: Model, where: str) -> None:
+    """The pull request commits a saved plan as `plans/smoke.yaml`. It names the sandbox and the attacker's world.
 
-    Before: `planner run plans/smoke.yaml` knew it by its content, and sent the key to their server. Now: it is a plan file with faults.
+    Before: `planner run plans/smoke.yaml` recognised it by its content and sent the key to the attacker's server.
+    Now: only files ending in `.json` are saved plans, so it is an invalid plan file.
     """
     name = saved(theirs, "plans/hours.yaml", "--sandbox", "--world", "world.yaml", to=where)
     before = len(model.asked)
@@ -50,10 +51,11 @@ def test_a_saved_plan_that_poses_as_a_plan(theirs: Project, model: Model, where:
 
 
 @pytest.mark.parametrize("hidden", ["", "extends", "bot"])
-def test_the_world_of_a_saved_plan(theirs: Project, model: Model, hidden: str) -> None:
-    """A saved plan that is run as one names a world with a server, itself or in a file that it extends.
+def test_world_of_a_saved_plan(theirs: Project, model: Model, hidden: str) -> None:
+    """A saved plan names a world with a server, in that file or in one that it extends.
 
-    Before: the server got transcripts and the key. Now: a world that a saved plan names has no servers.
+    Before: the server received transcripts and the key.
+    Now: the world of a saved plan cannot name a server.
     """
     world = "world.yaml"
     if hidden == "extends":
@@ -69,7 +71,7 @@ def test_the_world_of_a_saved_plan(theirs: Project, model: Model, hidden: str) -
 
 @pytest.mark.parametrize("command", [["plan"], ["run", CONSENT]])
 @pytest.mark.parametrize("typed", [True, False])
-def test_the_world_of_a_pull_request(
+def test_world_of_a_pull_request(
     theirs: Project,
     model: Model,
     outside: Path,
@@ -77,9 +79,10 @@ def test_the_world_of_a_pull_request(
     command: list[str],
     typed: bool,
 ) -> None:
-    """The workflow runs the sandbox with a world of the repository, and the attacker adds a server to it.
+    """The workflow runs the sandbox with a world of the repository, and the pull request adds a server to it.
 
-    Before: the server got the key. Now: on a pull request no world has servers, while other worlds of the tree are played.
+    Before: the server received the key.
+    Now: on a pull request no world can name a server. Other worlds of the tree still work.
     """
     git(theirs.root, "init", "-q")
     base = commit(theirs.root)
@@ -94,12 +97,13 @@ def test_the_world_of_a_pull_request(
 
 
 @pytest.mark.parametrize("way", ["extends", "link", "name"])
-def test_a_world_that_leads_out_of_the_repository(
+def test_world_outside_the_repository(
     project: Project, outside: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """The attacker's world extends a file of the machine, is a link to one, or a saved plan names one.
+    """The pull request's world extends a file of the machine or is a link to one, or `--world` names one.
 
-    Before: what was wrong with that file was shown, with what is in it. Now: it is not read.
+    Before: diagnostics showed parts of that file.
+    Now: planner does not read the file.
     """
     secret = outside / "secret.yaml"
     secret.write_text("version: 1\nworld: gho_secret value\n")
@@ -115,12 +119,13 @@ def test_a_world_that_leads_out_of_the_repository(
     assert "gho_secret" not in ran.out + ran.err
 
 
-def test_the_policy_of_a_saved_plan(
+def test_policy_of_a_saved_plan(
     project: Project, service: Served, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The attacker saves a plan with `--policy-from` a commit of theirs, and commits it for the workflow to run.
+    """The pull request commits a plan that was saved with `--policy-from` an attacker's commit.
 
-    Before: the policy of that commit held. Now: the file has no say; the base commit's holds.
+    Before: the policy of that commit applied.
+    Now: the base commit's policy applies.
     """
     project.write("planner.yaml", "policy: {max_calls: 4}\n")
     git(project.root, "init", "-q")
@@ -138,12 +143,13 @@ def test_the_policy_of_a_saved_plan(
 
 
 @pytest.mark.parametrize("store", ["s3://theirs/results", "results", "git:refs/theirs/results"])
-def test_the_store_of_a_saved_plan(
+def test_store_of_a_saved_plan(
     project: Project, model: Model, outside: Path, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
-    """The attacker's saved plan names a store of theirs.
+    """The pull request commits a saved plan that names the attacker's store.
 
-    Before: it was contacted, or its results counted. Now: on a pull request a saved plan that names a store is refused.
+    Before: the store was contacted, or its results counted.
+    Now: on a pull request a saved plan that names a store is refused.
     """
     git(project.root, "init", "-q")
     base = commit(project.root)
@@ -158,10 +164,11 @@ def test_the_store_of_a_saved_plan(
     assert not model.reads
 
 
-def test_the_plans_of_a_saved_plan(project: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The attacker's saved plan names files outside the repository as plans.
+def test_plans_of_a_saved_plan(project: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pull request commits a saved plan that names files outside the repository as plans.
 
-    Before: they were read, and shown with the faults in them. Now: on a pull request they are refused.
+    Before: planner read them and printed parts of them in diagnostics.
+    Now: on a pull request such a saved plan is refused.
     """
     (outside / "hosts.yml").write_text("github.com:\n  oauth_token: gho_secret\n")
     git(project.root, "init", "-q")
@@ -174,8 +181,8 @@ def test_the_plans_of_a_saved_plan(project: Project, outside: Path, monkeypatch:
     assert "github.com" not in ran.out + ran.err
 
 
-def test_a_saved_plan_is_saved_under_a_name_of_its_own(project: Project) -> None:
-    """`--out plans/smoke.yaml` would write what is no plan among plans, and `run` would not know it."""
+def test_saved_plans_end_in_json(project: Project) -> None:
+    """`plan --out plans/smoke.yaml` is refused, because `run` would not recognise the file as a saved plan."""
     ran = project.planner("plan", "--out", "plans/smoke.yaml")
     assert (ran.code, "plans/smoke.yaml.json" not in ran.out, "ending .json" in ran.err) == (2, True, True)
     assert not (project.root / "plans/smoke.yaml").exists()

@@ -1,0 +1,83 @@
+"""The table of attacks in docs/attacks.md, generated from the docstrings of the tests.
+
+Usage: python .ci/attacks.py            exit code 1 if the page differs from the tests
+       python .ci/attacks.py --write    write the page
+
+A docstring that describes an attack has the form "ATTACK. Before: OUTCOME. Now: OUTCOME.". Other tests are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "attacks.md"
+TABLES = re.compile(r"(?<=<!-- attacks -->\n).*?(?=<!-- end -->)", re.DOTALL)
+PARTS = re.compile(r"(.+?) Before: (.+?) Now: (.+)")
+SUBJECTS = {
+    "Policy": ["tests/security/test_policy.py"],
+    "Git": ["tests/security/test_git.py"],
+    "Journal and shared launches": ["tests/security/test_journal_values.py"],
+    "Keys": ["tests/security/test_keys.py"],
+    "Saved plans and sandbox worlds": ["tests/security/test_saved_plans.py"],
+    "Folders and links": ["tests/security/test_own_folders.py"],
+}
+"""Files by subject, as glob patterns."""
+
+
+def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["--write"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    page = PAGE.read_text(encoding="utf-8")
+    try:
+        current = TABLES.sub(lambda _: tables(), page)
+    except ValueError as error:
+        print(error)
+        return 1
+    if arguments:
+        PAGE.write_text(current, encoding="utf-8", newline="\n")
+    elif current != page:
+        print(f"{PAGE.name} is out of date: python .ci/attacks.py --write")
+        return 1
+    return 0
+
+
+def tables() -> str:
+    """One table per subject."""
+    found = dict(attacks())
+    subject_of = {path: name for name, globs in SUBJECTS.items() for glob in globs for path in ROOT.glob(glob)}
+    if without := sorted({path.name for path, _ in found} - {path.name for path in subject_of}):
+        raise ValueError(f".ci/attacks.py: add {', '.join(without)} to SUBJECTS")
+    parts = [f"\n{len(found)} tests.\n"]
+    for subject in SUBJECTS:
+        parts.append(f"\n## {subject}\n\n| The attacker | Before | Now | Test |\n|---|---|---|---|\n")
+        for (path, test), cells in found.items():
+            if subject_of[path] == subject:
+                link = f"[{test}](../{path.relative_to(ROOT).as_posix()})"
+                parts.append("| " + " | ".join([*(cell.replace("|", "\\|") for cell in cells), link]) + " |\n")
+    return "".join([*parts, "\n"])
+
+
+def attacks() -> Iterator[tuple[tuple[Path, str], tuple[str, ...]]]:
+    """((file, test), (attack, before, now)) in the order of the files."""
+    for path in sorted(ROOT.glob("tests/**/test_*.py")):
+        source = path.read_text(encoding="utf-8")
+        if "Now: " not in source:
+            continue
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):
+                continue
+            text = " ".join((ast.get_docstring(node) or "").split())
+            if parts := PARTS.fullmatch(text):
+                yield (path, node.name), tuple(cell[0].upper() + cell[1:] for cell in parts.groups())
+            elif "Before: " in text or "Now: " in text:
+                raise ValueError(f'{path.name}: {node.name} needs the form "ATTACK. Before: OUTCOME. Now: OUTCOME."')
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
