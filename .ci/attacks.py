@@ -22,9 +22,23 @@ SUBJECTS = {
     "Policy": ["tests/security/test_policy.py"],
     "Git": ["tests/security/test_git.py"],
     "Journal and shared launches": ["tests/security/test_journal_values.py"],
-    "Keys": ["tests/security/test_keys.py"],
+    "Keys": ["tests/security/test_keys.py", "tests/commands/test_key_in_clear.py"],
     "Saved plans and sandbox worlds": ["tests/security/test_saved_plans.py"],
     "Folders and links": ["tests/security/test_own_folders.py"],
+    "Bounded evaluation": [
+        "tests/planfile/test_hostile.py",
+        "tests/planfile/test_templates.py",
+        "tests/checks/test_hostile_calls.py",
+        "tests/checks/test_patterns.py",
+        "tests/api/test_decoding.py",
+        "tests/reports/test_redaction.py",
+    ],
+    "Text from calls and plans": [
+        "tests/reports/test_neutral.py",
+        "tests/commands/test_control_characters.py",
+        "tests/judging/test_asking.py",
+    ],
+    "GitHub action": ["tests/test_action.py"],
 }
 """Files by subject, as glob patterns."""
 

@@ -152,7 +152,11 @@ def test_every_input_reaches_the_commands_it_is_for(run_step: RunStep) -> None:
     ["$(touch owned)", "`touch owned`", '"; touch owned; "', "*", "--consent-to-charge", "a && touch owned", "~", "-"],
 )
 def test_no_input_becomes_an_option_or_a_command(run_step: RunStep, tmp_path: Path, hostile: str) -> None:
-    """A branch name or a title that ends up in an input stays one argument, word for word, after `--` or behind its `=`."""
+    """An input of the action, such as a branch name, contains shell code or an option.
+
+    Before: unquoted, the shell would run it, or planner would take `--consent-to-charge` as an option.
+    Now: it stays one argument, after `--` or after the `=` of its option.
+    """
     assert arguments(run_step("validate", ECHO, paths=hostile)) == ["validate", "--", hostile]
     planned = arguments(run_step("plan", ECHO, paths=hostile, select=hostile, environment=hostile))
     assert planned == ["plan", f"--select={hostile}", f"--environment={hostile}", "--", hostile]
@@ -267,7 +271,11 @@ def test_a_cancelled_job_reaches_the_program(start_step: PrepareStep, step: str)
 def test_only_files_with_a_known_hash_are_installed(
     run_step: RunStep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Extras where they are asked for, by the name of a file: no name leads out of the folder or is a command."""
+    """A package index serves another file for a pinned version, or the input `extras` names a path or a command.
+
+    Before: the file would be installed, and its code would run with the job's keys.
+    Now: the action installs with `--require-hashes` and only wheels. An extra is a plain file name.
+    """
     (tmp_path / "bin").mkdir()
     uv = tmp_path / "bin/uv"
     uv.write_text("#!/usr/bin/env bash\nprintf '%s\\n' \"$@\"\n", encoding="utf-8")

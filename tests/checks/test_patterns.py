@@ -368,12 +368,20 @@ def test_nothing_is_printed_about_a_bad_pattern(capfd: pytest.CaptureFixture[str
 
 
 def test_a_hostile_pattern_takes_linear_time() -> None:
-    """What a backtracking engine would not come to an end of, ever, ends."""
+    """A plan contains the pattern `(a+)+$`.
+
+    Before: with Python's `re`, it takes exponential time.
+    Now: RE2 takes linear time.
+    """
     assert compile_pattern("(a+)+$").search("a" * 20_000 + "b") is None
 
 
-def test_groups_take_no_memory_of_their_own() -> None:
-    """google-re2 asks for all groups at each search, quadratic in their number: none captures, whatever the plan writes."""
+def test_nested_groups_take_no_memory() -> None:
+    """A plan contains a pattern with 4,000 nested groups.
+
+    Before: each search took memory quadratic in their number.
+    Now: no group captures.
+    """
     nested = compile_pattern("(" * 4_000 + "a" + ")" * 4_000)
     assert nested.programsize < 10
     assert [found.group() for found in compile_pattern("(a)(?P<rest>b)?").finditer("ab a")] == ["ab", "a"]

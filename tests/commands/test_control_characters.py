@@ -108,7 +108,11 @@ def hostile_app(app: Any) -> Any:
 
 
 def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> None:
-    """Plan names, prompts, transcripts, tool calls and their results; results.json stays JSON."""
+    """The service puts every control character into names, transcripts, tool calls and messages.
+
+    Before: each output had to escape them itself.
+    Now: no stream, report or output file contains one, and results.json stays valid JSON.
+    """
     for options in ((), ("--format", "json"), ("--explain", "*"), ("--out", "saved.plan.json")):
         assert outputs("plan", "--sandbox", *options).code == 0
     assert outputs(*CONSENT, "-vv", "--trace", "trace.jsonl").code == 1

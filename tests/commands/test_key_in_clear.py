@@ -18,7 +18,11 @@ REFUSED = (
 
 @pytest.mark.parametrize("command", [["run", "--consent-to-charge"], ["plan", "--refresh"]])
 def test_http_to_another_host_is_refused(command: list[str], project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A private network is one, too. It is the author's to mend, and nothing is connected to."""
+    """The configured address of the service is http, and somebody reads the network.
+
+    Before: the key was sent in clear.
+    Now: exit code 2 without a connection, unless `THUNDERPHONE_ALLOW_HTTP_TO` names the host.
+    """
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://user:secret@10.0.0.7:8080/v1")
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_live_of_somebody")
     ran = project.planner(*command)

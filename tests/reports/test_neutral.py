@@ -129,7 +129,11 @@ def _shown(tokens: list[Token]) -> str:
 
 @with_hostile_texts
 def test_markdown_shows_the_text_and_does_nothing_else(text: str) -> None:
-    """No HTML, link, image, emphasis or block comes out of a text, wherever it stands, and its words stay."""
+    """A transcript or a plan contains HTML, links, images or Markdown.
+
+    Before: unescaped, they would render in job summaries and comments.
+    Now: Markdown reports show the characters and nothing else.
+    """
     safe = for_markdown(text)
     for source in (safe, f"- {safe}", f"> {safe}", f"# x {safe}"):
         tokens = _inline(_GITHUB, source)
@@ -145,7 +149,11 @@ def test_markdown_shows_the_text_and_does_nothing_else(text: str) -> None:
 
 @with_hostile_texts
 def test_markdown_leaves_nothing_for_github_to_link(text: str) -> None:
-    """No mention, reference, address or emoji is left in what a reader sees: GitHub links those after parsing."""
+    """A transcript contains `@team`, `#123`, an address or an emoji code.
+
+    Before: unescaped, GitHub would notify people and link issues.
+    Now: nothing is left for GitHub to link.
+    """
     assert not _LINKED_BY_GITHUB.search(_shown(_inline(_GITHUB, for_markdown(text))))
 
 
@@ -160,7 +168,11 @@ def test_no_linkifier_finds_a_link(text: str) -> None:
 
 @given(hostile_texts, hostile_texts)
 def test_a_table_keeps_its_cells(left: str, right: str) -> None:
-    """A text in a cell, escaped or as a code span, never breaks the table's row."""
+    """A name contains `|` or a line break.
+
+    Before: unescaped, it would break the table or forge a cell.
+    Now: the row keeps its cells.
+    """
     row = f"| {for_markdown(left)} | {markdown_code(right, in_table=True)} | end |"
     tokens = _inline(_GITHUB, f"| a | b | c |\n| --- | --- | --- |\n{row}")
     cells = [cell.content for token, cell in pairwise(tokens) if token.type == "td_open"]
@@ -186,7 +198,11 @@ def test_a_backslash_before_a_pipe_is_no_code_span_in_a_table() -> None:
 
 @with_hostile_texts
 def test_a_block_holds_its_lines_and_ends_where_it_should(text: str) -> None:
-    """Nothing in a fenced block can end it early."""
+    """A transcript contains the end of a code block.
+
+    Before: unescaped, the text after it would render.
+    Now: nothing in the block ends it.
+    """
     tokens = _GITHUB.parse(f"{markdown_block(text)}\n\nafter")
     assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
     assert not _CONTROLS.search(tokens[0].content)
@@ -194,7 +210,11 @@ def test_a_block_holds_its_lines_and_ends_where_it_should(text: str) -> None:
 
 @with_hostile_texts
 def test_a_terminal_gets_one_line_without_controls(text: str) -> None:
-    """No escape sequence, control or reordering character, no line end and no workflow command reaches a terminal."""
+    """A transcript contains terminal sequences, line breaks or reordering characters.
+
+    Before: unescaped, they would rewrite the terminal or forge lines.
+    Now: a terminal receives one line without control characters.
+    """
     safe = for_terminal(text)
     assert not _CONTROLS.search(safe)
     assert "\n" not in safe
@@ -233,7 +253,11 @@ def test_a_case_id_is_shown_as_it_is(text: str) -> None:
 
 @with_hostile_texts
 def test_a_workflow_command_stays_one_command(text: str) -> None:
-    """A message cannot start another command, and a property cannot end early."""
+    """A message contains `::error` or another workflow command.
+
+    Before: unescaped, the CI system would execute it.
+    Now: the message stays inside its own command.
+    """
     command = f"::error file={for_workflow_command(text, is_property=True)}::{for_workflow_command(text)}"
     assert len(command.splitlines()) == 1
     assert not re.search("[:,]", for_workflow_command(text, is_property=True))
@@ -256,7 +280,11 @@ def test_json_keeps_its_values_and_loses_its_teeth(values: dict[str, str]) -> No
 
 @with_hostile_texts
 def test_xml_can_hold_any_text(text: str) -> None:
-    """What XML forbids is gone, so that the document always parses."""
+    """A transcript contains characters that XML forbids.
+
+    Before: the JUnit report would not parse.
+    Now: the characters are removed, and the report always parses.
+    """
     element = ET.Element("a", b=for_xml(text))
     element.text = for_xml(text)
     parsed = ET.fromstring(ET.tostring(element))  # noqa: S314 -- our own
@@ -281,7 +309,11 @@ def test_one_line(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize("part", ["\x1b]", "\x9d", "\x1b[", "`", "@", "#", ":a", "a.", "www.", "0", "\\|", "//"])
 def test_hostile_text_takes_linear_time(part: str) -> None:
-    """A long text of half sequences or of beginnings of links is as cheap as any: a square would take minutes."""
+    """A transcript contains 100,000 half-finished escape sequences or beginnings of links.
+
+    Before: with quadratic time, escaping takes minutes.
+    Now: escaping takes linear time.
+    """
 
     def neutralised(times: int) -> None:
         for neutral in (for_markdown, for_terminal, markdown_code, for_workflow_command, for_xml, for_json_text):

@@ -228,5 +228,9 @@ def test_open_launches_and_dropped_cases_go_by_the_same_names(canonical: RunResu
 
 @pytest.mark.parametrize("part", ["1", "1 ", "+ ", "one ", "0.", "1-", "a1", "2026-11-24 ", "1/", "abcdef12", "("])
 def test_hostile_digits_take_linear_time(part: str) -> None:
-    """A very long run of digits, separators or number words is redacted like a short one: a square would take minutes."""
+    """A transcript contains 100,000 digits, separators or number words.
+
+    Before: with quadratic time, redaction takes minutes.
+    Now: redaction takes linear time.
+    """
     assert takes_linear_time(lambda times: Redactor().text(part * times), 100_000)
