@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 DEFAULT_WORLD: Final = "demo"
 
-_CODES = {"value": "bad-value", "syntax": "yaml-syntax", "duplicate": "duplicate-key", "unreadable": "file-unreadable"}
-"""Kind of a world's fault → code of the diagnostic."""
-
 
 @dataclass(frozen=True, slots=True)
 class NamedWorld:
@@ -73,9 +70,10 @@ def _tell(shell: Shell, fault: WorldFault, diagnostics: Diagnostics) -> None:
     """The fault as a diagnostic, a value that does not fit in the words that plans have for it."""
     from planner.sandbox import World
 
-    code, detail = _CODES[fault.kind], fault.message
+    code, detail = fault.code, fault.message
     if fault.error is not None:
         code, detail = explain(fault.error, World)
     path = fault.path.relative_to(shell.cwd) if fault.path.is_relative_to(shell.cwd) else fault.path
-    span = Span(path.as_posix(), fault.line, fault.column, fault.line, max(fault.end_column, fault.column + 1))
+    place = fault.span
+    span = Span(path.as_posix(), place.line, place.column, place.end_line, max(place.end_column, place.column + 1))
     diagnostics.error(code, RULES[code].summary, detail, span)

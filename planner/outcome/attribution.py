@@ -78,6 +78,19 @@ class CallersFault(NamedTuple):
     quote: Quote | None
 
 
+UNSCRIPTED: Final = "no scripted dialogue matches this prompt"
+"""What the caller says on a call of the sandbox that nothing is scripted for."""
+
+
+def unscripted_call(evidence: Evidence) -> CallersFault | None:
+    """Set for a call of the sandbox whose prompt no dialogue matches. It says nothing about the agent, so it never passes or fails."""
+    for turn in evidence.turns or ():
+        if turn.role is Role.CALLER and UNSCRIPTED in turn.text:
+            hint = "write a dialogue for it in a world (docs/sandbox-conversations.md)"
+            return CallersFault(f"{UNSCRIPTED}: {hint}", Quote.of(turn))
+    return None
+
+
 def callers_fault(evidence: Evidence, failed: Sequence[Finding], prompt: str) -> CallersFault | None:
     """Why a run that did not pass is the test bot's fault; None where it is not, or not plainly.
 

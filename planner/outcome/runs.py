@@ -12,7 +12,7 @@ from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.parts import OfSeveral
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence, too_large
-from planner.outcome.attribution import DONE_BY_THE_AGENT, callers_fault
+from planner.outcome.attribution import DONE_BY_THE_AGENT, callers_fault, unscripted_call
 from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
 
 _log = logging.getLogger(__name__)
@@ -42,6 +42,14 @@ def judge_run(
     if large := too_large(evidence):
         unjudged = [_finding(expectation, errored(f"not judged: {large}")) for expectation in expectations]
         return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, tuple(unjudged), large)
+    if (unscripted := unscripted_call(evidence)) is not None:
+        return RunVerdict(
+            RunOutcome.ERRORED,
+            Fault.CALLER,
+            tuple(_finding(expectation, errored(f"not judged: {unscripted.reason}")) for expectation in expectations),
+            unscripted.reason,
+            unscripted.quote,
+        )
     findings = tuple(_finding(expectation, _judge(expectation, evidence, ask)) for expectation in expectations)
     if caller_faults == "ignore":
         findings = tuple(
@@ -73,7 +81,7 @@ def platform_verdict(reason: str) -> RunVerdict:
 
 def questions_of_run(expectations: Sequence[Expectation], evidence: Evidence) -> list[Question]:
     """What a language model would have to be asked to judge one finished run; nothing of a run that is not judged."""
-    if _platform_failure(evidence) is not None or too_large(evidence):
+    if _platform_failure(evidence) is not None or too_large(evidence) or unscripted_call(evidence) is not None:
         return []
     decidable = [expectation for expectation in expectations if not left_out(expectation, evidence)]
     return [question for expectation in decidable for question in expectation.questions(evidence)]

@@ -36,23 +36,6 @@ class Draws:
         return low + (high - low) * draw * draw
 
 
-class Wording:
-    """Ways of saying things, picked so that the same list does not give the same line twice in a row."""
-
-    def __init__(self, draws: Draws) -> None:
-        self._draws = draws
-        self._recent: set[str] = set()
-        """Of each list, the line used last."""
-
-    def pick(self, lines: Sequence[str]) -> str:
-        line = self._draws.pick(lines)
-        if line in self._recent and len(lines) > 1:
-            line = lines[(lines.index(line) + 1) % len(lines)]
-        self._recent.difference_update(lines)
-        self._recent.add(line)
-        return line
-
-
 def shuffled(items: Sequence[_Item], seed: int) -> list[_Item]:
     draw = Random(seed).random
     return [item for _, item in sorted(((draw(), item) for item in items), key=lambda pair: pair[0])]

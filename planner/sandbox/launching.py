@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from planner.sandbox.conversation import Conversation
-from planner.sandbox.conversations.conversations import Conversations
+from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.conversations.playing import Conversations
 from planner.sandbox.draws import seed_of, shuffled
 from planner.sandbox.state.money import billable_minutes, estimate_cents, rate_cents
 from planner.sandbox.state.records import OWN_USER_ID, Batch, LaunchEvent, Run
 from planner.sandbox.state.state import State
 from planner.sandbox.wire.requests import LaunchRequest
+from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.faults import Fault
-from planner.sandbox.worlds.script import Snapshot
 from planner.sandbox.worlds.world import World
 
 NOBODY = "Nobody answers here: the number has no agent for this direction."
@@ -70,9 +70,7 @@ def make_launch(
         if answerer.snapshot is not None and (answerer.snapshot.model or world.bot.model):
             run, call_id = _to_be_held(run, call_id)
         elif answerer.snapshot is not None:
-            conversation = conversations.of(
-                answerer.digest, answerer.snapshot, prompt, seed, run.direction, run.target_number
-            )
+            conversation = conversations.of(answerer.digest, answerer.snapshot, prompt, seed)
             run, call_id = _with_call(run, conversation, world, product, call_id)
         runs.append(_spoilt(run, index, faults))
     batch = None if batch_id is None else _batch(world, request, batch_id, runs, now)

@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
-from planner.sandbox.conversation import EMPTY, Conversation
 from planner.sandbox.conversations.audio import PROGRAM
-from planner.sandbox.conversations.conversations import Conversations
+from planner.sandbox.conversations.conversation import EMPTY, Conversation
+from planner.sandbox.conversations.playing import Conversations
 from planner.sandbox.conversations.talks import Talks
 from planner.sandbox.launching import Answerer, digest_of, held, make_launch
 from planner.sandbox.objects import Object
@@ -37,10 +37,10 @@ from planner.sandbox.state.store import Store
 from planner.sandbox.state.timeline import run_status
 from planner.sandbox.wire.errors import insufficient_balance, not_found, throttled
 from planner.sandbox.wire.requests import Dialect, LaunchRequest
+from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
-from planner.sandbox.worlds.meant import meant
-from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.worlds.part import meant
 from planner.sandbox.worlds.world import World
 
 _FOREIGN_PROMPT = "You are somebody else's caller. Ask for the opening hours."
@@ -250,9 +250,7 @@ class Sandbox:
         """What was said on a run's call, nothing yet while models are holding it; KeyError when nobody was there."""
         if run.id in self.state.talks or run.is_pending:
             return self.state.talks.get(run.id, EMPTY)
-        return self._conversations.of(
-            run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed, run.direction, run.target_number
-        )
+        return self._conversations.of(run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed)
 
     # Truth
 

@@ -13,10 +13,11 @@ import sys
 import wave
 from array import array
 
-from planner.sandbox.agents.actions import KEYS
-from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversations.conversation import Conversation
 
 PROGRAM = "espeak-ng"
+KEYS = re.compile(r"DTMF ([0-9*#]+)")
+"""How a caller's text says that keys are pressed."""
 _RATE = 22_050
 """Samples a second: espeak-ng's own."""
 _VOICES = {"user": "en-us+m3", "agent": "en-us+f4"}

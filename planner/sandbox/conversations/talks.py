@@ -10,14 +10,12 @@ import threading
 from collections.abc import Mapping
 from queue import SimpleQueue
 
-from planner.sandbox.agents.agent import Agent
-from planner.sandbox.conversation import Conversation
-from planner.sandbox.conversations.dialogue import AgentParty, CallerParty, script_agent, script_caller, talk
+from planner.sandbox.conversations.conversation import Conversation
 from planner.sandbox.conversations.endpoint import Endpoint
-from planner.sandbox.conversations.model_parties import ModelAgent, ModelCaller
-from planner.sandbox.draws import Draws, seed_of
+from planner.sandbox.conversations.model_parties import ModelAgent, ModelCaller, ScriptedAgent, ScriptedCaller, talk
+from planner.sandbox.conversations.playing import converse
 from planner.sandbox.state.records import Run
-from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.world import Model, World
 
 _AT_ONCE = 4
@@ -60,16 +58,13 @@ def hold(world: World, environ: Mapping[str, str], run: Run, snapshot: Snapshot)
         endpoints.append(Endpoint(name, models[-1], environ, run.seed))
         return endpoints[-1]
 
-    agent: AgentParty
-    caller: CallerParty
-    if snapshot.model is None:
-        agent = script_agent(Agent(snapshot), run.seed)
-    else:
-        agent = ModelAgent(snapshot, endpoint(snapshot.model), Draws(seed_of(run.seed, "agent")))
-    if world.bot.model is None:
-        caller = script_caller(run.prompt, run.seed, run.target_number)
-    else:
-        caller = ModelCaller(run.prompt, endpoint(world.bot.model))
+    scripted = converse(snapshot, run.prompt, run.seed)
+    agent = (
+        ScriptedAgent(scripted)
+        if snapshot.model is None
+        else ModelAgent(snapshot, endpoint(snapshot.model), run.seed, run.direction)
+    )
+    caller = ScriptedCaller(scripted) if world.bot.model is None else ModelCaller(run.prompt, endpoint(world.bot.model))
     try:
         return talk(agent, caller, run.seed, run.direction, min(model.max_turns for model in models))
     finally:

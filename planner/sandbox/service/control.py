@@ -28,7 +28,7 @@ from planner.sandbox.state.money import balance_cents
 from planner.sandbox.wire.errors import detail
 from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.files import WorldError
-from planner.sandbox.worlds.script import Part
+from planner.sandbox.worlds.part import Part
 
 
 class Deploy(Part):

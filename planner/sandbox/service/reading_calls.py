@@ -6,8 +6,7 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
-from planner.sandbox.conversation import Turn
-from planner.sandbox.conversations.grading import grade_conversation
+from planner.sandbox.conversations.conversation import Turn
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.exchange import answer
 from planner.sandbox.state.records import DIRECTIONS, Run
@@ -25,7 +24,6 @@ def view_of(sandbox: Sandbox, run: Run, call_id: int | None, now: float) -> Call
         run=run,
         conversation=conversation,
         snapshot=sandbox.state.snapshots[run.snapshot],
-        grading=grade_conversation(conversation),
         is_graded=has_ended(run, now) and now >= grade_at,
         grade_at=grade_at,
         now=now,

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from planner.sandbox.conversation import Conversation
-from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.worlds.dialogues import Snapshot
 
 TargetType = Literal["agent", "phone_number"]
 Direction = Literal["outbound", "inbound"]

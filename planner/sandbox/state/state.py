@@ -7,7 +7,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversations.conversation import Conversation
 from planner.sandbox.state.records import (
     AdvanceEvent,
     Batch,
@@ -23,7 +23,7 @@ from planner.sandbox.state.records import (
     TopUpEvent,
     Transaction,
 )
-from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.worlds.dialogues import Snapshot
 
 # The first ids are the reference page's, so that its examples read like answers of this sandbox.
 _FIRST_RUN_ID = 7110

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from planner.sandbox.conversation import Conversation, Turn
-from planner.sandbox.conversations.grading import Grading
+from planner.sandbox.conversations.conversation import Conversation, Turn
 from planner.sandbox.objects import Object
 from planner.sandbox.state.records import Run
 from planner.sandbox.state.timeline import has_ended, run_status
 from planner.sandbox.wire.requests import Dialect
 from planner.sandbox.wire.runs import timestamp
-from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.worlds.dialogues import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,6 @@ class CallView:
     run: Run
     conversation: Conversation
     snapshot: Snapshot
-    grading: Grading
     is_graded: bool
     grade_at: float
     now: float
@@ -65,8 +63,12 @@ def call(view: CallView, dialect: Dialect) -> Object:
         "billed_at": timestamp(ends_at) if billed else None,
         "grade_score": score(view, dialect),
         "grade_status": _grade_status(view) if ended else None,
-        "issue_count": len(view.grading.issues) if view.is_graded else 0,
-        "critical_issue_count": view.grading.critical_issues if view.is_graded else 0,
+        "issue_count": len(view.conversation.grade.issues) if view.is_graded else 0,
+        "agent_variant_id": view.snapshot.variant_id,
+        "agent_variant_label": view.snapshot.variant_label,
+        "critical_issue_count": sum(issue.severity == "critical" for issue in view.conversation.grade.issues)
+        if view.is_graded
+        else 0,
     }
     return shown if dialect == "page" else shown | _client_only(view, ended=ended)
 
@@ -79,9 +81,9 @@ def call_status(run: Run, now: float) -> str:
 
 def score(view: CallView, dialect: Dialect) -> float | int | None:
     """0..1 on the page, whole percent in the client."""
-    if not view.is_graded or view.grading.score is None:
+    if not view.is_graded or view.conversation.grade.score is None:
         return None
-    return round(view.grading.score, 2) if dialect == "page" else round(view.grading.score * 100)
+    return round(view.conversation.grade.score, 2) if dialect == "page" else round(view.conversation.grade.score * 100)
 
 
 def _grade_status(view: CallView) -> str:
@@ -89,19 +91,16 @@ def _grade_status(view: CallView) -> str:
 
 
 def _client_only(view: CallView, *, ended: bool) -> Object:
-    conversation, grading, graded = view.conversation, view.grading, view.is_graded
+    conversation, grading, graded = view.conversation, view.conversation.grade, view.is_graded
     transferred = conversation.transferred_to if ended else ""
-    collected: Object = dict(conversation.collected.items())
     return {
-        "agent_variant_id": None,
-        "agent_variant_label": None,
         "call_outcome": grading.outcome if graded else None,
         "cloud_run_execution_name": None,
-        "collected_values": collected if ended else None,
+        "collected_values": {} if ended else None,
         "consent_evidence": None,
         "extracted_data": None,
         "goal_achievement": grading.goal if graded else None,
-        "goal_reasoning": grading.goal_reasoning if graded else None,
+        "goal_reasoning": grading.summary if graded else None,
         "grade_updated_at": timestamp(view.grade_at) if graded else None,
         "is_scenario_call": False,
         "is_simulation": True,
@@ -158,11 +157,11 @@ def transcript(turns: tuple[Turn, ...], dialect: Dialect, assistant_role: str) -
 
 
 def grade(view: CallView, dialect: Dialect) -> Object:
-    grading, graded = view.grading, view.is_graded
+    grading, graded = view.conversation.grade, view.is_graded
     issues: list[JsonValue] = [
         {"severity": issue.severity, "description": issue.description} for issue in grading.issues
     ]
-    rubric: Object = dict(grading.rubric.items())
+    rubric: Object = {} if grading.score is None else {"overall": grading.score}
     shown: Object = {
         "status": _grade_status(view),
         "score": score(view, dialect),
@@ -182,11 +181,11 @@ def grade(view: CallView, dialect: Dialect) -> Object:
         "caller_welfare_violation": False,
         "created_at": timestamp(ends_at),
         "error_message": None,
-        "goal_reasoning": grading.goal_reasoning if graded else None,
+        "goal_reasoning": grading.summary if graded else None,
         "graded_at": timestamp(view.grade_at) if graded else None,
         "grader_model": "sandbox-rules",
         "grader_version": "1",
-        "outcome_reasoning": grading.goal_reasoning if graded else "",
+        "outcome_reasoning": grading.summary if graded else "",
         "updated_at": timestamp(view.grade_at if graded else ends_at),
     }
     return shown | extra

@@ -12,7 +12,7 @@ from planner.sandbox.state.records import Transaction
 from planner.sandbox.state.state import State
 from planner.sandbox.wire.requests import Dialect
 from planner.sandbox.wire.runs import timestamp
-from planner.sandbox.worlds.script import Snapshot
+from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.world import Agent, PhoneNumber, World
 
 

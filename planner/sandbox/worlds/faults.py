@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from planner.sandbox.worlds.script import Part
+from planner.sandbox.worlds.part import Part
 
 Route = Literal[
     "any",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from planner.sandbox.worlds.dialogues import E164, Dialogue, Snapshot, Table, Tool, Variant
 from planner.sandbox.worlds.faults import FaultSpec
-from planner.sandbox.worlds.meant import meant
-from planner.sandbox.worlds.script import Part, Script, Snapshot, Tool
+from planner.sandbox.worlds.part import Misnomer, Part, meant
 
 Cents = Annotated[int, Field(ge=0)]
 Product = Literal[
@@ -23,7 +24,6 @@ Product = Literal[
     "bolt-base-experimental",
     "bolt-extra-experimental",
 ]
-E164 = Annotated[str, Field(pattern=r"^\+[1-9]\d{6,14}$")]
 
 
 def _epoch_seconds(moment: datetime) -> float:
@@ -37,7 +37,6 @@ class Revision(Part):
     updated_at: datetime
     note: str = ""
     prompt: str
-    script: Script
 
 
 class Agent(Part):
@@ -49,7 +48,11 @@ class Agent(Part):
     created_at: datetime = datetime(2026, 1, 5, 9, tzinfo=UTC)
     tools: tuple[str, ...] = ()
     model: str | None = None
-    """One of `models`: it plays the agent by the revision's prompt, with the agent's tools; null: the script does."""
+    """One of `models`: it plays the agent by its deployed prompt, with its tools; null: the dialogues do."""
+    dialogues: dict[str, Dialogue] = Field(default={})
+    """By name; the first that matches a prompt is played."""
+    variants: dict[int, Variant] = Field(default={})
+    """Calls are split between these, by their weights."""
     revisions: Annotated[dict[int, Revision], Field(min_length=1)]
     """Revision number → what was deployed; the highest is what answers."""
     draft_prompt: str | None = None
@@ -95,7 +98,7 @@ class Model(Part):
 
 
 class Bot(Part):
-    """The test bot. `model` names one of `models`; null: it plays by the rules built in."""
+    """The test bot. `model` names one of `models`; null: it speaks the caller's turns of the dialogue."""
 
     model: str | None = None
 
@@ -163,6 +166,8 @@ class World(Part):
     models: dict[str, Model] = Field(default={})
     bot: Bot = Bot()
     tools: dict[str, Tool] = Field(default={})
+    tables: dict[str, Table] = Field(default={})
+    """A table that is called as a group of a pattern gives values for what the group found."""
     agents: Annotated[dict[int, Agent], Field(min_length=1)]
     phone_numbers: dict[int, PhoneNumber] = Field(default={})
     faults: tuple[FaultSpec, ...] = ()
@@ -179,56 +184,34 @@ class World(Part):
     def _named(cls, agents: dict[int, Agent]) -> dict[int, Agent]:
         return dict(sorted(agents.items()))
 
-    def faults_in(self) -> list[tuple[tuple[str | int, ...], str]]:
-        """What names something that is not there: (route into the file, what)."""
-        found: list[tuple[tuple[str | int, ...], str]] = []
+    def misnomers(self) -> list[Misnomer]:
+        """Everything that names something that does not exist."""
+        found: list[Misnomer] = []
+
+        def check(route: tuple[str | int, ...], what: str, name: str | int | None, known: Iterable[str | int]) -> None:
+            if name is not None and name not in set(known):
+                found.append((route, f"there is no {what} {name!r}{meant(name, known)}"))
+
         for agent_id, agent in self.agents.items():
+            here = ("agents", agent_id)
             if agent.product not in self.rates:
-                found.append((("agents", agent_id, "product"), f"no rate is given for {agent.product!r}"))
-            if agent.model is not None and agent.model not in self.models:
-                found.append(
-                    (
-                        ("agents", agent_id, "model"),
-                        f"no model is called {agent.model!r}{meant(agent.model, self.models)}",
-                    )
-                )
+                found.append(((*here, "product"), f"no rate is given for {agent.product!r}"))
+            check((*here, "model"), "model", agent.model, self.models)
             for index, tool in enumerate(agent.tools):
-                if tool not in self.tools:
-                    found.append(
-                        (("agents", agent_id, "tools", index), f"no tool is called {tool!r}{meant(tool, self.tools)}")
-                    )
-            for number, revision in agent.revisions.items():
-                base = ("agents", agent_id, "revisions", number, "script")
-                found += [((*base, *where), what) for where, what in revision.script.faults(frozenset(agent.tools))]
-        if self.bot.model is not None and self.bot.model not in self.models:
-            found.append(
-                (("bot", "model"), f"no model is called {self.bot.model!r}{meant(self.bot.model, self.models)}")
-            )
+                check((*here, "tools", index), "tool", tool, self.tools)
+            for name, dialogue in agent.dialogues.items():
+                wrong = dialogue.misnomers(frozenset(agent.tools), self.tables)
+                found += [((*here, "dialogues", name, *route), what) for route, what in wrong]
+        check(("bot", "model"), "model", self.bot.model, self.models)
         for number_id, number in self.phone_numbers.items():
-            for field, agent_id in (
-                ("inbound_agent_id", number.inbound_agent_id),
-                ("outbound_agent_id", number.outbound_agent_id),
-            ):
-                if agent_id is not None and agent_id not in self.agents:
-                    found.append(
-                        (
-                            ("phone_numbers", number_id, field),
-                            f"there is no agent {agent_id}{meant(agent_id, self.agents)}",
-                        )
-                    )
+            here = ("phone_numbers", number_id)
+            check((*here, "inbound_agent_id"), "agent", number.inbound_agent_id, self.agents)
+            check((*here, "outbound_agent_id"), "agent", number.outbound_agent_id, self.agents)
         for index, fault in enumerate(self.faults):
-            agent = self.agents.get(fault.agent_id) if fault.agent_id is not None else None
-            if fault.agent_id is not None and agent is None:
-                found.append(
-                    (
-                        ("faults", index, "agent_id"),
-                        f"there is no agent {fault.agent_id}{meant(fault.agent_id, self.agents)}",
-                    )
-                )
-            if agent is not None and fault.revision is not None and fault.revision not in agent.revisions:
-                found.append(
-                    (("faults", index, "revision"), f"agent {fault.agent_id} has no revision {fault.revision}")
-                )
+            check(("faults", index, "agent_id"), "agent", fault.agent_id, self.agents)
+            if fault.agent_id in self.agents:
+                revisions = self.agents[fault.agent_id].revisions
+                check(("faults", index, "revision"), "revision", fault.revision, revisions)
         return found
 
     def snapshot(self, agent_id: int, number: int | None = None) -> Snapshot:
@@ -246,6 +229,7 @@ class World(Part):
             primary_language=agent.primary_language,
             prompt=revision.prompt,
             updated_at=_epoch_seconds(revision.updated_at),
-            script=revision.script,
             tools={name: self.tools[name] for name in agent.tools},
+            tables=self.tables,
+            dialogues=tuple(agent.dialogues.values()),
         )

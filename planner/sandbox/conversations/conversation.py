@@ -7,12 +7,14 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from planner.sandbox.worlds.dialogues import Grade
+
 Speaker = Literal["agent", "user", "tool_call", "tool_response"]
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn; times count from the start of the recording, in conversation time."""
+    """One turn. Times count from the start of the recording, in conversation time."""
 
     role: Speaker
     content: JsonValue
@@ -28,15 +30,10 @@ class Conversation:
     duration_ms: int
     end_reason: str
     transferred_to: str
-    collected: dict[str, str]
-    """What the agent has understood, by slot."""
-    goals: tuple[tuple[str, str], ...]
-    """What the bot was after and what became of it: answered, refused or open."""
-    misunderstandings: int
-    """Times the agent had to ask again or did not understand."""
+    grade: Grade
     error: str = ""
-    """Why the call broke off, when a model did not answer."""
+    """Why the call broke off, if a model did not answer."""
 
 
-EMPTY = Conversation((), 0, "", "", {}, (), 0)
-"""Nothing has been said, or nothing is known of it yet."""
+EMPTY = Conversation((), 0, "", "", Grade(score=None, outcome="unknown", goal="no_opportunity", summary=""))
+"""Nothing has been said, or nothing is known yet."""

@@ -1,1 +1,0 @@
-"""The test bot: what it understands of a scenario prompt, and how it speaks and listens."""
