@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.playing import Conversations
-from planner.sandbox.draws import seed_of, shuffled
+from planner.sandbox.draws import Draws, seed_of, shuffled
 from planner.sandbox.state.money import billable_minutes, estimate_cents, rate_cents
 from planner.sandbox.state.records import OWN_USER_ID, Batch, LaunchEvent, Run
 from planner.sandbox.state.state import State
@@ -23,11 +23,23 @@ NOBODY = "Nobody answers here: the number has no agent for this direction."
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """Who takes part for the organization: the snapshot and its digest (None: nobody), and the number called or calling."""
+    """Who takes part for the organization: the snapshot and its digest (None: nobody), and the number called or calling.
+
+    `split` are the agent's variants with their weights: each run is answered by one of them.
+    """
 
     snapshot: Snapshot | None
     digest: str
     number: str
+    split: tuple[tuple[int, Snapshot, str], ...] = ()
+
+    def of_run(self, seed: int) -> Answerer:
+        draw = Draws(seed_of(seed, "variant")).between(0, sum(weight for weight, _, _ in self.split))
+        for weight, snapshot, digest in self.split:
+            draw -= weight
+            if draw < 0:
+                return Answerer(snapshot, digest, self.number)
+        return self
 
 
 def digest_of(snapshot: Snapshot) -> str:
@@ -64,13 +76,14 @@ def make_launch(
         seed = seed_of(
             world.seed, request.target_type, request.target_id, request.direction, request.mode, prompt, occurrence
         )
+        taking = answerer.of_run(seed)
         run = _queued(
-            world, request, answerer, run_id, batch_id, prompt, index, now, seed=seed, requested_by_id=requested_by_id
+            world, request, taking, run_id, batch_id, prompt, index, now, seed=seed, requested_by_id=requested_by_id
         )
-        if answerer.snapshot is not None and (answerer.snapshot.model or world.bot.model):
+        if taking.snapshot is not None and (taking.snapshot.model or world.bot.model):
             run, call_id = _to_be_held(run, call_id)
-        elif answerer.snapshot is not None:
-            conversation = conversations.of(answerer.digest, answerer.snapshot, prompt, seed)
+        elif taking.snapshot is not None:
+            conversation = conversations.of(taking.digest, taking.snapshot, prompt, seed)
             run, call_id = _with_call(run, conversation, world, product, call_id)
         runs.append(_spoilt(run, index, faults))
     batch = None if batch_id is None else _batch(world, request, batch_id, runs, now)

@@ -12,18 +12,18 @@ from pathlib import Path
 from pydantic import JsonValue
 from starlette.types import ASGIApp
 
+from planner.sandbox.agents import Agents
+from planner.sandbox.conversation import EMPTY, Conversation
 from planner.sandbox.conversations.audio import PROGRAM
-from planner.sandbox.conversations.conversation import EMPTY, Conversation
 from planner.sandbox.conversations.playing import Conversations
 from planner.sandbox.conversations.talks import Talks
-from planner.sandbox.launching import Answerer, digest_of, held, make_launch
+from planner.sandbox.launching import Answerer, held, make_launch
 from planner.sandbox.objects import Object
 from planner.sandbox.state.money import can_cover, estimate_cents
 from planner.sandbox.state.records import (
     FOREIGN_USER_ID,
     OWN_USER_ID,
     AdvanceEvent,
-    EditEvent,
     FaultEvent,
     LaunchEvent,
     RegradeEvent,
@@ -37,7 +37,6 @@ from planner.sandbox.state.store import Store
 from planner.sandbox.state.timeline import run_status
 from planner.sandbox.wire.errors import insufficient_balance, not_found, throttled
 from planner.sandbox.wire.requests import Dialect, LaunchRequest
-from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
 from planner.sandbox.worlds.part import meant
@@ -74,7 +73,7 @@ class Sandbox:
         self._store = Store(None if state_path is None else Path(state_path), self.state.apply)
         self._conversations = Conversations()
         self._talks = Talks(world, environ or {})
-        self._snapshots: dict[tuple[int, int | None], tuple[Snapshot, str]] = {}
+        self.agents = Agents(world, self.state, self._store.append)
         for event in self.state.faults.values():
             self.faults.recall(event.key, event.seen, event.fired)
 
@@ -107,30 +106,6 @@ class Sandbox:
     def close(self) -> None:
         self._store.close()
 
-    # Agents
-
-    def snapshot(self, agent_id: int) -> tuple[Snapshot, str]:
-        """The agent as it answers now, and the digest it is remembered by; KeyError when the world has no such agent."""
-        declared = self._declared(agent_id, None)
-        edit = self.state.edits.get(agent_id)
-        if edit is not None and self.state.snapshots[edit.digest].updated_at > declared[0].updated_at:
-            return self.state.snapshots[edit.digest], edit.digest
-        return declared
-
-    def _declared(self, agent_id: int, revision: int | None) -> tuple[Snapshot, str]:
-        if (agent_id, revision) not in self._snapshots:
-            snapshot = self.world.snapshot(agent_id, revision)
-            self._snapshots[agent_id, revision] = snapshot, digest_of(snapshot)
-        return self._snapshots[agent_id, revision]
-
-    def deploy(self, agent_id: int, revision: int | None) -> None:
-        """Deploy a revision of the world file now, or (None) today's once more."""
-        base = self.snapshot(agent_id)[0] if revision is None else self._declared(agent_id, revision)[0]
-        at = self.now()
-        edited = base.model_copy(update={"updated_at": at})
-        digest = digest_of(edited)
-        self._store.append(SnapshotEvent(digest, edited), EditEvent(at, agent_id, digest))
-
     # Launching
 
     def launch(self, request: LaunchRequest) -> LaunchEvent:
@@ -148,7 +123,7 @@ class Sandbox:
             for fault in spoiling:
                 self.note_fired(fault)
                 if fault.spec.kind == "agent_edit" and fault.spec.agent_id is not None:
-                    self.deploy(fault.spec.agent_id, fault.spec.revision)
+                    self.agents.deploy_revision(fault.spec.agent_id, fault.spec.revision, self.now())
                     answerer = self._answerer(request)
             accepted = self._accept(request, answerer, now, spoiling, OWN_USER_ID)
         self.refresh()
@@ -160,15 +135,17 @@ class Sandbox:
         event = make_launch(
             self.world, self.state, request, answerer, now, faults, self._conversations, requested_by_id=user_id
         )
-        remember: list[SnapshotEvent] = []
-        if answerer.snapshot is not None and answerer.digest not in self.state.snapshots:
-            remember.append(SnapshotEvent(answerer.digest, answerer.snapshot))
+        taking: dict[str, Snapshot] = {digest: snapshot for _, snapshot, digest in answerer.split}
+        if answerer.snapshot is not None:
+            taking[answerer.digest] = answerer.snapshot
+        used = {run.snapshot for run in event.runs} - self.state.snapshots.keys()
+        remember = [SnapshotEvent(digest, taking[digest]) for digest in sorted(used - {""})]
         self._store.append(*remember, event)
         return event
 
     def _answerer(self, request: LaunchRequest) -> Answerer:
         if request.target_type == "agent":
-            if request.target_id not in self.world.agents:
+            if request.target_id not in self.agents.ids:
                 raise not_found("Agent")
             number = next(
                 (
@@ -178,14 +155,17 @@ class Sandbox:
                 ),
                 "",
             )
-            return Answerer(*self.snapshot(request.target_id), number)
+            return self._answering(request.target_id, number)
         phone = self.world.phone_numbers.get(request.target_id)
         if phone is None or phone.status in ("released", "releasing"):
             raise not_found("Phone number")
         agent_id = phone.inbound_agent_id if request.direction == "outbound" else phone.outbound_agent_id
-        if agent_id is None or phone.status != "active":
+        if agent_id not in self.agents.ids or phone.status != "active":
             return Answerer(None, "", phone.number)
-        return Answerer(*self.snapshot(agent_id), phone.number)
+        return self._answering(agent_id, phone.number)
+
+    def _answering(self, agent_id: int, number: str) -> Answerer:
+        return Answerer(*self.agents.snapshot(agent_id), number, self.agents.split(agent_id))
 
     def add_foreign_runs(self, count: int, *, identical: bool) -> None:
         """Runs of somebody else in the same organization: like the newest of our own, or of their own making."""

@@ -13,7 +13,7 @@ import sys
 import wave
 from array import array
 
-from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.conversation import Conversation
 
 PROGRAM = "espeak-ng"
 KEYS = re.compile(r"DTMF ([0-9*#]+)")

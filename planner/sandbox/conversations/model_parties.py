@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 from pydantic import JsonValue
 
-from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.endpoint import Endpoint, ModelError, ToolUse, tool_answer, tool_definition
 from planner.sandbox.conversations.recording import Recording
 from planner.sandbox.draws import Draws, seed_of

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from pydantic import JsonValue
 
-from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.recording import Recording
 from planner.sandbox.draws import Draws, seed_of
 from planner.sandbox.worlds.dialogues import CODE, Branch, Dialogue, Grade, Snapshot, Turn, filled

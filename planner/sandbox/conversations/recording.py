@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from planner.sandbox.conversations.conversation import Turn
+from planner.sandbox.conversation import Turn
 from planner.sandbox.draws import Draws, seed_of
 
 _AGENT_WORDS_PER_MINUTE = 165

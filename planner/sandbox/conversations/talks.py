@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping
 from queue import SimpleQueue
 
-from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.endpoint import Endpoint
 from planner.sandbox.conversations.model_parties import ModelAgent, ModelCaller, ScriptedAgent, ScriptedCaller, talk
 from planner.sandbox.conversations.playing import converse

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from planner.sandbox.sandbox import Sandbox
-from planner.sandbox.service import control, reading_calls, reading_organization, recordings, runs_and_batches
+from planner.sandbox.service import agents, control, reading_calls, reading_organization, recordings, runs_and_batches
 from planner.sandbox.service.exchange import Dated, Handler, answer, client_gone, error_answer, guarded
 from planner.sandbox.wire.errors import ApiError
 
@@ -33,9 +33,16 @@ _KEYED: tuple[tuple[str, str, str, Operation], ...] = (
     ("GET", "/v1/calls/{call_id}/grade", "grade", reading_calls.read_grade),
     ("POST", "/v1/calls/{call_id}/grade", "grade", reading_calls.regrade),
     ("GET", "/v1/calls/{call_id}/audio", "audio", recordings.read_audio),
-    ("GET", "/v1/agents", "agents", reading_organization.list_agents),
-    ("GET", "/v1/agents/{agent_id}", "agent", reading_organization.read_agent),
-    ("GET", "/v1/agents/{agent_id}/versions", "versions", reading_organization.list_versions),
+    ("GET", "/v1/agents", "agents", agents.list_agents),
+    ("POST", "/v1/agents", "agents", agents.create_agent),
+    ("GET", "/v1/agents/{agent_id}", "agent", agents.read_agent),
+    ("PATCH", "/v1/agents/{agent_id}", "agent", agents.edit_agent),
+    ("DELETE", "/v1/agents/{agent_id}", "agent", agents.delete_agent),
+    ("POST", "/v1/agents/{agent_id}/deploy", "agent", agents.deploy_draft),
+    ("POST", "/v1/agents/{agent_id}/discard-draft", "agent", agents.discard_draft),
+    ("POST", "/v1/agents/{agent_id}/duplicate", "agent", agents.duplicate_agent),
+    ("GET", "/v1/agents/{agent_id}/variants", "agent", agents.list_variants),
+    ("GET", "/v1/agents/{agent_id}/versions", "versions", agents.list_versions),
     ("GET", "/v1/phone-numbers", "phone_numbers", reading_organization.list_phone_numbers),
     ("GET", "/v1/phone-numbers/{number_id}", "phone_number", reading_organization.read_phone_number),
     ("GET", "/v1/billing", "billing", reading_organization.read_billing),

@@ -81,7 +81,7 @@ async def change(sandbox: Sandbox, request: Request) -> Response:
     if wanted.top_up_cents is not None:
         sandbox.top_up(wanted.top_up_cents)
     if wanted.deploy is not None:
-        sandbox.deploy(wanted.deploy.agent_id, wanted.deploy.revision)
+        sandbox.agents.deploy_revision(wanted.deploy.agent_id, wanted.deploy.revision, sandbox.now())
     if wanted.foreign_runs is not None:
         sandbox.add_foreign_runs(wanted.foreign_runs.count, identical=wanted.foreign_runs.identical)
     if wanted.advance_seconds is not None:

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
-from planner.sandbox.conversations.conversation import Turn
+from planner.sandbox.conversation import Turn
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.exchange import answer
 from planner.sandbox.state.records import DIRECTIONS, Run

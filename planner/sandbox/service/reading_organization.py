@@ -6,7 +6,6 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
-from planner.sandbox.objects import Object
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.exchange import answer, bearer_key
 from planner.sandbox.wire import openapi
@@ -40,30 +39,6 @@ async def list_transactions(sandbox: Sandbox, request: Request) -> Response:
     return answer({"results": results, "total": len(entries), "limit": window.limit, "offset": window.offset})
 
 
-async def list_agents(sandbox: Sandbox, _request: Request) -> Response:
-    return answer([_shown_agent(sandbox, agent_id) for agent_id in sandbox.world.agents])
-
-
-async def read_agent(sandbox: Sandbox, request: Request) -> Response:
-    return answer(_shown_agent(sandbox, _agent_id(sandbox, request)))
-
-
-async def list_versions(sandbox: Sandbox, request: Request) -> Response:
-    """Prior revisions, newest first: an array on the page, counted in the client."""
-    agent_id = _agent_id(sandbox, request)
-    agent = sandbox.world.agents[agent_id]
-    current = sandbox.snapshot(agent_id)[0]
-    numbers = [number for number in sorted(agent.revisions, reverse=True) if number <= current.revision]
-    versions: list[JsonValue] = [
-        wire_org.version(
-            current if number == current.revision else sandbox.world.snapshot(agent_id, number),
-            agent.revisions[number].note,
-        )
-        for number in numbers
-    ]
-    return answer(versions if sandbox.dialect == "page" else {"count": len(versions), "results": versions})
-
-
 async def list_phone_numbers(sandbox: Sandbox, _request: Request) -> Response:
     numbers = sandbox.world.phone_numbers
     return answer([wire_org.phone_number(number_id, number, sandbox.dialect) for number_id, number in numbers.items()])
@@ -75,16 +50,3 @@ async def read_phone_number(sandbox: Sandbox, request: Request) -> Response:
     if number is None:
         raise not_found("Phone number")
     return answer(wire_org.phone_number(number_id, number, sandbox.dialect))
-
-
-def _agent_id(sandbox: Sandbox, request: Request) -> int:
-    agent_id = path_id(request.path_params, "agent_id", "Agent")
-    if agent_id not in sandbox.world.agents:
-        raise not_found("Agent")
-    return agent_id
-
-
-def _shown_agent(sandbox: Sandbox, agent_id: int) -> Object:
-    return wire_org.agent(
-        sandbox.snapshot(agent_id)[0], sandbox.world.agents[agent_id], sandbox.dialect, sandbox.world_digest
-    )

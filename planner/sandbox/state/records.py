@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.conversation import Conversation
 from planner.sandbox.worlds.dialogues import Snapshot
 
 TargetType = Literal["agent", "phone_number"]
@@ -157,6 +157,19 @@ class EditEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentEvent:
+    """Somebody changed an agent over the API. `fields`: of the new agent, the whole draft, or everything deployed so far."""
+
+    at: float
+    agent_id: int
+    change: Literal["create", "draft", "discard", "deploy", "delete"]
+    fields: dict[str, str]
+    copy_of: int | None
+    """The agent of the world whose dialogues and tools it has; None: any dialogue may match."""
+    kind: Literal["agent"] = "agent"
+
+
+@dataclass(frozen=True, slots=True)
 class TopUpEvent:
     at: float
     amount_cents: int
@@ -182,7 +195,17 @@ class FaultEvent:
     kind: Literal["fault"] = "fault"
 
 
-Event = SnapshotEvent | LaunchEvent | TalkEvent | RegradeEvent | EditEvent | TopUpEvent | AdvanceEvent | FaultEvent
+Event = (
+    SnapshotEvent
+    | LaunchEvent
+    | TalkEvent
+    | RegradeEvent
+    | EditEvent
+    | AgentEvent
+    | TopUpEvent
+    | AdvanceEvent
+    | FaultEvent
+)
 
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 

@@ -6,10 +6,12 @@ import heapq
 import math
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-from planner.sandbox.conversations.conversation import Conversation
+from planner.sandbox.conversation import Conversation
 from planner.sandbox.state.records import (
     AdvanceEvent,
+    AgentEvent,
     Batch,
     EditEvent,
     Event,
@@ -31,6 +33,33 @@ _FIRST_BATCH_ID = 201
 _FIRST_CALL_ID = 987654321
 
 
+@dataclass(slots=True)
+class AgentRecord:
+    """What was done to an agent over the API."""
+
+    copy_of: int | None
+    created_at: float
+    fields: dict[str, str] = field(default_factory=dict[str, str])
+    """Deployed, beyond what the world declares."""
+    deployments: list[float] = field(default_factory=list[float])
+    draft: dict[str, str] | None = None
+    draft_at: float | None = None
+    is_deleted: bool = False
+
+    def apply(self, event: AgentEvent) -> None:
+        match event.change:
+            case "create" | "deploy":
+                self.fields = dict(event.fields)
+                self.deployments.append(event.at)
+                self.draft = self.draft_at = None
+            case "draft":
+                self.draft, self.draft_at = dict(event.fields), event.at
+            case "discard":
+                self.draft = self.draft_at = None
+            case "delete":
+                self.is_deleted = True
+
+
 class State:
     """Built by `apply`, and by nothing else. The clock is taken to go forwards."""
 
@@ -43,6 +72,7 @@ class State:
         self.snapshots: dict[str, Snapshot] = {}
         self.edits: dict[int, EditEvent] = {}
         """Agent id → its newest deployment after the world file's."""
+        self.agents: dict[int, AgentRecord] = {}
         self.faults: dict[str, FaultEvent] = {}
         self.topped_up_cents = 0
         self.transactions: list[Transaction] = []
@@ -91,6 +121,9 @@ class State:
                 self._transact(event.at, "adjustment", -event.cost_cents, event.call_id, "Call graded again")
             case EditEvent():
                 self.edits[event.agent_id] = event
+            case AgentEvent():
+                record = self.agents.setdefault(event.agent_id, AgentRecord(event.copy_of, event.at))
+                record.apply(event)
             case TopUpEvent():
                 self.topped_up_cents += event.amount_cents
                 self._settle(event.at)

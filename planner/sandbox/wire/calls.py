@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from planner.sandbox.conversations.conversation import Conversation, Turn
+from planner.sandbox.conversation import Conversation, Turn
 from planner.sandbox.objects import Object
 from planner.sandbox.state.records import Run
 from planner.sandbox.state.timeline import has_ended, run_status

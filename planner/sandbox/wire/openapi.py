@@ -18,6 +18,7 @@ from planner.sandbox.wire.openapi_objects import (
     TEXT,
     TEXTS,
     array,
+    maybe,
     objects,
     one_of,
     record,
@@ -88,9 +89,19 @@ def _requests(*, client: bool) -> Object:
     optional |= {"direction", "run_count"} if client else frozenset()
     ignored: Object = {"additionalProperties": True}
     return {
+        "NewAgent": record(_AGENT_FIELDS, frozenset(_AGENT_FIELDS) - {"name", "prompt", "voice"}) | ignored,
+        "AgentEdit": record(_AGENT_FIELDS, frozenset(_AGENT_FIELDS)) | ignored,
+        "Deployment": record({"if_updated_at": maybe(MOMENT)}, frozenset({"if_updated_at"})) | ignored,
         "StartRun": record(run, optional) | ignored,
         "StartBatch": record(batch, optional) | ignored,
     }
+
+
+_FILLED: Object = {"type": "string", "pattern": r"\S"}
+_AGENT_FIELDS: dict[str, Object] = {
+    **dict.fromkeys(("name", "prompt", "voice", "primary_language", "thinking_level"), _FILLED),
+    "product": _FILLED,
+}
 
 
 def _paths(*, client: bool) -> Object:
@@ -164,9 +175,25 @@ def _paths(*, client: bool) -> Object:
                 "call_id",
             )
         },
-        "/v1/agents": {"get": _get("listAgents", "Every agent.", array(ref("Agent")), [])},
+        "/v1/agents": {
+            "get": _get("listAgents", "Every agent.", array(ref("Agent")), []),
+            "post": _change("createAgent", "Create a deployed agent.", "NewAgent", "201", path_id=False),
+        },
         "/v1/agents/{agent_id}": {
-            "get": _get_one("readAgent", "An agent as it answers now.", ref("Agent"), "agent_id")
+            "get": _get_one("readAgent", "An agent as it answers now.", ref("Agent"), "agent_id"),
+            "patch": _change("editAgent", "Write a draft.", "AgentEdit", "200"),
+            "delete": {
+                "operationId": "deleteAgent",
+                "summary": "Delete an agent.",
+                "parameters": [_path_id("agent_id")],
+                "responses": {"204": {"description": "It is gone."}, **_refusals(401, 404)},
+            },
+        },
+        "/v1/agents/{agent_id}/deploy": {"post": _change("deployAgent", "Deploy the draft.", "Deployment", "200", 409)},
+        "/v1/agents/{agent_id}/discard-draft": {"post": _change("discardDraft", "Drop the draft.", "AgentEdit", "200")},
+        "/v1/agents/{agent_id}/duplicate": {"post": _change("duplicateAgent", "Copy an agent.", "AgentEdit", "201")},
+        "/v1/agents/{agent_id}/variants": {
+            "get": _get_one("listVariants", "Its variants.", array(ref("Variant")), "agent_id")
         },
         "/v1/agents/{agent_id}/versions": {
             "get": _get_one("listVersions", "Its revisions, newest first.", versions, "agent_id")
@@ -260,6 +287,17 @@ def _post(name: str, summary: str, request: str, schema: Object, status: str, li
         "summary": summary,
         "requestBody": {"required": True, "content": {"application/json": {"schema": ref(request)}}},
         "responses": {status: started, **_refusals(400, 401, 402, 404, 415, 429)},
+    }
+
+
+def _change(name: str, summary: str, request: str, status: str, *refusals: int, path_id: bool = True) -> Object:
+    parameters: list[JsonValue] = [_path_id("agent_id")] if path_id else []
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": parameters,
+        "requestBody": {"content": {"application/json": {"schema": ref(request)}}},
+        "responses": {status: _answer(summary, ref("Agent")), **_refusals(400, 401, 404, 415, *refusals)},
     }
 
 

@@ -109,6 +109,8 @@ _CALL: dict[str, Object] = {
     "billed_at": maybe(MOMENT),
     "grade_score": maybe(NUMBER),
     "grade_status": maybe(one_of("pending", "completed")),
+    "agent_variant_id": maybe(ID),
+    "agent_variant_label": maybe(TEXT),
     "issue_count": COUNT,
     "critical_issue_count": COUNT,
 }
@@ -142,7 +144,20 @@ _AGENT: dict[str, Object] = {
     "created_at": MOMENT,
     "updated_at": MOMENT,
     "has_draft": TRUTH,
+    "draft_updated_at": maybe(MOMENT),
     "configuration_digest": TEXT,
+}
+DRAFT: dict[str, Object] = {
+    f"draft_{name}": TEXT for name in ("name", "prompt", "voice", "product", "primary_language", "thinking_level")
+}
+"""Only there if the draft changes them."""
+_VARIANT: dict[str, Object] = {
+    "id": ID,
+    "label": TEXT,
+    "weight": COUNT,
+    "prompt": TEXT,
+    "voice": TEXT,
+    "product": TEXT,
 }
 _VERSION: dict[str, Object] = {
     "version": INTEGER,
@@ -190,8 +205,6 @@ _CLIENT_ONLY: dict[str, dict[str, Object]] = {
     "Call": {
         **dict.fromkeys(
             (
-                "agent_variant_id",
-                "agent_variant_label",
                 "cloud_run_execution_name",
                 "consent_evidence",
                 "extracted_data",
@@ -265,7 +278,6 @@ _CLIENT_ONLY: dict[str, dict[str, Object]] = {
                 "draft_max_call_duration_seconds",
                 "draft_ring_duration_seconds",
                 "draft_steps",
-                "draft_updated_at",
             ),
             NOTHING,
         ),
@@ -336,6 +348,7 @@ _SHARED = {
     "Call": _CALL,
     "Grade": _GRADE,
     "Agent": _AGENT,
+    "Variant": _VARIANT,
     "Version": _VERSION,
     "PhoneNumber": _PHONE_NUMBER,
     "Billing": _BILLING,
@@ -350,9 +363,9 @@ def objects(*, client: bool) -> Object:
     for name, fields in _SHARED.items():
         if client:
             left = {field: schema for field, schema in fields.items() if field not in _PAGE_ONLY.get(name, ())}
-            shown[name] = record({**left, **_CLIENT_ONLY.get(name, {})})
-        else:
-            shown[name] = record(fields)
+            fields = {**left, **_CLIENT_ONLY.get(name, {})}
+        optional = DRAFT if name == "Agent" else {}
+        shown[name] = record({**fields, **optional}, frozenset(optional))
     shown["Turn"] = record(_TURN, frozenset({"ttfa_ms", "content_type"}))
     shown["Error"] = record({"detail": TEXT})
     messages: Object = {"anyOf": [TEXTS, {"type": "object", "additionalProperties": TEXTS}]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
 from pydantic import JsonValue
@@ -12,16 +14,25 @@ from planner.sandbox.state.records import Transaction
 from planner.sandbox.state.state import State
 from planner.sandbox.wire.requests import Dialect
 from planner.sandbox.wire.runs import timestamp
-from planner.sandbox.worlds.dialogues import Snapshot
-from planner.sandbox.worlds.world import Agent, PhoneNumber, World
+from planner.sandbox.worlds.dialogues import Snapshot, Variant
+from planner.sandbox.worlds.world import PhoneNumber, World
 
 
-def agent(snapshot: Snapshot, declared: Agent, dialect: Dialect, world_digest: str) -> Object:
-    """`snapshot` is what answers today; the world's `declared` agent holds what no call depends on.
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    snapshot: Snapshot
+    """What answers now."""
+    thinking_level: str
+    created_at: float
+    draft: Mapping[str, str] | None
+    draft_at: float | None
 
-    The service has no `configuration_digest`. Here it changes with the script and the world, which no other field shows.
-    """
-    script = snapshot.model_dump_json(exclude={"updated_at", "revision"})
+
+def agent(view: AgentView, dialect: Dialect, world_digest: str) -> Object:
+    """The service has no `configuration_digest`. Here it changes with the dialogues and the world, which no other field shows."""
+    snapshot = view.snapshot
+    script = snapshot.model_dump_json(exclude={"agent_id", "name", "updated_at", "revision"})
+    draft: Object = {f"draft_{name}": value for name, value in (view.draft or {}).items()}
     shown: Object = {
         "id": snapshot.agent_id,
         "name": snapshot.name,
@@ -29,11 +40,13 @@ def agent(snapshot: Snapshot, declared: Agent, dialect: Dialect, world_digest: s
         "voice": snapshot.voice,
         "product": snapshot.product,
         "primary_language": snapshot.primary_language,
-        "thinking_level": declared.thinking_level,
-        "created_at": timestamp(declared.created_at.timestamp()),
+        "thinking_level": view.thinking_level,
+        "created_at": timestamp(view.created_at),
         "updated_at": timestamp(snapshot.updated_at),
-        "has_draft": declared.draft_prompt is not None,
+        "has_draft": view.draft is not None,
+        "draft_updated_at": None if view.draft_at is None else timestamp(view.draft_at),
         "configuration_digest": sha256(f"{world_digest} {script}".encode()).hexdigest(),
+        **draft,
     }
     if dialect == "page":
         return shown
@@ -51,11 +64,21 @@ def agent(snapshot: Snapshot, declared: Agent, dialect: Dialect, world_digest: s
         "draft_max_call_duration_seconds",
         "draft_ring_duration_seconds",
         "draft_steps",
-        "draft_updated_at",
     )
     filled: Object = {name: [] for name in empty}
     extra: Object = {"consent_disabled_reason": "", "additional_languages": []}
-    return shown | filled | dict.fromkeys(nothing) | extra
+    return filled | dict.fromkeys(nothing) | extra | shown
+
+
+def variant(number: int, declared: Variant, snapshot: Snapshot) -> Object:
+    return {
+        "id": number,
+        "label": declared.label,
+        "weight": declared.weight,
+        "prompt": declared.prompt or snapshot.prompt,
+        "voice": declared.voice or snapshot.voice,
+        "product": snapshot.product,
+    }
 
 
 def version(snapshot: Snapshot, note: str) -> Object:
