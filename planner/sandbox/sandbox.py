@@ -37,6 +37,7 @@ from planner.sandbox.state.store import Store
 from planner.sandbox.state.timeline import run_status
 from planner.sandbox.wire.errors import insufficient_balance, not_found, throttled
 from planner.sandbox.wire.requests import Dialect, LaunchRequest
+from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
 from planner.sandbox.worlds.part import meant

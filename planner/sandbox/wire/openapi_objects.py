@@ -361,11 +361,12 @@ def objects(*, client: bool) -> Object:
     """Name → schema of every object that is answered."""
     shown: Object = {}
     for name, fields in _SHARED.items():
+        whole = fields
         if client:
             left = {field: schema for field, schema in fields.items() if field not in _PAGE_ONLY.get(name, ())}
-            fields = {**left, **_CLIENT_ONLY.get(name, {})}
+            whole = {**left, **_CLIENT_ONLY.get(name, {})}
         optional = DRAFT if name == "Agent" else {}
-        shown[name] = record({**fields, **optional}, frozenset(optional))
+        shown[name] = record({**whole, **optional}, frozenset(optional))
     shown["Turn"] = record(_TURN, frozenset({"ttfa_ms", "content_type"}))
     shown["Error"] = record({"detail": TEXT})
     messages: Object = {"anyOf": [TEXTS, {"type": "object", "additionalProperties": TEXTS}]}

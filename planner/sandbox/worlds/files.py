@@ -198,17 +198,19 @@ def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
 
 
 def _resolve_revisions(written: dict[str, Any], files: _Files) -> None:
-    """Put under each revision the one that it is `based_on`."""
+    """Put under each revision the one that it is `based_on`. What was parsed is left alone: its places are looked up later."""
     agents: Any = written.get("agents")
-    for agent_id, agent in agents.items() if isinstance(agents, dict) else ():  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        revisions: Any = cast("dict[str, Any]", agent).get("revisions") if isinstance(agent, dict) else None
-        if isinstance(revisions, dict):
-            known = cast("dict[str, Any]", revisions)
-            resolved = {
-                number: _resolved(known, number, ("agents", str(agent_id), "revisions"), files)  # pyright: ignore[reportUnknownArgumentType]
-                for number in known
-            }
-            agents[agent_id] = {**cast("dict[str, Any]", agent), "revisions": resolved}
+    if not isinstance(agents, dict):
+        return
+    resolved = dict(cast("dict[str, Any]", agents))
+    for agent_id, agent in resolved.items():
+        known: Any = cast("dict[str, Any]", agent).get("revisions") if isinstance(agent, dict) else None
+        if isinstance(known, dict):
+            revisions = cast("dict[str, Any]", known)
+            route = ("agents", agent_id, "revisions")
+            own = {number: _resolved(revisions, number, route, files) for number in revisions}
+            resolved[agent_id] = {**cast("dict[str, Any]", agent), "revisions": own}
+    written["agents"] = resolved
     if files.faults:
         raise files.error()
 

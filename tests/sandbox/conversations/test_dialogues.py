@@ -1,0 +1,142 @@
+"""Dialogues: which one is played for a prompt, what fills its placeholders, and where the seed decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from planner.sandbox import World, WorldError, load_world
+from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversations.playing import NO_DIALOGUE, converse
+from tests.sandbox.conftest import Bench, bench_of  # pyright: ignore[reportMissingImports]
+
+PIZZA = """\
+version: 1
+world: pizza
+tables:
+  size: {small: {price: 9 dollars}, large: {price: 14 dollars}}
+tools:
+  place_order:
+    parameters: {pizza: its name}
+    answers:
+      - {when: {pizza: [Margherita, marinara]}, result: {order: "P{code}", minutes: 30}}
+      - {result: {order: null}}
+agents:
+  1:
+    name: Luigi's
+    tools: [place_order]
+    revisions: {1: {updated_at: 2026-01-01T00:00:00Z, prompt: You take orders. Never deliver after 10 PM.}}
+    dialogues:
+      order:
+        prompt: 'order a (?P<size>\\w+) (?P<pizza>\\w+)'
+        turns:
+          - agent: ["Luigi's, good evening.", "Pizza Luigi, hello."]
+          - {caller: "A {size} {pizza}, please.", after_ms: -200}
+          - {tool: place_order, with: {pizza: "{pizza}"}, takes_ms: 700}
+          - {agent: "That is {size.price}, in {place_order.minutes} minutes. Your number is {place_order.order}."}
+          - choose:
+              - {probability: 0.25, turns: [{caller: "That long?"}, {end: caller_hangup, grade: {score: 0.3, goal: missed}}]}
+              - {turns: [{caller: Great.}]}
+          - {end: agent_end}
+      late:
+        prompt: deliver at midnight
+        turns: [{agent: "Of course."}, {caller: "Great, bye."}]
+      late-refused:
+        prompt: deliver at midnight
+        agent_prompt: never deliver after 10
+        turns: [{agent: "We close at ten."}, {caller: "Pity."}, {end: transfer, to: "+14155550100"}]
+phone_numbers: {}
+"""
+
+
+def pizza(tmp_path: Path, old: str = "", new: str = "") -> World:
+    assert old in PIZZA
+    path = tmp_path / "pizza.yaml"
+    path.write_text(PIZZA.replace(old, new) if old else PIZZA, encoding="utf-8")
+    return load_world(path)
+
+
+def played(world: World, prompt: str, seed: int = 1) -> Conversation:
+    return converse(world.snapshot(1), prompt, seed)
+
+
+def said(conversation: Conversation) -> list[Any]:
+    return [turn.content for turn in conversation.turns]
+
+
+def test_placeholders_are_filled(tmp_path: Path) -> None:
+    """By groups of the pattern, by a table of the group's name, and by what a tool answered."""
+    conversation = played(pizza(tmp_path), "You are hungry.\nOrder a  Large Marinara.")
+    call, result = conversation.turns[2].content, conversation.turns[3].content
+    assert isinstance(result, dict)
+    assert call == {"name": "place_order", "arguments": {"pizza": "Marinara"}}
+    assert said(conversation)[1] == "A Large Marinara, please."
+    assert said(conversation)[4] == f"That is 14 dollars, in 30 minutes. Your number is {result['order']}."
+
+
+def test_times_are_as_written_or_natural(tmp_path: Path) -> None:
+    turns = played(pizza(tmp_path), "Order a small margherita.").turns
+    assert turns[1].start_ms - turns[0].end_ms == -200
+    assert turns[3].start_ms - turns[2].start_ms == 700
+    assert 420 <= (turns[4].ttfa_ms or 0) <= 1400
+    assert all(turn.end_ms >= turn.start_ms for turn in turns)
+
+
+def test_the_seed_decides_between_alternatives(tmp_path: Path) -> None:
+    world = pizza(tmp_path)
+    calls = [played(world, "Order a small margherita.", seed) for seed in range(400)]
+    short = [call for call in calls if call.end_reason == "caller_hangup"]
+    assert 60 <= len(short) <= 140
+    assert {call.grade.goal for call in short} == {"missed"}
+    assert {said(call)[0] for call in calls} == {"Luigi's, good evening.", "Pizza Luigi, hello."}
+    assert played(world, "Order a small margherita.", 7) == played(world, "Order a small margherita.", 7)
+
+
+def test_the_agents_prompt_decides_too(tmp_path: Path) -> None:
+    """A dialogue that matches it comes first; without a match it is not played."""
+    world = pizza(tmp_path)
+    refused = played(world, "Ask them to deliver at midnight.")
+    assert (refused.end_reason, refused.transferred_to) == ("transfer", "+14155550100")
+    edited = world.snapshot(1).model_copy(update={"prompt": "You take orders."})
+    assert said(converse(edited, "Ask them to deliver at midnight.", 1))[0] == "Of course."
+
+
+@pytest.mark.parametrize("prompt", ["Ask for the weather.", "", "Order a huge margherita."])
+def test_a_prompt_that_no_dialogue_matches_says_so(tmp_path: Path, prompt: str) -> None:
+    """Also where a table has no row for what was found."""
+    conversation = played(pizza(tmp_path), prompt)
+    assert any(turn.role == "user" and NO_DIALOGUE in str(turn.content) for turn in conversation.turns)
+    assert conversation.grade.score is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "what"),
+    [
+        ("(?P<pizza>\\\\w+)".replace("\\\\", "\\"), "(?P<pizza>\\w+", "18:", "not a regular expression"),
+        ("{size} {pizza}", "{size} {piza}", "21:", "did you mean 'pizza'"),
+        ("{size.price}", "{size.prize}", "23:", "did you mean 'price'"),
+        ("tool: place_order", "tool: place_oder", "22:", "did you mean 'place_order'"),
+        ("probability: 0.25", "probability: 1.5", "25:", "less than or equal to 1"),
+        ('{agent: "Of course."}', '{agent: "Of course.", caller: Hi}', "30:", "exactly one of"),
+        ("{end: agent_end}", "{end: agent_end, takes: 1}", "27:", "takes"),
+    ],
+)
+def test_what_is_wrong_with_a_dialogue_and_where(tmp_path: Path, old: str, new: str, place: str, what: str) -> None:
+    with pytest.raises(WorldError) as caught:
+        pizza(tmp_path, old, new)
+    fault = caught.value.faults[0]
+    assert f"{fault.span.line}:" == place
+    assert what in fault.message
+
+
+async def test_a_played_call_is_served(tmp_path: Path) -> None:
+    """Its turns, bill and grade, in the page's dialect."""
+    async with bench_of(pizza(tmp_path)) as bench:
+        opened: Bench = bench
+        run = await opened.finished(target_id=1, scenario_prompt="Order a small margherita.")
+        call = await opened.get(f"/v1/calls/{run['call_id']}")
+        transcript = await opened.get(f"/v1/calls/{run['call_id']}/transcript")
+    assert call["status"] == "completed"
+    assert [turn["role"] for turn in transcript["transcripts"]][:4] == ["agent", "user", "tool_call", "tool_response"]
