@@ -73,8 +73,7 @@ def test_a_case_whose_recorded_answers_are_removed_is_unknown(orders: Project) -
     orders.write("world.yaml", world.partition("\njudge_answers:\n")[0] + "\n")
     assert orders.planner(*RUN).code == 4
     case = next(case for case in orders.results()["cases"] if case["case_id"] == CASES[0])
-    for run in case["runs"]:
-        (digest,) = re.findall("sha256:[0-9a-f]{64}", run["reason"])
+    for digest in {*re.findall("sha256:[0-9a-f]{64}", " ".join(run["reason"] for run in case["runs"]))}:
         world = without_answer(world, digest)
     orders.write("world.yaml", world)
     assert orders.planner(*RUN).code == 4
@@ -90,7 +89,9 @@ def test_another_rubric_is_undecided(orders: Project) -> None:
 
 
 def test_a_recorded_answer_does_not_count_for_an_edited_conversation(orders: Project) -> None:
-    orders.edit("world.yaml", "I'm sorry, I'm not able to give discounts.", "Stop it, I'm not able to give discounts.")
+    orders.edit(
+        "world.yaml", "but I'm not able to give discounts. Is there", "but no. I'm not able to give discounts. Is there"
+    )
     assert orders.planner(*RUN).code == 4
     assert "errored" in judged(orders, CASES[0])
     assert "unknown" in outcomes(orders).values()
@@ -99,8 +100,8 @@ def test_a_recorded_answer_does_not_count_for_an_edited_conversation(orders: Pro
 def test_the_projects_judge_is_asked_and_paid(orders: Project, model: Model) -> None:
     orders.write("planner.yaml", f"judge: {{base_url: '{model.url}', model: scripted-1, cents_per_vote: 2}}\n")
     ran = orders.planner(*RUN)
-    assert (ran.code, len(model.asked)) == (0, 4)
-    assert orders.results()["cost"]["judge"]["actual_cents"] == 8
+    assert ran.code == 0
+    assert orders.results()["cost"]["judge"]["actual_cents"] == 2 * len(model.asked) > 0
     assert "nothing was charged" not in ran.out
 
 

@@ -131,8 +131,8 @@ class Playing:
         assert turn.tool is not None
         tool = self.snapshot.tools[turn.tool]
         arguments = {name: _plain(filled(value, self.values)) for name, value in turn.with_.items()}
-        declared = "result" in turn.model_fields_set
-        result = _plain(filled(turn.result, self.values)) if declared else tool.answer(arguments, self.code)
+        declared = _plain(filled(turn.result, self.values))
+        result = tool.answer(arguments, self.code) if declared is None else declared
         takes_ms = self.recording.latency_ms(*tool.latency_ms) if turn.takes_ms is None else turn.takes_ms
         self.recording.wait(max(0, turn.after_ms or 0))
         self.recording.tool(turn.tool, arguments, result, takes_ms)

@@ -92,7 +92,7 @@ class Turn(Part):
         steps = (self.agent, self.caller, self.tool, self.choose or None, self.end)
         if sum(step is not None for step in steps) != 1:
             raise ValueError("a turn has exactly one of agent, caller, tool, choose, end")
-        if self.tool is None and (self.with_ or "result" in self.model_fields_set):
+        if self.tool is None and (self.with_ or self.result is not None):
             raise ValueError("`with` and `result` belong to `tool`")
         if self.end is None and (self.to is not None or self.grade is not None):
             raise ValueError("`to` and `grade` belong to `end`")
