@@ -1,4 +1,4 @@
-"""`planner schema`: the JSON Schemas of plan files, libraries, project config, results and change sets, made from the models."""
+"""`planner schema`: the JSON Schemas of plans, libraries, project config, results and worlds, made from the models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from planner.errors import UsageError
 from planner.invocation.shell import Shell
 from planner.planfile.schema import DIALECT, library_schema, plan_schema, project_schema
 from planner.results.model import RunResult
+from planner.sandbox import world_schema
 
 
 def schemas() -> dict[str, dict[str, Any]]:
@@ -20,6 +21,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "library.schema.json": library_schema(),
         "project.schema.json": project_schema(),
         "results.schema.json": {"$schema": DIALECT, **results, "title": "planner results"},
+        "world.schema.json": world_schema(),
     }
 
 

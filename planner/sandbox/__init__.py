@@ -1,12 +1,13 @@
-"""The Test Calls API on your own machine: same endpoints, its own state, real (small) conversations, faults on demand.
+"""The Test Calls API on your own machine: the same endpoints, its own state, scripted calls, faults on demand.
 
-Imports no other room of this project: where the client is wrong about the API, the sandbox must disagree with it.
+It imports nothing of this project but the reading of YAML: where the client is wrong about the API, the sandbox must disagree with it.
 """
 
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.state.store import StateFileError
 from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.files import WorldError, WorldFault, builtin_worlds, load_world
+from planner.sandbox.worlds.schema import world_schema
 from planner.sandbox.worlds.world import World
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "WorldFault",
     "builtin_worlds",
     "load_world",
+    "world_schema",
 ]

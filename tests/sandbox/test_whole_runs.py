@@ -30,7 +30,7 @@ plan: orders
 targets: {support: {agent: 14}}
 scenarios:
   window:
-    prompt: You are {{ who }}. Ask how many days you have to return order {{ order }}.
+    prompt: You are {{ who }}, calm. Ask how many days you have to return order {{ order }}.
     matrix:
       axes:
         who: [Ana Ruiz, Bob Lee, Mei Chen]
@@ -42,7 +42,7 @@ scenarios:
       - {check: never_says, matches: "(?i)guarantee"}
       - {check: tool_called, name: lookup_order, arguments: {order_id: "{{ order }}"}}
   status:
-    prompt: You are Mei Chen. Ask when order {{ order }} arrives.
+    prompt: You are Mei Chen. Ask where order {{ order }} is.
     matrix: {axes: {order: ["30988", "52003", "61777", "99999"]}}
     runs: 2
     expect: [{check: tool_called, name: lookup_order, arguments: {order_id: "{{ order }}"}}]

@@ -97,13 +97,14 @@ class ScriptedAgent:
 
 
 class ScriptedCaller:
+    """The caller's turns of a conversation; hangs up once the agent has answered the last."""
+
     def __init__(self, conversation: Conversation) -> None:
         self._left = [str(turn.content) for turn in conversation.turns if turn.role == "user"]
 
     def hear(self, text: str) -> list[Action]:
         del text
-        said: list[Action] = [Said(self._left.pop(0))] if self._left else []
-        return said if self._left else [*said, Ended("caller_hangup")]
+        return [Said(self._left.pop(0)) if self._left else Ended("caller_hangup")]
 
 
 class ModelAgent:
@@ -120,7 +121,8 @@ class ModelAgent:
         self._tools: list[JsonValue] = [*(tool_definition(*each) for each in offered), _END_CALL, _TRANSFER]
 
     def hear(self, text: str) -> list[Action]:
-        self._messages.append({"role": "user", "content": text or self._rings})
+        first = self._rings if len(self._messages) == 1 else ""
+        self._messages.append({"role": "user", "content": f"{first} {text}".strip()})
         actions: list[Action] = []
         for _ in range(_MAX_TOOL_ROUNDS):
             message = self._endpoint.chat(self._messages, self._tools)

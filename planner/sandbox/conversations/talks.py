@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from queue import SimpleQueue
 
 from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.endpoint import Endpoint
 from planner.sandbox.conversations.model_parties import ModelAgent, ModelCaller, ScriptedAgent, ScriptedCaller, talk
-from planner.sandbox.conversations.playing import converse
+from planner.sandbox.conversations.playing import converse, find_script
 from planner.sandbox.state.records import Run
 from planner.sandbox.worlds.dialogues import Snapshot
-from planner.sandbox.worlds.world import Model, World
+from planner.sandbox.worlds.world import World
 
 _AT_ONCE = 4
 """Local servers answer one or a few requests at a time; more would only wait there, against their time limit."""
@@ -49,24 +50,24 @@ class Talks:
 
 
 def hold(world: World, environ: Mapping[str, str], run: Run, snapshot: Snapshot) -> Conversation:
-    """The call of a run whose agent, bot or both are models. What goes wrong with a model is in its `error`."""
-    endpoints: list[Endpoint] = []
-    models: list[Model] = []
+    """The call of a run whose agent, bot or both are models. A failure of a model is in its `error`.
 
-    def endpoint(name: str) -> Endpoint:
-        models.append(world.models[name])
-        endpoints.append(Endpoint(name, models[-1], environ, run.seed))
-        return endpoints[-1]
-
+    A party that no model plays needs a dialogue: without one this is the generic call, whose transcript says so.
+    """
     scripted = converse(snapshot, run.prompt, run.seed)
-    agent = (
-        ScriptedAgent(scripted)
-        if snapshot.model is None
-        else ModelAgent(snapshot, endpoint(snapshot.model), run.seed, run.direction)
-    )
-    caller = ScriptedCaller(scripted) if world.bot.model is None else ModelCaller(run.prompt, endpoint(world.bot.model))
-    try:
-        return talk(agent, caller, run.seed, run.direction, min(model.max_turns for model in models))
-    finally:
-        for each in endpoints:
-            each.close()
+    agent_model, bot_model = snapshot.model, world.bot.model
+    if (agent_model is None or bot_model is None) and find_script(snapshot, run.prompt) is None:
+        return scripted
+    with ExitStack() as opened:
+
+        def endpoint(name: str) -> Endpoint:
+            return opened.enter_context(closing(Endpoint(name, world.models[name], environ, run.seed)))
+
+        agent = (
+            ScriptedAgent(scripted)
+            if agent_model is None
+            else ModelAgent(snapshot, endpoint(agent_model), run.seed, run.direction)
+        )
+        caller = ScriptedCaller(scripted) if bot_model is None else ModelCaller(run.prompt, endpoint(bot_model))
+        limits = [world.models[name].max_turns for name in (agent_model, bot_model) if name is not None]
+        return talk(agent, caller, run.seed, run.direction, min(limits))

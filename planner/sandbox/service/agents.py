@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from planner.sandbox.wire import organization as wire
 from planner.sandbox.wire.errors import FieldMessages, detail, invalid, not_found
 from planner.sandbox.wire.requests import json_object, path_id
 from planner.sandbox.wire.runs import timestamp
+from planner.sandbox.worlds.world import PRODUCTS
 
 _REQUIRED = ("name", "prompt", "voice")
 
@@ -30,7 +31,7 @@ async def read_agent(sandbox: Sandbox, request: Request) -> Response:
 
 async def create_agent(sandbox: Sandbox, request: Request) -> Response:
     """Deployed at once, as its revision 1."""
-    fields = _fields(sandbox, await _body(request), required=_REQUIRED)
+    fields = _fields(await _body(request), required=_REQUIRED)
     agent_id = sandbox.agents.create(fields, sandbox.now())
     return answer(_shown(sandbox, agent_id), 201)
 
@@ -38,7 +39,7 @@ async def create_agent(sandbox: Sandbox, request: Request) -> Response:
 async def edit_agent(sandbox: Sandbox, request: Request) -> Response:
     """Into a draft: calls use what is deployed."""
     agent_id = _agent_id(sandbox, request)
-    sandbox.agents.draft(agent_id, _fields(sandbox, await _body(request)), sandbox.now())
+    sandbox.agents.draft(agent_id, _fields(await _body(request)), sandbox.now())
     return answer(_shown(sandbox, agent_id))
 
 
@@ -53,7 +54,7 @@ async def deploy_draft(sandbox: Sandbox, request: Request) -> Response:
     if expected is not None and expected != timestamp(sandbox.agents.snapshot(agent_id)[0].updated_at):
         raise detail(409, "The agent was changed since.")
     if sandbox.agents.record(agent_id).draft is None:
-        raise detail(400, "There is no draft to deploy.")
+        raise detail(409, "There is no draft to deploy.")
     sandbox.agents.deploy(agent_id, sandbox.now())
     return answer(_shown(sandbox, agent_id))
 
@@ -66,8 +67,8 @@ async def discard_draft(sandbox: Sandbox, request: Request) -> Response:
 
 async def duplicate_agent(sandbox: Sandbox, request: Request) -> Response:
     agent_id = _agent_id(sandbox, request)
-    fields = _fields(sandbox, await _body(request))
-    copy = sandbox.agents.duplicate(agent_id, fields.get("name", ""), sandbox.now())
+    name = _fields(await _body(request), names=("name",)).get("name", "")
+    copy = sandbox.agents.duplicate(agent_id, name, sandbox.now())
     return answer(_shown(sandbox, copy), 201)
 
 
@@ -103,18 +104,22 @@ async def _body(request: Request) -> dict[str, JsonValue]:
     return json_object(await request.body(), request.headers.get("content-type", ""))
 
 
-def _fields(sandbox: Sandbox, document: dict[str, JsonValue], required: tuple[str, ...] = ()) -> dict[str, str]:
+def _fields(
+    document: Mapping[str, JsonValue], required: Sequence[str] = (), names: Sequence[str] = FIELDS
+) -> dict[str, str]:
     wrong: FieldMessages = {name: ["This field is required."] for name in required if name not in document}
     found: dict[str, str] = {}
-    for name in FIELDS:
+    for name in names:
         value = document.get(name, "")
+        if name not in document:
+            continue
         if not isinstance(value, str):
             wrong[name] = ["Not a valid string."]
-        elif name in document and not value.strip():
+        elif not value.strip():
             wrong[name] = ["This field may not be blank."]
-        elif name == "product" and value and value not in sandbox.world.rates:
+        elif name == "product" and value not in PRODUCTS:
             wrong[name] = [f'"{value}" is not a valid choice.']
-        elif name in document:
+        else:
             found[name] = value
     if wrong:
         raise invalid(wrong)

@@ -25,6 +25,7 @@ from planner.sandbox.wire.openapi_objects import (
     ref,
 )
 from planner.sandbox.wire.requests import Dialect
+from planner.sandbox.worlds.world import PRODUCTS
 
 _TITLE = {"page": "as its reference page tells it", "client": "as its official client 0.2.0 speaks it"}
 _TOO_MANY: Object = {
@@ -91,6 +92,7 @@ def _requests(*, client: bool) -> Object:
     return {
         "NewAgent": record(_AGENT_FIELDS, frozenset(_AGENT_FIELDS) - {"name", "prompt", "voice"}) | ignored,
         "AgentEdit": record(_AGENT_FIELDS, frozenset(_AGENT_FIELDS)) | ignored,
+        "AgentCopy": record({"name": _FILLED}, frozenset({"name"})) | ignored,
         "Deployment": record({"if_updated_at": maybe(MOMENT)}, frozenset({"if_updated_at"})) | ignored,
         "StartRun": record(run, optional) | ignored,
         "StartBatch": record(batch, optional) | ignored,
@@ -100,7 +102,7 @@ def _requests(*, client: bool) -> Object:
 _FILLED: Object = {"type": "string", "pattern": r"\S"}
 _AGENT_FIELDS: dict[str, Object] = {
     **dict.fromkeys(("name", "prompt", "voice", "primary_language", "thinking_level"), _FILLED),
-    "product": _FILLED,
+    "product": one_of(*PRODUCTS),
 }
 
 
@@ -190,8 +192,8 @@ def _paths(*, client: bool) -> Object:
             },
         },
         "/v1/agents/{agent_id}/deploy": {"post": _change("deployAgent", "Deploy the draft.", "Deployment", "200", 409)},
-        "/v1/agents/{agent_id}/discard-draft": {"post": _change("discardDraft", "Drop the draft.", "AgentEdit", "200")},
-        "/v1/agents/{agent_id}/duplicate": {"post": _change("duplicateAgent", "Copy an agent.", "AgentEdit", "201")},
+        "/v1/agents/{agent_id}/discard-draft": {"post": _change("discardDraft", "Drop the draft.", "", "200")},
+        "/v1/agents/{agent_id}/duplicate": {"post": _change("duplicateAgent", "Copy an agent.", "AgentCopy", "201")},
         "/v1/agents/{agent_id}/variants": {
             "get": _get_one("listVariants", "Its variants.", array(ref("Variant")), "agent_id")
         },
@@ -285,20 +287,25 @@ def _post(name: str, summary: str, request: str, schema: Object, status: str, li
     return {
         "operationId": name,
         "summary": summary,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": ref(request)}}},
+        "requestBody": _body(request, required=True),
         "responses": {status: started, **_refusals(400, 401, 402, 404, 415, 429)},
     }
 
 
 def _change(name: str, summary: str, request: str, status: str, *refusals: int, path_id: bool = True) -> Object:
     parameters: list[JsonValue] = [_path_id("agent_id")] if path_id else []
+    body: Object = {"requestBody": _body(request, required=not path_id)} if request else {}
     return {
         "operationId": name,
         "summary": summary,
         "parameters": parameters,
-        "requestBody": {"content": {"application/json": {"schema": ref(request)}}},
+        **body,
         "responses": {status: _answer(summary, ref("Agent")), **_refusals(400, 401, 404, 415, *refusals)},
     }
+
+
+def _body(schema: str, *, required: bool) -> Object:
+    return {"required": required, "content": {"application/json": {"schema": ref(schema)}}}
 
 
 def _regrade() -> Object:

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from planner.sandbox import Sandbox, load_world
-from planner.sandbox.agents.agent import Agent
 from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.audio import PROGRAM, recording
-from planner.sandbox.conversations.dialogue import converse
+from planner.sandbox.conversations.playing import converse
 from tests.sandbox.conftest import Bench  # pyright: ignore[reportMissingImports]
 
 SPEAKER = """\
@@ -42,8 +41,8 @@ def speaker(tmp_path: Path) -> str:
     return str(path)
 
 
-def _call(prompt: str = "Press 2, then ask where you can park.") -> Conversation:
-    return converse(Agent(load_world("demo").snapshot(12)), prompt, 3, "outbound")
+def _call() -> Conversation:
+    return converse(load_world("demo").snapshot(14), "You are calm. Ask where your order 30988 is.", 3)
 
 
 def _channels(file: bytes) -> tuple[array[int], array[int], int]:
@@ -69,21 +68,18 @@ def _check(conversation: Conversation, file: bytes) -> None:
 
 
 def test_two_voices_at_their_times(speaker: str) -> None:
-    """What is said lies where the turns say, keys sound, and everything between is silence."""
+    """What is said lies where the turns say, and everything between is silence."""
     conversation = _call()
     file = recording(conversation, speaker)
     _check(conversation, file)
-    caller, agent, rate = _channels(file)
-    keys = conversation.turns[1]
-    tones = caller[keys.start_ms * rate // 1000 : keys.end_ms * rate // 1000]
-    assert max(tones) > 5000
-    assert max(agent) == 1000
+    caller, agent, _ = _channels(file)
+    assert (max(caller), max(agent)) == (2000, 1000)
 
 
 @pytest.mark.skipif(shutil.which(PROGRAM) is None, reason=f"{PROGRAM} is not installed here")
 def test_a_call_spoken_for_real() -> None:
     """Two voices that differ, as fast as the turns ask for."""
-    conversation = _call("You are furious. Ask where you can park and how much a visit costs without insurance.")
+    conversation = _call()
     file = recording(conversation, shutil.which(PROGRAM) or "")
     _check(conversation, file)
     caller, agent, _ = _channels(file)

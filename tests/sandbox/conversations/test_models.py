@@ -19,12 +19,14 @@ from patience import PATIENCE_SECONDS, until
 
 from planner.sandbox import Sandbox, World, WorldError, load_world
 from planner.sandbox.conversation import EMPTY
+from planner.sandbox.conversations.playing import NO_DIALOGUE
 from planner.sandbox.state.records import TalkEvent
 from tests.sandbox.conftest import Bench, Clock, bench_of  # pyright: ignore[reportMissingImports]
 
 Answer = dict[str, Any] | int | str | None
 """A message; a status; a body as it stands; none at all."""
 KEY = "sk-only-in-the-environment"
+SCRIPTED = "Ask where your order 12345 is."
 
 
 @dataclass
@@ -144,7 +146,7 @@ async def test_a_model_as_the_agent(tmp_path: Path) -> None:
     """Its prompt is the system prompt, its tools are offered and answered as the world says, and the script bot is served."""
     with endpoint(order_agent) as scripted:
         async with bench_of(world(tmp_path, scripted.url, agent=True)) as bench:
-            run = await ended(bench, scenario_prompt="Ask where your order 12345 is.")
+            run = await ended(bench, scenario_prompt=SCRIPTED)
             call = await bench.get(f"/v1/calls/{run['call_id']}")
             turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
             ledger: Any = bench.sandbox.ledger()
@@ -165,10 +167,10 @@ async def test_a_model_as_the_bot(tmp_path: Path) -> None:
     """The scenario prompt is its role; it hangs up by its tool."""
     with endpoint(polite_caller) as scripted:
         async with bench_of(world(tmp_path, scripted.url, bot=True)) as bench:
-            run = await ended(bench, scenario_prompt="You are Ana. Ask where your order is.")
+            run = await ended(bench, scenario_prompt=f"You are Ana. {SCRIPTED}")
             call = await bench.get(f"/v1/calls/{run['call_id']}")
             turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-    assert "You are Ana. Ask where your order is." in scripted.requests[0]["messages"][0]["content"]
+    assert f"You are Ana. {SCRIPTED}" in scripted.requests[0]["messages"][0]["content"]
     assert call["end_reason"] == "caller_hangup"
     assert turns[-1]["content"] == "Thanks, goodbye."
 
@@ -194,7 +196,7 @@ async def test_nothing_is_known_while_the_call_is_held(tmp_path: Path) -> None:
 
     with endpoint(slow) as scripted:
         async with bench_of(world(tmp_path, scripted.url, agent=True), dialect="client") as bench:
-            await bench.start(target_id=14, scenario_prompt="Ask where your order 12345 is.")
+            await bench.start(target_id=14, scenario_prompt=SCRIPTED)
             bench.clock.advance(86_400)
             (run,) = await bench.runs()
             call = await bench.get(f"/v1/calls/{run['call_id']}")
@@ -221,7 +223,7 @@ async def test_the_key_comes_from_the_environment(tmp_path: Path) -> None:
             Sandbox(loaded)
         state = tmp_path / "state.jsonl"
         async with bench_of(loaded, environ={"TINY_KEY": KEY}, state_path=state) as bench:
-            await ended(bench, scenario_prompt="Ask where your order 12345 is.")
+            await ended(bench, scenario_prompt=SCRIPTED)
     assert set(scripted.keys) == {f"Bearer {KEY}"}
     assert KEY not in state.read_text(encoding="utf-8")
 
@@ -241,7 +243,7 @@ async def test_a_model_that_fails(tmp_path: Path, answer: Answer, model: dict[st
     """The run fails with the reason, costs nothing, and what was said until then can be read."""
     with endpoint(lambda _request: answer) as scripted:
         async with bench_of(world(tmp_path, scripted.url, agent=True, bot=True, **model)) as bench:
-            run = await ended(bench)
+            run = await ended(bench, scenario_prompt=SCRIPTED)
             call = await bench.get(f"/v1/calls/{run['call_id']}")
             listed = await bench.get("/v1/calls?status=failed")
             ledger: Any = bench.sandbox.ledger()
@@ -255,7 +257,7 @@ async def test_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
     """A server that is not running is said to be unreachable."""
     with nowhere() as url:
         async with bench_of(world(tmp_path, f"{url}/v1", agent=True)) as bench:
-            run = await ended(bench)
+            run = await ended(bench, scenario_prompt=SCRIPTED)
     assert "cannot be reached" in run["error_message"]
 
 
@@ -266,7 +268,7 @@ async def test_a_turn_limit(tmp_path: Path) -> None:
             run = await ended(bench)
             call = await bench.get(f"/v1/calls/{run['call_id']}")
             history = await bench.get(f"/v1/calls/{run['call_id']}/history")
-    assert (call["end_reason"], len(history)) == ("timeout", 8)
+    assert (call["end_reason"], len(history)) == ("timeout", 7)
     assert call["billing_total_cents"] > 0
 
 
@@ -274,34 +276,28 @@ async def test_tools_without_end(tmp_path: Path) -> None:
     """An agent that only ever calls tools is stopped after some rounds, one it does not have is said to be unknown."""
     with endpoint(lambda _request: say("", ("no_such_tool", {}))) as scripted:
         async with bench_of(world(tmp_path, scripted.url, agent=True, max_turns=20)) as bench:
-            run = await ended(bench)
+            run = await ended(bench, scenario_prompt=SCRIPTED)
             history = await bench.get(f"/v1/calls/{run['call_id']}/history")
     assert history[1]["content"] == {"error": "unknown tool"}
     assert [entry["role"] for entry in history[:12]] == ["tool_call", "tool_response"] * 6
 
 
-async def test_what_a_model_may_do_on_the_line(tmp_path: Path) -> None:
-    """The agent transfers; the bot presses keys, stays silent, and hangs up in words where it has no tools."""
-    answers = iter(["[DTMF 12#]", "", "Bye. [hang up]"])
-
-    def caller(request: dict[str, Any]) -> Answer:
-        said = next(answers)
-        if said.startswith("[DTMF"):
-            return say("", ("press_keys", {"keys": "1, 2 #"}))
-        return say(said, *([] if said else [("stay_silent", {"seconds": "8"})]))
-
-    with endpoint(caller) as scripted:
+async def test_a_bot_without_tools_hangs_up_in_words(tmp_path: Path) -> None:
+    """What small models write instead of calling the tool ends the call, and is not said."""
+    with endpoint(lambda _request: say("Bye. [hangs up]")) as scripted:
         async with bench_of(world(tmp_path, scripted.url, bot=True)) as bench:
-            run = await ended(bench)
+            run = await ended(bench, scenario_prompt=SCRIPTED)
+            call = await bench.get(f"/v1/calls/{run['call_id']}")
             turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-    said = [(turn["role"], turn["content"]) for turn in turns]
-    assert said[1] == ("user", "[DTMF 12#]")
-    assert "there?" in said[3][1]
-    assert said[-1] == ("user", "Bye.")
+    assert (turns[-1]["role"], turns[-1]["content"]) == ("user", "Bye.")
+    assert call["end_reason"] == "caller_hangup"
+
+
+async def test_an_agent_transfers(tmp_path: Path) -> None:
     transfer = say("One moment.", ("transfer_call", {"number": "+14155550130"}))
     with endpoint(lambda _request: transfer) as scripted:
         async with bench_of(world(tmp_path, scripted.url, agent=True), dialect="client") as bench:
-            response = await bench.start(target_id=14)
+            response = await bench.start(target_id=14, scenario_prompt=SCRIPTED)
             assert response.status_code == 200
             while not bench.sandbox.state.talks:
                 await bench.runs()
@@ -312,17 +308,25 @@ async def test_what_a_model_may_do_on_the_line(tmp_path: Path) -> None:
     assert (call["end_reason"], call["transfer_destination"]) == ("transfer", "+14155550130")
 
 
-async def test_a_silent_model(tmp_path: Path) -> None:
-    """A bot that says nothing at all is asked for, then hung up on, by a script and by a model."""
-    with endpoint(
-        lambda request: say("") if "playing the caller" in request["messages"][0]["content"] else say("Hello?")
-    ) as scripted:
-        for agent in (False, True):
-            async with bench_of(world(tmp_path, scripted.url, bot=True, agent=agent)) as bench:
-                run = await ended(bench)
-                turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-            assert {turn["role"] for turn in turns} == {"agent"}
-            assert len(turns) >= 3
+async def test_a_silent_bot_hangs_up(tmp_path: Path) -> None:
+    with endpoint(lambda _request: say("")) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, bot=True)) as bench:
+            run = await ended(bench, scenario_prompt=SCRIPTED)
+            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+            call = await bench.get(f"/v1/calls/{run['call_id']}")
+    assert {turn["role"] for turn in turns} == {"agent"}
+    assert call["end_reason"] == "caller_hangup"
+
+
+@pytest.mark.parametrize("party", ["agent", "bot"])
+async def test_a_scripted_party_needs_a_dialogue(tmp_path: Path, party: str) -> None:
+    """Without one no model is asked, and the caller says why: the agent is not to blame."""
+    with endpoint(lambda _request: say("Hello?")) as scripted:
+        async with bench_of(world(tmp_path, scripted.url, **{party: True})) as bench:
+            run = await ended(bench, scenario_prompt="Sing.")
+            turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
+    assert NO_DIALOGUE in turns[1]["content"]
+    assert scripted.requests == []
 
 
 async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
@@ -339,7 +343,7 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
         loaded = world(tmp_path, scripted.url, agent=True, api_key_env="WHO", timeout_seconds=PATIENCE_SECONDS)
         stopped = Sandbox(loaded, now=clock, state_path=state, environ={"WHO": "stopped"})
         async with bench_of(loaded, now=clock, state_path=state, environ={"WHO": "going on"}) as bench:
-            await bench.start(target_id=14, scenario_prompt="Ask where your order 12345 is.")
+            await bench.start(target_id=14, scenario_prompt=SCRIPTED)
             stopped.refresh()  # the second process holds the same call
             while bench.sandbox.state.pending:
                 await bench.runs()
@@ -360,8 +364,8 @@ async def test_a_restart_begins_the_call_anew(tmp_path: Path) -> None:
 def test_what_is_wrong_with_models_in_a_world(tmp_path: Path) -> None:
     """A model that is named but not there is found while loading; a key never stands in the file."""
     for line, reason in (
-        ("agents: {14: {model: tinny}}", "agents.14.model: no model is called 'tinny'; did you mean 'tiny'?"),
-        ("bot: {model: big}", "bot.model: no model is called 'big'; there is tiny"),
+        ("agents: {14: {model: tinny}}", "agents.14.model: there is no model 'tinny'; did you mean 'tiny'?"),
+        ("bot: {model: big}", "bot.model: there is no model 'big'; there is tiny"),
         ("models: {tiny: {base_url: localhost, model: m}}", "models.tiny.base_url: String should match"),
         ("models: {tiny: {base_url: 'http://x/v1', model: m, api_key: s}}", "api_key: Extra inputs are not permitted"),
     ):

@@ -44,7 +44,7 @@ async def test_a_deployment_of_what_changed_meanwhile_is_refused(bench: Bench) -
     await send(bench, "PATCH", "/14", 200, prompt="Other.")
     await send(bench, "POST", "/14/deploy", 409, if_updated_at=before)
     await send(bench, "POST", "/14/discard-draft", 200)
-    await send(bench, "POST", "/14/deploy", 400)
+    await send(bench, "POST", "/14/deploy", 409)
 
 
 async def test_a_copy_has_the_dialogues_and_its_own_prompt() -> None:

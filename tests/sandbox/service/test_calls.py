@@ -96,18 +96,16 @@ async def test_grade_comes_after_the_call(bench: Bench) -> None:
     bench.clock.talk(10)
     graded = await bench.get("/v1/calls/987654321/grade")
     call = await bench.get("/v1/calls/987654321")
-    assert (graded["status"], graded["score"], graded["goal_achievement"]) == ("completed", 1.0, "achieved")
+    assert (graded["status"], graded["score"], graded["goal_achievement"]) == ("completed", 0.95, "achieved")
     assert (graded["call_outcome"], graded["detected_issues"]) == ("success", [])
-    assert (call["grade_score"], call["issue_count"], call["critical_issue_count"]) == (1.0, 0, 0)
+    assert (call["grade_score"], call["issue_count"], call["critical_issue_count"]) == (0.95, 0, 0)
 
 
-async def test_grade_of_a_call_that_led_nowhere(bench: Bench) -> None:
-    """Declined goals cost points and are issues."""
-    run = await bench.finished(target_id=14, scenario_prompt="Ask what the capital of Australia is.")
+async def test_grade_of_a_call_without_a_dialogue(bench: Bench) -> None:
+    """It is no success of the agent and no failure."""
+    run = await bench.finished(target_id=14, scenario_prompt="Sing.")
     grade = await bench.get(f"/v1/calls/{run['call_id']}/grade")
-    assert grade["score"] < 0.8
-    assert grade["goal_achievement"] == "no_opportunity"
-    assert "declined" in grade["detected_issues"][0]["description"]
+    assert (grade["score"], grade["call_outcome"], grade["goal_achievement"]) == (None, "unknown", "no_opportunity")
 
 
 async def test_grading_again_is_billed(bench: Bench, window: dict[str, Any]) -> None:

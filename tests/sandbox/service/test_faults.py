@@ -179,15 +179,15 @@ async def test_identical_foreign_runs_without_any_of_ours(bench: Bench) -> None:
     assert "somebody else" in theirs["scenario_prompt"]
 
 
-async def test_agent_edited_in_the_middle(bench: Bench) -> None:
+async def test_agent_edited_in_the_middle() -> None:
     """From the launch on at which the fault strikes, the agent is another."""
-    await bench.control(faults=[{"kind": "agent_edit", "agent_id": 14, "revision": 2, "after": 1, "times": 1}])
-    prompt = "You are Ana Ruiz. Ask how many days you have to return order 12345."
-    before, after = [await bench.finished(target_id=14, scenario_prompt=prompt) for _ in range(2)]
-    texts = [str(await bench.get(f"/v1/calls/{run['call_id']}/transcript")) for run in (before, after)]
-    assert "30 days" in texts[0]
-    assert "30 days" not in texts[1]
-    assert (await bench.get("/v1/agents/14"))["updated_at"] > "2026-11-25T12"
+    async with bench_of("regressed") as bench:
+        await bench.control(faults=[{"kind": "agent_edit", "agent_id": 14, "revision": 3, "after": 1, "times": 1}])
+        prompt = "You are Ana Ruiz, calm. Ask how many days you have to return order 12345."
+        before, after = [await bench.finished(target_id=14, scenario_prompt=prompt) for _ in range(2)]
+        texts = [str(await bench.get(f"/v1/calls/{run['call_id']}/transcript")) for run in (before, after)]
+        assert ["30 days" in text for text in texts] == [False, True]
+        assert (await bench.get("/v1/agents/14"))["updated_at"] > "2026-11-25T12"
 
 
 async def test_faults_of_a_world_file_hold_across_restarts(demo: World, tmp_path: Path) -> None:

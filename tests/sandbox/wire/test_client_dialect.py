@@ -21,7 +21,7 @@ from thunderphone.generated.models import (
 
 from tests.sandbox.conftest import Bench  # pyright: ignore[reportMissingImports]
 
-TRANSFER = "You are Omar Haddad. Your phone number is +14155550111. Say your son has a high fever."
+TRANSFER = "You are Omar Haddad, anxious. Your phone number is +14155550111. Say that your son has a high fever."
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_run_object(client_bench: Bench, night: dict[str, Any]) -> None:
     """A run tells of its call, but neither of its batch nor of a SIP leg."""
     assert night.keys().isdisjoint({"batch_id", "sip_call_id"})
     assert (night["agent_name"], night["target_name"]) == ("Larkfield after-hours line", "Larkfield after-hours line")
-    assert night["grade"]["score"] == 100
+    assert night["grade"]["score"] == 95
     assert night["duration_seconds"] == (await client_bench.get(f"/v1/calls/{night['call_id']}"))["duration_seconds"]
     assert SimulationRun.from_dict(night).additional_properties == {}
 
@@ -79,11 +79,10 @@ async def test_defaults(client_bench: Bench) -> None:
 async def test_call_object(client_bench: Bench, night: dict[str, Any]) -> None:
     """A call also tells outcome, goal, what was collected, prompt and tools as they were, and the transfer."""
     call = await client_bench.get(f"/v1/calls/{night['call_id']}")
-    assert (call["call_outcome"], call["goal_achievement"], call["grade_score"]) == ("success", "achieved", 100)
-    assert (call["transfer_destination"], call["transfer_outcome"]) == ("+14155550142", "bridged")
-    assert call["collected_values"] == {"name": "Omar Haddad", "callback": "+14155550111"}
+    assert (call["call_outcome"], call["goal_achievement"], call["grade_score"]) == ("success", "achieved", 95)
+    assert (call["transfer_destination"], call["transfer_outcome"]) == ("+14155550131", "bridged")
     assert [tool["name"] for tool in call["tool_snapshot"]] == ["take_message", "page_on_call"]
-    assert call["prompt_snapshot"].startswith("You are June")
+    assert call["prompt_snapshot"].startswith("You answer the after-hours line")
     assert Call.from_dict(call).additional_properties == {}
     listed = await client_bench.get("/v1/calls")
     assert CallListResponse.from_dict(listed).results[0].call_id == night["call_id"]
@@ -95,7 +94,7 @@ async def test_grade_object(client_bench: Bench, night: dict[str, Any]) -> None:
     """A grade is a whole percentage, with its reasoning and times."""
     path = f"/v1/calls/{night['call_id']}/grade"
     grade = CallGrade.from_dict(await client_bench.get(path))
-    assert (grade.score, grade.status.value, grade.additional_properties) == (100, "completed", {})
+    assert (grade.score, grade.status.value, grade.additional_properties) == (95, "completed", {})
     pending = CallGrade.from_dict((await client_bench.http.post(path)).json())
     assert (pending.score, pending.graded_at, pending.goal_achievement) == (None, None, None)
 

@@ -56,14 +56,14 @@ TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 async def test_each_run_is_a_call_of_its_own(bench: Bench) -> None:
     """`Test calls let you programmatically validate an agent`: `Each run produces a real call log`, with what was said on it."""
-    first = await bench.finished(target_id=14, scenario_prompt="Ask how long refunds take.")
-    second = await bench.finished(target_id=14, scenario_prompt="Ask how long refunds take.")
+    prompt = "Ask where your order 30988 is."
+    first, second = [await bench.finished(target_id=14, scenario_prompt=prompt) for _ in range(2)]
     logs = [await bench.get(f"/v1/calls/{run['call_id']}") for run in (first, second)]
     assert [log["call_id"] for log in logs] == [first["call_id"], second["call_id"]]
     assert first["call_id"] != second["call_id"]
     for run, log in zip((first, second), logs, strict=True):
         turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
-        assert any("5 to 7 business days" in turn["content"] for turn in turns if turn["role"] == "agent")
+        assert any("Thursday" in turn["content"] for turn in turns if turn["role"] == "agent")
         assert (log["agent_id"], log["is_test_call"], log["start_time"]) == (14, True, run["started_at"])
 
 
@@ -156,7 +156,7 @@ async def test_outbound_direction(bench: Bench) -> None:
 async def test_the_prompt_drives_the_bot(bench: Bench) -> None:
     """`Free-form role-play prompt driving the test bot`: another prompt is another conversation."""
     said: list[str] = []
-    for prompt in ("You are Bob Lee. Ask when order 20417 came.", "Ask whether you can talk to a person."):
+    for prompt in ("You are Bob Lee. Ask where order 20417 is.", "Ask to speak with a human."):
         run = await bench.finished(target_id=14, scenario_prompt=prompt)
         turns = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
         said.append(" ".join(turn["content"] for turn in turns if turn["role"] == "user"))
@@ -167,7 +167,8 @@ async def test_the_prompt_drives_the_bot(bench: Bench) -> None:
 
 async def test_inbound_direction(bench: Bench) -> None:
     """`inbound (bot answers)`: the bot speaks first, the agent says who is calling."""
-    run = await bench.finished(direction="inbound", target_number="+14155550101")
+    prompt = "You are Ana Ruiz, born 1990-06-12. You were waiting for this call. Ask when your appointment is."
+    run = await bench.finished(direction="inbound", target_number="+14155550101", scenario_prompt=prompt)
     transcript = (await bench.get(f"/v1/calls/{run['call_id']}/transcript"))["transcripts"]
     call = await bench.get(f"/v1/calls/{run['call_id']}")
     assert [turn["role"] for turn in transcript[:2]] == ["user", "agent"]
