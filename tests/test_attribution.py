@@ -12,9 +12,8 @@ from planner.checks import CHECKS
 from planner.checks.wording import shown
 from planner.outcome import Fault, RunOutcome, RunVerdict, judge_run
 from planner.sandbox import load_world
-from planner.sandbox.agents.agent import Agent
-from planner.sandbox.conversation import Conversation, Turn
-from planner.sandbox.conversations.dialogue import converse
+from planner.sandbox.conversation import EMPTY, Conversation, Turn
+from planner.sandbox.conversations.playing import NO_DIALOGUE, converse
 
 NEVER_SAID: dict[str, Any] = {"check": "says", "any_of": ["xylophone"]}
 
@@ -32,7 +31,7 @@ def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = N
         Turn(line.partition(": ")[0], line.partition(": ")[2], at * 4000, at * 4000 + 3000)  # pyright: ignore[reportArgumentType]
         for at, line in enumerate(lines)
     )
-    return Conversation(turns, duration_ms or len(lines) * 4000, end_reason, "", {}, (), 0)
+    return replace(EMPTY, turns=turns, duration_ms=duration_ms or len(lines) * 4000, end_reason=end_reason)
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
@@ -173,9 +172,8 @@ def test_a_caller_that_hangs_up_before_the_agent_can_answer_is_at_fault(
         assert verdict.quote.role == "caller"
 
 
-def test_what_the_sandbox_talks_is_never_put_down_to_its_caller() -> None:
-    """A hundred calls in both dialects, with slips of the tongue on both sides, interruptions, fury and a wrong number: not one
-    of their failures is excused."""
+def test_scripted_calls_are_never_put_down_to_their_caller() -> None:
+    """A hundred calls in both dialects, with fury, insisting and refusals: not one of their failures is excused."""
     expectation = CHECKS["says"].model_validate(NEVER_SAID)
     for prompt, evidence in transcripts(100):
         verdict = judge_run([expectation], evidence, prompt=prompt)
@@ -183,11 +181,26 @@ def test_what_the_sandbox_talks_is_never_put_down_to_its_caller() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["page", "client"])
+@pytest.mark.parametrize("written", [NEVER_SAID, {"check": "call", "status": "completed"}])
+@pytest.mark.parametrize("caller_faults", ["ignore", "count"])
+def test_a_prompt_that_no_dialogue_matches_blames_the_caller(
+    written: dict[str, Any], caller_faults: str, dialect: str
+) -> None:
+    """It neither passes nor fails, whatever is expected of it."""
+    conversation = converse(load_world("demo").snapshot(14), "Sing.", 1)
+    verdict = judged(conversation, dialect, written, prompt="Sing.", caller_faults=caller_faults)
+    assert (verdict.outcome, verdict.fault) == (RunOutcome.ERRORED, Fault.CALLER)
+    assert [finding.outcome.value for finding in verdict.findings] == ["errored"]
+    assert verdict.quote is not None
+    assert NO_DIALOGUE in verdict.quote.text
+
+
+@pytest.mark.parametrize("dialect", ["page", "client"])
 @pytest.mark.parametrize("number", range(len(PROMPTS)))
 def test_a_call_of_the_sandbox_whose_caller_falls_out_of_its_role(number: int, dialect: str) -> None:
     """The same calls, the caller's last turn another: found at that turn, whatever is said around it."""
-    world, agent_id, prompt = PROMPTS[number]
-    conversation = converse(Agent(load_world(world).snapshot(agent_id)), prompt, number, "outbound", "+14155550199")
+    agent_id, prompt = PROMPTS[number]
+    conversation = converse(load_world("demo").snapshot(agent_id), prompt, number)
     last = max(index for index, turn in enumerate(conversation.turns) if turn.role == "user")
     turns = list(conversation.turns)
     turns[last] = replace(turns[last], content="I'm sorry, but as an AI language model I cannot continue.")

@@ -1,48 +1,38 @@
-"""Evidence of calls as the sandbox's two talk them, told in either of the service's dialects, without any service."""
+"""Evidence of scripted calls in either of the service's dialects, without any service."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cache
 from typing import Any, Literal, cast
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.evidence import Evidence
 from planner.evidence.reading import evidence_from_wire
 from planner.sandbox import load_world
-from planner.sandbox.agents.agent import Agent
 from planner.sandbox.conversation import Conversation
-from planner.sandbox.conversations.dialogue import converse
+from planner.sandbox.conversations.playing import converse
 
 Dialect = Literal["page", "client"]
 
-PROMPTS: Sequence[tuple[str, int, str]] = (
-    ("demo", 12, "You are Mei Chen, born 2 March 1985. Book an appointment for a sore throat, best on Thursday afternoon."),
-    ("demo", 14, "You are Bob Lee. Your order number is 20417, but misremember it at first. Ask to return the shower chair."),
-    ("demo", 14, "You are Mei Chen, hard of hearing. Ask when order 30988 arrives. Ask the agent to repeat the answer."),
-    ("demo", 14, "You are Tom Berg, furious. Ask whether you can return order 41556. Keep arguing for an exception."),
-    ("demo", 12, "You are chatty. Ask an unrelated trivia question, then ask where you can park."),
-    ("demo", 14, "You are impatient. Ask how many days you have to return order 12345. Interrupt the agent."),
-    ("demo", 14, "You are Ana Ruiz. Give your order number as 20471 first, then correct yourself. Ask where your order 20417 is."),
-    ("demo", 17, "You are Omar Haddad, worried. Your phone number is 415 555 0111. Say that your son has a fever of 40 degrees."),
-    ("flaky", 14, "You are Ana Ruiz. Your order number is 12345. Ask where your order is and how long refunds take."),
-    ("demo", 12, "You called by mistake: you have the wrong number."),
-)  # fmt: skip
-"""World, agent and prompt; with slips of the tongue, an agent that slips, and a caller with the wrong number."""
+PROMPTS: Sequence[tuple[int, str]] = (
+    (12, "You are Mei Chen, furious, born 2 March 1985. Book an appointment for a sore throat on Thursday."),
+    (12, "You are chatty. Ask how much ibuprofen you can take."),
+    (14, "You are Mei Chen. You want to return order 20417 because it is too big."),
+    (14, "You are Tom Berg, furious. Ask them to guarantee that you get your money back."),
+    (14, "You are confused. Ask how many days you have to return order 12345."),
+    (14, "You are angry. Ask for a discount on your next order. Insist on it."),
+    (17, "You are Omar Haddad, anxious. Your phone number is +14155550111. Say that your son has a high fever."),
+)
+"""Agents of the demo world, and prompts that their dialogues match."""
 
 
 def transcripts(count: int, dialects: Sequence[Dialect] = ("page", "client")) -> Iterator[tuple[str, Evidence]]:
     """(prompt, evidence) of so many calls: the prompts in turn, each with another seed every time, the dialects in turn."""
     for number in range(count):
-        world, agent_id, prompt = PROMPTS[number % len(PROMPTS)]
+        agent_id, prompt = PROMPTS[number % len(PROMPTS)]
         dialect = dialects[number // len(PROMPTS) % len(dialects)]
-        conversation = converse(_agent(world, agent_id), prompt, number, "outbound", "+14155550199")
+        conversation = converse(load_world("demo").snapshot(agent_id), prompt, number)
         yield prompt, told(conversation, dialect, run_id=number + 1)
-
-
-@cache
-def _agent(world: str, agent_id: int) -> Agent:
-    return Agent(load_world(world).snapshot(agent_id))
 
 
 def told(conversation: Conversation, dialect: Dialect, *, run_id: int = 1) -> Evidence:

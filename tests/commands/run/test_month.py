@@ -16,7 +16,7 @@ time_scale: 100000
 balance_cents: 10000000
 agents:
   12: {active: 2}
-  14: {active: 3, revisions: {4: {based_on: 3, updated_at: 2026-11-24T09:00:00Z, prompt: Be quick., script: {openers: ["Yes."]}}}}
+  14: {active: 3, revisions: {4: {updated_at: 2026-11-24T09:00:00Z, prompt: Be quick.}}}
 """
 REFUNDS = """\
 version: 1
