@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
@@ -14,7 +13,6 @@ from starlette.types import ASGIApp
 
 from planner.sandbox.agents import Agents
 from planner.sandbox.conversation import EMPTY, Conversation
-from planner.sandbox.conversations.audio import PROGRAM
 from planner.sandbox.conversations.playing import Conversations
 from planner.sandbox.conversations.talks import Talks
 from planner.sandbox.launching import Answerer, held, make_launch
@@ -66,8 +64,6 @@ class Sandbox:
         self._clock = now
         self.state = State()
         self.faults = Faults(world.faults, world.seed)
-        self.speech_program = shutil.which(PROGRAM)
-        """What speaks recordings; None where it is not installed."""
         self.secret = os.urandom(16)
         """Signs addresses that need no key."""
         self.concurrency_limit = world.concurrency_limit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +45,6 @@ from thunderphone.generated.models import (
     TargetTypeEnum,
 )
 
-from planner.sandbox.conversations.audio import PROGRAM
 from tests.sandbox.conftest import served as served_sandbox  # pyright: ignore[reportMissingImports]
 
 KEY = "sk_live_abcdef"
@@ -132,10 +130,9 @@ def test_run_from_start_to_transcript(served: Served) -> None:
     assert any("30 days" in entry.content for entry in transcript.transcripts if entry.role == "agent")
     assert any(item["role"] == "tool_call" for item in history)
     assert _score(served, run.call_id) == 95
-    if shutil.which(PROGRAM):
-        audio = calls_audio_list.sync(run.call_id, client=served.client)
-        assert audio is not None
-        assert httpx.get(audio.url, timeout=PATIENCE_SECONDS).content[:4] == b"RIFF"
+    audio = calls_audio_list.sync(run.call_id, client=served.client)
+    assert audio is not None
+    assert httpx.get(audio.url, timeout=PATIENCE_SECONDS).content[:4] == b"RIFF"
     assert calls_grade.sync(run.call_id, client=served.client, body=CallsGradeBody()) is not None
 
 
