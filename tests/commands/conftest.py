@@ -15,6 +15,7 @@ import forked
 import pytest
 from forked import Forked
 from patience import PATIENCE_SECONDS
+from worlds import ANY_PROMPT
 
 from planner.cli import main
 from planner.errors import StoreError
@@ -172,7 +173,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     """Start a served sandbox with these options of `planner sandbox`."""
     started: list[Forked] = []
     world = tmp_path_factory.mktemp("worlds") / "fast.yaml"
-    world.write_text("extends: demo\nversion: 1\nworld: fast\ntime_scale: 600\n")
+    world.write_text(f"extends: {ANY_PROMPT}\nversion: 1\nworld: fast\ntime_scale: 600\n")
 
     def start(*options: str) -> Served:
         options = ("--port", "0", "--world", str(world), *options)

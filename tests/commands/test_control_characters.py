@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worlds import ANY_PROMPT
 
 import planner.invocation.service
 from planner.cli.streams import made_fit
@@ -36,7 +37,8 @@ scenarios:
       - {{check: call, status: completed}}
       - {{check: tool_called, name: find_appointment, arguments: {{day: "{TAKEN}"}}, severity: warning}}
 """
-CONSENT = ("run", "--sandbox", "--consent-to-charge")
+SANDBOX = ("--sandbox", "--world", str(ANY_PROMPT))
+CONSENT = ("run", *SANDBOX, "--consent-to-charge")
 _SAID = {"content", "arguments", "result", "detail", "message", "summary", "error_message", "end_reason", "title"}
 
 
@@ -114,7 +116,7 @@ def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> N
     Now: no stream, report or output file contains one, and results.json stays valid JSON.
     """
     for options in ((), ("--format", "json"), ("--explain", "*"), ("--out", "saved.plan.json")):
-        assert outputs("plan", "--sandbox", *options).code == 0
+        assert outputs("plan", *SANDBOX, *options).code == 0
     assert outputs(*CONSENT, "-vv", "--trace", "trace.jsonl").code == 1
     turns = [turn["text"] for path in project.root.glob(".planner/**/evidence/*.json") for turn in told(path)]
     assert any(HOSTILE in text for text in turns)  # else nothing was shown

@@ -22,7 +22,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     plan.parent.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        for text in (HOURS, HOURS.replace("Cancel your", "Please cancel your")):
+        for text in (HOURS, HOURS.replace("Dora Diaz", "Dora Lee")):
             plan.write_text(text)
             assert main([*RUN]) == 0
     return root / ".planner"

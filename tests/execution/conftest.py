@@ -15,6 +15,7 @@ import pydantic_core
 import pytest
 from mortality import Life, MortalJournal, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
+from worlds import ANY_PROMPT
 
 from planner.api.client import ApiClient
 from planner.api.transport import Answer, HttpxTransport
@@ -129,7 +130,7 @@ class Service:
         state_path: Path | None = None,
     ) -> None:
         world = world or {}
-        demo = load_world("demo")
+        demo = load_world(ANY_PROMPT)
         dearer = demo.agents[17].model_copy(update={"product": "bolt"})
         settings = {
             "time_scale": 1.0,

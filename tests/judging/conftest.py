@@ -13,6 +13,7 @@ from typing import Any
 import forked
 import pytest
 from patience import PATIENCE_SECONDS
+from worlds import ANY_PROMPT
 
 from tests.commands.conftest import Served, project  # pyright: ignore[reportMissingImports]
 
@@ -130,7 +131,7 @@ class Shared(Served):
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     world = tmp_path_factory.mktemp("worlds") / "fast.yaml"
-    world.write_text("extends: demo\nversion: 1\nworld: fast\ntime_scale: 600\n")
+    world.write_text(f"extends: {ANY_PROMPT}\nversion: 1\nworld: fast\ntime_scale: 600\n")
     options = ("--port", "0", "--world", str(world))
     program = forked.planner("sandbox", *options, cwd=tmp_path_factory.mktemp("service"))
     url = next(word for word in program.output.readline().split() if word.startswith("http://"))

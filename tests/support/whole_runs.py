@@ -22,6 +22,7 @@ import anyio
 import pytest
 from mortality import Life, MortalJournal, is_only_killed
 from virtual_time import EPOCH, VirtualLoop
+from worlds import ANY_PROMPT
 
 import planner.commands.reconcile
 import planner.commands.run
@@ -88,7 +89,7 @@ class Organisation:
     """Runs and batches younger than this are not listed yet."""
 
     def __post_init__(self) -> None:
-        demo = load_world("demo")
+        demo = load_world(ANY_PROMPT)
         settings = {"time_scale": 1.0, "concurrency_limit": 20, **self.world}
         specs = tuple(FaultSpec.model_validate(fault) for fault in self.faults)
         self.loop: VirtualLoop | None = None
