@@ -72,7 +72,11 @@ def explain(
         name, words = _BOUNDS[kind]
         limit = context.get(name)
         shown = f"{int(limit):,}" if isinstance(limit, (int, float)) and float(limit).is_integer() else str(limit)
-        percent = f"; {value} % is written {value / 100}" if limit == 1 and 1 < value <= _PERCENT else ""
+        percent = (
+            f"; {value} % is written {value / 100}"
+            if limit == 1 and isinstance(value, (int, float)) and 1 < value <= _PERCENT
+            else ""
+        )
         return "out-of-range", f"{value} is out of range: it must be {words} {shown}{percent}"
     if kind in {"string_too_short", "too_short"}:
         least = context.get("min_length")

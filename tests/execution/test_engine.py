@@ -241,7 +241,7 @@ async def test_decisions_are_narrated(make_service: Callable[..., Any], work: Ca
         [
             "429 for 2 runs on agent 12: at most 2 at once from now on, next try in 2.0 s",
             "at most 3 runs at once from now on (2 fitted)",
-            "launched 1 run on agent 12 (p/ana@t): 1 of at most 2 in flight",
+            "launched 1 run on agent 12 (p/ana@t): 2 of at most 2 in flight",
             "launched 1 run on agent 12 (p/ana@t): 2 of at most 2 in flight",
             "launched 1 run on agent 17 (p/bob@t): 1 of at most 2 in flight",
             "launching waits: at most 2 runs at once",

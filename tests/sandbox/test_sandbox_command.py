@@ -55,7 +55,7 @@ def test_every_fault_of_a_world_at_its_place(ran: Any, tmp_path: Path) -> None:
     assert "did you mean `concurrency_limit`?" in err
     assert "w.yaml:5:16: error: wrong type of value [wrong-type]" in err
     assert 'this must be a whole number, but it is the text "lots"' in err
-    assert "w.yaml:11:45: error: value is not one of the choices [not-a-choice]" in err
+    assert "w.yaml:12:44: error: value is not one of the choices [not-a-choice]" in err
     assert "3 errors in 1 file" in err
 
 

@@ -21,11 +21,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
 from planner.sandbox.worlds.part import Misnomer, Part, Route, meant
 
-Lines = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+
+def _one_or_several(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Line = Annotated[str, Field(min_length=1)]
+Lines = Annotated[
+    tuple[Line, ...],
+    Field(min_length=1),
+    BeforeValidator(_one_or_several, json_schema_input_type=Line | tuple[Line, ...]),
+]
 """Ways of saying the same thing; the call's seed picks one."""
 Probability = Annotated[float, Field(gt=0, le=1)]
 Milliseconds = Annotated[int, Field(ge=-60_000, le=600_000)]
@@ -81,11 +91,6 @@ class Turn(Part):
     """From the end of the turn before; negative: it overlaps. Default: a natural pause, by the seed."""
     takes_ms: Annotated[int, Field(ge=0, le=600_000)] | None = None
     """Default: as long as it takes to say, or a natural response time of a tool."""
-
-    @field_validator("agent", "caller", mode="before")
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_step(self) -> Self:
