@@ -14,7 +14,7 @@ from planner.planfile.document import Document, Items, Mapping, Problem
 from planner.planfile.scalars import NOT_TEXT_STARTS, STANDARD_TAG, TAGGED_TYPES, NumberError, resolve, tag_name
 from planner.planfile.source import Source
 from planner.planfile.syntax import NOT_IN_YAML, ODD_SPACES, control_escape, odd_indentation
-from planner.planfile.text import describe, nearest, shorten
+from planner.planfile.text import Searches, describe, shorten
 
 MAX_NODES = 1_000_000
 MAX_DEPTH = 64
@@ -63,6 +63,7 @@ class Parser:
         self.levels = 0
         self.anchors: dict[str, Any] = {}
         self.anchored = 0
+        self.searches = Searches()
         self.sizes: dict[int, tuple[Any, int, int]] = {}
         """Nodes and levels of anchored containers, by identity; the container is kept so that its identity is."""
 
@@ -316,7 +317,7 @@ class Parser:
 
     def _aliased(self, name: str, start: int, end: int) -> Any:
         if name not in self.anchors:
-            meant = nearest(name, self.anchors)
+            meant = self.searches.nearest(name, self.anchors)
             hint = f"; did you mean *{meant}?" if meant else "; write it first, or quote this text"
             self._unreadable("bad-alias", f"there is no anchor &{shorten(name)} above{hint}", start, end)
             if meant is None or self.anchors[meant] is _UNUSABLE:
