@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from planner.checks.call import end_reason_of, status_of
-from planner.checks.cel_faults import CelError, fault_of, kind_told, one_line
+from planner.checks.cel_faults import CelError, fault_of, kind_named, one_line
 from planner.checks.cel_fields import FIELDS, VARIABLES
 from planner.checks.patterns import compile_pattern
 from planner.evidence import Evidence
@@ -59,7 +59,7 @@ def check_cel(expression: str) -> None:
         raise fault_of(expression, str(error)) from error
     kind = compiled.return_type()
     if kind not in (cel.Type.BOOL, cel.Type.DYN):
-        detail = f"this gives {kind_told(kind.name().lower())}, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0"
+        detail = f"this gives {kind_named(kind.name().lower())}, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0"
         raise CelError(detail, 0, len(expression))
     _check_patterns(expression)
     # Without any value: what is decided all the same is decided so for every call.

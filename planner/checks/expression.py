@@ -12,9 +12,8 @@ from pydantic_core import PydanticCustomError
 
 from planner.checks.base import EVERY_PART, Doubt, Expectation, Judgement, Missed, PartsRead, errored, failed, passed
 from planner.checks.cel import CelError, Undecided, check_cel, evaluate
-from planner.checks.cel_words import doubtful_words
 from planner.checks.wording import shown
-from planner.evidence import Evidence, RedactedPart, UnreadPart
+from planner.evidence import Evidence, RedactedPart, Role, UnreadPart
 
 _REFERENCE = re.compile(r"(?<![\w.\"'])(run|call|grade)\.(\w+)(?![\w(.\[])")
 _WHOLE = re.compile(r"\b(call|run|grade)\b(?!\.)")
@@ -22,6 +21,9 @@ _WHOLE = re.compile(r"\b(call|run|grade)\b(?!\.)")
 _NAMES: Mapping[RedactedPart | UnreadPart, str] = {"grade": "summary", "results": "tools"}
 """What an expression reaches a part by, where that is not its own name."""
 _MOST_VALUES = 4
+_ROLE = re.compile(r"""\.\s*role\s*[!=]=\s*(["'])(?P<word>\w*)\1""")
+_ANY_VALUE = re.compile(r"\.\s*(?:document|arguments|result)\b")
+"""Fields that may hold a `role` of their own."""
 
 
 def _compiles(expression: str) -> str:
@@ -65,7 +67,16 @@ class Expression(Expectation, frozen=True):
     )
 
     def doubts(self) -> Sequence[Doubt]:
-        return [Doubt(("cel",), why, "near-miss") for why in dict.fromkeys(doubtful_words(self.cel))]
+        """A role that no turn has: negated, such a comparison holds for every call."""
+        words = dict.fromkeys(found["word"] for found in _ROLE.finditer(self.cel))
+        if _ANY_VALUE.search(self.cel):
+            return []
+        known = ", ".join(f"`{role.value}`" for role in Role)
+        return [
+            Doubt(("cel",), f"no turn has the role {shown(word)}; known: {known}", "near-miss")
+            for word in words
+            if word not in {role.value for role in Role}
+        ]
 
     def reads(self, evidence: Evidence, missed: Missed) -> PartsRead:
         del evidence, missed

@@ -13,7 +13,6 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from planner.checks.json_path_faults import from_the_call
 from planner.checks.wording import shown
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def compile_path(path: str) -> JSONPath:
     if len(path) > MAX_LENGTH:
         raise ValueError(f"a path may have {MAX_LENGTH} characters, this one has {len(path)}")
     if not path.startswith("$"):
-        raise ValueError(f"a path begins with `$`, which is the call{from_the_call(path)}")
+        raise ValueError("a path begins with `$`, which is the call, as in $.locale")
     from planner.checks.json_path_bounds import compile_bounded  # late: its library takes long to import
 
     return compile_bounded(path)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from planner.checks.base import Doubt
-from planner.checks.patterns import dead_alternative
+from planner.checks.patterns import never_found, unescaped_prices
 from planner.checks.wording import shown
 
 _AS_PATTERN = re.compile(
@@ -38,9 +38,9 @@ def doubtful_patterns(any_of: Sequence[str] | None, all_of: Sequence[str] | None
     if matches is not None and (delimited := _DELIMITED.fullmatch(matches)) is not None:
         inner, flags = delimited.groups()
         flags = "".join(flag for flag in flags if flag in "ims")
-        mended = shown(f"(?{flags}){inner}" if flags else inner)
-        why = f"the slashes would have to be said: a regular expression stands without them, such as {mended}"
+        fixed = shown(f"(?{flags}){inner}" if flags else inner)
+        why = f"write it without the slashes, such as {fixed}"
         found.append(Doubt(("matches",), why, "literal-pattern"))
-    if matches is not None and (why := dead_alternative(matches)) is not None:
-        found.append(Doubt(("matches",), why, "bad-regex"))
+    if matches is not None and any(prices := unescaped_prices(matches)):
+        found.append(Doubt(("matches",), never_found(prices), "bad-regex"))
     return found

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Annotated, Any, Protocol, cast
 
 import re2  # pyright: ignore[reportMissingTypeStubs] - it ships none; `RegularExpression` is the part we use
 from pydantic import AfterValidator, Field
-
-from planner.checks.pattern_faults import explained
-from planner.checks.reach import unreachable, with_signs_escaped
 
 _re2: Any = re2
 
@@ -19,8 +17,16 @@ _ANY_CHARACTER = "\u2603"
 
 MAX_LENGTH = 10_000
 """Characters of a pattern: one that is refused for its size took memory for each of its classes before, some 30 kB."""
-_MAX_PROBE = 10
-_ASCII = "".join(map(chr, range(128)))
+_MAX_DETAIL = 80
+TOO_LARGE = "written out, it is too large; repeat less"
+_UNSUPPORTED = (
+    (re.compile(r"\(\?<?[=!]"), "looks ahead or behind, which RE2 does not have; write two expectations"),
+    (re.compile(r"\\[1-9]|\(\?P=|\\k<"), "refers back to a group, which RE2 does not have; write the text out"),
+    (re.compile(r"\(\?>|[*+?}]\+"), "keeps RE2 from going back, which it never does; remove it"),
+)
+_SKIPPED = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""Escaped characters and classes: a `$` in one is the character itself."""
+_PRICE = re.compile(r"\$[\w ](?![*?{])")
 
 
 class Found(Protocol):
@@ -34,7 +40,6 @@ class RegularExpression(Protocol):
 
     @property
     def programsize(self) -> int: ...
-    def possiblematchrange(self, maxlen: int) -> tuple[bytes, bytes]: ...
     def search(self, text: str) -> Found | None: ...
     def finditer(self, text: str) -> Iterator[Found]: ...
     def findall(self, text: str) -> list[str]: ...
@@ -60,7 +65,17 @@ def compile_pattern(pattern: str, *, ignore_case: bool = False) -> RegularExpres
         return cast("RegularExpression", _re2.compile(pattern, options))
     except _re2.error as error:
         detail = error.args[0].decode("utf-8", "replace")
-        raise ValueError(explained(detail, pattern)) from error
+        raise ValueError(f"this is not a regular expression: {_explained(detail, pattern)}") from error
+
+
+def _explained(detail: str, pattern: str) -> str:
+    """`detail` is what RE2 says of the pattern."""
+    for form, why in _UNSUPPORTED:
+        if (found := form.search(pattern)) is not None:
+            return f"`{found[0]}` {why}"
+    if detail.startswith("pattern too large"):
+        return TOO_LARGE
+    return detail if len(detail) <= _MAX_DETAIL else f"{detail[: _MAX_DETAIL - 1]}…"  # it may quote all of the pattern
 
 
 def check_pattern(pattern: str) -> str:
@@ -68,52 +83,30 @@ def check_pattern(pattern: str) -> str:
     compiled = compile_pattern(pattern)
     if compiled.search("") and compiled.search(_ANY_CHARACTER):
         raise ValueError("this regular expression matches every text, so it checks nothing")
-    dead = pattern if compiled.programsize == 1 else unreachable(pattern, _characters)
-    if dead is not None and dead == pattern:
-        raise ValueError(_never_found(pattern, dead))
+    if compiled.programsize == 1:
+        raise ValueError("this regular expression matches no text at all")
+    prices = unescaped_prices(pattern)
+    if all(prices):
+        raise ValueError(never_found(prices))
     return pattern
+
+
+def unescaped_prices(pattern: str) -> list[str]:
+    """For each alternative the part like `$5`, which is never found, or nothing."""
+    if "\\Q" in pattern:  # up to \E, all characters are themselves
+        return [""]
+    found = map(_PRICE.search, _SKIPPED.sub("\0", pattern).split("|"))
+    return [price[0] if price is not None else "" for price in found]
+
+
+def never_found(prices: list[str]) -> str:
+    price = next(filter(None, prices))
+    return f"`{price}` is never found: `$` is the end of the text; write \\$ for the character itself"
 
 
 def finds_everything(compiled: RegularExpression) -> bool:
     """Whether any one character is found, so that of no text anything is left."""
     return all(compiled.search(character) for character in (_ANY_CHARACTER, "x", "7"))
-
-
-def dead_alternative(pattern: str) -> str | None:
-    """What is wrong with an alternative of a sound pattern that matches no text, so that the others decide alone."""
-    dead = unreachable(pattern, _characters)
-    return _never_found(pattern, dead) if dead is not None else None
-
-
-def _never_found(pattern: str, dead: str) -> str:
-    which = (
-        "this regular expression matches" if dead == pattern else f"`{dead}` in this regular expression matches"
-    ) + " no text at all"
-    mended = with_signs_escaped(pattern)
-    if mended == pattern or unreachable(mended, _characters) is not None:
-        return f"{which}: an anchor or class in it can never hold"
-    edges = " and ".join(
-        f"`{sign}` is the {edge} of the text"
-        for sign, edge in (("^", "start"), ("$", "end"))
-        if mended.count(f"\\{sign}") > pattern.count(f"\\{sign}")
-    )
-    return f"{which}: {edges}; for the character itself write {_in_single_quotes(mended)}, in single quotes"
-
-
-def _in_single_quotes(pattern: str) -> str:
-    """As YAML reads it without a further backslash."""
-    return "'" + pattern.replace("'", "''") + "'"
-
-
-@lru_cache(maxsize=256)
-def _characters(characters: str) -> str:
-    """Those of ASCII that a set of a pattern has, and one beyond where it may have some."""
-    compiled = compile_pattern(characters)
-    try:
-        _, greatest = compiled.possiblematchrange(_MAX_PROBE)
-    except _re2.error:  # of one that has anything at all
-        greatest = b"\xff"
-    return "".join(compiled.findall(_ASCII)) + (_ANY_CHARACTER if greatest > b"\x7f" else "")
 
 
 Pattern = Annotated[

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
 from planner.checks.base import Expectation
-from planner.checks.pattern_faults import TOO_LARGE
-from planner.checks.patterns import compile_pattern
+from planner.checks.patterns import TOO_LARGE, compile_pattern
 from planner.planfile.document import as_json
 
 MAX_STATES = 400_000

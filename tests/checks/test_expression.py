@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from planner.checks.cel import MAX_LENGTH, MAX_MACROS, check_cel
 from planner.checks.cel_faults import CelError, fault_of
 from planner.checks.cel_fields import FIELDS, VARIABLES
-from planner.checks.cel_words import doubtful_words
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 
 TALK = ("agent: You have 30 days.", "caller: Thanks.")
@@ -95,200 +94,66 @@ ASKS = "so it decides nothing: ask of run, call, turns, tools or grade"
 
 
 @pytest.mark.parametrize(
-    ("cel", "part", "message"),
+    ("cel", "part"),
     [
-        (
-            "call.duration < 1.0",
-            "duration",
-            "a call has no `duration`; write duration_seconds",
-        ),
-        (
-            "turns.exists(t, t.rol == 'a')",
-            "rol",
-            "a turn has no `rol`; known: `number`, `role`, `text`, `start_ms`, `end_ms`, `ttfa_ms`",
-        ),
-        (
-            "cal.status == 'x'",
-            "cal",
-            "there is no `cal`; known: `run`, `call`, `turns`, `tools`, `grade`; a text is in quotes",
-        ),
-        (
-            "call.duration_seconds < 120",
-            "<",
-            "`<` cannot be applied to a decimal number and a whole number; write 120.0, for they are two types",
-        ),
-        (
-            "turns.size() > 5.0",
-            ">",
-            "`>` cannot be applied to a whole number and a decimal number; write 5, for they are two types",
-        ),
-        (
-            "turns.size() > call.duration_seconds",
-            ">",
-            (
-                "`>` cannot be applied to a whole number and a decimal number; they are two types: "
-                "write int(…) or double(…) around one of them"
-            ),
-        ),
-        (
-            "call.status + 1 == 'x'",
-            "+",
-            (
-                "`+` cannot be applied to a text and a whole number; only values of one type can be compared or joined: "
-                "is one of them in quotes, or without, by mistake?"
-            ),
-        ),
-        ("len(turns) > 5", "len", "there is no function `len`; write size(turns)"),
-        (
-            "reverse(turns) == turns",
-            "reverse",
-            (
-                "there is no function `reverse`; `size(turns)` counts, `text.contains('…')` searches, "
-                "`text.matches('…')` takes a pattern"
-            ),
-        ),
-        (
-            "turns.any(t, t.role == 'tool')",
-            "t",
-            "there is no `any` of a list; known: `all`, `exists`, `exists_one`, `filter`, `map`",
-        ),
-        ("call.transferred_to == None", "None", "there is no `None`; write has(…), which asks whether it is there"),
-        ("call.duration_seconds < 5.0 and true", "and", "this is not an expression: write && for `and`"),
-        (
-            "call.status == completed completed",
-            "completed",
-            "this is not an expression: `completed` cannot stand here; && is and, || is or, == compares",
-        ),
-        ("call.status == 'x", "'", "this is not an expression: a quote is not closed"),
-        ("call.status == #x", "#", "this is not an expression: `#` means nothing here; a text is in quotes"),
-        (
-            "true &&\n  foo",
-            "foo",
-            "there is no `foo`; known: `run`, `call`, `turns`, `tools`, `grade`; a text is in quotes",
-        ),
-        ("call.duration_seconds <", "<", "this is not an expression: something is missing at its end"),
-        ("not true", "true", "this is not an expression: write ! for `not`"),
-        ("call.status == 'a' & true", "&", "this is not an expression: write && for `&`"),
-        ("call.status == 'a' | true", "|", "this is not an expression: write || for `|`"),
-        (
-            "turns.exists(t => t.number > 1)",
-            "=",
-            "this is not an expression: write a comma after the name, as in exists(t, t.…)",
-        ),
-        ("call.duration_seconds =< 3.0", "=", "this is not an expression: write <= for `=<`"),
-        ("call.status <> 'a'", ">", "this is not an expression: write != for `<>`"),
-        ("call.status == ‘a’", "‘", "this is not an expression: a text is in quotes of the plain kind, ' or \""),
-        (
-            r"call.status == '\q'",
-            "'",
-            r"this is not an expression: \q means nothing in a text; write \\q for a backslash",
-        ),
-        (
-            "call.status == `x`",
-            "`",
-            "this is not an expression: `x` cannot stand here; && is and, || is or, == compares",
-        ),
-        (
-            "call.status != null",
-            "!",
-            "nothing is null here: has(…) asks whether something is there, as in has(call.end_reason)",
-        ),
-        ("has(call)", "call", "this is not an expression: has(…) asks for a field, as in has(call.end_reason)"),
-        (
-            "99999999999999999999 > 1",
-            "99999999999999999999",
-            "this is not an expression: this whole number is too large",
-        ),
-        (
-            "if call.status == 'a' then true",
-            "if",
-            "this is not an expression: this word is kept for the language: a choice is written condition ? one : other",
-        ),
-        (
-            "turns.exists(t, t.text)",
-            "(",
-            "what `exists` asks of each is true or false, as in t.role == 'agent'; this gives a text",
-        ),
-        (
-            "turns.exists_one(t, t.role)",
-            "(",
-            "what `exists_one` asks of each is true or false, as in t.role == 'agent'; this gives a text",
-        ),
-        (
-            "turns.all(true)",
-            "all",
-            "`all` takes a name and what is asked of it: turns.all(t, t.role == 'agent')",
-        ),
-        (
-            "call.status.contains('a', 'b')",
-            "contains",
-            "`contains` takes one text, as in call.status.contains('…')",
-        ),
-        ("'a' in turns", "in", "`in` cannot be applied to a text and a list"),
-        (
-            "turns.exists(t, 'refund' in t.text)",
-            "in",
-            "`in` cannot be applied to a text and a text; write t.text.contains('refund')",
-        ),
-        (
-            "'a' in ('b' + call.status)",
-            "in",
-            "`in` cannot be applied to a text and a text; write TEXT.contains(PART)",
-        ),
-        ("(call.duration_seconds < 5.0", "0", "this is not an expression: a `)` is missing at its end"),
-        ("true", "true", f"this holds for every call, {ASKS}"),
-        (
-            "call.duration_seconds < 5.0 && false",
-            "call.duration_seconds < 5.0 && false",
-            f"this holds for no call, {ASKS}",
-        ),
-        ("1 / 0 == 1", "1 / 0 == 1", "this can be decided for no call: divide by zero"),
-        (
-            "turns.exists(t, t.text.matches('('))",
-            "'('",
-            r"this is not a regular expression: a ( is not closed; close it, or write \( for the character itself",
-        ),
-        (
-            'turns.exists(t, matches(t.text, r"\\d+ (days"))',
-            'r"\\d+ (days"',
-            r"this is not a regular expression: a ( is not closed; close it, or write \( for the character itself",
-        ),
-        (
-            "turns.size()",
-            "turns.size()",
-            "this gives a whole number, but an expectation is true or false; compare it, as in call.duration_seconds < 120.0",
-        ),
-        ("", "", "this is not an expression: something is missing at its end"),
-        (
-            "true" + " && true" * 200,
-            "true" + " && true" * 200,
-            "an expression may have 1,000 characters, this one has 1,604",
-        ),
-        (
-            " && ".join(["turns.all(t, true)"] * 5),
-            ".all(",
-            "an expression may use 4 of all, exists, exists_one, map and filter",
-        ),
-        (
-            "turns.all(t, 1 + 1 + 1 + 1 + 1 + 1 == 6)",
-            "turns.all(t, 1 + 1 + 1 + 1 + 1 + 1 == 6)",
-            "an expression with all, exists, map or filter may have 4 `+`",
-        ),
-        (
-            "(" * 60 + "true" + ")" * 60,
-            "(" * 60 + "true" + ")" * 60,
-            "this is nested too deeply; write several expectations",
-        ),
+        ("call.duration < 1.0", "duration"),
+        ("turns.exists(t, t.rol == 'a')", "rol"),
+        ("cal.status == 'x'", "cal"),
+        ("call.duration_seconds < 120", "<"),
+        ("turns.size() > 5.0", ">"),
+        ("turns.size() > call.duration_seconds", ">"),
+        ("call.status + 1 == 'x'", "+"),
+        ("len(turns) > 5", "len"),
+        ("reverse(turns) == turns", "reverse"),
+        ("turns.any(t, t.role == 'tool')", "t"),
+        ("call.transferred_to == None", "None"),
+        ("call.duration_seconds < 5.0 and true", "and"),
+        ("call.status == completed completed", "completed"),
+        ("call.status == 'x", "'"),
+        ("call.status == #x", "#"),
+        ("true &&\n  foo", "foo"),
+        ("call.duration_seconds <", "<"),
+        ("not true", "true"),
+        ("call.status == 'a' & true", "&"),
+        ("call.status == 'a' | true", "|"),
+        ("turns.exists(t => t.number > 1)", "="),
+        ("call.duration_seconds =< 3.0", "="),
+        ("call.status <> 'a'", ">"),
+        ("call.status == ‘a’", "‘"),
+        (r"call.status == '\q'", "'"),
+        ("call.status == `x`", "`"),
+        ("call.status != null", "!"),
+        ("has(call)", "call"),
+        ("99999999999999999999 > 1", "99999999999999999999"),
+        ("if call.status == 'a' then true", "if"),
+        ("turns.exists(t, t.text)", "("),
+        ("turns.exists_one(t, t.role)", "("),
+        ("turns.all(true)", "all"),
+        ("call.status.contains('a', 'b')", "contains"),
+        ("'a' in turns", "in"),
+        ("turns.exists(t, 'refund' in t.text)", "in"),
+        ("'a' in ('b' + call.status)", "in"),
+        ("(call.duration_seconds < 5.0", "0"),
+        ("true", "true"),
+        ("call.duration_seconds < 5.0 && false", "call.duration_seconds < 5.0 && false"),
+        ("1 / 0 == 1", "1 / 0 == 1"),
+        ("turns.exists(t, t.text.matches('('))", "'('"),
+        ('turns.exists(t, matches(t.text, r"\\d+ (days"))', 'r"\\d+ (days"'),
+        ("turns.size()", "turns.size()"),
+        ("", ""),
+        ("true" + " && true" * 200, "true" + " && true" * 200),
+        (" && ".join(["turns.all(t, true)"] * 5), ".all("),
+        ("turns.all(t, 1 + 1 + 1 + 1 + 1 + 1 == 6)", "turns.all(t, 1 + 1 + 1 + 1 + 1 + 1 == 6)"),
+        ("(" * 60 + "true" + ")" * 60, "(" * 60 + "true" + ")" * 60),
     ],
 )
-def test_a_fault_is_known_where_it_is_written(read: Any, cel: str, part: str, message: str) -> None:
-    """A wrong name or comparison is refused with what there is instead, and its place within the text."""
+def test_a_fault_is_known_where_it_is_written(read: Any, cel: str, part: str) -> None:
+    """A wrong name or comparison is refused, with its place within the text."""
     with pytest.raises(ValidationError) as caught:
         read(check="expression", cel=cel)
     (error,) = caught.value.errors()
     context = error.get("ctx", {})
     assert error["loc"] == ("cel",)
-    assert error["msg"].startswith(message)
     assert cel[context["start"] : context["end"]] == part
 
 
@@ -388,23 +253,17 @@ def test_a_fault_of_an_expression_has_its_place(read: Any) -> None:
     assert error["msg"].startswith("a call has no `nonsense`; known: `call_id`")
 
 
-@pytest.mark.parametrize(
-    ("told", "why"),
-    [
-        ("Expression  recursion\nlimit exceeded", "this is nested too deeply; write several expectations"),
-        ("INVALID: too\n  odd to read", "this is not an expression: too odd to read"),
-        ("too  odd", "this is not an expression: too odd"),
-        ("ERROR: <input>:1:6: Syntax error: too odd", "this is not an expression: too odd"),
-    ],
-)
-def test_a_complaint_that_is_not_known_is_told(told: str, why: str) -> None:
-    """In the library's words, about the place that it tells or else the whole."""
-    fault = fault_of("call == 1", told)
-    assert (str(fault), fault.start, fault.end) == (why, *((5, 6) if "<input>" in told else (0, 9)))
+def test_a_message_without_a_place_is_about_the_whole() -> None:
+    """Whatever the library says."""
+    for message in ("Expression  recursion\nlimit exceeded", "INVALID: too\n  odd to read", "too  odd"):
+        fault = fault_of("call == 1", message)
+        assert (fault.start, fault.end) == (0, 9)
+    fault = fault_of("call == 1", "ERROR: <input>:1:6: Syntax error: too odd")
+    assert (fault.start, fault.end) == (5, 6)
 
 
 FAULTS = Path(__file__).parent / "tables" / "expression_faults.txt"
-"""Each line: an expression, where it is wrong and which part of it that is, and what its author is told."""
+"""Each line: an expression, where it is wrong, and which part of it that is."""
 
 
 def test_what_is_told_of_an_expression_that_cannot_be_used() -> None:
@@ -412,12 +271,12 @@ def test_what_is_told_of_an_expression_that_cannot_be_used() -> None:
     written = FAULTS.read_text(encoding="utf-8").splitlines()
     lines: list[str] = []
     for line in written:
-        cel = literal_eval(line.partition(" | ")[0] if line.count(" | ") == 2 else line[: line.index(" | ", 1)])
+        cel = literal_eval(line.rpartition(" | ")[0])
         with pytest.raises(CelError) as caught:
             check_cel(cel)
         fault = caught.value
         part = cel[fault.start : fault.end]
-        lines.append(f"{cel!r} | {fault.start} to {fault.end}: {part!r} | {fault}")
+        lines.append(f"{cel!r} | {fault.start} to {fault.end}: {part!r}")
     assert lines == written
 
 
@@ -436,59 +295,18 @@ def test_whatever_is_written_is_taken_or_refused(cel: str) -> None:
     assert fault is None or 0 <= fault.start <= fault.end <= max(1, len(cel))
 
 
-ROLES = "known: `agent`, `caller`, `tool`"
-PLATFORMS = "that failed is the platform's fault and is not judged: none that is judged has this status"
-
-
 @pytest.mark.parametrize(
-    ("cel", "told"),
+    ("cel", "warned"),
     [
-        *[
-            (f"turns.exists(t, t.role != '{word}')", [f'no turn has the role "{word}"; did you mean `{meant}`?'])
-            for meant, words in {
-                "caller": ("bot", "user", "customer", "human", "tester", "Caller", "callers"),
-                "agent": ("assistant", "ai", "AI", "agents"),
-                "tool": ("function", "tools"),
-            }.items()
-            for word in words
-        ],
-        ("turns.exists(t, t.role == 'supervisor')", [f'no turn has the role "supervisor"; {ROLES}']),
-        ("turns.all(call, call.role == 'agent' || 'tool' != call.role || call.role == 'caller')", []),
-        ("turns.all(run, run.role in ['agent', 'x', r'caller'])", [f'no turn has the role "x"; {ROLES}']),
-        ("turns.all(t, t.role != R'bot')", ['no turn has the role "bot"; did you mean `caller`?']),
-        ('turns.all(t, "bot" != t.role)', ['no turn has the role "bot"; did you mean `caller`?']),
-        ("call.document.people.exists(p, p.role == 'user')", []),
-        ("tools.exists(t, t.arguments.exists(a, a.role == 'user'))", []),
-        ("tools.exists(t, t.result.exists(a, a.role == 'user'))", []),
-        ("run.status == 'completed' || call.status == 'completed' || call.status != 'in_progress'", []),
-        ("call.status == 'in progress'", ['no call is known to have the status "in progress"; did you mean `in_progress`?']),
-        ("run.status == 'complete'", ['no run is known to have the status "complete"; did you mean `completed`?']),
-        ("run.status != 'failed'", [f"a run {PLATFORMS}"]),
-        ("call.status != 'Failed'", [f"a call {PLATFORMS}"]),
-        ("call.status == 'fail' || call.status == 'busy'", [f"a call {PLATFORMS}"]),
-        ("grade.status in ['completed', 'pending', 'failed']", []),
-        ("grade.status == 'fail'", ['no grade is known to have the status "fail"; did you mean `failed`?']),
-        ("grade.outcome in ['success', 'failure', 'unknown', 'no_conversation']", []),
-        ("grade.outcome == 'Success'", ['no grade is known to have the outcome "Success"; did you mean `success`?']),
-        ("grade.goal in ['achieved', 'missed', 'no_opportunity']", []),
-        ("grade.goal == 'achieve'", ['no grade is known to have the goal "achieve"; did you mean `achieved`?']),
-        ("call.end_reason == 'agent_end' || call.end_reason == 'voicemail'", []),
-        ("call.end_reason == 'ai_hangup'", ['no call is known to have the end reason "ai_hangup"; did you mean `agent_end`?']),
-        ("call.end_reason == 'time out'", ['no call is known to have the end reason "time out"; did you mean `timeout`?']),
-        ("call.document.status == 'fail' || call.product == 'bot'", []),
-        ("tools.map(t, t.arguments).exists(a, a.status == 'failed')", []),
-        ("grade.score >= 1 || grade.score > 0.8", []),
-        ("grade.score >= 1.5", ["a score runs from 0 to 1"]),
-        ("grade.score == 5", ["a score runs from 0 to 1"]),
-        ("grade.score != 6", ["a score runs from 0 to 1; for 6 of 100 write 0.06"]),
-        ("grade.score < 80.5", ["a score runs from 0 to 1; for 80.5 of 100 write 0.805"]),
-        ("grade.score < 100", ["a score runs from 0 to 1; for 100 of 100 write 1"]),
-        ("grade.score < 150", ["a score runs from 0 to 1"]),
+        ("turns.exists(t, t.role == 'supervisor')", 1),
+        ("turns.all(t, t.role != 'bot') && turns.all(t, t.role != \"user\")", 2),
+        ("turns.exists(t, t.role == 'agent' && t.role != 'tool')", 0),
+        ("call.document.people.exists(p, p.role == 'user')", 0),
     ],
-)  # fmt: skip
-def test_words_that_no_call_has_are_doubted(cel: str, told: list[str]) -> None:
-    """Negated, a comparison with them holds for every call; what may hold anything, and words far from all known, are left alone."""
-    assert list(doubtful_words(cel)) == told
+)
+def test_roles_that_no_turn_has_are_doubted(read: Any, cel: str, warned: int) -> None:
+    """Negated, a comparison with them holds for every call."""
+    assert [doubt.code for doubt in read(check="expression", cel=cel).doubts()] == ["near-miss"] * warned
 
 
 def test_without_the_library_the_plan_says_what_to_install(refusal: Any, monkeypatch: pytest.MonkeyPatch) -> None:

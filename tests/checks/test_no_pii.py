@@ -162,7 +162,7 @@ def test_a_text_that_is_passed_over_has_no_long_row_of_digits(text: str) -> None
             [
                 (
                     ("also", 0),
-                    r"this is not a regular expression: a ( is not closed; close it, or write \( for the character itself",
+                    r"this is not a regular expression: missing ): (",
                 )
             ],
         ),

@@ -284,7 +284,7 @@ def test_a_tool_name_made_up_by_the_agent_stays_on_one_line(talk: Any, judge: An
             [
                 (
                     ("arguments", "x"),
-                    r"this is not a regular expression: a ( is not closed; close it, or write \( for the character itself",
+                    r"this is not a regular expression: missing ): (",
                 )
             ],
         ),

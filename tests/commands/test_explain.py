@@ -217,7 +217,7 @@ scenarios:
                                 "severity": "error",
                                 "code": "bad-regex",
                                 "summary": "regular expression is not valid",
-                                "detail": "this is not a regular expression: a ( is not closed; close it, or write \\( for the character itself",
+                                "detail": "this is not a regular expression: missing ): (30|thirty) days(",
                                 "file": "plan.yaml",
                                 "line": 7,
                                 "column": 37,
