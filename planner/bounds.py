@@ -14,16 +14,20 @@ from planner.moments import aware
 
 MAX_INTEGER: Final = 2**63 - 1
 """The largest number that the service's API and SQLite can hold."""
+MAX_DOCUMENT_BYTES: Final = 512 * 1024 * 1024
+"""A results document of 100,000 calls has about a third of this."""
 MAX_SECONDS: Final = 10 * 366 * 86_400.0
 CLOCK_SKEW: Final = timedelta(days=1)
 """How far the clock of another machine may be ahead of ours."""
 SERVER_CLOCK_SKEW: Final = timedelta(days=366)
 """How far the service's clock may be ahead of ours (`planner.api.client.WILDEST_CLOCK_SECONDS`)."""
-EARLIEST: Final = datetime(2020, 1, 1, tzinfo=UTC)
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 """Arithmetic with a time beyond these could overflow; none is meant."""
 
 Cents = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Total = Annotated[int, Field(ge=0, le=10**24)]
+"""A sum of cents."""
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 ServiceId = Annotated[int, Field(ge=-MAX_INTEGER - 1, le=MAX_INTEGER)]
 """Ids are the service's own: any that fits."""
@@ -33,6 +37,6 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def is_possible(moment: datetime, now: datetime | None, skew: timedelta = CLOCK_SKEW) -> bool:
-    """Whether something can have happened then: not before this program was written, nor later than any clock can be."""
+    """Whether something can have happened then: after `EARLIEST`, and not later than any clock can be."""
     moment = aware(moment)
     return EARLIEST < moment < (LATEST if now is None else now + skew)

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from planner.bounds import Count, Total
 from planner.changes.detail import inputs_detail, revision_detail, revision_digest
 from planner.changes.fingerprint import digest_of
 from planner.changes.model import Action, Change, ChangeSet, Reason
@@ -40,7 +41,7 @@ class SavedChange(_Saved):
     case_id: str
     action: Literal["call", "recheck", "drop"]
     reason: str
-    runs: int
+    runs: Count
     call_fingerprint: str
     check_fingerprint: str
     inputs: CaseInputs | None = None
@@ -68,9 +69,9 @@ class SavedPlan(_Saved):
     plan_id: str = Field(description="Never given twice: a saved plan is carried out once.")
     saved_at: datetime
     digest: str
-    calls: int
-    expected_cents: int | None
-    max_cost_cents: int | None = Field(description="The high estimate; null where the cost is unknown.")
+    calls: Count
+    expected_cents: Total | None
+    max_cost_cents: Total | None = Field(description="The high estimate; null where the cost is unknown.")
     selection: SavedSelection
     service: str | None = Field(
         default=None,

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from planner.bounds import Cents
+
 SCHEMA_VERSION = "1.0"
 
 
@@ -110,11 +112,11 @@ class Evidence(_Frozen):
     turns: tuple[Turn, ...] | None = None
     tools: tuple[ToolCall, ...] | None = None
     grade: Grade | None = None
-    cost_cents: int | None = None
+    cost_cents: Cents | None = None
     """What the run was billed; None while the bill is not known."""
     cost_basis: CostBasis | None = Field(default=None, exclude_if=lambda basis: basis is None)
     """Where the bill was read; None where there is none, where no call was made, and in records of older versions."""
-    service_estimate_cents: int | None = None
+    service_estimate_cents: Cents | None = None
     """What the service expected it to cost when it was launched; not a bill."""
     redacted: tuple[RedactedPart, ...] = ()
     """What is not as the service told it: phone numbers, and what the project does not want others to see, are left out. A check

@@ -58,7 +58,7 @@ def evidence_from_wire(
             call[0] if call else None, grade, in_percent=call is not None and not _PERCENT.isdisjoint(call[1])
         ),
         **_bill(run, call[0] if call else None, charged_cents),
-        service_estimate_cents=run.estimated_cost_cents,
+        service_estimate_cents=_estimate(run),
         unread=tuple(part for part in get_args(UnreadPart) if part in unread),
     )
 
@@ -97,6 +97,12 @@ def _bill(run: WireRun, call: WireCall | None, charged_cents: int | None) -> dic
     if cents is None or not 0 <= cents < 2**63:
         return {}
     return {"cost_cents": round(cents), "cost_basis": "call"}
+
+
+def _estimate(run: WireRun) -> int | None:
+    """Less than nothing is no estimate."""
+    cents = run.estimated_cost_cents
+    return None if cents is None or cents < 0 else cents
 
 
 def _grade(call: WireCall | None, grade: WireGrade | None, *, in_percent: bool) -> Grade | None:

@@ -30,6 +30,8 @@ SCHEMA_VERSION = 1
 IN_MEMORY = Path(":memory:")
 """A journal of this process alone, with no file."""
 
+_MAX_TEXT_BYTES = 16 * 1024 * 1024
+"""Of one value; a prompt, the longest that planner writes, has at most 32 KiB."""
 _STORED = "stored results"
 """Stands for the launches, known no more, of runs in results of other machines."""
 _LAUNCH_COLUMNS = (
@@ -66,6 +68,7 @@ class Journal:
 
     def _prepare(self) -> None:
         with self._stumbling("opened"):
+            self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT_BYTES)
             self._db.execute("PRAGMA trusted_schema=OFF")
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
@@ -355,7 +358,7 @@ class Journal:
         """SQLite's and the file system's errors, as ours."""
         try:
             yield
-        except (sqlite3.Error, OSError, OverflowError) as error:  # the last: a number over 64 bits
+        except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:  # a number over 64 bits, a damaged text
             raise trouble_with(self.path, what, error) from error
 
 

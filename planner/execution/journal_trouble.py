@@ -8,12 +8,13 @@ from typing import Final
 
 from planner.errors import StoreError
 
-_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
 
 
 def trouble_with(path: Path, what: str, error: Exception) -> StoreError:
     """`what` could not be done to it: `opened`, `read` or `written`."""
-    if isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+    is_damaged = isinstance(error, sqlite3.Error) and getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+    if is_damaged or isinstance(error, UnicodeError):
         return StoreError(
             f"the journal {path} is damaged: {error}",
             "Nothing is launched without it. Restore it from a copy, or move it away together with its -wal and -shm files; but"

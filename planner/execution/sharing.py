@@ -34,10 +34,12 @@ SCHEMA_VERSION: Final = "1.0"
 PREFIX: Final = "intents/"
 _MOST_RUNS: Final = 1000
 """In one launch; planner sends at most 20."""
+_LONGEST_TEXT: Final = 65_536
+"""Of a name; prompts are not shared."""
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True, str_max_length=_LONGEST_TEXT)
 
 
 class SlotDocument(_Document):

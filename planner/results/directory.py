@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from planner.bounds import MAX_DOCUMENT_BYTES
 from planner.errors import StoreError
 from planner.results.file_lock import OPENING, is_lock, locked_file
 from planner.results.store import UNCONDITIONAL, Change, Expected, segments
@@ -49,6 +50,10 @@ class DirectoryStore:
         with self._mapped("read", path):
             try:
                 self._refuse_links(path)
+                if path.stat().st_size > MAX_DOCUMENT_BYTES:
+                    raise StoreError(
+                        f"{path} is larger than any stored document", "Restore it from a backup, or delete it."
+                    )
                 return path.read_bytes()
             except FileNotFoundError:
                 return None

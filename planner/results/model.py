@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from planner.bounds import Amount, Cents, Count, ServiceId, Share, Total
 from planner.evidence import CostBasis, Part
 from planner.results.costs import CostDocument
 from planner.results.document import Document
@@ -47,26 +48,26 @@ COUNTABLE: Final = (None, "agent", "author")
 
 
 class RunDocument(Document):
-    run_id: int
-    batch_id: int | None = None
-    call_id: int | None = None
+    run_id: ServiceId
+    batch_id: ServiceId | None = None
+    call_id: ServiceId | None = None
     outcome: RunOutcomeName
     fault: Literal["agent", "caller", "platform", "judge", "author"] | None = None
     reason: str = Field(default="", description="One line: why it did not pass.")
     fault_quote: QuoteDocument | None = Field(
         default=None, description="The turn that the fault rests on, where it is the test bot's."
     )
-    cost_cents: int | None = Field(default=None, description="What was billed; null while unknown.")
+    cost_cents: Cents | None = Field(default=None, description="What was billed; null while unknown.")
     cost_basis: CostBasis | None = Field(
         default=None,
         description="Where the bill was read: the account's transactions, or the call's own bill. Null where there is none, where no"
         " call was made, and in results of older versions.",
     )
-    duration_seconds: float | None = None
-    latency_ms: float | None = Field(
+    duration_seconds: Amount | None = None
+    latency_ms: Amount | None = Field(
         default=None, description="Median of the agent's response times on this call; null where none could be timed."
     )
-    grade_score: float | None = Field(default=None, description="The platform's grade, 0 to 1; null: there is none.")
+    grade_score: Share | None = Field(default=None, description="The platform's grade, 0 to 1; null: there is none.")
     grader_model: str | None = Field(default=None, description="The platform's grader, where the service names it.")
     grader_version: str | None = None
     judge_model: str | None = Field(
@@ -77,7 +78,7 @@ class RunDocument(Document):
         default=None, description="The variant of the agent that took the call; null where the service does not say."
     )
     agent_variant_label: str | None = None
-    service_estimate_cents: int | None = Field(
+    service_estimate_cents: Cents | None = Field(
         default=None, description="What the service itself expected the run to cost, when it was launched."
     )
     adopted: bool = Field(default=False, description="Found again after its launch's answer was lost.")
@@ -90,7 +91,7 @@ class RunDocument(Document):
     missing: list[Part] = Field(
         default=[], description="What the service had not told when it was last asked; the next run asks again, free."
     )
-    votes_missing: int = Field(
+    votes_missing: Count = Field(
         default=0, description="Votes of the language model that its findings lack; the next run asks for them."
     )
     findings: list[FindingDocument] = Field(default=[])
@@ -106,9 +107,9 @@ class ExpectationRate(Document):
 
     expectation: str = Field(description="Its id.")
     check: str
-    held: int
-    decided: int = Field(description="Runs in which it could be decided; those without a proper call are left out.")
-    min_pass_rate: float | None = Field(
+    held: Count
+    decided: Count = Field(description="Runs in which it could be decided; those without a proper call are left out.")
+    min_pass_rate: Share | None = Field(
         default=None, description="Its own, where it has one: then it decides no run, and is counted over all of them."
     )
 
@@ -116,20 +117,20 @@ class ExpectationRate(Document):
 class RepeatedPass(Document):
     """pass^k: the chance that k calls of one case all pass, each with all that is expected of it."""
 
-    k: int
-    cases: int = Field(description="Cases with at least k countable runs.")
-    rate: float = Field(description="Mean over these cases; runs that were not needed count as failed.")
+    k: Count
+    cases: Count = Field(description="Cases with at least k countable runs.")
+    rate: Share = Field(description="Mean over these cases; runs that were not needed count as failed.")
 
 
 class SuiteDocument(Document):
     """All cases together that have runs of their own on both sides of the comparison."""
 
-    cases: int
-    passed_before: int
-    runs_before: int
-    passed_now: int
-    runs_now: int
-    p_value: float = Field(description="Chance of so large a shift were no rate changed; exact, two-sided.")
+    cases: Count
+    passed_before: Count
+    runs_before: Count
+    passed_now: Count
+    runs_now: Count
+    p_value: Share = Field(description="Chance of so large a shift were no rate changed; exact, two-sided.")
     compared: Literal["worse", "better", "not_enough_evidence"]
 
 
@@ -138,7 +139,7 @@ class CaseInputs(Document):
 
     prompt: str
     target_kind: Literal["agent", "phone_number"]
-    target_id: int
+    target_id: ServiceId
     direction: str
     mode: str
     target_number: str | None = None
@@ -164,10 +165,10 @@ class SampleDocument(Document):
     """One side of a comparison."""
 
     outcome: CaseOutcomeName
-    runs_passed: int
-    runs_countable: int
-    runs_not_made: int = 0
-    runs_clean: int | None = Field(
+    runs_passed: Count
+    runs_countable: Count
+    runs_not_made: Count = 0
+    runs_clean: Count | None = Field(
         default=None,
         description="Runs that passed and in which every expectation with a rate of its own held, too; null where none has.",
     )
@@ -191,24 +192,24 @@ class CaseDocument(Document):
     quarantine: QuarantineDocument | None = Field(
         default=None, description="In force when the case was judged: a failure is reported and not counted."
     )
-    runs_required: int = Field(description="Calls the plan asks for.")
-    runs_passed: int
-    runs_total: int = Field(description="All calls that stand as evidence of the case.")
-    runs_countable: int | None = Field(
+    runs_required: Count = Field(description="Calls the plan asks for.")
+    runs_passed: Count
+    runs_total: Count = Field(description="All calls that stand as evidence of the case.")
+    runs_countable: Count | None = Field(
         default=None, description="Calls that its pass rate is of; null in results of older versions."
     )
-    runs_not_needed: int = Field(
+    runs_not_needed: Count = Field(
         default=0, description="Calls asked for and not made: the outcome no longer depended on them."
     )
-    runs_under_way: int = Field(default=0, description="Calls launched, or perhaps launched, that have not ended.")
-    pass_rate: float | None = None
-    interval: tuple[float, float] | None = None
-    min_pass_rate: float = 1.0
-    more_runs: int | None = Field(
+    runs_under_way: Count = Field(default=0, description="Calls launched, or perhaps launched, that have not ended.")
+    pass_rate: Share | None = None
+    interval: tuple[Share, Share] | None = None
+    min_pass_rate: Share = 1.0
+    more_runs: Count | None = Field(
         default=None,
         description="Calls more that would probably decide a case left open by `confidence`; null where that is not so.",
     )
-    more_runs_cents: int | None = Field(default=None, description="About what they would cost; null while unknown.")
+    more_runs_cents: Total | None = Field(default=None, description="About what they would cost; null while unknown.")
     expectations: list[ExpectationRate] = Field(default=[])
     compared: Compared
     not_comparable: NotComparable | None = Field(
@@ -236,7 +237,7 @@ class CaseDocument(Document):
         default=None,
         description="Of a case that is unknown: what it is compared with once it is called on. Null where with its own calls.",
     )
-    p_value: float | None = Field(
+    p_value: Share | None = Field(
         default=None,
         description="Of the difference to the baseline, this case on its own; null where there is no other sample.",
     )
@@ -289,14 +290,14 @@ class ConsentDocument(Document):
     by: str = Field(default="", description="User or CI actor.")
     at: datetime | None = None
     digest: str = ""
-    max_cost_cents: int | None = None
+    max_cost_cents: Total | None = None
 
 
 class StatsDocument(Document):
-    requests: int = 0
-    launches: int = Field(default=0, description="POSTs accepted or adopted.")
-    refused: int = Field(default=0, description="429 answers.")
-    wall_seconds: float = 0.0
+    requests: Count = 0
+    launches: Count = Field(default=0, description="POSTs accepted or adopted.")
+    refused: Count = Field(default=0, description="429 answers.")
+    wall_seconds: Amount = 0.0
 
 
 class OpenLaunch(Document):
@@ -304,7 +305,7 @@ class OpenLaunch(Document):
 
     launch_id: str
     cases: list[str]
-    reserved_cents: int
+    reserved_cents: Total
     state: str
     detail: str = ""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from planner.bounds import Amount, Cents, Count, ServiceId, Share
 from planner.results.costs import CostDocument
 from planner.results.model import COUNTABLE, CaseOutcomeName, PlanOutcome, RunResult
 from planner.results.piecewise import read_in_pieces
@@ -22,16 +23,16 @@ from planner.results.piecewise import read_in_pieces
 class RunOutline:
     """As `RunDocument` has it."""
 
-    run_id: int
+    run_id: ServiceId
     fault: str | None = None
-    cost_cents: int | None = None
+    cost_cents: Cents | None = None
     cost_basis: str | None = None
     call_id: int | None = None
     evidence: str | None = None
-    duration_seconds: float | None = None
-    latency_ms: float | None = None
-    grade_score: float | None = None
-    service_estimate_cents: int | None = None
+    duration_seconds: Amount | None = None
+    latency_ms: Amount | None = None
+    grade_score: Share | None = None
+    service_estimate_cents: Cents | None = None
     invocation_id: str = ""
     completed_at: datetime | None = None
     """As it was written, with or without a zone: of a thousand documents most are never looked at (`aware`)."""
@@ -44,7 +45,7 @@ class RunOutline:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputsOutline:
     target_kind: str
-    target_id: int
+    target_id: ServiceId
     agent_revision: str | None = None
 
 
@@ -60,8 +61,8 @@ class CaseOutline:
     outcome: CaseOutcomeName
     inputs: InputsOutline
     call_fingerprint: str
-    runs_not_needed: int = 0
-    runs_countable: int | None = None
+    runs_not_needed: Count = 0
+    runs_countable: Count | None = None
     runs: list[RunOutline] = field(default_factory=list[RunOutline])
 
     def counts(self, run: RunOutline) -> bool:

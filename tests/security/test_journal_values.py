@@ -154,6 +154,7 @@ def test_launch_in_the_future(interrupted: Project) -> None:
         ("line", '\'["agent",12,"outbound","bot",null,-9]\'', "stagger_seconds is -9"),
         ("slack_seconds", "9e999", "slack_seconds is inf"),
         ("slack_seconds", "-1", "slack_seconds is -1"),
+        ("name", "hex(zeroblob(10000000))", "too big"),
     ],
 )
 def test_garbage_in_a_launch(interrupted: Project, column: str, value: str, what: str) -> None:
@@ -216,6 +217,7 @@ INTENT: dict[str, Any] = {
         (("launch_id",), "another"),
         (("state",), "paid"),
         (("run_ids",), list(range(100_000))),
+        (("name",), "x" * 100_000),
     ],
 )
 def test_shared_launch(tmp_path: Path, where: tuple[str | int, ...], value: object) -> None:
