@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -33,6 +34,7 @@ for _name in list(os.environ):
     }:
         del os.environ[_name]
 os.environ |= {
+    "XDG_CACHE_HOME": tempfile.mkdtemp(prefix="planner-tests-cache-"),
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_COUNT": "1",  # of this checkout, which may be another user's, as in a container

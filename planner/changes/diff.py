@@ -14,6 +14,7 @@ from planner.changes.model import Action, Change, Reason
 from planner.changes.stored_runs import edited, expired, stored_runs, to_read_again
 from planner.moments import aware
 from planner.planfile.model import Case
+from planner.results.baselines import called_at
 from planner.results.model import CaseDocument, CaseInputs, FreshDocument, RunDocument
 
 Rerun = Literal["changed", "failed", "all"]
@@ -56,7 +57,7 @@ class _Today:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What to do with one case; `kept` of the prior runs stand beside the calls."""
+    """What to do with one case; the runs `kept` count beside the calls."""
 
     action: Action
     reason: Reason
@@ -81,42 +82,38 @@ def diff(
     tries: Mapping[str, CaseDocument] | None = None,
     could_pass: CouldPass | None = None,
     fresh: FreshDocument | None = None,
+    on_branch: Mapping[str, CaseDocument] | None = None,
 ) -> tuple[Change, ...]:
     """One change per case, in the order given, then the baseline's cases that no plan has any more.
 
-    A case that would be called and was called so before, or under another name, is judged again on those calls. Of the others, the first reason that holds is given: new, prompt or settings changed, agent edited, expired,
-    failed last time, unknown last time, runs raised, expectations changed. Where only expectations changed, stored evidence is
-    judged again first, also when the case had failed: it is free, and tells whether the expectation was at fault.
+    A case that would be called and was called so before, or under another name, is judged again on those calls. Of the others, the
+    first reason that holds is given: new, prompt or settings changed, agent edited, expired, failed last time, unknown last time,
+    runs raised, expectations changed. Where only expectations changed, stored evidence is judged again first: it is free.
 
-    `rerun="all"` calls every case afresh (`forced` where there is no better reason). `rerun="failed"` leaves alone whatever passed
-    or is new: `keep` with reason `not_selected`, unless it would have been kept anyway.
+    `rerun="all"` calls every case (`forced` if there is no better reason). `rerun="failed"` leaves alone what passed or is new: `keep`
+    with reason `not_selected`, unless it would have been kept anyway.
 
-    A case that failed, or was undecided, is called again beside its earlier runs (`kept_run_ids`): all of them count together. Where
-    the earlier runs and as many passing ones could not reach its rate, `rerun="changed"` keeps it as failed (`out_of_reach`).
-    With `fresh` the earlier runs of whatever is called are set aside.
+    A case that failed, or was undecided, is called again beside its earlier runs (`kept_run_ids`): all count together. Where these and
+    as many passing ones could not reach its rate, `rerun="changed"` keeps it as failed (`out_of_reach`).
 
-    Other calls beside kept runs are for what is missing: runs raised since, or runs of an undecided case in which no
-    call happened. Where calls happened and could not be judged, their evidence is read again, which is free (`recheck`); only
-    `--rerun failed` or `all` makes other calls.
-    Kept runs are to be judged again with today's expectations; where these changed, only runs with evidence are kept.
+    Other calls are for what is missing: runs raised since, or runs of an undecided case in which no call happened. Calls that could
+    not be judged are read again, free (`recheck`). Kept runs are judged again; if expectations changed, only those with evidence.
 
-    `keep` and `recheck` carry the inputs and call fingerprint that the stored runs were made with, and `keep` their check
-    fingerprint; whoever stores the case again must store these.
+    `keep` and `recheck` carry the inputs and call fingerprint of the stored runs, `keep` their check fingerprint: store these again.
 
     Args:
         baseline: every stored case of the plans loaded, by case id.
         revisions: what the service says of the agent behind (kind, id) now: `<updated_at> <digest>`; None or absent: not known.
         partial: only some cases were selected; nothing is dropped.
         evidence_stored: whether the evidence of a digest is there to be judged again; None takes it for granted.
-        still_settled: whether, by today's expectations, a stored case still does without the runs that it once did not need;
-            None: it does not.
-        called_before: where to look for older calls of a case that is, to the letter, what it once was (`found_again`); None:
-            nowhere.
-        judge: the language model that `check: judge` would be asked of, and how; None where none is named, which changes nothing.
+        still_settled: whether a stored case still does without the runs that it once did not need; None: it does not.
+        called_before: where to look for older calls of a case that is what it once was; None: nowhere.
+        judge: the language model that `check: judge` would be asked of, and how; None where none is named.
         gone: the stored cases of plans that are no more; a case that is new may be one of these, under another name.
         tries: what partial sessions since the baseline found of cases that failed or were undecided in them.
         could_pass: whether stored runs of a case and so many passing ones would not fail it; None: they would not.
         fresh: why earlier runs of the cases called are set aside; None: they are not.
+        on_branch: what the pull request's own sessions stored; the comparison is still with the baseline.
     """
     renamed = (
         Renamed({**(gone or {}), **baseline}, (case.case_id for case in cases))
@@ -146,7 +143,8 @@ def diff(
         if fresh is not None and change.action is Action.CALL:
             change = replace(change, runs=case.runs, kept_run_ids=(), fresh=fresh if change.prior else None)
         if change.action is Action.CALL and rerun == "changed":
-            change = _found_again(today, change, renamed, known, called_before) or change
+            own = None if fresh is not None else _on_branch(today, change, (on_branch or {}).get(case.case_id))
+            change = own or _found_again(today, change, renamed, known, called_before) or change
         changes.append(change)
     if not partial:
         present = {case.case_id for case in cases} | (renamed.taken if renamed else set[str]())
@@ -167,6 +165,21 @@ def _tried_again(
     if not change.is_retry and change.reason is not Reason.OUT_OF_REACH:
         return None
     return replace(change, compared_with=baseline)
+
+
+def _on_branch(today: _Today, change: Change, own: CaseDocument | None) -> Change | None:
+    """Uses what an earlier session of the same pull request called instead of new calls; None if it did not call this.
+
+    The comparison is with the default branch, where that has the case.
+    """
+    if own is None or own.call_fingerprint != today.call_fingerprint:
+        return None
+    if change.prior is not None and called_at(own) <= called_at(change.prior):
+        return None
+    mine = _change(today, own, "changed")
+    if change.prior is not None and mine.action is Action.KEEP and mine.reason is not Reason.OUT_OF_REACH:
+        return _judged_again(today, change, Reason.CALLED_BEFORE, f"{stored_runs(len(own.runs))} · free", own)
+    return replace(mine, compared_with=change.prior)
 
 
 def _found_again(
@@ -263,9 +276,8 @@ def _step(today: _Today, prior: CaseDocument | None) -> _Step:
 def _same_call(today: _Today, prior: CaseDocument) -> _Step:
     """The stored runs are what a call would be today; they need judging again where expectations changed."""
     case = today.case
-    other_judge = _other_judge(today, prior)
     other_words = today.check_fingerprint != prior.check_fingerprint
-    expectations_changed = other_words or other_judge
+    expectations_changed = other_words or _other_judge(today, prior)
 
     def usable(run: RunDocument) -> bool:
         return not expectations_changed or today.can_judge_again(run)

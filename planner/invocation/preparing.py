@@ -25,10 +25,11 @@ from planner.invocation.shell import Shell, actor_of
 from planner.invocation.stores import Place
 from planner.invocation.stray_launches import NO_STRAY, Stray, stray_of
 from planner.planfile.model import Case
-from planner.results.model import FreshDocument
+from planner.results.model import CaseDocument, FreshDocument
 from planner.results.outline import InvocationOutline
 from planner.results.repository import ResultsRepository
 from planner.verdicts.early_stopping import could_pass, still_settled
+from planner.verdicts.untrusted_cases import UntrustedCases
 
 HISTORY_INVOCATIONS = 20
 """So many of the newest invocations are what prices are learned from."""
@@ -91,11 +92,24 @@ def prepare(
     told: list[Priced] = []
     earlier = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
     history = past_runs(_looked_at(repository, selection.environment or "", told, earlier))
-    baseline = repository.baseline(place.environment, loaded.plan_names)
-    if place.shared is not None:
-        baseline = place.shared.restored(baseline, loaded.cases)
-    gone = {} if selection.partial else gone_cases(shell.cwd, loaded, repository, place.environment, baseline)
     judging = judging_of(shell, selection, loaded, place)
+    checked = UntrustedCases(
+        {case.case_id: case for plan in loaded.plans for case in plan.cases},
+        repository.load_evidence,
+        judging.cache,
+        still_settled(repository.load_evidence, judging.cache),
+    )
+    baseline = _baseline(place, place.base or repository, loaded, checked)
+    on_branch = _baseline(place, repository, loaded, checked) if place.base is not None else {}
+    if place.shared is not None:
+        own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
+        baseline = place.shared.restored(baseline, loaded.cases, own)
+        on_branch = place.shared.restored(on_branch, loaded.cases, own)
+    gone = (
+        {}
+        if selection.partial
+        else gone_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
+    )
     fresh = None
     if selection.fresh is not None:
         fresh = FreshDocument(reason=selection.fresh, by=actor_of(shell), at=shell.clock.now())
@@ -108,13 +122,14 @@ def prepare(
         now=shell.clock.now(),
         partial=selection.partial,
         evidence_stored=repository.has_evidence,
-        still_settled=still_settled(repository.load_evidence, judging.cache),
-        called_before=earlier,
+        still_settled=checked.still_settled,
+        called_before=lambda case_id, fingerprint: iter(checked.judged(list(earlier(case_id, fingerprint)))),
         judge=judging.name,
         gone=gone,
-        tries=earlier.tries(case.case_id for case in loaded.cases),
+        tries=checked.by_id(earlier.tries(case.case_id for case in loaded.cases)),
         could_pass=could_pass(repository.load_evidence, judging.cache),
         fresh=fresh,
+        on_branch=on_branch,
     )
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
@@ -164,6 +179,24 @@ def prepare(
         warnings,
         fresh,
     )
+
+
+def _baseline(
+    place: Place, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
+) -> dict[str, CaseDocument]:
+    """The stored cases of the plans, by case id. Outcomes that anybody may have written are judged again from evidence, once."""
+    found: dict[str, CaseDocument] = {}
+    for stored in repository.stored_baselines(place.environment, loaded.plan_names):
+        cases = stored.document.cases
+        # What a pull request's own job wrote is anybody's word, also in a shared store.
+        is_base = repository is not place.repository or place.base is None
+        if not (stored.is_trusted if is_base else place.verified.contains(stored.data)):
+            judged = checked.judged(cases)
+            if judged == cases and checked.knows(cases):
+                place.verified.add([stored.data])
+            cases = judged
+        found |= {case.case_id: case for case in cases}
+    return found
 
 
 def _looked_at(

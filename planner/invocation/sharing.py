@@ -63,8 +63,14 @@ class Shared:
     repository: SharedRepository
     redaction: SharedRedaction
 
-    def restored(self, baseline: Mapping[str, CaseDocument], cases: Iterable[Case]) -> dict[str, CaseDocument]:
-        """The stored cases with what today's cases say of the same, where the store left it out: by what they call, no guess."""
+    def restored(
+        self, baseline: Mapping[str, CaseDocument], cases: Iterable[Case], own: Iterable[CaseDocument] = ()
+    ) -> dict[str, CaseDocument]:
+        """The stored cases with what today's cases say of the same, where the store left it out: by what they call, no guess.
+
+        `own` are this machine's copies. Of a copy nothing is used but the inputs of the call, which its fingerprint vouches for.
+        """
+        baseline = self._with_own_inputs(baseline, own)
         found = dict(baseline)
         left_out = _by_shown_id(baseline)
         for case in cases:
@@ -76,6 +82,24 @@ class Shared:
                     found.pop(stored.case_id, None)
             if stored is not None:
                 found[case.case_id] = self._restored(stored, case)
+        return found
+
+    def _with_own_inputs(
+        self, baseline: Mapping[str, CaseDocument], own: Iterable[CaseDocument]
+    ) -> Mapping[str, CaseDocument]:
+        copies = {
+            (self.redaction.name(copy.case_id), copy.call_fingerprint): copy
+            for copy in own
+            if call_fingerprint(copy.inputs) == copy.call_fingerprint
+        }
+        found: dict[str, CaseDocument] = {}
+        for case_id, stored in baseline.items():
+            copy = copies.get((_NUMBERED.sub("", case_id), stored.call_fingerprint))
+            if copy is not None:
+                inputs = copy.inputs.model_copy(update={"agent_revision": stored.inputs.agent_revision})
+                names = {"case_id": copy.case_id, "plan": copy.plan, "scenario": copy.scenario, "target": copy.target}
+                stored = stored.model_copy(update={"inputs": inputs, **names})  # noqa: PLW2901
+            found[stored.case_id] = stored
         return found
 
     def _restored(self, stored: CaseDocument, case: Case) -> CaseDocument:

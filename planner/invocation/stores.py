@@ -10,12 +10,15 @@ from urllib.parse import parse_qsl
 from planner.errors import UsageError
 from planner.invocation.folder_checks import STORE_NAMES, check_folder
 from planner.invocation.git import Git, shared_remote
+from planner.invocation.namespaces import namespace_of
 from planner.invocation.selection import Selection
 from planner.invocation.sharing import Shared, SharedRedaction
 from planner.invocation.shell import Shell
 from planner.planfile.model import Project
 from planner.planfile.project import load_project
 from planner.planfile.stores import store_fault
+from planner.invocation.verified_documents import VerifiedDocuments, verified_documents
+from planner.results.branch_store import BranchStore
 from planner.results.directory import DirectoryStore
 from planner.results.git_ref import GitStore
 from planner.results.patience import Patience
@@ -43,7 +46,10 @@ class Place:
     environment: str
     home: Path
     """`directory`, or the folder above it that was named or is the default."""
+    verified: VerifiedDocuments
     shared: Shared | None = None
+    base: ResultsRepository | None = None
+    """What the default branch stored, in a job of a pull request; it is only read."""
 
     @property
     def journal_path(self) -> Path:
@@ -69,14 +75,19 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     check_folder(shell, home, "--store", STORE_NAMES)
     if selection.sandbox:
         directory = directory / "sandbox"
-    local = DirectoryStore(directory)
+    folder, now, verified = DirectoryStore(directory), shell.clock.now(), verified_documents(shell, root)
+    namespace = namespace_of(shell.environ)
+    local = BranchStore(folder, namespace) if namespace else folder
     if selection.store and not is_shared and (fault := store_fault(named)):
         raise UsageError(f"--store: {fault.partition(';')[0]}", "A folder of this name is written with ./ before it.")
     if not is_shared:
-        return Place(directory, ResultsRepository(local, shell.keys.data), environment, home)
+        repository = ResultsRepository(local, shell.keys.data, now=now, verified=verified)
+        base = ResultsRepository(folder, shell.keys.data, now=now, verified=verified) if namespace else None
+        return Place(directory, repository, environment, home, verified, base=base)
     try:
         address, options = _options(named)
-        store = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
+        remote = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
+        store = BranchStore(remote, namespace) if namespace else remote
         # What stands in a bucket alone says nothing of what another job is about to name: nothing is removed there.
         keep = _keep(named, options) if address.startswith(_GIT) else None
     except UsageError as error:
@@ -84,8 +95,15 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
             raise
         raise UsageError(str(error).replace("--store ", "`store` in planner.yaml: ", 1), error.hint) from error
     redaction = SharedRedaction(project, shell.keys)
-    repository = SharedRepository(local, store, redaction, keep=keep, redact=shell.keys.data)
-    return Place(directory, repository, environment, home, Shared(store, repository, redaction))
+    repository = SharedRepository(
+        local, store, redaction, keep=keep, redact=shell.keys.data, now=now, verified=verified
+    )
+    base = None
+    if namespace:
+        base = SharedRepository(
+            folder, remote, redaction, keep=keep, redact=shell.keys.data, now=now, verified=verified
+        )
+    return Place(directory, repository, environment, home, verified, Shared(store, repository, redaction), base)
 
 
 def _shared_store(shell: Shell, root: Path, address: str, options: dict[str, str], *, sandbox: bool) -> Store:

@@ -69,17 +69,17 @@ def joined(stored: BaselineDocument | None, ours: BaselineDocument) -> BaselineD
         return newer
     mine = {case.case_id: case for case in older.cases}
     cases = [_called_last(mine.pop(case.case_id, None), case) for case in newer.cases]
-    cases += [case for case in mine.values() if _called_at(case) > newer.started_at]
+    cases += [case for case in mine.values() if called_at(case) > newer.started_at]
     return newer.model_copy(update={"cases": cases})
 
 
 def _called_last(older: CaseDocument | None, newer: CaseDocument) -> CaseDocument:
-    if older is None or newer.action == "call" or _called_at(older) <= _called_at(newer):
+    if older is None or newer.action == "call" or called_at(older) <= called_at(newer):
         return newer
     return older
 
 
-def _called_at(case: CaseDocument) -> datetime:
+def called_at(case: CaseDocument) -> datetime:
     """When the newest of its calls ended; long ago where that is not known."""
     ended = [run.completed_at for run in case.runs if run.completed_at is not None]
     return max(map(aware, ended), default=datetime.min.replace(tzinfo=UTC))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import takewhile
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
@@ -18,6 +20,7 @@ from planner.results.baselines import BASELINE_SCHEMA_VERSION, BaselineDocument,
 from planner.results.model import CaseDocument, RunResult
 from planner.results.outline import InvocationOutline, outline_of, read_outline
 from planner.results.piecewise import read_cases, read_in_pieces
+from planner.results.plausible import impossible_in
 from planner.results.store import UNCONDITIONAL, Store, segment_for
 from planner.results.versions import schema_major
 
@@ -25,6 +28,32 @@ _ATTEMPTS: Final = 20
 _RESULTS_MAJOR: Final = int(model.SCHEMA_VERSION.partition(".")[0])
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _Stored = TypeVar("_Stored", bound=BaseModel)
+_Document = TypeVar("_Document", RunResult, BaselineDocument)
+
+
+class VerifiedSet(Protocol):
+    """Which documents were written or verified here, by their bytes."""
+
+    def contains(self, data: bytes, /) -> bool: ...
+    def add(self, documents: Iterable[bytes], /) -> None: ...
+
+
+class _AllVerified:
+    def contains(self, data: bytes, /) -> bool:
+        del data
+        return True
+
+    def add(self, documents: Iterable[bytes], /) -> None:
+        del documents
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBaseline:
+    """`data` is what the document was read from. Without `is_trusted`, its outcomes are judged again from evidence."""
+
+    document: BaselineDocument
+    data: bytes
+    is_trusted: bool
 
 
 class ResultsRepository:
@@ -33,9 +62,19 @@ class ResultsRepository:
     Never takes an unreadable document for a missing one: a lost baseline would be paid for again in calls.
     """
 
-    def __init__(self, store: Store, redact: Callable[[bytes], bytes] = bytes) -> None:
-        """`redact` replaces keys in what an invocation found; evidence comes without any."""
+    def __init__(
+        self,
+        store: Store,
+        redact: Callable[[bytes], bytes] = bytes,
+        *,
+        now: datetime | None = None,
+        verified: VerifiedSet | None = None,
+    ) -> None:
+        """`redact` replaces keys in what a session found; evidence comes without any. `now`: documents that
+        ended later are refused. `verified` None: every document is trusted."""
         self._store = store
+        self._now = now
+        self._verified = verified or _AllVerified()
         self._redact = redact
         self._sound: set[str] = set()
         """Digests of evidence whose content was looked at."""
@@ -98,6 +137,7 @@ class ResultsRepository:
         """
         data = self._redact(document_bytes(result))
         self._store.put(invocation_key(result.invocation_id), data, expected=UNCONDITIONAL)
+        self._verified.add([data])
 
     def load_invocation(self, invocation_id: str) -> RunResult | None:
         key = invocation_key(invocation_id)
@@ -150,12 +190,15 @@ class ResultsRepository:
 
     def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
         """The stored cases of these plans, by case id, in stored order; a plan that never finished has none."""
-        cases: dict[str, CaseDocument] = {}
+        stored = self.stored_baselines(environment, plan_names)
+        return {case.case_id: case for baseline in stored for case in baseline.document.cases}
+
+    def stored_baselines(self, environment: str, plan_names: Iterable[str]) -> Iterator[StoredBaseline]:
+        """Of each of these plans that has one, in their order."""
         for plan in plan_names:
             key = baseline_key(environment, plan)
             if (data := self._store.get(key)) is not None:
-                cases |= {case.case_id: case for case in self._read_baseline(key, data).cases}
-        return cases
+                yield StoredBaseline(self._read_baseline(key, data), data, is_trusted=self._verified.contains(data))
 
     def other_baselines(self, environment: str, plan_names: Collection[str]) -> Iterator[BaselineDocument]:
         """Of plans that are not among these."""
@@ -174,8 +217,9 @@ class ResultsRepository:
                 continue
             document = self._read_baseline(key, data)
             wanted = document.model_copy(update={"cases": [amend(case) for case in document.cases]})
-            if wanted != document:
-                self._store.put(key, document_bytes(wanted), expected=data)
+            amended = document_bytes(wanted)
+            if wanted != document and self._store.put(key, amended, expected=data) and self._verified.contains(data):
+                self._verified.add([amended])
 
     def mark_plan_used(self, plan_id: str, invocation_id: str) -> None:
         """Remember that a saved plan was carried out; the first to say so is the one that is remembered."""
@@ -191,8 +235,11 @@ class ResultsRepository:
         for _ in range(_ATTEMPTS):
             current = self._store.get(key)
             stored = None if current is None else self._read_baseline(key, current)
-            wanted = self._redact(document_bytes(joined(stored, document)))
+            result = joined(stored, document)
+            wanted = self._redact(document_bytes(result))
             if wanted == current or self._store.put(key, wanted, expected=current):
+                if result is document or (current is not None and self._verified.contains(current)):
+                    self._verified.add([wanted])
                 return
         raise StoreError(
             f"{self._store.locate(key)} was changed by others {_ATTEMPTS} times while it was to be replaced",
@@ -200,12 +247,26 @@ class ResultsRepository:
         )
 
     def _read_invocation(self, key: str, data: bytes) -> RunResult:
-        return self._read(key, data, RunResult, model.SCHEMA_VERSION, "only the history loses an entry")
+        consequence = "only the history loses an entry"
+        return self._plausible(key, self._read(key, data, RunResult, model.SCHEMA_VERSION, consequence), consequence)
 
     def _read_baseline(self, key: str, data: bytes) -> BaselineDocument:
-        return self._read(
-            key, data, BaselineDocument, BASELINE_SCHEMA_VERSION, "all its cases then count as new and are called"
-        )
+        consequence = "all its cases then count as new and are called"
+        document = self._read(key, data, BaselineDocument, BASELINE_SCHEMA_VERSION, consequence)
+        environments = {segment_for(name) for name in (document.environment, self._shown(document.environment))}
+        *_, environment, plan = key.split("/")
+        if environment not in environments or plan != f"{segment_for(document.plan)}.json":
+            raise self._unreadable(key, f"it is of {document.environment}/{document.plan}", consequence)
+        return self._plausible(key, document, consequence)
+
+    def _shown(self, name: str) -> str:
+        """How keys of the store write it."""
+        return name
+
+    def _plausible(self, key: str, document: _Document, consequence: str) -> _Document:
+        if wrong := impossible_in(document, self._now):
+            raise self._unreadable(key, wrong, consequence)
+        return document
 
     def _read(self, key: str, data: bytes, kind: type[_Stored], readable: str, consequence: str) -> _Stored:
         readable_major = int(readable.partition(".")[0])

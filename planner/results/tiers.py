@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
 
 from pydantic import BaseModel
 
 from planner.errors import PlannerError, StoreError
-from planner.evidence import Evidence
-from planner.results.baselines import BaselineDocument, baselines_of, joined
+from planner.evidence import Evidence, evidence_digest
+from planner.results.baselines import baselines_of, joined
 from planner.results.model import CaseDocument, RunResult
 from planner.results.pruning import pruned
 from planner.results.repository import (
     ResultsRepository,
+    StoredBaseline,
+    VerifiedSet,
     baseline_key,
     document_bytes,
     evidence_key,
@@ -93,12 +96,14 @@ class SharedRepository(ResultsRepository):
         *,
         keep: int | None,
         redact: Callable[[bytes], bytes] = bytes,
+        now: datetime | None = None,
+        verified: VerifiedSet | None = None,
     ) -> None:
         self._tiers = Tiers(local, shared)
-        super().__init__(self._tiers, redact)
+        super().__init__(self._tiers, redact, now=now, verified=verified)
         self._redaction = redaction
         self._keep = keep
-        self._mine = ResultsRepository(local, redact)
+        self._mine = ResultsRepository(local, redact, now=now, verified=verified)
 
     # Evidence
 
@@ -113,7 +118,13 @@ class SharedRepository(ResultsRepository):
         return digests
 
     def load_evidence(self, digest: str) -> Evidence | None:
-        return super().load_evidence(self._original(digest))
+        """The whole of it where this machine has that: only what redaction turns into the same is its original."""
+        whole = self._original(digest)
+        if whole != digest:
+            found = super().load_evidence(whole)
+            if found is not None and evidence_digest(self._redaction.evidence(found).to_bytes()) == digest:
+                return found
+        return super().load_evidence(digest)
 
     def has_evidence(self, digest: str) -> bool:
         return super().has_evidence(self._original(digest))
@@ -141,28 +152,30 @@ class SharedRepository(ResultsRepository):
         """This machine's; the shared ones are replaced by the next that is promoted."""
         self._mine.amend_baselines(environment, plan_names, amend)
 
-    def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
-        """Of each plan the later of the two stores', and this machine's own where they are the same: it is whole."""
-        cases: dict[str, CaseDocument] = {}
+    def stored_baselines(self, environment: str, plan_names: Iterable[str]) -> Iterator[StoredBaseline]:
+        """Of each plan the shared store's, which this machine's own never outranks; but what this machine made later, and could not
+        share yet, goes first. What only this machine has is not trusted."""
+        waiting = {item.result.invocation_id for item in self._waiting() if item.environment is not None}
         for plan in plan_names:
-            mine = self._baseline_at(self._tiers.local, baseline_key(environment, plan))
-            theirs = self._baseline_at(self._tiers.shared, self._shared_key(environment, plan))
-            if mine is not None and (theirs is None or mine.ended_at >= theirs.ended_at):
-                newest = (
-                    mine if theirs is None or mine.invocation_id != theirs.invocation_id else _with_own(theirs, mine)
-                )
-            else:
-                newest = theirs
-            if newest is not None:
-                cases |= {case.case_id: case for case in newest.cases}
-        return cases
+            mine = next(self._mine.stored_baselines(environment, [plan]), None)
+            key = self._shared_key(environment, plan)
+            data = self._tiers.shared.get(key)
+            theirs = None if data is None else StoredBaseline(self._read_baseline(key, data), data, is_trusted=True)
+            own = mine is not None and mine.is_trusted and mine.document.invocation_id in waiting
+            if mine is not None and (theirs is None or (own and mine.document.ended_at > theirs.document.ended_at)):
+                yield mine
+            elif theirs is not None:
+                yield theirs
+
+    def own_cases(self, environment: str, plan_names: Iterable[str]) -> list[CaseDocument]:
+        """This machine's copies of stored cases, with nothing left out; nobody vouches for them."""
+        return list(self._mine.baseline(environment, plan_names).values())
+
+    def _shown(self, name: str) -> str:
+        return self._redaction.name(name)
 
     def _shared_key(self, environment: str, plan: str) -> str:
         return baseline_key(self._redaction.name(environment), self._redaction.name(plan))
-
-    def _baseline_at(self, store: Reader, key: str) -> BaselineDocument | None:
-        data = store.get(key)
-        return None if data is None else self._read_baseline(key, data)
 
     # Sharing
 
@@ -194,9 +207,12 @@ class SharedRepository(ResultsRepository):
         self._tiers.local.update(lambda _: {item.key: None for item in waiting})
 
     def _waiting(self) -> Iterator[_Waiting]:
-        """Oldest first."""
+        """Oldest first. Only what was made on this machine: a store that was copied here speaks for nobody."""
         for key in self._tiers.local.keys(_UNSHARED):
             data = self._tiers.local.get(key)
+            stored = self._tiers.local.get(invocation_key(key.removeprefix(_UNSHARED)))
+            if stored is None or not self._verified.contains(stored):
+                continue
             result = self._mine.load_invocation(key.removeprefix(_UNSHARED))
             if data is not None and result is not None:
                 yield _Waiting(key, result, _Unshared.model_validate_json(data).environment)
@@ -217,19 +233,6 @@ class SharedRepository(ResultsRepository):
                 stored = None if data is None else self._read_baseline(key, data)
                 writes[key] = self._redact(document_bytes(joined(stored, document)))
         return writes
-
-
-def _with_own(theirs: BaselineDocument, mine: BaselineDocument) -> BaselineDocument:
-    """The shared one, which others may have added to, with this machine's own cases where they are of the same calls."""
-    own = {case.case_id: case for case in mine.cases}
-    cases = [_same_calls(own.get(case.case_id), case) or case for case in theirs.cases]
-    return theirs.model_copy(update={"cases": cases})
-
-
-def _same_calls(mine: CaseDocument | None, theirs: CaseDocument) -> CaseDocument | None:
-    if mine is None or [run.run_id for run in mine.runs] != [run.run_id for run in theirs.runs]:
-        return None
-    return mine
 
 
 def _original_key(digest: str) -> str:

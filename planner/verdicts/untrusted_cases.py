@@ -1,0 +1,112 @@
+"""Stored cases whose outcomes are not believed: each is judged again from its evidence before anything is decided by it.
+
+Anybody who can write a results store can write `passed` into it. Evidence says what was said on a call, so an outcome that it does
+not bear out is replaced. What was redacted, or is not stored, leaves the run undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from planner.changes.fingerprint import check_fingerprint
+from planner.checks.opinions import Ask
+from planner.evidence import Part
+from planner.outcome import Fault, RunOutcome, judge_case
+from planner.results.model import CaseDocument, RunDocument
+from planner.spec.model import Case
+from planner.verdicts.judged_runs import LoadEvidence, judge_stored
+from planner.verdicts.rates import expectation_rates
+
+_TO_READ_AGAIN: Final[list[Part]] = ["call", "transcript", "history"]
+_NO_EVIDENCE: Final = "its evidence is not stored, so its outcome cannot be checked"
+
+
+@dataclass(frozen=True, slots=True)
+class UntrustedCases:
+    """Judges stored cases again by today's expectations. `still_settled`: as `planner.changes.diff.diff` takes it."""
+
+    cases: Mapping[str, Case]
+    load_evidence: LoadEvidence
+    ask: Ask
+    still_settled: Callable[[Case, CaseDocument], bool]
+
+    def judged(self, stored: Sequence[CaseDocument]) -> list[CaseDocument]:
+        """The cases as their evidence bears them out; those that no plan has today as they are."""
+        digests: dict[int, str] = {}
+        return [
+            document if (case := self.cases.get(document.case_id)) is None else self._judged(case, document, digests)
+            for document in stored
+        ]
+
+    def by_id(self, stored: Mapping[str, CaseDocument]) -> dict[str, CaseDocument]:
+        """As `judged`."""
+        return dict(zip(stored, self.judged(list(stored.values())), strict=True))
+
+    def knows(self, stored: Sequence[CaseDocument]) -> bool:
+        """Whether today's plans expect of all these cases just what was expected when they were stored."""
+        digests: dict[int, str] = {}
+        return all(
+            (case := self.cases.get(document.case_id)) is not None
+            and document.check_fingerprint == check_fingerprint(case, digests)
+            for document in stored
+        )
+
+    def _judged(self, case: Case, stored: CaseDocument, digests: dict[int, str]) -> CaseDocument:
+        runs = [self._run(run) for run in stored.runs]
+        found = self._with_runs(
+            case, stored, runs, by_today=stored.check_fingerprint == check_fingerprint(case, digests)
+        )
+        skipped = found.runs_not_needed
+        if skipped and not (len(runs) + skipped >= found.runs_required and self.still_settled(case, found)):
+            found = found.model_copy(update={"runs_not_needed": 0})
+        # Runs that are neither there nor known to be needless are missing: they are called.
+        made = len(runs) + found.runs_not_needed
+        return found if made >= found.runs_required else found.model_copy(update={"runs_required": made})
+
+    def _with_runs(
+        self, case: Case, stored: CaseDocument, runs: Sequence[RunDocument], *, by_today: bool
+    ) -> CaseDocument:
+        """Where expectations changed the case is judged again anyway: then only what has no evidence is set right."""
+        if list(runs) == stored.runs and not by_today:
+            return stored
+        judged = [judge_stored(case, run, self.load_evidence, self.ask) for run in runs]
+        verdict = judge_case(case, [run.verdict for run in judged])
+        documents = [run.document for run in judged]
+        if (verdict.outcome.word, documents) == (stored.outcome, stored.runs):
+            return stored
+        rates = {rate.expectation: rate.min_pass_rate for rate in stored.expectations}
+        return stored.model_copy(
+            update={
+                "outcome": verdict.outcome.word,
+                "outcome_reason": verdict.reason,
+                "runs": documents,
+                "runs_passed": verdict.runs_passed,
+                "runs_total": len(documents),
+                "runs_countable": verdict.runs_countable,
+                "pass_rate": verdict.pass_rate,
+                "interval": verdict.interval,
+                "expectations": [
+                    rate.model_copy(update={"min_pass_rate": rates.get(rate.expectation)})
+                    for rate in expectation_rates(documents)
+                ],
+            }
+        )
+
+    def _run(self, run: RunDocument) -> RunDocument:
+        """A run that claims to say something of the agent, and has no evidence of its own, is undecided; it is read again, free."""
+        evidence = None if run.evidence is None else self.load_evidence(run.evidence)
+        if (evidence is not None and evidence.run_id == run.run_id) or run.fault in ("platform", "caller", "judge"):
+            return run
+        return run.model_copy(
+            update={
+                "outcome": RunOutcome.ERRORED.word,
+                "fault": Fault.JUDGE.value,
+                "reason": _NO_EVIDENCE,
+                "evidence": None,
+                "missing": _TO_READ_AGAIN,
+                "findings": [],
+                "fault_quote": None,
+            }
+        )

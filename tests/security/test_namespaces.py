@@ -1,0 +1,295 @@
+"""What a pull request's own jobs store never becomes what the default branch compares with.
+
+The store is a git ref of a repository on this machine; each "job" is a fresh clone with the environment of its CI event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from repositories import commit, git
+
+from planner.evidence import Evidence, Role, Turn
+from planner.invocation.namespaces import namespace_of
+from planner.results.branch_store import BranchStore
+from planner.results.directory import DirectoryStore
+from planner.results.model import RunResult
+from planner.results.store import UNCONDITIONAL
+from planner.results.tiers import SharedRepository
+from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
+
+REF = "refs/planner/results-sandbox"
+PLAN = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  saturday:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    expect: [{check: call, status: completed}]
+"""
+CASE = "hours/saturday@clinic"
+SAYS = "{check: says, who: any, any_of: [Saturday]}"
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    work = tmp_path / "work"
+    (work / "plans").mkdir(parents=True)
+    (work / "plans/hours.yaml").write_text(PLAN)
+    (work / "planner.yaml").write_text("store: git:refs/planner/results\n")
+    git(tmp_path, "init", "-q", "-b", "main", str(work))
+    commit(work)
+    git(tmp_path, "clone", "-q", "--bare", str(work), str(tmp_path / "shared.git"))
+    return tmp_path / "shared.git"
+
+
+@pytest.fixture
+def job(remote: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Project]:
+    """A fresh clone. `number`: in a job of that pull request; None: in one of the default branch."""
+    made = 0
+
+    def start(number: int | None = None) -> Project:
+        nonlocal made
+        made += 1
+        project.root = remote.parent / f"clone{made}"
+        git(remote.parent, "clone", "-q", f"file://{remote}", str(project.root))
+        monkeypatch.chdir(project.root)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(remote.parent / f"cache{made}"))
+        base = git(project.root, "rev-parse", "HEAD")
+        payload: dict[str, Any] = {"repository": {"default_branch": "main"}}
+        if number is not None:
+            payload["pull_request"] = {"number": number, "base": {"sha": base}}
+        event = remote.parent / f"event{made}.json"
+        event.write_text(json.dumps(payload))
+        monkeypatch.setenv("GITHUB_EVENT_PATH", str(event))
+        monkeypatch.setenv("GITHUB_EVENT_NAME", "push" if number is None else "pull_request")
+        monkeypatch.setenv("GITHUB_REF", "refs/heads/main" if number is None else f"refs/pull/{number}/merge")
+        monkeypatch.setenv("GITHUB_REF_NAME", "main" if number is None else f"{number}/merge")
+        return project
+
+    return start
+
+
+def run(project: Project) -> int:
+    ran = project.planner("run", "--sandbox", "--consent-to-charge")
+    assert ran.code in (0, 1), ran.err
+    return project.results()["stats"]["launches"]
+
+
+def stored(remote: Path, folder: str) -> list[str]:
+    listed = git(remote, "ls-tree", "-r", "--name-only", REF).splitlines()
+    return [name for name in listed if name.startswith(folder)]
+
+
+def read(remote: Path, name: str) -> Any:
+    return json.loads(git(remote, "cat-file", "blob", f"{REF}:{name}"))
+
+
+def rewrite(remote: Path, name: str, document: object) -> None:
+    """As somebody with the right to push the ref."""
+    work = remote.parent / "attack"
+    if not work.exists():
+        git(remote.parent, "clone", "-q", f"file://{remote}", str(work))
+    git(work, "fetch", "-q", "origin", f"{REF}:{REF}", "--force")
+    git(work, "checkout", "-q", "--detach", REF)
+    (work / name).write_text(json.dumps(document))
+    commit(work)
+    git(work, "push", "-q", "--force", "origin", f"HEAD:{REF}")
+
+
+def test_a_pull_request_writes_its_own_namespace_only(remote: Path, job: Callable[..., Project]) -> None:
+    """A pull request that changes nothing but adds a case runs it.
+
+    Before: its results became `latest/`, and every branch was compared with them. Now: all that its jobs write is under
+    `branches/7/`, and the default branch still has nothing stored.
+    """
+    assert run(job(7)) == 1
+    assert [name for name in stored(remote, "") if not name.startswith("branches/7/")] == []
+    assert stored(remote, "branches/7/latest/") == ["branches/7/latest/default/hours.json"]
+    assert job().actions("--sandbox") == {CASE: ("call", "new", 1)}
+    assert job(8).actions("--sandbox") == {CASE: ("call", "new", 1)}
+    assert job(7).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+
+
+def test_the_default_branch_goes_first(remote: Path, job: Callable[..., Project]) -> None:
+    """What the default branch stored is read by every pull request, and is not paid for again."""
+    assert run(job()) == 1
+    assert job(7).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+    assert run(job(7)) == 0
+    assert stored(remote, "latest/") == ["latest/default/hours.json"]
+    assert read(remote, "latest/default/hours.json")["cases"][0]["action"] == "call"
+
+
+def test_forged_results_in_the_own_namespace(remote: Path, job: Callable[..., Project]) -> None:
+    """A job of the pull request writes `passed` for a case whose calls failed, under `branches/7/`.
+
+    Before: the namespace was the team's, and the case was kept as passed. Now: judged again from its evidence.
+    """
+    project = job(7)
+    project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+    assert run(project) == 1
+    name = "branches/7/latest/default/hours.json"
+    document = read(remote, name)
+    case = document["cases"][0]
+    assert case["outcome"] == "failed"
+    case |= {"outcome": "passed", "runs_passed": 1, "pass_rate": 1.0}
+    for one in case["runs"]:
+        one |= {"outcome": "passed", "fault": None, "findings": []}
+    rewrite(remote, name, document)
+    project = job(7)
+    project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+    assert project.actions("--sandbox")[CASE][:2] != ("recheck", "called_before")
+    assert project.planner("recheck", "--sandbox").code == 1
+
+
+def test_evidence_that_the_store_redacts(remote: Path, job: Callable[..., Project]) -> None:
+    """What is expected is redacted in the shared store. The default branch's outcome is used as it is; the pull request's own cannot be
+    checked on another machine, so it is undecided there."""
+    work = remote.parent / "work"
+    (work / "planner.yaml").write_text("store: git:refs/planner/results\nredact: [Saturday]\n")
+    (work / "plans/hours.yaml").write_text(PLAN.replace("{check: call, status: completed}", SAYS))
+    commit(work)
+    git(work, "push", "-q", f"file://{remote}", "main")
+    assert run(job(7)) == 1
+    assert read(remote, "branches/7/latest/default/hours.json")["cases"][0]["outcome"] == "passed"
+    project = job(7)
+    assert project.actions("--sandbox") == {CASE: ("recheck", "unknown_last_time", 0)}
+    assert project.planner("recheck", "--sandbox").code == 4
+    assert run(job()) == 1
+    assert job().actions("--sandbox") == {CASE: ("keep", "passed", 0)}
+
+
+def test_a_regression_stays_one_on_the_second_run(remote: Path, job: Callable[..., Project]) -> None:
+    """The author pushes again, so that the results of the first job are compared with themselves.
+
+    Before: `same`. Now: the comparison is with the default branch, however often the pull request's jobs run.
+    """
+    assert run(job()) == 1
+    assert job(7).planner("run", "--sandbox", "--consent-to-charge", "--rerun", "all").code == 0
+    project = job(7)
+    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
+    case = project.results()["cases"][0]
+    assert (case["action"], case["compared"]) == ("keep", "same")
+
+
+def test_a_local_copy_that_claims_to_be_newer(remote: Path, job: Callable[..., Project]) -> None:
+    """A cache restores a `.planner/` whose copy of the baseline is edited and dated later than the shared one.
+
+    Before: the later one counted, and the next session wrote it over the team's. Now: the shared one goes first.
+    """
+    project = job()
+    project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+    assert run(project) == 1
+    shared, first = read(remote, "latest/default/hours.json"), project.root
+    attacked = job()
+    attacked.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
+    git(attacked.root, "config", "core.excludesFile", "/dev/null")
+    forged = json.loads(json.dumps(shared))
+    forged["ended_at"] = forged["ended_at"].replace("Z", "")[:-3] + "999Z"
+    forged["invocation_id"] += "x"
+    forged["cases"][0] |= {"outcome": "passed", "runs_passed": 1}
+    forged["cases"][0]["runs"][0] |= {"outcome": "passed", "fault": None, "findings": []}
+    folder = next((first / ".planner/shared").glob("*"))
+    copy = attacked.root / ".planner/shared" / folder.name / "sandbox"
+    (copy / "latest/default").mkdir(parents=True)
+    (copy / "latest/default/hours.json").write_text(json.dumps(forged))
+    (copy / "unshared").mkdir()
+    (copy / "unshared" / forged["invocation_id"]).write_text('{"environment": "default"}')
+    (copy / "runs").mkdir()
+    (copy / "runs" / f"{forged['invocation_id']}.json").write_text(
+        json.dumps(
+            read(remote, stored(remote, "runs/")[0])
+            | {"cases": forged["cases"], "invocation_id": forged["invocation_id"]}
+        )
+    )
+    assert attacked.actions("--sandbox")[CASE][1] != "passed"
+    assert attacked.planner("run", "--sandbox", "--consent-to-charge").code == 1
+    assert read(remote, "latest/default/hours.json")["cases"][0]["outcome"] == "failed"
+    assert all("x.json" not in name for name in stored(remote, "runs/"))
+
+
+class Masking:
+    """Leaves out the word `secret`."""
+
+    def result(self, result: RunResult) -> RunResult:
+        return result
+
+    def evidence(self, evidence: Evidence) -> Evidence:
+        return Evidence.model_validate_json(evidence.to_bytes().replace(b"secret", b"------"))
+
+    def name(self, name: str) -> str:
+        return name
+
+
+def test_an_original_that_is_another_call(tmp_path: Path) -> None:
+    """A restored `originals/` says that the whole of a redacted evidence is one in which the agent said what is expected.
+
+    Before: believed, and the shared results were judged by it. Now: only what redaction turns into the shared one is its original.
+    """
+
+    def said(text: str) -> Evidence:
+        return Evidence(run_id=1, run_status="completed", turns=(Turn(number=1, role=Role.AGENT, text=text),))
+
+    local = DirectoryStore(tmp_path / "local")
+    repository = SharedRepository(local, DirectoryStore(tmp_path / "shared"), Masking(), keep=None)
+    digest, forged = repository.save_evidence(said("a secret")), repository.save_evidence(said("We are open."))
+    assert repository.load_evidence(digest) == said("a secret")
+    local.put(f"originals/{digest}", forged.encode(), expected=UNCONDITIONAL)
+    assert repository.load_evidence(digest) == said("a ------")
+
+
+@pytest.mark.parametrize(
+    ("environ", "namespace"),
+    [
+        ({}, ""),
+        ({"CI": "true"}, ""),
+        ({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/42/merge"}, "branches/42/"),
+        (
+            {"GITHUB_EVENT_NAME": "merge_group", "GITHUB_REF": f"refs/heads/gh-readonly-queue/main/pr-42-{'a' * 40}"},
+            "branches/42/",
+        ),
+        ({"CI_MERGE_REQUEST_IID": "42", "GITLAB_CI": "true"}, "branches/42/"),
+        ({"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main"}, ""),
+        ({"GITLAB_CI": "true", "CI_COMMIT_BRANCH": "42", "CI_DEFAULT_BRANCH": "main"}, "branches/heads%2F42/"),
+        ({"BUILDKITE": "true", "BUILDKITE_PULL_REQUEST": "42"}, "branches/42/"),
+        (
+            {"BUILDKITE": "true", "BUILDKITE_BRANCH": "../latest", "BUILDKITE_PIPELINE_DEFAULT_BRANCH": "main"},
+            "branches/heads%2F%2E%2E%2Flatest/",
+        ),
+    ],
+)
+def test_whose_results_these_are(environ: dict[str, str], namespace: str) -> None:
+    """A branch with a number for a name, or one that climbs out of its folder, gets a namespace of its own."""
+    assert namespace_of(environ) == namespace
+
+
+@pytest.mark.parametrize("ref", ["refs/pull/7/../../latest/merge", "refs/heads/topic", "", "refs/pull/0/merge"])
+def test_a_pull_request_without_a_number(ref: str) -> None:
+    """The number decides where a job writes. Where it is not known, it is not the default branch's place."""
+    assert namespace_of({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": ref}) == "branches/unknown/"
+
+
+def test_the_store_of_a_branch(tmp_path: Path) -> None:
+    """Reads own documents and the default branch's, but no other branch's and no baseline; writes own ones only."""
+    folder = DirectoryStore(tmp_path)
+    for key in ("runs/1.json", "latest/e/p.json", "branches/8/runs/3.json", "evidence/a.json"):
+        folder.put(key, b"base", expected=None)
+    branch = BranchStore(folder, "branches/7/")
+    assert branch.put("runs/2.json", b"own", expected=None)
+    assert not branch.put("runs/2.json", b"own", expected=None)
+    branch.update(
+        lambda now: {"latest/e/p.json": b"own" if now.get("latest/e/p.json") is None else b"", "runs/1.json": None}
+    )
+    assert list(branch.keys("")) == ["evidence/a.json", "latest/e/p.json", "runs/1.json", "runs/2.json"]
+    assert (branch.get("latest/e/p.json"), branch.get("evidence/a.json"), branch.has("runs/3.json")) == (
+        b"own",
+        b"base",
+        False,
+    )
+    assert (folder.get("latest/e/p.json"), folder.get("runs/1.json")) == (b"base", b"base")
