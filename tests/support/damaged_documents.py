@@ -1,0 +1,460 @@
+"""Stored documents, journals, shared launches and saved plans with random damage, and what must hold however they are damaged.
+
+One session of the sandbox leaves a store: a case that passed, and one whose calls break what its plan expects. Each mutation damages one
+file of it, as an editor or an attacker would, and prepares the next session from it. Then:
+
+* the broken case is never reported as passed (*wrong pass*),
+* no ceiling has more left than it allows, and no price or reservation is below zero (*ceiling lifted*),
+* every error is a `PlannerError` (*no traceback*).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+
+from planner.changes.saved import SavedPlan
+from planner.commands.plan import PlanOptions, plan
+from planner.commands.run import run
+from planner.errors import PlannerError
+from planner.execution.clock import Clock
+from planner.execution.journal import IN_MEMORY, Journal
+from planner.execution.launches import Slot
+from planner.execution.sharing import IntentSharing
+from planner.invocation.calling import ledger_of
+from planner.invocation.preparing import charged_slots, prepare
+from planner.invocation.run_options import RunOptions
+from planner.invocation.saving import check_unmoved, saved_plan_at
+from planner.invocation.selection import Loaded, Selection, load
+from planner.invocation.service import TargetState
+from planner.invocation.shell import Shell
+from planner.invocation.stores import Place, place_of
+from planner.results.directory import DirectoryStore
+from planner.verdicts.assembling import Unmade, assemble_cases
+
+PLAN = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+defaults: {runs: 3}
+scenarios:
+  good:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    expect: [{check: call, status: completed}]
+  bad:
+    prompt: You are Bob, calm. Ask when the clinic is open on Saturday.
+    expect:
+      - {check: duration, max_seconds: 1}
+      - {check: call, status: completed}
+"""
+BAD = "hours/bad@clinic"
+SANDBOX = Selection(sandbox=True)
+LIMIT_CENTS = 100
+_KINDS = ("document", "document", "journal", "intent", "saved_plan")
+
+_SCALARS: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, -100_000, 2**31, 2**53 + 1, 2**63, -(2**63) - 1, 10**30, 10**400),
+    *(0.0, -0.5, 0.5, 1e308, -1e308, float("inf"), float("-inf"), float("nan"), 1e-320),
+    *(
+        "",
+        "passed",
+        "failed",
+        "unknown",
+        "agent",
+        "platform",
+        "call",
+        "keep",
+        "x" * 10_000,
+        "\ud800",
+        "\x00\x1b[2J",
+        "../../x",
+    ),
+    *(
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "2999-01-01T00:00:00+23:59",
+        "2026-11-24T12:00:00",
+        "-1",
+        "1e400",
+    ),
+    *([], {}, [[]], {"": {}}, [None], {"schema_version": "99.0"}),
+)
+
+
+class BrokenPromiseError(Exception):
+    """A ceiling was lifted, or a case passed wrongly."""
+
+
+def require(holds: bool, what: str) -> None:
+    if not holds:
+        raise BrokenPromiseError(what)
+
+
+@dataclass(frozen=True)
+class Violation:
+    kind: str
+    seed: int
+    what: str
+
+
+class Fuzzed:
+    """A store that one session left, in `folder`; `folder` is used by nobody else."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "plans").mkdir(parents=True)
+        (folder / "plans/hours.yaml").write_text(PLAN, encoding="utf-8")
+        self._ids = 0
+        shell = self.shell()
+        assert run(shell, RunOptions(SANDBOX, consent_to_charge=True)) == 1, shell.err.getvalue()
+        assert plan(shell, PlanOptions(SANDBOX, False, False, "text", Path("saved.json"), ())) == 0
+        self.store = folder / ".planner/sandbox"
+        self.loaded: Loaded = load(shell, SANDBOX)
+        self.documents = {
+            path: path.read_bytes()
+            for path in (
+                *self.store.glob("latest/*/*.json"),
+                *self.store.glob("runs/*.json"),
+                *self.store.glob("evidence/*"),
+            )
+        }
+        self.saved = (folder / "saved.json").read_bytes()
+        with closing(sqlite3.connect(self.store / "journal.sqlite", isolation_level=None)) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            db.execute("PRAGMA journal_mode=DELETE")
+            digest = self.prepared()[1]
+            db.execute("UPDATE slots SET consumed_by = NULL WHERE rowid % 2")
+            db.execute("UPDATE launches SET change_set_digest = ?", (digest,))
+        self.journal = (self.store / "journal.sqlite").read_bytes()
+        self.intent = self._shared_launch()
+
+    def shell(self) -> Any:
+        def new_id() -> str:
+            self._ids += 1
+            return f"{self._ids:016x}"
+
+        return Shell(
+            cwd=self.folder,
+            environ={"USER": "tester"},
+            out=io.StringIO(),
+            err=io.StringIO(),
+            clock=Clock(lambda: datetime.now(UTC), time.monotonic, anyio.sleep),
+            new_id=new_id,
+            width=100,
+        )
+
+    def _shared_launch(self) -> dict[str, Any]:
+        with closing(sqlite3.connect(self.store / "journal.sqlite")) as db:
+            launch_id, sent_at = db.execute("SELECT launch_id, sent_at FROM launches").fetchone()
+            slots = db.execute("SELECT case_id, plan, call_fingerprint, run_id FROM slots").fetchall()
+        return {
+            "schema_version": "1.0",
+            "launch_id": launch_id,
+            "invocation_id": "20261124T120000000-00000001",
+            "change_set_digest": "sha256:0",
+            "state": "acknowledged",
+            "target_type": "agent",
+            "target_id": 12,
+            "direction": "outbound",
+            "mode": "bot",
+            "stagger_seconds": 0,
+            "name": f"planner {launch_id}",
+            "sent_at": sent_at,
+            "slack_seconds": 2.0,
+            "batch_id": 3,
+            "run_ids": [slot[3] for slot in slots],
+            "requesters": [1],
+            "slots": [
+                {
+                    "case_id": case_id,
+                    "plan": plan_name,
+                    "prompt": "sha256:" + "1" * 64,
+                    "call_fingerprint": fingerprint,
+                    "reserved_cents": 16,
+                    "run_id": run_id,
+                    "cost_cents": 16,
+                    "completed_at": sent_at,
+                }
+                for case_id, plan_name, fingerprint, run_id in slots
+            ],
+        }
+
+    # One mutation
+
+    @staticmethod
+    def kind_of(seed: int) -> str:
+        return _KINDS[seed % len(_KINDS)]
+
+    def check(self, seed: int) -> Violation | str:
+        """What is wrong with planner, or what became of this mutation, in a word."""
+        random = Random(seed)  # noqa: S311 - repeatable
+        mutations: dict[str, Callable[[Random], str]] = {
+            "document": self._document,
+            "journal": self._journal,
+            "intent": self._intent,
+            "saved_plan": self._saved_plan,
+        }
+        try:
+            return mutations[self.kind_of(seed)](random)
+        except PlannerError as error:
+            return "refused" if str(error) else Violation("no message", seed, type(error).__name__)
+        except BrokenPromiseError as error:
+            return Violation("promise broken", seed, str(error))
+        except Exception as error:  # noqa: BLE001 - any is a violation
+            return Violation("traceback", seed, f"{type(error).__name__}: {error}")
+
+    def _document(self, random: Random) -> str:
+        path = random.choice([*self.documents])
+        # Most edits are of the baseline: that is where outcomes are.
+        if random.random() < 0.6:
+            path = next(each for each in self.documents if "latest" in each.parts)
+        data = self.documents[path]
+        edited = as_if_passed(random, data) if "latest" in path.parts and random.random() < 0.5 else data
+        if edited is data or random.random() < 0.5:
+            edited = damaged(random, edited, [json.loads(other) for other in self.documents.values()])
+        path.write_bytes(edited)
+        try:
+            self.prepared()
+        finally:
+            path.write_bytes(data)
+        return "accepted"
+
+    def prepared(self, journal: Journal | None = None) -> tuple[Place, str]:
+        """A session up to its ceilings and to what it would report without a call, and its digest.
+
+        Raises `BrokenPromiseError`.
+        """
+        shell = self.shell()
+        place = place_of(shell, self.folder, SANDBOX, self.loaded.project)
+        targets = {("agent", 12): TargetState(None, "spark")}
+        prepared = prepare(shell, SANDBOX, self.loaded, place, targets=targets, journal=journal)
+        change_set = prepared.change_set
+        for price in change_set.prices.values():
+            cents = [value for value in (price.low_cents, price.expected_cents, price.high_cents) if value is not None]
+            require(all(value >= 0 for value in cents), f"a call costs {cents}")
+        if journal is not None:
+            self._check_ledger(charged_slots(journal, change_set.digest), journal, change_set.digest)
+        cases = assemble_cases(
+            change_set.changes, {}, place.repository.load_evidence, Unmade("not called"), today=datetime.now(UTC).date()
+        )
+        for case in cases:
+            require(case.case_id != BAD or case.outcome not in ("passed", "flaky"), f"{BAD} is {case.outcome}")
+        return place, change_set.digest
+
+    def _check_ledger(self, slots: Iterable[Slot], journal: Journal, digest: str) -> None:
+        ledger = ledger_of(self.loaded, slots, max_cost_cents=LIMIT_CENTS, billing=None, bills=journal.bills(digest))
+        for ceiling in ledger.ceilings:
+            require(ceiling.committed_cents >= 0, f"{ceiling.committed_cents} cents are committed")
+        reserved = ledger.reservation_for("hours", ("agent", 12), 16)
+        require(reserved is None or reserved >= 16, f"a call of 16 cents reserves {reserved}")
+
+    def _journal(self, random: Random) -> str:
+        path = self.store / "journal.sqlite"
+        for leftover in path.parent.glob("journal.sqlite*"):
+            leftover.unlink()
+        path.write_bytes(self.journal)
+        try:
+            if random.random() < 0.3:
+                path.write_bytes(_damaged_bytes(random, self.journal))
+            else:
+                self._damage_rows(random, path)
+            journal = Journal(path, now=datetime.now(UTC))
+            try:
+                self.prepared(journal)
+                journal.claimed_run_ids()
+            finally:
+                journal.close()
+        finally:
+            for leftover in path.parent.glob("journal.sqlite*"):
+                leftover.unlink()
+            path.write_bytes(self.journal)
+        return "accepted"
+
+    def _damage_rows(self, random: Random, path: Path) -> None:
+        tables = {
+            "slots": [
+                *("ordinal", "case_id", "plan", "prompt", "call_fingerprint", "reserved_cents", "run_id", "evidence"),
+                *("cost_cents", "completed_at", "consumed_by", "agent_revision", "launch_id"),
+            ],
+            "launches": ["state", "line", "sent_at", "slack_seconds", "batch_id", "detail", "name", "launch_id"],
+            "claims": ["run_id", "launch_id"],
+            "launched_with": ["credential"],
+        }
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("PRAGMA foreign_keys=OFF")
+            for _ in range(random.randint(1, 3)):
+                table = random.choice([*tables])
+                column = random.choice(tables[table])
+                value = random.choice(_SCALARS)
+                if isinstance(value, list | dict | bool):
+                    value = json.dumps(value)
+                statement = random.choice(
+                    [
+                        f"UPDATE OR IGNORE {table} SET {column} = ?1",  # noqa: S608
+                        f"UPDATE OR IGNORE {table} SET {column} = ?1 WHERE rowid = 1",  # noqa: S608
+                        f"UPDATE OR IGNORE {table} SET {column} = -{column} WHERE typeof({column}) = 'integer' OR ?1",  # noqa: S608
+                        f"DELETE FROM {table} WHERE rowid = 1 AND ?1 IS NOT 7",  # noqa: S608
+                        f"CREATE TRIGGER t AFTER UPDATE ON {table} BEGIN SELECT 1; END",
+                        f"ALTER TABLE {table} ADD COLUMN extra INTEGER",
+                    ]
+                )
+                try:
+                    db.execute(statement, (value,) if "?1" in statement else ())
+                except (sqlite3.Error, OverflowError, UnicodeEncodeError):
+                    continue  # this value cannot even be stored
+
+    def _intent(self, random: Random) -> str:
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            store = DirectoryStore(Path(folder))
+            (Path(folder) / "intents").mkdir()
+            path = Path(folder) / "intents" / f"{self.intent['launch_id']}.json"
+            path.write_bytes(damaged(random, json.dumps(self.intent).encode(), [self.intent]))
+            journal = Journal(IN_MEMORY)
+            try:
+                sharing = IntentSharing(store, journal, show_name=str, now=datetime.now(UTC))
+                sharing.take_over({})
+                slots = journal.unconsumed_slots()
+                self._check_ledger(slots, journal, "sha256:0")
+                sharing.outcome(store)
+            finally:
+                journal.close()
+        return "accepted"
+
+    def _saved_plan(self, random: Random) -> str:
+        shell = self.shell()
+        name = Path("damaged.json")
+        (self.folder / name).write_bytes(damaged(random, self.saved, [json.loads(self.saved)]))
+        saved = saved_plan_at(shell, [name])
+        if saved is None:
+            return "refused"
+        if saved == SavedPlan.model_validate_json(self.saved):  # nothing that is read was edited
+            return "accepted"
+        place = place_of(shell, self.folder, SANDBOX, self.loaded.project)
+        targets = {("agent", 12): TargetState(None, "spark")}
+        prepared = prepare(shell, SANDBOX, self.loaded, place, targets=targets, journal=None)
+        check_unmoved(saved, prepared.change_set, place.repository, SANDBOX, str)
+        raise BrokenPromiseError("an edited plan is carried out")
+
+
+def as_if_passed(random: Random, data: bytes) -> bytes:
+    """A baseline in which somebody made the broken case pass, more or less thoroughly."""
+    document = json.loads(data)
+    cases = {case["case_id"]: case for case in document["cases"]}
+    bad = cases[BAD]
+    good = next(case for case in cases.values() if case is not bad)
+    bad |= {"outcome": "passed", "runs_passed": len(bad["runs"]), "pass_rate": 1.0, "outcome_reason": ""}
+    for run_document, other in zip(bad["runs"], good["runs"], strict=True):
+        run_document |= {"outcome": "passed", "fault": None, "reason": "", "fault_quote": None}
+        for finding in run_document["findings"]:
+            finding["outcome"] = "passed"
+        way = random.randrange(5)
+        if way < 3:
+            run_document["evidence"] = (None, other["evidence"], "0" * 64)[way]
+    match random.randrange(5):
+        case 0:
+            bad["runs"].pop()
+            bad["runs_not_needed"] = random.randrange(4)
+        case 1:
+            bad["runs"] = json.loads(json.dumps(good["runs"]))
+        case 2:
+            bad["runs"] = []
+        case 3:
+            bad["runs_required"] = random.randrange(4)
+        case _:
+            pass
+    return json.dumps(document).encode()
+
+
+def damaged(random: Random, data: bytes, others: list[Any]) -> bytes:
+    """The document with random damage: of its bytes, or of one to three of its values."""
+    if random.random() < 0.15:
+        return _damaged_bytes(random, data)
+    document = json.loads(data)
+    for _ in range(random.randint(1, 3)):
+        document = _damage_value(random, document, random.choice(others))
+    text = json.dumps(document)
+    return text.replace('"inf"', "1e400").encode("utf-8", "surrogatepass")
+
+
+def _damage_value(random: Random, document: Any, other: Any) -> Any:
+    places = list(_places(document))
+    if not places:
+        return random.choice(_SCALARS)
+    holder, key = random.choice(places)
+    match random.randrange(7):
+        case 0 | 1:
+            holder[key] = random.choice(_SCALARS)
+        case 2:
+            value = holder[key]
+            holder[key] = -value - 1 if isinstance(value, int | float) and not isinstance(value, bool) else [value]
+        case 3:
+            del holder[key]
+        case 4:
+            there = list(_places(other))
+            from_holder, from_key = random.choice(there)
+            holder[key] = json.loads(json.dumps(from_holder[from_key]))
+        case 5:
+            value = holder[key]
+            if isinstance(value, list) and value:
+                value.extend(json.loads(json.dumps(value)))
+            else:
+                holder[key] = value
+        case _:
+            nested: Any = holder[key]
+            for _ in range(random.choice([1, 50, 300])):
+                nested = [nested]
+            holder[key] = nested
+    return document
+
+
+def _places(document: Any) -> Any:
+    """Every (holder, key) of it."""
+    items: Any = ()
+    if isinstance(document, dict):
+        items = list(document.items())
+    elif isinstance(document, list):
+        items = list(enumerate(document))
+    for key, value in items:
+        yield document, key
+        yield from _places(value)
+
+
+def _damaged_bytes(random: Random, data: bytes) -> bytes:
+    result = bytearray(data)
+    match random.randrange(4):
+        case 0:
+            for _ in range(random.choice([1, 8, 64])):
+                result[random.randrange(len(result))] = random.randrange(256)
+        case 1:
+            del result[random.randrange(len(result)) :]
+        case 2:
+            at = random.randrange(len(result))
+            result[at:at] = random.choice([b"[" * 5000, b"\xff\xfe", b"NaN", b"\x00", b'"', b"{" * 100])
+        case _:
+            start = random.randrange(len(result))
+            del result[start : start + random.randint(1, 200)]
+    return bytes(result)
+
+
+def in_memory_folder() -> Path:
+    """A folder of its own, on a file system in memory where there is one: nothing is to be kept."""
+    memory = Path("/dev/shm")  # noqa: S108 - a name that nobody can guess is made in it
+    return Path(tempfile.mkdtemp(prefix="planner-fuzz-", dir=memory if memory.is_dir() else None))
+
+
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
