@@ -581,3 +581,30 @@ def test_labels_for_people() -> None:
         "not asked for",
         "no longer in the plan",
     ]
+
+
+def test_own_results_of_a_pull_request(
+    make_case: MakeCase,
+    store_case: StoreCase,
+    make_runs: Callable[..., Any],
+    changes_of: Callable[..., tuple[Change, ...]],
+    now: datetime,
+) -> None:
+    """Calls that the pull request's own sessions made are not made again. The comparison is with the default branch, also of a retry.
+
+    Without a result of the default branch, there is nothing to compare with. Calls older than the default branch's are not used.
+    """
+    case = make_case(prompt="You are an impatient caller asking about order 12345.")
+    baseline = store_case(make_case())
+    passed = store_case(case, runs=make_runs(None, None, None, completed_at=now))
+    failed = store_case(case, runs=make_runs("agent", None, None, completed_at=now), outcome="failed")
+    older = store_case(case, runs=make_runs(None, None, None, completed_at=now - timedelta(days=2)))
+
+    def found(stored: list[CaseDocument], own: CaseDocument) -> tuple[Any, ...]:
+        (change,) = changes_of([case], stored, on_branch={case.case_id: own})
+        return change.action.value, change.reason.value, change.prior, change.compared_with
+
+    assert found([baseline], passed) == ("recheck", "called_before", passed, baseline)
+    assert found([baseline], failed) == ("call", "failed_last_time", failed, baseline)
+    assert found([], passed) == ("keep", "passed", passed, None)
+    assert found([baseline], older) == ("call", "prompt_changed", baseline, None)
