@@ -43,9 +43,9 @@ def stored(project: Project, monkeypatch: pytest.MonkeyPatch, outside: Path) -> 
     return project
 
 
-def edit(project: Project, change: Callable[[dict[str, Any], dict[str, Any]], object]) -> None:
+def edit(project: Project, change: Callable[[dict[str, Any], dict[str, Any]], object], pattern: str = LATEST) -> None:
     """`change` gets the stored cases `good` and `bad`."""
-    path = project.root / LATEST
+    (path,) = project.root.glob(pattern)
     document = json.loads(path.read_text(encoding="utf-8"))
     cases = {case["case_id"]: case for case in document["cases"]}
     change(cases[GOOD], cases[BAD])
@@ -113,6 +113,13 @@ def test_the_evidence_of_another_call(stored: Project) -> None:
 
     edit(stored, change)
     assert actions(stored)[BAD][0] != "keep"
+    # The same in a past session, whose calls stand in for new ones where there is no baseline.
+    edit(stored, change, ".planner/sandbox/runs/*.json")
+    (stored.root / LATEST).unlink()
+    assert {case: found[:2] for case, found in actions(stored).items()} == {
+        GOOD: ("recheck", "called_before"),
+        BAD: ("call", "new"),
+    }
 
 
 def test_evidence_that_was_edited(stored: Project) -> None:
@@ -223,7 +230,7 @@ def test_a_document_of_any_size(stored: Project, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("planner.results.directory.MAX_DOCUMENT_BYTES", 1_000)
     ran = stored.planner("plan", "--sandbox")
     assert ran.code == 4
-    assert "hours.json" in ran.err
+    assert ".json" in ran.err
 
 
 def test_prices_of_forged_history(stored: Project) -> None:
