@@ -22,6 +22,7 @@ SUBJECTS = {
     "Policy": ["tests/security/test_policy.py"],
     "Git": ["tests/security/test_git.py"],
     "Journal and shared launches": ["tests/security/test_journal_values.py"],
+    "Stored results": ["tests/security/test_stored_documents.py", "tests/security/test_namespaces.py"],
     "Keys": ["tests/security/test_keys.py", "tests/commands/test_key_in_clear.py"],
     "Saved plans and sandbox worlds": ["tests/security/test_saved_plans.py"],
     "Folders and links": ["tests/security/test_own_folders.py"],

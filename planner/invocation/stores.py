@@ -14,10 +14,10 @@ from planner.invocation.namespaces import namespace_of
 from planner.invocation.selection import Selection
 from planner.invocation.sharing import Shared, SharedRedaction
 from planner.invocation.shell import Shell
+from planner.invocation.verified_documents import VerifiedDocuments, verified_documents
 from planner.planfile.model import Project
 from planner.planfile.project import load_project
 from planner.planfile.stores import store_fault
-from planner.invocation.verified_documents import VerifiedDocuments, verified_documents
 from planner.results.branch_store import BranchStore
 from planner.results.directory import DirectoryStore
 from planner.results.git_ref import GitStore

@@ -14,8 +14,8 @@ from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import Ask
 from planner.evidence import Part
 from planner.outcome import Fault, RunOutcome, judge_case
+from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument
-from planner.spec.model import Case
 from planner.verdicts.judged_runs import LoadEvidence, judge_stored
 from planner.verdicts.rates import expectation_rates
 

@@ -248,7 +248,7 @@ def test_prices_of_forged_history(stored: Project) -> None:
 def test_a_cache_inside_the_repository(stored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The attacker brings a cache folder that says that this machine wrote the edited results.
 
-    Now: that is read from outside the repository only.
+    Before: believed. Now: that is read from outside the repository only.
     """
     edit(stored, lambda _, bad: as_if_passed(bad))
     stored.write(".cache/planner/verified", sha256((stored.root / LATEST).read_bytes()).hexdigest() + "\n")
