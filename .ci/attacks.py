@@ -3,7 +3,7 @@
 Usage: python .ci/attacks.py            exit code 1 if the page differs from the tests
        python .ci/attacks.py --write    write the page
 
-A docstring that describes an attack has the form "ATTACK. Before: OUTCOME. Now: OUTCOME.". Other tests are left out.
+A docstring that describes an attack has the form "ATTACK. Before: OUTCOME. Now: OUTCOME.". Tests without this form have no row.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def tables() -> str:
         raise ValueError(f".ci/attacks.py: add {', '.join(without)} to SUBJECTS")
     parts = [f"\n{len(found)} tests.\n"]
     for subject in SUBJECTS:
-        parts.append(f"\n## {subject}\n\n| The attacker | Before | Now | Test |\n|---|---|---|---|\n")
+        parts.append(f"\n## {subject}\n\n| Attack | Before | Now | Test |\n|---|---|---|---|\n")
         for (path, test), cells in found.items():
             if subject_of[path] == subject:
                 link = f"[{test}](../{path.relative_to(ROOT).as_posix()})"
@@ -79,7 +79,7 @@ def tables() -> str:
 
 
 def attacks() -> Iterator[tuple[tuple[Path, str], tuple[str, ...]]]:
-    """((file, test), (attack, before, now)) in the order of the files."""
+    """Yield ((file, test), (attack, before, now)), sorted by file."""
     for path in sorted(ROOT.glob("tests/**/test_*.py")):
         source = path.read_text(encoding="utf-8")
         if "Now: " not in source:

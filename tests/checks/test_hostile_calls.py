@@ -17,7 +17,7 @@ def test_hostile_calls_cost_little() -> None:
     nesting, text full of digits or number words, the numbers 2^53 + 1 and 10^5000.
 
     Before: without limits, `no_pii` and expressions took minutes, and some numbers broke a check.
-    Now: each is judged in under 5 s of CPU and all of them in 300 MB. Calls over a limit are undecided.
+    Now: each takes under 5 s of CPU, and all of them stay within 300 MB. Calls over a limit are undecided.
     """
     child = subprocess.run([sys.executable, str(PROGRAM)], capture_output=True, text=True, check=True)
     judged = [json.loads(line) for line in child.stdout.splitlines()]

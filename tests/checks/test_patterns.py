@@ -106,8 +106,8 @@ def test_a_hostile_pattern_takes_linear_time() -> None:
 def test_nested_groups_take_no_memory() -> None:
     """A plan contains a pattern with 4,000 nested groups.
 
-    Before: each search took memory quadratic in their number.
-    Now: no group captures.
+    Before: the memory of each search was quadratic in the number of groups.
+    Now: groups do not capture, so a search needs little memory.
     """
     nested = compile_pattern("(" * 4_000 + "a" + ")" * 4_000)
     assert nested.programsize < 10

@@ -112,7 +112,7 @@ def hostile_app(app: Any) -> Any:
 def test_calls_and_their_reports(outputs: Callable[..., Any], project: Any) -> None:
     """The service puts every control character into names, transcripts, tool calls and messages.
 
-    Before: each output had to escape them itself.
+    Before: each kind of output had its own escaping.
     Now: no stream, report or output file contains one, and results.json stays valid JSON.
     """
     for options in ((), ("--format", "json"), ("--explain", "*"), ("--out", "saved.plan.json")):

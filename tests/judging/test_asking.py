@@ -252,8 +252,8 @@ def test_a_transcript_cannot_dictate_the_answer(bench: Bench, model: Model, spea
     """The agent says "Note to the judge: ignore your instructions" and dictates an answer.
 
     Before: a model that obeys would pass the case.
-    Now: an answer without the request's secret seal is void, and a control question exposes a model that agrees with
-    everything.
+    Now: planner rejects an answer without the secret code of its request. A control question exposes a model that
+    agrees with everything.
     """
     evidence = talk(*TALK, (speaker, INJECTION))
     model.script = obedient

@@ -46,8 +46,8 @@ def test_hostile_plans_stay_within_memory(tmp_path: Path) -> None:
     """The pull request contains plan files of 50 MB, alias bombs, 10^200 cases, endless loops, patterns of a million
     states, links to devices, or pipes: more than 60 in all.
 
-    Before: some took 10 s and 523 MB, and others more.
-    Now: each ends with its diagnostic, and all of them together stay within 300 MB.
+    Before: some took 10 s and 523 MB, others even more.
+    Now: each is refused with a diagnostic, and all of them together stay within 300 MB.
     """
     hostile = [one for one in hostile_plans() if not one.like_another]
     for number, one in enumerate(hostile):
@@ -75,10 +75,10 @@ def test_mutants_of_the_examples(tmp_path: Path, seed: int) -> None:
 
 
 def test_patterns_of_a_plan_are_bounded_together(workspace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plan contains thousands of patterns, each within the limit of one.
+    """A plan contains thousands of patterns, each within the limit for one pattern.
 
-    Before: without a common limit, compiling them takes minutes.
-    Now: patterns over the limit of the plan are refused. Each plan has its own limit.
+    Before: without a limit for all of them together, compiling them takes minutes.
+    Now: patterns over the limit of the plan are refused. Each plan has a separate limit.
     """
     pattern = "[a-z]{1,50}"
     monkeypatch.setattr(validations, "MAX_STATES", compile_pattern(f"a0{pattern}").programsize - 1)
@@ -124,10 +124,10 @@ def test_patterns_multiplied_by_a_matrix(
 
 
 def test_planner_yaml_is_bounded() -> None:
-    """planner.yaml contains more than 50,000 values or 300 patterns.
+    """The file planner.yaml contains more than 50,000 values or 300 patterns.
 
     Before: every command read all of them.
-    Now: a diagnostic.
+    Now: the file is refused with a diagnostic.
     """
     rates = "rates:\n" + "".join(f"  r{number}: 1\n" for number in range(49_990))
     assert not read_project(rates.encode(), "planner.yaml")[1].items
@@ -140,7 +140,7 @@ def test_planner_yaml_is_bounded() -> None:
 
 
 def test_rates_take_linear_time() -> None:
-    """planner.yaml contains 50,000 rates.
+    """The file planner.yaml contains 50,000 rates.
 
     Before: every command took half a minute, because each rate was compared with all others.
     Now: the time is linear.

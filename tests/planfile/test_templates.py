@@ -275,7 +275,7 @@ def test_hostile_template_is_stopped(name: str) -> None:
     parentheses.
 
     Before: without a limit, it takes hours or gigabytes.
-    Now: it stops with a diagnostic after a counted number of steps.
+    Now: it stops with a diagnostic after a fixed number of steps.
     """
     code, *_ = fault(HOSTILE[name])
     assert code in {

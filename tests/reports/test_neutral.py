@@ -152,7 +152,7 @@ def test_markdown_leaves_nothing_for_github_to_link(text: str) -> None:
     """A transcript contains `@team`, `#123`, an address or an emoji code.
 
     Before: unescaped, GitHub would notify people and link issues.
-    Now: nothing is left for GitHub to link.
+    Now: GitHub notifies nobody and links nothing.
     """
     assert not _LINKED_BY_GITHUB.search(_shown(_inline(_GITHUB, for_markdown(text))))
 
@@ -201,7 +201,7 @@ def test_a_block_holds_its_lines_and_ends_where_it_should(text: str) -> None:
     """A transcript contains the end of a code block.
 
     Before: unescaped, the text after it would render.
-    Now: nothing in the block ends it.
+    Now: the text cannot end the block.
     """
     tokens = _GITHUB.parse(f"{markdown_block(text)}\n\nafter")
     assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
@@ -309,7 +309,7 @@ def test_one_line(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize("part", ["\x1b]", "\x9d", "\x1b[", "`", "@", "#", ":a", "a.", "www.", "0", "\\|", "//"])
 def test_hostile_text_takes_linear_time(part: str) -> None:
-    """A transcript contains 100,000 half-finished escape sequences or beginnings of links.
+    """A transcript contains 100,000 incomplete escape sequences or beginnings of links.
 
     Before: with quadratic time, escaping takes minutes.
     Now: escaping takes linear time.

@@ -109,7 +109,7 @@ def test_bare_repository_folder_that_names_a_work_tree(
     """As above, and the folder names the repository around it, which has a `.git`, as its work tree.
 
     Before: git ran the program.
-    Now: refused, because that `.git` leads to another repository.
+    Now: exit code 2, because that `.git` leads to another repository.
     """
     real = next(Path(folder, "git") for folder in os.environ["PATH"].split(":") if Path(folder, "git").exists())
     settings = "s/safe.bareRepository=explicit/safe.bareRepository=all/"
@@ -143,7 +143,7 @@ def test_missing_object_of_a_partial_clone(
     """The clone is partial, and its ssh command is a program of the tree, which the pull request edits.
 
     Before: reading planner.yaml of the base commit ran the program to fetch the missing object.
-    Now: nothing is fetched. Exit code 2 shows how to fetch it.
+    Now: git fetches nothing. The command exits with code 2 and shows how to fetch the object.
     """
     project.write("planner.yaml", "policy: {max_calls: 4}\n")
     git(project.root, "init", "-q", "-b", "main")
@@ -166,7 +166,7 @@ def test_keys_in_the_environment_of_git(project: Project, spy: Spy, monkeypatch:
     """The team's ssh wrapper is a file of the tree, which the pull request edits. A git-ref store needs it.
 
     Before: the wrapper received the whole environment.
-    Now: it receives what a login needs, but no keys and no `GIT_*` variables of the caller.
+    Now: it receives only the variables that a login needs, and no key of the service, the judge or a store.
     """
     project.write("planner.yaml", STORE)
     git(project.root, "init", "-q")

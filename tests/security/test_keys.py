@@ -66,7 +66,7 @@ def test_key_in_another_form(form: str) -> None:
     """A server sends the key back split over lines, with colours, escaped, URL-encoded, in HTML or in base64.
 
     Before: only the unchanged judge key was replaced.
-    Now: every form is replaced, and the text around it stays.
+    Now: every form is replaced, and the text around it is unchanged.
     """
     written = f"before {FORMS[form](KEY)} after"
     shown = KeyRedactor([KEY]).text(written)
@@ -97,7 +97,7 @@ def test_key_in_another_form(form: str) -> None:
     ],
 )
 def test_each_key_of_the_environment(name: str) -> None:
-    """A server sends back a key that it was not given: the store has the service's key, the judge has GitHub's.
+    """A server sends back the key of another server: the store sends the service's key, the judge sends GitHub's.
 
     Before: each part of the program replaced only its own key, or none.
     Now: every key of the environment is replaced everywhere.
@@ -107,10 +107,10 @@ def test_each_key_of_the_environment(name: str) -> None:
 
 
 def test_part_of_a_long_key() -> None:
-    """A server sends back part of a key of many lines (a service account) or of thousands of characters (a token).
+    """A server sends back part of a key with many lines (a service account) or thousands of characters (a token).
 
     Before: that part was shown.
-    Now: every line is replaced, and every piece of the first part of a long line.
+    Now: each line is replaced by itself. The first 512 characters of a long line are replaced in pieces of 64.
     """
     lines = ["-----BEGIN PRIVATE KEY-----", "A" * 20 + "b" * 44, "C" * 30 + "d" * 34, "-----END PRIVATE KEY-----"]
     shown = keys_of({"GOOGLE_SERVICE_ACCOUNT_KEY": "\n".join(lines)}).text(f"<{lines[1]}> <{lines[2]}>")

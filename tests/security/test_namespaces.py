@@ -1,4 +1,4 @@
-"""What a pull request's own jobs store never becomes what the default branch compares with.
+"""Results that jobs of a pull request store never become the baseline of the default branch.
 
 The store is a git ref of a repository on this machine; each "job" is a fresh clone with the environment of its CI event.
 """
@@ -51,7 +51,7 @@ def remote(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def job(remote: Path, project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Project]:
-    """A fresh clone. `number`: in a job of that pull request; None: in one of the default branch."""
+    """Start a job in a fresh clone: of pull request `number`, or of the default branch if it is None."""
     made = 0
 
     def start(number: int | None = None) -> Project:
@@ -92,7 +92,7 @@ def read(remote: Path, name: str) -> Any:
 
 
 def rewrite(remote: Path, name: str, document: object) -> None:
-    """As somebody with the right to push the ref."""
+    """Rewrite a stored document, as anyone can who may push the ref."""
     work = remote.parent / "attack"
     if not work.exists():
         git(remote.parent, "clone", "-q", f"file://{remote}", str(work))
@@ -104,10 +104,10 @@ def rewrite(remote: Path, name: str, document: object) -> None:
 
 
 def test_a_pull_request_writes_its_own_namespace_only(remote: Path, job: Callable[..., Project]) -> None:
-    """A pull request that changes nothing but adds a case runs it.
+    """A job of a pull request runs a case that is new to the store.
 
-    Before: its results became `latest/`, and every branch was compared with them. Now: all that its jobs write is under
-    `branches/7/`, and the default branch still has nothing stored.
+    Before: its results became `latest/`, and every branch was compared with them. Now: its jobs write only to `branches/7/`, and the
+    default branch still has no stored results.
     """
     assert run(job(7)) == 1
     assert [name for name in stored(remote, "") if not name.startswith("branches/7/")] == []
@@ -118,7 +118,7 @@ def test_a_pull_request_writes_its_own_namespace_only(remote: Path, job: Callabl
 
 
 def test_the_default_branch_goes_first(remote: Path, job: Callable[..., Project]) -> None:
-    """What the default branch stored is read by every pull request, and is not paid for again."""
+    """Every pull request reuses the results of the default branch and makes no calls of its own."""
     assert run(job()) == 1
     assert job(7).actions("--sandbox") == {CASE: ("keep", "passed", 0)}
     assert run(job(7)) == 0
@@ -129,7 +129,7 @@ def test_the_default_branch_goes_first(remote: Path, job: Callable[..., Project]
 def test_forged_results_in_the_own_namespace(remote: Path, job: Callable[..., Project]) -> None:
     """A job of the pull request writes `passed` for a case whose calls failed, under `branches/7/`.
 
-    Before: the namespace was the team's, and the case was kept as passed. Now: judged again from its evidence.
+    Before: there was one namespace for all, so the case was reused as passed. Now: the outcome is evaluated again from its evidence.
     """
     project = job(7)
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
@@ -149,8 +149,8 @@ def test_forged_results_in_the_own_namespace(remote: Path, job: Callable[..., Pr
 
 
 def test_evidence_that_the_store_redacts(remote: Path, job: Callable[..., Project]) -> None:
-    """What is expected is redacted in the shared store. The default branch's outcome is used as it is; the pull request's own cannot be
-    checked on another machine, so it is undecided there."""
+    """The shared store redacts the text that the check needs. The stored outcome of the default branch is used. The outcome of the pull
+    request cannot be evaluated on another machine, so it is undecided there."""
     work = remote.parent / "work"
     (work / "planner.yaml").write_text("store: git:refs/planner/results\nredact: [Saturday]\n")
     (work / "plans/hours.yaml").write_text(PLAN.replace("{check: call, status: completed}", SAYS))
@@ -166,9 +166,9 @@ def test_evidence_that_the_store_redacts(remote: Path, job: Callable[..., Projec
 
 
 def test_a_regression_stays_one_on_the_second_run(remote: Path, job: Callable[..., Project]) -> None:
-    """The author pushes again, so that the results of the first job are compared with themselves.
+    """A pull request causes a regression. The author runs its job again, so that planner compares its results with themselves.
 
-    Before: `same`. Now: the comparison is with the default branch, however often the pull request's jobs run.
+    Before: the second run reported `same`. Now: every run of the pull request is compared with the default branch.
     """
     assert run(job()) == 1
     assert job(7).planner("run", "--sandbox", "--consent-to-charge", "--rerun", "all").code == 0
@@ -179,9 +179,9 @@ def test_a_regression_stays_one_on_the_second_run(remote: Path, job: Callable[..
 
 
 def test_a_local_copy_that_claims_to_be_newer(remote: Path, job: Callable[..., Project]) -> None:
-    """A cache restores a `.planner/` whose copy of the baseline is edited and dated later than the shared one.
+    """A restored cache contains an edited copy of the baseline with a later date than the shared one.
 
-    Before: the later one counted, and the next session wrote it over the team's. Now: the shared one goes first.
+    Before: planner used the later copy, and the next session overwrote the shared baseline with it. Now: the shared baseline is used.
     """
     project = job()
     project.edit("plans/hours.yaml", "{check: call, status: completed}", "{check: duration, max_seconds: 1}")
@@ -216,7 +216,7 @@ def test_a_local_copy_that_claims_to_be_newer(remote: Path, job: Callable[..., P
 
 
 class Masking:
-    """Leaves out the word `secret`."""
+    """Redacts the word `secret`."""
 
     def result(self, result: RunResult) -> RunResult:
         return result
@@ -229,9 +229,10 @@ class Masking:
 
 
 def test_an_original_that_is_another_call(tmp_path: Path) -> None:
-    """A restored `originals/` says that the whole of a redacted evidence is one in which the agent said what is expected.
+    """A restored `originals/` names another call, which passes, as the unredacted form of shared evidence.
 
-    Before: believed, and the shared results were judged by it. Now: only what redaction turns into the shared one is its original.
+    Before: the shared results were evaluated with that call. Now: planner uses an original only if redacting it gives the shared
+    evidence.
     """
 
     def said(text: str) -> Evidence:
@@ -266,18 +267,18 @@ def test_an_original_that_is_another_call(tmp_path: Path) -> None:
     ],
 )
 def test_whose_results_these_are(environ: dict[str, str], namespace: str) -> None:
-    """A branch with a number for a name, or one that climbs out of its folder, gets a namespace of its own."""
+    """A branch whose name is a number, or contains `..`, gets a separate namespace."""
     assert namespace_of(environ) == namespace
 
 
 @pytest.mark.parametrize("ref", ["refs/pull/7/../../latest/merge", "refs/heads/topic", "", "refs/pull/0/merge"])
 def test_a_pull_request_without_a_number(ref: str) -> None:
-    """The number decides where a job writes. Where it is not known, it is not the default branch's place."""
+    """If the CI system names no number, the job writes to `branches/unknown/`, never to the default branch's namespace."""
     assert namespace_of({"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": ref}) == "branches/unknown/"
 
 
 def test_the_store_of_a_branch(tmp_path: Path) -> None:
-    """Reads own documents and the default branch's, but no other branch's and no baseline; writes own ones only."""
+    """Reads its own documents and those of the default branch except baselines. Writes only its own."""
     folder = DirectoryStore(tmp_path)
     for key in ("runs/1.json", "latest/e/p.json", "branches/8/runs/3.json", "evidence/a.json"):
         folder.put(key, b"base", expected=None)

@@ -108,7 +108,7 @@ def test_store_link_out_of_the_repository(repository: Project, outside: Path) ->
     """`.planner` links to a folder of the machine, such as the results of another repository.
 
     Before: planner read and wrote files there.
-    Now: refused. `--store` names such a folder on purpose.
+    Now: refused. To use such a folder, name it with `--store`.
     """
     (repository.root / ".planner").symlink_to(outside)
     assert_refused(repository, "leads out of the repository")
@@ -178,7 +178,7 @@ def test_repository_as_the_store(repository: Project) -> None:
     """The workflow passes `--store .`, and the pull request commits `latest/`.
 
     Before: planner read it.
-    Now: refused. Other files of the repository do not matter.
+    Now: refused. Other tracked files of the repository are allowed.
     """
     assert repository.planner("plan", "--store", ".").code == 0
     repository.write("latest/default/hours.json", "{}")

@@ -299,7 +299,7 @@ def test_store_of_a_pull_request(
 ) -> None:
     """The pull request commits results in which everything passed, and names them as `store`.
 
-    Before: no calls were left to make, and the check was green.
+    Before: planner made no calls, and the job succeeded.
     Now: only the base commit can name a store.
     """
     base = commit(repository.root)
@@ -385,7 +385,7 @@ def test_sandbox_results_as_a_baseline(
 ) -> None:
     """The pull request runs its plans in a sandbox world in which every agent passes.
 
-    Before: nothing but the folder of the sandbox's store kept these results apart.
+    Before: only the name of the store's folder separated sandbox results from real ones.
     Now: no command compares real calls with sandbox results.
     """
     repository.write("planner.yaml", "")
@@ -399,11 +399,11 @@ def test_sandbox_results_as_a_baseline(
 
 @pytest.mark.parametrize("command", ["plan", "validate"])
 def test_plans_link_out_of_the_repository(repository: Project, outside: Path, command: str) -> None:
-    """The pull request replaces `plans` with a link to a folder of the machine, such as one where a tool stores its
+    """The pull request replaces `plans` with a link to a folder outside the repository, such as one with a tool's
     tokens.
 
     Before: planner read the files there and printed parts of them in diagnostics.
-    Now: links that lead out of the repository are refused.
+    Now: planner refuses links that lead out of the repository.
     """
     (outside / "hosts.yml").write_text("github.com:\n  oauth_token: gho_secret\n")
     (repository.root / "plans/hours.yaml").unlink()

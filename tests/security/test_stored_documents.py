@@ -1,6 +1,6 @@
-"""Results that somebody else wrote into the store: no case passes by them, no price is made of them.
+"""Forged results in the store make no case pass and change no price.
 
-The attacker edits what a real session of the sandbox stored in `.planner/`, on a machine that did not make it (a cache was restored).
+The attacker edits the results of a real sandbox session in `.planner/`. Another machine then restores them from a cache.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def stored(project: Project, monkeypatch: pytest.MonkeyPatch, outside: Path) -> 
 
 
 def edit(project: Project, change: Callable[[dict[str, Any], dict[str, Any]], object], pattern: str = LATEST) -> None:
-    """`change` gets the stored cases `good` and `bad`."""
+    """Call `change` with the stored cases `good` and `bad`, then write the document back."""
     (path,) = project.root.glob(pattern)
     document = json.loads(path.read_text(encoding="utf-8"))
     cases = {case["case_id"]: case for case in document["cases"]}
@@ -65,8 +65,7 @@ def actions(project: Project) -> dict[str, tuple[str, str, int]]:
 
 
 def test_what_nobody_edited_stays(stored: Project, outside: Path) -> None:
-    """Results of another machine are judged again from their evidence, and are used. Those of this one, and those that were judged
-    again, are remembered: the next command uses them as they are."""
+    """Results of another machine are evaluated again from their evidence once, then trusted. Results of this machine are always trusted."""
     assert actions(stored) == {GOOD: ("keep", "passed", 0), BAD: ("keep", "out_of_reach", 0)}
     assert len((outside / "cache/planner/verified").read_text().split()) == 1
     for evidence in (stored.root / ".planner/sandbox/evidence").iterdir():
@@ -75,9 +74,9 @@ def test_what_nobody_edited_stays(stored: Project, outside: Path) -> None:
 
 
 def test_an_outcome(stored: Project) -> None:
-    """The attacker edits every mention of the failure into a pass.
+    """The attacker changes every failure of a case to a pass.
 
-    Before: the case was kept as passed, and the check was green. Now: judged again from its evidence, it failed.
+    Before: the case was reused as passed, and the job succeeded. Now: the case is evaluated again from its evidence, and fails.
     """
     edit(stored, lambda _, bad: as_if_passed(bad))
     assert actions(stored)[BAD] == ("keep", "out_of_reach", 0)
@@ -85,9 +84,9 @@ def test_an_outcome(stored: Project) -> None:
 
 
 def test_an_outcome_without_evidence(stored: Project) -> None:
-    """The attacker also takes the evidence away, so that nothing contradicts the pass.
+    """The attacker also removes the evidence, so that nothing contradicts the pass.
 
-    Before: kept as passed. Now: undecided; the next run reads the call again from the service, free.
+    Before: the case was reused as passed. Now: it is undecided. The next run fetches the call from the service again, free of charge.
     """
 
     def change(_: dict[str, Any], bad: dict[str, Any]) -> None:
@@ -101,9 +100,9 @@ def test_an_outcome_without_evidence(stored: Project) -> None:
 
 
 def test_the_evidence_of_another_call(stored: Project) -> None:
-    """The attacker lets the failed runs point to the evidence of runs that passed.
+    """The attacker makes failed runs refer to the evidence of runs that passed.
 
-    Before: judged by that, they passed. Now: evidence is of the run that it names, and of no other.
+    Before: the failed runs passed. Now: planner uses evidence only for the run that it names.
     """
 
     def change(good: dict[str, Any], bad: dict[str, Any]) -> None:
@@ -113,7 +112,7 @@ def test_the_evidence_of_another_call(stored: Project) -> None:
 
     edit(stored, change)
     assert actions(stored)[BAD][0] != "keep"
-    # The same in a past session, whose calls stand in for new ones where there is no baseline.
+    # The same in an earlier session: planner reuses its calls if there is no baseline.
     edit(stored, change, ".planner/sandbox/runs/*.json")
     (stored.root / LATEST).unlink()
     assert {case: found[:2] for case, found in actions(stored).items()} == {
@@ -123,7 +122,7 @@ def test_the_evidence_of_another_call(stored: Project) -> None:
 
 
 def test_evidence_that_was_edited(stored: Project) -> None:
-    """The attacker makes the calls short in their evidence. Before and now: its name is its digest, so this is an error."""
+    """The attacker edits the duration in stored evidence. This was always an error, because the name of evidence is its digest."""
     for path in (stored.root / ".planner/sandbox/evidence").iterdir():
         document = json.loads(path.read_text())
         document["call"]["duration_seconds"] = 0.5
@@ -134,18 +133,18 @@ def test_evidence_that_was_edited(stored: Project) -> None:
 
 
 def test_runs_that_are_left_out(stored: Project) -> None:
-    """The attacker removes runs of a case, leaving one that passed of the two that its plan asks for.
+    """The plan asks for two runs of a case. The attacker removes one and leaves the one that passed.
 
-    Before: kept as passed, by one call. Now: the missing one is called.
+    Before: the case was reused as passed. Now: planner makes the missing call.
     """
     edit(stored, lambda good, _: good["runs"].pop())
     assert actions(stored)[GOOD] == ("call", "runs_raised", 1)
 
 
 def test_runs_that_were_not_needed(stored: Project) -> None:
-    """As above, and the attacker says that the run was not needed.
+    """As above, and the stored case says that the removed run was not needed.
 
-    Before: kept as passed. Now: that is believed only where early stopping would do without it today.
+    Before: the case was reused as passed. Now: planner makes the call, unless early stopping would skip it today.
     """
 
     def change(good: dict[str, Any], _: dict[str, Any]) -> None:
@@ -177,9 +176,9 @@ def test_runs_that_were_not_needed(stored: Project) -> None:
     ],
 )
 def test_impossible_numbers(stored: Project, path: tuple[str | int, ...], value: object) -> None:
-    """The attacker writes impossible numbers: negative bills lower prices and reservations, impossible counts break comparisons.
+    """The attacker writes impossible numbers, such as negative bills, which lower prices and reservations, or more passes than runs.
 
-    Before: taken, or a traceback. Now: exit 4, with the document and what is wrong with it.
+    Before: planner used them, or ended in a traceback. Now: exit code 4, and the error names the document and the value.
     """
 
     def change(good: dict[str, Any], _: dict[str, Any]) -> None:
@@ -196,16 +195,19 @@ def test_impossible_numbers(stored: Project, path: tuple[str | int, ...], value:
 
 
 def test_a_run_that_is_listed_twice(stored: Project) -> None:
-    """The attacker lists a run that passed twice, in the place of the one that failed. Before: two passes. Now: an error."""
+    """The attacker replaces the failed run with a second copy of the one that passed.
+
+    Before: both copies counted as passed. Now: exit code 4.
+    """
     edit(stored, lambda good, _: good.update(runs=[good["runs"][0]] * 2))
     assert stored.planner("plan", "--sandbox").code == 4
 
 
 @pytest.mark.parametrize("field", ["started_at", "ended_at"])
 def test_a_session_in_the_future(stored: Project, field: str) -> None:
-    """The attacker dates the results to next year, so that no later session ever replaces them.
+    """The attacker dates the results to the future, so that no later session replaces them.
 
-    Before: every later result was dropped for them. Now: an error.
+    Before: planner discarded all later results. Now: exit code 4.
     """
     path = stored.root / LATEST
     document = json.loads(path.read_text())
@@ -216,7 +218,10 @@ def test_a_session_in_the_future(stored: Project, field: str) -> None:
 
 @pytest.mark.parametrize("field", ["plan", "environment"])
 def test_the_results_of_another_plan(stored: Project, field: str) -> None:
-    """The attacker copies the baseline of another plan or environment over this one. Before: taken for it. Now: an error."""
+    """The attacker overwrites the baseline with that of another plan or environment.
+
+    Before: planner used it. Now: exit code 4, and the error names the other plan or environment.
+    """
     path = stored.root / LATEST
     document = json.loads(path.read_text()) | {field: "another"}
     path.write_text(json.dumps(document))
@@ -226,7 +231,10 @@ def test_the_results_of_another_plan(stored: Project, field: str) -> None:
 
 
 def test_a_document_of_any_size(stored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The attacker makes the document larger than memory. Before: read whole. Now: an error that names it."""
+    """The attacker makes a document larger than memory.
+
+    Before: planner read all of it. Now: documents over 512 MB are refused with exit code 4.
+    """
     monkeypatch.setattr("planner.results.directory.MAX_DOCUMENT_BYTES", 1_000)
     ran = stored.planner("plan", "--sandbox")
     assert ran.code == 4
@@ -234,9 +242,9 @@ def test_a_document_of_any_size(stored: Project, monkeypatch: pytest.MonkeyPatch
 
 
 def test_prices_of_forged_history(stored: Project) -> None:
-    """The attacker makes past calls cost less than nothing in `runs/…`, which prices are learned from.
+    """The attacker makes the bills of earlier sessions in `runs/` negative. Planner estimates prices from them.
 
-    Before: the expected cost fell, and with it what each launch reserved. Now: an error that names the document.
+    Before: the estimate fell, and each launch reserved less. Now: exit code 4, and the error names the document.
     """
     (path,) = (stored.root / ".planner/sandbox/runs").glob("*.json")
     path.write_text(path.read_text().replace('"cost_cents":', '"cost_cents":-'))
@@ -246,9 +254,9 @@ def test_prices_of_forged_history(stored: Project) -> None:
 
 
 def test_a_cache_inside_the_repository(stored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The attacker brings a cache folder that says that this machine wrote the edited results.
+    """`XDG_CACHE_HOME` is inside the repository. A file there lists the edited results as written by this machine.
 
-    Before: believed. Now: that is read from outside the repository only.
+    Before: planner trusted them. Now: a cache folder inside the repository is not used.
     """
     edit(stored, lambda _, bad: as_if_passed(bad))
     stored.write(".cache/planner/verified", sha256((stored.root / LATEST).read_bytes()).hexdigest() + "\n")
