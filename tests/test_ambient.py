@@ -34,11 +34,11 @@ PURE = {"random.Random"}
 """A generator with a seed is as good as its seed, which is passed in; one without is found below."""
 ALLOWED = {
     "__main__.py": {"os.environ", "sys.argv", "sys.stderr", "sys.stdout"},
-    "cli/outside.py": {
+    "cli/system.py": {
         "datetime.datetime.now", "os.environ", "os.getpid", "pathlib.Path.cwd", "platform.node", "secrets.randbelow",
         "secrets.token_hex", "shutil.get_terminal_size", "sys.stderr", "sys.stdout", "time.monotonic", "time.sleep", "anyio.sleep",
     },
-    "cli/boundary.py": {"os.environ", "sys.stderr", "sys.stdout"},
+    "cli/error_handler.py": {"os.environ", "sys.stderr", "sys.stdout"},
     # A server of its own, outside of the house: `planner` passes it a clock; its default, a slow answer and the secret that signs
     # its addresses are its own.
     "sandbox/service/exchange.py": {"asyncio.sleep"},

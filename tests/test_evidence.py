@@ -12,7 +12,7 @@ from inline_snapshot import snapshot
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.evidence import Evidence, Role, evidence_digest, merged
-from planner.evidence.reading import evidence_from_wire
+from planner.evidence.from_wire import evidence_from_wire
 
 RUN = {"id": 7110, "status": "completed", "call_id": 987, "charge_multiplier": 2}
 CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 16, "product": "spark"}

@@ -1,1 +1,1 @@
-"""The Test Calls API as this program needs it. Knows nothing of plans or verdicts."""
+"""Client of the Test Calls API. Knows nothing of plans or verdicts."""

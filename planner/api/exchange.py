@@ -1,4 +1,4 @@
-"""One request as it went, for traces: what was asked, how it ended, how long it took. No bodies, no headers, no key."""
+"""The record of one request, for traces, without bodies, headers or keys."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class Fate(Enum):
     UNSENT = "unsent"
     """It provably never left."""
     AMBIGUOUS = "ambiguous"
-    """A launch that may have been carried out: it is looked for, and not sent again before that is known."""
+    """A launch that may have been carried out. It is searched for before it is sent again."""
     FAILED = "failed"
-    """A read without a usable answer; it may be repeated."""
+    """A read without a usable answer; it may be retried."""
     CANCELLED = "cancelled"
-    """We stopped waiting. What became of a launch is then not known."""
+    """We stopped waiting; a launch is unconfirmed then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """`started` and `seconds` are monotonic; bytes are those of the bodies."""
+    """`started` and `seconds` are monotonic; sizes are of the bodies."""
 
     started: float
     seconds: float
@@ -34,13 +34,13 @@ class Exchange:
     path: str
     """With its query."""
     status: int | None
-    """None where no status line came."""
+    """None if no status line arrived."""
     sent_bytes: int
     received_bytes: int
     attempt: int
-    """From 1; only reads are repeated."""
+    """From 1; only reads are retried."""
     is_last: bool
-    """It is not repeated, however it ended."""
+    """There is no further attempt."""
     error: PlannerError | None
     is_cancelled: bool = False
 
@@ -53,7 +53,7 @@ class Exchange:
                 return Fate.ANSWERED
             case ThrottledError():
                 return Fate.REFUSED
-            case UnreachableError() | StoreError():  # the second: what was to be written before it could not be
+            case UnreachableError() | StoreError():  # StoreError: the journal could not be written before sending
                 return Fate.UNSENT
             case IncompleteError():
                 return Fate.AMBIGUOUS if self.method == "POST" else Fate.FAILED

@@ -1,4 +1,4 @@
-"""Times in HTTP headers."""
+"""Parses times in HTTP headers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from planner.moments import aware
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """Seconds, or a date (RFC 9110, 10.2.3) that the answer's own `Date` turns into seconds; nonsense is None."""
-    told = headers.get("retry-after", "")
+    """`Retry-After` in seconds, or as a date (RFC 9110, 10.2.3) relative to the answer's `Date`; None if invalid."""
+    value = headers.get("retry-after", "")
     try:
-        seconds = float(told) if told.isascii() and told.strip().isdigit() else _between(told, headers.get("date", ""))
+        seconds = (
+            float(value) if value.isascii() and value.strip().isdigit() else _between(value, headers.get("date", ""))
+        )
     except (ValueError, OverflowError):
         return None
     return seconds if 0 <= seconds < 86_400 else None
 
 
 def _between(then: str, now: str) -> float:
-    """Between two HTTP dates, which are UTC, also where they end in -0000, which Python reads as not knowing.
+    """Seconds between two HTTP dates, which are UTC even with -0000.
 
-    Raises ValueError or OverflowError for what is none.
+    Raises ValueError or OverflowError for invalid dates.
     """
     return (aware(parsedate_to_datetime(then)) - aware(parsedate_to_datetime(now))).total_seconds()

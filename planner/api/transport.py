@@ -1,4 +1,4 @@
-"""The one place that knows httpx: one request out, `(status, headers, body)` or one of our errors back."""
+"""The only module that uses httpx: one request, answered by `(status, headers, body)` or one of our errors."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import anyio
 import httpx
 
 from planner.api.decoding import ACCEPT_ENCODING, Body
-from planner.api.surroundings import out_of_reach, proxy_fault, proxy_variable, read_certificates
+from planner.api.network_settings import out_of_reach, proxy_fault, proxy_variable, read_certificates
 from planner.errors import LostAnswerError, UnreachableError, UsageError
 from planner.key_redaction import NO_KEYS, KeyRedactor
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Larger answers are garbage; the largest honest one (200 runs with transcripts) stays far below."""
+"""Larger answers are invalid; the largest valid one (200 runs with transcripts) is far below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +29,10 @@ class Answer:
 
 
 class Transport(Protocol):
-    """One request over the wire.
+    """Sends one request.
 
-    `on_sending` marks a request that must never be sent twice: it is called once, when the connection stands and before
-    the first byte leaves. A request that ends without it provably never left.
+    `on_sending` marks a request that must never be sent twice: it is called once, when the connection is open and before
+    the first byte leaves. If it was not called, the request provably never left.
 
     Raises:
         UnreachableError: it provably never left.
@@ -53,11 +53,12 @@ class Transport(Protocol):
 
 
 class HttpxTransport:
-    """Requests with `on_sending` never use a kept connection: one that the server has meanwhile closed would make a request
-    ambiguous that was never read. `keys` are replaced in all that a server answers. No request takes longer than `timeout_seconds`, however its answer trickles.
+    """Requests with `on_sending` always use a new connection: if the server had closed a kept one, it would be unclear
+    whether the request arrived. `keys` are replaced in all answers. `timeout_seconds` limits the whole request, including
+    slow answers.
 
     Raises:
-        UsageError: `base_url` is no address.
+        UsageError: `base_url` is not a valid address.
     """
 
     def __init__(
@@ -75,14 +76,14 @@ class HttpxTransport:
         self._headers = {**headers, "Accept-Encoding": ACCEPT_ENCODING}
         self._timeout_seconds = timeout_seconds
         self._in_process = app is not None
-        # Reading all certificates there are takes long: not for what goes over no wire.
+        # Reading all certificates is slow, and not needed in process.
         self._tls = read_certificates() if app is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         timeout = httpx.Timeout(timeout_seconds, connect=connect_timeout_seconds)
 
         def client(keepalive: int) -> httpx.AsyncClient:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=keepalive)
             transport = httpx.ASGITransport(app=app) if app is not None else None
-            # Redirects are never followed: the key goes to no other host.
+            # Redirects are never followed, so that the key goes to no other host.
             return httpx.AsyncClient(
                 base_url=base_url,
                 headers=self._headers,
@@ -97,9 +98,9 @@ class HttpxTransport:
             self._kept = client(8)
             self._fresh = client(0)
         except (httpx.InvalidURL, ValueError, ImportError) as error:
-            raise proxy_fault(base_url, self._tls, error) or _no_address(base_url, str(error)) from error
+            raise proxy_fault(base_url, self._tls, error) or _invalid_address(base_url, str(error)) from error
         if (self._kept.base_url.port or 0) > 65_535:
-            raise _no_address(base_url, "there is no such port")
+            raise _invalid_address(base_url, "there is no such port")
 
     async def send(
         self,
@@ -120,7 +121,7 @@ class HttpxTransport:
                 async with client.stream(
                     method,
                     path,
-                    params=dict(query) or None,  # httpx takes an address apart for nothing to be added, too
+                    params=dict(query) or None,  # httpx parses the address even if nothing is added
                     content=body,
                     headers=headers,
                     extensions={"trace": sending.trace} if on_sending is not None else None,
@@ -134,11 +135,12 @@ class HttpxTransport:
                     except (httpx.TransportError, LostAnswerError):
                         if not 400 <= response.status_code < 500:
                             raise
-                        # A refusal is one by its status line, however much of its reasons arrived.
+                        # A refusal is decided by the status line, even if its body is truncated.
                     return Answer(response.status_code, response.headers, self._keys.data(bytes(content)))
-        # UnicodeError: the socket library's word for a host name that cannot be one.
+        # UnicodeError: raised by the socket library for an invalid host name
         except (httpx.TransportError, httpx.DecodingError, TimeoutError, UnicodeError) as error:
-            # What kind of error it is does not tell whether a launch left: through a proxy, bytes go before the connection stands.
+            # The kind of error does not show whether a launch left: through a proxy, bytes are sent before the
+            # connection is established.
             never_left = isinstance(error, _NO_CONNECTION) if on_sending is None else sending.not_begun
             if never_left:
                 variable = "" if self._in_process else proxy_variable(self._base_url)
@@ -162,7 +164,7 @@ class HttpxTransport:
 
 
 class _Sending:
-    """Whether a request's first byte may have left; asked only of requests that said `on_sending`."""
+    """Tracks whether the first byte may have left; only for requests with `on_sending`."""
 
     def __init__(self, on_sending: Callable[[], None] | None) -> None:
         self._on_sending = on_sending
@@ -178,7 +180,7 @@ class _Sending:
             self._begun = True
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """The trace extension of httpcore. The first `send_…` of any kind counts, a proxy's CONNECT too: early is safe."""
+        """The trace extension of httpcore. The first `send_…` counts, even a proxy's CONNECT: too early is safe."""
         del info
         if ".send_" in event and event.endswith(".started"):
             self.begins()
@@ -187,9 +189,9 @@ class _Sending:
 _NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, UnicodeError)
 
 
-def _no_address(base_url: str, why: str) -> UsageError:
+def _invalid_address(base_url: str, why: str) -> UsageError:
     return UsageError(
-        f"{base_url!r} is no address of a service: {why}",
+        f"{base_url!r} is not the address of a service: {why}",
         "Set THUNDERPHONE_API_BASE_URL to http(s)://host, or unset it.",
     )
 

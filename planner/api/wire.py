@@ -1,4 +1,5 @@
-"""What the Test Calls API says, read tolerantly: both dialects, unknown fields ignored, and no field needed that only one has.
+"""Tolerant models of the Test Calls API: both dialects, unknown fields ignored, no field required that only one dialect
+has.
 
 Source: the vendor's reference page and the wire models of its official Python client 0.2.0.
 """
@@ -23,7 +24,7 @@ from planner.moments import aware
 
 
 def _listed(value: object) -> object:
-    """A list that is not told is empty; of objects that have an id, their ids."""
+    """A missing list is empty; objects with an id become their ids."""
     if not isinstance(value, list):
         return []
     items = (
@@ -34,14 +35,14 @@ def _listed(value: object) -> object:
 
 _FITTING = Field(ge=-(2**63), lt=2**63)
 _FIRST = Field(union_mode="left_to_right")
-"""What a service says nearly always is tried first: each function of ours that pydantic calls costs as much as the rest of a
-field, and a page of the run list has two thousand fields."""
+"""The most common form is tried first: each of our validator functions costs as much as the rest of a field, and a page
+of runs has two thousand fields."""
 Int64 = Annotated[int, _FITTING]
-"""Ids and cents: what does not fit makes no sense, and no journal could hold it."""
+"""Ids and cents; larger values are invalid, and no journal could hold them."""
 Moment = Annotated[AwareDatetime | Annotated[datetime, AfterValidator(aware)], _FIRST]
-"""Aware; a time without a zone is UTC."""
+"""Aware; times without a zone are UTC."""
 Ids = Annotated[list[Int64], BeforeValidator(_listed)]
-"""One dialect's client says of `run_ids` only that it may be anything, or missing."""
+"""In one dialect `run_ids` may be anything or missing."""
 
 
 def _no_flag(value: object) -> object:
@@ -50,10 +51,10 @@ def _no_flag(value: object) -> object:
 
 Cents = Annotated[Annotated[StrictInt, _FITTING] | Annotated[Int64 | None, BeforeValidator(_no_flag)], _FIRST] | None
 Bill = Annotated[Annotated[int | float, _FITTING] | None, BeforeValidator(_no_flag)]
-"""In cents, parts of one too: only what a run costs in the end is whole."""
+"""In cents, possibly fractional; only the final cost is an integer."""
 Number = Annotated[StrictInt | StrictFloat | Annotated[int | float | None, BeforeValidator(_no_flag)], _FIRST] | None
 Whole = Annotated[StrictInt | Annotated[int | None, BeforeValidator(_no_flag)], _FIRST] | None
-"""Of these a flag tells nothing: not 1, not 0."""
+"""Booleans count as missing, not as 1 or 0."""
 
 
 class Wire(BaseModel):
@@ -61,7 +62,7 @@ class Wire(BaseModel):
 
 
 class WireRun(Wire):
-    """A test-call run. `status`: queued, in_progress, completed or failed; anything else counts as not ended."""
+    """A test-call run. `status`: queued, in_progress, completed or failed; others count as not ended."""
 
     id: Int64
     status: str
@@ -102,7 +103,7 @@ class WireBatch(Wire):
 
 
 class WireCall(Wire):
-    """A call log. `document` in `Evidence` keeps the whole object; here is only what is read by name."""
+    """A call. `Evidence` keeps the whole object; these fields are read by name."""
 
     call_id: Int64 | None = None
     id: Int64 | None = None
@@ -126,7 +127,7 @@ class WireCall(Wire):
 
 
 class WireTurn(Wire):
-    """Times are as they came: what is none must not cost the whole transcript."""
+    """Times are not validated: an invalid one must not cost the whole transcript."""
 
     role: str | None = None
     content: Any = None
@@ -141,12 +142,12 @@ class WireTurn(Wire):
 
     @property
     def ids(self) -> tuple[object, object, object]:
-        """What may tell which tool call a result answers, the surest first; the last may be the turn's own."""
+        """Ids that may link a result to its tool call, the most reliable first; the last may be the turn's own."""
         return self.tool_call_id, self.call_id, self.id
 
 
 class WireTranscript(Wire):
-    """`transcripts` is None where the service has none."""
+    """`transcripts` is None if the service has none."""
 
     transcripts: list[WireTurn] | None = None
 
@@ -170,7 +171,7 @@ class WireBilling(Wire):
 
     @property
     def test_call_budget_left_cents(self) -> int | None:
-        """None where no test-call budget is set; the service shows that as 0 or null."""
+        """None if no test-call budget is set, which the service shows as 0 or null."""
         return self.test_call_budget_remaining_cents if (self.test_call_budget_cents or 0) > 0 else None
 
 
@@ -183,7 +184,7 @@ class WireTransaction(Wire):
 
 
 class WireTransactions(Wire):
-    """A page, newest first. Each row is looked at on its own: one that makes no sense must not cost the others."""
+    """A page, newest first. Rows are validated one by one, so that an invalid one does not cost the others."""
 
     results: list[Any]
     total: Int64 | None = None

@@ -1,4 +1,4 @@
-"""Commands about calls to be made or under way: what they cost, whom they reach, what became of them; and the embedded service."""
+"""Commands that plan, make, recheck or reconcile calls, and the sandbox server."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 
 import click
 
-from planner.cli.options import FAIL_ON, FRESH, POLICY_FROM, REPORT_DIR, STORE, Dollars, calling, selecting, selection
-from planner.cli.outside import shell
+from planner.cli.options import FAIL_ON, FRESH, POLICY_FROM, REPORT_DIR, RERUN, STORE, Dollars, selecting, selection
+from planner.cli.system import shell
 
 
 @click.command()
 @selecting
-@calling
-@click.option("--refresh", is_flag=True, help="Ask the service for agent revisions and the balance (needs a key).")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 10 when calls would be made.")
+@RERUN
+@click.option("--refresh", is_flag=True, help="Read agent revisions and the balance from the service (needs a key).")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 10 if calls would be made.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save it, for planner run FILE.")
-@click.option(
-    "--explain", multiple=True, metavar="CASE", help="The whole story of one case (or of a glob of them) instead."
-)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Save the plan for `planner run FILE`.")
+@click.option("--explain", multiple=True, metavar="CASE", help="Explain these cases (an id or a glob) in full instead.")
 @click.pass_obj
 def plan(
     verbosity: int,
@@ -31,9 +29,9 @@ def plan(
     explain: tuple[str, ...],
     **values: Any,
 ) -> int:
-    """Show what would be called, why, and what it would cost. Calls nobody.
+    """Show what would be called, why, and what it would cost. Makes no calls.
 
-    PATH… are plan files or folders; by default plans/.
+    PATH… are plan files or folders (default: plans/).
     """
     from planner.commands.plan import PlanOptions
     from planner.commands.plan import plan as command
@@ -45,35 +43,33 @@ def plan(
 
 @click.command()
 @selecting
-@calling
-@click.option(
-    "--consent-to-charge", is_flag=True, help="Agree that these calls are charged. Without it nobody is called."
-)
-@click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Hard ceiling, such as 12.50.")
-@click.option("--plan-digest", metavar="SHA256:…", help="Refuse if today's change set is another one.")
+@RERUN
+@click.option("--consent-to-charge", is_flag=True, help="Agree to pay for these calls. Without it, no call is made.")
+@click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Hard ceiling on the cost, such as 12.50.")
+@click.option("--plan-digest", metavar="SHA256:…", help="Refuse any call outside the change set with this digest.")
 @REPORT_DIR
-@click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="At most so many runs at once.")
-@click.option("--fail-fast", is_flag=True, help="Launch nothing more once a run has failed.")
+@click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="Run at most N calls at the same time.")
+@click.option("--fail-fast", is_flag=True, help="Stop launching after the first failed run.")
 @FAIL_ON
 @FRESH
 @click.option(
     "--trace",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write every request to FILE as JSON lines: when, what, how long, how it ended; no key, prompt or number.",
+    help="Log every request to FILE as JSON lines: time, path, duration and outcome, without keys, prompts or phone numbers.",
 )
-@click.option(
-    "-v", "--verbose", count=True, help="Say why on standard error (-v: every decision; -vv: every request too)."
-)
+@click.option("-v", "--verbose", count=True, help="Explain decisions on standard error; -vv also logs requests.")
 @click.pass_obj
 def run(verbosity: int, verbose: int, **values: Any) -> int:
-    """Call, judge and report what changed. Refuses to call anyone without --consent-to-charge.
+    """Call, judge and report what changed. Makes no call without --consent-to-charge.
 
-    PATH… are plan files or folders (default: plans/), or one file that planner plan --out saved: then exactly that is run,
-    once, or nothing.
+    PATH… are plan files or folders (default: plans/), or one file from `planner plan --out`: then exactly that plan is
+    run, once.
 
-    -v tells why a launch waits, how the number of calls at once is learned, what was launched, found again or given up, and
-    what each ceiling still allows. An interrupted or killed run is gone on with by the same command; nothing is paid for twice.
+    -v explains why a launch waits, how many calls run at the same time, which launches were found by reconciliation,
+    and what each ceiling still allows.
+
+    To resume an interrupted or killed run, run the same command; nothing is charged twice.
     """
     from planner.commands.run import run as command
     from planner.invocation.run_options import RunOptions
@@ -98,17 +94,17 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
 @selecting
 @REPORT_DIR
 @FAIL_ON
-@click.option(
-    "--consent-to-charge", is_flag=True, help="Agree to pay for votes of the language model that are not stored yet."
-)
-@click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Ask for no vote that could cost more in all.")
+@click.option("--consent-to-charge", is_flag=True, help="Agree to pay for judge calls whose answers are not stored.")
+@click.option("--max-cost", type=Dollars(), metavar="DOLLARS", help="Spend at most this on judge calls.")
 @click.pass_obj
 def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
-    """Judge the stored calls by today's expectations. Free; calls nobody, and stores no verdict.
+    """Evaluate stored calls with today's expectations. Makes no phone calls and stores no verdict.
 
-    PATH… are plan files or folders; by default plans/. Cases that were never called are left out. `planner run` does the
-    same on its way, for what changed. What a language model (check: judge) answered before is used again; it is asked
-    something new, which it charges for, with --consent-to-charge only.
+    PATH… are plan files or folders (default: plans/). Cases that were never called are skipped. `planner run` also
+    rechecks what changed.
+
+    Free, unless an expectation with `check: judge` needs a new judge call; that requires --consent-to-charge. Stored
+    answers are reused.
     """
     from planner.commands.recheck import RecheckOptions
     from planner.commands.recheck import recheck as command
@@ -128,41 +124,43 @@ def recheck(verbosity: int, report_dir: Path, **values: Any) -> int:
 @click.command()
 @click.argument("launch", required=False)
 @click.option(
-    "--adopt", multiple=True, type=int, metavar="RUN_ID", help="These runs are the launch's; one --adopt a run."
+    "--adopt", multiple=True, type=int, metavar="RUN_ID", help="This run belongs to the launch; repeat for each run."
 )
-@click.option("--assume-not-sent", is_flag=True, help="It was looked for and is not there: it may be sent again.")
+@click.option(
+    "--assume-not-sent", is_flag=True, help="You checked: the service never received it. It may be sent again."
+)
 @click.option(
     "--not-ours",
     multiple=True,
     type=int,
     metavar="RUN_ID",
-    help="With --assume-not-sent: shown, and not the launch's; one --not-ours a run.",
+    help="With --assume-not-sent: this run does not belong to the launch; repeat for each run.",
 )
 @STORE
 @POLICY_FROM
-@click.option("--sandbox", is_flag=True, help="The embedded service's launches.")
+@click.option("--sandbox", is_flag=True, help="Use the sandbox's launches.")
 @click.option("--world", metavar="NAME|FILE", hidden=True)
 @click.pass_obj
 def reconcile(verbosity: int, **values: Any) -> int:
-    """List launches whose fate is unknown, or settle one.
+    """List unconfirmed launches, or settle one.
 
-    Exit 4 while any is open. A launch is open when its answer was lost and the service's lists do not tell which run, if
-    any, it became. `planner run` settles most by itself, within ten minutes of sending them; what is left needs a person
-    who can look at the service.
+    A launch is unconfirmed when its answer was lost and the service's lists do not show which runs it became. Exit code
+    4 while any is open. `planner run` settles most of them within ten minutes; the rest need a person who can look at
+    the service.
 
-    --adopt: the service has runs of that time, with that target and those prompts, which nobody else asked for. They are
-    picked up by the next run and not paid for again. As many as the launch asked for.
+    --adopt: these runs belong to the launch (same time, target and prompts, started by nobody else). Name as many runs
+    as the launch asked for. The next run resumes them; they are not charged again.
 
-    --assume-not-sent: you looked, and the service has no such run. The next run may make its calls again; if they were made
-    after all, they are paid for twice. It is refused while the service shows runs that may be the launch's, until each is
-    said to be --not-ours.
+    --assume-not-sent: the service has no such run. The next run may call again; if the launch did arrive, its calls are
+    charged twice. Refused while the service shows runs that may belong to the launch, until each is named with
+    --not-ours.
 
     \b
     Examples:
       planner reconcile
       planner reconcile 3f9c0a7d5e21b846 --adopt 7110 --adopt 7111
       planner reconcile 3f9c0a7d5e21b846 --assume-not-sent
-    """  # noqa: D301 - click's mark for lines to be left as they are
+    """  # noqa: D301 - click keeps these lines as they are
     from planner.commands.reconcile import ReconcileOptions
     from planner.commands.reconcile import reconcile as command
     from planner.invocation.selection import Selection
@@ -179,18 +177,17 @@ def reconcile(verbosity: int, **values: Any) -> int:
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0: any that is free.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=8080, show_default=True, help="0 picks a free port.")
 @click.option("--world", default="demo", show_default=True, metavar="NAME|FILE")
 @click.option("--dialect", type=click.Choice(["page", "client"]), default="page", show_default=True)
-@click.option("--api-key", "api_keys", multiple=True, metavar="KEY", help="Take this key only; repeatable.")
-@click.option("--state", type=click.Path(path_type=Path), metavar="FILE", help="Remember everything here.")
+@click.option("--api-key", "api_keys", multiple=True, metavar="KEY", help="Accept only this key; repeatable.")
+@click.option("--state", type=click.Path(path_type=Path), metavar="FILE", help="Keep the state in this file.")
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="KIND[,KEY=VALUE…]",
-    help="Something that goes wrong, besides the world's own: lost_answer,times=2 or throttle,route=any,probability=0.1; "
-    "repeatable.",
+    help="Inject a fault, such as lost_answer,times=2 or throttle,route=any,probability=0.1; repeatable.",
 )
 @click.pass_obj
 def sandbox(verbosity: int, **values: Any) -> int:

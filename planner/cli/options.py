@@ -1,4 +1,4 @@
-"""What several commands take: which plans and cases, and amounts of money."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PATHS = click.argument("paths", nargs=-1, metavar="[PATH…]", type=click.Path(p
 STORE = click.option(
     "--store",
     metavar="PLACE",
-    help="Where results live: a folder (default: .planner/ of the repository), git:refs/planner/results, or"
+    help="Where results are stored: a folder (default: .planner/ of the repository), git:refs/planner/results, or"
     " s3://BUCKET/FOLDER.",
 )
 POLICY_FROM = click.option(
     "--policy-from",
     metavar="REF",
-    help="Read planner.yaml from this commit. Default: in CI on a pull request its base commit, else the work tree.",
+    help="Read planner.yaml from this commit. Default: the base commit on a pull request in CI, otherwise the work tree.",
 )
 REPORT_DIR = click.option(
     "--report-dir",
@@ -48,7 +48,7 @@ class Dollars(click.ParamType[int]):
             return value
         match = re.fullmatch(r"\$?(\d{1,9})(?:\.(\d{1,2}))?", str(value).strip())
         if match is None:
-            self.fail(f"{value!r} is no amount of dollars; write it as 12.50", param, ctx)
+            self.fail(f"{value!r} is not an amount in dollars; write it as 12.50", param, ctx)
         return int(match[1]) * 100 + int((match[2] or "0").ljust(2, "0"))
 
 
@@ -67,13 +67,13 @@ class FailOnKinds(click.ParamType["frozenset[FailOn]"]):
 
 
 class Reason(click.ParamType[str]):
-    """A text that says something."""
+    """A text that is not blank."""
 
     name = "reason"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not str(value).strip():
-            self.fail("say why the earlier runs do not count, as in --fresh 'the lookup tool was fixed'", param, ctx)
+            self.fail("give a reason, as in --fresh 'the lookup tool was fixed'", param, ctx)
         return str(value).strip()
 
 
@@ -81,7 +81,7 @@ FRESH = click.option(
     "--fresh",
     type=Reason(),
     metavar="REASON",
-    help="Earlier runs of the cases called do not count, for this reason, which is recorded. Calls no further case.",
+    help="Ignore earlier runs of the cases that are called. The reason is recorded. Causes no additional calls.",
 )
 FAIL_ON = click.option(
     "--fail-on",
@@ -89,28 +89,22 @@ FAIL_ON = click.option(
     default="failure,regression",
     show_default=True,
     metavar="KINDS",
-    help="What exits with 1: failure (a case failed), regression (a case or the suite got worse beyond chance), or both.",
+    help="Exit with 1 on: failure (a case failed), regression (a case or the suite got significantly worse), or both.",
 )
 
 
-def calling(command: F) -> F:
-    """What `plan` and `run` alone take: what of the selected cases is called."""
-    for decorate in (
-        click.option(
-            "--rerun",
-            type=click.Choice(["changed", "failed", "all"]),
-            default="changed",
-            show_default=True,
-            help="changed: new, changed, of an agent edited since, too old, or not passed last time. failed: only what did not"
-            " pass last time. all: every case.",
-        ),
-    ):
-        command = decorate(command)
-    return command
+RERUN = click.option(
+    "--rerun",
+    type=click.Choice(["changed", "failed", "all"]),
+    default="changed",
+    show_default=True,
+    help="changed: cases that are new or changed, whose agent was edited, whose results expired, or that did not pass. failed:"
+    " only cases that did not pass. all: every case.",
+)
 
 
 def selecting(command: F) -> F:
-    """Which cases: what `plan`, `run` and `recheck` share."""
+    """Options of `plan`, `run` and `recheck` that select cases."""
     for decorate in reversed(
         (
             PATHS,
@@ -121,7 +115,9 @@ def selecting(command: F) -> F:
             click.option("--environment", metavar="NAME", help="Targets of this environment of planner.yaml."),
             STORE,
             POLICY_FROM,
-            click.option("--sandbox", is_flag=True, help="Use the embedded service: no key, no money, no phone."),
+            click.option(
+                "--sandbox", is_flag=True, help="Use the embedded sandbox: no key, no charges, no phone calls."
+            ),
             click.option("--world", metavar="NAME|FILE", help="The sandbox's world (default: demo)."),
         )
     ):
@@ -133,7 +129,7 @@ def selection(values: dict[str, Any]) -> Selection:
     from planner.invocation.selection import Selection
 
     if values["world"] is not None and not values["sandbox"]:
-        raise click.UsageError("--world is the sandbox's: it needs --sandbox")
+        raise click.UsageError("--world needs --sandbox")
     return Selection(
         paths=tuple(values["paths"]),
         select=tuple(values["select"]),

@@ -1,4 +1,4 @@
-"""Commands that read and write files of authors: offline, without a key."""
+"""Commands that read and write authored files: offline, without a key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from planner.cli.options import PATHS
-from planner.cli.outside import shell
+from planner.cli.system import shell
 
 
 @click.command()
@@ -41,9 +41,9 @@ def init(verbosity: int, directory: Path) -> int:
 )
 @click.pass_obj
 def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
-    """Find everything that is wrong with the plans. Offline, needs no key.
+    """Report everything that is wrong with the plans. Offline, needs no key.
 
-    PATH… are plan files or folders; by default plans/.
+    PATH… are plan files or folders (default: plans/).
     """
     from planner.commands.validate import validate as command
 
@@ -57,9 +57,9 @@ def validate(verbosity: int, paths: tuple[Path, ...], environment: str | None, o
 )
 @click.pass_obj
 def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
-    """Explain a diagnostic, or what a kind of check takes.
+    """Explain a diagnostic or a kind of check.
 
-    Shows an example and its cure. CODE is what stands in brackets, such as unknown-key. Without it: the list of all.
+    Shows an example and its fix. CODE is the word in brackets, such as unknown-key. Without it: a list of everything.
     """
     from planner.commands.explain import explain as command
 
@@ -75,7 +75,7 @@ def explain(verbosity: int, topic: str | None, output_format: Any) -> int:
 def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | None, output_format: Any) -> int:
     """Show a case in full, and where each part of it is written.
 
-    Shows it as it would be called and judged. CASE is a case id, or a pattern with * and ?. Offline, needs no key.
+    CASE is a case id, or a pattern with * and ?. Offline, needs no key.
     """
     from planner.commands.show import show as command
 
@@ -86,7 +86,7 @@ def show(verbosity: int, case: str, paths: tuple[Path, ...], environment: str | 
 @click.option(
     "--out", "directory", type=click.Path(path_type=Path), default=Path("schemas"), show_default=True, metavar="DIR"
 )
-@click.option("--check", is_flag=True, help="Write nothing; exit 2 if a file there is not up to date.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 2 if a file is out of date.")
 @click.pass_obj
 def schema(verbosity: int, directory: Path, check: bool) -> int:
     """Write the JSON Schemas of plans, planner.yaml and results."""

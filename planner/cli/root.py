@@ -1,5 +1,4 @@
-"""The program as a whole, as `planner --help` shows it: commands in the order a user meets them, exit codes, environment,
-completion."""
+"""`planner --help`: the list of commands, exit codes, environment and shell completion."""
 
 from __future__ import annotations
 
@@ -24,34 +23,34 @@ _COMMANDS: Final = {
     "schema": "plan_files:schema",
     "sandbox": "calls:sandbox",
 }
-"""In the order a user meets them."""
+"""In the order that a user meets them."""
 
 _EXIT_CODES: Final = (
     ("0", "passed, or nothing to do"),
     ("1", "an expectation failed: the agent is at fault"),
     ("2", "bad usage, plan or configuration: the author is at fault"),
     ("3", "consent withheld, or a ceiling or policy forbids it"),
-    ("4", "incomplete: run the same again, nothing is paid for twice"),
+    ("4", "incomplete: run the same command to resume; nothing is charged twice"),
     ("5", "a bug in planner"),
     ("10", "plan --detailed-exitcode: calls would be made"),
     ("130", "interrupted"),
 )
 _ENVIRONMENT: Final = (
-    ("THUNDERPHONE_API_KEY", "the service's key; only from here"),
+    ("THUNDERPHONE_API_KEY", "the service's API key; read only from here"),
     ("THUNDERPHONE_API_BASE_URL", "another server, such as `planner sandbox`"),
-    ("THUNDERPHONE_ALLOW_HTTP_TO", "a host to which the key may go over http, readable on the way"),
-    ("PLANNER_JUDGE_API_KEY", "the key of the model that `check: judge` asks"),
+    ("THUNDERPHONE_ALLOW_HTTP_TO", "a host that may receive the key over unencrypted http"),
+    ("PLANNER_JUDGE_API_KEY", "the API key of the language model for `check: judge`"),
 )
 _COMPLETION: Final = (
     ("bash", 'eval "$(_PLANNER_COMPLETE=bash_source planner)"'),
     ("zsh", 'eval "$(_PLANNER_COMPLETE=zsh_source planner)"'),
     ("fish", "_PLANNER_COMPLETE=fish_source planner | source"),
 )
-"""What completes commands and options, in the file that the shell reads at its start."""
+"""Lines for the shell's start-up file."""
 
 
 class _Commands(Mapping[str, click.Command]):
-    """Imported when they are asked for: of fourteen with their options one is run."""
+    """Imports a command's module when the command is used."""
 
     def __getitem__(self, name: str) -> click.Command:
         module, _, command = _COMMANDS[name].partition(":")
@@ -67,7 +66,9 @@ class _Commands(Mapping[str, click.Command]):
 class Root(click.Group):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = cast("MutableMapping[str, click.Command]", _Commands())  # nothing is added to it
+        self.commands = cast(
+            "MutableMapping[str, click.Command]", _Commands()
+        )  # read-only, which click does not need to know
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx

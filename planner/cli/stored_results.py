@@ -1,4 +1,4 @@
-"""Commands that show what calls were made and what came of them. They call nobody."""
+"""Commands that show stored results. They make no calls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from planner.cli.options import POLICY_FROM, STORE
-from planner.cli.outside import shell
+from planner.cli.system import shell
 
 
 @click.command()
@@ -22,45 +22,45 @@ from planner.cli.outside import shell
     show_default=True,
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it here (default: standard output)."
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file (default: standard output)."
 )
 @STORE
 @POLICY_FROM
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
 @click.pass_obj
 def report(verbosity: int, **values: Any) -> int:
-    """Write a report again, or compare two results.
+    """Render a stored report, or compare two.
 
-    A comparison tells what regressed, what was fixed, and how sure that is. RESULTS and OLDER are files, such as
-    reports/results.json, or invocations of the store by their id.
+    A comparison shows what regressed, what was fixed, and how certain that is. RESULTS and OLDER are files, such as
+    reports/results.json, or ids of stored sessions.
     """
     import random
 
     from planner.commands.report import ReportOptions
     from planner.commands.report import report as command
 
-    # Seeded: the same results give the same text. Resampling decides nothing that is secret.
+    # Seeded, so that the same results give the same text.
     return command(shell(verbosity), ReportOptions(**values), random.Random(0))  # noqa: S311
 
 
 @click.command()
 @click.argument("case", required=False, metavar="[CASE]")
 @click.option("--plan", metavar="NAME", help="Only cases of this plan.")
-@click.option("--environment", metavar="NAME", help="Invocations of this environment (default: of none).")
+@click.option("--environment", metavar="NAME", help="Sessions of this environment (default: sessions without one).")
 @STORE
 @POLICY_FROM
-@click.option("--since", metavar="WHEN", help="No further back than a date (2026-11-01) or an age (12h, 14d, 6w).")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N invocations.")
+@click.option("--since", metavar="WHEN", help="Only sessions since a date (2026-11-01) or an age (12h, 14d, 6w).")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the newest N sessions.")
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
 @click.option(
     "--format", "output_format", type=click.Choice(["text", "csv", "json"]), default="text", show_default=True
 )
 @click.pass_obj
 def history(verbosity: int, **values: Any) -> int:
-    """Show how calls went over time. Calls nobody.
+    """Show results over time. Makes no calls.
 
-    Tells pass rate, duration, latency, grade, cost and flakiness. CASE is a case id, or a pattern with * and ?. Without it: all
-    invocations, and every case.
+    Shows pass rate, duration, latency, grade, cost and flakiness. CASE is a case id, or a pattern with * and ?. Without
+    it: all sessions and cases.
     """
     from planner.commands.history import HistoryOptions
     from planner.commands.history import history as command
@@ -71,17 +71,17 @@ def history(verbosity: int, **values: Any) -> int:
 @click.command()
 @click.argument("wanted", metavar="CASE|RUN")
 @click.option("--failed", is_flag=True, help="Only runs that did not pass.")
-@click.option("--environment", metavar="NAME", help="Results of this environment (default: of none).")
+@click.option("--environment", metavar="NAME", help="Results of this environment (default: results without one).")
 @STORE
 @POLICY_FROM
 @click.option("--sandbox", is_flag=True, help="The embedded service's results.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
 def transcript(verbosity: int, **values: Any) -> int:
-    """Print stored conversations. Calls nobody.
+    """Print stored conversations. Makes no calls.
 
     Shows turns with time and speaker, tool calls, the end reason, and each finding at its turn. CASE is a case id, or a
-    pattern with * and ?; RUN is the number of a run. Of a case, the newest stored runs are shown.
+    pattern with * and ?; RUN is the id of a run. For a case, the newest stored runs are shown.
     """
     from planner.commands.transcript import TranscriptOptions
     from planner.commands.transcript import transcript as command

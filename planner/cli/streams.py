@@ -1,4 +1,4 @@
-"""Standard output and standard error that take any text, pass on no control characters, and outlive their terminal."""
+"""Standard output and standard error that accept any text, strip control characters, and survive a closed terminal."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from planner.key_redaction import KeyRedactor
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_GONE = (errno.EIO, errno.ENXIO)
+_TERMINAL_CLOSED = (errno.EIO, errno.ENXIO)
 
 
-class _Terminal(io.FileIO):
-    """What is written when the terminal has gone (its window closed, its connection lost) is read by nobody, and is no trouble
-    either: reports and exit code tell how it ended."""
+class _ClosableTerminal(io.FileIO):
+    """Ignores writes to a terminal that was closed. Reports and the exit code still say how the run ended."""
 
     def write(self, data: ReadableBuffer, /) -> int | None:
         try:
             return super().write(data)
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in _TERMINAL_CLOSED:
                 raise
             return memoryview(data).nbytes
 
 
 class _Printable:
-    """A text stream whose text goes through `printable`, whoever writes it: a command, click, or a traceback."""
+    """A text stream that passes all text through `printable`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -49,8 +48,9 @@ class _Printable:
         return getattr(self._stream, name)
 
 
-def made_fit(stream: TextIO) -> TextIO:
-    """Whatever its encoding lacks is written as escapes; what is written to a terminal that has gone is swallowed."""
+def lenient(stream: TextIO) -> TextIO:
+    """The stream with unencodable characters escaped and control characters removed, on a terminal that may be
+    closed."""
     if isinstance(stream, _WithoutKeys):
         stream = stream.stream
     if isinstance(stream, _Printable):
@@ -58,13 +58,13 @@ def made_fit(stream: TextIO) -> TextIO:
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
     if isinstance(stream, io.TextIOWrapper) and stream.isatty():
-        terminal = io.BufferedWriter(_Terminal(stream.fileno(), "w", closefd=False))
+        terminal = io.BufferedWriter(_ClosableTerminal(stream.fileno(), "w", closefd=False))
         stream = io.TextIOWrapper(terminal, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
     return cast("TextIO", _Printable(cast("TextIO", stream)))
 
 
 class _WithoutKeys:
-    """A stream that replaces keys in whatever is written to it, tracebacks of Python included."""
+    """A stream that replaces API keys in everything written to it, including tracebacks."""
 
     def __init__(self, stream: TextIO, keys: KeyRedactor) -> None:
         self.stream = stream
@@ -82,5 +82,5 @@ class _WithoutKeys:
 
 
 def without_keys(stream: TextIO, keys: KeyRedactor) -> TextIO:
-    """The same stream where there are none."""
+    """The stream with keys replaced; the same stream if there are no keys."""
     return cast("TextIO", _WithoutKeys(stream, keys)) if keys else stream

@@ -1,1 +1,1 @@
-"""One verb, one file, one function returning an exit code. What they are made of is in `planner.invocation`."""
+"""One module per command; each has one function that returns an exit code. Shared parts are in `planner.invocation`."""

@@ -1,4 +1,4 @@
-"""`planner explain`: what a diagnostic means, why, and how to mend it; and what each kind of check takes."""
+"""`planner explain`: what a diagnostic means and how to fix it, and the fields of each kind of check."""
 
 from __future__ import annotations
 
@@ -28,11 +28,15 @@ _WORD = re.compile(r"[a-z]+")
 _LONG = 4
 _FEW = 4
 _MISTYPED = 0.9
-"""From here on, difflib's ratio, two words are one mistyped."""
+"""Two words with at least this difflib ratio count as a typing mistake."""
 
 
 def explain(shell: Shell, topic: str | None, *, output_format: Literal["text", "json", "markdown"]) -> int:
-    """A code, `check:KIND`, `checks` for all of them, or everything there is to ask for. 0; `UsageError` for no such topic."""
+    """Explain a diagnostic code, `check:KIND`, `checks` (all of them), or list everything.
+
+    Raises:
+        UsageError: no such topic.
+    """
     rules, checks = _chosen(topic)
     if output_format == "json":
         document = {
@@ -63,14 +67,16 @@ def _chosen(topic: str | None) -> tuple[Sequence[str], Sequence[str]]:
         return [], [topic.removeprefix(_CHECK)]
     if topic.startswith(_CHECK):
         word = topic.removeprefix(_CHECK)
-        raise UsageError(unknown(f"there is no check `{word}`", word, CHECKS), "`planner explain checks` lists them.")
-    if (code := topic.strip("[]` ").lower()) != topic and code in RULES:  # as `planner validate` shows it
+        raise UsageError(
+            unknown(f"there is no check `{word}`", word, CHECKS), "Run `planner explain checks` for the list."
+        )
+    if (code := topic.strip("[]` ").lower()) != topic and code in RULES:  # copied from the output of `planner validate`
         return [code], []
-    raise UsageError(f"there is no diagnostic `{topic}`{_meant(topic)}", "`planner explain` lists all.")
+    raise UsageError(f"there is no diagnostic `{topic}`{_meant(topic)}", "Run `planner explain` for the list.")
 
 
 def _meant(topic: str) -> str:
-    """What was probably meant: what is written alike, and codes that have a word of the topic in them."""
+    """Suggestions: similar names, and codes that share a word with the topic."""
     words = {word for word in _WORD.findall(topic.lower()) if len(word) >= _LONG}
     codes = [code for code in RULES if words.intersection(_WORD.findall(code))]
     nearly = nearest(topic, [*RULES, *CHECKS, _CHECKS])
@@ -87,7 +93,7 @@ def _text(shell: Shell, topic: str | None, rules: Sequence[str], checks: Sequenc
         parts = [
             rule_pages.render_list(width=width, color=color),
             check_pages.render_checks(width=width, color=color),
-            "`planner explain` with one of these names shows its page.",
+            "Run `planner explain NAME` for details.",
         ]
     elif topic == _CHECKS:
         parts = [check_pages.render_checks(width=width, color=color)]
@@ -98,9 +104,10 @@ def _text(shell: Shell, topic: str | None, rules: Sequence[str], checks: Sequenc
 
 
 def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
-    """Pages with what is found in their examples today.
+    """Pages of these rules, with the diagnostics of their examples.
 
-    Raises `UsageError` where there is no folder to lay them out in.
+    Raises:
+        UsageError: the examples cannot be written to a temporary folder.
     """
     area_of = {rule.code: area for area, rules in AREAS.items() for rule in rules}
     pages: list[RulePage] = []
@@ -114,7 +121,7 @@ def _rule_pages(codes: Sequence[str]) -> list[RulePage]:
             except OSError as error:
                 raise UsageError(
                     f"the example cannot be checked: {error.strerror or error}",
-                    "It is written to the system's folder for temporary files: set TMPDIR to one that can be written to.",
+                    "It is written to the system's temporary folder. Set TMPDIR to a writable folder.",
                 ) from error
         pages.append(RulePage(area_of[code], RULES[code], example, faults))
     return pages

@@ -1,4 +1,4 @@
-"""`planner history`: how calls went over time. Reads what is stored; calls nobody."""
+"""`planner history`: results over time, read from the store."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Literal
 
 from planner.changes.timeline import CaseHistory, Timeline, timeline
 from planner.errors import UsageError
-from planner.invocation.near_misses import meant
-from planner.invocation.project_here import project_here
+from planner.invocation.current_project import load_current_project
 from planner.invocation.reporting import redactor_of
 from planner.invocation.selection import Selection, matches
 from planner.invocation.shell import Shell
 from planner.invocation.stores import DEFAULT_STORE, Place, place_of
+from planner.invocation.suggestions import suggest
 from planner.moments import age_of, aware
 from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
@@ -25,7 +25,7 @@ from planner.results.outline import InvocationOutline
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
-    """`case` is an id or a glob; `since` a date or an age, as typed; `limit` counts invocations."""
+    """`case` is an id or a glob; `since` is a date or an age as typed; `limit` counts sessions."""
 
     case: str | None = None
     plan: str | None = None
@@ -39,13 +39,17 @@ class HistoryOptions:
 
 
 def history(shell: Shell, options: HistoryOptions) -> int:
-    """0, whatever the results say. `UsageError` for a case, plan, environment or moment that there is not."""
-    root, project = project_here(shell, options.policy_from)
+    """Print the history; return 0.
+
+    Raises:
+        UsageError: the case, plan, environment or date does not exist.
+    """
+    root, project = load_current_project(shell, options.policy_from)
     selection = Selection(store=options.store, sandbox=options.sandbox, environment=options.environment)
     place = place_of(shell, root, selection, project)
     found = timeline(_outlines(shell, options, place), plan=options.plan)
     if options.plan is not None and not found.invocations:
-        raise UsageError(f"no stored invocation is of a plan {options.plan!r}", _known_plans(options, place))
+        raise UsageError(f"no stored session has a plan {options.plan!r}", _known_plans(options, place))
     wanted = None if options.case is None else _chosen(options.case, found)
     page = HistoryPage(found, wanted, tuple(_scope(options)), options.sandbox)
     redactor = redactor_of(project)
@@ -60,7 +64,7 @@ def history(shell: Shell, options: HistoryOptions) -> int:
 
 
 def _outlines(shell: Shell, options: HistoryOptions, place: Place) -> Iterator[InvocationOutline]:
-    """Newest first, of this environment, in the sandbox or not; no further back than asked for."""
+    """The selected sessions, newest first."""
     earliest = _moment(options.since, shell.clock.now()) if options.since is not None else None
     return islice(_since(place, options, earliest), options.limit)
 
@@ -85,7 +89,7 @@ def _moment(since: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(since)
     except ValueError as error:
         raise UsageError(
-            f"--since {since}: neither a date nor an age", "Write it as 2026-11-01, or as 12h, 14d or 6w."
+            f"--since {since} is neither a date nor an age", "Write it as 2026-11-01, or as 12h, 14d or 6w."
         ) from error
     return aware(moment)
 
@@ -95,10 +99,10 @@ def _chosen(wanted: str, found: Timeline) -> tuple[CaseHistory, ...]:
     chosen = exact or tuple(case for case in found.cases if matches(wanted, case.case_id))
     if chosen:
         return chosen
-    near = meant(wanted, [case.case_id for case in found.cases])
+    near = suggest(wanted, [case.case_id for case in found.cases])
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(
-        f"no stored call is of a case {wanted}", f"{hint}`*` and `?` match anything; `planner history` lists the cases."
+        f"no stored run has a case {wanted}", f"{hint}`*` and `?` match anything; `planner history` lists the cases."
     )
 
 
@@ -108,11 +112,11 @@ def _known_plans(options: HistoryOptions, place: Place) -> str:
     )
     near = difflib.get_close_matches(options.plan or "", known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}? " if near else ""
-    return f"{hint}Stored are: {', '.join(known) or 'none'}."
+    return f"{hint}Stored plans: {', '.join(known) or 'none'}."
 
 
 def _scope(options: HistoryOptions) -> Iterator[str]:
-    """Of what, as far as it is not the whole default store."""
+    """What the history is limited to, for its heading."""
     if options.sandbox:
         yield "sandbox"
     if options.environment is not None:

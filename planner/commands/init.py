@@ -1,4 +1,4 @@
-"""`planner init`: a first plan, `planner.yaml` and a workflow, to be changed; overwrites nothing, asks nothing."""
+"""`planner init`: write a first plan, `planner.yaml` and a workflow. Overwrites nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from planner.planfile.files import PROJECT_FILE, display_name, plan_files
 from planner.reports.neutral import for_terminal
 
 STARTER = Path(__file__).with_name("starter")
-"""What is written, as it is written. The workflow is also in the documentation, and the same there."""
+"""Templates of the files. The workflow is also in the documentation."""
 
 PLAN = DEFAULT_PATH / "first.yaml"
 WORKFLOW = Path(".github/workflows/phone-plans.yml")
@@ -21,10 +21,10 @@ _FILES = {PLAN: "first.yaml", Path(PROJECT_FILE): "planner.yaml", WORKFLOW: "pho
 
 
 def init(shell: Shell, directory: Path) -> int:
-    """0, whether or not there was anything left to write.
+    """Write the missing files; return 0.
 
     Raises:
-        UsageError: a file cannot be written; what was written stays.
+        UsageError: a file cannot be written. Files written before stay.
     """
     folder = shell.cwd / directory
     written: set[Path] = set()
@@ -32,12 +32,12 @@ def init(shell: Shell, directory: Path) -> int:
         path = folder / target
         name = for_terminal(display_name(path, shell.cwd))
         if target == PLAN and _has_plans(folder / DEFAULT_PATH):
-            shell.print(f"kept {for_terminal(display_name(path.parent, shell.cwd))}: there are plans in it")
+            shell.print(f"kept {for_terminal(display_name(path.parent, shell.cwd))}: it contains plans")
         elif _wrote(path, (STARTER / source).read_bytes(), name):
             written.add(target)
             shell.print(f"wrote {name}")
         else:
-            shell.print(f"kept {name}: it is there")
+            shell.print(f"kept {name}: it exists")
     shell.print(_next_steps(directory, written))
     return 0
 
@@ -50,7 +50,7 @@ def _has_plans(folder: Path) -> bool:
 
 
 def _wrote(path: Path, content: bytes, name: str) -> bool:
-    """False where there is something of that name already, a link to nowhere included."""
+    """Write the file; False if something of that name exists, even a broken link."""
     if os.path.lexists(path):
         return False
     try:
@@ -59,7 +59,7 @@ def _wrote(path: Path, content: bytes, name: str) -> bool:
             file.write(content)
     except OSError as error:
         raise UsageError(
-            f"{name} cannot be written: {error.strerror}", "Mend that, and run the same command again: it goes on."
+            f"{name} cannot be written: {error.strerror}", "Fix this, then run the same command again."
         ) from error
     return True
 
@@ -68,10 +68,10 @@ def _next_steps(directory: Path, written: set[Path]) -> str:
     steps = [f"cd {shlex.quote(str(directory))}"] if directory != Path() else []
     steps += [
         "planner run --sandbox --consent-to-charge   try it: no key, no phone, no money",
-        "planner schema                              then editors complete and explain every key",
-        "planner plan --refresh                      what your own agent would be called for, and what it costs (needs a key)",
+        "planner schema                              lets editors complete and explain keys",
+        "planner plan --refresh                      calls to your own agent and their cost (needs a key)",
     ]
     marked = [path for path in (PLAN, WORKFLOW) if path in written]
-    yours = f"Lines marked <- in {' and '.join(map(str, marked))} are yours to fill in.\n" if marked else ""
+    yours = f"Fill in the lines marked <- in {' and '.join(map(str, marked))}.\n" if marked else ""
     listed = "\n".join(f"  {step}" for step in steps)
-    return f"\n{yours}Next:\n{listed}\nEach run writes reports/ anew; it is yours to list in .gitignore."
+    return f"\n{yours}Next:\n{listed}\nEach run overwrites reports/; consider adding it to .gitignore."

@@ -1,4 +1,4 @@
-"""`planner plan`: what would be called, why, and what it would cost. Calls nobody."""
+"""`planner plan`: show what would be called, why, and what it would cost."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import anyio
 from planner.api.wire import WireBilling
 from planner.changes.consent import consent_command, forbidden
 from planner.errors import RefusedError
-from planner.invocation.calling import ledger_of, short_of, works_of
+from planner.invocation.affordable_calls import guaranteed_calls
 from planner.invocation.interruption import interruptible
-from planner.invocation.locking import holder
+from planner.invocation.jobs import jobs_of, ledger_of, short_of
+from planner.invocation.locking import lock_holder
+from planner.invocation.orphaned_launches import launch_documents
 from planner.invocation.policy_source import PolicySource
 from planner.invocation.preparing import Preparation, charged_slots, open_journal, prepare
-from planner.invocation.reporting import publisher_of, redactor_of, tell_diagnostics
-from planner.invocation.saving import save_plan, saved_command
+from planner.invocation.reporting import print_diagnostics, publisher_of, redactor_of
+from planner.invocation.saved_plans import save_plan, saved_command
 from planner.invocation.selection import Loaded, Selection, load, picked
 from planner.invocation.service import TargetState, open_client, read_billing, read_targets
 from planner.invocation.shell import Shell
-from planner.invocation.startable import sure_to_start
 from planner.invocation.stores import Place, place_of
-from planner.invocation.stray_launches import launch_documents
 from planner.invocation.worlds import named_world
 from planner.reports import change_explanation
 from planner.reports.change_set import Preview, render_json, render_markdown, render_text
@@ -35,27 +35,27 @@ CALLS_WOULD_BE_MADE = 10
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """`refresh` asks the service for agent revisions, products and the balance."""
+    """`refresh` reads agent revisions, products and the balance from the service."""
 
     selection: Selection
     refresh: bool = False
     detailed_exitcode: bool = False
     output_format: Literal["text", "json"] = "text"
     out: Path | None = None
-    """Where to save the change set, to be run as it is."""
+    """File to save the plan to."""
     explain: tuple[str, ...] = ()
-    """Globs on case ids: their whole story instead of the change set."""
+    """Globs on case ids to explain instead of printing the change set."""
 
 
 def plan(shell: Shell, options: PlanOptions) -> int:
     loaded = load(shell, options.selection)
-    tell_diagnostics(shell, loaded.diagnostics)
+    print_diagnostics(shell, loaded.diagnostics)
     place = place_of(shell, loaded.root, options.selection, loaded.project)
-    if at_work := holder(place):
-        shell.tell(
-            f"the store is in use, or was left by one that was killed: {at_work}; what that has called is counted as made"
+    if lock_owner := lock_holder(place):
+        shell.log(
+            f"the store is in use, or was left by one that was killed: {lock_owner}; what that has called is counted as made"
         )
-    # the sandbox costs nothing to ask
+    # requests to the sandbox are free
     ask = options.refresh or options.selection.sandbox
     targets, billing = anyio.run(_ask, shell, options, loaded, place) if ask else ({}, None)
     journal = open_journal(shell, place, loaded.cases)
@@ -79,14 +79,16 @@ def plan(shell: Shell, options: PlanOptions) -> int:
     if options.explain:
         _explain(shell, options, loaded, prepared)
         return 0
-    held_cents = sum(prepared.held_cents.values()) + prepared.stray.held_cents
-    short = short_of(billing, prepared.change_set.estimate.expected_cents, held_cents=held_cents)
+    reserved_cents = sum(prepared.held_cents.values()) + prepared.orphans.reserved_cents
+    short = short_of(billing, prepared.change_set.estimate.expected_cents, reserved_cents=reserved_cents)
     if not ask and prepared.calls_to_make and prepared.change_set.estimate.high_cents is None:
-        short.append("what these calls cost is not known here: `planner plan --refresh`, with a key, asks the service")
+        short.append("the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service")
     if not refusal:
-        stray_cents = prepared.stray.held_cents
-        ledger = ledger_of(loaded, charged, max_cost_cents=None, billing=billing, stray_cents=stray_cents, bills=bills)
-        short += sure_to_start(works_of(prepared.change_set), prepared.already_made, ledger)
+        orphaned_cents = prepared.orphans.reserved_cents
+        ledger = ledger_of(
+            loaded, charged, max_cost_cents=None, billing=billing, orphaned_cents=orphaned_cents, bills=bills
+        )
+        short += guaranteed_calls(jobs_of(prepared.change_set), prepared.already_made, ledger)
     if loaded.base is not None and not loaded.base.has_project:
         short.append(PolicySource(loaded.root, loaded.base).note)
     _show(shell, options, loaded, prepared, refusal, short)
@@ -128,7 +130,7 @@ async def _ask(
         if billing is not None and billing.balance_cents is not None:
             left = billing.test_call_budget_left_cents
             budget = f" · test-call budget left {money(left)}" if left is not None else ""
-            shell.tell(f"balance {money(billing.balance_cents)}{budget}")
+            shell.log(f"balance {money(billing.balance_cents)}{budget}")
         return targets, billing
 
 
@@ -165,7 +167,7 @@ def _show(
         redactor,
         refused,
         prepared.warnings,
-        [*prepared.stray.told(options.selection.reconcile_command()), *short],
+        [*prepared.orphans.notes(options.selection.reconcile_command()), *short],
     )
     if options.output_format == "json":
         shell.print(
@@ -175,7 +177,7 @@ def _show(
                 of_unknown_fate=prepared.of_unknown_fate,
                 redactor=redactor,
                 refused=refused,
-                open_launches=launch_documents(prepared.stray.unsettled),
+                open_launches=launch_documents(prepared.orphans.unsettled),
                 warnings=prepared.warnings,
             )
         )
@@ -186,7 +188,7 @@ def _show(
 
 
 def _ceilings(loaded: Loaded) -> list[tuple[str, int]]:
-    """The project's first."""
+    """The ceilings of the project, then of its plans."""
     limits = [
         ("policy", loaded.project.policy.max_cost_cents),
         *((f"plan {plan.name}", plan.max_cost_cents) for plan in loaded.plans),

@@ -1,6 +1,6 @@
-"""`planner recheck`: what today's expectations say of the calls that are stored. Free, and stores no verdict.
+"""`planner recheck`: evaluate stored calls with today's expectations. Stores no verdict.
 
-Offline, too, unless an expectation asks a language model (`check: judge`) something that it was not asked before.
+Offline and free, unless `check: judge` needs a judge call whose answer is not stored.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from planner import __version__
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.errors import UsageError
 from planner.invocation.preparing import open_journal, prepare
-from planner.invocation.rechecking import RecheckOptions, rechecked_votes
-from planner.invocation.reporting import show_result, tell_diagnostics
+from planner.invocation.rechecking import RecheckOptions, request_missing_answers
+from planner.invocation.report_session import ReportSession, report_session
+from planner.invocation.reporting import print_diagnostics, show_result
 from planner.invocation.selection import Loaded, load
 from planner.invocation.shell import Shell
-from planner.invocation.standing_reports import Standing, standing_reports
 from planner.invocation.stores import place_of
 from planner.reports.quantities import count
 from planner.results.costs import CostDocument
@@ -30,28 +30,28 @@ from planner.verdicts.rates import repeated_passes, suite_of
 
 
 def recheck(shell: Shell, options: RecheckOptions) -> int:
-    """The verdict's exit code, as of `run`. Cases without a stored call are left out, and counted.
+    """Recheck the stored cases; return the exit code of the verdict, as `run` does.
 
     Raises:
-        PlanInvalidError: with all diagnostics.
-        UsageError: nothing of these plans is stored.
+        PlanInvalidError: a plan is invalid.
+        UsageError: no run of these plans is stored.
     """
     selection = options.selection
     again = shlex.join(options.words())
-    with standing_reports(shell, options.report_dir, selection, again=again, prefix="recheck-") as standing:
+    with report_session(shell, options.report_dir, selection, again=again, prefix="recheck-") as reports:
         loaded = load(shell, selection)
-        standing.project, standing.plans = loaded.project, loaded.plan_names
-        tell_diagnostics(shell, loaded.diagnostics)
-        result = _judge(shell, options, loaded, standing)
-        standing.write(result)
+        reports.project, reports.plans = loaded.project, loaded.plan_names
+        print_diagnostics(shell, loaded.diagnostics)
+        result = _judge(shell, options, loaded, reports)
+        reports.write(result)
     show_result(shell, result, options.report_dir, loaded.project)
     return result.exit_code
 
 
-def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Standing) -> RunResult:
+def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: ReportSession) -> RunResult:
     selection = options.selection
     place = place_of(shell, loaded.root, selection, loaded.project)
-    standing.repository = place.repository
+    reports.repository = place.repository
     journal = open_journal(shell, place, loaded.cases)
     try:
         prepared = prepare(shell, selection, loaded, place, targets={}, journal=journal)
@@ -64,16 +64,16 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
     changes = [change for change in changes if change.prior and change.prior.runs]
     if not changes:
         raise UsageError(
-            "no run of these plans has finished, so there is nothing to judge",
-            "Make the calls first: planner run. It also goes on with calls that were made by one that was stopped.",
+            "no run of these plans has finished, so there is nothing to recheck",
+            "Make the calls first: planner run. It also resumes calls of an interrupted session.",
         )
-    votes = rechecked_votes(shell, options, loaded, place, prepared.judging, changes, standing.invocation_id)
+    votes = request_missing_answers(shell, options, loaded, place, prepared.judging, changes)
     cases = assemble_cases(
         changes,
         {},
         place.repository.load_evidence,
         Unmade(open_runs=open_runs),
-        today=standing.started_at.date(),
+        today=reports.started_at.date(),
         ask=prepared.judging.cache,
     )
     command = shlex.join(["planner", "run", *selection.words()])
@@ -85,12 +85,12 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
         exit_code=ending.exit_code,
         problems=[*ending.problems, *_problems(change_set, changes)],
         next_steps=list(ending.next_steps),
-        invocation_id=standing.invocation_id,
+        invocation_id=reports.invocation_id,
         change_set_digest=change_set.digest,
         environment=selection.environment or "",
         sandbox=selection.sandbox,
         partial=selection.partial or bool(_without_calls(change_set, changes)),
-        started_at=standing.started_at,
+        started_at=reports.started_at,
         ended_at=shell.clock.now(),
         consent=ConsentDocument(given=options.consent_to_charge),
         plans=loaded.plan_names,
@@ -106,7 +106,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, standing: Stan
             carried_cents=sum(run.cost_cents or 0 for case in cases for run in case.runs),
             judge=votes.cost,
         ),
-        stats=standing.stats(),
+        stats=reports.stats(),
     )
 
 
@@ -117,7 +117,7 @@ def _judged_again(change: Change) -> Change:
 
 
 def _problems(change_set: ChangeSet, changes: Sequence[Change]) -> list[str]:
-    """What these verdicts do not speak of."""
+    """Cases that were skipped or whose inputs changed since their calls."""
     stored = {change.case_id for change in changes}
     missing = _without_calls(change_set, changes)
     moved = [
@@ -125,9 +125,9 @@ def _problems(change_set: ChangeSet, changes: Sequence[Change]) -> list[str]:
         for change in change_set.with_action(Action.CALL)
         if change.case_id in stored and change.reason in (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
     ]
-    lines = [f"{count(len(missing), 'case')} without a stored call left out"] if missing else []
+    lines = [f"{count(len(missing), 'case')} skipped: no stored run"] if missing else []
     if moved:
-        lines.append(f"{count(len(moved), 'case')} judged by calls made with other inputs than today's")
+        lines.append(f"{count(len(moved), 'case')} rechecked with runs whose inputs have changed since")
     return lines
 
 

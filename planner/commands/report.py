@@ -1,4 +1,4 @@
-"""`planner report`: results that were written earlier, in any format; or two of them compared."""
+"""`planner report`: render stored results in any format, or compare two."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.errors import UsageError
-from planner.invocation.project_here import project_here
+from planner.invocation.current_project import load_current_project
 from planner.invocation.reporting import redactor_patterns, rendered
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
@@ -16,7 +16,7 @@ from planner.reports import comparison
 from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
-from planner.results.reading import read_result
+from planner.results.results_file import read_result
 from planner.statistics import RandomSource
 from planner.verdicts.comparing import compare_results
 
@@ -25,7 +25,7 @@ MAX_BYTES = 1024 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """`results` and `older` are files, or ids of stored invocations."""
+    """`results` and `older` are files, or ids of stored sessions."""
 
     results: str
     older: str | None = None
@@ -37,9 +37,12 @@ class ReportOptions:
 
 
 def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
-    """0, whatever the results say: the report is what was asked for. `UsageError` for what cannot be read or written, and for a
-    project file that nobody reads."""
-    root, project = project_here(shell, options.policy_from)
+    """Write the report; return 0 for any outcome.
+
+    Raises:
+        UsageError: a file cannot be read or written.
+    """
+    root, project = load_current_project(shell, options.policy_from)
     patterns = redactor_patterns(project)
     result = _result(shell, options, root, project, options.results)
     if options.older is None:
@@ -68,20 +71,20 @@ def report(shell: Shell, options: ReportOptions, random: RandomSource) -> int:
 
 
 def _result(shell: Shell, options: ReportOptions, root: Path, project: Project, named: str) -> RunResult:
-    """A results.json, or an invocation of the store."""
+    """The results in a file, or of a stored session."""
     path = shell.cwd / named
     if path.is_file():
         try:
             return read_result(path.read_bytes(), named)
         except OSError as error:
-            raise UsageError(f"{named} cannot be read: {error.strerror}", "Look at its permissions.") from error
+            raise UsageError(f"{named} cannot be read: {error.strerror}", "Check its permissions.") from error
     place = place_of(shell, root, Selection(store=options.store, sandbox=options.sandbox), project)
     found = place.repository.load_invocation(named) if "/" not in named and not named.startswith(".") else None
     if found is None:
         newest = next(place.repository.invocations(), None)
-        known = f" The newest stored is {newest.invocation_id}." if newest else ""
+        known = f" The newest stored session is {newest.invocation_id}." if newest else ""
         raise UsageError(
-            f"there is no file {named}, and no stored invocation of that name",
-            f"Name a results.json, such as reports/results.json, or an invocation.{known}",
+            f"there is neither a file nor a stored session named {named}",
+            f"Name a results.json, such as reports/results.json, or the id of a session.{known}",
         )
     return found

@@ -1,44 +1,44 @@
-"""`planner run`: the main job. Plans → changes → consent → calls → verdicts → reports, and an exit code."""
+"""`planner run`: load plans, compare with earlier results, ask for consent, call, judge, report."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import anyio
 
-from planner.api.client import ApiClient
+from planner.api.client import ApiClient, RequestHooks
 from planner.api.wire import WireBilling
 from planner.changes.consent import check_consent, consent_command
 from planner.changes.model import Consent
 from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.context import Context
 from planner.execution.engine import execute
+from planner.execution.jobs import Observer, Outcome, RunRecord, Settings, Snapshot
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ledger
 from planner.execution.transactions import Transactions
-from planner.execution.work import Observer, Outcome, RunRecord, Settings, Snapshot
-from planner.invocation.asking import VoteRound, Votes, note_asking
-from planner.invocation.calling import check_balance, ledger_of, short_of, tell_terms, works_of
+from planner.invocation.affordable_calls import guaranteed_calls
 from planner.invocation.closing import Closing, EndedRuns
+from planner.invocation.evidence_refresh import refresh_stored
 from planner.invocation.interruption import interruptible
+from planner.invocation.jobs import check_balance, jobs_of, ledger_of, log_ceilings, short_of
+from planner.invocation.judge_calls import JudgeSession, Votes, copy_stop_reasons
 from planner.invocation.late_bills import correct_bills
 from planner.invocation.locking import locked
+from planner.invocation.orphaned_launches import search_orphans
 from planner.invocation.preparing import Preparation, charged_slots, prepare
 from planner.invocation.progress import ProgressState, open_progress, state_of
-from planner.invocation.reporting import redactor_of, tell_diagnostics
-from planner.invocation.rereading import refresh_stored
+from planner.invocation.report_session import ReportSession, report_session
+from planner.invocation.reporting import print_diagnostics, redactor_of
 from planner.invocation.run_options import RunOptions, with_saved
-from planner.invocation.saving import check_unmoved, saved_command
+from planner.invocation.saved_plans import check_unchanged, saved_command
 from planner.invocation.selection import Loaded, load
 from planner.invocation.service import open_client, read_billing, read_targets
 from planner.invocation.sharing import SharedSession, shared_session
 from planner.invocation.shell import Shell, actor_of
-from planner.invocation.standing_reports import Standing, standing_reports
-from planner.invocation.startable import sure_to_start
 from planner.invocation.stores import Place, place_of
-from planner.invocation.stray_launches import look_for_stray
-from planner.invocation.tracing import Telling, Trace, open_trace
+from planner.invocation.tracing import RequestLog, open_trace
 from planner.invocation.worlds import named_world
 from planner.outcome import Fault, RunOutcome
 from planner.planfile.model import Case, Policy
@@ -47,151 +47,142 @@ from planner.verdicts.early_stopping import Settling
 
 
 def run(shell: Shell, options: RunOptions) -> int:
-    """Raises any PlannerError that ends the command before there is something to report; the reports say why."""
+    """Run the plans; return the exit code.
+
+    Raises:
+        PlannerError: the session ended before it had results. The reports say why.
+    """
     with (
         open_trace(shell, options.trace) as trace,
-        standing_reports(shell, options.report_dir, options.selection, again=options.command()) as standing,
+        report_session(shell, options.report_dir, options.selection, again=options.command()) as reports,
     ):
-        trace.begin(standing.invocation_id, standing.started_at, standing.started)
+        trace.begin(reports.invocation_id, reports.started_at, reports.started)
         options = with_saved(shell, options)
-        standing.selection = options.selection
+        reports.selection = options.selection
         loaded = load(shell, options.selection)
-        standing.project, standing.plans = loaded.project, loaded.plan_names
-        tell_diagnostics(shell, loaded.diagnostics)
+        reports.project, reports.plans = loaded.project, loaded.plan_names
+        print_diagnostics(shell, loaded.diagnostics)
         place = place_of(shell, loaded.root, options.selection, loaded.project)
-        standing.repository = place.repository
+        reports.repository = place.repository
         with locked(shell, place, options.command()):
             journal = Journal(place.journal_path, now=shell.clock.now())
             try:
-                with shared_session(shell, place.shared, journal, loaded.cases) as session:
-                    invocation = _Invocation(shell, options, loaded, place, journal, standing, trace, session)
-                    return anyio.run(invocation.run)
+                with shared_session(shell, place.shared, journal, loaded.cases) as shared:
+                    request_log = RequestLog(shell, trace, shell.log)
+                    session = _Session(shell, options, loaded, place, journal, reports, shared, request_log)
+                    return anyio.run(session.run)
             finally:
                 journal.close()
 
 
-class _Invocation:
-    """One execution of `planner run`, from the first read of the service to the last report."""
+@dataclass(slots=True)
+class _Session:
+    """One session of `planner run`, from the first request to the last report."""
 
-    def __init__(
-        self,
-        shell: Shell,
-        options: RunOptions,
-        loaded: Loaded,
-        place: Place,
-        journal: Journal,
-        standing: Standing,
-        trace: Trace,
-        session: SharedSession,
-    ) -> None:
-        self._shell = shell
-        self._options, self._max_cost_cents = options, options.max_cost_cents
-        self._loaded = loaded
-        self._place = place
-        self._journal = journal
-        self._standing = standing
-        self._session = session
-        self._runs = EndedRuns()
-        self._telling = Telling(shell, trace, shell.tell)
-        self._asked: Votes | None = None
-        self._transactions: Transactions
+    shell: Shell
+    options: RunOptions
+    loaded: Loaded
+    place: Place
+    journal: Journal
+    reports: ReportSession
+    shared: SharedSession
+    request_log: RequestLog
+    runs: EndedRuns = field(default_factory=EndedRuns)
+    judge_calls: Votes | None = None
+    transactions: Transactions = field(init=False)
 
     async def run(self) -> int:
-        selection = self._options.selection
+        selection = self.options.selection
         async with (
             interruptible() as interrupted,
             open_client(
-                self._shell,
-                sandbox_dir=self._place.directory if selection.sandbox else None,
-                world=named_world(self._shell, selection),
-                on_exchange=self._telling.exchange,
-                on_wait=self._telling.wait,
+                self.shell,
+                sandbox_dir=self.place.directory if selection.sandbox else None,
+                world=named_world(self.shell, selection),
+                hooks=RequestHooks(self.request_log.exchange, self.request_log.wait),
             ) as client,
         ):
-            self._standing.requests = client.stats
-            self._transactions = Transactions(client, self._telling.say)
-            suspects = self._journal.suspect_interrupted()
+            self.reports.requests = client.stats
+            self.transactions = Transactions(client, self.request_log.log)
+            suspects = self.journal.mark_interrupted()
             if suspects:
-                self._shell.tell(
-                    f"an earlier invocation died with {count(suspects, 'launch', 'launches')} unanswered;"
-                    " looking there before anything is sent again"
+                self.shell.log(
+                    f"an earlier session was killed with {count(suspects, 'unconfirmed launch', 'unconfirmed launches')};"
+                    " searching for them before anything is sent again"
                 )
-            targets = await read_targets(client, self._loaded.cases)
+            targets = await read_targets(client, self.loaded.cases)
             billing = await read_billing(client)
             await correct_bills(
-                self._transactions, self._place, self._journal, self._loaded.plan_names, now=self._shell.clock.now()
+                self.transactions, self.place, self.journal, self.loaded.plan_names, now=self.shell.clock.now()
             )
             if interrupted.is_set():
-                raise InterruptedRunError("interrupted before anything was called", "Run the same command again.")
-            prepared = prepare(
-                self._shell, selection, self._loaded, self._place, targets=targets, journal=self._journal
-            )
+                raise InterruptedRunError("interrupted before any call was made", "Run the same command again.")
+            prepared = prepare(self.shell, selection, self.loaded, self.place, targets=targets, journal=self.journal)
             prepared.judging.require_model(prepared.change_set)
             for warning in prepared.warnings:
-                self._shell.tell(f"warning: {warning}")
+                self.shell.log(f"warning: {warning}")
             try:
-                if self._options.saved is not None:
-                    check_unmoved(
-                        self._options.saved,
+                if self.options.saved is not None:
+                    check_unchanged(
+                        self.options.saved,
                         prepared.change_set,
-                        self._place.repository,
-                        self._options.selection,
-                        redactor_of(self._loaded.project).text,
+                        self.place.repository,
+                        self.options.selection,
+                        redactor_of(self.loaded.project).text,
                     )
                 consent = self._consent(prepared, billing)
             except RefusedError as error:
                 self._closing(prepared).refuse(error)
                 raise
             changes = await refresh_stored(
-                self._transactions,
+                self.shell,
+                self.transactions,
                 prepared.change_set.changes,
-                self._place.repository,
-                self._journal,
-                clock=self._shell.clock,
-                interrupted=interrupted,
-                tell=self._shell.tell,
+                self.place.repository,
+                self.journal,
+                interrupted,
             )
-            stray = await look_for_stray(
-                self._shell, self._transactions, self._journal, prepared.stray, interrupted, self._loaded
+            orphans = await search_orphans(
+                self.shell, self.transactions, self.journal, prepared.orphans, interrupted, self.loaded
             )
-            prepared = replace(prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), stray=stray)
-            votes = self._votes(prepared, consent)
+            prepared = replace(
+                prepared, change_set=replace(prepared.change_set, changes=tuple(changes)), orphans=orphans
+            )
+            votes = JudgeSession(self.shell, prepared.judging, prepared.change_set, consent.given, self.request_log.log)
             await votes.check()
             ledger = ledger_of(
-                self._loaded,
-                charged_slots(self._journal, prepared.change_set.digest),
-                max_cost_cents=self._max_cost_cents,
+                self.loaded,
+                charged_slots(self.journal, prepared.change_set.digest),
+                max_cost_cents=self.options.max_cost_cents,
                 billing=billing,
-                stray_cents=prepared.stray.held_cents,
-                bills=self._journal.bills(prepared.change_set.digest),
+                orphaned_cents=prepared.orphans.reserved_cents,
+                bills=self.journal.bills(prepared.change_set.digest),
             )
-            if consent.given and self._max_cost_cents is not None:  # the other ceilings are `planner plan`'s to tell of
-                for told in sure_to_start(works_of(prepared.change_set), prepared.already_made, ledger):
-                    self._shell.tell(told)
-            async with votes.open(ledger, interrupted) as self._asked:
+            if consent.given and self.options.max_cost_cents is not None:  # `planner plan` reports the other ceilings
+                for message in guaranteed_calls(jobs_of(prepared.change_set), prepared.already_made, ledger):
+                    self.shell.log(message)
+            async with votes.open(ledger, interrupted) as self.judge_calls:
                 outcome = await self._execute(client, prepared, ledger, interrupted, may_call=consent.given)
                 if not outcome.interrupted:
-                    note_asking(outcome, await self._asked.finish(self._runs.judged))
+                    copy_stop_reasons(outcome, await self.judge_calls.finish(self.runs.judged))
             outcome.broken = ledger.broken()
             if outcome.left and not consent.given:
-                outcome.refusal = (
-                    "calls thought to be made turned out not to be, and consent to charge for them was not given"
-                )
-            return self._closing(prepared).finish(consent, outcome, self._runs, self._asked.asking, self._session)
+                outcome.refusal = "some launches turned out never to have arrived, and consent to charge for their calls was not given"
+            return self._closing(prepared).finish(consent, outcome, self.runs, self.judge_calls.asking, self.shared)
 
     # Consent
 
     def _consent(self, prepared: Preparation, billing: WireBilling | None) -> Consent:
-        options = self._options
+        options = self.options
         consent = check_consent(
             prepared.change_set,
-            self._loaded.plans,
+            self.loaded.plans,
             consent_given=options.consent_to_charge,
-            max_cost_cents=self._max_cost_cents,
+            max_cost_cents=self.options.max_cost_cents,
             policy=self._policy(),
             plan_digest=options.plan_digest,
-            now=self._shell.clock.now(),
-            by=actor_of(self._shell),
+            now=self.shell.clock.now(),
+            by=actor_of(self.shell),
             command=saved_command(options.saved_path)
             if options.saved
             else consent_command(
@@ -203,29 +194,24 @@ class _Invocation:
         )
         if prepared.calls_to_make and billing is not None:
             check_balance(billing)
-            held_cents = sum(prepared.held_cents.values()) + prepared.stray.held_cents
-            for told in short_of(billing, prepared.change_set.estimate.expected_cents, held_cents=held_cents):
-                self._shell.tell(told)
+            reserved_cents = sum(prepared.held_cents.values()) + prepared.orphans.reserved_cents
+            for message in short_of(
+                billing, prepared.change_set.estimate.expected_cents, reserved_cents=reserved_cents
+            ):
+                self.shell.log(message)
         return consent
 
     def _policy(self) -> Policy:
-        """The project's; the sandbox phones nobody, whatever the hour."""
-        policy = self._loaded.project.policy
-        return replace(policy, quiet_hours=None) if self._options.selection.sandbox else policy
+        """The project's policy. Quiet hours do not apply to the sandbox."""
+        policy = self.loaded.project.policy
+        return replace(policy, quiet_hours=None) if self.options.selection.sandbox else policy
 
     def _quiet(self, moment: datetime) -> str:
-        """Quiet hours may begin while calls are made: those under way end, and no more are launched."""
+        """Why nothing may be launched at this time, or "". Calls under way are not affected."""
         hours = self._policy().quiet_hours
         return f"policy.quiet_hours ({hours}) have begun" if hours is not None and hours.at(moment) else ""
 
     # Execution
-
-    def _votes(self, prepared: Preparation, consent: Consent) -> VoteRound:
-        judging, change_set = prepared.judging, prepared.change_set
-        tell = self._telling.say
-        return VoteRound(
-            self._shell, self._place, judging, change_set, self._standing.invocation_id, consent.given, tell
-        )
 
     async def _execute(
         self,
@@ -236,22 +222,22 @@ class _Invocation:
         *,
         may_call: bool,
     ) -> Outcome:
-        works = works_of(prepared.change_set)
-        if not works:
+        jobs = jobs_of(prepared.change_set)
+        if not jobs:
             return Outcome(interrupted=interrupted.is_set())
-        project = self._loaded.project
-        concurrent = [limit for limit in (self._options.max_concurrent, project.policy.max_concurrent_runs) if limit]
-        progress = open_progress(self._shell)
-        self._telling.note = progress.note  # a live display is not written over
-        cases = {case.case_id: case for case in self._loaded.cases}
-        settling = Settling(prepared.change_set.changes, self._place.repository.load_evidence, prepared.judging.cache)
+        project = self.loaded.project
+        concurrent = [limit for limit in (self.options.max_concurrent, project.policy.max_concurrent_runs) if limit]
+        progress = open_progress(self.shell)
+        self.request_log.note = progress.note  # do not write over the live display
+        cases = {case.case_id: case for case in self.loaded.cases}
+        settling = Settling(prepared.change_set.changes, self.place.repository.load_evidence, prepared.judging.cache)
         context = Context(
             client=client,
-            transactions=self._transactions,
-            journal=self._journal,
+            transactions=self.transactions,
+            journal=self.journal,
             ledger=ledger,
-            save_evidences=self._place.repository.save_evidences,
-            load_evidence=self._place.repository.load_evidence,
+            save_evidences=self.place.repository.save_evidences,
+            load_evidence=self.place.repository.load_evidence,
             settings=Settings(
                 settle_seconds=project.execution.settle_seconds,
                 linger_seconds=project.execution.linger_seconds,
@@ -259,61 +245,61 @@ class _Invocation:
                 max_concurrent_runs=min(concurrent, default=None),
                 forbidden_at=self._quiet,
             ),
-            clock=self._shell.clock,
-            new_id=self._shell.new_id,
+            clock=self.shell.clock,
+            new_id=self.shell.new_id,
             observer=Observer(
                 on_run=lambda record: self._judge(cases[record.case_id], record, context, settling),
                 on_snapshot=lambda snapshot: progress.update(self._progress(snapshot)),
-                narrate=progress.note if self._shell.verbosity else lambda _: None,
+                log=progress.note if self.shell.verbosity else lambda _: None,
                 warn=progress.note,
             ),
-            invocation_id=self._standing.invocation_id,
+            invocation_id=self.reports.invocation_id,
             change_set_digest=prepared.change_set.digest,
-            works={work.case_id: work for work in works},
+            jobs={job.case_id: job for job in jobs},
             pace=settling.pace,
-            share_intent=self._session.sharer(),
+            share_intent=self.shared.sharer(),
         )
-        # Going on with what is under way needs no consent; launching does, also what a lost launch puts back.
+        # Resuming calls needs no consent; launching does, even for launches that turned out never to have arrived.
         context.stopped = not may_call
-        tell_terms(context)
+        log_ceilings(context)
         try:
             return await execute(
                 context, [slot for slots in prepared.resumable.values() for slot in slots], interrupted=interrupted
             )
         finally:
-            self._telling.note = self._shell.tell
+            self.request_log.note = self.shell.log
             progress.close()
 
     def _judge(self, case: Case, record: RunRecord, context: Context, settling: Settling) -> bool:
-        """Whether the platform failed the run, so that it may be called again."""
-        assert self._asked is not None
-        judged = self._asked.judge(case, record)
-        self._runs.add(record, judged)
+        """True if the platform caused the failure and the run may be retried."""
+        assert self.judge_calls is not None
+        judged = self.judge_calls.judge(case, record)
+        self.runs.add(record, judged)
         settling.note(case.case_id, judged)
-        if self._options.fail_fast and judged.verdict.outcome is RunOutcome.FAILED:
+        if self.options.fail_fast and judged.verdict.outcome is RunOutcome.FAILED:
             context.outcome.fail_fast = True
             context.stopped = True
             context.wake()
         return record.evidence is not None and judged.verdict.fault is Fault.PLATFORM
 
     def _progress(self, snapshot: Snapshot) -> ProgressState:
-        elapsed = self._shell.clock.monotonic() - self._standing.started
+        elapsed = self.shell.clock.monotonic() - self.reports.started
         return state_of(
-            snapshot, runs_fresh=self._runs.launched_now, ceiling_cents=self._ceiling_cents(), elapsed_seconds=elapsed
+            snapshot, runs_fresh=self.runs.launched_now, ceiling_cents=self._ceiling_cents(), elapsed_seconds=elapsed
         )
 
     def _ceiling_cents(self) -> int | None:
-        limits = [self._max_cost_cents, self._loaded.project.policy.max_cost_cents]
+        limits = [self.options.max_cost_cents, self.loaded.project.policy.max_cost_cents]
         return min((cents for cents in limits if cents is not None), default=None)
 
     def _closing(self, prepared: Preparation) -> Closing:
         return Closing(
-            self._shell,
-            self._options,
-            self._loaded,
-            self._place,
-            self._journal,
-            self._standing,
+            self.shell,
+            self.options,
+            self.loaded,
+            self.place,
+            self.journal,
+            self.reports,
             prepared,
             self._ceiling_cents(),
         )

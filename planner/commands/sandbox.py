@@ -1,4 +1,4 @@
-"""`planner sandbox`: the embedded API on a port, for any client."""
+"""`planner sandbox`: serve the embedded API on a port."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from planner.errors import UsageError
-from planner.invocation.address import ADDRESS, IN_CLEAR
+from planner.invocation.service_address import ADDRESS, IN_CLEAR
 from planner.invocation.shell import Shell
 from planner.invocation.worlds import NamedWorld, open_world
 from planner.planfile.field_errors import explain
@@ -24,7 +24,8 @@ _SETTING = re.compile(r"(?P<key>[a-z_]+)=(?P<value>.*)")
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """Port 0 is any that is free. Without `state` it forgets everything when it ends. Each of `faults` is `KIND[,key=value…]`."""
+    """Port 0 picks a free port. Without `state`, everything is lost at the end. Each of `faults` is
+    `KIND[,key=value…]`."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -57,25 +58,25 @@ def sandbox(shell: Shell, options: SandboxOptions) -> int:
         raise UsageError(str(error)) from error
     except (StateFileError, OSError) as error:
         raise UsageError(
-            f"--state {options.state}: {error}", "Name another file, or one that a sandbox wrote."
+            f"--state {options.state}: {error}", "Name a file that a sandbox wrote, or a new file."
         ) from error
     try:
         serve(service, options.host, options.port, on_ready=lambda url: _ready(shell, url))
-    except BrokenPipeError:  # nobody reads what is printed: nothing is wrong with the port
+    except BrokenPipeError:  # the reader of standard output is gone; the port is fine
         raise
     except OSError as error:
         raise UsageError(
             f"port {options.port} of {options.host} cannot be used: {error.strerror}",
-            "Choose another --port, 0 for any that is free.",
+            "Choose another --port; 0 picks a free one.",
         ) from error
     return 0
 
 
 def read_fault(text: str) -> FaultSpec:
-    """`lost_answer,times=2,route=launch`: the kind, then any field of a fault; lists with `+` between their items.
+    """Parse `lost_answer,times=2,route=launch`: a kind, then fields of a fault. Items of lists are separated by `+`.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not a fault.
     """
     from pydantic import ValidationError
 
@@ -86,7 +87,7 @@ def read_fault(text: str) -> FaultSpec:
     for setting in settings:
         match = _SETTING.fullmatch(setting)
         if match is None:
-            raise UsageError(f"--fault {text}: {setting!r} is not key=value", "Such as: --fault lost_answer,times=2")
+            raise UsageError(f"--fault {text}: {setting!r} is not key=value", "Example: --fault lost_answer,times=2")
         value = match["value"]
         fields[match["key"]] = value.split("+") if match["key"] == "what" else value
     try:
@@ -97,12 +98,12 @@ def read_fault(text: str) -> FaultSpec:
         place = ".".join(map(str, first["loc"]))
         raise UsageError(
             f"--fault {text}: {place + ': ' if place else ''}{detail}",
-            "Such as: --fault lost_answer,times=2 or --fault throttle,route=any,probability=0.1",
+            "Examples: --fault lost_answer,times=2, --fault throttle,route=any,probability=0.1",
         ) from error
 
 
 def _ready(shell: Shell, url: str) -> None:
-    shell.print(f"The sandbox listens on {url} (Ctrl-C ends it). To call it:")
+    shell.print(f"The sandbox listens on {url} (Ctrl-C stops it). To use it:")
     host = urlsplit(url).hostname or ""
-    allowed = "" if is_this_machine(host) else f" {IN_CLEAR}={host}"  # its key is nobody's secret
+    allowed = "" if is_this_machine(host) else f" {IN_CLEAR}={host}"  # the sandbox's key is not secret
     shell.print(f"  export {ADDRESS}={url}{allowed} THUNDERPHONE_API_KEY=sk_test_sandbox")

@@ -1,4 +1,4 @@
-"""`planner schema`: the JSON Schemas of plans, libraries, project config, results and worlds, made from the models."""
+"""`planner schema`: write the JSON Schemas of plans, libraries, planner.yaml, results and worlds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def schema(shell: Shell, directory: Path, *, check: bool) -> int:
-    """Write them, or with `check` say whether those that are there are up to date (0, or 2)."""
+    """Write the schemas, or with `check` verify the existing files; return 0.
+
+    Raises:
+        UsageError: a file is out of date, or cannot be read or written.
+    """
     stale: list[str] = []
     for name, document in schemas().items():
         path = shell.cwd / directory / name
@@ -39,10 +43,8 @@ def schema(shell: Shell, directory: Path, *, check: bool) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise UsageError(f"{directory / name} cannot be written or read: {error.strerror}") from error
+            raise UsageError(f"{directory / name} cannot be read or written: {error.strerror}") from error
         shell.print(str(directory / name))
     if stale:
-        raise UsageError(
-            f"not what `planner schema` writes: {', '.join(stale)}", "Run `planner schema` and commit what it wrote."
-        )
+        raise UsageError(f"out of date: {', '.join(stale)}", "Run `planner schema` and commit the files.")
     return 0

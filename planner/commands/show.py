@@ -1,4 +1,4 @@
-"""`planner show`: one case as it would be called and judged, and where each part of it is written. Calls nobody."""
+"""`planner show`: one case as it would be called and judged, and where each part of it is written."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Literal
 from pydantic_core import to_json
 
 from planner.errors import PlanInvalidError, UsageError
-from planner.invocation.near_misses import meant
-from planner.invocation.reporting import tell_diagnostics
+from planner.invocation.reporting import print_diagnostics
 from planner.invocation.selection import Files, matches, read_files
 from planner.invocation.shell import Shell
+from planner.invocation.suggestions import suggest
 from planner.planfile.model import Case
 from planner.planfile.origins import OriginReader
 from planner.reports.case_page import CasePage, page_document, render_page
@@ -27,16 +27,16 @@ def show(
     environment: str | None,
     output_format: Literal["text", "json"],
 ) -> int:
-    """The cases whose id is `wanted`, or matches it. 0.
+    """Print the cases whose id is `wanted` or matches it; return 0.
 
     Raises:
-        UsageError: there is none.
-        PlanInvalidError: there is none, and a plan that it may be in is not valid.
+        UsageError: no case matches.
+        PlanInvalidError: no case matches, and it may be in an invalid plan.
     """
     files = read_files(shell, paths, environment)
     cases = _chosen(wanted, files)
     if files.diagnostics.has_errors:
-        tell_diagnostics(shell, files.diagnostics)
+        print_diagnostics(shell, files.diagnostics)
     reader = OriginReader(shell.cwd)
     pages = [CasePage(case, reader.of(case), environment) for case in cases]
     if output_format == "json":
@@ -49,15 +49,15 @@ def show(
 
 def _chosen(wanted: str, files: Files) -> list[Case]:
     cases = [case for plan in files.plans for case in plan.cases]
-    # An id that holds a * is meant itself, whatever else it would match.
+    # An exact id wins, even if it contains a *.
     found = [case for case in cases if case.case_id == wanted] or [
         case for case in cases if matches(wanted, case.case_id)
     ]
     if found:
         return found
     if files.diagnostics.has_errors:
-        raise PlanInvalidError(f"there is no case {wanted} in the plans that are valid", files.diagnostics)
+        raise PlanInvalidError(f"no valid plan has a case {wanted}", files.diagnostics)
     ids = [case.case_id for case in cases]
-    near = meant(wanted, ids)
+    near = suggest(wanted, ids)
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     raise UsageError(f"there is no case {wanted}", hint + "`*` and `?` match anything; `planner plan` lists the cases.")

@@ -1,4 +1,4 @@
-"""`planner transcript`: print stored conversations. Calls nobody."""
+"""`planner transcript`: print stored conversations."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from planner.errors import UsageError
-from planner.invocation.near_misses import meant
-from planner.invocation.project_here import project_here
+from planner.invocation.current_project import load_current_project
 from planner.invocation.reporting import redactor_patterns
 from planner.invocation.selection import Selection, matches
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place, place_of
+from planner.invocation.suggestions import suggest
 from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.redaction import Pattern, redact
 from planner.reports.transcript import Conversation, render_json, render_text
@@ -38,7 +38,7 @@ def transcript(shell: Shell, options: TranscriptOptions) -> int:
     Raises:
         UsageError: no stored run matches.
     """
-    root, project = project_here(shell, options.policy_from)
+    root, project = load_current_project(shell, options.policy_from)
     selection = Selection(store=options.store, sandbox=options.sandbox, environment=options.environment)
     place = place_of(shell, root, selection, project)
     conversations = list(_conversations(options, place, redactor_patterns(project)))
@@ -94,8 +94,8 @@ def _is_wanted_run(options: TranscriptOptions, run: RunDocument) -> bool:
 def _hint(options: TranscriptOptions, place: Place) -> str:
     known = list(dict.fromkeys(case.case_id for result in _results(options, place) for case in result.cases))
     if options.failed and any(matches(options.wanted, case_id) for case_id in known):
-        return "Its stored runs passed: leave --failed out to see them."
-    near = meant(options.wanted, known)
+        return "Its stored runs passed: omit --failed to see them."
+    near = suggest(options.wanted, known)
     if near:
         return f"Did you mean {' or '.join(near)}?"
     return "`planner history` lists the stored cases; --sandbox shows those of the sandbox."

@@ -1,4 +1,4 @@
-"""`planner validate`: everything that is wrong with the plans, at its place. Offline, needs no key."""
+"""`planner validate`: report every diagnostic of the plans. Offline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 from planner import __version__
 from planner.diagnostics import Diagnostics
 from planner.invocation.policy_source import work_tree_source
-from planner.invocation.reporting import publisher_of, tell_diagnostics
+from planner.invocation.reporting import print_diagnostics, publisher_of
 from planner.invocation.selection import Files, Found, find_files, load_found
 from planner.invocation.shell import Shell
 from planner.planfile.environments import in_environments
@@ -25,14 +25,15 @@ def validate(
     environment: str | None,
     output_format: Literal["text", "json", "github", "sarif"],
 ) -> int:
-    """0 when no plan has an error, else 2."""
-    found = find_files(shell, paths, environment, work_tree_source(shell, paths))  # what a merge would leave
+    """Report all diagnostics; return 2 if there is an error, otherwise 0."""
+    # The work tree decides here, not the base commit.
+    found = find_files(shell, paths, environment, work_tree_source(shell, paths))
     files = _read(shell, found, environment)
     diagnostics = files.diagnostics
     if output_format != "text":
         shell.print(_document(diagnostics, output_format))
     else:
-        tell_diagnostics(shell, diagnostics)
+        print_diagnostics(shell, diagnostics)
         if not diagnostics.has_errors:
             shell.print(_summary(files))
     to_github = publisher_of(shell)
@@ -54,14 +55,14 @@ def _document(diagnostics: Diagnostics, output_format: Literal["json", "github",
 
 
 def _read(shell: Shell, found: Found, environment: str | None) -> Files:
-    """Plans that list aliases mean something in an environment only: where none is named, they must be right in each."""
+    """Read the files. If targets need an environment and none is named, validate the plans in each environment."""
     files = load_found(shell, found, environment)
     names = [name for name, _ in files.project.environments]
     if environment is not None or not names or all(item.code != "environment-needed" for item in files.diagnostics):
         return files
     in_each = {name: load_found(shell, found, name) for name in names}
-    told = in_environments({name: files.diagnostics for name, files in in_each.items()})
-    return replace(in_each[names[0]], diagnostics=told)
+    diagnostics = in_environments({name: files.diagnostics for name, files in in_each.items()})
+    return replace(in_each[names[0]], diagnostics=diagnostics)
 
 
 def _summary(files: Files) -> str:

@@ -1,4 +1,4 @@
-"""What happened on one call, in one vocabulary whatever the service's dialect; immutable once collected."""
+"""The evidence of one call, independent of the service's dialect; immutable."""
 
 from __future__ import annotations
 

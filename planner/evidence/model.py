@@ -1,6 +1,6 @@
-"""What happened on one call, in one vocabulary whatever the service's dialect; immutable once collected.
+"""The evidence of one call, independent of the service's dialect; immutable.
 
-Missing data stays missing: `None` means the service did not tell, never zero, never empty.
+`None` means that the service did not provide the value: never zero, never empty.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Frozen(BaseModel):
 
 
 class Turn(_Frozen):
-    """One turn. `number` counts from 1 over all turns as reports show them; times count from the recording's start."""
+    """One turn. `number` counts from 1 over all turns; times are relative to the start of the recording."""
 
     number: int
     role: Role
@@ -42,12 +42,12 @@ class Turn(_Frozen):
 
 
 class ToolCall(_Frozen):
-    """A tool call of the agent. `turn` is the number of the turn that made it, None when only the history told of it."""
+    """A tool call of the agent. `turn` is the number of its turn; None if only the history has it."""
 
     name: str
     arguments: dict[str, Any] = {}
     arguments_told: bool = Field(default=True, exclude_if=lambda told: told)
-    """Whether the service told with which arguments: none told are not none given. Stored only where it did not."""
+    """Whether the service provided the arguments. Stored only if False."""
     has_result: bool = False
     result: Any = None
     turn: int | None = None
@@ -57,20 +57,20 @@ class ToolCall(_Frozen):
 class Call(_Frozen):
     call_id: int
     status: str
-    """`completed` or `failed`, as the service says it."""
+    """`completed` or `failed`, from the service."""
     end_reason: str | None = None
     duration_seconds: float | None = None
     product: str | None = None
     transferred_to: str | None = None
     variant_id: int | str | None = Field(default=None, exclude_if=lambda variant: variant is None)
-    """The variant of the agent that took the call, where the service runs several; stored only where it says so."""
+    """The variant of the agent that took the call; stored only if known."""
     variant_label: str | None = Field(default=None, exclude_if=lambda label: label is None)
     document: dict[str, Any] = {}
-    """The call object as received, less signed URLs: for checks that name a path into it."""
+    """The call object as received, without signed URLs, for checks that use a path."""
 
 
 class Grade(_Frozen):
-    """The platform's own grade. `score` is 0..1 in every dialect."""
+    """The platform's grade. `score` is 0 to 1 in every dialect."""
 
     status: str
     score: float | None = None
@@ -80,50 +80,51 @@ class Grade(_Frozen):
     critical_issues: int | None = None
     summary: str | None = None
     grader_model: str | None = Field(default=None, exclude_if=lambda model: model is None)
-    """Who graded; stored only where the service says so, as is the version."""
+    """The grader; stored only if known, like its version."""
     grader_version: str | None = Field(default=None, exclude_if=lambda version: version is None)
 
 
 MASK = "•"
 LEFT_OUT = "[redacted]"
-"""What stands for what others may not see: for each digit of a number, and for a text that a project lists."""
+"""Replacements for redacted content: each digit of a number, and texts that the project lists."""
 
 RedactedPart = Literal["turns", "tools", "transferred_to", "document", "grade", "error_message"]
-"""A part of `Evidence` (two of them the call's) in which a shared store left something out."""
+"""A part of `Evidence` or its call in which a shared store redacted something."""
 
 
 UnreadPart = Literal["turns", "tools", "results"]
-"""A part of `Evidence` of which the service told what cannot be read: speakers and words, tool calls, which call a result answers."""
+"""A part of `Evidence` that could not be read completely: speakers and words, tool calls, or which call a result
+answers."""
 
 
 CostBasis = Literal["transaction", "call"]
-"""What a bill rests on: the transactions of the account, or the call object's `billing_total_cents`."""
+"""The source of a bill: the account's transactions, or the call's `billing_total_cents`."""
 
 
 class Evidence(_Frozen):
-    """One run. `turns` and `tools` are None when the service had no transcript to give (not: an empty one)."""
+    """The evidence of one run. `turns` and `tools` are None if the service had no transcript, as opposed to an empty
+    one."""
 
     schema_version: str = SCHEMA_VERSION
     run_id: int
     run_status: str
-    """`completed` or `failed`: the run's, as distinct from the call's."""
+    """The run's status, `completed` or `failed`, not the call's."""
     error_message: str = ""
     call: Call | None = None
     turns: tuple[Turn, ...] | None = None
     tools: tuple[ToolCall, ...] | None = None
     grade: Grade | None = None
     cost_cents: Cents | None = None
-    """What the run was billed; None while the bill is not known."""
+    """The bill; None while unknown."""
     cost_basis: CostBasis | None = Field(default=None, exclude_if=lambda basis: basis is None)
-    """Where the bill was read; None where there is none, where no call was made, and in records of older versions."""
+    """The source of the bill; None without a bill, without a call, and in older records."""
     service_estimate_cents: Cents | None = None
-    """What the service expected it to cost when it was launched; not a bill."""
+    """The service's estimate at launch; not a bill."""
     redacted: tuple[RedactedPart, ...] = ()
-    """What is not as the service told it: phone numbers, and what the project does not want others to see, are left out. A check
-    that needs it cannot be decided."""
+    """Parts with redactions (phone numbers, and what the project lists). A check that needs them is undecided."""
     unread: tuple[UnreadPart, ...] = Field(default=(), exclude_if=lambda parts: not parts)
-    """Where the service told what we cannot read: a speaker, words, a tool. What is not there may be that. Stored only where
-    there is some, so that older records are the same as ever."""
+    """Parts with content that could not be read, which may hide anything. Stored only if not empty, so that older
+    records keep their digest."""
 
     @property
     def call_id(self) -> int | None:
@@ -138,13 +139,13 @@ class Evidence(_Frozen):
 
 
 Part = Literal["call", "transcript", "history", "grade", "bill"]
-"""What a service tells of a run, each of which may come late."""
+"""The parts of a run's evidence, each of which may come late."""
 
 
 def missing_parts(evidence: Evidence, *, grade_wanted: bool) -> tuple[Part, ...]:
-    """What the service may still come to tell of this run: reading it again is free, calling again is not.
+    """The parts that may still arrive. Reading again is free; calling again is not.
 
-    A run that failed, and a call that did, have said all they will; a service that tells of no bills has none to wait for.
+    Failed runs and failed calls are final; a service without bills has none to wait for.
     """
     if evidence.run_status != "completed":
         return ()
@@ -163,7 +164,7 @@ def missing_parts(evidence: Evidence, *, grade_wanted: bool) -> tuple[Part, ...]
 
 
 def merged(older: Evidence | None, newer: Evidence) -> Evidence:
-    """Of one run read twice: what is new, and what only the older reading has (a service may forget)."""
+    """Merge two readings of one run: new data, and what only the older reading has."""
     if older is None:
         return newer
     graded = newer.grade is not None and (newer.grade.status != "pending" or older.grade is None)
@@ -176,14 +177,14 @@ def merged(older: Evidence | None, newer: Evidence) -> Evidence:
     }
     kept = (part for part in older.redacted if taken.get(part, False))
     turns, tools = ((older if taken[part] else newer).unread for part in ("turns", "tools"))
-    # A speaker who is not known may be a tool call.
+    # An unknown speaker may be a tool call.
     unread_of: dict[UnreadPart, bool] = {
         "turns": "turns" in turns,
         "tools": "tools" in (*turns, *tools),
         "results": "results" in tools,
     }
     unread = tuple(part for part, is_unread in unread_of.items() if is_unread)
-    # Transactions are what was charged, whatever the call says later.
+    # Transactions override the bill of the call.
     is_charged = older.cost_basis == "transaction" and newer.cost_basis != "transaction"
     billed = older if newer.cost_cents is None or is_charged else newer
     return newer.model_copy(
@@ -204,5 +205,5 @@ def merged(older: Evidence | None, newer: Evidence) -> Evidence:
 
 
 def evidence_digest(document: bytes) -> str:
-    """The name a stored evidence goes by."""
+    """The digest of stored evidence."""
     return sha256(document).hexdigest()

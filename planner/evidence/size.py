@@ -1,4 +1,4 @@
-"""Bounds of what is judged: a call that is larger than any real one is undecided, so that no check takes minutes or gigabytes."""
+"""Limits for judged calls: a larger call is undecided, so that no check takes minutes or gigabytes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from planner.evidence.model import Evidence
 
 MAX_TURNS: Final = 5_000
 MAX_TURN_CHARACTERS: Final = 10_000
-"""Of one turn: ten minutes without a pause."""
+"""Per turn: ten minutes without a pause."""
 MAX_CHARACTERS: Final = 60_000
-"""Of all turns: an hour of speech without a pause."""
+"""For all turns: an hour of speech without a pause."""
 MAX_VALUES: Final = 50_000
-"""Values in the call object, and in arguments and results of tools."""
+"""Values in the call object and in tool arguments and results."""
 MAX_VALUE_CHARACTERS: Final = 2_000_000
-"""Characters of keys and texts of these."""
+"""Characters in keys and texts of these values."""
 MAX_BITS: Final = 1_024
-"""Of a whole number in the call object: as many as the largest float has."""
+"""Per integer in the call object: as many as the largest float has."""
 
 
 def too_large(evidence: Evidence) -> str:
-    """Why this call is too large to be judged, as one clause; empty where it is not."""
+    """Why the call is too large to be judged, as one clause; empty if it is not."""
     turns = evidence.turns or ()
     if len(turns) > MAX_TURNS:
         return f"the transcript has more than {MAX_TURNS:,} turns"

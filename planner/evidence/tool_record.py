@@ -1,4 +1,4 @@
-"""The tool calls that a transcript or a history tells of, and which of them each result answers."""
+"""Extracts tool calls from a transcript or history, and matches results to calls."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from planner.evidence.model import ToolCall, UnreadPart
 AGENT_ROLES: Final = frozenset({"agent", "assistant"})
 CALLER_ROLES: Final = frozenset({"user", "caller"})
 SILENT_ROLES: Final = frozenset({"system", "developer"})
-"""What stands in a transcript and was not said on the call."""
+"""Roles in a transcript that did not speak on the call."""
 TOOL_CALL_ROLES: Final = frozenset({"tool_call", "function_call"})
 TOOL_RESULT_ROLES: Final = frozenset({"tool_response", "tool_result", "tool", "function_call_output"})
 _TOOL_NAME = re.compile(r"[\w.:/-]+")
 _IDS = ("tool_call_id", "call_id", "id")
-"""The last is a result's own where it is none of a call's."""
+"""Fields with ids. The last may be a result's own id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,19 @@ class _Result:
 
 @dataclass(slots=True)
 class ToolRecord:
-    """Tool calls as they are told, one after another.
+    """Tool calls in order.
 
-    A result answers the call whose id it carries; without one, a call of the name it carries. Results that carry neither
-    answer the calls before them in order, if there are as many: of fewer it cannot be told whom they answer.
+    A result answers the call with its id, or else the calls with its name. Results with neither answer the previous
+    calls in order if there are as many; otherwise their calls are unknown.
     """
 
     unread: set[UnreadPart] = field(default_factory=set[UnreadPart])
     _tools: list[ToolCall] = field(default_factory=list[ToolCall])
     _ids: dict[str | int, int | None] = field(default_factory=dict[str | int, int | None])
     _open: list[int] = field(default_factory=list[int])
-    """Calls that have no result yet, by their place."""
+    """Indexes of calls without a result."""
     _waiting: list[_Result] = field(default_factory=list[_Result])
-    """Results since the last call, that carry no id."""
+    """Results without an id since the last call."""
 
     def call(
         self, content: object, *, turn: int | None = None, start_ms: int | None = None, ids: Iterable[object] = ()
@@ -68,22 +68,22 @@ class ToolRecord:
         self._open.append(place)
         for each in ids:
             if isinstance(each, str | int):
-                # What several calls share is no id of theirs; it may be the telephone call's.
+                # An id shared by several calls does not identify one; it may be that of the telephone call.
                 self._ids[each] = place if self._ids.get(each, place) == place else None
         return tool
 
     def answer(self, content: object, *, ids: Sequence[object] = (), name: object = None) -> object:
-        """The result as it is read."""
+        """Add a result; return it parsed."""
         result = read_json(content)
         if _is_call(result):
-            self.unread.update(("tools", "results"))  # a call in a result's place
+            self.unread.update(("tools", "results"))  # a call instead of a result
             return result
         *answered, own = (each if isinstance(each, str | int) else None for each in ids or (None,))
         place = next((found for each in (*answered, own) if (found := self._ids.get(each or "")) is not None), None)
         if place is not None:
             self._give(place, result)
         elif self._ids and any(each is not None and each not in self._ids for each in answered):
-            self.unread.update(("tools", "results"))  # of a call that was not told
+            self.unread.update(("tools", "results"))  # its call is missing
         else:
             self._waiting.append(_Result(result, name if isinstance(name, str) and name else None))
         return result
@@ -100,7 +100,7 @@ class ToolRecord:
         self._tools[place] = self._tools[place].model_copy(update={"has_result": True, "result": result})
 
     def _settle(self) -> None:
-        """Give the results that carry no id, those that carry a name first."""
+        """Match results without an id, those with a name first."""
         names = dict.fromkeys(result.name for result in self._waiting if result.name is not None)
         for name in (*names, *((None,) if any(result.name is None for result in self._waiting) else ())):
             results = [result.value for result in self._waiting if result.name == name]
@@ -116,7 +116,7 @@ class ToolRecord:
 
 
 def record_of_history(history: Sequence[Mapping[str, Any]]) -> ToolRecord:
-    """Items are turns as in a transcript, or a chat model's messages with `tool_calls`."""
+    """Tool calls of a history, whose items are turns or chat messages with `tool_calls`."""
     record = ToolRecord()
     for item in history:
         role = str(item.get("role") or item.get("type") or "").lower()
@@ -143,19 +143,19 @@ def _is_call(content: Any) -> bool:
 
 
 def ids_of(fields: Mapping[str, Any]) -> tuple[object, ...]:
-    """What may tell which call a result answers, the surest first."""
+    """Fields that may link a result to its call, the most reliable first."""
     return tuple(fields.get(name) for name in _IDS)
 
 
 def hides_tools(content: Any) -> bool:
-    """Whether it is a list of a chat model's blocks, some of which call a tool."""
+    """Whether the content is a list of chat blocks that includes tool calls."""
     blocks = cast("list[Any]", content) if isinstance(content, list) else []
     kinds = [str(cast("dict[str, Any]", block).get("type")) for block in blocks if isinstance(block, dict)]
     return any("tool" in kind or "function" in kind for kind in kinds)
 
 
 def read_json(content: object) -> Any:
-    """JSON that came as a string is read; a string that is not JSON stays one."""
+    """Parse a JSON string; other strings stay."""
     if isinstance(content, str):
         try:
             return pydantic_core.from_json(content)
@@ -165,7 +165,7 @@ def read_json(content: object) -> Any:
 
 
 def milliseconds(value: object) -> int | None:
-    """A time that can be one; a flag is none."""
+    """A valid time in milliseconds; None for others and booleans."""
     if isinstance(value, str):
         value = read_json(value)
     if isinstance(value, bool) or not isinstance(value, int | float):

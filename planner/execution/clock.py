@@ -1,4 +1,4 @@
-"""Time, passed in."""
+"""Time, as an argument."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Time as the composition root gives it: aware UTC, monotonic seconds, and a sleep that ends early for no one."""
+    """Aware UTC time, monotonic seconds, and sleep."""
 
     now: Callable[[], datetime]
     monotonic: Callable[[], float]

@@ -1,4 +1,4 @@
-"""Fetching the evidence of one ended run, once; what comes late is awaited up to a bound, and read again another time."""
+"""Fetches the evidence of one ended run. Parts that come late are awaited up to a limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from planner.api.client import ApiClient
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.errors import NotFoundError
 from planner.evidence import Evidence
-from planner.evidence.reading import evidence_from_wire
+from planner.evidence.from_wire import evidence_from_wire
 from planner.evidence.tool_record import TOOL_CALL_ROLES
 from planner.execution.clock import Clock
 from planner.execution.transactions import Transactions
@@ -18,50 +18,50 @@ from planner.execution.transactions import Transactions
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
 SHORT_CALL_SECONDS = 10.0
-"""On a call shorter than this it may be that nobody spoke; so long an empty transcript of one is looked at again."""
+"""On shorter calls maybe nobody spoke, so an empty transcript is awaited only this long."""
 SILENCE_SECONDS = 3600.0
-"""A transcript that is still empty so long after the run's end is not late: nobody spoke."""
+"""If a transcript is still empty this long after the run's end, nobody spoke."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long late parts of a run's evidence are awaited, and which."""
+class WaitPolicy:
+    """How long to wait for late parts of a run's evidence, and for which."""
 
     seconds: float = 0.0
-    """In all; 0: one look."""
+    """Total; 0 reads once."""
     grade: bool = False
     ended_seconds_ago: float = 0.0
     on_late: Callable[[], None] | None = None
-    """Called once, when not everything is there at the first look."""
+    """Called once if the first read is incomplete."""
 
 
 async def collect(
-    client: ApiClient, run: WireRun, patience: Patience, *, clock: Clock, transactions: Transactions
+    client: ApiClient, run: WireRun, wait: WaitPolicy, *, clock: Clock, transactions: Transactions
 ) -> Evidence:
-    """Everything that the service has of an ended run, awaited together.
+    """Read everything that the service has of an ended run.
 
-    The history is read only where the transcript shows no tool call (the transcript of one dialect never does). An empty
-    transcript of a call that lasted is taken for a late one, so for none, until the run has ended an hour ago: judged as
-    silence it would fail an agent that said what it should. Its transactions are read by others, for all calls at once.
+    The history is read only if the transcript has no tool calls; in one dialect it never has. An empty transcript of a
+    call with speech time counts as missing for an hour: judged as silence, it would fail a correct agent. Transactions
+    are read elsewhere, for all calls together.
 
     Raises:
-        IncompleteError: the service cannot be read now; nothing is lost, it is collected another time.
+        IncompleteError: the service cannot be read now. Retry later; nothing is lost.
     """
     if run.call_id is None:
         return evidence_from_wire(run, None, None, None, None)
-    is_fresh = patience.ended_seconds_ago < SILENCE_SECONDS
-    reading = _Reading(client, run.call_id, patience.grade, is_fresh, transactions)
+    is_fresh = wait.ended_seconds_ago < SILENCE_SECONDS
+    reading = _Reading(client, run.call_id, wait.grade, is_fresh, transactions)
     started = clock.monotonic()
     pause = FIRST_PAUSE_SECONDS
     while True:
         waited = clock.monotonic() - started
-        await reading.look(last=waited >= patience.seconds)
+        await reading.look(last=waited >= wait.seconds)
         await transactions.finished_reading()
-        if waited >= patience.seconds or reading.complete(waited):
+        if waited >= wait.seconds or reading.complete(waited):
             break
-        if pause == FIRST_PAUSE_SECONDS and patience.on_late is not None:
-            patience.on_late()
-        await clock.sleep(min(pause, patience.seconds - waited))
+        if pause == FIRST_PAUSE_SECONDS and wait.on_late is not None:
+            wait.on_late()
+        await clock.sleep(min(pause, wait.seconds - waited))
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
     await reading.finish()
     charged_cents = transactions.charged_cents(run.call_id)
@@ -70,7 +70,7 @@ async def collect(
 
 @dataclass(slots=True)
 class _Reading:
-    """What has been read so far of one call; each part until it is final."""
+    """The parts read so far; each is read until it is final."""
 
     client: ApiClient
     call_id: int
@@ -95,26 +95,26 @@ class _Reading:
     def complete(self, waited: float) -> bool:
         if self.call is None or not self._is_settled(self.call[0]) or self._is_charge_to_come(self.call[0]):
             return False
-        return self._has_words(waited) and (self._is_graded or not self.await_grade)
+        return self._has_transcript(waited) and (self._is_graded or not self.await_grade)
 
     async def finish(self) -> None:
-        """What is read once, at the end."""
+        """Read the parts that are read only once."""
         is_late = not self.transcript and self.is_fresh and self._connected_seconds >= SHORT_CALL_SECONDS
-        spoken_tools = any((turn.role or "").lower() in TOOL_CALL_ROLES for turn in self.transcript or ())
-        if not spoken_tools:
+        has_tool_turns = any((turn.role or "").lower() in TOOL_CALL_ROLES for turn in self.transcript or ())
+        if not has_tool_turns:
             self.history = await self.client.history(self.call_id)
-        if is_late:  # both are written up together
+        if is_late:  # transcript and history are written together
             self.transcript, self.history = None, self.history or None
-        if not self.await_grade and self._tells_a_grade:
+        if not self.await_grade and self._may_have_grade:
             self.grade = await self.client.grade(self.call_id)
 
     async def _read_call(self) -> tuple[WireCall, Mapping[str, Any]] | None:
         try:
             return await self.client.call(self.call_id)
         except NotFoundError:
-            return None  # call ids may be told before the call can be read
+            return None  # a call id may appear before its call can be read
 
-    def _has_words(self, waited: float) -> bool:
+    def _has_transcript(self, waited: float) -> bool:
         if self.transcript or not self._connected_seconds:
             return True
         return self.transcript is not None and self._connected_seconds < SHORT_CALL_SECONDS <= waited
@@ -133,18 +133,18 @@ class _Reading:
         return self.grade is not None and self.grade.status != "pending"
 
     @property
-    def _tells_a_grade(self) -> bool:
+    def _may_have_grade(self) -> bool:
         status = self.call[0].grade_status if self.call else None
         return status not in (None, "pending", "skipped_recording_disabled")
 
     def _is_settled(self, call: WireCall) -> bool:
-        """Ended, and billed where this service shows bills at all."""
+        """Ended, and billed if this service shows bills."""
         billed = call.billing_total_cents is not None or "billing_total_cents" not in call.model_fields_set
         charged = self.transactions.charged_cents(self.call_id) is not None
         return call.status == "failed" or (call.status == "completed" and (billed or charged))
 
     def _is_charge_to_come(self, call: WireCall) -> bool:
-        """Of a call that costs nothing there is no transaction."""
+        """Whether its transaction is still expected. A free call has none."""
         cents = call.billing_total_cents
         costs = call.status == "completed" if cents is None else cents > 0
         return costs and self.transactions.is_awaited(self.call_id)

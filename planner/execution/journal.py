@@ -1,6 +1,6 @@
-"""The write-ahead record of launches: durable before the effect it speaks of. Neither a log nor a result.
+"""The write-ahead journal of launches: each record is durable before its effect.
 
-What is recorded, and the state machine of a launch, is in `launches.py`. SQLite, WAL, `synchronous=FULL`: a transition is
+`launches.py` describes the records and the state machine of a launch. SQLite, WAL, `synchronous=FULL`: a transition is
 on disk when its method returns.
 """
 
@@ -16,24 +16,33 @@ from pathlib import Path
 from typing import Any
 
 from planner.errors import UsageError
+from planner.execution.jobs import Line, Target
 from planner.execution.journal_claims import bind, claim_free, require_bound, require_free, require_known
 from planner.execution.journal_copy import copy_of
+from planner.execution.journal_errors import journal_error
 from planner.execution.journal_rows import line_of, line_text, quoted, row_of
 from planner.execution.journal_tables import LATER_TABLES, TABLES
-from planner.execution.journal_trouble import trouble_with
 from planner.execution.journal_values import check_tables, checked_launch, checked_slot, parsing
-from planner.execution.launches import ANSWERED_TWICE, KNOWN, LIVE, TRANSITIONS, Launch, LaunchIntent, LaunchState, Slot
-from planner.execution.work import Line, Target
+from planner.execution.launches import (
+    DUPLICATE_ANSWER,
+    KNOWN,
+    LIVE,
+    TRANSITIONS,
+    Launch,
+    LaunchIntent,
+    LaunchState,
+    Slot,
+)
 
 SCHEMA_VERSION = 1
 
 IN_MEMORY = Path(":memory:")
-"""A journal of this process alone, with no file."""
+"""A journal in memory."""
 
 _MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Of one value; a prompt, the longest that planner writes, has at most 32 KiB."""
 _STORED = "stored results"
-"""Stands for the launches, known no more, of runs in results of other machines."""
+"""Stands for the unknown launches of runs in other machines' results."""
 _LAUNCH_COLUMNS = (
     "launch_id, invocation_id, change_set_digest, state, line, name, sent_at, slack_seconds, batch_id, detail"
 )
@@ -44,20 +53,22 @@ _SLOT_COLUMNS = (
 
 
 class Journal:
-    """One file, one writer (the store's lock sees to that). `read_only`: a copy in memory of one that cannot be written."""
+    """One file with one writer, ensured by the store's lock. `read_only` copies a journal that cannot be written into
+    memory."""
 
     def __init__(self, path: Path, *, read_only: bool = False, now: datetime | None = None) -> None:
-        """Raises `StoreError` for one that cannot be used, or holds impossible values. `now`: a launch much later is one."""
+        """Raises `StoreError` for a journal that cannot be used or holds impossible values. A launch much later than
+        `now` is impossible."""
         self.path = path
         self._now = now
-        with self._stumbling("opened"):
+        with self._mapped_errors("opened"):
             if read_only:
                 self._db = copy_of(path)
             else:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 if (
                     path != IN_MEMORY and not path.exists()
-                ):  # SQLite's own would be readable by all, prompts and numbers in it
+                ):  # SQLite would create it readable by everybody; it holds prompts and phone numbers
                     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
                 self._db = sqlite3.connect(path, isolation_level=None, timeout=5)
         try:
@@ -67,7 +78,7 @@ class Journal:
             raise
 
     def _prepare(self) -> None:
-        with self._stumbling("opened"):
+        with self._mapped_errors("opened"):
             self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_TEXT_BYTES)
             self._db.execute("PRAGMA trusted_schema=OFF")
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -137,11 +148,12 @@ class Journal:
         run_ids: Sequence[int] = (),
         bindings: Mapping[int, int] | None = None,
     ) -> None:
-        """Move a launch on. For ACKNOWLEDGED and ADOPTED its `run_ids` become claimed, by this launch alone, and
-        `bindings` say which run each slot (by ordinal) got, as far as that is known.
+        """Change the state of a launch. For ACKNOWLEDGED and ADOPTED, `run_ids` are claimed for this launch alone, and
+        `bindings` map slots (by ordinal) to runs where known.
 
         Raises:
-            StoreError: it cannot be written; TakenError: what it is said to have become is another launch's. Nothing was written.
+            StoreError: the journal cannot be written.
+            TakenError: a run or batch belongs to another launch. Nothing was written.
         """
         with self._transaction() as db:
             require_free(db, launch_id, batch_id, run_ids)
@@ -151,22 +163,22 @@ class Journal:
             )
             bind(db, launch_id, bindings or {})
 
-    def widen(self, launch_id: str, slack_seconds: float) -> None:
-        """It may have been carried out so much later, or its clock been so far off."""
+    def widen_window(self, launch_id: str, slack_seconds: float) -> None:
+        """The launch may have been created this much later or earlier than `sent_at` says."""
         with self._transaction() as db:
             db.execute("UPDATE launches SET slack_seconds = ? WHERE launch_id = ?", (slack_seconds, launch_id))
 
-    def answered_twice(self, launch_id: str, holder: str, detail: str) -> None:
-        """The service said that a launch that was SENT became what `holder` had become: it is AMBIGUOUS, and nothing of `holder` is
-        believed unseen."""
+    def mark_duplicate_answer(self, launch_id: str, holder: str, detail: str) -> None:
+        """The service gave a SENT launch the same answer as launch `holder`. The launch becomes AMBIGUOUS, and runs of
+        `holder` are verified from now on."""
         with self._transaction() as db:
             _move(db, launch_id, LaunchState.AMBIGUOUS, detail, None)
             require_known(db, holder)
-            also = f"{ANSWERED_TWICE}also launch {launch_id}"
+            also = f"{DUPLICATE_ANSWER}also launch {launch_id}"
             db.execute("UPDATE launches SET detail = ? WHERE launch_id = ?", (also, holder))
 
     def claim(self, launch_id: str, run_ids: Sequence[int]) -> None:
-        """These runs turned out to be of this launch, whose answer did not list them."""
+        """Claim runs of a launch whose answer did not list them."""
         with self._transaction() as db:
             require_known(db, launch_id)
             db.executemany(
@@ -174,13 +186,13 @@ class Journal:
             )
 
     def bind(self, launch_id: str, bindings: Mapping[int, int]) -> None:
-        """Say which run each slot (by ordinal) got."""
+        """Map slots (by ordinal) to runs."""
         with self._transaction() as db:
             require_known(db, launch_id)
             bind(db, launch_id, bindings)
 
     def collect(self, slots: Iterable[Slot]) -> None:
-        """The evidence of these bound slots is stored, or more of it than before: it, its bill and its end are as they say."""
+        """Store the evidence, bill and end time of these bound slots; they may replace earlier ones."""
         collected = list(slots)
         with self._transaction() as db:
             require_bound(db, [slot.key for slot in collected])
@@ -199,7 +211,7 @@ class Journal:
             )
 
     def consume(self, invocation_id: str, keys: Iterable[tuple[str, int]]) -> None:
-        """These slots stand in finished results: no later invocation goes on with them."""
+        """Mark slots as part of finished results, so that no later session resumes them."""
         consumed = list(keys)
         with self._transaction() as db:
             require_bound(db, consumed)
@@ -209,7 +221,7 @@ class Journal:
             )
 
     def take_over(self, launch: Launch, slots: Sequence[Slot], *, credential: str) -> None:
-        """A launch of another machine, as it told of it; a run that is claimed here already stays where it is."""
+        """Import a launch of another machine. Runs already claimed here keep their claim."""
         with self._transaction() as db:
             db.execute(
                 f"INSERT INTO launches ({_LAUNCH_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - ours
@@ -235,8 +247,8 @@ class Journal:
                 [row_of(slot if slot.run_id in mine else replace(slot, run_id=None)) for slot in slots],
             )
 
-    def know_claimed(self, run_ids: Iterable[int], now: datetime) -> None:
-        """These runs stand in stored results of other machines: no launch of unknown fate became one of them."""
+    def record_claimed(self, run_ids: Iterable[int], now: datetime) -> None:
+        """Claim runs that are in stored results of other machines, so that no unconfirmed launch adopts them."""
         with self._transaction() as db:
             db.execute(
                 f"INSERT OR IGNORE INTO launches ({_LAUNCH_COLUMNS}) VALUES (?, '', '', ?, ?, '', ?, 0, NULL, '')",  # noqa: S608 - ours
@@ -244,13 +256,14 @@ class Journal:
             )
             claim_free(db, _STORED, run_ids)
 
-    def know_requester(self, credential: str, requested_by_id: int) -> None:
-        """This is who we are to the service, by the answer to a launch of our own."""
+    def record_requester(self, credential: str, requested_by_id: int) -> None:
+        """Record the `requested_by_id` of an API key."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO requesters VALUES (?, ?)", (credential, requested_by_id))
 
-    def suspect_interrupted(self) -> int:
-        """What an invocation that died left behind: INTENDED was never sent, SENT is ambiguous. Returns how many are."""
+    def mark_interrupted(self) -> int:
+        """Settle what a killed session left: INTENDED was never sent, SENT is unconfirmed. Returns the number of
+        unconfirmed launches."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE launches SET state = ?, detail = ? WHERE state = ?",
@@ -281,15 +294,16 @@ class Journal:
         return [checked_launch(self.path, row, run_ids, self._now) for row, run_ids in found]
 
     def unconsumed_slots(self) -> list[Slot]:
-        """Of launches in which money is, or may be, spent; oldest first."""
+        """Slots of launches that cost or may cost money; oldest first."""
         return self._slots(f"l.state IN ({quoted(LIVE)}) AND consumed_by IS NULL", ())
 
     def slots_of_change_set(self, digest: str) -> list[Slot]:
-        """All in which money is, or may be, spent, whoever launched them."""
+        """All slots that cost or may cost money, from any session."""
         return self._slots(f"l.state IN ({quoted(LIVE)}) AND change_set_digest = ?", (digest,))
 
     def bills(self, digest: str) -> list[tuple[Target, int, int]]:
-        """(target, reserved cents, billed cents) of this change set's calls, and of those that no finished results hold yet."""
+        """(target, reserved cents, billed cents) of this change set's calls, and of calls that are not in finished
+        results."""
         rows = self._select(
             "SELECT l.line, s.reserved_cents, MAX(s.cost_cents) FROM slots s JOIN launches l ON s.launch_id = l.launch_id"
             " WHERE s.cost_cents IS NOT NULL AND (l.change_set_digest = ? OR s.consumed_by IS NULL)"
@@ -300,7 +314,7 @@ class Journal:
             return [(line_of(line).target, reserved_cents, billed_cents) for line, reserved_cents, billed_cents in rows]
 
     def slots_of(self, launch_id: str) -> tuple[Slot, ...]:
-        """By ordinal, whatever the launch's state."""
+        """By ordinal, in any state of the launch."""
         return tuple(self._slots("s.launch_id = ?", (launch_id,)))
 
     def slot_of_run(self, run_id: int) -> Slot | None:
@@ -318,32 +332,32 @@ class Journal:
         return {row[0] for row in self._select("SELECT run_id FROM claims")}
 
     def requesters(self, credential: str) -> set[int]:
-        """Whoever we have been to the service with this credential; empty: not known yet."""
+        """The known `requested_by_id`s of this API key; may be empty."""
         query = "SELECT requested_by_id FROM requesters WHERE credential = ?"
         return {row[0] for row in self._select(query, (credential,))}
 
     def requesters_of(self, launch_id: str) -> frozenset[int]:
-        """Whoever may have made this launch, by the credential it was made with; empty: not known, so that it may be anyone."""
+        """Possible requesters of this launch, by its API key; empty if unknown, which matches anyone."""
         query = "SELECT requested_by_id FROM requesters JOIN launched_with USING (credential) WHERE launch_id = ?"
         return frozenset(row[0] for row in self._select(query, (launch_id,)))
 
     def launched_with_other(self, credential: str) -> frozenset[str]:
-        """Ids of the launches that were made with another credential than this one. One that is not known is not among them."""
+        """Ids of launches that used another API key. Launches with an unknown key are not included."""
         query = "SELECT launch_id FROM launched_with WHERE credential NOT IN ('', ?)"
         return frozenset(row[0] for row in self._select(query, (credential,))) if credential else frozenset()
 
     def claimed_batch_ids(self) -> set[int]:
-        """Also of batches that did not list their runs."""
+        """Includes batches that did not list their runs."""
         known = f"state IN ({quoted(KNOWN)}) AND batch_id IS NOT NULL"
         return {row[0] for row in self._select(f"SELECT batch_id FROM launches WHERE {known}")}  # noqa: S608 - ours
 
     def _select(self, query: str, parameters: Sequence[str | int] = ()) -> Iterator[tuple[Any, ...]]:
-        with self._stumbling("read"):
+        with self._mapped_errors("read"):
             return iter(self._db.execute(query, parameters).fetchall())
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
-        with self._stumbling("written"):
+        with self._mapped_errors("written"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -354,19 +368,19 @@ class Journal:
                 raise
 
     @contextmanager
-    def _stumbling(self, what: str) -> Generator[None]:
-        """SQLite's and the file system's errors, as ours."""
+    def _mapped_errors(self, what: str) -> Generator[None]:
+        """Map errors of SQLite and the file system."""
         try:
             yield
         except (sqlite3.Error, OSError, OverflowError, UnicodeError) as error:  # a number over 64 bits, a damaged text
-            raise trouble_with(self.path, what, error) from error
+            raise journal_error(self.path, what, error) from error
 
 
 def _move(db: sqlite3.Connection, launch_id: str, state: LaunchState, detail: str, batch_id: int | None) -> None:
     row = db.execute("SELECT state FROM launches WHERE launch_id = ?", (launch_id,)).fetchone()
     before = LaunchState(row[0])
     if state not in TRANSITIONS.get(before, frozenset()):
-        raise AssertionError(f"launch {launch_id}: {before.value} → {state.value} is no transition")
+        raise AssertionError(f"launch {launch_id}: {before.value} → {state.value} is not a valid transition")
     db.execute(
         "UPDATE launches SET state = ?, detail = ?, batch_id = ? WHERE launch_id = ?",
         (state.value, detail, batch_id, launch_id),

@@ -1,4 +1,4 @@
-"""Which launch a run at the service belongs to, in the journal's tables: one launch, and one slot of it, once and for all."""
+"""Claims in the journal: each run belongs to one launch, and to one slot of it, permanently."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from planner.execution.launches import KNOWN, LaunchState
 
 
 class TakenError(StoreError):
-    """The service says that a launch became what another launch, `holder`, has become already."""
+    """The service returned a run or batch that already belongs to launch `holder`."""
 
     def __init__(self, what: str, holder: str) -> None:
         super().__init__(
-            f"{what}, which is of launch {holder}",
-            "Two services (THUNDERPHONE_API_BASE_URL) give the same numbers to different runs: if this store was used with another"
-            " one, name a store of its own (--store) and run the same command again.",
+            f"{what}, which already belongs to launch {holder}",
+            "Different services (THUNDERPHONE_API_BASE_URL) may use the same run ids. If this store was used with another service,"
+            " choose a separate --store and run the same command again.",
         )
         self.holder = holder
 
 
 def require_free(db: sqlite3.Connection, launch_id: str, batch_id: int | None, run_ids: Sequence[int]) -> None:
-    """Raises `TakenError` where one of the runs is another launch's, or a batch that does not list its runs is: which of them
-    would be whose could not be told."""
+    """Raises `TakenError` if a run, or a batch that does not list its runs, belongs to another launch."""
     for run_id in run_ids:
         row = db.execute(
             "SELECT launch_id FROM claims WHERE run_id = ? AND launch_id != ?", (run_id, launch_id)
@@ -44,7 +43,7 @@ def claim_free(db: sqlite3.Connection, launch_id: str, run_ids: Iterable[int]) -
 
 
 def bind(db: sqlite3.Connection, launch_id: str, bindings: Mapping[int, int]) -> None:
-    """A slot stays with the run that it got first."""
+    """A bound slot keeps its run."""
     for ordinal, run_id in bindings.items():
         changed = db.execute(
             "UPDATE slots SET run_id = ?1 WHERE launch_id = ?2 AND ordinal = ?3 AND (run_id IS NULL OR run_id = ?1)",
@@ -52,18 +51,18 @@ def bind(db: sqlite3.Connection, launch_id: str, bindings: Mapping[int, int]) ->
         )
         if not changed.rowcount:
             raise AssertionError(
-                f"slot {ordinal} of launch {launch_id} is no free one: it cannot be bound to run {run_id}"
+                f"slot {ordinal} of launch {launch_id} cannot be bound to run {run_id}: it is not free"
             )
 
 
 def require_known(db: sqlite3.Connection, launch_id: str) -> None:
     row = db.execute("SELECT state FROM launches WHERE launch_id = ?", (launch_id,)).fetchone()
     if LaunchState(row[0]) not in KNOWN:
-        raise AssertionError(f"launch {launch_id} is {row[0]}: nobody knows runs of it")
+        raise AssertionError(f"launch {launch_id} is {row[0]} and has no known runs")
 
 
 def require_bound(db: sqlite3.Connection, keys: Iterable[tuple[str, int]]) -> None:
     for key in keys:
         row = db.execute("SELECT run_id FROM slots WHERE launch_id = ? AND ordinal = ?", key).fetchone()
         if row is None or row[0] is None:
-            raise AssertionError(f"slot {key[1]} of launch {key[0]} is bound to no run")
+            raise AssertionError(f"slot {key[1]} of launch {key[0]} is not bound to a run")

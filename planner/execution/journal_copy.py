@@ -1,4 +1,4 @@
-"""A journal that cannot be written, as it stands."""
+"""Copies a read-only journal into memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 
 def copy_of(path: Path) -> sqlite3.Connection:
-    """In memory, with what a killed writer left in the write-ahead log, which SQLite does not read where it may not write."""
+    """Includes the write-ahead log of a killed writer, which SQLite ignores if it cannot write."""
     copy = sqlite3.connect(":memory:", isolation_level=None)
     with TemporaryDirectory() as folder:
         for end in ("", "-wal"):

@@ -1,4 +1,4 @@
-"""How the journal's values stand in its tables, and are read from there. Readers raise `ValueError` or `TypeError` for no such value."""
+"""Conversion between journal values and table rows. Readers raise `ValueError` or `TypeError` for invalid rows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import astuple
 from datetime import datetime
 from typing import Any
 
+from planner.execution.jobs import Line
 from planner.execution.launches import Launch, LaunchState, Slot
-from planner.execution.work import Line
 
 
 def quoted(states: Iterable[LaunchState]) -> str:
@@ -68,5 +68,5 @@ def slot_of(row: Sequence[Any]) -> Slot:
 
 
 def row_of(slot: Slot) -> list[Any]:
-    """In the order of the table's columns, which is that of the fields."""
+    """In the order of the table's columns, which is the order of the fields."""
     return [value.isoformat() if isinstance(value, datetime) else value for value in astuple(slot)]

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS claims (run_id INTEGER PRIMARY KEY, launch_id TEXT NO
 CREATE INDEX IF NOT EXISTS slots_unconsumed ON slots (launch_id) WHERE consumed_by IS NULL;
 CREATE INDEX IF NOT EXISTS launches_by_change_set ON launches (change_set_digest);
 """
-"""Of two processes that meet a new journal (a `plan` beside the first `run`), the second finds them made."""
+"""`IF NOT EXISTS`: two processes may open a new journal at the same time."""
 LATER_TABLES = """
 CREATE TABLE IF NOT EXISTS requesters (
   credential TEXT NOT NULL, requested_by_id INTEGER NOT NULL, PRIMARY KEY (credential, requested_by_id)
@@ -28,4 +28,4 @@ CREATE TABLE IF NOT EXISTS launched_with (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS claims_by_launch ON claims (launch_id);
 """
-"""Made also in a journal that an older version began."""
+"""Also created in journals of older versions."""

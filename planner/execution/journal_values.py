@@ -1,7 +1,7 @@
-"""Impossible values in a journal: it was edited or damaged, and its sums would lift a ceiling or hide a launch.
+"""Rejects impossible values in a journal: a damaged or edited journal could lift a ceiling or hide a launch.
 
-A journal is checked when it is opened, before anything is launched. Only unconsumed rows and launches are parsed: they are what a
-session builds on. Numbers are checked in every row, by SQLite itself.
+A journal is checked when it is opened. Only unconsumed rows and launches are parsed, since a session builds on them.
+SQLite checks numbers in every row.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from typing import Any, Final
 
 from planner.bounds import MAX_SECONDS, SERVER_CLOCK_SKEW, is_possible
 from planner.errors import StoreError
+from planner.execution.jobs import Line
 from planner.execution.journal_rows import launch_of, slot_of
 from planner.execution.launches import Launch, Slot
-from planner.execution.work import Line
 
 _NEGATIVE: Final = {
     "slots": ("reserved_cents", "cost_cents", "ordinal"),
     "launches": ("slack_seconds",),
     "asked": ("reserved", "cost", "number"),
 }
-"""Columns, by table, of which no value is below zero."""
+"""Columns that are never negative, by table."""
 _LONGEST_STAGGER_SECONDS: Final = 60
 
 
-def impossible(path: Path, what: str) -> StoreError:
+def impossible_value(path: Path, what: str) -> StoreError:
     return StoreError(
         f"the journal {path} holds an impossible value: {what}",
-        "Nothing is launched with it: its sums cannot be trusted. Restore the journal from a copy. Without a copy, look at the"
-        " service's own list of test calls, then move the journal away together with its -wal and -shm files: launches under way"
-        " are forgotten then, and may be made and paid for again.",
+        "Nothing is launched: its sums cannot be trusted. Restore the journal from a backup. Without a backup, check the"
+        " service's list of test calls, then move the journal away with its -wal and -shm files: launches under way are"
+        " forgotten then, and their calls may be repeated and charged again.",
     )
 
 
 def check_tables(db: sqlite3.Connection, path: Path, script: str, states: Mapping[str, Iterable[Enum]]) -> None:
-    """That the tables are those that `script` makes, with no program in them, and that no number in them is below zero. `states`
-    are the values, by table, of the column `state`.
+    """Check that the tables match `script`, contain no triggers or views, no negative numbers, and only known `states`
+    (the values of the column `state`, by table).
 
     Raises `StoreError`.
     """
     programs = db.execute("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone()
     if programs is not None:
-        raise impossible(path, f"the {programs[0]} {programs[1]!r}, which would change what is written")
+        raise impossible_value(path, f"the {programs[0]} {programs[1]!r}, which would change what is written")
     with closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(script)
         expected = _columns(ours)
     found = _columns(db)
     for table, columns in expected.items():
         if found.get(table) != columns:
-            raise impossible(path, f"the table {table} has other columns than planner writes")
+            raise impossible_value(path, f"the table {table} has other columns than planner writes")
         for column in _NEGATIVE.get(table, ()):
             row = db.execute(f"SELECT rowid, {column} FROM {table} WHERE {column} < 0 LIMIT 1").fetchone()  # noqa: S608 - ours
             if row is not None:
-                raise impossible(path, f"{column} is {row[1]} in row {row[0]} of the table {table}")
+                raise impossible_value(path, f"{column} is {row[1]} in row {row[0]} of the table {table}")
         known = ", ".join(f"'{state.value}'" for state in states.get(table, ()))
         row = known and db.execute(f"SELECT rowid, state FROM {table} WHERE state NOT IN ({known}) LIMIT 1").fetchone()  # noqa: S608 - ours
         if row:
-            raise impossible(path, f"state is {row[1][:80]!r} in row {row[0]} of the table {table}")
+            raise impossible_value(path, f"state is {row[1][:80]!r} in row {row[0]} of the table {table}")
 
 
 def _columns(db: sqlite3.Connection) -> dict[str, object]:
-    """Of each table whether it is strict, and its columns: name, type, whether it may be null, whether it is computed."""
+    """Per table: whether it is strict, and its columns (name, type, not null, computed)."""
     return {
         name: (
             strict,
@@ -78,33 +78,33 @@ def _columns(db: sqlite3.Connection) -> dict[str, object]:
 
 
 def checked_launch(path: Path, row: Sequence[Any], run_ids: tuple[int, ...], now: datetime | None) -> Launch:
-    """The launch of a row. Raises `StoreError`."""
+    """Parse a row. Raises `StoreError`."""
     with parsing(path, f"launch {row[0]}"):
         launch = launch_of(row, run_ids)
     wrong = _wrong_line(launch.line) or _wrong_time("sent_at", launch.sent_at, now)
     if not math.isfinite(launch.slack_seconds) or launch.slack_seconds > MAX_SECONDS:
         wrong = f"slack_seconds is {launch.slack_seconds}"
     if wrong:
-        raise impossible(path, f"{wrong} in launch {launch.launch_id}")
+        raise impossible_value(path, f"{wrong} in launch {launch.launch_id}")
     return launch
 
 
 def checked_slot(path: Path, row: Sequence[Any], now: datetime | None) -> Slot:
-    """The slot of a row. Raises `StoreError`."""
+    """Parse a row. Raises `StoreError`."""
     with parsing(path, f"slot {row[1]} of launch {row[0]}"):
         slot = slot_of(row)
     if slot.completed_at is not None and (wrong := _wrong_time("completed_at", slot.completed_at, now)):
-        raise impossible(path, f"{wrong} in slot {slot.ordinal} of launch {slot.launch_id}")
+        raise impossible_value(path, f"{wrong} in slot {slot.ordinal} of launch {slot.launch_id}")
     return slot
 
 
 @contextmanager
 def parsing(path: Path, where: str) -> Generator[None]:
-    """Raises `StoreError` where a row cannot be read."""
+    """Raises `StoreError` if a row cannot be parsed."""
     try:
         yield
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
-        raise impossible(path, f"{where} cannot be read ({error})") from error
+        raise impossible_value(path, f"{where} cannot be read ({error})") from error
 
 
 def _wrong_line(line: Line) -> str:
@@ -121,5 +121,5 @@ def _wrong_line(line: Line) -> str:
 def _wrong_time(column: str, moment: datetime, now: datetime | None) -> str:
     if moment.tzinfo is None:
         return f"{column} is {moment.isoformat()} without a time zone"
-    # The times are the service's, whose clock may be ahead.
+    # The service's clock may be ahead.
     return "" if is_possible(moment, now, SERVER_CLOCK_SKEW) else f"{column} is {moment.isoformat()}"

@@ -1,28 +1,28 @@
-"""Launches and their slots, as the journal knows them, and the state machine that a launch goes through.
+"""Launches and their slots, as the journal records them, and the state machine of a launch.
 
 A launch's states::
 
-    INTENDED ─┬─► UNSENT                 provably never left (no connection, or the process ended before)
+    INTENDED ─┬─► UNSENT                 provably never left (no connection, or the process ended first)
               └─► SENT ─┬─► ACKNOWLEDGED             answered: its runs are known
                         ├─► REFUSED                  429: not carried out, not charged
                         ├─► REJECTED                 4xx: the service said no
-                        └─► AMBIGUOUS ─┬─► ADOPTED   found at the service: its runs are known
-                                       └─► ABSENT    looked for until settled, not there (or a person said so)
+                        └─► AMBIGUOUS ─┬─► ADOPTED   unconfirmed, then found at the service: its runs are known
+                                       └─► ABSENT    not found after the settling time, or a person said so
 
-INTENDED is written with everything the launch asks for, SENT when its connection stands and before its first byte leaves.
-Found by a later invocation, the first is UNSENT and the second AMBIGUOUS: the process died in between.
+INTENDED is written with everything that the launch asks for; SENT when the connection is open, before the first byte leaves.
+If a later session finds INTENDED, the launch is UNSENT; SENT becomes AMBIGUOUS: the process died in between.
 
-Each launch has slots, one a run wanted. A slot's states::
+A launch has one slot per wanted run. A slot's states::
 
     WANTED ─► BOUND ─┬─► COLLECTED ─► CONSUMED
                      └──────────────► CONSUMED
 
-WANTED: which run it got is not known (its launch may not even have happened). BOUND to a run id, once and for all, when the
-launch is ACKNOWLEDGED or ADOPTED. COLLECTED: its evidence is stored; that is replaced where more of it came later, also after
-it was consumed. CONSUMED by the invocation whose finished results hold it. Unconsumed slots are what a later invocation goes on with.
+WANTED: its run is unknown; the launch may not have happened. BOUND: it has a run id, permanently. COLLECTED: evidence is stored;
+later evidence may replace it, even after CONSUMED. CONSUMED: it is part of the finished results of a session. Later sessions
+resume unconsumed slots.
 
-Whatever a process that died left behind, each launch and slot is in one of these states, since every transition is one
-transaction; any other transition is refused by the journal.
+Every transition is one transaction, and the journal refuses all others. So after a crash each launch and slot is in one of these
+states.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from planner.evidence import Evidence
-from planner.execution.work import Line, RunRecord
+from planner.execution.jobs import Line, RunRecord
 
 
 class LaunchState(Enum):
@@ -63,14 +63,14 @@ UNSETTLED = frozenset({LaunchState.INTENDED, LaunchState.SENT, LaunchState.AMBIG
 KNOWN = frozenset({LaunchState.ACKNOWLEDGED, LaunchState.ADOPTED})
 
 
-ANSWERED_TWICE = "the service answered two launches with one thing: "
-"""How the detail of both of them begins. The second is AMBIGUOUS, and not sent again before a person has said so: which of the
-two was carried out cannot be told from what the service shows. The first is KNOWN, and what is seen of it is believed only where
-it shows what was asked for."""
+DUPLICATE_ANSWER = "the service answered two launches with one thing: "
+"""The detail of both launches starts with this; it is stored, so the text stays. The second launch is AMBIGUOUS and
+only a person can settle it: the lists cannot show which of the two was carried out. Runs of the first are verified
+before they count."""
 
 
 OTHER_KEY = "it was made with another key"
-"""How the detail begins of a launch that the present key is not asked about: what it does not see may be there all the same."""
+"""The detail of a launch that used another API key starts with this. The current key may not see its runs."""
 
 
 class SlotState(Enum):
@@ -92,7 +92,7 @@ class SlotIntent:
 
 @dataclass(frozen=True, slots=True)
 class LaunchIntent:
-    """What is about to be sent. `sent_at` is in the server's clock as far as it is known."""
+    """A launch before it is sent. `sent_at` is in the server's clock if that is known."""
 
     launch_id: str
     invocation_id: str
@@ -101,10 +101,10 @@ class LaunchIntent:
     name: str
     sent_at: datetime
     slack_seconds: float
-    """How far `sent_at` may be off the server's clock."""
+    """Tolerance of `sent_at` in the server's clock."""
     slots: tuple[SlotIntent, ...]
     credential: str = ""
-    """What it is made with; tells one key from another, and not what it is."""
+    """A digest of the API key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,11 @@ class Launch:
     batch_id: int | None
     run_ids: tuple[int, ...]
     detail: str
-    """Why it is ambiguous, refused, …"""
+    """Why it is in this state."""
 
     @property
     def earliest(self) -> datetime:
-        """When it may have been carried out at the earliest, by the server's clock."""
+        """The earliest time that its runs may have been created, by the server's clock."""
         return self.sent_at - timedelta(seconds=self.slack_seconds)
 
 
@@ -159,12 +159,13 @@ class Slot:
 
     @property
     def committed_cents(self) -> int:
-        """Billed, or while the bill is unknown what was reserved."""
+        """The bill, or the reservation while the bill is unknown."""
         return self.reserved_cents if self.cost_cents is None else self.cost_cents
 
 
 def run_record(slot: Slot, launch: Launch, evidence: Evidence | None, *, resumed: bool, unread: str = "") -> RunRecord:
-    """Of a slot whose run is known. `evidence` is None for one we stopped waiting for; `unread` says why, if it had ended."""
+    """The record of a slot with a known run. `evidence` is None if we stopped waiting; `unread` says why, if the run
+    had ended."""
     assert slot.run_id is not None
     return RunRecord(
         case_id=slot.case_id,

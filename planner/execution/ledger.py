@@ -1,7 +1,7 @@
-"""The budget ledger: nothing is launched that could break a ceiling, as far as what a call may cost is known.
+"""The budget ledger: no launch may exceed a ceiling by its reservation.
 
-Committed money is what was billed, plus the reservation of every run whose bill is not known yet; what is ambiguous stays
-reserved, so it counts as spent.
+Committed money is all bills plus the reservations of runs without a bill. Unconfirmed launches stay reserved, so they
+count as spent.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from planner.execution.jobs import Target
 from planner.execution.wording import dollars
-from planner.execution.work import Target
 
 
 @dataclass(slots=True)
 class Ceiling:
-    """At most `limit_cents`, for one plan or (None) for all. `committed_cents` starts at what was spent before."""
+    """A limit for one plan, or for all (None). `committed_cents` starts at what was spent before."""
 
     label: str
     limit_cents: int
     plan: str | None = None
     committed_cents: int = 0
     pending_cents: int = 0
-    """The part of it that is only reserved."""
+    """The reserved part of `committed_cents`."""
     by_service: bool = False
-    """The service keeps it by itself (its answer is 402), so that it does not hold back calls of unknown price."""
+    """The service enforces it (402), so it does not hold back calls of unknown price."""
 
     def covers(self, plan: str) -> bool:
         return self.plan is None or self.plan == plan
@@ -34,50 +34,51 @@ class Ceiling:
     def left_cents(self) -> int:
         return self.limit_cents - self.committed_cents
 
-    def told(self) -> str:
-        """`--max-cost allows $1.61: $1.20 spent, $0.16 held`."""
+    def summary(self) -> str:
+        """`--max-cost allows $1.61: $1.20 spent, $0.16 reserved`."""
         spent = dollars(self.committed_cents - self.pending_cents)
-        return f"{self.label} allows {dollars(self.limit_cents)}: {spent} spent, {dollars(self.pending_cents)} held"
+        return f"{self.label} allows {dollars(self.limit_cents)}: {spent} spent, {dollars(self.pending_cents)} reserved"
 
 
 @dataclass(slots=True)
 class Ledger:
-    """In cents. `spent_cents` and `reserved_cents` are this change set's, earlier invocations of it included."""
+    """`spent_cents` and `reserved_cents` are of this change set, including earlier sessions."""
 
     ceilings: Sequence[Ceiling] = ()
     spent_cents: int = 0
     reserved_cents: int = 0
     largest_bill_cents: int | None = field(default=None)
     highest_bills: dict[Target, int] = field(default_factory=dict[Target, int])
-    """In cents, by target."""
+    """By target."""
     underestimated: set[Target] = field(default_factory=set[Target])
-    """Targets of which a bill was above its reservation."""
+    """Targets with a bill above its reservation."""
 
     def price(self, target: Target, estimate_cents: int | None) -> int | None:
-        """What to reserve for one call: its estimate, or, once a bill was above its reservation, the highest bill of its target.
+        """The price to reserve for one call: its estimate, or the highest bill of its target if a bill was above its
+        reservation.
 
-        A call of unknown price is taken to cost what the dearest call so far did and a quarter more; None before any bill.
+        A call of unknown price counts as the highest bill so far plus a quarter; None before any bill.
         """
         if estimate_cents is not None:
             return max(estimate_cents, self.highest_bills[target] if target in self.underestimated else 0)
         return None if self.largest_bill_cents is None else -(-self.largest_bill_cents * 5 // 4)
 
     def is_untested(self, plan: str, target: Target) -> bool:
-        """Whether a ceiling of ours holds for calls whose estimate no bill of their target has confirmed yet."""
+        """Whether one of our ceilings covers calls whose estimate no bill of their target has confirmed."""
         ours = any(ceiling.covers(plan) and not ceiling.by_service for ceiling in self.ceilings)
         return ours and not self.highest_bills.get(target)
 
     def learn(self, target: Target, *, reserved_cents: int, billed_cents: int) -> None:
-        """A bill above its reservation raises all later reservations of its target."""
+        """Learn from a bill. A bill above its reservation raises later reservations of its target."""
         self.highest_bills[target] = max(billed_cents, self.highest_bills.get(target, 0))
         if billed_cents > reserved_cents:
             self.underestimated.add(target)
 
     def reservation_for(self, plan: str, target: Target, estimate_cents: int | None) -> int | None:
-        """What one more call of `plan` would reserve; None when it must wait.
+        """The reservation of one more call of `plan`; None if it must wait.
 
-        A call of unknown price before any bill is known reserves all that is left under the tightest ceiling, so that such
-        calls go one at a time; without a ceiling it reserves nothing.
+        A call of unknown price before any bill reserves everything left under the tightest ceiling, so that such calls
+        run one at a time. Without a ceiling it reserves nothing.
         """
         covering = [ceiling for ceiling in self.ceilings if ceiling.covers(plan)]
         known = self.price(target, estimate_cents)
@@ -88,19 +89,19 @@ class Ledger:
             return 0
         return left if left > 0 and self.reserved_cents == 0 else None
 
-    def told(self, plan: str, target: Target, estimate_cents: int | None) -> str:
-        """The arithmetic that keeps one more call of `plan` from being launched now: its tightest ceiling, and what it may cost."""
+    def explain(self, plan: str, target: Target, estimate_cents: int | None) -> str:
+        """Why one more call of `plan` cannot be launched: its tightest ceiling and its price."""
         tightest = min(
             (ceiling for ceiling in self.ceilings if ceiling.covers(plan)),
             key=lambda ceiling: ceiling.left_cents,
             default=None,
         )
         known = self.price(target, estimate_cents)
-        price = "may cost nobody knows what" if known is None else f"may cost up to {dollars(known)}"
-        return f"the next call {price}" if tightest is None else f"{tightest.told()}; the next call {price}"
+        price = "has no known price" if known is None else f"may cost up to {dollars(known)}"
+        return f"the next call {price}" if tightest is None else f"{tightest.summary()}; the next call {price}"
 
     def blocking(self, plan: str, target: Target, estimate_cents: int | None) -> Ceiling | None:
-        """The ceiling that one more call would break even if nothing were in flight; None when waiting may help."""
+        """The ceiling that one more call would exceed even if nothing were in flight; None if waiting may help."""
         known = self.price(target, estimate_cents)
         for ceiling in self.ceilings:
             if ceiling.covers(plan):
@@ -110,10 +111,10 @@ class Ledger:
         return None
 
     def enough(self, labels: AbstractSet[str], left: Sequence[tuple[str, Target, int | None, int]]) -> str:
-        """`--max-cost $3.20`: what each of these ceilings would have to allow for what is `left` (plan, target, estimate of a
-        call, calls); empty where no price is known."""
-        told: list[str] = []
-        # The next invocation prices them anew, by what these have cost: a quarter more, as for a price that is unknown.
+        """`--max-cost $3.20`: the value of each of these ceilings that would cover the calls `left` (plan, target,
+        estimate of a call, calls); empty if a price is unknown."""
+        lines: list[str] = []
+        # The next session prices them by these bills plus a quarter, like unknown prices.
         least = -(-(self.largest_bill_cents or 0) * 5 // 4)
         for ceiling in self.ceilings:
             covered = [
@@ -122,38 +123,37 @@ class Ledger:
             if ceiling.label not in labels or ceiling.by_service or any(cents is None for cents, _ in covered):
                 continue
             cents = ceiling.committed_cents + sum(max(cents or 0, least) * calls for cents, calls in covered)
-            told.append(f"{ceiling.label} {dollars(cents)}")
-        return " and ".join(told)
+            lines.append(f"{ceiling.label} {dollars(cents)}")
+        return " and ".join(lines)
 
     def broken(self) -> str:
-        """`--max-cost allows $20.00, and $24.00 was billed`: the ceilings that bills have gone beyond; empty where none. The
-        service's own are not in it: what is billed under them is its business."""
-        told = [
+        """`--max-cost allows $20.00, and $24.00 was billed`: our ceilings that the bills exceed; empty if none."""
+        lines = [
             f"{ceiling.label} allows {dollars(ceiling.limit_cents)}, and {dollars(billed)} was billed"
             for ceiling in self.ceilings
             if not ceiling.by_service
             and (billed := ceiling.committed_cents - ceiling.pending_cents) > ceiling.limit_cents
         ]
-        return " and ".join(told)
+        return " and ".join(lines)
 
     def reserve(self, plan: str, cents: int) -> None:
         self.reserved_cents += cents
         self._commit(plan, cents, cents)
 
     def release(self, plan: str, cents: int) -> None:
-        """The launch did not happen."""
+        """Undo a reservation: the launch did not happen."""
         self.reserved_cents -= cents
         self._commit(plan, -cents, -cents)
 
     def bill(self, plan: str, *, reserved_cents: int, billed_cents: int) -> None:
-        """The bill replaces the reservation."""
+        """Replace a reservation by the bill."""
         self.reserved_cents -= reserved_cents
         self.spent_cents += billed_cents
         self._learn(billed_cents)
         self._commit(plan, billed_cents - reserved_cents, -reserved_cents)
 
     def revise(self, plan: str, reserved_cents: int, expected_cents: int) -> None:
-        """What was reserved without knowing better becomes what a call that is over is expected to be billed."""
+        """Replace the reservation of a call of unknown price by the bill expected for it."""
         self.release(plan, reserved_cents)
         self.reserve(plan, expected_cents)
         self._learn(expected_cents)

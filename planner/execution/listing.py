@@ -1,4 +1,4 @@
-"""Reading the service's lists, newest first, as far back as a question goes, and whether that was all."""
+"""Reads the service's lists, newest first, and reports whether they were read far enough."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Generic, Protocol, TypeVar
 from planner.api.client import PAGE_LIMIT
 
 MOST_PAGES = 100
-"""Of one reading: 20,000 rows."""
+"""Limit of one reading: 20,000 rows."""
 NEVER_CUT = 50
-"""The run list's default limit: a list that is shorter was not cut, also where the service does not page it."""
+"""The run list's default page size. A shorter list is complete even if the service does not page."""
 
 
 class Row(Protocol):
@@ -30,7 +30,7 @@ T = TypeVar("T", bound=Row)
 
 @dataclass(slots=True)
 class Listed(Generic[T]):
-    """What a list showed, by id. `whole`: nothing as new as what was asked for is missing, so that absence means something."""
+    """The rows read, by id. `whole`: nothing as new as requested is missing, so absence is meaningful."""
 
     found: dict[int, T] = field(default_factory=dict[int, T])
     whole: bool = False
@@ -43,11 +43,10 @@ async def read_list(
     wanted: AbstractSet[int] | None = None,
     first_page: int = PAGE_LIMIT,
 ) -> Listed[T]:
-    """Read until rows are older than `oldest`, or until all that is `wanted` has been seen.
+    """Read until rows are older than `oldest`, or until all of `wanted` was seen.
 
-    Rows that arrive between two pages only shift the list: some are read twice and none is missed. So many of them that a
-    whole page is known already end the reading; it is then not `whole`, and the next one may be. `first_page` is how many
-    rows are thought to be enough.
+    Rows that arrive between two pages shift the list: some are read twice, none is missed. If they fill a whole page,
+    reading ends and the result is not `whole`. `first_page` is the number of rows expected to be enough.
     """
     listed = Listed[T]()
     for _ in range(MOST_PAGES):

@@ -1,53 +1,53 @@
-"""Which runs go into the next launch: longest expected first, up to 20 of one line, no more than there is room for."""
+"""Chooses the runs of the next launch: longest expected first, up to 20 on one line, within the available room."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from planner.execution.work import CaseWork, Line
+from planner.execution.jobs import Job, Line
 
 LARGEST_BATCH = 20
-"""The API's own limit."""
+"""Limit of the API."""
 
 
 @dataclass(slots=True)
 class _Wanted:
-    work: CaseWork
+    job: Job
     runs: int
 
 
 class Pending:
-    """Runs still to be launched."""
+    """Runs that are still to be launched."""
 
-    def __init__(self, works: Iterable[tuple[CaseWork, int]]) -> None:
+    def __init__(self, jobs: Iterable[tuple[Job, int]]) -> None:
         self._lines: dict[Line, dict[str, _Wanted]] = {}
-        """By case id, longest first but for those in `_unsorted`."""
+        """By case id, longest first except for lines in `_unsorted`."""
         self._unsorted: set[Line] = set()
         self._runs = 0
-        for work, runs in works:
-            self.add(work, runs)
+        for job, runs in jobs:
+            self.add(job, runs)
 
-    def add(self, work: CaseWork, runs: int) -> None:
-        """Also puts back what was taken and not launched."""
+    def add(self, job: Job, runs: int) -> None:
+        """Add runs, or return runs that were taken and not launched."""
         if runs <= 0:
             return
         self._runs += runs
-        wanted = self._lines.setdefault(work.line, {})
-        if work.case_id in wanted:
-            wanted[work.case_id].runs += runs
+        wanted = self._lines.setdefault(job.line, {})
+        if job.case_id in wanted:
+            wanted[job.case_id].runs += runs
         else:
-            wanted[work.case_id] = _Wanted(work, runs)
-            self._unsorted.add(work.line)
+            wanted[job.case_id] = _Wanted(job, runs)
+            self._unsorted.add(job.line)
 
-    def drop(self, work: CaseWork) -> int:
-        """None of the case's runs is wanted any more. Returns how many were."""
-        wanted = self._lines.get(work.line, {})
-        dropped = wanted.pop(work.case_id, None)
+    def drop(self, job: Job) -> int:
+        """Remove the case's runs. Returns how many there were."""
+        wanted = self._lines.get(job.line, {})
+        dropped = wanted.pop(job.case_id, None)
         if dropped is None:
             return 0
         if not wanted:
-            del self._lines[work.line]
+            del self._lines[job.line]
         self._runs -= dropped.runs
         return dropped.runs
 
@@ -58,22 +58,22 @@ class Pending:
         """Runs by case id."""
         return {case_id: item.runs for wanted in self._lines.values() for case_id, item in wanted.items()}
 
-    def works(self) -> list[CaseWork]:
-        return [item.work for wanted in self._lines.values() for item in wanted.values()]
+    def jobs(self) -> list[Job]:
+        return [item.job for wanted in self._lines.values() for item in wanted.values()]
 
-    def take(self, room: int, fits: Callable[[CaseWork], bool]) -> list[CaseWork]:
-        """Up to `room` runs of one line, one entry a run; `fits` says of each whether the budget lets it go (and reserves it)."""
+    def take(self, room: int, fits: Callable[[Job], bool]) -> list[Job]:
+        """Take up to `room` runs of one line, one entry per run. `fits` reserves budget for a run, or refuses it."""
         most = min(room, LARGEST_BATCH)
         self._sort()
         for line in sorted(self._lines, key=lambda line: _shortness(next(iter(self._lines[line].values())))):
-            taken: list[CaseWork] = []
+            taken: list[Job] = []
             wanted = self._lines[line]
             for item in list(wanted.values()):
-                while item.runs and len(taken) < most and fits(item.work):
-                    taken.append(item.work)
+                while item.runs and len(taken) < most and fits(item.job):
+                    taken.append(item.job)
                     item.runs -= 1
                 if not item.runs:
-                    del wanted[item.work.case_id]
+                    del wanted[item.job.case_id]
                 if len(taken) == most:
                     break
             if not wanted:
@@ -90,4 +90,4 @@ class Pending:
 
 
 def _shortness(wanted: _Wanted) -> float:
-    return -(wanted.work.expected_seconds or 0.0)
+    return -(wanted.job.expected_seconds or 0.0)

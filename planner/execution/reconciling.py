@@ -1,8 +1,8 @@
-"""Finding a launch whose answer was lost: pure, over what the service lists and what the journal already claims.
+"""Matches unconfirmed launches with the runs and batches that the service lists. No I/O.
 
-The rules are execution.md's "Reconcile": by target, direction, mode, prompts and time (in the server's clock), by `name`
-where the service echoes it; runs claimed by another launch do not count, nor another requester's. Launches that ask for the
-same are interchangeable, so as many runs as launches is a match, fewer settles some of them, more is for a person.
+The rules are in execution.md ("Reconcile"): target, direction, mode, prompts, time (in the server's clock), and `name`
+where the service returns it. Runs of other launches and other requesters are excluded. Launches that ask for the same
+are interchangeable: as many runs as launches is a match, fewer match some, more need a person.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from planner.api.wire import WireBatch, WireRun
 from planner.execution.launches import Launch, Slot
 
 LATEST_CREATION_SECONDS = 600.0
-"""A request that was lost on its way is carried out at most so long after it was sent: as long as it is looked for."""
+"""A delayed request creates its runs at most this long after it was sent."""
 NAME_PREFIX = "planner "
-"""Of the names that this program gives to batches."""
+"""Prefix of the batch names that planner sends."""
 _PROMPT_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """An ambiguous launch and its slots, in order. `requesters` are who may have made it: the `requested_by_id`s seen on other runs
-    of the same credential (empty: unknown)."""
+class Unconfirmed:
+    """An unconfirmed launch with its slots in order. `requesters` are the possible `requested_by_id`s (empty:
+    unknown)."""
 
     launch: Launch
     slots: tuple[Slot, ...]
@@ -39,7 +39,7 @@ class Lost:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Launches with the same identity ask for the same."""
+        """Launches with the same identity ask for the same runs."""
         line = self.launch.line
         return (
             line.target_type,
@@ -54,27 +54,27 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Runs at the service that may be a lost launch's. `run_ids` is empty where a batch does not list them."""
+    """Runs that may belong to an unconfirmed launch. `run_ids` is empty if a batch does not list them."""
 
     batch_id: int | None
     run_ids: tuple[int, ...]
     created_at: datetime | None
     exact: bool
-    """It carries the launch's own name."""
+    """The batch has the name of the launch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`found` is None when nothing was; more than one `candidates` left over needs a person."""
+    """`found` is the match, if there is one. Several `candidates` without `found` need a person."""
 
-    lost: Lost
+    unconfirmed: Unconfirmed
     found: Candidate | None
     candidates: tuple[Candidate, ...]
 
 
 def prompt_key(prompt: str | None) -> str:
-    """Prompts are compared as a service may store them: line ends unified, outer white space gone. By digest, since of a launch
-    that another machine made no more is known: such a digest is its own key."""
+    """Digest of a prompt, with line ends unified and outer white space removed, as a service may store it. A digest is
+    its own key: of another machine's launch only digests are known."""
     if prompt is not None and _PROMPT_DIGEST.fullmatch(prompt):
         return prompt
     text = "\n".join((prompt or "").splitlines()).strip()
@@ -82,13 +82,13 @@ def prompt_key(prompt: str | None) -> str:
 
 
 def marked(prompt: str, launch_id: str, ordinal: int) -> str:
-    """The prompt with a short reference that makes the search for it exact, unlike any other run's."""
+    """The prompt with a short unique reference, which makes the search exact."""
     reference = sha256(f"{launch_id} {ordinal}".encode()).hexdigest()[:10]
     return f"{prompt}\n\n(Reference for the organisers, not to be spoken: {reference})"
 
 
-def match_lost(
-    lost: Sequence[Lost],
+def match_unconfirmed(
+    unconfirmed: Sequence[Unconfirmed],
     *,
     batches: Iterable[WireBatch],
     runs: Iterable[WireRun],
@@ -96,10 +96,10 @@ def match_lost(
     claimed_batches: AbstractSet[int] = frozenset(),
     every_batch: bool = True,
 ) -> list[Match]:
-    """One match per lost launch.
+    """One match per launch.
 
-    `claimed_batches` belong to other launches even where they do not list their runs. Without `every_batch`, `batches` do not
-    reach back to all of the launches.
+    `claimed_batches` belong to other launches even if they do not list their runs. Without `every_batch`, `batches` may
+    not reach back to all launches.
     """
     batches = list(batches)
     in_batches = {run_id for batch in batches for run_id in batch.run_ids}
@@ -108,9 +108,9 @@ def match_lost(
         run for run in runs if run.id not in claimed and run.id not in in_batches and run.batch_id not in listed
     ]
     free_batches = [batch for batch in batches if batch.id not in claimed_batches and not claimed & set(batch.run_ids)]
-    groups: dict[tuple[object, ...], list[Lost]] = {}
-    # who names a number, or is known to the service, is choosier
-    for item in sorted(lost, key=lambda item: (item.launch.line.target_number is None, not item.requesters)):
+    groups: dict[tuple[object, ...], list[Unconfirmed]] = {}
+    # launches with a number or a known requester match fewer runs, so they choose first
+    for item in sorted(unconfirmed, key=lambda item: (item.launch.line.target_number is None, not item.requesters)):
         groups.setdefault(item.identity, []).append(item)
     taken: set[_Key] = set()
     singles = [run for run in free_runs if run.batch_id is None]
@@ -122,13 +122,12 @@ def match_lost(
 
 
 def _by_runs(match: Match, runs: Sequence[WireRun]) -> Match:
-    """A batch that is not among those listed, where not all are, would still show in its runs: made together with it, and
-    listed as far back as anyone asks."""
-    if match.candidates or len(match.lost.slots) == 1:
+    """Match by runs a batch that may be missing from the list of batches: its runs were created together."""
+    if match.candidates or len(match.unconfirmed.slots) == 1:
         return match
     made: dict[int | None, list[WireRun]] = {}
     for run in runs:
-        if run_fits(match.lost, run):
+        if run_fits(match.unconfirmed, run):
             made.setdefault(run.batch_id, []).append(run)
     candidates = tuple(
         Candidate(batch_id, tuple(run.id for run in together), together[0].created_at, exact=False)
@@ -137,18 +136,18 @@ def _by_runs(match: Match, runs: Sequence[WireRun]) -> Match:
     whole = [
         candidate
         for candidate, together in zip(candidates, made.values(), strict=True)
-        if tuple(sorted(prompt_key(run.scenario_prompt) for run in together)) == match.lost.prompts
+        if tuple(sorted(prompt_key(run.scenario_prompt) for run in together)) == match.unconfirmed.prompts
     ]
-    return Match(match.lost, whole[0] if len(candidates) == len(whole) == 1 else None, candidates)
+    return Match(match.unconfirmed, whole[0] if len(candidates) == len(whole) == 1 else None, candidates)
 
 
 _Key = tuple[int | None, tuple[int, ...]]
 
 
 def _match_group(
-    group: list[Lost], batches: Sequence[WireBatch], runs: Sequence[WireRun], taken: set[_Key]
+    group: list[Unconfirmed], batches: Sequence[WireBatch], runs: Sequence[WireRun], taken: set[_Key]
 ) -> list[Match]:
-    """`taken` are candidates found to be other launches'; what is found here is added."""
+    """`taken` are candidates already matched to launches; matches found here are added."""
     possible: dict[str, list[Candidate]] = {}
     for item in group:
         if len(item.slots) > 1:
@@ -158,7 +157,7 @@ def _match_group(
         possible[item.launch.launch_id] = [candidate for candidate in fitting if _key(candidate) not in taken]
     matches: list[Match] = []
     remaining = list(group)
-    for item in group:  # a name is proof
+    for item in group:  # a name is unique
         exact = [candidate for candidate in possible[item.launch.launch_id] if candidate.exact]
         if len(exact) == 1:
             matches.append(Match(item, exact[0], tuple(exact)))
@@ -194,46 +193,46 @@ def _key(candidate: Candidate) -> _Key:
     return candidate.batch_id, candidate.run_ids
 
 
-def _batch_candidate(lost: Lost, batch: WireBatch) -> Candidate | None:
-    launch = lost.launch
-    if not _may_be_of(lost, batch):
+def _batch_candidate(unconfirmed: Unconfirmed, batch: WireBatch) -> Candidate | None:
+    launch = unconfirmed.launch
+    if not _may_be_of(unconfirmed, batch):
         return None
     if batch.name == launch.name:
         return Candidate(batch.id, tuple(batch.run_ids), batch.created_at, exact=True)
     if (batch.name or "").startswith(NAME_PREFIX):
-        return None  # another launch's; any other name may be what the service calls ours
+        return None  # another launch's batch; the service may have chosen any other name
     if not _same_target(launch, batch) or not is_in_time(launch, batch.created_at):
         return None
     count = batch.run_count or batch.total_runs or len(batch.run_ids)
     if (
-        count != len(lost.slots)
-        or tuple(sorted(prompt_key(prompt) for prompt in batch.scenario_prompts)) != lost.prompts
+        count != len(unconfirmed.slots)
+        or tuple(sorted(prompt_key(prompt) for prompt in batch.scenario_prompts)) != unconfirmed.prompts
     ):
         return None
     return Candidate(batch.id, tuple(batch.run_ids), batch.created_at, exact=False)
 
 
-def run_fits(lost: Lost, run: WireRun) -> bool:
-    """Whether a run may be one of a launch's."""
-    return asks_the_same(lost, run) and is_in_time(lost.launch, run.created_at)
+def run_fits(unconfirmed: Unconfirmed, run: WireRun) -> bool:
+    """Whether a run may belong to a launch."""
+    return asks_the_same(unconfirmed, run) and is_in_time(unconfirmed.launch, run.created_at)
 
 
-def asks_the_same(lost: Lost, run: WireRun) -> bool:
-    """Whether a run is what a launch asked for, whenever it was made, and nobody else's."""
-    return calls_the_same(lost, run) and prompt_key(run.scenario_prompt) in lost.prompts
+def asks_the_same(unconfirmed: Unconfirmed, run: WireRun) -> bool:
+    """Whether a run is what a launch asked for, apart from its time."""
+    return calls_the_same(unconfirmed, run) and prompt_key(run.scenario_prompt) in unconfirmed.prompts
 
 
-def calls_the_same(lost: Lost, run: WireRun) -> bool:
-    """As `asks_the_same`, but for the prompt, which a service may show otherwise than it was sent."""
+def calls_the_same(unconfirmed: Unconfirmed, run: WireRun) -> bool:
+    """Like `asks_the_same`, but ignores the prompt, which a service may alter."""
     return (
-        _may_be_of(lost, run)
-        and _same_target(lost.launch, run)
-        and (run.mode is None or run.mode == lost.launch.line.mode)
+        _may_be_of(unconfirmed, run)
+        and _same_target(unconfirmed.launch, run)
+        and (run.mode is None or run.mode == unconfirmed.launch.line.mode)
     )
 
 
 def _same_target(launch: Launch, made: WireRun | WireBatch) -> bool:
-    """What is not told rules nothing out; a number that was not asked for may be the service's own."""
+    """Missing fields match. A number that was not requested may be chosen by the service."""
     line = launch.line
     return (
         made.target_type in (None, line.target_type)
@@ -244,23 +243,23 @@ def _same_target(launch: Launch, made: WireRun | WireBatch) -> bool:
 
 
 def is_in_time(launch: Launch, created_at: datetime | None) -> bool:
-    """A creation time that is missing rules nothing out: calling again would be the dearer mistake."""
+    """A missing time matches: calling twice would be the costlier mistake."""
     if created_at is None:
         return True
     latest = launch.sent_at + timedelta(seconds=launch.slack_seconds + LATEST_CREATION_SECONDS)
     return launch.earliest <= created_at <= latest
 
 
-def _may_be_of(lost: Lost, made: WireRun | WireBatch) -> bool:
-    """By who asked for it."""
-    return made.requested_by_id is None or not lost.requesters or made.requested_by_id in lost.requesters
+def _may_be_of(unconfirmed: Unconfirmed, made: WireRun | WireBatch) -> bool:
+    """Whether the requester matches."""
+    return made.requested_by_id is None or not unconfirmed.requesters or made.requested_by_id in unconfirmed.requesters
 
 
 def bind_slots(slots: Sequence[Slot], runs: Mapping[int, WireRun], run_ids: Sequence[int]) -> dict[int, int]:
-    """Which slot (by ordinal) got which of a launch's runs: by prompt, never by position.
+    """Map slots (by ordinal) to the launch's runs by prompt, never by position.
 
-    Where all of a launch's prompts are equal, or one slot and one run are left, the prompt need not be known. Runs that are
-    not listed yet stay unbound.
+    If all prompts are equal, or one slot and one run are left, the prompt need not be known. Runs that are not listed
+    yet stay unbound.
     """
     free: dict[str, list[int]] = {}
     for slot in slots:

@@ -1,4 +1,4 @@
-"""Reading ended runs once more, free: evidence and bills that the service did not have yet when they were first read."""
+"""Reads ended runs again for evidence and bills that were missing. Free."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from planner.api.wire import WireRun
 from planner.errors import IncompleteError
 from planner.evidence import Evidence
 from planner.execution.clock import Clock
-from planner.execution.collecting import Patience, collect
+from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.listing import read_list
 from planner.execution.transactions import Transactions
 
 LONGEST_RUN = timedelta(days=1)
-"""From a run's creation to its end: so far beyond its end the list is read."""
+"""Longest time between a run's creation and its end; the list is read this far back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A stored run with parts missing. `completed_at` is None where it was never told."""
+    """A stored run with missing parts. `completed_at` is None if unknown."""
 
     run_id: int
     grade_wanted: bool
@@ -31,14 +31,14 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """What was read, by run id; `problem` is why some could not be (empty: all that the service still lists were)."""
+    """Evidence by run id. `problem` says why some runs could not be read; empty if all listed ones were."""
 
     found: Mapping[int, Evidence]
     problem: str = ""
 
 
 async def reread(transactions: Transactions, stale: Mapping[int, Stale], clock: Clock) -> Reread:
-    """One look at each; nothing is awaited. A run that is not listed any more is left as it is."""
+    """Read each run once, without waiting. Runs that are no longer listed are skipped."""
     client = transactions.client
     ends = [item.completed_at for item in stale.values() if item.completed_at is not None]
     oldest = min(ends) - LONGEST_RUN if len(ends) == len(stale) else None
@@ -48,8 +48,8 @@ async def reread(transactions: Transactions, stale: Mapping[int, Stale], clock: 
     async def read(run: WireRun, item: Stale) -> None:
         age = (clock.now() - run.completed_at).total_seconds() if run.completed_at else 0.0
         try:
-            patience = Patience(grade=item.grade_wanted, ended_seconds_ago=age + client.clock_offset_seconds)
-            found[run.id] = await collect(client, run, patience, clock=clock, transactions=transactions)
+            wait = WaitPolicy(grade=item.grade_wanted, ended_seconds_ago=age + client.clock_offset_seconds)
+            found[run.id] = await collect(client, run, wait, clock=clock, transactions=transactions)
         except IncompleteError as error:
             problems.append(str(error))
 

@@ -23,10 +23,10 @@ from pydantic_core import from_json
 
 from planner.bounds import SERVER_CLOCK_SKEW, Cents, Seconds, ServiceId, is_possible
 from planner.errors import StoreError, UsageError
+from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, Launch, LaunchIntent, LaunchState, Slot, SlotIntent
 from planner.execution.reconciling import prompt_key
-from planner.execution.work import Line
 from planner.results.store import Reader, Store
 from planner.results.versions import schema_major
 
@@ -166,7 +166,7 @@ class IntentSharing:
             credential=document.credential,
         )
         for requester in document.requesters:
-            self._journal.know_requester(document.credential, requester)
+            self._journal.record_requester(document.credential, requester)
 
     # What we launch
 

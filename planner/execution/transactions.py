@@ -1,4 +1,5 @@
-"""What the account was charged for calls: the service's transactions, read once per sweep for all calls whose bill is awaited."""
+"""The account's charges for calls, read from the service's transactions once per poll for all calls with an open
+bill."""
 
 from __future__ import annotations
 
@@ -15,34 +16,34 @@ from planner.api.wire import Moment, WireRun, WireTransaction
 from planner.errors import IncompleteError, PlannerError
 
 MOST_PAGES: Final = 100
-"""Of one reading: 20,000 transactions."""
+"""Limit of one reading: 20,000 transactions."""
 HIGHEST_CENTS: Final = 1_000_000
-"""A transaction over $10,000 is no charge for one call."""
+"""A transaction above $10,000 is not a charge for one call."""
 CLOCK_SLACK: Final = timedelta(minutes=5)
-"""How long before the end of its run a call may be charged."""
+"""A call may be charged this long before its run ends."""
 MOST_FAILURES: Final = 2
-"""Readings in a row that fail before transactions count as unreadable."""
+"""Transactions count as unreadable after this many consecutive failures."""
 FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 5.0
 _NO_USAGE: Final = frozenset(
     {"manual_topup", "auto_reload", "phone_number_monthly", "conversion_report", "voice_sample_usage", "adjustment"}
 )
-"""Kinds that are no charge for a call, also where they name one. Unknown kinds count."""
+"""Kinds that are never a charge for a call, even if they name one. Unknown kinds count."""
 _USAGE: Final = frozenset({"call_usage", "transfer_bridge"})
 _BRIDGE: Final = "transfer_bridge"
-"""Comes beside the charge for the call itself, perhaps before it."""
+"""An additional charge for a transfer, which may come before the charge for the call."""
 
 
 @dataclass(slots=True)
 class _Charges:
-    """Of one call."""
+    """The charges of one call."""
 
     usage: list[float] = field(default_factory=list[float])
-    """In cents. Services differ in the sign of a charge, so that only the size of these counts."""
+    """In cents. The sign of a charge differs between services, so only its size counts."""
     others: list[float] = field(default_factory=list[float])
-    """In cents, of unknown kinds: a charge, or with the sign opposite to that of the usage a refund."""
+    """In cents, of unknown kinds: a charge, or a refund if its sign is opposite to the usage."""
     is_complete: bool = False
-    """The call itself is charged, not only the bridge of its transfer."""
+    """The call itself was charged, not only its transfer."""
 
     def add(self, kind: str | None, cents: float) -> None:
         (self.usage if kind in _USAGE else self.others).append(cents)
@@ -50,7 +51,7 @@ class _Charges:
 
     @property
     def total_cents(self) -> int:
-        """What was charged for the call, refunds taken off; never negative."""
+        """Charges minus refunds; never negative."""
         usage_is_negative = sum(self.usage) < 0
         refunded = sum(abs(cents) for cents in self.others if self.usage and (cents < 0) is not usage_is_negative)
         gross = sum(map(abs, self.usage)) + sum(map(abs, self.others))
@@ -58,22 +59,23 @@ class _Charges:
 
 
 class _EndlessError(PlannerError):
-    """The list has no end."""
+    """The list does not end."""
 
 
 @dataclass(slots=True)
 class Transactions:
-    """The bills of calls, by call id. Where transactions cannot be read, `problem` says why, and calls have their own bill only."""
+    """The charges of calls, by call id. `problem` says why transactions cannot be read; then the bills of the calls
+    count."""
 
     client: ApiClient
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     problem: str = ""
     _awaited: dict[int, datetime] = field(default_factory=dict[int, datetime])
-    """Since when each call may have been charged."""
+    """The earliest time that each call may have been charged."""
     _charged: dict[int, int] = field(default_factory=dict[int, int])
     """In cents."""
     _missed: bool = False
-    """A call was awaited to the end in vain."""
+    """No transaction came in time for some call."""
     _seen: bool = False
     """A transaction of an awaited call was found."""
     _reading: anyio.Event | None = None
@@ -82,49 +84,49 @@ class Transactions:
     _read_again_at: float = 0.0
 
     def expect(self, call_id: int, ended_at: datetime) -> None:
-        """From now on look for the transactions of a call whose run has ended."""
+        """Wait for the transactions of a call whose run has ended."""
         if not self.problem and call_id not in self._awaited and call_id not in self._charged:
             self._awaited[call_id] = ended_at - CLOCK_SLACK
             self._pause_seconds = FIRST_PAUSE_SECONDS
             self._read_again_at = 0.0
 
     def expect_of(self, run: WireRun) -> None:
-        """The same, of an ended run."""
+        """Like `expect`, for an ended run."""
         ended_at = run.completed_at or run.started_at or run.created_at
         if run.call_id is not None and ended_at is not None:
             self.expect(run.call_id, ended_at)
 
     def is_awaited(self, call_id: int) -> bool:
-        """Whether its transaction is still to come. Where calls seem to have none at all, one wait in vain is enough."""
+        """Whether its transaction is still expected. If no call has one, one unsuccessful wait is enough."""
         return call_id in self._awaited and (self._seen or not self._missed)
 
     def charged_cents(self, call_id: int) -> int | None:
-        """The sum of the call's transactions; None while there are none."""
+        """The sum of the call's transactions; None if there are none yet."""
         return self._charged.get(call_id)
 
     def miss(self, call_id: int) -> None:
-        """It was awaited to the end, in vain."""
+        """Its transaction did not come in time."""
         self._missed |= call_id in self._awaited
         self.forget(call_id)
 
     def forget(self, call_id: int | None) -> None:
-        """This session settles its bill."""
+        """Stop tracking a call: its bill is settled."""
         if call_id is None:
             return
         self._awaited.pop(call_id, None)
         self._charged.pop(call_id, None)
 
     def is_due(self, now: float) -> bool:
-        """Whether to read them, in monotonic seconds: at once for a call that has just ended, then ever more seldom."""
+        """Whether to read now (monotonic seconds): at once after a call ends, then at growing intervals."""
         return bool(self._awaited) and self._reading is None and now >= self._read_again_at
 
     async def finished_reading(self) -> None:
-        """Wait for the reading under way, if there is one."""
+        """Wait for the current reading, if any."""
         if self._reading is not None:
             await self._reading.wait()
 
     async def read(self, now: float = 0.0) -> None:
-        """Read the list back to the oldest awaited call. Says what failed, and never raises it."""
+        """Read the list back to the oldest awaited call. Errors are logged, not raised."""
         if not self._awaited or self._reading is not None:
             return
         self._reading = done = anyio.Event()
@@ -148,7 +150,7 @@ class Transactions:
     def _take(self, found: dict[int, _Charges], unreadable: dict[int, str]) -> None:
         for call_id, why in unreadable.items():
             if self._awaited.pop(call_id, None) is not None:
-                self.say(f"a transaction of call {call_id} cannot be read ({why}): the call's own bill counts")
+                self.log(f"a transaction of call {call_id} cannot be read ({why}); using the bill of the call")
         for call_id, charges in found.items():
             if charges.is_complete and self._awaited.pop(call_id, None) is not None:
                 self._charged[call_id] = charges.total_cents
@@ -157,10 +159,10 @@ class Transactions:
     def _give_up(self, error: PlannerError) -> None:
         self.problem = str(error)
         self._awaited.clear()
-        self.say(f"transactions cannot be read, so costs are the bills of the calls themselves: {error}")
+        self.log(f"transactions cannot be read, so costs are the bills of the calls: {error}")
 
     async def _pages(self) -> tuple[dict[int, _Charges], dict[int, str]]:
-        """The charges of awaited calls, and why those of others cannot be read."""
+        """The charges of awaited calls, and why the transactions of others are unreadable."""
         awaited = frozenset(self._awaited)
         oldest = min(self._awaited.values())
         ids: set[object] = set()
@@ -176,13 +178,13 @@ class Transactions:
             is_last = len(rows) < PAGE_LIMIT and total is not None and offset >= total
             if len(ids) == known or is_last or _is_older(rows[-1], oldest):
                 return {call_id: found[call_id] for call_id in found.keys() - unreadable.keys()}, unreadable
-        raise _EndlessError(f"their list has more than {offset:,} entries since the calls that they are read for")
+        raise _EndlessError(f"the list has more than {offset:,} entries since the oldest call")
 
 
 def _note(
     row: object, awaited: frozenset[int], ids: set[object], found: dict[int, _Charges], unreadable: dict[int, str]
 ) -> None:
-    """Add one transaction to what is `found` of an awaited call, unless its id was seen already."""
+    """Add a transaction of an awaited call to `found`, unless its id was seen before."""
     fields = cast("dict[str, Any]", row) if isinstance(row, dict) else {}
     transaction_id = fields.get("id")
     if isinstance(transaction_id, list | dict) or transaction_id in ids:
@@ -199,13 +201,13 @@ def _note(
         unreadable[call_id] = f"{first['loc'][0]}: {first['msg']}"
         return
     if abs(transaction.amount_cents) > HIGHEST_CENTS:
-        unreadable[call_id] = f"{transaction.amount_cents} cents are no charge for one call"
+        unreadable[call_id] = f"{transaction.amount_cents} cents is too much for one call"
         return
     found.setdefault(call_id, _Charges()).add(transaction.kind, transaction.amount_cents)
 
 
 def _call_id(value: object) -> int:
-    """-1 for what is no id."""
+    """-1 for an invalid id."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1

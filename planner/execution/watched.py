@@ -1,12 +1,13 @@
-"""What is watched for: runs under way, launches whose runs are not all known, launches of unknown fate."""
+"""What the watcher tracks: runs under way, launches with unbound runs, and unconfirmed launches. Times are monotonic
+seconds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from planner.execution.jobs import Job
 from planner.execution.launches import Launch, Slot
-from planner.execution.reconciling import Lost
-from planner.execution.work import CaseWork
+from planner.execution.reconciling import Unconfirmed
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 15.0
@@ -14,31 +15,30 @@ LONGEST_PAUSE_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Watched:
-    """A run under way, or one whose evidence was stored with parts missing and is read once more. Times in monotonic seconds;
-    `slot.run_id` is set."""
+    """A run under way, or a stored run with missing parts that is read once more. `slot.run_id` is set."""
 
     slot: Slot
     launch: Launch
-    work: CaseWork
+    job: Job
     since: float
     deadline: float
     resumed: bool
     ended_at: float | None = None
-    held_cents: int | None = None
-    """What the ledger holds for it, where that is no longer what the slot reserved."""
-    read_again_at: float = 0.0
-    """Not before: what the service tells of it could not be read the last time."""
+    reservation_cents: int | None = None
+    """Its current reservation, if it differs from the slot's."""
+    retry_at: float = 0.0
+    """Time of the next attempt after its data could not be read."""
     pause_seconds: float = 0.0
 
-    def read_in_vain(self, now: float) -> None:
-        """Each time a longer pause, for this run alone: that others can be read says nothing of an answer that makes no sense."""
+    def back_off(self, now: float) -> None:
+        """Wait longer after each failure, for this run only: an unreadable run says nothing about others."""
         self.pause_seconds = min(max(FIRST_PAUSE_SECONDS, self.pause_seconds * 2), LONGEST_PAUSE_SECONDS)
-        self.read_again_at = now + self.pause_seconds
+        self.retry_at = now + self.pause_seconds
 
 
 @dataclass(slots=True)
 class Unbound:
-    """A launch that was carried out, some of whose runs are not matched to slots yet. Times in monotonic seconds."""
+    """A confirmed launch with runs that are not bound to slots yet."""
 
     launch: Launch
     slots: int
@@ -47,12 +47,12 @@ class Unbound:
 
 
 @dataclass(slots=True)
-class Doubt:
-    """A launch of unknown fate. `since` is when it was sent, in monotonic seconds."""
+class Search:
+    """The search for an unconfirmed launch. `since` is when it was sent."""
 
-    lost: Lost
+    unconfirmed: Unconfirmed
     since: float
-    several: bool = False
-    """More than one match: only a person can settle it."""
+    needs_person: bool = False
+    """Only a person can settle it."""
     other_key: bool = False
-    """It was made with another key, which may see other runs: this one is not asked about it."""
+    """The launch used another API key, so the current key is not used to search for it."""

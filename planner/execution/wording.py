@@ -1,4 +1,5 @@
-"""Times, sums and launches in what the engine tells, coarse enough that a line that is shown again and again stays the same for a while."""
+"""Words for durations, money and launches in messages. Durations are coarse, so that repeated lines do not change
+constantly."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What a step gives back to GitHub: the job summary, annotations and outputs.
+"""Output for GitHub Actions: job summary, annotations and step outputs.
 
-`publish.publisher(...)` is the door: the composition root calls it with the environment and gets None outside of GitHub
-Actions. Nothing here decides anything; the text of reports comes as strings.
+The entry point is `publish.publisher(...)`, which returns None outside of GitHub Actions.
 """

@@ -1,6 +1,6 @@
-"""Annotations: workflow commands that put a fault on its line in the diff view.
+"""Annotations: workflow commands that show problems on lines of the diff.
 
-GitHub shows ten a step and drops the rest without a word, so the worst nine are shown and a tenth counts the others.
+GitHub shows ten per step and silently drops the rest, so the worst nine are shown and a tenth counts the others.
 Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#setting-an-error-message
 """
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 SHOWN_AT_MOST = 9
 _MESSAGE_LIMIT = 4000
-"""GitHub cuts a message at 4 KiB; ours are counted in characters, of which nearly all take one byte."""
+"""GitHub cuts messages at 4 KiB; this limit is in characters, nearly all of which take one byte."""
 
 _HELD_BACK = (3, 130)
-"""Exit codes of what was refused or interrupted."""
+"""Exit codes of refused and interrupted sessions."""
 
 Level = Literal["error", "warning", "notice"]
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """`file` is relative to the root of the repository, with `/`; empty for no place. Lines and columns count from 1, 0 for
-    none; `end_column` is exclusive, as everywhere here."""
+    """`file` is relative to the repository's root; "" for no place. Lines and columns count from 1, 0 for none;
+    `end_column` is exclusive."""
 
     level: Level
     title: str
@@ -43,12 +43,12 @@ class Annotation:
     end_column: int = 0
 
     def command(self) -> str:
-        """The workflow command, one line without its end."""
+        """The workflow command on one line."""
         places = [
             ("file", self.file),
             ("line", self.line if self.file else 0),
             ("endLine", self.end_line if self.file else 0),
-            # GitHub refuses columns on a stretch of several lines; its end column is inclusive.
+            # GitHub rejects columns across several lines; its end column is inclusive.
             ("col", self.column if self._on_one_line else 0),
             ("endColumn", max(self.end_column - 1, self.column) if self._on_one_line and self.end_column else 0),
             ("title", self.title),
@@ -65,7 +65,7 @@ class Annotation:
 
 
 def commands(annotations: Iterable[Annotation]) -> list[str]:
-    """The workflow commands for the worst nine of `annotations` (worst first already), and one that counts the others."""
+    """Workflow commands for the first nine annotations (worst first), and one that counts the others."""
     every = list(annotations)
     lines = [annotation.command() for annotation in every[:SHOWN_AT_MOST]]
     if len(every) > SHOWN_AT_MOST:
@@ -75,8 +75,8 @@ def commands(annotations: Iterable[Annotation]) -> list[str]:
 
 
 def of_diagnostics(diagnostics: Diagnostics, *, path_prefix: str = "") -> list[Annotation]:
-    """One for each fault of an authored file, errors first. `path_prefix` leads from the repository's root to the working
-    directory, with a `/` at its end unless empty."""
+    """One per diagnostic, errors first. `path_prefix` leads from the repository's root to the working directory, ending
+    with `/` unless empty."""
     ordered = sorted(diagnostics, key=lambda item: item.severity is not Severity.ERROR)
     return [
         Annotation(
@@ -94,16 +94,17 @@ def of_diagnostics(diagnostics: Diagnostics, *, path_prefix: str = "") -> list[A
 
 
 def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
-    """One for each expectation that did not hold, on its YAML line, and one for each case left unknown, on the scenario's.
+    """One per failed expectation, on its YAML line, and one per unknown case, on its scenario.
 
-    A matrix turns one line into many cases and each into many runs: they share one annotation. Worst first: critical
-    failures, failures, unknown cases, then what failed no case (flaky cases, warnings).
+    Cases and runs of one line share an annotation. Worst first: critical failures, failures, unknown cases, then flaky
+    cases and warnings.
     """
     held_back = result.exit_code in _HELD_BACK
     groups: dict[tuple[str, int, str], list[_Found]] = {}
     for case in result.cases:
         for found in _of_case(case):
-            # The plan's line is not to blame for a call that was refused or interrupted: one annotation without a place has them all.
+            # A refused or interrupted call is not caused by a line of the plan: one annotation without a place covers
+            # all.
             file, line = ("", 0) if held_back and not case.runs and not case.runs_under_way else (case.file, found.line)
             groups.setdefault((file, line, found.expectation), []).append(found)
     ranked = sorted(groups.items(), key=lambda item: (min(found.rank for found in item[1]), item[0]))
@@ -112,7 +113,7 @@ def of_result(result: RunResult, *, path_prefix: str = "") -> list[Annotation]:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """An expectation that did not hold in `runs` of a case, or (`expectation` empty) a case that is unknown."""
+    """A failed expectation in `runs` of a case, or (`expectation` empty) an unknown case."""
 
     rank: int
     case: CaseDocument
@@ -125,7 +126,7 @@ class _Found:
 def _of_case(case: CaseDocument) -> list[_Found]:
     failed: dict[str, list[tuple[RunDocument, FindingDocument]]] = {}
     for run in case.runs:
-        for finding in run.findings if run.countable else ():  # others say nothing of the agent
+        for finding in run.findings if run.countable else ():  # other runs say nothing about the agent
             if finding.outcome == "failed":
                 failed.setdefault(finding.expectation, []).append((run, finding))
     found = [
@@ -140,7 +141,9 @@ def _of_case(case: CaseDocument) -> list[_Found]:
         for expectation, pairs in failed.items()
     ]
     if case.outcome == "unknown" and not case.quarantine:
-        found.append(_Found(2, case, "", case.line, 0, case.outcome_reason or "too few runs say anything of the agent"))
+        found.append(
+            _Found(2, case, "", case.line, 0, case.outcome_reason or "too few runs say anything about the agent")
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""Step outputs: the few facts later steps and jobs build on. The names are the outputs of `action.yml`."""
+"""Step outputs, which later steps use. The names are the outputs of `action.yml`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
-    """What would be called and what it would cost, in cents; an unknown price is empty, never 0. `rechecks` are cases whose stored calls
-    are judged by other expectations than before, `votes` what a language model would be paid for."""
-    from planner.changes.model import Action  # whoever has a change set has it imported: `planner validate` has none
+    """Outputs of a plan, prices in cents; an unknown price is empty. `rechecks` counts cases evaluated with new
+    expectations, `votes` paid judge calls."""
+    from planner.changes.model import Action  # already imported if there is a change set; `planner validate` has none
 
     estimate, votes = change_set.estimate, change_set.votes
     return {
@@ -35,7 +35,7 @@ def change_set_outputs(change_set: ChangeSet) -> dict[str, str]:
 
 
 def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
-    """What was found and what this invocation alone cost, so that the outputs of several jobs may be added up."""
+    """Outputs of a run. Costs are of this session alone, so that jobs can be summed."""
     return {
         "outcome": result.outcome,
         "digest": result.change_set_digest,
@@ -47,10 +47,10 @@ def run_outputs(result: RunResult, *, report_dir: str) -> dict[str, str]:
 
 
 def append_outputs(path: Path, outputs: Mapping[str, str], *, new_delimiter: Callable[[], str]) -> None:
-    """Add to the file GITHUB_OUTPUT names.
+    """Append to the file of GITHUB_OUTPUT.
 
-    Values may hold anything: each is written as a heredoc whose end only we know, so none can start an output of its
-    own. Raises `OSError`, and `ValueError` for a name GitHub would not take or a delimiter that is in the value.
+    Values may contain anything: each is a heredoc with an unguessable end, so no value can start another output. Raises
+    `OSError`, and `ValueError` for an invalid name or a delimiter that occurs in the value.
     """
     blocks = [_block(name, value, new_delimiter()) for name, value in outputs.items()]
     with path.open("a", encoding="utf-8", errors="replace", newline="\n") as file:

@@ -1,6 +1,6 @@
-"""What a command gives back to GitHub: annotations, job summary and outputs, in one call for each kind of result.
+"""Publishes results on GitHub: annotations, job summary and outputs.
 
-Telling GitHub never decides anything: where a file cannot be written, the log says so and the exit code stays.
+Failures to write are logged and do not change the exit code.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def publisher(
     new_delimiter: Callable[[], str],
     redact: Callable[[str], str] = str,
 ) -> Publisher | None:
-    """The publisher for this step, or None outside of GitHub Actions (GITHUB_ACTIONS=true).
+    """The publisher of this step; None outside of GitHub Actions (GITHUB_ACTIONS=true).
 
-    `write_line` writes one line to the job's log: to standard error, where a workflow command works as well and does not
-    end up in a document that standard output was redirected to. `new_delimiter` gives a token nobody can guess. `redact` replaces keys.
+    `write_line` writes to the job's log (standard error, so that redirected documents stay clean). `new_delimiter`
+    returns an unguessable token. `redact` replaces API keys.
     """
     if env.get("GITHUB_ACTIONS") != "true":
         return None
@@ -51,42 +51,42 @@ def publisher(
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Files that GitHub did not name are not written."""
+    """Files that GitHub does not name are not written."""
 
     summary_file: Path | None
     output_file: Path | None
     path_prefix: str
-    """From the repository's root to the working directory, with a `/` at its end unless empty."""
+    """From the repository's root to the working directory, ending with `/` unless empty."""
     write_line: Callable[[str], None]
     new_delimiter: Callable[[], str]
     redact: Callable[[str], str] = str
 
     def diagnostics(self, diagnostics: Diagnostics) -> None:
-        """Faults of plans: an annotation each (the worst nine), all of them in the summary; nothing where there are none."""
+        """Diagnostics of plans: annotations for the worst nine, all of them in the summary."""
         if len(diagnostics):
             self._annotate(annotations.of_diagnostics(diagnostics, path_prefix=self.path_prefix))
             self._summarise(_diagnostics_markdown(diagnostics))
 
     def change_set(self, change_set: ChangeSet, markdown: str) -> None:
-        """What would be called: `markdown` in the summary, digest and price as outputs."""
+        """A change set: `markdown` in the summary; digest and price as outputs."""
         self._summarise(markdown)
         self._output(change_set_outputs(change_set))
 
     def result(self, result: RunResult, markdown: str, *, report_dir: str) -> None:
-        """What was found: annotations on the failed expectations, `markdown` (unless empty) in the summary, verdict and bill
-        as outputs."""
+        """Results: annotations for failed expectations, `markdown` (unless empty) in the summary; outcome and cost as
+        outputs."""
         self._annotate(annotations.of_result(result, path_prefix=self.path_prefix))
         if markdown:
             self._summarise(markdown)
         self._output(run_outputs(result, report_dir=report_dir))
 
     def error(self, error: PlannerError) -> None:
-        """Why the command ended early, and how to mend it, as an annotation without a place."""
+        """Why the command failed and how to fix it, as an annotation without a place."""
         message = f"{error}\n{error.hint}" if error.hint else str(error)
         self._annotate([Annotation("error", "", message)])
 
     def exit_code(self, exit_code: int) -> None:
-        """The last word of every command, whatever it was."""
+        """The exit code of every command, written last."""
         self._output({"exit-code": str(exit_code)})
 
     def _annotate(self, found: Iterable[Annotation]) -> None:
@@ -99,9 +99,7 @@ class Publisher:
             return
         try:
             if not append_summary(path, self.redact(markdown)):
-                self._complain(
-                    "the job summary of this step is full (1 MiB): the report files have what is missing there"
-                )
+                self._complain("the job summary of this step is full (1 MiB): see the report files for the rest")
         except OSError as error:
             self._complain(f"the job summary could not be written: {error.strerror}")
 
@@ -133,7 +131,7 @@ def _prefix(workspace: Path | None, working_directory: Path) -> str:
 
 
 def _diagnostics_markdown(diagnostics: Diagnostics) -> str:
-    """All faults as a list. Their texts quote a plan, which on a pull request from a fork a stranger wrote."""
+    """All diagnostics as a list. They quote plans, which a stranger may have written."""
     errors = sum(item.severity is Severity.ERROR for item in diagnostics)
     warnings = len(diagnostics) - errors
     headline = " and ".join(

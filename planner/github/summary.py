@@ -1,8 +1,8 @@
-"""The job summary: Markdown appended to a file, within GitHub's limit of 1 MiB a step.
+"""The job summary: Markdown appended to a file, within GitHub's limit of 1 MiB per step.
 
-GitHub drops a summary over the limit whole, and says so only in the log; so what is too long is cut in the middle: the
-headline is at the top and how to go on is at the end.
-Source: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
+GitHub drops a larger summary completely, so long text is cut in the middle: the headline is at the top, the next steps
+at the end. Source:
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from planner.reports.neutral import printable
 
 SUMMARY_LIMIT_BYTES = 1024 * 1024
 _SMALLEST_BYTES = 512
-"""With less room than this a cut text would say nothing."""
+"""With less room, a cut text would be useless."""
 
 
 def append_summary(path: Path, markdown: str, *, limit_bytes: int = SUMMARY_LIMIT_BYTES) -> bool:
-    """Append, cut to the room an earlier command of the same step has left. False: there was none. Raises `OSError`."""
+    """Append, cut to the remaining room of this step. Returns False if there is none. Raises `OSError`."""
     used_bytes = path.stat().st_size if path.exists() else 0
     text = printable(markdown).rstrip("\n") + "\n\n"
     room_bytes = limit_bytes - used_bytes
@@ -32,10 +32,9 @@ def append_summary(path: Path, markdown: str, *, limit_bytes: int = SUMMARY_LIMI
 
 
 def cut_in_the_middle(markdown: str, *, limit_bytes: int) -> str:
-    """The text itself if it fits, else its beginning and its last sections with a note between.
+    """The text if it fits, otherwise its beginning and last sections with a note between.
 
-    Blocks that the cut leaves open (code fences, `<details>`) are closed, so that what follows renders as it should.
-    `limit_bytes` (of UTF-8) is at least 512.
+    Open blocks (code fences, `<details>`) are closed at the cut. `limit_bytes` (of UTF-8) is at least 512.
     """
     if _size(markdown) <= limit_bytes:
         return markdown
@@ -53,22 +52,22 @@ def cut_in_the_middle(markdown: str, *, limit_bytes: int) -> str:
         default=len(lines),
     )
     tail = "".join(lines[tail_start:])
-    # With the note at its longest; below it says what was really left out.
+    # reserve room for the longest possible note
     room_bytes = limit_bytes - _size(tail) - _size(_note(len(lines), limit_bytes))
     head_end = max(
         index for index in range(tail_start + 1) if bytes_before[index] + _size(states[index].closing()) <= room_bytes
     )
     head = "".join(lines[:head_end]) + states[head_end].closing()
-    if head_end == 0:  # one enormous line: its beginning is all there is
+    if head_end == 0:  # a single huge line: keep its beginning
         head = lines[0].encode("utf-8", "replace")[: room_bytes - 1].decode("utf-8", "ignore") + "\n"
     return head + _note(tail_start - head_end, limit_bytes) + tail
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What is open before a line. `fence` is the line that would close the code fence, or empty.
+    """Open blocks before a line. `fence` is the line that closes the code fence, or "".
 
-    `html`: from a line that starts with a tag of a fold to the next blank line Markdown means nothing, fences included.
+    `html`: between a `<details>` tag and the next blank line, Markdown is not interpreted.
     """
 
     fence: str = ""
@@ -104,7 +103,7 @@ def _states(lines: list[str]) -> list[_State]:
 
 def _note(lines_left_out: int, limit_bytes: int) -> str:
     size = f"{limit_bytes / 1024:,.0f} KiB" if limit_bytes >= 1024 else f"{limit_bytes} bytes"
-    return f"\n> ✂ {lines_left_out:,} lines are left out: no more than {size} fit here. The report files have them all.\n\n"
+    return f"\n> ✂ {lines_left_out:,} lines omitted: the limit is {size}. The report files are complete.\n\n"
 
 
 def _size(text: str) -> int:

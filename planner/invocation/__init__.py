@@ -1,2 +1,5 @@
-"""What commands are made of: what was selected, where results are, the service reached, a change set prepared, votes asked for,
-reports handed out. One module for each; all of the world outside comes in through `shell.Shell`."""
+"""Building blocks of commands: select plans, open a store, connect to the service, prepare a change set, request judge
+calls, write reports.
+
+Everything from outside the program comes in through `shell.Shell`.
+"""

@@ -1,6 +1,6 @@
-"""The commit that policy comes from, where the tree under test was proposed by somebody else.
+"""The commit that policy comes from, if the tree under test is proposed by somebody else.
 
-It is named by the command line or by the CI system, never by a file of the tree. All that is read here is read from that commit.
+The command line or the CI system names it, never a file of the tree. Everything here is read from that commit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BRANCH: Final = re.compile(
 )
 _MAX_LINKS: Final = 8
 _LINK: Final = "120000"
-_NAME_ONE: Final = "Name the commit whose planner.yaml holds: --policy-from COMMIT."
+_NAME_ONE: Final = "Name the commit to read planner.yaml from: --policy-from COMMIT."
 
 _GITHUB: Final = {
     "pull_request": ("pull_request", "base", "sha"),
@@ -32,19 +32,19 @@ _GITHUB: Final = {
     "pull_request_review_comment": ("pull_request", "base", "sha"),
     "merge_group": ("merge_group", "base_sha"),
 }
-"""Where an event's payload has the base commit."""
+"""Path of the base commit in an event's payload."""
 _GITLAB: Final = (
     "CI_MERGE_REQUEST_TARGET_BRANCH_SHA",
     "CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA",
     "CI_MERGE_REQUEST_DIFF_BASE_SHA",
 )
-"""The target branch's newest commit where GitLab names it, else the one that the merge request began at."""
+"""The newest commit of the target branch if GitLab names it, otherwise the merge base."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedCommit:
-    """A commit as it was named: `ref` is what git is asked for, `what` says what it is, `hint` how to fetch it. `name` is how it
-    is shown; None: by the start of its id."""
+    """A named commit. `ref` is passed to git, `what` describes it, `hint` says how to fetch it. `name` is its display
+    name; None: the start of its id."""
 
     ref: str
     what: str
@@ -53,15 +53,15 @@ class NamedCommit:
 
 
 def typed_commit(ref: str) -> NamedCommit:
-    """What was typed after `--policy-from`."""
+    """The commit of `--policy-from`."""
     hint = "In CI, fetch it first: git fetch --depth=1 origin BRANCH, then name FETCH_HEAD."
     return NamedCommit(ref, "named by --policy-from", hint, name=ref)
 
 
 def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
-    """The base commit of the pull request that this CI job tests; None where it tests none.
+    """The base commit of the pull request that this CI job tests; None if it tests none.
 
-    Raises `UsageError` where it tests one and its base commit is not named.
+    Raises `UsageError` if the CI system does not name the base commit.
     """
     event = environ.get("GITHUB_EVENT_NAME", "")
     if event in _GITHUB:
@@ -78,16 +78,16 @@ def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
 
 def _by_id(commit: str, what: str) -> NamedCommit:
     if not _COMMIT_ID.fullmatch(commit):
-        raise UsageError(f"{what} is not named by the CI system, so no policy can be read", _NAME_ONE)
+        raise UsageError(f"{what} is not named by the CI system, so the policy cannot be read", _NAME_ONE)
     hint = f"Name another with --policy-from, or fetch it first: git fetch --no-tags --depth=1 origin {commit}"
     return NamedCommit(commit, what, hint)
 
 
 def _by_branch(branch: str) -> NamedCommit:
-    """Buildkite names no commit. The branch as the remote has it: a pull request can push no such ref."""
+    """Buildkite names only a branch. The remote-tracking ref is safe: a pull request cannot push one."""
     what = "the base branch of this pull request"
     if not _BRANCH.fullmatch(branch):
-        raise UsageError(f"{what} is not named by the CI system, so no policy can be read", _NAME_ONE)
+        raise UsageError(f"{what} is not named by the CI system, so the policy cannot be read", _NAME_ONE)
     ref = f"refs/remotes/origin/{branch}"
     hint = (
         "Name another with --policy-from, or fetch it first:"
@@ -97,7 +97,7 @@ def _by_branch(branch: str) -> NamedCommit:
 
 
 def _in_payload(environ: Mapping[str, str], event: str) -> str:
-    """The id that the event's payload has; "" where it has none, or cannot be read."""
+    """The commit id in the event's payload; "" if missing or unreadable."""
     try:
         found: Any = json.loads(Path(environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -109,8 +109,8 @@ def _in_payload(environ: Mapping[str, str], event: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BaseCommit:
-    """A commit, and the folder of it that is the project's: "" or with a slash at its end. `name` is how it is shown, `what` says
-    what it is."""
+    """A commit and the project's folder in it: "" or ending with a slash. `name` is its display name, `what` describes
+    it."""
 
     git: Git
     commit: str
@@ -118,17 +118,17 @@ class BaseCommit:
     what: str
     folder: str = ""
     has_project: bool = False
-    """Whether a planner.yaml is in that folder."""
+    """Whether that folder has a planner.yaml."""
 
     def read(self, name: str) -> bytes | None:
-        """A file of the project's folder as the commit has it; None where it has none.
+        """Read a file of the project's folder from the commit; None if it does not exist.
 
-        Raises `UsageError` where that cannot be read, which is not the same: a partial clone lacks contents that the commit has.
+        Raises `UsageError` if it exists and cannot be read, for example in a partial clone.
         """
         path = posixpath.normpath(self.folder + name)
         for _ in range(_MAX_LINKS):
             if path.startswith(("../", "/")) or path == "..":
-                raise UsageError(f"{self.name}:{name} leads out of the repository", "Name a file of the repository.")
+                raise UsageError(f"{self.name}:{name} leads outside the repository", "Name a file of the repository.")
             found = self._entry(path)
             if found is None:
                 return None
@@ -141,10 +141,10 @@ class BaseCommit:
             if mode != _LINK:
                 return content.out
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), content.out.decode(errors="replace")))
-        raise UsageError(f"{self.name}:{name} is a link that leads to itself", "Name a file of the repository.")
+        raise UsageError(f"{self.name}:{name} is a circular link", "Name a file of the repository.")
 
     def _entry(self, path: str) -> tuple[str, str, str] | None:
-        """Mode, kind and id of what the commit has there."""
+        """Mode, kind and object id of a path in the commit."""
         listed = self.git("ls-tree", "-z", "--full-tree", self.commit, "--", path)
         if listed.code != 0:
             raise self._unreadable(path)
@@ -155,13 +155,13 @@ class BaseCommit:
 
     def _unreadable(self, path: str) -> UsageError:
         return UsageError(
-            f"{self.what} cannot be read here: this clone lacks {path} of {self.name}",
+            f"{self.what} cannot be read: this clone lacks {path} of {self.name}",
             f"Fetch it first: git cat-file -e {self.commit}:{path}, or check out without a filter.",
         )
 
     def nearest(self, prefix: str) -> BaseCommit:
-        """The same commit, with the nearest folder at or above `prefix` that has a planner.yaml as the project's; the repository's
-        root where none has one."""
+        """The same commit, with the nearest folder at or above `prefix` that has a planner.yaml as project folder;
+        otherwise the repository's root."""
         for folder in _upwards(prefix):
             if self._entry(folder + PROJECT_FILE) is not None:
                 return replace(self, folder=folder, has_project=True)
@@ -169,24 +169,25 @@ class BaseCommit:
 
 
 def _upwards(prefix: str) -> Iterator[str]:
-    """`a/b/` → `a/b/`, `a/`, and the root, which is empty."""
+    """`a/b/` → `a/b/`, `a/`, and "" (the root)."""
     parts = prefix.split("/")[:-1]
     for length in range(len(parts), -1, -1):
         yield "".join(f"{part}/" for part in parts[:length])
 
 
 def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
-    """The project's root for whoever is in `git.folder`, and the commit.
+    """The project's root for `git.folder`, and the commit.
 
-    Raises `UsageError` where there is no repository, or it does not have the commit.
+    Raises `UsageError` if there is no repository, or it lacks the commit.
     """
     layout = git.layout()
     if isinstance(layout, Answer):
-        raise without_repository(git, layout, "Run it inside of one.")
+        raise without_repository(git, layout, "Run the command inside a git repository.")
     found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{named.ref}^{{commit}}")
     if found.code != 0:
         raise UsageError(
-            f"this repository has no commit {named.ref!r}, {named.what}, so no policy can be read", named.hint
+            f"this repository has no commit {named.ref!r}, {named.what}, so the policy cannot be read",
+            named.hint,
         )
     commit = found.out.decode().strip()
     prefix = git("rev-parse", "--show-prefix").out.removesuffix(b"\n").decode(errors="surrogateescape")

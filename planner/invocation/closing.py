@@ -1,4 +1,4 @@
-"""How an invocation of `planner run` ends: its results composed, stored and handed out, and its runs spoken for."""
+"""Ends a session of `planner run`: composes, stores and reports its results, and marks its runs as used."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field, replace
 
 from planner.changes.model import Consent
 from planner.errors import RefusedError, StoreError
+from planner.execution.jobs import Outcome, RunRecord
 from planner.execution.journal import Journal
-from planner.execution.work import Outcome, RunRecord
-from planner.invocation.composing import compose_result, with_ending
 from planner.invocation.preparing import Preparation
+from planner.invocation.report_session import ReportSession
 from planner.invocation.reporting import show_result
 from planner.invocation.run_options import RunOptions, ways_on
+from planner.invocation.run_result import SessionEnd, compose_result, with_ending
 from planner.invocation.selection import Loaded
 from planner.invocation.sharing import SharedSession
 from planner.invocation.shell import Shell, actor_of
-from planner.invocation.standing_reports import Standing
 from planner.invocation.stores import Place
-from planner.judging.asking import Asking
+from planner.judging.judge_calls import JudgeCallsResult
 from planner.results.model import CaseDocument, RunResult
 from planner.verdicts.assembling import Unmade, assemble_cases
 from planner.verdicts.early_stopping import could_pass
@@ -31,17 +31,17 @@ from planner.verdicts.rates import suite_of
 
 @dataclass(slots=True)
 class EndedRuns:
-    """The runs that the engine has reported. `overdue` are those of them that had not ended when it stopped waiting."""
+    """The runs that the engine has reported. `overdue` had not ended when it stopped waiting."""
 
     judged: dict[str, list[JudgedRun]] = field(default_factory=dict[str, list[JudgedRun]])
-    """By case id, in the order they ended."""
+    """By case id, in the order of their ends."""
     records: list[RunRecord] = field(default_factory=list[RunRecord])
     overdue: list[RunRecord] = field(default_factory=list[RunRecord])
     launched_now: int = 0
-    """Those that no earlier invocation had launched."""
+    """Runs that this session launched."""
 
     def add(self, record: RunRecord, judged: JudgedRun) -> None:
-        self.records.append(replace(record, evidence=None))  # ten thousand of them would fill the memory
+        self.records.append(replace(record, evidence=None))  # evidence of ten thousand runs would fill the memory
         self.overdue += [record] if record.evidence is None else []
         self.launched_now += not record.resumed
         self.judged.setdefault(record.case_id, []).append(judged)
@@ -49,58 +49,58 @@ class EndedRuns:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Of an invocation that got as far as its change set. `ceiling_cents` is the lowest that holds for all of it."""
+    """For a session that has a change set. `ceiling_cents` is the lowest ceiling on all of it."""
 
     shell: Shell
     options: RunOptions
     loaded: Loaded
     place: Place
     journal: Journal
-    standing: Standing
+    reports: ReportSession
     prepared: Preparation
     ceiling_cents: int | None
 
     def refuse(self, error: RefusedError) -> None:
-        """Nobody was called, and the reports say so."""
+        """Report that the session was refused before any call."""
         digest = self.prepared.change_set.digest
         now = self.shell.clock.now()
         consent = Consent(self.options.consent_to_charge, actor_of(self.shell), now, digest, self.ceiling_cents)
         ending = Ending("refused", 3, (str(error),), (error.hint,) if error.hint else (), finished=False)
         cases = self._cases(EndedRuns(), Outcome(), "refused")
         gate = Gate(self.options.fail_on, suite_of(cases))
-        self.standing.write(self._result(consent, Outcome(), ending, cases, Asking(), gate))
+        self.reports.write(self._result(SessionEnd(consent, Outcome(), ending, cases, JudgeCallsResult(), gate)))
 
     def finish(
-        self, consent: Consent, outcome: Outcome, runs: EndedRuns, asking: Asking, session: SharedSession
+        self, consent: Consent, outcome: Outcome, runs: EndedRuns, asking: JudgeCallsResult, session: SharedSession
     ) -> int:
-        """The exit code, when all is stored, reported and shown, as far as it can be."""
+        """Store, report and show the results; return the exit code. A failed store does not prevent the reports."""
         cases = self._cases(runs, outcome, why_not_called(outcome))
         open_overdue = may_still_end(runs.overdue, self.journal, self.shell.clock.now())
         consenting = consent.given or bool(outcome.left)
         ways = ways_on(self.options, consenting=consenting, overtaken=outcome.overtaken)
         gate = Gate(self.options.fail_on, suite_of(cases))
         ending = ending_of(cases, outcome, open_overdue, ways, gate, self._out_of_reach(cases))
-        result = self._result(consent, outcome, ending, cases, asking, gate)
+        result = self._result(SessionEnd(consent, outcome, ending, cases, asking, gate))
         try:
             self._store(result, runs)
-            if not outcome.interrupted:  # else after the reports: they are due at once
+            if not outcome.interrupted:  # after an interruption the reports come first, since they are due at once
                 session.publish()
-        except StoreError as error:  # what was paid for is told all the same; the journal has it for the next one
+        except StoreError as error:  # report paid calls anyway; the journal keeps them for the next session
             ending = ending.with_trouble(error)
-            result = with_ending(result, ending, self.prepared, self.standing)
+            result = with_ending(result, ending, self.prepared, self.reports)
         try:
-            self.standing.write(result)
+            self.reports.write(result)
         except StoreError as error:
             ending = ending.with_trouble(error)
-            result = with_ending(result, ending, self.prepared, self.standing)
-            self.standing.is_final = True  # as far as it goes
+            result = with_ending(result, ending, self.prepared, self.reports)
+            self.reports.is_final = True  # as complete as possible
         show_result(self.shell, result, self.options.report_dir, self.loaded.project)
         return ending.exit_code
 
     def _cases(self, runs: EndedRuns, outcome: Outcome, not_called: str) -> list[CaseDocument]:
         open_runs = open_runs_at_end(
             self.journal,
-            self.standing.invocation_id,
+            self.reports.invocation_id,
             {slot.key for slots in self.prepared.resumable.values() for slot in slots},
             runs.records,
             runs.overdue,
@@ -111,12 +111,12 @@ class Closing:
             runs.judged,
             self.place.repository.load_evidence,
             Unmade(not_called, outcome.not_needed, open_runs),
-            today=self.standing.started_at.date(),
+            today=self.reports.started_at.date(),
             ask=self.prepared.judging.cache,
         )
 
     def _out_of_reach(self, cases: list[CaseDocument]) -> set[str]:
-        """The failed cases that the next session keeps as failed: passing calls could not reach their rate."""
+        """Failed cases that the next session keeps as failed, because passing calls could not reach their rate."""
         plans = {change.case_id: change.case for change in self.prepared.change_set.changes if change.case}
         may_pass = could_pass(self.place.repository.load_evidence, self.prepared.judging.cache)
         return {
@@ -127,27 +127,8 @@ class Closing:
             and not may_pass(plans[case.case_id], case.runs, case.runs_required)
         }
 
-    def _result(
-        self,
-        consent: Consent,
-        outcome: Outcome,
-        ending: Ending,
-        cases: list[CaseDocument],
-        asking: Asking,
-        gate: Gate,
-    ) -> RunResult:
-        return compose_result(
-            self.standing,
-            self.journal,
-            self.prepared,
-            consent,
-            outcome,
-            ending,
-            cases,
-            ceiling_cents=self.ceiling_cents,
-            asking=asking,
-            gate=gate,
-        )
+    def _result(self, end: SessionEnd) -> RunResult:
+        return compose_result(self.reports, self.journal, self.prepared, end, self.ceiling_cents)
 
     def _store(self, result: RunResult, runs: EndedRuns) -> None:
         repository = self.place.repository
@@ -158,17 +139,17 @@ class Closing:
             repository.mark_plan_used(self.options.saved.plan_id, result.invocation_id)
         if not result.partial:
             repository.promote(result, self.place.environment)
-        spare = result.partial and self.options.selection.rerun == "changed"
-        self.journal.consume(result.invocation_id, _spoken_for(result, runs, spare=spare))
+        keep_usable = result.partial and self.options.selection.rerun == "changed"
+        self.journal.consume(result.invocation_id, _slots_in_results(result, runs, keep_usable=keep_usable))
 
 
-def _spoken_for(result: RunResult, runs: EndedRuns, *, spare: bool) -> Iterable[tuple[str, int]]:
-    """Runs that finished results hold are not gone on with again. Those of a partial invocation are no baseline, so that what
-    passed there, or is still to be judged, stands in for the same calls of a whole one (`spare`)."""
+def _slots_in_results(result: RunResult, runs: EndedRuns, *, keep_usable: bool) -> Iterable[tuple[str, int]]:
+    """Slots that later sessions must not resume, because finished results hold their runs. A partial session is no
+    baseline, so with `keep_usable` its passed and undecided runs stay available for a full session."""
     outcomes = {case.case_id: case.outcome for case in result.cases}
     undecided = {run.document.run_id for judged in runs.judged.values() for run in judged if run.document.missing}
     return [
         (record.launch_id, record.ordinal)
         for record in runs.records
-        if not (spare and (outcomes[record.case_id] in ("passed", "flaky") or record.run_id in undecided))
+        if not (keep_usable and (outcomes[record.case_id] in ("passed", "flaky") or record.run_id in undecided))
     ]

@@ -1,4 +1,4 @@
-"""What an invocation cost, for its results."""
+"""The cost of a session, for its results."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def costs(
     ceiling_cents: int | None,
     unread: AbstractSet[tuple[str, int]] = frozenset(),
 ) -> CostDocument:
-    """By the journal: every run this change set launched, whoever did, and no finished result holds yet. `unread` are the slots of
-    those that have ended and cannot be read."""
+    """Costs from the journal: every run that this change set launched in any session and that no finished result holds.
+    `unread` are slots of ended runs that cannot be read."""
     estimate = prepared.whole_estimate
     charged = charged_slots(journal, prepared.change_set.digest)
     mine = {launch.launch_id for launch in journal.launches_of(invocation_id)}
@@ -42,11 +42,11 @@ def costs(
         earlier_estimates=_earlier(prepared.accuracy),
         actual_cents=sum(slot.cost_cents or 0 for slot in charged),
         this_invocation_cents=sum(slot.cost_cents or 0 for slot in charged if slot.launch_id in mine),
-        # Of unknown fate, under way, or ended and never billed: what was reserved stands for what it may have cost.
+        # Unconfirmed, under way, or ended without a bill: the reservation stands for the cost.
         ambiguous_cents=sum(slot.reserved_cents for slot in unbilled)
         + sum(
             launch.reserved_cents
-            for launch in prepared.stray.unsettled
+            for launch in prepared.orphans.unsettled
             if launch.launch_id not in {slot.launch_id for slot in charged}
         ),
         calls_under_way=sum(slot.key not in unread for slot in not_seen),
@@ -60,8 +60,8 @@ def costs(
 
 def _by_service(charged: Sequence[Slot], cases: Sequence[CaseDocument]) -> int | None:
     made = {slot.run_id for slot in charged}
-    told = [run.service_estimate_cents for case in cases for run in case.runs if run.run_id in made]
-    known = [cents for cents in told if cents is not None]
+    estimates = [run.service_estimate_cents for case in cases for run in case.runs if run.run_id in made]
+    known = [cents for cents in estimates if cents is not None]
     return sum(known) if known and len(known) == len(charged) else None
 
 

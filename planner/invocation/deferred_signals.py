@@ -1,7 +1,7 @@
-"""Signals that come before there is anything to interrupt: kept until the first report stands, which then says so.
+"""Defers signals until the first report is written, which then says that the session was interrupted.
 
-An invocation that is interrupted while its modules are loaded would otherwise leave the report of an older one, as if it were its
-own. Imports nothing heavy: `planner.__main__` needs it before anything else.
+Otherwise an interruption during imports would leave the report of an older session. Imports nothing heavy:
+`planner.__main__` needs it first.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    """What asks to stop. A hang-up that is ignored from the start (`nohup`) stays ignored."""
+    """Signals that ask to stop. A SIGHUP ignored from the start (`nohup`) stays ignored."""
     if HANG_UP is None or signal.getsignal(HANG_UP) is signal.SIG_IGN:
         return (signal.SIGINT, signal.SIGTERM)
     return (signal.SIGINT, signal.SIGTERM, HANG_UP)
 
 
 class _Deferral:
-    """A signal handler. However many come, they are kept: it is a second at most."""
+    """A signal handler that only remembers that a signal came."""
 
     def __init__(self) -> None:
         self.before = {number: signal.getsignal(number) for number in stop_signals()}
@@ -33,17 +33,17 @@ class _Deferral:
 
 
 def defer() -> None:
-    """Until `release`, an interruption waits."""
+    """Defer interruptions until `release`."""
     deferral = _Deferral()
     for number in deferral.before:
         signal.signal(number, deferral)
 
 
 def release() -> None:
-    """Signals do again what they did before `defer`; nothing where they were not deferred.
+    """Restore the handlers from before `defer`.
 
     Raises:
-        KeyboardInterrupt: one came meanwhile.
+        KeyboardInterrupt: a signal came meanwhile.
     """
     deferral = signal.getsignal(signal.SIGTERM)
     if not isinstance(deferral, _Deferral):
@@ -52,5 +52,5 @@ def release() -> None:
         signal.signal(number, handler)
     if deferral.is_kept:
         if HANG_UP is not None:
-            signal.signal(HANG_UP, signal.SIG_IGN)  # it ends already: that its terminal goes too is no news
+            signal.signal(HANG_UP, signal.SIG_IGN)  # already stopping, so a closing terminal does not matter
         raise KeyboardInterrupt

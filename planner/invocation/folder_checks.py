@@ -1,6 +1,6 @@
-"""Folders that planner writes to and reads back must be this machine's own: what came with the checkout is somebody else's word.
+"""Refuses report and store folders that came with the checkout.
 
-A pull request can commit a `.planner/` with results of its choice, or a link in its place. Both are refused before anything is read.
+A pull request could commit a `.planner/` with chosen results, or a link in its place.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ STORE_NAMES: Final = (
     *("unshared", "votes", "world", "journal.sqlite", "votes.sqlite"),
 )
 _MANY_FILES: Final = frozenset({"evidence", "originals", "runs", "votes"})
-"""Folders of very many files: the store itself refuses a link among them when it meets one."""
+"""Folders with very many files; the store itself refuses links in them."""
 
 
 def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) -> None:
-    """`option` chooses another folder. `names` are what planner has in it: all that matters where it is the whole repository.
+    """Check a folder. `option` chooses another one. `names` are planner's files in it, which are all that matters if it
+    is the whole repository.
 
-    Raises `UsageError` where git tracks the folder, or it leads out of the repository, or something in it does.
+    Raises `UsageError` if git tracks the folder, or it or something in it links outside the repository.
     """
     if not os.path.lexists(folder):
         return
@@ -37,34 +38,34 @@ def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) 
     for path in (folder, *_links(folder)) if not whole else (folder / name for name in names):
         if path.is_symlink() and not path.resolve().is_relative_to(repository):
             raise UsageError(
-                f"{os.path.relpath(path, shell.cwd)} is a link that leads out of the repository, to {path.resolve()}",
-                f"Remove the link. To keep files elsewhere, name that place with {option}.",
+                f"{os.path.relpath(path, shell.cwd)} is a link to {path.resolve()}, outside the repository",
+                f"Remove the link. To keep files elsewhere, use {option}.",
             )
     places = [folder / name for name in names] if whole else [folder, folder.resolve()]
     if tracked := _tracked(shell, repository, places):
         raise UsageError(
-            f"git tracks {tracked}, so that what {shown} holds came with the checkout and cannot be trusted",
-            f"Remove it from git: git rm -r --cached {tracked.partition('/')[0] if whole else shown}, and add it to .gitignore. Or"
+            f"git tracks {tracked}, so {shown} may come from the checkout and cannot be trusted",
+            f"Remove it from git: git rm -r --cached {tracked.partition('/')[0] if whole else shown}, and add it to .gitignore, or"
             f" choose another folder with {option}.",
         )
 
 
 def _repository(folder: Path) -> Path | None:
-    """The work tree that the folder is in, by its `.git`, which no commit can hold; None where there is none."""
+    """The work tree that contains the folder, found by `.git`, which no commit can contain; None if there is none."""
     at = folder.parent.resolve() / folder.name
     return next((parent for parent in (at, *at.parents) if os.path.lexists(parent / ".git")), None)
 
 
 def _links(folder: Path) -> Iterator[Path]:
-    """The links in it, at whatever depth; those of many files aside."""
+    """All links in the folder, except in folders with very many files."""
     for at, folders, files in os.walk(folder):
         yield from (path for name in (*folders, *files) if (path := Path(at, name)).is_symlink())
         folders[:] = [name for name in folders if name not in _MANY_FILES]
 
 
 def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
-    """The first file of these places that git knows; empty where it knows none. Names are compared as a file system may that takes
-    capitals and small letters for the same."""
+    """The first file in these places that git tracks, or "". Names are compared case-insensitively, as some file
+    systems do."""
     wanted: dict[str, None] = {}
     for place in places:
         wanted[os.fspath(place)] = None
@@ -76,10 +77,10 @@ def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
         return ""
     listed = Git(repository, shell.environ)("ls-files", "-z", "--", *inside)
     if listed.code != 0:
-        if "not a git repository" in listed.said:  # a `.git` that is none, in which nothing can be tracked
+        if "not a git repository" in listed.said:  # an invalid `.git`, which tracks nothing
             return ""
         raise UsageError(
             f"git cannot say whether it tracks {inside[0]}: {listed.said.splitlines()[-1:]}",
-            "Look at the repository, then run the same command again.",
+            "Check the repository, then run the same command again.",
         )
     return listed.out.partition(b"\0")[0].decode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""SIGINT, SIGTERM and SIGHUP as an event: the first asks to stop well, a second SIGINT or SIGTERM stops at once.
+"""Turns SIGINT, SIGTERM and SIGHUP into an event. The first signal asks for an orderly stop; a second SIGINT or SIGTERM
+stops at once.
 
-A terminal that goes away sends several SIGHUPs (its shell one, the system another; a logout SIGTERM with them): hang-ups are no
-impatience, and count for nothing more than the first of them does.
+A closing terminal sends several SIGHUPs, so only the first one counts, and none counts as a second signal.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from planner.invocation.deferred_signals import HANG_UP, stop_signals
 
 @asynccontextmanager
 async def interruptible() -> AsyncGenerator[anyio.Event]:
-    """The event is set by the first signal; the second that is no hang-up is a KeyboardInterrupt. Errors of the body come out
-    as they are.
+    """An event that the first signal sets; a second SIGINT or SIGTERM raises KeyboardInterrupt. Errors of the body are
+    not wrapped.
 
-    Afterwards signals do what they did before: asyncio would leave SIGTERM deadly while the reports are written. A hang-up that
-    came is the last that is heeded.
+    Afterwards the previous handlers are restored: asyncio would leave SIGTERM fatal while reports are written. After a
+    SIGHUP, further ones are ignored.
     """
     interrupted = anyio.Event()
     before = {number: signal.getsignal(number) for number in stop_signals()}
     after = dict(before)
 
     async def listen(*, task_status: TaskStatus[None]) -> None:
-        """With plain handlers: asyncio's own, and so anyio's, are missing on Windows."""
+        """Uses plain handlers, since those of asyncio and anyio do not exist on Windows."""
         loop, signals = asyncio.get_running_loop(), asyncio.Queue[int]()
         for number in before:
             signal.signal(number, lambda came, _: loop.call_soon_threadsafe(signals.put_nowait, came))
@@ -59,7 +59,7 @@ async def interruptible() -> AsyncGenerator[anyio.Event]:
 
 
 def _only(error: BaseException) -> BaseException:
-    """What a task group wrapped, where it is one thing."""
+    """The only error in an exception group."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
         error = error.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return error  # pyright: ignore[reportUnknownVariableType]

@@ -1,4 +1,4 @@
-"""The language model that `check: judge` asks, as a command sees it: which one, what it answered before, what is left to ask."""
+"""The language model of `check: judge` as commands see it: its name, stored answers, and judge calls still needed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from planner.invocation.selection import Loaded, Selection
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place
 from planner.invocation.worlds import NamedWorld, named_world, open_world
-from planner.judging.asking import SECOND_CHANCES, Wanted
 from planner.judging.cache import VoteCache
+from planner.judging.judge_calls import VOID_RETRIES, WantedVotes
 from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judging.prompt import PROMPT_VERSION
 from planner.judging.recorded import RecordedAnswers
@@ -25,9 +25,9 @@ from planner.verdicts.assembling import standing_runs
 from planner.verdicts.judged_runs import LoadEvidence, questions
 
 ASSUMED_TRANSCRIPT_BYTES = 4_000
-"""Of a call that was not made yet, where no stored one tells more."""
+"""Assumed size of the transcript of a future call, if no stored one is known."""
 _ROOM_FOR_LONGER = 3
-"""A transcript that is not there yet may be so many times as long as is expected."""
+"""A future transcript may be this many times longer than expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class Judging:
 
     @property
     def may_ask(self) -> bool:
-        """Whether there is a model to ask."""
+        """Whether a model is configured."""
         return self.settings is not None
 
     @property
     def name(self) -> str | None:
-        """Whose votes verdicts rest on: another model, or another wording of what it is asked, judges anew."""
+        """The judge that verdicts depend on; changing the model or the prompt version requires new judge calls."""
         if self.settings is None:
             return None if self.cache.world is None else self.cache.model
         return f"{self.settings.model} (prompt {PROMPT_VERSION})"
@@ -59,15 +59,15 @@ class Judging:
         return Pricing(settings.price, settings.max_output_tokens) if settings else Pricing(JudgePrice(), 0)
 
     def require_model(self, change_set: ChangeSet) -> None:
-        """Raises `UsageError` where calls would be made that nobody could judge."""
+        """Raises `UsageError` if calls would be made that nothing could judge."""
         if self.name is None and any(change.action is Action.CALL for change in _asking(change_set.changes)):
             raise UsageError(
-                "some expectations ask a language model (check: judge), and planner.yaml names none, so that nobody is called",
+                "some expectations need a language model (check: judge), but planner.yaml names none, so no call is made",
                 "Name one under `judge` in planner.yaml (planner explain judge-not-configured), or try the plan with --sandbox.",
             )
 
-    def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[Wanted]:
-        """The votes to ask for, read one call at a time; `made` are digests of evidence, besides the stored, by case id."""
+    def wanted(self, changes: Sequence[Change], made: Mapping[str, Sequence[str]]) -> Iterator[WantedVotes]:
+        """The judge calls to make, one run at a time. `made` are digests of evidence of new runs, by case id."""
         for change in _asking(changes):
             case = change.case
             if case is None:
@@ -78,14 +78,14 @@ class Judging:
                 if evidence is not None:
                     yield from self.wanted_of(case, evidence)
 
-    def wanted_of(self, case: Case, evidence: Evidence) -> Iterator[Wanted]:
-        """The votes to ask for to judge one call."""
+    def wanted_of(self, case: Case, evidence: Evidence) -> Iterator[WantedVotes]:
+        """The judge calls to make for one run."""
         for question in questions(case, evidence):
             if numbers := self.cache.unanswered(question):
-                yield Wanted(case.plan, question, self.cache.key_of(question), tuple(numbers))
+                yield WantedVotes(case.plan, question, self.cache.key_of(question), tuple(numbers))
 
     def with_votes(self, change_set: ChangeSet, resumable: Mapping[str, Sequence[Slot]]) -> ChangeSet:
-        """The change set with what its votes would cost, and changes told as no longer free where they are not."""
+        """The change set with an estimate of its judge calls; rechecks that need them are no longer marked as free."""
         asking = list(_asking(change_set.changes))
         if not asking or self.settings is None:
             return change_set
@@ -97,7 +97,7 @@ class Judging:
             votes_of[change.case_id] = reckoning.votes - before
         free = self.settings.price.is_free
         estimate = VoteEstimate(self.settings.model, reckoning.votes, reckoning.stored, free, reckoning.by_plan())
-        changes = tuple(_told(change, votes_of.get(change.case_id, 0)) for change in change_set.changes)
+        changes = tuple(_with_hint(change, votes_of.get(change.case_id, 0)) for change in change_set.changes)
         return replace(change_set, changes=changes, votes=estimate)
 
     def _reckon(self, reckoning: _Reckoning, change: Change, slots: Sequence[Slot]) -> None:
@@ -119,11 +119,11 @@ class Judging:
 
 
 def judging_of(shell: Shell, selection: Selection, loaded: Loaded, place: Place) -> Judging:
-    """The project's judge; in the sandbox, without one, the answers that its world has recorded.
+    """The project's judge; in the sandbox without one, the recorded answers of its world.
 
     Raises:
         UsageError: there is no such world.
-        PlanInvalidError: the world is not valid.
+        PlanInvalidError: the world is invalid.
     """
     settings = loaded.project.judge
     if settings is None and selection.sandbox:
@@ -137,7 +137,7 @@ def judging_of(shell: Shell, selection: Selection, loaded: Loaded, place: Place)
 
 
 def _recorded_answers(shell: Shell, named: NamedWorld, cases: Sequence[Case]) -> RecordedAnswers:
-    if not any(map(asks_model, cases)):  # a world takes time to read
+    if not any(map(asks_model, cases)):  # reading a world takes time
         return RecordedAnswers(named.name, {})
     world = open_world(shell, named)
     answers: dict[tuple[str, str], list[Vote]] = {}
@@ -158,7 +158,7 @@ def asks_model(case: Case) -> bool:
 
 
 class _Reckoning:
-    """Sums, by plan: of transcripts that are there, and of as many more that are like them."""
+    """Estimates by plan, for known transcripts and for as many assumed ones."""
 
     def __init__(self, pricing: Pricing) -> None:
         self.votes = 0
@@ -177,7 +177,7 @@ class _Reckoning:
         self._add(self._known, plan, unanswered, size, size)
 
     def assumed(self, case: Case, calls: int) -> None:
-        """Each vote of each rubric is reckoned with, also where other parts of an expectation may come to decide alone."""
+        """Count every vote of every rubric, even if other parts of an expectation may decide alone."""
         for expectation in case.expectations:
             for rubric, votes in expectation.rubrics():
                 self.votes += calls * votes
@@ -193,7 +193,7 @@ class _Reckoning:
 
     def _add(self, sums: dict[str, PlanVotes], plan: str, votes: int, size: int, high_size: int) -> None:
         before = sums.get(plan, PlanVotes())
-        high = self._pricing.reserve(high_size) * (1 + SECOND_CHANCES)
+        high = self._pricing.reserve(high_size) * (1 + VOID_RETRIES)
         sums[plan] = PlanVotes(
             before.votes + votes,
             before.expected + votes * self._pricing.expected(size),
@@ -201,11 +201,11 @@ class _Reckoning:
         )
 
 
-def _told(change: Change, votes: int) -> Change:
-    """A recheck that asks for votes says so, where it would have said that it is free or that nothing can decide it."""
+def _with_hint(change: Change, votes: int) -> Change:
+    """A recheck that needs judge calls says so in its detail."""
     if change.action is not Action.RECHECK or not votes:
         return change
     stored = f"{len(standing_runs(change))} stored run{'' if len(standing_runs(change)) == 1 else 's'}"
     if change.detail.endswith(" · free"):
         stored = change.detail.removesuffix(" · free")
-    return replace(change, detail=f"{stored} · {votes:,} vote{'' if votes == 1 else 's'} to ask for")
+    return replace(change, detail=f"{stored} · {votes:,} judge call{'' if votes == 1 else 's'} needed")

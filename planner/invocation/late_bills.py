@@ -1,4 +1,4 @@
-"""Bills that came after their runs were stored: corrected in the journal, in stored results and in baselines."""
+"""Corrects bills that arrived after their runs were stored: in the journal, in stored results and in baselines."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.results.repository import ResultsRepository
 
 LATEST_CHARGE: Final = LONGEST_RUN
-"""For so long after a run's end its transaction is looked for."""
+"""A run's transaction is searched for this long after its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class LateBill:
-    """The bill of a stored run, as it is known now. The rest says which results it belongs to."""
+    """The current bill of a stored run, and which results it belongs to."""
 
     cents: int
     basis: CostBasis | None
     evidence: str | None
-    """Digest of the evidence that has it."""
+    """Digest of the evidence with this bill."""
     reserved_cents: int
     invocation_id: str
     change_set_digest: str | None
-    """Of the launch; None where this machine's journal does not know it."""
+    """Of the launch; None if it is not in this machine's journal."""
 
     def is_of(self, result: RunResult, case: CaseDocument, run: RunDocument) -> bool:
-        """Whether it is part of what the result's own calls cost. A retry has the digest of the try before it, whose runs it pools."""
+        """Whether the bill is part of this result's own cost. A retry has the same digest as the runs it pools."""
         if case.action != "call" or run.pooled:
             return False
         return self.change_set_digest in (None, result.change_set_digest)
@@ -44,7 +44,7 @@ class LateBill:
 
 @dataclass(frozen=True, slots=True)
 class _Unconfirmed:
-    """A run whose bill is its call's own, because its transaction had not come."""
+    """A run billed by its call, because its transaction had not arrived."""
 
     run_id: int
     call_id: int
@@ -56,7 +56,7 @@ class _Unconfirmed:
 async def correct_bills(
     transactions: Transactions, place: Place, journal: Journal, plan_names: Iterable[str], *, now: datetime
 ) -> None:
-    """Look once more for the transactions of recent runs whose bill is their call's own, and correct all that is stored of them."""
+    """Search again for transactions of recent runs billed by their call, and correct everything stored about them."""
     repository = place.repository
     unconfirmed = {run.run_id: run for run in (*_in_results(repository, now), *_in_journal(repository, journal, now))}
     if not unconfirmed:
@@ -73,7 +73,7 @@ async def correct_bills(
     if bills:
         correct_results(repository, bills)
         repository.amend_baselines(place.environment, plan_names, lambda case: _billed(case, bills))
-        transactions.say(f"corrected the cost of {len(bills)} earlier runs by the account's transactions")
+        transactions.log(f"corrected the cost of {len(bills)} earlier runs from the account's transactions")
 
 
 def _in_results(repository: ResultsRepository, now: datetime) -> Iterator[_Unconfirmed]:
@@ -88,7 +88,7 @@ def _in_results(repository: ResultsRepository, now: datetime) -> Iterator[_Uncon
 
 
 def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) -> Iterator[_Unconfirmed]:
-    """What a session that was killed had collected."""
+    """Runs that a killed session had collected."""
     for slot in journal.unconsumed_slots():
         if slot.run_id is None or slot.evidence is None or slot.completed_at is None:
             continue
@@ -100,7 +100,7 @@ def _in_journal(repository: ResultsRepository, journal: Journal, now: datetime) 
 
 
 def _noted(run: _Unconfirmed, cents: int, repository: ResultsRepository, journal: Journal) -> LateBill | None:
-    """Store the evidence with its bill, and note it in the journal; None where the evidence is gone."""
+    """Store the evidence with its bill and update the journal; None if the evidence is gone."""
     evidence = repository.load_evidence(run.evidence)
     if evidence is None:
         return None
@@ -121,7 +121,7 @@ def _noted(run: _Unconfirmed, cents: int, repository: ResultsRepository, journal
 
 
 def correct_results(repository: ResultsRepository, bills: Mapping[int, LateBill]) -> None:
-    """In every stored invocation since the oldest of the launches."""
+    """Correct every stored session since the oldest launch."""
     oldest = min(bill.invocation_id for bill in bills.values())
     for result in list(repository.invocations_since(oldest)):
         corrected = _corrected(result, bills)

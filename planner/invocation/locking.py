@@ -1,7 +1,7 @@
-"""One invocation at a time per store: two at once would both pay for the same calls.
+"""Allows one session per store: two would pay for the same calls.
 
-The lock is the operating system's, so that it ends with its holder, however that ends; nobody has to remove anything.
-Its file tells who holds it. A name that is still there when the lock is free is of one that was killed.
+The operating system releases the lock when its process ends in any way. The lock file names the holder; a name in an
+unlocked file is that of a killed session.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from planner.results.file_lock import OPENING, locked_file, locked_folder
 _BUSY = (errno.EAGAIN, errno.EACCES)
 _LOCK = "lock"
 _LONGEST_NAME = 500
-_WAIT = "Wait for it to end: its lock ends with it, however it ends. To run beside it, choose another --store."
+_WAIT = "Wait until it ends; its lock ends with it. To run at the same time, choose another --store."
 
 
 @contextmanager
 def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
-    """For as long as the body takes. `command` is what was typed.
+    """Hold the lock while the body runs. `command` is what was typed.
 
     Raises:
-        StoreError: another invocation holds the store (it says which), or its folder cannot be written or locked.
+        StoreError: another session holds the lock (named in the message), or the folder cannot be written or locked.
     """
     path = place.directory / _LOCK
     try:
@@ -39,12 +39,12 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
     except OSError as error:
         raise StoreError(
             f"the store {place.directory} cannot be written: {error.strerror}",
-            "Mend its permissions, or choose another --store.",
+            "Fix its permissions, or choose another --store.",
         ) from error
     try:
-        with _held(file, place):
+        with _locked(file, place):
             if killed := _name(file):
-                shell.tell(f"the last session here did not end by itself: {killed}; its lock ended with it")
+                shell.log(f"the last session in this store was killed: {killed}")
             _set_name(file, f"{shell.process} since {moment(shell.clock.now())}: {command}")
             try:
                 yield
@@ -54,9 +54,9 @@ def locked(shell: Shell, place: Place, command: str) -> Generator[None]:
         os.close(file)
 
 
-def holder(place: Place) -> str:
-    """Who holds the store, or held it when it was killed; empty where nobody does. Only looks: to try the lock would be in the way
-    of an invocation that begins at this moment."""
+def lock_holder(place: Place) -> str:
+    """The holder's name, also of a killed one; "" if there is none. Does not try to lock, which could block a starting
+    session."""
     try:
         return (place.directory / _LOCK).read_text(encoding="utf-8", errors="replace")[:_LONGEST_NAME].strip()
     except OSError:
@@ -64,8 +64,8 @@ def holder(place: Place) -> str:
 
 
 @contextmanager
-def _held(file: int, place: Place) -> Generator[None]:
-    """The lock's file may be removed while it is locked, by somebody who takes it for a leftover: the folder is locked too."""
+def _locked(file: int, place: Place) -> Generator[None]:
+    """Lock the file and the folder, since somebody may delete the file as a leftover."""
     with ExitStack() as locks:
         try:
             locks.enter_context(locked_file(file, place.directory / _LOCK, wait=False))
@@ -76,7 +76,7 @@ def _held(file: int, place: Place) -> Generator[None]:
                 ) from error
             raise StoreError(
                 f"the store {place.directory} cannot be locked: {error.strerror}",
-                "Choose a --store on a disk of this machine: without a lock two sessions could pay for the same calls.",
+                "Choose a --store on a local disk: without a lock, two sessions could pay for the same calls.",
             ) from error
         try:
             locks.enter_context(locked_folder(place.directory))
@@ -93,7 +93,7 @@ def _name(file: int) -> str:
 
 
 def _set_name(file: int, name: str) -> None:
-    """For people only: a full disk does not matter."""
+    """Informational only, so a full disk does not matter."""
     with suppress(OSError):
         os.ftruncate(file, 0)
         os.lseek(file, 0, os.SEEK_SET)

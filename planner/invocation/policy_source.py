@@ -1,6 +1,6 @@
-"""Where a command's policy comes from: planner.yaml of the work tree, or of a commit that the tree under test cannot change.
+"""The source of policy: planner.yaml of the work tree, or of a commit that the tree under test cannot change.
 
-One root and one commit hold for all of it: policy, judge, store, recorded answers, redaction and environments.
+The same root and commit are used for policy, judge, store, recorded answers, redaction and environments.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from planner.planfile.project import load_project, read_project
 from planner.planfile.project_places import root_of
 
 STRICT: Final = Project(policy=Policy(max_cost_cents=1_000, max_calls=100))
-"""What holds where the base commit has no planner.yaml: a small ceiling, no judge, no shared store and no environments."""
+"""Used if the base commit has no planner.yaml: a small ceiling, no judge, no shared store, no environments."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicySource:
-    """`root` is the project's. `base` is None where the work tree itself is trusted."""
+    """`root` is the project's. `base` is None if the work tree is trusted."""
 
     root: Path
     base: BaseCommit | None = None
 
     def project(self, cwd: Path) -> tuple[Project, Diagnostics]:
-        """The project, and what is wrong with its file. Raises `UsageError` where the commit cannot be read."""
+        """The project and the diagnostics of its file. Raises `UsageError` if the commit cannot be read."""
         if self.base is None:
             return load_project(self.root, cwd=cwd)
         if not self.base.has_project:
@@ -40,27 +40,27 @@ class PolicySource:
 
     @property
     def note(self) -> str:
-        """What to report of it; nothing for the work tree."""
+        """A note for the user; "" for the work tree."""
         if self.base is None:
             return ""
         if self.base.has_project:
             return f"policy: {self.base.folder}{PROJECT_FILE} of {self.base.name}, {self.base.what}"
         return (
-            f"{self.base.name}, {self.base.what}, has no {PROJECT_FILE}, so strict built-in limits hold:"
+            f"{self.base.name}, {self.base.what}, has no {PROJECT_FILE}, so strict built-in limits apply:"
             f" {STRICT.policy.max_calls} calls and ${(STRICT.policy.max_cost_cents or 0) / 100:.2f} a session,"
             " no judge, no shared store, no environments"
         )
 
 
 def work_tree_source(shell: Shell, paths: Sequence[Path] = ()) -> PolicySource:
-    """For commands that only look at the files of the tree, and neither call, ask nor decide."""
+    """For commands that only inspect files of the work tree."""
     return PolicySource(root_of(shell.cwd, [shell.cwd / path for path in paths]))
 
 
 def policy_source(shell: Shell, policy_from: str | None, paths: Sequence[Path] = ()) -> PolicySource:
-    """`policy_from` is the commit that was typed, if one was; else the CI system may name one.
+    """The source named by `policy_from`, otherwise by the CI system.
 
-    Raises `UsageError` where a commit is named and cannot be read.
+    Raises `UsageError` if the named commit cannot be read.
     """
     named = typed_commit(policy_from) if policy_from is not None else named_by_ci(shell.environ)
     if named is None:

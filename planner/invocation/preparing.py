@@ -16,14 +16,14 @@ from planner.changes.history import past_runs
 from planner.changes.model import Action, Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import UNSETTLED, LaunchState, Slot
-from planner.invocation.earlier_calls import EarlierCalls, gone_cases
+from planner.invocation.earlier_calls import EarlierCalls, removed_cases
 from planner.invocation.judging import Judging, judging_of
+from planner.invocation.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
 from planner.invocation.selection import Loaded, Selection
 from planner.invocation.service import TargetState, draft_warnings
 from planner.invocation.sharing import take_over
 from planner.invocation.shell import Shell, actor_of
 from planner.invocation.stores import Place
-from planner.invocation.stray_launches import NO_STRAY, Stray, stray_of
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument, FreshDocument
 from planner.results.outline import InvocationOutline
@@ -56,7 +56,7 @@ class Preparation:
     """How well the estimates of the newest invocations foretold their bills."""
     judging: Judging
     """The language model that `check: judge` asks, and what it answered before."""
-    stray: Stray = NO_STRAY
+    orphans: OrphanedLaunches = NO_ORPHANS
     """Launches of earlier invocations that stand in for no call of this change set."""
     warnings: tuple[str, ...] = ()
     """What to know about the agents that are called, in sentences."""
@@ -108,7 +108,7 @@ def prepare(
     gone = (
         {}
         if selection.partial
-        else gone_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
+        else removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
     )
     fresh = None
     if selection.fresh is not None:
@@ -126,7 +126,7 @@ def prepare(
         called_before=lambda case_id, fingerprint: iter(checked.judged(list(earlier(case_id, fingerprint)))),
         judge=judging.name,
         gone=gone,
-        tries=checked.by_id(earlier.tries(case.case_id for case in loaded.cases)),
+        tries=checked.by_id(earlier.earlier_runs(case.case_id for case in loaded.cases)),
         could_pass=could_pass(repository.load_evidence, judging.cache),
         fresh=fresh,
         on_branch=on_branch,
@@ -157,12 +157,12 @@ def prepare(
     if known.total():
         whole = build(known)
     lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
-    doubtful = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
+    possibly_sent = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
     change_set = judging.with_votes(change_set, resumable)
-    stray = NO_STRAY
+    orphans = NO_ORPHANS
     if journal:
         gone_on_with = {slot.launch_id for slots in resumable.values() for slot in slots}
-        stray = stray_of(journal, gone_on_with, shared=place.shared is not None, now=shell.clock.now())
+        orphans = orphans_of(journal, gone_on_with, shared=place.shared is not None, now=shell.clock.now())
     expected = _beside(paid_cents, whole.estimate)
     warnings = tuple(draft_warnings(loaded.cases, targets))
     return Preparation(
@@ -172,10 +172,10 @@ def prepare(
         resumable,
         spent,
         held,
-        doubtful,
+        possibly_sent,
         accuracy(told),
         judging,
-        stray,
+        orphans,
         warnings,
         fresh,
     )

@@ -1,7 +1,7 @@
-"""What a person sees while calls are being made, on standard error; results go to standard output.
+"""Shows progress on standard error while calls are made.
 
-On a terminal: one live line that shows runs, money and the time left. Anywhere else, CI included: a plain line when
-something changed, and no more often than every few seconds, so that a log tells how it went without drowning in it.
+On a terminal: one live line with runs, money and time left. Otherwise, as in CI: a plain line when something changed,
+at most every few seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-    from planner.execution.work import Snapshot
+    from planner.execution.jobs import Snapshot
     from planner.invocation.shell import Shell
 
 PLAIN_INTERVAL_SECONDS: Final = 5.0
@@ -27,8 +27,8 @@ _REDRAWS_PER_SECOND: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ProgressState:
-    """How far an invocation is. Money is what runs were billed (`spent`) and what is held back for those in flight
-    (`reserved`); `left_seconds` is None while nothing is known to go by."""
+    """The progress of a session: money billed (`spent`) and reserved for runs in flight. `left_seconds` is None if
+    unknown."""
 
     runs_done: int
     runs_total: int
@@ -45,7 +45,7 @@ class ProgressState:
 def state_of(
     snapshot: Snapshot, *, runs_fresh: int, ceiling_cents: int | None, elapsed_seconds: float
 ) -> ProgressState:
-    """`runs_fresh` are those that ended under our eyes: the time left is reckoned from them while any call is under way."""
+    """`runs_fresh` ended in this session; the time left is estimated from them while calls are under way."""
     done, total = snapshot.runs_done, snapshot.runs_total
     return ProgressState(
         runs_done=done,
@@ -61,26 +61,26 @@ def state_of(
 
 
 class Progress(Protocol):
-    """A display. `update` is cheap and may be called at any rate; after `close` nothing is written."""
+    """A display. `update` is cheap; after `close` nothing is written."""
 
     def update(self, state: ProgressState) -> None: ...
 
     def note(self, message: str) -> None:
-        """Say something that stays, beside the display: a retry, an adopted run, a ceiling reached."""
+        """Print a permanent message: a retry, an adopted run, a reached ceiling."""
         ...
 
     def close(self) -> None: ...
 
 
 def open_progress(shell: Shell) -> Progress:
-    """The display that fits standard error: live on a terminal that is not a CI's, else plain."""
+    """Live on an interactive terminal outside CI, otherwise plain."""
     if shell.err_is_live:
         return LiveProgress(shell.err, shell.environ, color=shell.err_color)
     return PlainProgress(shell.err, shell.clock.monotonic)
 
 
 class PlainProgress:
-    """Lines: the first state, then what changed, at most every `PLAIN_INTERVAL_SECONDS`, and the last state on `close`."""
+    """Prints the first state, changes at most every `PLAIN_INTERVAL_SECONDS`, and the last state on `close`."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
         self._stream = stream
@@ -103,7 +103,7 @@ class PlainProgress:
         self._state = None
 
     def _write_state(self, now: float) -> None:
-        """Only what changed is news; that time passes is not."""
+        """Write the state if something other than the time changed."""
         state = self._state
         if state is None or (news := _news(state)) == self._written:
             return
@@ -116,7 +116,7 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """One line at the bottom of a terminal, redrawn a few times a second; notes scroll by above it."""
+    """A live line at the bottom of the terminal; notes scroll above it."""
 
     def __init__(self, stream: TextIO, environ: Mapping[str, str], *, color: bool) -> None:
         self._stream = stream
@@ -139,7 +139,7 @@ class LiveProgress:
             self._live = None
 
     def _started(self) -> Live:
-        """Rich is imported when there is something to show: not at all for a command that calls nobody."""
+        """Imports rich when there is something to show."""
         if self._live is None:
             from rich.console import Console
             from rich.live import Live
@@ -161,12 +161,13 @@ class LiveProgress:
 
 
 def line(state: ProgressState) -> str:
-    """`34 of 72 runs · $5.44 of $9.00 · about 2 min left · 12 in flight · 1 min 20 s gone · concurrency limit 20 (learned)`."""
+    """`34 of 72 runs · $5.44 of $9.00 · about 2 min left · 12 in flight · 1 min 20 s elapsed · concurrency limit 20
+    (learned)`."""
     return " · ".join([*_progress(state), *_circumstances(state)])
 
 
 def _progress(state: ProgressState) -> list[str]:
-    """What everybody wants to know: runs, money, time left."""
+    """Runs, money, time left."""
     parts = [f"{state.runs_done:,} of {state.runs_total:,} runs"]
     ceiling = "" if state.ceiling_cents is None else f" of {money(state.ceiling_cents)}"
     parts.append(f"{money(state.spent_cents)}{ceiling}")
@@ -179,7 +180,7 @@ def _circumstances(state: ProgressState) -> list[str]:
     parts = [f"{state.in_flight:,} in flight"] if state.in_flight else []
     if state.reserved_cents:
         parts.append(f"{money(state.reserved_cents)} reserved")
-    parts.append(f"{duration(int(state.elapsed_seconds))} gone")
+    parts.append(f"{duration(int(state.elapsed_seconds))} elapsed")
     if state.waiting:
         parts.append(for_terminal(state.waiting))
     return parts
@@ -190,7 +191,7 @@ def _news(state: ProgressState) -> tuple[object, ...]:
 
 
 def _drawn(state: ProgressState) -> RenderableType:
-    """A bar with what everybody wants to know, and below it the circumstances, cut where the terminal is narrow."""
+    """A bar with the progress, and a second line with details, cut if the terminal is narrow."""
     from rich.text import Text
 
     share = min(1.0, state.runs_done / state.runs_total) if state.runs_total else 0.0

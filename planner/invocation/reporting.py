@@ -1,4 +1,4 @@
-"""Handing out what the reports room renders: files, the terminal, GitHub."""
+"""Delivers rendered reports to files, the terminal and GitHub."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from planner.results.repository import ResultsRepository
 
 REPORT_FILES = {"report.md": "markdown", "results.json": "json", "junit.xml": "junit", "report.html": "html"}
-"""File name → format; the one that takes long last."""
+"""File name → format; the slowest comes last."""
 
 
-def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
-    """In words, with the lines they are about, to standard error; nothing where there are none."""
+def print_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
+    """Print diagnostics with source excerpts to standard error."""
     if not len(diagnostics):
         return
 
@@ -34,27 +34,27 @@ def tell_diagnostics(shell: Shell, diagnostics: Diagnostics) -> None:
     neighbours = Neighbours(shell.cwd)
 
     def read_source(file: str) -> str | None:
-        try:  # within the same bounds as it was read the first time, or an excerpt would show what a plan may not
+        try:  # with the same limits as on the first read, or an excerpt could show forbidden content
             return neighbours.plan(shell.cwd / file, file, MAX_BYTES).decode(errors="replace")
         except FileFault:
-            return None  # the diagnostic itself says why it cannot be read
+            return None  # the diagnostic says why it cannot be read
 
     shown = render_text(diagnostics, read_source=read_source, width=shell.width, color=shell.err_color)
-    shell.tell(f"{shown}{advice(diagnostics)}")
+    shell.log(f"{shown}{advice(diagnostics)}")
 
 
 def publisher_of(shell: Shell) -> Publisher | None:
     return publisher(
         shell.environ,
         working_directory=shell.cwd,
-        write_line=shell.tell,
+        write_line=shell.log,
         new_delimiter=lambda: f"end-{shell.new_id()}",
         redact=shell.keys.text,
     )
 
 
 def redactor_of(project: Project) -> Redactor:
-    """With what the project does not want others to see."""
+    """A redactor with the project's patterns."""
     from planner.reports.redaction import Redactor
 
     return Redactor(redactor_patterns(project))
@@ -76,9 +76,9 @@ def rendered(
     repository: ResultsRepository | None,
     patterns: tuple[Pattern, ...],
 ) -> Iterable[str]:
-    """Piece by piece; `shown` is the redacted `result`. Of the formats, only the page shows more: what is in the `repository`."""
+    """The report in pieces. `shown` is the redacted `result`. Only the HTML page reads more from the `repository`."""
     if output_format == "html" and repository is not None:
-        from planner.invocation.page import page
+        from planner.invocation.html_page import page
 
         return page(result, shown, repository, patterns)
     return [FORMATS[output_format](shown)]
@@ -87,17 +87,17 @@ def rendered(
 def write_reports(
     shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
 ) -> None:
-    """The report files and GitHub's summary, redacted as everything that others see.
+    """Write the redacted report files and GitHub's summary.
 
     Raises:
-        StoreError: a file cannot be written; the results are in the store all the same.
+        StoreError: a file cannot be written. The results are stored anyway.
     """
     try:
         shown = replace_reports(shell, result, report_dir, project, repository)
     except OSError as error:
         raise StoreError(
             f"the reports cannot be written to {report_dir}: {error.strerror}",
-            "The results are stored: mend the folder or choose another --report-dir, and run the same command again.",
+            "The results are stored. Fix the folder or choose another --report-dir, then run the same command again.",
         ) from error
     publish_result(shell, shown, report_dir)
 
@@ -105,7 +105,7 @@ def write_reports(
 def replace_reports(
     shell: Shell, result: RunResult, report_dir: Path, project: Project, repository: ResultsRepository | None
 ) -> RunResult:
-    """The report files alone; returns what they show. Raises `OSError`."""
+    """Write only the report files; return what they show. Raises `OSError`."""
     from planner.reports.redaction import redact
 
     patterns = redactor_patterns(project)
@@ -119,14 +119,14 @@ def replace_reports(
 
 
 def publish_result(shell: Shell, shown: RunResult, report_dir: Path, *, in_summary: bool = True) -> None:
-    """What is redacted, to GitHub, where this is a workflow of its: outputs, annotations and (`in_summary`) the job's summary."""
+    """Publish the redacted result on GitHub: outputs, annotations and (`in_summary`) the job summary."""
     if to_github := publisher_of(shell):
         markdown = FORMATS["markdown"](shown) if in_summary else ""
         to_github.result(shown, markdown, report_dir=report_dir.as_posix())
 
 
 def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
-    """The summary, on the terminal."""
+    """Print the summary to the terminal."""
     from planner.reports.redaction import redact
     from planner.reports.summary import render_text
 
@@ -136,11 +136,11 @@ def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Proj
 
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:
-    """A reader never meets half a report."""
+    """Replace a file atomically."""
     from planner.reports.neutral import printable
 
     temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)  # one that was left, or a link: nothing is written through it
+    temporary.unlink(missing_ok=True)  # a leftover or a link, which must not be followed
     with temporary.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
         file.writelines(map(printable, pieces))
     temporary.replace(path)

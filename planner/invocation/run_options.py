@@ -1,4 +1,4 @@
-"""What was typed after `planner run`, a saved plan taken for all that it says."""
+"""Options of `planner run`, typed or from a saved plan."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from planner.changes.saved import SavedPlan
-from planner.invocation.saving import check_service, saved_plan_at, selection_of
+from planner.invocation.saved_plans import check_service, saved_plan_at, selection_of
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
 from planner.verdicts.ending import WaysOn
@@ -27,9 +27,9 @@ class RunOptions:
     fail_fast: bool = False
     fail_on: frozenset[FailOn] = EVERYTHING
     trace: Path | None = None
-    """Where every request is written down, as JSON lines."""
+    """File for the log of requests, as JSON lines."""
     saved: SavedPlan | None = None
-    """What `planner plan --out` wrote, if that is what is to be run, and the file it was in."""
+    """The plan from `planner plan --out`, if one is run, and its file."""
     saved_path: Path = Path()
 
     def command(self) -> str:
@@ -39,26 +39,27 @@ class RunOptions:
         return shlex.join(["planner", "run", *self.selection.words(), *fail_on_words(self.fail_on)])
 
     def again(self, *, consenting: bool) -> str:
-        """What goes on with this invocation, where it was not done: `consenting` to charge where that was given, or is called for."""
+        """The command that resumes this session; `consenting` includes --consent-to-charge."""
         return self._with_terms(self.command(), consenting)
 
     def afterwards(self, *, consenting: bool) -> str:
-        """What looks after what is left open by one that was done; `--rerun` again would pay for its calls again."""
+        """The command that handles the rest of a finished session. Repeating `--rerun` would pay for its calls
+        again."""
         selection = replace(self.selection, rerun="changed", fresh=None)
         command = shlex.join(["planner", "run", *selection.words(), *fail_on_words(self.fail_on)])
         return self._with_terms(command, consenting)
 
     def _with_terms(self, command: str, consenting: bool) -> str:
         consent = ["--consent-to-charge"] if consenting else []
-        typed = consenting or self.saved is None  # a saved plan's ceiling is in the plan
+        typed = consenting or self.saved is None  # a saved plan has its own ceiling
         ceiling = [f"--max-cost {self.max_cost_cents / 100:.2f}"] if typed and self.max_cost_cents is not None else []
         return " ".join([command, *consent, *ceiling])
 
 
 def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
-    """Where a saved plan is named: what it selects, its digest, and its high estimate as a ceiling.
+    """Apply a saved plan: its selection, digest, and high estimate as a ceiling.
 
-    Raises `UsageError` and `RefusedError` for one that cannot be run here.
+    Raises `UsageError` and `RefusedError` for a plan that cannot be run here.
     """
     saved = saved_plan_at(shell, options.selection.paths)
     if saved is None:
@@ -76,7 +77,7 @@ def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
 
 
 def ways_on(options: RunOptions, *, consenting: bool, overtaken: bool = False) -> WaysOn:
-    """`overtaken`: another invocation makes the same calls, and may use a saved plan up."""
+    """`overtaken`: another session makes the same calls, and may use the saved plan."""
     go_on = options.afterwards if overtaken and options.saved is not None else options.again
     return WaysOn(
         again=go_on(consenting=consenting),

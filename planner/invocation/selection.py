@@ -1,4 +1,4 @@
-"""Which plans and cases a command is about: the options that `plan`, `run` and others share, and what they select."""
+"""Selects plans and cases by the options that `plan`, `run` and other commands share."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from planner.diagnostics import Diagnostics
 from planner.errors import PlanInvalidError, UsageError
 from planner.invocation.base_commit import BaseCommit
-from planner.invocation.near_misses import meant
 from planner.invocation.policy_source import PolicySource, policy_source, work_tree_source
 from planner.invocation.shell import Shell
+from planner.invocation.suggestions import suggest
 from planner.planfile.files import PROJECT_FILE, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
@@ -29,7 +29,7 @@ DEFAULT_PATH = Path("plans")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Options as typed. `world` names the sandbox's world where it is not the built-in one."""
+    """Options as typed. `world` names the sandbox's world; None for the default."""
 
     paths: tuple[Path, ...] = ()
     select: tuple[str, ...] = ()
@@ -40,24 +40,24 @@ class Selection:
     sandbox: bool = False
     world: str | None = None
     fresh: str | None = None
-    """Why earlier runs of the cases called are set aside."""
+    """Reason to ignore earlier runs of the cases that are called."""
     policy_from: str | None = None
-    """The commit whose planner.yaml holds, whatever the one here says."""
+    """The commit to read planner.yaml from."""
     is_saved: bool = False
-    """A saved plan says all this, and nobody typed it."""
+    """The selection comes from a saved plan."""
 
     @property
     def partial(self) -> bool:
-        """Only some cases of the plans: the results are no baseline."""
+        """Only some cases are selected, so the results are no baseline."""
         return bool(self.select or self.tags)
 
     def reconcile_command(self) -> str:
-        """What shows the open launches of this store."""
+        """The command that shows the open launches of this store."""
         kept = Selection(store=self.store, sandbox=self.sandbox, world=self.world, policy_from=self.policy_from)
         return shlex.join(["planner", "reconcile", *kept.words()])
 
     def words(self) -> list[str]:
-        """The options again, as they would be typed."""
+        """The options as command-line words."""
         words: list[str] = [str(path) for path in self.paths]
         if self.sandbox:
             words.append("--sandbox")
@@ -82,7 +82,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`cases` are the selected ones of `plans`. `diagnostics` are warnings only."""
+    """`cases` are the selected cases of `plans`. `diagnostics` are only warnings."""
 
     root: Path
     project: Project
@@ -90,7 +90,7 @@ class Loaded:
     cases: tuple[Case, ...]
     diagnostics: Diagnostics
     base: BaseCommit | None = None
-    """The commit that the project is read from; None: from the work tree, which is trusted."""
+    """The commit that planner.yaml was read from; None for the trusted work tree."""
 
     @property
     def plan_names(self) -> list[str]:
@@ -99,7 +99,7 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The project's root and config, its sound plans, how many libraries they and the paths name, and all that is wrong."""
+    """The project's root and config, valid plans, the number of libraries, and all diagnostics."""
 
     root: Path
     project: Project
@@ -109,13 +109,13 @@ class Files:
 
 
 def default_path(cwd: Path, root: Path) -> Path:
-    """`plans/` here, or else at the repository's root, if it is there."""
+    """`plans/` in the working directory, or at the repository's root if only that exists."""
     return root / DEFAULT_PATH if not (cwd / DEFAULT_PATH).exists() and (root / DEFAULT_PATH).is_dir() else DEFAULT_PATH
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The project's root and config, the plan files that are named, none of them read yet, and what is wrong so far."""
+    """The project's root and config, the plan files (not read yet), and the diagnostics so far."""
 
     root: Path
     project: Project
@@ -124,12 +124,12 @@ class Found:
 
 
 def read_files(shell: Shell, paths: Sequence[Path], environment: str | None) -> Files:
-    """What is in plan files and folders, by the work tree's own planner.yaml. Raises as `find_files` does."""
+    """Read plan files and folders, with the work tree's planner.yaml. Raises like `find_files`."""
     return load_found(shell, find_files(shell, paths, environment, work_tree_source(shell, paths)), environment)
 
 
 def load_found(shell: Shell, found: Found, environment: str | None) -> Files:
-    """What is in the files that were found."""
+    """Read the found files."""
     loaded = load_files(
         found.files,
         cwd=shell.cwd,
@@ -142,7 +142,7 @@ def load_found(shell: Shell, found: Found, environment: str | None) -> Files:
 
 
 def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, source: PolicySource) -> Found:
-    """The plan files that are named, or are in folders.
+    """Find the named plan files, and those in named folders.
 
     Raises:
         UsageError: a path does not exist, there is no plan, or `source` cannot be read.
@@ -151,41 +151,41 @@ def find_files(shell: Shell, paths: Sequence[Path], environment: str | None, sou
     root = source.root
     project, diagnostics = source.project(shell.cwd)
     if environment is not None and not diagnostics.has_errors:
-        _known_environment(project, environment)
+        _check_environment(project, environment)
     plans = [path for path in named if path.name != PROJECT_FILE or not path.is_file()]
     files = plan_files(plans if named else [shell.cwd / default_path(shell.cwd, root)])
-    if source.base is None:  # else project files of the tree set nothing, wherever they are
+    if source.base is None:  # with a base commit, project files of the tree are ignored
         folders = {path if path.is_dir() else path.parent for path in [*named, *files]}
         diagnostics.items.extend(misplaced_projects(root, folders, cwd=shell.cwd).items)
     return Found(root, project, tuple(files), diagnostics)
 
 
 def load(shell: Shell, selection: Selection) -> Loaded:
-    """Valid plans and the cases selected of them.
+    """Load valid plans and select cases.
 
     Raises:
         PlanInvalidError: with all diagnostics.
-        UsageError: nothing there, nothing selected, or the commit that policy comes from cannot be read.
+        UsageError: no plan or case, or the base commit cannot be read.
     """
     source = policy_source(shell, selection.policy_from, selection.paths)
     if source.note:
-        shell.tell(source.note)
+        shell.log(source.note)
     found = find_files(shell, selection.paths, selection.environment, source)
     files = load_found(shell, found, selection.environment)
     if files.diagnostics.has_errors:
-        raise PlanInvalidError("the plans are not valid, so nobody is called", files.diagnostics)
+        raise PlanInvalidError("the plans are not valid, so no call is made", files.diagnostics)
     if not files.plans and not files.libraries:
-        raise UsageError("planner.yaml is no plan", "Name plans, or the folder that they are in.")
+        raise UsageError("planner.yaml is not a plan", "Name plan files or folders.")
     if not files.plans:
-        raise UsageError("there are only libraries here, and no plan", "Name the plans that use them, or their folder.")
+        raise UsageError("there are only libraries and no plan", "Name the plans that use them, or their folder.")
     cases = tuple(case for plan in files.plans for case in plan.cases)
     diagnostics = files.diagnostics
-    if selection.sandbox:  # there nothing is paid for in vain, and an undecided check says so itself
+    if selection.sandbox:  # nothing is charged there, and undecided checks say why
         diagnostics = Diagnostics([item for item in diagnostics.items if item.code != "judge-not-configured"])
     return Loaded(files.root, files.project, files.plans, _selected(cases, selection), diagnostics, source.base)
 
 
-def _known_environment(project: Project, environment: str) -> None:
+def _check_environment(project: Project, environment: str) -> None:
     names = [name for name, _ in project.environments]
     if environment not in names:
         known = ", ".join(names) if names else "none"
@@ -209,27 +209,26 @@ def _selected(cases: tuple[Case, ...], selection: Selection) -> tuple[Case, ...]
         and (not selection.tags or case.tags.intersection(selection.tags))
     )
     if not chosen:
-        raise UsageError("no case is selected", "Each of --select and --tag matches some, no case matches both.")
+        raise UsageError("no case is selected", "--select and --tag each match cases, but no case matches both.")
     return chosen
 
 
 def picked(option: str, globs: Sequence[str], case_ids: Sequence[str]) -> set[str]:
-    """The case ids that any of the globs matches. Raises `UsageError`, with a near miss, for one that matches none."""
+    """The case ids that match any glob. Raises `UsageError` with a suggestion for a glob without a match."""
     found: set[str] = set()
     for glob in globs:
         matching = [case_id for case_id in case_ids if matches(glob, case_id)]
         if not matching:
-            near = meant(glob, case_ids)
+            near = suggest(glob, case_ids)
             raise UsageError(
                 f"{option} {glob}: no case matches",
-                (f"Did you mean {near[0]!r}? " if near else "")
-                + "`*` and `?` match anything; brackets stand for themselves.",
+                (f"Did you mean {near[0]!r}? " if near else "") + "`*` and `?` are wildcards; brackets are literal.",
             )
         found.update(matching)
     return found
 
 
 def matches(glob: str, case_id: str) -> bool:
-    """`*` and `?` as in a shell; brackets are part of case ids, so they stand for themselves."""
+    """`*` and `?` are wildcards as in a shell; brackets are literal, since they are part of case ids."""
     pattern = "".join(".*" if char == "*" else "." if char == "?" else re.escape(char) for char in glob)
     return re.fullmatch(pattern, case_id, re.DOTALL) is not None

@@ -1,8 +1,8 @@
-"""Reaching the service: the real one with a key from the environment, or the embedded sandbox."""
+"""Connects to the service: the real one with a key from the environment, or the embedded sandbox."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,12 +13,11 @@ import pydantic_core
 import rfc8785
 
 from planner import __version__
-from planner.api.client import ApiClient
-from planner.api.exchange import Exchange
+from planner.api.client import NO_HOOKS, ApiClient, RequestHooks
 from planner.api.transport import HttpxTransport
 from planner.api.wire import WireBilling, WirePhoneNumber
-from planner.errors import CredentialError, NotFoundError, PlannerError, StoreError, UsageError
-from planner.invocation.address import base_url_of, check_way
+from planner.errors import CredentialError, NotFoundError, StoreError, UsageError
+from planner.invocation.service_address import base_url_of, check_transport_security
 from planner.invocation.shell import Shell
 from planner.invocation.worlds import NamedWorld
 from planner.planfile.model import Case, Target
@@ -26,14 +25,15 @@ from planner.planfile.model import Case, Target
 SANDBOX_KEY = "sk_test_sandbox"
 
 _VOLATILE = ("_at", "_count")
-"""Endings of fields that change without anyone editing the agent."""
+"""Suffixes of fields that change without an edit."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """What the service says of a target: the agent that answers (or places) its calls.
+    """The agent behind a target.
 
-    `revision` is `<updated_at> <digest>`; None where no agent could be read. `drafts` are ids of agents with an undeployed draft.
+    `revision` is `<updated_at> <digest>`; None if no agent could be read. `drafts` are ids of agents with an undeployed
+    draft.
     """
 
     revision: str | None
@@ -45,18 +45,18 @@ def check_key(shell: Shell) -> tuple[str, str]:
     """(base URL, key) from the environment.
 
     Raises:
-        CredentialError, UsageError: there is none, or it cannot be one, or it would be sent in clear.
+        CredentialError, UsageError: the key is missing, malformed, or would be sent unencrypted.
     """
     key = shell.environ.get("THUNDERPHONE_API_KEY", "").strip()
     if not key:
         raise CredentialError(
             "there is no API key",
-            "Set THUNDERPHONE_API_KEY in the environment, or try the same with --sandbox, which needs none.",
+            "Set THUNDERPHONE_API_KEY in the environment, or use --sandbox, which needs no key.",
         )
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise CredentialError("THUNDERPHONE_API_KEY holds characters that no key has", "Copy the key again, whole.")
+        raise CredentialError("THUNDERPHONE_API_KEY contains invalid characters", "Copy the whole key again.")
     base_url = base_url_of(shell.environ)
-    check_way(base_url, shell.environ)
+    check_transport_security(base_url, shell.environ)
     return base_url, key
 
 
@@ -66,10 +66,9 @@ async def open_client(
     *,
     sandbox_dir: Path | None,
     world: NamedWorld,
-    on_exchange: Callable[[Exchange], None] | None = None,
-    on_wait: Callable[[PlannerError, float], None] | None = None,
+    hooks: RequestHooks = NO_HOOKS,
 ) -> AsyncGenerator[ApiClient]:
-    """The client to call with; `sandbox_dir` is where the embedded sandbox remembers, None for the real service."""
+    """A client; `sandbox_dir` is the folder for the sandbox's state, None for the real service."""
     app: Any = None
     if sandbox_dir is None:
         base_url, key = check_key(shell)
@@ -83,8 +82,7 @@ async def open_client(
         now=shell.clock.now,
         sleep=shell.clock.sleep,
         monotonic=shell.clock.monotonic,
-        on_exchange=on_exchange,
-        on_wait=on_wait,
+        hooks=hooks,
         credential=sha256(f"{base_url} {key}".encode()).hexdigest()[:16],
     )
     try:
@@ -94,7 +92,7 @@ async def open_client(
 
 
 def embedded_app(shell: Shell, sandbox_dir: Path, world: NamedWorld) -> Any:
-    """The sandbox as an ASGI app, its state kept in `sandbox_dir` as a service keeps its own."""
+    """The sandbox as an ASGI app with its state in `sandbox_dir`."""
     from planner.invocation.worlds import open_world
     from planner.sandbox import Sandbox, StateFileError, WorldError
 
@@ -107,15 +105,15 @@ def embedded_app(shell: Shell, sandbox_dir: Path, world: NamedWorld) -> Any:
     except WorldError as error:
         raise UsageError(f"--world {world.name}: {error}") from error
     except StateFileError as error:
-        raise StoreError(f"the sandbox's memory cannot be read: {error}", f"Delete {state} to start afresh.") from error
+        raise StoreError(f"the sandbox's state cannot be read: {error}", f"Delete {state} to start again.") from error
     except OSError as error:
         raise StoreError(
-            f"the sandbox cannot remember in {state}: {error.strerror}", "Mend its permissions."
+            f"the sandbox's state cannot be written to {state}: {error.strerror}", "Fix its permissions."
         ) from error
 
 
 async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[str, int], TargetState]:
-    """By (kind, id): one read a target, and for each agent one of itself and one of its variants.
+    """Target states by (kind, id): one read per target, and for each agent one of the agent and one of its variants.
 
     Raises:
         NotFoundError: the service does not know a target.
@@ -139,23 +137,23 @@ async def read_targets(client: ApiClient, cases: Iterable[Case]) -> dict[tuple[s
                     variants[agent_id] = await client.agent_variants(agent_id)
         except NotFoundError as error:
             what = "agent" if target.kind == "agent" else "phone number"
-            cure = "Correct its id in the plan (or the environment in planner.yaml), or use the key of the organisation that has it."
+            fix = "Correct its id in the plan or in planner.yaml, or use the API key of its organisation."
             raise NotFoundError(
-                f"the service does not know {what} {target.id} (target {target.alias!r} of the plans), or what answers it",
-                f"{error.hint} If it is: {cure}" if error.hint else cure,
+                f"the service does not know {what} {target.id} (target {target.alias!r}) or its agent",
+                f"{error.hint} If so: {fix}" if error.hint else fix,
             ) from error
         states[key] = _state([agents[agent_id] for agent_id in ids], [variants[agent_id] for agent_id in ids])
     return states
 
 
 def _agents_behind(number: WirePhoneNumber, directions: set[str]) -> list[int]:
-    """The bot calls (outbound): the number's inbound agent answers. The bot answers (inbound): its outbound agent calls."""
+    """Outbound calls of the bot reach the number's inbound agent; inbound calls come from its outbound agent."""
     behind = {"outbound": number.inbound_agent_id, "inbound": number.outbound_agent_id}
     return [agent_id for direction in sorted(directions) if (agent_id := behind.get(direction)) is not None]
 
 
 def _deciding(document: dict[str, Any]) -> dict[str, Any]:
-    """The fields that can change a call: not drafts, labels, counters, times or signed addresses."""
+    """The fields that can affect a call: not drafts, labels, counters, times or signed addresses."""
     return {
         name: value
         for name, value in document.items()
@@ -167,11 +165,11 @@ def _deciding(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state(agents: list[dict[str, Any]], variants: list[list[dict[str, Any]]]) -> TargetState:
-    """The revision covers every field of the agents and of their variants that can change a call."""
+    """A revision over every field of the agents and their variants that can affect a call."""
     if not agents:
         return TargetState(None, None)
     deciding: list[Any] = [_deciding(agent) for agent in agents]
-    if any(variants):  # else the revision stays what it was before variants were part of it
+    if any(variants):  # without variants, revisions stay as in older versions
         deciding.append([sorted(map(_canonical, own)) for own in variants])
     digest = sha256(rfc8785.dumps(pydantic_core.to_jsonable_python(deciding))).hexdigest()[:12]
     edited = max(str(agent.get("updated_at") or "unknown") for agent in agents)
@@ -188,7 +186,7 @@ def _canonical(variant: dict[str, Any]) -> str:
 
 
 def draft_warnings(cases: Iterable[Case], targets: Mapping[tuple[str, int], TargetState]) -> list[str]:
-    """One sentence a target whose agent has an undeployed draft: calls do not reach the draft."""
+    """One warning per target with an undeployed draft: calls do not reach it."""
     aliases = {(case.target.alias, (case.target.kind, case.target.id)): None for case in cases}
     return [
         f"target `{alias}`: agent {agent_id} has an undeployed draft; calls reach the deployed version, not the draft"
@@ -199,8 +197,8 @@ def draft_warnings(cases: Iterable[Case], targets: Mapping[tuple[str, int], Targ
 
 
 async def read_billing(client: ApiClient) -> WireBilling | None:
-    """The organisation's money, or None where this key may not see it or the service does not tell."""
+    """The organisation's billing; None if this key may not see it or the service does not have it."""
     try:
         return await client.billing()
-    except (NotFoundError, CredentialError):  # the targets could be read, so the key is good for what matters
+    except (NotFoundError, CredentialError):  # the targets could be read, so the key is valid
         return None

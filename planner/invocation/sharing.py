@@ -168,7 +168,7 @@ def shared_session(
         try:  # what is there already is not written again
             session.publish()
         except PlannerError as error:
-            shell.tell(f"{error}. {error.hint}")
+            shell.log(f"{error}. {error.hint}")
 
 
 def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:
@@ -198,10 +198,10 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
             for run in case.runs
             if (run.invocation_id or result.invocation_id) not in theirs
         }
-        journal.know_claimed(claimed, shell.clock.now())
+        journal.record_claimed(claimed, shell.clock.now())
     if taken:
         fate = "their calls are gone on with, and not made again"
         if open_launches:
             fate = f"{count(len(open_launches), 'is', 'are')} looked for before anything is sent again"
-        shell.tell(f"the shared store knows of launches by invocations that have not ended: {fate}")
+        shell.log(f"the shared store knows of launches by invocations that have not ended: {fate}")
     return intents

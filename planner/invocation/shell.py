@@ -1,4 +1,4 @@
-"""Everything a command may touch of the world outside, passed in by the composition root."""
+"""The outside world, as an argument of commands."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ class Shell:
     err: TextIO
     clock: Clock
     new_id: Callable[[], str]
-    """A short token that nobody can guess and that never comes twice."""
+    """A short, unguessable, unique token."""
     width: int
     verbosity: int = 0
     process: str = "this process"
-    """Which one it is, and on which machine, for others to find it."""
+    """Process id and machine, for others to find it."""
     user: str = "unknown"
-    """Whose process it is, as the system has it."""
-    """How many processes can work at once."""
+    """The owner of the process."""
+    """Number of usable processors."""
     chance: Callable[[], float] = lambda: 0.5
-    """A number from 0 up to 1, for pauses that no two machines make alike."""
+    """A random number in [0, 1), for random pauses."""
     pause: Callable[[float], None] = lambda _: None
-    """Waits for seconds, with everything else of this thread."""
+    """Blocks the thread for seconds."""
 
     def print(self, text: str) -> None:
-        """A result, to standard output."""
+        """Print a result to standard output."""
         self.out.write(text if text.endswith("\n") else text + "\n")
         self.out.flush()
 
-    def tell(self, text: str) -> None:
-        """Everything else, to standard error."""
+    def log(self, text: str) -> None:
+        """Print everything else to standard error."""
         self.err.write(text if text.endswith("\n") else text + "\n")
         self.err.flush()
 
@@ -51,7 +51,7 @@ class Shell:
 
     @property
     def color(self) -> bool:
-        """Of standard output."""
+        """For standard output."""
         return _colorful(self.out, self.environ)
 
     @property
@@ -69,6 +69,6 @@ def _colorful(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def actor_of(shell: Shell) -> str:
-    """Who agrees: whoever started (or started again) the CI job, or this shell's user."""
+    """Who consents: whoever started the CI job, or this shell's user."""
     names = ("GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR", "USER", "LOGNAME")
     return next((shell.environ[name] for name in names if shell.environ.get(name)), shell.user)

@@ -1,4 +1,4 @@
-"""Where results and the journal live."""
+"""Opens the store of results and the journal."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from planner.invocation.verified_documents import VerifiedDocuments, verified_do
 from planner.planfile.model import Project
 from planner.planfile.project import load_project
 from planner.planfile.stores import store_fault
+from planner.results.backoff import Backoff
 from planner.results.branch_store import BranchStore
 from planner.results.directory import DirectoryStore
 from planner.results.git_ref import GitStore
-from planner.results.patience import Patience
 from planner.results.repository import ResultsRepository
 from planner.results.store import Store, segment_for
 from planner.results.tiers import SharedRepository
@@ -29,23 +29,23 @@ from planner.results.tiers import SharedRepository
 DEFAULT_STORE = ".planner"
 DEFAULT_ENVIRONMENT = "default"
 KEPT_INVOCATIONS: Final = 100
-"""So many of the newest stay in a shared store, where `?keep=` does not say otherwise."""
+"""Default number of sessions kept in a shared store (`?keep=`)."""
 
 _GIT: Final = "git:"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One store. Sandbox results live in a store of their own and never mix with real ones.
+    """A store. Sandbox results have a store of their own and never mix with real ones.
 
-    `directory` is this machine's: the journal, the lock, and the results as they are. `shared` is where other machines see them.
+    `directory` is on this machine: journal, lock and unredacted results. `shared` is where other machines see them.
     """
 
     directory: Path
     repository: ResultsRepository
     environment: str
     home: Path
-    """`directory`, or the folder above it that was named or is the default."""
+    """`directory`, or its parent that was named or is the default."""
     verified: VerifiedDocuments
     shared: Shared | None = None
     base: ResultsRepository | None = None
@@ -56,13 +56,13 @@ class Place:
         return self.directory / "journal.sqlite"
 
     def make(self) -> None:
-        """Its folders, private and ignored by git, before anything else is put into them. Raises `StoreError`."""
+        """Create its folders, private and ignored by git. Raises `StoreError`."""
         DirectoryStore(self.home).make(ours=self.home.name == DEFAULT_STORE)
         DirectoryStore(self.directory).make()
 
 
 def place_of(shell: Shell, root: Path, selection: Selection, project: Project | None = None) -> Place:
-    """`project` is read where it is not given. Raises `UsageError` for a store that cannot be one."""
+    """Open the store of a selection. `project` is read if not given. Raises `UsageError` for an invalid store."""
     project = load_project(root, cwd=shell.cwd)[0] if project is None else project
     named = selection.store or project.store or DEFAULT_STORE
     environment = selection.environment or DEFAULT_ENVIRONMENT
@@ -79,7 +79,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
     namespace = namespace_of(shell.environ)
     local = BranchStore(folder, namespace) if namespace else folder
     if selection.store and not is_shared and (fault := store_fault(named)):
-        raise UsageError(f"--store: {fault.partition(';')[0]}", "A folder of this name is written with ./ before it.")
+        raise UsageError(f"--store: {fault.partition(';')[0]}", "To use a folder of this name, write ./ before it.")
     if not is_shared:
         repository = ResultsRepository(local, shell.keys.data, now=now, verified=verified)
         base = ResultsRepository(folder, shell.keys.data, now=now, verified=verified) if namespace else None
@@ -88,7 +88,7 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
         address, options = _options(named)
         remote = _shared_store(shell, root, address, options, sandbox=selection.sandbox)
         store = BranchStore(remote, namespace) if namespace else remote
-        # What stands in a bucket alone says nothing of what another job is about to name: nothing is removed there.
+        # Nothing is pruned in a bucket: its content does not show what another job is about to use.
         keep = _keep(named, options) if address.startswith(_GIT) else None
     except UsageError as error:
         if selection.store:
@@ -107,11 +107,11 @@ def place_of(shell: Shell, root: Path, selection: Selection, project: Project | 
 
 
 def _shared_store(shell: Shell, root: Path, address: str, options: dict[str, str], *, sandbox: bool) -> Store:
-    patience = Patience(shell.chance, shell.pause)
+    backoff = Backoff(shell.chance, shell.pause)
     if address.startswith(_GIT):
         git = Git(root, shell.environ)
         ref = address.removeprefix(_GIT) + ("-sandbox" if sandbox else "")
-        return GitStore(git, ref, remote=shared_remote(git, options.get("remote")), patience=patience)
+        return GitStore(git, ref, remote=shared_remote(git, options.get("remote")), backoff=backoff)
     try:
         from planner.results.object_store import ObjectStore, open_bucket
     except ImportError as error:
@@ -121,7 +121,7 @@ def _shared_store(shell: Shell, root: Path, address: str, options: dict[str, str
         ) from error
     allow_http = shell.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
     bucket = open_bucket(address, allow_http=allow_http)
-    return ObjectStore(bucket, address, folder="sandbox" if sandbox else "", patience=patience)
+    return ObjectStore(bucket, address, folder="sandbox" if sandbox else "", backoff=backoff)
 
 
 def _options(named: str) -> tuple[str, dict[str, str]]:
@@ -130,17 +130,13 @@ def _options(named: str) -> tuple[str, dict[str, str]]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     known = {"keep", "remote"} if address.startswith(_GIT) else set[str]()
     if strange := sorted(set(options) - known):
-        may = (
-            f"After ? may stand: {', '.join(sorted(known))}."
-            if known
-            else "Write the address without ? and what follows."
-        )
-        raise UsageError(f"--store {address}: {', '.join(strange)} means nothing here", may)
+        may = f"Options after ?: {', '.join(sorted(known))}." if known else "Remove ? and what follows."
+        raise UsageError(f"--store {address}: unknown option {', '.join(strange)}", may)
     return address, options
 
 
 def _keep(named: str, options: dict[str, str]) -> int:
     written = options.get("keep", str(KEPT_INVOCATIONS))
     if not written.isascii() or not written.isdigit() or not 1 <= int(written) <= 1_000_000:
-        raise UsageError(f"--store {named}: keep={written} is no number of invocations", "Write it as keep=100.")
+        raise UsageError(f"--store {named}: keep={written} is not a number of sessions", "Write it as keep=100.")
     return int(written)

@@ -1,7 +1,7 @@
-"""`--trace FILE`: every request as a line of JSON, written as it ends. For whoever has to find out what went on with a service.
+"""`--trace FILE`: logs every request as a line of JSON when it ends.
 
-No key, no body, no prompt, no phone number: of a request only its method, path (which holds ids), sizes, time and fate; of an
-error only its kind. The first line tells of the invocation.
+Without keys, bodies, prompts or phone numbers: only method, path (with ids), sizes, times and outcome, and the kind of
+an error. The first line describes the session.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from planner.invocation.shell import Shell
 from planner.reports.neutral import for_json_text
 
 SCHEMA_VERSION = "1.0"
-TOLD_WAIT_SECONDS = 5.0
-"""A read that is repeated only after so long is told of to everybody."""
+LOGGED_WAIT_SECONDS = 5.0
+"""Waits at least this long are shown without `-v` too."""
 
 
 class Trace:
-    """Where it cannot be written any more (a full disk), it ends and says so; the invocation goes on."""
+    """If the file cannot be written (full disk), the trace ends with a message, and the session continues."""
 
     def __init__(self, stream: TextIO | None, path: Path, shell: Shell) -> None:
         self._stream = stream
@@ -73,23 +73,23 @@ class Trace:
             self._stream.flush()
         except OSError as error:
             self.close()
-            self._shell.tell(f"the trace in {self._path} ends here: {error.strerror}; the calls go on")
+            self._shell.log(f"the trace in {self._path} ends: {error.strerror}; calls continue")
 
     def close(self) -> None:
         stream, self._stream = self._stream, None
-        with suppress(OSError):  # what it still held back cannot be written either
+        with suppress(OSError):  # buffered lines cannot be written either
             if stream is not None:
                 stream.close()
 
 
 @contextmanager
 def open_trace(shell: Shell, path: Path | None) -> Generator[Trace]:
-    """Nothing is traced without a path. Raises `UsageError` where the file cannot be written, before anything is done."""
+    """Open the trace; without a path nothing is traced. Raises `UsageError` if the file cannot be written."""
     try:
         stream = None if path is None else (shell.cwd / path).open("w", encoding="utf-8")
     except OSError as error:
         raise UsageError(
-            f"--trace {path} cannot be written: {error.strerror}", "Name a file in a folder that is there."
+            f"--trace {path} cannot be written: {error.strerror}", "Name a file in an existing folder."
         ) from error
     trace = Trace(stream, path or Path(), shell)
     try:
@@ -99,25 +99,25 @@ def open_trace(shell: Shell, path: Path | None) -> Generator[Trace]:
 
 
 @dataclass(slots=True)
-class Telling:
-    """What is said of requests while they are made; `note` is where to."""
+class RequestLog:
+    """Messages about requests; `note` prints them."""
 
     shell: Shell
     trace: Trace
     note: Callable[[str], None]
 
-    def say(self, text: str) -> None:
-        """To wherever that is at this moment: a progress line may have come or gone."""
+    def log(self, text: str) -> None:
+        """Print through the current `note`, which changes with the progress display."""
         self.note(text)
 
     def exchange(self, exchange: Exchange) -> None:
-        """To the trace, and with `-vv` to people."""
+        """Trace a request, and print it with `-vv`."""
         self.trace.note(exchange)
         if self.shell.verbosity > 1:
-            told = exchange.status if exchange.status is not None else exchange.error or exchange.fate.value
-            self.note(f"{exchange.method} {exchange.path} → {told} in {exchange.seconds:.2f} s")
+            outcome = exchange.status if exchange.status is not None else exchange.error or exchange.fate.value
+            self.note(f"{exchange.method} {exchange.path} → {outcome} in {exchange.seconds:.2f} s")
 
     def wait(self, error: PlannerError, seconds: float) -> None:
-        """Why nothing seems to happen."""
-        if self.shell.verbosity or seconds >= TOLD_WAIT_SECONDS:
-            self.note(f"{error}; asking again in {seconds:.1f} s")
+        """Explain a wait before a repeated read."""
+        if self.shell.verbosity or seconds >= LOGGED_WAIT_SECONDS:
+            self.note(f"{error}; retrying in {seconds:.1f} s")

@@ -1,4 +1,4 @@
-"""Opening the world that the sandbox plays, whether it is served or embedded."""
+"""Opens the world that the sandbox simulates."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ DEFAULT_WORLD: Final = "demo"
 
 @dataclass(frozen=True, slots=True)
 class NamedWorld:
-    """A world's name, or its path from the working directory. Where it is not trusted, a stranger may have named or written it."""
+    """A world's name or path. If it is not trusted, a stranger may have named or written it."""
 
     name: str
     is_trusted: bool = True
 
 
 def named_world(shell: Shell, selection: Selection) -> NamedWorld:
-    """The world that the sandbox plays for a command."""
+    """The world for a command."""
     is_trusted = not selection.is_saved and selection.policy_from is None and named_by_ci(shell.environ) is None
     return NamedWorld(selection.world or DEFAULT_WORLD, is_trusted)
 
 
 def open_world(shell: Shell, named: NamedWorld) -> World:
-    """The world. One that is not trusted may name no server and no environment variable, and stays in the repository.
+    """Load the world. An untrusted one may not name servers or environment variables, and must be in the repository.
 
     Raises:
-        PlanInvalidError: with everything that is wrong with its files, each at its place.
-        UsageError: there is no such world, or it may not be used.
+        PlanInvalidError: with all diagnostics of its files.
+        UsageError: the world does not exist or may not be used.
     """
     from planner.sandbox import WorldError, builtin_worlds, load_world
 
@@ -57,17 +57,17 @@ def open_world(shell: Shell, named: NamedWorld) -> World:
         diagnostics = Diagnostics()
         for fault in error.faults:
             _tell(shell, fault, diagnostics)
-        raise PlanInvalidError("the world cannot be used, so nothing is started", diagnostics) from error
+        raise PlanInvalidError("the world is invalid, so nothing is started", diagnostics) from error
     if world.models and not named.is_trusted:
         raise UsageError(
-            f"the world {shorten(name)} names a server and may send a key there, and comes from an untrusted file",
-            "Leave out its `models`. On a machine of yours, name it with --world, without a saved plan.",
+            f"the world {shorten(name)} names a server that may receive a key, but comes from an untrusted file",
+            "Remove its `models`. On your own machine, name it with --world, without a saved plan.",
         )
     return world
 
 
 def _tell(shell: Shell, fault: WorldFault, diagnostics: Diagnostics) -> None:
-    """The fault as a diagnostic, a value that does not fit in the words that plans have for it."""
+    """Add the fault as a diagnostic; invalid values are described as in plans."""
     from planner.sandbox import World
 
     code, detail = fault.code, fault.message

@@ -1,1 +1,1 @@
-"""Asking a language model what no other check can decide: the request, its answer, its price, and answers cached by content."""
+"""Judge calls to a language model: request, answer, price, and a cache by content."""

@@ -1,4 +1,4 @@
-"""A model's answer to a vote. Whatever it is, it becomes a vote; one that does not count says why."""
+"""Parses a model's answer into a vote. An invalid answer becomes a void vote that says why."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from planner.checks.opinions import Verdict, Vote
 from planner.judging.prompt import Prompt, encodable
 
 _LONGEST: Final = 2_000
-"""Characters of a quote or a reason that are kept."""
+"""Longest stored quote or reason, in characters."""
 _THOUGHTS_END: Final = "</think>"
-"""Of a model that thinks aloud before it answers, in words that may hold braces."""
+"""Ends the thoughts of some models, which may contain braces."""
 _FENCED: Final = re.compile(r"^\s*```[a-z]*\s*\n(.*)\n\s*```\s*$", re.DOTALL)
 
 
@@ -41,17 +41,17 @@ def void(why: str) -> Vote:
 
 
 def read_vote(content: str, prompt: Prompt) -> Vote:
-    """The vote on the prompt's rubric; void where the answer is not one to exactly this prompt."""
+    """The vote on the prompt's rubric; void if the answer does not belong to exactly this prompt."""
     try:
         reply = _Reply.model_validate(json.loads(_json_of(content), object_pairs_hook=_once_each))
     except (ValidationError, ValueError, RecursionError):
-        return void("its answer is not the JSON that was asked for")
+        return void("its answer is not the requested JSON")
     if reply.seal.strip() != prompt.seal:
-        return void("its answer does not bear the request's seal")
+        return void("its answer lacks the request's seal")
     given = {answer.statement: answer for answer in reply.answers}
     names = (prompt.rubric_name, prompt.true_name, prompt.false_name)
     if Counter(answer.statement for answer in reply.answers) != Counter(names):
-        return void("its answer is not one to each statement")
+        return void("it did not answer each statement exactly once")
     if given[prompt.true_name].verdict is not Verdict.HOLDS:
         return void("it denies a control statement that is plainly true")
     if given[prompt.false_name].verdict is not Verdict.DOES_NOT_HOLD:
@@ -61,20 +61,20 @@ def read_vote(content: str, prompt: Prompt) -> Vote:
 
 
 def _kept(text: str) -> str:
-    """Not too long, and without half characters, which no file could carry."""
+    """Cut to the limit and without lone surrogates, which no file can hold."""
     return encodable(text[:_LONGEST])
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; one that says a thing twice says nothing, for which of the two is meant cannot be told."""
+    """A JSON object; duplicate keys are an error, since the intended value is unclear."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("duplicate key")
     return fields
 
 
 def _json_of(content: str) -> str:
-    """The answer without what some models put around it: their thoughts, a fence, or words before and after."""
+    """The JSON without the thoughts, fence or text that some models add."""
     content = content.rpartition(_THOUGHTS_END)[2]
     fenced = _FENCED.match(content)
     text = fenced[1] if fenced else content

@@ -1,4 +1,5 @@
-"""The money for judge calls: reserved before each request, settled by its answer, under the ceilings that phone calls share."""
+"""The budget of judge calls: reserved before each request, settled by its answer, under the ceilings shared with phone
+calls."""
 
 from __future__ import annotations
 
@@ -11,28 +12,29 @@ from planner.changes.votes import whole_cents
 from planner.execution.ledger import Ceiling
 
 _PLAUSIBLE: Final = 10
-"""Times the reservation. An endpoint may add words to a prompt and thoughts to an answer, but not that many."""
+"""Largest plausible cost, as a multiple of the reservation. Endpoints add tokens, but not that many."""
 
 
 class CeilingReachedError(Exception):
-    """Carries the ceiling's label."""
+    """The message is the ceiling's label."""
 
 
 @dataclass(slots=True)
 class JudgeBudget:
-    """Of one session, in millionths of a cent. Ceilings count whole cents, so judge calls commit each cent that they begin.
+    """The judge budget of one session, in millionths of a cent. Ceilings count whole cents, so started cents are
+    committed.
 
-    Ceilings that the phone service keeps itself (`by_service`) are left alone: judge calls are paid elsewhere.
+    Ceilings that the phone service enforces (`by_service`) do not apply: judge calls are paid elsewhere.
     """
 
     ceilings: Sequence[Ceiling] = ()
     spent: int = 0
     uncertain: int = 0
-    """Reserved for requests that got no answer and may have been charged, or are under way."""
+    """Reserved for requests under way, or without an answer, which may have been charged."""
     _committed: dict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def reserve(self, plan: str, amount: int) -> None:
-        """Raises `CeilingReachedError` if there is no room."""
+        """Raises `CeilingReachedError` if a ceiling has no room."""
         for place, ceiling in self._covering(plan):
             more = whole_cents(self._committed[place] + amount) - whole_cents(self._committed[place])
             if more > ceiling.left_cents:
@@ -41,14 +43,14 @@ class JudgeBudget:
         self._commit(plan, amount)
 
     def settle(self, plan: str, reserved: int, cost: int | None) -> None:
-        """An answer came. A cost that is unknown, or too high to be true, counts as what was reserved."""
+        """Replace a reservation by the cost. An unknown or implausible cost counts as the reservation."""
         paid = cost if is_plausible(cost, reserved) else reserved
         self.uncertain -= reserved
         self.spent += paid
         self._commit(plan, paid - reserved)
 
     def release(self, plan: str, reserved: int) -> None:
-        """The request was not charged."""
+        """Undo a reservation: the request was not charged."""
         self.uncertain -= reserved
         self._commit(plan, -reserved)
 

@@ -1,4 +1,4 @@
-"""Judge answers by content: the same question to the same model is paid for once."""
+"""Caches judge answers by content: the same question to the same model is charged once."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class VoteRecord(BaseModel):
     schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^[0-9]{1,6}(\.[0-9]+)*$")
     key: str = Field(pattern="^[0-9a-f]{64}$")
     number: int = Field(ge=1)
-    model: str = Field(description="As it is configured.")
-    edition: str = Field(default="", description="As the endpoint named it in its answer; empty if it did not.")
+    model: str = Field(description="The configured name.")
+    edition: str = Field(default="", description="The name in the endpoint's answer; empty if missing.")
     verdict: Verdict
     turn: int | None = None
     quote: str = ""
@@ -39,7 +39,7 @@ class VoteRecord(BaseModel):
 
 
 class VoteStore(Protocol):
-    """Where votes are stored; `planner.results.repository.ResultsRepository` is one."""
+    """Stores votes; `planner.results.repository.ResultsRepository` is one."""
 
     def load_vote(self, key: str, number: int) -> bytes | None: ...
 
@@ -50,16 +50,16 @@ class VoteStore(Protocol):
 
 @dataclass(slots=True)
 class VoteCache:
-    """Answers a question (`planner.checks.opinions.Ask`) from what is known, and never asks a model.
+    """Answers questions (`planner.checks.opinions.Ask`) from stored votes, without judge calls.
 
-    In the sandbox without a judge, `world` has the only answers. `missing` says why other votes were not requested; `problems`,
-    by question, why a request brought none.
+    In the sandbox without a judge, only the answers of `world` count. `missing` says why other votes were not
+    requested; `problems`, by question, why a request failed.
     """
 
     model: str
     store: VoteStore | None
     world: RecordedAnswers | None = None
-    missing: str = "no language model was asked"
+    missing: str = "no judge call was made"
     problems: dict[str, str] = field(default_factory=dict[str, str])
     _known: dict[tuple[str, int], Vote | None] = field(default_factory=dict[tuple[str, int], Vote | None])
 
@@ -80,7 +80,7 @@ class VoteCache:
         return [number for number in range(1, question.votes + 1) if self._find(question, number) is None]
 
     def add(self, record: VoteRecord) -> None:
-        """Store a vote that was paid for."""
+        """Store a paid vote."""
         if self.store is not None:
             data = self.store.save_vote(record.key, record.number, record.model_dump_json().encode())
             record = _read(data, record.key, record.number) or record
@@ -99,7 +99,7 @@ class VoteCache:
 
 
 def _read(data: bytes, key: str, number: int) -> VoteRecord | None:
-    """None if this is not that vote, or a newer version wrote it: it is then requested again."""
+    """None if this is not that vote or from a newer version; it is then requested again."""
     try:
         record = VoteRecord.model_validate_json(data)
     except ValidationError:

@@ -1,7 +1,7 @@
-"""One chat completion from any OpenAI-compatible endpoint, or one error that says whether it may have been charged.
+"""Requests one chat completion from an OpenAI-compatible endpoint; errors say whether it may have been charged.
 
-Endpoints differ in what they accept. A request that is refused for its form (a JSON schema for the answer, `max_tokens`, a
-temperature) is sent again in a simpler one; the form that was accepted is used from then on. A refused request is not charged.
+Endpoints differ in what they accept. If a request is rejected for its form (JSON schema, `max_tokens`, temperature), a
+simpler form is tried, and kept once accepted. A rejected request is not charged.
 """
 
 from __future__ import annotations
@@ -31,35 +31,36 @@ from planner.judging.prompt import Prompt, answer_schema
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 _TOLD: Final = 160
-"""Characters of an endpoint's own words that an error repeats."""
+"""Longest text of an endpoint that an error repeats."""
 _LEAST_SECRET: Final = 8
-"""Characters of a key that is one: endpoints of one's own take any word."""
+"""Shortest key that is secret; private endpoints accept any word."""
 _MAX_TOKENS: Final = 2**40
 
 
 class DeclinedError(PlannerError):
-    """The endpoint takes no request of this kind (400, 413, 422): not charged, and the next question may still be answered."""
+    """The endpoint rejects this request (400, 413, 422). It was not charged, and other questions may still be
+    answered."""
 
     exit_code = 4
 
 
 class OtherModelError(PlannerError):
-    """The answer, which was charged, is of another model than was expected: what that one thinks is no vote of this one."""
+    """A charged answer came from another model than expected, so it is not a vote."""
 
     exit_code = 2
 
     def __init__(self, answered: str, expected: str) -> None:
         name = shown(answered)
         super().__init__(
-            f"the judge's endpoint answered as {name}, where {shown(expected)} was expected: that is no vote, and no more are asked for",
-            f"If both are one model, write answers_as: [{name}] under `judge` in planner.yaml; if not, name there as model which is to judge.",
+            f"the judge's endpoint answered as {name} instead of {shown(expected)}: the answer does not count, and judge calls stopped",
+            f"If both are the same model, write answers_as: [{name}] under `judge` in planner.yaml; otherwise correct judge.model.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """`content` is None where the model refused; `problem` says why there is less than there should be. Tokens are None where
-    they were not told; `model` is whose answer it says it is, empty where it does not."""
+    """`content` is None if the model refused; `problem` says what is wrong. Tokens are None if not reported; `model` is
+    the name in the answer, or ""."""
 
     content: str | None
     problem: str = ""
@@ -93,40 +94,40 @@ class _ChatCompletion(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How a question is put."""
+    """The form of a request."""
 
     answer: str = "json_schema"
     """Then json_object, then plain."""
     limit: str = "max_tokens"
     temperature: bool = True
 
-    def otherwise(self, told: str) -> _Form | None:
-        """By what the endpoint says it does not take; None where there is nothing left to give up."""
-        if "max_completion_tokens" in told and self.limit == "max_tokens":
+    def simpler(self, reason: str) -> _Form | None:
+        """A simpler form, chosen by the endpoint's message; None if there is none left."""
+        if "max_completion_tokens" in reason and self.limit == "max_tokens":
             return replace(self, limit="max_completion_tokens")
-        if "temperature" in told and self.temperature:
+        if "temperature" in reason and self.temperature:
             return replace(self, temperature=False)
-        lower = _LOWER.get(self.answer)
-        return None if lower is None else replace(self, answer=lower)
+        simpler_form = _SIMPLER.get(self.answer)
+        return None if simpler_form is None else replace(self, answer=simpler_form)
 
 
-_LOWER: Final = {"json_schema": "json_object", "json_object": "plain"}
+_SIMPLER: Final = {"json_schema": "json_object", "json_object": "plain"}
 _ASKED_FOR: Final = {"json_object": "as any JSON", "plain": "in words alone"}
 
 
 @dataclass(slots=True)
 class Endpoint:
-    """Speaks to one model. `key` is not repeated in any error or answer, whatever the endpoint says; `tell` is told once that
-    answers cannot be held to a schema."""
+    """Talks to one model. `key` never appears in errors or answers. `log` reports once if the endpoint does not accept
+    a JSON schema."""
 
     transport: Transport
     model: str
     max_output_tokens: int
     key: str
     now: Callable[[], datetime]
-    tell: Callable[[str], None]
+    log: Callable[[str], None]
     _form: _Form = _Form()
-    """The one that the endpoint accepted last."""
+    """The form that the endpoint accepted last."""
 
     async def complete(self, prompt: Prompt) -> Completion:
         """The answer to one prompt.
@@ -138,7 +139,7 @@ class Endpoint:
         form, refused = self._form, None
         while True:
             answer = await self._post(prompt, form)
-            other = form.otherwise(_text(answer).lower()) if answer.status in (400, 415, 422) else None
+            other = form.simpler(_text(answer).lower()) if answer.status in (400, 415, 422) else None
             if other is None:
                 break
             if refused is None and other.answer != form.answer:
@@ -146,16 +147,16 @@ class Endpoint:
             form = other
         self._check(answer)
         if refused is not None and form.answer != self._form.answer:
-            self.tell(
+            self.log(
                 f"the judge's endpoint does not accept a JSON schema for the answers of {self.model} ({refused.status}"
-                f"{self._told(refused)}): it is asked for {_ASKED_FOR[form.answer]}"
+                f"{self._reason(refused)}): answers are requested {_ASKED_FOR[form.answer]}"
             )
         self._form = form
         return self._completion(answer)
 
     async def check(self) -> None:
-        """One free read: whether the endpoint is there and takes the key. An endpoint that knows no such read is taken at its
-        word later."""
+        """Check with one free request that the endpoint is reachable and accepts the key. Endpoints without this
+        request pass."""
         try:
             answer = await self.transport.send("GET", "models", query={}, body=None)
         except (UnreachableError, LostAnswerError) as error:
@@ -180,38 +181,38 @@ class Endpoint:
         return await self.transport.send("POST", "chat/completions", query={}, body=body)
 
     def _check(self, answer: Answer) -> None:
-        status, told = answer.status, self._told(answer)
+        status, reason = answer.status, self._reason(answer)
         match status:
             case 200 | 201:
                 return
             case 401 | 403:
                 raise CredentialError(
-                    f"the judge's endpoint refuses the key ({status}{told})",
-                    "Set PLANNER_JUDGE_API_KEY in the environment to a key of the endpoint that planner.yaml names under `judge`.",
+                    f"the judge's endpoint rejects the key ({status}{reason})",
+                    "Set PLANNER_JUDGE_API_KEY in the environment to a key of the endpoint under `judge` in planner.yaml.",
                 )
             case 402:
                 raise RefusedError(
-                    f"the judge's endpoint wants to be paid first (402{told})",
-                    "Top up the account there, and run again.",
+                    f"the judge's endpoint requires payment (402{reason})",
+                    "Top up the account there, then run the same command again.",
                 )
             case 404:
                 raise NotFoundError(
-                    f"the judge's endpoint has no model {self.model!r}, or is not where planner.yaml says (404{told})",
+                    f"the judge's endpoint has no model {self.model!r}, or its address is wrong (404{reason})",
                     "Correct judge.model or judge.base_url in planner.yaml; the address usually ends with /v1.",
                 )
             case 429:
                 raise ThrottledError(
-                    f"the judge's endpoint asks to wait (429{told})", retry_after_seconds=self._wait(answer)
+                    f"the judge's endpoint asks to wait (429{reason})", retry_after_seconds=self._wait(answer)
                 )
             case 400 | 405 | 409 | 413 | 415 | 422:
-                raise DeclinedError(f"the judge's endpoint takes no such request ({status}{told})")
+                raise DeclinedError(f"the judge's endpoint rejects the request ({status}{reason})")
             case _ if 300 <= status < 400:
                 raise NotFoundError(
-                    f"the judge's endpoint answers with a redirect ({status}), which is not followed: the key goes to no other host",
-                    "Write the address that it leads to as judge.base_url in planner.yaml.",
+                    f"the judge's endpoint redirects ({status}); redirects are not followed, so that the key goes to no other host",
+                    "Set judge.base_url in planner.yaml to the final address.",
                 )
             case _:
-                raise ServiceError(f"the judge's endpoint failed ({status}{told})", status=status)
+                raise ServiceError(f"the judge's endpoint failed ({status}{reason})", status=status)
 
     def _wait(self, answer: Answer) -> float | None:
         """`Retry-After`, in seconds or as a date."""
@@ -224,13 +225,13 @@ class Endpoint:
             return None
 
     def _completion(self, answer: Answer) -> Completion:
-        """Charged, whatever it says."""
+        """Parse a charged answer."""
         if len(answer.body) > MAX_ANSWER_BYTES:
             return Completion(None, "its answer is longer than 1 MiB")
         try:
             completion = _ChatCompletion.model_validate_json(answer.body)
         except ValidationError:
-            return Completion(None, "its answer is no chat completion")
+            return Completion(None, "its answer is not a chat completion")
         content, problem = self._content(completion)
         usage = completion.usage or _Usage()
         model = completion.model if isinstance(completion.model, str) else ""
@@ -243,22 +244,23 @@ class Endpoint:
         )
 
     def _content(self, completion: _ChatCompletion) -> tuple[str | None, str]:
-        """(what it says, why it says less than it should)."""
+        """(content, problem)."""
         if not completion.choices:
-            return None, "its answer is no chat completion"
+            return None, "its answer is not a chat completion"
         choice = completion.choices[0]
         if choice.message.refusal or choice.finish_reason == "content_filter":
             return None, "the model refused to answer"
         if choice.finish_reason == "length":
-            return None, "its answer was cut off: judge.max_output_tokens in planner.yaml is too low for it"
+            return None, "its answer was cut off: judge.max_output_tokens in planner.yaml is too low"
         return choice.message.content or "", ""
 
     def _without_key(self, text: str) -> str:
-        """An answer is stored and shown. A key that is but a word stays: it is no secret, and may be said on a call."""
+        """Remove the key from an answer, which is stored and shown. A short key is a plain word that may occur on a
+        call, so it stays."""
         return text.replace(self.key, "…") if len(self.key) >= _LEAST_SECRET else text
 
-    def _told(self, answer: Answer) -> str:
-        """What the endpoint says of an error, on one line and never with the key in it."""
+    def _reason(self, answer: Answer) -> str:
+        """The endpoint's error message on one line, without the key."""
         text = " ".join(_text(answer).split())
         if self.key:
             text = text.replace(self.key, "…")
@@ -270,7 +272,7 @@ def _tokens(count: int | None) -> int | None:
 
 
 def _text(answer: Answer) -> str:
-    """The message of an error in whichever form endpoints give one."""
+    """The error message of an answer, in any of the common formats."""
     try:
         document = _Error.model_validate_json(answer.body[:MAX_ANSWER_BYTES])
     except ValidationError:
@@ -290,7 +292,7 @@ class _Error(BaseModel):
 
 
 def reworded(error: Exception) -> Exception:
-    """The transport's errors, of this endpoint and not of the service that makes the calls."""
+    """Transport errors reworded for the judge's endpoint."""
     reason = str(error).rpartition(": ")[2]
     if isinstance(error, UnreachableError):
         return UnreachableError(

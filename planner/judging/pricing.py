@@ -1,4 +1,4 @@
-"""What votes cost, in millionths of a cent: whole numbers, for one vote costs less than a cent."""
+"""Prices of judge calls in millionths of a cent, as integers, since one costs less than a cent."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from planner.judging.endpoint import Completion
 from planner.planfile.model import JudgePrice
 
 INSTRUCTION_BYTES: Final = 2_700
-"""Of a prompt without its rubric and its transcript, about."""
+"""Approximate size of a prompt without rubric and transcript."""
 
 _BYTES_A_TOKEN: Final = 4
 _FRAME_TOKENS: Final = 300
-"""That an endpoint may add around the messages, the answer's schema included."""
+"""Tokens that an endpoint may add, including the schema of the answer."""
 _TYPICAL_ANSWER_TOKENS: Final = 250
 
 
@@ -25,7 +25,7 @@ class Pricing:
     max_output_tokens: int
 
     def reserve(self, size_bytes: int) -> int:
-        """The most that one request with a prompt of this size can cost: a token has at least one byte."""
+        """The highest possible cost of a request with a prompt of this size: a token has at least one byte."""
         return self._cost(size_bytes + _FRAME_TOKENS, self.max_output_tokens)
 
     def expected(self, size_bytes: int) -> int:
@@ -34,7 +34,7 @@ class Pricing:
         )
 
     def billed(self, completion: Completion) -> int | None:
-        """What an answer cost; None where the endpoint did not tell its tokens and they decide."""
+        """The cost of an answer; None if it depends on tokens that were not reported."""
         price = self.price
         if price.per_million_read or price.per_million_written:
             if completion.read_tokens is None or completion.written_tokens is None:

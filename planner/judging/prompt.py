@@ -1,17 +1,16 @@
-"""What a model is sent for one vote. The transcript is hostile: whoever speaks on a call may speak to the judge.
+"""The prompt of one judge call. The transcript is hostile: anybody on a call may address the judge.
 
-What is done about it, and what that can and cannot do:
+Defences:
 
-* The transcript stands apart from the instructions (another message), between two lines with a mark that nobody could
-  know when the call was made, each turn as JSON on one line: it can neither end itself nor pass for an instruction's place.
-* The answer must repeat a **seal** that is drawn for the request: an answer that the transcript dictates does not have it.
-* Beside the rubric stand two **controls**, one plainly true and one plainly false, in an order and under names that are
-  drawn as well: a model that was talked into saying yes (or no) to everything says so of these too.
-* The rubric's answer must **quote** the transcript (`planner.checks.opinions.checked`).
+* The transcript is in a separate message, between two lines with a random mark, each turn as JSON on one line. It
+  cannot end itself or pass for instructions.
+* The answer must repeat a random **seal**, which the transcript cannot know.
+* Two **controls**, one plainly true and one plainly false, accompany the rubric under random names in random order. A
+  model that was talked into agreeing with everything fails them.
+* The answer must **quote** the transcript (`planner.checks.opinions.checked`).
 
-A vote that breaks one of these is void, and void votes never pass anything. What none of them can rule out is a model that
-follows all the rules and was persuaded of this one rubric: its opinion is an opinion. A fact that matters is better asked
-of `says`, `tool_called` or `field`.
+A vote that breaks one of these rules is void, and void votes never pass a check. A model that follows all rules can
+still be persuaded about this one rubric; for facts that matter, use `says`, `tool_called` or `field`.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from planner.checks.opinions import Question
 from planner.evidence import Role, Turn
 
 PROMPT_VERSION: Final = 1
-"""Raised when the same question is put in other words: what was answered before then no longer counts as an answer to it."""
+"""Increased when the wording of prompts changes: stored answers to the old wording no longer count."""
 
 _HIDDEN: Final = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
-"""Characters that a person does not see and a model reads."""
+"""Characters that are invisible to people but not to models."""
 
 _INSTRUCTIONS: Final = """\
 You judge one telephone call by its transcript. You decide {count} statements about it, each on its own.
@@ -64,16 +63,16 @@ _AFTER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One request's text, and what its answer is recognised by: the seal, and the names of the statements."""
+    """The text of one request, and the seal and names that identify its answer."""
 
     system: str
     user: str
     seal: str
     rubric_name: str
     true_name: str
-    """Of a control that plainly holds."""
+    """Name of the true control."""
     false_name: str
-    """Of a control that plainly does not."""
+    """Name of the false control."""
 
     @property
     def size_bytes(self) -> int:
@@ -81,14 +80,14 @@ class Prompt:
 
 
 def question_key(question: Question, model: str) -> str:
-    """What an answer is stored under: 64 hex digits over all that is asked, and of whom. How many votes are wanted is no part
-    of it: more votes on the same question keep those that there are."""
+    """The key of stored answers: 64 hex digits over the question and the model. The number of votes is not included, so
+    stored votes stay valid when it grows."""
     turns = [[turn.number, turn.role.value, encodable(turn.text)] for turn in question.turns]
     return sha256(to_json([PROMPT_VERSION, model, encodable(question.rubric), turns])).hexdigest()
 
 
 def compose(question: Question, new_token: Callable[[], str]) -> Prompt:
-    """`new_token` gives 16 hex digits that nobody can guess and that never come twice."""
+    """Compose a prompt. `new_token` returns 16 unguessable, unique hex digits."""
     transcript = "\n".join(_line(turn) for turn in question.turns)
     mark = f"<<<{new_token()}{new_token()}>>>"
     seal = new_token()
@@ -103,7 +102,7 @@ def compose(question: Question, new_token: Callable[[], str]) -> Prompt:
         (false_name, f"Turn {other.number} was spoken by the {_opposite(other.role)}."),
     ]
     order = _ORDERS[(draw >> 32) % len(_ORDERS)]
-    # Names tell their place, not which is which: they are given out after the order is drawn.
+    # Names are assigned after shuffling, so they do not reveal which statement is which.
     placed = [statements[index] for index in order]
     renamed = dict(zip([name for name, _ in placed], names, strict=True))
     listed = "\n".join(f"{renamed[name]}: {' '.join(text.split())}" for name, text in placed)
@@ -121,7 +120,7 @@ _ORDERS: Final = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 
 
 
 def answer_schema(prompt: Prompt) -> dict[str, Any]:
-    """For endpoints that can be held to a JSON Schema."""
+    """The JSON Schema of an answer, for endpoints that support it."""
     text = {"type": "string"}
     answer: dict[str, Any] = {
         "statement": {"type": "string", "enum": sorted((prompt.rubric_name, prompt.true_name, prompt.false_name))},
@@ -152,12 +151,12 @@ def answer_schema(prompt: Prompt) -> dict[str, Any]:
 def _line(turn: Turn) -> str:
     document = {"turn": turn.number, "speaker": turn.role.value, "said": _HIDDEN.sub("", encodable(turn.text))}
     text = to_json(document).decode()
-    # These end a line for some readers, and JSON leaves them as they are.
+    # Some readers treat these as line ends, and JSON does not escape them.
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").replace("\x85", "\\u0085")
 
 
 def encodable(text: str) -> str:
-    """Without half characters (lone surrogates), which no request could carry."""
+    """The text without lone surrogates, which no request can carry."""
     return text.encode(errors="replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Recorded answers of a judge: they ship with a sandbox world, and each belongs to one rubric and one transcript."""
+"""Recorded answers of a judge, part of a sandbox world. Each belongs to one rubric and one transcript."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def count(diagnostics: Diagnostics) -> str:
 def advice(diagnostics: Diagnostics) -> str:
     """Where there is more to read, by the example of the first fault; errors before warnings. There is at least one fault."""
     first = min(diagnostics.in_order(), key=lambda item: item.severity is not Severity.ERROR)
-    return f"`planner explain {first.code}` tells more, and shows an example mended"
+    return f"Run `planner explain {first.code}` for details and a corrected example"
 
 
 def visible(text: str) -> str:

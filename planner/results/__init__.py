@@ -1,1 +1,1 @@
-"""What invocations found, and where that lives: the source of every report and the next baseline."""
+"""Results of sessions and their storage: the source of reports and baselines."""

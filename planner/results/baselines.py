@@ -1,4 +1,4 @@
-"""Baselines: what the next change set compares a plan with, and what becomes of two that were made at the same time."""
+"""Baselines, which the next change set compares with, and how concurrent ones are merged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BASELINE_SCHEMA_VERSION: Final = "1.0"
 
 
 class BaselineDocument(BaseModel):
-    """`latest/<environment>/<plan>.json`: every case of one plan, as its newest whole invocation left it."""
+    """`latest/<environment>/<plan>.json`: every case of one plan, as its newest full session left it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
@@ -24,16 +24,16 @@ class BaselineDocument(BaseModel):
     environment: str
     plan: str
     started_at: AwareDatetime | None = None
-    """Of that invocation; None in what older versions stored."""
+    """Of that session; None in documents of older versions."""
     ended_at: AwareDatetime
     cases: list[CaseDocument]
 
 
 def baselines_of(result: RunResult, environment: str) -> list[BaselineDocument]:
-    """One of each of its plans.
+    """One baseline per plan.
 
     Raises:
-        ValueError: it is unfinished or partial (neither ever becomes a baseline), or holds a case of a plan it did not load.
+        ValueError: the session is unfinished or partial, or has a case of a plan that it did not load.
     """
     if result.partial or not result.finished:
         raise ValueError(f"invocation {result.invocation_id} is {'partial' if result.partial else 'unfinished'}")
@@ -56,10 +56,10 @@ def baselines_of(result: RunResult, environment: str) -> list[BaselineDocument]:
 
 
 def joined(stored: BaselineDocument | None, ours: BaselineDocument) -> BaselineDocument:
-    """What stands after `ours` is to be the baseline where `stored` is.
+    """The baseline after storing `ours` over `stored`.
 
-    The one whose invocation ended later, whole. But where the two went on at the same time, neither knew of the other's calls:
-    then each case stands as it was called last, and a call that the later one only did without is not lost.
+    Normally the session that ended later wins. If both ran at the same time, neither saw the other's calls: then each
+    case keeps its latest calls.
     """
     if stored is None:
         return ours
@@ -80,6 +80,6 @@ def _called_last(older: CaseDocument | None, newer: CaseDocument) -> CaseDocumen
 
 
 def called_at(case: CaseDocument) -> datetime:
-    """When the newest of its calls ended; long ago where that is not known."""
+    """When its newest run ended; the minimum if unknown."""
     ended = [run.completed_at for run in case.runs if run.completed_at is not None]
     return max(map(aware, ended), default=datetime.min.replace(tzinfo=UTC))

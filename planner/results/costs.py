@@ -1,4 +1,4 @@
-"""What an invocation cost, of the results document: of its calls and of a language model's votes. A contract, as `model`."""
+"""Cost fields of the results document. A contract, as `model`."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from planner.results.document import Document
 
 
 class EstimateAccuracy(Document):
-    """How well the estimates of the newest invocations before this one foretold their bills."""
+    """Accuracy of the estimates of earlier sessions."""
 
     estimates: Count
-    mean_error: Amount | None = Field(default=None, description="Mean size of their errors, as a share of the bill.")
-    within: Count = Field(default=0, description="Bills that were within the range estimated.")
-    ranged: Count = Field(default=0, description="Of so many that had one.")
+    mean_error: Amount | None = Field(default=None, description="Mean absolute error, as a share of the bill.")
+    within: Count = Field(default=0, description="Bills within the estimated range.")
+    ranged: Count = Field(default=0, description="Number of estimates with a range.")
 
 
 class JudgeCost(Document):
-    """What the language model's votes (check: judge) cost; no part of the other amounts, and rounded up to whole cents."""
+    """Cost of judge calls (check: judge), rounded up to whole cents. Not part of the other amounts."""
 
     model: str
-    votes: Count = Field(description="Given in this invocation.")
-    stored_votes: Count = Field(default=0, description="Given before, and used again for nothing.")
-    estimated_cents: Total | None = Field(default=None, description="Expected before the first was asked for.")
-    actual_cents: Total = Field(
-        description="Of the votes of this invocation; what an interrupted one spent is in its own results."
-    )
+    votes: Count = Field(description="Requested in this session.")
+    stored_votes: Count = Field(default=0, description="Reused from earlier sessions, free.")
+    estimated_cents: Total | None = Field(default=None, description="Expected before the first request.")
+    actual_cents: Total = Field(description="Of this session. An interrupted session's spending is in its own results.")
     this_invocation_cents: Total
     ambiguous_cents: Total = Field(
         default=0, description="Reserved for requests without an answer, which may have been charged."
@@ -35,45 +33,45 @@ class JudgeCost(Document):
 
 class CostDocument(Document):
     estimated_cents: Total | None = Field(
-        description="Expected before the first call of this invocation, what was paid before included; null when unknown."
+        description="Expected before the first call of this session, including earlier payments; null if unknown."
     )
     estimated_low_cents: Total | None = Field(
-        default=None, description="The 80 % range of the bill, as it was expected then; null when unknown."
+        default=None, description="The expected 80 % range of the bill; null if unknown."
     )
     estimated_high_cents: Total | None = None
-    estimate_basis: str = Field(default="", description="What the estimate was made of.")
+    estimate_basis: str = Field(default="", description="Basis of the estimate.")
     paid_before_cents: Total = Field(
         default=0,
-        description="Billed to earlier invocations of the same change set before this one began: part of what was expected.",
+        description="Billed to earlier sessions of the same change set; part of the estimate.",
     )
     service_estimate_cents: Total | None = Field(
-        default=None, description="What the service itself expected of the calls made; null unless it told of each."
+        default=None, description="The service's own estimate of the calls; null unless known for each."
     )
     earlier_estimates: EstimateAccuracy | None = None
     actual_cents: Total = Field(
-        description="Bill of every run this change set launched, earlier interrupted invocations included."
+        description="Bills of all runs that this change set launched, including earlier interrupted sessions."
     )
     this_invocation_cents: Total
     ambiguous_cents: Total = Field(
-        description="Reserved for launches of unknown fate, for calls under way, and for runs that ended without a bill, or unread."
+        description="Reserved for unconfirmed launches, calls under way, and ended runs that have no bill or cannot be read."
     )
     calls_under_way: Count = Field(
-        default=0, description="Launched and not seen to end: what is reserved for them is in `ambiguous_cents`."
+        default=0, description="Launched and not known to have ended; their reservations are in `ambiguous_cents`."
     )
     unbilled_calls: Count = Field(
-        default=0, description="Ended without a bill: what is reserved for them is in `ambiguous_cents`."
+        default=0, description="Ended without a bill; their reservations are in `ambiguous_cents`."
     )
     unread_calls: Count = Field(
         default=0,
-        description="Ended, and what the service tells of them cannot be read: what is reserved for them is in `ambiguous_cents`.",
+        description="Ended, but their data cannot be read; their reservations are in `ambiguous_cents`.",
     )
     ceiling_cents: Total | None = None
     carried_cents: Total = Field(
-        default=0, description="What kept, rechecked and pooled runs once cost; not part of this bill."
+        default=0, description="Cost of reused, rechecked and pooled runs; not part of this bill."
     )
     carried_ambiguous_cents: Total = Field(
-        default=0, description="Reserved for those of them whose bill is still unknown; not part of this bill either."
+        default=0, description="Reserved for those of them without a bill; not part of this bill."
     )
     judge: JudgeCost | None = Field(
-        default=None, description="What the language model's votes cost, besides; null where none were needed."
+        default=None, description="Cost of judge calls, in addition; null if none were needed."
     )

@@ -1,4 +1,4 @@
-"""Results in a folder of this machine (default `.planner/`): private to its owner, ignored by git, safe against a crash."""
+"""Results in a local folder (default `.planner/`): private to its owner, ignored by git, crash-safe."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _HINTS: Final = {
 
 
 class DirectoryStore:
-    """A `Store` of plain files. Reading makes nothing; the folder is made by the first write.
+    """A `Store` of plain files. The first write creates the folder; reading creates nothing.
 
-    The folder is made with mode 0700 and its own `.gitignore`; files have mode 0600, also in a folder that was there before.
-    Writers of any number of processes and threads take turns through one lock file; readers need no lock.
+    The folder has mode 0700 and its own `.gitignore`; files have mode 0600. Writers in any number of processes and
+    threads take turns with one lock file; readers need no lock.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -91,7 +91,7 @@ class DirectoryStore:
                 for path in wanted:
                     if (
                         unsynced is not None and unsynced != path.parent
-                    ):  # what comes later is never there before what comes first
+                    ):  # later files must not become visible before earlier ones
                         _sync(unsynced)
                     if path in written:
                         written[path].replace(path)
@@ -114,14 +114,14 @@ class DirectoryStore:
         return str(self._path(key))
 
     def make(self, *, ours: bool = False) -> None:
-        """Make the folder, private and ignored by git, before anything else is put into it. `ours`: its name says that it is
-        planner's, so that git is told to ignore it whatever stands in it already (reports, a saved plan)."""
+        """Create the folder, private and ignored by git. `ours`: its name says that it is planner's, so git ignores it
+        even if it has other content (reports, a saved plan)."""
         with self._mapped("written", self._folder), self._locked():
             if ours and not os.path.lexists(self._folder / _IGNORE):
                 _replace(self._folder / _IGNORE, b"*\n")
 
     def check_writable(self) -> None:
-        """Where evidence and results go, as far as it is there: found out before anybody pays for what could not be stored."""
+        """Check that existing folders are writable, before anybody pays for results that cannot be stored."""
         for folder in (self._folder, *(self._folder / name for name in ("evidence", "runs", "latest"))):
             with (
                 self._mapped("written", folder),
@@ -156,14 +156,14 @@ class DirectoryStore:
 
     @contextmanager
     def _locked(self) -> Generator[None]:
-        """Writers one after the other. The lock goes with the process that holds it, so a killed one leaves none behind."""
+        """Serialize writers. The lock ends with its process."""
         self._make_root()
         path = self._folder / _LOCK
         lock = os.open(path, OPENING, 0o600)
         try:
             with locked_file(lock, path, wait=True):
                 if all(is_lock(entry, _LOCK) for entry in self._folder.iterdir()):
-                    # Only in a folder that holds nothing yet: `--store .` must not make git ignore somebody's whole project.
+                    # Only in an empty folder: `--store .` must not make git ignore a whole project.
                     _replace(self._folder / _IGNORE, b"*\n")
                 yield
         finally:
@@ -176,7 +176,7 @@ class DirectoryStore:
             _sync(self._folder.parent)
 
     def _make_folder(self, folder: Path) -> None:
-        """Under the lock: make the folders of a key, and once per folder remove what killed writers left half written."""
+        """Under the lock: create a key's folders, and once per folder remove partial files of killed writers."""
         inside = self._folder
         for name in folder.relative_to(self._folder).parts:
             inside = inside / name
@@ -189,18 +189,18 @@ class DirectoryStore:
             self._swept.add(folder)
 
     def _refuse_links(self, path: Path) -> None:
-        """A link inside the store could lead a read or a write anywhere; a store never makes one."""
+        """Refuse links inside the store, which could lead anywhere; the store never creates any."""
         inside = os.fspath(self._folder)
         for name in path.relative_to(self._folder).parts:
             inside = f"{inside}{os.sep}{name}"
             if os.path.islink(inside):  # noqa: PTH114 - `Path` takes four times as long, for every file of every call
                 raise StoreError(
-                    f"{inside} is a symbolic link, which a results store never holds", f"remove it, {_ELSEWHERE}"
+                    f"{inside} is a symbolic link, which is not allowed in a results store", f"remove it, {_ELSEWHERE}"
                 )
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Put a whole new file in the place of an old one, durably: bytes first, then the name, then the folder's entry."""
+    """Replace a file durably: first the bytes, then the name, then the folder's entry."""
     with _half_written({path: data}) as written:
         written[path].replace(path)
     _sync(path.parent)
@@ -208,8 +208,8 @@ def _replace(path: Path, data: bytes) -> None:
 
 @contextmanager
 def _half_written(contents: Mapping[Path, bytes]) -> Generator[Mapping[Path, Path]]:
-    """The bytes of each, durable beside where they belong. All are written before the first is waited for: a disk takes half as
-    long then. Whatever has not been moved into its place when this ends is removed."""
+    """Write temporary files durably next to their targets. All are written before the first sync, which halves the
+    time. Files not moved by the end are removed."""
     halves: dict[Path, Path] = {}
     try:
         for path, data in contents.items():
@@ -227,7 +227,7 @@ def _half_written(contents: Mapping[Path, bytes]) -> Generator[Mapping[Path, Pat
 
 
 def _sync(path: Path) -> None:
-    """A file's bytes, or a folder's entries (which Windows has no such step for, as it has none for what is only read)."""
+    """Sync a file or a folder's entries. Windows supports neither for folders nor for read-only files."""
     if os.name == "nt" and path.is_dir():
         return
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""What every part of the results document is: fields of newer minor versions are passed over, and nothing changes once made."""
+"""Base of all parts of the results document: unknown fields are ignored, and instances are immutable."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     def model_post_init(self, _: Any) -> None:
-        """Of each document pydantic keeps a set of the fields that were written: hundreds of thousands of which are alike, and
-        half of the memory of a large baseline. Nobody changes them, so those that are alike are one."""
+        """Share equal sets of written fields, which take half of the memory of a large baseline."""
         given = self.__pydantic_fields_set__
         object.__setattr__(self, "__pydantic_fields_set__", _GIVEN.setdefault(frozenset(given), given))
 

@@ -1,4 +1,4 @@
-"""A lock between processes, on every platform: it ends with the process that holds it, however that ends."""
+"""A lock between processes on every platform; it ends with its process."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ except ImportError:  # Windows
 
 _LONGEST_WAIT_SECONDS: Final = 3600.0
 OPENING: Final = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
-"""Flags for a file to be locked."""
+"""Flags to open a lock file."""
 
 
 @contextmanager
 def locked_file(descriptor: int, path: Path, *, wait: bool) -> Generator[None]:
-    """Hold `path`, which is open as `descriptor`. Where there is no `flock`, SQLite locks a file beside it.
+    """Lock `path`, which is open as `descriptor`. Without `flock`, SQLite locks a file next to it.
 
     Raises:
-        OSError: it cannot be locked. BlockingIOError: another process holds it, and `wait` is false.
+        OSError: it cannot be locked. BlockingIOError: another process holds the lock, and `wait` is false.
     """
     if fcntl is not None:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield  # closing the descriptor ends it
+        yield  # closing the descriptor releases the lock
         return
     import sqlite3
 
@@ -45,8 +45,7 @@ def locked_file(descriptor: int, path: Path, *, wait: bool) -> Generator[None]:
 
 @contextmanager
 def locked_folder(folder: Path) -> Generator[None]:
-    """Hold a folder, so that a lock file which was removed while it was held does not let others in. Nothing is held where
-    folders cannot be locked.
+    """Lock a folder, in case its lock file is deleted. Does nothing if folders cannot be locked.
 
     Raises:
         OSError: as `locked_file`.
@@ -70,7 +69,7 @@ def locked_folder(folder: Path) -> Generator[None]:
 
 
 def is_lock(path: Path, lock: str) -> bool:
-    """Whether `path` is the lock file of that name, or what stands beside it."""
+    """Whether `path` is the lock file of that name, or SQLite's file next to it."""
     return path.name == lock or path.name.startswith(_beside(path.with_name(lock)).name)
 
 

@@ -1,12 +1,12 @@
-"""Results in a git ref of the same repository: no infrastructure, and no work tree, index, branch or configuration touched.
+"""Results in a git ref of the repository: no infrastructure, and work tree, index, branches and configuration are
+untouched.
 
-A key is a path of the commit's tree. Every write is a new commit on top of the newest one, put in its place by compare-and-swap:
-with a remote by a push that holds only if nobody pushed since (`--force-with-lease`), without one by `update-ref` with the old
-value. Who was second reads again, thinks again, and tries again after a pause that chance decides.
+A key is a path in the commit's tree. A write adds a commit by compare-and-swap: with a remote by `push
+--force-with-lease`, without one by `update-ref` with the old value. A losing writer reads again, recomputes, and
+retries after a random pause.
 
-The remote is read once, then only when somebody else was first. In a shallow clone one commit of it is fetched; in a full one
-all, since a depth would make the whole clone a shallow one. After `COMMITS_A_HISTORY` commits the history begins anew with the
-tree as it is: the tree is what counts.
+The remote is read once, then only after losing. A shallow clone fetches one commit; a full clone fetches all, since a
+depth would make it shallow. After `COMMITS_A_HISTORY` commits, a new history starts with the current tree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from threading import RLock
 from typing import Final, Protocol
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.results.patience import Patience
+from planner.results.backoff import Backoff
 from planner.results.store import UNCONDITIONAL, Change, Expected, Reader, segments
 
 COMMITS_A_HISTORY: Final = 1000
@@ -50,11 +50,11 @@ _RIGHTS_HINT: Final = (
 )
 _READS: Final = 3
 _REFUSALS_WITHOUT_A_WRITE: Final = 9
-"""So many times in a row a write may fail though nobody else wrote, and the remote is not tried any more."""
+"""Give up on the remote after this many consecutive refusals without a competing write."""
 
 
 class GitAnswer(Protocol):
-    """What a command left."""
+    """Result of a command."""
 
     @property
     def code(self) -> int: ...
@@ -65,7 +65,7 @@ class GitAnswer(Protocol):
 
 
 class GitRunner(Protocol):
-    """Runs git in the repository. Raises `UsageError` where there is no git, `StoreError` where it does not answer."""
+    """Runs git in the repository. Raises `UsageError` if git is missing, `StoreError` if it does not answer."""
 
     def __call__(self, *arguments: str, stdin: bytes = b"", extra: Mapping[str, str] | None = None) -> GitAnswer: ...
 
@@ -79,7 +79,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """The store as of one commit; `tip` is empty where there is none yet. `folders` has each folder's entries by name."""
+    """The store at one commit; `tip` is empty if there is none. `folders` has the entries of each folder by name."""
 
     tip: str = ""
     commits_before: int = 0
@@ -97,26 +97,26 @@ class _Snapshot:
 
 
 class GitStore:
-    """A `Store` in `ref`. `remote` is where it is shared; None: in this repository alone.
+    """A `Store` in `ref`. `remote` shares it; None: only in this repository.
 
-    May be used by several threads. Reading makes nothing.
+    Thread-safe. Reading creates nothing.
     """
 
-    def __init__(self, git: GitRunner, ref: str, *, remote: str | None, patience: Patience) -> None:
+    def __init__(self, git: GitRunner, ref: str, *, remote: str | None, backoff: Backoff) -> None:
         if not _REF.fullmatch(ref):
             raise UsageError(
-                f"--store git:{ref}: a results store is a ref such as refs/planner/results, and no branch or tag",
+                f"--store git:{ref}: a results store is a ref such as refs/planner/results, not a branch or tag",
                 "Write git:refs/planner/results.",
             )
         self._git = git
         self._ref = ref
         self._remote = remote
         self._tracked = ref if remote is None else f"refs/planner-tracking/{remote}/{ref.removeprefix('refs/')}"
-        self._patience = patience
+        self._backoff = backoff
         self._lock = RLock()
         self._shallow: bool | None = None
         self._known: _Snapshot | None = None
-        self._may_begin_anew = True
+        self._may_start_new_history = True
         self._refused = ""
 
     # Reading
@@ -143,7 +143,7 @@ class GitStore:
         return f"{where}, {key}"
 
     def refresh(self) -> None:
-        """Read again what is there now."""
+        """Read the current state again."""
         with self._lock:
             self._known = self._read()
 
@@ -163,13 +163,15 @@ class GitStore:
 
     def update(self, change: Change) -> None:
         with self._lock:
-            unmoved, tip = 0, self._snapshot().tip
-            for attempt in range(self._patience.attempts):
+            stale_tries, tip = 0, self._snapshot().tip
+            for attempt in range(self._backoff.attempts):
                 if attempt:
-                    self._patience.wait(attempt)
+                    self._backoff.wait(attempt)
                     self.refresh()
-                    unmoved, tip = (unmoved + 1, tip) if self._snapshot().tip == tip else (0, self._snapshot().tip)
-                if unmoved >= _REFUSALS_WITHOUT_A_WRITE:
+                    stale_tries, tip = (
+                        (stale_tries + 1, tip) if self._snapshot().tip == tip else (0, self._snapshot().tip)
+                    )
+                if stale_tries >= _REFUSALS_WITHOUT_A_WRITE:
                     raise self._failed("written", self._refused)
                 snapshot = self._snapshot()
                 commit = self._commit(snapshot, change(self))
@@ -179,29 +181,29 @@ class GitStore:
                     self._known = self._snapshot_of(commit)
                     return
             raise StoreError(
-                f"others wrote to {self._ref} first, {self._patience.attempts} times in a row",
+                f"others wrote to {self._ref} first, {self._backoff.attempts} times in a row",
                 "Nothing is lost: run the same command again.",
             )
 
     def _commit(self, snapshot: _Snapshot, writes: Mapping[str, bytes | None]) -> str | None:
-        """A commit of what is there and of these; None where that would be the same."""
+        """A commit with these writes; None if nothing changes."""
         changed: dict[str, str | None] = {key: None for key, data in writes.items() if data is None}
         changed |= self._blobs({key: data for key, data in writes.items() if data is not None})
         changed = {key: oid for key, oid in changed.items() if snapshot.blob(key) != oid}
         if not changed:
             return None
         tree = self._tree(snapshot, changed)
-        parents = ("-p", snapshot.tip) if snapshot.tip and not self._begins_anew(snapshot) else ()
+        parents = ("-p", snapshot.tip) if snapshot.tip and not self._starts_new_history(snapshot) else ()
         before = snapshot.commits_before + 1 if parents else 0
         message = f"{_summary(changed)}\n\nCommits-before: {before}\n"
         made = self._run("written", "commit-tree", tree, *parents, stdin=message.encode())
         return made.decode().strip()
 
-    def _begins_anew(self, snapshot: _Snapshot) -> bool:
-        return self._may_begin_anew and snapshot.commits_before + 1 >= COMMITS_A_HISTORY
+    def _starts_new_history(self, snapshot: _Snapshot) -> bool:
+        return self._may_start_new_history and snapshot.commits_before + 1 >= COMMITS_A_HISTORY
 
     def _blobs(self, contents: Mapping[str, bytes]) -> dict[str, str | None]:
-        """The object of each, made in one go."""
+        """Object ids of the contents, created together."""
         if not contents:
             return {}
         with tempfile.TemporaryDirectory(prefix="planner-") as folder:
@@ -213,7 +215,7 @@ class GitStore:
         return dict(zip(contents, made.decode().split(), strict=True))
 
     def _tree(self, snapshot: _Snapshot, changed: Mapping[str, str | None]) -> str:
-        """Only the folders that change are made anew, the innermost first."""
+        """Create the tree; only changed folders are written, innermost first."""
         folders = {folder: dict(entries) for folder, entries in snapshot.folders.items()}
         touched: set[str] = {""}
         for key, oid in changed.items():
@@ -257,18 +259,18 @@ class GitStore:
         rejected = next((line for line in pushed.out.decode(errors="replace").splitlines() if line[:1] == "!"), "")
         self._refused = rejected or pushed.said
         if not rejected:
-            return self._arrived_all_the_same(commit, pushed.said)
-        if _FORBIDDEN.search(rejected) and self._begins_anew(snapshot):
-            self._may_begin_anew = False  # a server that takes no history anew keeps a longer one
+            return self._arrived_anyway(commit, pushed.said)
+        if _FORBIDDEN.search(rejected) and self._starts_new_history(snapshot):
+            self._may_start_new_history = False  # a server that rejects a new history keeps a longer one
         elif _FORBIDDEN.search(rejected):
             raise UsageError(
-                f"the remote {self._remote} takes nothing for {self._ref}: {_last_line(rejected)}",
+                f"the remote {self._remote} rejects pushes to {self._ref}: {_last_line(rejected)}",
                 f"Allow {self._ref} in its rules. " + _RIGHTS_HINT.format(ref=self._ref),
             )
         return False
 
-    def _arrived_all_the_same(self, commit: str, said: str) -> bool:
-        """The connection broke in a push: whether it was carried out before."""
+    def _arrived_anyway(self, commit: str, said: str) -> bool:
+        """The connection broke during a push: whether the push arrived."""
         if _NO_RIGHTS.search(said):
             raise self._failed("written", said)
         self.refresh()
@@ -287,18 +289,18 @@ class GitStore:
             return _Snapshot()
         found = self._git("rev-parse", "--verify", "--quiet", f"{self._tracked}^{{commit}}")
         if found.code != 0:
-            self._is_shallow()  # says so where there is no repository at all
+            self._is_shallow()  # raises if there is no repository
             return _Snapshot()
         return self._snapshot_of(found.out.decode().strip())
 
     def _fetch(self, remote: str) -> bool:
-        """Bring what the remote has; False where it has nothing."""
+        """Fetch from the remote; False if it has nothing."""
         depth = ("--depth=1",) if self._is_shallow() else ()
         quiet = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
         said = ""
-        for attempt in range(max(_READS, self._patience.attempts // 4)):
+        for attempt in range(max(_READS, self._backoff.attempts // 4)):
             if attempt:
-                self._patience.wait(attempt)
+                self._backoff.wait(attempt)
             fetched = self._git("fetch", *quiet, *depth, remote, f"+{self._ref}:{self._tracked}")
             if fetched.code == 0:
                 return True
@@ -320,8 +322,8 @@ class GitStore:
             mode, kind, oid = about.split(" ")
             folder, _, name = path.rpartition("/")
             folders.setdefault(folder, {})[name] = _Entry(mode, kind, oid)
-        told = _GENERATION.search(self._run("read", "cat-file", "commit", commit).decode(errors="replace"))
-        return _Snapshot(commit, int(told[1]) if told else 0, folders)
+        match = _GENERATION.search(self._run("read", "cat-file", "commit", commit).decode(errors="replace"))
+        return _Snapshot(commit, int(match[1]) if match else 0, folders)
 
     def _is_shallow(self) -> bool:
         if self._shallow is None:
@@ -340,15 +342,15 @@ class GitStore:
         why = _last_line(said)
         if "not a git repository" in said or "cannot use bare repository" in said:
             return UsageError(
-                f"--store git:{self._ref} needs a git repository, and here is none",
-                "Run it inside of one, or choose another --store.",
+                f"--store git:{self._ref} needs a git repository",
+                "Run the command inside a repository, or choose another --store.",
             )
         where = f"{self._ref} of the remote {self._remote}" if self._remote else self._ref
         if _NO_RIGHTS.search(said):
             return UsageError(f"results cannot be {done} at {where}: {why}", _RIGHTS_HINT.format(ref=self._ref))
         return StoreError(
             f"results cannot be {done} at {where}: {why}",
-            "Look at the network and the repository, then run the same command again.",
+            "Check the network and the repository, then run the same command again.",
         )
 
 
@@ -358,8 +360,8 @@ def _summary(changed: Mapping[str, str | None]) -> str:
 
 
 def _last_line(said: str) -> str:
-    """What git said last that is about the matter; credentials in addresses are nobody's business."""
+    """Git's most relevant message, without credentials in addresses."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if re.match(r"(fatal|error|remote|!)", line)] or lines[-1:]
-    text = _CREDENTIALS.sub("", next(iter(told), "git says nothing of it"))
+    shown = [line for line in lines if re.match(r"(fatal|error|remote|!)", line)] or lines[-1:]
+    text = _CREDENTIALS.sub("", next(iter(shown), "git gave no reason"))
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -1,7 +1,7 @@
-"""The results document: what an invocation found, the source of every report and the next baseline.
+"""The results document: the source of every report and of the next baseline.
 
-Fields are a contract (docs: `schemas/results.schema.json`): a minor version only adds some; a reader refuses a newer major.
-The stored document keeps prompts and numbers as they are; `planner.reports.redaction` makes the one that others may see.
+Fields are a contract (`schemas/results.schema.json`): minor versions only add fields, and readers refuse a newer major
+version. Stored documents keep prompts and numbers; `planner.reports.redaction` creates the form that others may see.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FailOnName = Literal["failure", "regression"]
 class QuoteDocument(Document):
     turn: int = Field(description="Number of the turn, from 1.")
     role: str = Field(description="agent, caller or tool.")
-    start_ms: int | None = Field(description="From the start of the recording; null where the service did not say.")
+    start_ms: int | None = Field(description="From the start of the recording; null if unknown.")
     text: str
 
 
@@ -44,7 +44,7 @@ class FindingDocument(Document):
 
 
 COUNTABLE: Final = (None, "agent", "author")
-"""Whose fault a run may be that counts in its case's pass rate."""
+"""Values of `fault` of runs that count in the pass rate of their case."""
 
 
 class RunDocument(Document):
@@ -53,89 +53,92 @@ class RunDocument(Document):
     call_id: ServiceId | None = None
     outcome: RunOutcomeName
     fault: Literal["agent", "caller", "platform", "judge", "author"] | None = None
-    reason: str = Field(default="", description="One line: why it did not pass.")
+    reason: str = Field(default="", description="Why it did not pass, on one line.")
     fault_quote: QuoteDocument | None = Field(
-        default=None, description="The turn that the fault rests on, where it is the test bot's."
+        default=None, description="The turn that shows the test bot's fault, if it is the cause."
     )
-    cost_cents: Cents | None = Field(default=None, description="What was billed; null while unknown.")
+    cost_cents: Cents | None = Field(default=None, description="The bill; null while unknown.")
     cost_basis: CostBasis | None = Field(
         default=None,
-        description="Where the bill was read: the account's transactions, or the call's own bill. Null where there is none, where no"
-        " call was made, and in results of older versions.",
+        description="Source of the bill: the account's transactions, or the call's own bill. Null without a bill, without a"
+        " call, and in results of older versions.",
     )
     duration_seconds: Amount | None = None
     latency_ms: Amount | None = Field(
-        default=None, description="Median of the agent's response times on this call; null where none could be timed."
+        default=None, description="Median of the agent's response times on this call; null if none could be measured."
     )
-    grade_score: Share | None = Field(default=None, description="The platform's grade, 0 to 1; null: there is none.")
-    grader_model: str | None = Field(default=None, description="The platform's grader, where the service names it.")
+    grade_score: Share | None = Field(default=None, description="The platform's grade, 0 to 1; null if there is none.")
+    grader_model: str | None = Field(default=None, description="The platform's grader, if the service names it.")
     grader_version: str | None = None
     judge_model: str | None = Field(
         default=None,
-        description="The edition of the language model that voted on this run (`check: judge`), as its endpoint names it.",
+        description="The edition of the language model that judged this run (`check: judge`), as its endpoint names it.",
     )
     agent_variant_id: int | str | None = Field(
-        default=None, description="The variant of the agent that took the call; null where the service does not say."
+        default=None, description="The variant of the agent that took the call; null if unknown."
     )
     agent_variant_label: str | None = None
     service_estimate_cents: Cents | None = Field(
-        default=None, description="What the service itself expected the run to cost, when it was launched."
+        default=None, description="The service's own estimate of the run's cost at launch."
     )
-    adopted: bool = Field(default=False, description="Found again after its launch's answer was lost.")
-    invocation_id: str = Field(default="", description="The invocation that launched it.")
+    adopted: bool = Field(
+        default=False, description="Matched to its launch by reconciliation, after the answer to the launch was lost."
+    )
+    invocation_id: str = Field(default="", description="The session that launched it.")
     pooled: bool = Field(
-        default=False, description="An earlier run that counts beside the new ones; it is not part of `latest`."
+        default=False, description="An earlier run that counts together with the new ones; not part of `latest`."
     )
     evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
     completed_at: datetime | None = None
     missing: list[Part] = Field(
-        default=[], description="What the service had not told when it was last asked; the next run asks again, free."
+        default=[], description="Parts that the service had not provided yet; the next run reads them again, free."
     )
     votes_missing: Count = Field(
-        default=0, description="Votes of the language model that its findings lack; the next run asks for them."
+        default=0, description="Judge calls that its findings still need; the next run makes them."
     )
     findings: list[FindingDocument] = Field(default=[])
 
     @property
     def countable(self) -> bool:
-        """Whether it counts in its case's pass rate: it says something about the agent."""
+        """Whether it counts in the pass rate of its case, because it says something about the agent."""
         return self.fault in COUNTABLE
 
 
 class ExpectationRate(Document):
-    """How often one expectation held."""
+    """Pass rate of one expectation."""
 
     expectation: str = Field(description="Its id.")
     check: str
     held: Count
-    decided: Count = Field(description="Runs in which it could be decided; those without a proper call are left out.")
+    decided: Count = Field(description="Runs in which it was decided, without runs that had no proper call.")
     min_pass_rate: Share | None = Field(
-        default=None, description="Its own, where it has one: then it decides no run, and is counted over all of them."
+        default=None,
+        description="Its own required rate, if any: it is then evaluated over all runs and decides no single one.",
     )
 
 
 class RepeatedPass(Document):
-    """pass^k: the chance that k calls of one case all pass, each with all that is expected of it."""
+    """pass^k: the probability that k calls of one case all pass every expectation."""
 
     k: Count
     cases: Count = Field(description="Cases with at least k countable runs.")
-    rate: Share = Field(description="Mean over these cases; runs that were not needed count as failed.")
+    rate: Share = Field(description="Mean over these cases; unneeded runs count as failed.")
 
 
 class SuiteDocument(Document):
-    """All cases together that have runs of their own on both sides of the comparison."""
+    """All cases with runs on both sides of the comparison, as a whole."""
 
     cases: Count
     passed_before: Count
     runs_before: Count
     passed_now: Count
     runs_now: Count
-    p_value: Share = Field(description="Chance of so large a shift were no rate changed; exact, two-sided.")
+    p_value: Share = Field(description="Probability of such a shift if no rate changed; exact, two-sided.")
     compared: Literal["worse", "better", "not_enough_evidence"]
 
 
 class CaseInputs(Document):
-    """All that decides what a call will be."""
+    """All inputs of a call."""
 
     prompt: str
     target_kind: Literal["agent", "phone_number"]
@@ -144,7 +147,7 @@ class CaseInputs(Document):
     mode: str
     target_number: str | None = None
     agent_revision: str | None = Field(
-        default=None, description="What the service said of the agent when it was called; null where unknown."
+        default=None, description="The agent's revision when it was called; null if unknown."
     )
 
 
@@ -154,7 +157,7 @@ class QuarantineDocument(Document):
 
 
 class FreshDocument(Document):
-    """The earlier runs of the cases that were called were set aside (`--fresh REASON`)."""
+    """Earlier runs of the called cases are ignored (`--fresh REASON`)."""
 
     reason: str
     by: str = Field(default="", description="User or CI actor.")
@@ -170,9 +173,9 @@ class SampleDocument(Document):
     runs_not_made: Count = 0
     runs_clean: Count | None = Field(
         default=None,
-        description="Runs that passed and in which every expectation with a rate of its own held, too; null where none has.",
+        description="Passed runs in which all expectations with their own rate passed too; null if there are none.",
     )
-    own_rates: list[ExpectationRate] = Field(default=[], description="Of expectations with a rate of their own.")
+    own_rates: list[ExpectationRate] = Field(default=[], description="Expectations with their own rate.")
 
 
 class CaseDocument(Document):
@@ -185,73 +188,73 @@ class CaseDocument(Document):
     reason: str = Field(description="Reason code of the action.")
     detail: str = ""
     carried_from: str | None = Field(
-        default=None, description="The invocation that made the runs of a kept or rechecked case."
+        default=None, description="The session that made the runs of a reused or rechecked case."
     )
     outcome: CaseOutcomeName
-    outcome_reason: str = Field(default="", description="One line: why it is not simply passed.")
+    outcome_reason: str = Field(default="", description="Why it did not simply pass, on one line.")
     quarantine: QuarantineDocument | None = Field(
-        default=None, description="In force when the case was judged: a failure is reported and not counted."
+        default=None, description="In force when the case was judged: a failure is reported but not counted."
     )
     runs_required: Count = Field(description="Calls the plan asks for.")
     runs_passed: Count
-    runs_total: Count = Field(description="All calls that stand as evidence of the case.")
+    runs_total: Count = Field(description="All runs that count for the case.")
     runs_countable: Count | None = Field(
-        default=None, description="Calls that its pass rate is of; null in results of older versions."
+        default=None, description="Runs in its pass rate; null in results of older versions."
     )
     runs_not_needed: Count = Field(
-        default=0, description="Calls asked for and not made: the outcome no longer depended on them."
+        default=0, description="Runs not made because the outcome no longer depended on them."
     )
-    runs_under_way: Count = Field(default=0, description="Calls launched, or perhaps launched, that have not ended.")
+    runs_under_way: Count = Field(default=0, description="Launched or unconfirmed runs that have not ended.")
     pass_rate: Share | None = None
     interval: tuple[Share, Share] | None = None
     min_pass_rate: Share = 1.0
     more_runs: Count | None = Field(
         default=None,
-        description="Calls more that would probably decide a case left open by `confidence`; null where that is not so.",
+        description="Additional runs that would probably decide a case left open by `confidence`; otherwise null.",
     )
-    more_runs_cents: Total | None = Field(default=None, description="About what they would cost; null while unknown.")
+    more_runs_cents: Total | None = Field(default=None, description="Their approximate cost; null if unknown.")
     expectations: list[ExpectationRate] = Field(default=[])
     compared: Compared
     not_comparable: NotComparable | None = Field(
         default=None,
         description="Why a difference to the baseline says nothing about the agent. prompt, settings, expectations: changed since."
-        " judging: the same calls, judged otherwise. grader, judge: measured with another one. variant: no variant of the agent has runs"
-        " on both sides. Null where the case may be compared.",
+        " judging: the same calls, judged differently. grader, judge: measured with another one. variant: no variant of the agent has runs"
+        " on both sides. Null if the case can be compared.",
     )
     before: SampleDocument | None = Field(
-        default=None, description="The earlier side of the comparison; null where there is none."
+        default=None, description="The earlier side of the comparison; null if there is none."
     )
     latest: SampleDocument | None = Field(
         default=None,
-        description="The later side of the comparison: the new runs, without those of `before`. Null where nothing was compared.",
+        description="The later side of the comparison: the new runs, without those of `before`. Null if nothing was compared.",
     )
     set_aside: SampleDocument | None = Field(
         default=None,
-        description="Earlier runs of a case that failed or was undecided and that no longer count: the new runs differ from them beyond"
+        description="Earlier runs of a failed or undecided case that no longer count, because the new runs differ from them beyond"
         " chance (1 %).",
     )
     fresh: FreshDocument | None = Field(
-        default=None, description="Why its earlier runs do not count (`--fresh`); null where they do."
+        default=None, description="Why its earlier runs do not count (`--fresh`); null if they do."
     )
     open_against: SampleDocument | None = Field(
         default=None,
-        description="Of a case that is unknown: what it is compared with once it is called on. Null where with its own calls.",
+        description="For an unknown case: what it is compared with once it is called again. Null for its own runs.",
     )
     p_value: Share | None = Field(
         default=None,
-        description="Of the difference to the baseline, this case on its own; null where there is no other sample.",
+        description="For the difference to the baseline, of this case alone; null without another sample.",
     )
     failing_since: str | None = Field(
         default=None,
-        description="Of a case that fails as it did before: the invocation that found it failing first.",
+        description="For a case that still fails: the session that first found it failing.",
     )
     inputs: CaseInputs
     call_fingerprint: str
     check_fingerprint: str
-    is_graded: bool = Field(default=False, description="Whether an expectation rests on the platform's grade.")
+    is_graded: bool = Field(default=False, description="Whether an expectation depends on the platform's grade.")
     judged_by: str | None = Field(
         default=None,
-        description="The language model whose votes (check: judge) it rests on, and the version of what that is asked.",
+        description="The language model that judged it (check: judge), and the version of its prompt.",
     )
     file: str = Field(default="", description="Plan file, relative to the working directory.")
     line: int = Field(default=0, description="Line of the scenario.")
@@ -260,29 +263,29 @@ class CaseDocument(Document):
 
     @property
     def carried_runs(self) -> list[RunDocument]:
-        """Runs that earlier sessions made and paid for, and that count here."""
+        """Runs of earlier sessions that count here."""
         return self.runs if self.action != "call" else [run for run in self.runs if run.pooled]
 
     @property
     def own_runs(self) -> list[RunDocument]:
-        """Runs that were called for."""
+        """Runs that this case's calls made."""
         return [] if self.action != "call" else [run for run in self.runs if not run.pooled]
 
     @property
     def counts(self) -> tuple[int, int]:
-        """(runs that passed, runs that count), as its pass rate has them."""
+        """(passed runs, counted runs) of its pass rate."""
         passed = sum(run.fault is None for run in self.runs)
         return passed, sum(run.countable or (run.fault == "platform" and self.counts_platform) for run in self.runs)
 
     @property
     def counts_platform(self) -> bool:
-        """Whether failures of the platform count, too (`platform_failures: fail`): then its pass rate is of more runs than speak of the
-        agent."""
+        """Whether platform failures count too (`platform_failures: fail`), so that the pass rate has more runs than say
+        something about the agent."""
         countable = sum(run.countable for run in self.runs)
-        told = self.runs_countable
-        if told is None and self.pass_rate:  # of an older version
-            told = round(self.runs_passed / self.pass_rate)
-        return told is not None and countable < told <= len(self.runs)
+        counted = self.runs_countable
+        if counted is None and self.pass_rate:  # results of an older version
+            counted = round(self.runs_passed / self.pass_rate)
+        return counted is not None and countable < counted <= len(self.runs)
 
 
 class ConsentDocument(Document):
@@ -301,7 +304,7 @@ class StatsDocument(Document):
 
 
 class OpenLaunch(Document):
-    """A launch whose fate is unknown."""
+    """An unconfirmed launch."""
 
     launch_id: str
     cases: list[str]
@@ -321,13 +324,13 @@ class RunResult(Document):
     outcome: PlanOutcome
     exit_code: int
     problems: list[str] = Field(
-        default=[], description="What else holds, one line each: ceilings, service trouble, interruption."
+        default=[], description="Further problems, one line each: ceilings, service failures, interruption."
     )
     warnings: list[str] = Field(
         default=[],
-        description="What to know about the agents that were called, one line each; no outcome depends on it.",
+        description="Warnings about the agents that were called, one line each; no outcome depends on them.",
     )
-    next_steps: list[str] = Field(default=[], description="How to go on, one line each.")
+    next_steps: list[str] = Field(default=[], description="Next steps, one line each.")
     invocation_id: str
     change_set_digest: str
     environment: str = ""
@@ -335,11 +338,11 @@ class RunResult(Document):
     partial: bool = Field(default=False, description="Only some cases were selected.")
     finished: bool = Field(
         default=True,
-        description="False: interrupted, over a ceiling or with launches of unknown fate; never a baseline.",
+        description="False: interrupted, stopped by a ceiling or with unconfirmed launches; never a baseline.",
     )
     under_way: bool = Field(
         default=False,
-        description="Written before it ended; one that was killed leaves it so. What it called and paid is not in here.",
+        description="Written before the session ended; a killed session leaves it so. Its calls and costs are not included.",
     )
     started_at: datetime
     ended_at: datetime
@@ -347,15 +350,15 @@ class RunResult(Document):
     plans: list[str] = Field(default=[])
     cases: list[CaseDocument]
     suite: SuiteDocument | None = Field(
-        default=None, description="All cases with runs on both sides of their comparison, as a whole."
+        default=None, description="All cases with runs on both sides of the comparison, as a whole."
     )
     fail_on: list[FailOnName] = Field(
-        default=["failure"], description="What makes the outcome `failed` and the exit code 1 (`--fail-on`)."
+        default=["failure"], description="What causes the outcome `failed` and exit code 1 (`--fail-on`)."
     )
-    repeated: list[RepeatedPass] = Field(default=[], description="pass^k over all cases, where runs repeat.")
+    repeated: list[RepeatedPass] = Field(default=[], description="pass^k over all cases with repeated runs.")
     dropped: list[DroppedCase] = Field(default=[])
     fresh: FreshDocument | None = Field(
-        default=None, description="That earlier runs of the cases called were set aside, who said so and when."
+        default=None, description="Earlier runs of the called cases are ignored: the reason, by whom and when."
     )
     open_launches: list[OpenLaunch] = Field(default=[])
     cost: CostDocument

@@ -1,10 +1,10 @@
-"""Results in a bucket: S3, Google Cloud Storage, Azure and what speaks like them, through `obstore` (the extra `stores`).
+"""Results in a bucket: S3, Google Cloud Storage, Azure and compatible services, through `obstore` (the extra `stores`).
 
-A key is an object. Every write is conditional on what was there when it was thought up, by the object's tag: who was second reads
-again, thinks again, and tries again after a pause that chance decides. Several keys are written one by one, in the order given, so
-that what is spoken of is there before what speaks of it.
+A key is an object. Writes are conditional on the object's tag when it was read. A losing writer reads again,
+recomputes, and retries after a random pause. Several keys are written one by one in the given order, so that referenced
+objects exist first.
 
-Imported only where such a store is chosen: `obstore` is not there for everybody.
+Imported only if such a store is chosen, since `obstore` is optional.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from obstore.store import (
 )
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.results.patience import Patience
+from planner.results.backoff import Backoff
 from planner.results.store import UNCONDITIONAL, Change, Expected, segments
 
 Bucket: TypeAlias = AzureStore | GCSStore | HTTPStore | LocalStore | MemoryStore | S3Store
@@ -45,16 +45,16 @@ _NO_RIGHTS: Final = re.compile(r"40[13] |AccessDenied|InvalidAccessKeyId|Signatu
 
 
 def open_bucket(address: str, *, allow_http: bool = False) -> Bucket:
-    """`s3://bucket/folder`; credentials are the environment's, as the cloud's own tools have them. Asks nobody yet.
+    """Open `s3://bucket/folder` with credentials from the environment, without a request.
 
-    `allow_http`: a service of one's own (AWS_ENDPOINT_URL) may be without TLS.
+    `allow_http`: a custom service (AWS_ENDPOINT_URL) may lack TLS.
 
-    Raises `UsageError` for what is no such address.
+    Raises `UsageError` for an invalid address.
     """
     scheme, _, rest = address.partition("://")
     if scheme not in SCHEMES or "@" in rest or not rest.strip("/"):
         raise UsageError(
-            f"--store {scheme}://…: this is no object store's address",
+            f"--store {scheme}://… is not the address of an object store",
             "Write s3://BUCKET/FOLDER, gs://BUCKET/FOLDER or az://CONTAINER/FOLDER; keys belong in the environment.",
         )
     try:
@@ -65,18 +65,18 @@ def open_bucket(address: str, *, allow_http: bool = False) -> Bucket:
         )
     except (BaseError, ValueError) as error:
         raise UsageError(
-            f"--store {address} cannot be opened: {_first_line(error)}", "Look at the address and the credentials."
+            f"--store {address} cannot be opened: {_first_line(error)}", "Check the address and the credentials."
         ) from error
 
 
 class ObjectStore:
-    """A `Store` in `bucket`; `address` is how people know it."""
+    """A `Store` in `bucket`; `address` is for messages."""
 
-    def __init__(self, bucket: Bucket, address: str, *, folder: str = "", patience: Patience) -> None:
+    def __init__(self, bucket: Bucket, address: str, *, folder: str = "", backoff: Backoff) -> None:
         self._bucket = bucket
         self._address = address.rstrip("/")
         self._folder = f"{folder}/" if folder else ""
-        self._patience = patience
+        self._backoff = backoff
 
     def get(self, key: str) -> bytes | None:
         return self._read(key)[0]
@@ -114,15 +114,15 @@ class ObjectStore:
         return now == expected and self._write(key, data, tag)
 
     def update(self, change: Change) -> None:
-        for attempt in range(self._patience.attempts):
+        for attempt in range(self._backoff.attempts):
             if attempt:
-                self._patience.wait(attempt)
+                self._backoff.wait(attempt)
             seen = _Seen(self)
             writes = change(seen)
             if all(self._apply(key, data, seen) for key, data in writes.items()):
                 return
         raise StoreError(
-            f"others wrote to {self._address} first, {self._patience.attempts} times in a row",
+            f"others wrote to {self._address} first, {self._backoff.attempts} times in a row",
             "Nothing is lost: run the same command again.",
         )
 
@@ -130,7 +130,7 @@ class ObjectStore:
         return f"{self._address}/{self._folder}{key}"
 
     def read(self, key: str) -> tuple[bytes | None, str | None]:
-        """What it holds, and the tag that stands for that."""
+        """The content and its tag."""
         return self._read(key)
 
     def _apply(self, key: str, data: bytes | None, seen: _Seen) -> bool:
@@ -138,7 +138,7 @@ class ObjectStore:
             try:
                 obstore.delete(self._bucket, self._path(key))
             except FileNotFoundError:
-                return True  # gone already
+                return True  # already deleted
             except BaseError as error:
                 raise self._failed("written", error) from error
             return True
@@ -154,7 +154,7 @@ class ObjectStore:
             raise self._failed("read", error) from error
 
     def _write(self, key: str, data: bytes, tag: str | None) -> bool:
-        """`tag`: of what is to be replaced, `ANY`, or None for nothing."""
+        """Write if the object has this tag; `ANY`: always; None: only if it does not exist."""
         path = self._path(key)
         try:
             if tag is ANY:
@@ -173,20 +173,22 @@ class ObjectStore:
         return self._folder + "/".join(segments(key))
 
     def _failed(self, done: str, error: BaseError) -> PlannerError:
-        told = f"results cannot be {done} at {self._address}: {_first_line(error)}"
+        message = f"results cannot be {done} at {self._address}: {_first_line(error)}"
         if isinstance(error, NotSupportedError):
-            return UsageError(told, "This object store has no conditional writes, without which results could be lost.")
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _NO_RIGHTS.search(told):
-            return UsageError(told, "It needs credentials that may read, write and list there, in the environment.")
-        return StoreError(told, "Look at the network and the bucket, then run the same command again.")
+            return UsageError(
+                message, "This object store does not support conditional writes, so results could be lost."
+            )
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _NO_RIGHTS.search(message):
+            return UsageError(message, "Credentials in the environment must allow to read, write and list there.")
+        return StoreError(message, "Check the network and the bucket, then run the same command again.")
 
 
 ANY: Final = "*"
-"""A write is to happen whatever is there."""
+"""Write unconditionally."""
 
 
 class _Seen:
-    """A store as a change sees it, with the tag of everything that it read."""
+    """The store as a change reads it, with the tags of everything read."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -204,8 +206,8 @@ class _Seen:
 
 
 def _first_line(error: BaseException) -> str:
-    """Without what the library says of its own inside, and of the request."""
+    """The first line, without library internals and the request."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    told = lines[0] if lines else type(error).__name__
-    answered = _ANSWERED.search(told)
-    return (answered[1] if answered else told)[:300]
+    line = lines[0] if lines else type(error).__name__
+    answered = _ANSWERED.search(line)
+    return (answered[1] if answered else line)[:300]

@@ -1,7 +1,7 @@
-"""What a shared store forgets: every invocation carries what it still needs, so old ones can go, and evidence that nothing names.
+"""Prunes a shared store: old sessions, and evidence that nothing references.
 
-Kept are the newest invocations, every baseline, every launch under way, and the evidence that any of these names. It is looked at
-only once a fifth more than are kept have come together, since that means reading them.
+Kept are the newest sessions, baselines, launches under way, and their evidence. Runs only when there are a fifth more
+sessions than kept, since it reads them all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DIGEST: Final = re.compile(rb'"evidence":"([0-9a-f]{64})"')
 
 
 def pruned(now: Reader, writes: Mapping[str, bytes | None], *, keep: int) -> dict[str, None]:
-    """The keys that go, once `writes` are done. `keep` counts invocations."""
+    """The keys to delete after `writes`. `keep` counts sessions."""
     runs = sorted({*now.keys("runs/"), *(key for key in writes if key.startswith("runs/"))}, reverse=True)
     if len(runs) <= keep * _SLACK:
         return {}

@@ -1,4 +1,4 @@
-"""Results by what they mean, over any store: evidence, invocations, and the baseline that the next change set compares with."""
+"""Typed access to any store: evidence, sessions, baselines, votes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from planner.errors import StoreError, UsageError
 from planner.evidence import Evidence, evidence_digest
 from planner.results import model
 from planner.results.baselines import BASELINE_SCHEMA_VERSION, BaselineDocument, baselines_of, joined
+from planner.results.chunked_reading import read_cases, read_in_chunks
 from planner.results.model import CaseDocument, RunResult
 from planner.results.outline import InvocationOutline, outline_of, read_outline
-from planner.results.piecewise import read_cases, read_in_pieces
 from planner.results.plausible import impossible_in
 from planner.results.store import UNCONDITIONAL, Store, segment_for
 from planner.results.versions import schema_major
@@ -57,9 +57,10 @@ class StoredBaseline:
 
 
 class ResultsRepository:
-    """Raises `StoreError` where the store fails or holds something unreadable, `UsageError` for what a newer planner wrote.
+    """Raises `StoreError` if the store fails or holds something unreadable, `UsageError` for documents of a newer
+    planner.
 
-    Never takes an unreadable document for a missing one: a lost baseline would be paid for again in calls.
+    An unreadable document is never treated as missing: the calls of a lost baseline would be paid for again.
     """
 
     def __init__(
@@ -77,26 +78,26 @@ class ResultsRepository:
         self._verified = verified or _AllVerified()
         self._redact = redact
         self._sound: set[str] = set()
-        """Digests of evidence whose content was looked at."""
+        """Digests of verified evidence."""
 
     def save_evidence(self, evidence: Evidence) -> str:
-        """Store one run's evidence, durably; returns the digest it goes by. Saving the same again does nothing."""
+        """Store one run's evidence durably; return its digest. Idempotent."""
         return self.save_evidences([evidence])[0]
 
     def save_evidences(self, evidences: Sequence[Evidence]) -> list[str]:
-        """As `save_evidence`, of several runs in one go, which costs a store far less; their digests, in the same order."""
+        """Store evidence of several runs at once, which is much cheaper; return the digests in order."""
         documents = [evidence.to_bytes() for evidence in evidences]
         digests = [evidence_digest(data) for data in documents]
         wanted = {evidence_key(digest): data for digest, data in zip(digests, documents, strict=True)}
-        # The name says what belongs there: damage is mended.
+        # The name is the digest, so damaged content is replaced.
         self._store.update(lambda now: {key: data for key, data in wanted.items() if now.get(key) != data})
         return digests
 
     def load_evidence(self, digest: str) -> Evidence | None:
-        """The evidence of that digest, or None where it was never stored or has been pruned."""
+        """The evidence with this digest; None if it was never stored or was pruned."""
         if not _DIGEST.fullmatch(digest):
             raise StoreError(
-                f"a stored result names evidence that cannot be: {digest!r}", "run its case again with --rerun all"
+                f"a stored result has an invalid evidence digest: {digest!r}", "run its case again with --rerun all"
             )
         key = evidence_key(digest)
         data = self._store.get(key)
@@ -106,8 +107,7 @@ class ResultsRepository:
         return self._read(key, data, Evidence, evidence_module.SCHEMA_VERSION, "its case can then be called again")
 
     def has_evidence(self, digest: str) -> bool:
-        """Whether `load_evidence` would find something. Raises as it does for what is damaged: who plans with it must hear of
-        that before anybody pays."""
+        """Whether the evidence exists. Raises for damaged evidence, so that it is found before anybody pays."""
         if digest in self._sound:
             return True
         if not _DIGEST.fullmatch(digest) or (data := self._store.get(evidence_key(digest))) is None:
@@ -118,22 +118,22 @@ class ResultsRepository:
 
     def _check_content(self, digest: str, data: bytes) -> None:
         if evidence_digest(data) != digest:
-            why = "its content is not what its name says"
+            why = "its content does not match its digest"
             raise self._unreadable(evidence_key(digest), why, "its case can then be called again")
 
     def load_vote(self, key: str, number: int) -> bytes | None:
-        """What a language model answered to a question; `key` names it (64 hex digits), `number` counts its votes."""
+        """The stored answer to vote `number` on the question `key` (64 hex digits)."""
         return self._store.get(_vote_key(key, number))
 
     def save_vote(self, key: str, number: int, data: bytes) -> bytes:
-        """Store an answer that was paid for, durably. The first one stands: what is there afterwards is given back."""
+        """Store a paid answer durably. The first answer wins; returns what is stored."""
         name = _vote_key(key, number)
         return data if self._store.put(name, data, expected=None) else self._store.get(name) or data
 
     def save_invocation(self, result: RunResult) -> None:
-        """Store what an invocation found, replacing what the same invocation stored before.
+        """Store the results of a session, replacing earlier ones of the same session.
 
-        Ids are expected to sort by the time they were given: `invocations` reads them in that order.
+        Ids must sort by time: `invocations` relies on it.
         """
         data = self._redact(document_bytes(result))
         self._store.put(invocation_key(result.invocation_id), data, expected=UNCONDITIONAL)
@@ -145,19 +145,19 @@ class ResultsRepository:
         return None if data is None else self._read_invocation(key, data)
 
     def invocations(self) -> Iterator[RunResult]:
-        """Every stored invocation, newest first, read one at a time."""
+        """Every stored session, newest first, read one at a time."""
         for key in sorted(self._store.keys("runs/"), reverse=True):
             data = self._store.get(key)
-            if data is not None:  # Pruned between listing and reading.
+            if data is not None:  # pruned in the meantime
                 yield self._read_invocation(key, data)
 
     def invocations_since(self, invocation_id: str) -> Iterator[RunResult]:
-        """That one and what was stored after it, newest first."""
+        """This session and all later ones, newest first."""
         return takewhile(lambda result: result.invocation_id >= invocation_id, self.invocations())
 
     def outlines(self, *, before: str | None = None) -> Iterator[InvocationOutline]:
-        """Every stored invocation, newest first, without what was found in detail: several times faster than `invocations`.
-        Those `before` one of them, or all."""
+        """Outlines of stored sessions, newest first, optionally only those `before` one: several times faster than
+        `invocations`."""
         older = "" if before is None else invocation_key(before)
         for key in sorted(self._store.keys("runs/"), reverse=True):
             if before is not None and key >= older:
@@ -165,7 +165,7 @@ class ResultsRepository:
             data = self._store.get(key)
             if data is not None:
                 outline = self._outline(key, data)
-                del data  # large, and while what it tells is looked at no longer needed
+                del data  # large and no longer needed
                 yield outline
 
     def _outline(self, key: str, data: bytes) -> InvocationOutline:
@@ -174,22 +174,22 @@ class ResultsRepository:
         except ValidationError:
             outline = None
         if outline is None or schema_major({"schema_version": outline.schema_version}) != _RESULTS_MAJOR:
-            whole = self._read_invocation(key, data)  # says what is wrong with it, if anything is
+            whole = self._read_invocation(key, data)  # raises if the document is invalid
             outline = outline_of(whole.model_dump())
         return outline
 
     def promote(self, result: RunResult, environment: str) -> None:
-        """Make the invocation the baseline of each of its plans, unless one that ended later already is (`baselines.joined`).
+        """Make the session the baseline of its plans, merged with concurrent ones (`baselines.joined`).
 
         Raises:
-            ValueError: it is unfinished or partial (neither ever becomes a baseline), or holds a case of a plan it did not load.
-            StoreError: other writers were first, again and again.
+            ValueError: it is unfinished or partial, or has a case of a plan that it did not load.
+            StoreError: other writers were first every time.
         """
         for document in baselines_of(result, environment):
             self._promote_plan(document)
 
     def baseline(self, environment: str, plan_names: Iterable[str]) -> dict[str, CaseDocument]:
-        """The stored cases of these plans, by case id, in stored order; a plan that never finished has none."""
+        """The baseline cases of these plans by case id, in stored order."""
         stored = self.stored_baselines(environment, plan_names)
         return {case.case_id: case for baseline in stored for case in baseline.document.cases}
 
@@ -201,7 +201,7 @@ class ResultsRepository:
                 yield StoredBaseline(self._read_baseline(key, data), data, is_trusted=self._verified.contains(data))
 
     def other_baselines(self, environment: str, plan_names: Collection[str]) -> Iterator[BaselineDocument]:
-        """Of plans that are not among these."""
+        """Baselines of other plans."""
         known = {baseline_key(environment, plan) for plan in plan_names}
         for key in self._store.keys(f"latest/{segment_for(environment)}/"):
             if key not in known and (data := self._store.get(key)) is not None:
@@ -210,7 +210,7 @@ class ResultsRepository:
     def amend_baselines(
         self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]
     ) -> None:
-        """Replace what is stored of cases, where `amend` returns another; who writes at the same time is not overwritten."""
+        """Update cases in baselines; concurrent writes are not overwritten."""
         for plan in plan_names:
             key = baseline_key(environment, plan)
             if (data := self._store.get(key)) is None:
@@ -222,11 +222,11 @@ class ResultsRepository:
                 self._verified.add([amended])
 
     def mark_plan_used(self, plan_id: str, invocation_id: str) -> None:
-        """Remember that a saved plan was carried out; the first to say so is the one that is remembered."""
+        """Record that a saved plan was used; the first record wins."""
         self._store.put(saved_key(plan_id), invocation_id.encode(), expected=None)
 
     def user_of_plan(self, plan_id: str) -> str | None:
-        """The invocation that carried a saved plan out; None where none did."""
+        """The session that used a saved plan; None if none did."""
         data = self._store.get(saved_key(plan_id))
         return None if data is None else data.decode("utf-8", "replace")
 
@@ -242,8 +242,8 @@ class ResultsRepository:
                     self._verified.add([wanted])
                 return
         raise StoreError(
-            f"{self._store.locate(key)} was changed by others {_ATTEMPTS} times while it was to be replaced",
-            "the results themselves are stored; run the same command again",
+            f"{self._store.locate(key)} was changed by other writers {_ATTEMPTS} times in a row",
+            "the results are stored; run the same command again",
         )
 
     def _read_invocation(self, key: str, data: bytes) -> RunResult:
@@ -270,24 +270,24 @@ class ResultsRepository:
 
     def _read(self, key: str, data: bytes, kind: type[_Stored], readable: str, consequence: str) -> _Stored:
         readable_major = int(readable.partition(".")[0])
-        sound = _in_one_step(kind, data)
+        parsed = _parse_fast(kind, data)
         if (
-            sound is not None
-            and schema_major(sound.model_dump(include={"schema_version"}, exclude_unset=True)) == readable_major
+            parsed is not None
+            and schema_major(parsed.model_dump(include={"schema_version"}, exclude_unset=True)) == readable_major
         ):
-            return sound
+            return parsed
         try:
             document = from_json(data)
         except ValueError as error:
             raise self._unreadable(key, f"not JSON ({error})", consequence) from error
         written = schema_major(document)
         if written is None:
-            raise self._unreadable(key, "it names no schema_version", consequence)
+            raise self._unreadable(key, "schema_version is missing", consequence)
         if written > readable_major:
             fields = cast("dict[str, Any]", document)
             by = f"planner {fields['tool_version']}" if fields.get("tool_version") else "a newer planner"
             raise UsageError(
-                f"{self._store.locate(key)} was written by {by}: schema {fields['schema_version']}, this one reads {readable_major}.x",
+                f"{self._store.locate(key)} was written by {by}: schema {fields['schema_version']}, but this version reads {readable_major}.x",
                 "upgrade planner to at least that version, or choose another place with --store",
             )
         try:
@@ -304,11 +304,11 @@ class ResultsRepository:
         )
 
 
-def _in_one_step(kind: type[_Stored], data: bytes) -> _Stored | None:
-    """For half of the price, where nothing is wrong."""
+def _parse_fast(kind: type[_Stored], data: bytes) -> _Stored | None:
+    """Parse in one step, which takes half of the time, if the document is valid."""
     try:
         if "cases" in kind.model_fields:
-            return read_in_pieces(data, kind, kind.model_validate_json, read_cases)
+            return read_in_chunks(data, kind, kind.model_validate_json, read_cases)
         return kind.model_validate_json(data)
     except ValidationError:
         return None

@@ -1,4 +1,4 @@
-"""Which major version of its schema a stored document is."""
+"""The major schema version of stored documents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import cast
 
 
 def schema_major(document: object) -> int | None:
-    """None where it names none."""
+    """None if missing or invalid."""
     if not isinstance(document, dict):
         return None
     version = cast("dict[str, object]", document).get("schema_version")

@@ -76,7 +76,7 @@ class Settling:
             standing.note(run)
 
     def pace(self, case_id: str, to_come: int, retries: int) -> int:
-        """As `planner.execution.work.Pace`."""
+        """As `planner.execution.jobs.Pace`."""
         standing = self._standing[case_id]
         case, verdicts = standing.case, standing.verdicts
         most = to_come + standing.open_runs + retries

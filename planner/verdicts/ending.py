@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Final
 
 from planner.errors import StoreError
+from planner.execution.jobs import Outcome, RunRecord, UnsettledLaunch
 from planner.execution.journal import Journal
 from planner.execution.rereading import LONGEST_RUN
-from planner.execution.work import Outcome, RunRecord, UnsettledLaunch
 from planner.reports.phrasing import moment
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
@@ -38,8 +38,8 @@ TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 
 def first_of(codes: Iterable[int]) -> int:
     """The exit code where several hold; 0 where none does."""
-    held = set(codes)
-    return next((code for code in _ORDER if code in held), 0)
+    blocked = set(codes)
+    return next((code for code in _ORDER if code in blocked), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def ending_of(
         steps += steps_to_decide(cases, unknown, out_of_reach, again=ways.afterwards, free=ways.afterwards_free)
     elif not outcome.ceiling:  # the same ceiling would stop it again
         only_waiting = waiting and {case.case_id for case in unknown} <= set(waiting)
-        charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.held
+        charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.blocked
         go_on = ways.free if only_waiting and not charged else ways.again
         steps.append(f"Go on, without paying for anything twice: {go_on}")
     code = first_of(codes)
@@ -164,13 +164,13 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         problems.append(
             f"a ceiling was broken: {outcome.broken}; calls that were under way cost more than was held for them"
         )
-    for trouble in filter(None, (outcome.trouble, outcome.held)):
+    for trouble in filter(None, (outcome.trouble, outcome.blocked)):
         codes.add(4)
         if not outcome.usage.startswith(trouble):  # a refused read is both
             problems.append(trouble)
-    if outcome.oddities:
+    if outcome.anomalies:
         codes.add(4)
-        problems += outcome.oddities.values()
+        problems += outcome.anomalies.values()
     if outcome.unsettled:
         codes.add(4)
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)
@@ -185,12 +185,12 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
 def _fate(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> list[str]:
     """What will become of launches of unknown fate, and where more of them is shown."""
     steps: list[str] = []
-    if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.several]:
+    if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]:
         steps.append(
             "Launches of unknown fate are looked for again by the next run, and sent again only if the service does not"
             f" show them by {moment(max(times))}; what is known of them: {reconcile}"
         )
-    if any(launch.several for launch in unsettled):
+    if any(launch.needs_person for launch in unsettled):
         steps.append(
             f"What became of a launch cannot be told from what the service shows, and a person must say: {reconcile}"
         )
@@ -226,7 +226,7 @@ def why_not_called(outcome: Outcome) -> str:
     reasons = [
         "interrupted" if outcome.interrupted else "",
         f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
-        outcome.refusal or outcome.usage or outcome.trouble or outcome.held,
+        outcome.refusal or outcome.usage or outcome.trouble or outcome.blocked,
         "--fail-fast" if outcome.fail_fast else "",
         "their launch's fate is unknown" if outcome.unsettled else "",
     ]

@@ -10,7 +10,7 @@ from planner.checks.base import CheckSeverity, FindingOutcome, Quote
 from planner.checks.latency import percentile, response_times
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence, Part, missing_parts
-from planner.execution.work import RunRecord
+from planner.execution.jobs import RunRecord
 from planner.outcome import Fault, Finding, RunOutcome, RunVerdict, judge_run, platform_verdict, questions_of_run
 from planner.planfile.model import Case
 from planner.results.model import FindingDocument, QuoteDocument, RunDocument

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from planner.changes.model import Change
+from planner.execution.jobs import RunRecord
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.rereading import LONGEST_RUN
-from planner.execution.work import RunRecord
 from planner.outcome import CaseOutcome, CaseVerdict, judge_case, settled
 from planner.planfile.model import Case
 from planner.verdicts.judged_runs import JudgedRun

@@ -15,7 +15,7 @@ import pytest
 from jumping_time import JumpingLoop
 from patience import PATIENCE_SECONDS
 
-from planner.api.client import ApiClient, LaunchRequest
+from planner.api.client import ApiClient, LaunchRequest, RequestHooks
 from planner.api.exchange import Exchange
 from planner.api.transport import HttpxTransport
 
@@ -184,7 +184,7 @@ async def talk() -> AsyncGenerator[Callable[..., Any]]:
         settings: dict[str, Any] = {"timeout_seconds": PATIENCE_SECONDS, **options}
         transport = HttpxTransport(server.url, {"Authorization": f"Bearer {KEY}"}, **settings)
         slept, traced = Slept(), list[Exchange]()
-        client = ApiClient(transport, now=lambda: now, sleep=slept, on_exchange=traced.append)
+        client = ApiClient(transport, now=lambda: now, sleep=slept, hooks=RequestHooks(traced.append))
         opened.append(Talk(client, server, slept, [], traced))
         return opened[-1]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from planner.api.refusals import error_of
+from planner.api.error_mapping import error_of
 from planner.api.transport import Answer
 from planner.errors import CredentialError, PlannerError, RefusedError, ServiceError, ThrottledError, UsageError
 
@@ -29,15 +29,15 @@ def test_every_status_has_its_error() -> None:
             (
                 "ServiceError",
                 4,
-                "GET /v1/billing: the service redirects (301), which is not followed: the key goes to no other host",
+                "GET /v1/billing: the service redirects (301); redirects are not followed, so that the key goes to no other host",
                 "Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?",
             ),
-            ("UsageError", 2, "GET /v1/billing: the service refuses the request (400: No.)", ""),
+            ("UsageError", 2, "GET /v1/billing: the service rejects the request (400: No.)", ""),
             (
                 "CredentialError",
                 2,
-                "the service refuses the key (401: No.)",
-                "Check THUNDERPHONE_API_KEY: the key of this organisation, whole, with access to test calls.",
+                "the service rejects the key (401: No.)",
+                "Check THUNDERPHONE_API_KEY: the complete key of this organisation, with access to test calls.",
             ),
             (
                 "RefusedError",
@@ -48,13 +48,13 @@ def test_every_status_has_its_error() -> None:
             (
                 "CredentialError",
                 2,
-                "the service refuses the key (403: No.)",
-                "Check THUNDERPHONE_API_KEY: the key of this organisation, whole, with access to test calls.",
+                "the service rejects the key (403: No.)",
+                "Check THUNDERPHONE_API_KEY: the complete key of this organisation, with access to test calls.",
             ),
-            ("NotFoundError", 2, "GET /v1/billing: the service does not know it (404: No.)", ""),
-            ("ServiceError", 4, "GET /v1/billing: the service gave up (408: No.)", ""),
-            ("UsageError", 2, "GET /v1/billing: the service refuses the request (409: No.)", ""),
-            ("UsageError", 2, "GET /v1/billing: the service refuses the request (422: No.)", ""),
+            ("NotFoundError", 2, "GET /v1/billing: not found (404: No.)", ""),
+            ("ServiceError", 4, "GET /v1/billing: the service timed out (408: No.)", ""),
+            ("UsageError", 2, "GET /v1/billing: the service rejects the request (409: No.)", ""),
+            ("UsageError", 2, "GET /v1/billing: the service rejects the request (422: No.)", ""),
             ("ThrottledError", 4, "the service refuses more requests for now (429: No.)", ""),
             ("ServiceError", 4, "GET /v1/billing: the service failed (500: No.)", ""),
             ("ServiceError", 4, "GET /v1/billing: the service failed (503: No.)", ""),
@@ -74,8 +74,8 @@ def test_every_status_has_its_error() -> None:
         (b'{"scenario_prompts": {"0": ["Not a valid string."]}}', "scenario_prompts: {'0': ['Not a valid string.']}"),
         (b'{"detail": ["a", "b"]}', "detail: a b"),
         (b'["no", "way"]', "['no', 'way']"),
-        (b"{}", "no reason told"),
-        (b'{"detail": ""}', "no reason told"),
+        (b"{}", "no reason given"),
+        (b'{"detail": ""}', "no reason given"),
         (b"", "no JSON body"),
         (b"<html>", "no JSON body"),
         (b'{"detail": "' + b"x" * 400 + b'"}', "x" * 299 + "…"),
@@ -83,7 +83,7 @@ def test_every_status_has_its_error() -> None:
 )
 def test_what_the_service_said_is_one_line(body: bytes, expected: str) -> None:
     """Its detail, or its fields' messages, at most 300 characters."""
-    assert told(422, body)[2] == f"GET /v1/billing: the service refuses the request (422: {expected})"
+    assert told(422, body)[2] == f"GET /v1/billing: the service rejects the request (422: {expected})"
 
 
 @given(st.text().map(lambda text: f"\x1b[2J\u202e{text}\r\n"), st.sampled_from(["detail", "field", "\x1b]0;x\x07"]))

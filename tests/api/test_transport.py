@@ -78,7 +78,7 @@ async def test_no_exception_of_httpx_comes_out(kind: type[Exception], launching:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://[::1", "http://\x00", "http://a b:x"])
 def test_an_address_that_cannot_be_is_the_authors_fault(url: str) -> None:
     """Found when the transport is made, and named."""
-    with pytest.raises(UsageError, match="is no address of a service") as caught:
+    with pytest.raises(UsageError, match="is not the address of a service") as caught:
         HttpxTransport(url, {})
     assert "THUNDERPHONE_API_BASE_URL" in caught.value.hint
 
@@ -86,7 +86,7 @@ def test_an_address_that_cannot_be_is_the_authors_fault(url: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("ALL_PROXY", "socks5://127.0.0.1:1", "SOCKS takes the package socksio, which is not installed"),
+        ("ALL_PROXY", "socks5://127.0.0.1:1", "SOCKS needs the package socksio, which is not installed"),
         ("HTTPS_PROXY", "gopher://x", "Unknown scheme for proxy URL URL('gopher://x')"),
         ("NO_PROXY", "[::1", "Invalid port: ':1'"),
     ],
@@ -100,8 +100,8 @@ def test_a_proxy_that_cannot_be_used_is_named(
     monkeypatch.setenv(variable, value)
     with pytest.raises(UsageError) as caught:
         HttpxTransport("https://service.invalid", {})
-    assert str(caught.value) == f"the proxies that the environment names ({variable}) cannot be used: {told}"
-    assert "an http:// proxy, or unset it." in caught.value.hint
+    assert str(caught.value) == f"the proxies in the environment ({variable}) cannot be used: {told}"
+    assert "an http:// proxy, or unset the variable." in caught.value.hint
 
 
 def test_certificates_that_cannot_be_read_are_the_environments_fault(
@@ -112,9 +112,7 @@ def test_certificates_that_cannot_be_read_are_the_environments_fault(
     empty.write_text("")
     for path in (tmp_path / "none.pem", empty):
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
-        with pytest.raises(
-            UsageError, match="the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: "
-        ):
+        with pytest.raises(UsageError, match="the certificates of SSL_CERT_FILE or SSL_CERT_DIR cannot be read: "):
             HttpxTransport("https://service.invalid", {})
 
 

@@ -93,7 +93,7 @@ def told_blind(calls: Sequence[float], limit: int, orders: int = 400) -> str:
     )
 
 
-def tell(runs: int, limit: int, seconds: float, calls: Sequence[float], *figures: str) -> None:
+def log(runs: int, limit: int, seconds: float, calls: Sequence[float], *figures: str) -> None:
     bound, without_foresight = bound_of(calls, limit), greedy(calls, limit)
     print(
         f"{runs} runs at limit {limit}: {seconds:.1f} s, bound {bound:.1f}, ratio {seconds / bound:.3f} (target 1.10; without"
@@ -136,7 +136,7 @@ def virtual(runs: int, limit: int) -> None:
             polls = requests.count("before GET /v1/test-calls")
             launches = sum("POST" in step for step in requests)
             told = told_requests(len(requests), polls, launches, len(held))
-            tell(len(held), limit, ran.seconds, held, label, told, told_blind(held, limit))
+            log(len(held), limit, ran.seconds, held, label, told, told_blind(held, limit))
 
 
 def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
@@ -185,7 +185,7 @@ def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
     assert len(calls) == len(ledger["runs"]), "paid for other runs than reported"
     cpu_ms = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
     stats = results["stats"]
-    tell(
+    log(
         len(calls),
         limit,
         wall_seconds,

@@ -53,7 +53,7 @@ from mutations import Mutation, codes, importers, is_kept, module_name, mutation
 ROOMS = ("planner/checks", "planner/outcome", "planner/statistics.py")
 TESTS = (
     "tests/checks",
-    "tests/judging/test_asking.py",
+    "tests/judging/test_judge_calls.py",
     "tests/test_outcome.py",
     "tests/test_outcome_edges.py",
     "tests/test_attribution.py",

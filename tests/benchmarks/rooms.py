@@ -65,7 +65,7 @@ def main() -> int:
         rooms[room] += 1
         places[room, place] += 1
 
-    def tell() -> None:
+    def log() -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
         each_ms = time.process_time() * 1000 / max(1, rooms.total())
         lines = [f"{count * each_ms:8.0f} ms  {room}" for room, count in rooms.most_common()]
@@ -74,7 +74,7 @@ def main() -> int:
 
     out, *arguments = sys.argv[1:]
     signal.signal(signal.SIGPROF, sample)
-    atexit.register(tell)
+    atexit.register(log)
     signal.setitimer(signal.ITIMER_PROF, EVERY_SECONDS, EVERY_SECONDS)
     sys.argv = ["planner", *arguments]
     from planner.__main__ import main as planner_main

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from planner.invocation.git import Git
 from planner.results.directory import DirectoryStore
-from planner.results.git_ref import GitStore, Patience
+from planner.results.git_ref import Backoff, GitStore
 from planner.results.store import Reader, Store
 
 REF = "refs/planner/results"
@@ -70,8 +70,8 @@ def on_a_ref(folder: Path, writers: int, size: int) -> None:
         time.sleep(seconds)
 
     def open_store(number: int) -> GitStore:
-        patience = Patience(random.Random(number).random, pause)
-        return GitStore(Git(clones[number], os.environ), REF, remote="origin", patience=patience)
+        backoff = Backoff(random.Random(number).random, pause)
+        return GitStore(Git(clones[number], os.environ), REF, remote="origin", backoff=backoff)
 
     seconds = all_at_once(writers, size, open_store)
     check(open_store(0), writers)

@@ -16,7 +16,7 @@ from planner.checks.meaning import missing_packages
 from planner.checks.opinions import Ballot, Question, Verdict, Vote
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
-from planner.evidence.reading import evidence_from_wire
+from planner.evidence.from_wire import evidence_from_wire
 
 WORDS = [
     ("agent", "Thanks for calling Acme, this call may be recorded. May I have your name?", 0, 4000, 420),

@@ -11,7 +11,7 @@ from planner.checks import CHECKS
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted
 from planner.evidence import Evidence
-from planner.evidence.reading import evidence_from_wire
+from planner.evidence.from_wire import evidence_from_wire
 
 HELLO = {"role": "agent", "content": "hello, this is Maya"}
 ASKS = {"role": "user", "content": "where is my order?"}

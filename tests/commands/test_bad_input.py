@@ -59,7 +59,7 @@ def test_a_missing_key(project: Project) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (
         "planner: there is no API key\n"
-        "  Set THUNDERPHONE_API_KEY in the environment, or try the same with --sandbox, which needs none.\n"
+        "  Set THUNDERPHONE_API_KEY in the environment, or use --sandbox, which needs no key.\n"
     )
 
 
@@ -68,7 +68,7 @@ def test_a_rejected_key(keyed: Callable[[str], Project], serve: Callable[..., Se
     served = serve("--api-key", "sk_live_another")
     ran = keyed(served.url).planner("run", CONSENT)
     assert ran.code == 2
-    assert "refuses the key (401" in ran.err
+    assert "rejects the key (401" in ran.err
     assert "sk_live_of_somebody" not in ran.err
     assert served.ledger()["runs"] == []
 
@@ -105,11 +105,8 @@ def test_an_address_where_there_is_no_api(keyed: Callable[[str], Project]) -> No
     with answering(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 9\r\n\r\nNot Found") as url:
         ran = keyed(url).planner("run", CONSENT)
     assert ran.code == 2
-    assert ran.err == (
-        "planner: the service does not know agent 12 (target 'clinic' of the plans), or what answers it\n"
-        "  Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between? If it is: Correct its id in"
-        " the plan (or the environment in planner.yaml), or use the key of the organisation that has it.\n"
-    )
+    assert ran.err.startswith("planner: the service does not know agent 12 (target 'clinic')")
+    assert "THUNDERPHONE_API_BASE_URL" in ran.err
 
 
 def test_a_target_that_does_not_exist(project: Project, service: Served) -> None:
@@ -117,7 +114,7 @@ def test_a_target_that_does_not_exist(project: Project, service: Served) -> None
     project.edit("plans/hours.yaml", "agent: 12", "agent: 404")
     ran = project.planner("run", CONSENT)
     assert ran.code == 2
-    assert "the service does not know agent 404 (target 'clinic' of the plans)" in ran.err
+    assert "the service does not know agent 404 (target 'clinic')" in ran.err
     assert service.ledger()["runs"] == []
 
 
@@ -138,12 +135,12 @@ def test_no_balance(project: Project, service: Served) -> None:
         (["plan", "--select", "hours/satturday*"], "Did you mean 'hours/saturday[*]@clinic'?"),
         (["plan", "--tag", "smoke"], "--tag smoke: no case has it"),
         (["plan", "--environment", "staging"], "no environment 'staging'"),
-        (["run", "--max-cost", "a lot"], "'a lot' is no amount of dollars"),
-        (["run", "--max-cost", "1.234"], "'1.234' is no amount of dollars"),
-        (["run", "--world", "busy"], "--world is the sandbox's: it needs --sandbox"),
+        (["run", "--max-cost", "a lot"], "'a lot' is not an amount in dollars"),
+        (["run", "--max-cost", "1.234"], "'1.234' is not an amount in dollars"),
+        (["run", "--world", "busy"], "--world needs --sandbox"),
         (["run", "--sandbox", "--world", "nowhere.yaml"], "--world"),
-        (["plan", "--store", "git:refs/planner/results"], "is in no git repository"),
-        (["plan", "--store", "ftp://example.org/x"], "this is no object store's address"),
+        (["plan", "--store", "git:refs/planner/results"], "is not in a git repository"),
+        (["plan", "--store", "ftp://example.org/x"], "is not the address of an object store"),
         (["rnu"], "No such command 'rnu'"),
         (["run", "--max-concurrent", "0"], "0 is not in the range"),
     ],
@@ -215,7 +212,7 @@ def test_damaged_evidence_is_found_before_anybody_is_called(project: Project) ->
         project.edit("plans/hours.yaml", old, new)
         for ran in (project.planner("plan", "--sandbox"), project.planner("run", "--sandbox", CONSENT)):
             assert (ran.code, ran.out) == (4, "")
-            assert re.search(r"evidence/\w+.json cannot be read: its content is not what its name says", ran.err)
+            assert re.search(r"evidence/\w+.json cannot be read: its content does not match its digest", ran.err)
             assert "or delete it: its case can then be called again" in ran.err
         project.edit("plans/hours.yaml", new, old)
     project.edit("plans/hours.yaml", "max_seconds: 600", "max_seconds: 601")

@@ -247,49 +247,49 @@ scenarios:
             "unknwon-key",
             snapshot("""\
 planner: there is no diagnostic `unknwon-key`; did you mean `unknown-key`?
-  `planner explain` lists all.
+  Run `planner explain` for the list.
 """),
         ),
         (
             "plan-too-large",
             snapshot("""\
 planner: there is no diagnostic `plan-too-large`; did you mean `template-too-large`, `file-too-large` or `duplicate-plan`?
-  `planner explain` lists all.
+  Run `planner explain` for the list.
 """),
         ),
         (
             "budget",
             snapshot("""\
 planner: there is no diagnostic `budget`; did you mean `over-budget`?
-  `planner explain` lists all.
+  Run `planner explain` for the list.
 """),
         ),
         (
             "template-undefned",
             snapshot("""\
 planner: there is no diagnostic `template-undefned`; did you mean `template-undefined`?
-  `planner explain` lists all.
+  Run `planner explain` for the list.
 """),
         ),
         (
             "check:sais",
             snapshot("""\
 planner: there is no check `sais`; did you mean `says`?
-  `planner explain checks` lists them.
+  Run `planner explain checks` for the list.
 """),
         ),
         (
             "zebra",
             snapshot("""\
 planner: there is no diagnostic `zebra`
-  `planner explain` lists all.
+  Run `planner explain` for the list.
 """),
         ),
         (
             "../faults",
             snapshot("""\
 planner: there is no diagnostic `../faults`; did you mean `more-faults`?
-  `planner explain` lists all.
+  Run `planner explain` for the list.
 """),
         ),
     ],
@@ -309,7 +309,7 @@ def test_no_folder_to_work_in(project: Project, monkeypatch: pytest.MonkeyPatch)
         "",
         snapshot("""\
 planner: the example cannot be checked: No such file or directory
-  It is written to the system's folder for temporary files: set TMPDIR to one that can be written to.
+  It is written to the system's temporary folder. Set TMPDIR to a writable folder.
 """),
     )
 
@@ -321,7 +321,7 @@ def test_the_advice_after_faults(project: Project) -> None:
     ran = project.planner("validate")
     assert ran.code == 2
     assert ran.err.splitlines()[-2:] == snapshot(
-        ["1 error and 1 warning in 1 file", "`planner explain wrong-type` tells more, and shows an example mended"]
+        ["1 error and 1 warning in 1 file", "Run `planner explain wrong-type` for details and a corrected example"]
     )
 
 

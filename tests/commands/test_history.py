@@ -82,4 +82,4 @@ def test_a_damaged_invocation_is_named(told: Project) -> None:
     path = next(Path(told.root / ".planner/sandbox/runs").iterdir())
     path.write_text("{}")
     ran = told.planner("history", "--sandbox")
-    assert (ran.code, f"runs/{path.name} cannot be read: it names no schema_version" in ran.err) == (4, True), ran.err
+    assert (ran.code, f"runs/{path.name} cannot be read: schema_version is missing" in ran.err) == (4, True), ran.err

@@ -6,12 +6,12 @@ import pytest
 
 from planner.commands.sandbox import _ready  # pyright: ignore[reportPrivateUsage]
 from planner.errors import UsageError
-from planner.invocation.address import base_url_of, check_way, shown_address
+from planner.invocation.service_address import base_url_of, check_transport_security, shown_address
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 REFUSED = (
-    "planner: THUNDERPHONE_API_BASE_URL is http://10.0.0.7:8080: over http everybody on the way to 10.0.0.7 could read the key\n"
-    "  Write https. Where the key is worth nothing (a sandbox, say) or the way is safe, say so: "
+    "planner: THUNDERPHONE_API_BASE_URL is http://10.0.0.7:8080: over http, the key could be read on its way to 10.0.0.7\n"
+    "  Use https. If the key is worthless (as in a sandbox) or the network is safe, allow it: "
     "THUNDERPHONE_ALLOW_HTTP_TO=10.0.0.7\n"
 )
 
@@ -31,13 +31,13 @@ def test_http_to_another_host_is_refused(command: list[str], project: Project, m
 
 def test_it_may_be_allowed_to_one_host(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name, so that another address is refused as before."""
-    check_way("http://Mock.example.org:8080", {"THUNDERPHONE_ALLOW_HTTP_TO": "mock.EXAMPLE.org"})
+    check_transport_security("http://Mock.example.org:8080", {"THUNDERPHONE_ALLOW_HTTP_TO": "mock.EXAMPLE.org"})
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://mock.example.org:8080")
     monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
     monkeypatch.setenv("THUNDERPHONE_ALLOW_HTTP_TO", "elsewhere")
     ran = project.planner("plan", "--refresh")
     assert ran.code == 2
-    assert "THUNDERPHONE_ALLOW_HTTP_TO names 'elsewhere', which is another host." in ran.err
+    assert "THUNDERPHONE_ALLOW_HTTP_TO names another host: 'elsewhere'." in ran.err
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_it_may_be_allowed_to_one_host(project: Project, monkeypatch: pytest.Mon
 )  # fmt: skip
 def test_this_machine_and_https_need_no_word(base_url: str) -> None:
     """Nobody is on the way, or nobody can read."""
-    check_way(base_url, {})
+    check_transport_security(base_url, {})
 
 
 @pytest.mark.parametrize(
@@ -57,27 +57,24 @@ def test_this_machine_and_https_need_no_word(base_url: str) -> None:
 )  # fmt: skip
 def test_what_only_looks_like_this_machine_is_not(base_url: str) -> None:
     """And what may be is not believed to be."""
-    with pytest.raises(UsageError, match="everybody on the way"):
-        check_way(base_url, {"THUNDERPHONE_ALLOW_HTTP_TO": ""})
+    with pytest.raises(UsageError, match="the key could be read"):
+        check_transport_security(base_url, {"THUNDERPHONE_ALLOW_HTTP_TO": ""})
 
 
 def test_a_proxy_on_the_way_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Is another host that could read the key: also where one forgot that it is there."""
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.org:3128")
     with pytest.raises(UsageError) as refused:
-        check_way("http://127.0.0.1:8080", {})
-    assert str(refused.value) == (
-        "THUNDERPHONE_API_BASE_URL is http://127.0.0.1:8080, and HTTP_PROXY leads there through proxy.example.org: everybody on the"
-        " way to that could read the key"
-    )
-    assert refused.value.hint.startswith("Set NO_PROXY=127.0.0.1. Where")
-    check_way("http://127.0.0.1:8080", {"THUNDERPHONE_ALLOW_HTTP_TO": "proxy.example.org"})
-    check_way("https://api.example.org", {})
+        check_transport_security("http://127.0.0.1:8080", {})
+    assert "http://127.0.0.1:8080, through the proxy proxy.example.org of HTTP_PROXY" in str(refused.value)
+    assert refused.value.hint.startswith("Set NO_PROXY=127.0.0.1.")
+    check_transport_security("http://127.0.0.1:8080", {"THUNDERPHONE_ALLOW_HTTP_TO": "proxy.example.org"})
+    check_transport_security("https://api.example.org", {})
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    check_way("http://127.0.0.1:8080", {})
+    check_transport_security("http://127.0.0.1:8080", {})
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.setenv("HTTP_PROXY", "127.0.0.1:3128")
-    check_way("http://127.0.0.1:8080", {})
+    check_transport_security("http://127.0.0.1:8080", {})
 
 
 def test_addresses_are_shown_one_way() -> None:
@@ -90,7 +87,7 @@ def test_addresses_are_shown_one_way() -> None:
 
 def test_the_sandbox_says_how_it_is_reached(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """Also from other machines, with all that this takes."""
-    from planner.cli.outside import shell
+    from planner.cli.system import shell
 
     for host in ("127.0.0.1", "10.0.0.7"):
         _ready(shell(0), f"http://{host}:80")

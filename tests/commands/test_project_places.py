@@ -49,8 +49,8 @@ plans/planner.yaml:1:1: error: project file where nobody reads it [project-mispl
         planner in its folder
 
 1 error in 1 file
-`planner explain project-misplaced` tells more, and shows an example mended
-planner: the plans are not valid, so nobody is called
+Run `planner explain project-misplaced` for details and a corrected example
+planner: the plans are not valid, so no call is made
 """,
         )
     )
@@ -65,7 +65,7 @@ plans/planner.yaml:1:1: error: project file where nobody reads it [project-mispl
         nobody reads this one; move what it sets to planner.yaml, at the root of the repository
 
 1 error in 1 file
-`planner explain project-misplaced` tells more, and shows an example mended
+Run `planner explain project-misplaced` for details and a corrected example
 """,
         )
     )
@@ -89,7 +89,7 @@ planner.yaml:1:1: error: project file where nobody reads it [project-misplaced]
         one sets there
 
 1 error in 1 file
-`planner explain project-misplaced` tells more, and shows an example mended
+Run `planner explain project-misplaced` for details and a corrected example
 """,
         )
     )
@@ -149,8 +149,8 @@ def test_the_project_file_alone(project: Any) -> None:
         (
             2,
             """\
-planner: planner.yaml is no plan
-  Name plans, or the folder that they are in.
+planner: planner.yaml is not a plan
+  Name plan files or folders.
 """,
         )
     )
@@ -165,7 +165,7 @@ planner.yaml:1:10: error: unknown key [unknown-key]
         `max_cost` is not a key here; did you mean `max_cost_cents`?
 
 1 error in 1 file
-`planner explain unknown-key` tells more, and shows an example mended
+Run `planner explain unknown-key` for details and a corrected example
 """,
         )
     )

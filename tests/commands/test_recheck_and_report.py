@@ -53,8 +53,8 @@ def test_recheck_says_what_it_leaves_out(called: Project) -> None:
     called.edit("plans/hours.yaml", "Monday", "Tuesday")
     ran = called.planner("recheck")
     assert ran.code == 0
-    assert "1 case without a stored call left out" in ran.out
-    assert "1 case judged by calls made with other inputs than today's" in ran.out
+    assert "1 case skipped: no stored run" in ran.out
+    assert "1 case rechecked with runs whose inputs have changed since" in ran.out
     assert len(called.results()["cases"]) == 3
     assert called.results()["partial"] is True
 
@@ -149,9 +149,9 @@ def test_new_and_gone_cases_are_told(called: Project) -> None:
     ("text", "said"),
     [
         ("version: 1\n", "is not JSON"),
-        ("{}", "names no schema_version"),
+        ("{}", "schema_version is missing"),
         ('{"schema_version": "9.0"}', "was written by a newer planner: its schema is 9.x"),
-        ('{"schema_version": "1.0"}', "is no results document: tool_version: Field required"),
+        ('{"schema_version": "1.0"}', "is not a results document: tool_version: Field required"),
     ],
 )
 def test_a_file_that_is_no_result(project: Project, text: str, said: str) -> None:

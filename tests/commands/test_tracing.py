@@ -60,13 +60,13 @@ def test_a_trace_that_cannot_be_written(project: Project, service: Served) -> No
     assert ran.code == 2
     assert ran.err == (
         "planner: --trace nowhere/trace.jsonl cannot be written: No such file or directory\n"
-        "  Name a file in a folder that is there.\n"
+        "  Name a file in an existing folder.\n"
     )
     assert not (project.root / "reports").exists()
     assert Path("/dev/full").exists()
     ran = project.planner("run", CONSENT, "--trace", "/dev/full")
     assert ran.code == 0
-    assert ran.err.count("the trace in /dev/full ends here: No space left on device; the calls go on") == 1
+    assert ran.err.count("the trace in /dev/full ends: No space left on device; calls continue") == 1
 
 
 def test_decisions_are_narrated(project: Project, service: Served) -> None:
@@ -76,12 +76,12 @@ def test_decisions_are_narrated(project: Project, service: Served) -> None:
     ran = project.planner("run", CONSENT, "-v", "--max-cost", "20", "--max-concurrent", "4")
     assert ran.code == 0, ran.err
     for pattern in (
-        r"^--max-cost allows \$20\.00: \$0\.00 spent, \$0\.00 held$",
-        r"^the organisation's balance allows \$\d+\.\d\d: \$0\.00 spent, \$0\.00 held$",
+        r"^--max-cost allows \$20\.00: \$0\.00 spent, \$0\.00 reserved$",
+        r"^the organisation's balance allows \$\d+\.\d\d: \$0\.00 spent, \$0\.00 reserved$",
         r"^launched \d+ runs? on agent 12.* \(hours/.*\): \d of at most 4 in flight$",
-        r"^launching waits: at most 4 runs at once$",
-        r"is ambiguous \(.*\): looking for it before anything is sent again$",
-        r"^launch \w+ was carried out: adopted runs? \d+",
+        r"^launching waits: at most 4 concurrent runs$",
+        r"is unconfirmed \(.*\): searching for it before anything is sent again$",
+        r"^launch \w+ had arrived: adopted runs? \d+",
         r"^run \d+ of hours/\S+ ended, billed \$0\.\d\d$",
     ):
         assert re.search(pattern, ran.err, re.MULTILINE), f"{pattern}\n{ran.err}"
@@ -92,5 +92,5 @@ def test_decisions_are_narrated(project: Project, service: Served) -> None:
 def test_help_tells_of_both(project: Project) -> None:
     """`planner run --help` documents them."""
     told = " ".join(project.planner("run", "--help").out.split())
-    assert "--trace FILE Write every request to FILE as JSON lines" in told
-    assert "-v, --verbose Say why on standard error (-v: every decision; -vv: every request too)" in told
+    assert "--trace FILE Log every request to FILE as JSON lines" in told
+    assert "-v, --verbose Explain decisions on standard error; -vv also logs requests" in told

@@ -51,5 +51,5 @@ plans/hours.yaml:3:26: error: no such target [unknown-target]
         environments `live` and `canary` do not define `night`; known: `clinic`
 
 2 errors in 1 file
-`planner explain unknown-target` tells more, and shows an example mended
+Run `planner explain unknown-target` for details and a corrected example
 """)

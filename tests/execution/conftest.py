@@ -24,12 +24,8 @@ from planner.evidence import Evidence
 from planner.execution.clock import Clock
 from planner.execution.context import Context
 from planner.execution.engine import execute
-from planner.execution.journal import Journal
-from planner.execution.launches import Slot
-from planner.execution.ledger import Ceiling, Ledger
-from planner.execution.transactions import Transactions
-from planner.execution.work import (
-    CaseWork,
+from planner.execution.jobs import (
+    Job,
     Line,
     Observer,
     Outcome,
@@ -39,6 +35,10 @@ from planner.execution.work import (
     Snapshot,
     all_at_once,
 )
+from planner.execution.journal import Journal
+from planner.execution.launches import Slot
+from planner.execution.ledger import Ceiling, Ledger
+from planner.execution.transactions import Transactions
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.sandbox import Sandbox, load_world
@@ -188,7 +188,7 @@ class Service:
 
     async def invoke(
         self,
-        works: Iterable[CaseWork],
+        jobs: Iterable[Job],
         *,
         settings: Settings | None = None,
         ceilings: Sequence[tuple[int, str | None]] = (),
@@ -211,7 +211,7 @@ class Service:
             self._faults = []
         self.invocations += 1
         life = life or Life()
-        wanted = {work.case_id: work for work in works}
+        wanted = {job.case_id: job for job in jobs}
         records: list[RunRecord] = []
         narration: list[str] = []
         snapshots: list[Snapshot] = []
@@ -238,7 +238,7 @@ class Service:
         MortalJournal.life = life
         began = loop.time()
         try:
-            journal.suspect_interrupted()
+            journal.mark_interrupted()
             await client.billing()
             context = Context(
                 client=client,
@@ -253,7 +253,7 @@ class Service:
                 observer=Observer(note, snapshots.append, narration.append, narration.append),
                 invocation_id=f"i{self.invocations}",
                 change_set_digest=digest,
-                works=wanted,
+                jobs=wanted,
                 pace=pace,
             )
             if on_context is not None:
@@ -264,7 +264,7 @@ class Service:
             await client.close()
         return Invoked(outcome, records, narration, snapshots, loop.time() - began, client.stats)
 
-    async def invoke_interrupted(self, works: Iterable[CaseWork], after: float, **options: Any) -> Invoked:
+    async def invoke_interrupted(self, jobs: Iterable[Job], after: float, **options: Any) -> Invoked:
         """An invocation that is interrupted so many seconds after its start."""
         interrupted = anyio.Event()
 
@@ -275,18 +275,18 @@ class Service:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(interrupt)
             try:
-                return await self.invoke(works, interrupted=interrupted, **options)
+                return await self.invoke(jobs, interrupted=interrupted, **options)
             finally:
                 tasks.cancel_scope.cancel()
         raise AssertionError("the group ends with its body")
 
-    async def check_exact(self, works: Iterable[CaseWork]) -> None:
+    async def check_exact(self, jobs: Iterable[Job]) -> None:
         """Each wanted run was made exactly once, and the journal's money is the service's to the cent."""
         runs = await self.own_runs()
         made = Counter((run["target_type"], run["target_id"], run["prompt"].strip()) for run in runs)
         wanted = Counter[tuple[str, int, str]]()
-        for work in works:
-            wanted[work.line.target_type, work.line.target_id, work.prompt.strip()] += work.runs
+        for job in jobs:
+            wanted[job.line.target_type, job.line.target_id, job.prompt.strip()] += job.runs
         assert made == wanted
         journal = self.journal()
         slots = journal.unconsumed_slots()
@@ -307,13 +307,13 @@ def ledger_of(journal: Journal, digest: str, ceilings: Sequence[tuple[int, str |
     return ledger
 
 
-def resumable(journal: Journal, works: Mapping[str, CaseWork]) -> list[Slot]:
+def resumable(journal: Journal, jobs: Mapping[str, Job]) -> list[Slot]:
     """What earlier invocations launched for the same cases, at most as many as are wanted; collected ones first."""
     found: dict[str, list[Slot]] = {}
     for slot in sorted(journal.unconsumed_slots(), key=lambda slot: (slot.evidence is None, slot.run_id is None)):
-        work = works.get(slot.case_id)
+        job = jobs.get(slot.case_id)
         mine = found.setdefault(slot.case_id, [])
-        if work is not None and len(mine) < work.runs * (1 + work.retries):
+        if job is not None and len(mine) < job.runs * (1 + job.retries):
             mine.append(slot)
     return [slot for slots in found.values() for slot in slots]
 
@@ -344,10 +344,10 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
 LINE = Line("agent", 12, "outbound", "bot", None, 0)
 
 
-def make_work(name: str, *, runs: int = 1, target: int = 12, prompt: str | None = None, **changes: Any) -> CaseWork:
+def make_work(name: str, *, runs: int = 1, target: int = 12, prompt: str | None = None, **changes: Any) -> Job:
     """Calls of the case `p/<name>@t`. What is in neither CaseWork nor Line is refused by `replace`."""
     line_fields = {key: changes.pop(key) for key in ("target_type", "stagger_seconds", "mode") if key in changes}
-    work = CaseWork(
+    job = Job(
         case_id=f"p/{name}@t",
         plan="p",
         line=replace(LINE, target_id=target, **line_fields),
@@ -360,11 +360,11 @@ def make_work(name: str, *, runs: int = 1, target: int = 12, prompt: str | None 
         reserve_cents=24,
         expected_seconds=30.0,
     )
-    return replace(work, **changes)
+    return replace(job, **changes)
 
 
 @pytest.fixture(scope="session")
-def work() -> Callable[..., CaseWork]:
+def job() -> Callable[..., Job]:
     return make_work
 
 
@@ -372,10 +372,10 @@ def work() -> Callable[..., CaseWork]:
 def killable() -> Callable[..., Any]:
     """Makes an invocation that dies at a boundary, by number or name; tells whether it did, or was through before."""
 
-    async def invoke(service: Service, works: Iterable[CaseWork], boundary: int | str, **options: Any) -> bool:
+    async def invoke(service: Service, jobs: Iterable[Job], boundary: int | str, **options: Any) -> bool:
         life = Life(dies_at=boundary)
         try:
-            await service.invoke(works, life=life, **options)
+            await service.invoke(jobs, life=life, **options)
         except BaseException as error:
             if not life.dead or not is_only_killed(error):
                 raise

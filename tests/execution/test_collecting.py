@@ -16,7 +16,7 @@ from planner.api.wire import WireRun
 from planner.errors import ServiceError
 from planner.evidence import Evidence, missing_parts
 from planner.execution.clock import Clock
-from planner.execution.collecting import Patience, collect
+from planner.execution.collecting import WaitPolicy, collect
 from planner.execution.transactions import Transactions
 
 CALL = {"call_id": 987, "status": "completed", "duration_seconds": 54, "billing_total_cents": 16}
@@ -72,9 +72,9 @@ def fetch() -> Callable[..., Any]:
         client = ApiClient(service, now=lambda: now, sleep=anyio.sleep)
         wire = WireRun.model_validate({"id": 7110, "status": "completed", "call_id": 987, **(run or {})})
         clock = Clock(lambda: now, anyio.current_time, anyio.sleep)
-        patience = Patience(wait_seconds, await_grade, ended_seconds_ago, on_late)
+        wait = WaitPolicy(wait_seconds, await_grade, ended_seconds_ago, on_late)
         transactions = Transactions(client, lambda _: None)
-        evidence = await collect(client, wire, patience, clock=clock, transactions=transactions)
+        evidence = await collect(client, wire, wait, clock=clock, transactions=transactions)
         return evidence, service, anyio.current_time() - service.started
 
     return run

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.execution.work import Settings
+from planner.execution.jobs import Settings
 
 SETTINGS = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
 """Few polls, for each is two more boundaries to die at; patience enough to settle what was sent and never arrived."""
@@ -30,15 +30,15 @@ TROUBLED: Sequence[dict[str, Any]] = (
 
 
 @pytest.fixture
-def works(work: Callable[..., Any]) -> list[Any]:
-    return [work("ana", runs=2), work("bob"), work("cleo", target=17)]
+def jobs(job: Callable[..., Any]) -> list[Any]:
+    return [job("ana", runs=2), job("bob"), job("cleo", target=17)]
 
 
-async def live_through(service: Any, works: Any, deaths: Sequence[int], killable: Callable[..., Any]) -> Any:
+async def live_through(service: Any, jobs: Any, deaths: Sequence[int], killable: Callable[..., Any]) -> Any:
     """Die at each of the boundaries in turn, each time in a new invocation; then live."""
     for boundary in deaths:
-        await killable(service, works, boundary, settings=SETTINGS)
-    return await service.invoke(works, settings=SETTINGS)
+        await killable(service, jobs, boundary, settings=SETTINGS)
+    return await service.invoke(jobs, settings=SETTINGS)
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -46,18 +46,18 @@ async def live_through(service: Any, works: Any, deaths: Sequence[int], killable
 async def test_a_death_at_any_boundary_costs_nothing(
     make_service: Callable[..., Any],
     killable: Callable[..., Any],
-    works: list[Any],
+    jobs: list[Any],
     dialect: str,
     faults: Sequence[dict[str, Any]],
     share: int,
 ) -> None:
     """Before and after every journal write, request and stored evidence: kill, run again, and each run was made once."""
     boundary = share + 1
-    while await killable(service := make_service(dialect, faults), works, boundary, settings=SETTINGS):
-        done = await service.invoke(works, settings=SETTINGS)
+    while await killable(service := make_service(dialect, faults), jobs, boundary, settings=SETTINGS):
+        done = await service.invoke(jobs, settings=SETTINGS)
         assert done.outcome.finished, (boundary, done.outcome)
         assert len(done.records) == 4, boundary
-        await service.check_exact(works)
+        await service.check_exact(jobs)
         boundary += SHARES
     assert boundary > 30
 
@@ -65,14 +65,14 @@ async def test_a_death_at_any_boundary_costs_nothing(
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deaths=st.lists(st.integers(1, 60), min_size=2, max_size=5))
 async def test_many_deaths_in_a_row_cost_nothing(
-    make_service: Callable[..., Any], killable: Callable[..., Any], works: list[Any], deaths: list[int]
+    make_service: Callable[..., Any], killable: Callable[..., Any], jobs: list[Any], deaths: list[int]
 ) -> None:
     """However often and wherever invocations are killed, the one that lives completes each run once, to the cent."""
     service = make_service("client", TROUBLED)
-    done = await live_through(service, works, deaths, killable)
+    done = await live_through(service, jobs, deaths, killable)
     assert done.outcome.finished, done.outcome
     assert len(done.records) == 4
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 HERE = Path(__file__).parent
@@ -120,13 +120,13 @@ def die(folder: Path, boundary: int) -> None:
 
 @pytest.mark.parametrize("boundary", [3, 9, 17, 24, 60])
 async def test_a_process_that_is_gone_costs_nothing(
-    tmp_path: Path, make_service: Callable[..., Any], works: list[Any], boundary: int
+    tmp_path: Path, make_service: Callable[..., Any], jobs: list[Any], boundary: int
 ) -> None:
     """The same with a process that really ends between two instructions, with nothing closed and nothing flushed."""
     die(tmp_path / "store0", boundary)
     service = make_service("client", state_path=tmp_path / "store0" / "service.jsonl", folder=tmp_path / "store0")
     await anyio.sleep(100)  # its clock has gone on
-    done = await service.invoke(works, settings=SETTINGS)
+    done = await service.invoke(jobs, settings=SETTINGS)
     assert done.outcome.finished, done.outcome
     assert len(done.records) == 4
-    await service.check_exact(works)
+    await service.check_exact(jobs)

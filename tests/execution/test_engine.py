@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from planner.execution.work import Settings
+from planner.execution.jobs import Settings
 
 
 async def test_every_wanted_run_is_made_once_and_collected(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Cases of two kinds of target, several runs each, end with each run made once, its evidence stored, its bill known."""
     service = make_service(dialect)
-    works = [
-        work("ana", runs=3),
-        work("bob"),
-        work("cleo", runs=2, target=17),
-        work("dan", target=77, target_type="phone_number"),
+    jobs = [
+        job("ana", runs=3),
+        job("bob"),
+        job("cleo", runs=2, target=17),
+        job("dan", target=77, target_type="phone_number"),
     ]
-    done = await service.invoke(works)
+    done = await service.invoke(jobs)
     assert done.outcome.finished
     assert done.outcome.launches == 3
     assert Counter(record.case_id for record in done.records) == {
@@ -45,15 +45,15 @@ async def test_every_wanted_run_is_made_once_and_collected(
     assert {record.cost_cents for record in done.records} == {16, 24}
     assert {record.batch_id for record in done.records if "ana" in record.case_id} == {201}
     assert {record.batch_id for record in done.records if "dan" in record.case_id} == {None}
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_it_ends_when_the_last_run_is_collected(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Not one look later."""
     service = make_service()
-    done = await service.invoke([work("ana")], settings=Settings(poll_floor_seconds=4.0))
+    done = await service.invoke([job("ana")], settings=Settings(poll_floor_seconds=4.0))
     (run,) = await service.own_runs()
     looks = [look for look in range(0, 100, 4) if look >= run["ended_at"] - run["created_at"]]
     assert done.seconds == pytest.approx(looks[0], abs=0.5)
@@ -65,11 +65,11 @@ async def test_nothing_wanted_is_nothing_done(make_service: Callable[..., Any]) 
     assert (done.outcome.finished, done.records, done.seconds) == (True, [], pytest.approx(0, abs=0.01))
 
 
-async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """As many as there is room for; a lone run takes the single endpoint, and other lines their own."""
     service = make_service(concurrency_limit=200)
-    works = [work(f"c{n}", runs=3) for n in range(15)] + [work("lone", target=17), work("slow", stagger_seconds=3)]
-    done = await service.invoke(works)
+    jobs = [job(f"c{n}", runs=3) for n in range(15)] + [job("lone", target=17), job("slow", stagger_seconds=3)]
+    done = await service.invoke(jobs)
     assert done.outcome.finished
     launches = (await service.ledger())["launches"]
     sizes = sorted(len(launch["run_ids"]) for launch in launches)
@@ -83,14 +83,14 @@ async def test_runs_of_one_line_share_a_request(make_service: Callable[..., Any]
     ]  # how much the service allows is not known: it is asked for twice as many each time
     posts = Counter(path for method, path in service.requests if method == "POST")
     assert posts == {"/v1/test-calls": sizes.count(1), "/v1/test-call-batches": len(sizes) - sizes.count(1)}
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
-async def test_the_longest_expected_calls_go_first(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_the_longest_expected_calls_go_first(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """So that none of them is left over at the end."""
     service = make_service(concurrency_limit=4)
-    works = [work(f"c{n}", expected_seconds=float(n)) for n in range(12)]
-    await service.invoke(works)
+    jobs = [job(f"c{n}", expected_seconds=float(n)) for n in range(12)]
+    await service.invoke(jobs)
     numbers = [int(run["prompt"].split()[2].strip("c.")) for run in await service.own_runs()]
     assert set(numbers[:4]) == {11, 10, 9, 8}
     assert set(numbers[-4:]) == {0, 1, 2, 3}
@@ -107,25 +107,25 @@ def most_at_once(runs: list[dict[str, Any]]) -> int:
 
 @pytest.mark.parametrize(("limit", "ours"), [(3, None), (20, 5), (1, None)])
 async def test_a_limit_is_filled_and_never_passed(
-    make_service: Callable[..., Any], work: Callable[..., Any], limit: int, ours: int | None
+    make_service: Callable[..., Any], job: Callable[..., Any], limit: int, ours: int | None
 ) -> None:
     """The service's, which has to be found out, and our own."""
     service = make_service(concurrency_limit=limit)
-    works = [work(f"c{n}") for n in range(10)]
-    done = await service.invoke(works, settings=Settings(max_concurrent_runs=ours))
+    jobs = [job(f"c{n}") for n in range(10)]
+    done = await service.invoke(jobs, settings=Settings(max_concurrent_runs=ours))
     assert done.outcome.finished
     assert most_at_once(await service.own_runs()) == min(limit, ours or limit)
     assert (done.stats.refused > 0) == (ours is None)
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_the_makespan_is_bounded_by_the_limit_and_not_by_us(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """120 calls at a limit of 10: hardly longer than they must take, with few requests a run, and few of those polls."""
     service = make_service(concurrency_limit=10)
-    works = [work(f"c{n}") for n in range(120)]
-    done = await service.invoke(works)
+    jobs = [job(f"c{n}") for n in range(120)]
+    done = await service.invoke(jobs)
     assert done.outcome.finished
     durations = [run["ended_at"] - run["created_at"] for run in await service.own_runs()]
     lower_bound = max(*durations, sum(durations) / 10)
@@ -140,81 +140,83 @@ async def test_the_makespan_is_bounded_by_the_limit_and_not_by_us(
 
 
 async def test_evidence_is_fetched_once_a_run(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """The call, its transcript and, where that shows no tools, its history: each once, and no grade that nobody asked for."""
     service = make_service(dialect)
-    await service.invoke([work("ana", runs=2), work("bob", target=14)])
+    await service.invoke([job("ana", runs=2), job("bob", target=14)])
     reads = Counter(path for _, path in service.requests if "/calls/" in path)
     assert set(reads.values()) == {1}
     assert Counter(path.split("/")[-1].strip("0123456789") for path in reads) == {"": 3, "transcript": 3, "history": 3}
 
 
 async def test_runs_that_share_a_target_but_not_a_batch_are_told_apart(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Two cases with the very same prompt, and one that differs by white space only, each get as many runs as they want."""
     service = make_service(dialect, [{"kind": "shuffle_ids"}])
     prompt = "You are Ana. Ask for the opening hours."
-    works = [
-        work("ana", prompt=prompt, runs=2),
-        work("same", prompt=prompt),
-        work("padded", prompt=f"\n{prompt} "),
-        work("other"),
+    jobs = [
+        job("ana", prompt=prompt, runs=2),
+        job("same", prompt=prompt),
+        job("padded", prompt=f"\n{prompt} "),
+        job("other"),
     ]
-    done = await service.invoke(works)
+    done = await service.invoke(jobs)
     assert done.outcome.finished
-    assert Counter(record.case_id for record in done.records) == {item.case_id: item.runs for item in works}
+    assert Counter(record.case_id for record in done.records) == {item.case_id: item.runs for item in jobs}
     assert len({record.run_id for record in done.records}) == 5
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_service_that_trims_prompts_is_understood(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """What is stored differs from what was sent by white space around it."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2}], trim_prompts=True)
-    works = [
-        work(f"c{n}", prompt=f"  You are c{n}.\r\nAsk for the opening hours.\n\n", target=[12, 17][n % 2])
+    jobs = [
+        job(f"c{n}", prompt=f"  You are c{n}.\r\nAsk for the opening hours.\n\n", target=[12, 17][n % 2])
         for n in range(3)
     ]
-    done = await service.invoke(works)
+    done = await service.invoke(jobs)
     assert done.outcome.finished
     assert sum(record.adopted for record in done.records) == 3
     assert len(await service.own_runs()) == 3
 
 
-async def test_progress_is_told(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_progress_is_told(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """From nothing to everything: runs done never go down, money is spent or reserved, and the last word is complete."""
     service = make_service(concurrency_limit=2)
-    done = await service.invoke([work("ana", runs=4)], ceilings=[(100, None)])
+    done = await service.invoke([job("ana", runs=4)], ceilings=[(100, None)])
     finished = [snapshot.runs_done for snapshot in done.snapshots]
     assert finished == sorted(finished)
     last = done.snapshots[-1]
     assert (last.runs_done, last.runs_total, last.in_flight) == (4, 4, 0)
     assert (last.spent_cents, last.reserved_cents, last.waiting) == (64, 0, "")
-    assert any(snapshot.in_flight == 2 and snapshot.waiting == "at most 2 runs at once" for snapshot in done.snapshots)
+    assert any(
+        snapshot.in_flight == 2 and snapshot.waiting == "at most 2 concurrent runs" for snapshot in done.snapshots
+    )
     assert all(snapshot.spent_cents + snapshot.reserved_cents <= 100 for snapshot in done.snapshots)
 
 
 async def test_staggered_runs_have_their_time_from_their_own_start(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """The last of a batch begins late, and its time-out with it."""
     service = make_service()
-    works = [work(f"c{n}", stagger_seconds=60, timeout_seconds=50.0) for n in range(6)]
-    done = await service.invoke(works)
+    jobs = [job(f"c{n}", stagger_seconds=60, timeout_seconds=50.0) for n in range(6)]
+    done = await service.invoke(jobs)
     assert done.outcome.finished
     assert done.outcome.overdue == 0
     assert done.seconds > 300
 
 
 async def test_grades_are_awaited_where_a_check_wants_them(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Late ones too; where none does, what the call tells of its grade must do."""
     service = make_service(dialect, [{"kind": "late", "what": ["grade"], "seconds": 20}])
-    done = await service.invoke([work("ana", await_grade=True), work("bob", target=17)])
+    done = await service.invoke([job("ana", await_grade=True), job("bob", target=17)])
     grades = {record.case_id: record.evidence.grade for record in done.records}
     assert grades["p/ana@t"].status == "completed"
     assert 0 <= grades["p/ana@t"].score <= 1
@@ -222,29 +224,29 @@ async def test_grades_are_awaited_where_a_check_wants_them(
 
 
 async def test_many_late_grades_are_awaited_side_by_side(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Waiting for one holds up none of the others."""
     service = make_service("page", [{"kind": "late", "what": ["grade"], "seconds": 40}], concurrency_limit=40)
-    done = await service.invoke([work("ana", runs=40, await_grade=True)])
+    done = await service.invoke([job("ana", runs=40, await_grade=True)])
     assert done.outcome.finished
     assert all(record.evidence.grade.status == "completed" for record in done.records)
     assert done.seconds < 130
 
 
-async def test_decisions_are_narrated(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_decisions_are_narrated(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """In words, for whoever asks."""
     service = make_service("page", [{"kind": "throttle", "times": 1, "retry_after_seconds": 2}])
-    done = await service.invoke([work("ana", runs=2), work("bob", target=17)])
+    done = await service.invoke([job("ana", runs=2), job("bob", target=17)])
     # Runs end in this order or another: their evidence is stored in threads.
     assert sorted(done.narration) == snapshot(
         [
-            "429 for 2 runs on agent 12: at most 2 at once from now on, next try in 2.0 s",
-            "at most 3 runs at once from now on (2 fitted)",
+            "429 for 2 runs on agent 12: at most 2 concurrent runs from now on, next attempt in 2.0 s",
+            "at most 3 concurrent runs from now on (2 were accepted)",
             "launched 1 run on agent 12 (p/ana@t): 2 of at most 2 in flight",
             "launched 1 run on agent 12 (p/ana@t): 2 of at most 2 in flight",
             "launched 1 run on agent 17 (p/bob@t): 1 of at most 2 in flight",
-            "launching waits: at most 2 runs at once",
+            "launching waits: at most 2 concurrent runs",
             "launching waits: the service asked to wait (429)",
             "run 7110 of p/bob@t ended, billed $0.24",
             "run 7111 of p/ana@t ended, billed $0.16",

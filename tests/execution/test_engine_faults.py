@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from planner.execution.work import Settings
+from planner.execution.jobs import Settings
 
 ONCE: dict[str, Any] = {"times": 1}
 FAULTS: dict[str, list[dict[str, Any]]] = {
@@ -52,18 +52,18 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
 async def test_each_run_is_paid_for_once_under_every_fault(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, faults: list[dict[str, Any]]
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, faults: list[dict[str, Any]]
 ) -> None:
     """One invocation comes through a fault of the service with every wanted run made once and known to the cent."""
     service = make_service(dialect, faults)
-    works = [
-        work("ana", runs=3),
-        work("bob", runs=2),
-        work("cleo", runs=2, target=17),
-        work("dan", target=14),
-        work("eve", target=77, target_type="phone_number"),
+    jobs = [
+        job("ana", runs=3),
+        job("bob", runs=2),
+        job("cleo", runs=2, target=17),
+        job("dan", target=14),
+        job("eve", target=77, target_type="phone_number"),
     ]
-    done = await service.invoke(works, settings=Settings(linger_seconds=700))
+    done = await service.invoke(jobs, settings=Settings(linger_seconds=700))
     assert done.outcome.finished, done.outcome
     assert len(done.records) == 9
-    await service.check_exact(works)
+    await service.check_exact(jobs)

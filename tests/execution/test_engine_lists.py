@@ -12,37 +12,37 @@ import pytest
 
 from planner.api.client import PAGE_LIMIT, ApiClient
 from planner.api.transport import Answer
+from planner.execution.jobs import Settings
 from planner.execution.journal import Journal
 from planner.execution.listing import NEVER_CUT
-from planner.execution.watcher import SPARE_ROWS
-from planner.execution.work import Settings
+from planner.execution.watcher import ROW_MARGIN
 
 PATIENT = Settings(linger_seconds=700)
 
 
 async def test_a_batch_beyond_the_first_page_is_found(
-    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str
 ) -> None:
     """However many were made since: a list that does not reach back proves nothing."""
     service = make_service(dialect, concurrency_limit=1000)
-    works = [work("ana"), work("bob")]
-    assert await killable(service, works, "after POST")
+    jobs = [job("ana"), job("bob")]
+    assert await killable(service, jobs, "after POST")
     for n in range(230):
         await service.post("/v1/test-call-batches", scenario_prompts=[f"Other {n}."], run_count=1)
     await anyio.sleep(700)
-    done = await service.invoke(works)
+    done = await service.invoke(jobs)
     assert done.outcome.finished
     assert all(record.adopted for record in done.records)
     assert sum(not run["prompt"].startswith("Other") for run in await service.own_runs()) == 2
 
 
 async def test_a_service_that_lists_no_older_batches_shows_their_runs(
-    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any], dialect: str
 ) -> None:
     """Its list of batches knows no pages and ends at the fiftieth: the runs are found in theirs."""
     service = make_service(dialect, concurrency_limit=1000)
-    works = [work("ana"), work("bob")]
-    assert await killable(service, works, "after POST")
+    jobs = [job("ana"), job("bob")]
+    assert await killable(service, jobs, "after POST")
     for n in range(60):
         await service.post("/v1/test-call-batches", scenario_prompts=[f"Other {n}."], run_count=1)
     await anyio.sleep(700)
@@ -55,7 +55,7 @@ async def test_a_service_that_lists_no_older_batches_shows_their_runs(
         first_page.append(pydantic_core.to_json(pydantic_core.from_json(answer.body)[:50]))
         return replace(answer, body=first_page[0])
 
-    done = await service.invoke(works, amend=unpaged)
+    done = await service.invoke(jobs, amend=unpaged)
     assert done.outcome.finished
     assert all(record.adopted for record in done.records)
     assert sum(not run["prompt"].startswith("Other") for run in await service.own_runs()) == 2
@@ -63,7 +63,7 @@ async def test_a_service_that_lists_no_older_batches_shows_their_runs(
 
 @pytest.mark.parametrize("told", ["by the batch later", "by its runs", "by neither"])
 async def test_a_batch_whose_answer_lists_no_runs(
-    make_service: Callable[..., Any], work: Callable[..., Any], told: str
+    make_service: Callable[..., Any], job: Callable[..., Any], told: str
 ) -> None:
     """Its detail may not be known at once, or never list them; then the runs' own batch, or their prompts, must tell."""
     service = make_service("client" if told == "by neither" else "page", [{"kind": "shuffle_ids"}])
@@ -80,18 +80,18 @@ async def test_a_batch_whose_answer_lists_no_runs(
             batch["run_ids"] = []
         return replace(answer, body=pydantic_core.to_json(document))
 
-    works = [work("ana", runs=2), work("bob"), work("cleo")]
-    done = await service.invoke(works, amend=reticent)
+    jobs = [job("ana", runs=2), job("bob"), job("cleo")]
+    done = await service.invoke(jobs, amend=reticent)
     assert done.outcome.finished
     assert done.outcome.launches == 1
     prompts = {run["run_id"]: run["prompt"] for run in await service.own_runs()}
-    wanted = {item.case_id: item.prompt for item in works}
+    wanted = {item.case_id: item.prompt for item in jobs}
     assert all(prompts[record.run_id] == wanted[record.case_id] for record in done.records)
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_batch_that_never_shows_its_runs_is_left(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Carried out, and nowhere to be seen: overdue after its time, never called again, picked up when it shows."""
     service = make_service("page", [{"kind": "shuffle_ids"}])
@@ -99,30 +99,30 @@ async def test_a_batch_that_never_shows_its_runs_is_left(
     def hide(method: str, path: str, answer: Answer) -> Answer:
         return replace(answer, body=b"[]") if (method, path) == ("GET", "/v1/test-calls") else answer
 
-    works = [work("ana", timeout_seconds=60.0), work("bob", timeout_seconds=60.0)]
-    first = await service.invoke(works, amend=hide)
+    jobs = [job("ana", timeout_seconds=60.0), job("bob", timeout_seconds=60.0)]
+    first = await service.invoke(jobs, amend=hide)
     assert (first.outcome.overdue, first.records, first.outcome.left) == (2, [], {})
     assert 60 <= first.seconds < 70
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 @pytest.mark.parametrize("error_seconds", [-86_400.0, -40.0, 7_200.0])
 async def test_a_wrong_clock_of_ours_does_no_harm(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, error_seconds: float
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, error_seconds: float
 ) -> None:
     """Launches are dated by the service's clock."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
-    works = [work("ana", runs=2), work("cleo", target=17)]
-    done = await service.invoke(works, clock_error_seconds=error_seconds)
+    jobs = [job("ana", runs=2), job("cleo", target=17)]
+    done = await service.invoke(jobs, clock_error_seconds=error_seconds)
     assert done.outcome.finished
     assert done.outcome.launches == 2
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_service_without_a_clock_is_searched_wider(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Its answers carry no `Date`, and our own clock is half an hour off."""
     service = make_service("page", [{"kind": "lost_answer", "times": 2}])
@@ -130,15 +130,15 @@ async def test_a_service_without_a_clock_is_searched_wider(
     def undated(method: str, path: str, answer: Answer) -> Answer:
         return replace(answer, headers={name: value for name, value in answer.headers.items() if name != "date"})
 
-    works = [work("ana", runs=2), work("cleo", target=17)]
-    done = await service.invoke(works, amend=undated, clock_error_seconds=-1_800.0)
+    jobs = [job("ana", runs=2), job("cleo", target=17)]
+    done = await service.invoke(jobs, amend=undated, clock_error_seconds=-1_800.0)
     assert done.outcome.finished
     assert done.outcome.launches == 2
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_times_without_a_zone_are_understood(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """A service that leaves out the Z."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
@@ -146,36 +146,36 @@ async def test_times_without_a_zone_are_understood(
     def zoneless(method: str, path: str, answer: Answer) -> Answer:
         return replace(answer, body=answer.body.replace(b'Z"', b'"'))
 
-    works = [work("ana", runs=2), work("cleo", target=17)]
-    done = await service.invoke(works, amend=zoneless)
+    jobs = [job("ana", runs=2), job("cleo", target=17)]
+    done = await service.invoke(jobs, amend=zoneless)
     assert done.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_lists_that_lag_are_waited_for(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """What was carried out shows minutes later: adopted then, not launched again."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 2}])
-    works = [work("ana", runs=2), work("cleo", target=17)]
+    jobs = [job("ana", runs=2), job("cleo", target=17)]
 
     def lagging(method: str, path: str, answer: Answer) -> Answer:
         is_list = method == "GET" and path in ("/v1/test-calls", "/v1/test-call-batches")
         hidden = is_list and service.now_seconds() < 1_795_521_600 + 590
         return replace(answer, body=b"[]") if hidden else answer
 
-    done = await service.invoke(works, amend=lagging, settings=PATIENT)
+    done = await service.invoke(jobs, amend=lagging, settings=PATIENT)
     assert done.outcome.finished
     assert all(record.adopted for record in done.records)
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_list_of_runs_that_does_not_reach_back_proves_nothing(
-    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """A service that shows its newest fifty runs only: what is not among them may have been carried out all the same."""
     service = make_service("page", concurrency_limit=1000)
-    assert await killable(service, [work("ana")], "after POST")
+    assert await killable(service, [job("ana")], "after POST")
     for n in range(60):
         await service.post("/v1/test-calls", scenario_prompt=f"Other {n}.")
     await anyio.sleep(700)
@@ -187,15 +187,15 @@ async def test_a_list_of_runs_that_does_not_reach_back_proves_nothing(
         first_page.append(pydantic_core.to_json(pydantic_core.from_json(answer.body)[:50]))
         return replace(answer, body=first_page[0])
 
-    done = await service.invoke([work("ana")], amend=unpaged)
+    done = await service.invoke([job("ana")], amend=unpaged)
     assert len(done.outcome.unsettled) == 1
     assert done.outcome.launches == 0
-    done = await service.invoke([work("ana")])
+    done = await service.invoke([job("ana")])
     assert [record.adopted for record in done.records] == [True]
 
 
 async def test_no_more_of_the_list_is_read_than_what_is_under_way(
-    make_service: Callable[..., Any], work: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    make_service: Callable[..., Any], job: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole first page until all are known, then as deep as the oldest run under way was, with some to spare."""
     service = make_service(concurrency_limit=100)
@@ -207,10 +207,10 @@ async def test_no_more_of_the_list_is_read_than_what_is_under_way(
         return await read(self, offset=offset, limit=limit)
 
     monkeypatch.setattr(ApiClient, "runs", noted)
-    done = await service.invoke([work(f"ana{n}") for n in range(70)])
+    done = await service.invoke([job(f"ana{n}") for n in range(70)])
     assert done.outcome.finished
     assert limits[0] == PAGE_LIMIT
-    later = limits[limits.index(int(70 * SPARE_ROWS)) :]
+    later = limits[limits.index(int(70 * ROW_MARGIN)) :]
     assert max(later) == later[0]
     assert min(later) >= NEVER_CUT
     assert len(later) > len(limits) / 2
@@ -218,7 +218,7 @@ async def test_no_more_of_the_list_is_read_than_what_is_under_way(
 
 async def test_what_is_claimed_is_read_only_while_a_launch_is_looked_for(
     make_service: Callable[..., Any],
-    work: Callable[..., Any],
+    job: Callable[..., Any],
     killable: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -232,8 +232,8 @@ async def test_what_is_claimed_is_read_only_while_a_launch_is_looked_for(
 
     monkeypatch.setattr(Journal, "claimed_run_ids", noted)
     service = make_service("page")
-    assert (await service.invoke([work("ana")])).outcome.finished
+    assert (await service.invoke([job("ana")])).outcome.finished
     assert not looks
-    assert await killable(service, [work("bob")], "after POST")
-    assert (await service.invoke([work("bob")])).outcome.finished
+    assert await killable(service, [job("bob")], "after POST")
+    assert (await service.invoke([job("bob")])).outcome.finished
     assert looks

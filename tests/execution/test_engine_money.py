@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from planner.execution.work import Settings
+from planner.execution.jobs import Settings
 
 
 async def spent(service: Any) -> int:
@@ -20,12 +20,12 @@ async def spent(service: Any) -> int:
 
 
 async def test_launching_stops_at_the_ceiling_and_says_what_is_left(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Six calls of 16 cents fit under a dollar; the rest is left, by case, and the ceiling is named."""
     service = make_service(dialect)
     done = await service.invoke(
-        [work("ana", runs=5, reserve_cents=16, expected_seconds=50.0), work("bob", runs=5, reserve_cents=16)],
+        [job("ana", runs=5, reserve_cents=16, expected_seconds=50.0), job("bob", runs=5, reserve_cents=16)],
         ceilings=[(100, None)],
     )
     assert await spent(service) == 96
@@ -37,68 +37,66 @@ async def test_launching_stops_at_the_ceiling_and_says_what_is_left(
 
 @pytest.mark.parametrize(("ceiling_cents", "surprise_cents"), [(1000, 0), (100, 5 * (48 - 16))])
 async def test_a_bill_above_its_reservation_raises_later_ones(
-    make_service: Callable[..., Any], work: Callable[..., Any], ceiling_cents: int, surprise_cents: int
+    make_service: Callable[..., Any], job: Callable[..., Any], ceiling_cents: int, surprise_cents: int
 ) -> None:
     """40 calls estimated at 16 cents each cost 48, five at a time: only the first five cost more than was reserved."""
     service = make_service(rates={"spark": 24, "bolt": 12})
-    works = [work(f"case{number}", runs=4, reserve_cents=16) for number in range(10)]
+    jobs = [job(f"case{number}", runs=4, reserve_cents=16) for number in range(10)]
     five = Settings(max_concurrent_runs=5)
-    done = await service.invoke(works, ceilings=[(ceiling_cents, None)], settings=five)
+    done = await service.invoke(jobs, ceilings=[(ceiling_cents, None)], settings=five)
     runs = await service.own_runs()
     assert {run["cost_cents"] for run in runs} == {48}
     assert await spent(service) <= ceiling_cents + surprise_cents
     assert len(runs) == max(5, ceiling_cents // 48)
     assert sum(done.outcome.left.values()) == 40 - len(runs)
-    again = await service.invoke(works, ceilings=[(ceiling_cents + 100, None)], settings=five)
+    again = await service.invoke(jobs, ceilings=[(ceiling_cents + 100, None)], settings=five)
     assert await spent(service) <= max(ceiling_cents + 100, 5 * 48)
     assert again.outcome.ceiling
 
 
 async def test_a_resumed_session_reserves_what_calls_have_cost(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """The first session ends after one call; the second knows its bill before it launches anything."""
     service = make_service(rates={"spark": 24, "bolt": 12})
-    works = [work("ana", runs=40, reserve_cents=16)]
-    await service.invoke(works, ceilings=[(31, None)])
+    jobs = [job("ana", runs=40, reserve_cents=16)]
+    await service.invoke(jobs, ceilings=[(31, None)])
     assert await spent(service) == 48
-    done = await service.invoke(works, ceilings=[(150, None)])
+    done = await service.invoke(jobs, ceilings=[(150, None)])
     assert await spent(service) == 144  # at 16 cents each, six more would have been launched at once
     assert done.outcome.left == {"p/ana@t": 37}
 
 
-async def test_bills_below_the_reservation_make_room(
-    make_service: Callable[..., Any], work: Callable[..., Any]
-) -> None:
+async def test_bills_below_the_reservation_make_room(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Reserved at 40 cents, billed at 16: two at once at first, and six in the end."""
     service = make_service()
-    done = await service.invoke([work("ana", runs=8, reserve_cents=40)], ceilings=[(100, None)])
+    done = await service.invoke([job("ana", runs=8, reserve_cents=40)], ceilings=[(100, None)])
     assert await spent(service) == 64  # a fifth, reserved at 40, would not fit beside 64
     assert done.outcome.left == {"p/ana@t": 4}
     assert max(snapshot.in_flight for snapshot in done.snapshots) == 2
 
 
 async def test_a_plans_budget_holds_back_that_plan_only(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """The other plan's calls are made, whichever comes first."""
     service = make_service()
-    works = [
-        work("ana", runs=4, plan="a", reserve_cents=16, expected_seconds=90.0),
-        work("bob", runs=3, plan="b", reserve_cents=16),
+    jobs = [
+        job("ana", runs=4, plan="a", reserve_cents=16, expected_seconds=90.0),
+        job("bob", runs=3, plan="b", reserve_cents=16),
     ]
-    done = await service.invoke(works, ceilings=[(1000, None), (40, "a")])
+    done = await service.invoke(jobs, ceilings=[(1000, None), (40, "a")])
     assert done.outcome.left == {"p/ana@t": 2}
     assert done.outcome.ceiling == "ceiling a"
     assert len(done.records) == 5
 
 
 async def test_calls_of_unknown_price_go_one_at_a_time_until_one_is_known(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """After the first bill, the others go together, at a quarter more."""
     service = make_service()
-    done = await service.invoke([work("ana", runs=4, reserve_cents=None)], ceilings=[(100, None)])
+    done = await service.invoke([job("ana", runs=4, reserve_cents=None)], ceilings=[(100, None)])
     runs = await service.own_runs()
     assert len(runs) == 4
     assert runs[1]["created_at"] >= runs[0]["ended_at"]
@@ -107,64 +105,62 @@ async def test_calls_of_unknown_price_go_one_at_a_time_until_one_is_known(
 
 
 async def test_a_late_transcript_does_not_hold_all_the_money(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Reserved for a call of unknown price is all there is; when it is over, what the service expected for it takes that place,
     and others go on while the rest of its evidence is awaited."""
     service = make_service(dialect, [{"kind": "late", "what": ["transcript"], "seconds": 40, "times": 1}])
-    works = [work("ana", runs=4, reserve_cents=None)]
-    done = await service.invoke(works, ceilings=[(100, None)])
+    jobs = [job("ana", runs=4, reserve_cents=None)]
+    done = await service.invoke(jobs, ceilings=[(100, None)])
     first, *others = await service.own_runs()
     assert {first["ended_at"] < run["created_at"] < first["ended_at"] + 20 for run in others} == {True}
     assert done.outcome.finished
     last = done.snapshots[-1]
     assert (last.spent_cents, last.reserved_cents) == (await spent(service), 0)
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_call_too_dear_from_the_start_is_never_made(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Nothing is sent at all, and at once."""
     service = make_service()
-    done = await service.invoke([work("ana", reserve_cents=101)], ceilings=[(100, None)])
+    done = await service.invoke([job("ana", reserve_cents=101)], ceilings=[(100, None)])
     assert (await service.own_runs(), done.outcome.left, done.outcome.ceiling) == ([], {"p/ana@t": 1}, "ceiling of all")
     assert done.seconds < 1
     assert service.requests == [("GET", "/v1/billing")]
 
 
-async def test_what_earlier_invocations_spent_counts(
-    make_service: Callable[..., Any], work: Callable[..., Any]
-) -> None:
+async def test_what_earlier_invocations_spent_counts(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The same change set goes on under the same ceiling; another has one of its own."""
     service = make_service()
-    works = [work("ana", runs=3, reserve_cents=16)]
-    await service.invoke(works, ceilings=[(20, None)])
+    jobs = [job("ana", runs=3, reserve_cents=16)]
+    await service.invoke(jobs, ceilings=[(20, None)])
     assert await spent(service) == 16
-    done = await service.invoke(works, ceilings=[(40, None)])
+    done = await service.invoke(jobs, ceilings=[(40, None)])
     assert await spent(service) == 32
     assert done.outcome.left == {"p/ana@t": 1}
-    await service.invoke(works, ceilings=[(20, None)], digest="sha256:2")
+    await service.invoke(jobs, ceilings=[(20, None)], digest="sha256:2")
     assert await spent(service) == 48
 
 
-async def test_money_in_doubt_is_spent_money(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_money_in_doubt_is_spent_money(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """A launch of unknown fate keeps its reservation, and the wait for it is no longer than any other."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
-    works = [work("ana", runs=1, target=17), work("bob", runs=2)]
-    done = await service.invoke(works, ceilings=[(60, None)], settings=Settings(linger_seconds=30))
+    jobs = [job("ana", runs=1, target=17), job("bob", runs=2)]
+    done = await service.invoke(jobs, ceilings=[(60, None)], settings=Settings(linger_seconds=30))
     assert len(await service.own_runs()) == 2 - 1
     assert done.outcome.left == {"p/bob@t": 1}
     assert [launch.reserved_cents for launch in done.outcome.unsettled] == [24]
     assert not done.outcome.ceiling
     assert 30 <= done.seconds < 90
-    done = await service.invoke(works, ceilings=[(72, None)], settings=Settings(linger_seconds=700))
+    done = await service.invoke(jobs, ceilings=[(72, None)], settings=Settings(linger_seconds=700))
     assert done.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_person_who_must_choose_is_not_waited_for(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Money that only they can free leaves the rest for another time."""
     service = make_service(
@@ -174,35 +170,35 @@ async def test_a_person_who_must_choose_is_not_waited_for(
             {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1},
         ],
     )
-    done = await service.invoke([work("ana", target=17), work("bob")], ceilings=[(30, None)])
-    assert [(launch.several, launch.case_ids) for launch in done.outcome.unsettled] == [(True, ("p/ana@t",))]
+    done = await service.invoke([job("ana", target=17), job("bob")], ceilings=[(30, None)])
+    assert [(launch.needs_person, launch.case_ids) for launch in done.outcome.unsettled] == [(True, ("p/ana@t",))]
     assert done.outcome.left == {"p/bob@t": 1}
     assert done.seconds < 60
 
 
 async def test_no_balance_in_the_middle_ends_launching(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """402: what is under way is collected, what is left is told, and nothing more is tried."""
     service = make_service(dialect, [{"kind": "no_balance", "after": 1}])
-    works = [work("ana", runs=2, expected_seconds=90.0, target=14), work("bob", runs=3)]
-    done = await service.invoke(works)
+    jobs = [job("ana", runs=2, expected_seconds=90.0, target=14), job("bob", runs=3)]
+    done = await service.invoke(jobs)
     assert done.outcome.refusal.startswith("no balance for test calls (402: Insufficient balance.")
     assert "Top up" in done.outcome.refusal
     assert len(done.records) == 2
     assert done.outcome.left == {"p/bob@t": 3}
     assert not done.outcome.unsettled
     await service.control(clear_faults=True)
-    done = await service.invoke(works)
+    done = await service.invoke(jobs)
     assert done.outcome.finished
     assert [record.resumed for record in done.records].count(True) == 2
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
-async def test_a_real_balance_that_runs_out(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_a_real_balance_that_runs_out(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The service refuses the call that its balance does not cover, whatever we had estimated."""
     service = make_service(balance_cents=50)
-    done = await service.invoke([work("ana", runs=5)], settings=Settings(max_concurrent_runs=1))
+    done = await service.invoke([job("ana", runs=5)], settings=Settings(max_concurrent_runs=1))
     assert await spent(service) == 48
     assert done.outcome.refusal
     assert done.outcome.left == {"p/ana@t": 2}
@@ -210,7 +206,7 @@ async def test_a_real_balance_that_runs_out(make_service: Callable[..., Any], wo
 
 @pytest.mark.parametrize(("reserve_cents", "made"), [(40, 2), (None, 3)])
 async def test_a_bill_that_never_comes(
-    make_service: Callable[..., Any], work: Callable[..., Any], reserve_cents: int | None, made: int
+    make_service: Callable[..., Any], job: Callable[..., Any], reserve_cents: int | None, made: int
 ) -> None:
     """What was reserved stands in place of the bill; where the price was unknown, what the service expected does. The record
     says that the cost is unknown."""
@@ -226,7 +222,7 @@ async def test_a_bill_that_never_comes(
         )
 
     done = await service.invoke(
-        [work("ana", runs=3, reserve_cents=reserve_cents)],
+        [job("ana", runs=3, reserve_cents=reserve_cents)],
         ceilings=[(110, None)],
         amend=without_bill,
         settings=Settings(evidence_wait_seconds=5),
@@ -252,7 +248,7 @@ RARELY = Settings(linger_seconds=700, poll_floor_seconds=20, poll_ceiling_second
 @given(cases=CASES, ceiling=st.integers(0, 250), budget=st.integers(0, 150), known=st.booleans(), faults=st.booleans())
 async def test_no_ceiling_is_ever_broken(
     make_service: Callable[..., Any],
-    work: Callable[..., Any],
+    job: Callable[..., Any],
     cases: list[tuple[int, str, int]],
     ceiling: int,
     budget: int,
@@ -263,45 +259,45 @@ async def test_no_ceiling_is_ever_broken(
     invocation, and all that fits was made in the end."""
     trouble = [{"kind": "lost_answer", "every": 3}, {"kind": "error_before", "after": 1, "every": 4}] if faults else []
     service = make_service("client", trouble, concurrency_limit=4)
-    works = [
-        work(f"c{n}", runs=runs, plan=plan, target=target, reserve_cents=24 if known else None)
+    jobs = [
+        job(f"c{n}", runs=runs, plan=plan, target=target, reserve_cents=24 if known else None)
         for n, (runs, plan, target) in enumerate(cases)
     ]
-    plans = {item.case_id: item.plan for item in works}
-    names = {item.prompt: plans[item.case_id] for item in works}
+    plans = {item.case_id: item.plan for item in jobs}
+    names = {item.prompt: plans[item.case_id] for item in jobs}
     for _ in range(2):
-        done = await service.invoke(works, ceilings=[(ceiling, None), (budget, "a")], settings=RARELY)
+        done = await service.invoke(jobs, ceilings=[(ceiling, None), (budget, "a")], settings=RARELY)
         runs = await service.own_runs()
         if known:
             assert sum(run["cost_cents"] for run in runs) <= ceiling
             assert sum(run["cost_cents"] for run in runs if names[run["prompt"]] == "a") <= budget
-        assert len(runs) + sum(done.outcome.left.values()) == sum(item.runs for item in works)
+        assert len(runs) + sum(done.outcome.left.values()) == sum(item.runs for item in jobs)
         assert bool(done.outcome.left) == bool(done.outcome.ceiling)
 
 
 @pytest.mark.parametrize("concurrency", [1, 20])
 async def test_every_cent_that_may_be_spent_is_spent(
-    make_service: Callable[..., Any], work: Callable[..., Any], concurrency: int
+    make_service: Callable[..., Any], job: Callable[..., Any], concurrency: int
 ) -> None:
     """A ceiling that fits exactly holds nothing back."""
     service = make_service(concurrency_limit=concurrency)
-    done = await service.invoke([work("ana", runs=4, reserve_cents=16)], ceilings=[(64, None), (64, "p")])
+    done = await service.invoke([job("ana", runs=4, reserve_cents=16)], ceilings=[(64, None), (64, "p")])
     assert done.outcome.finished
     assert await spent(service) == 64
 
 
-async def test_quiet_hours_that_begin_in_the_middle(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_quiet_hours_that_begin_in_the_middle(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Calls under way end and are paid for; no more are launched, and the reason is told."""
     service = make_service("page", concurrency_limit=2)
     starts = service.now()
     begins = starts + timedelta(seconds=10)
     quiet = Settings(forbidden_at=lambda moment: "quiet hours have begun" if moment >= begins else "")
-    done = await service.invoke([work("ana", runs=6)], settings=quiet)
+    done = await service.invoke([job("ana", runs=6)], settings=quiet)
     assert done.outcome.refusal == "quiet hours have begun"
     made = await service.own_runs()
     assert 0 < len(made) < 6
     assert done.outcome.left == {"p/ana@t": 6 - len(made)}
     assert len(done.records) == len(made)
-    again = await service.invoke([work("ana", runs=6)])
+    again = await service.invoke([job("ana", runs=6)])
     assert again.outcome.finished
     assert len(await service.own_runs()) == 6

@@ -10,19 +10,19 @@ import pytest
 
 from planner.api.transport import Answer
 from planner.errors import StoreError
+from planner.execution.jobs import Settings
 from planner.execution.journal import LaunchState
-from planner.execution.work import Settings
 
 
 async def test_the_same_command_again_calls_nobody(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """All is there already: reported as of the first invocation, with no request."""
     service = make_service(dialect)
-    works = [work("ana", runs=2), work("bob", target=17)]
-    first = await service.invoke(works)
+    jobs = [job("ana", runs=2), job("bob", target=17)]
+    first = await service.invoke(jobs)
     service.requests.clear()
-    again = await service.invoke(works)
+    again = await service.invoke(jobs)
     assert service.requests == [("GET", "/v1/billing")]
     assert again.outcome.finished
     assert again.outcome.launches == 0
@@ -31,92 +31,92 @@ async def test_the_same_command_again_calls_nobody(
         assert (after.resumed, after.invocation_id, after.run_id) == (True, "i1", before.run_id)
         assert (after.evidence, after.digest, after.cost_cents) == (before.evidence, before.digest, before.cost_cents)
         assert (after.batch_id, after.completed_at) == (before.batch_id, before.completed_at)
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_raising_the_number_of_runs_calls_only_the_missing_ones(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """What is there counts."""
     service = make_service()
-    await service.invoke([work("ana", runs=2)])
-    done = await service.invoke([work("ana", runs=5)], digest="sha256:2")
+    await service.invoke([job("ana", runs=2)])
+    done = await service.invoke([job("ana", runs=5)], digest="sha256:2")
     assert [record.resumed for record in done.records].count(True) == 2
-    await service.check_exact([work("ana", runs=5)])
+    await service.check_exact([job("ana", runs=5)])
 
 
-async def test_consumed_runs_are_not_gone_on_with(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_consumed_runs_are_not_gone_on_with(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Finished results hold them: who asks again wants new ones."""
     service = make_service()
-    first = await service.invoke([work("ana")])
+    first = await service.invoke([job("ana")])
     journal = service.journal()
     journal.consume("i1", [(record.launch_id, record.ordinal) for record in first.records])
     journal.close()
-    again = await service.invoke([work("ana")])
+    again = await service.invoke([job("ana")])
     assert [record.resumed for record in again.records] == [False]
     assert len(await service.own_runs()) == 2
 
 
 async def test_lost_evidence_is_fetched_again_not_paid_for_again(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """The store forgot it; the service still has it."""
     service = make_service()
-    first = await service.invoke([work("ana", runs=2)], ceilings=[(48, None)])
+    first = await service.invoke([job("ana", runs=2)], ceilings=[(48, None)])
     for path in service.folder.rglob(f"*{first.records[0].digest}*"):
         path.unlink()
-    again = await service.invoke([work("ana", runs=2)], ceilings=[(48, None)])
+    again = await service.invoke([job("ana", runs=2)], ceilings=[(48, None)])
     assert again.outcome.finished
     assert (again.snapshots[-1].spent_cents, again.snapshots[-1].reserved_cents) == (32, 0)  # nor counted again
     assert {record.digest for record in again.records} == {record.digest for record in first.records}
     assert all(record.resumed for record in again.records)
-    await service.check_exact([work("ana", runs=2)])
+    await service.check_exact([job("ana", runs=2)])
 
 
 async def test_runs_under_way_are_picked_up(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Interrupted with everything launched and nothing ended: the next invocation collects it, launching nothing."""
     service = make_service(dialect)
-    works = [work("ana", runs=2), work("bob"), work("cleo", target=17)]
-    first = await service.invoke_interrupted(works, 3.0)
+    jobs = [job("ana", runs=2), job("bob"), job("cleo", target=17)]
+    first = await service.invoke_interrupted(jobs, 3.0)
     assert (first.outcome.interrupted, first.records, first.outcome.unsettled) == (True, [], ())
-    again = await service.invoke(works)
+    again = await service.invoke(jobs)
     assert again.outcome.finished
     assert again.outcome.launches == 0
     assert [(record.resumed, record.invocation_id) for record in again.records] == [(True, "i1")] * 4
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_run_that_hangs_is_left_and_picked_up_when_it_ended(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Its time-out counts from the launch's answer; it is reported without evidence, and looked at again next time, free."""
     service = make_service(
         dialect, [{"kind": "slow", "route": "launch", "seconds": 20}], delays={"dial_seconds": 100.0}
     )
-    works = [work("ana", timeout_seconds=40.0)]
-    first = await service.invoke(works)
+    jobs = [job("ana", timeout_seconds=40.0)]
+    first = await service.invoke(jobs)
     assert 60 <= first.seconds < 66
     assert (first.outcome.overdue, first.outcome.left, first.outcome.finished) == (1, {}, False)
     assert [(record.evidence, record.cost_cents, record.digest) for record in first.records] == [(None, None, None)]
-    assert first.narration[-1] == "run 7110 has not ended in 40 s; no longer waiting for it"
-    second = await service.invoke(works)
+    assert first.narration[-1] == "run 7110 has not ended within 40 s; not waiting any longer"
+    second = await service.invoke(jobs)
     assert second.outcome.overdue == 1
     assert second.seconds < 15  # a last look
     await anyio.sleep(300)
-    third = await service.invoke(works)
+    third = await service.invoke(jobs)
     assert third.outcome.finished
     assert third.records[0].resumed
     assert third.records[0].evidence is not None
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
-async def test_runs_that_hang_hold_up_no_others(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_runs_that_hang_hold_up_no_others(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Those that end are collected, and their places filled."""
     service = make_service("client", [{"kind": "hang", "times": 1, "runs": 1}], concurrency_limit=2)
-    works = [work("ana", runs=2, timeout_seconds=100.0, expected_seconds=90.0), work("bob", runs=3)]
-    done = await service.invoke(works)
+    jobs = [job("ana", runs=2, timeout_seconds=100.0, expected_seconds=90.0), job("bob", runs=3)]
+    done = await service.invoke(jobs)
     assert done.outcome.overdue == 1
     assert sum(record.evidence is not None for record in done.records) == 4
     assert done.seconds < 130
@@ -124,72 +124,72 @@ async def test_runs_that_hang_hold_up_no_others(make_service: Callable[..., Any]
 
 
 async def test_a_resumed_launch_has_the_rest_of_its_time(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Its time-out began with its launch, whoever waits for it."""
     service = make_service("page", [{"kind": "hang"}])
-    works = [work("ana", timeout_seconds=200.0)]
-    await service.invoke_interrupted(works, 50.0)
-    done = await service.invoke(works)
+    jobs = [job("ana", timeout_seconds=200.0)]
+    await service.invoke_interrupted(jobs, 50.0)
+    done = await service.invoke(jobs)
     assert done.outcome.overdue == 1
     assert 140 < done.seconds < 165
 
 
 async def test_only_as_many_runs_as_are_wanted_are_put_back(
-    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """A launch of three that never happened, of a case that is now wanted once, is launched once again."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
-    assert await killable(service, [work("ana", runs=3)], "after POST")
-    done = await service.invoke([work("ana", runs=1)], digest="sha256:2", settings=Settings(linger_seconds=700))
+    assert await killable(service, [job("ana", runs=3)], "after POST")
+    done = await service.invoke([job("ana", runs=1)], digest="sha256:2", settings=Settings(linger_seconds=700))
     assert done.outcome.finished
     assert len(await service.own_runs()) == 1
 
 
 async def test_only_as_many_runs_as_are_wanted_are_reported(
-    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """A launch of three that did happen, of which one stands in for a call wanted now; the others wait for who wants them."""
     service = make_service("page")
-    assert await killable(service, [work("ana", runs=3)], "after POST")
-    done = await service.invoke([work("ana", runs=1)], digest="sha256:2")
+    assert await killable(service, [job("ana", runs=3)], "after POST")
+    done = await service.invoke([job("ana", runs=1)], digest="sha256:2")
     assert done.outcome.finished
     assert [record.adopted for record in done.records] == [True]
-    done = await service.invoke([work("ana", runs=3)], digest="sha256:3")
+    done = await service.invoke([job("ana", runs=3)], digest="sha256:3")
     assert (done.outcome.launches, len(done.records)) == (0, 3)
-    await service.check_exact([work("ana", runs=3)])
+    await service.check_exact([job("ana", runs=3)])
 
 
 async def test_cases_no_longer_wanted_are_left_alone(
-    make_service: Callable[..., Any], work: Callable[..., Any], killable: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
     """A lost batch of two cases, one of them gone since: its run is adopted with the other's, and not reported."""
     service = make_service("client")
-    assert await killable(service, [work("ana"), work("bob")], "after POST")
-    done = await service.invoke([work("ana")], digest="sha256:2")
+    assert await killable(service, [job("ana"), job("bob")], "after POST")
+    done = await service.invoke([job("ana")], digest="sha256:2")
     assert done.outcome.finished
     assert [record.case_id for record in done.records] == ["p/ana@t"]
     assert len(await service.own_runs()) == 2
 
 
 async def test_other_change_sets_runs_are_gone_on_with_and_not_billed_to_this_one(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """They were paid for under another consent."""
     service = make_service()
-    await service.invoke([work("ana", runs=2)])
-    done = await service.invoke([work("ana", runs=2), work("bob")], digest="sha256:2", ceilings=[(24, None)])
+    await service.invoke([job("ana", runs=2)])
+    done = await service.invoke([job("ana", runs=2), job("bob")], digest="sha256:2", ceilings=[(24, None)])
     assert done.outcome.finished
     assert done.snapshots[-1].spent_cents == 16
 
 
 @pytest.mark.parametrize("state", [LaunchState.UNSENT, LaunchState.REFUSED, LaunchState.REJECTED, LaunchState.ABSENT])
 async def test_launches_that_never_happened_stand_in_for_nothing(
-    make_service: Callable[..., Any], work: Callable[..., Any], state: LaunchState
+    make_service: Callable[..., Any], job: Callable[..., Any], state: LaunchState
 ) -> None:
     """Whatever the journal remembers of them."""
     service = make_service()
-    await service.invoke([work("ana")], intercept=lambda method, *_: StoreError("stop") if method == "POST" else None)
+    await service.invoke([job("ana")], intercept=lambda method, *_: StoreError("stop") if method == "POST" else None)
     journal = service.journal()
     (launch,) = journal.launches(LaunchState)
     assert launch.state is LaunchState.INTENDED
@@ -199,40 +199,40 @@ async def test_launches_that_never_happened_stand_in_for_nothing(
         journal.settle(launch.launch_id, LaunchState.AMBIGUOUS)
     journal.settle(launch.launch_id, state)
     journal.close()
-    done = await service.invoke([work("ana")])
+    done = await service.invoke([job("ana")])
     assert (done.outcome.finished, done.outcome.launches) == (True, 1)
-    await service.check_exact([work("ana")])
+    await service.check_exact([job("ana")])
 
 
 async def test_evidence_with_parts_missing_is_read_again(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """A transcript and a grade that came after the invocation had ended are fetched by the next one, which calls nobody."""
     service = make_service(dialect, [{"kind": "late", "what": ["transcript", "grade"], "seconds": 500, "times": 1}])
-    works = [work("ana", await_grade=True)]
-    first = await service.invoke(works)
+    jobs = [job("ana", await_grade=True)]
+    first = await service.invoke(jobs)
     assert first.records[0].evidence.turns is None
     await anyio.sleep(500)
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert (second.outcome.finished, second.outcome.launches) == (True, 0)
     assert second.records[0].evidence.turns
     assert second.records[0].evidence.grade.status == "completed"
     assert second.records[0].evidence.cost_cents == first.records[0].evidence.cost_cents
     assert second.seconds < 5
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_what_is_stored_stands_where_the_service_has_forgotten(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A run with parts missing that is no longer listed is judged by what there is of it, and neither open nor called again."""
     service = make_service("page", [{"kind": "late", "what": ["transcript"], "seconds": 5000, "times": 1}])
-    works = [work("ana")]
-    first = await service.invoke(works)
+    jobs = [job("ana")]
+    first = await service.invoke(jobs)
 
     def forgotten(method: str, path: str, body: bytes | None) -> Answer | None:
         return Answer(200, {}, b"[]") if (method, path) == ("GET", "/v1/test-calls") else None
 
-    second = await service.invoke(works, intercept=forgotten)
+    second = await service.invoke(jobs, intercept=forgotten)
     assert (second.outcome.finished, second.outcome.launches) == (True, 0)
     assert second.records[0].evidence == first.records[0].evidence

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from planner.execution.work import RunRecord, Settings
+from planner.execution.jobs import RunRecord, Settings
 
 FAILS = {"kind": "fail_run", "count": 1, "times": 1}
 
@@ -18,9 +18,9 @@ def platform_failed(record: RunRecord) -> bool:
 
 
 @pytest.fixture
-def retried(work: Callable[..., Any]) -> Callable[..., Any]:
+def retried(job: Callable[..., Any]) -> Callable[..., Any]:
     def build(name: str, *, retries: int, **fields: Any) -> Any:
-        return replace(work(name, **fields), retries=retries)
+        return replace(job(name, **fields), retries=retries)
 
     return build
 
@@ -34,7 +34,7 @@ async def test_a_failed_run_is_called_again(
     assert done.outcome.finished
     assert [platform_failed(record) for record in done.records] == [True, False]
     assert len(await service.own_runs()) == 2
-    assert any("called again" in line for line in done.narration)
+    assert any("retrying" in line for line in done.narration)
 
 
 async def test_a_run_that_fails_at_once_makes_nobody_look_more_often(
@@ -70,8 +70,8 @@ async def test_what_the_agent_failed_is_not_called_again(
 async def test_a_retry_keeps_to_the_ceiling(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
     """There is money for one call: the other is left, and told."""
     service = make_service("page", [FAILS])
-    works = [retried("ana", retries=1), retried("bob", retries=1, target=17)]
-    done = await service.invoke(works, on_run=platform_failed, ceilings=[(30, None)])
+    jobs = [retried("ana", retries=1), retried("bob", retries=1, target=17)]
+    done = await service.invoke(jobs, on_run=platform_failed, ceilings=[(30, None)])
     assert done.outcome.ceiling
     assert sum(done.outcome.left.values()) == 1
     assert (await service.ledger())["total_cents"] <= 30
@@ -90,13 +90,13 @@ async def test_a_death_at_any_boundary_pays_for_no_retry_twice(
 ) -> None:
     """Killed before or after any step of a run that fails and is called again, with retries to spare: one failure is made
     up for by one call, whichever invocation sees it."""
-    works = [retried("ana", retries=3)]
+    jobs = [retried("ana", retries=3)]
     settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
     boundary = 1
     while await killable(
-        service := make_service(dialect, [FAILS]), works, boundary, settings=settings, on_run=platform_failed
+        service := make_service(dialect, [FAILS]), jobs, boundary, settings=settings, on_run=platform_failed
     ):
-        done = await service.invoke(works, settings=settings, on_run=platform_failed)
+        done = await service.invoke(jobs, settings=settings, on_run=platform_failed)
         assert done.outcome.finished, boundary
         made = await service.own_runs()
         assert len(made) == 2, boundary

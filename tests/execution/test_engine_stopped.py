@@ -38,12 +38,12 @@ def once(condition: Callable[[], bool] = lambda: True) -> Callable[[], bool]:
 
 
 async def test_a_list_that_was_read_before_the_process_was_stopped_proves_nothing(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """A launch is looked for in a list that is late; stopped before it is concluded from, for longer than a launch needs to
     settle, the list is still as old as it was: what is not in it may have been carried out."""
     service = make_service(dialect)
-    works = [work("ana")]
+    jobs = [job("ana")]
     now, begun = service.now_seconds, service.now_seconds()
 
     def amend(method: str, path: str, answer: Answer) -> Answer:
@@ -55,18 +55,18 @@ async def test_a_list_that_was_read_before_the_process_was_stopped_proves_nothin
             stop_for(900)
         return answer
 
-    done = await service.invoke(works, amend=amend)
+    done = await service.invoke(jobs, amend=amend)
     assert done.outcome.finished
     assert [record.adopted for record in done.records] == [True]
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_an_outage_is_not_as_long_as_the_process_was_stopped(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Two failures with a night between them are no night without service."""
     service = make_service(concurrency_limit=1)
-    works = [work("ana", runs=2)]
+    jobs = [job("ana", runs=2)]
     begun, stops = service.now_seconds(), once()
 
     def intercept(method: str, path: str, _: bytes | None) -> Any:
@@ -79,18 +79,18 @@ async def test_an_outage_is_not_as_long_as_the_process_was_stopped(
         return None
 
     failures: list[float] = []
-    done = await service.invoke(works, intercept=intercept)
+    done = await service.invoke(jobs, intercept=intercept)
     assert done.outcome.finished, done.outcome.trouble
     assert len(failures) == 8
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_launch_that_was_about_to_be_sent_for_a_night_is_made_anew(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """The machine slept while it connected: sent in the morning it would not be found by the evening's time, so it is not sent."""
     service = make_service(dialect)
-    works, asleep = [work("ana")], [0.0]
+    jobs, asleep = [job("ana")], [0.0]
     sleeps = once()
     real = service.transport
 
@@ -107,19 +107,19 @@ async def test_a_launch_that_was_about_to_be_sent_for_a_night_is_made_anew(
         return made
 
     service.transport = transport
-    done = await service.invoke(works, clock_error_seconds=lambda: asleep[0])
+    done = await service.invoke(jobs, clock_error_seconds=lambda: asleep[0])
     assert done.outcome.finished
-    assert any("about to be sent for too long: made anew" in line for line in done.narration)
-    await service.check_exact(works)
+    assert any("waited too long before it was sent: it is replaced" in line for line in done.narration)
+    await service.check_exact(jobs)
 
 
 @pytest.mark.parametrize("step_seconds", [-3600.0, 3600.0, 45.0])
 async def test_a_clock_that_is_set_before_a_launch_does_not_hide_it(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, step_seconds: float
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, step_seconds: float
 ) -> None:
     """What is known of the service's time is then worth as much less, and the launch is looked for in all of it."""
     service = make_service(dialect, concurrency_limit=1)
-    works, error = [work("ana", runs=3)], [0.0]
+    jobs, error = [job("ana", runs=3)], [0.0]
     is_set, is_lost, begun = once(lambda: service.now_seconds() - begun > 20), once(lambda: bool(error[0])), 0.0
     begun = service.now_seconds()
 
@@ -138,18 +138,18 @@ async def test_a_clock_that_is_set_before_a_launch_does_not_hide_it(
 
         context.new_id = set_clock  # the last thing before a launch is written down: nothing is heard in between
 
-    done = await service.invoke(works, amend=amend, on_context=on_context, clock_error_seconds=lambda: error[0])
+    done = await service.invoke(jobs, amend=amend, on_context=on_context, clock_error_seconds=lambda: error[0])
     assert done.outcome.finished
     assert sorted(record.adopted for record in done.records) == [False, False, True]
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_request_that_outlasts_the_machines_sleep_is_found(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """It lay in the network card over night, was carried out in the morning, and its answer was lost."""
     service = make_service(dialect, concurrency_limit=3)
-    works, woke = [work("ana", runs=2)], [0.0]
+    jobs, woke = [job("ana", runs=2)], [0.0]
     sleeps = once()
 
     def intercept(method: str, _: str, __: bytes | None) -> None:
@@ -165,10 +165,10 @@ async def test_a_request_that_outlasts_the_machines_sleep_is_found(
         return answer
 
     service.transport = sending_first(service.transport)
-    done = await service.invoke(works, intercept=intercept, amend=amend)
+    done = await service.invoke(jobs, intercept=intercept, amend=amend)
     assert done.outcome.finished
     assert all(record.adopted for record in done.records)
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 def sending_first(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -191,17 +191,17 @@ def sending_first(real: Callable[..., Any]) -> Callable[..., Any]:
 
 
 async def test_one_refusal_after_a_long_call_is_not_a_long_refusal(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Our own call took twenty minutes; that another then got the place first is no reason to give up."""
     service = make_service(concurrency_limit=1, delays={"dial_seconds": 1200.0})
-    works = [work("ana", runs=2, timeout_seconds=3600.0)]
+    jobs = [job("ana", runs=2, timeout_seconds=3600.0)]
     refuses = once(lambda: service.now_seconds() - begun > 600)
     begun = service.now_seconds()
 
     def intercept(method: str, _: str, __: bytes | None) -> Any:
         return Answer(429, {}, b"") if method == "POST" and refuses() else None
 
-    done = await service.invoke(works, intercept=intercept)
+    done = await service.invoke(jobs, intercept=intercept)
     assert done.outcome.finished, done.outcome.trouble
-    await service.check_exact(works)
+    await service.check_exact(jobs)

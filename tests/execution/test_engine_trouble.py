@@ -11,8 +11,8 @@ import pytest
 
 from planner.api.transport import Answer
 from planner.errors import LostAnswerError, StoreError, UnreachableError
+from planner.execution.jobs import Settings
 from planner.execution.journal import LaunchState
-from planner.execution.work import Settings
 
 
 def states(service: Any) -> list[str]:
@@ -23,31 +23,31 @@ def states(service: Any) -> list[str]:
         journal.close()
 
 
-async def test_a_key_revoked_in_the_middle_ends_it(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_a_key_revoked_in_the_middle_ends_it(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """401 to a read: nothing more is launched, what runs is picked up with a good key."""
     service = make_service()
-    works = [work("ana", runs=2)]
+    jobs = [job("ana", runs=2)]
 
     def revoked(method: str, path: str, body: bytes | None) -> Any:
         return Answer(401, {}, b'{"detail": "Invalid API key."}') if service.now_seconds() > 1_795_521_600 + 5 else None
 
-    first = await service.invoke(works, intercept=revoked)
-    assert first.outcome.usage.startswith("the service refuses the key (401: Invalid API key.)")
+    first = await service.invoke(jobs, intercept=revoked)
+    assert first.outcome.usage.startswith("the service rejects the key (401: Invalid API key.)")
     assert "THUNDERPHONE_API_KEY" in first.outcome.usage
     assert not first.outcome.finished
     assert first.seconds < 10
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_target_that_is_gone_is_the_authors_business(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """404 to a launch: it was rejected, no other is tried, and what is under way is collected."""
     service = make_service(dialect)
-    done = await service.invoke([work("ana", expected_seconds=90.0), work("bob", target=99), work("cleo", target=14)])
-    assert done.outcome.usage.startswith("POST /v1/test-calls: the service does not know it (404: Agent not found.)")
+    done = await service.invoke([job("ana", expected_seconds=90.0), job("bob", target=99), job("cleo", target=14)])
+    assert done.outcome.usage.startswith("POST /v1/test-calls: not found (404: Agent not found.)")
     assert done.outcome.left["p/bob@t"] == 1
     assert done.outcome.unsettled == ()
     assert "rejected" in states(service)
@@ -55,24 +55,24 @@ async def test_a_target_that_is_gone_is_the_authors_business(
 
 
 async def test_a_list_that_is_gone_is_the_services_business(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """404 to the list of runs: awaited as any failure is, then left to the next invocation, which pays for nothing twice."""
     service = make_service()
-    works = [work("ana", runs=2)]
+    jobs = [job("ana", runs=2)]
 
     def gone(method: str, path: str, body: bytes | None) -> Any:
         return Answer(404, {}, b'{"detail": "Not found."}') if (method, path) == ("GET", "/v1/test-calls") else None
 
-    first = await service.invoke(works, intercept=gone)
+    first = await service.invoke(jobs, intercept=gone)
     assert first.outcome.usage == ""
-    assert "(404: Not found.), though it is the service's own list" in first.outcome.trouble
-    assert (await service.invoke(works)).outcome.finished
-    await service.check_exact(works)
+    assert "(404: Not found.), though the list must exist" in first.outcome.trouble
+    assert (await service.invoke(jobs)).outcome.finished
+    await service.check_exact(jobs)
 
 
 async def test_a_call_that_cannot_be_read_is_told_of_once_a_try(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """One line, with when it is tried again; in the end it counts as what it is, and not as under way."""
     service = make_service()
@@ -80,7 +80,7 @@ async def test_a_call_that_cannot_be_read_is_told_of_once_a_try(
     def garbage(method: str, path: str, body: bytes | None) -> Any:
         return Answer(200, {}, b'{"id": "many"}') if path.startswith("/v1/calls/") else None
 
-    done = await service.invoke([work("ana")], intercept=garbage)
+    done = await service.invoke([job("ana")], intercept=garbage)
     told = [line for line in done.narration if not line.startswith(("launched", "at most", "launching waits"))]
     assert len(told) > 3
     assert all("cannot be read" in line for line in told), told
@@ -93,7 +93,7 @@ async def test_a_call_that_cannot_be_read_is_told_of_once_a_try(
 
 
 async def test_interrupted_while_it_is_to_be_read_again(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """It has ended, whatever can be read of it."""
     service = make_service()
@@ -101,19 +101,19 @@ async def test_interrupted_while_it_is_to_be_read_again(
     def garbage(method: str, path: str, body: bytes | None) -> Any:
         return Answer(200, {}, b'{"id": "many"}') if path.startswith("/v1/calls/") else None
 
-    done = await service.invoke_interrupted([work("ana")], 60.0, intercept=garbage)
+    done = await service.invoke_interrupted([job("ana")], 60.0, intercept=garbage)
     assert len(done.outcome.unread_slots) == 1
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])
 async def test_a_request_that_the_service_does_not_take_is_told(
-    make_service: Callable[..., Any], work: Callable[..., Any], status: int
+    make_service: Callable[..., Any], job: Callable[..., Any], status: int
 ) -> None:
     """With its own words; it is not tried again."""
     service = make_service()
     answer = Answer(status, {}, b'{"mode": ["Not today."]}')
     done = await service.invoke(
-        [work("ana", runs=30)], intercept=lambda method, *_: answer if method == "POST" else None
+        [job("ana", runs=30)], intercept=lambda method, *_: answer if method == "POST" else None
     )
     assert f"({status}: mode: Not today.)" in done.outcome.usage
     assert done.outcome.left == {"p/ana@t": 30}
@@ -121,111 +121,111 @@ async def test_a_request_that_the_service_does_not_take_is_told(
 
 
 async def test_a_service_that_cannot_be_reached_is_given_up(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Each try provably never left; after five minutes it is another time's work."""
     service = make_service()
     done = await service.invoke(
-        [work("ana")], intercept=lambda method, *_: UnreachableError("no route") if method == "POST" else None
+        [job("ana")], intercept=lambda method, *_: UnreachableError("no route") if method == "POST" else None
     )
-    assert done.outcome.trouble == "the service could not be used for 300 s: no route"
+    assert done.outcome.trouble == "the service was unavailable for 300 s: no route"
     assert done.outcome.left == {"p/ana@t": 1}
     assert 300 <= done.seconds < 310
     assert set(states(service)) == {"unsent"}
     assert len(states(service)) <= 310  # one a second
-    assert (await service.invoke([work("ana")])).outcome.finished
-    await service.check_exact([work("ana")])
+    assert (await service.invoke([job("ana")])).outcome.finished
+    await service.check_exact([job("ana")])
 
 
 async def test_a_service_that_comes_back_is_gone_on_with(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Two minutes of nothing but 5xx, to reads and launches alike, cost time and nothing else; who watches sees how long."""
     service = make_service(dialect, concurrency_limit=2)
-    works = [work("ana", runs=4)]
+    jobs = [job("ana", runs=4)]
 
     def outage(method: str, path: str, body: bytes | None) -> Any:
         down = 10 < service.now_seconds() - 1_795_521_600 < 130
         return Answer(503, {}, b"") if down and method == "GET" else None
 
-    done = await service.invoke(works, intercept=outage)
+    done = await service.invoke(jobs, intercept=outage)
     assert done.outcome.finished
     assert done.seconds < 230
     shown = [snapshot.waiting for snapshot in done.snapshots]
     assert any(
         line.startswith(
-            "the service has failed for 1 min, stops after 5 min at most: GET /v1/test-calls: the service failed (503"
+            "the service has been unavailable for 1 min (giving up after 5 min): GET /v1/test-calls: the service failed (503"
         )
         for line in shown
     )
     assert shown[-1] == ""
-    assert [line for line in done.narration if "again, after" in line] == ["the service can be used again, after 1 min"]
-    await service.check_exact(works)
+    assert [line for line in done.narration if "again after" in line] == ["the service is available again after 1 min"]
+    await service.check_exact(jobs)
 
 
-async def test_an_outage_that_lasts_is_given_up(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_an_outage_that_lasts_is_given_up(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """After five minutes without a single list read; the runs are picked up when the service is back."""
     service = make_service()
-    works = [work("ana", runs=2)]
+    jobs = [job("ana", runs=2)]
     first = await service.invoke(
-        works, intercept=lambda _, path, __: Answer(502, {}, b"") if path == "/v1/test-calls" else None
+        jobs, intercept=lambda _, path, __: Answer(502, {}, b"") if path == "/v1/test-calls" else None
     )
-    assert first.outcome.trouble.startswith("the service could not be used for 30")
+    assert first.outcome.trouble.startswith("the service was unavailable for 30")
     assert first.records == []
     assert 300 <= first.seconds < 330
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_limit_that_others_hold_is_given_up(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """A quarter of an hour of nothing but 429, asked less and less often; who watches sees how long it has been and may be."""
     service = make_service(dialect, [{"kind": "throttle"}])
-    done = await service.invoke([work("ana", runs=3)])
+    done = await service.invoke([job("ana", runs=3)])
     assert done.outcome.trouble.startswith("the service refused every launch (429) for 90")
     assert done.outcome.left == {"p/ana@t": 3}
     assert done.stats.requests < 50
     assert set(states(service)) == {"refused"}
     shown = dict.fromkeys(snapshot.waiting for snapshot in done.snapshots)
-    assert "the service refuses every launch (429) for 7 min, stops after 15 min" in shown
+    assert "the service has refused every launch (429) for 7 min (giving up after 15 min)" in shown
     assert len(shown) < 30
 
 
 async def test_a_service_that_asks_for_an_hour_is_not_waited_for(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Where it says itself that nothing goes for longer than we would wait, it is left at once."""
     service = make_service("page", [{"kind": "throttle", "retry_after_seconds": 3600}])
-    done = await service.invoke([work("ana")])
-    assert done.outcome.trouble == "the service asks to wait 59 min before anything is launched (429)"
+    done = await service.invoke([job("ana")])
+    assert done.outcome.trouble == "the service asks to wait 59 min before the next launch (429)"
     assert done.seconds < 5
     assert done.outcome.left == {"p/ana@t": 1}
 
 
-async def test_a_place_that_others_free_is_taken(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_a_place_that_others_free_is_taken(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Runs of others hold the whole limit for some minutes."""
     service = make_service("page", concurrency_limit=3, delays={"dial_seconds": 200.0})
     for n in range(3):
         await service.post("/v1/test-calls", scenario_prompt=f"Other {n}.")
-    done = await service.invoke([work("ana", runs=2)])
+    done = await service.invoke([job("ana", runs=2)])
     assert done.outcome.finished
     assert 400 < done.seconds < 500
     assert done.stats.requests < 200
 
 
 async def test_evidence_that_cannot_be_read_is_left_to_the_next_invocation(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Two minutes are tried, the other runs are collected; nothing is paid for again."""
     service = make_service()
-    works = [work("ana"), work("bob", target=17)]
+    jobs = [job("ana"), job("bob", target=17)]
 
     def broken(method: str, path: str, body: bytes | None) -> Any:
         return Answer(500, {}, b"") if path == "/v1/calls/987654321/transcript" else None
 
-    first = await service.invoke(works, intercept=broken)
+    first = await service.invoke(jobs, intercept=broken)
     assert first.outcome.overdue == 1
     assert not first.outcome.finished
     assert 150 < first.seconds < 170
@@ -233,13 +233,13 @@ async def test_evidence_that_cannot_be_read_is_left_to_the_next_invocation(
     assert any("cannot be read" in line for line in first.narration)
     assert [record.unread for record in first.records if record.evidence is None] == first.outcome.unread
     assert first.outcome.unread[0].startswith("GET /v1/calls/987654321/transcript: ")
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_an_answer_that_makes_no_sense_is_asked_for_with_growing_pauses(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """However well the service answers otherwise: some tries in two minutes for each such run, and as few looks at the list."""
     service = make_service()
@@ -249,23 +249,23 @@ async def test_an_answer_that_makes_no_sense_is_asked_for_with_growing_pauses(
         asked.append((service.now_seconds(), path))
         return Answer(200, {}, b'{"call_id": "none"}') if path == "/v1/calls/987654321" else None
 
-    works = [work("ana", runs=9)]
-    done = await service.invoke(works, intercept=senseless)
+    jobs = [job("ana", runs=9)]
+    done = await service.invoke(jobs, intercept=senseless)
     assert (done.outcome.overdue, len(done.records)) == (1, 9)
     tries = [when for when, path in asked if path == "/v1/calls/987654321"]
     assert 8 <= len(tries) <= 20
     assert max(late - early for early, late in pairwise(tries)) >= 10
     looks = [when for when, path in asked if path.startswith("/v1/test-calls") and when > tries[0]]
     assert len(looks) <= 40
-    assert (await service.invoke(works)).outcome.finished
-    await service.check_exact(works)
+    assert (await service.invoke(jobs)).outcome.finished
+    await service.check_exact(jobs)
 
 
 @pytest.mark.parametrize(
     "misdeed", [LostAnswerError("reset"), Answer(200, {}, b"<html>"), Answer(403, {}, b"{}")], ids=str
 )
 async def test_evidence_that_is_read_at_the_second_try_is_whole(
-    make_service: Callable[..., Any], work: Callable[..., Any], misdeed: Any
+    make_service: Callable[..., Any], job: Callable[..., Any], misdeed: Any
 ) -> None:
     """Whatever went wrong at the first, even beyond the client's own tries."""
     service = make_service()
@@ -277,10 +277,10 @@ async def test_evidence_that_is_read_at_the_second_try_is_whole(
             return misdeed if len(tries) <= 5 else None
         return None
 
-    done = await service.invoke([work("ana")], intercept=at_first)
+    done = await service.invoke([job("ana")], intercept=at_first)
     assert done.outcome.finished
     assert done.records[0].evidence.tools is not None
-    await service.check_exact([work("ana")])
+    await service.check_exact([job("ana")])
 
 
 # The disk
@@ -303,53 +303,53 @@ def failing(nth: int, what: str) -> Any:
 
 @pytest.mark.parametrize("nth", range(1, 9))
 async def test_a_full_disk_stops_everything_and_loses_nothing(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, nth: int
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, nth: int
 ) -> None:
     """At whichever journal write: it is told with a way out, nothing is launched without a durable intent, and when there
     is room again each run is made once."""
     service = make_service(dialect)
-    works = [work("ana", runs=2), work("bob", target=17)]
+    jobs = [job("ana", runs=2), job("bob", target=17)]
     first = await service.invoke(
-        works, life=failing(nth + 1, "before a journal write")
+        jobs, life=failing(nth + 1, "before a journal write")
     )  # the first write is `suspect`'s
     assert first.outcome.trouble == "the journal cannot be written: the disk is full. Free some disk space."
     assert not first.outcome.finished
     assert len(await service.own_runs()) + sum(first.outcome.left.values()) == 3
-    second = await service.invoke(works, settings=Settings(linger_seconds=700))
+    second = await service.invoke(jobs, settings=Settings(linger_seconds=700))
     assert second.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_evidence_that_cannot_be_stored_stops_everything(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A run whose evidence is not durable does not count as collected."""
     service = make_service()
-    works = [work("ana", runs=2)]
-    first = await service.invoke(works, life=failing(1, "before saving evidence"))
+    jobs = [job("ana", runs=2)]
+    first = await service.invoke(jobs, life=failing(1, "before saving evidence"))
     assert "the disk is full" in first.outcome.trouble
     assert first.records == []
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.finished
     assert second.outcome.launches == 0
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
-async def test_a_store_that_cannot_be_read_is_told(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_a_store_that_cannot_be_read_is_told(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Evidence that the store has and will not give is no reason to call again."""
     service = make_service()
-    works = [work("ana")]
-    first = await service.invoke(works)
+    jobs = [job("ana")]
+    first = await service.invoke(jobs)
     for path in service.folder.rglob(f"*{first.records[0].digest}*"):
         path.write_text("{}")
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.trouble
     assert second.records == []
     assert len(await service.own_runs()) == 1
 
 
 async def test_an_answer_that_claims_anothers_run_is_not_believed(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """A service that gives the same run id twice: it is told, nothing more is launched, and the run that was made is found."""
     service = make_service()
@@ -357,13 +357,15 @@ async def test_an_answer_that_claims_anothers_run_is_not_believed(
     def same_id(method: str, path: str, answer: Answer) -> Answer:
         return replace(answer, body=answer.body.replace(b'"id":7111', b'"id":7110')) if method == "POST" else answer
 
-    done = await service.invoke([work("ana"), work("bob", target=17)], amend=same_id)
-    assert "the service answered launch l0002 with run 7110, which is of launch l0001" in done.outcome.held
+    done = await service.invoke([job("ana"), job("bob", target=17)], amend=same_id)
+    assert (
+        "the service answered launch l0002 with run 7110, which already belongs to launch l0001" in done.outcome.blocked
+    )
     assert not done.outcome.finished
     assert sorted(record.run_id for record in done.records) == [7110, 7111]
 
 
-async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """What is no error of ours comes out as it is."""
     service = make_service()
 
@@ -371,13 +373,13 @@ async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], work: Ca
         raise ZeroDivisionError
 
     with pytest.raises(BaseExceptionGroup) as caught:
-        await service.invoke([work("ana")], on_run=bug)
+        await service.invoke([job("ana")], on_run=bug)
     assert caught.group_contains(ZeroDivisionError)
-    assert (await service.invoke([work("ana")])).outcome.finished
-    await service.check_exact([work("ana")])
+    assert (await service.invoke([job("ana")])).outcome.finished
+    await service.check_exact([job("ana")])
 
 
-async def test_failing_fast_launches_nothing_more(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_failing_fast_launches_nothing_more(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """Whoever listens may stop it between two runs: what is under way is collected, what is left is told."""
     service = make_service(concurrency_limit=2)
     contexts: list[Any] = []
@@ -388,36 +390,36 @@ async def test_failing_fast_launches_nothing_more(make_service: Callable[..., An
         context.stopped = True
         context.wake()
 
-    done = await service.invoke([work("ana", runs=6)], on_run=stop, on_context=contexts.append)
+    done = await service.invoke([job("ana", runs=6)], on_run=stop, on_context=contexts.append)
     assert done.outcome.left == {"p/ana@t": 6 - len(await service.own_runs())}
     assert 0 < len(done.records) < 6
     assert len(done.records) == len(await service.own_runs())
 
 
 async def test_a_call_id_that_never_comes_is_not_awaited_for_ever(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """The run has ended, and after a minute it is told without its call; its bill stays unknown, not zero."""
     service = make_service(dialect, [{"kind": "late", "what": ["call_id"], "seconds": 500}], concurrency_limit=1)
-    done = await service.invoke([work("ana"), work("bob")])
+    done = await service.invoke([job("ana"), job("bob")])
     assert done.outcome.finished
     assert [(record.evidence.call, record.cost_cents) for record in done.records] == [(None, None)] * 2
     assert done.seconds < 140  # an ended run holds no place while its call id is awaited
 
 
 async def test_a_service_that_is_gone_at_the_end_is_named(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Nothing but a lost launch is left, and what would show it cannot be read: that is why it ends, and is said."""
     service = make_service("page", [{"kind": "lost_answer"}])
-    works = [work("ana")]
+    jobs = [job("ana")]
 
     def gone(method: str, path: str, body: bytes | None) -> Any:
         return LostAnswerError("no answer in time") if method == "GET" and path.startswith("/v1/test-call") else None
 
-    first = await service.invoke(works, intercept=gone, settings=Settings(linger_seconds=20))
-    assert first.outcome.trouble == "the service could not be used for 20 s, to the end: no answer in time"
-    assert "no answer in time; trying again for up to 5 min" in first.narration
+    first = await service.invoke(jobs, intercept=gone, settings=Settings(linger_seconds=20))
+    assert first.outcome.trouble == "the service was unavailable for the last 20 s: no answer in time"
+    assert "no answer in time; retrying for up to 5 min" in first.narration
     assert len(first.outcome.unsettled) == 1
-    assert (await service.invoke(works)).outcome.finished
-    await service.check_exact(works)
+    assert (await service.invoke(jobs)).outcome.finished
+    await service.check_exact(jobs)

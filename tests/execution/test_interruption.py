@@ -9,9 +9,9 @@ import anyio
 import pytest
 
 from planner.errors import UnreachableError
-from planner.execution.engine import LAST_WORDS_SECONDS
+from planner.execution.engine import ANSWER_GRACE_SECONDS
+from planner.execution.jobs import Settings
 from planner.execution.journal import LaunchState
-from planner.execution.work import Settings
 
 
 def states(service: Any) -> list[str]:
@@ -24,69 +24,69 @@ def states(service: Any) -> list[str]:
 
 @pytest.mark.parametrize("after", [0.0, 0.01, 1.0, 20.0, 29.0, 31.0, 40.0])
 async def test_an_interrupted_run_is_gone_on_with(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str, after: float
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, after: float
 ) -> None:
     """Whenever it comes: the engine returns within its last words, and the next invocation completes each run once."""
     service = make_service(dialect, concurrency_limit=3)
-    works = [work("ana", runs=3), work("bob", runs=2, target=17)]
-    first = await service.invoke_interrupted(works, after)
+    jobs = [job("ana", runs=3), job("bob", runs=2, target=17)]
+    first = await service.invoke_interrupted(jobs, after)
     assert first.outcome.interrupted
     assert not first.outcome.finished
-    assert first.seconds <= after + LAST_WORDS_SECONDS + 0.1
+    assert first.seconds <= after + ANSWER_GRACE_SECONDS + 0.1
     launched = len(await service.own_runs())
     assert sum(first.outcome.left.values()) == 5 - launched
     await anyio.sleep(120)
     assert len(await service.own_runs()) == launched  # nothing was launched afterwards
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_an_interruption_before_the_start_launches_nothing(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Not even the first."""
     service = make_service()
     interrupted = anyio.Event()
     interrupted.set()
-    done = await service.invoke([work("ana")], interrupted=interrupted)
+    done = await service.invoke([job("ana")], interrupted=interrupted)
     assert (done.outcome.interrupted, done.outcome.left) == (True, {"p/ana@t": 1})
     assert [path for method, path in service.requests if method == "POST"] == []
     assert states(service) == []
 
 
 async def test_an_answer_that_comes_in_time_is_taken_down(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Launches already sent have three seconds to be answered."""
     service = make_service("page", [{"kind": "slow", "seconds": 2}])
-    done = await service.invoke_interrupted([work("ana", runs=2)], 0.5)
+    done = await service.invoke_interrupted([job("ana", runs=2)], 0.5)
     assert states(service) == ["acknowledged"]
     assert 2.0 <= done.seconds < 2.2
     assert done.outcome.unsettled == ()
 
 
 async def test_an_answer_that_does_not_is_in_doubt(
-    make_service: Callable[..., Any], work: Callable[..., Any], dialect: str
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """The launch is ambiguous in the journal and the outcome, and adopted by the next invocation."""
     service = make_service(dialect, [{"kind": "slow", "seconds": 30, "times": 1}])
-    works = [work("ana", runs=2)]
-    done = await service.invoke_interrupted(works, 0.5)
+    jobs = [job("ana", runs=2)]
+    done = await service.invoke_interrupted(jobs, 0.5)
     assert states(service) == ["ambiguous"]
-    assert done.seconds == pytest.approx(0.5 + LAST_WORDS_SECONDS, abs=0.1)
-    assert [(launch.detail, launch.several) for launch in done.outcome.unsettled] == [
+    assert done.seconds == pytest.approx(0.5 + ANSWER_GRACE_SECONDS, abs=0.1)
+    assert [(launch.detail, launch.needs_person) for launch in done.outcome.unsettled] == [
         ("interrupted before the answer came", False)
     ]
     assert done.outcome.left == {}
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.finished
     assert all(record.adopted for record in second.records)
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_launch_that_has_not_left_is_not_in_doubt(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Interrupted while the connection was being made: it never left, and may be launched again at once."""
     service = make_service()
@@ -106,25 +106,25 @@ async def test_a_launch_that_has_not_left_is_not_in_doubt(
         return made
 
     service.transport = transport
-    done = await service.invoke_interrupted([work("ana", runs=2)], 0.5)
+    done = await service.invoke_interrupted([job("ana", runs=2)], 0.5)
     assert states(service) == ["unsent"]
     assert done.outcome.unsettled == ()
     assert done.outcome.left == {"p/ana@t": 2}
     service.transport = real
-    assert (await service.invoke([work("ana", runs=2)])).outcome.finished
-    await service.check_exact([work("ana", runs=2)])
+    assert (await service.invoke([job("ana", runs=2)])).outcome.finished
+    await service.check_exact([job("ana", runs=2)])
 
 
 async def test_waiting_for_the_service_can_be_interrupted(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """In a long pause that a 429 asked for, and while the service cannot be reached."""
     service = make_service("page", [{"kind": "throttle", "retry_after_seconds": 500}])
-    done = await service.invoke_interrupted([work("ana")], 10.0)
+    done = await service.invoke_interrupted([job("ana")], 10.0)
     assert done.seconds < 10.1
     service = make_service("page")
     done = await service.invoke_interrupted(
-        [work("ana")],
+        [job("ana")],
         10.0,
         intercept=lambda method, *_: UnreachableError("down") if method == "POST" else None,
     )
@@ -132,24 +132,24 @@ async def test_waiting_for_the_service_can_be_interrupted(
     assert set(states(service)) == {"unsent"}
 
 
-async def test_lingering_can_be_interrupted(make_service: Callable[..., Any], work: Callable[..., Any]) -> None:
+async def test_lingering_can_be_interrupted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """The doubt stays open."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
-    done = await service.invoke_interrupted([work("ana")], 20.0, settings=Settings(linger_seconds=500))
+    done = await service.invoke_interrupted([job("ana")], 20.0, settings=Settings(linger_seconds=500))
     assert done.seconds < 20.1
     assert len(done.outcome.unsettled) == 1
 
 
 async def test_evidence_half_fetched_is_fetched_next_time(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Interrupted while a late transcript is awaited."""
     service = make_service("page", [{"kind": "late", "what": ["transcript"], "seconds": 8}])
-    works = [work("ana")]
-    first = await service.invoke_interrupted(works, 35.0)
+    jobs = [job("ana")]
+    first = await service.invoke_interrupted(jobs, 35.0)
     assert first.records == []
     await anyio.sleep(60)
-    second = await service.invoke(works)
+    second = await service.invoke(jobs)
     assert second.outcome.finished
     assert second.records[0].evidence.turns
-    await service.check_exact(works)
+    await service.check_exact(jobs)

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from planner.errors import StoreError, UsageError
+from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import TRANSITIONS, LaunchIntent, LaunchState, SlotIntent
-from planner.execution.work import Line
 
 LINE = Line("phone_number", 77, "inbound", "sip", "+14155550123", 7)
 SENT_AT = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_only_the_drawn_transitions_are_possible(journal: Journal, before: Launc
         journal.settle("l1", after)
         expected = after
     else:
-        with pytest.raises(AssertionError, match="no transition"):
+        with pytest.raises(AssertionError, match="not a valid transition"):
             journal.settle("l1", after, run_ids=(1,), detail="never")
         expected = before
     launch = journal.launch("l1")
@@ -139,12 +139,12 @@ def test_a_dead_invocation_leaves_unsent_and_ambiguous_launches(journal: Journal
     """What was only intended never left; what was sent may have arrived. Nothing else is touched."""
     for number, state in enumerate(LaunchState):
         bring(journal, state, f"l{number}")
-    assert journal.suspect_interrupted() == 1
+    assert journal.mark_interrupted() == 1
     states = {launch.launch_id: launch.state for launch in journal.launches(LaunchState)}
     expected = {f"l{number}": state for number, state in enumerate(LaunchState)}
     expected["l0"], expected["l1"] = LaunchState.UNSENT, LaunchState.AMBIGUOUS
     assert states == expected
-    assert journal.suspect_interrupted() == 0
+    assert journal.mark_interrupted() == 0
 
 
 def test_only_launches_that_may_cost_money_count(journal: Journal) -> None:
@@ -189,7 +189,7 @@ def test_a_run_belongs_to_one_launch(
     bring(journal, LaunchState.SENT, "l1")
     bring(journal, state, "l2")
     journal.settle("l1", LaunchState.ACKNOWLEDGED, run_ids=(7,), bindings={0: 7}, batch_id=201)
-    with pytest.raises(StoreError, match=r"UNIQUE|which is of launch l1"):
+    with pytest.raises(StoreError, match=r"UNIQUE|which already belongs to launch l1"):
         take_over(journal)
     assert journal.claimed_run_ids() == {7}
     assert journal.claimed_batch_ids() == {201}
@@ -331,7 +331,7 @@ def test_a_launch_is_read_as_fast_however_many_runs_are_claimed(path: Path) -> N
     with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute("DROP INDEX claims_by_launch")
     with contextlib.closing(Journal(path)) as journal:
-        journal.know_claimed(range(10_000), SENT_AT)
+        journal.record_claimed(range(10_000), SENT_AT)
         assert steps_to_read_a_launch(journal) <= alone + 5
 
 
@@ -419,7 +419,7 @@ def test_a_full_disk_loses_nothing_that_was_written(path: Path) -> None:
     written, kind, told = done.stdout.split(" ", 2)
     assert kind == "StoreError"
     assert told.startswith(f"the journal {path} cannot be written: ")
-    assert told.strip().endswith("Free some disk space or mend its permissions, then run the same command again.")
+    assert told.strip().endswith("Free disk space or fix its permissions, then run the same command again.")
     journal = Journal(path)
     launches = journal.launches(LaunchState)
     journal.close()
@@ -483,5 +483,5 @@ def test_a_damaged_journal_is_told_to_be_damaged(path: Path, damage: bytes) -> N
     path.write_bytes(damage or whole[:100] + b"\xff" * (len(whole) - 100))
     with pytest.raises(StoreError, match=r"the journal .* is damaged: ") as caught:
         Journal(path).launches(LaunchState)
-    assert "Restore it from a copy, or move it away" in caught.value.hint
-    assert "paid for again: look at the service's own list" in caught.value.hint
+    assert "Restore it from a backup, or move it away" in caught.value.hint
+    assert "charged again: first check the service's" in caught.value.hint

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from planner.errors import StoreError
+from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, LIVE, TRANSITIONS, LaunchIntent, LaunchState, Slot, SlotIntent, SlotState
-from planner.execution.work import Line
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 RUN_IDS = st.integers(1, 12)
@@ -204,7 +204,7 @@ class JournalMachine(RuleBasedStateMachine):
                 source.rename(f"{self.path}{suffix}")
         self.journal = Journal(self.path)
         assert told_by(self.journal) == self.model.told()
-        suspects = self.journal.suspect_interrupted()
+        suspects = self.journal.mark_interrupted()
         assert suspects == sum(state is LaunchState.SENT for state in self.model.states.values())
         moved = {LaunchState.INTENDED: LaunchState.UNSENT, LaunchState.SENT: LaunchState.AMBIGUOUS}
         self.model.states = {launch_id: moved.get(state, state) for launch_id, state in self.model.states.items()}

@@ -172,7 +172,7 @@ def test_a_bill_raises_later_reservations_of_its_target() -> None:
     ledger.reserve("a", 60)
     assert ledger.reservation_for("a", AGENT, 16) is None
     assert ledger.blocking("a", AGENT, 16) is None  # what is reserved may come back
-    assert ledger.told("a", AGENT, 16).endswith("may cost up to $0.48")
+    assert ledger.explain("a", AGENT, 16).endswith("may cost up to $0.48")
     assert ledger.enough({"all"}, [("a", AGENT, 16, 2)]) == "all $1.56"
 
 
@@ -189,11 +189,13 @@ def test_a_better_word_takes_the_place_of_a_reservation() -> None:
     assert ledger.reservation_for("a", AGENT, None) == 20
     ledger.bill("a", reserved_cents=16, billed_cents=24)
     assert (ledger.spent_cents, ledger.reserved_cents, own.pending_cents, own.committed_cents) == (24, 0, 0, 24)
-    assert ledger.ceilings[0].told() == "all allows $1.00: $0.24 spent, $0.00 held"
+    assert ledger.ceilings[0].summary() == "all allows $1.00: $0.24 spent, $0.00 reserved"
     assert (
-        ledger.told("a", AGENT, None) == "all allows $1.00: $0.24 spent, $0.00 held; the next call may cost up to $0.30"
+        ledger.explain("a", AGENT, None)
+        == "all allows $1.00: $0.24 spent, $0.00 reserved; the next call may cost up to $0.30"
     )
     assert (
-        ledger.told("b", AGENT, 40) == "all allows $1.00: $0.24 spent, $0.00 held; the next call may cost up to $0.40"
+        ledger.explain("b", AGENT, 40)
+        == "all allows $1.00: $0.24 spent, $0.00 reserved; the next call may cost up to $0.40"
     )
-    assert Ledger().told("a", AGENT, None) == "the next call may cost nobody knows what"
+    assert Ledger().explain("a", AGENT, None) == "the next call has no known price"

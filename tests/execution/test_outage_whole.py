@@ -57,7 +57,7 @@ def test_five_minutes_without_network(tmp_path: Path, dialect: Any, gone_from: f
     ran = service.run()
     if gone_for > 300.0:
         assert ran.code == 4
-        (problem,) = [line for line in service.results()["problems"] if "could not be used for" in line]
+        (problem,) = [line for line in service.results()["problems"] if "was unavailable for" in line]
         assert "cannot be reached" in problem or "was lost" in problem
         assert 300.0 <= ran.seconds < 400.0
         service.seconds += gone_for

@@ -24,12 +24,12 @@ def always(_: Any) -> bool:
     data=st.data(),
 )
 def test_everything_wanted_is_taken_once(
-    work: Callable[..., Any], cases: list[tuple[int, int, int | None]], rooms: list[int], data: st.DataObject
+    job: Callable[..., Any], cases: list[tuple[int, int, int | None]], rooms: list[int], data: st.DataObject
 ) -> None:
     """Never more than there is room for, nor than 20, nor of two lines; put back what is not launched: all is taken in the end."""
-    works = [work(f"c{n}", target=target, expected_seconds=seconds) for n, (_, target, seconds) in enumerate(cases)]
-    pending = Pending(zip(works, (runs for runs, _, _ in cases), strict=True))
-    wanted = {item.case_id: runs for item, (runs, _, _) in zip(works, cases, strict=True)}
+    jobs = [job(f"c{n}", target=target, expected_seconds=seconds) for n, (_, target, seconds) in enumerate(cases)]
+    pending = Pending(zip(jobs, (runs for runs, _, _ in cases), strict=True))
+    wanted = {item.case_id: runs for item, (runs, _, _) in zip(jobs, cases, strict=True)}
     launched: Counter[str] = Counter()
     turn = 0
     while len(pending):
@@ -40,7 +40,7 @@ def test_everything_wanted_is_taken_once(
         assert len({item.line for item in taken}) == 1
         seconds = [item.expected_seconds or 0 for item in taken]
         assert seconds == sorted(seconds, reverse=True)
-        left = [item for item in pending.works() if item.line == taken[0].line]
+        left = [item for item in pending.jobs() if item.line == taken[0].line]
         assert all((item.expected_seconds or 0) <= seconds[-1] for item in left)
         turn += 1
         if turn < 40 and data.draw(st.booleans(), "refused"):
@@ -50,25 +50,25 @@ def test_everything_wanted_is_taken_once(
             launched.update(item.case_id for item in taken)
     assert launched == wanted
     assert pending.left() == {}
-    assert pending.works() == []
+    assert pending.jobs() == []
 
 
-def test_the_line_with_the_longest_call_goes_first(work: Callable[..., Any]) -> None:
+def test_the_line_with_the_longest_call_goes_first(job: Callable[..., Any]) -> None:
     """Across lines too, the call that takes longest starts earliest; unknown durations come last."""
-    works = [
-        work("short", expected_seconds=10.0),
-        work("unknown", target=17, expected_seconds=None),
-        work("long", target=14, expected_seconds=90.0),
-        work("middle", expected_seconds=60.0),
+    jobs = [
+        job("short", expected_seconds=10.0),
+        job("unknown", target=17, expected_seconds=None),
+        job("long", target=14, expected_seconds=90.0),
+        job("middle", expected_seconds=60.0),
     ]
-    pending = Pending((item, 1) for item in works)
+    pending = Pending((item, 1) for item in jobs)
     order = [[item.case_id for item in pending.take(20, always)] for _ in range(3)]
     assert order == [["p/long@t"], ["p/middle@t", "p/short@t"], ["p/unknown@t"]]
 
 
-def test_what_the_budget_lets_through_goes_before_what_it_does_not(work: Callable[..., Any]) -> None:
+def test_what_the_budget_lets_through_goes_before_what_it_does_not(job: Callable[..., Any]) -> None:
     """A case that does not fit is passed over, within its line and across lines, and stays wanted."""
-    pending = Pending([(work("dear", expected_seconds=90.0), 2), (work("cheap"), 2), (work("far", target=17), 1)])
+    pending = Pending([(job("dear", expected_seconds=90.0), 2), (job("cheap"), 2), (job("far", target=17), 1)])
     taken = pending.take(20, lambda item: item.case_id != "p/dear@t")
     assert [item.case_id for item in taken] == ["p/cheap@t", "p/cheap@t"]
     taken = pending.take(20, lambda item: item.case_id != "p/dear@t")
@@ -77,19 +77,19 @@ def test_what_the_budget_lets_through_goes_before_what_it_does_not(work: Callabl
     assert pending.left() == {"p/dear@t": 2}
 
 
-def test_fits_is_asked_once_for_each_run_taken(work: Callable[..., Any]) -> None:
+def test_fits_is_asked_once_for_each_run_taken(job: Callable[..., Any]) -> None:
     """It reserves money: asked for a run that is then not taken, it would reserve too much."""
-    pending = Pending([(work("ana"), 30)])
+    pending = Pending([(job("ana"), 30)])
     asked: list[Any] = []
     taken = pending.take(7, lambda item: asked.append(item) is None)
     assert len(asked) == len(taken) == 7
 
 
-def test_no_room_and_nothing_wanted_take_nothing(work: Callable[..., Any]) -> None:
+def test_no_room_and_nothing_wanted_take_nothing(job: Callable[..., Any]) -> None:
     """Neither is an error; wanting no runs is wanting nothing."""
-    pending = Pending([(work("ana"), 1)])
+    pending = Pending([(job("ana"), 1)])
     assert pending.take(0, always) == []
     assert pending.take(-3, always) == []
-    pending.add(work("bob"), 0)
-    pending.add(work("cleo"), -1)
+    pending.add(job("bob"), 0)
+    pending.add(job("cleo"), -1)
     assert pending.left() == {"p/ana@t": 1}

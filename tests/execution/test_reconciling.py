@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.api.wire import WireBatch, WireRun
+from planner.execution.jobs import Line
 from planner.execution.launches import Launch, LaunchState, Slot
 from planner.execution.reconciling import (
     LATEST_CREATION_SECONDS,
-    Lost,
     Match,
+    Unconfirmed,
     bind_slots,
-    match_lost,
+    match_unconfirmed,
     prompt_key,
 )
-from planner.execution.work import Line
 
 SENT_AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LINE = Line("agent", 12, "outbound", "bot", None, 0)
@@ -34,7 +34,7 @@ def slots_of(launch_id: str, *prompts: str) -> tuple[Slot, ...]:
     )
 
 
-def lost(launch_id: str, *prompts: str, after: float = 0.0, slack: float = 5.0, **line: Any) -> Lost:
+def unconfirmed(launch_id: str, *prompts: str, after: float = 0.0, slack: float = 5.0, **line: Any) -> Unconfirmed:
     launch = Launch(
         launch_id=launch_id,
         invocation_id="i1",
@@ -48,7 +48,7 @@ def lost(launch_id: str, *prompts: str, after: float = 0.0, slack: float = 5.0, 
         run_ids=(),
         detail="lost",
     )
-    return Lost(launch, slots_of(launch_id, *prompts))
+    return Unconfirmed(launch, slots_of(launch_id, *prompts))
 
 
 def run(run_id: int, prompt: str, *, after: float | None = 1.0, **fields: Any) -> WireRun:
@@ -86,7 +86,7 @@ def batch(batch_id: int, *prompts: str, after: float | None = 1.0, **fields: Any
 
 
 def matched(
-    launches: Sequence[Lost],
+    launches: Sequence[Unconfirmed],
     runs: Sequence[WireRun] = (),
     batches: Sequence[WireBatch] = (),
     *,
@@ -100,18 +100,18 @@ def matched(
 
 
 def matched_as_they_are(
-    launches: Sequence[Lost],
+    launches: Sequence[Unconfirmed],
     runs: Sequence[WireRun] = (),
     batches: Sequence[WireBatch] = (),
     *,
     claimed: Sequence[int] = (),
     **options: Any,
 ) -> dict[str, Any]:
-    matches = match_lost(launches, batches=batches, runs=runs, claimed=set(claimed), **options)
-    assert sorted(match.lost.launch.launch_id for match in matches) == sorted(
+    matches = match_unconfirmed(launches, batches=batches, runs=runs, claimed=set(claimed), **options)
+    assert sorted(match.unconfirmed.launch.launch_id for match in matches) == sorted(
         item.launch.launch_id for item in launches
     )
-    return {match.lost.launch.launch_id: _told(match) for match in matches}
+    return {match.unconfirmed.launch.launch_id: _told(match) for match in matches}
 
 
 def _told(match: Match) -> Any:
@@ -126,19 +126,19 @@ def _told(match: Match) -> Any:
 
 def test_exactly_one_run_is_adopted() -> None:
     """A run that asks the same, and no other does."""
-    assert matched([lost("a", "p")], [run(1, "p"), run(2, "q")]) == {"a": (1,)}
+    assert matched([unconfirmed("a", "p")], [run(1, "p"), run(2, "q")]) == {"a": (1,)}
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
     """No list, or a list of other things."""
-    assert matched([lost("a", "p")]) == {"a": None}
-    assert matched([lost("a", "p")], [run(2, "q")]) == {"a": None}
+    assert matched([unconfirmed("a", "p")]) == {"a": None}
+    assert matched([unconfirmed("a", "p")], [run(2, "q")]) == {"a": None}
     assert matched([]) == {}
 
 
 def test_more_runs_than_launches_are_for_a_person() -> None:
     """Any of them could be ours."""
-    assert matched([lost("a", "p")], [run(1, "p"), run(2, "p")]) == {"a": "2 candidates"}
+    assert matched([unconfirmed("a", "p")], [run(1, "p"), run(2, "p")]) == {"a": "2 candidates"}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_more_runs_than_launches_are_for_a_person() -> None:
 )
 def test_what_differs_is_not_ours(other: dict[str, Any]) -> None:
     """Another target, direction, mode, prompt or time, or a run of a batch where a single was sent."""
-    assert matched([lost("a", "p")], [run(1, "p", **other)]) == {"a": None}
+    assert matched([unconfirmed("a", "p")], [run(1, "p", **other)]) == {"a": None}
 
 
 @pytest.mark.parametrize(
@@ -165,59 +165,59 @@ def test_what_differs_is_not_ours(other: dict[str, Any]) -> None:
 )
 def test_what_is_not_told_rules_nothing_out(missing: str) -> None:
     """Calling again would be the dearer mistake."""
-    assert matched([lost("a", "p")], [run(1, "p", **{missing: None})], requesters=[1]) == {"a": (1,)}
+    assert matched([unconfirmed("a", "p")], [run(1, "p", **{missing: None})], requesters=[1]) == {"a": (1,)}
 
 
 @pytest.mark.parametrize("after", [-5.0, 0.0, 5.0, LATEST_CREATION_SECONDS + 5.0])
 def test_clocks_may_differ_by_the_slack(after: float) -> None:
     """The service's clock is known to some seconds, and a request may wait on its way."""
-    assert matched([lost("a", "p")], [run(1, "p", after=after)]) == {"a": (1,)}
+    assert matched([unconfirmed("a", "p")], [run(1, "p", after=after)]) == {"a": (1,)}
 
 
 def test_an_unknown_clock_may_differ_by_more() -> None:
     """Where no answer ever told the time, the search is wider."""
-    assert matched([lost("a", "p", slack=3600.0)], [run(1, "p", after=-3000.0)]) == {"a": (1,)}
+    assert matched([unconfirmed("a", "p", slack=3600.0)], [run(1, "p", after=-3000.0)]) == {"a": (1,)}
 
 
 @pytest.mark.parametrize("stored", ["  p \r\nq\n", "p \nq", "\np \rq\t"])
 def test_white_space_around_a_prompt_does_not_hide_it(stored: str) -> None:
     """Services trim texts and unify line ends."""
-    assert matched([lost("a", "p \nq\n")], [run(1, stored)]) == {"a": (1,)}
+    assert matched([unconfirmed("a", "p \nq\n")], [run(1, stored)]) == {"a": (1,)}
 
 
 def test_claimed_runs_do_not_count() -> None:
     """They are another launch's."""
-    assert matched([lost("a", "p")], [run(1, "p"), run(2, "p")], claimed=[1]) == {"a": (2,)}
-    assert matched([lost("a", "p")], [run(1, "p")], claimed=[1]) == {"a": None}
+    assert matched([unconfirmed("a", "p")], [run(1, "p"), run(2, "p")], claimed=[1]) == {"a": (2,)}
+    assert matched([unconfirmed("a", "p")], [run(1, "p")], claimed=[1]) == {"a": None}
 
 
 def test_anothers_runs_are_never_adopted() -> None:
     """Where the service tells who asked, and we know who we are to it."""
     runs = [run(1, "p", requested_by_id=2), run(2, "p", requested_by_id=1)]
-    assert matched([lost("a", "p")], runs, requesters=[1]) == {"a": (2,)}
-    assert matched([lost("a", "p")], runs[:1], requesters=[1]) == {"a": None}
-    assert matched([lost("a", "p")], runs) == {"a": "2 candidates"}
+    assert matched([unconfirmed("a", "p")], runs, requesters=[1]) == {"a": (2,)}
+    assert matched([unconfirmed("a", "p")], runs[:1], requesters=[1]) == {"a": None}
+    assert matched([unconfirmed("a", "p")], runs) == {"a": "2 candidates"}
 
 
 def test_each_launch_has_requesters_of_its_own() -> None:
     """Of two machines with keys of their own, each lost launch is found by who made it, also where the other's is not known."""
     mine, theirs = (
-        replace(lost("a", "p"), requesters=frozenset({1})),
-        replace(lost("b", "p"), requesters=frozenset({2})),
+        replace(unconfirmed("a", "p"), requesters=frozenset({1})),
+        replace(unconfirmed("b", "p"), requesters=frozenset({2})),
     )
     runs = [run(1, "p", requested_by_id=2), run(2, "p", requested_by_id=1)]
     assert matched_as_they_are([mine, theirs], runs) == {"a": (2,), "b": (1,)}
-    assert matched_as_they_are([mine, lost("b", "p")], runs) == {"a": (2,), "b": (1,)}
-    assert matched_as_they_are([mine, lost("b", "p")], runs[:1]) == {"a": None, "b": (1,)}
+    assert matched_as_they_are([mine, unconfirmed("b", "p")], runs) == {"a": (2,), "b": (1,)}
+    assert matched_as_they_are([mine, unconfirmed("b", "p")], runs[:1]) == {"a": None, "b": (1,)}
     batches = [batch(201, "p", "q", requested_by_id=2)]
-    pair = [replace(lost("a", "p", "q"), requesters=frozenset({1})), lost("b", "p", "q")]
+    pair = [replace(unconfirmed("a", "p", "q"), requesters=frozenset({1})), unconfirmed("b", "p", "q")]
     assert matched_as_they_are(pair, batches=batches) == {"a": None, "b": 201}
 
 
 def test_a_run_that_a_batch_lists_is_no_single() -> None:
     """In the dialect whose runs do not tell their batch, the batch tells its runs."""
     runs = [run(1, "p"), run(2, "q")]
-    assert matched([lost("a", "p")], runs, [batch(201, "p", "q", run_ids=[1, 2])]) == {"a": None}
+    assert matched([unconfirmed("a", "p")], runs, [batch(201, "p", "q", run_ids=[1, 2])]) == {"a": None}
 
 
 # Twins
@@ -225,25 +225,25 @@ def test_a_run_that_a_batch_lists_is_no_single() -> None:
 
 def test_twins_are_interchangeable() -> None:
     """As many runs as launches that ask the same: each gets one, the oldest the oldest."""
-    launches = [lost("b", "p", after=10), lost("a", "p")]
+    launches = [unconfirmed("b", "p", after=10), unconfirmed("a", "p")]
     runs = [run(2, "p", after=11), run(1, "p", after=1)]
     assert matched(launches, runs) == {"a": (1,), "b": (2,)}
 
 
 def test_fewer_runs_than_twins_settle_some_of_them() -> None:
     """The others go on being looked for."""
-    assert matched([lost("a", "p"), lost("b", "p", after=1)], [run(1, "p")]) == {"a": (1,), "b": None}
+    assert matched([unconfirmed("a", "p"), unconfirmed("b", "p", after=1)], [run(1, "p")]) == {"a": (1,), "b": None}
 
 
 def test_a_stranger_among_twins_is_for_a_person() -> None:
     """Three runs for two launches: none is adopted."""
     runs = [run(1, "p"), run(2, "p"), run(3, "p")]
-    assert matched([lost("a", "p"), lost("b", "p")], runs) == {"a": "3 candidates", "b": "3 candidates"}
+    assert matched([unconfirmed("a", "p"), unconfirmed("b", "p")], runs) == {"a": "3 candidates", "b": "3 candidates"}
 
 
 def test_a_twin_sent_too_late_for_a_run_does_not_count_for_it() -> None:
     """A run made before a launch was sent is not its, whoever else it may be for."""
-    launches = [lost("a", "p"), lost("b", "p", after=60)]
+    launches = [unconfirmed("a", "p"), unconfirmed("b", "p", after=60)]
     assert matched(launches, [run(1, "p", after=1), run(2, "p", after=2), run(3, "p", after=61)]) == {
         "a": "3 candidates",
         "b": "1 candidates",
@@ -252,13 +252,13 @@ def test_a_twin_sent_too_late_for_a_run_does_not_count_for_it() -> None:
 
 def test_one_candidate_is_not_given_to_two_launches() -> None:
     """Launches that differ in something the lists do not tell share their candidates: the first takes it."""
-    launches = [lost("a", "p"), lost("b", "p", mode="sip")]
+    launches = [unconfirmed("a", "p"), unconfirmed("b", "p", mode="sip")]
     assert matched(launches, [run(1, "p", mode=None)]) == {"a": (1,), "b": None}
 
 
 def test_the_number_called_from_tells_launches_apart() -> None:
     """Who asked for a number gets the run with it; who did not may get any other."""
-    launches = [lost("a", "p"), lost("b", "p", target_number="+14155550001")]
+    launches = [unconfirmed("a", "p"), unconfirmed("b", "p", target_number="+14155550001")]
     runs = [run(1, "p", target_number="+14155550199"), run(2, "p", target_number="+14155550001")]
     assert matched(launches, runs) == {"a": (1,), "b": (2,)}
     assert matched(launches[1:], runs[:1]) == {"b": None}
@@ -269,7 +269,7 @@ def test_the_number_called_from_tells_launches_apart() -> None:
 
 def test_a_batch_is_known_by_its_prompts() -> None:
     """In any order, and however often each comes."""
-    launches = [lost("a", "p", "q", "q")]
+    launches = [unconfirmed("a", "p", "q", "q")]
     assert matched(launches, batches=[batch(201, "q", "p", "q")]) == {"a": 201}
     assert matched(launches, batches=[batch(201, "p", "p", "q")]) == {"a": None}
     assert matched(launches, batches=[batch(201, "p", "q", "q", "r")]) == {"a": None}
@@ -278,7 +278,7 @@ def test_a_batch_is_known_by_its_prompts() -> None:
 
 def test_a_batch_that_lists_no_runs_is_adopted_all_the_same() -> None:
     """Which they are is found out afterwards."""
-    assert matched([lost("a", "p", "q")], batches=[batch(201, "p", "q", run_ids=None)]) == {"a": 201}
+    assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", run_ids=None)]) == {"a": 201}
 
 
 @pytest.mark.parametrize(
@@ -294,12 +294,12 @@ def test_a_batch_that_lists_no_runs_is_adopted_all_the_same() -> None:
 )
 def test_another_batch_is_not_ours(other: dict[str, Any]) -> None:
     """Another target, time, requester, or the name of another launch of this program."""
-    assert matched([lost("a", "p", "q")], batches=[batch(201, "p", "q", **other)], requesters=[1]) == {"a": None}
+    assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", **other)], requesters=[1]) == {"a": None}
 
 
 def test_an_echoed_name_is_proof() -> None:
     """Even where times, prompts and twins leave doubt."""
-    launches = [lost("a", "p", "q"), lost("b", "p", "q")]
+    launches = [unconfirmed("a", "p", "q"), unconfirmed("b", "p", "q")]
     batches = [
         batch(201, "p", "q", name="planner b", after=-500.0),
         batch(202, "p", "q", name="planner a"),
@@ -310,20 +310,20 @@ def test_an_echoed_name_is_proof() -> None:
 
 def test_a_name_of_the_services_own_is_no_proof_of_the_contrary() -> None:
     """A service may name a batch as it likes: that ours is not read back must not make us call again."""
-    assert matched([lost("a", "p", "q")], batches=[batch(201, "p", "q", name="Batch of 2")]) == {"a": 201}
+    assert matched([unconfirmed("a", "p", "q")], batches=[batch(201, "p", "q", name="Batch of 2")]) == {"a": 201}
 
 
 def test_a_batch_of_claimed_runs_is_anothers() -> None:
     """Also where only one of its runs is claimed, and where its launch knows only its id."""
     batches = [batch(201, "p", "q"), batch(202, "p", "q")]
-    assert matched([lost("a", "p", "q")], batches=batches, claimed=[20101]) == {"a": 202}
-    assert matched([lost("a", "p", "q")], batches=batches, claimed_batches={202}) == {"a": 201}
+    assert matched([unconfirmed("a", "p", "q")], batches=batches, claimed=[20101]) == {"a": 202}
+    assert matched([unconfirmed("a", "p", "q")], batches=batches, claimed_batches={202}) == {"a": 201}
 
 
 def test_a_batch_that_is_not_listed_shows_in_its_runs() -> None:
     """Where the list of batches does not reach back, runs of one batch with just its prompts are it."""
     runs = [run(1, "p", batch_id=201), run(2, "q", batch_id=201), run(3, "p", batch_id=202)]
-    launches = [lost("a", "p", "q")]
+    launches = [unconfirmed("a", "p", "q")]
     assert matched(launches, runs[:2], every_batch=False) == {"a": 201}
     assert matched(launches, runs[:2], every_batch=True) == {"a": None}
     assert matched(launches, runs, every_batch=False) == {"a": "2 candidates"}
@@ -331,7 +331,7 @@ def test_a_batch_that_is_not_listed_shows_in_its_runs() -> None:
     assert matched(launches, [], every_batch=False) == {"a": None}
     untold = [run(1, "p"), run(2, "q")]
     assert matched(launches, untold, every_batch=False) == {"a": (1, 2)}
-    assert matched([*launches, lost("b", "p")], untold, every_batch=False) == {"a": "1 candidates", "b": (1,)}
+    assert matched([*launches, unconfirmed("b", "p")], untold, every_batch=False) == {"a": "1 candidates", "b": (1,)}
 
 
 # A law
@@ -345,12 +345,12 @@ def test_a_batch_that_is_not_listed_shows_in_its_runs() -> None:
 def test_what_is_adopted_was_made_and_is_given_once(sent: list[str], made: Any, names: bool) -> None:
     """With no strangers about, every launch that was carried out is found, each as another one, and only as many launches
     as were carried out."""
-    launches: list[Lost] = []
+    launches: list[Unconfirmed] = []
     runs: list[WireRun] = []
     batches: list[WireBatch] = []
     carried_out: list[tuple[str, ...]] = []
     for number, asked in enumerate(sent):
-        item = lost(f"l{number}", *asked.split("+"), after=number * 3)
+        item = unconfirmed(f"l{number}", *asked.split("+"), after=number * 3)
         launches.append(item)
         if made.draw(st.booleans(), "carried out"):
             carried_out.append(item.prompts)
@@ -359,10 +359,10 @@ def test_what_is_adopted_was_made_and_is_given_once(sent: list[str], made: Any, 
                 batches.append(batch(200 + number, *item.prompts, after=number * 3 + 1, name=name))
             else:
                 runs.append(run(1 + number, item.prompts[0], after=number * 3 + 1))
-    matches = match_lost(launches, batches=batches, runs=runs, claimed=set())
+    matches = match_unconfirmed(launches, batches=batches, runs=runs, claimed=set())
     found = [match.found for match in matches if match.found is not None]
     assert len({(candidate.batch_id, candidate.run_ids) for candidate in found}) == len(found)
-    assert sorted(match.lost.prompts for match in matches if match.found) == sorted(carried_out)
+    assert sorted(match.unconfirmed.prompts for match in matches if match.found) == sorted(carried_out)
 
 
 # Slots

@@ -15,10 +15,10 @@ from mortality import Life
 
 from planner.errors import StoreError, UsageError
 from planner.execution.context import Context
+from planner.execution.jobs import Settings
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchState
 from planner.execution.sharing import IntentSharing, KnownCall
-from planner.execution.work import Settings
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.results.store import Change, Reader
@@ -56,20 +56,20 @@ def shared(tmp_path: Path) -> SharedFolder:
 
 
 @pytest.fixture
-def works(work: Callable[..., Any]) -> list[Any]:
-    return [work("ana", runs=2), work("bob"), work("cleo", target=17)]
+def jobs(job: Callable[..., Any]) -> list[Any]:
+    return [job("ana", runs=2), job("bob"), job("cleo", target=17)]
 
 
-def calls_of(works: Sequence[Any]) -> dict[tuple[str, str], KnownCall]:
-    return {(w.case_id, w.call_fingerprint): KnownCall(w.case_id, w.plan, w.line.target_number) for w in works}
+def calls_of(jobs: Sequence[Any]) -> dict[tuple[str, str], KnownCall]:
+    return {(w.case_id, w.call_fingerprint): KnownCall(w.case_id, w.plan, w.line.target_number) for w in jobs}
 
 
-def share_with(shared: SharedFolder, works: Sequence[Any]) -> Callable[[Context], None]:
+def share_with(shared: SharedFolder, jobs: Sequence[Any]) -> Callable[[Context], None]:
     """What an invocation does at its start: take over what others launched, and tell of what it launches."""
 
     def begin(context: Context) -> None:
         sharing = IntentSharing(shared, context.journal, show_name=str)
-        sharing.take_over(calls_of(works))
+        sharing.take_over(calls_of(jobs))
         context.share_intent = sharing.share
 
     return begin
@@ -88,61 +88,61 @@ def publish(service: Any, shared: SharedFolder) -> None:
 
 
 async def test_a_fresh_machine_after_a_death_at_any_boundary(
-    make_service: Callable[..., Any], work: Callable[..., Any], tmp_path: Path
+    make_service: Callable[..., Any], job: Callable[..., Any], tmp_path: Path
 ) -> None:
     """Killed before or after any write, request or push up to the last launch's: a machine with nothing but the shared store makes
     each run once."""
-    works = [work("ana", runs=2), work("cleo", target=17)]
+    jobs = [job("ana", runs=2), job("cleo", target=17)]
     boundary, crossed = 1, list[str]()
     while crossed.count("after the shared store") < 1 or sum("POST" in name for name in crossed) < 4:
         service, shared, life = make_service(), SharedFolder(tmp_path / f"shared{boundary}"), Life(dies_at=boundary)
         shared.life = life
         try:
-            await service.invoke(works, life=life, settings=SETTINGS, on_context=share_with(shared, works))
+            await service.invoke(jobs, life=life, settings=SETTINGS, on_context=share_with(shared, jobs))
         except BaseException:
             if not life.dead:
                 raise
         crossed.append(life.crossed[-1])
         shared.life = Life()
         fresh_machine(service)
-        done = await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+        done = await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
         assert done.outcome.finished, (boundary, done.outcome)
         assert len(done.records) == 3, boundary
-        await service.check_exact(works)
+        await service.check_exact(jobs)
         boundary += 1
     assert "before the shared store" in crossed
 
 
 async def test_a_machine_with_a_key_of_its_own(
-    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
     """A launch is looked for among the runs of whoever made it, though this machine's key is somebody else to the service."""
-    works, service, life = [work("ana", runs=2)], make_service("page"), Life(dies_at="after POST /v1/test-call-batches")
-    share = share_with(shared, works)
+    jobs, service, life = [job("ana", runs=2)], make_service("page"), Life(dies_at="after POST /v1/test-call-batches")
+    share = share_with(shared, jobs)
 
     def as_somebody(key: str, requester: int | None) -> Callable[[Context], None]:
         def begin(context: Context) -> None:
             context.client.credential = key
-            context.know_requester(requester)
+            context.record_requester(requester)
             share(context)
 
         return begin
 
     with pytest.raises(BaseException):  # noqa: B017, PT011 - whatever a death is
-        await service.invoke(works, life=life, settings=SETTINGS, on_context=as_somebody("a", None))
+        await service.invoke(jobs, life=life, settings=SETTINGS, on_context=as_somebody("a", None))
     assert life.dead
     fresh_machine(service)
-    done = await service.invoke(works, settings=SETTINGS, on_context=as_somebody("b", 77))
+    done = await service.invoke(jobs, settings=SETTINGS, on_context=as_somebody("b", 77))
     assert [record.adopted for record in done.records] == [True, True]
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_what_is_shared_before_a_launch(
-    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
     """The intent is in the store before the request leaves, without prompt and number; launches at once go in one write."""
-    works = [work("ana"), work("bob", stagger_seconds=1), work("cleo", target=17)]
-    ana = replace(works[0], line=replace(works[0].line, target_number="+14155550199"), prompt="Call +14155550199.")
+    jobs = [job("ana"), job("bob", stagger_seconds=1), job("cleo", target=17)]
+    ana = replace(jobs[0], line=replace(jobs[0].line, target_number="+14155550199"), prompt="Call +14155550199.")
     service, seen = make_service(), list[list[str]]()
 
     def intercept(method: str, path: str, body: bytes | None) -> None:
@@ -150,7 +150,7 @@ async def test_what_is_shared_before_a_launch(
             seen.append(list(shared.keys("intents/")))
 
     done = await service.invoke(
-        [ana, *works[1:]], settings=SETTINGS, intercept=intercept, on_context=share_with(shared, works)
+        [ana, *jobs[1:]], settings=SETTINGS, intercept=intercept, on_context=share_with(shared, jobs)
     )
     assert done.outcome.finished
     assert len(seen) == 3
@@ -165,21 +165,21 @@ async def test_what_is_shared_before_a_launch(
 
 
 async def test_two_invocations_at_once(
-    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
     """Who comes second sees, in writing, that another has begun the same calls, and makes none; the next one goes on with those."""
-    works, service = [work("ana"), work("bob")], make_service()
+    jobs, service = [job("ana"), job("bob")], make_service()
     first = service.folder
 
     async def other(context: Context) -> None:
         service.folder = first
-        await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+        await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
 
     sharer: list[Any] = []
 
     def begin(context: Context) -> None:
         sharing = IntentSharing(shared, context.journal, show_name=str)
-        sharing.take_over(calls_of(works))
+        sharing.take_over(calls_of(jobs))
         sharer.append(sharing)
 
         async def share(intent: Any) -> None:
@@ -191,24 +191,24 @@ async def test_two_invocations_at_once(
 
     fresh_machine(service)
     second = service.folder
-    late = await service.invoke(works, settings=SETTINGS, on_context=begin)
-    assert late.outcome.held == (
+    late = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
+    assert late.outcome.blocked == (
         "invocation i2 has begun to make the same calls. Nothing is called twice: when it has ended, planner run goes on with what is left."
     )
     assert late.outcome.overtaken
     assert late.outcome.launches == 0
     assert len(list(shared.keys("intents/"))) == 1
     service.folder = second
-    done = await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+    done = await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
     assert done.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_store_that_fails_holds_launches_back(
-    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
     """Where an intent cannot be shared nothing is sent; runs under way are still waited for, and another time all is made."""
-    works, service, shares = [work("ana"), work("bob", target=17)], make_service(), list[str]()
+    jobs, service, shares = [job("ana"), job("bob", target=17)], make_service(), list[str]()
 
     def begin(context: Context) -> None:
         sharing = IntentSharing(shared, context.journal, show_name=str)
@@ -222,22 +222,22 @@ async def test_a_store_that_fails_holds_launches_back(
 
         context.share_intent = share
 
-    held = await service.invoke(works, settings=SETTINGS, on_context=begin)
-    assert held.outcome.held == "results cannot be written at R: no network. Look at the network."
+    held = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
+    assert held.outcome.blocked == "results cannot be written at R: no network. Look at the network."
     assert not held.outcome.finished
     assert not held.outcome.trouble
     assert [record.evidence is not None for record in held.records] == [True]
     assert sum(held.outcome.left.values()) == 1
-    done = await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+    done = await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
     assert done.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_what_is_stopped_while_it_is_shared_does_not_leave(
-    make_service: Callable[..., Any], work: Callable[..., Any]
+    make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """When nothing more is to be launched by the time an intent is durable (quiet hours, say), it is not sent, and left for later."""
-    works, service = [work("ana")], make_service()
+    jobs, service = [job("ana")], make_service()
 
     def begin(context: Context) -> None:
         async def share(_: Any) -> None:
@@ -246,19 +246,19 @@ async def test_what_is_stopped_while_it_is_shared_does_not_leave(
 
         context.share_intent = share
 
-    stopped = await service.invoke(works, settings=SETTINGS, on_context=begin)
+    stopped = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
     assert (stopped.outcome.launches, stopped.outcome.left) == (0, {"p/ana@t": 1})
     assert await service.own_runs() == []
-    done = await service.invoke(works, settings=SETTINGS)
+    done = await service.invoke(jobs, settings=SETTINGS)
     assert done.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_a_launch_that_was_long_in_sharing_is_made_anew(
-    make_service: Callable[..., Any], work: Callable[..., Any], shared: SharedFolder
+    make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
     """Others look for a launch from the time it tells: one that could only leave much later does not leave, and has a successor."""
-    works, service, shares = [work("ana")], make_service(), list[str]()
+    jobs, service, shares = [job("ana")], make_service(), list[str]()
 
     def begin(context: Context) -> None:
         async def share(intent: Any) -> None:
@@ -267,45 +267,27 @@ async def test_a_launch_that_was_long_in_sharing_is_made_anew(
 
         context.share_intent = share
 
-    done = await service.invoke(works, settings=SETTINGS, on_context=begin)
+    done = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
     assert done.outcome.finished
     assert len(shares) == 2
     journal = service.journal()
     assert [journal.launch(launch_id).state for launch_id in shares] == [LaunchState.UNSENT, LaunchState.ACKNOWLEDGED]
     journal.close()
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 @pytest.mark.parametrize(
-    ("settle_seconds", "share_seconds", "told"),
-    [
-        (
-            0,
-            0.1,
-            (
-                "(0.1 s) than it may wait before it is sent (0 s), so it was not sent. To go on, make execution.settle_seconds in"
-                " planner.yaml larger (0 now), or run the same command again when the store is faster"
-            ),
-        ),
-        (
-            600,
-            70,
-            (
-                "(70.0 s) than it may wait before it is sent (60 s), so it was not sent. To go on, run the same command again when"
-                " the store is faster"
-            ),
-        ),
-    ],
+    ("settle_seconds", "share_seconds", "limit"), [(0, 0.1, "execution.settle_seconds"), (600, 70, "within 60 s")]
 )
 async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
     make_service: Callable[..., Any],
-    work: Callable[..., Any],
+    job: Callable[..., Any],
     settle_seconds: float,
     share_seconds: float,
-    told: str,
+    limit: str,
 ) -> None:
-    """What no launch could be written to in time holds all of them, and says what to do; those that share one write count as one."""
-    works, service, shares = [work("ana"), work("bob", target=17)], make_service(), list[str]()
+    """Three late writes in a row stop launching, with a hint; launches that share one write count once."""
+    jobs, service, shares = [job("ana"), job("bob", target=17)], make_service(), list[str]()
 
     def begin(context: Context) -> None:
         async def share(intent: Any) -> None:
@@ -315,28 +297,28 @@ async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
         context.share_intent = share
 
     settings = replace(SETTINGS, settle_seconds=settle_seconds)
-    held = await service.invoke(works, settings=settings, on_context=begin)
-    assert held.outcome.held == f"3 times in a row it took longer to write a launch to the shared store {told}"
+    held = await service.invoke(jobs, settings=settings, on_context=begin)
+    assert limit in held.outcome.blocked
     assert (held.outcome.launches, held.outcome.left) == (0, {"p/ana@t": 1, "p/bob@t": 1})
     assert len(shares) == 6
     assert await service.own_runs() == []
-    done = await service.invoke(works)
+    done = await service.invoke(jobs)
     assert done.outcome.finished
-    await service.check_exact(works)
+    await service.check_exact(jobs)
 
 
 async def test_what_became_of_launches(
-    make_service: Callable[..., Any], works: list[Any], shared: SharedFolder, tmp_path: Path
+    make_service: Callable[..., Any], jobs: list[Any], shared: SharedFolder, tmp_path: Path
 ) -> None:
     """Published, a launch tells its runs, so that a fresh machine need not search; when all its runs stand in results it is gone."""
     service = make_service()
-    await service.invoke(works, settings=SETTINGS, on_context=share_with(shared, works))
+    await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
     publish(service, shared)
     assert {json.loads(shared.get(key) or b"")["state"] for key in shared.keys("intents/")} == {"acknowledged"}
     elsewhere = Journal(tmp_path / "elsewhere.sqlite")
     sharing = IntentSharing(shared, elsewhere, show_name=str)
-    assert sharing.take_over(calls_of(works)) == 2
-    assert sharing.take_over(calls_of(works)) == 0
+    assert sharing.take_over(calls_of(jobs)) == 2
+    assert sharing.take_over(calls_of(jobs)) == 0
     mine = service.journal()
     assert elsewhere.unconsumed_slots() == [
         replace(slot, prompt=taken.prompt)
@@ -367,8 +349,8 @@ def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: 
 def test_runs_of_finished_results_are_spoken_for(shared: SharedFolder, tmp_path: Path) -> None:
     """Runs in results of other machines are no launch's of unknown fate; one that a launch here claims stays its own."""
     journal = Journal(tmp_path / "journal.sqlite")
-    journal.know_claimed([1, 2], datetime(2026, 11, 24, tzinfo=UTC))
-    journal.know_claimed([2, 3], datetime(2026, 11, 25, tzinfo=UTC))
+    journal.record_claimed([1, 2], datetime(2026, 11, 24, tzinfo=UTC))
+    journal.record_claimed([2, 3], datetime(2026, 11, 25, tzinfo=UTC))
     assert journal.claimed_run_ids() == {1, 2, 3}
     assert journal.unconsumed_slots() == []
     journal.close()

@@ -169,7 +169,7 @@ def test_a_case_without_a_place_is_annotated_without_one(
     assert [*commands(of_result(known, path_prefix="v/")), *commands(of_result(unknown, path_prefix="v/"))] == snapshot(
         [
             "::error file=v/plans/refunds.yaml,line=10,title=gone failed in 1 of 1 run%3A refunds/late-order@support::the agent never said it (run 1)",
-            "::error title=outcome unknown%3A refunds/late-order@support::too few runs say anything of the agent",
+            "::error title=outcome unknown%3A refunds/late-order@support::too few runs say anything about the agent",
         ]
     )
 

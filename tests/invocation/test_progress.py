@@ -79,12 +79,12 @@ def _log() -> tuple[PlainProgress, StringIO, Time]:
 @pytest.mark.parametrize(
     ("state", "text"),
     [
-        (START, "0 of 72 runs · $0.00 of $9.00 · 12 in flight · $3.84 reserved · 0 s gone"),
+        (START, "0 of 72 runs · $0.00 of $9.00 · 12 in flight · $3.84 reserved · 0 s elapsed"),
         (
             MIDDLE,
-            "34 of 72 runs · $5.44 of $9.00 · about 2 min left · 12 in flight · $3.84 reserved · 1 min 20 s gone · concurrency limit 20 (learned)",
+            "34 of 72 runs · $5.44 of $9.00 · about 2 min left · 12 in flight · $3.84 reserved · 1 min 20 s elapsed · concurrency limit 20 (learned)",
         ),
-        (END, "72 of 72 runs · $11.52 · 3 min 20 s gone"),
+        (END, "72 of 72 runs · $11.52 · 3 min 20 s elapsed"),
         (replace(MIDDLE, left_seconds=0.1, waiting="\x1b[31m::x"), None),
     ],
     ids=["start", "middle", "end", "hostile"],

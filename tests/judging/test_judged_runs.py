@@ -16,16 +16,16 @@ import anyio
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
 
-from planner.cli import outside
+from planner.cli import system
 from planner.commands.run import run
 from planner.errors import StoreError
 from planner.execution.ledger import Ledger
-from planner.invocation.asking import VoteRound
+from planner.invocation.judge_calls import JudgeSession
 from planner.invocation.preparing import prepare
 from planner.invocation.run_options import RunOptions
 from planner.invocation.selection import Selection, load
 from planner.invocation.stores import place_of
-from planner.judging.asking import Asking
+from planner.judging.judge_calls import JudgeCallsResult
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judging.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 
@@ -112,8 +112,8 @@ def test_a_model_that_answers_for_another_is_told_of(manners: Project, service: 
     manners.write("planner.yaml", config(model, max_concurrent=1, answers_as="[scripted-one]"))
     ran = manners.planner("run", "--consent-to-charge")
     assert (ran.code, len(model.asked)) == (2, 1)
-    told = 'answered as "tiny-other", where "scripted-1" was expected: that is no vote, and no more are asked for'
-    assert told in " ".join((ran.out + ran.err).split())
+    name = 'answered as "tiny-other" instead of "scripted-1": the answer does not count, and judge calls stopped'
+    assert name in " ".join((ran.out + ran.err).split())
     (case,) = manners.results()["cases"]
     assert {run["outcome"] for run in case["runs"]} == {"errored"}
     manners.write("planner.yaml", config(model, answers_as="[tiny-other]"))
@@ -132,7 +132,7 @@ def test_another_model_judges_anew(manners: Project, service: Served, model: Mod
     assert (change["action"], change["reason"], change["detail"]) == (
         "recheck",
         "judge_changed",
-        "2 stored runs · by scripted-1 (prompt 1) then, by scripted-2 (prompt 1) now · 2 votes to ask for",
+        "2 stored runs · by scripted-1 (prompt 1) then, by scripted-2 (prompt 1) now · 2 judge calls needed",
     )
     assert (planned["estimate"]["judge"]["votes"], planned["estimate"]["judge"]["expected_cents"]) == (2, 4)
     assert manners.planner("run").code == 3
@@ -162,7 +162,7 @@ def test_another_rubric_asks_again_with_consent_only(manners: Project, service: 
         assert refused.code == 3, command
         assert "2 votes of scripted-1, expected $0.04 (at most $0.08); no model is asked without consent" in refused.err
         assert f"planner {command} --consent-to-charge --max-cost 0.08" in refused.err
-    assert "recheck   expectations changed · 2 stored runs · 2 votes to ask for" in manners.planner("plan").out
+    assert "recheck   expectations changed · 2 stored runs · 2 judge calls needed" in manners.planner("plan").out
     assert manners.planner("recheck", "--consent-to-charge").code == 0
     assert manners.results()["cost"]["judge"]["this_invocation_cents"] == 4
     assert manners.planner("run").code == 0
@@ -176,17 +176,17 @@ def test_nobody_pays_for_what_was_not_known_when_consent_was_asked_for(
     """A transcript that came late may ask for votes of which no price was told: without consent they stay missing."""
     manners.planner("run", "--consent-to-charge")
     manners.edit("plans/manners.yaml", "stays polite", "stays calm")
-    shell = outside.shell(0)
+    shell = system.shell(0)
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
     prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
-    votes = VoteRound(shell, place, prepared.judging, prepared.change_set, "invocation", consent_given=False)
+    votes = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=False)
 
-    async def ask() -> Asking:
+    async def ask() -> JudgeCallsResult:
         return await votes.ask(Ledger(), anyio.Event())
 
     asked = len(model.asked)
-    assert anyio.run(ask) == Asking()
+    assert anyio.run(ask) == JudgeCallsResult()
     assert (len(model.asked), prepared.judging.cache.missing) == (asked, "consent to charge for it was not given")
 
 
@@ -211,8 +211,12 @@ def test_a_failed_rubric_fails_the_case(manners: Project, service: Served, model
     ("script", "code", "told"),
     [
         (lambda _: Reply({"error": {"message": "no such model"}}, 404), 2, "has no model 'scripted-1'"),
-        (lambda _: Reply({"error": {"message": "insufficient credit"}}, 402), 3, "wants to be paid first"),
-        (lambda _: Reply(b"", 302, {"Location": "http://127.0.0.1:1/"}), 2, "redirect (302), which is not followed"),
+        (lambda _: Reply({"error": {"message": "insufficient credit"}}, 402), 3, "requires payment"),
+        (
+            lambda _: Reply(b"", 302, {"Location": "http://127.0.0.1:1/"}),
+            2,
+            "redirects (302); redirects are not followed",
+        ),
         (
             lambda asked: honest(asked, "holds", 1, "these words were never said"),
             4,
@@ -226,18 +230,18 @@ def test_what_cannot_be_judged_is_unknown(
     model: Model,
     script: Callable[[Asked], Reply | str],
     code: int,
-    told: str,
+    name: str,
 ) -> None:
     """Never passed; the calls stay paid for once, and are judged when the endpoint is mended."""
     model.script = script
     ran = manners.planner("run", "--consent-to-charge")
     assert ran.code == code
     document = json.dumps(manners.results())
-    assert told in document
+    assert name in document
     assert manners.results()["cases"][0]["outcome"] == "unknown"
     calls = len(service.own_runs())
     assert calls == 2
-    if code != 4:  # a void vote was paid for, and is not asked for again
+    if code != 4:  # a void vote was charged and not repeated
         model.script = honest
         assert manners.planner("run", "--consent-to-charge").code == 0
         assert len(service.own_runs()) == calls
@@ -250,7 +254,7 @@ def test_a_key_that_is_refused_is_found_before_anybody_is_called(
     model.refuses_key = True
     ran = manners.planner("run", "--consent-to-charge")
     assert ran.code == 2
-    assert "the judge's endpoint refuses the key (401: bad key)" in ran.err
+    assert "the judge's endpoint rejects the key (401: bad key)" in ran.err
     assert not service.own_runs()
 
 
@@ -260,7 +264,7 @@ def test_without_a_model_nobody_is_called(manners: Project, service: Served) -> 
     ran = manners.planner("validate")
     assert (ran.code, "[judge-not-configured]" in ran.err) == (0, True)
     ran = manners.planner("run", "--consent-to-charge")
-    assert (ran.code, "names none, so that nobody is called" in ran.err) == (2, True)
+    assert (ran.code, "names none, so no call is made" in ran.err) == (2, True)
     assert not service.own_runs()
     ran = manners.planner("run", "--sandbox", "--consent-to-charge")
     assert (ran.code, manners.results()["cases"][0]["outcome"]) == (4, "unknown")
@@ -365,7 +369,7 @@ def test_an_interruption_waits_for_the_answer_on_its_way(manners: Project, servi
         await anyio.sleep(seconds * 100)
 
     model.script = script
-    shell = outside.shell(0)
+    shell = system.shell(0)
     patient = replace(shell, clock=replace(shell.clock, sleep=long_sleep))
     assert run(patient, RunOptions(Selection(), consent_to_charge=True, max_concurrent=1)) == 130
     asked = len(model.asked)
@@ -383,7 +387,7 @@ def test_what_goes_wrong_with_the_asking_gives_up_no_call(
     async def broken(self: object, **_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("planner.judging.asking.Asker.ask", broken)  # a bug, which no input makes
+    monkeypatch.setattr("planner.judging.judge_calls.JudgeCaller.ask", broken)  # a bug, which no input makes
     ran = manners.planner("run", "--consent-to-charge")
     assert ran.code not in (0, 1)
     monkeypatch.undo()
@@ -396,11 +400,11 @@ def test_what_goes_wrong_with_the_asking_gives_up_no_call(
 
 def test_what_goes_wrong_with_the_calls_is_told_as_it_is(manners: Project, model: Model) -> None:
     """An error of theirs is that error, not one of the asking beside it."""
-    shell = outside.shell(0)
+    shell = system.shell(0)
     loaded = load(shell, Selection())
     place = place_of(shell, loaded.root, Selection())
     prepared = prepare(shell, Selection(), loaded, place, targets={}, journal=None)
-    votes = VoteRound(shell, place, prepared.judging, prepared.change_set, "invocation", consent_given=True)
+    votes = JudgeSession(shell, prepared.judging, prepared.change_set, consent_given=True)
 
     async def call() -> None:
         async with votes.open(Ledger(), anyio.Event()):

@@ -15,7 +15,7 @@ import pytest
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTranscript
 from planner.checks.base import CheckSeverity, FindingOutcome, Judgement
 from planner.evidence import Evidence
-from planner.evidence.reading import evidence_from_wire
+from planner.evidence.from_wire import evidence_from_wire
 from planner.planfile.load import load_plans
 from planner.planfile.model import Case, Plan, Project
 from planner.sandbox import Sandbox, World, load_world

@@ -161,7 +161,7 @@ def test_links_do_not_lead_out(store: DirectoryStore, folder: Path, tmp_path: Pa
         lambda: store.get("runs/a.json"),
         lambda: store.put("runs/a.json", b"2", expected=UNCONDITIONAL),
     ):
-        with pytest.raises(StoreError, match="is a symbolic link, which a results store never holds") as caught:
+        with pytest.raises(StoreError, match="is a symbolic link, which is not allowed in a results store") as caught:
             attempt()
         assert caught.value.hint == "remove it, or choose another place with --store"
     assert (outside / "a.json").read_bytes() == b"precious"

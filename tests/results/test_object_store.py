@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from obstore.store import MemoryStore
 
 from planner.errors import StoreError, UsageError
+from planner.results.backoff import Backoff
 from planner.results.object_store import ObjectStore, open_bucket
-from planner.results.patience import Patience
 from planner.results.store import UNCONDITIONAL, Expected, Reader
 
 _KEYS = st.sampled_from(["runs/a.json", "runs/b.json", "latest/_/p.json", "saved/x", "top"])
@@ -22,8 +22,8 @@ _WRITES = st.lists(st.tuples(_KEYS, _DATA, st.one_of(st.none(), _DATA, st.just(U
 def store_in(
     bucket: MemoryStore, *, attempts: int = 5, folder: str = "", pauses: list[float] | None = None
 ) -> ObjectStore:
-    patience = Patience(lambda: 0.5, (pauses if pauses is not None else []).append, attempts=attempts)
-    return ObjectStore(bucket, "memory:///", folder=folder, patience=patience)
+    backoff = Backoff(lambda: 0.5, (pauses if pauses is not None else []).append, attempts=attempts)
+    return ObjectStore(bucket, "memory:///", folder=folder, backoff=backoff)
 
 
 @given(_WRITES)
@@ -84,6 +84,6 @@ def test_who_never_gets_through_says_so() -> None:
 @pytest.mark.parametrize("address", ["file:///tmp/x", "s3://", "ftp://x/y", "s3://key:secret@bucket/x", "s3:x"])
 def test_what_is_no_address(address: str) -> None:
     """Only buckets with conditional writes are taken, and no address with a key in it; the key is not told again."""
-    with pytest.raises(UsageError, match="this is no object store's address") as caught:
+    with pytest.raises(UsageError, match="is not the address of an object store") as caught:
         open_bucket(address)
     assert "secret" not in str(caught.value)

@@ -44,7 +44,7 @@ def test_evidence_that_is_not_there(repository: ResultsRepository) -> None:
     assert repository.load_evidence("0" * 64) is None
     assert not repository.has_evidence("0" * 64)
     assert not repository.has_evidence("../../etc/passwd")
-    with pytest.raises(StoreError, match=r"names evidence that cannot be: '\.\./x'") as caught:
+    with pytest.raises(StoreError, match=r"has an invalid evidence digest: '\.\./x'") as caught:
         repository.load_evidence("../x")
     assert caught.value.hint == "run its case again with --rerun all"
 
@@ -57,7 +57,7 @@ def test_damaged_evidence(repository: ResultsRepository, folder: Path) -> None:
     with pytest.raises(StoreError) as caught:
         repository.load_evidence(digest)
     assert (str(caught.value), caught.value.hint) == (
-        f"the stored result evidence/{digest}.json cannot be read: its content is not what its name says",
+        f"the stored result evidence/{digest}.json cannot be read: its content does not match its digest",
         f"restore {path} from a backup, or delete it: its case can then be called again",
     )
     assert repository.save_evidence(_EVIDENCE) == digest
@@ -199,8 +199,8 @@ def test_others_write_all_the_time(folder: Path, make_result: MakeResult, rival:
     with pytest.raises(StoreError) as caught:
         repository.promote(make_result("refunds/ours@s"), "")
     assert (str(caught.value), caught.value.hint) == (
-        f"{folder}/latest/_/refunds.json was changed by others 20 times while it was to be replaced",
-        "the results themselves are stored; run the same command again",
+        f"{folder}/latest/_/refunds.json was changed by other writers 20 times in a row",
+        "the results are stored; run the same command again",
     )
 
 
@@ -225,7 +225,7 @@ def test_a_newer_planners_documents(
     }.items():
         with pytest.raises(UsageError) as caught:
             attempt()
-        assert str(caught.value) == f"{folder}/{place} was written by {by}: schema 2.0, this one reads 1.x"
+        assert str(caught.value) == f"{folder}/{place} was written by {by}: schema 2.0, but this version reads 1.x"
         assert caught.value.hint == "upgrade planner to at least that version, or choose another place with --store"
         assert caught.value.exit_code == 2
     with pytest.raises(UsageError, match="was written by"):
@@ -250,11 +250,11 @@ def test_older_and_minor_versions_are_read(
         (b'{"schema_version": "1.0", ', "not JSON (EOF while parsing a value at line 1 column 26)"),
         (b"\xff\xfe", "not JSON (expected value at line 1 column 1)"),
         (b"[" * 100_000, "not JSON (recursion limit exceeded at line 1 column 202)"),
-        (b"[]", "it names no schema_version"),
-        (b"{}", "it names no schema_version"),
-        (b'{"schema_version": 1}', "it names no schema_version"),
-        (b'{"schema_version": "one"}', "it names no schema_version"),
-        (b'{"schema_version": "99999999999999999999"}', "it names no schema_version"),
+        (b"[]", "schema_version is missing"),
+        (b"{}", "schema_version is missing"),
+        (b'{"schema_version": 1}', "schema_version is missing"),
+        (b'{"schema_version": "one"}', "schema_version is missing"),
+        (b'{"schema_version": "99999999999999999999"}', "schema_version is missing"),
         (b'{"schema_version": "1.0"}', "tool_version: Field required"),
     ],
 )

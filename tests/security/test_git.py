@@ -228,4 +228,4 @@ def test_repository_above_the_workspace(project: Project, spy: Spy, monkeypatch:
     monkeypatch.setenv("GITHUB_WORKSPACE", str(project.root / "job"))
     ran = project.planner("plan")
     assert not spy.was_run
-    assert (ran.code, "is in no git repository" in ran.err) == (2, True)
+    assert (ran.code, "is not in a git repository" in ran.err) == (2, True)

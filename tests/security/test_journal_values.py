@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from planner.errors import StoreError
+from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
 from planner.execution.sharing import IntentSharing
-from planner.execution.work import Line
 from planner.results.directory import DirectoryStore
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 

@@ -21,11 +21,11 @@ import pytest
 from spoiling import Request, Spoiler, Whole, answer, spoiling
 
 from planner.changes.fingerprint import call_fingerprint, case_inputs
-from planner.cli.boundary import guarded
+from planner.cli.error_handler import run_guarded
 from planner.cli.streams import without_keys
+from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.execution.work import Line
 from planner.key_redaction import KeyRedactor, keys_of
 from planner.planfile.load import load_files
 from planner.planfile.project import load_project
@@ -201,7 +201,7 @@ def test_server_that_echoes_the_key(
 def test_error_that_quotes_the_key(project: Project, echo: Spoiler, status: str, form: str) -> None:
     """The server quotes the key in an error message.
 
-    Before: `planner: the service refuses the key (401: Authorization: Bearer sk_live…)`.
+    Before: `planner: the service rejects the key (401: Authorization: Bearer sk_live…)`.
     Now: the key is replaced on the terminal and in reports.
     """
     body = json.dumps({"detail": FORMS[form](KEY)}).encode()
@@ -228,7 +228,7 @@ def test_key_in_an_exception(
     def command() -> int:
         raise ZeroDivisionError(f"Bearer {KEY}")
 
-    assert guarded(command, []) == 5
+    assert run_guarded(command, []) == 5
     (log,) = tmp_path.glob("planner-bug-*.log")
     assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
     assert KEY not in log.read_text(encoding="utf-8")

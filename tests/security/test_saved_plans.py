@@ -184,5 +184,5 @@ def test_plans_of_a_saved_plan(project: Project, outside: Path, monkeypatch: pyt
 def test_saved_plans_end_in_json(project: Project) -> None:
     """`plan --out plans/smoke.yaml` is refused, because `run` would not recognise the file as a saved plan."""
     ran = project.planner("plan", "--out", "plans/smoke.yaml")
-    assert (ran.code, "plans/smoke.yaml.json" not in ran.out, "ending .json" in ran.err) == (2, True, True)
+    assert (ran.code, "plans/smoke.yaml.json" not in ran.out, "suffix .json" in ran.err) == (2, True, True)
     assert not (project.root / "plans/smoke.yaml").exists()

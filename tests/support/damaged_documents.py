@@ -34,10 +34,10 @@ from planner.execution.clock import Clock
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import Slot
 from planner.execution.sharing import IntentSharing
-from planner.invocation.calling import ledger_of
+from planner.invocation.jobs import ledger_of
 from planner.invocation.preparing import charged_slots, prepare
 from planner.invocation.run_options import RunOptions
-from planner.invocation.saving import check_unmoved, saved_plan_at
+from planner.invocation.saved_plans import check_unchanged, saved_plan_at
 from planner.invocation.selection import Loaded, Selection, load
 from planner.invocation.service import TargetState
 from planner.invocation.shell import Shell
@@ -346,7 +346,7 @@ class Fuzzed:
         place = place_of(shell, self.folder, SANDBOX, self.loaded.project)
         targets = {("agent", 12): TargetState(None, "spark")}
         prepared = prepare(shell, SANDBOX, self.loaded, place, targets=targets, journal=None)
-        check_unmoved(saved, prepared.change_set, place.repository, SANDBOX, str)
+        check_unchanged(saved, prepared.change_set, place.repository, SANDBOX, str)
         raise BrokenPromiseError("an edited plan is carried out")
 
 

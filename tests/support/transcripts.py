@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
 from planner.evidence import Evidence
-from planner.evidence.reading import evidence_from_wire
+from planner.evidence.from_wire import evidence_from_wire
 from planner.sandbox import load_world
 from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.playing import converse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from planner.execution.work import Outcome
+from planner.execution.jobs import Outcome
 from planner.results.model import CaseDocument, SuiteDocument
 from planner.verdicts.ending import Ending, WaysOn, ending_of
 from planner.verdicts.gate import EVERYTHING, FailOn, Gate, fail_on_words, fail_on_written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from planner.execution.work import RunRecord
+from planner.execution.jobs import RunRecord
 from planner.planfile.model import Case, Target
 from planner.planfile.source import Place, Source
 from planner.verdicts.judged_runs import judge_record

@@ -15,9 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.execution.work import Line
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"
@@ -40,7 +40,7 @@ def test_plan_is_keyless_and_leaves_no_trace(project: Project) -> None:
     assert ran.code == 0
     assert "hours/cancel@clinic" in ran.out
     assert "Nothing was called. To run exactly this, with --max-cost to bound what it costs:" in ran.out
-    assert "what these calls cost is not known here: `planner plan --refresh`, with a key, asks the service" in ran.out
+    assert "the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service" in ran.out
     assert sorted(path.name for path in project.root.iterdir()) == ["plans"]
 
 
@@ -252,11 +252,11 @@ def test_reconcile_takes_nobodys_word_for_another_call(project: Project, service
     ran = project.planner("reconcile", "lost-1", "--adopt", str(other))
     assert ran.code == 2
     assert ran.err == (
-        f"planner: run {other} is not what launch lost-1 asked for: another target, prompt or requester\n"
-        "  planner reconcile lost-1 lists what it may be.\n"
+        f"planner: run {other} does not match launch lost-1: another target, prompt or requester\n"
+        "  Run `planner reconcile lost-1` for its candidates.\n"
     )
     assert project.planner("reconcile", "lost-2").err == (
-        "planner: launch lost-2 is not open\n  `planner reconcile` lists those that are.\n"
+        "planner: launch lost-2 is not open\n  Run `planner reconcile` for a list of open launches.\n"
     )
     assert project.planner("reconcile", settled).err.startswith(
         f"planner: launch {settled} is not open: it is acknowledged"
@@ -284,7 +284,7 @@ def test_reconcile_says_what_to_type_for_a_batch(project: Project, service: Serv
     assert ran.code == 4
     command = ran.out.strip().partition("UTC: planner ")[2]
     assert command == "reconcile lost-1 --store elsewhere " + " ".join(f"--adopt {run_id}" for run_id in made)
-    assert project.planner(*command.split()).out.startswith("lost-1 adopted; the next run picks up its 2 calls")
+    assert project.planner(*command.split()).out.startswith("lost-1 is adopted; the next run resumes its 2 calls")
     assert project.planner("reconcile", "--store", "elsewhere").code == 0
 
 
@@ -373,7 +373,7 @@ def test_a_bug_says_that_it_is_one(project: Project, monkeypatch: pytest.MonkeyP
     ran = project.planner("validate")
     assert ran.code == 5
     assert "Traceback" not in ran.err
-    log = re.search(r"details are in (\S+);", ran.err)
+    log = re.search(r"details in (\S+)\.\n", ran.err)
     assert log
     assert "ZeroDivisionError" in Path(log[1]).read_text(encoding="utf-8")
 

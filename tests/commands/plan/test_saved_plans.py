@@ -40,7 +40,7 @@ def test_a_saved_plan_is_run_as_it_is_once(saved: Project, service: Served) -> N
     before = service.ledger()
     again = saved.planner(*RUN)
     assert again.code == 3
-    assert f"carried out before, by invocation {results['invocation_id']}" in again.err
+    assert f"already used by session {results['invocation_id']}" in again.err
     assert service.ledger() == before
 
 
@@ -104,7 +104,7 @@ def test_whatever_moves_is_refused_and_named(saved: Project, service: Served, na
     before = service.ledger()["runs"]
     ran = saved.planner(*RUN)
     assert ran.code == 3
-    assert "what was saved is not what would be done now" in ran.err
+    assert "the saved plan differs from what would be done now" in ran.err
     assert said in ran.err
     assert service.ledger()["runs"] == before
 
@@ -112,9 +112,9 @@ def test_whatever_moves_is_refused_and_named(saved: Project, service: Served, na
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"max_cost_cents": ', '"max_cost_cents": 9', "was edited after it was saved"),
-        ('"policy_from": null', '"policy_from": "HEAD"', "was edited after it was saved"),
-        ('"seal": "sha256:', '"seal": "sha256:0', "was edited after it was saved"),
+        ('"max_cost_cents": ', '"max_cost_cents": 9', "was edited"),
+        ('"policy_from": null', '"policy_from": "HEAD"', "was edited"),
+        ('"seal": "sha256:', '"seal": "sha256:0', "was edited"),
     ],
 )
 def test_a_saved_plan_that_was_edited(saved: Project, service: Served, old: str, new: str, said: str) -> None:
@@ -134,9 +134,9 @@ def test_a_saved_plan_that_was_edited(saved: Project, service: Served, old: str,
 
 def test_a_saved_plan_of_another_version(saved: Project, service: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another planner would have judged is not what was agreed to."""
-    monkeypatch.setattr("planner.invocation.saving.__version__", "9.9.9")  # the one thing a test cannot install
+    monkeypatch.setattr("planner.invocation.saved_plans.__version__", "9.9.9")  # the one thing a test cannot install
     ran = saved.planner(*RUN)
-    assert (ran.code, f"planner {__version__} saved it, and this is 9.9.9" in ran.err) == (3, True), ran.err
+    assert (ran.code, f"saved by planner {__version__}, this is 9.9.9" in ran.err) == (3, True), ran.err
     assert service.ledger()["runs"] == []
 
 
@@ -149,8 +149,8 @@ def test_a_saved_plan_is_for_one_service(
     ran = saved.planner(*RUN)
     assert (ran.code, ran.out) == (3, "")
     assert ran.err == (
-        f"planner: the plan was saved for the service at {service.url}, and this would call the one at {other.url}\n"
-        "  set THUNDERPHONE_API_BASE_URL as it was when it was saved, or make another plan with it as it is now\n"
+        f"planner: the plan was saved for the service at {service.url}, but the current service is {other.url}\n"
+        "  set THUNDERPHONE_API_BASE_URL to the service of the plan, or create another plan for the current one\n"
     )
     assert saved.results()["problems"] == [ran.err.splitlines()[0].removeprefix("planner: ")]
     assert other.ledger()["runs"] == service.ledger()["runs"] == []
@@ -168,7 +168,7 @@ def test_also_one_that_was_saved_without_asking(
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", address)
     ran = project.planner(*RUN)
     assert ran.code == 3
-    assert f"saved for the service at https://api.thunderphone.com, and this would call the one at {address}" in ran.err
+    assert f"saved for the service at https://api.thunderphone.com, but the current service is {address}" in ran.err
 
 
 def test_one_that_does_not_say_which_service(saved: Project, service: Served) -> None:
@@ -178,7 +178,7 @@ def test_one_that_does_not_say_which_service(saved: Project, service: Served) ->
     saved.write("agreed.json", json.dumps(document))
     ran = saved.planner(*RUN)
     assert ran.code == 3
-    assert "the saved plan was edited after it was saved" in ran.err
+    assert "the saved plan was edited" in ran.err
     del document["seal"]
     document["schema_version"] = "1.0"
     saved.write("agreed.json", json.dumps(document | {"seal": digest_of(document)}))
@@ -230,8 +230,8 @@ def test_a_dearer_rate_breaks_the_saved_ceiling(project: Project, service: Serve
 
 def test_what_a_saved_plan_selects_cannot_be_changed(saved: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by an option, nor by another path beside it, nor from another folder."""
-    assert "what it selects cannot be changed" in saved.planner(*RUN, "--tag", "smoke").err
-    assert "is a saved plan, and holds all" in saved.planner("run", "plans", "agreed.json").err
+    assert "its selection cannot be changed" in saved.planner(*RUN, "--tag", "smoke").err
+    assert "is a saved plan and must be the only path" in saved.planner("run", "plans", "agreed.json").err
     saved.write("planner.yaml", "")
     (saved.root / "sub").mkdir()
     monkeypatch.chdir(saved.root / "sub")
@@ -242,16 +242,16 @@ def test_what_a_saved_plan_selects_cannot_be_changed(saved: Project, monkeypatch
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"schema_version": "1.1"', '"schema_version": "2.0"', "was edited after it was saved: no planner "),
-        ('"schema_version": "1.1"', '"schema_version": "x"', "was edited after it was saved: no planner "),
+        ('"schema_version": "1.1"', '"schema_version": "2.0"', "was edited: planner "),
+        ('"schema_version": "1.1"', '"schema_version": "x"', "was edited: planner "),
         (
             f'"schema_version": "1.1",\n "tool_version": "{__version__}"',
             '"schema_version": "2.0",\n "tool_version": "9.0.0"',
-            "was saved by planner 9.0.0, this one reads schema 1.1",
+            "was saved by planner 9.0.0, but this version reads schema 1.1",
         ),
-        ('"seal"', "", "no saved plan that can be read: Invalid JSON"),
-        ('"digest"', '"digger"', "no saved plan that can be read: digest: Field required"),
-        ('"changes": [', '"changes": [[', "no saved plan that can be read"),
+        ('"seal"', "", "not a readable saved plan: Invalid JSON"),
+        ('"digest"', '"digger"', "not a readable saved plan: digest: Field required"),
+        ('"changes": [', '"changes": [[', "not a readable saved plan"),
     ],
 )
 def test_a_saved_plan_that_cannot_be_read(saved: Project, old: str, new: str, said: str) -> None:
@@ -288,4 +288,4 @@ def test_half_a_saved_plan_is_no_plan(project: Project) -> None:
     project.write("agreed.json", '{"kind": "saved-plan"}')
     ran = project.planner("run", "agreed.json")
     assert ran.code == 2
-    assert ran.err.startswith("planner: agreed.json is no saved plan that can be read: ")
+    assert ran.err.startswith("planner: agreed.json is not a readable saved plan: ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.reconcile.test_stray_launches import PLAN, lose  # pyright: ignore[reportMissingImports]
+from tests.commands.reconcile.test_orphaned_launches import PLAN, lose  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 
 
@@ -22,18 +22,18 @@ def test_what_cannot_be_of_a_launch_is_refused(project: Project, service: Served
     (foreign,) = [run for run in service.ledger()["runs"] if run.get("foreign")]
     lose(project)
     for arguments, told in (
-        (["--assume-not-sent"], "say which launch: planner reconcile LAUNCH …"),
+        (["--assume-not-sent"], "name the launch: planner reconcile LAUNCH …"),
         (
             ["lost-1", "--adopt", "1", "--assume-not-sent"],
-            "--adopt and --assume-not-sent say the opposite of each other",
+            "--adopt and --assume-not-sent exclude each other",
         ),
         (["lost-2", "--assume-not-sent"], "launch lost-2 is not open"),
-        (["lost-1", "--adopt", "1", "--adopt", "2"], "launch lost-1 asked for 1 run, --adopt names 2"),
-        (["lost-1", "--adopt", str(made["run_id"])], f"runs {made['run_id']} belong to another launch already"),
+        (["lost-1", "--adopt", "1", "--adopt", "2"], "launch lost-1 asked for 1 run, but --adopt names 2"),
+        (["lost-1", "--adopt", str(made["run_id"])], f"runs {made['run_id']} already belong to another launch"),
         (["lost-1", "--adopt", "999999"], "the service shows no run 999999 since "),
         (
             ["lost-1", "--adopt", str(foreign["run_id"])],
-            f"run {foreign['run_id']} is not what launch lost-1 asked for: another target, prompt or requester",
+            f"run {foreign['run_id']} does not match launch lost-1: another target, prompt or requester",
         ),
     ):
         ran = project.planner("reconcile", *arguments)
@@ -49,8 +49,8 @@ def test_a_launch_that_was_never_sent_is_open_no_more(project: Project, service:
     ran = project.planner("reconcile", "lost-1", "--assume-not-sent")
     assert (ran.code, ran.out) == (
         0,
-        "lost-1 counts as never sent; the next run may launch its 1 call again.\nNo launch is open.\n",
+        "lost-1 is settled as not sent; the next run may make its 1 call again.\nNo launch is open.\n",
     )
     again = project.planner("reconcile", "lost-1", "--assume-not-sent")
     assert again.code == 2
-    assert "launch lost-1 is not open: it is absent, a person said that it was not sent" in again.err
+    assert "launch lost-1 is not open: it is absent, a person confirmed that it was not sent" in again.err

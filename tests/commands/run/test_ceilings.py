@@ -10,7 +10,7 @@ import pytest
 
 from planner.api.wire import WireBilling
 from planner.diagnostics import Diagnostics
-from planner.invocation.calling import check_balance, ledger_of, short_of
+from planner.invocation.jobs import check_balance, ledger_of, short_of
 from planner.invocation.selection import Loaded
 from planner.planfile.model import Project as ProjectFile
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
@@ -33,10 +33,10 @@ CHEAP_RATES = "rates: {spark: 2}\n"
 
 
 SHORT = {
-    "balance_cents": "the organisation's balance is $0.90, less than the $3.20 expected: some calls would not be made; top it up"
-    " before, or go on afterwards",
-    "test_call_budget_cents": "the organisation's test-call budget is $0.90, less than the $3.20 expected: some calls would not"
-    " be made; raise it before, or go on afterwards",
+    "balance_cents": "the organisation's balance is $0.90, less than the $3.20 expected: some calls will not be made; top it up"
+    " first, or resume afterwards",
+    "test_call_budget_cents": "the organisation's test-call budget is $0.90, less than the $3.20 expected: some calls will not"
+    " be made; raise it first, or resume afterwards",
 }
 TOP_UP = "Top up the organisation's balance to make the calls that are left; those made are not paid for again."
 
@@ -74,7 +74,7 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
     billed, results = stopped_at(project, service, "--max-cost", "0.90", "--store", "a")
     assert billed <= 90
     assert results["problems"][0].startswith(
-        f"the ceiling was reached (--max-cost allows $0.90: $0.{billed} spent, $0.00 held;"
+        f"the ceiling was reached (--max-cost allows $0.90: $0.{billed} spent, $0.00 reserved;"
     )
     step = next(step for step in results["next_steps"] if step.startswith("Raise the ceiling"))
     enough = step.removeprefix("Raise the ceiling (--max-cost $").partition(" would do) to make")[0]
@@ -129,14 +129,14 @@ def test_ceilings_of_the_service(
 def test_what_an_organisation_with_nothing_left_is_told_before() -> None:
     """An overdrawn balance to the cent, and that nothing would be called: `planner run` refuses it."""
     empty = WireBilling(balance_cents=-5, spending_limit_reached=True)
-    assert short_of(empty, 320, held_cents=0) == [
-        "the organisation's monthly spending limit is reached: no call would be made; raise it before",
+    assert short_of(empty, 320, reserved_cents=0) == [
+        "the organisation's monthly spending limit is reached: no call will be made; raise it first",
         (
-            "the organisation's balance is -$0.05, less than the $3.20 expected: no call would be made; top it up before, or go on"
+            "the organisation's balance is -$0.05, less than the $3.20 expected: no call will be made; top it up first, or resume"
             " afterwards"
         ),
     ]
-    assert short_of(empty, 0, held_cents=0) == []
+    assert short_of(empty, 0, reserved_cents=0) == []
 
 
 @pytest.mark.parametrize("budget", [{}, {"test_call_budget_cents": 0}, {"test_call_budget_cents": None}])
@@ -146,7 +146,7 @@ def test_a_test_call_budget_of_zero_or_null_is_none(budget: dict[str, int | None
         {"balance_cents": 500, **budget, "test_call_budget_remaining_cents": remaining}
     )
     check_balance(billing)
-    assert short_of(billing, 320, held_cents=0) == []
+    assert short_of(billing, 320, reserved_cents=0) == []
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
     assert [
         ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, billing=billing).ceilings
@@ -158,9 +158,9 @@ def test_a_spent_test_call_budget_is_a_warning(expected_cents: int | None) -> No
     """The service decides, with 402; the price of the calls does not matter."""
     spent = WireBilling(balance_cents=500, test_call_budget_cents=90, test_call_budget_remaining_cents=0)
     check_balance(spent)
-    (warning,) = short_of(spent, expected_cents, held_cents=0)
+    (warning,) = short_of(spent, expected_cents, reserved_cents=0)
     assert "test-call budget is used up" in warning
-    assert short_of(spent, 0, held_cents=0) == []  # nothing to call
+    assert short_of(spent, 0, reserved_cents=0) == []  # nothing to call
     loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
     assert [ceiling.limit_cents for ceiling in ledger_of(loaded, (), max_cost_cents=None, billing=spent).ceilings] == [
         500
@@ -206,12 +206,13 @@ def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) 
     assert broken in " ".join(ran.out.split())
 
 
-def test_how_many_calls_are_sure_to_be_started(project: Project, service: Served, serve: Callable[..., Served]) -> None:
-    """Where a ceiling is below the high estimate: told by `plan`, and by `run` of its own ceiling, before anybody is called."""
+def test_calls_covered_by_the_ceiling(project: Project, service: Served, serve: Callable[..., Served]) -> None:
+    """`plan` and `run` say how many calls a ceiling below the high estimate covers."""
     project.write("planner.yaml", "version: 1\npolicy: {max_cost_cents: 220}\n")
-    told = "3 of 5 calls can be started for sure under policy.max_cost_cents ($2.20): each may cost as much as its high"
-    assert told in " ".join(project.planner("plan", "--refresh").out.split())
+    assert "policy.max_cost_cents ($2.20) covers 3 of 5 calls" in " ".join(
+        project.planner("plan", "--refresh").out.split()
+    )
     ran = project.planner("run", CONSENT, "--max-cost", "1.80")
-    assert "2 of 5 calls can be started for sure under --max-cost ($1.80): each may cost as much as its high" in ran.err
+    assert "--max-cost ($1.80) covers 2 of 5 calls" in ran.err
     project.write("planner.yaml", "version: 1\n")
-    assert "for sure" not in project.planner("plan", "--refresh", "--rerun", "all").out
+    assert "worst-case" not in project.planner("plan", "--refresh", "--rerun", "all").out

@@ -12,16 +12,16 @@ import anyio
 import pytest
 
 from planner.changes.saved import SavedPlan
-from planner.cli import outside
+from planner.cli import system
 from planner.execution.clock import Clock
-from planner.execution.work import Outcome, UnsettledLaunch
+from planner.execution.jobs import Outcome, UnsettledLaunch
 from planner.invocation.run_options import RunOptions, ways_on
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell, actor_of
 from planner.results.model import CaseDocument
 from planner.verdicts.ending import WaysOn, ending_of
 
-SENSELESS = "GET /v1/calls/9: the service's answer makes no sense"
+SENSELESS = "GET /v1/calls/9: the service's answer is invalid"
 LOST = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
 
 
@@ -123,7 +123,7 @@ def test_a_refused_read_is_told_once() -> None:
     ending = ending_of([], refused, frozenset(), ways_on(RunOptions(Selection()), consenting=True))
     assert ending.problems == (refused.usage,)
     other = ending_of(
-        [], replace(refused, held="no network"), frozenset(), ways_on(RunOptions(Selection()), consenting=True)
+        [], replace(refused, blocked="no network"), frozenset(), ways_on(RunOptions(Selection()), consenting=True)
     )
     assert other.problems == (refused.usage, "no network")
 
@@ -159,8 +159,8 @@ def test_a_call_that_cannot_be_read_is_not_told_as_one_that_did_not_end(
 def test_a_launch_of_unknown_fate_is_told_with_its_time_and_its_command() -> None:
     """From when on it may be sent again, and what shows it, of the store that it is in; several candidates wait for a person."""
     ways = ways_on(RunOptions(Selection(store="s3", select=("p/*",))), consenting=True)
-    several = replace(LOST, several=True)
-    assert ending_of([], Outcome(unsettled=(LOST, several)), frozenset(), ways).next_steps[:2] == (
+    needs_person = replace(LOST, needs_person=True)
+    assert ending_of([], Outcome(unsettled=(LOST, needs_person)), frozenset(), ways).next_steps[:2] == (
         (
             "Launches of unknown fate are looked for again by the next run, and sent again only if the service does not show"
             " them by 2026-11-24 10:10:00 UTC; what is known of them: planner reconcile --store s3"
@@ -178,7 +178,7 @@ def test_who_consents_is_known_without_an_environment() -> None:
 
     assert actor({}) == "ana"
     assert actor({"USER": "bob"}) == "bob"
-    assert outside.shell(0).user not in ("", "unknown")
+    assert system.shell(0).user not in ("", "unknown")
 
 
 def test_who_was_overtaken_does_not_ask_for_the_same_saved_plan() -> None:

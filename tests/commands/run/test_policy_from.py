@@ -79,10 +79,10 @@ def test_a_commit_that_is_not_there(repository: Project, ref: str) -> None:
 def test_outside_of_a_repository_and_without_git(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are said plainly."""
     ran = project.planner("plan", "--policy-from", "HEAD")
-    assert (ran.code, "is in no git repository" in ran.err) == (2, True)
+    assert (ran.code, "is not in a git repository" in ran.err) == (2, True)
     monkeypatch.setenv("PATH", "")
     ran = project.planner("plan", "--policy-from", "HEAD")
-    assert (ran.code, "git is needed for this" in ran.err) == (2, True)
+    assert (ran.code, "git is not installed" in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize("arguments", [["--policy-from", "HEAD"], ["--store", "git:refs/planner/results"]])
@@ -96,7 +96,7 @@ def test_a_repository_that_belongs_to_another_user(
     assert (ran.code, ran.err) == (
         2,
         (
-            f"planner: git does not read the repository of {repository.root}: it belongs to another user\n"
-            f"  If you trust it, say so: git config --global --add safe.directory {repository.root}\n"
+            f"planner: git refuses to read the repository of {repository.root}: it belongs to another user\n"
+            f"  If you trust it, run: git config --global --add safe.directory {repository.root}\n"
         ),
     )

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from planner.cli import outside
+from planner.cli import system
 from planner.commands.run import run
 from planner.execution.clock import Clock
 from planner.invocation.run_options import RunOptions
@@ -41,7 +41,7 @@ def hasty(project: Project, service: Served) -> Callable[..., int]:
     """`planner run`, whose patience is short."""
 
     def invoke(**selection: Any) -> int:
-        shell = outside.shell(0)
+        shell = system.shell(0)
         clock = Clock(shell.clock.now, lambda: time.monotonic() * HASTE, lambda seconds: anyio.sleep(seconds / HASTE))
         options = RunOptions(Selection(**selection), consent_to_charge=True)
         return run(replace(shell, clock=clock), options)
@@ -73,7 +73,7 @@ def test_late_evidence_is_fetched_by_the_next_run(
     service.advance(LATE_SECONDS)
     ran = project.planner("run", "--plan-digest", digest)
     assert ran.code == 0, ran.out + ran.err
-    assert "read 2 stored runs again, free: 2 are whole now" in ran.err
+    assert "read 2 stored runs again (free): 2 are complete now" in ran.err
     total = service.ledger()["total_cents"]
     assert len(service.own_runs()) == 2
     (case,) = project.results()["cases"]

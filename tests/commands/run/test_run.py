@@ -323,7 +323,7 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
     assert re.search(
-        rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Wait for it to end", ran.err
+        rf"is in use by process {process.pid} on \S+ since 2\S+ \S+ UTC: planner run\n  Wait until it ends", ran.err
     )
     assert re.match(
         rf"the store is in use, or was left by one that was killed: process {process.pid} on \S+ since 2\S+ \S+ UTC: planner"
@@ -333,15 +333,15 @@ def test_one_invocation_at_a_time(project: Project, service: Served) -> None:
     lock.unlink()  # by somebody who takes it for a leftover
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
-    assert "is in use by a session whose lock file was removed\n  Wait for it to end" in ran.err
+    assert "is in use by a session whose lock file was removed\n  Wait until it ends" in ran.err
     lock.write_text(f"process {process.pid} on this machine")  # as it was
     process.kill()
     process.communicate()
     service.release()
     ran = project.planner("run", CONSENT)
     assert ran.code == 0, ran.err
-    assert f"the last session here did not end by itself: process {process.pid} on " in ran.err
-    assert "did not end by itself" not in project.planner("run", CONSENT).err
+    assert f"the last session in this store was killed: process {process.pid} on " in ran.err
+    assert "was killed" not in project.planner("run", CONSENT).err
 
 
 def test_fail_fast_launches_nothing_more(project: Project, service: Served) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from planner.cli import outside
+from planner.cli import system
 from planner.commands.run import run
 from planner.invocation.run_options import RunOptions
 from planner.invocation.selection import Selection
@@ -27,7 +27,7 @@ def _quarantine(project: Project, until: date) -> None:
 
 def at_noon(project: Project, now: datetime) -> Ran:
     """`planner run` by a clock on which that day does not end while it runs."""
-    shell = outside.shell(0)
+    shell = system.shell(0)
     ahead = now.replace(hour=12) - now
     clock = replace(shell.clock, now=lambda: shell.clock.now() + ahead)
     code = run(replace(shell, clock=clock), RunOptions(Selection(), consent_to_charge=True))

@@ -73,7 +73,7 @@ def test_a_service_that_only_redirects(project: Project, service: Served, spoile
     ran = project.planner("run", CONSENT)
     assert ran.code == 4
     assert ran.err == (
-        f"planner: GET /v1/agents/12: the service redirects (302 to {spoiler.elsewhere}), which is not followed: the key goes to"
+        f"planner: GET /v1/agents/12: the service redirects (302 to {spoiler.elsewhere}); redirects are not followed, so that the key goes to"
         " no other host\n"
         "  Is THUNDERPHONE_API_BASE_URL the API's address (without /v1), with no proxy's page in between?\n"
     )
@@ -90,10 +90,8 @@ def test_runs_shown_with_other_prompts_are_told_at_once(project: Project, servic
     spoiler.choose = lambda request: shouted if request.path.startswith("/v1/test-calls?") else None
     process = start(project)
     assert process.stderr is not None
-    told = next(line for line in process.stderr if "with another prompt than was sent" in line)
-    assert (
-        "which case each was made for cannot be told, so they count for none (hours/saturday[name=Ana]@clinic, " in told
-    )
+    told = next(line for line in process.stderr if "with a different prompt than was sent" in line)
+    assert "Their case is unknown, so they count for no case (hours/saturday[name=Ana]@clinic, " in told
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130

@@ -10,7 +10,7 @@ from patience import PATIENCE_SECONDS
 
 from planner.results.model import RunResult
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
-from tests.commands.reconcile.test_stray_launches import answered, flat  # pyright: ignore[reportMissingImports]
+from tests.commands.reconcile.test_orphaned_launches import answered, flat  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT, wait_for  # pyright: ignore[reportMissingImports]
 
 

@@ -42,7 +42,7 @@ def test_a_fresh_machine_goes_on(
     second = Project(fresh, project.capsys)
     ran = second.planner("run", CONSENT, "--store", str(shared))
     assert ran.code == 0, ran.err + ran.out
-    assert "an earlier invocation died with 1 launch unanswered" in ran.err
+    assert "an earlier session was killed with 1 unconfirmed launch" in ran.err
     assert Counter(Counter(run["prompt"] for run in service.own_runs()).values()) == {6: 2, 1: 1}
     results = second.results()
     assert any(run["adopted"] for case in results["cases"] for run in case["runs"])

@@ -102,7 +102,7 @@ def test_a_disk_that_is_full_again_and_again(project: Project, service: Served) 
     assert {result["outcome"] for result in spent} == {"unknown"}
     for told in project.root.glob("told-*"):
         text = " ".join(told.read_text().split())
-        assert "database or disk is full. Nothing is launched without it. Free some disk space" in text.replace(
+        assert "database or disk is full. Nothing is launched without a journal. Free disk space" in text.replace(
             "full Nothing", "full. Nothing"
         )
         assert "Traceback" not in text

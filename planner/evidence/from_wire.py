@@ -1,0 +1,234 @@
+"""Converts wire models to evidence. The two dialects name roles and scale scores differently; evidence does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast, get_args
+
+import pydantic_core
+
+from planner.api.wire import WireCall, WireGrade, WireRun, WireTurn
+from planner.evidence.model import Call, Evidence, Grade, Role, ToolCall, Turn, UnreadPart
+from planner.evidence.tool_record import (
+    AGENT_ROLES,
+    CALLER_ROLES,
+    SILENT_ROLES,
+    TOOL_CALL_ROLES,
+    TOOL_RESULT_ROLES,
+    ToolRecord,
+    hides_tools,
+    milliseconds,
+    record_of_history,
+)
+
+_PERCENT: Final = frozenset({"collected_values", "extracted_data", "prompt_snapshot", "steps_trace", "tool_snapshot"})
+"""Fields of the call object that exist only in the dialect with scores in percent."""
+_LESS_THAN_CRITICAL: Final = frozenset(
+    {"minor", "major", "low", "medium", "moderate", "high", "warning", "info", "informational", "notice", "trivial"}
+)
+
+
+def evidence_from_wire(
+    run: WireRun,
+    call: tuple[WireCall, Mapping[str, Any]] | None,
+    transcript: Sequence[WireTurn] | None,
+    history: Sequence[Mapping[str, Any]] | None,
+    grade: WireGrade | None,
+    charged_cents: int | None = None,
+) -> Evidence:
+    """The evidence of an ended run. `None` means that the service did not have the part; `charged_cents` is the sum of
+    its transactions."""
+    unread: set[UnreadPart] = set()
+    turns, record = _turns_and_tools(transcript, unread)
+    tools: tuple[ToolCall, ...] | None = record.finish()
+    if not tools:
+        # A transcript without tool turns does not prove that no tool was called; a history does, unless both are empty.
+        if history:
+            record = record_of_history(history)
+        tools = None if history is None else record.finish()
+        unread.update(("tools",) if not history and not turns else ())
+    unread |= record.unread
+    return Evidence(
+        run_id=run.id,
+        run_status=run.status,
+        error_message=run.error_message or "",
+        call=None if call is None or run.call_id is None else _call(run.call_id, *call),
+        turns=turns,
+        tools=tools,
+        grade=_grade(
+            call[0] if call else None, grade, in_percent=call is not None and not _PERCENT.isdisjoint(call[1])
+        ),
+        **_bill(run, call[0] if call else None, charged_cents),
+        service_estimate_cents=_estimate(run),
+        unread=tuple(part for part in get_args(UnreadPart) if part in unread),
+    )
+
+
+def _call(call_id: int, call: WireCall, document: Mapping[str, Any]) -> Call:
+    return Call(
+        call_id=call_id,
+        status=call.status or "unknown",
+        end_reason=call.end_reason or None,
+        duration_seconds=call.duration_seconds if (call.duration_seconds or 0) >= 0 else None,
+        product=call.product,
+        transferred_to=call.transfer_destination or None,
+        variant_id=_identifier(call.agent_variant_id),
+        variant_label=_name(call.agent_variant_label),
+        document=cast("dict[str, Any]", _without_urls(document)),
+    )
+
+
+def _without_urls(document: object) -> object:
+    """Remove signed URLs, which are credentials, at any depth."""
+    if isinstance(document, Mapping):
+        fields = cast("Mapping[str, object]", document)
+        return {key: _without_urls(value) for key, value in fields.items() if "url" not in key.lower()}
+    if isinstance(document, list):
+        return [_without_urls(item) for item in cast("list[object]", document)]
+    return document
+
+
+def _bill(run: WireRun, call: WireCall | None, charged_cents: int | None) -> dict[str, Any]:
+    """The transactions decide; without them, the bill of the call."""
+    if charged_cents is not None:
+        return {"cost_cents": charged_cents, "cost_basis": "transaction"}
+    if run.call_id is None:
+        return {"cost_cents": 0} if run.status == "failed" else {}  # no call, no bill
+    cents = None if call is None else call.billing_total_cents
+    if cents is None or not 0 <= cents < 2**63:
+        return {}
+    return {"cost_cents": round(cents), "cost_basis": "call"}
+
+
+def _estimate(run: WireRun) -> int | None:
+    """Less than nothing is no estimate."""
+    cents = run.estimated_cost_cents
+    return None if cents is None or cents < 0 else cents
+
+
+def _grade(call: WireCall | None, grade: WireGrade | None, *, in_percent: bool) -> Grade | None:
+    """The grade, completed from the call object."""
+    if grade is None and (call is None or call.grade_status is None):
+        return None
+    status = (grade and grade.status) or (call and call.grade_status) or "unknown"
+    if status == "pending":  # not final: no issues so far does not mean no issues
+        return Grade(status=status)
+    detected: object = grade.detected_issues if grade else None
+    issues = cast("list[Any]", detected) if isinstance(detected, list) else None
+    return Grade(
+        status=status,
+        score=_score(grade.score if grade else None, call.grade_score if call else None, in_percent=in_percent),
+        outcome=(grade and grade.call_outcome) or (call and call.call_outcome) or None,
+        goal=(grade and grade.goal_achievement) or (call and call.goal_achievement) or None,
+        issues=_agreed(None if issues is None else len(issues), call and call.issue_count),
+        critical_issues=_agreed(None if issues is None else _critical(issues), call and call.critical_issue_count),
+        summary=(grade and grade.summary) or None,
+        grader_model=_name(grade.grader_model if grade else None),
+        grader_version=_name(grade.grader_version if grade else None),
+    )
+
+
+def _identifier(value: object) -> int | str | None:
+    """An identifier as the service writes it; None if it is neither an integer nor a text."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    return value if value != "" else None
+
+
+def _name(value: object) -> str | None:
+    """A version or label as text: `7` and `"7"` are the same version."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    return str(value) or None
+
+
+def _score(graded: float | None, repeated: float | None, *, in_percent: bool) -> float | None:
+    """A score from 0 to 1. The grade wins, except if it is 1 and the call object has the same score in percent."""
+    scores = [score for score in (graded, repeated) if score is not None]
+    if not scores:
+        return None
+    if scores[0] == 1 and scores[-1] in (100, 0.01):
+        return _unit_score(scores[-1], in_percent=in_percent)
+    return _unit_score(scores[0], in_percent=in_percent)
+
+
+def _unit_score(score: float, *, in_percent: bool) -> float | None:
+    """Convert 0.0–1.0 or 0–100 to a score from 0 to 1. A score of 1 is ambiguous, so it counts only if the dialect and
+    the number type agree."""
+    if score == 1:
+        if isinstance(score, int) is not in_percent:
+            return None
+        return 0.01 if in_percent else 1.0
+    if 0 <= score < 1:
+        return float(score)
+    return score / 100 if 2 <= score <= 100 else None
+
+
+def _agreed(listed: int | None, counted: int | None) -> int | None:
+    """A count; None if two sources differ or it is negative."""
+    numbers = {number for number in (listed, counted) if number is not None}
+    return numbers.pop() if len(numbers) == 1 and min(numbers) >= 0 else None
+
+
+def _critical(issues: Sequence[object]) -> int | None:
+    """The number of critical issues; None if any severity is missing or unknown."""
+    values = [
+        cast("Mapping[str, object]", issue).get("severity") if isinstance(issue, Mapping) else None for issue in issues
+    ]
+    severities = [severity.strip().lower() if isinstance(severity, str) else "" for severity in values]
+    if not all(severity == "critical" or severity in _LESS_THAN_CRITICAL for severity in severities):
+        return None
+    return severities.count("critical")
+
+
+def _turns_and_tools(
+    transcript: Sequence[WireTurn] | None, unread: set[UnreadPart]
+) -> tuple[tuple[Turn, ...] | None, ToolRecord]:
+    """Turns and tool calls of a transcript. Turns are None if no role is known."""
+    record = ToolRecord()
+    if transcript is None:
+        return None, record
+    turns: list[Turn] = []
+    timed = _has_times(transcript)
+    for wire in transcript:
+        role = (wire.role or "").lower()
+        number = len(turns) + 1
+        if role in TOOL_CALL_ROLES:
+            tool = record.call(wire.content, turn=number, start_ms=milliseconds(wire.start_ms), ids=wire.ids)
+            arguments = _compact(tool.arguments) if tool.arguments_told else "arguments not told"
+            kind, text = Role.TOOL, f"{tool.name}({arguments})"
+        elif role in TOOL_RESULT_ROLES:
+            result = record.answer(wire.content, ids=wire.ids, name=wire.name)
+            kind, text = Role.TOOL, _compact(result)
+        elif role in AGENT_ROLES or role in CALLER_ROLES:
+            kind = Role.AGENT if role in AGENT_ROLES else Role.CALLER
+            unread.update(("tools",) if wire.tool_calls or hides_tools(wire.content) else ())
+            text = "" if wire.content is None else _compact(wire.content)
+            unread.update(() if isinstance(wire.content, str | list | dict) else ("turns",))
+        else:
+            # An unknown role may be any speaker, or a tool.
+            unread.update(() if role in SILENT_ROLES else ("turns", "tools"))
+            continue
+        start, end = (milliseconds(wire.start_ms), milliseconds(wire.end_ms)) if timed else (None, None)
+        turns.append(
+            Turn(
+                number=number,
+                role=kind,
+                text=text,
+                start_ms=start,
+                end_ms=end if start is None or end is None or end >= start else None,
+                ttfa_ms=milliseconds(wire.ttfa_ms) if timed else None,
+            )
+        )
+    if not any(turn.text.strip() for turn in turns if turn.role is not Role.TOOL):
+        unread.add("turns")  # nobody spoke, or nothing was recorded
+    return (None if transcript and not turns else tuple(turns)), record
+
+
+def _has_times(transcript: Sequence[WireTurn]) -> bool:
+    """Whether times are usable: not if all turns start at the same time."""
+    return len(transcript) < 2 or len({milliseconds(turn.start_ms) for turn in transcript} | {None}) != 2
+
+
+def _compact(content: object) -> str:
+    return content if isinstance(content, str) else pydantic_core.to_json(content).decode()

@@ -1,0 +1,223 @@
+"""Launches of unknown fate whose case is edited or removed before anybody could look for them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from patience import wait_for
+
+from planner.api.wire import WireBilling
+from planner.diagnostics import Diagnostics
+from planner.execution.jobs import Line
+from planner.execution.journal import Journal
+from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
+from planner.invocation.jobs import ledger_of
+from planner.invocation.orphaned_launches import orphans_of
+from planner.invocation.selection import Loaded
+from planner.planfile.model import Project as ProjectFile
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
+
+PLAN = """\
+version: 1
+plan: hours
+targets:
+  clinic: {agent: 12}
+scenarios:
+  saturday:
+    prompt: You are Ana, calm. Ask when the clinic is open on Saturday.
+    expect: [{check: call, status: completed}]
+"""
+
+
+def kill_in_a_launch(project: Project, service: Served) -> None:
+    """The launch is carried out, its answer is late, and the process is killed meanwhile."""
+    service.control({"faults": [{"kind": "slow", "seconds": 1000}]})
+    process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
+    wait_for(service.own_runs)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    service.release()
+    wait_for(lambda: have_ended(service))
+
+
+def kill_after_an_answer(project: Project, service: Served) -> None:
+    """The launch is carried out and answered, and the process is killed before it knows that its call has ended."""
+    slow = [{"kind": "slow", "seconds": 1000, "route": route} for route in ("list", "batch")]
+    service.control({"faults": slow})
+    process = subprocess.Popen([sys.executable, "-m", "planner", "run", CONSENT], cwd=project.root)
+    wait_for(lambda: answered(project))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    service.release()
+    wait_for(lambda: have_ended(service))
+
+
+def have_ended(service: Served) -> bool:
+    """What is looked for before has no bill yet."""
+    return all(run["status"] == "completed" for run in service.own_runs())
+
+
+def answered(project: Project) -> bool:
+    """Whether there are launches, and none of them is under way."""
+    return {launch.state for launch in project.launches()} == {LaunchState.ACKNOWLEDGED}
+
+
+def lose(project: Project, *, seconds_ago: float = 0.0) -> None:
+    """A launch of which nothing is known, for a case that is in no plan."""
+    journal = Journal(project.root / ".planner" / "journal.sqlite")
+    slot = SlotIntent("hours/old@clinic", "hours", "You are Dora.", "sha256:x", None, 32)
+    sent_at = datetime.now(UTC) - timedelta(seconds=seconds_ago)
+    line = Line("agent", 12, "outbound", "voice", None, 0)
+    journal.intend(LaunchIntent("lost-1", "i-1", "sha256:d", line, "planner i-1/1", sent_at, 5, (slot,)))
+    journal.settle("lost-1", LaunchState.SENT)
+    journal.settle("lost-1", LaunchState.AMBIGUOUS, detail="timed out")
+    journal.close()
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def costs(project: Project) -> tuple[int, int]:
+    cost: Any = project.results()["cost"]
+    return cost["actual_cents"], cost["ambiguous_cents"]
+
+
+def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project, service: Served) -> None:
+    """`plan` tells what it may have cost; `run` finds what it became, adopts it and tells its bill, and nothing is open any more."""
+    project.write("plans/hours.yaml", PLAN)
+    kill_in_a_launch(project, service)
+    project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
+    open_launch = "1 unconfirmed launch (up to $0.64) for cases that are kept, edited, removed or not selected"
+    planned = project.planner("plan")
+    assert f"{open_launch}. `planner run` searches for them; planner reconcile shows them" in flat(planned.out)
+    told = project.planner("plan", "--format", "json").json["open_launches"]
+    assert [(launch["cases"], launch["reserved_cents"]) for launch in told] == [(["hours/saturday@clinic"], 64)]
+    ran = project.planner("run", CONSENT, "--max-cost", "1.40")
+    assert ran.code == 0
+    (lost, _) = sorted(service.own_runs(), key=lambda run: run["run_id"])
+    bill = (
+        "1 call of earlier launches cost $0.16, for cases that are kept, edited, removed or not selected:"
+        f" run {lost['run_id']}"
+    )
+    assert bill in flat(ran.out)
+    assert project.results()["problems"] == [bill]
+    assert project.results()["open_launches"] == []
+    assert "1 call of earlier launches cost" in (project.root / "reports/report.md").read_text()
+    assert costs(project) == (16, 0)
+    assert project.planner("reconcile").code == 0
+    assert "earlier launches" not in project.planner("run").out
+    assert len(service.own_runs()) == 2
+
+
+def test_a_launch_that_nobody_finds_stays_in_every_report(project: Project, service: Served) -> None:
+    """Its possible cost counts as ambiguous, the way to it is shown, and the cases of this invocation pass all the same."""
+    project.write("plans/hours.yaml", PLAN)
+    lose(project)
+    problem = "1 unconfirmed launch (up to $0.32) for cases that are kept, edited, removed or not selected"
+    for _ in range(2):
+        ran = project.planner("run", CONSENT)
+        assert ran.code == 0
+        assert problem in flat(ran.out)
+        assert "See what is known about them:\n         planner reconcile\n" in ran.out
+        results = project.results()
+        assert (results["outcome"], results["finished"], results["problems"]) == ("passed", True, [problem])
+        assert [launch["launch_id"] for launch in results["open_launches"]] == ["lost-1"]
+        assert costs(project)[1] == 32
+        assert "`lost-1` · not found yet · 1 case · up to $0.32" in (project.root / "reports/report.md").read_text()
+    assert len(service.own_runs()) == 1
+    assert project.planner("reconcile").code == 4
+
+
+def test_a_launch_that_has_settled_as_absent_is_open_no_more(project: Project, service: Served) -> None:
+    """As long after it was sent as any launch is looked for."""
+    project.write("plans/hours.yaml", PLAN)
+    lose(project, seconds_ago=660)
+    assert project.planner("run", CONSENT).code == 0
+    assert project.results()["problems"] == []
+    assert project.planner("reconcile").code == 0
+
+
+def test_what_is_adopted_by_a_person_is_billed_too(project: Project, service: Served) -> None:
+    """A run that somebody named, of a case edited since, is told by its bill once."""
+    project.write("plans/hours.yaml", PLAN)
+    kill_in_a_launch(project, service)
+    (lost,) = service.own_runs()
+    listed = project.planner("reconcile").out
+    launch_id = listed.split()[0]
+    assert project.planner("reconcile", launch_id, "--adopt", str(lost["run_id"])).code == 0
+    project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
+    assert "not billed yet" in flat(project.planner("plan").out)
+    assert "1 call of earlier launches cost $0.16" in flat(project.planner("run", CONSENT).out)
+    assert "earlier launches" not in project.planner("run").out
+
+
+def test_what_it_may_cost_is_kept_from_the_balance() -> None:
+    """The balance is the organisation's: what a stray launch may still be billed is none of it left.
+    The ceiling of what was consented to now is untouched."""
+    billing = WireBilling.model_validate({"balance_cents": 100})
+    loaded = Loaded(Path(), ProjectFile(), (), (), Diagnostics())
+    ledger = ledger_of(loaded, (), max_cost_cents=80, billing=billing, orphaned_cents=32)
+    assert [ceiling.left_cents for ceiling in ledger.ceilings] == [80, 68]
+
+
+def test_what_an_adopted_launch_cost_is_told_by_another_change_set(project: Project, service: Served) -> None:
+    """A run that an earlier change set launched, and a person adopted, stands here for a call: it is not called again, and what
+    it cost is not passed over."""
+    project.write("plans/hours.yaml", PLAN)
+    kill_in_a_launch(project, service)
+    (lost,) = service.own_runs()
+    launch_id = project.planner("reconcile").out.split()[0]
+    assert project.planner("reconcile", launch_id, "--adopt", str(lost["run_id"])).code == 0
+    project.edit("plans/hours.yaml", "status: completed", "status: completed}, {check: duration, max_seconds: 600")
+    ran = project.planner("run")
+    assert ran.code == 0
+    assert "$0.16 more was paid by earlier invocations, for runs that stand in for calls here" in flat(ran.out)
+    assert len(service.own_runs()) == 1
+
+
+def test_an_answered_launch_for_an_edited_case_is_billed(project: Project, service: Served) -> None:
+    """What an interrupted invocation had launched and not seen end is not called again, and its bill is told though no case
+    asks for it any more; taken back, the edit finds the call where it was."""
+    project.write("plans/hours.yaml", PLAN)
+    kill_after_an_answer(project, service)
+    (paid,) = service.own_runs()
+    project.edit("plans/hours.yaml", "Ana, calm", "Ana, furious")
+    whose = "for cases that are kept, edited, removed or not selected"
+    unbilled = f"1 call of earlier launches (up to $0.64) {whose}: not billed yet. `planner run` searches for them"
+    planned = flat(project.planner("plan").out)
+    assert unbilled in planned
+    assert "planner reconcile" not in planned  # which shows those of unknown fate only
+    assert project.planner("reconcile").out == "No launch is open.\n"
+    ran = project.planner("run", CONSENT)
+    assert ran.code == 0
+    assert project.results()["problems"] == [f"1 call of earlier launches cost $0.16, {whose}: run {paid['run_id']}"]
+    assert costs(project) == (16, 0)
+    assert "earlier launches" not in project.planner("run").out
+    project.edit("plans/hours.yaml", "Ana, furious", "Ana, calm")
+    assert project.planner("run").code == 0
+    assert [run["run_id"] for case in project.results()["cases"] for run in case["runs"]] == [paid["run_id"]]
+    assert len(service.own_runs()) == 2
+
+
+def test_a_bill_that_never_comes_is_waited_for_a_day(tmp_path: Path) -> None:
+    """A run that never ends is not looked for, told of and held back from the balance for ever."""
+    now = datetime.now(UTC)
+    journal = Journal(tmp_path / "journal.sqlite")
+    for launch_id, run_id, hours in (("young", 7, 23), ("old", 8, 25)):
+        slot = SlotIntent("hours/old@clinic", "hours", "You are Dora.", "sha256:x", None, 32)
+        line = Line("agent", 12, "outbound", "voice", None, 0)
+        sent_at = now - timedelta(hours=hours)
+        journal.intend(LaunchIntent(launch_id, "i-1", "sha256:d", line, launch_id, sent_at, 5, (slot,)))
+        journal.settle(launch_id, LaunchState.SENT)
+        journal.settle(launch_id, LaunchState.ACKNOWLEDGED, run_ids=(run_id,), bindings={0: run_id})
+    orphans = orphans_of(journal, set(), shared=False, now=now)
+    journal.close()
+    assert [slot.run_id for slot in orphans.unbilled] == [7]
+    assert orphans.reserved_cents == 32

@@ -1,0 +1,244 @@
+"""What stands in the report folder after each way to end before there are results: never an older green report."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from junitparser import JUnitXml
+from patience import wait_for
+
+from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
+from tests.commands.run.test_run import CONSENT, start  # pyright: ignore[reportMissingImports]
+
+SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/results.schema.json").read_text())
+
+
+def leave_passed_reports(project: Project) -> None:
+    """As an earlier job left them."""
+    assert project.planner("run", CONSENT).code == 0
+    assert project.results()["outcome"] == "passed"
+
+
+def standing(project: Project) -> dict[str, Any]:
+    """What results.json says, after looking that all reports agree and are what they should be."""
+    results = project.results()
+    jsonschema.validate(results, SCHEMA)
+    suite = next(iter(JUnitXml.fromfile(str(project.root / "reports/junit.xml"))))
+    assert (suite.errors, suite.failures) == (1, 0)
+    words = {"refused": "Refused", "unknown": "Incomplete", "interrupted": "Interrupted"}
+    assert words[results["outcome"]] in (project.root / "reports/report.md").read_text().splitlines()[0]
+    return results
+
+
+def break_plan(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.edit("plans/hours.yaml", "prompt: |", "promt: |")
+
+
+def lose_key(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("THUNDERPHONE_API_KEY")
+
+
+def unknown_target(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.edit("plans/hours.yaml", "agent: 12", "agent: 999")
+
+
+def unreachable(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://127.0.0.1:1")
+
+
+def damage_store(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    next((project.root / ".planner/latest").rglob("*.json")).write_text("{")
+
+
+def edit_prompt(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.edit("plans/hours.yaml", "of Monday", "of Friday")
+
+
+EARLY_ENDS = {
+    "a bad plan": (break_plan, [CONSENT], 2, "refused", "plans/hours.yaml:7:5: unknown key [unknown-key]"),
+    "no such path": (None, [CONSENT, "nowhere"], 2, "refused", "nowhere does not exist"),
+    "no key": (lose_key, [CONSENT], 2, "refused", "there is no API key"),
+    "an unknown target": (unknown_target, [CONSENT], 2, "refused", "does not know agent 999"),
+    "consent withheld": (edit_prompt, [], 3, "refused", "nobody is called without consent"),
+    "an unreachable service": (unreachable, [CONSENT], 4, "unknown", "cannot be reached"),
+    "a damaged store": (damage_store, [CONSENT], 4, "unknown", "cannot be read"),
+}
+
+
+def test_an_early_end_is_what_the_reports_say(
+    project: Project, service: Served, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
+) -> None:
+    """Whatever ends `run` before it calls, no report of an earlier job stands, and GitHub's outputs say the same."""
+    leave_passed_reports(project)
+    passed = shutil.copytree(project.root, tmp_path_factory.mktemp("passed"), dirs_exist_ok=True)
+    before = service.ledger()
+    for name, (arrange, arguments, code, outcome, why) in EARLY_ENDS.items():
+        outputs = tmp_path_factory.mktemp("github") / "outputs"
+        shutil.copytree(passed, project.root, dirs_exist_ok=True)
+        with monkeypatch.context() as changed:
+            changed.setenv("GITHUB_ACTIONS", "true")
+            changed.setenv("GITHUB_OUTPUT", str(outputs))
+            if arrange is not None:
+                arrange(project, changed)
+            ran = project.planner("run", *arguments)
+        assert ran.code == code, f"{name}: {ran.err}"
+        results = standing(project)
+        assert (results["outcome"], results["exit_code"], results["finished"]) == (outcome, code, False), name
+        assert results["under_way"] is False
+        assert any(why in problem for problem in results["problems"]), results["problems"]
+        told = outputs.read_text().splitlines()
+        values = {line.partition("<<")[0]: told[number + 1] for number, line in enumerate(told) if "<<" in line}
+        assert (values["outcome"], values["exit-code"], values["cost-cents"]) == (outcome, str(code), "0"), name
+    assert service.ledger() == before
+
+
+def test_a_refused_key_was_asked_with(project: Project, serve: Callable[..., Served], monkeypatch: Any) -> None:
+    """401 is told with the one request that it took, and as an error."""
+    monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", serve("--api-key", "sk_test_other").url)
+    monkeypatch.setenv("THUNDERPHONE_API_KEY", "sk_test_commands")
+    assert project.planner("run", CONSENT).code == 2
+    results = standing(project)
+    assert "rejects the key (401" in results["problems"][0]
+    assert results["stats"]["requests"] == 1
+
+
+def test_a_busy_store(project: Project, service: Served) -> None:
+    """Who could not even begin leaves no green report either; the holder's own follow when it ends."""
+    leave_passed_reports(project)
+    lock = os.open(project.root / ".planner/lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        assert project.planner("run", CONSENT).code == 4
+    finally:
+        os.close(lock)
+    assert "is in use by" in standing(project)["problems"][0]
+
+
+def test_a_killed_invocation_leaves_a_report_that_says_so(project: Project, service: Served) -> None:
+    """Kill -9 in the middle: neither the older report nor a verdict, and no price for what is not known."""
+    leave_passed_reports(project)
+    service.hold(1, retry_after_seconds=600)
+    process = start(project, "--rerun", "all", "--max-concurrent", "1")
+    wait_for(project.rests)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    service.release()
+    results = standing(project)
+    assert (results["outcome"], results["under_way"]) == ("unknown", True)
+    report = (project.root / "reports/report.md").read_text()
+    assert report.splitlines()[0] == (
+        "# ❔ Incomplete: it had not ended when this was written; what it called and paid is not in here"
+    )
+    assert "$0.00" not in report + (project.root / "reports/junit.xml").read_text()
+    assert project.planner("run", CONSENT, "--rerun", "all").code == 0
+    assert project.results()["under_way"] is False
+
+
+def test_a_report_folder_that_cannot_be_written_is_found_before_anybody_is_called(
+    project: Project, service: Served
+) -> None:
+    """Exit 2 and no request: nothing is paid for that could not be told."""
+    (project.root / "file").write_text("")
+    for folder in ("file/below", "/proc/planner"):
+        ran = project.planner("run", CONSENT, "--report-dir", folder)
+        assert ran.code == 2
+        assert ran.err.startswith(f"planner: the reports cannot be written to {folder}: ")
+        assert "No call was made." in ran.err
+    assert service.ledger()["runs"] == []
+    assert not (project.root / ".planner").exists()
+
+
+def test_reports_that_cannot_be_written_any_more(project: Project, service: Served) -> None:
+    """Lost in the middle: the verdict is on the terminal, the results are stored, and nobody is called again for them."""
+    service.hold(1)
+    process = start(project, "--max-concurrent", "1")
+    wait_for(service.own_runs)
+    shutil.rmtree(project.root / "reports")
+    (project.root / "reports").write_text("")
+    service.release()
+    out, err = process.communicate()
+    assert process.returncode == 4, err
+    assert "3 new; " in out
+    assert "· the reports cannot be written to reports: File exists" in out
+    assert f"Cost     ${service.ledger()['total_cents'] / 100:.2f} of" in out
+    assert "earlier invocations" not in out
+    (project.root / "reports").unlink()
+    assert project.planner("run", CONSENT).code == 0
+    assert {case["action"] for case in project.results()["cases"]} == {"keep"}
+    assert len(service.own_runs()) == 5
+
+
+def test_a_store_that_cannot_be_written_any_more(project: Project, service: Served) -> None:
+    """What was called and paid is reported all the same, and the next invocation goes on with it."""
+    service.hold(1)
+    process = start(project, "--max-concurrent", "1")
+    wait_for(service.own_runs)
+    (project.root / ".planner/runs").write_text("")
+    service.release()
+    out, err = process.communicate()
+    assert process.returncode == 4, err + out
+    results = standing(project)
+    assert results["cost"]["actual_cents"] == service.ledger()["total_cents"]
+    assert [case["outcome"] for case in results["cases"]] == ["passed"] * 3
+    (project.root / ".planner/runs").unlink()
+    assert project.planner("run").code == 0
+    assert project.results()["cost"]["actual_cents"] == results["cost"]["actual_cents"]
+    assert len(service.own_runs()) == 5
+
+
+MISTYPED = {
+    "an unknown option": ["run", "--consent-to-charge", "--max-costs", "3"],
+    "a value that is none": ["run", "--max-cost", "much", "--report-dir", "out"],
+    "an option without its value": ["-v", "run", "--report-dir=out", "--select"],
+    "of recheck": ["recheck", "--bogus"],
+}
+
+
+@pytest.mark.parametrize("arguments", MISTYPED.values(), ids=MISTYPED)
+def test_a_mistyped_command_line_leaves_no_older_report(
+    project: Project, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """In the folder that it names the report says what was wrong, and so do GitHub's outputs; elsewhere nothing is touched."""
+    for folder in ("reports", "out"):
+        project.write(f"{folder}/results.json", "{}")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_OUTPUT", str(project.root / "outputs"))
+    ran = project.planner(*arguments)
+    named, other = ("out", "reports") if "out" in " ".join(arguments) else ("reports", "out")
+    assert ran.code == 2
+    results = json.loads((project.root / named / "results.json").read_text())
+    jsonschema.validate(results, SCHEMA)
+    assert (results["outcome"], results["exit_code"], results["under_way"]) == ("refused", 2, False)
+    assert results["problems"][0] in ran.err
+    assert (project.root / named / "report.md").read_text().split(" ")[2].startswith("Refused")
+    assert (project.root / other / "results.json").read_text() == "{}"
+    told = (project.root / "outputs").read_text()
+    assert "\nrefused\n" in told
+    assert "\n2\n" in told
+
+
+@pytest.mark.parametrize("arguments", [["run", "--bogus"], ["run", "--help"], ["plan", "--bogus", "run"]])
+def test_what_is_not_a_run_touches_no_report(project: Project, arguments: list[str]) -> None:
+    """No folder is made for a slip of the hand, and help or another command leaves what stands."""
+    assert project.planner(*arguments).code == (0 if "--help" in arguments else 2)
+    assert not (project.root / "reports").exists()
+    project.write("reports/results.json", "{}")
+    if arguments != ["run", "--bogus"]:
+        project.planner(*arguments)
+        assert (project.root / "reports/results.json").read_text() == "{}"
+
+
+def test_recheck_leaves_no_older_report(project: Project) -> None:
+    """It writes to the same folder, and ends early in the same ways."""
+    project.write("reports/results.json", "{}")
+    assert project.planner("recheck").code == 2
+    assert standing(project)["invocation_id"].startswith("recheck-")

@@ -1,0 +1,211 @@
+"""Calls that wait for verdicts: made only while they can matter, never lost, never made twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from planner.execution.jobs import RunRecord, Settings
+
+
+@dataclass
+class Verdicts:
+    """A pace: `first` calls at once, then `then` at once; the case is settled after so many verdicts (None: never)."""
+
+    settles_after: int | None
+    first: int = 2
+    then: int = 1
+    told: list[int] = field(default_factory=list[int])
+    asked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    platform_failed: frozenset[int] = frozenset()
+    """Which reports, counted from 1, are of runs that the platform failed."""
+
+    def note(self, record: RunRecord) -> bool:
+        self.told.append(record.run_id)
+        return len(self.told) in self.platform_failed
+
+    def pace(self, case_id: str, to_come: int, retries: int) -> int:
+        del case_id
+        self.asked.append((to_come, retries))
+        if self.settles_after is not None and len(self.told) >= self.settles_after:
+            return 0
+        return self.first - len(self.told) if len(self.told) < self.first else self.then
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"pace": self.pace, "on_run": self.note}
+
+
+async def test_calls_that_cannot_matter_are_not_made(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """Two at once, then one at a time; after the third verdict the last two are not needed, and the work is whole."""
+    service = make_service(dialect)
+    verdicts = Verdicts(settles_after=3)
+    done = await service.invoke([job("ana", runs=5, may_stop_early=True)], **verdicts.options)
+    assert len(await service.own_runs()) == len(done.records) == 3
+    assert (done.outcome.not_needed, done.outcome.left, done.outcome.finished) == ({"p/ana@t": 2}, {}, True)
+    assert done.outcome.launches == 2
+    assert "p/ana@t is decided: 2 calls not needed" in done.narration
+    assert (done.snapshots[-1].runs_done, done.snapshots[-1].runs_total) == (3, 3)
+    assert verdicts.asked == [(5, 0), (4, 0), (3, 0), (2, 0)]
+
+
+async def test_a_case_that_is_never_settled_is_called_as_often_as_asked(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """Holding calls back loses none of them; a case without a pace goes its own way beside it."""
+    service = make_service()
+    jobs = [job("ana", runs=5, may_stop_early=True), job("bob", runs=3)]
+    done = await service.invoke(jobs, pace=Verdicts(settles_after=None).pace)
+    assert (done.outcome.finished, done.outcome.not_needed) == (True, {})
+    await service.check_exact(jobs)
+
+
+async def test_a_case_settled_by_what_is_known_calls_nobody(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """Runs of earlier results may leave nothing open before the first call."""
+    service = make_service()
+    done = await service.invoke([job("ana", runs=4, may_stop_early=True)], pace=lambda *_: 0)
+    assert await service.own_runs() == []
+    assert (done.outcome.finished, done.outcome.not_needed) == (True, {"p/ana@t": 4})
+
+
+async def test_running_again_does_not_make_the_calls_that_were_not_needed(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """The verdicts on what is stored settle the case again, with no call."""
+    service = make_service(dialect)
+    jobs = [job("ana", runs=5, may_stop_early=True)]
+    await service.invoke(jobs, **Verdicts(settles_after=3).options)
+    again = await service.invoke(jobs, **Verdicts(settles_after=3).options)
+    assert len(await service.own_runs()) == 3
+    assert (again.outcome.not_needed, again.outcome.finished) == ({"p/ana@t": 2}, True)
+    assert [record.resumed for record in again.records] == [True] * 3
+
+
+async def test_with_more_runs_wanted_later_only_the_missing_are_made(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """From 5 wanted (3 made) to 8 wanted, of which the sixth settles."""
+    service = make_service()
+    await service.invoke([job("ana", runs=5, may_stop_early=True)], **Verdicts(settles_after=3).options)
+    more = await service.invoke([job("ana", runs=8, may_stop_early=True)], **Verdicts(settles_after=6).options)
+    assert len(await service.own_runs()) == 6
+    assert (more.outcome.not_needed, more.outcome.finished) == ({"p/ana@t": 2}, True)
+
+
+async def test_a_failure_of_the_platform_is_called_again_only_while_the_case_is_open(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """A retry is a call like any other: one that cannot matter is not made."""
+    service = make_service()
+    ana = job("ana", runs=3, retries=1, may_stop_early=True)
+    verdicts = Verdicts(settles_after=None, first=3, platform_failed=frozenset({1}))
+    done = await service.invoke([ana], **verdicts.options)
+    assert len(done.records) == 4
+    assert done.outcome.finished
+    settled = make_service()
+    verdicts = Verdicts(settles_after=2, first=3, platform_failed=frozenset({2}))
+    done = await settled.invoke([ana], **verdicts.options)
+    assert len(done.records) == 3
+    assert done.outcome.not_needed == {"p/ana@t": 1}
+
+
+async def test_a_launch_that_never_happened_is_not_sent_again_for_a_settled_case(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """Two cases share a launch that is refused (429); one is settled meanwhile, and only the other's calls are sent again."""
+    service = make_service(concurrency_limit=2)
+    jobs = [job("ana", runs=4, may_stop_early=True), job("bob", runs=2)]
+    verdicts = Verdicts(settles_after=1, first=3)
+    done = await service.invoke(jobs, **verdicts.options)
+    assert done.outcome.finished
+    prompts = [run["prompt"].strip() for run in await service.own_runs()]
+    assert prompts.count(jobs[1].prompt) == 2
+    assert len(prompts) + done.outcome.not_needed["p/ana@t"] == 6
+
+
+async def test_an_ambiguous_launch_of_a_settled_case_that_never_arrived_is_not_needed(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """It is looked for as any other; found absent when the case is settled, it is left alone."""
+    service = make_service(dialect, [{"kind": "error_before", "after": 1, "times": 1}])
+    verdicts = Verdicts(settles_after=2, first=3, then=3)
+
+    def pace(case_id: str, to_come: int, retries: int) -> int:
+        verdicts.first = 1 if not verdicts.told else 3
+        return verdicts.pace(case_id, to_come, retries) or (0 if len(verdicts.told) >= 2 else 3)
+
+    jobs = [job("ana", runs=3, may_stop_early=True)]
+    done = await service.invoke(
+        jobs, pace=pace, on_run=verdicts.note, settings=Settings(settle_seconds=30, linger_seconds=60)
+    )
+    assert done.outcome.finished, done.outcome
+    made = len(await service.own_runs())
+    assert made + sum(done.outcome.not_needed.values()) == 3
+
+
+async def test_a_ceiling_leaves_held_calls_and_no_more(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """The third call would break the ceiling: it counts as not made, unless the first two settle the case."""
+    service = make_service()
+    verdicts = Verdicts(settles_after=2, first=3)
+    done = await service.invoke([job("ana", runs=3, may_stop_early=True)], ceilings=[(50, None)], **verdicts.options)
+    assert len(done.records) == 2
+    assert (done.outcome.ceiling, done.outcome.left, done.outcome.finished) == ("", {}, True)
+    short = await service.invoke(
+        [job("bob", runs=4, may_stop_early=True)],
+        ceilings=[(50, None)],
+        digest="sha256:2",
+        **Verdicts(settles_after=None).options,
+    )
+    assert short.outcome.ceiling
+    assert short.outcome.left == {"p/bob@t": 2}
+
+
+async def test_an_interruption_leaves_held_calls_to_the_next_invocation(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """They are neither made nor forgotten."""
+    service = make_service()
+    jobs = [job("ana", runs=5, may_stop_early=True)]
+    stopped = await service.invoke_interrupted(jobs, 2, **Verdicts(settles_after=None).options)
+    assert stopped.outcome.interrupted
+    assert stopped.outcome.left == {"p/ana@t": 3}
+    assert not stopped.outcome.finished
+    done = await service.invoke(jobs, **Verdicts(settles_after=None).options)
+    assert done.outcome.finished
+    await service.check_exact(jobs)
+
+
+async def test_runs_that_never_show_hold_nothing_back_for_ever(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """The first two never end: when they are no longer waited for the others are made."""
+    service = make_service(faults=[{"kind": "hang", "times": 1}])
+    ana = job("ana", runs=4, may_stop_early=True, timeout_seconds=60.0)
+    done = await service.invoke([ana], **Verdicts(settles_after=None).options)
+    assert done.outcome.overdue == 2
+    assert len(await service.own_runs()) == 4
+
+
+async def test_a_death_at_any_boundary_makes_no_call_that_is_not_needed(
+    make_service: Callable[..., Any], killable: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """Kill before and after every write, request and stored evidence, run again: three calls in all, each made once."""
+    settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+    jobs = [job("ana", runs=5, may_stop_early=True)]
+    boundary = 1 if dialect == "page" else 3
+    while await killable(
+        service := make_service(dialect), jobs, boundary, settings=settings, **Verdicts(settles_after=3).options
+    ):
+        done = await service.invoke(jobs, settings=settings, **Verdicts(settles_after=3).options)
+        assert done.outcome.finished, (boundary, done.outcome)
+        assert done.outcome.not_needed == {"p/ana@t": 2}, boundary
+        await service.check_exact([job("ana", runs=3)])
+        boundary += 4
+    assert boundary > 15

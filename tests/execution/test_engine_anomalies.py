@@ -1,0 +1,266 @@
+"""A service that answers two launches with one thing, or shows runs otherwise than they were asked for: seen and told, no call
+taken for another's, and nothing paid for again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import anyio
+import pytest
+from mortality import Life
+
+from planner.api.transport import Answer
+from planner.execution.jobs import Settings
+from planner.execution.launches import DUPLICATE_ANSWER, LaunchState
+
+PATIENT = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)
+"""Longer than a launch that the service does not show is looked for."""
+HASTY = Settings(settle_seconds=60, linger_seconds=100, poll_floor_seconds=12, poll_ceiling_seconds=12)
+
+
+def amended(answer: Answer, **fields: Any) -> Answer:
+    return replace(answer, body=json.dumps(json.loads(answer.body) | fields).encode())
+
+
+class OneBatch:
+    """Answers each batch with the id of the first; `told` are the runs it tells of: its own, the first's, or none, and then it has
+    all of them, when asked."""
+
+    def __init__(self, told: str) -> None:
+        self._told = told
+        self._first: dict[str, Any] = {}
+        self._all: list[int] = []
+
+    def __call__(self, method: str, path: str, answer: Answer) -> Answer:
+        if method == "GET" and self._told == "none" and path.startswith("/v1/test-call-batches/"):
+            return amended(answer, run_ids=sorted(self._all, reverse=True))
+        if method != "POST" or not path.endswith("batches"):
+            return answer
+        document = json.loads(answer.body)
+        self._first = self._first or document
+        self._all += document.get("run_ids", [])
+        run_ids = {"own": document.get("run_ids", []), "first": self._first.get("run_ids", []), "none": []}[self._told]
+        return amended(answer, id=self._first["id"], run_ids=run_ids)
+
+
+@pytest.fixture
+def jobs(job: Callable[..., Any]) -> list[Any]:
+    """Two batches: their targets differ."""
+    return [job("ana", runs=2), job("bob", runs=3, target=17)]
+
+
+def launches(service: Any) -> dict[str, tuple[str, bool]]:
+    """State, and whether it is known to share its answer, by id."""
+    journal = service.journal()
+    try:
+        return {
+            launch.launch_id: (launch.state.value, launch.detail.startswith(DUPLICATE_ANSWER))
+            for launch in journal.launches(LaunchState)
+        }
+    finally:
+        journal.close()
+
+
+@pytest.mark.parametrize("told", ["first", "none"])
+async def test_one_batch_for_two_launches(
+    make_service: Callable[..., Any], jobs: list[Any], dialect: str, told: str
+) -> None:
+    """The second is not believed: nothing more is launched, and it is found under its own number, and paid for once."""
+    service = make_service(dialect)
+    later = [
+        *jobs,
+        replace(jobs[0], case_id="p/cleo@t", prompt="You are Cleo.", line=replace(jobs[0].line, stagger_seconds=3)),
+    ]
+    done = await service.invoke(later[:2], amend=OneBatch(told), settings=PATIENT)
+    assert "the service answered launch l0002 with" in done.outcome.blocked
+    assert any(line == done.outcome.blocked for line in done.narration)  # at once
+    assert not done.outcome.finished
+    assert launches(service) == {"l0001": ("acknowledged", True), "l0002": ("adopted", True)}
+    assert Counter(record.case_id for record in done.records) == {"p/ana@t": 2, "p/bob@t": 3}
+    again = await service.invoke(later, settings=PATIENT)
+    assert again.outcome.finished
+    await service.check_exact(later)
+
+
+async def test_one_batch_with_runs_of_its_own_is_only_told(
+    make_service: Callable[..., Any], jobs: list[Any], dialect: str
+) -> None:
+    """Where each answer lists other runs, it is known which are whose."""
+    service = make_service(dialect)
+    done = await service.invoke(jobs, amend=OneBatch("own"))
+    assert done.outcome.finished
+    assert any("answered launches l0001 and l0002 with the same batch" in line for line in done.narration)
+    await service.check_exact(jobs)
+
+
+async def test_a_launch_that_is_not_found_is_for_a_person(make_service: Callable[..., Any], jobs: list[Any]) -> None:
+    """However long it is looked for: that its runs are not shown does not say that they were not made."""
+    service = make_service()
+    hidden: set[int] = set()
+    same = OneBatch("first")
+
+    def amend(method: str, path: str, answer: Answer) -> Answer:
+        """The second batch and its runs are in no list."""
+        if method == "POST" and path.endswith("batches"):
+            hidden.add(json.loads(answer.body)["id"])
+            return same(method, path, answer)
+        if method == "GET" and path.startswith("/v1/test-call"):
+            rows = json.loads(answer.body)
+            second = max(hidden, default=0) if len(hidden) > 1 else None
+            shown = (
+                [row for row in rows if second not in (row["id"], row.get("batch_id"))]
+                if isinstance(rows, list)
+                else rows
+            )
+            return replace(answer, body=json.dumps(shown).encode())
+        return answer
+
+    done = await service.invoke(jobs, amend=amend, settings=PATIENT)
+    assert launches(service)["l0002"] == ("ambiguous", True)
+    assert [(launch.launch_id, launch.needs_person) for launch in done.outcome.unsettled] == [("l0002", True)]
+    await anyio.sleep(3600)
+    again = await service.invoke(jobs, amend=amend, settings=PATIENT)
+    assert [launch.launch_id for launch in again.outcome.unsettled] == ["l0002"]
+    assert len(await service.own_runs()) == 5
+    assert "its answer also went to another launch: a person must decide" in " ".join(again.narration)
+
+
+async def test_what_only_the_first_answer_says_is_not_believed(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """The first launch is answered with the second's run: its call is no evidence for the first, and none is made again."""
+    service = make_service()
+    answers: list[Answer] = []
+    both = anyio.Event()
+
+    async def crossed(answer: Answer) -> Answer:
+        """Both are sent, and both are answered as the second should be."""
+        answers.append(answer)
+        if len(answers) == 2:
+            both.set()
+        await both.wait()
+        return amended(answers[0], id=json.loads(answers[1].body)["id"])
+
+    def amend(method: str, path: str, answer: Answer) -> Any:
+        return crossed(answer) if method == "POST" else answer
+
+    jobs = [job("ana"), job("bob", target=17)]
+    done = await service.invoke(jobs, amend=amend, settings=PATIENT)
+    assert len(await service.own_runs()) == 2
+    assert not done.outcome.finished
+    (odd,) = done.outcome.anomalies.values()
+    assert "is not what the launch asked for (p/ana@t): it counts for no case" in odd
+    assert [record.case_id for record in done.records if record.evidence is not None] in ([], ["p/bob@t"])
+    again = await service.invoke(jobs, settings=PATIENT)
+    assert len(await service.own_runs()) == 2
+    assert not [record for record in again.records if record.case_id == "p/ana@t" and record.evidence is not None]
+
+
+@pytest.mark.parametrize("told", ["first", "none"])
+async def test_a_death_where_the_second_answer_comes_costs_nothing(
+    make_service: Callable[..., Any], killable: Callable[..., Any], jobs: list[Any], told: str
+) -> None:
+    """Killed at each boundary from the first launch's answer to the second's doubt: the next invocation makes no call twice."""
+    alive = Life()
+    await make_service().invoke(jobs, amend=OneBatch(told), life=alive, settings=HASTY)
+    answers = [number for number, name in enumerate(alive.crossed, 1) if name.startswith("after POST")]
+    for boundary in range(answers[0] - 2, answers[1] + 6):
+        service = make_service()
+        assert await killable(service, jobs, boundary, amend=OneBatch(told), settings=HASTY)
+        again = await service.invoke(jobs, settings=HASTY)
+        if again.outcome.left:
+            again = await service.invoke(jobs, settings=HASTY)
+        assert again.outcome.finished, (boundary, again.outcome)
+        await service.check_exact(jobs)
+
+
+async def test_runs_shown_without_prompts_are_told_as_such(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """Nothing was altered: nothing is shown."""
+
+    def mute(method: str, path: str, answer: Answer) -> Answer:
+        if method != "GET" or path != "/v1/test-calls":
+            return answer
+        rows = [row | {"scenario_prompt": None} for row in json.loads(answer.body)]
+        return replace(answer, body=json.dumps(rows).encode())
+
+    done = await make_service().invoke([job("ana"), job("bob")], amend=mute)
+    assert "without the prompt that was sent." in next(iter(done.outcome.anomalies.values()))
+
+
+def shouting(method: str, path: str, answer: Answer) -> Answer:
+    """The list shows every prompt in capitals."""
+    if method != "GET" or path != "/v1/test-calls":
+        return answer
+    rows = [row | {"scenario_prompt": (row.get("scenario_prompt") or "").upper()} for row in json.loads(answer.body)]
+    return replace(answer, body=json.dumps(rows).encode())
+
+
+async def test_runs_shown_with_other_prompts_are_told_at_once(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """With why they count for no case; then, shown as they were sent, they do, and are not made again."""
+    service = make_service(dialect)
+    jobs = [job("ana"), job("bob")]
+    told_at: list[float] = []
+    began = anyio.current_time()
+
+    def on_context(context: Any) -> None:
+        context.observer = replace(context.observer, warn=lambda _: told_at.append(anyio.current_time() - began))
+
+    done = await service.invoke(jobs, amend=shouting, on_context=on_context)
+    assert told_at
+    assert told_at[0] < 10
+    (odd,) = done.outcome.anomalies.values()
+    ids = ", ".join(str(run["run_id"]) for run in await service.own_runs())
+    assert odd == (
+        f"the service shows runs {ids} with a different prompt than was sent. Their case is unknown, so they count"
+        " for no case (p/ana@t, p/bob@t). They are charged and will not be repeated."
+    )
+    assert not done.outcome.finished
+    assert len(await service.own_runs()) == 2
+    began = anyio.current_time()
+    assert (await service.invoke(jobs, amend=shouting)).outcome.anomalies
+    assert anyio.current_time() - began < 60  # they had their time
+    assert (await service.invoke(jobs)).outcome.finished
+    await service.check_exact(jobs)
+
+
+@pytest.mark.parametrize("count", [5, 6])
+async def test_runs_that_are_shown_otherwise_are_named_up_to_five(
+    make_service: Callable[..., Any], job: Callable[..., Any], count: int
+) -> None:
+    """Where there are more, it is said that these are not all."""
+    service = make_service()
+    done = await service.invoke([job(f"c{number}") for number in range(count)], amend=shouting)
+    (odd,) = done.outcome.anomalies.values()
+    first = ", ".join([str(run["run_id"]) for run in await service.own_runs()][:5])
+    assert f"shows runs {first}{', …' if count > 5 else ''} with a different prompt" in odd
+
+
+async def test_runs_shown_otherwise_for_a_while_are_odd_no_more(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """As soon as the list shows what was sent, they count, and nothing is told of them any more."""
+    lists: list[str] = []
+    warned: list[str] = []
+
+    def for_a_while(method: str, path: str, answer: Answer) -> Answer:
+        lists.extend([path] if method == "GET" and path == "/v1/test-calls" else [])
+        return shouting(method, path, answer) if len(lists) <= 2 else answer
+
+    def on_context(context: Any) -> None:
+        context.observer = replace(context.observer, warn=warned.append)
+
+    service = make_service()
+    jobs = [job("ana"), job("bob")]
+    done = await service.invoke(jobs, amend=for_a_while, on_context=on_context)
+    assert warned
+    assert done.outcome.anomalies == {}
+    assert done.outcome.finished
+    await service.check_exact(jobs)

@@ -1,0 +1,292 @@
+"""Launches of unknown fate: looked for first, adopted when found, sent again only when they have settled as absent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pydantic_core
+import pytest
+
+from planner.api.transport import Answer
+from planner.errors import LostAnswerError, UnreachableError
+from planner.execution.jobs import Settings
+from planner.execution.journal import Journal, LaunchState
+from planner.execution.reconciling import bind_slots
+
+PATIENT = Settings(linger_seconds=700)
+
+
+def lose_the_first_post(*, after: int = 0) -> Callable[..., Any]:
+    """The request gets lost on its way: nothing arrives at the service."""
+    posts: list[str] = []
+
+    def intercept(method: str, path: str, body: bytes | None) -> Any:
+        if method == "POST":
+            posts.append(path)
+            if len(posts) == after + 1:
+                return LostAnswerError("no answer in time")
+        return None
+
+    return intercept
+
+
+async def test_a_launch_that_was_carried_out_is_adopted(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """Found by the first look at the lists, not launched again, and the record says so."""
+    service = make_service(dialect, [{"kind": "lost_answer"}])
+    jobs = [job("ana", runs=2), job("cleo", target=17)]
+    done = await service.invoke(jobs)
+    assert done.outcome.finished
+    assert done.outcome.launches == 2
+    assert all(record.adopted and not record.resumed for record in done.records)
+    assert done.seconds < 60
+    assert [line for line in done.narration if "arrived" in line] == [
+        "launch l0001 had arrived: adopted runs 7110, 7111",
+        "launch l0002 had arrived: adopted run 7112",
+    ]
+    await service.check_exact(jobs)
+
+
+async def test_a_launch_that_was_not_is_sent_again_when_it_has_settled(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """Not a second before, for lists may lag; other work goes on meanwhile."""
+    service = make_service(dialect)
+    jobs = [job("ana", runs=2, expected_seconds=90.0), job("cleo", target=17)]
+    done = await service.invoke(jobs, intercept=lose_the_first_post(), settings=PATIENT)
+    assert done.outcome.finished
+    runs = {run["prompt"]: run["created_at"] - 1_795_521_600 for run in await service.own_runs()}
+    assert runs[jobs[1].prompt] < 1
+    assert 600 <= runs[jobs[0].prompt] < 610
+    assert [line for line in done.narration if "arrived" in line] == [
+        "launch l0001 never arrived: its runs may be launched again"
+    ]
+    assert not any(record.adopted for record in done.records)
+    await service.check_exact(jobs)
+
+
+async def test_run_lingers_a_while_and_the_next_one_goes_on(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """A minute after all else is done it ends, with the launch open; later invocations settle it by its age."""
+    service = make_service()
+    jobs = [job("ana", runs=2, expected_seconds=90.0), job("cleo", target=17)]
+    first = await service.invoke(jobs, intercept=lose_the_first_post())
+    assert [(launch.launch_id, launch.case_ids, launch.needs_person) for launch in first.outcome.unsettled] == [
+        ("l0001", ("p/ana@t",), False)
+    ]
+    assert (first.outcome.finished, first.outcome.left, first.outcome.trouble) == (False, {}, "")
+    assert 85 < first.seconds < 110  # a call of half a minute, seen late as a longer one was expected; then the minute
+    assert first.outcome.unsettled[0].reserved_cents == 48
+    second = await service.invoke(jobs)
+    assert 60 <= second.seconds < 70
+    assert len(second.outcome.unsettled) == 1
+    await anyio.sleep(600)
+    third = await service.invoke(jobs)
+    assert third.outcome.finished
+    await service.check_exact(jobs)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_looking_for_a_launch_asks_less_and_less_often(
+    make_service: Callable[..., Any], job: Callable[..., Any], others: int
+) -> None:
+    """Ten minutes of waiting are some hundred requests, not thousands, also where calls seen to be short would call for a quick look."""
+    service = make_service(time_scale=60.0)
+    jobs = [job("ana", expected_seconds=90.0), *[job("cleo", target=17)] * others]
+    done = await service.invoke(jobs, intercept=lose_the_first_post(), settings=PATIENT)
+    assert done.outcome.finished
+    pages = 1 + others
+    assert done.stats.requests < 2 * pages * 600 / 5 + 100
+    told = {snapshot.waiting for snapshot in done.snapshots}
+    assert "searching for an unconfirmed launch for up to 11 min" in told
+
+
+async def test_three_doubts_stop_launching(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """A service that loses every answer is not fed on, but for what is in the air; when some are settled, it goes on."""
+    service = make_service("page", [{"kind": "error_before", "times": 4}])
+    jobs = [job(f"c{n}", stagger_seconds=n) for n in range(6)]
+    done = await service.invoke(jobs)
+    assert len(done.outcome.unsettled) == 4
+    assert done.outcome.left == {"p/c4@t": 1, "p/c5@t": 1}
+    assert await service.own_runs() == []
+    assert 60 <= done.seconds < 70
+    done = await service.invoke(jobs, settings=PATIENT)
+    assert done.outcome.finished
+    await service.check_exact(jobs)
+
+
+async def test_somebody_elses_equal_run_needs_a_person(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
+    """Where the service does not tell who asked, either run could be ours; a person's choice is gone on with."""
+    service = make_service(
+        "page",
+        [{"kind": "lost_answer", "times": 1}, {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1}],
+    )
+    first = await service.invoke([job("ana")])
+    assert [(launch.case_ids, launch.needs_person) for launch in first.outcome.unsettled] == [(("p/ana@t",), True)]
+    assert first.narration.count("launch l0001 has 2 candidates: a person must choose") == 1
+    assert first.seconds < 60  # nobody is waited for in vain
+    (ours,) = await service.own_runs()
+    journal = service.journal()
+    journal.settle("l0001", LaunchState.ADOPTED, detail="a person said so", run_ids=(ours["run_id"],))
+    journal.bind("l0001", bind_slots(journal.slots_of("l0001"), {}, (ours["run_id"],)))
+    journal.close()
+    jobs = [job("ana"), job("bob", target=17)]
+    second = await service.invoke(jobs)
+    assert second.outcome.finished
+    assert {(record.case_id, record.adopted, record.resumed) for record in second.records} == {
+        ("p/ana@t", True, True),
+        ("p/bob@t", False, False),
+    }
+    await service.check_exact(jobs)
+
+
+async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Where the service tells who asked and we know who we are to it, the equal run of somebody else is no candidate."""
+    service = make_service(
+        "client",
+        [
+            {"kind": "lost_answer", "after": 1, "times": 1},
+            {"kind": "foreign_runs", "route": "list", "identical": True, "count": 2, "times": 1},
+        ],
+    )
+    jobs = [job("bob", target=17, expected_seconds=90.0), job("ana")]
+    done = await service.invoke(jobs)
+    assert done.outcome.finished
+    assert {record.case_id: record.adopted for record in done.records} == {"p/ana@t": True, "p/bob@t": False}
+    await service.check_exact(jobs)
+
+
+async def test_who_we_are_is_remembered(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """Also after the process that learned it is gone: the next one's lost launch is not taken for a stranger's equal run."""
+    service = make_service("client")
+    assert (await service.invoke([job("bob", target=17)])).outcome.finished
+    await service.control(
+        faults=[
+            {"kind": "lost_answer", "times": 1},
+            {"kind": "foreign_runs", "route": "list", "identical": True, "count": 2, "times": 1},
+        ]
+    )
+    jobs = [job("ana")]
+    done = await service.invoke(jobs)
+    assert done.outcome.finished
+    assert [record.adopted for record in done.records] == [True]
+    assert done.narration.count("launch l0002 has 3 candidates: a person must choose") == 0
+    (bobs, anas) = await service.own_runs()
+    assert done.records[0].run_id == anas["run_id"]
+    assert bobs["run_id"] != anas["run_id"]
+
+
+def test_each_key_has_requesters_of_its_own(tmp_path: Path) -> None:
+    """Another key is another person to the service: what is known of one says nothing of the other's runs."""
+    journal = Journal(tmp_path / "journal.sqlite")
+    assert journal.requesters("a") == set()
+    for _ in range(2):
+        journal.record_requester("a", 1)
+    journal.record_requester("b", 2)
+    journal.close()
+    again = Journal(tmp_path / "journal.sqlite")
+    assert (again.requesters("a"), again.requesters("b"), again.requesters("c")) == ({1}, {2}, set())
+    again.close()
+
+
+async def test_anothers_batch_is_never_adopted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """The page's batches tell who asked: the answer to our first one tells who we are."""
+    service = make_service("page", [{"kind": "lost_answer", "after": 1, "times": 1}])
+    jobs = [job("bob", runs=2, target=17, expected_seconds=90.0), job("ana", runs=2)]
+
+    def with_a_stranger(method: str, path: str, answer: Answer) -> Answer:
+        if (method, path) != ("GET", "/v1/test-call-batches"):
+            return answer
+        batches = pydantic_core.from_json(answer.body)
+        strangers = [{**batch, "id": 900, "run_ids": [9001, 9002], "requested_by_id": 2} for batch in batches[:1]]
+        return replace(answer, body=pydantic_core.to_json([*strangers, *batches] if strangers else batches))
+
+    done = await service.invoke(jobs, amend=with_a_stranger)
+    assert done.outcome.finished
+    await service.check_exact(jobs)
+
+
+def slow_batch_posts(service: Any) -> Callable[..., Any]:
+    """Batches are made at once, and answered after twenty seconds; the list of batches lags as far behind."""
+    started = service.now_seconds()
+
+    async def later(answer: Answer) -> Answer:
+        await anyio.sleep(20)
+        return answer
+
+    def amend(method: str, path: str, answer: Answer) -> Any:
+        if path != "/v1/test-call-batches":
+            return answer
+        if method == "POST":
+            return later(answer)
+        return replace(answer, body=b"[]") if service.now_seconds() < started + 19 else answer
+
+    return amend
+
+
+@pytest.mark.parametrize("sent", ["before we look", "while we look"])
+async def test_a_single_never_takes_a_run_of_our_own_batch(
+    make_service: Callable[..., Any], job: Callable[..., Any], sent: str
+) -> None:
+    """Runs of one dialect do not tell their batch: one with the same prompt in it, listed before its launch is answered, is
+    not mistaken for the lost single."""
+    service = make_service("client")
+    started = service.now_seconds()
+    posts: list[str] = []
+
+    def intercept(method: str, path: str, body: bytes | None) -> Any:
+        if method == "POST":
+            posts.append(path)
+            if posts == ["/v1/test-calls"]:
+                return LostAnswerError("no answer in time")
+            if sent == "while we look" and posts.count("/v1/test-call-batches") == 1:
+                return UnreachableError("not now, but in a second")
+        early = service.now_seconds() < started + 1.5
+        return Answer(503, {}, b"") if sent == "while we look" and path == "/v1/test-calls" and early else None
+
+    ana = job("ana", expected_seconds=90.0)
+    jobs = [ana, job("same", prompt=ana.prompt, stagger_seconds=1), job("other", stagger_seconds=1)]
+    done = await service.invoke(jobs, intercept=intercept, amend=slow_batch_posts(service), settings=PATIENT)
+    assert posts[1:] == ["/v1/test-call-batches"] * (2 if sent == "while we look" else 1) + ["/v1/test-calls"]
+    assert done.outcome.finished, done.outcome
+    assert len({record.run_id for record in done.records}) == 3
+    await service.check_exact(jobs)
+
+
+async def test_twins_sent_at_once_and_lost_get_a_run_each(
+    make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
+) -> None:
+    """Two launches that ask for the same are interchangeable, also when only one of them arrived."""
+    service = make_service(
+        dialect, [{"kind": "lost_answer", "times": 1}, {"kind": "error_before", "after": 1, "times": 1}]
+    )
+    prompt = "You are Ana. Ask for the opening hours."
+    jobs = [job("a", prompt=prompt, stagger_seconds=1), job("b", prompt=prompt, stagger_seconds=2)]
+    done = await service.invoke(jobs, settings=PATIENT)
+    assert done.outcome.finished
+    assert sum(record.adopted for record in done.records) == 1
+    await service.check_exact(jobs)
+
+
+async def test_marks_make_the_search_exact(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+    """With a reference in each prompt, even equal launches are told apart; the case keeps its own prompt."""
+    service = make_service("client", [{"kind": "lost_answer", "times": 2}])
+    prompt = "You are Ana. Ask for the opening hours."
+    jobs = [job("a", prompt=prompt, stagger_seconds=1), job("b", prompt=prompt, stagger_seconds=2, runs=2)]
+    done = await service.invoke(jobs, settings=Settings(mark_prompts=True))
+    assert done.outcome.finished
+    sent = [run["prompt"] for run in await service.own_runs()]
+    assert len(set(sent)) == 3
+    assert all(text.startswith(f"{prompt}\n\n(Reference for the organisers, not to be spoken: ") for text in sent)
+    by_run = {run["run_id"]: run["prompt"] for run in await service.own_runs()}
+    journal = service.journal()
+    assert {slot.run_id: slot.prompt for slot in journal.unconsumed_slots()} == by_run
+    journal.close()
