@@ -266,7 +266,7 @@ import os, random, sys, time
 from pathlib import Path
 from planner.invocation.git import Git
 from planner.results import git_ref
-from planner.results.git_ref import GitStore
+from planner.results.git_ref import Backoff, GitStore
 git_ref._REFUSALS_WITHOUT_A_WRITE = 1_000_000  # one of the others may be stopped for long while it holds the ref
 remote = sys.argv[2] or None
 chance = random.Random(os.getpid()).random
