@@ -74,12 +74,12 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         now=shell.clock.now(),
         already_made=prepared.already_made,
         already_spent_cents=prepared.spent_cents,
-        held_cents=prepared.held_cents,
+        held_cents=prepared.reserved_cents,
     )
     if options.explain:
         _explain(shell, options, loaded, prepared)
         return 0
-    reserved_cents = sum(prepared.held_cents.values()) + prepared.orphans.reserved_cents
+    reserved_cents = sum(prepared.reserved_cents.values()) + prepared.orphans.reserved_cents
     short = short_of(billing, prepared.change_set.estimate.expected_cents, reserved_cents=reserved_cents)
     if not ask and prepared.calls_to_make and prepared.change_set.estimate.high_cents is None:
         short.append("the price of these calls is unknown: run `planner plan --refresh` with a key to ask the service")
@@ -162,7 +162,7 @@ def _show(
         _ceilings(loaded),
         command,
         prepared.already_made,
-        prepared.of_unknown_fate,
+        prepared.unconfirmed_runs,
         shell.clock.now(),
         redactor,
         refused,
@@ -174,7 +174,7 @@ def _show(
             render_json(
                 change_set,
                 made=prepared.known_made,
-                of_unknown_fate=prepared.of_unknown_fate,
+                of_unknown_fate=prepared.unconfirmed_runs,
                 redactor=redactor,
                 refused=refused,
                 open_launches=launch_documents(prepared.orphans.unsettled),

@@ -190,11 +190,11 @@ class _Session:
             ),
             already_made=prepared.already_made,
             already_spent_cents=prepared.spent_cents,
-            held_cents=prepared.held_cents,
+            held_cents=prepared.reserved_cents,
         )
         if prepared.calls_to_make and billing is not None:
             check_balance(billing)
-            reserved_cents = sum(prepared.held_cents.values()) + prepared.orphans.reserved_cents
+            reserved_cents = sum(prepared.reserved_cents.values()) + prepared.orphans.reserved_cents
             for message in short_of(
                 billing, prepared.change_set.estimate.expected_cents, reserved_cents=reserved_cents
             ):

@@ -1,12 +1,12 @@
-"""Launches under way, told to every machine that shares a store: durable there before a launch is sent (execution.md, rule 2).
+"""Shares launches with all machines of a store: durable there before a launch is sent (execution.md, rule 2).
 
-`intents/<launch id>.json` is written before the POST and stays until all of its runs stand in finished results, or it is known
-that it never happened. A machine without this journal takes such a launch over as ambiguous, unless the document says what became
-of it, and looks for it at the service like for any other; so it neither calls again what was called, nor loses it.
+`intents/<launch id>.json` is written before the POST and stays until all runs are in finished results, or the launch is
+known never to have happened. A machine without this journal imports such a launch as unconfirmed, unless the document
+has its result, and searches for it. So calls are neither repeated nor lost.
 
-Prompts are told by their digest alone, which is enough to find them; numbers not at all.
+Prompts are shared only by digest, which suffices to find them; phone numbers not at all.
 
-Two invocations at once: whoever writes second sees what the first is launching, and does not launch the same calls too.
+Of two concurrent sessions, the second writer sees the first one's launches and does not repeat their calls.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from planner.results.versions import schema_major
 SCHEMA_VERSION: Final = "1.0"
 PREFIX: Final = "intents/"
 _MOST_RUNS: Final = 1000
-"""In one launch; planner sends at most 20."""
+"""Per launch; planner sends at most 20."""
 _LONGEST_TEXT: Final = 65_536
 """Of a name; prompts are not shared."""
 
@@ -43,7 +43,7 @@ class _Document(BaseModel):
 
 
 class SlotDocument(_Document):
-    """`prompt` is its `reconciling.prompt_key`; the rest is the slot's, as far as others may see it."""
+    """`prompt` is its `reconciling.prompt_key`; the rest is the slot, redacted."""
 
     case_id: str
     plan: str
@@ -59,7 +59,7 @@ class SlotDocument(_Document):
 
 
 class IntentDocument(_Document):
-    """`credential` tells one API key from another, and not what it is; `requesters` are who that key is to the service."""
+    """`credential` is a digest of the API key; `requesters` are its ids at the service."""
 
     schema_version: str = SCHEMA_VERSION
     launch_id: str
@@ -82,12 +82,12 @@ class IntentDocument(_Document):
 
 
 class OvertakenError(StoreError):
-    """Another invocation is making the same calls at this moment."""
+    """Another session is making the same calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownCall:
-    """A call of today's plans, in which a shared launch finds back what others may not see of it."""
+    """A call of today's plans, which restores the redacted parts of a shared launch."""
 
     case_id: str
     plan: str
@@ -105,12 +105,12 @@ class _Queued:
 
 
 class IntentSharing:
-    """Between one journal and one shared store. `show_name` makes a case id or plan name what others may see."""
+    """Connects a journal to a shared store. `show_name` redacts a case id or plan name."""
 
     def __init__(
         self, store: Store, journal: Journal, *, show_name: Callable[[str], str], now: datetime | None = None
     ) -> None:
-        """`now`: a launch that is much later is refused."""
+        """Launches much later than `now` are refused."""
         self._now = now
         self._store = store
         self._journal = journal
@@ -122,19 +122,18 @@ class IntentSharing:
     # What others launched
 
     def take_over(self, calls: Calls) -> int:
-        """Bring into the journal every launch of the store that it does not know; returns how many. `calls` are by case id, as it is
-        shown, and fingerprint.
+        """Import unknown launches of the store; return their number. `calls` are by redacted case id and fingerprint.
 
         Raises:
-            StoreError, UsageError: one cannot be read. It is never passed over: what it launched would be paid for again.
+            StoreError, UsageError: a document cannot be read. It is never skipped: its calls would be paid for again.
         """
-        taken = 0
+        imported = 0
         for key in self._store.keys(PREFIX):
             self._seen.add(key)
             if self._journal.launch(_launch_id(key)) is None and (data := self._store.get(key)) is not None:
                 self._take_over(self._read(key, data), calls)
-                taken += 1
-        return taken
+                imported += 1
+        return imported
 
     def _take_over(self, document: IntentDocument, calls: Calls) -> None:
         slots = tuple(_slot(document.launch_id, n, slot, calls) for n, slot in enumerate(document.slots))
@@ -160,7 +159,7 @@ class IntentSharing:
                 slack_seconds=document.slack_seconds,
                 batch_id=document.batch_id,
                 run_ids=document.run_ids,
-                detail="" if state in KNOWN else "launched by another invocation, whose end is not known",
+                detail="" if state in KNOWN else "launched by another session, which may not have ended",
             ),
             slots,
             credential=document.credential,
@@ -171,11 +170,11 @@ class IntentSharing:
     # What we launch
 
     async def share(self, intent: LaunchIntent) -> None:
-        """Returns when the intent is durable in the store; several at once go together.
+        """Share an intent; return when it is durable. Concurrent intents are written together.
 
         Raises:
-            OvertakenError: another invocation has just launched the same calls; this intent is withdrawn.
-            StoreError, UsageError: it is not known to be there, and must not be sent.
+            OvertakenError: another session has launched the same calls; this intent is withdrawn.
+            StoreError, UsageError: it may not be durable and must not be sent.
         """
         mine = _Queued(intent)
         self._queue.append(mine)
@@ -190,7 +189,7 @@ class IntentSharing:
         error: StoreError | UsageError | None = StoreError("the launch was interrupted before it was shared")
         try:
             documents = {_key(item.intent.launch_id): self._document(item.intent) for item in batch}
-            # Not in this thread, where the runs under way are watched; an interrupted invocation does not wait for it.
+            # In another thread, so that runs are still watched; an interruption does not wait for it.
             await anyio.to_thread.run_sync(self._put, documents, abandon_on_cancel=True)
             error = None
         except (StoreError, UsageError) as failure:
@@ -200,22 +199,22 @@ class IntentSharing:
                 item.done, item.error = True, error
 
     def _put(self, documents: Mapping[str, IntentDocument]) -> None:
-        """In a thread of its own: it must not touch the journal."""
+        """Runs in another thread, so it must not use the journal."""
 
         def change(now: Reader) -> Mapping[str, bytes]:
-            self._look_around(now, documents)
+            self._check_concurrent(now, documents)
             return {key: document.model_dump_json().encode() for key, document in documents.items()}
 
         self._store.update(change)
         self._seen.update(documents)
         try:
-            self._look_around(self._store, documents)  # where a store cannot write on condition of all that it holds
+            self._check_concurrent(self._store, documents)  # for stores without a transaction over all keys
         except OvertakenError:
             self._store.update(lambda _: dict.fromkeys(documents))
             raise
 
-    def _look_around(self, now: Reader, documents: Mapping[str, IntentDocument]) -> None:
-        """Raises `OvertakenError` where another invocation has begun, since we looked, to make one of these calls."""
+    def _check_concurrent(self, now: Reader, documents: Mapping[str, IntentDocument]) -> None:
+        """Raises `OvertakenError` if another session has started one of these calls since we last looked."""
         mine = {(slot.case_id, slot.call_fingerprint) for document in documents.values() for slot in document.slots}
         for key in now.keys(PREFIX):
             if key in self._seen or key in documents or (data := now.get(key)) is None:
@@ -223,16 +222,16 @@ class IntentSharing:
             other = self._read(key, data)
             if mine.intersection((slot.case_id, slot.call_fingerprint) for slot in other.slots):
                 raise OvertakenError(
-                    f"invocation {other.invocation_id} has begun to make the same calls",
-                    "Nothing is called twice: when it has ended, planner run goes on with what is left.",
+                    f"session {other.invocation_id} is making the same calls",
+                    "Nothing is called twice. When it has ended, run the same command for the rest.",
                 )
             self._seen.add(key)
 
     # What became of it
 
     def outcome(self, now: Reader) -> dict[str, bytes | None]:
-        """What the store's launches are by this journal: those that are over go, with all their runs in finished results or known
-        to have never happened; the others are told as they are. Those it does not know stay."""
+        """The current documents of the store's launches: finished ones are deleted, others updated, unknown ones
+        unchanged."""
         writes: dict[str, bytes | None] = {}
         for key in now.keys(PREFIX):
             launch = self._journal.launch(_launch_id(key))
@@ -246,10 +245,10 @@ class IntentSharing:
             if launch.state not in LIVE or all(slot.consumed_by for slot in slots):
                 writes[key] = None
             elif launch.state is not LaunchState.INTENDED:
-                writes[key] = self._told(stored, launch, slots).model_dump_json().encode()
+                writes[key] = self._current(stored, launch, slots).model_dump_json().encode()
         return writes
 
-    def _told(self, stored: IntentDocument, launch: Launch, slots: Iterable[SlotDocument]) -> IntentDocument:
+    def _current(self, stored: IntentDocument, launch: Launch, slots: Iterable[SlotDocument]) -> IntentDocument:
         requesters = {*stored.requesters, *self._journal.requesters(stored.credential)}
         return stored.model_copy(
             update={
@@ -281,10 +280,10 @@ class IntentSharing:
             slack_seconds=intent.slack_seconds,
             credential=intent.credential,
             requesters=tuple(sorted(self._journal.requesters(intent.credential))),
-            slots=tuple(self._shown(slot) for slot in intent.slots),
+            slots=tuple(self._redacted(slot) for slot in intent.slots),
         )
 
-    def _shown(self, slot: SlotIntent | Slot) -> SlotDocument:
+    def _redacted(self, slot: SlotIntent | Slot) -> SlotDocument:
         return SlotDocument(
             case_id=self._show_name(slot.case_id),
             plan=self._show_name(slot.plan),
@@ -296,7 +295,7 @@ class IntentSharing:
 
     def _slots(self, launch: Launch) -> Iterator[SlotDocument]:
         for slot in self._journal.slots_of(launch.launch_id):
-            yield self._shown(slot).model_copy(
+            yield self._redacted(slot).model_copy(
                 update={
                     "run_id": slot.run_id,
                     "evidence": slot.evidence,
@@ -326,13 +325,13 @@ class IntentSharing:
     def _impossible(self, key: str, why: str) -> StoreError:
         return StoreError(
             f"the shared launch {key} cannot be read: {why}",
-            f"Look at {self._store.locate(key)}. Nobody is called while it cannot be read: its calls may be under way. If no job"
-            " of yours wrote it, remove it from the store.",
+            f"Check {self._store.locate(key)}. No call is made while it cannot be read, since its calls may be under way. If none of"
+            " your jobs wrote it, remove it from the store.",
         )
 
 
 def _refuse_newer(key: str, data: bytes) -> None:
-    """Raises `UsageError` for a launch that a newer planner wrote."""
+    """Raises `UsageError` for a document of a newer planner."""
     try:
         major = schema_major(from_json(data))
     except ValueError:
@@ -342,7 +341,7 @@ def _refuse_newer(key: str, data: bytes) -> None:
 
 
 def _merged(mine: SlotDocument, theirs: SlotDocument) -> SlotDocument:
-    """What either knows: a run that stands in somebody's finished results stays consumed."""
+    """Merge what both know; consumed stays consumed."""
     return mine.model_copy(
         update={
             "run_id": theirs.run_id if mine.run_id is None else mine.run_id,
@@ -354,22 +353,22 @@ def _merged(mine: SlotDocument, theirs: SlotDocument) -> SlotDocument:
     )
 
 
-def _slot(launch_id: str, ordinal: int, told: SlotDocument, calls: Calls) -> Slot:
-    known = calls.get((told.case_id, told.call_fingerprint))
+def _slot(launch_id: str, ordinal: int, document: SlotDocument, calls: Calls) -> Slot:
+    known = calls.get((document.case_id, document.call_fingerprint))
     return Slot(
         launch_id=launch_id,
         ordinal=ordinal,
-        case_id=known.case_id if known else told.case_id,
-        plan=known.plan if known else told.plan,
-        prompt=told.prompt,
-        call_fingerprint=told.call_fingerprint,
-        agent_revision=told.agent_revision,
-        reserved_cents=told.reserved_cents,
-        run_id=told.run_id,
-        evidence=told.evidence,
-        cost_cents=told.cost_cents,
-        completed_at=told.completed_at,
-        consumed_by=told.consumed_by,
+        case_id=known.case_id if known else document.case_id,
+        plan=known.plan if known else document.plan,
+        prompt=document.prompt,
+        call_fingerprint=document.call_fingerprint,
+        agent_revision=document.agent_revision,
+        reserved_cents=document.reserved_cents,
+        run_id=document.run_id,
+        evidence=document.evidence,
+        cost_cents=document.cost_cents,
+        completed_at=document.completed_at,
+        consumed_by=document.consumed_by,
     )
 
 

@@ -1,6 +1,6 @@
-"""Where a session's results belong: the default branch's, or those of the pull request or branch that a CI job tests.
+"""The namespace of a session's results: the default branch, or the pull request or branch that a CI job tests.
 
-The CI system says which it is. A person's own machine writes where its permissions allow, as the default branch does.
+The CI system names it. Other machines use the default branch's, as their permissions allow.
 """
 
 from __future__ import annotations
@@ -43,12 +43,13 @@ def namespace_of(environ: Mapping[str, str]) -> str:
 
 
 def _of_number(number: str) -> str:
-    """Where the CI system does not say which pull request it is, all such share one namespace: no default branch reads it."""
+    """If the CI system does not name the pull request, all such sessions share one namespace, which the default branch
+    never reads."""
     return f"{BRANCHES}{number if _NUMBER.fullmatch(number) else 'unknown'}/"
 
 
 def _of_branch(branch: str, default: str) -> str:
-    """Of a branch that is not known to be another than the default one, nothing is kept apart."""
+    """A branch that may be the default branch has no namespace of its own."""
     return "" if not branch or not default or branch == default else f"{BRANCHES}{segment_for(f'heads/{branch}')}/"
 
 
@@ -61,7 +62,7 @@ def _github_number(environ: Mapping[str, str]) -> str:
 
 
 def _payload(environ: Mapping[str, str], *keys: str) -> object:
-    """What the event's payload has; None where it has nothing there, or cannot be read."""
+    """A value of the event's payload; None if missing or unreadable."""
     try:
         found: Any = json.loads(Path(environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""From plans and earlier results to a priced change set: what `plan` prints and `run` carries out."""
+"""Prepares a priced change set from plans and earlier results: `plan` prints it, `run` executes it."""
 
 from __future__ import annotations
 
@@ -32,41 +32,40 @@ from planner.verdicts.early_stopping import could_pass, still_settled
 from planner.verdicts.untrusted_cases import UntrustedCases
 
 HISTORY_INVOCATIONS = 20
-"""So many of the newest invocations are what prices are learned from."""
+"""Number of newest sessions that prices are learned from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """`resumable` are the runs that earlier invocations launched and no finished result holds, by case id: they stand in for
-    as many of the calls of `change_set`, whose estimate is of what is left; `whole_estimate` is of all that it pays for: not of
-    those that another change set has launched, whose bill is that one's. Of it, `paid_before_cents` is no estimate: what earlier
-    invocations of this change set were billed."""
+    """`resumable` are unconsumed runs of earlier sessions by case id, which replace calls of `change_set`; its estimate
+    is of the remaining calls. `whole_estimate` covers everything that this change set pays for, without calls launched
+    by other change sets; `paid_before_cents` of it was already billed."""
 
     change_set: ChangeSet
     whole_estimate: Estimate
     paid_before_cents: int
     resumable: Mapping[str, tuple[Slot, ...]]
     spent_cents: Mapping[str, int]
-    """What earlier, unfinished invocations of this change set have spent or reserved, by case id."""
-    held_cents: Mapping[str, int]
-    """The part of it that is only reserved: their bill is not known yet, or not even their fate."""
-    of_unknown_fate: Mapping[str, int]
-    """How many of the `resumable` runs are of launches that may have been carried out or not, by case id."""
+    """What earlier, unfinished sessions of this change set have spent or reserved, by case id."""
+    reserved_cents: Mapping[str, int]
+    """The reserved part of it, without a bill yet."""
+    unconfirmed_runs: Mapping[str, int]
+    """Number of `resumable` runs in unconfirmed launches, by case id."""
     accuracy: Accuracy
-    """How well the estimates of the newest invocations foretold their bills."""
+    """Accuracy of the estimates of the newest sessions."""
     judging: Judging
-    """The language model that `check: judge` asks, and what it answered before."""
+    """The judge of `check: judge`, with its stored answers."""
     orphans: OrphanedLaunches = NO_ORPHANS
-    """Launches of earlier invocations that stand in for no call of this change set."""
+    """Unconfirmed or unbilled launches of earlier sessions that this change set does not need."""
     warnings: tuple[str, ...] = ()
-    """What to know about the agents that are called, in sentences."""
+    """Warnings about the agents that are called."""
     fresh: FreshDocument | None = None
-    """That earlier runs of the cases called are set aside (`--fresh`)."""
+    """Set if earlier runs of the called cases are ignored (`--fresh`)."""
 
     @property
     def known_made(self) -> dict[str, int]:
-        """Those of `already_made` that are known to be made."""
-        return {case_id: len(slots) - self.of_unknown_fate.get(case_id, 0) for case_id, slots in self.resumable.items()}
+        """Resumable runs that are confirmed."""
+        return {case_id: len(slots) - self.unconfirmed_runs.get(case_id, 0) for case_id, slots in self.resumable.items()}
 
     @property
     def already_made(self) -> dict[str, int]:
@@ -87,11 +86,12 @@ def prepare(
     targets: Mapping[tuple[str, int], TargetState],
     journal: Journal | None,
 ) -> Preparation:
-    """`targets` is empty where the service was not asked; `journal` None where there is none yet."""
+    """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none
+    yet."""
     repository = place.repository
-    told: list[Priced] = []
+    estimates: list[Priced] = []
     earlier = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
-    history = past_runs(_looked_at(repository, selection.environment or "", told, earlier))
+    history = past_runs(_newest_outlines(repository, selection.environment or "", estimates, earlier))
     judging = judging_of(shell, selection, loaded, place)
     checked = UntrustedCases(
         {case.case_id: case for plan in loaded.plans for case in plan.cases},
@@ -144,26 +144,28 @@ def prepare(
     whole = change_set = build({})
     _check_evidence(whole, repository)
     resumable = _resumable(journal, whole, selection) if journal else {}
-    if resumable:  # what is made already is not priced again
+    if resumable:  # runs already made are not priced again
         change_set = build({case_id: len(slots) for case_id, slots in resumable.items()})
     spent: Counter[str] = Counter()
-    held: Counter[str] = Counter()
-    known = _of_others(journal, resumable, change_set.digest) if journal else Counter[str]()
+    reserved: Counter[str] = Counter()
+    known = _launched_by_others(journal, resumable, change_set.digest) if journal else Counter[str]()
     for slot in charged_slots(journal, change_set.digest) if journal else ():
         spent[slot.case_id] += slot.committed_cents
-        held[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
+        reserved[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
         known[slot.case_id] += slot.cost_cents is not None
-    paid_cents = spent.total() - held.total()
+    paid_cents = spent.total() - reserved.total()
     if known.total():
         whole = build(known)
-    lost = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
-    possibly_sent = Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in lost)
+    unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
+    possibly_sent = Counter(
+        slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in unconfirmed_ids
+    )
     change_set = judging.with_votes(change_set, resumable)
     orphans = NO_ORPHANS
     if journal:
-        gone_on_with = {slot.launch_id for slots in resumable.values() for slot in slots}
-        orphans = orphans_of(journal, gone_on_with, shared=place.shared is not None, now=shell.clock.now())
-    expected = _beside(paid_cents, whole.estimate)
+        resumed = {slot.launch_id for slots in resumable.values() for slot in slots}
+        orphans = orphans_of(journal, resumed, shared=place.shared is not None, now=shell.clock.now())
+    expected = _with_paid(paid_cents, whole.estimate)
     warnings = tuple(draft_warnings(loaded.cases, targets))
     return Preparation(
         change_set,
@@ -171,9 +173,9 @@ def prepare(
         paid_cents,
         resumable,
         spent,
-        held,
+        reserved,
         possibly_sent,
-        accuracy(told),
+        accuracy(estimates),
         judging,
         orphans,
         warnings,
@@ -199,31 +201,31 @@ def _baseline(
     return found
 
 
-def _looked_at(
-    repository: ResultsRepository, environment: str, told: list[Priced], earlier: EarlierCalls
+def _newest_outlines(
+    repository: ResultsRepository, environment: str, estimates: list[Priced], earlier: EarlierCalls
 ) -> Iterator[InvocationOutline]:
-    """The newest invocations, one at a time; of those of this environment, their estimates and bills are noted in `told`, and what
-    they called in `earlier`."""
+    """The newest sessions, one at a time, noting their estimates and bills in `estimates` and their calls in
+    `earlier`."""
     for outline in islice(repository.outlines(), HISTORY_INVOCATIONS):
         if outline.environment == environment and (entry := priced(outline)):
-            told.append(entry)
+            estimates.append(entry)
         earlier.note(outline)
         yield outline
 
 
 def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:
-    """What will be judged again, beside new calls or alone, is looked at before anybody pays. Raises `StoreError`."""
+    """Verify evidence that will be judged again, before anybody pays. Raises `StoreError`."""
     for change in change_set.changes:
         if change.prior is None or change.action not in (Action.CALL, Action.RECHECK):
             continue
         for run in change.prior.runs:
-            stands = change.action is Action.RECHECK or run.run_id in change.kept_run_ids
-            if stands and run.evidence is not None:
+            counts = change.action is Action.RECHECK or run.run_id in change.kept_run_ids
+            if counts and run.evidence is not None:
                 repository.has_evidence(run.evidence)
 
 
 def charged_slots(journal: Journal, digest: str) -> list[Slot]:
-    """What this change set has launched, whoever did, and no finished result holds yet."""
+    """Unconsumed slots that this change set launched in any session."""
     unsent = _unsent(journal)
     return [
         slot
@@ -233,13 +235,13 @@ def charged_slots(journal: Journal, digest: str) -> list[Slot]:
 
 
 def _unsent(journal: Journal) -> set[str]:
-    """Launches that were about to be sent when their process was killed: they never were, and `run` will write that down."""
+    """Launches whose process was killed before sending; `run` will settle them."""
     return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
 
 
 def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal | None:
-    """The journal if there is one, also where it can only be read: looking leaves no trace. On a machine that has none yet,
-    what others are launching, as far as the store tells."""
+    """Open the journal if it exists, read-only if necessary, without changing anything. On a new machine, import
+    launches from the shared store instead."""
     path = place.journal_path
     if path.exists():
         read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
@@ -252,9 +254,8 @@ def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal |
 
 
 def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) -> dict[str, tuple[Slot, ...]]:
-    """Runs of the same call, collected ones first. Who asks for calls that would otherwise be kept (`--rerun`), or for fresh ones, goes on only
-    with what the same, unfinished request launched. Runs that the baseline holds stand there, though an invocation died before
-    the journal said so: they are not also the ones that are missing."""
+    """Unconsumed runs of the same calls, collected ones first. With `--rerun` or `--fresh`, only runs of the same
+    unfinished request. Runs that the baseline already contains are excluded, even if the journal does not know that."""
     wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
     finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
     found: dict[str, list[Slot]] = {}
@@ -274,14 +275,14 @@ def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) ->
     return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
 
 
-def _of_others(journal: Journal, resumable: Mapping[str, Sequence[Slot]], digest: str) -> Counter[str]:
-    """How many of them other change sets have launched, by case id."""
+def _launched_by_others(journal: Journal, resumable: Mapping[str, Sequence[Slot]], digest: str) -> Counter[str]:
+    """How many of them other change sets launched, by case id."""
     mine = {slot.key for slot in journal.slots_of_change_set(digest)}
     return Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.key not in mine)
 
 
-def _beside(paid_cents: int, rest: Estimate) -> Estimate:
-    """What is expected in all, where so much was paid already and `rest` is expected besides."""
+def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:
+    """The estimate of `rest` plus what was already paid."""
     if not paid_cents:
         return rest
     expected, low, high = (

@@ -1,4 +1,4 @@
-"""A store that several machines share, around one invocation: what others launched comes in, what became of ours goes out."""
+"""Connects a session to a shared store: imports other machines' launches and publishes own results."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from planner.execution.sharing import IntentSharing
 
 _ADDRESS_WITH_QUERY: Final = re.compile(r"https?://[^\s\"'<>?]*\?[^\s\"'<>]+")
-"""What is signed carries its signature there."""
+"""Signed URLs have their signature in the query."""
 _CLAIMS_FROM: Final = 50
-"""So many of the newest invocations are looked through for runs that are spoken for."""
+"""Number of newest sessions to search for claimed runs."""
 _NUMBERED: Final = re.compile(r"~\d+$")
 
 
 class SharedRedaction:
-    """What a shared store may hold: as in reports, less keys and addresses with a query."""
+    """Redaction for shared stores: like reports, plus keys and URLs with a query."""
 
     def __init__(self, project: Project, keys: KeyRedactor) -> None:
         self._patterns: tuple[Pattern, ...] = (keys, _ADDRESS_WITH_QUERY, *redactor_patterns(project))
@@ -57,7 +57,7 @@ class SharedRedaction:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The shared store of a place, and what may be written to it."""
+    """A place's shared store and its redaction."""
 
     store: Store
     repository: SharedRepository
@@ -108,7 +108,7 @@ class Shared:
             return stored
         if call_fingerprint(today) == stored.call_fingerprint:
             inputs = today
-        else:  # what moved is told by line: the lines that are the same but for what was left out did not
+        else:  # changes are shown by line: restore lines that differ only by redaction
             lines = {self.redaction.text(line): line for line in today.prompt.split("\n")}
             prompt = "\n".join(lines.get(line, line) for line in stored.inputs.prompt.split("\n"))
             inputs = stored.inputs.model_copy(update={"prompt": prompt})
@@ -124,7 +124,7 @@ class Shared:
 
 
 def _by_shown_id(baseline: Mapping[str, CaseDocument]) -> dict[str, list[CaseDocument]]:
-    """By case id without the number that told two of them apart."""
+    """By case id without the suffix that makes redacted ids unique."""
     found: dict[str, list[CaseDocument]] = {}
     for case_id, stored in baseline.items():
         found.setdefault(_NUMBERED.sub("", case_id), []).append(stored)
@@ -133,18 +133,18 @@ def _by_shown_id(baseline: Mapping[str, CaseDocument]) -> dict[str, list[CaseDoc
 
 @dataclass(slots=True)
 class SharedSession:
-    """One invocation's dealings with the shared store; all of them nothing where the store is this machine's alone."""
+    """A session's use of the shared store; does nothing if the store is local."""
 
     shell: Shell
     shared: Shared | None
     intents: IntentSharing | None
 
     def sharer(self) -> ShareIntent | None:
-        """What makes intents durable there."""
+        """The function that stores intents there."""
         return None if self.intents is None else self.intents.share
 
     def publish(self) -> None:
-        """Bring everything that waits there. Raises `StoreError`."""
+        """Publish everything that is waiting. Raises `StoreError`."""
         if self.shared is not None and self.intents is not None:
             self.shared.repository.publish(self.intents.outcome)
 
@@ -153,10 +153,10 @@ class SharedSession:
 def shared_session(
     shell: Shell, shared: Shared | None, journal: Journal, cases: Iterable[Case]
 ) -> Generator[SharedSession]:
-    """Under the place's lock, from before anything is planned until after the last report.
+    """Use the shared store under the place's lock, from planning to the last report.
 
     Raises:
-        StoreError, UsageError: the shared store cannot be read, so that nobody is called.
+        StoreError, UsageError: the shared store cannot be read, so no call is made.
     """
     if shared is None:
         yield SharedSession(shell, None, None)
@@ -165,15 +165,15 @@ def shared_session(
     try:
         yield session
     finally:
-        try:  # what is there already is not written again
+        try:  # unchanged content is not written again
             session.publish()
         except PlannerError as error:
             shell.log(f"{error}. {error.hint}")
 
 
 def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Case]) -> IntentSharing:
-    """Launches of other machines into this journal. What is returned knows them, and takes only later ones for others' at this moment."""
-    # Late: a store is opened by commands, too, that launch nothing.
+    """Import launches of other machines into this journal. The returned object treats only later ones as concurrent."""
+    # Imported late: not all commands that open a store launch calls.
     from planner.execution.launches import UNSETTLED
     from planner.execution.sharing import IntentSharing, KnownCall
 
@@ -188,7 +188,7 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
     taken = intents.take_over(calls)
     open_launches = journal.launches(UNSETTLED)
     if open_launches:
-        # None of these, our own of long ago among them, can have become a run that another invocation made.
+        # None of these launches can have become a run of another session.
         theirs = {launch.invocation_id for launch in open_launches}
         results = islice(shared.repository.invocations(), _CLAIMS_FROM)
         claimed = {
@@ -200,8 +200,8 @@ def take_over(shell: Shell, shared: Shared, journal: Journal, cases: Iterable[Ca
         }
         journal.record_claimed(claimed, shell.clock.now())
     if taken:
-        fate = "their calls are gone on with, and not made again"
+        fate = "their calls are resumed and not repeated"
         if open_launches:
-            fate = f"{count(len(open_launches), 'is', 'are')} looked for before anything is sent again"
-        shell.log(f"the shared store knows of launches by invocations that have not ended: {fate}")
+            fate = f"searching for {count(len(open_launches), 'launch', 'launches')} before anything is sent again"
+        shell.log(f"the shared store has launches of unfinished sessions: {fate}")
     return intents

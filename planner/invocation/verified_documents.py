@@ -1,6 +1,6 @@
-"""Which stored documents this machine wrote, or has checked against their evidence: the digests of their bytes.
+"""Digests of stored documents that this machine wrote, or verified against their evidence.
 
-They are kept outside the repository, so that no file of the tree under test can add one.
+They are stored outside the repository, so that the tree under test cannot add one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _DIGEST_CHARACTERS: Final = 64
 
 @dataclass(slots=True)
 class VerifiedDocuments:
-    """`path` None: nothing is kept. If the file cannot be read or written, documents are checked again, which is slower."""
+    """With `path` None, nothing is stored. If the file cannot be read or written, documents are verified again, which
+    is slower."""
 
     path: Path | None
     _known: set[str] | None = field(default=None, init=False)
@@ -32,7 +33,7 @@ class VerifiedDocuments:
         return sha256(data).hexdigest() in self._known
 
     def add(self, documents: Iterable[bytes]) -> None:
-        """Each call is one write at the end of the file, so that several processes do not mix their lines."""
+        """Append in one write, so that lines of several processes do not mix."""
         new = {sha256(data).hexdigest() for data in documents if not self.contains(data)}
         if not new:
             return
@@ -62,7 +63,8 @@ class VerifiedDocuments:
 
 
 def verified_documents(shell: Shell, root: Path) -> VerifiedDocuments:
-    """Those in the user's cache folder. A cache folder inside the repository is not used: the tree under test could bring it."""
+    """The digests in the user's cache folder. A cache folder inside the repository is not used, since it may come with
+    the tree under test."""
     environ = shell.environ
     named = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA") or ""
     folder = Path(named) if named else Path(environ.get("HOME", "")) / ".cache"

@@ -1,8 +1,8 @@
-"""Results that several machines share: written here first, whole; there at the end of an invocation, less what others may not see.
+"""Results shared by several machines: written locally in full, then published redacted at the end of a session.
 
-Two stores. The local one has everything as it was, and is what this machine judges by. The shared one has what a machine without
-it needs: redacted results and evidence, baselines, saved plans that were used, launches under way. Evidence goes by the digest of
-its redacted form in both; where that is not the whole, `originals/<digest>` of the local store says which is.
+The local store has everything unredacted, and this machine judges by it. The shared store has what other machines need:
+redacted results and evidence, baselines, used saved plans, launches under way. Evidence is keyed by the digest of its
+redacted form in both; `originals/<digest>` in the local store points to the full form.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SAVED: Final = "saved/"
 
 
 class Redaction(Protocol):
-    """What others may see of a document. The same again makes no difference."""
+    """Redacts documents. Idempotent."""
 
     def result(self, result: RunResult) -> RunResult: ...
     def evidence(self, evidence: Evidence) -> Evidence: ...
@@ -43,7 +43,7 @@ class Redaction(Protocol):
 
 
 class Tiers:
-    """The local store's content, and beyond it the shared one's. Writes go to the local one."""
+    """Reads the local store, then the shared one. Writes go to the local store."""
 
     def __init__(self, local: Store, shared: Store) -> None:
         self.local = local
@@ -70,14 +70,14 @@ class Tiers:
 
 
 class _Unshared(BaseModel):
-    """`unshared/<invocation>`: stored here and not there yet. `environment` is the one it is the baseline of, if it is any."""
+    """`unshared/<invocation>`: stored locally and not published yet. `environment` is set if it is a baseline."""
 
     environment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A result that is still to be shared."""
+    """A result that is not published yet."""
 
     key: str
     result: RunResult
@@ -85,8 +85,8 @@ class _Waiting:
 
 
 class SharedRepository(ResultsRepository):
-    """`publish` brings to the shared store what was stored since, in one go; what is not there yet waits in the local one.
-    `keep`: so many of the newest invocations stay there; None: all."""
+    """`publish` writes new local results to the shared store at once. `keep` is the number of newest sessions kept
+    there; None: all."""
 
     def __init__(
         self,
@@ -118,7 +118,7 @@ class SharedRepository(ResultsRepository):
         return digests
 
     def load_evidence(self, digest: str) -> Evidence | None:
-        """The whole of it where this machine has that: only what redaction turns into the same is its original."""
+        """The full evidence if this machine has it: only if its redacted form has this digest."""
         whole = self._original(digest)
         if whole != digest:
             found = super().load_evidence(whole)
@@ -130,7 +130,7 @@ class SharedRepository(ResultsRepository):
         return super().has_evidence(self._original(digest))
 
     def _original(self, digest: str) -> str:
-        """Of the whole evidence where this machine has it."""
+        """The digest of the full evidence if this machine has it."""
         pointer = self._tiers.local.get(_original_key(digest))
         whole = pointer.decode(errors="replace") if pointer is not None else digest
         return whole if self._mine.has_evidence(whole) else digest
@@ -149,7 +149,7 @@ class SharedRepository(ResultsRepository):
     def amend_baselines(
         self, environment: str, plan_names: Iterable[str], amend: Callable[[CaseDocument], CaseDocument]
     ) -> None:
-        """This machine's; the shared ones are replaced by the next that is promoted."""
+        """Amend local baselines; the shared ones are replaced by the next promoted result."""
         self._mine.amend_baselines(environment, plan_names, amend)
 
     def stored_baselines(self, environment: str, plan_names: Iterable[str]) -> Iterator[StoredBaseline]:
@@ -168,7 +168,7 @@ class SharedRepository(ResultsRepository):
                 yield theirs
 
     def own_cases(self, environment: str, plan_names: Iterable[str]) -> list[CaseDocument]:
-        """This machine's copies of stored cases, with nothing left out; nobody vouches for them."""
+        """This machine's unredacted copies of stored cases; not trusted."""
         return list(self._mine.baseline(environment, plan_names).values())
 
     def _shown(self, name: str) -> str:
@@ -180,9 +180,9 @@ class SharedRepository(ResultsRepository):
     # Sharing
 
     def publish(self, more: Change | None = None) -> None:
-        """Bring what waits to the shared store, with what `more` adds, in as few steps as that store can.
+        """Publish what is waiting and what `more` adds, in as few writes as possible.
 
-        Raises `StoreError` where that fails; everything waits for the next time then.
+        Raises `StoreError` if it fails; everything then waits for the next session.
         """
         waiting = list(self._waiting())
 
@@ -201,8 +201,8 @@ class SharedRepository(ResultsRepository):
             self._tiers.shared.update(change)
         except PlannerError as error:
             raise StoreError(
-                f"the results are stored here, and could not be shared: {error}",
-                f"{error.hint} What waits is shared by the next run from here.".strip(),
+                f"the results are stored locally, but could not be shared: {error}",
+                f"{error.hint} The next run on this machine shares them.".strip(),
             ) from error
         self._tiers.local.update(lambda _: {item.key: None for item in waiting})
 
@@ -218,7 +218,7 @@ class SharedRepository(ResultsRepository):
                 yield _Waiting(key, result, _Unshared.model_validate_json(data).environment)
 
     def _writes(self, item: _Waiting, now: Reader, already: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
-        """Evidence first, what speaks of it after."""
+        """Evidence first, then documents that reference it."""
         writes: dict[str, bytes | None] = {}
         shown = self._redaction.result(item.result)
         for digest in sorted({run.evidence for case in shown.cases for run in case.runs if run.evidence}):

@@ -193,7 +193,7 @@ async def test_two_invocations_at_once(
     second = service.folder
     late = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
     assert late.outcome.blocked == (
-        "invocation i2 has begun to make the same calls. Nothing is called twice: when it has ended, planner run goes on with what is left."
+        "session i2 is making the same calls. Nothing is called twice. When it has ended, run the same command for the rest."
     )
     assert late.outcome.overtaken
     assert late.outcome.launches == 0

@@ -128,8 +128,8 @@ def test_what_could_not_be_shared_waits(
         with pytest.raises(StoreError) as caught:
             here.publish()
     assert (str(caught.value), caught.value.hint) == (
-        "the results are stored here, and could not be shared: no network",
-        "Look at it. What waits is shared by the next run from here.",
+        "the results are stored locally, but could not be shared: no network",
+        "Look at it. The next run on this machine shares them.",
     )
     assert elsewhere.user_of_plan("plan-1") is None
     again = machine("here")

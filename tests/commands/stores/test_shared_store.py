@@ -123,7 +123,7 @@ def test_what_was_paid_is_told_where_results_cannot_be_shared(
     ran = project.planner("run", "--consent-to-charge")
     paid = service.ledger()["total_cents"]
     assert (ran.code, len(service.own_runs())) == (4, 5)
-    assert "the results are stored here, and could not be shared" in ran.out
+    assert "the results are stored locally, but could not be shared" in ran.out
     assert f"Cost     ${paid / 100:.2f} of" in ran.out
     assert "earlier invocations" not in ran.out
     cost = project.results()["cost"]
@@ -160,7 +160,7 @@ def test_a_killed_job_is_gone_on_with_elsewhere(
     ran = fresh_clone("two").planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.err
     assert len(served.own_runs()) == 5
-    assert "looked for before anything is sent again" in ran.err
+    assert "before anything is sent again" in ran.err
     assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
     adopted = [run["adopted"] for case in project.results()["cases"] for run in case["runs"]]
     assert adopted.count(True) == made
@@ -202,7 +202,7 @@ def test_killed_in_the_middle_of_sharing(
     ran = other.planner("run", "--consent-to-charge")
     assert ran.code == 0, ran.out + ran.err
     assert len(served.own_runs()) == 5
-    assert ("looked for before anything is sent again" in ran.err) is bool(shared)
+    assert ("before anything is sent again" in ran.err) is bool(shared)
     assert "intents/" not in git(remote, "ls-tree", "-r", "--name-only", "refs/planner/results")
 
 
