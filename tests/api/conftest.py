@@ -40,13 +40,13 @@ Answer = bytes | Misdeed | tuple[int, object] | tuple[int, object, dict[str, str
 
 def _http(status: int, body: object, headers: dict[str, str] | None = None) -> bytes:
     content = body if isinstance(body, bytes) else pydantic_core.to_json(body)
-    told = {
+    text = {
         "Content-Type": "application/json",
         "Content-Length": str(len(content)),
         "Connection": "close",
         **(headers or {}),
     }
-    lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {value}" for name, value in told.items()), "", ""]
+    lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {value}" for name, value in text.items()), "", ""]
     return "\r\n".join(lines).encode("latin-1") + content
 
 

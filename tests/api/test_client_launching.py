@@ -260,7 +260,7 @@ async def test_requests_are_traced(talk: Callable[..., Any], run_object: dict[st
         await asked.launch()
     with pytest.raises(ThrottledError):
         await asked.launch()
-    assert [(told.method, told.path, told.status, told.fate.value, told.is_repeated) for told in asked.traced] == [
+    assert [(text.method, text.path, text.status, text.fate.value, text.is_repeated) for text in asked.traced] == [
         ("POST", "/v1/test-calls", 201, "answered", False),
         ("POST", "/v1/test-calls", 402, "rejected", False),
         ("POST", "/v1/test-calls", None, "ambiguous", False),

@@ -122,7 +122,7 @@ async def test_a_call_is_read_with_the_object_it_came_in(talk: Callable[..., Any
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "message"),
     [
         (
             {"call_id": 7, "billing_total_cents": "a lot"},
@@ -144,16 +144,16 @@ async def test_a_call_is_read_with_the_object_it_came_in(talk: Callable[..., Any
         ({"start_time": ""}, "start_time is empty text, and should be a time"),
     ],
 )
-async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any, told: str) -> None:
+async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any, message: str) -> None:
     """Told in words: which request, where in its answer, what is there and what should be."""
     asked = await talk((200, document))
     with pytest.raises(ServiceError) as caught:
         await asked.client.call(7)
-    assert str(caught.value) == f"GET /v1/calls/7: the service's answer is invalid: {told}"
+    assert str(caught.value) == f"GET /v1/calls/7: the service's answer is invalid: {message}"
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "message"),
     [
         ({"transcripts": ["Hello"]}, "transcripts[0] is text, and should be an object"),
         ({"transcripts": [{}, {"role": 5}]}, "transcripts[1].role is a number, and should be text"),
@@ -162,12 +162,14 @@ async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], 
         (None, "it is null, and should be an object"),
     ],
 )
-async def test_a_transcript_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any, told: str) -> None:
+async def test_a_transcript_that_makes_no_sense_is_an_error(
+    talk: Callable[..., Any], document: Any, message: str
+) -> None:
     """Whichever of its two shapes it nearly has; no name of ours is told."""
     asked = await talk((200, document))
     with pytest.raises(ServiceError) as caught:
         await asked.client.transcript(7)
-    assert str(caught.value) == f"GET /v1/calls/7/transcript: the service's answer is invalid: {told}"
+    assert str(caught.value) == f"GET /v1/calls/7/transcript: the service's answer is invalid: {message}"
 
 
 @pytest.mark.parametrize(

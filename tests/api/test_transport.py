@@ -84,7 +84,7 @@ def test_an_address_that_cannot_be_is_the_authors_fault(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "text"),
     [
         ("ALL_PROXY", "socks5://127.0.0.1:1", "SOCKS needs the package socksio, which is not installed"),
         ("HTTPS_PROXY", "gopher://x", "Unknown scheme for proxy URL URL('gopher://x')"),
@@ -92,7 +92,7 @@ def test_an_address_that_cannot_be_is_the_authors_fault(url: str) -> None:
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_named(
-    variable: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+    variable: str, value: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By its variable: neither a bug nor a fault of the service's address."""
     forget_proxies(monkeypatch)
@@ -100,7 +100,7 @@ def test_a_proxy_that_cannot_be_used_is_named(
     monkeypatch.setenv(variable, value)
     with pytest.raises(UsageError) as caught:
         HttpxTransport("https://service.invalid", {})
-    assert str(caught.value) == f"the proxies in the environment ({variable}) cannot be used: {told}"
+    assert str(caught.value) == f"the proxies in the environment ({variable}) cannot be used: {text}"
     assert "an http:// proxy, or unset the variable." in caught.value.hint
 
 

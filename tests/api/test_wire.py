@@ -35,7 +35,7 @@ def test_times_are_aware(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "ids"),
+    ("message", "ids"),
     [
         ([1, 2], [1, 2]),
         (["1"], [1]),
@@ -47,9 +47,9 @@ def test_times_are_aware(text: str) -> None:
     ],
     ids=str,
 )
-def test_run_ids_may_be_anything(told: object, ids: list[int]) -> None:
+def test_run_ids_may_be_anything(message: object, ids: list[int]) -> None:
     """The official client's own model says no more of them."""
-    assert WireBatch.model_validate({"id": 5, "run_ids": told, "scenario_prompts": None}).run_ids == ids
+    assert WireBatch.model_validate({"id": 5, "run_ids": message, "scenario_prompts": None}).run_ids == ids
 
 
 def test_a_batch_needs_nothing_but_its_id() -> None:

@@ -54,7 +54,7 @@ HTML = (
 
 
 def test_a_missing_key(project: Project) -> None:
-    """No key is the author's to mend; the sandbox needs none."""
+    """No key is the author's to fix; the sandbox needs none."""
     ran = project.planner("run", CONSENT)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == (

@@ -23,9 +23,9 @@ def test_a_project_file_of_nearly_the_right_name(project: Any, tmp_path: Path, n
     """At the root or beside the plans, it is told; nothing is priced as if there were no ceiling."""
     (tmp_path / ".git").mkdir()
     project.write(f"{folder}{name}", CEILING)
-    code, told = said(project, "plan", "--sandbox", "plans/hours.yaml")
+    code, text = said(project, "plan", "--sandbox", "plans/hours.yaml")
     where = ", and move it to planner.yaml" if folder else ""
-    assert (code, " ".join(told.split()).partition(" 1 error")[0]) == (
+    assert (code, " ".join(text.split()).partition(" 1 error")[0]) == (
         2,
         (
             f"{folder}{name}:1:1: error: project file where nobody reads it [project-misplaced] 1 | {CEILING.strip()} | ^ "
@@ -111,13 +111,13 @@ def test_plans_of_a_project_from_a_folder_of_none(
     """The plans' own project holds, with its ceiling; plans of two projects are two commands."""
     project.write("planner.yaml", CEILING)
     monkeypatch.chdir(elsewhere := tmp_path_factory.mktemp("elsewhere"))
-    code, told = said(project, "run", "--sandbox", "--consent-to-charge", str(tmp_path / "plans"))
-    assert (code, "policy.max_cost_cents" in told) == (3, True), told
+    code, text = said(project, "run", "--sandbox", "--consent-to-charge", str(tmp_path / "plans"))
+    assert (code, "policy.max_cost_cents" in text) == (3, True), text
     (elsewhere / "other").mkdir()
     (elsewhere / "other/planner.yaml").write_text(CEILING)
     (elsewhere / "other/hours.yaml").write_text((tmp_path / "plans/hours.yaml").read_text())
-    code, told = said(project, "plan", "--sandbox", str(tmp_path / "plans"), "other/hours.yaml")
-    assert (code, told.partition(": /")[0]) == (2, "planner: these plans are of several projects"), told
+    code, text = said(project, "plan", "--sandbox", str(tmp_path / "plans"), "other/hours.yaml")
+    assert (code, text.partition(": /")[0]) == (2, "planner: these plans are of several projects"), text
 
 
 def test_plans_of_another_project(
@@ -128,8 +128,8 @@ def test_plans_of_another_project(
     mine = tmp_path_factory.mktemp("mine")
     (mine / "planner.yaml").write_text("policy: {max_calls: 5}\n")
     monkeypatch.chdir(mine)
-    code, told = said(project, "validate", str(tmp_path / "plans"))
-    assert (code, "start planner in its folder" in " ".join(told.split())) == (2, True), told
+    code, text = said(project, "validate", str(tmp_path / "plans"))
+    assert (code, "start planner in its folder" in " ".join(text.split())) == (2, True), text
 
 
 @pytest.mark.parametrize("name", ["planner.yml", "plans/planned.yaml", "planner-notes.yaml"])
@@ -187,10 +187,10 @@ def test_commands_that_read_results(project: Any, tmp_path: Path, command: str, 
     ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*")
     assert ran.code == 0, ran.err
     project.write(misplaced, "redact: ['Dora']\n")
-    told = said(project, "validate")[1].partition("\n1 error")[0]
-    assert "project file where nobody reads it [project-misplaced]" in told
+    text = said(project, "validate")[1].partition("\n1 error")[0]
+    assert "project file where nobody reads it [project-misplaced]" in text
     ran = project.planner(*NEEDS_PROJECT[command])
-    assert (ran.code, ran.err.startswith(told), ran.out) == (2, True, ""), ran
+    assert (ran.code, ran.err.startswith(text), ran.out) == (2, True, ""), ran
     (tmp_path / misplaced).rename(tmp_path / "planner.yaml")
     ran = project.planner(*NEEDS_PROJECT[command])
     assert "misplaced" not in ran.err
@@ -199,12 +199,12 @@ def test_commands_that_read_results(project: Any, tmp_path: Path, command: str, 
 
 @pytest.mark.parametrize("command", NEEDS_PROJECT)
 def test_commands_that_read_results_with_a_faulty_project_file(project: Any, tmp_path: Path, command: str) -> None:
-    """A pattern that cannot be used hides nothing: the file is mended first, in the words of `validate`."""
+    """A pattern that cannot be used hides nothing: the file is fixed first, in the words of `validate`."""
     (tmp_path / ".git").mkdir()
     ran = project.planner("run", "--sandbox", "--consent-to-charge", "--select", "hours/cancel*")
     assert ran.code == 0, ran.err
     project.write("planner.yaml", "redact: ['Dora(']\n")
-    told = said(project, "validate")[1].partition("\n1 error")[0]
-    assert told.startswith("planner.yaml:1:10: error: ")
+    text = said(project, "validate")[1].partition("\n1 error")[0]
+    assert text.startswith("planner.yaml:1:10: error: ")
     ran = project.planner(*NEEDS_PROJECT[command])
-    assert (ran.code, ran.err.startswith(told), ran.out) == (2, True, ""), ran
+    assert (ran.code, ran.err.startswith(text), ran.out) == (2, True, ""), ran

@@ -364,7 +364,7 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("wanted", "message"),
     [
         ("hours/cancle@clinic", "Did you mean hours/cancel@clinic?"),
         ("saturday", "Did you mean hours/saturday[name=Ana]@clinic or hours/saturday[name=Bob]@clinic?"),
@@ -375,12 +375,12 @@ def test_an_id_is_what_is_shown(project: Project) -> None:
         ("zzz", "`*` and `?` match anything"),
     ],
 )
-def test_no_such_case(project: Project, wanted: str, told: str) -> None:
-    """A mistyped id is the author's to mend, with what was probably meant."""
+def test_no_such_case(project: Project, wanted: str, message: str) -> None:
+    """A mistyped id is the author's to fix, with what was probably meant."""
     ran = project.planner("show", wanted)
     assert (ran.code, ran.out) == (2, "")
     assert f"there is no case {wanted}" in ran.err
-    assert told in ran.err
+    assert message in ran.err
 
 
 def test_other_plans_may_be_broken(project: Project) -> None:

@@ -91,6 +91,6 @@ def test_decisions_are_narrated(project: Project, service: Served) -> None:
 
 def test_help_tells_of_both(project: Project) -> None:
     """`planner run --help` documents them."""
-    told = " ".join(project.planner("run", "--help").out.split())
-    assert "--trace FILE Log every request to FILE as JSON lines" in told
-    assert "-v, --verbose Explain decisions on standard error; -vv also logs requests" in told
+    message = " ".join(project.planner("run", "--help").out.split())
+    assert "--trace FILE Log every request to FILE as JSON lines" in message
+    assert "-v, --verbose Explain decisions on standard error; -vv also logs requests" in message

@@ -30,8 +30,8 @@ class OneBatch:
     """Answers each batch with the id of the first; `told` are the runs it tells of: its own, the first's, or none, and then it has
     all of them, when asked."""
 
-    def __init__(self, told: str) -> None:
-        self._told = told
+    def __init__(self, text: str) -> None:
+        self._told = text
         self._first: dict[str, Any] = {}
         self._all: list[int] = []
 
@@ -65,9 +65,9 @@ def launches(service: Any) -> dict[str, tuple[str, bool]]:
         journal.close()
 
 
-@pytest.mark.parametrize("told", ["first", "none"])
+@pytest.mark.parametrize("text", ["first", "none"])
 async def test_one_batch_for_two_launches(
-    make_service: Callable[..., Any], jobs: list[Any], dialect: str, told: str
+    make_service: Callable[..., Any], jobs: list[Any], dialect: str, text: str
 ) -> None:
     """The second is not believed: nothing more is launched, and it is found under its own number, and paid for once."""
     service = make_service(dialect)
@@ -75,7 +75,7 @@ async def test_one_batch_for_two_launches(
         *jobs,
         replace(jobs[0], case_id="p/cleo@t", prompt="You are Cleo.", line=replace(jobs[0].line, stagger_seconds=3)),
     ]
-    done = await service.invoke(later[:2], amend=OneBatch(told), settings=PATIENT)
+    done = await service.invoke(later[:2], amend=OneBatch(text), settings=PATIENT)
     assert "the service answered launch l0002 with" in done.outcome.blocked
     assert any(line == done.outcome.blocked for line in done.narration)  # at once
     assert not done.outcome.finished
@@ -160,17 +160,17 @@ async def test_what_only_the_first_answer_says_is_not_believed(
     assert not [record for record in again.records if record.case_id == "p/ana@t" and record.evidence is not None]
 
 
-@pytest.mark.parametrize("told", ["first", "none"])
+@pytest.mark.parametrize("text", ["first", "none"])
 async def test_a_death_where_the_second_answer_comes_costs_nothing(
-    make_service: Callable[..., Any], killable: Callable[..., Any], jobs: list[Any], told: str
+    make_service: Callable[..., Any], killable: Callable[..., Any], jobs: list[Any], text: str
 ) -> None:
     """Killed at each boundary from the first launch's answer to the second's doubt: the next invocation makes no call twice."""
     alive = Life()
-    await make_service().invoke(jobs, amend=OneBatch(told), life=alive, settings=HASTY)
+    await make_service().invoke(jobs, amend=OneBatch(text), life=alive, settings=HASTY)
     answers = [number for number, name in enumerate(alive.crossed, 1) if name.startswith("after POST")]
     for boundary in range(answers[0] - 2, answers[1] + 6):
         service = make_service()
-        assert await killable(service, jobs, boundary, amend=OneBatch(told), settings=HASTY)
+        assert await killable(service, jobs, boundary, amend=OneBatch(text), settings=HASTY)
         again = await service.invoke(jobs, settings=HASTY)
         if again.outcome.left:
             again = await service.invoke(jobs, settings=HASTY)
@@ -246,7 +246,7 @@ async def test_runs_that_are_shown_otherwise_are_named_up_to_five(
 async def test_runs_shown_otherwise_for_a_while_are_odd_no_more(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """As soon as the list shows what was sent, they count, and nothing is told of them any more."""
+    """As soon as the list shows what was sent, they count and are no longer reported."""
     lists: list[str] = []
     warned: list[str] = []
 

@@ -61,18 +61,18 @@ async def test_a_service_that_lists_no_older_batches_shows_their_runs(
     assert sum(not run["prompt"].startswith("Other") for run in await service.own_runs()) == 2
 
 
-@pytest.mark.parametrize("told", ["by the batch later", "by its runs", "by neither"])
+@pytest.mark.parametrize("text", ["by the batch later", "by its runs", "by neither"])
 async def test_a_batch_whose_answer_lists_no_runs(
-    make_service: Callable[..., Any], job: Callable[..., Any], told: str
+    make_service: Callable[..., Any], job: Callable[..., Any], text: str
 ) -> None:
     """Its detail may not be known at once, or never list them; then the runs' own batch, or their prompts, must tell."""
-    service = make_service("client" if told == "by neither" else "page", [{"kind": "shuffle_ids"}])
+    service = make_service("client" if text == "by neither" else "page", [{"kind": "shuffle_ids"}])
     reads: list[str] = []
 
     def reticent(method: str, path: str, answer: Answer) -> Answer:
         if not path.startswith("/v1/test-call-batches"):
             return answer
-        if method == "GET" and told == "by the batch later":
+        if method == "GET" and text == "by the batch later":
             reads.append(path)
             return answer if len(reads) > 2 else replace(answer, status=404, body=b'{"detail": "Not found."}')
         document = pydantic_core.from_json(answer.body)

@@ -145,7 +145,7 @@ async def test_what_earlier_invocations_spent_counts(make_service: Callable[...,
 
 
 async def test_money_in_doubt_is_spent_money(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """A launch of unknown fate keeps its reservation, and the wait for it is no longer than any other."""
+    """An unconfirmed launch keeps its reservation, and the wait for it is no longer than any other."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
     jobs = [job("ana", runs=1, target=17), job("bob", runs=2)]
     done = await service.invoke(jobs, ceilings=[(60, None)], settings=Settings(linger_seconds=30))

@@ -1,4 +1,4 @@
-"""Running again: what was launched is gone on with, what is collected is not fetched again, and nothing is paid for twice."""
+"""Running again: what was launched is resumed, what is collected is not fetched again, and nothing is charged twice."""
 
 from __future__ import annotations
 

@@ -81,11 +81,11 @@ async def test_a_call_that_cannot_be_read_is_told_of_once_a_try(
         return Answer(200, {}, b'{"id": "many"}') if path.startswith("/v1/calls/") else None
 
     done = await service.invoke([job("ana")], intercept=garbage)
-    told = [line for line in done.narration if not line.startswith(("launched", "at most", "launching waits"))]
-    assert len(told) > 3
-    assert all("cannot be read" in line for line in told), told
+    text = [line for line in done.narration if not line.startswith(("launched", "at most", "launching waits"))]
+    assert len(text) > 3
+    assert all("cannot be read" in line for line in text), text
     reads = sum(path.startswith("/v1/calls/") for _, path in service.requests)
-    assert reads == len(told)
+    assert reads == len(text)
     journal = service.journal()
     (slot,) = journal.unconsumed_slots()
     journal.close()

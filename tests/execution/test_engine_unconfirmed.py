@@ -1,4 +1,4 @@
-"""Launches of unknown fate: looked for first, adopted when found, sent again only when they have settled as absent."""
+"""Unconfirmed launches: looked for first, adopted when found, sent again only when they have settled as absent."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ async def test_looking_for_a_launch_asks_less_and_less_often(
     assert done.outcome.finished
     pages = 1 + others
     assert done.stats.requests < 2 * pages * 600 / 5 + 100
-    told = {snapshot.waiting for snapshot in done.snapshots}
-    assert "searching for an unconfirmed launch for up to 11 min" in told
+    message = {snapshot.waiting for snapshot in done.snapshots}
+    assert "searching for an unconfirmed launch for up to 11 min" in message
 
 
 async def test_three_doubts_stop_launching(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
@@ -124,7 +124,7 @@ async def test_three_doubts_stop_launching(make_service: Callable[..., Any], job
 async def test_somebody_elses_equal_run_needs_a_person(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Where the service does not tell who asked, either run could be ours; a person's choice is gone on with."""
+    """Where the service does not tell who asked, either run could be ours; a person's choice is resumed."""
     service = make_service(
         "page",
         [{"kind": "lost_answer", "times": 1}, {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1}],

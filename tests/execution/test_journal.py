@@ -299,7 +299,7 @@ def test_a_newer_journal_needs_a_newer_planner(path: Path) -> None:
 
 
 def test_tables_that_another_process_has_just_made_are_taken(path: Path) -> None:
-    """Who saw a new journal, and comes second in making its tables, goes on with them."""
+    """The second process to create tables in a new journal uses them."""
     with contextlib.closing(Journal(path)) as journal:
         journal.intend(intent())
     with contextlib.closing(sqlite3.connect(path)) as database:
@@ -413,13 +413,13 @@ def run_python(program: str, **names: object) -> subprocess.CompletedProcess[str
 
 
 def test_a_full_disk_loses_nothing_that_was_written(path: Path) -> None:
-    """When no byte more fits, the write that failed is told as an error, and all before it are there."""
+    """When no byte more fits, the write that failed is reported as an error, and all before it are there."""
     done = run_python(FULL, tests=str(Path(__file__).parent), path=str(path))
     assert done.stderr == ""
-    written, kind, told = done.stdout.split(" ", 2)
+    written, kind, message = done.stdout.split(" ", 2)
     assert kind == "StoreError"
-    assert told.startswith(f"the journal {path} cannot be written: ")
-    assert told.strip().endswith("Free disk space or fix its permissions, then run the same command again.")
+    assert message.startswith(f"the journal {path} cannot be written: ")
+    assert message.strip().endswith("Free disk space or fix its permissions, then run the same command again.")
     journal = Journal(path)
     launches = journal.launches(LaunchState)
     journal.close()
@@ -476,7 +476,7 @@ def test_reading_a_closed_journal_is_an_error_of_ours(path: Path) -> None:
 
 @pytest.mark.parametrize("damage", [b"no database at all " * 100, b""])
 def test_a_damaged_journal_is_told_to_be_damaged(path: Path, damage: bytes) -> None:
-    """Neither space nor permissions would mend it; that moving it away may cost money is said."""
+    """Neither space nor permissions would fix it; that moving it away may cost money is said."""
     journal = Journal(path)
     journal.close()
     whole = path.read_bytes()

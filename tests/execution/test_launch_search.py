@@ -165,7 +165,7 @@ async def test_nothing_is_absent_by_times_that_are_known_to_be_wrong(
     jobs = [job("ana", expected_seconds=90.0), job("cleo", target=17)]
     done = await service.invoke(jobs, amend=days_early, intercept=lose_the_first_post(), settings=PATIENT)
     assert [launch.needs_person for launch in done.outcome.unsettled] == [True]
-    assert sum("0 other runs may belong to it: a person must decide" in told for told in done.narration) == 1
+    assert sum("0 other runs may belong to it: a person must decide" in text for text in done.narration) == 1
     assert len(await service.own_runs()) == 1
 
 
@@ -188,7 +188,7 @@ async def test_a_choice_is_asked_for_once(make_service: Callable[..., Any], job:
     await service.post("/v1/test-calls", target_id=12, scenario_prompt=jobs[0].prompt)
     done = await service.invoke(jobs, amend=without(lambda prompt: prompt))
     assert [launch.needs_person for launch in done.outcome.unsettled] == [True]
-    assert sum("a person must choose" in told for told in done.narration) == 1
+    assert sum("a person must choose" in text for text in done.narration) == 1
 
 
 async def test_a_run_of_a_launch_being_sent_is_not_taken_for_a_lost_one(

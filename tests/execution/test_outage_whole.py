@@ -27,7 +27,7 @@ scenarios:
 
 @dataclass
 class Disconnected(Organisation):
-    """Nothing is reached from then on for so long; the service goes on with what it has."""
+    """Nothing is reached from then on for so long; the service resumes what it has."""
 
     gone_from: float = 0.0
     gone_for: float = 0.0

@@ -1,4 +1,4 @@
-"""Launches told to every machine that shares a store: a fresh one goes on with what a dead one launched, and pays for nothing twice."""
+"""Launches told to every machine that shares a store: a fresh one resumes what a dead one launched, and pays for nothing twice."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ async def test_what_is_shared_before_a_launch(
 async def test_two_invocations_at_once(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
-    """Who comes second sees, in writing, that another has begun the same calls, and makes none; the next one goes on with those."""
+    """Who comes second sees, in writing, that another has begun the same calls, and makes none; the next one resumes those."""
     jobs, service = [job("ana"), job("bob")], make_service()
     first = service.folder
 

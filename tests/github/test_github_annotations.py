@@ -187,20 +187,20 @@ def test_what_was_refused_is_not_blamed_on_a_line(
     make_result: Callable[..., RunResult],
 ) -> None:
     """Calls that were refused, or not made before an interruption, are told once and without a place; what failed keeps its line, and
-    a service that failed is told at the scenario."""
+    a service that failed is reported at the scenario."""
     held = [
         make_case(f"refunds/{name}@support", outcome="unknown", outcome_reason="no run was made: refused")
         for name in ("one", "two")
     ]
     failed = make_case("refunds/three@support", outcome="failed", runs=[make_run(3, polite=FAILED)])
     under_way = make_case("refunds/four@support", outcome="unknown", outcome_reason="under way", runs_under_way=2)
-    told = [
+    output = [
         (found.file, found.line, found.title)
         for found in of_result(
             make_result(*held, failed, under_way).model_copy(update={"exit_code": 3}), path_prefix="v/"
         )
     ]
-    assert told == [
+    assert output == [
         ("v/plans/refunds.yaml", 22, "polite failed in 1 of 1 run: refunds/three@support"),
         ("", 0, "outcome unknown: refunds/one@support and 1 other case"),
         ("v/plans/refunds.yaml", 10, "outcome unknown: refunds/four@support"),

@@ -232,7 +232,7 @@ def test_what_cannot_be_judged_is_unknown(
     code: int,
     name: str,
 ) -> None:
-    """Never passed; the calls stay paid for once, and are judged when the endpoint is mended."""
+    """Never passed; the calls stay paid for once, and are judged when the endpoint is fixed."""
     model.script = script
     ran = manners.planner("run", "--consent-to-charge")
     assert ran.code == code
@@ -382,7 +382,7 @@ def test_an_interruption_waits_for_the_answer_on_its_way(manners: Project, servi
 def test_what_goes_wrong_with_the_asking_gives_up_no_call(
     manners: Project, service: Served, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Calls that are under way are made and stored whatever happens beside them; it is told at the end."""
+    """Calls that are under way are made and stored whatever happens beside them; it is reported at the end."""
 
     async def broken(self: object, **_: object) -> None:
         raise ZeroDivisionError

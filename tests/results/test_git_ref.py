@@ -198,7 +198,7 @@ def test_pauses_grow_at_random_and_end(clone: Clones) -> None:
 
 
 @pytest.mark.parametrize(
-    ("out", "said", "told"),
+    ("out", "said", "message"),
     [
         (
             f"!\tx:{REF}\t[remote rejected] (failed to update ref)\n",
@@ -208,7 +208,7 @@ def test_pauses_grow_at_random_and_end(clone: Clones) -> None:
         ("", "fatal: the remote end hung up unexpectedly", "fatal: the remote end hung up unexpectedly"),
     ],
 )
-def test_a_remote_that_takes_no_write(clone: Clones, out: str, said: str, told: str) -> None:
+def test_a_remote_that_takes_no_write(clone: Clones, out: str, said: str, message: str) -> None:
     """Where writes fail though nobody else writes, it ends after some seconds, with what the remote says."""
     folder, pauses = clone("ci"), list[float]()
 
@@ -220,7 +220,7 @@ def test_a_remote_that_takes_no_write(clone: Clones, out: str, said: str, told: 
     store = GitStore(refusing, REF, remote="origin", backoff=Backoff(chance=lambda: 0.5, pause=pauses.append))
     with pytest.raises(StoreError) as caught:
         store.put("a", b"1", expected=None)
-    assert str(caught.value) == f"results cannot be written at {REF} of the remote origin: {told}"
+    assert str(caught.value) == f"results cannot be written at {REF} of the remote origin: {message}"
     assert len(pauses) == 9
 
 
@@ -244,7 +244,7 @@ def test_a_push_whose_answer_is_lost(clone: Clones, shared: Path) -> None:
 
 @pytest.mark.parametrize("rewritable", [True, False])
 def test_history_begins_anew(clone: Clones, shared: Path, monkeypatch: pytest.MonkeyPatch, rewritable: bool) -> None:
-    """After so many commits the tree goes on without them, and every clone follows; a server that forbids that keeps them all."""
+    """After so many commits the tree resumes without them, and every clone follows; a server that forbids that keeps them all."""
     monkeypatch.setattr(git_ref, "COMMITS_A_HISTORY", 3)
     if not rewritable:
         hook = shared / "hooks/update"

@@ -47,7 +47,7 @@ def test_it_is_a_store(writes: list[tuple[str, bytes, Expected]]) -> None:
 
 
 def test_who_is_second_thinks_again() -> None:
-    """When another job wrote what a change was made of, the change is made anew: both writes stand."""
+    """When another job wrote what a change was made of, the change is made again: both writes stand."""
     bucket, pauses = MemoryStore(), list[float]()
     here, there = store_in(bucket, pauses=pauses), store_in(bucket)
     meanwhile: list[Callable[[], object]] = [

@@ -50,7 +50,7 @@ def test_evidence_that_is_not_there(repository: ResultsRepository) -> None:
 
 
 def test_damaged_evidence(repository: ResultsRepository, folder: Path) -> None:
-    """Evidence that is not what its name says is an error that names it; saving it again mends it."""
+    """Evidence that is not what its name says is an error that names it; saving it again fixes it."""
     digest = repository.save_evidence(_EVIDENCE)
     path = folder / "evidence" / f"{digest}.json"
     path.write_bytes(path.read_bytes().replace(b"Hello", b"Howdy"))

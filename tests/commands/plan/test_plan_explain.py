@@ -100,8 +100,8 @@ def test_more_runs_and_a_dropped_case(called: Project) -> None:
     """Stored runs stand beside the missing ones; what is in no plan any more is told too."""
     text = (called.root / "plans/hours.yaml").read_text()
     called.write("plans/hours.yaml", text[: text.index("  cancel:")].replace("runs: 2", "runs: 3"))
-    told = _told(called, "--explain", "*name=Ana*", "--explain", "hours/cancel@clinic")
-    assert told == snapshot("""\
+    message = _told(called, "--explain", "*name=Ana*", "--explain", "hours/cancel@clinic")
+    assert message == snapshot("""\
 hours/saturday[name=Ana]@clinic
   happens     called, 1 call: runs raised
   beside      2 stored runs, which stand

@@ -1,4 +1,4 @@
-"""Launches of unknown fate whose case is edited or removed before anybody could look for them."""
+"""Unconfirmed launches whose case is edited or removed before anybody could look for them."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_a_launch_for_an_edited_case_is_named_found_and_billed(project: Project,
     open_launch = "1 unconfirmed launch (up to $0.64) for cases that are kept, edited, removed or not selected"
     planned = project.planner("plan")
     assert f"{open_launch}. `planner run` searches for them; planner reconcile shows them" in flat(planned.out)
-    told = project.planner("plan", "--format", "json").json["open_launches"]
-    assert [(launch["cases"], launch["reserved_cents"]) for launch in told] == [(["hours/saturday@clinic"], 64)]
+    message = project.planner("plan", "--format", "json").json["open_launches"]
+    assert [(launch["cases"], launch["reserved_cents"]) for launch in message] == [(["hours/saturday@clinic"], 64)]
     ran = project.planner("run", CONSENT, "--max-cost", "1.40")
     assert ran.code == 0
     (lost, _) = sorted(service.own_runs(), key=lambda run: run["run_id"])
@@ -145,7 +145,7 @@ def test_a_launch_that_has_settled_as_absent_is_open_no_more(project: Project, s
 
 
 def test_what_is_adopted_by_a_person_is_billed_too(project: Project, service: Served) -> None:
-    """A run that somebody named, of a case edited since, is told by its bill once."""
+    """A run that somebody named, of a case edited since, is reported by its bill once."""
     project.write("plans/hours.yaml", PLAN)
     kill_in_a_launch(project, service)
     (lost,) = service.own_runs()

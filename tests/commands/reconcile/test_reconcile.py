@@ -14,14 +14,14 @@ def test_where_nothing_was_launched_nothing_is_open(project: Project) -> None:
 
 
 def test_what_cannot_be_of_a_launch_is_refused(project: Project, service: Served) -> None:
-    """A slip of the hand would have somebody else's call judged, or the launch's own paid for twice."""
+    """A slip of the hand would have somebody else's call judged, or the launch's own charged twice."""
     project.write("plans/hours.yaml", PLAN)
     assert project.planner("run", CONSENT).code == 0
     (made,) = service.own_runs()
     service.control({"foreign_runs": {"count": 1}})
     (foreign,) = [run for run in service.ledger()["runs"] if run.get("foreign")]
     lose(project)
-    for arguments, told in (
+    for arguments, text in (
         (["--assume-not-sent"], "name the launch: planner reconcile LAUNCH …"),
         (
             ["lost-1", "--adopt", "1", "--assume-not-sent"],
@@ -37,7 +37,7 @@ def test_what_cannot_be_of_a_launch_is_refused(project: Project, service: Served
         ),
     ):
         ran = project.planner("reconcile", *arguments)
-        assert (ran.code, told in ran.err) == (2, True), (arguments, ran.err)
+        assert (ran.code, text in ran.err) == (2, True), (arguments, ran.err)
     assert "lost-1  1 call to agent 12" in project.planner("reconcile", "lost-1").out
 
 

@@ -68,7 +68,7 @@ def stopped_at(project: Project, served: Served, *arguments: str) -> tuple[int, 
 
 
 def test_ceilings_of_command_plan_and_project(project: Project, service: Served) -> None:
-    """The arithmetic is told, and a higher ceiling goes on with the same change set, which then cost no more than it may."""
+    """The arithmetic is told, and a higher ceiling resumes the same change set, which then cost no more than it may."""
     project.write("planner.yaml", CHEAP_RATES)
     project.write("plans/hours.yaml", TEN_CALLS)
     billed, results = stopped_at(project, service, "--max-cost", "0.90", "--store", "a")
@@ -95,7 +95,7 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
 
 
 @pytest.mark.parametrize(
-    ("dialect", "setting", "told"),
+    ("dialect", "setting", "text"),
     [
         ("page", "balance_cents", "the organisation's balance allows $0.90: "),
         ("client", "test_call_budget_cents", "402"),
@@ -104,7 +104,7 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
 def test_ceilings_of_the_service(
     dialect: str,
     setting: str,
-    told: str,
+    text: str,
     project: Project,
     serve: Callable[..., Served],
     monkeypatch: pytest.MonkeyPatch,
@@ -123,7 +123,7 @@ def test_ceilings_of_the_service(
     assert billed <= 90
     if "402" not in results["problems"][0]:
         assert results["next_steps"][0] == TOP_UP
-    assert told in results["problems"][0] or "402" in results["problems"][0], results["problems"]
+    assert text in results["problems"][0] or "402" in results["problems"][0], results["problems"]
 
 
 def test_what_an_organisation_with_nothing_left_is_told_before() -> None:

@@ -49,9 +49,9 @@ def test_staging_and_production(project: Any, serve: Callable[..., Any], monkeyp
         ("greeting/name@clinic", "regressed"),
         ("greeting/ends@clinic", "same"),
     ]
-    told = project.planner(*both)
-    assert told.code == 0, told.err
-    lines = re.sub(r"20\d\d-.*UTC", "WHEN", re.sub(r"\d{8}T\d{9}-[0-9a-f]{8}", "ID", told.out)).splitlines()
+    text = project.planner(*both)
+    assert text.code == 0, text.err
+    lines = re.sub(r"20\d\d-.*UTC", "WHEN", re.sub(r"\d{8}T\d{9}-[0-9a-f]{8}", "ID", text.out)).splitlines()
     assert lines[:6] == [
         "# 1 regressed, 1 same",
         "",
@@ -60,7 +60,7 @@ def test_staging_and_production(project: Any, serve: Callable[..., Any], monkeyp
         "",
         "2 cases compared, together: 6 of 6 runs passed before, 2 of 6 now: worse (p = 0.029)",
     ]
-    assert "the same runs" not in told.out
+    assert "the same runs" not in text.out
 
 
 def test_environments_in_one_store(project: Any, service: Any) -> None:

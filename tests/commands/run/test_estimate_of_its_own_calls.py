@@ -60,11 +60,11 @@ def test_what_was_paid_before_is_part_of_what_is_expected(project: Project, serv
     cost = project.results()["cost"]
     assert (cost["paid_before_cents"], cost["estimated_cents"]) == (paid, paid + rest["expected_cents"])
     assert cost["estimated_high_cents"] == paid + rest["high_cents"]
-    told = " ".join(ran.out.split())
-    assert f"{dollars(cost['actual_cents'])} of {dollars(cost['estimated_cents'])} expected" in told
+    text = " ".join(ran.out.split())
+    assert f"{dollars(cost['actual_cents'])} of {dollars(cost['estimated_cents'])} expected" in text
     assert (
         f"what was expected is {dollars(paid)} paid before, and {dollars(rest['expected_cents'])} for what was left then"
-        in told
+        in text
     )
 
 

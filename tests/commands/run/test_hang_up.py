@@ -66,8 +66,8 @@ def test_a_closed_terminal_is_an_interruption(project: Project, service: Served)
     assert terminal.process.wait(timeout=PATIENCE_SECONDS) == 130
     results = project.results()
     assert (results["outcome"], results["exit_code"], results["under_way"]) == ("interrupted", 130, False)
-    told = " ".join(case["outcome_reason"] for case in results["cases"])
-    assert "of 10 calls not made: interrupted" in told
+    text = " ".join(case["outcome_reason"] for case in results["cases"])
+    assert "of 10 calls not made: interrupted" in text
     assert "without paying" in (project.root / "reports/report.md").read_text()
     service.release()
     again = project.planner("run", "--consent-to-charge")

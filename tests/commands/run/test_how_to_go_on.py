@@ -1,4 +1,4 @@
-"""The command that a report tells to go on with."""
+"""The command that a report tells to resume."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> C
 
 
 def test_what_was_interrupted_is_gone_on_with_as_it_was_begun() -> None:
-    """`--rerun all` goes on with one that was interrupted, and pays for nothing twice."""
+    """`--rerun all` resumes one that was interrupted, and pays for nothing twice."""
     options = RunOptions(Selection(paths=(Path("plans/a.yaml"),), rerun="all"), max_cost_cents=250)
     step = go_on(Outcome(interrupted=True), ways_on(options, consenting=True))
     assert step == "planner run plans/a.yaml --rerun all --consent-to-charge --max-cost 2.50"
@@ -207,8 +207,8 @@ def test_votes_that_are_missing_for_several_reasons_say_so() -> None:
     """The first reason, and that there are others."""
     missing = [run("judge", votes_missing=1, reason=reason) for reason in ("it was down", "it was down", "it refused")]
     ways = ways_on(RunOptions(Selection()), consenting=True)
-    told = ending_of([unknown(*missing)], Outcome(), overdue=set(), ways=ways).problems
+    text = ending_of([unknown(*missing)], Outcome(), overdue=set(), ways=ways).problems
     why = "(it was down; and for 1 other reason)"
-    assert f"3 votes of the language model missing {why}: the next run asks for them" in told
+    assert f"3 votes of the language model missing {why}: the next run asks for them" in text
     alike = ending_of([unknown(*missing[:2])], Outcome(), overdue=set(), ways=ways).problems
     assert "2 votes of the language model missing (it was down): the next run asks for them" in alike

@@ -95,8 +95,8 @@ def test_an_early_end_is_what_the_reports_say(
         assert (results["outcome"], results["exit_code"], results["finished"]) == (outcome, code, False), name
         assert results["under_way"] is False
         assert any(why in problem for problem in results["problems"]), results["problems"]
-        told = outputs.read_text().splitlines()
-        values = {line.partition("<<")[0]: told[number + 1] for number, line in enumerate(told) if "<<" in line}
+        text = outputs.read_text().splitlines()
+        values = {line.partition("<<")[0]: text[number + 1] for number, line in enumerate(text) if "<<" in line}
         assert (values["outcome"], values["exit-code"], values["cost-cents"]) == (outcome, str(code), "0"), name
     assert service.ledger() == before
 
@@ -178,7 +178,7 @@ def test_reports_that_cannot_be_written_any_more(project: Project, service: Serv
 
 
 def test_a_store_that_cannot_be_written_any_more(project: Project, service: Served) -> None:
-    """What was called and paid is reported all the same, and the next invocation goes on with it."""
+    """What was called and paid is reported all the same, and the next invocation resumes it."""
     service.hold(1)
     process = start(project, "--max-concurrent", "1")
     wait_for(service.own_runs)
@@ -221,9 +221,9 @@ def test_a_mistyped_command_line_leaves_no_older_report(
     assert results["problems"][0] in ran.err
     assert (project.root / named / "report.md").read_text().split(" ")[2].startswith("Refused")
     assert (project.root / other / "results.json").read_text() == "{}"
-    told = (project.root / "outputs").read_text()
-    assert "\nrefused\n" in told
-    assert "\n2\n" in told
+    text = (project.root / "outputs").read_text()
+    assert "\nrefused\n" in text
+    assert "\n2\n" in text
 
 
 @pytest.mark.parametrize("arguments", [["run", "--bogus"], ["run", "--help"], ["plan", "--bogus", "run"]])

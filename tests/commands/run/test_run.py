@@ -277,11 +277,11 @@ def test_an_interruption_reports_and_the_next_run_goes_on(
     assert results["outcome"] == "interrupted"
     assert results["finished"] is False
     assert "without paying" in out
-    told = " ".join(case["outcome_reason"] for case in results["cases"])
+    message = " ".join(case["outcome_reason"] for case in results["cases"])
     ended, under_way, not_made = (
         sum(case["runs_total"] for case in results["cases"]),
         sum(case["runs_under_way"] for case in results["cases"]),
-        sum(map(int, re.findall(r"(\d+) of \d+ calls not made: interrupted", told))),
+        sum(map(int, re.findall(r"(\d+) of \d+ calls not made: interrupted", message))),
     )
     assert (ended + under_way, not_made) == (made := len(service.own_runs()), 21 - made)
     assert made >= 2

@@ -31,8 +31,8 @@ def at_noon(project: Project, now: datetime) -> Ran:
     ahead = now.replace(hour=12) - now
     clock = replace(shell.clock, now=lambda: shell.clock.now() + ahead)
     code = run(replace(shell, clock=clock), RunOptions(Selection(), consent_to_charge=True))
-    told = project.capsys.readouterr()
-    return Ran(code, told.out, told.err)
+    message = project.capsys.readouterr()
+    return Ran(code, message.out, message.err)
 
 
 def test_a_quarantined_failure_is_reported_and_not_counted(project: Project, service: Served) -> None:

@@ -8,7 +8,7 @@ CONSENT = "--consent-to-charge"
 
 
 def test_a_run_that_the_platform_failed_is_called_again(project: Project, service: Served) -> None:
-    """The case passes by the second call; the first is told as the platform's fault and does not count."""
+    """The case passes by the second call; the first is reported as the platform's fault and does not count."""
     project.edit("plans/hours.yaml", "  cancel:\n", "  cancel:\n    retries: 1\n")
     service.control({"faults": [{"kind": "fail_run", "times": 1}]})
     ran = project.planner("run", CONSENT, "--select", "*cancel*")

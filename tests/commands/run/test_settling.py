@@ -51,10 +51,10 @@ def test_calls_that_cannot_matter_are_not_made_now_or_later(plan: Project, servi
     assert runs(plan) == {NEVER: ("failed", 5, 5), ALWAYS: ("passed", 5, 0)}
     assert len(service.own_runs()) == 10
     assert plan.results()["finished"] is True
-    told = "settled after 5 of 10 runs, the others were not needed"
-    assert told in " ".join(ran.out.split())
+    text = "settled after 5 of 10 runs, the others were not needed"
+    assert text in " ".join(ran.out.split())
     assert "5 calls not needed" in ran.out
-    assert told in (plan.root / "reports" / "report.md").read_text()
+    assert text in (plan.root / "reports" / "report.md").read_text()
     plan.edit("plans/hours.yaml", "xylophone|zebra", "xylophone|okapi")
     assert plan.actions()[NEVER] == ("recheck", "expectations_changed", 0)
     plan.planner("run")
@@ -97,9 +97,9 @@ def test_what_its_author_changed_is_no_regression(plan: Project, service: Served
     plan.edit("plans/hours.yaml", "any_of: [Iris]", "any_of: [xylophone]")
     ran = plan.planner("run", CONSENT)
     assert (ran.code, runs(plan)[NEVER], compared(plan)) == (1, ("failed", 5, 5), ("not_enough_evidence", "prompt"))
-    told = " ".join(ran.out.split())
-    assert "Failed: 1 not comparable (1 failing), 1 same;" in told
-    assert "An expectation failed, in cases whose plan changed" in told
+    text = " ".join(ran.out.split())
+    assert "Failed: 1 not comparable (1 failing), 1 same;" in text
+    assert "An expectation failed, in cases whose plan changed" in text
     assert plan.results()["suite"] is None
     two = plan.planner("report", "reports/results.json", "first.json")
     assert two.out.startswith("# 1 not comparable, 1 same\n")

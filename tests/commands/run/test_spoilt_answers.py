@@ -1,4 +1,4 @@
-"""A service, or something in front of it, that answers garbage: told, awaited or gone around, and never paid for twice."""
+"""A service, or something in front of it, that answers garbage: told, awaited or gone around, and never charged twice."""
 
 from __future__ import annotations
 
@@ -90,13 +90,13 @@ def test_runs_shown_with_other_prompts_are_told_at_once(project: Project, servic
     spoiler.choose = lambda request: shouted if request.path.startswith("/v1/test-calls?") else None
     process = start(project)
     assert process.stderr is not None
-    told = next(line for line in process.stderr if "with a different prompt than was sent" in line)
-    assert "Their case is unknown, so they count for no case (hours/saturday[name=Ana]@clinic, " in told
+    text = next(line for line in process.stderr if "with a different prompt than was sent" in line)
+    assert "Their case is unknown, so they count for no case (hours/saturday[name=Ana]@clinic, " in text
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     results = project.results()
-    assert told.strip() in results["problems"]
+    assert text.strip() in results["problems"]
     assert results["cost"]["calls_under_way"] == len(service.own_runs()) == 5
     spoiler.choose = lambda _: None
     ran = project.planner("run", CONSENT)

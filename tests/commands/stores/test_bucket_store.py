@@ -54,10 +54,10 @@ def test_jobs_share_a_bucket(fresh: Callable[[str], Any], bucket: BucketServer, 
     assert kinds.index("evidence") < kinds.index("runs") < kinds.index("latest")
     assert {path.split("/")[3] for path in bucket.objects} == {"evidence", "runs", "latest"}
     assert {action for action, _, _ in fresh("two").actions().values()} == {"keep"}
-    told = b"".join(bucket.objects.values())
-    assert b"[redacted]" in told
+    text = b"".join(bucket.objects.values())
+    assert b"[redacted]" in text
     for secret in (b"Dora Diaz", b"sk_test_commands", b"AKIAEXAMPLE", b"secretexample"):
-        assert secret not in told
+        assert secret not in text
     assert fresh("three").planner("run", "--sandbox", "--consent-to-charge").code == 0
     assert {path.split("/")[3] for path in bucket.objects} == {"evidence", "runs", "latest", "sandbox"}
 

@@ -1,4 +1,4 @@
-"""A machine that has nothing but the shared folder: what another one launched is gone on with, never paid for again."""
+"""A machine that has nothing but the shared folder: what another one launched is resumed, never paid for again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store that cannot be written, and a disk that is full, as a user meets them: told clearly, and nothing is paid for twice."""
+"""A store that cannot be written, and a disk that is full, as a user meets them: told clearly, and nothing is charged twice."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_read_only_store_can_be_planned_with(project: Project, service: Served
 
 def test_a_disk_that_is_full_again_and_again(project: Project, service: Served) -> None:
     """Wherever it becomes full, it is said clearly, what could not be written down is not launched, and with more room the same
-    command goes on without paying for anything twice."""
+    command resumes without paying for anything twice."""
     project.edit("plans/hours.yaml", "runs: 2", "runs: 10")
     ran = in_namespace(
         project,
@@ -100,8 +100,8 @@ def test_a_disk_that_is_full_again_and_again(project: Project, service: Served) 
     assert ran.stdout.split("exit ")[1:] == ["4\n", "4\n", "4\n", "0\n", "0\n"], ran.stderr
     spent = [json.loads((project.root / f"{size}.json").read_text()) for size in ("4k", "120k", "300k")]
     assert {result["outcome"] for result in spent} == {"unknown"}
-    for told in project.root.glob("told-*"):
-        text = " ".join(told.read_text().split())
+    for message in project.root.glob("told-*"):
+        text = " ".join(message.read_text().split())
         assert "database or disk is full. Nothing is launched without a journal. Free disk space" in text.replace(
             "full Nothing", "full. Nothing"
         )
