@@ -65,7 +65,9 @@ class Preparation:
     @property
     def known_made(self) -> dict[str, int]:
         """Resumable runs that are confirmed."""
-        return {case_id: len(slots) - self.unconfirmed_runs.get(case_id, 0) for case_id, slots in self.resumable.items()}
+        return {
+            case_id: len(slots) - self.unconfirmed_runs.get(case_id, 0) for case_id, slots in self.resumable.items()
+        }
 
     @property
     def already_made(self) -> dict[str, int]:

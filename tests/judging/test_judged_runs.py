@@ -208,7 +208,7 @@ def test_a_failed_rubric_fails_the_case(manners: Project, service: Served, model
 
 
 @pytest.mark.parametrize(
-    ("script", "code", "told"),
+    ("script", "code", "name"),
     [
         (lambda _: Reply({"error": {"message": "no such model"}}, 404), 2, "has no model 'scripted-1'"),
         (lambda _: Reply({"error": {"message": "insufficient credit"}}, 402), 3, "requires payment"),
