@@ -53,7 +53,6 @@ class Context:
     journal: Journal
     ledger: Ledger
     save_evidences: Callable[[Sequence[Evidence]], Sequence[str]]
-    """Stores evidence durably; returns the digests."""
     load_evidence: Callable[[str], Evidence | None]
     settings: Settings
     clock: Clock
@@ -62,7 +61,6 @@ class Context:
     invocation_id: str
     change_set_digest: str
     jobs: Mapping[str, Job]
-    """By case id."""
     pace: Pace = all_at_once
     share_intent: ShareIntent | None = None
     """Makes an intent durable in the shared store before it is sent; None without a shared store."""
@@ -100,7 +98,6 @@ class Context:
     """Seconds since then, without the time that this process was suspended."""
     failed_last: float = 0.0
     failure: str = ""
-    """The error of that time."""
     _changed: anyio.Event = field(default_factory=anyio.Event)
 
     launched_with_other: frozenset[str] = frozenset()
@@ -212,7 +209,6 @@ class Context:
         self.unconfirmed[launch_id] = Search(unconfirmed, since, needs_person=other_key, other_key=other_key)
 
     def _age_seconds(self, launch: Launch) -> float:
-        """Seconds since it was sent."""
         return self.seconds_since(launch.sent_at)
 
     def seconds_since(self, moment: datetime) -> float:
@@ -339,7 +335,6 @@ class Context:
         self.failing_since = None
 
     def set_waiting(self, reason: str) -> None:
-        """Set why the next launch waits, and log it if it changed."""
         self.waiting = reason
         if reason != self.waiting_logged:
             self.waiting_logged = reason
@@ -394,11 +389,9 @@ class Context:
         )
 
     def wake(self) -> None:
-        """Wake the waiting launcher."""
         self._changed.set()
         self._changed = anyio.Event()
 
     async def wait(self, seconds: float) -> None:
-        """Wait for `wake`, at most this long."""
         with anyio.move_on_after(seconds):
             await self._changed.wait()

@@ -40,7 +40,6 @@ class DeferredRuns:
         self._started[job.case_id] += runs
 
     def requeue(self, job: Job, runs: int) -> None:
-        """Queue released runs again that were not launched."""
         if job.case_id in self._settled:
             self._started[job.case_id] -= runs
             self._drop(job.case_id, runs)
@@ -78,7 +77,6 @@ class DeferredRuns:
             self._release(jobs[case_id], deferred)
 
     def left(self) -> dict[str, int]:
-        """Runs wanted and not launched, by case id."""
         return dict(Counter(self.pending.left()) + self._deferred)
 
     def _release(self, job: Job, runs: int) -> None:

@@ -184,7 +184,6 @@ more."""
 
 
 def all_at_once(case_id: str, to_come: int, retries: int) -> int:
-    """The pace without early stopping."""
     del case_id, retries
     return to_come
 
@@ -197,6 +196,4 @@ class Observer:
     """Called once per run that counts for a case. Returns True if the platform failed it and it may be retried."""
     on_snapshot: Callable[[Snapshot], None]
     log: Callable[[str], None]
-    """Logs decisions, for `-v`."""
     warn: Callable[[str], None] = lambda _: None
-    """Warns the user immediately."""

@@ -42,7 +42,6 @@ class Launcher:
         self._is_unreachable = False
         """Launching pauses because the service is unreachable, not because of a 429."""
         self.done = False
-        """Nothing more will be launched."""
         self._over_budget = False
         self._batches: dict[int, str] = {}
         """The first launch that was answered with each batch."""
@@ -158,7 +157,6 @@ class Launcher:
             context.observer.log(f"launching stopped: {context.outcome.ceiling_detail}")
 
     def _tightest(self) -> str:
-        """The arithmetic for the cheapest wanted call."""
         jobs = self._context.pending.jobs()
         cheapest = min(jobs, key=lambda job: job.reserve_cents if job.reserve_cents is not None else 0)
         return self._context.ledger.explain(cheapest.plan, cheapest.line.target, cheapest.reserve_cents)
@@ -197,7 +195,6 @@ class Launcher:
         tasks.start_soon(self._post, intent)
 
     async def _post(self, intent: LaunchIntent) -> None:
-        """Send one launch whose intent is durable, and record the result."""
         try:
             await self._send(intent)
         except StoreError:  # stop before the launcher wakes: nothing may be launched that cannot be recorded

@@ -49,7 +49,6 @@ class Ledger:
     reserved_cents: int = 0
     largest_bill_cents: int | None = field(default=None)
     highest_bills: dict[Target, int] = field(default_factory=dict[Target, int])
-    """By target."""
     underestimated: set[Target] = field(default_factory=set[Target])
     """Targets with a bill above its reservation."""
 
@@ -141,12 +140,10 @@ class Ledger:
         self._commit(plan, cents, cents)
 
     def release(self, plan: str, cents: int) -> None:
-        """Undo a reservation: the launch did not happen."""
         self.reserved_cents -= cents
         self._commit(plan, -cents, -cents)
 
     def bill(self, plan: str, *, reserved_cents: int, billed_cents: int) -> None:
-        """Replace a reservation by the bill."""
         self.reserved_cents -= reserved_cents
         self.spent_cents += billed_cents
         self._learn(billed_cents)

@@ -17,8 +17,6 @@ NEVER_CUT = 50
 
 
 class Row(Protocol):
-    """A run or a batch."""
-
     @property
     def id(self) -> int: ...
     @property

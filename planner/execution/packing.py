@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from planner.execution.jobs import Job, Line
 
 LARGEST_BATCH = 20
-"""Limit of the API."""
 
 
 @dataclass(slots=True)
@@ -18,8 +17,6 @@ class _Wanted:
 
 
 class Pending:
-    """Runs that are still to be launched."""
-
     def __init__(self, jobs: Iterable[tuple[Job, int]]) -> None:
         self._lines: dict[Line, dict[str, _Wanted]] = {}
         """By case id, longest first except for lines in `_unsorted`."""

@@ -251,7 +251,6 @@ def is_in_time(launch: Launch, created_at: datetime | None) -> bool:
 
 
 def _may_be_of(unconfirmed: Unconfirmed, made: WireRun | WireBatch) -> bool:
-    """Whether the requester matches."""
     return made.requested_by_id is None or not unconfirmed.requesters or made.requested_by_id in unconfirmed.requesters
 
 

@@ -36,8 +36,6 @@ _BRIDGE: Final = "transfer_bridge"
 
 @dataclass(slots=True)
 class _Charges:
-    """The charges of one call."""
-
     usage: list[float] = field(default_factory=list[float])
     """In cents. The sign of a charge differs between services, so only its size counts."""
     others: list[float] = field(default_factory=list[float])
@@ -121,7 +119,6 @@ class Transactions:
         return bool(self._awaited) and self._reading is None and now >= self._read_again_at
 
     async def finished_reading(self) -> None:
-        """Wait for the current reading, if any."""
         if self._reading is not None:
             await self._reading.wait()
 

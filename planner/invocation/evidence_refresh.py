@@ -60,7 +60,6 @@ async def refresh_stored(
 
 
 def _counted_runs(change: Change) -> list[RunDocument]:
-    """The stored runs that count for a case."""
     if change.prior is None or change.case is None:
         return []
     if change.action is Action.CALL:

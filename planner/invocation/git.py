@@ -63,7 +63,6 @@ class Answer:
 
     @property
     def path(self) -> Path:
-        """The path that was printed."""
         return Path(os.fsdecode(self.out.removesuffix(b"\n").removesuffix(b"\r")))
 
 
@@ -77,8 +76,6 @@ class Layout:
 
 @dataclass(slots=True)
 class Git:
-    """Runs git in the repository that contains `folder`."""
-
     folder: Path
     environ: Mapping[str, str]
     _layout: Layout | None = field(default=None, init=False)

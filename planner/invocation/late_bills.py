@@ -121,7 +121,6 @@ def _noted(run: _Unconfirmed, cents: int, repository: ResultsRepository, journal
 
 
 def correct_results(repository: ResultsRepository, bills: Mapping[int, LateBill]) -> None:
-    """Correct every stored session since the oldest launch."""
     oldest = min(bill.invocation_id for bill in bills.values())
     for result in list(repository.invocations_since(oldest)):
         corrected = _corrected(result, bills)

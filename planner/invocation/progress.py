@@ -167,7 +167,6 @@ def line(state: ProgressState) -> str:
 
 
 def _progress(state: ProgressState) -> list[str]:
-    """Runs, money, time left."""
     parts = [f"{state.runs_done:,} of {state.runs_total:,} runs"]
     ceiling = "" if state.ceiling_cents is None else f" of {money(state.ceiling_cents)}"
     parts.append(f"{money(state.spent_cents)}{ceiling}")

@@ -98,7 +98,6 @@ class ReportSession:
         )
 
     def _summary(self, error: BaseException) -> tuple[int, list[str], list[str]]:
-        """Exit code, problems, next steps."""
         if isinstance(error, PlannerError):
             problems = [str(error)]
             if isinstance(error, PlanInvalidError):

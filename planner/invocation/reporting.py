@@ -54,14 +54,12 @@ def publisher_of(shell: Shell) -> Publisher | None:
 
 
 def redactor_of(project: Project) -> Redactor:
-    """A redactor with the project's patterns."""
     from planner.reports.redaction import Redactor
 
     return Redactor(redactor_patterns(project))
 
 
 def redactor_patterns(project: Project) -> tuple[Pattern, ...]:
-    """Compiled."""
     if not project.redact:
         return ()
     from planner.checks.patterns import compile_pattern
@@ -126,7 +124,6 @@ def publish_result(shell: Shell, shown: RunResult, report_dir: Path, *, in_summa
 
 
 def show_result(shell: Shell, result: RunResult, report_dir: Path, project: Project) -> None:
-    """Print the summary to the terminal."""
     from planner.reports.redaction import redact
     from planner.reports.summary import render_text
 

@@ -27,8 +27,6 @@ class Shell:
     process: str = "this process"
     """Process id and machine, for others to find it."""
     user: str = "unknown"
-    """The owner of the process."""
-    """Number of usable processors."""
     chance: Callable[[], float] = lambda: 0.5
     """A random number in [0, 1), for random pauses."""
     pause: Callable[[float], None] = lambda _: None
@@ -51,7 +49,6 @@ class Shell:
 
     @property
     def color(self) -> bool:
-        """For standard output."""
         return _colorful(self.out, self.environ)
 
     @property

@@ -80,7 +80,6 @@ class VoteCache:
         return [number for number in range(1, question.votes + 1) if self._find(question, number) is None]
 
     def add(self, record: VoteRecord) -> None:
-        """Store a paid vote."""
         if self.store is not None:
             data = self.store.save_vote(record.key, record.number, record.model_dump_json().encode())
             record = _read(data, record.key, record.number) or record

@@ -130,7 +130,6 @@ class ObjectStore:
         return f"{self._address}/{self._folder}{key}"
 
     def read(self, key: str) -> tuple[bytes | None, str | None]:
-        """The content and its tag."""
         return self._read(key)
 
     def _apply(self, key: str, data: bytes | None, seen: _Seen) -> bool:
@@ -184,7 +183,6 @@ class ObjectStore:
 
 
 ANY: Final = "*"
-"""Write unconditionally."""
 
 
 class _Seen:

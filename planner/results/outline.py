@@ -91,7 +91,6 @@ class InvocationOutline:
 
 @cache
 def _invocation() -> TypeAdapter[InvocationOutline]:
-    """Created on first use."""
     return TypeAdapter(InvocationOutline)
 
 

@@ -33,13 +33,9 @@ class Reader(Protocol):
     """Methods raise `StoreError` if the store cannot be read, `UsageError` if its setup is wrong, and `ValueError` for
     an invalid key."""
 
-    def get(self, key: str) -> bytes | None:
-        """The content, or None."""
-        ...
+    def get(self, key: str) -> bytes | None: ...
 
-    def has(self, key: str) -> bool:
-        """Whether the key exists."""
-        ...
+    def has(self, key: str) -> bool: ...
 
     def keys(self, prefix: str) -> Iterator[str]:
         """All keys with the prefix, sorted."""
