@@ -1,6 +1,6 @@
-"""The commit that policy comes from, if the tree under test is proposed by somebody else.
+"""The base commit: the source of policy on a pull request.
 
-The command line or the CI system names it, never a file of the tree. Everything here is read from that commit.
+The command line or the CI system names it, never a file of the tree under test.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BRANCH: Final = re.compile(
 )
 _MAX_LINKS: Final = 8
 _LINK: Final = "120000"
-_NAME_ONE: Final = "Name the commit to read planner.yaml from: --policy-from COMMIT."
+_NAME_ONE: Final = "Name the commit whose planner.yaml applies: --policy-from COMMIT."
 
 _GITHUB: Final = {
     "pull_request": ("pull_request", "base", "sha"),
@@ -54,8 +54,8 @@ class NamedCommit:
 
 def typed_commit(ref: str) -> NamedCommit:
     """The commit of `--policy-from`."""
-    hint = "In CI, fetch it first: git fetch --depth=1 origin BRANCH, then name FETCH_HEAD."
-    return NamedCommit(ref, "named by --policy-from", hint, name=ref)
+    hint = "In CI, fetch it first: git fetch --depth=1 origin BRANCH, then use --policy-from FETCH_HEAD."
+    return NamedCommit(ref, "the commit of --policy-from", hint, name=ref)
 
 
 def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
@@ -65,7 +65,8 @@ def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
     """
     event = environ.get("GITHUB_EVENT_NAME", "")
     if event in _GITHUB:
-        return _by_id(_in_payload(environ, event), f"the base commit of this {event}")
+        kind = "merge group" if event == "merge_group" else "pull request"
+        return _by_id(_in_payload(environ, event), f"the base commit of this {kind}")
     ids = [environ[name] for name in _GITLAB if environ.get(name)]
     if ids or environ.get("CI_MERGE_REQUEST_IID") or environ.get("CI_EXTERNAL_PULL_REQUEST_IID"):
         return _by_id(ids[0] if ids else "", "the base commit of this merge request")
@@ -78,8 +79,8 @@ def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
 
 def _by_id(commit: str, what: str) -> NamedCommit:
     if not _COMMIT_ID.fullmatch(commit):
-        raise UsageError(f"{what} is not named by the CI system, so the policy cannot be read", _NAME_ONE)
-    hint = f"Name another with --policy-from, or fetch it first: git fetch --no-tags --depth=1 origin {commit}"
+        raise UsageError(f"the CI system does not name {what}, so planner cannot read the policy", _NAME_ONE)
+    hint = f"Fetch it first (git fetch --no-tags --depth=1 origin {commit}), or name another commit with --policy-from."
     return NamedCommit(commit, what, hint)
 
 
@@ -87,11 +88,11 @@ def _by_branch(branch: str) -> NamedCommit:
     """Buildkite names only a branch. The remote-tracking ref is safe: a pull request cannot push one."""
     what = "the base branch of this pull request"
     if not _BRANCH.fullmatch(branch):
-        raise UsageError(f"{what} is not named by the CI system, so the policy cannot be read", _NAME_ONE)
+        raise UsageError(f"the CI system does not name {what}, so planner cannot read the policy", _NAME_ONE)
     ref = f"refs/remotes/origin/{branch}"
     hint = (
-        "Name another with --policy-from, or fetch it first:"
-        f" git fetch --no-tags --depth=1 origin +refs/heads/{branch}:{ref}"
+        f"Fetch it first (git fetch --no-tags --depth=1 origin +refs/heads/{branch}:{ref}),"
+        " or name another commit with --policy-from."
     )
     return NamedCommit(ref, what, hint)
 
@@ -155,8 +156,8 @@ class BaseCommit:
 
     def _unreadable(self, path: str) -> UsageError:
         return UsageError(
-            f"{self.what} cannot be read: this clone lacks {path} of {self.name}",
-            f"Fetch it first: git cat-file -e {self.commit}:{path}, or check out without a filter.",
+            f"planner cannot read {path} of {self.name} ({self.what}): it is missing in this partial clone",
+            f"Fetch it first (git cat-file -e {self.commit}:{path}), or clone without a filter.",
         )
 
     def nearest(self, prefix: str) -> BaseCommit:
@@ -186,8 +187,7 @@ def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
     found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{named.ref}^{{commit}}")
     if found.code != 0:
         raise UsageError(
-            f"this repository has no commit {named.ref!r}, {named.what}, so the policy cannot be read",
-            named.hint,
+            f"this clone has no commit {named.ref!r} ({named.what}), so planner cannot read the policy", named.hint
         )
     commit = found.out.decode().strip()
     prefix = git("rev-parse", "--show-prefix").out.removesuffix(b"\n").decode(errors="surrogateescape")

@@ -44,8 +44,8 @@ def check_folder(shell: Shell, folder: Path, option: str, names: Sequence[str]) 
     places = [folder / name for name in names] if whole else [folder, folder.resolve()]
     if tracked := _tracked(shell, repository, places):
         raise UsageError(
-            f"git tracks {tracked}, so {shown} may come from the checkout and cannot be trusted",
-            f"Remove it from git: git rm -r --cached {tracked.partition('/')[0] if whole else shown}, and add it to .gitignore, or"
+            f"git tracks {tracked}, so a commit can change {shown}, and planner does not trust it",
+            f"Remove it from git (git rm -r --cached {tracked.partition('/')[0] if whole else shown}) and add it to .gitignore, or"
             f" choose another folder with {option}.",
         )
 
@@ -80,7 +80,7 @@ def _tracked(shell: Shell, repository: Path, places: Sequence[Path]) -> str:
         if "not a git repository" in listed.said:  # an invalid `.git`, which tracks nothing
             return ""
         raise UsageError(
-            f"git cannot say whether it tracks {inside[0]}: {listed.said.splitlines()[-1:]}",
+            f"git cannot list the tracked files in {inside[0]}: {(listed.said or 'git gave no reason').splitlines()[-1]}",
             "Check the repository, then run the same command again.",
         )
     return listed.out.partition(b"\0")[0].decode("utf-8", "replace")

@@ -108,9 +108,8 @@ class Git:
         top = self._run([*where, "rev-parse", "--show-toplevel"], "rev-parse")
         if named:
             return Layout(asked.path, top.path if top.code == 0 else None)
-        if top.code != 0 or not _leads_to(
-            top.path, asked.path
-        ):  # old versions of git accept any folder that looks like a repository
+        # Old versions of git accept any folder that looks like a repository.
+        if top.code != 0 or not _leads_to(top.path, asked.path):
             return Answer(128, b"", f"fatal: cannot use bare repository {asked.path}")
         return Layout(asked.path, top.path)
 
@@ -131,7 +130,7 @@ class Git:
             )
         except subprocess.TimeoutExpired as error:
             raise StoreError(
-                f"git did not answer for {TIMEOUT_SECONDS:g} s",
+                f"git timed out after {TIMEOUT_SECONDS:g} s",
                 "Check the repository and its remote, then run the same command again.",
             ) from error
         return Answer(ran.returncode, ran.stdout, ran.stderr.decode("utf-8", "replace").strip())
@@ -143,7 +142,7 @@ def _program(environ: Mapping[str, str]) -> str:
     found = (shutil.which(str(Path(folder, "git"))) for folder in folders if Path(folder).is_absolute())
     program = next(filter(None, found), None)
     if program is None:
-        raise UsageError("git is not installed", "Install git.")
+        raise UsageError("git is not installed", "Install git, in an absolute folder of PATH.")
     return program
 
 
@@ -192,7 +191,7 @@ def shared_remote(git: Git, named: str | None) -> str | None:
     if named == "none":
         return None
     if named is not None and named not in remotes:
-        raise UsageError(f"this repository has no remote {named!r}", f"It has: {', '.join(remotes) or 'none'}.")
+        raise UsageError(f"this repository has no remote {named!r}", f"Its remotes: {', '.join(remotes) or 'none'}.")
     if named is not None or "origin" in remotes or not remotes:
         return named or ("origin" if remotes else None)
     if len(remotes) > 1:

@@ -44,10 +44,10 @@ class PolicySource:
         if self.base is None:
             return ""
         if self.base.has_project:
-            return f"policy: {self.base.folder}{PROJECT_FILE} of {self.base.name}, {self.base.what}"
+            return f"policy: {self.base.folder}{PROJECT_FILE} of {self.base.name} ({self.base.what})"
         return (
-            f"{self.base.name}, {self.base.what}, has no {PROJECT_FILE}, so strict built-in limits apply:"
-            f" {STRICT.policy.max_calls} calls and ${(STRICT.policy.max_cost_cents or 0) / 100:.2f} a session,"
+            f"{self.base.name} ({self.base.what}) has no {PROJECT_FILE}, so strict built-in limits apply:"
+            f" {STRICT.policy.max_calls} calls and ${(STRICT.policy.max_cost_cents or 0) / 100:.2f} per session,"
             " no judge, no shared store, no environments"
         )
 

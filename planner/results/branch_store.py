@@ -1,6 +1,7 @@
-"""Results of one pull request: written under `branches/<number>/` alone, read from there and from what the default branch wrote.
+"""The part of a store that a pull request or branch uses.
 
-A job of a pull request needs no right to write anything else, and the default branch reads nothing that is written there.
+Its jobs write only under `branches/<number>/`. They read from there, and from what the default branch wrote. The default branch never reads
+`branches/`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from planner.results.store import Change, Expected, Reader, Store
 
 BRANCHES: Final = "branches/"
 _BASELINES: Final = "latest/"
-"""Read from the branch alone here: which baseline goes first is not for a store to say."""
+"""Baselines are read only from the branch: callers read those of the default branch separately."""
 
 
 class _BranchReader:
-    """What a job of the branch sees."""
+    """The documents that a job of the branch can read."""
 
     def __init__(self, inner: Reader, prefix: str) -> None:
         self._inner = inner
@@ -36,7 +37,7 @@ class _BranchReader:
 
 
 class BranchStore(_BranchReader):
-    """A `Store`. `prefix` is `branches/<number>/`."""
+    """A `Store` that adds `prefix` (`branches/<number>/`) to each key that it writes."""
 
     def __init__(self, inner: Store, prefix: str) -> None:
         super().__init__(inner, prefix)

@@ -52,7 +52,8 @@ class DirectoryStore:
                 self._refuse_links(path)
                 if path.stat().st_size > MAX_DOCUMENT_BYTES:
                     raise StoreError(
-                        f"{path} is larger than any stored document", "Restore it from a backup, or delete it."
+                        f"{path} is too large: stored documents have at most {MAX_DOCUMENT_BYTES:,} bytes",
+                        "Restore it from a backup, or delete it.",
                     )
                 return path.read_bytes()
             except FileNotFoundError:

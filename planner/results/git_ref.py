@@ -45,7 +45,7 @@ _FORBIDDEN: Final = re.compile(
     r"hook declined|protected|prohibited|deny|denied|not allowed|rule violation|GH0\d\d", re.IGNORECASE
 )
 _RIGHTS_HINT: Final = (
-    "It needs the right to read and to push {ref}: in GitHub Actions `permissions: contents: write`, and a checkout that"
+    "The job needs permission to read and push {ref}: in GitHub Actions, `permissions: contents: write` and a checkout that"
     " keeps its credentials. Or choose another --store."
 )
 _READS: Final = 3
@@ -181,7 +181,7 @@ class GitStore:
                     self._known = self._snapshot_of(commit)
                     return
             raise StoreError(
-                f"others wrote to {self._ref} first, {self._backoff.attempts} times in a row",
+                f"other jobs wrote to {self._ref} at the same time, {self._backoff.attempts} times in a row",
                 "Nothing is lost: run the same command again.",
             )
 

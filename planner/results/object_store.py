@@ -122,7 +122,7 @@ class ObjectStore:
             if all(self._apply(key, data, seen) for key, data in writes.items()):
                 return
         raise StoreError(
-            f"others wrote to {self._address} first, {self._backoff.attempts} times in a row",
+            f"other jobs wrote to {self._address} at the same time, {self._backoff.attempts} times in a row",
             "Nothing is lost: run the same command again.",
         )
 
@@ -175,10 +175,13 @@ class ObjectStore:
         message = f"results cannot be {done} at {self._address}: {_first_line(error)}"
         if isinstance(error, NotSupportedError):
             return UsageError(
-                message, "This object store does not support conditional writes, so results could be lost."
+                message,
+                "This service does not support conditional writes. Choose another object store, or another --store.",
             )
         if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _NO_RIGHTS.search(message):
-            return UsageError(message, "Credentials in the environment must allow to read, write and list there.")
+            return UsageError(
+                message, "The credentials in the environment need permission to read, write, delete and list there."
+            )
         return StoreError(message, "Check the network and the bucket, then run the same command again.")
 
 

@@ -1,6 +1,6 @@
-"""What no session of ours would have stored, in documents whose fields are each well formed: times to come, more passes than calls.
+"""Finds contradictions in stored documents: times in the future, more passes than runs, runs that are listed twice.
 
-A comparison or a price that is made of such numbers would be wrong, or could not be computed at all.
+Comparisons and prices from such documents would be wrong or impossible to compute.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from planner.results.model import CaseDocument, ExpectationRate, RunResult, Samp
 
 
 def impossible_in(document: RunResult | BaselineDocument, now: datetime | None) -> str:
-    """The first thing in it that cannot be, in words; empty where there is none. `now` None: no time is too late."""
+    """Describe the first contradiction; "" if there is none. `now` None: accept times in the future."""
     moments = (("started_at", document.started_at), ("ended_at", document.ended_at))
     for name, moment in moments:
         if moment is not None and not is_possible(moment, now):
-            return f"{name} is {moment.isoformat()}"
+            return f"{name} {moment.isoformat()} is not a possible time"
     return next((f"{wrong} in {case.case_id}" for case in document.cases for wrong in _of_case(case, now)), "")
 
 
 def _of_case(case: CaseDocument, now: datetime | None) -> Iterator[str]:
     for run in case.runs:
         if run.completed_at is not None and not is_possible(run.completed_at, now, SERVER_CLOCK_SKEW):
-            yield f"completed_at is {run.completed_at.isoformat()}"
+            yield f"completed_at {run.completed_at.isoformat()} is not a possible time"
     if len({(run.invocation_id, run.run_id) for run in case.runs}) < len(case.runs):
-        yield "a run is listed twice"
+        yield "the same run is listed twice"
     for sample in (case.before, case.latest, case.open_against):
         if sample is not None:
             yield from _of_sample(sample)

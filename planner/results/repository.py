@@ -251,12 +251,12 @@ class ResultsRepository:
         return self._plausible(key, self._read(key, data, RunResult, model.SCHEMA_VERSION, consequence), consequence)
 
     def _read_baseline(self, key: str, data: bytes) -> BaselineDocument:
-        consequence = "all its cases then count as new and are called"
+        consequence = "all its cases are then new and will be called"
         document = self._read(key, data, BaselineDocument, BASELINE_SCHEMA_VERSION, consequence)
         environments = {segment_for(name) for name in (document.environment, self._shown(document.environment))}
         *_, environment, plan = key.split("/")
         if environment not in environments or plan != f"{segment_for(document.plan)}.json":
-            raise self._unreadable(key, f"it is of {document.environment}/{document.plan}", consequence)
+            raise self._unreadable(key, f"it belongs to {document.environment}/{document.plan}", consequence)
         return self._plausible(key, document, consequence)
 
     def _shown(self, name: str) -> str:

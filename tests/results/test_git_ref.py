@@ -192,7 +192,7 @@ def test_pauses_grow_at_random_and_end(clone: Clones) -> None:
     store = GitStore(always_second, REF, remote="origin", backoff=backoff)
     with pytest.raises(StoreError) as caught:
         store.put("a", b"1", expected=None)
-    assert str(caught.value) == f"others wrote to {REF} first, 10 times in a row"
+    assert str(caught.value) == f"other jobs wrote to {REF} at the same time, 10 times in a row"
     assert caught.value.hint == "Nothing is lost: run the same command again."
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 7.5, 7.5]
 
@@ -303,8 +303,8 @@ def test_a_remote_that_takes_nothing(clone: Clones, shared: Path) -> None:
     assert str(caught.value).startswith(f"the remote origin rejects pushes to {REF}: ! ")
     assert "pre-receive hook declined" in str(caught.value)
     assert caught.value.hint == (
-        f"Allow {REF} in its rules. It needs the right to read and to push {REF}: in GitHub Actions `permissions: contents:"
-        " write`, and a checkout that keeps its credentials. Or choose another --store."
+        f"Allow {REF} in its rules. The job needs permission to read and push {REF}: in GitHub Actions, `permissions: contents:"
+        " write` and a checkout that keeps its credentials. Or choose another --store."
     )
 
 

@@ -76,7 +76,7 @@ def test_who_never_gets_through_says_so() -> None:
         there.put("counter", b"%d" % next(number), expected=UNCONDITIONAL)
         return {"counter": b"mine"}
 
-    with pytest.raises(StoreError, match="others wrote to memory: first, 3 times in a row"):
+    with pytest.raises(StoreError, match="other jobs wrote to memory: at the same time, 3 times in a row"):
         store_in(bucket, attempts=3).update(count)
     assert there.get("counter") == b"2"
 

@@ -267,7 +267,7 @@ def test_damaged_documents(
         repository.baseline("", ["refunds"])
     assert (str(caught.value), caught.value.hint) == (
         f"the stored result latest/_/refunds.json cannot be read: {why}",
-        f"restore {folder}/latest/_/refunds.json from a backup, or delete it: all its cases then count as new and are called",
+        f"restore {folder}/latest/_/refunds.json from a backup, or delete it: all its cases are then new and will be called",
     )
 
 

@@ -68,7 +68,7 @@ def test_a_bucket_that_is_closed(fresh: Callable[[str], Any], bucket: BucketServ
     ran = fresh("one").planner("run", "--consent-to-charge")
     assert ran.code == 2, ran.out + ran.err
     assert "results cannot be listed at s3://results/planner" in ran.err
-    assert "Credentials in the environment must allow to read, write and list there." in ran.err
+    assert "The credentials in the environment need permission to read, write, delete and list there." in ran.err
     assert "secretexample" not in ran.out + ran.err
     assert service.own_runs() == []
 
