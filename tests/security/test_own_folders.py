@@ -111,7 +111,7 @@ def test_store_link_out_of_the_repository(repository: Project, outside: Path) ->
     Now: refused. To use such a folder, name it with `--store`.
     """
     (repository.root / ".planner").symlink_to(outside)
-    assert_refused(repository, "leads out of the repository")
+    assert_refused(repository, "outside the repository")
 
 
 @pytest.mark.parametrize("name", ["journal.sqlite", "latest", "sandbox/service.jsonl", "evidence"])
@@ -124,7 +124,7 @@ def test_link_inside_the_store(repository: Project, outside: Path, name: str) ->
     link = repository.root / ".planner" / name
     link.parent.mkdir(parents=True)
     link.symlink_to(outside / "elsewhere")
-    assert_refused(repository, "leads out of the repository")
+    assert_refused(repository, "outside the repository")
     assert list(outside.iterdir()) == []
 
 
@@ -144,7 +144,7 @@ def test_committed_reports(repository: Project, name: str) -> None:
 def test_reports_link_out_of_the_repository(repository: Project, outside: Path) -> None:
     """The report folder is a link to a folder of the machine. Before: reports overwrote files there. Now: refused."""
     (repository.root / "reports").symlink_to(outside)
-    assert_refused(repository, "leads out of the repository", "--report-dir", "reports")
+    assert_refused(repository, "outside the repository", "--report-dir", "reports")
     assert list(outside.iterdir()) == []
 
 
