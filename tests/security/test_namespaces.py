@@ -34,6 +34,18 @@ scenarios:
     expect: [{check: call, status: completed}]
 """
 CASE = "hours/saturday@clinic"
+RETURNS = """\
+version: 1
+plan: hours
+targets:
+  orders: {agent: 14}
+defaults: {runs: 4}
+scenarios:
+  returns:
+    prompt: You are Ana, calm. Ask how many days you have to return order 20417.
+    expect: [{check: says, any_of: [30 days]}]
+"""
+"""In the world `regressed`, the agent says 14 days."""
 SAYS = "{check: says, who: any, any_of: [Saturday]}"
 
 
@@ -170,12 +182,15 @@ def test_a_regression_stays_one_on_the_second_run(remote: Path, job: Callable[..
 
     Before: the second run reported `same`. Now: every run of the pull request is compared with the default branch.
     """
-    assert run(job()) == 1
-    assert job(7).planner("run", "--sandbox", "--consent-to-charge", "--rerun", "all").code == 0
-    project = job(7)
-    assert project.planner("run", "--sandbox", "--consent-to-charge").code == 0
-    case = project.results()["cases"][0]
-    assert (case["action"], case["compared"]) == ("keep", "same")
+    project = job()
+    project.write("plans/hours.yaml", RETURNS)
+    assert run(project) == 1
+    for _ in range(2):
+        project = job(7)
+        project.write("plans/hours.yaml", RETURNS)
+        assert project.planner("run", "--sandbox", "--world", "regressed", "--consent-to-charge").code == 1
+        (case,) = project.results()["cases"]
+        assert (case["outcome"], case["compared"]) == ("failed", "regressed")
 
 
 def test_a_local_copy_that_claims_to_be_newer(remote: Path, job: Callable[..., Project]) -> None:
