@@ -1,7 +1,7 @@
 """The only module that runs git, hardened against hostile repositories: git starts no program that a repository names.
 
 Git finds the repository, from the folder upwards. A folder that looks like a bare repository is never used, since
-anybody can commit one. `GIT_DIR` and `GIT_WORK_TREE` of the caller are honoured, since they do not come from the tree.
+a commit can contain one. `GIT_DIR` and `GIT_WORK_TREE` of the caller are used, since they do not come from the tree.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class SharedRepository(ResultsRepository):
         return digests
 
     def load_evidence(self, digest: str) -> Evidence | None:
-        """The full evidence if this machine has it: only if its redacted form has this digest."""
+        """The full evidence if this machine has it and its redacted form has this digest; otherwise the redacted evidence."""
         whole = self._original(digest)
         if whole != digest:
             found = super().load_evidence(whole)
@@ -153,8 +153,8 @@ class SharedRepository(ResultsRepository):
         self._mine.amend_baselines(environment, plan_names, amend)
 
     def stored_baselines(self, environment: str, plan_names: Iterable[str]) -> Iterator[StoredBaseline]:
-        """Of each plan the shared store's, which this machine's own never outranks; but what this machine made later, and could not
-        share yet, goes first. What only this machine has is not trusted."""
+        """The shared baseline of each plan. A baseline of this machine is used instead only if there is no shared one, or if it is
+        newer, was made here and is still to be shared."""
         waiting = {item.result.invocation_id for item in self._waiting() if item.environment is not None}
         for plan in plan_names:
             mine = next(self._mine.stored_baselines(environment, [plan]), None)
@@ -207,7 +207,7 @@ class SharedRepository(ResultsRepository):
         self._tiers.local.update(lambda _: {item.key: None for item in waiting})
 
     def _waiting(self) -> Iterator[_Waiting]:
-        """Oldest first. Only what was made on this machine: a store that was copied here speaks for nobody."""
+        """Unshared results, oldest first. Results of a store that was copied here from another machine are skipped."""
         for key in self._tiers.local.keys(_UNSHARED):
             data = self._tiers.local.get(key)
             stored = self._tiers.local.get(invocation_key(key.removeprefix(_UNSHARED)))

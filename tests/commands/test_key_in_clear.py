@@ -18,9 +18,9 @@ REFUSED = (
 
 @pytest.mark.parametrize("command", [["run", "--consent-to-charge"], ["plan", "--refresh"]])
 def test_http_to_another_host_is_refused(command: list[str], project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The configured address of the service is http, and somebody reads the network.
+    """The configured address of the service is http, and the attacker can read the network.
 
-    Before: the key was sent in clear.
+    Before: the key was sent unencrypted.
     Now: exit code 2 without a connection, unless `THUNDERPHONE_ALLOW_HTTP_TO` names the host.
     """
     monkeypatch.setenv("THUNDERPHONE_API_BASE_URL", "http://user:secret@10.0.0.7:8080/v1")

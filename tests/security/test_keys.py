@@ -308,7 +308,7 @@ def test_launch_of_another_key_is_not_declared_absent(project: Project, service:
 def test_launch_of_another_key_is_not_adopted(project: Project, service: Served) -> None:
     """The organisation of the new key has a run that looks like the earlier launch.
 
-    Before: planner adopted the run and judged somebody else's call.
+    Before: planner adopted the run and evaluated another user's call.
     Now: it adopts nothing. A person can settle the launch with `planner reconcile`.
     """
     journal_of_another_key(project)
