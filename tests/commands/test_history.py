@@ -67,7 +67,7 @@ def test_sandbox_and_environments_are_apart(told: Project) -> None:
     ("arguments", "said"),
     [
         (("hours/saturday[name=Anna]@clinic",), f"Did you mean {CASE}?"),
-        (("--plan", "hour"), "Did you mean hours? Stored are: hours."),
+        (("--plan", "hour"), "Did you mean hours? Stored plans: hours."),
         (("--since", "yesterday"), "Write it as 2026-11-01, or as 12h, 14d or 6w."),
     ],
 )
