@@ -288,5 +288,5 @@ def test_a_rate_of_its_own_counts_no_run_that_the_caller_spoilt(
     assert verdict.outcome is RunOutcome.PASSED
     (apart,) = [finding for finding in verdict.findings if finding.expectation == "apart"]
     assert apart.outcome.value == outcome
-    said = 'not counted, for the caller left its role: it said "I\'m an AI language model" at turn 4; '
+    said = 'not counted, because the caller left its role: it said "I\'m an AI language model" at turn 4; '
     assert apart.message.startswith(said) is (outcome == "errored")

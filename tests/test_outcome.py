@@ -29,21 +29,21 @@ from planner.outcome import (
     RunOutcome,
     RunVerdict,
     Sample,
-    Telling,
+    StrongestRate,
     calls_at_once,
-    chance_alone,
+    case_p_value,
     compare,
     compare_suite,
-    could_be_told,
+    could_show_change,
     judge_case,
     judge_run,
-    least_to_settle,
+    min_runs_to_settle,
     plan_outcome,
     platform_verdict,
     questions_of_run,
     sample_of_runs,
     settled,
-    telling,
+    strongest_rate,
 )
 from planner.outcome.cases import judge_parts
 from planner.planfile.model import Case, Target
@@ -111,7 +111,7 @@ def outcome(verdict: RunVerdict) -> tuple[str, str | None, str]:
         ([expect("errored"), expect("failed")], ("failed", "agent", "failed: not as it should be")),
         (
             [expect("crash")],
-            ("errored", "judge", "crash: a bug in planner: the check fixed broke with ZeroDivisionError"),
+            ("errored", "judge", "crash: bug in planner: the check fixed raised ZeroDivisionError"),
         ),
     ],
 )
@@ -305,12 +305,12 @@ GOOD, BAD = runs(1, 1)
         (
             Rules(expectations=(POLITE,)),
             [with_findings(GOOD, polite=found) for found in ("passed", "failed", "passed", "failed", "passed")],
-            ("flaky", 5, 5, "polite held in 3 of 5 runs, 60 % needed"),
+            ("flaky", 5, 5, "polite was met in 3 of 5 runs, 60 % needed"),
         ),
         (
             Rules(expectations=(POLITE,)),
             [with_findings(GOOD, polite=found) for found in ("passed", "failed", "failed", "errored")],
-            ("failed", 4, 4, "polite held in 1 of 3 runs, 60 % needed"),
+            ("failed", 4, 4, "polite was met in 1 of 3 runs, 60 % needed"),
         ),
         (
             Rules(min_runs=2, expectations=(POLITE,)),
@@ -325,7 +325,7 @@ GOOD, BAD = runs(1, 1)
         (
             Rules(expectations=(POLITE,)),
             [with_findings(BAD, polite="failed")],
-            ("failed", 0, 1, "0 of 1 run passed, 100 % needed; polite held in 0 of 1 run, 60 % needed"),
+            ("failed", 0, 1, "0 of 1 run passed, 100 % needed; polite was met in 0 of 1 run, 60 % needed"),
         ),
         (
             Rules(expectations=(expect("failed", "loud", "warning", min_pass_rate=1.0),)),
@@ -498,20 +498,20 @@ def test_a_case_regresses_by_an_expectation_with_a_rate_of_its_own() -> None:
     """Its runs all passed before and now, and that expectation held in none: the rate that tells most is what is tested."""
     before, now = own(10, 10), own(0, 10, outcome=CaseOutcome.FAILED)
     assert compare({"case": (before, now), "back": (now, before)}) == {"case": "regressed", "back": "fixed"}
-    assert telling(before, now) == Telling("b", (10, 10), (0, 10))
-    assert telling(before, before) == Telling(None, (10, 10), (10, 10))
-    assert chance_alone(before, now) == float(2 * fisher_mid_p((10, 10), (0, 10)))
-    assert chance_alone(before, before) == 1
+    assert strongest_rate(before, now) == StrongestRate("b", (10, 10), (0, 10))
+    assert strongest_rate(before, before) == StrongestRate(None, (10, 10), (10, 10))
+    assert case_p_value(before, now) == float(2 * fisher_mid_p((10, 10), (0, 10)))
+    assert case_p_value(before, before) == 1
     assert compare({"case": (own(3, 3), own(0, 3, outcome=CaseOutcome.FAILED))}) == {"case": "not_enough_evidence"}
 
 
 def test_an_expectation_with_a_rate_of_its_own_is_compared_where_both_sides_know_it() -> None:
     """What was never decided, or is new, tells nothing; of runs not made it could yet be told."""
     untold = own(0, 0, outcome=CaseOutcome.UNKNOWN)
-    assert chance_alone(replace(own(10, 10), own_rates=(OwnRate("b", 0, 0),)), own(0, 10)) == 0.5
-    assert chance_alone(replace(own(10, 10), own_rates=()), own(0, 10)) == 0.5
-    assert could_be_told(own(10, 10), replace(untold, outcome=CaseOutcome.FAILED, runs_not_made=10))
-    assert not could_be_told(own(10, 10), replace(own(10, 10), outcome=CaseOutcome.FAILED))
+    assert case_p_value(replace(own(10, 10), own_rates=(OwnRate("b", 0, 0),)), own(0, 10)) == 0.5
+    assert case_p_value(replace(own(10, 10), own_rates=()), own(0, 10)) == 0.5
+    assert could_show_change(own(10, 10), replace(untold, outcome=CaseOutcome.FAILED, runs_not_made=10))
+    assert not could_show_change(own(10, 10), replace(own(10, 10), outcome=CaseOutcome.FAILED))
 
 
 def test_an_expectation_that_was_never_decided_weakens_no_other_rate() -> None:
@@ -519,13 +519,13 @@ def test_an_expectation_that_was_never_decided_weakens_no_other_rate() -> None:
     before = Sample(CaseOutcome.PASSED, 3, 3, own_rates=(OwnRate("b", 3, 3),))
     now = Sample(CaseOutcome.FAILED, 0, 3, own_rates=(OwnRate("b", 0, 0),))
     assert compare({"case": (before, now)}) == {"case": "regressed"}
-    assert chance_alone(before, now) == 0.05
+    assert case_p_value(before, now) == 0.05
     alike = Sample(CaseOutcome.FAILED, 5, 10, own_rates=(OwnRate("b", 5, 10), OwnRate("c", 5, 10)))
-    assert chance_alone(alike, alike) == 1
+    assert case_p_value(alike, alike) == 1
     held = Sample(CaseOutcome.PASSED, 10, 20, own_rates=(OwnRate("b", 20, 20),))
     open_ = Sample(CaseOutcome.FAILED, 10, 20, runs_not_made=1, own_rates=(OwnRate("b", 0, 0),))
-    assert could_be_told(held, open_)
-    assert not could_be_told(held, replace(open_, own_rates=()))
+    assert could_show_change(held, open_)
+    assert not could_show_change(held, replace(open_, own_rates=()))
 
 
 def test_a_suite_counts_the_runs_in_which_all_held() -> None:
@@ -634,7 +634,7 @@ def test_an_unchanged_suite_is_rarely_called_changed() -> None:
             (
                 CaseOutcome.UNKNOWN,
                 (
-                    "10 of 10 runs passed, 80 % needed with 90 % confidence: not enough to tell; "
+                    "10 of 10 runs passed, 80 % needed with 90 % confidence: not enough to decide; "
                     "about 1 more run would probably decide, about $0.16"
                 ),
                 1,
@@ -656,8 +656,8 @@ def test_an_unchanged_suite_is_rarely_called_changed() -> None:
             (
                 CaseOutcome.UNKNOWN,
                 (
-                    "41 of 50 runs passed, 80 % needed with 90 % confidence: not enough to tell; "
-                    "more than a thousand runs more would be needed to tell: the rate is close to what is required"
+                    "41 of 50 runs passed, 80 % needed with 90 % confidence: not enough to decide; "
+                    "more than a thousand more runs would be needed: the rate is close to the required one"
                 ),
                 None,
             ),
@@ -686,12 +686,12 @@ def test_an_expectations_own_rate_is_shown_or_left_open_too() -> None:
     verdict = judge_case(rules, verdicts)
     assert verdict.outcome is CaseOutcome.UNKNOWN
     assert verdict.reason == (
-        "polite held in 4 of 4 runs, 60 % needed with 90 % confidence: not enough to tell; "
+        "polite was met in 4 of 4 runs, 60 % needed with 90 % confidence: not enough to decide; "
         "about 1 more run would probably decide"
     )
     assert judge_case(rules, verdicts[:1]).reason == (
-        "1 of 1 run passed, 50 % needed with 90 % confidence: not enough to tell; "
-        "polite held in 1 of 1 run, 60 % needed with 90 % confidence: not enough to tell; "
+        "1 of 1 run passed, 50 % needed with 90 % confidence: not enough to decide; "
+        "polite was met in 1 of 1 run, 60 % needed with 90 % confidence: not enough to decide; "
         "about 46 more runs would probably decide"
     )
 
@@ -760,7 +760,7 @@ def test_how_many_runs_it_takes_at_least_to_settle_a_case(
     rules: Rules, verdicts: Sequence[RunVerdict], remaining: int, expected: int
 ) -> None:
     """The fewest that settle it were they all alike; a critical failure, which settles it at once, is not reckoned with."""
-    assert least_to_settle(rules, verdicts, remaining) == expected
+    assert min_runs_to_settle(rules, verdicts, remaining) == expected
 
 
 @pytest.mark.parametrize(
@@ -782,7 +782,7 @@ def test_calls_are_made_in_waves_where_later_ones_may_be_saved(
 ) -> None:
     """Of ten runs, 80 % needed: first five; all others when these pass; else as many as may settle it; never wait to save one."""
     rules = Rules(0.8, min_runs=5)
-    assert calls_at_once(rules, verdicts, to_come, least_to_settle(rules, (), 10)) == expected
+    assert calls_at_once(rules, verdicts, to_come, min_runs_to_settle(rules, (), 10)) == expected
 
 
 @pytest.mark.parametrize("total", [3, 5, 10])
@@ -793,7 +793,7 @@ def test_waves_never_change_an_outcome(total: int, rate: float) -> None:
     for rules in (Rules(0.8, min_runs=(total + 1) // 2), Rules(0.5, confidence=0.8)):
         for _ in range(20):
             verdicts = [GOOD if random.random() < rate else BAD for _ in range(total)]
-            first, made = least_to_settle(rules, (), total), 0
+            first, made = min_runs_to_settle(rules, (), total), 0
             while made < total and settled(rules, verdicts[:made], total - made) is None:
                 wave = calls_at_once(rules, verdicts[:made], total - made, first)
                 assert wave > 0
@@ -836,7 +836,7 @@ def test_a_suite_is_compared_as_a_whole() -> None:
     back = compare_suite({name: (now, before) for name, (before, now) in fallen.items()})
     assert (back.word, back.p_value) == ("better", pytest.approx(change.p_value))
     assert compare_suite(others).word == "not_enough_evidence"
-    assert chance_alone(good, bad) == pytest.approx(0.05)
+    assert case_p_value(good, bad) == pytest.approx(0.05)
 
 
 STOPPED = Sample(CaseOutcome.FAILED, 0, 5, 15)
@@ -845,16 +845,16 @@ STOPPED = Sample(CaseOutcome.FAILED, 0, 5, 15)
 def test_a_sample_that_stopped_early_proves_no_more_than_all_its_runs_would() -> None:
     """Stopped after five failures of twenty runs: fifteen of twenty against twenty of twenty is what it is compared by."""
     before = Sample(CaseOutcome.PASSED, 20, 20)
-    assert chance_alone(before, Sample(CaseOutcome.FAILED, 0, 5)) < 0.001
-    assert chance_alone(before, STOPPED) == chance_alone(before, Sample(CaseOutcome.FAILED, 15, 20))
-    assert chance_alone(STOPPED, before) == chance_alone(before, STOPPED)
+    assert case_p_value(before, Sample(CaseOutcome.FAILED, 0, 5)) < 0.001
+    assert case_p_value(before, STOPPED) == case_p_value(before, Sample(CaseOutcome.FAILED, 15, 20))
+    assert case_p_value(STOPPED, before) == case_p_value(before, STOPPED)
     assert compare({"case": (before, replace(STOPPED, runs_passed=0, runs_countable=10, runs_not_made=10))}) == {
         "case": "regressed"
     }
     assert compare({"case": (before, replace(STOPPED, runs_passed=2, runs_countable=5))}) == {
         "case": "not_enough_evidence"
     }
-    assert chance_alone(Sample(CaseOutcome.FLAKY, 10, 20), STOPPED) == 1
+    assert case_p_value(Sample(CaseOutcome.FLAKY, 10, 20), STOPPED) == 1
 
 
 def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> None:
@@ -891,7 +891,7 @@ def test_a_suite_that_stopped_early_proves_no_more_than_all_its_runs_would() -> 
 )
 def test_a_case_goes_on_where_more_runs_could_show_that_it_changed(before: Sample, now: Sample, expected: bool) -> None:
     """Its outcome is settled; whether that differs from the baseline by more than chance may not be."""
-    assert could_be_told(before, now) is expected
+    assert could_show_change(before, now) is expected
 
 
 def test_a_suite_that_could_not_differ_is_no_better() -> None:

@@ -19,17 +19,17 @@ from planner.outcome import (
     RunVerdict,
     Sample,
     calls_at_once,
-    chance_alone,
+    case_p_value,
     compare,
     compare_suite,
-    could_be_told,
+    could_show_change,
     judge_case,
     judge_run,
-    least_to_settle,
+    min_runs_to_settle,
     plan_outcome,
     platform_verdict,
 )
-from planner.outcome.attribution import DONE_BY_THE_AGENT, callers_fault
+from planner.outcome.attribution import DONE_BY_THE_AGENT, caller_fault
 from planner.outcome.model import Finding
 
 GOOD = RunVerdict(RunOutcome.PASSED, None, ())
@@ -67,7 +67,7 @@ SLIPPED = evidence(
 def test_what_the_agent_does_of_its_own_accord_is_never_the_callers_fault(check: str) -> None:
     """Of every kind of check: eight fail for what the agent did, the others may fail for what it had no occasion to do."""
     own = {"never_says", "no_pii", "tool_not_called", "language", "latency", "pacing", "cost", "not"}
-    fault = callers_fault(SLIPPED, [finding(check)], "")
+    fault = caller_fault(SLIPPED, [finding(check)], "")
     assert (fault is None) is (check in own)
     assert own == DONE_BY_THE_AGENT
 
@@ -99,7 +99,7 @@ def test_when_a_caller_hung_up_at_once(
     lines: list[tuple[str, str, int | None]], seconds: float, reason: str | None, quoted: int | None
 ) -> None:
     """Ten seconds of a call, two of its own first words, unless the agent had five to answer them; quoted where it spoke, and only then."""
-    fault = callers_fault(evidence(*lines, seconds=seconds), [finding("says")], "")
+    fault = caller_fault(evidence(*lines, seconds=seconds), [finding("says")], "")
     if reason is None:
         assert fault is None
     else:
@@ -166,15 +166,15 @@ def test_one_run_is_a_sample() -> None:
     """Of one run on each side it can be said that nothing changed, and of one run against twenty that it did."""
     assert compare({"case": (sample(1, 1), sample(1, 1))}) == {"case": "same"}
     assert compare({"case": (sample(0, 1), sample(0, 1))}) == {"case": "same"}
-    assert could_be_told(sample(20, 20), sample(0, 1))
-    assert not could_be_told(sample(18, 18, outcome=FLAKY), sample(18, 18))
+    assert could_show_change(sample(20, 20), sample(0, 1))
+    assert not could_show_change(sample(18, 18, outcome=FLAKY), sample(18, 18))
 
 
 def test_what_runs_not_made_cannot_show_is_not_waited_for() -> None:
     """Neither as they are, nor all failed, nor all passed."""
-    assert not could_be_told(sample(0, 3), sample(1, 2, 1, outcome=FLAKY))
-    assert could_be_told(sample(0, 3), sample(2, 2, 1, outcome=FLAKY))
-    assert could_be_told(sample(0, 1, 3, outcome=CaseOutcome.FAILED), sample(6, 10, 1, outcome=FLAKY))
+    assert not could_show_change(sample(0, 3), sample(1, 2, 1, outcome=FLAKY))
+    assert could_show_change(sample(0, 3), sample(2, 2, 1, outcome=FLAKY))
+    assert could_show_change(sample(0, 1, 3, outcome=CaseOutcome.FAILED), sample(6, 10, 1, outcome=FLAKY))
 
 
 def test_a_rate_that_changed_under_the_same_outcome_is_a_change() -> None:
@@ -189,12 +189,12 @@ def test_runs_not_made_speak_against_a_difference_on_both_sides() -> None:
     stopped_high, stopped_low = sample(15, 15, 5), sample(0, 5, 15)
     assert compare_suite({"case": (stopped_high, stopped_low)}).p_value == 1
     assert compare_suite({"case": (stopped_low, stopped_high)}).p_value == 1
-    assert chance_alone(sample(15, 20, outcome=FLAKY), stopped_low) == 1
-    assert chance_alone(stopped_low, sample(15, 20, outcome=FLAKY)) == 1
-    assert chance_alone(sample(16, 20, outcome=FLAKY), stopped_low) < 1
+    assert case_p_value(sample(15, 20, outcome=FLAKY), stopped_low) == 1
+    assert case_p_value(stopped_low, sample(15, 20, outcome=FLAKY)) == 1
+    assert case_p_value(sample(16, 20, outcome=FLAKY), stopped_low) < 1
     almost = sample(8, 9, outcome=FLAKY), sample(0, 1, 1)
     assert compare_suite({"case": almost}).p_value == pytest.approx(2 * 19 / 55)
-    assert chance_alone(*almost) < 1
+    assert case_p_value(*almost) < 1
 
 
 def test_cases_aside_are_compared_by_themselves() -> None:
@@ -229,5 +229,5 @@ def test_no_call_waits_to_save_one_and_some_to_save_two(passed: int, failed: int
     """60 % needed: what settles it is made, unless only one more would be left."""
     rules = Rules(0.6)
     verdicts = [GOOD] * passed + [BAD] * failed
-    first = least_to_settle(rules, (), passed + failed + to_come)
+    first = min_runs_to_settle(rules, (), passed + failed + to_come)
     assert calls_at_once(rules, verdicts, to_come, first) == expected

@@ -1,4 +1,4 @@
-"""docs/verdicts.md shows what the code computes: its tables and its example are made again, and compared."""
+"""The generated tables and the example of docs/verdicts.md match the code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from planner.outcome import (
     RunOutcome,
     RunVerdict,
     Sample,
-    chance_alone,
+    case_p_value,
     compare,
     differ_too_much,
     judge_case,
@@ -43,7 +43,7 @@ def percent(share: float) -> str:
 
 
 def intervals() -> str:
-    lines = ["| Passed | Rate | The true rate is somewhere from |", "|---|---|---|"]
+    lines = ["| Passed | Rate | 95 % interval of the true rate |", "|---|---|---|"]
     for passed, total in ((1, 1), (3, 3), (5, 5), (10, 10), (18, 20), (90, 100)):
         low, high = wilson_interval(passed, total)
         lines.append(f"| {passed} of {total} | {percent(passed / total)} | {percent(low)} to {percent(high)} |")
@@ -75,7 +75,7 @@ def example() -> str:
         assert verdict.interval is not None
         low, high = verdict.interval
         return (
-            f"**{verdict.outcome.word}**, the true rate somewhere from {percent(low)} to {percent(high)}; "
+            f"**{verdict.outcome.word}**, true rate {percent(low)} to {percent(high)}; "
             f'the report says "{verdict.reason}"'
         )
 
@@ -88,24 +88,23 @@ def example() -> str:
     worse = [good] * 9 + [bad] * 10 + [platform]
     stopped = next(count for count in range(20) if settled(rules, [bad] * count, 20 - count) is CaseOutcome.FAILED)
     lines = [f"* Last week: {told(last_week)}.", f"* This week: {told(this_week)}."]
-    for name, runs in (("This week", this_week), ("Had it been only 9 of 19", worse)):
+    for name, runs in (("This week", this_week), ("9 of 19", worse)):
         before, now = sample(last_week), sample(runs)
         word = compare({"case": (before, now)})["case"].replace("_", " ")
         lines.append(
-            f"* {name} against last week: p = {chance_alone(before, now):.3f}, so **{word}**."
-            + (f" On its own it is {told(runs)}." if runs is worse else "")
+            f"* {name} compared with last week: p = {case_p_value(before, now):.3f}, so **{word}**."
+            + (f" Outcome: {told(runs)}." if runs is worse else "")
         )
     low = next(count for count in range(20) if decide(20 - count, 20, 0.8, 0.9) is False)
     lines.append(
-        f"* An agent that fails every call is known to have failed after {stopped} of the 20. That its rate is below 80 % is known after "
-        f"{low} (were the others all to pass, {20 - low} of 20 would still show it), but as long as fewer than `min_runs`, here "
-        f"{rules.min_runs}, count, it might yet be unknown."
+        f"* If every call fails, the case is settled after {stopped} of 20. After {low} it is certain that the rate is below 80 % (even {20 - low} "
+        f"of 20 would show it), but with fewer than `min_runs` ({rules.min_runs}) countable runs the case could still be unknown."
     )
     return "\n".join(lines)
 
 
 def again() -> str:
-    """What chances come to where one asks more than once, of cases whose rate is what it is."""
+    """Probabilities when a case is called repeatedly."""
     first = [100 * green(0.6, 10), 100 * green(0.6, 20, 0.9)]
     third = [100 * (1 - (1 - share / 100) ** 3) for share in first]
     pooled = [
@@ -118,17 +117,17 @@ def again() -> str:
     return "\n".join(
         [
             (
-                f"* 10 runs, 80 % needed, and an agent that passes 60 % of its calls: green at the first try in {first[0]:.0f} %. Within three "
-                f"tries it would be green in {third[0]:.0f} % by the last try alone, and is in {pooled[0]:.0f} % by all of them together. With 20 runs and "
+                f"* 10 runs, 80 % needed, an agent that passes 60 % of its calls: green the first time in {first[0]:.0f} %. Within three "
+                f"times, green in {third[0]:.0f} % if only the last runs counted, and in {pooled[0]:.0f} % as all count. With 20 runs and "
                 f"90 % confidence: {first[1]:.2f} %, {third[1]:.1f} % and {pooled[1]:.2f} %."
             ),
             (
-                f"* The same 10 runs and an agent that passes 90 %: green at the first try in {sound[0]:.0f} %, within three tries together in "
+                f"* The same with an agent that passes 90 %: green the first time in {sound[0]:.0f} %, within three times in "
                 f"{sound[1]:.0f} %."
             ),
             (
-                f"* 20 runs, 80 % needed with 90 % confidence, and a true rate of exactly 80 %: failed in {100 * at_once:.0f} %; where a case "
-                f"that is left open gets 20 runs more, in {looks[0]:.0f} %, and with 50 more in {looks[1]:.0f} %."
+                f"* 20 runs, 80 % needed with 90 % confidence, a true rate of exactly 80 %: failed in {100 * at_once:.0f} %; in {looks[0]:.0f} % "
+                f"if undecided cases get 20 more runs, and in {looks[1]:.0f} % with 50 more."
             ),
         ]
     )
@@ -140,12 +139,12 @@ def green(rate: float, runs: int, confidence: float | None = None) -> float:
     return sum(binomial(passed, runs, rate) for passed in range(runs + 1) if passed >= 0.8 * runs)
 
 
-def green_when_pooled(rate: float, rules: Rules, runs: int, tries: int = 3) -> float:
-    """Within so many tries, each judged together with those before it unless they differ too much."""
+def green_when_pooled(rate: float, rules: Rules, runs: int, sessions: int = 3) -> float:
+    """Within so many sessions, each pooled with those before it unless they differ too much."""
     chance = [binomial(passed, runs, rate) for passed in range(runs + 1)]
     found = 0.0
     open_: dict[tuple[int, int], float] = {(0, 0): 1.0}
-    for _ in range(tries):
+    for _ in range(sessions):
         again: defaultdict[tuple[int, int], float] = defaultdict(float)
         for (passed, total), share in open_.items():
             for new, of_all in enumerate(chance):
@@ -171,7 +170,7 @@ def _outcome(rules: Rules, pool: tuple[int, int]) -> CaseOutcome:
 
 
 def failed_at_second_look(more: int) -> float:
-    """20 runs at the required rate that decide nothing, and then with so many more are failed."""
+    """20 runs at the required rate that leave the case undecided, and so many more that fail it."""
     return sum(
         binomial(passed, 20, 0.8) * chances(0.8, more, 0.8, 0.9, (passed, 20))[1]
         for passed in range(21)
@@ -184,7 +183,6 @@ def binomial(passed: int, total: int, rate: float) -> float:
 
 
 def test_the_page_shows_what_the_code_computes() -> None:
-    """Intervals, chances, what asking again makes of them, and the worked example of the page are those of the code."""
     text = PAGE.read_text(encoding="utf-8")
     found = dict(re.findall(r"<!-- (intervals|power|again|example) -->\n(.*?)\n<!-- end -->", text, re.DOTALL))
     assert found == {"intervals": intervals(), "power": power(), "again": again(), "example": example()}

@@ -1,1 +1,1 @@
-"""What has to happen to each case and why, what it would cost, and whether somebody agreed to that."""
+"""What to do with each case and why, what it costs, and consent to it."""

@@ -1,11 +1,11 @@
-"""Whether exactly this may be called: who agreed, and whether every ceiling and policy allows it. Otherwise nobody is called."""
+"""Whether a change set may be called: consent, policy and ceilings."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -18,110 +18,97 @@ _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAMED: Final = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the project allows, at the time `now`."""
+
+    plans: Sequence[Plan]
+    policy: Policy
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+    """The options of the command line, and who typed them. `command` is the whole command that consents (`consent_command`)."""
+
+    given: bool
+    by: str
+    command: str
+    max_cost_cents: int | None = None
+    plan_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What earlier sessions of the same change set did, by case id. `spent_cents` includes `reserved_cents`: calls without a bill
+    yet, at their high estimate."""
+
+    runs_made: Mapping[str, int] = field(default_factory=dict[str, int])
+    spent_cents: Mapping[str, int] = field(default_factory=dict[str, int])
+    reserved_cents: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+NO_PROGRESS: Final = Progress()
+
+
 def check_consent(
-    change_set: ChangeSet,
-    plans: Sequence[Plan],
-    *,
-    consent_given: bool,
-    max_cost_cents: int | None,
-    policy: Policy,
-    plan_digest: str | None,
-    now: datetime,
-    by: str,
-    command: str,
-    already_made: Mapping[str, int] | None = None,
-    already_spent_cents: Mapping[str, int] | None = None,
-    held_cents: Mapping[str, int] | None = None,
+    change_set: ChangeSet, limits: Limits, request: ConsentRequest, progress: Progress = NO_PROGRESS
 ) -> Consent:
-    """The decision to spend, as it will be recorded; its ceiling is the lower of the command's and the project's.
-
-    Where there is nothing to call, no consent is asked for, and none is recorded that was not given.
-
-    Args:
-        plan_digest: what was agreed to (`--plan-digest`), or None.
-        by: the user or CI actor.
-        command: the whole command to type to consent to this change set (`consent_command`).
-        already_made: runs an interrupted invocation of this change set has made, by case id.
-        already_spent_cents: what those cost, by case id: a ceiling holds for the change set, not for each attempt at it.
-        held_cents: the part of it that is no bill, but the high estimate of calls whose bill is not known yet.
+    """The consent to record. Its ceiling is the lower of the command's and the project's. If nothing is charged, none is needed.
 
     Raises:
         UsageError: `plan_digest` is not a digest.
-        RefusedError: another digest, a target or a number of calls against policy, consent missing, or a ceiling that the
-            expected cost is above. It says what to type or to change.
+        RefusedError: the digest differs, the policy forbids a target, the number of calls or the time, consent is missing, or the
+            expected cost is above a ceiling. The hint says what to type or change.
     """
-    if plan_digest is not None:
-        _check_digest(change_set, plan_digest, command)
-    limits = [cents for cents in (max_cost_cents, policy.max_cost_cents) if cents is not None]
-    consent = Consent(consent_given, by, now, change_set.digest, min(limits, default=None))
-    calls = _calls_left(change_set, already_made or {})
-    votes = change_set.votes
-    charged_votes = votes is not None and votes.charged
-    if not calls and not charged_votes:
+    if request.plan_digest is not None:
+        _check_digest(change_set, request.plan_digest, request.command)
+    policy = limits.policy
+    ceilings = [cents for cents in (request.max_cost_cents, policy.max_cost_cents) if cents is not None]
+    consent = Consent(request.given, request.by, limits.now, change_set.digest, min(ceilings, default=None))
+    calls = _calls_left(change_set, progress)
+    votes = change_set.votes if change_set.votes is not None and change_set.votes.charged else None
+    if not calls and votes is None:
         return consent
     if calls:
-        _check_policy(change_set, calls, policy, now)
-    if not consent_given:
+        _check_policy(change_set, calls, policy, limits.now)
+    if not request.given:
         prices = [price_line(change_set.estimate)] if calls else []
-        prices += [vote_line(votes)] if votes is not None and charged_votes else []
-        whom = "nobody is called" if calls else "no model is asked"
+        prices += [vote_line(votes)] if votes is not None else []
         raise RefusedError(
-            f"{', and '.join(prices)}; {whom} without consent to that charge", f"to run exactly this: {command}"
+            f"{', plus '.join(prices)}: consent to the charge is missing", f"to run exactly this: {request.command}"
         )
-    ceilings = _ceilings(plans, max_cost_cents, policy)
-    _check_ceilings(change_set, calls, already_spent_cents or {}, held_cents or {}, ceilings)
+    _check_ceilings(change_set, calls, progress, _ceilings(limits, request.max_cost_cents))
     return consent
 
 
-def forbidden(
-    change_set: ChangeSet,
-    plans: Sequence[Plan],
-    *,
-    policy: Policy,
-    now: datetime,
-    already_made: Mapping[str, int],
-    already_spent_cents: Mapping[str, int],
-    held_cents: Mapping[str, int] | None = None,
-) -> RefusedError | None:
-    """Why `run` would refuse this change set whoever consents: a ceiling of plan or project, or a policy. None: it would not.
+def policy_refusal(change_set: ChangeSet, limits: Limits, progress: Progress) -> RefusedError | None:
+    """Why `run` would refuse this change set even with consent; None if it would not.
 
-    A call is launched only where its high estimate fits under every ceiling, so that a ceiling may leave room for the expected
-    cost of all and for no call.
+    A call is launched only if its high estimate fits under every ceiling. So a ceiling above the expected cost of all calls may
+    still be too low for the first.
     """
     try:
-        check_consent(
-            change_set,
-            plans,
-            consent_given=True,
-            max_cost_cents=None,
-            policy=policy,
-            plan_digest=None,
-            now=now,
-            by="",
-            command="",
-            already_made=already_made,
-            already_spent_cents=already_spent_cents,
-            held_cents=held_cents,
-        )
-        if calls := _calls_left(change_set, already_made):
-            _check_first_call(change_set, calls, already_spent_cents, held_cents or {}, _ceilings(plans, None, policy))
+        check_consent(change_set, limits, ConsentRequest(given=True, by="", command=""), progress)
+        if calls := _calls_left(change_set, progress):
+            _check_first_call(change_set, calls, progress, _ceilings(limits, None))
     except RefusedError as refusal:
         return refusal
     return None
 
 
-def _calls_left(change_set: ChangeSet, already_made: Mapping[str, int]) -> dict[str, int]:
+def _calls_left(change_set: ChangeSet, progress: Progress) -> dict[str, int]:
     return {
         change.case_id: left
         for change in change_set.with_action(Action.CALL)
-        if (left := change.runs - already_made.get(change.case_id, 0)) > 0
+        if (left := change.runs - progress.runs_made.get(change.case_id, 0)) > 0
     }
 
 
 def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents: int = 0) -> str:
-    """`command` (such as `planner run plans/`) with what consents to exactly this change set; no ceiling where none is known.
+    """`command` with the options that consent to exactly this change set; without a ceiling if the cost is unknown.
 
-    The ceiling holds for the whole change set, so it includes what an interrupted invocation has spent of it.
+    The ceiling is for the whole change set, so it includes what earlier sessions spent on it.
     """
     votes = change_set.votes
     charged_votes = votes is not None and votes.charged
@@ -134,14 +121,14 @@ def consent_command(command: str, change_set: ChangeSet, *, already_spent_cents:
 
 
 def whole_high_cents(change_set: ChangeSet) -> int | None:
-    """The high end of calls and votes together; None where that of the calls is unknown."""
+    """The high estimate of calls and judge calls together; None if that of the calls is unknown."""
     high = change_set.estimate.high_cents
     return None if high is None else high + (change_set.votes.high_cents if change_set.votes else 0)
 
 
 def vote_line(votes: VoteEstimate) -> str:
-    """`12 votes of gpt-4o-mini, expected $0.03 (at most $0.11)`."""
-    number = f"{votes.votes:,} vote{'' if votes.votes == 1 else 's'} of {votes.model}"
+    """`12 judge calls (gpt-4o-mini), expected $0.03 (at most $0.11)`."""
+    number = f"{votes.votes:,} judge call{'' if votes.votes == 1 else 's'} ({votes.model})"
     return f"{number}, expected {_dollars(votes.expected_cents)} (at most {_dollars(votes.high_cents)})"
 
 
@@ -162,21 +149,21 @@ def _check_digest(change_set: ChangeSet, plan_digest: str, command: str) -> None
         )
     if plan_digest == change_set.digest:
         return
-    moved = Counter(
+    edited = Counter(
         f"{_target(change).removesuffix(')')}; {change.detail}"
         for change in change_set.with_action(Action.CALL)
         if change.reason is Reason.AGENT_EDITED
     )
-    edited = [f"{target}; {cases} case{'' if cases == 1 else 's'})" for target, cases in moved.items()]
-    look = (
-        "a plan made without `--refresh` and a key does not know of that: look at it with `planner plan --refresh`"
-        if edited
-        else "look at it with `planner plan` (in a workflow: run all its jobs again, not the failed one alone)"
+    agents = [f"{target}; {cases} case{'' if cases == 1 else 's'})" for target, cases in edited.items()]
+    review = (
+        "review it with `planner plan --refresh` and a key (without them, `planner plan` does not see edited agents)"
+        if agents
+        else "review it with `planner plan` (in a workflow, rerun all jobs, not only the failed one)"
     )
     raise RefusedError(
-        f"the change set is not the one agreed to: {plan_digest} was, today's is {change_set.digest}"
-        f"{f'; agents edited since: {_some(edited)}' if edited else ''}",
-        f"{look}; to agree to today's: {command}",
+        f"the change set is not the one agreed to: agreed to {plan_digest}, now {change_set.digest}"
+        f"{f'; agents edited since: {_some(agents)}' if agents else ''}",
+        f"{review}; to agree to the new one: {command}",
     )
 
 
@@ -185,12 +172,12 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
     count = sum(left * (1 + retries[case_id]) for case_id, left in calls.items())
     if count > policy.max_calls:
         raise RefusedError(
-            f"{count} calls would be made{', retries included' if any(retries.values()) else ''}, policy.max_calls allows {policy.max_calls} an invocation",
-            f"select fewer cases with --select{', have fewer `retries`' if any(retries.values()) else ''}, or raise it in planner.yaml",
+            f"{count} calls would be made{', retries included' if any(retries.values()) else ''}, policy.max_calls allows {policy.max_calls} per session",
+            f"select fewer cases with --select{', lower `retries`' if any(retries.values()) else ''}, or raise it in planner.yaml",
         )
     if policy.quiet_hours is not None and policy.quiet_hours.at(now):
         raise RefusedError(
-            f"nobody is called in policy.quiet_hours, {policy.quiet_hours}",
+            f"no calls are made during policy.quiet_hours, {policy.quiet_hours}",
             f"run it after {policy.quiet_hours.end:%H:%M} there, or change them in planner.yaml",
         )
     if policy.allowed_targets is None:
@@ -204,8 +191,8 @@ def _check_policy(change_set: ChangeSet, calls: Mapping[str, int], policy: Polic
     }
     if forbidden:
         raise RefusedError(
-            f"policy.allowed_targets does not allow to call {_some(forbidden)}",
-            "add it in planner.yaml, or leave its cases out with --select",
+            f"policy.allowed_targets does not allow calls to {_some(forbidden)}",
+            "add it in planner.yaml, or exclude its cases with --select",
         )
 
 
@@ -216,7 +203,7 @@ def _target(change: Change) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Ceiling:
-    """What may be spent on the cases of one plan, or (None) on all."""
+    """A limit on the cost of one plan's cases; of all cases if `plan` is None."""
 
     name: str
     cents: int
@@ -226,21 +213,17 @@ class _Ceiling:
         return self.plan is None or self.plan == case.plan
 
 
-def _ceilings(plans: Sequence[Plan], max_cost_cents: int | None, policy: Policy) -> list[_Ceiling]:
-    limits = [
+def _ceilings(limits: Limits, max_cost_cents: int | None) -> list[_Ceiling]:
+    found = [
         ("--max-cost", max_cost_cents, None),
-        ("policy.max_cost_cents", policy.max_cost_cents, None),
-        *((f"budget.max_cost_cents of plan {plan.name}", plan.max_cost_cents, plan.name) for plan in plans),
+        ("policy.max_cost_cents", limits.policy.max_cost_cents, None),
+        *((f"budget.max_cost_cents of plan {plan.name}", plan.max_cost_cents, plan.name) for plan in limits.plans),
     ]
-    return [_Ceiling(name, cents, plan) for name, cents, plan in limits if cents is not None]
+    return [_Ceiling(name, cents, plan) for name, cents, plan in found if cents is not None]
 
 
 def _check_ceilings(
-    change_set: ChangeSet,
-    calls: Mapping[str, int],
-    spent_cents: Mapping[str, int],
-    held_cents: Mapping[str, int],
-    ceilings: Sequence[_Ceiling],
+    change_set: ChangeSet, calls: Mapping[str, int], progress: Progress, ceilings: Sequence[_Ceiling]
 ) -> None:
     cases = [change.case for change in change_set.changes if change.case is not None]
     broken: list[str] = []
@@ -250,29 +233,29 @@ def _check_ceilings(
         votes = change_set.votes.weight_cents(ceiling.plan) if change_set.votes else 0
         if not prices and not votes:
             continue
-        # A price that is not known is not taken for 0: the budget ledger lets such calls go one at a time.
+        # An unknown price is not 0: the budget ledger launches such calls one at a time.
         expected = round(sum((price.expected_cents or 0) * calls[case_id] for case_id, price in prices.items()))
-        spent = sum(spent_cents.get(case_id, 0) for case_id in covered)
+        spent = sum(progress.spent_cents.get(case_id, 0) for case_id in covered)
         if expected + spent + votes > ceiling.cents:
-            held = sum(held_cents.get(case_id, 0) for case_id in covered)
-            before = _spent_before(spent - held, held) + (f" and {_dollars(votes)} for votes" if votes else "")
+            reserved = sum(progress.reserved_cents.get(case_id, 0) for case_id in covered)
+            before = _spent_before(spent - reserved, reserved) + (
+                f" plus {_dollars(votes)} for judge calls" if votes else ""
+            )
             broken.append(f"{_dollars(expected)} expected{before}, {ceiling.name} allows {_dollars(ceiling.cents)}")
     if broken:
         raise RefusedError("; ".join(broken), "select fewer cases with --select, or raise the ceiling")
 
 
 def _check_first_call(
-    change_set: ChangeSet,
-    calls: Mapping[str, int],
-    spent_cents: Mapping[str, int],
-    held_cents: Mapping[str, int],
-    ceilings: Sequence[_Ceiling],
+    change_set: ChangeSet, calls: Mapping[str, int], progress: Progress, ceilings: Sequence[_Ceiling]
 ) -> None:
-    """Raises `RefusedError` where no call at all could be launched, whatever the bills still to come."""
+    """Raises `RefusedError` if no call could be launched, even if every reservation were released."""
     cases = [change.case for change in change_set.changes if change.case is not None]
     billed = [
         sum(
-            spent_cents.get(case.case_id, 0) - held_cents.get(case.case_id, 0) for case in cases if ceiling.covers(case)
+            progress.spent_cents.get(case.case_id, 0) - progress.reserved_cents.get(case.case_id, 0)
+            for case in cases
+            if ceiling.covers(case)
         )
         for ceiling in ceilings
     ]
@@ -281,9 +264,9 @@ def _check_first_call(
         if case.case_id not in calls:
             continue
         high = change_set.prices[case.case_id].high_cents
-        if high is None:  # the budget ledger lets such calls go one at a time
+        if high is None:  # the budget ledger launches such calls one at a time
             return
-        told = [
+        exceeded = [
             (
                 spent + high,
                 f"one call may cost up to {_dollars(high)}{_spent_before(spent, 0)}, {ceiling.name} allows {_dollars(ceiling.cents)}",
@@ -291,19 +274,17 @@ def _check_first_call(
             for ceiling, spent in zip(ceilings, billed, strict=True)
             if ceiling.covers(case) and spent + high > ceiling.cents
         ]
-        if not told:
+        if not exceeded:
             return
-        blocked.append(max(told))
+        blocked.append(max(exceeded))
     enough, why = min(blocked)
-    raise RefusedError(f"{why}, so that none would be launched", f"raise it to {_dollars(enough)} at least")
+    raise RefusedError(f"{why}, so no call could be launched", f"raise it to at least {_dollars(enough)}")
 
 
-def _spent_before(billed: int, held: int) -> str:
-    """Bills and high estimates are told apart: of the latter some comes back."""
-    parts = [f"{_dollars(billed)} already spent"] if billed else []
-    if held:
-        parts.append(f"up to {_dollars(held)} held for earlier calls whose bill, or fate, is not known yet")
-    return f" beside {' and '.join(parts)}" if parts else ""
+def _spent_before(billed: int, reserved: int) -> str:
+    """Reservations are listed apart from bills: part of them may be released."""
+    spent = f" plus {_dollars(billed)} already spent" if billed else ""
+    return spent + (f" plus up to {_dollars(reserved)} reserved for earlier calls without a bill" if reserved else "")
 
 
 def _some(names: Iterable[str]) -> str:

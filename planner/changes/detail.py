@@ -1,4 +1,4 @@
-"""What moved, in a few readable lines: the `detail` of a change."""
+"""Describe what changed, and the stored runs: the `detail` of a change."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from typing import Final
 
-from planner.results.model import CaseInputs
+from planner.moments import aware
+from planner.planfile.model import Case
+from planner.results.model import CaseDocument, CaseInputs, RunDocument
 
 _SHOWN_LINES: Final = 8
 _SHOWN_CHARACTERS: Final = 160
 _CONTEXT_CHARACTERS: Final = 40
-# Line matching takes time with the square of the lines; what differs in more lines than this is a rewrite, shown from its start.
+# Matching takes quadratic time. A longer difference is a rewrite, shown from its start.
 _MATCHED_LINES: Final = 200
 
 _SETTINGS: Final = (
@@ -23,7 +25,7 @@ _SETTINGS: Final = (
 
 
 def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
-    """Each input that moved: settings as `name old → new`, the prompt as lines that start with `- ` and `+ `."""
+    """The changed inputs: settings as `name old → new`, the prompt as lines that start with `- ` and `+ `."""
     lines = _settings_lines(old, new)
     if old.prompt != new.prompt:
         lines += _prompt_lines(old.prompt, new.prompt)
@@ -31,12 +33,12 @@ def inputs_detail(old: CaseInputs, new: CaseInputs) -> str:
 
 
 def revision_digest(revision: str) -> str:
-    """What tells two revisions apart: the last word of `<updated_at> <digest>`. An agent saved unchanged is the same agent."""
+    """The digest in `<updated_at> <digest>`. An agent that was saved unchanged keeps it."""
     return revision.rpartition(" ")[2]
 
 
 def revision_detail(old: str, new: str) -> str:
-    """`2026-11-20 → 2026-11-24`; with the time of day where the day is the same, or the digests where there are no dates."""
+    """`2026-11-20 → 2026-11-24`; with times if the days are equal, or digests if there are no dates."""
     before, after = _instant(old), _instant(new)
     if before is None or after is None:
         return f"revision {revision_digest(old)} → {revision_digest(new)}"
@@ -48,11 +50,43 @@ def revision_detail(old: str, new: str) -> str:
 
 
 def age(span: timedelta) -> str:
-    """In the largest unit that still tells it well: `45 min`, `36 h`, `15 d`."""
+    """`45 min`, `36 h`, `15 d`."""
     minutes = max(0, int(span.total_seconds() // 60))
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+
+
+def stored_runs(count: int) -> str:
+    return f"{count} stored run{'' if count == 1 else 's'}"
+
+
+def incomplete_evidence(runs: Sequence[RunDocument]) -> str:
+    """What is missing from the evidence of undecided runs: `2 stored runs without grade: read again, free`."""
+    incomplete = [run for run in runs if run.missing]
+    if not incomplete:
+        return "the evidence is complete: only new calls (--rerun failed) or different expectations can decide it"
+    parts = dict.fromkeys(part for run in incomplete for part in run.missing)
+    return f"{stored_runs(len(incomplete))} without {', '.join(parts)}: read again, free"
+
+
+def agent_edit(before: str | None, after: str | None) -> str | None:
+    """`revision_detail` if the revisions differ; None if they are equal or one is unknown."""
+    if before is None or after is None or revision_digest(before) == revision_digest(after):
+        return None
+    return revision_detail(before, after)
+
+
+def expired(case: Case, prior: CaseDocument, now: datetime) -> str | None:
+    """Why the stored runs are older than `max_age`, or None. A run of unknown age counts as too old."""
+    if case.max_age is None or prior.outcome not in ("passed", "flaky"):
+        return None
+    ended = [run.completed_at for run in prior.runs if run.countable]
+    known = [aware(moment) for moment in ended if moment is not None]
+    if not known or len(known) < len(ended):
+        return f"the age of the stored runs is unknown, max_age {age(case.max_age)}"
+    oldest = now - min(known)
+    return f"oldest run {age(oldest)} ago, max_age {age(case.max_age)}" if oldest > case.max_age else None
 
 
 def _instant(revision: str) -> datetime | None:
@@ -76,7 +110,7 @@ def _settings_lines(old: CaseInputs, new: CaseInputs) -> list[str]:
 
 
 def _prompt_lines(old: str, new: str) -> list[str]:
-    """Changed lines only, `- ` before `+ `, bounded in number and width; what is left out is said."""
+    """Changed lines only, `- ` before `+ `, limited in number and width."""
     before, after = _without_common_ends(old.splitlines(), new.splitlines())
     if not before and not after:
         return ["only line ends or a last empty line changed"]
@@ -90,7 +124,7 @@ def _prompt_lines(old: str, new: str) -> list[str]:
 
 
 def _bounded(changed: list[str]) -> list[str]:
-    """The first lines of each side, so that neither hides the other, and how many are left out."""
+    """The first lines of each side, and how many are omitted."""
     removed = sum(line.startswith("-") for line in changed)
     added = len(changed) - removed
     room = {"-": max(_SHOWN_LINES // 2, _SHOWN_LINES - added), "+": max(_SHOWN_LINES // 2, _SHOWN_LINES - removed)}
@@ -123,7 +157,7 @@ def _common(left: Sequence[str], right: Sequence[str]) -> int:
 
 
 def _around_difference(old: str, new: str) -> tuple[str, str]:
-    """Two versions of one line; where they are long, the part where they differ."""
+    """Two versions of one line; of long lines, the part that differs."""
     start = max(0, _common(old, new) - _CONTEXT_CHARACTERS)
     if max(len(old), len(new)) <= _SHOWN_CHARACTERS:
         start = 0

@@ -1,24 +1,24 @@
-"""What the calls of a change set would cost: a range with its basis, or "unknown"; never 0 for unknown.
+"""Estimate the cost of a change set: a range with its basis, or unknown (never 0).
 
-**Per call.** From the bills of the narrowest group of past runs that has at least three (or else the narrowest that has any): the
-case's own and its scenario's on the same target, the target's, the product's. With none, from the product's rate and an assumed length of
-2 minutes (1 to 4). With no rate either, unknown.
+**Per call.** From the bills of the narrowest group of past runs that has at least three (or else any): the case's runs and its
+scenario's runs on the same target, then the target's, then the product's. Without any, from the product's rate and an assumed
+length of 2 minutes (1 to 4). Without a rate, unknown.
 
-**In all.** The expected cost is the sum of means. Low and high bound 80 % of what the sum may come to, as a prediction interval: mean ±
-t · √V, where V sums over the groups priced from
+**Total.** The expected cost is the sum of means. Low and high are an 80 % prediction interval of the sum: mean ± t · √V, where V
+sums over the groups priced from
 
     r · σ² + Σ rᵢ² · τ² + r² · (τ² · Σ wᵢ² + σ² / n)
 
-for r runs, rᵢ of each case: σ² is what runs of one case vary by, τ² what the means of cases do (0 where a case is priced by its
-own runs), n the number of past runs and wᵢ each past case's share of them. t is Student's, with Welch and Satterthwaite's degrees of
-freedom of V (F. E. Satterthwaite, Biometrics Bulletin 2 (1946) 110-114). What n runs never showed, a call of a started minute more,
-still happens with a chance of about 1/(n+1) (Laplace): V is never less than that of such a surprise. High also leaves room for one
-more reservation, so that a ceiling set to it does not stop the last call, and for every retry.
+for r runs, rᵢ of each case: σ² is the variance of the runs of one case, τ² that of the case means (0 if a case is priced by its
+own runs), n the number of past runs and wᵢ each past case's share of them. t is Student's, with Welch and Satterthwaite's degrees
+of freedom of V (F. E. Satterthwaite, Biometrics Bulletin 2 (1946) 110-114). A call that is one started minute longer than all n
+runs seen has a probability of about 1/(n+1) (Laplace): V is never below the variance this adds. High also includes one more
+reservation, so that a ceiling set to it does not stop the last call, and every retry.
 
-**Reserved.** A call's `high_cents` is the dearest of its group plus one started minute; the dearest alone from 20 runs on, when the
-next call is dearer with a chance under 5 %. `low_cents` is the same at the other end, and never under a started minute.
+**Reserved.** A call's `high_cents` is the highest bill of its group plus one started minute; from 20 runs on the highest bill
+alone, as the next one exceeds it with a probability below 5 %. `low_cents` mirrors this, and is at least one started minute.
 
-How well that holds is measured by `tests/benchmarks/estimate.py`.
+`tests/benchmarks/estimate.py` measures the accuracy.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from typing import Final
 
 from planner.changes.history import PastRun, runs_of
 from planner.changes.model import Action, CasePrice, Change, Estimate, Source
-from planner.changes.past import Bills, GroupKey, Past, Priced, Target, billed_basis
+from planner.changes.prices import Bills, CasePricing, GroupKey, PriceHistory, Target, billed_basis
 
 _Z: Final = 1.2816
-"""Normal quantile that leaves 10 % above and 10 % below."""
+"""Quantile of the normal distribution with 10 % on either side."""
 
 
 def estimate(
@@ -45,16 +45,16 @@ def estimate(
     rates: Mapping[str, float],
     already_made: Mapping[str, int],
 ) -> tuple[Estimate, dict[str, CasePrice]]:
-    """The range for all calls still to be made, and the price per call of every case to call, by case id.
+    """The range for all remaining calls, and the price per call by case id.
 
     Args:
-        history: past runs; those of the stored cases compared with are added here.
-        products: what the agent behind (kind, id) runs on; None or absent: not known.
+        history: past runs; the runs of the stored cases are added here.
+        products: the product of the agent behind (kind, id); None or absent if unknown.
         rates: cents per started minute by product, before the test multiplier.
-        already_made: runs of this change set that an interrupted invocation has made, by case id.
+        already_made: runs that an interrupted session of this change set made, by case id.
     """
     stored = chain.from_iterable(runs_of(change.prior) for change in changes if change.prior is not None)
-    past = Past([*history, *stored], products, rates)
+    past = PriceHistory([*history, *stored], products, rates)
     priced = {
         change.case_id: past.price(change.case)
         for change in changes
@@ -71,8 +71,8 @@ def estimate(
     return _total(calls, priced, retries), {case_id: found.price for case_id, found in priced.items()}
 
 
-def _total(calls: Mapping[str, int], priced: Mapping[str, Priced], retries: Mapping[str, int]) -> Estimate:
-    """Of the calls still to be made, by case id. The high end has room for every retry at its dearest."""
+def _total(calls: Mapping[str, int], priced: Mapping[str, CasePricing], retries: Mapping[str, int]) -> Estimate:
+    """The high end includes every retry at its highest price."""
     count = sum(calls.values())
     if not count:
         return Estimate(0, 0, 0, 0, "nothing to call")
@@ -114,7 +114,7 @@ def _total(calls: Mapping[str, int], priced: Mapping[str, Priced], retries: Mapp
 
 
 def _spread(groups: Sequence[tuple[Bills, Sequence[int]]]) -> float:
-    """How far the sum of these further runs lies from its mean at most, in 80 of 100 times."""
+    """Half the width of the 80 % prediction interval of the sum of these further runs."""
     if not groups:
         return 0.0
     parts = [(bills.variance_of_sum(runs), bills.freedom) for bills, runs in groups]
@@ -130,25 +130,25 @@ def _spread(groups: Sequence[tuple[Bills, Sequence[int]]]) -> float:
 
 
 def _student_t(freedom: float) -> float:
-    """The quantile of Student's t that `_Z` is of the normal (Abramowitz and Stegun, 26.7.5; under 2 % low from 2 degrees on)."""
+    """Quantile of Student's t for `_Z` (Abramowitz and Stegun, 26.7.5; at most 2 % low from 2 degrees of freedom on)."""
     return _Z + (_Z**3 + _Z) / (4 * freedom) + (5 * _Z**5 + 16 * _Z**3 + 3 * _Z) / (96 * freedom**2)
 
 
 def _known(price: CasePrice) -> tuple[float, float, int] | None:
-    """Expected, low and high cents of a call; None where the price is unknown."""
+    """Expected, low and high cents of a call; None if the price is unknown."""
     if price.expected_cents is None or price.low_cents is None or price.high_cents is None:
         return None
     return price.expected_cents, price.low_cents, price.high_cents
 
 
 def _coverage(sources: Sequence[Source]) -> list[str]:
-    """`31 of 34 cases from history`, where it is some and not all."""
+    """`31 of 34 cases from history`; empty for all or none."""
     known = sum(source.is_history for source in sources)
     return [f"{known:,} of {len(sources):,} cases from history"] if 0 < known < len(sources) else []
 
 
 def _billed_total_basis(groups: Iterable[Bills]) -> str:
-    """Distinct runs, and the widest group among them."""
+    """The number of distinct runs, and the widest group."""
     found = list(groups)
     return billed_basis(
         len(frozenset[int]().union(*(bills.run_ids for bills in found))), max(bills.width for bills in found)

@@ -1,7 +1,7 @@
-"""Digests of all that decides what a call will be, and of all that decides how it is judged.
+"""Digests of everything that defines a call, and of everything that defines how it is judged.
 
-Stored results carry them, so that a later invocation can tell what moved even where the stored text is redacted. A change of
-what is digested here makes every stored case look changed and be called again, for money: raise `_VERSION` only for that.
+Stored results contain them, so that changes are found even if the stored text is redacted. Changing what is digested makes every
+stored case look changed, and calls it again (charged).
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from planner.results.model import CaseInputs
 
 _VERSION: Final = 1
 
-# RFC 8785 takes numbers for IEEE doubles; ids of the service are 64-bit, and an author's literals may be anything.
+# RFC 8785 writes numbers as IEEE doubles, but ids of the service are 64-bit.
 _LARGEST_EXACT: Final = 2**53 - 1
 
 
 def digest_of(document: Any) -> str:
-    """`sha256:` and 64 hex digits over a JSON value, whatever the order of its keys (RFC 8785)."""
+    """`sha256:` and 64 hex digits over a JSON value in canonical form (RFC 8785)."""
     return f"sha256:{sha256(rfc8785.dumps(_canonical(document))).hexdigest()}"
 
 
 def case_inputs(case: Case, agent_revision: str | None) -> CaseInputs:
-    """What a call of this case would be made with today; the revision is None where the service was not asked."""
+    """The inputs of a call of this case; the revision is None if the service was not asked."""
     return CaseInputs(
         prompt=case.prompt,
         target_kind=case.target.kind,
@@ -40,20 +40,18 @@ def case_inputs(case: Case, agent_revision: str | None) -> CaseInputs:
 
 
 def call_fingerprint(inputs: CaseInputs) -> str:
-    """What the call is. Without the agent's revision, which may be unknown and is compared apart; how long we wait for a
-    call and how far apart calls are launched do not decide what a call is."""
+    """Identifies the call. The agent's revision is compared separately, as it may be unknown."""
     return digest_of({"version": _VERSION} | inputs.model_dump(mode="json", exclude={"agent_revision"}))
 
 
 def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
-    """How the case is judged. The order of expectations decides nothing, so it is not part of it; nor are their ids.
+    """Identifies how the case is judged, regardless of the order and ids of expectations.
 
-    `min_runs` counts only where an author set it: by default it follows `runs` (half of them, rounded up), and another number of
-    calls is not another expectation.
+    `min_runs` is included only if it differs from its default, half of `runs`: a different number of calls is not a different
+    expectation.
 
     Args:
-        known: digests of expectations by `id()`, filled here: the cases of a scenario share theirs, and live at least as long
-            as whoever passes this in.
+        known: cache of digests by `id()` of the expectation, which the cases of a scenario share. It must not outlive the cases.
     """
     known = {} if known is None else known
     for expectation in case.expectations:
@@ -69,14 +67,14 @@ def check_fingerprint(case: Case, known: dict[int, str] | None = None) -> str:
             "confidence": case.confidence,
             "platform_failures": case.platform_failures,
             "quarantined_until": case.quarantine.until.isoformat() if case.quarantine else None,
-            # Only where it is not as it was before there was this key: what is stored stays as it is.
+            # Only if not the default, so that results stored before this key existed stay valid.
             **({} if case.caller_faults == "ignore" else {"caller_faults": case.caller_faults}),
         }
     )
 
 
 def _canonical(value: Any) -> Any:
-    """The value with what RFC 8785 cannot write (large integers, NaN, infinities, lone surrogates) spelled out."""
+    """The value, with replacements for what RFC 8785 cannot write: large integers, NaN, infinities and lone surrogates."""
     match value:
         case bool() | None:
             return value

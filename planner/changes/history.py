@@ -1,4 +1,4 @@
-"""What past calls cost and how long they took: what the next ones are priced by."""
+"""Cost and length of past runs, from which new calls are priced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from planner.results.outline import CaseOutline, InvocationOutline
 
 @dataclass(frozen=True, slots=True)
 class PastRun:
-    """One run that was made. `target` is (kind, id); bill, length and the service's estimate may be unknown."""
+    """`target` is (kind, id)."""
 
     run_id: int
     case_id: str
@@ -21,12 +21,12 @@ class PastRun:
     cost_cents: int | None
     duration_seconds: float | None
     cost_basis: str | None = None
-    """Where the bill was read: `transaction` or `call`; None in results of older versions."""
+    """Source of the bill: `transaction` or `call`; None in results of older versions."""
     service_estimate_cents: int | None = None
 
 
 def past_runs(results: Iterable[RunResult | InvocationOutline]) -> tuple[PastRun, ...]:
-    """Every run of these invocations, each once however often it was carried on, in the order first met."""
+    """Every run of these sessions once, in the order first found."""
     found: dict[int, PastRun] = {}
     for result in results:
         for case in result.cases:
@@ -36,8 +36,7 @@ def past_runs(results: Iterable[RunResult | InvocationOutline]) -> tuple[PastRun
 
 
 def runs_of(case: CaseDocument | CaseOutline) -> Iterator[PastRun]:
-    """The runs of one stored case, without those that the platform failed before they cost anything: no call was made, so they
-    say nothing of what one costs."""
+    """The runs of one stored case, except free ones that the platform failed: no call was made."""
     for run in case.runs:
         if run.fault == "platform" and not run.cost_cents:
             continue

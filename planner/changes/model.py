@@ -1,4 +1,4 @@
-"""What has to happen to each case and why, what it would cost, and who agreed to exactly that."""
+"""The change set: what to do with each case and why, its price, and consent."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Action(Enum):
 
 
 class Reason(Enum):
-    """Stable codes; `label` is the phrase for people."""
+    """Stable codes of the JSON documents; `label` is for people."""
 
     NEW = "new"
     PROMPT_CHANGED = "prompt_changed"
@@ -33,15 +33,15 @@ class Reason(Enum):
     FORCED = "forced"
     EXPECTATIONS_CHANGED = "expectations_changed"
     JUDGE_CHANGED = "judge_changed"
-    """Another language model is named, or is asked in other words, than the one that the stored verdict rests on."""
+    """The judge's language model, or how it is asked, differs from the stored verdict's."""
     CALLED_BEFORE = "called_before"
-    """What would be called was called before, and passed: a change that was taken back, or made on another branch."""
+    """The same call was made before and passed: a change was reverted, or made on another branch."""
     RENAMED = "renamed"
     OUT_OF_REACH = "out_of_reach"
-    """It failed, and its earlier runs and as many passing ones as would be made could not reach its rate together."""
+    """It failed, and even passing calls could not bring it to its required rate."""
     PASSED = "passed"
     NOT_SELECTED = "not_selected"
-    """`--rerun failed`: it passed, or is new, and only failures were asked for."""
+    """`--rerun failed`: it passed or is new."""
     NO_LONGER_IN_PLAN = "no_longer_in_plan"
 
     @property
@@ -52,17 +52,17 @@ class Reason(Enum):
 _LABELS = {
     Reason.AGENT_EDITED: "agent edited since",
     Reason.OUT_OF_REACH: "failed, rate out of reach",
-    Reason.NOT_SELECTED: "not asked for",
+    Reason.NOT_SELECTED: "not selected",
     Reason.NO_LONGER_IN_PLAN: "no longer in the plan",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What has to happen to one case.
+    """What to do with one case.
 
-    `case` is None exactly for `DROP`; `prior` is the stored case it was compared with (None when new; of another id when renamed). `runs` counts the
-    calls to make (0 unless `CALL`); `kept_runs` of the prior runs stand beside them (raised `runs`, or a case left unknown).
+    `case` is None only for `DROP`. `prior` is the stored case, with another id if renamed. `runs` is the number of calls to make;
+    the prior runs in `kept_run_ids` count together with them.
     """
 
     case_id: str
@@ -77,16 +77,16 @@ class Change:
     check_fingerprint: str
     kept_run_ids: tuple[int, ...] = ()
     judge: str | None = None
-    """The language model that its `check: judge` rests on today, and how that is asked; None where it asks none, or none is named."""
+    """The language model for `check: judge` and how it is asked; None if the case uses none."""
     compared_with: CaseDocument | None = None
-    """What the baseline holds of the case, where `prior` are other calls: older ones that stand again (`CALLED_BEFORE`), or those of a
-    partial session that count on a retry."""
+    """The baseline's case, if `prior` is not it: older calls that are reused (`CALLED_BEFORE`), or those of a partial session that
+    is retried."""
     fresh: FreshDocument | None = None
-    """Why the earlier runs of a case to call are set aside; None where they count."""
+    """Why the earlier runs of a called case are discarded; None if they count."""
 
     @property
     def is_retry(self) -> bool:
-        """Whether the new runs are another try at a case that failed or was undecided: they count together with the kept ones."""
+        """Whether the new runs repeat a failed or undecided case and count together with the kept ones."""
         if self.action is not Action.CALL or not self.kept_run_ids or self.case is None:
             return False
         if self.reason is Reason.FAILED_LAST_TIME:
@@ -95,14 +95,14 @@ class Change:
 
 
 class Source(Enum):
-    """What a price was made of, best first."""
+    """Source of a price, best first."""
 
     CASE = "case"
     SCENARIO = "scenario"
     TARGET = "target"
     PRODUCT = "product"
     RATE = "rate"
-    """The product's rate and an assumed length."""
+    """The product's rate, and an assumed length."""
     UNKNOWN = "unknown"
 
     @property
@@ -116,7 +116,7 @@ class Source(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CasePrice:
-    """Per call of one case, in cents; None is unknown, never 0."""
+    """Price per call of one case, in cents; None if unknown."""
 
     expected_cents: float | None
     low_cents: float | None
@@ -128,7 +128,7 @@ class CasePrice:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Of the calls still to be made. Totals are None when any call's price is unknown."""
+    """Cost of the remaining calls. Totals are None if any call's price is unknown."""
 
     calls: int
     expected_cents: int | None
@@ -139,7 +139,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """`digest` is `sha256:` + 64 hex over what would be called and expected, not over agent revisions or prices."""
+    """`digest` covers what is called and expected, but not agent revisions or prices (`change_set_digest`)."""
 
     digest: str
     changes: tuple[Change, ...]
@@ -147,11 +147,11 @@ class ChangeSet:
     prices: dict[str, CasePrice]
     """By case id, for every case to call."""
     votes: VoteEstimate | None = None
-    """Of the language model that judges; None where no expectation asks one, or none was reckoned with."""
+    """The judge calls; None if no expectation uses a judge, or the cost was not estimated."""
 
     @property
     def coverage(self) -> dict[Source, int]:
-        """How many of the cases to call are priced from what."""
+        """Number of cases to call by source of their price."""
         counted = Counter(price.source for price in self.prices.values())
         return {source: counted[source] for source in Source}
 
@@ -161,7 +161,7 @@ class ChangeSet:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The recorded decision to spend, bound to a digest and a ceiling."""
+    """The recorded consent, bound to a digest and a ceiling."""
 
     given: bool
     by: str

@@ -1,8 +1,8 @@
-"""How calls went over time: per case, per invocation, and in all. Each call counts once, where it was made, by its newest verdict.
+"""Results over time: by case, by session, and in total. Each call counts once, in the session that made it, with its newest verdict.
 
-**Flakiness** is the flip rate: of neighbouring calls in time with the same prompt, settings and agent, the share in which one
-passed and the other did not (E. Kowalczyk et al., Modeling and Ranking Flaky Tests at Apple, ICSE-SEIP 2020). A case that passes
-with a chance p flips in 2p(1-p) of them: 50 % is a coin, and a case that broke on one day and stayed broken hardly flips.
+**Flakiness** is the flip rate: of consecutive calls with the same prompt, settings and agent, the share in which the result changed
+(E. Kowalczyk et al., Modeling and Ranking Flaky Tests at Apple, ICSE-SEIP 2020). A case that passes with probability p flips in
+2p(1-p) of them: 50 % is a coin toss, and a case that broke once and stays broken hardly flips.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from planner.statistics import median, wilson_interval
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of a group of calls. Rates are of countable ones; medians, means and the total of those where each is known, else None."""
+    """Statistics of a group of calls. Rates cover countable calls; medians and means cover calls with a known value, else None."""
 
     calls: int
     countable: int
@@ -45,7 +45,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The calls that one invocation made of a case, or of all."""
+    """The calls that one session made, of one case or of all."""
 
     invocation_id: str
     at: datetime
@@ -54,7 +54,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class CaseHistory:
-    """`points` are oldest first; `outcome` is the newest stored. `flips` of `neighbours` differ, as the module says."""
+    """`points` are oldest first; `outcome` is the newest. The result changed in `flips` of `neighbours` pairs of calls."""
 
     case_id: str
     plan: str
@@ -72,7 +72,7 @@ class CaseHistory:
 
 @dataclass(frozen=True, slots=True)
 class InvocationHistory:
-    """`figures` are of the calls it made; `priced` of what they were expected to cost, None where that cannot be compared."""
+    """`figures` cover the calls it made. `priced` compares their estimate and bill; None if that is not possible."""
 
     invocation_id: str
     at: datetime
@@ -86,7 +86,7 @@ class InvocationHistory:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """`invocations` are newest first, `cases` in the order of their ids."""
+    """`invocations` are newest first, `cases` sorted by id."""
 
     invocations: tuple[InvocationHistory, ...]
     cases: tuple[CaseHistory, ...]
@@ -118,7 +118,7 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """What is kept of an invocation while others are read."""
+    """The part of a session that is kept in memory while others are read."""
 
     invocation_id: str
     at: datetime
@@ -130,13 +130,7 @@ class _Head:
 
 
 def timeline(newest_first: Iterable[InvocationOutline], *, plan: str | None = None) -> Timeline:
-    """Of these invocations, the calls that they made themselves; what they carried over from earlier ones is theirs.
-
-    Each is looked at once and let go, so that a long history takes no more room than its calls.
-
-    Args:
-        plan: only cases of this plan.
-    """
+    """The history of these sessions; with `plan`, only of its cases. Reads each outline once, to save memory."""
     heads: list[_Head] = []
     calls: dict[str, list[_Call]] = {}
     cases: dict[str, tuple[str, str, CaseOutcomeName]] = {}

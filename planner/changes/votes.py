@@ -1,4 +1,4 @@
-"""Votes of a language model that the change set would ask for (`check: judge`), apart from its calls: how many, what they cost."""
+"""Number and cost of the judge calls that a change set needs (`check: judge`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class PlanVotes:
-    """Of one plan, in millionths of a cent."""
+    """Judge calls of one plan. Costs are in millionths of a cent."""
 
     votes: int = 0
     expected: int = 0
@@ -16,12 +16,12 @@ class PlanVotes:
 
 
 MICROCENTS = 1_000_000
-"""In a cent."""
+"""Microcents per cent."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoteEstimate:
-    """`votes` are to be asked for; `stored` were given before, and are used as they are. A model of one's own may be free."""
+    """`votes` judge calls are needed; `stored` earlier answers are reused. A self-hosted model may be free."""
 
     model: str
     votes: int
@@ -31,7 +31,7 @@ class VoteEstimate:
 
     @property
     def charged(self) -> bool:
-        """Whether asking for them spends money."""
+        """Whether these judge calls cost money."""
         return self.votes > 0 and not self.free
 
     @property
@@ -43,11 +43,11 @@ class VoteEstimate:
         return whole_cents(sum(plan.high for plan in self.by_plan.values()))
 
     def weight_cents(self, plan: str | None) -> int:
-        """What they are expected to cost: of one plan, or (None) of all."""
+        """Expected cost for one plan, or for all (None)."""
         plans = self.by_plan.values() if plan is None else [self.by_plan.get(plan, PlanVotes())]
         return whole_cents(sum(votes.expected for votes in plans))
 
 
 def whole_cents(microcents: int) -> int:
-    """Rounded up: what was spent is never told as less."""
+    """Rounded up."""
     return -(-microcents // MICROCENTS)

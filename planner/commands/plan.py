@@ -10,7 +10,7 @@ from typing import Literal
 import anyio
 
 from planner.api.wire import WireBilling
-from planner.changes.consent import consent_command, forbidden
+from planner.changes.consent import Limits, consent_command, policy_refusal
 from planner.errors import RefusedError
 from planner.invocation.affordable_calls import guaranteed_calls
 from planner.invocation.interruption import interruptible
@@ -67,15 +67,10 @@ def plan(shell: Shell, options: PlanOptions) -> int:
         if journal:
             journal.close()
     policy = loaded.project.policy
-    refusal = forbidden(
-        prepared.change_set,
-        loaded.plans,
-        policy=replace(policy, quiet_hours=None) if options.selection.sandbox else policy,
-        now=shell.clock.now(),
-        already_made=prepared.already_made,
-        already_spent_cents=prepared.spent_cents,
-        held_cents=prepared.reserved_cents,
-    )
+    if options.selection.sandbox:
+        policy = replace(policy, quiet_hours=None)
+    limits = Limits(loaded.plans, policy, shell.clock.now())
+    refusal = policy_refusal(prepared.change_set, limits, prepared.progress)
     if options.explain:
         _explain(shell, options, loaded, prepared)
         return 0
@@ -170,17 +165,7 @@ def _show(
         [*prepared.orphans.notes(options.selection.reconcile_command()), *short],
     )
     if options.output_format == "json":
-        shell.print(
-            render_json(
-                change_set,
-                made=prepared.known_made,
-                of_unknown_fate=prepared.unconfirmed_runs,
-                redactor=redactor,
-                refused=refused,
-                open_launches=launch_documents(prepared.orphans.unsettled),
-                warnings=prepared.warnings,
-            )
-        )
+        shell.print(render_json(preview, open_launches=launch_documents(prepared.orphans.unsettled)))
     else:
         shell.print(render_text(preview, width=shell.width, color=shell.color))
     if to_github := publisher_of(shell):

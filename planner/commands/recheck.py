@@ -22,8 +22,8 @@ from planner.invocation.stores import place_of
 from planner.reports.quantities import count
 from planner.results.costs import CostDocument
 from planner.results.model import ConsentDocument, RunResult
-from planner.verdicts.assembling import Unmade, assemble_cases
-from planner.verdicts.ending import WaysOn, ending_of
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.ending import NextCommands, ending_of
 from planner.verdicts.gate import Gate
 from planner.verdicts.open_runs import open_runs_of_stored
 from planner.verdicts.rates import repeated_passes, suite_of
@@ -60,7 +60,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     finally:
         if journal:
             journal.close()
-    changes = [_judged_again(change) for change in change_set.changes if change.case and change.prior]
+    changes = [_recheck(change) for change in change_set.changes if change.case and change.prior]
     changes = [change for change in changes if change.prior and change.prior.runs]
     if not changes:
         raise UsageError(
@@ -72,13 +72,13 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
         changes,
         {},
         place.repository.load_evidence,
-        Unmade(open_runs=open_runs),
+        MissingRuns(open_runs=open_runs),
         today=reports.started_at.date(),
         ask=prepared.judging.cache,
     )
     command = shlex.join(["planner", "run", *selection.words()])
     gate = Gate(options.fail_on, suite_of(cases))
-    ending = ending_of(cases, votes.outcome, frozenset(), WaysOn(command, command, command, command), gate)
+    ending = ending_of(cases, votes.outcome, frozenset(), NextCommands(command, command, command, command), gate)
     return RunResult(
         tool_version=__version__,
         outcome=ending.outcome,
@@ -110,7 +110,7 @@ def _judge(shell: Shell, options: RecheckOptions, loaded: Loaded, reports: Repor
     )
 
 
-def _judged_again(change: Change) -> Change:
+def _recheck(change: Change) -> Change:
     reason = change.reason if change.action is Action.RECHECK else Reason.FORCED
     inputs = change.prior.inputs if change.prior else change.inputs
     return replace(change, action=Action.RECHECK, reason=reason, runs=0, detail="", inputs=inputs, kept_run_ids=())

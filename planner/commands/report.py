@@ -18,7 +18,7 @@ from planner.reports.redaction import redact
 from planner.results.model import RunResult
 from planner.results.results_file import read_result
 from planner.statistics import RandomSource
-from planner.verdicts.comparing import compare_results
+from planner.verdicts.result_comparison import compare_results
 
 MAX_BYTES = 1024 * 1024 * 1024
 

@@ -9,7 +9,7 @@ import anyio
 
 from planner.api.client import ApiClient, RequestHooks
 from planner.api.wire import WireBilling
-from planner.changes.consent import check_consent, consent_command
+from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.changes.model import Consent
 from planner.errors import InterruptedRunError, RefusedError
 from planner.execution.context import Context
@@ -43,7 +43,7 @@ from planner.invocation.worlds import named_world
 from planner.outcome import Fault, RunOutcome
 from planner.planfile.model import Case, Policy
 from planner.reports.quantities import count
-from planner.verdicts.early_stopping import Settling
+from planner.verdicts.early_stopping import EarlyStopping
 
 
 def run(shell: Shell, options: RunOptions) -> int:
@@ -174,24 +174,18 @@ class _Session:
 
     def _consent(self, prepared: Preparation, billing: WireBilling | None) -> Consent:
         options = self.options
-        consent = check_consent(
-            prepared.change_set,
-            self.loaded.plans,
-            consent_given=options.consent_to_charge,
-            max_cost_cents=self.options.max_cost_cents,
-            policy=self._policy(),
-            plan_digest=options.plan_digest,
-            now=self.shell.clock.now(),
-            by=actor_of(self.shell),
-            command=saved_command(options.saved_path)
+        command = (
+            saved_command(options.saved_path)
             if options.saved
             else consent_command(
                 options.command(), prepared.change_set, already_spent_cents=sum(prepared.spent_cents.values())
-            ),
-            already_made=prepared.already_made,
-            already_spent_cents=prepared.spent_cents,
-            held_cents=prepared.reserved_cents,
+            )
         )
+        request = ConsentRequest(
+            options.consent_to_charge, actor_of(self.shell), command, options.max_cost_cents, options.plan_digest
+        )
+        limits = Limits(self.loaded.plans, self._policy(), self.shell.clock.now())
+        consent = check_consent(prepared.change_set, limits, request, prepared.progress)
         if prepared.calls_to_make and billing is not None:
             check_balance(billing)
             reserved_cents = sum(prepared.reserved_cents.values()) + prepared.orphans.reserved_cents
@@ -230,7 +224,9 @@ class _Session:
         progress = open_progress(self.shell)
         self.request_log.note = progress.note  # do not write over the live display
         cases = {case.case_id: case for case in self.loaded.cases}
-        settling = Settling(prepared.change_set.changes, self.place.repository.load_evidence, prepared.judging.cache)
+        settling = EarlyStopping(
+            prepared.change_set.changes, self.place.repository.load_evidence, prepared.judging.cache
+        )
         context = Context(
             client=client,
             transactions=self.transactions,
@@ -270,7 +266,7 @@ class _Session:
             self.request_log.note = self.shell.log
             progress.close()
 
-    def _judge(self, case: Case, record: RunRecord, context: Context, settling: Settling) -> bool:
+    def _judge(self, case: Case, record: RunRecord, context: Context, settling: EarlyStopping) -> bool:
         """True if the platform caused the failure and the run may be retried."""
         assert self.judge_calls is not None
         judged = self.judge_calls.judge(case, record)

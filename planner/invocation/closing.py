@@ -12,7 +12,7 @@ from planner.execution.journal import Journal
 from planner.invocation.preparing import Preparation
 from planner.invocation.report_session import ReportSession
 from planner.invocation.reporting import show_result
-from planner.invocation.run_options import RunOptions, ways_on
+from planner.invocation.run_options import RunOptions, next_commands
 from planner.invocation.run_result import SessionEnd, compose_result, with_ending
 from planner.invocation.selection import Loaded
 from planner.invocation.sharing import SharedSession
@@ -20,7 +20,7 @@ from planner.invocation.shell import Shell, actor_of
 from planner.invocation.stores import Place
 from planner.judging.judge_calls import JudgeCallsResult
 from planner.results.model import CaseDocument, RunResult
-from planner.verdicts.assembling import Unmade, assemble_cases
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.early_stopping import could_pass
 from planner.verdicts.ending import Ending, ending_of, may_still_end, why_not_called
 from planner.verdicts.gate import Gate
@@ -77,7 +77,7 @@ class Closing:
         cases = self._cases(runs, outcome, why_not_called(outcome))
         open_overdue = may_still_end(runs.overdue, self.journal, self.shell.clock.now())
         consenting = consent.given or bool(outcome.left)
-        ways = ways_on(self.options, consenting=consenting, overtaken=outcome.overtaken)
+        ways = next_commands(self.options, consenting=consenting, overtaken=outcome.overtaken)
         gate = Gate(self.options.fail_on, suite_of(cases))
         ending = ending_of(cases, outcome, open_overdue, ways, gate, self._out_of_reach(cases))
         result = self._result(SessionEnd(consent, outcome, ending, cases, asking, gate))
@@ -86,12 +86,12 @@ class Closing:
             if not outcome.interrupted:  # after an interruption the reports come first, since they are due at once
                 session.publish()
         except StoreError as error:  # report paid calls anyway; the journal keeps them for the next session
-            ending = ending.with_trouble(error)
+            ending = ending.with_store_error(error)
             result = with_ending(result, ending, self.prepared, self.reports)
         try:
             self.reports.write(result)
         except StoreError as error:
-            ending = ending.with_trouble(error)
+            ending = ending.with_store_error(error)
             result = with_ending(result, ending, self.prepared, self.reports)
             self.reports.is_final = True  # as complete as possible
         show_result(self.shell, result, self.options.report_dir, self.loaded.project)
@@ -110,7 +110,7 @@ class Closing:
             self.prepared.change_set.changes,
             runs.judged,
             self.place.repository.load_evidence,
-            Unmade(not_called, outcome.not_needed, open_runs),
+            MissingRuns(not_called, outcome.not_needed, open_runs),
             today=self.reports.started_at.date(),
             ask=self.prepared.judging.cache,
         )

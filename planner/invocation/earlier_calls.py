@@ -55,7 +55,7 @@ class EarlierCalls:
         self._decided: set[str] = set()
 
     def __call__(self, case_id: str, call_fingerprint: str) -> Iterator[CaseDocument]:
-        """Implements `planner.changes.found_again.CalledBefore`."""
+        """Implements `planner.changes.reusable_calls.CalledBefore`."""
         if not self._is_whole:
             self._is_whole = True
             for outline in islice(self._repository.outlines(before=self._oldest), MAX_SESSIONS - self._noted):

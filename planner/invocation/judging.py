@@ -21,7 +21,7 @@ from planner.judging.pricing import INSTRUCTION_BYTES, Pricing
 from planner.judging.prompt import PROMPT_VERSION
 from planner.judging.recorded import RecordedAnswers
 from planner.planfile.model import Case, JudgePrice, JudgeSettings
-from planner.verdicts.assembling import standing_runs
+from planner.verdicts.case_documents import stored_runs_to_judge
 from planner.verdicts.judged_runs import LoadEvidence, questions
 
 ASSUMED_TRANSCRIPT_BYTES = 4_000
@@ -72,7 +72,7 @@ class Judging:
             case = change.case
             if case is None:
                 continue
-            stored = [run.evidence for run in standing_runs(change) if run.evidence is not None]
+            stored = [run.evidence for run in stored_runs_to_judge(change) if run.evidence is not None]
             for digest in [*stored, *made.get(change.case_id, ())]:
                 evidence = self.load_evidence(digest)
                 if evidence is not None:
@@ -103,7 +103,7 @@ class Judging:
     def _reckon(self, reckoning: _Reckoning, change: Change, slots: Sequence[Slot]) -> None:
         case = change.case
         assert case is not None
-        stored = [run.evidence for run in standing_runs(change) if run.evidence is not None]
+        stored = [run.evidence for run in stored_runs_to_judge(change) if run.evidence is not None]
         stored += [slot.evidence for slot in slots if slot.evidence is not None]
         for digest in stored:
             for question in self._questions(case, digest):
@@ -205,7 +205,7 @@ def _with_hint(change: Change, votes: int) -> Change:
     """A recheck that needs judge calls says so in its detail."""
     if change.action is not Action.RECHECK or not votes:
         return change
-    stored = f"{len(standing_runs(change))} stored run{'' if len(standing_runs(change)) == 1 else 's'}"
+    stored = f"{len(stored_runs_to_judge(change))} stored run{'' if len(stored_runs_to_judge(change)) == 1 else 's'}"
     if change.detail.endswith(" · free"):
         stored = change.detail.removesuffix(" · free")
     return replace(change, detail=f"{stored} · {votes:,} judge call{'' if votes == 1 else 's'} needed")

@@ -10,8 +10,9 @@ from itertools import islice
 
 from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
 from planner.changes.build import build_change_set
+from planner.changes.consent import Progress
 from planner.changes.detail import revision_digest
-from planner.changes.diff import diff
+from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.history import past_runs
 from planner.changes.model import Action, Change, ChangeSet, Estimate
 from planner.execution.journal import IN_MEMORY, Journal
@@ -63,11 +64,8 @@ class Preparation:
     """Set if earlier runs of the called cases are ignored (`--fresh`)."""
 
     @property
-    def known_made(self) -> dict[str, int]:
-        """Resumable runs that are confirmed."""
-        return {
-            case_id: len(slots) - self.unconfirmed_runs.get(case_id, 0) for case_id, slots in self.resumable.items()
-        }
+    def progress(self) -> Progress:
+        return Progress(self.already_made, self.spent_cents, self.reserved_cents)
 
     @property
     def already_made(self) -> dict[str, int]:
@@ -116,23 +114,19 @@ def prepare(
     if selection.fresh is not None:
         fresh = FreshDocument(reason=selection.fresh, by=actor_of(shell), at=shell.clock.now())
 
-    changes = diff(
-        loaded.cases,
+    stored = StoredResults(
         baseline,
-        revisions={key: state.revision for key, state in targets.items()},
-        rerun=selection.rerun,
-        now=shell.clock.now(),
-        partial=selection.partial,
-        evidence_stored=repository.has_evidence,
-        still_settled=checked.still_settled,
-        called_before=lambda case_id, fingerprint: iter(checked.judged(list(earlier(case_id, fingerprint)))),
-        judge=judging.name,
-        gone=gone,
-        tries=checked.by_id(earlier.earlier_runs(case.case_id for case in loaded.cases)),
-        could_pass=could_pass(repository.load_evidence, judging.cache),
-        fresh=fresh,
+        deleted=gone,
+        partial_results=checked.by_id(earlier.earlier_runs(case.case_id for case in loaded.cases)),
         on_branch=on_branch,
+        called_before=lambda case_id, fingerprint: iter(checked.judged(list(earlier(case_id, fingerprint)))),
+        has_evidence=repository.has_evidence,
+        still_settled=checked.still_settled,
+        could_pass=could_pass(repository.load_evidence, judging.cache),
     )
+    revisions = {key: state.revision for key, state in targets.items()}
+    request = Request(shell.clock.now(), selection.rerun, revisions, selection.partial, judging.name, fresh)
+    changes = diff(loaded.cases, stored, request)
 
     def build(already_made: Mapping[str, int]) -> ChangeSet:
         return build_change_set(

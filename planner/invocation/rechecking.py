@@ -10,8 +10,8 @@ from pathlib import Path
 
 import anyio
 
-from planner.changes.consent import check_consent, consent_command
-from planner.changes.digest import change_set_digest
+from planner.changes.build import change_set_digest
+from planner.changes.consent import ConsentRequest, Limits, check_consent, consent_command
 from planner.changes.model import Change, ChangeSet, Estimate
 from planner.execution.jobs import Outcome
 from planner.execution.ledger import Ledger
@@ -67,17 +67,14 @@ def request_missing_answers(
     change_set = judging.with_votes(plain, {})
     votes = RecheckAnswers()
     if change_set.votes is not None:
-        consent = check_consent(
-            change_set,
-            loaded.plans,
-            consent_given=options.consent_to_charge,
-            max_cost_cents=options.max_cost_cents,
-            policy=loaded.project.policy,
-            plan_digest=None,
-            now=shell.clock.now(),
+        request = ConsentRequest(
+            options.consent_to_charge,
             by="",
             command=_command(options, change_set),
+            max_cost_cents=options.max_cost_cents,
         )
+        limits = Limits(loaded.plans, loaded.project.policy, shell.clock.now())
+        consent = check_consent(change_set, limits, request)
         to_ask = change_set.votes.votes > 0
         with locked(shell, place, shlex.join(options.words())) if to_ask else nullcontext():
             ledger = ledger_of(loaded, (), max_cost_cents=options.max_cost_cents, billing=None)

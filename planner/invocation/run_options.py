@@ -6,11 +6,11 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from planner.changes.saved import SavedPlan
+from planner.changes.saved_plan import SavedPlan
 from planner.invocation.saved_plans import check_service, saved_plan_at, selection_of
 from planner.invocation.selection import Selection
 from planner.invocation.shell import Shell
-from planner.verdicts.ending import WaysOn
+from planner.verdicts.ending import NextCommands
 from planner.verdicts.gate import EVERYTHING, FailOn, fail_on_words
 
 
@@ -76,13 +76,13 @@ def with_saved(shell: Shell, options: RunOptions) -> RunOptions:
     )
 
 
-def ways_on(options: RunOptions, *, consenting: bool, overtaken: bool = False) -> WaysOn:
-    """`overtaken`: another session makes the same calls, and may use the saved plan."""
-    go_on = options.afterwards if overtaken and options.saved is not None else options.again
-    return WaysOn(
-        again=go_on(consenting=consenting),
-        free=options.again(consenting=False),
-        afterwards=options.afterwards(consenting=consenting),
-        afterwards_free=options.afterwards(consenting=False),
+def next_commands(options: RunOptions, *, consenting: bool, overtaken: bool = False) -> NextCommands:
+    """`overtaken`: another session makes the same calls, and may use up a saved plan."""
+    resume = options.afterwards if overtaken and options.saved is not None else options.again
+    return NextCommands(
+        resume=resume(consenting=consenting),
+        resume_free=options.again(consenting=False),
+        rerun=options.afterwards(consenting=consenting),
+        rerun_free=options.afterwards(consenting=False),
         reconcile=options.selection.reconcile_command(),
     )

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from planner import __version__
 from planner.changes.consent import whole_high_cents
 from planner.changes.model import ChangeSet
-from planner.changes.saved import SCHEMA_VERSION, SavedPlan, SavedSelection, Show, moved_since, saved_changes
+from planner.changes.saved_plan import SCHEMA_VERSION, SavedPlan, SavedSelection, Show, moved_since, saved_changes
 from planner.errors import RefusedError, UsageError
 from planner.invocation.base_commit import named_by_ci
 from planner.invocation.selection import Selection

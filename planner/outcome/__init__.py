@@ -1,23 +1,22 @@
-"""Findings → run outcome → case outcome → plan outcome, and how a case compares with the baseline."""
+"""Findings → run outcome → case outcome → plan outcome, and the comparison of a case with its baseline."""
 
-from planner.outcome.cases import CaseRules, has_own_rate, judge_case, plan_outcome
+from planner.outcome.cases import CaseRules, has_own_rate, judge_case, plan_outcome, sample_of_runs
 from planner.outcome.comparison import (
     Compared,
     OwnRate,
     Sample,
+    StrongestRate,
     SuiteChange,
-    Telling,
-    chance_alone,
+    case_p_value,
     compare,
     compare_suite,
-    could_be_told,
+    could_show_change,
     differ_too_much,
-    telling,
+    strongest_rate,
 )
 from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
 from planner.outcome.runs import expectation_name, judge_run, platform_verdict, questions_of_run
-from planner.outcome.sampling import sample_of_runs
-from planner.outcome.settling import calls_at_once, least_to_settle, passing_run, settled
+from planner.outcome.settling import calls_at_once, min_runs_to_settle, passing_run, settled
 
 __all__ = [
     "CaseOutcome",
@@ -31,24 +30,24 @@ __all__ = [
     "RunOutcome",
     "RunVerdict",
     "Sample",
+    "StrongestRate",
     "SuiteChange",
-    "Telling",
     "calls_at_once",
-    "chance_alone",
+    "case_p_value",
     "compare",
     "compare_suite",
-    "could_be_told",
+    "could_show_change",
     "differ_too_much",
     "expectation_name",
     "has_own_rate",
     "judge_case",
     "judge_run",
-    "least_to_settle",
+    "min_runs_to_settle",
     "passing_run",
     "plan_outcome",
     "platform_verdict",
     "questions_of_run",
     "sample_of_runs",
     "settled",
-    "telling",
+    "strongest_rate",
 ]

@@ -1,8 +1,8 @@
-"""When a run that did not pass is the test bot's fault, and by which words. See docs/verdicts.md, which tells the same rules.
+"""Detect runs that the test bot spoilt, by the rules of docs/verdicts.md.
 
-Each rule is meant to be wrong in one direction only: an agent blamed for its caller costs a look at the quote, a fault put down
-to the caller hides the agent's. So nothing is put down to the caller that its prompt asks of it, nor what the agent did of its
-own accord (a forbidden word, a late answer), nor a critical failure.
+The rules prefer to blame the agent: that costs a look at the quote, while blaming the caller wrongly hides a bug of the agent. So the
+caller is never the cause of what its prompt asks for, of what the agent did on its own (a forbidden word, a late answer), or of a
+critical failure.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from planner.evidence import Evidence, Role, Turn
 from planner.outcome.model import Finding
 
 HANGUP_SECONDS = 10
-"""A caller who ends the call sooner, before the agent could answer anything, hung up at once."""
+"""A caller that ends the call earlier than this, before any answer, hung up at once."""
 WORDLESS_SECONDS = 5
-"""The same of a caller who said nothing at all: later than this it may have hung up for what the agent said."""
+"""The same limit for a caller that never spoke: later it may have hung up because of what the agent said."""
 LONG_SILENCE_MS = 5000
-"""An agent that has not answered for so long had its time."""
+"""After this silence the agent had enough time to answer."""
 NO_TIME_TO_ANSWER_MS = 2000
-"""A caller who ends the call so soon after its own words left the agent no time for any."""
+"""A caller that ends the call this soon after its own words left no time to answer."""
 
 DONE_BY_THE_AGENT: Final = frozenset(
     {"never_says", "no_pii", "tool_not_called", "language", "latency", "pacing", "cost", "not"}
 )
-"""Checks that fail for what the agent did, not for what it had no occasion to do."""
+"""Checks that fail because of what the agent did, whoever called."""
 
 _OPENING = (
     r"(?:^|[.!?]\s+)(?:(?:well|sorry|i'm sorry|i apologize|oh|no|yes|actually|unfortunately)[,.]?\s+(?:but\s+)?)?"
@@ -40,7 +40,7 @@ _MACHINE = (
     r"|(?:large |ai )?language model|chat ?bot|test ?bot|simulated caller|simulation)"
 )
 _AND_NO_MORE = (
-    # "an AI engineer", "an AI-driven shop" and "a simulation game" are no machines.
+    # Excludes "an AI engineer", "an AI-driven shop" and "a simulation game".
     r"(?=[,.;:!?…—)\"]|$|\s+(?:[-–—(]|(?:and|but|so|or|not|without|with|by|from|for|of|in|on|at|here|who|which|that|because|designed|"
     r"created|made|built|trained|developed|meant|programmed|playing|role-?playing|simulating|pretending|acting|calling|i|my)\b))"
 )
@@ -52,7 +52,7 @@ _LEFT_ROLE = re.compile(
     re.IGNORECASE,
 )
 _AGENTS_PART = re.compile(
-    # Asked, not told of ("you always say how may I help you"), of nothing that is the caller's own, and nothing said of it after.
+    # Only as a question that ends the turn. Excludes "you always say how may I help you" and questions about the caller's own things.
     rf"{_OPENING}(?:is there anything else (?:that )?(?:i|we) can (?:help|assist)(?: you)?"
     r"|(?:so,? |and |now,? )?how (?:can|may) (?:i|we) (?:help|assist) you)\b"
     r"(?![^.!?]*\b(?:i|i'm|me|my|mine|us|our)\b)(?=[^.!?]*[.!?]*\s*$)",
@@ -71,8 +71,8 @@ _GREETING = re.compile(
 )
 
 
-class CallersFault(NamedTuple):
-    """What the test bot did, as one clause, and where."""
+class CallerFault(NamedTuple):
+    """What the test bot did wrong, as one clause, and the turn."""
 
     reason: str
     quote: Quote | None
@@ -82,30 +82,30 @@ UNSCRIPTED: Final = "no scripted dialogue matches this prompt"
 """What the caller says on a call of the sandbox that nothing is scripted for."""
 
 
-def unscripted_call(evidence: Evidence) -> CallersFault | None:
+def unscripted_call(evidence: Evidence) -> CallerFault | None:
     """Set for a call of the sandbox whose prompt no dialogue matches. It says nothing about the agent, so it never passes or fails."""
     for turn in evidence.turns or ():
         if turn.role is Role.CALLER and UNSCRIPTED in turn.text:
             hint = "write a dialogue for it in a world (docs/sandbox.md)"
-            return CallersFault(f"{UNSCRIPTED}: {hint}", Quote.of(turn))
+            return CallerFault(f"{UNSCRIPTED}: {hint}", Quote.of(turn))
     return None
 
 
-def callers_fault(evidence: Evidence, failed: Sequence[Finding], prompt: str) -> CallersFault | None:
-    """Why a run that did not pass is the test bot's fault; None where it is not, or not plainly.
+def caller_fault(evidence: Evidence, failed: Sequence[Finding], prompt: str) -> CallerFault | None:
+    """How the test bot spoilt the run; None if it did not, or not clearly.
 
-    `failed` are the findings that the run failed by (none: it could not be decided); `prompt` is what the bot was told.
+    `failed` are the findings that failed the run; none if it is undecided.
     """
     if any(finding.severity is CheckSeverity.CRITICAL or finding.check in DONE_BY_THE_AGENT for finding in failed):
         return None
     hung_up = _hung_up_at_once(evidence)
-    if hung_up is not None or not failed:  # what could not be decided may be yet, by what the service tells later
+    if hung_up is not None or not failed:  # an undecided run may still be decided when its evidence is complete
         return hung_up
     return _out_of_role(evidence, searchable(prompt).casefold())
 
 
-def _hung_up_at_once(evidence: Evidence) -> CallersFault | None:
-    """Only where it is plain: the caller ended the call, and the agent had answered nothing it said, nor had the time to."""
+def _hung_up_at_once(evidence: Evidence) -> CallerFault | None:
+    """The caller ended the call before the agent answered, or had time to."""
     call, turns = evidence.call, evidence.turns
     if call is None or turns is None or call.duration_seconds is None or end_reason_of(call) != "caller_hangup":
         return None
@@ -123,18 +123,18 @@ def _hung_up_at_once(evidence: Evidence) -> CallersFault | None:
         when = "with its first words"
     else:
         return None
-    return CallersFault(
+    return CallerFault(
         f"the caller hung up {when}, before the agent could answer", None if last is None else Quote.of(last)
     )
 
 
 def _ms_after(turn: Turn, seconds: float) -> float:
-    """From the end of a turn to the end of the call; without end where it is not known."""
+    """From the end of a turn to the end of the call; infinite if unknown."""
     return float("inf") if turn.end_ms is None else max(0.0, seconds * 1000 - turn.end_ms)
 
 
-def _out_of_role(evidence: Evidence, prompt: str) -> CallersFault | None:
-    """By the caller's own words. Its first turn may be an answered phone: "How can I help you?" is nobody's part there."""
+def _out_of_role(evidence: Evidence, prompt: str) -> CallerFault | None:
+    """The caller's own words show it. In its first turn, "How can I help you?" is allowed: it may be answering the phone."""
     turns = evidence.turns or ()
     for index, turn in enumerate(turn for turn in turns if turn.role is Role.CALLER):
         words = searchable(turn.text)
@@ -151,13 +151,13 @@ def _out_of_role(evidence: Evidence, prompt: str) -> CallersFault | None:
             slip = found[0][: found.start("after") - found.start()] if "after" in found.re.groupindex else found[0]
             slip = _EDGES.sub("", slip)
             if slip.casefold() not in prompt:
-                return CallersFault(f"the caller {did}: it said {shown(slip)} at turn {turn.number}", Quote.of(turn))
+                return CallerFault(f"the caller {did}: it said {shown(slip)} at turn {turn.number}", Quote.of(turn))
     return None
 
 
 def _greets_as_agent(thanks: re.Match[str], turns: Sequence[Turn]) -> bool:
-    """Whether it is the agent's house that is thanked for, by a name that the agent gave or in a greeting as agents speak it: one
-    may well thank for calling Bob."""
+    """Whether "thank you for calling X" is an agent's greeting: X is a name the agent gave, or the rest is a greeting. A caller may
+    thank somebody for calling Bob."""
     if re.search(r"\bfor (?:me|us)\b", thanks["more"]):
         return False
     if _GREETING.search(thanks["more"] + thanks["after"]):

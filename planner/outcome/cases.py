@@ -8,13 +8,14 @@ from typing import Literal, NamedTuple, Protocol
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
 from planner.checks.wording import counted
+from planner.outcome.comparison import OwnRate, Sample
 from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, PlanOutcome, RunOutcome, RunVerdict
 from planner.outcome.runs import expectation_name
 from planner.statistics import decide, runs_to_decide, wilson_interval
 
 
 class CaseRules(Protocol):
-    """What of a case decides its verdict; `planner.planfile.model.Case` is one."""
+    """The part of a case that decides its verdict; `planner.planfile.model.Case` implements it."""
 
     @property
     def min_pass_rate(self) -> float: ...
@@ -29,12 +30,12 @@ class CaseRules(Protocol):
 
 
 def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_run: float | None = None) -> CaseVerdict:
-    """Judge a case by all runs that stand as its evidence.
+    """Judge a case by its runs.
 
-    The case is the worst of: what its runs come to against `min_pass_rate`, each expectation with a `min_pass_rate` of its
-    own over the runs in which it was decided, and its critical expectations, which may fail in no run. With `confidence`
-    rates must be shown to hold, or shown not to (`planner.statistics.decide`); what is left open is unknown, and says how
-    many runs more would probably decide, at `cents_per_run` each if that is known.
+    The outcome is the worst of: its pass rate against `min_pass_rate`; each expectation with its own `min_pass_rate`, over the runs
+    in which it was decided; and its critical expectations, which may not fail in any run. With `confidence`, a rate must be shown
+    to be met or missed (`planner.statistics.decide`); otherwise the outcome is unknown, and the reason says how many more runs
+    would probably decide it, with their price if `cents_per_run` is known.
     """
     countable, passed = count_runs(rules, verdicts)
     parts = judge_parts(rules, verdicts)
@@ -44,7 +45,7 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
     more_runs = _most(more)
     reasons = [part.reason for part in deciding if part.reason]
     if more:
-        reasons.append(_told_runs(more_runs, cents_per_run))
+        reasons.append(_more_runs_needed(more_runs, cents_per_run))
     return CaseVerdict(
         outcome,
         passed,
@@ -57,17 +58,16 @@ def judge_case(rules: CaseRules, verdicts: Sequence[RunVerdict], *, cents_per_ru
 
 
 class Part(NamedTuple):
-    """What one of a case's requirements comes to, and why in one line ("" when simply passed)."""
+    """The outcome of one requirement of a case, and the reason in one line ("" if passed)."""
 
     outcome: CaseOutcome
     reason: str
     left_open: tuple[int, int, float, float] | None = None
-    """What `runs_to_decide` is asked with, where only more runs can tell."""
+    """Arguments of `runs_to_decide` if more runs are needed."""
 
 
 def judge_parts(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> list[Part]:
-    """Each requirement of a case on its own, always in the same order: its rate, its critical expectations, those with a rate
-    of their own. The case is the worst of them."""
+    """Each requirement separately, in a fixed order: the pass rate, critical expectations, expectations with their own rate."""
     countable, passed = count_runs(rules, verdicts)
     return [
         _judge_rate(rules, verdicts, passed, countable),
@@ -83,7 +83,7 @@ def count_runs(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> tuple[int, i
 
 
 def plan_outcome(cases: Iterable[CaseOutcome], *, refused: bool = False, interrupted: bool = False) -> PlanOutcome:
-    """Of all cases that count (quarantined ones do not). No case at all is a pass: there was nothing to do."""
+    """The worst of all cases that count (without quarantined ones). No case at all is a pass."""
     outcomes = [_OF_PLAN[case] for case in cases]
     if refused:
         outcomes.append(PlanOutcome.REFUSED)
@@ -108,9 +108,9 @@ def _most(numbers: Sequence[int | None]) -> int | None:
     return max((number or 0 for number in numbers), default=0) or None if None not in numbers else None
 
 
-def _told_runs(more_runs: int | None, cents_per_run: float | None) -> str:
+def _more_runs_needed(more_runs: int | None, cents_per_run: float | None) -> str:
     if more_runs is None:
-        return "more than a thousand runs more would be needed to tell: the rate is close to what is required"
+        return "more than a thousand more runs would be needed: the rate is close to the required one"
     price = "" if cents_per_run is None else f", about ${more_runs * cents_per_run / 100:,.2f}"
     return f"about {counted(more_runs, 'more run')} would probably decide{price}"
 
@@ -137,9 +137,8 @@ def _judge_critical(expectation: Expectation, verdicts: Sequence[RunVerdict]) ->
     name, of_runs = expectation_name(expectation), counted(len(verdicts), "run")
     if failing := _outcomes(expectation, verdicts).count(FindingOutcome.FAILED):
         return Part(CaseOutcome.FAILED, f"critical {name} failed in {failing} of {of_runs}")
-    # What must hold in every call is not known to hold where it could not be told in one.
-    if untold := _outcomes(expectation, _about_agent(verdicts)).count(FindingOutcome.ERRORED):
-        return Part(CaseOutcome.UNKNOWN, f"critical {name} could not be decided in {untold} of {of_runs}")
+    if undecided := _outcomes(expectation, _about_agent(verdicts)).count(FindingOutcome.ERRORED):
+        return Part(CaseOutcome.UNKNOWN, f"critical {name} could not be decided in {undecided} of {of_runs}")
     return Part(CaseOutcome.PASSED, "")
 
 
@@ -154,20 +153,38 @@ def _judge_own_rate(expectation: Expectation, rules: CaseRules, verdicts: Sequen
     if outcome is CaseOutcome.PASSED:
         return Part(outcome, "")
     needed = _needed(expectation.min_pass_rate, rules.confidence)
-    found = f"{expectation_name(expectation)} held in {held} of {counted(decided, 'run')}, {needed}"
+    found = f"{expectation_name(expectation)} was met in {held} of {counted(decided, 'run')}, {needed}"
     return _left_open(outcome, found, held, decided, expectation.min_pass_rate, rules.confidence)
 
 
 def has_own_rate(expectation: Expectation) -> bool:
-    """Whether it is counted over the runs of the case, and decides none of them."""
+    """Whether it is counted over all runs of the case instead of deciding each run."""
     return expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
 
 
 def decided_in(expectation: Expectation, verdicts: Sequence[RunVerdict]) -> tuple[int, int]:
-    """(runs in which it held, runs in which it was decided)."""
+    """(runs in which it was met, runs in which it was decided)."""
     outcomes = _outcomes(expectation, _about_agent(verdicts))
     held = outcomes.count(FindingOutcome.PASSED)
     return held, held + outcomes.count(FindingOutcome.FAILED)
+
+
+def sample_of_runs(rules: CaseRules, verdicts: Sequence[RunVerdict], outcome: CaseOutcome, not_made: int = 0) -> Sample:
+    """The runs as one side of a comparison. `not_made` runs were not needed for the `outcome`."""
+    countable, passed = count_runs(rules, verdicts)
+    own_rates = [
+        OwnRate(expectation_name(each), *decided_in(each, verdicts))
+        for each in rules.expectations
+        if has_own_rate(each)
+    ]
+    names = {own.expectation for own in own_rates}
+    clean = [
+        verdict
+        for verdict in verdicts
+        if verdict.outcome is RunOutcome.PASSED
+        and not any(each.outcome is FindingOutcome.FAILED and each.expectation in names for each in verdict.findings)
+    ]
+    return Sample(outcome, passed, countable, not_made, tuple(own_rates), len(clean) if names else None)
 
 
 def _about_agent(verdicts: Sequence[RunVerdict]) -> list[RunVerdict]:
@@ -184,7 +201,7 @@ def _left_open(
 ) -> Part:
     if outcome is not CaseOutcome.UNKNOWN or confidence is None:
         return Part(outcome, found)
-    return Part(outcome, f"{found}: not enough to tell", (passed, total, min_pass_rate, confidence))
+    return Part(outcome, f"{found}: not enough to decide", (passed, total, min_pass_rate, confidence))
 
 
 def _needed(min_pass_rate: float, confidence: float | None) -> str:
@@ -193,21 +210,21 @@ def _needed(min_pass_rate: float, confidence: float | None) -> str:
 
 
 def _against(passed: int, total: int, min_pass_rate: float, confidence: float | None) -> CaseOutcome:
-    if confidence is not None and min_pass_rate < 1:  # a rate of 1 cannot be shown, only broken
-        holds = decide(passed, total, min_pass_rate, confidence)
-        if holds is None:
+    if confidence is not None and min_pass_rate < 1:  # no number of runs can show a rate of 1
+        is_met = decide(passed, total, min_pass_rate, confidence)
+        if is_met is None:
             return CaseOutcome.UNKNOWN
-        if not holds:
+        if not is_met:
             return CaseOutcome.FAILED
         return CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
-    # A float's shortest decimal is what the author wrote: 0.8 is four fifths, and 4 of 5 are enough.
+    # As the author wrote it: 0.8 is exactly four fifths, so 4 of 5 are enough.
     if Fraction(passed, total) < Fraction(repr(min_pass_rate)):
         return CaseOutcome.FAILED
     return CaseOutcome.PASSED if passed == total else CaseOutcome.FLAKY
 
 
 def _left_out(rules: CaseRules, verdicts: Sequence[RunVerdict]) -> str:
-    """`2 platform, 1 undecided`: the faults of runs that are not counted."""
+    """`2 platform, 1 undecided`: why runs are not counted."""
     faults = [verdict.fault for verdict in verdicts if not verdict.countable and not _platform_counts(rules, verdict)]
     return ", ".join(
         f"{faults.count(fault)} {'undecided' if fault is Fault.JUDGE else fault.value}"

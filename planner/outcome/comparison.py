@@ -1,4 +1,4 @@
-"""Whether a case differs from the baseline, or only seems to."""
+"""Compare the pass rates of cases and suites with their baseline."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from planner.outcome.model import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
 
 SIGNIFICANCE = Fraction(1, 20)
-"""Chance, across a suite, of calling any difference real that is not."""
+"""The probability, over a whole suite, of reporting a difference that is due to chance."""
 
 POOLING_LEVEL = Fraction(1, 100)
-"""New runs that differ from earlier ones with a smaller p-value than this do not count together with them."""
+"""New runs with a smaller p-value against the earlier runs are not pooled with them."""
 
 Compared = Literal["regressed", "fixed", "same", "new", "gone", "not_enough_evidence"]
-"""A case against the baseline, by the counts of both sides. Not enough evidence: its outcome changed, but chance may explain
-that; or one side has no countable run."""
+"""Not enough evidence: the outcome changed, but that may be chance, or one side has no countable run."""
 
 
 class OwnRate(NamedTuple):
-    """An expectation with a `min_pass_rate` of its own: in how many of the runs in which it was decided it held."""
+    """How often an expectation with its own `min_pass_rate` was met, of the runs in which it was decided."""
 
     expectation: str
     held: int
@@ -37,16 +36,16 @@ class Sample:
     runs_passed: int
     runs_countable: int
     runs_not_made: int = 0
-    """Runs that its plan asks for and that were not needed for its outcome. Where to stop was decided by what had been seen, so
-    what was seen is no fair sample: it is compared as if the runs not made had spoken against a difference."""
+    """Runs that were not needed for the outcome. As earlier results decided when to stop, the sample is biased: it is compared as if
+    these runs had ended in the way that shows the least difference."""
     own_rates: tuple[OwnRate, ...] = ()
-    """What the case rests on besides its runs that passed."""
+    """Expectations with their own rate."""
     runs_clean: int | None = None
-    """Of the runs that passed, those in which every expectation with a rate of its own held, too. None: all of them."""
+    """Passed runs in which every expectation with its own rate was met, too; None: all passed runs."""
 
     def after(self, earlier: Sample) -> Sample:
-        """Both together, with the outcome of this one."""
-        tried = {own.expectation: own for own in earlier.own_rates}
+        """The sum of both samples, with the outcome of this one."""
+        rates_before = {own.expectation: own for own in earlier.own_rates}
         clean = None
         if self.runs_clean is not None or earlier.runs_clean is not None:
             clean = _clean(self).passed + _clean(earlier).passed
@@ -57,7 +56,7 @@ class Sample:
             self.runs_not_made + earlier.runs_not_made,
             tuple(
                 own
-                if (was := tried.get(own.expectation)) is None
+                if (was := rates_before.get(own.expectation)) is None
                 else OwnRate(own.expectation, own.held + was.held, own.decided + was.decided)
                 for own in self.own_rates
             ),
@@ -66,7 +65,7 @@ class Sample:
 
 
 class _Rate(NamedTuple):
-    """One of the rates that a case rests on, on one side."""
+    """One rate of a case, on one side of a comparison."""
 
     passed: int
     total: int
@@ -74,7 +73,7 @@ class _Rate(NamedTuple):
 
     @property
     def completions(self) -> tuple[Counts, Counts]:
-        """(passed, total), were all runs not made to fail, and were all to pass."""
+        """(passed, total) if all runs not made failed, and if all passed."""
         total = self.total + self.not_made
         return (self.passed, total), (self.passed + self.not_made, total)
 
@@ -84,8 +83,8 @@ _Pair = tuple[_Rate, _Rate]
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """The rate of a case that tells most of whether it changed: its runs that passed, or how often one expectation held."""
+class StrongestRate:
+    """The rate with the strongest evidence of a change: passed runs (None), or an expectation with its own rate."""
 
     expectation: str | None
     before: Counts
@@ -94,10 +93,10 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class SuiteChange:
-    """All cases of a suite together against the baseline.
+    """The whole suite against the baseline. Many cases, each without enough evidence, may together show a change.
 
-    `p_value` is the chance, were no rate changed, of passed runs shifting at least so far in either direction (exact; see
-    `planner.statistics.stratified_p`). Many cases that each tell too little may together leave no doubt.
+    `p_value` is the probability of a shift at least this large in either direction if no rate changed (exact; see
+    `planner.statistics.stratified_p`).
     """
 
     cases: int
@@ -108,7 +107,7 @@ class SuiteChange:
     runs_now: int
     p_value: float
     shift: float
-    """Passed runs more (fewer) now than they would be if the rates were equal, over all cases."""
+    """How many more runs passed now than if the rates were equal; negative if fewer."""
 
     @property
     def word(self) -> Literal["worse", "better", "not_enough_evidence"]:
@@ -118,8 +117,7 @@ class SuiteChange:
 
 
 def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> SuiteChange:
-    """Whether the suite as a whole got better or worse; cases as for `compare`, whatever they came to: who is left out by what
-    was found biases what is left."""
+    """Whether the suite as a whole got better or worse. Takes all cases: excluding cases by their results would bias the rest."""
     known = [(_clean(before), _clean(now)) for before, now in _known(cases).values()]
     seen = [(before[:2], now[:2]) for before, now in known]
     fewest, most = (_completed(known, now_passes=passes) for passes in (False, True))
@@ -135,32 +133,30 @@ def compare_suite(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> S
     )
 
 
-def chance_alone(before: Sample, now: Sample) -> float:
-    """The p-value of one case on its own: Fisher's exact test, two-sided mid-p, not corrected for the other cases.
+def case_p_value(before: Sample, now: Sample) -> float:
+    """The p-value of one case: Fisher's exact test, two-sided mid-p, not corrected for the other cases.
 
-    Where runs were not needed it is the largest that they could have led to; of several rates it is the least, times their
-    number (Bonferroni's correction).
+    With runs not made, the largest that they could have led to. With several rates, the smallest times their number (Bonferroni).
     """
     return float(_of_all(_largest_p, _pairs(before, now)))
 
 
 def differ_too_much(earlier: Sample, new: Sample) -> bool:
-    """Whether new runs of a case differ so much from its earlier ones that something must have changed: they are not pooled."""
+    """Whether new runs differ so much from the earlier ones that something must have changed, and they may not be pooled."""
     if not (_is_known(earlier) and _is_known(new)):
         return False
-    return chance_alone(earlier, new) <= POOLING_LEVEL
+    return case_p_value(earlier, new) <= POOLING_LEVEL
 
 
-def telling(before: Sample, now: Sample) -> Telling:
-    """Which of its rates a case's p-value is of."""
+def strongest_rate(before: Sample, now: Sample) -> StrongestRate:
     name, pair = min(_pairs(before, now).items(), key=lambda named: _largest_p(named[1]))
-    return Telling(name, pair[0][:2], pair[1][:2])
+    return StrongestRate(name, pair[0][:2], pair[1][:2])
 
 
-def could_be_told(before: Sample, now: Sample) -> bool:
-    """Whether runs not made (`now.runs_not_made`, or fewer) could show a regression, or that a better outcome is no chance.
+def could_show_change(before: Sample, now: Sample) -> bool:
+    """Whether `now.runs_not_made` further runs, or fewer, could show a regression, or confirm a better outcome.
 
-    An improvement that leaves the outcome as it was is not worth a call.
+    An improvement that does not change the outcome is not worth a call.
     """
     if not _is_known(before):
         return False
@@ -174,7 +170,7 @@ def could_be_told(before: Sample, now: Sample) -> bool:
 
 
 def _ends(before: _Rate, now: _Rate) -> Iterator[tuple[Counts, Counts]]:
-    """The furthest ways in which the runs not made could go."""
+    """The extreme ways in which the runs not made could end."""
     for made_more in {0, now.not_made}:
         for passes in {0, made_more}:
             way = (now.passed + passes, now.total + made_more)
@@ -184,15 +180,14 @@ def _ends(before: _Rate, now: _Rate) -> Iterator[tuple[Counts, Counts]]:
 def compare(
     cases: Mapping[str, tuple[Sample | None, Sample | None]], *, aside: Collection[str] = ()
 ) -> dict[str, Compared]:
-    """Each case's (before, now) by case id; None where there is none.
+    """Compare (before, now) of each case; None if there is none.
 
-    A case regressed (was fixed) when the rate with the smallest p-value fell (rose) and differs by Fisher's exact test, mid-p, at
-    5 % by Holm over all cases of the suite that could differ at all (`planner.statistics.could_differ`). The outcomes play no
-    part: a case that failed before and now may have regressed. An outcome that changed without that is not enough evidence:
-    1 or 2 runs a side never suffice, 3 of 3 against 0 of 3 only where no other case is in question.
+    A case regressed (was fixed) if the rate with the smallest p-value fell (rose), and differs by Fisher's exact test, mid-p, at 5 %
+    with Holm's correction over all cases that could differ at all (`planner.statistics.could_differ`). Outcomes do not matter: a
+    case that failed before and fails now may have regressed. If only the outcome changed, there is not enough evidence.
 
-    Both sides must have runs of their own: the same runs judged twice differ by what is expected, never by chance. Cases in
-    `aside` (quarantined) are compared among themselves: they raise no bar for the others.
+    The two sides must not share runs: results of the same runs differ because of the expectations, not by chance. Cases in `aside`
+    (quarantined) are compared separately, so that they do not weaken the test of the others.
     """
     if aside and (counted := {case_id: both for case_id, both in cases.items() if case_id not in aside}):
         return {**compare(counted), **compare({case_id: cases[case_id] for case_id in cases if case_id in aside})}
@@ -203,7 +198,7 @@ def compare(
 
 
 def _known(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str, tuple[Sample, Sample]]:
-    """(before, now) of the cases that are known on both sides."""
+    """(before, now) of the cases with countable runs on both sides."""
     return {
         case_id: (before, now)
         for case_id, (before, now) in cases.items()
@@ -212,7 +207,7 @@ def _known(cases: Mapping[str, tuple[Sample | None, Sample | None]]) -> dict[str
 
 
 def _pairs(before: Sample, now: Sample, *, even_none_now: bool = False) -> dict[str | None, _Pair]:
-    """The rates that both sides rest on: by expectation, the case's own under None."""
+    """The rates of both sides by expectation; the case's pass rate under None."""
     pairs: dict[str | None, _Pair] = {None: (_rate(before), _rate(now))}
     earlier = {own.expectation: own for own in before.own_rates if own.decided}
     for own in now.own_rates:
@@ -235,12 +230,12 @@ def _clean(sample: Sample) -> _Rate:
 
 
 def _completed(pairs: Sequence[_Pair], *, now_passes: bool) -> list[tuple[Counts, Counts]]:
-    """As the runs not made would shift them most: all of now's pass and before's fail, or the other way round."""
+    """With the runs not made shifting the result most: all of now's pass and before's fail, or the other way round."""
     return [(before.completions[not now_passes], now.completions[now_passes]) for before, now in pairs]
 
 
 def _shift(pairs: Sequence[tuple[Counts, Counts]]) -> float:
-    """Passed runs more (fewer) now than if the rates were equal."""
+    """How many more runs passed now than if the rates were equal; negative if fewer."""
     return sum((now[0] * before[1] - before[0] * now[1]) / (before[1] + now[1]) for before, now in pairs)
 
 
@@ -269,7 +264,7 @@ def _compared(before: Sample | None, now: Sample | None, is_different: bool) -> 
         both_unknown = before.outcome is now.outcome is CaseOutcome.UNKNOWN
         return "same" if both_unknown else "not_enough_evidence"
     if is_different:
-        most = telling(before, now)
+        most = strongest_rate(before, now)
         return "regressed" if _shift([(most.before, most.now)]) < 0 else "fixed"
     return "same" if before.outcome is now.outcome else "not_enough_evidence"
 

@@ -1,34 +1,33 @@
-"""Outcomes are ordered, so that merging is `max`; a verdict never hides an error as a failure or a failure as an error."""
+"""Outcomes of runs, cases and plans. They are ordered, so that merging is `max`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
 from planner.checks.base import CheckSeverity, FindingOutcome, Quote
+
+RunWord: TypeAlias = Literal["passed", "errored", "failed"]
+CaseWord: TypeAlias = Literal["passed", "flaky", "unknown", "failed"]
+PlanWord: TypeAlias = Literal["passed", "unknown", "failed", "refused", "interrupted"]
 
 
 class RunOutcome(IntEnum):
     PASSED = 0
     ERRORED = 1
-    """Some check could not be decided, or the platform failed."""
+    """A check could not be decided, or the platform failed."""
     FAILED = 2
 
     @property
-    def word(self) -> Literal["passed", "errored", "failed"]:
-        """What results and reports say."""
-        match self:
-            case RunOutcome.PASSED:
-                return "passed"
-            case RunOutcome.ERRORED:
-                return "errored"
-            case RunOutcome.FAILED:
-                return "failed"
+    def word(self) -> RunWord:
+        """The name in results and reports."""
+        return _RUN_WORDS[self]
 
 
 class Fault(Enum):
-    """Whose fault a run that did not pass is. Only `AGENT` and `AUTHOR` count against the pass rate."""
+    """Why a run did not pass. Only `AGENT` and `AUTHOR` count against the pass rate."""
 
     AGENT = "agent"
     CALLER = "caller"
@@ -40,23 +39,15 @@ class Fault(Enum):
 class CaseOutcome(IntEnum):
     PASSED = 0
     FLAKY = 1
-    """Some runs failed, the required rate holds."""
+    """Some runs failed, but the required rate was met."""
     UNKNOWN = 2
-    """Too few countable runs to say; never passed."""
+    """Too few countable runs to decide."""
     FAILED = 3
 
     @property
-    def word(self) -> Literal["passed", "flaky", "unknown", "failed"]:
-        """What results and reports say."""
-        match self:
-            case CaseOutcome.PASSED:
-                return "passed"
-            case CaseOutcome.FLAKY:
-                return "flaky"
-            case CaseOutcome.UNKNOWN:
-                return "unknown"
-            case CaseOutcome.FAILED:
-                return "failed"
+    def word(self) -> CaseWord:
+        """The name in results and reports."""
+        return _CASE_WORDS[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +65,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RunVerdict:
-    """`fault` is None exactly when the run passed; `reason` says in one line why it did not."""
+    """`fault` is None if and only if the run passed; `reason` says in one line why it did not."""
 
     outcome: RunOutcome
     fault: Fault | None
     findings: tuple[Finding, ...]
     reason: str = ""
     quote: Quote | None = None
-    """The turn that the fault rests on, where it is the test bot's."""
+    """The turn that shows the test bot's mistake."""
 
     @property
     def countable(self) -> bool:
@@ -95,18 +86,17 @@ class CaseVerdict:
     runs_passed: int
     runs_countable: int
     pass_rate: float | None
-    """Of countable runs; None when there is none."""
+    """Of countable runs; None without any."""
     interval: tuple[float, float] | None
-    """Wilson, 95 %; None when there is no countable run."""
+    """Wilson, 95 %; None without countable runs."""
     reason: str = ""
-    """One line: why it is not simply passed."""
+    """Why it did not pass, in one line."""
     more_runs: int | None = None
-    """How many runs more would probably decide, where `confidence` is asked for and these leave it open. None: not so, or
-    more than anyone would pay for."""
+    """With `confidence`, how many more runs would probably decide; None if it is decided, or they are more than a thousand."""
 
 
 class PlanOutcome(IntEnum):
-    """In the order of what an exit code tells first; `word` is what the results say."""
+    """In increasing order of precedence."""
 
     PASSED = 0
     UNKNOWN = 1
@@ -115,15 +105,25 @@ class PlanOutcome(IntEnum):
     INTERRUPTED = 4
 
     @property
-    def word(self) -> Literal["passed", "unknown", "failed", "refused", "interrupted"]:
-        match self:
-            case PlanOutcome.PASSED:
-                return "passed"
-            case PlanOutcome.UNKNOWN:
-                return "unknown"
-            case PlanOutcome.FAILED:
-                return "failed"
-            case PlanOutcome.REFUSED:
-                return "refused"
-            case PlanOutcome.INTERRUPTED:
-                return "interrupted"
+    def word(self) -> PlanWord:
+        return _PLAN_WORDS[self]
+
+
+_RUN_WORDS: Final[Mapping[RunOutcome, RunWord]] = {
+    RunOutcome.PASSED: "passed",
+    RunOutcome.ERRORED: "errored",
+    RunOutcome.FAILED: "failed",
+}
+_CASE_WORDS: Final[Mapping[CaseOutcome, CaseWord]] = {
+    CaseOutcome.PASSED: "passed",
+    CaseOutcome.FLAKY: "flaky",
+    CaseOutcome.UNKNOWN: "unknown",
+    CaseOutcome.FAILED: "failed",
+}
+_PLAN_WORDS: Final[Mapping[PlanOutcome, PlanWord]] = {
+    PlanOutcome.PASSED: "passed",
+    PlanOutcome.UNKNOWN: "unknown",
+    PlanOutcome.FAILED: "failed",
+    PlanOutcome.REFUSED: "refused",
+    PlanOutcome.INTERRUPTED: "interrupted",
+}

@@ -1,4 +1,4 @@
-"""Findings → run outcome, and whose fault it is."""
+"""Findings → run outcome, and why the run did not pass."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.parts import OfSeveral
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence, too_large
-from planner.outcome.attribution import DONE_BY_THE_AGENT, callers_fault, unscripted_call
+from planner.outcome.attribution import DONE_BY_THE_AGENT, caller_fault, unscripted_call
 from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
 
 _log = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ def judge_run(
     prompt: str = "",
     caller_faults: Literal["ignore", "count"] = "ignore",
 ) -> RunVerdict:
-    """Judge one finished run; `ask` tells what a language model answered, for expectations that ask one.
+    """Judge one finished run; `ask` returns the answers of a language model.
 
-    A run fails when an expectation fails that is critical, or an error without a `min_pass_rate` of its own; those with
-    one are counted over the runs of the case (`judge_case`), and warnings are only reported. With `caller_faults` counted no
-    failure is put down to the test bot; `prompt` is what that was told to do.
+    A run fails if an expectation fails that is critical, or an error without its own `min_pass_rate`. Those with one are counted over
+    all runs of the case (`judge_case`), and warnings are only reported. With `caller_faults="count"` the test bot is never the
+    cause; `prompt` is its instructions.
     """
     if (broken := _platform_failure(evidence)) is not None:
         return RunVerdict(
@@ -63,7 +63,7 @@ def judge_run(
     undecided = [finding for finding in decisive if finding.outcome is FindingOutcome.ERRORED]
     if not broken_rules and not undecided:
         return RunVerdict(RunOutcome.PASSED, None, findings)
-    fault = callers_fault(evidence, broken_rules, prompt) if caller_faults == "ignore" else None
+    fault = caller_fault(evidence, broken_rules, prompt) if caller_faults == "ignore" else None
     if fault is not None and not any(
         finding.outcome is FindingOutcome.FAILED and _decides_runs(each) and _is_the_agents_own(each, evidence, ask)
         for each, finding in zip(expectations, findings, strict=True)
@@ -75,12 +75,12 @@ def judge_run(
 
 
 def platform_verdict(reason: str) -> RunVerdict:
-    """Of a run that there is no evidence of: we stopped waiting, or it was never made. Nobody's agent is at fault."""
+    """For a run without evidence: we stopped waiting, or it was never made."""
     return RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, (), reason)
 
 
 def questions_of_run(expectations: Sequence[Expectation], evidence: Evidence) -> list[Question]:
-    """What a language model would have to be asked to judge one finished run; nothing of a run that is not judged."""
+    """The judge calls needed for one finished run; none for a run that is not judged."""
     if _platform_failure(evidence) is not None or too_large(evidence) or unscripted_call(evidence) is not None:
         return []
     decidable = [expectation for expectation in expectations if not left_out(expectation, evidence)]
@@ -92,26 +92,26 @@ def _judge(expectation: Expectation, evidence: Evidence, ask: Ask) -> Judgement:
         return judge_redacted(expectation, evidence, ask)
     except Exception as error:  # noqa: BLE001 - one broken check must not lose the verdicts on calls that were paid for
         _log.debug("check %s broke on run %s", expectation.check, evidence.run_id, exc_info=True)
-        return errored(f"a bug in planner: the check {expectation.check} broke with {type(error).__name__}")
+        return errored(f"bug in planner: the check {expectation.check} raised {type(error).__name__}")
 
 
 def _without_callers_fault(
     expectation: Expectation, finding: Finding, evidence: Evidence, ask: Ask, prompt: str
 ) -> Finding:
-    """What is counted over the runs of a case, whatever these come to, is not counted in a run in which the caller kept it from holding."""
-    counted_apart = expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
-    if not counted_apart or finding.outcome is not FindingOutcome.FAILED:
+    """Do not count an expectation with its own rate in a run in which the caller made it fail."""
+    has_own_rate = expectation.severity is CheckSeverity.ERROR and expectation.min_pass_rate is not None
+    if not has_own_rate or finding.outcome is not FindingOutcome.FAILED:
         return finding
-    fault = callers_fault(evidence, (finding,), prompt)
+    fault = caller_fault(evidence, (finding,), prompt)
     if fault is None or _is_the_agents_own(expectation, evidence, ask):
         return finding
     return replace(
-        finding, outcome=FindingOutcome.ERRORED, message=f"not counted, for {fault.reason}; {finding.message}"
+        finding, outcome=FindingOutcome.ERRORED, message=f"not counted, because {fault.reason}; {finding.message}"
     )
 
 
 def _is_the_agents_own(failed: Expectation, evidence: Evidence, ask: Ask) -> bool:
-    """Whether what failed fails whoever called: a combination does so by its parts."""
+    """Whether the agent alone caused the failure; a combination is judged by its parts."""
     if not isinstance(failed, OfSeveral):
         return failed.check in DONE_BY_THE_AGENT
     failing = [part for part in failed.of if _judge(part, evidence, ask).outcome is FindingOutcome.FAILED]
@@ -131,7 +131,7 @@ def _finding(expectation: Expectation, judgement: Judgement) -> Finding:
 
 
 def expectation_name(expectation: Expectation) -> str:
-    """Its id; by default the kind of check."""
+    """The id, or else the name of the check."""
     return expectation.id or expectation.check
 
 
@@ -152,8 +152,8 @@ def _reason(findings: Sequence[Finding]) -> str:
 
 def _platform_failure(evidence: Evidence) -> str | None:
     if evidence.run_status == "failed":
-        told = " ".join(evidence.error_message.split())
-        return f"the run failed: {told}" if told else "the run failed"
+        message = " ".join(evidence.error_message.split())
+        return f"the run failed: {message}" if message else "the run failed"
     if evidence.call is None:
         return "no call was made"
     if evidence.call.status == "failed":

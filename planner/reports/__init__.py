@@ -1,6 +1,6 @@
-"""`RunResult -> str`, one file per format; nothing here decides anything, reads a clock or does I/O.
+"""Pure functions `RunResult -> str`, one file per format.
 
-What is rendered is redacted first (`redaction.redact`); each format neutralises hostile text for its place (`neutral`).
+Results are redacted first (`redaction.redact`). Each format then neutralises hostile text (`neutral`).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 Render: TypeAlias = "Callable[[RunResult], str]"
 EvidenceOf: TypeAlias = "Callable[[str], Evidence | None]"
-"""A run's evidence by its digest, redacted; None where it is not stored."""
+"""Redacted evidence by its digest; None if it is not stored."""
 
 
-def _late(module: str) -> Render:
-    """The format's `render`, imported when first used: `report --format json` does not wait for an XML library."""
+def _lazy(module: str) -> Render:
+    """The format's `render`, imported when first used, so that `report --format json` loads no XML library."""
 
     def render(result: RunResult) -> str:
         found: Render = import_module(f"{__name__}.{module}").render
@@ -31,11 +31,11 @@ def _late(module: str) -> Render:
 
 FORMATS: Mapping[str, Render] = MappingProxyType(
     {
-        "markdown": _late("markdown"),
-        "json": _late("json"),
-        "junit": _late("junit"),
-        "html": _late("html"),
-        "sarif": _late("sarif"),
+        "markdown": _lazy("markdown"),
+        "json": _lazy("json"),
+        "junit": _lazy("junit"),
+        "html": _lazy("html"),
+        "sarif": _lazy("sarif"),
     }
 )
-"""By the name that `planner report --format` takes."""
+"""By the names of `planner report --format`."""

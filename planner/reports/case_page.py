@@ -1,7 +1,4 @@
-"""One case as it would be called and judged, and where each part of it is written: text for people, values for programs.
-
-It shows what plan files say, to somebody who has them: nothing of it comes from a call, and nothing is left out or masked.
-"""
+"""`planner show`: the final form of one case, and where each part of it is defined. Only shows plan files, so nothing is redacted."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ _GAP = 3
 
 @dataclass(frozen=True, slots=True)
 class CasePage:
-    """`environment` is the chosen one, if any."""
+    """`environment` is the selected one, if any."""
 
     case: Case
     origins: CaseOrigins
@@ -36,13 +33,13 @@ class CasePage:
 
     @property
     def settings(self) -> list[tuple[str, Any, Origin]]:
-        """Those that are set, or that the format sets: by its names, the values as JSON has them."""
+        """(name, JSON value, origin) of each setting with a value."""
         values = ((name, _value(getattr(self.case, name)), self.origins.settings[name]) for name in SETTINGS)
         return [setting for setting in values if setting[1] is not None]
 
 
 def render_page(page: CasePage, *, width: int, color: bool) -> str:
-    """The page as text. What is to be copied, such as the prompt, is never broken."""
+    """The page as text. The prompt is never wrapped, so that it can be copied."""
     paint = painter(color=color)
     case, origins = page.case, page.origins
     parts = (
@@ -60,31 +57,31 @@ def render_page(page: CasePage, *, width: int, color: bool) -> str:
         lines += wrapped(for_terminal(case.description), width)
     lines.append("")
     lines += _listed(parts, page.environment, width, paint)
-    lines += ["", f"{'Prompt':{_LABEL}}{paint(_told(origins.prompt, page.environment), Colour.DIM)}"]
+    lines += ["", f"{'Prompt':{_LABEL}}{paint(_place(origins.prompt, page.environment), Colour.DIM)}"]
     lines += for_terminal_block(case.prompt, "  | ")
     lines += ["", "Expected"]
     for expectation, origin in zip(case.expectations, origins.expectations, strict=True):
-        lines.append(f"  {expectation.id}{' ' * _GAP}{paint(_told(origin, page.environment), Colour.DIM)}")
+        lines.append(f"  {expectation.id}{' ' * _GAP}{paint(_place(origin, page.environment), Colour.DIM)}")
         lines += [f"    {name}: {_shown(value)}" for name, value in _fields(expectation).items()]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
 def _in_runs(case: Case, name: str) -> str:
-    """How many of the runs a rate below 1 asks for; with `confidence` it depends on what is found."""
+    """` (4 of 5)`: the required number of runs. With `confidence` it depends on the results."""
     if name != "min_pass_rate" or case.min_pass_rate >= 1 or case.confidence is not None:
         return ""
     return f" ({ceil(Fraction(repr(case.min_pass_rate)) * case.runs)} of {case.runs})"
 
 
 def page_document(page: CasePage) -> dict[str, Any]:
-    """The page as JSON values; `from` tells where each part is written."""
+    """The page as JSON values; `from` is the place where a part is defined."""
     case, origins = page.case, page.origins
     return {
         "case_id": case.case_id,
         "plan": case.plan,
         "scenario": case.scenario,
         "description": case.description,
-        **_place(case.span),
+        **_span(case.span),
         "target": {
             "alias": case.target.alias,
             "kind": case.target.kind,
@@ -108,31 +105,31 @@ def page_document(page: CasePage) -> dict[str, Any]:
 def _listed(
     parts: Iterable[tuple[str, Sequence[tuple[str, Origin]]]], environment: str | None, width: int, paint: Paint
 ) -> list[str]:
-    """Labelled lists: what is said, and right of it its place; below it where it is wide."""
+    """Labelled lists of texts, each with its place to the right, or below if the text is wide."""
     entries = [
-        (label if first else "", for_terminal(text), _told(origin, environment))
-        for label, said in parts
-        for first, (text, origin) in zip([True, *[False] * len(said)], said, strict=False)
+        (label if first else "", for_terminal(text), _place(origin, environment))
+        for label, items in parts
+        for first, (text, origin) in zip([True, *[False] * len(items)], items, strict=False)
     ]
     room = max((cell_len(text) for _, text, _ in entries if cell_len(text) <= max(width // 2 - _LABEL, 28)), default=0)
     lines: list[str] = []
-    for label, text, told in entries:
+    for label, text, place in entries:
         head = f"{label:{_LABEL}}{text}"
         if cell_len(text) <= room:
-            lines.append(f"{head}{' ' * (room - cell_len(text) + _GAP)}{paint(told, Colour.DIM)}")
+            lines.append(f"{head}{' ' * (room - cell_len(text) + _GAP)}{paint(place, Colour.DIM)}")
         else:
-            lines += [head, f"{'':{_LABEL}}{' ' * _GAP}{paint(told, Colour.DIM)}"]
+            lines += [head, f"{'':{_LABEL}}{' ' * _GAP}{paint(place, Colour.DIM)}"]
     return lines
 
 
 def _fields(expectation: Expectation) -> dict[str, Any]:
-    """What an author could have written, without what is as it is by default."""
+    """The fields that differ from their defaults."""
     fields = expectation.model_dump(mode="json", exclude={"id"}, exclude_defaults=True, by_alias=True)
     return _whole({"check": expectation.check, **fields})
 
 
-def _told(origin: Origin, environment: str | None) -> str:
-    """`plans/refunds.yaml:12`, and who it is where that is not the scenario."""
+def _place(origin: Origin, environment: str | None) -> str:
+    """`plans/refunds.yaml:12 (defaults)`, `environment staging`, `default`."""
     place = f"{origin.span.file}:{origin.span.line}" if origin.span is not None else ""
     if origin.source is Source.DEFAULTS:
         place += " (defaults)"
@@ -147,12 +144,12 @@ def _told(origin: Origin, environment: str | None) -> str:
 def _from(origin: Origin) -> dict[str, Any]:
     return {
         "source": origin.source.value,
-        **(_place(origin.span) if origin.span is not None else {}),
-        **({"used": _place(origin.used)} if origin.used is not None else {}),
+        **(_span(origin.span) if origin.span is not None else {}),
+        **({"used": _span(origin.used)} if origin.used is not None else {}),
     }
 
 
-def _place(span: Span) -> dict[str, Any]:
+def _span(span: Span) -> dict[str, Any]:
     return {"file": span.file, "line": span.line, "column": span.column}
 
 
@@ -172,7 +169,7 @@ def _value(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    """180.0 as 180: where a number is asked for they are one."""
+    """180.0 as 180."""
     match value:
         case float():
             return int(value) if value.is_integer() else value
@@ -185,10 +182,10 @@ def _whole(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A word of the format's as it is written, all else as JSON."""
+    """Identifiers as written, everything else as JSON."""
     return value if isinstance(value, str) and value.isidentifier() else _json(value)
 
 
 def _json(value: Any) -> str:
-    """On one line, and no command of a CI log: what would be one is an escape, as JSON allows."""
+    """On one line; `::` is escaped, as it may start a workflow command."""
     return for_json_text(json.dumps(value, ensure_ascii=False)).replace("::", ":\\u003a")

@@ -1,4 +1,4 @@
-"""The whole story of one case's change: what happens to it and why, every input now and then, what is stored, and the price."""
+"""`planner plan --explain`: the action for a case and why, its inputs now and before, its stored result, and the price."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _NOT_ASKED = "not asked (--refresh asks the service)"
 def render_text(
     change_set: ChangeSet, changes: Sequence[Change], *, redactor: Redactor, now: datetime, width: int, color: bool
 ) -> str:
-    """Each of `changes`, which are some of the change set's, in a paragraph of its own."""
+    """One paragraph per change."""
     paint = painter(color=color)
     paragraphs: list[str] = []
     for change in changes:
         lines = [paint(for_terminal(redactor.name(change.case_id)), Colour.BOLD)]
-        for label, texts in _story(change, change_set.prices.get(change.case_id), redactor, now):
+        for label, texts in _entries(change, change_set.prices.get(change.case_id), redactor, now):
             lines += _labelled(label, texts, width, paint)
         paragraphs.append("\n".join(line.rstrip() for line in lines))
     return "\n\n".join(paragraphs) + "\n"
 
 
 def render_json(change_set: ChangeSet, changes: Sequence[Change], *, redactor: Redactor) -> str:
-    """The same for programs: inputs and expectation ids now and then, what is stored, the price of a call."""
+    """The same as JSON."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "digest": change_set.digest,
@@ -57,20 +57,20 @@ def _labelled(label: str, texts: Sequence[str], width: int, paint: Paint) -> lis
     return lines
 
 
-def _story(
+def _entries(
     change: Change, price: CasePrice | None, redactor: Redactor, now: datetime
 ) -> Iterator[tuple[str, Sequence[str]]]:
     calls = f", {count(change.runs, 'call')}" if change.action is Action.CALL else ""
-    yield "happens", [f"{DONE[change.action]}{calls}: {change.reason.label}"]
+    yield "action", [f"{DONE[change.action]}{calls}: {change.reason.label}"]
     if change.detail and "\n" not in change.detail and change.action is not Action.CALL:
-        yield "because", [redactor.text(change.detail)]
+        yield "detail", [redactor.text(change.detail)]
     if change.kept_run_ids:
-        yield "beside", [f"{count(len(change.kept_run_ids), 'stored run')}, which stand"]
+        yield "keeps", [count(len(change.kept_run_ids), "stored run")]
     before, now_inputs = change.prior.inputs if change.prior else None, change.inputs
     if now_inputs is not None:
         yield "calls", [_call(now_inputs, redactor)]
-        stands = change.action in (Action.KEEP, Action.RECHECK)
-        yield "agent", [_stored_agent(now_inputs) if stands else _agent(before, now_inputs)]
+        is_reused = change.action in (Action.KEEP, Action.RECHECK)
+        yield "agent", [_stored_agent(now_inputs) if is_reused else _agent(before, now_inputs)]
     if before is not None and now_inputs is not None:
         yield "inputs", _moved(change, before, now_inputs, redactor)
     if change.case is not None:
@@ -87,9 +87,7 @@ def _call(inputs: CaseInputs, redactor: Redactor) -> str:
 
 def _stored_agent(stored: CaseInputs) -> str:
     revision = stored.agent_revision
-    return (
-        "what answered the stored runs is not known" if revision is None else f"revision {revision} in the stored runs"
-    )
+    return "unknown revision in the stored runs" if revision is None else f"revision {revision} in the stored runs"
 
 
 def _agent(before: CaseInputs | None, now: CaseInputs) -> str:
@@ -99,20 +97,19 @@ def _agent(before: CaseInputs | None, now: CaseInputs) -> str:
     if before is None:
         return f"revision {today}"
     if then is None:
-        return f"revision {today}; what answered the stored runs is not known"
-    return (
-        f"revision {today}, {'as' if revision_digest(today) == revision_digest(then) else 'not as'} in the stored runs"
-    )
+        return f"revision {today}; unknown revision in the stored runs"
+    same = revision_digest(today) == revision_digest(then)
+    return f"revision {today}, {'same as' if same else 'different from'} the stored runs"
 
 
 def _moved(change: Change, before: CaseInputs, now: CaseInputs, redactor: Redactor) -> list[str]:
     if change.action in (Action.KEEP, Action.RECHECK) or _call_equals(before, now):
-        return ["as in the stored runs"]
+        return ["same as in the stored runs"]
     return [redactor.text(line) for line in inputs_detail(before, now).splitlines()]
 
 
 def _call_equals(before: CaseInputs, now: CaseInputs) -> bool:
-    """Whether two calls differ in nothing that the author decides."""
+    """Whether two calls are the same, whatever the agent's revision."""
     return before.model_copy(update={"agent_revision": None}) == now.model_copy(update={"agent_revision": None})
 
 
@@ -123,14 +120,14 @@ def _expected(change: Change) -> list[str]:
     lines = [f"{count(len(ids), 'expectation')}: {', '.join(ids)}"]
     if prior is None:
         return lines
-    found_again = change.reason in (Reason.CALLED_BEFORE, Reason.RENAMED)
-    if prior.check_fingerprint == change.check_fingerprint and (found_again or change.action is not Action.RECHECK):
-        return [*lines, "judged as the stored runs were"]
+    is_reused = change.reason in (Reason.CALLED_BEFORE, Reason.RENAMED)
+    if prior.check_fingerprint == change.check_fingerprint and (is_reused or change.action is not Action.RECHECK):
+        return [*lines, "same as for the stored runs"]
     stored = {finding.expectation for run in prior.runs for finding in run.findings}
     added, gone = [name for name in ids if name not in stored], sorted(stored.difference(ids))
     lines += [f"+ {name}" for name in added] + [f"- {name}" for name in gone]
     if not added and not gone:
-        lines.append("edited since the stored runs were judged: an expectation, or how many runs must pass")
+        lines.append("an expectation or the required pass rate changed since the stored runs were judged")
     return lines
 
 
@@ -139,12 +136,9 @@ def _stored(prior: CaseDocument | None, now: datetime) -> list[str]:
         return ["nothing"]
     ended = [aware(run.completed_at) for run in prior.runs if run.completed_at is not None]
     ages = f", newest {age(now - max(ended))} ago, oldest {age(now - min(ended))}" if ended else ""
-    makers = sorted({run.invocation_id for run in prior.runs if run.invocation_id})
-    by = (
-        f", made by {', '.join(makers[:3])}{f' and {len(makers) - 3} more' if len(makers) > 3 else ''}"
-        if makers
-        else ""
-    )
+    sessions = sorted({run.invocation_id for run in prior.runs if run.invocation_id})
+    more = f" and {len(sessions) - 3} more" if len(sessions) > 3 else ""
+    by = f", made by {', '.join(sessions[:3])}{more}" if sessions else ""
     return [f"{prior.outcome}: {prior.runs_passed} of {count(prior.runs_total, 'run')} passed{ages}{by}"]
 
 

@@ -1,4 +1,4 @@
-"""What a change set says, in the words that text and Markdown share; already redacted, not yet neutralised for a place."""
+"""Texts about a change set that terminal and Markdown share: redacted, but not neutralised."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from planner.reports.quantities import age, count, money, money_range
 from planner.reports.redaction import Redactor
 
 _DETAIL_BELOW = (Reason.PROMPT_CHANGED, Reason.SETTINGS_CHANGED)
-"""Their detail is lines of what moved; that of the others is a phrase."""
+"""Their detail is several lines; that of the others is a phrase."""
 _SHOWN_CEILINGS = 3
 _SIGNS = {Action.CALL: "~", Action.RECHECK: "?", Action.KEEP: "=", Action.DROP: "-"}
 _DONE = {Action.RECHECK: "recheck", Action.KEEP: "kept", Action.DROP: "dropped"}
-DONE = {Action.CALL: "called", Action.RECHECK: "judged again, free", Action.KEEP: "kept", Action.DROP: "dropped"}
-"""In a sentence of its own."""
+DONE = {Action.CALL: "called", Action.RECHECK: "rechecked, free", Action.KEEP: "kept", Action.DROP: "dropped"}
+"""For sentences."""
 
 
 _PLAIN = Redactor()
@@ -27,33 +27,33 @@ _PLAIN = Redactor()
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A change set, and what else `planner plan` says of it."""
+    """A change set, and everything else that `planner plan` shows."""
 
     change_set: ChangeSet
     plans: Sequence[Plan]
-    """Those loaded, whether or not all their cases were selected."""
+    """The loaded plans, even if only some of their cases are selected."""
     ceilings: Sequence[tuple[str, int]]
-    """(`plan refunds`, cents) each."""
+    """(`plan refunds`, cents)."""
     command: str
-    """What to type to do exactly this."""
+    """The command that runs exactly this."""
     already_made: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Runs of this change set that an interrupted invocation has made, or may have, by case id."""
-    of_unknown_fate: Mapping[str, int] = field(default_factory=dict[str, int])
-    """Those of them that it may have."""
+    """Runs of this change set that an interrupted session made or may have made, by case id."""
+    unconfirmed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The part of `already_made` that is unconfirmed."""
     now: datetime | None = None
-    """For the ages of what is kept; without it they are not told."""
+    """To show the age of kept runs."""
     redactor: Redactor = _PLAIN
     refused: tuple[str, str] | None = None
-    """Why `run` would refuse this whoever consents, and how to mend it."""
+    """Why `run` would refuse this even with consent, and how to fix it."""
     warnings: Sequence[str] = ()
-    """What to know about the agents that would be called, in sentences."""
+    """Sentences about the agents that would be called."""
     earlier: Sequence[str] = ()
-    """What is open of earlier launches that have no part in this, in sentences."""
+    """Sentences about orphaned launches."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownChange:
-    """One change to list: `sign` `name` `what`, `why`; `moved` are the lines of what moved, empty where shown before."""
+    """One change to list: `sign` `name` `what`, `why`; `moved` are the changed lines, empty if shown before."""
 
     sign: str
     name: str
@@ -63,19 +63,19 @@ class ShownChange:
 
 
 def shown_changes(preview: Preview, action: Action) -> list[ShownChange]:
-    """The changes with an action, in order. The cases of a matrix mostly move alike: the lines are shown once a scenario."""
+    """The changes with an action, in order. Equal changed lines are shown once per scenario, as the cases of a matrix share them."""
     change_set, redactor = preview.change_set, preview.redactor
     names = redactor.names(change.case_id for change in change_set.changes)
     seen: set[tuple[str, str]] = set()
     shown: list[ShownChange] = []
     for change in change_set.with_action(action):
         moved: tuple[str, ...] = ()
-        doubtful = preview.of_unknown_fate.get(change.case_id, 0)
-        why = _why(change, preview.already_made.get(change.case_id, 0) - doubtful, doubtful, redactor)
+        unconfirmed = preview.unconfirmed.get(change.case_id, 0)
+        why = _why(change, preview.already_made.get(change.case_id, 0) - unconfirmed, unconfirmed, redactor)
         if change.reason in _DETAIL_BELOW and change.detail:
             key = (_scenario(change), change.detail)
             if key in seen:
-                why += ", the same as above"
+                why += ", same as above"
             else:
                 seen.add(key)
                 moved = tuple(redactor.text(line) for line in change.detail.splitlines())
@@ -84,7 +84,7 @@ def shown_changes(preview: Preview, action: Action) -> list[ShownChange]:
 
 
 def scope(preview: Preview) -> str:
-    """`3 plans · 24 cases · 72 runs`; where only some were selected, of how many."""
+    """`3 plans · 24 cases · 72 runs`, or `24 of 60 cases` if only some are selected."""
     cases = [change.case for change in preview.change_set.changes if change.case is not None]
     written = sum(len(plan.cases) for plan in preview.plans)
     selected = count(len(cases), "case") if written <= len(cases) else f"{len(cases):,} of {count(written, 'case')}"
@@ -92,7 +92,7 @@ def scope(preview: Preview) -> str:
 
 
 def kept(preview: Preview) -> list[tuple[str, str]]:
-    """Kept cases folded by reason: (`20 cases kept`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`); ages need a `now`."""
+    """Kept cases by reason: (`20 cases kept`, `passed, 1 flaky, newest 2 h ago, oldest 6 d`)."""
     by_reason: dict[Reason, list[Change]] = {}
     for change in preview.change_set.with_action(Action.KEEP):
         by_reason.setdefault(change.reason, []).append(change)
@@ -109,26 +109,24 @@ def kept(preview: Preview) -> list[tuple[str, str]]:
 
 
 def price(estimate: Estimate) -> str:
-    """`expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios)`, or that it is unknown and why."""
+    """`expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios)`, or `cost unknown (…)`."""
     if estimate.expected_cents is None:
         return f"cost unknown ({estimate.basis.removeprefix('unknown: ')})"
     return f"expected {money(estimate.expected_cents)} ({money_range(estimate.low_cents, estimate.high_cents)}, {estimate.basis})"
 
 
 def votes(change_set: ChangeSet) -> str:
-    """`12 votes of gpt-4o-mini, expected $0.03 (at most $0.11) · 4 given before`; empty where no model would be asked."""
+    """`12 calls to gpt-4o-mini, expected $0.03 (at most $0.11) in addition · 4 more reused`; empty if none is needed."""
     found = change_set.votes
     if found is None or not found.votes:
         return ""
-    cost = (
-        "free" if found.free else f"expected {money(found.expected_cents)} (at most {money(found.high_cents)}), besides"
-    )
-    before = [f"{found.stored:,} more given before"] if found.stored else []
-    return " · ".join([f"{count(found.votes, 'vote')} of {found.model}, {cost}", *before])
+    cost = f"expected {money(found.expected_cents)} (at most {money(found.high_cents)}) in addition"
+    reused = [f"{found.stored:,} more reused"] if found.stored else []
+    return " · ".join([f"{count(found.votes, 'call')} to {found.model}, {'free' if found.free else cost}", *reused])
 
 
 def ceilings(limits: Sequence[tuple[str, int]]) -> str:
-    """`ceiling $9.00 (plan refunds)`, the lowest three; empty where there is none."""
+    """`ceiling $9.00 (plan refunds)`: the lowest three, or empty."""
     parts = [f"{money(cents)} ({label})" for label, cents in lowest_ceilings(limits)]
     return f"ceiling{'s' if len(parts) > 1 else ''} {', '.join(parts)}" if parts else ""
 
@@ -138,31 +136,31 @@ def lowest_ceilings(limits: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def call_reasons(change_set: ChangeSet) -> str:
-    """`1 new, 2 prompt changed`: the cases to call, most first."""
+    """`2 prompt changed, 1 new`."""
     counted = Counter(change.reason.label for change in change_set.with_action(Action.CALL))
     return ", ".join(f"{number:,} {label}" for label, number in counted.most_common())
 
 
 def what_next(change_set: ChangeSet) -> str:
-    """What the command below it is for; empty where there is nothing to do."""
+    """Introduces the command; empty if there is nothing to do."""
     if change_set.estimate.calls:
         unknown = change_set.estimate.high_cents is None
         return f"To run exactly this{', with --max-cost to bound what it costs' if unknown else ''}:"
     if change_set.votes is not None and change_set.votes.charged:
-        return "To ask the model that judges, and bring the stored results up to date:"
+        return "To make the judge calls and update the stored results:"
     if any(change.action is not Action.KEEP for change in change_set.changes):
-        return "To bring the stored results up to date, free of charge:"
+        return "To update the stored results, free of charge:"
     return ""
 
 
 def made_before(preview: Preview) -> str:
-    """That earlier invocations have made some of the calls, or may have; empty where none."""
-    doubtful = sum(preview.of_unknown_fate.values())
-    made = sum(preview.already_made.values()) - doubtful
-    parts = [f"{count(made, 'more call')} already made by an earlier invocation, not paid for again"] if made else []
-    if doubtful:
+    """Calls that earlier sessions made, or may have made; empty if there are none."""
+    unconfirmed = sum(preview.unconfirmed.values())
+    made = sum(preview.already_made.values()) - unconfirmed
+    parts = [f"{count(made, 'more call')} already made by an earlier session, not charged again"] if made else []
+    if unconfirmed:
         parts.append(
-            f"{count(doubtful, 'more call')} of unknown fate, to be looked for at the service before anything is sent again"
+            f"{count(unconfirmed, 'unconfirmed call')}, looked up at the service before anything is sent again"
         )
     return "; ".join(parts)
 
@@ -175,7 +173,7 @@ def _what(change: Change) -> str:
     return count(change.runs, "call") if change.action is Action.CALL else _DONE[change.action]
 
 
-def _why(change: Change, made: int, doubtful: int, redactor: Redactor) -> str:
+def _why(change: Change, made: int, unconfirmed: int, redactor: Redactor) -> str:
     parts = [change.reason.label]
     if change.detail and change.reason not in _DETAIL_BELOW:
         detail = redactor.text(" ".join(change.detail.split()))
@@ -185,8 +183,8 @@ def _why(change: Change, made: int, doubtful: int, redactor: Redactor) -> str:
             parts.append(detail)
     if made:
         parts.append(f"{made:,} already made")
-    if doubtful:
-        parts.append(f"{doubtful:,} of unknown fate")
+    if unconfirmed:
+        parts.append(f"{unconfirmed:,} unconfirmed")
     return " · ".join(parts)
 
 

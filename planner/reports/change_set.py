@@ -1,11 +1,8 @@
-"""The change set as people and programs read it: text for a terminal, JSON, and (next door) Markdown.
-
-Phone numbers are redacted here, whoever calls; a project's own patterns come with the `redactor`.
-"""
+"""The change set as terminal text and as JSON, with phone numbers and the project's own patterns redacted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pydantic_core import to_json
 
@@ -14,7 +11,6 @@ from planner.reports import change_phrasing
 from planner.reports.change_phrasing import Preview, ShownChange
 from planner.reports.change_set_markdown import render as render_markdown
 from planner.reports.neutral import for_json_text, for_terminal
-from planner.reports.redaction import Redactor
 from planner.reports.terminal import Colour, Paint, Row, painter, rows, wrapped
 from planner.results.model import OpenLaunch
 
@@ -23,13 +19,10 @@ __all__ = ["Preview", "render_json", "render_markdown", "render_text"]
 SCHEMA_VERSION = "1.3"
 
 _COLOURS = {"+": Colour.GREEN, "~": Colour.YELLOW, "?": Colour.CYAN, "-": Colour.RED, "=": Colour.DIM}
-_PLAIN = Redactor()
-_NONE: Mapping[str, int] = {}
 
 
 def render_text(preview: Preview, *, width: int, color: bool) -> str:
-    """What would happen to each case, what it would cost and what to type; case ids and the command are never cut. `width`, of the
-    terminal, is in cells."""
+    """What happens to each case, the cost and the command to run it. `width` is in cells; case ids and the command are never cut."""
     change_set, paint = preview.change_set, painter(color=color)
     listed: list[Row] = []
     for action in (Action.CALL, Action.RECHECK, Action.DROP):
@@ -37,28 +30,15 @@ def render_text(preview: Preview, *, width: int, color: bool) -> str:
     listed += [Row("=", name, ("", why), _COLOURS["="]) for name, why in change_phrasing.kept(preview)]
     lines = [change_phrasing.scope(preview), "", *rows(listed, width, paint)]
     lines += ["", *_price_lines(preview, width)] if listed else []
-    for told in (*preview.warnings, *preview.earlier):
-        lines += [paint(line, Colour.YELLOW) for line in wrapped(for_terminal(told), width, hanging="  ")]
+    for warning in (*preview.warnings, *preview.earlier):
+        lines += [paint(line, Colour.YELLOW) for line in wrapped(for_terminal(warning), width, hanging="  ")]
     lines += _what_to_type(change_set, preview.command, preview.refused, width, paint)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def render_json(
-    change_set: ChangeSet,
-    *,
-    made: Mapping[str, int] = _NONE,
-    of_unknown_fate: Mapping[str, int] = _NONE,
-    redactor: Redactor = _PLAIN,
-    refused: tuple[str, str] | None = None,
-    open_launches: Sequence[OpenLaunch] = (),
-    warnings: Sequence[str] = (),
-) -> str:
-    """The document of cli.md; unknown prices are null. `refused`, where `run` would refuse it whoever consents, says why.
-
-    Of a case's `runs`, `made` are known to be made by an interrupted invocation, and those `of_unknown_fate` may be: neither
-    is called again, nor are they in the estimate, as long as that is not known to be wrong. `open_launches` are those of unknown
-    fate that have no part in this change set.
-    """
+def render_json(preview: Preview, *, open_launches: Sequence[OpenLaunch] = ()) -> str:
+    """The change set as JSON; unknown prices are null. `open_launches` are orphaned: no case of the change set needs them."""
+    change_set, redactor = preview.change_set, preview.redactor
     names = redactor.names(
         [
             *(change.case_id for change in change_set.changes),
@@ -75,8 +55,8 @@ def render_json(
                 "action": change.action.value,
                 "reason": change.reason.value,
                 "runs": change.runs,
-                "runs_made": made.get(change.case_id, 0),
-                "runs_of_unknown_fate": of_unknown_fate.get(change.case_id, 0),
+                "runs_made": preview.already_made.get(change.case_id, 0) - preview.unconfirmed.get(change.case_id, 0),
+                "runs_of_unknown_fate": preview.unconfirmed.get(change.case_id, 0),
                 "detail": redactor.text(change.detail),
             }
             for change in change_set.changes
@@ -88,11 +68,11 @@ def render_json(
             "high_cents": estimate.high_cents,
             "basis": estimate.basis,
             "coverage": {source.value: number for source, number in change_set.coverage.items()},
-            **_votes(change_set),
+            **_judge_estimate(change_set),
         },
         "summary": {action.value: len(change_set.with_action(action)) for action in Action},
-        "warnings": [redactor.text(line) for line in warnings],
-        "refused": None if refused is None else redactor.name(refused[0]),
+        "warnings": [redactor.text(line) for line in preview.warnings],
+        "refused": None if preview.refused is None else redactor.name(preview.refused[0]),
         "open_launches": [
             {
                 "launch_id": launch.launch_id,
@@ -106,8 +86,8 @@ def render_json(
     return for_json_text(to_json(document, indent=2).decode()) + "\n"
 
 
-def _votes(change_set: ChangeSet) -> dict[str, object]:
-    """Of the language model that judges, apart from the calls; left out where no expectation asks one."""
+def _judge_estimate(change_set: ChangeSet) -> dict[str, object]:
+    """Empty if no expectation uses a judge."""
     votes = change_set.votes
     if votes is None:
         return {}
@@ -155,9 +135,9 @@ def _what_to_type(
     change_set: ChangeSet, command: str, refused: tuple[str, str] | None, width: int, paint: Paint
 ) -> list[str]:
     if refused is not None:
-        why, mend = map(for_terminal, refused)
-        told = wrapped(f"Nothing was called, and `planner run` would refuse to: {why}", width, hanging="  ")
-        return [paint(line, Colour.YELLOW) for line in told] + wrapped(mend, width, indent="  ", hanging="  ")
+        why, fix = map(for_terminal, refused)
+        lines = wrapped(f"Nothing was called. `planner run` would refuse this: {why}", width, hanging="  ")
+        return [paint(line, Colour.YELLOW) for line in lines] + wrapped(fix, width, indent="  ", hanging="  ")
     lead = change_phrasing.what_next(change_set)
     if not lead:
         return ["Nothing to do."]

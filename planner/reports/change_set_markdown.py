@@ -1,4 +1,4 @@
-"""The change set for a pull request comment or a job summary: headline and cost, the reasons folded."""
+"""The change set as Markdown for a pull request or a job summary: headline and cost, with the details folded."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from planner.reports.neutral import for_markdown, markdown_block, markdown_code,
 from planner.reports.quantities import count, money, money_range
 
 MAX_BYTES = 60_000
-"""A pull request comment holds 65,536 characters."""
+"""A pull request comment may have 65,536 characters."""
 
 _LISTED = (1_000, 200, 50, 10, 0)
-"""Cases listed in each folded part: fewer and fewer until the text fits."""
+"""Cases listed in each folded part: reduced until the text fits."""
 
 
 def render(preview: Preview, *, max_bytes: int = MAX_BYTES) -> str:
     """Markdown of at most `max_bytes` of UTF-8 (at least 4,000)."""
     head = _head(preview)
     if preview.refused is not None:
-        why, mend = map(markdown_prose, preview.refused)
-        head.insert(1, f"✋ **`planner run` would refuse this:** {why}. {mend}")
-    head += [f"⚠️ {markdown_prose(told)}" for told in (*preview.warnings, *preview.earlier)]
+        why, fix = map(markdown_prose, preview.refused)
+        head.insert(1, f"✋ **`planner run` would refuse this:** {why}. {fix}")
+    head += [f"⚠️ {markdown_prose(warning)}" for warning in (*preview.warnings, *preview.earlier)]
     foot = [*_kept(preview), *_what_to_type(preview)]
     text = ""
     for listed in _LISTED:
@@ -73,10 +73,8 @@ def _changes(preview: Preview, listed: int) -> list[str]:
     charged = preview.change_set.votes is not None and preview.change_set.votes.charged
     return [
         *_folded("Why each case is called", calls, _table(calls, listed), listed),
-        *_folded("What moved", moved, _moved(moved, listed), listed),
-        *_folded(
-            f"Stored runs to be judged again{'' if charged else ', free'}", rechecks, _table(rechecks, listed), listed
-        ),
+        *_folded("What changed", moved, _moved(moved, listed), listed),
+        *_folded(f"Stored runs to recheck{'' if charged else ', free'}", rechecks, _table(rechecks, listed), listed),
         *_folded("Dropped", drops, _table(drops, listed), listed),
     ]
 

@@ -1,4 +1,4 @@
-"""One page for each kind of check: what it asks, its fields, and examples; from the check's own model and nowhere else."""
+"""`planner explain check:NAME`: description, fields and examples of a check, from its model."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _BOUNDS = {
 _WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false", "null": "null"}
 _EXAMPLE_WIDTH = 100
 _LARGEST = 2**53
-"""Beyond this a bound is the computer's and tells an author nothing."""
+"""Larger bounds are not shown: they only reflect number types."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckField:
-    """`kind` says in words what can be written; `default` is None where there is none, or none that could be written."""
+    """`kind` describes the type; `default` is None if there is none, or none that could be written."""
 
     name: str
     kind: str
@@ -38,7 +38,7 @@ class CheckField:
 
 @dataclass(frozen=True, slots=True)
 class CheckPage:
-    """`fields` are the check's own, `shared` those that every check has. `examples` are items of `expect`."""
+    """`shared` are the fields that every check has. `examples` are items of `expect`."""
 
     name: str
     description: str
@@ -53,7 +53,6 @@ class CheckPage:
 
 
 def check_page(name: str) -> CheckPage:
-    """The page of a check that is registered."""
     schema = check_schema(name)
     fields = [field for field in fields_of(schema, schema.get("$defs", {})) if field.name != "check"]
     return CheckPage(
@@ -96,7 +95,7 @@ def render_check(page: CheckPage, *, width: int, color: bool) -> str:
 
 
 def render_checks(*, width: int, color: bool) -> str:
-    """All checks, a line each."""
+    """All checks, one line each."""
     paint = painter(color=color)
     indent = max(map(len, CHECKS)) + len("check:") + 4
     lines = [paint("Checks", Colour.BOLD)]
@@ -108,12 +107,12 @@ def render_checks(*, width: int, color: bool) -> str:
 
 
 def render_markdown(pages: Sequence[CheckPage]) -> str:
-    """All pages as one document; fields that every check has are told once."""
+    """All pages as one document; shared fields are described once."""
     lines = [
         "# Checks",
         "",
-        "What can be expected of a call. `planner explain check:NAME` prints one of these, and",
-        "`planner explain checks --format markdown` all of them: this file is its output.",
+        "The checks that a plan can use. `planner explain check:NAME` prints one page. This file is the output of",
+        "`planner explain checks --format markdown`.",
         "",
         "## Fields of every check",
         "",
@@ -154,7 +153,6 @@ def _noted(field: CheckField) -> str:
 
 
 def markdown_fields(fields: Sequence[CheckField]) -> list[str]:
-    """A list of them."""
     return [
         line
         for field in fields
@@ -165,14 +163,14 @@ def markdown_fields(fields: Sequence[CheckField]) -> list[str]:
 
 
 def _written(default: Any) -> Any:
-    """A default as an author could write it."""
+    """A default in the form an author would write."""
     if isinstance(default, dict):
         return {key: value for key, value in cast("dict[str, Any]", default).items() if value is not None}
     return None if default == "" else default
 
 
 def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """What a schema takes, in words."""
+    """The type of a schema, in words."""
     if "$ref" in schema:
         return _kind(definitions[schema["$ref"].rsplit("/", maxsplit=1)[-1]], definitions)
     if "const" in schema:
@@ -196,16 +194,16 @@ def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "minimum" in schema and schema.get("maximum", _LARGEST) < _LARGEST:
         return f"{_WORDS[kind]} from {schema['minimum']:g} to {schema['maximum']:g}"
     return ", ".join(
-        [_WORDS[kind], *(f"{words} {schema[bound]:g}" for bound, words in _BOUNDS.items() if _tells(schema, bound))]
+        [_WORDS[kind], *(f"{words} {schema[bound]:g}" for bound, words in _BOUNDS.items() if _is_shown(schema, bound))]
     )
 
 
-def _tells(schema: dict[str, Any], bound: str) -> bool:
+def _is_shown(schema: dict[str, Any], bound: str) -> bool:
     return abs(schema.get(bound, _LARGEST)) < _LARGEST
 
 
 def _yaml(examples: Sequence[dict[str, Any]]) -> list[str]:
-    """Items of a list, each on one line where it has room."""
+    """Items of a list, each on one line if it fits."""
     lines: list[str] = []
     for example in examples:
         flow = f"- {_flow(example)}"

@@ -1,4 +1,4 @@
-"""Two results beside each other: what regressed, what was fixed, by how much, how sure that is, and what cannot be told."""
+"""Report the comparison of two results: what regressed or was fixed, by how much, and with what certainty."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CHARACTERS = 240
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One case in one of the results. `rate` and its 95 % interval are of its countable runs; None where there are none."""
+    """One case in one of the results. `rate` and its 95 % interval cover countable runs; None without any."""
 
     outcome: str
     runs_passed: int
@@ -40,9 +40,9 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of the rate that tells most: of runs that passed, or of those in which one expectation held that has a rate of its own.
+    """The change of the rate with the strongest evidence: passed runs, or runs in which `expectation` was met.
 
-    `before` and `now` are (held, decided); `points` is now less before, from -1 to 1, with its 95 % interval.
+    `before` and `now` are (passed, total). `points` is now minus before, from -1 to 1, with its 95 % interval.
     """
 
     expectation: str | None
@@ -54,7 +54,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ComparedCase:
-    """`difference` is None where either side has no rate, or where the runs are the same ones."""
+    """`difference` is None if a side has no rate, or both have the same runs."""
 
     case_id: str
     compared: Compared
@@ -63,28 +63,28 @@ class ComparedCase:
     difference: Difference | None
     same_runs: bool
     p_value: float | None = None
-    """Of the difference, on its own."""
+    """Not corrected for the other cases."""
     not_comparable: NotComparable | None = None
-    """What was changed in between that is not the agent."""
+    """What changed other than the agent."""
     quarantined: bool = False
-    """Now; then it is shown, and not counted in the suite's word."""
+    """In the newer result. Quarantined cases are not counted in the suite."""
     shared_runs: int = 0
-    """Runs that stand on both sides: the difference is that of the others."""
+    """Runs of both results, which the difference excludes."""
 
     @property
     def is_apart(self) -> bool:
-        """Whether its outcome changed, and not by the agent."""
+        """Whether the outcome changed, but the case is not comparable."""
         return self.not_comparable is not None and self.compared == "not_enough_evidence"
 
     @property
     def is_failing(self) -> bool:
-        """Now, and not in quarantine."""
+        """Whether it fails now and is not quarantined."""
         return self.now is not None and self.now.outcome == "failed" and not self.quarantined
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A median over all runs of the cases that both results hold: before, now, and their difference's 95 % interval."""
+    """Medians over the runs of cases in both results, and the 95 % interval of their difference."""
 
     name: str
     unit: str
@@ -95,7 +95,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`older` and `newer` as they were given, redacted; `cases` in the order of the newer one, then those that are gone."""
+    """`older` and `newer` are redacted; `cases` are in the order of the newer one, then those that are gone."""
 
     older: RunResult
     newer: RunResult
@@ -105,7 +105,7 @@ class Comparison:
 
 
 def render_markdown(comparison: Comparison) -> str:
-    """Headline, what regressed and what was fixed with its words, the metrics, then every case in a table."""
+    """Headline, changed cases with reasons, metrics, and a table of all cases."""
     blocks = [
         f"# {headline(comparison)}",
         "\n".join(
@@ -116,10 +116,10 @@ def render_markdown(comparison: Comparison) -> str:
             ]
         ),
         *filter(None, [for_markdown(suite(comparison.suite))]),
-        *_told(comparison, "regressed", "Regressed"),
-        *_told(comparison, "fixed", "Fixed"),
-        *_told(comparison, "not_enough_evidence", "Not enough evidence of a change"),
-        *_told(comparison, "not_enough_evidence", "Not comparable", apart=True),
+        *_changed(comparison, "regressed", "Regressed"),
+        *_changed(comparison, "fixed", "Fixed"),
+        *_changed(comparison, "not_enough_evidence", "Not enough evidence of a change"),
+        *_changed(comparison, "not_enough_evidence", "Not comparable", apart=True),
         *_still_failing(comparison),
         *_metrics(comparison.metrics),
         *_table(comparison),
@@ -128,7 +128,7 @@ def render_markdown(comparison: Comparison) -> str:
 
 
 def render_json(comparison: Comparison) -> str:
-    """Every case with both sides, the difference of the rates and its interval; the metrics."""
+    """All cases with both sides and the difference, and the metrics."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "older": comparison.older.invocation_id,
@@ -169,7 +169,7 @@ def render_json(comparison: Comparison) -> str:
 FORMATS: Mapping[str, Callable[[Comparison], str]] = MappingProxyType(
     {"markdown": render_markdown, "json": render_json}
 )
-"""By the name that `planner report --format` takes."""
+"""By the names of `planner report --format`."""
 
 
 def headline(comparison: Comparison) -> str:
@@ -178,7 +178,7 @@ def headline(comparison: Comparison) -> str:
     for compared in _ORDER:
         cases = [case for case in comparison.cases if case.compared == compared and not case.is_apart]
         word = COMPARED[compared]
-        if compared == "not_enough_evidence":  # that they fail is what is known of them
+        if compared == "not_enough_evidence":  # failing ones are listed as failing first
             word += " of a change"
             failing = [case for case in cases if case.is_failing]
             cases = [case for case in cases if not case.is_failing]
@@ -186,11 +186,11 @@ def headline(comparison: Comparison) -> str:
         if cases:
             if compared in ("regressed", "fixed"):
                 aside = sum(case.quarantined for case in cases)
-                held = f" ({aside:,} in quarantine)" if aside else ""
-            else:  # that a case regressed says that it fails; that it is the same, or new, does not
+                note = f" ({aside:,} in quarantine)" if aside else ""
+            else:  # unlike a regression, these words do not imply a failure
                 aside = sum(case.is_failing for case in cases)
-                held = f" ({aside:,} failing)" if aside else ""
-            parts.append(f"{len(cases):,} {word}{held}")
+                note = f" ({aside:,} failing)" if aside else ""
+            parts.append(f"{len(cases):,} {word}{note}")
         if compared == "not_enough_evidence" and (apart := sum(case.is_apart for case in comparison.cases)):
             parts.append(f"{apart:,} not comparable")
     return ", ".join(parts) or "no cases"
@@ -208,12 +208,10 @@ def _result(result: RunResult) -> str:
 def _backwards(comparison: Comparison) -> list[str]:
     if comparison.older.started_at <= comparison.newer.started_at:
         return []
-    return [
-        "- ⚠️ “before” began later than “now”: what is fixed here may have regressed. The newer result is named first."
-    ]
+    return ["- ⚠️ “before” is newer than “now”: what is shown as fixed may have regressed. Name the newer result first."]
 
 
-def _told(comparison: Comparison, compared: Compared, title: str, *, apart: bool = False) -> list[str]:
+def _changed(comparison: Comparison, compared: Compared, title: str, *, apart: bool = False) -> list[str]:
     cases = [case for case in comparison.cases if case.compared == compared and case.is_apart == apart]
     if not cases:
         return []
@@ -229,16 +227,16 @@ def _told(comparison: Comparison, compared: Compared, title: str, *, apart: bool
 
 
 def _still_failing(comparison: Comparison) -> list[str]:
-    """What failed before as it does now: it is no news, and no reason to merge either."""
+    """Cases that failed before and fail now."""
     cases = [case for case in comparison.cases if case.compared == "same" and case.is_failing]
     if not cases:
         return []
     lines: list[str] = []
     for case in cases[:_LISTED]:
         if case.before is not None and case.now is not None:
-            stand = ": the same runs" if case.same_runs else ""
+            same = " (same runs)" if case.same_runs else ""
             lines.append(
-                f"- {markdown_code(case.case_id)}: {_passed(case.before)} → {_passed(case.now)} runs passed{stand}"
+                f"- {markdown_code(case.case_id)}: {_passed(case.before)} → {_passed(case.now)} runs passed{same}"
             )
             lines += [f"  {for_markdown(shortened(reason, _CHARACTERS))}"] if (reason := case.now.reason) else []
     if len(cases) > _LISTED:
@@ -252,35 +250,32 @@ def _change(case: ComparedCase) -> str:
         return ""
     runs = f"{_passed(case.before)} → {_passed(case.now)} runs passed"
     if case.same_runs:
-        why = {"expectations": "by other expectations", "judge": "by another model"}.get(
-            case.not_comparable or "", "otherwise"
+        how = {"expectations": "by different expectations", "judge": "by a different model"}.get(
+            case.not_comparable or "", "differently"
         )
-        return f"{runs}: the same runs, judged {why}"
+        return f"{runs}: same runs, judged {how}"
     if case.not_comparable is not None:
         return f"{runs}, {case.before.outcome} → {case.now.outcome}: {NOT_COMPARABLE[case.not_comparable]}"
     if case.difference is None:
         return f"{runs}, {case.before.outcome} → {case.now.outcome}"
-    told = case.difference
-    held = f"{told.before[0]} of {told.before[1]} → {told.now[0]} of {told.now[1]}"
-    without = f" without the {case.shared_runs} that stand in both" if case.shared_runs else ""
-    if told.expectation is not None:
-        runs = f"{for_markdown(told.expectation)} held in {held} runs{without}"
+    difference = case.difference
+    (passed, total), (passed_now, total_now) = difference.before, difference.now
+    counts = f"{passed} of {total} → {passed_now} of {total_now}"
+    without = f", not counting {count(case.shared_runs, 'shared run')}" if case.shared_runs else ""
+    if difference.expectation is not None:
+        runs = f"{for_markdown(difference.expectation)} was met in {counts} runs{without}"
     elif without:
-        runs = f"{held} runs passed{without}"
-    low, high = told.interval
+        runs = f"{counts} runs passed{without}"
+    low, high = difference.interval
     alone = "" if case.p_value is None else f"; {chance(case.p_value)} on its own"
-    change = f"{_points(told.points)} ({round(low * 100):+d} to {_points(high)}, 95 % interval{alone})"
+    change = f"{_points(difference.points)} ({round(low * 100):+d} to {_points(high)}, 95 % interval{alone})"
     outcomes = f"{case.before.outcome} → {case.now.outcome}"
-    left_open = f", {outcomes}" if "unknown" in (case.before.outcome, case.now.outcome) else ""
-    return f"{runs}{left_open}, {change}{_aside(case)}"
-
-
-def _aside(case: ComparedCase) -> str:
-    return "; in quarantine: not counted" if case.quarantined else ""
+    unknown = f", {outcomes}" if "unknown" in (case.before.outcome, case.now.outcome) else ""
+    return f"{runs}{unknown}, {change}{'; in quarantine: not counted' if case.quarantined else ''}"
 
 
 def _points(share: float) -> str:
-    """Of rates: percentage points, signed."""
+    """Signed percentage points."""
     return f"{round(share * 100):+d} points"
 
 
@@ -337,10 +332,10 @@ def _cell(side: Side | None, case: ComparedCase, *, now: bool) -> str:
     if side is None:
         return "–"
     quarantine = " (quarantine)" if now and case.quarantined else ""
-    told = case.difference
-    if told is not None and told.expectation is not None:
-        held, decided = told.now if now else told.before
-        return f"{side.outcome}{quarantine}, {for_markdown(told.expectation)} {held} of {decided}"
+    difference = case.difference
+    if difference is not None and difference.expectation is not None:
+        passed, total = difference.now if now else difference.before
+        return f"{side.outcome}{quarantine}, {for_markdown(difference.expectation)} {passed} of {total}"
     rate = "" if side.interval is None else f" ({round(side.interval[0] * 100)}–{round(side.interval[1] * 100)} %)"
     return f"{side.outcome}{quarantine}, {_passed(side)}{rate}"
 

@@ -1,4 +1,4 @@
-"""Faults of authored files as documents: JSON for programs, annotations for a pull request and SARIF for scanners."""
+"""Diagnostics as JSON, as annotations of a pull request, and as SARIF."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span
 from planner.reports.diagnostics import visible
 
 MAX_ANNOTATIONS = 9
-"""GitHub shows ten annotations of one step; the tenth says how many more there are."""
+"""GitHub shows ten annotations per step; the tenth gives the number of the others."""
 
 
 def render_json(diagnostics: Diagnostics) -> str:
-    """One document, one fault an item, in order; `cli.md` lists the fields."""
+    """All diagnostics in order."""
     from pydantic_core import to_json
 
     found = {"schema_version": "1.0", "diagnostics": as_documents(diagnostics)}
@@ -22,7 +22,7 @@ def render_json(diagnostics: Diagnostics) -> str:
 
 
 def as_documents(diagnostics: Diagnostics) -> list[dict[str, Any]]:
-    """One an item, in order, as JSON values."""
+    """In order, as JSON values."""
     return [
         {
             "severity": item.severity.value,
@@ -37,16 +37,16 @@ def as_documents(diagnostics: Diagnostics) -> list[dict[str, Any]]:
 
 
 def render_github(diagnostics: Diagnostics) -> str:
-    """Workflow commands that annotate the diff: the first nine faults, errors first, and how many more there are."""
+    """Workflow commands that annotate the diff: the first nine, errors first, and the number of the others."""
     items = sorted(diagnostics.in_order(), key=lambda item: item.severity is not Severity.ERROR)
     lines = [_annotation(item) for item in items[:MAX_ANNOTATIONS]]
     if len(items) > MAX_ANNOTATIONS:
-        lines.append(f"::notice::{len(items) - MAX_ANNOTATIONS} more faults; `planner validate` lists all")
+        lines.append(f"::notice::{len(items) - MAX_ANNOTATIONS} more problems; `planner validate` lists all")
     return "".join(f"{line}\n" for line in lines)
 
 
 def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
-    """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules that were broken."""
+    """A SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) with the rules of the diagnostics."""
     from planner.planfile.rules import RULES
 
     items = diagnostics.in_order()
@@ -57,7 +57,7 @@ def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
             "id": code,
             "shortDescription": {"text": RULES[code].summary},
             "fullDescription": {"text": RULES[code].explanation},
-            "help": {"text": f"{RULES[code].explanation}\n\n`planner explain {code}` shows an example, and its cure."},
+            "help": {"text": f"{RULES[code].explanation}\n\n`planner explain {code}` shows an example and its fix."},
             "defaultConfiguration": {"level": worst[code].value},
         }
         for code in codes
@@ -76,7 +76,7 @@ def render_sarif(diagnostics: Diagnostics, *, tool_version: str) -> str:
         for item in items
     ]
     driver = {"name": "planner", "version": tool_version, "rules": rules}
-    from planner.reports.sarif import sarif_log  # late: of no use to the other documents
+    from planner.reports.sarif import sarif_log  # imported late: the other formats do not need it
 
     return sarif_log(driver, results)
 
@@ -99,13 +99,13 @@ def _annotation(item: Diagnostic) -> str:
         "endLine": span.end_line,
         "title": f"{item.summary} [{item.code}]",
     }
-    if span.line == span.end_line:  # columns of a longer stretch are refused
+    if span.line == span.end_line:  # GitHub rejects columns of several lines
         properties |= {"col": span.column, "endColumn": span.end_column}
     return f"::{item.severity.value} {_joined(properties.items())}::{_escaped(_with_places(item))}"
 
 
 def _with_places(item: Diagnostic) -> str:
-    """The detail, and each related place on a line of its own: an annotation has no links to them."""
+    """The detail, then each related place on its own line, as annotations cannot link to them."""
     places = [
         f"{related.message}: {related.span.file}:{related.span.line}:{related.span.column}" for related in item.related
     ]

@@ -1,7 +1,4 @@
-"""Faults of authored files as text for people: each with the line it is on and a caret under it.
-
-Authored text is shown, never obeyed: what a terminal would act on is written as an escape.
-"""
+"""Diagnostics as text: each with its source line and a caret. Control characters of source lines are escaped."""
 
 from __future__ import annotations
 
@@ -13,22 +10,19 @@ from itertools import accumulate
 from planner.diagnostics import Diagnostic, Diagnostics, Severity, Span, without_secrets
 
 ReadSource = Callable[[str], str | None]
-"""The text of a file by the name diagnostics give it; None where it cannot be read (any more)."""
+"""The text of a file by its name in diagnostics; None if it cannot be read."""
 
 _RED, _YELLOW, _BLUE, _BOLD, _RESET = "\x1b[31m", "\x1b[33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
 _GUTTER = 5
 _NARROWEST = 40
 _LONGEST_SEARCHED = 100_000
-"""Nobody's line with a key in it is longer, and there are files of one line of megabytes."""
+"""Longer lines are not searched for keys: a file may be one line of megabytes."""
 _JOINERS = "\u200c\u200d"
-"""They hold letters and emoji together: part of the writing, although they are not printable by themselves."""
+"""Zero-width joiners: not printable, but part of letters and emoji."""
 
 
 def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int, color: bool) -> str:
-    """All faults in order, each with the line it is on and a caret under it, and a count at the end. Empty without faults.
-
-    `width` is the terminal's in columns; explanations are wrapped and long source lines cut to it.
-    """
+    """All diagnostics in order, and their number; empty if there are none. Fits `width` columns."""
     items = diagnostics.in_order()
     if not items:
         return ""
@@ -50,22 +44,22 @@ def render_text(diagnostics: Diagnostics, *, read_source: ReadSource, width: int
 
 
 def count(diagnostics: Diagnostics) -> str:
-    """Such as "2 errors and 1 warning in 2 files"."""
+    """`2 errors and 1 warning in 2 files`."""
     errors = sum(item.severity is Severity.ERROR for item in diagnostics.items)
     warnings = len(diagnostics) - errors
     files = len({item.span.file for item in diagnostics.items})
     parts = [_counted(number, noun) for number, noun in ((errors, "error"), (warnings, "warning")) if number]
-    return f"{' and '.join(parts)} in {_counted(files, 'file')}" if parts else "no faults"
+    return f"{' and '.join(parts)} in {_counted(files, 'file')}" if parts else "no problems"
 
 
 def advice(diagnostics: Diagnostics) -> str:
-    """Where there is more to read, by the example of the first fault; errors before warnings. There is at least one fault."""
+    """The command that explains the first error, or else the first warning."""
     first = min(diagnostics.in_order(), key=lambda item: item.severity is not Severity.ERROR)
     return f"Run `planner explain {first.code}` for details and a corrected example"
 
 
 def visible(text: str) -> str:
-    """No character that moves a cursor, changes a direction or ends a line."""
+    """Escapes characters that move the cursor, change the writing direction or end the line."""
     return "".join(
         character if character.isprintable() or character in _JOINERS else f"\\u{ord(character):04x}"
         for character in text
@@ -84,7 +78,7 @@ def _block(item: Diagnostic, line_of: Callable[[Span], str | None], width: int, 
 
 
 def _head(item: Diagnostic, severity: str, width: int, *, color: bool) -> list[str]:
-    """Two or three lines where one is too narrow, broken where nothing is that a terminal makes a link of."""
+    """One line, or two or three if it is too wide; the place is never broken, as terminals make it a link."""
     from rich.cells import cell_len
 
     place, what = f"{_where(item.span)}:", f"{item.summary} [{item.code}]"
@@ -97,7 +91,7 @@ def _head(item: Diagnostic, severity: str, width: int, *, color: bool) -> list[s
 
 
 def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint: str, *, color: bool) -> list[str]:
-    """The line and the caret; nothing where there is no line, or nothing on it."""
+    """The line and the caret; empty if the line is missing or blank."""
     line = line_of(span)
     if line is None or not line.strip():
         return []
@@ -105,7 +99,7 @@ def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint
 
     line = line.rstrip()
     if len(line) <= _LONGEST_SEARCHED:
-        line = _starred_out(line)
+        line = _without_secrets(line)
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     before, marked, after = _window(line, span.column - 1, end, width - _GUTTER - 3)
     caret = " " * cell_len(before) + "^" * max(1, cell_len(marked))
@@ -117,22 +111,22 @@ def _excerpt(span: Span, line_of: Callable[[Span], str | None], width: int, tint
 
 
 @lru_cache(maxsize=8)
-def _starred_out(line: str) -> str:
-    """A long line may have a thousand faults."""
+def _without_secrets(line: str) -> str:
+    """Cached, as a long line may have a thousand diagnostics."""
     return without_secrets(line)
 
 
 def _window(line: str, start: int, end: int, room: int) -> tuple[str, str, str]:
-    """What is shown of the line before, in and after the marked stretch: `room` cells around its start, if all is too long."""
+    """(before, marked, after): the line, or the `room` cells around the start of the marked part."""
     from rich.cells import cell_len
 
-    origin = max(0, start - room)  # more cannot be shown, and a line may have millions of characters
+    origin = max(0, start - room)  # a line may have millions of characters
     parts = [_shown(character) for character in line[origin : start + room]]
     widths = [cell_len(part) for part in parts]
     at = min(start, len(line)) - origin
     left, right = 0, len(parts)
     if len(parts) < len(line) or sum(widths) > room:
-        room -= 2  # an ellipsis at either end
+        room -= 2  # for an ellipsis at both ends
         left = at - _fitting(widths[:at][::-1], max(room // 3, room - sum(widths[at:])))
         right = at + _fitting(widths[at:], room - sum(widths[left:at]))
     until = max(at, min(end - origin, right))
@@ -141,7 +135,7 @@ def _window(line: str, start: int, end: int, room: int) -> tuple[str, str, str]:
 
 
 def _fitting(widths: list[int], room: int) -> int:
-    """How many of them, from the first, have room."""
+    """How many of the first widths fit into `room`."""
     return bisect_right(list(accumulate(widths)), room)
 
 

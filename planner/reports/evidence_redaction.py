@@ -1,7 +1,4 @@
-"""Evidence as other machines may see it: what `redaction` does to reports, done to the record of a call.
-
-Each part that is not as the service told it any more is named in `Evidence.redacted`, so that no check takes a mask for words.
-"""
+"""Redact evidence for shared stores. `Evidence.redacted` names the changed parts, so that no check judges a mask."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from planner.reports.redaction import Pattern, Redactor
 
 
 def redact_evidence(evidence: Evidence, patterns: Sequence[Pattern] = ()) -> Evidence:
-    """The same record, less phone numbers (but their last two digits) and what the patterns find, at whatever depth."""
+    """Mask phone numbers (except their last two digits) and remove what the patterns match, at any depth."""
     ids = frozenset(str(number) for number in (evidence.run_id, evidence.call_id) if number is not None)
     redactor = Redactor(tuple(patterns), ids)
     turns = evidence.turns and tuple(
@@ -64,7 +61,7 @@ def _call(call: Call, redactor: Redactor) -> Call:
 
 
 def _value(value: object, redactor: Redactor) -> Any:
-    """A JSON value; a number that is a phone number becomes the text of one."""
+    """Redacts a JSON value. A number that looks like a phone number becomes a text."""
     match value:
         case str():
             return redactor.text(value)
@@ -85,7 +82,7 @@ def _value(value: object, redactor: Redactor) -> Any:
 
 
 def _names(fields: Mapping[str, object], redactor: Redactor) -> dict[str, str]:
-    """What each key is shown as: different keys stay different."""
+    """The redacted form of each key; different keys stay different."""
     shown: dict[str, str] = {}
     for key in fields:
         candidate = base = redactor.text(key)

@@ -1,20 +1,20 @@
-"""What failed, told once for all cases and runs in which it did: one line of a plan makes many cases, and they mostly fail alike."""
+"""Summarise failed expectations over all cases: the cases of a matrix mostly fail in the same way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from planner.reports.case_phrasing import finding_label, open_findings, standing, telling_runs
+from planner.reports.case_phrasing import finding_label, open_findings, runs_to_show, standing
 from planner.reports.quantities import count
 from planner.results.model import CaseDocument, FindingDocument, RunDocument
 
-_GRAVITY = ("critical", "error")
+_SEVERITIES = ("critical", "error")
 
 
 @dataclass(frozen=True, slots=True)
 class FailedExpectation:
-    """An expectation that did not hold in failed cases: the first finding of it, the first case, and in how many runs and cases."""
+    """An expectation that failed: its first finding and case, and the number of runs and cases."""
 
     finding: FindingDocument
     case: CaseDocument
@@ -26,7 +26,7 @@ class FailedExpectation:
 
 
 def failed_expectations(ranked: Sequence[CaseDocument]) -> list[FailedExpectation]:
-    """Critical ones first, then those of most cases. Empty for fewer than two failed cases: one case tells it itself."""
+    """Critical ones first, then by number of cases. Empty for fewer than two failed cases."""
     failed = [case for case in ranked if standing(case) == "failed"]
     groups: dict[tuple[str, str, str], list[tuple[CaseDocument, list[RunDocument]]]] = {}
     for case in failed if len(failed) > 1 else ():
@@ -35,8 +35,8 @@ def failed_expectations(ranked: Sequence[CaseDocument]) -> list[FailedExpectatio
             runs.setdefault(finding.expectation, []).append(run)
         for expectation, its_runs in runs.items():
             groups.setdefault((case.plan, _place(case, expectation), expectation), []).append((case, its_runs))
-    told = [_told(place, expectation, found) for (_, place, expectation), found in groups.items()]
-    return sorted(told, key=lambda one: (_GRAVITY.index(one.finding.severity), -one.cases))
+    summaries = [_summary(place, expectation, found) for (_, place, expectation), found in groups.items()]
+    return sorted(summaries, key=lambda one: (_SEVERITIES.index(one.finding.severity), -one.cases))
 
 
 def in_how_many(failed: FailedExpectation) -> str:
@@ -45,27 +45,26 @@ def in_how_many(failed: FailedExpectation) -> str:
 
 
 def first_failed(case: CaseDocument) -> str:
-    """`says (critical): never said "30 days" (and 1 more)`: the gravest expectation that did not hold; empty where none failed."""
+    """`says (critical): never said "30 days" (and 1 more)`: the most severe failed expectation; empty if none failed."""
     found: dict[str, FindingDocument] = {}
     for _, finding in _failures(case):
         found.setdefault(finding.expectation, finding)
     if not found:
         return ""
-    first = min(found.values(), key=lambda finding: _GRAVITY.index(finding.severity))
+    first = min(found.values(), key=lambda finding: _SEVERITIES.index(finding.severity))
     label = finding_label(first)
     more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
     return f"{first.expectation}{f' ({label})' if label else ''}: {first.message}{more}"
 
 
 def _failures(case: CaseDocument) -> Iterator[tuple[RunDocument, FindingDocument]]:
-    """Of calls that say something of the agent: on others nothing was judged, or not by its fault."""
-    for run in telling_runs(case):
+    for run in runs_to_show(case):
         for finding in open_findings(run) if run.countable else ():
-            if finding.outcome == "failed" and finding.severity in _GRAVITY:
+            if finding.outcome == "failed" and finding.severity in _SEVERITIES:
                 yield run, finding
 
 
-def _told(place: str, expectation: str, found: list[tuple[CaseDocument, list[RunDocument]]]) -> FailedExpectation:
+def _summary(place: str, expectation: str, found: list[tuple[CaseDocument, list[RunDocument]]]) -> FailedExpectation:
     first_case, first_runs = found[0]
     return FailedExpectation(
         finding=_of(first_runs[0], expectation),
@@ -82,7 +81,7 @@ def _of(run: RunDocument, expectation: str) -> FindingDocument:
 
 
 def _decided(case: CaseDocument, expectation: str) -> int:
-    """Runs of a case in which it held or did not."""
+    """Number of runs in which it was decided."""
     return sum(
         run.countable
         and any(finding.expectation == expectation and finding.outcome != "errored" for finding in run.findings)

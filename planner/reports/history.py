@@ -1,4 +1,4 @@
-"""`planner history` for people: what calls gave over time, the suite's or a case's, newest last in every little graph."""
+"""`planner history` as text: results over time, of the suite or of single cases. Sparklines show the newest last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHOWN_INVOCATIONS: Final = 10
 _SHOWN_CASES: Final = 40
 _LONGEST_SPARK: Final = 30
 _COLUMNS_FROM: Final = 80
-"""Narrower than this, columns would be cut to pieces: what they hold is prose instead."""
+"""On narrower terminals, prose replaces the columns."""
 
 _OUTCOMES: Final = {
     "passed": ("✓", Colour.GREEN),
@@ -34,7 +34,7 @@ _OUTCOMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing that is followed over time. `low` and `high` bound its graph, where its scale is not that of what was seen."""
+    """One measured value. `low` and `high` fix the scale of its sparkline."""
 
     label: str
     of: Callable[[Figures], float | None]
@@ -54,7 +54,7 @@ MEASURES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """What to show: all, or (`wanted`) these cases one by one. `scope` says of what store, in words."""
+    """The whole suite, or only the `wanted` cases. `scope` describes the store."""
 
     timeline: Timeline
     wanted: tuple[CaseHistory, ...] | None
@@ -63,7 +63,7 @@ class HistoryPage:
 
 
 def render_text(page: HistoryPage, *, redactor: Redactor, width: int, color: bool) -> str:
-    """No line is wider than `width` cells but one that holds a case id, which is never cut."""
+    """Lines fit `width` cells, except those with a case id, which is never cut."""
     paint = painter(color=color)
     names = redactor.names(case.case_id for case in page.timeline.cases)
     width = max(width, NARROWEST)
@@ -81,11 +81,11 @@ def _suite(page: HistoryPage, names: dict[str, str], width: int, paint: Paint) -
     invocations = timeline.invocations
     if not invocations:
         return wrapped(
-            ": ".join(["No invocation is stored", *filter(None, [" · ".join(map(for_terminal, page.scope))])]), width
+            ": ".join(["No session is stored", *filter(None, [" · ".join(map(for_terminal, page.scope))])]), width
         )
     first, last = invocations[-1].at, invocations[0].at
     span = f"{first:%Y-%m-%d}" if first.date() == last.date() else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
-    head = [count(len(invocations), "invocation"), span, *map(for_terminal, page.scope)]
+    head = [count(len(invocations), "session"), span, *map(for_terminal, page.scope)]
     head += [count(len(timeline.cases), "case"), _calls(timeline.figures)]
     lines = [*(paint(line, Colour.BOLD) for line in wrapped(" · ".join(head), width)), ""]
     points = [Point(entry.invocation_id, entry.at, entry.figures) for entry in reversed(invocations)]
@@ -111,12 +111,12 @@ def _case(case: CaseHistory, name: str, width: int, paint: Paint) -> list[str]:
 
 
 def _calls(figures: Figures) -> str:
-    unbilled = f", the bill of {figures.unbilled:,} unknown" if figures.unbilled else ""
+    unbilled = f", {count(figures.unbilled, 'bill')} unknown" if figures.unbilled else ""
     return f"{count(figures.calls, 'call')} · {money(figures.total_cents)}{unbilled}"
 
 
 def _measures(points: Sequence[Point], whole: Figures, width: int, paint: Paint) -> list[str]:
-    """`Duration  ▃▃▄▂  54 s · newest 52 s`; what was never measured is left out."""
+    """`Duration  ▃▃▄▂  54 s · newest 52 s`; without values that were never measured."""
     lines: list[str] = []
     for measure in MEASURES:
         total = measure.of(whole)
@@ -124,15 +124,15 @@ def _measures(points: Sequence[Point], whole: Figures, width: int, paint: Paint)
             continue
         values = [measure.of(point.figures) for point in points]
         spark = sparkline_of(measure, values, min(_LONGEST_SPARK, width // 3))
-        told = [_in_all(measure, whole, total)]
+        parts = [_overall(measure, whole, total)]
         newest = next((value for value in reversed(values) if value is not None), None)
         if newest is not None and len(points) > 1:
-            told.append(f"newest {measure.say(newest)}")
-        lines += _labelled(measure.label, f"{spark}  {' · '.join(told)}", width, paint)
+            parts.append(f"newest {measure.say(newest)}")
+        lines += _labelled(measure.label, f"{spark}  {' · '.join(parts)}", width, paint)
     return lines
 
 
-def _in_all(measure: Measure, whole: Figures, total: float) -> str:
+def _overall(measure: Measure, whole: Figures, total: float) -> str:
     match measure.label:
         case "Pass rate" if whole.interval is not None:
             low, high = whole.interval
@@ -152,28 +152,29 @@ def sparkline_of(measure: Measure, values: Sequence[float | None], width: int) -
 def _flaky(flips: int, neighbours: int, width: int, paint: Paint) -> list[str]:
     if not neighbours:
         return []
-    rate = percent(flips / neighbours)
-    said = f"{rate}: {flips:,} of {count(neighbours, 'pair')} of neighbouring like calls differ"
-    return _labelled("Flips", said, width, paint)
+    changed = (
+        f"the result changed in {flips:,} of {count(neighbours, 'consecutive run')} ({percent(flips / neighbours)})"
+    )
+    return _labelled("Flaky", changed, width, paint)
 
 
 def _estimates(found: Accuracy, width: int, paint: Paint) -> list[str]:
     if found.mean_error is None:
         return []
     within = f"; {found.within:,} of {count(found.ranged, 'bill')} within the 80 % range" if found.ranged else ""
-    said = f"{percent(found.mean_error)} off on average, over {count(found.estimates, 'invocation')}{within}"
-    return _labelled("Estimates", said, width, paint)
+    error = f"{percent(found.mean_error)} off on average, over {count(found.estimates, 'session')}{within}"
+    return _labelled("Estimates", error, width, paint)
 
 
 def _invocations(invocations: Sequence[InvocationHistory], width: int, paint: Paint) -> list[str]:
-    lines = [paint("Invocations, newest first", Colour.BOLD)]
+    lines = [paint("Sessions, newest first", Colour.BOLD)]
     for entry in invocations[:_SHOWN_INVOCATIONS]:
         sign, colour = _OUTCOMES[entry.outcome]
-        told = [f"{entry.at:%Y-%m-%d %H:%M}", _in_short(entry.figures), *_against_estimate(entry)]
-        told += ["some cases only"] if entry.partial else []
-        told += ["not finished"] if not entry.finished and entry.outcome not in ("refused", "interrupted") else []
-        told += [entry.outcome] if entry.outcome in ("refused", "interrupted") else []
-        first, *more = wrapped(" · ".join(told), width, indent="    ")
+        parts = [f"{entry.at:%Y-%m-%d %H:%M}", _in_short(entry.figures), *_against_estimate(entry)]
+        parts += ["some cases only"] if entry.partial else []
+        parts += ["not finished"] if not entry.finished and entry.outcome not in ("refused", "interrupted") else []
+        parts += [entry.outcome] if entry.outcome in ("refused", "interrupted") else []
+        first, *more = wrapped(" · ".join(parts), width, indent="    ")
         lines += [f"  {paint(sign, colour)} {first[4:]}", *more]
     if len(invocations) > _SHOWN_INVOCATIONS:
         lines.append(f"  … and {count(len(invocations) - _SHOWN_INVOCATIONS, 'earlier one')}")
@@ -191,17 +192,17 @@ def _against_estimate(entry: InvocationHistory) -> list[str]:
 
 
 def _in_short(figures: Figures) -> str:
-    """`3 of 3 passed · 54 s · 820 ms · grade 0.90 · $0.48`: of one invocation's calls."""
+    """`3 of 3 passed · 54 s · 820 ms · grade 0.90 · $0.48`: the calls of one session."""
     if not figures.calls:
         return "nothing called"
-    told = [f"{figures.passed:,} of {figures.countable:,} passed" if figures.countable else "none could be judged"]
+    parts = [f"{figures.passed:,} of {figures.countable:,} passed" if figures.countable else "none could be judged"]
     if uncounted := figures.calls - figures.countable:
-        told[0] += f" ({uncounted:,} more could not be counted)" if figures.countable else ""
-    told += [duration(figures.duration_seconds)] if figures.duration_seconds is not None else []
-    told += [f"{round(figures.latency_ms):,} ms"] if figures.latency_ms is not None else []
-    told += [f"grade {figures.grade:.2f}"] if figures.grade is not None else []
+        parts[0] += f" ({uncounted:,} more could not be counted)" if figures.countable else ""
+    parts += [duration(figures.duration_seconds)] if figures.duration_seconds is not None else []
+    parts += [f"{round(figures.latency_ms):,} ms"] if figures.latency_ms is not None else []
+    parts += [f"grade {figures.grade:.2f}"] if figures.grade is not None else []
     least = "at least " if figures.unbilled else ""
-    return " · ".join([*told, f"{least}{money(figures.total_cents)}"])
+    return " · ".join([*parts, f"{least}{money(figures.total_cents)}"])
 
 
 def _cases(cases: Sequence[CaseHistory], names: dict[str, str], width: int, paint: Paint) -> list[str]:
@@ -228,14 +229,14 @@ def _row(case: CaseHistory, name: str, spark: int, width: int) -> Row:
     else:
         low, high = figures.interval
         rate = f"{percent(figures.pass_rate)} ({percent(low)} to {percent(high)}) of {figures.countable:,}"
-    told = [f"{measure.say(value)}" for measure in MEASURES[1:3] if (value := measure.of(figures)) is not None]
-    told += [f"grade {figures.grade:.2f}"] if figures.grade is not None else []
-    told += [f"{money(round(figures.cents_per_call))} a call"] if figures.cents_per_call is not None else []
-    told += [f"flips {percent(case.flip_rate)}"] if case.flip_rate else []
+    parts = [f"{measure.say(value)}" for measure in MEASURES[1:3] if (value := measure.of(figures)) is not None]
+    parts += [f"grade {figures.grade:.2f}"] if figures.grade is not None else []
+    parts += [f"{money(round(figures.cents_per_call))} a call"] if figures.cents_per_call is not None else []
+    parts += [f"flaky {percent(case.flip_rate)}"] if case.flip_rate else []
     if width < _COLUMNS_FROM:
-        below = wrapped(" · ".join([f"{graph.strip()} {rate}", *told]), width, indent=" " * 6)
+        below = wrapped(" · ".join([f"{graph.strip()} {rate}", *parts]), width, indent=" " * 6)
         return Row(sign, name, (), colour, tuple(below))
-    return Row(sign, name, (graph, rate, " · ".join(told)), colour)
+    return Row(sign, name, (graph, rate, " · ".join(parts)), colour)
 
 
 def _labelled(label: str, text: str, width: int, paint: Paint) -> list[str]:

@@ -1,4 +1,4 @@
-"""`planner history` for programs: JSON, and a CSV of one line for each case and invocation that no spreadsheet takes for a formula."""
+"""`planner history` as JSON and CSV. No CSV cell is a formula to a spreadsheet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from planner.reports.redaction import Redactor
 SCHEMA_VERSION: Final = "1.0"
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-"""What a spreadsheet takes for the start of a formula (source: OWASP, CSV injection), full-width forms included."""
+"""The start of a formula in a spreadsheet (OWASP, CSV injection), including full-width forms."""
 
 _COLUMNS: Final = (
     "case_id",
@@ -41,7 +41,7 @@ _COLUMNS: Final = (
 
 
 def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> str:
-    """Invocations newest first, points oldest first; what is not known is null."""
+    """Sessions newest first, points oldest first; unknown values are null."""
     timeline = page.timeline
     names = redactor.names(case.case_id for case in timeline.cases)
     accuracy = timeline.accuracy
@@ -64,7 +64,7 @@ def render_json(page: HistoryPage, *, environment: str, redactor: Redactor) -> s
 
 
 def render_csv(page: HistoryPage, *, redactor: Redactor) -> str:
-    """A line for each case and invocation that called it, oldest first within a case; what is not known is empty."""
+    """One line per case and session that called it, oldest first within a case; unknown values are empty."""
     names = redactor.names(case.case_id for case in page.timeline.cases)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -92,7 +92,7 @@ def shown(page: HistoryPage) -> Sequence[CaseHistory]:
 
 
 def _cell(text: str) -> str:
-    """On one line, and with an apostrophe before what would be run as a formula: spreadsheets show it as text."""
+    """On one line; an apostrophe makes spreadsheets show a formula as text."""
     line = one_line(text)
     return f"'{line}" if line.startswith(_FORMULA) else line
 

@@ -1,4 +1,4 @@
-"""`results.json`: the document itself, every field present, safe to print."""
+"""`results.json`: the results document, safe to print."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from planner.results.model import RunResult
 
 
 def render(result: RunResult) -> str:
-    """The document of `schemas/results.schema.json`, indented, in the order of the model's fields."""
+    """See `schemas/results.schema.json`."""
     return for_json_text(result.model_dump_json(indent=2)) + "\n"

@@ -1,9 +1,7 @@
-"""`junit.xml`: what every CI reads. A failed case is a failure, an unknown one an error, a dropped one and a
-quarantined one that did not pass skipped.
+"""`junit.xml`: one test suite per plan, one test case per case.
 
-One test suite a plan, one test case a case, in the order of the document. A first suite, `planner`, tells of the
-invocation, so that a refusal or an interruption is not green just because no case failed. Flaky cases pass and carry
-`flakyFailure`, as Surefire writes it.
+Failed cases are failures, unknown cases errors; dropped cases, and quarantined cases that did not pass, are skipped. Flaky cases pass
+with `flakyFailure`, as in Surefire. The first suite, `planner`, is the session itself: it reports refusals and interruptions.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ _QUOTED_CHARACTERS = 2000
 
 
 class _Case(TestCase):
-    """With the place of the scenario, as pytest writes it and GitLab shows it."""
+    """With `file` and `line` of the scenario, as pytest writes them and GitLab shows them."""
 
     file = Attr()
     line = IntAttr()
@@ -70,7 +68,7 @@ def _suite(name: str, result: RunResult, cases: list[TestCase]) -> TestSuite:
 
 def _invocation(result: RunResult) -> TestSuite:
     case = TestCase("invocation", "planner", result.stats.wall_seconds)
-    if result.exit_code not in (0, 1):  # 1 is told by the cases that failed
+    if result.exit_code not in (0, 1):  # for 1, the failed cases are red
         error = Error(verdict_phrasing.meaning(result), result.outcome)
         error.text = _block([for_terminal(line) for line in (*result.problems, *result.next_steps)])
         case.result = error
@@ -102,7 +100,7 @@ def _summary(result: RunResult) -> list[str]:
 def _launch(launch: OpenLaunch) -> str:
     cases = ", ".join(map(for_terminal, launch.cases))
     facts = phrasing.launch_facts(launch, for_terminal)
-    return f"launch {for_terminal(launch.launch_id)} of unknown fate: {facts}: {cases}; {for_terminal(launch.detail)}"
+    return f"unconfirmed launch {for_terminal(launch.launch_id)}: {facts}: {cases}; {for_terminal(launch.detail)}"
 
 
 def _facts(result: RunResult) -> dict[str, str]:
@@ -130,7 +128,7 @@ def _case(case: CaseDocument) -> TestCase:
     for name, value in _case_facts(case).items():
         properties.add_property(Property(name, _attribute(value)))
     _append(test, properties)
-    runs = case_phrasing.telling_runs(case)
+    runs = case_phrasing.runs_to_show(case)
     reason = _attribute(case.outcome_reason or case.outcome)
     lines = [line for run in runs for line in case_phrasing.run_lines(run, for_terminal, characters=_QUOTED_CHARACTERS)]
     match case.outcome:
@@ -138,8 +136,8 @@ def _case(case: CaseDocument) -> TestCase:
             test.result = Skipped(_attribute(case_phrasing.reason(case)))
             test.system_out = _block(lines)
         case "failed":
-            told = "; ".join(filter(None, [reason, _attribute(first_failed(case))]))
-            test.result = _with_text(Failure(told, "failed"), lines)
+            message = "; ".join(filter(None, [reason, _attribute(first_failed(case))]))
+            test.result = _with_text(Failure(message, "failed"), lines)
         case "unknown":
             test.result = _with_text(Error(reason, "unknown"), lines)
         case "flaky":
@@ -156,7 +154,7 @@ def _case(case: CaseDocument) -> TestCase:
 
 
 def _kind(run: RunDocument) -> str:
-    """Of what kind a failure is in a case that holds: a run that passed has one of an expectation that is counted over all runs."""
+    """The type of a flaky failure. In a passed run, an expectation with its own rate failed."""
     return "expectation" if run.outcome == "passed" else run.outcome
 
 
@@ -193,10 +191,10 @@ def _with_text(result: FinalResult, lines: list[str]) -> FinalResult:
 
 
 def _attribute(text: str) -> str:
-    """One line: a parser would read a line end in an attribute as a space."""
+    """On one line, as parsers read a line end in an attribute as a space."""
     return " ⏎ ".join(map(for_terminal, text.splitlines()))
 
 
 def _block(lines: list[str]) -> str:
-    """Lines whose hostile parts are neutralised already."""
+    """Joins lines that are already neutralised."""
     return for_xml("\n".join(lines))

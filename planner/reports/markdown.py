@@ -1,7 +1,6 @@
-"""`report.md`: for a job summary, a pull request or an e-mail. Headline first, what failed next, the rest folded.
+"""`report.md`: for a job summary, a pull request or an e-mail. Headline first, then failures, the rest folded.
 
-The text stays under `max_bytes` whatever the size of the result: it is written with less and less detail until it fits,
-and says what is left out.
+The text stays under `max_bytes`: it is rendered with less and less detail until it fits, and says what is omitted.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from planner.reports.sandbox_note import sandbox_note
 from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunDocument, RunResult
 
 MAX_BYTES = 1_000_000
-"""A job summary may have 1 MiB a step, and is not the only one to write to it."""
+"""A job summary may have 1 MiB per step, shared with other output."""
 
 MARKS = {"failed": "❌", "unknown": "❔", "quarantined": "🚧", "flaky": "⚠️", "passed": "✅"}
 _OUTCOME_MARKS = {"passed": "✅", "failed": "❌", "unknown": "❔", "refused": "✋", "interrupted": "⏹️"}
 _FOLD_FROM = 10
-"""More passed cases than this are folded away."""
+"""More passed cases than this are folded."""
 _OPEN_CASES = 10
-"""Cases told in full, one of each kind of failure, before the rest of them is folded away."""
+"""Cases shown in full, one of each group, before the others are folded."""
 _SHOWN_EXPECTATIONS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class _Detail:
-    """How much is shown: cases with their quotes, runs a case, findings a run, characters a text, rows of the table, lists."""
+    """Limits: cases in full, runs per case, findings per run, characters per text, table rows, list items."""
 
     cases: int
     runs: int
@@ -68,8 +67,8 @@ def _size(text: str) -> int:
 
 
 def _without_largest(blocks: list[str], max_bytes: int) -> str:
-    """The last resort, where single texts are enormous: the largest blocks are left out, one by one."""
-    note = "*Left out here: it is too long for this place. `results.json` has it.*"
+    """The last resort for enormous texts: omit the largest blocks one by one."""
+    note = "*Omitted because it is too long: see `results.json`.*"
     while _size(_joined(blocks)) > max_bytes and max(map(_size, blocks)) > _size(note):
         largest = max(range(len(blocks)), key=lambda index: _size(blocks[index]))
         blocks[largest] = note
@@ -88,7 +87,7 @@ def _blocks(result: RunResult, detail: _Detail) -> list[str]:
         *_cases_in_full(result, detail, "unknown", "Unknown"),
         *_not_called(result, detail),
         *_open_launches(result, detail),
-        *_going_on(result, detail),
+        *_next_steps(result, detail),
         *_cost(result),
         *_consent(result),
         *_invocation(result),
@@ -114,7 +113,7 @@ def _head(result: RunResult, detail: _Detail) -> list[str]:
 
 
 def _what_failed(result: RunResult, detail: _Detail) -> list[str]:
-    """A line an expectation, before what each case tells: read in ten seconds, however many cases there are."""
+    """One line per failed expectation."""
     failed = failed_expectations(case_phrasing.worst_first(result.cases))
     if not failed:
         return []
@@ -139,7 +138,7 @@ def _cases_in_full(result: RunResult, detail: _Detail, outcome: str, title: str)
     if not cases:
         return []
     blocks = [f"## {title} ({len(cases):,})"]
-    groups = case_phrasing.alike(cases)
+    groups = case_phrasing.group_similar(cases)
     leaders = [group[0] for group in groups][: min(_OPEN_CASES, detail.cases)]
     for case in leaders:
         blocks += _case(case, detail)
@@ -174,22 +173,21 @@ def _case(case: CaseDocument, detail: _Detail) -> list[str]:
     ]
     if "\n" in case.detail:
         blocks.append(markdown_block(case.detail, "diff"))
-    telling = case_phrasing.telling_runs(case)
-    shown = telling[: detail.runs]
-    items = [_run(run, detail) for run in shown]
-    if len(telling) > len(shown):
-        items.append(f"- *{count(len(telling) - len(shown), 'more run')} with findings*")
+    runs = case_phrasing.runs_to_show(case)
+    items = [_run(run, detail) for run in runs[: detail.runs]]
+    if len(runs) > detail.runs:
+        items.append(f"- *{count(len(runs) - detail.runs, 'more run')} with findings*")
     if items:
         blocks.append("\n".join(items))
     return blocks
 
 
 def _run(run: RunDocument, detail: _Detail) -> str:
-    because = case_phrasing.run_reason(run)
-    because = f": {_text(because, detail)}" if because else ""
-    fault = case_phrasing.fault(run)
+    reason = case_phrasing.run_reason(run)
+    reason = f": {_text(reason, detail)}" if reason else ""
+    cause = case_phrasing.cause(run)
     lines = [
-        f"- **{for_markdown(case_phrasing.run_outcome(run))}**{f', {fault}' if fault else ''}{because}  ",
+        f"- **{for_markdown(case_phrasing.run_outcome(run))}**{f', {cause}' if cause else ''}{reason}  ",
         f"  {case_phrasing.run_facts(run)}",
     ]
     findings = case_phrasing.open_findings(run)
@@ -269,7 +267,7 @@ def _rows(cases: Sequence[CaseDocument], rows: int) -> list[str]:
 
 
 def _by_scenario(result: RunResult, detail: _Detail) -> str:
-    """Where there is no room for a row a case: the outcomes of each scenario."""
+    """The outcomes of each scenario, if there is no room for one row per case."""
     scenarios: dict[str, list[CaseDocument]] = {}
     for case in result.cases:
         scenarios.setdefault(f"{case.plan}/{case.scenario}", []).append(case)
@@ -298,21 +296,21 @@ def _open_launches(result: RunResult, detail: _Detail) -> list[str]:
     lines: list[str] = []
     for launch in result.open_launches:
         cases = phrasing.some([markdown_code(case_id) for case_id in launch.cases], 3)
-        told = f"; {_text(launch.detail, detail)}" if launch.detail else ""
+        note = f"; {_text(launch.detail, detail)}" if launch.detail else ""
         lines.append(
-            f"{markdown_code(launch.launch_id)} · {phrasing.launch_facts(launch, for_markdown)}: {cases}{told}"
+            f"{markdown_code(launch.launch_id)} · {phrasing.launch_facts(launch, for_markdown)}: {cases}{note}"
         )
-    return ["## Launches of unknown fate", _list(lines, detail)]
+    return ["## Unconfirmed launches", _list(lines, detail)]
 
 
-def _going_on(result: RunResult, detail: _Detail) -> list[str]:
+def _next_steps(result: RunResult, detail: _Detail) -> list[str]:
     if not result.next_steps:
         return []
     lines: list[str] = []
     for line in result.next_steps:
         prose, command = phrasing.step(line)
         lines.append(" ".join(filter(None, [markdown_prose(prose), markdown_code(command)])))
-    return ["## How to go on", _list(lines, detail)]
+    return ["## Next steps", _list(lines, detail)]
 
 
 def _cost(result: RunResult) -> list[str]:
@@ -338,7 +336,7 @@ def _invocation(result: RunResult) -> list[str]:
     ]
     if excluded := phrasing.not_a_baseline(result):
         lines.append(f"- {excluded}")
-    return ["## Invocation", "\n".join(lines)]
+    return ["## Session", "\n".join(lines)]
 
 
 def _text(text: str, detail: _Detail) -> str:

@@ -1,7 +1,7 @@
-"""What a result says as a whole, in the words that every format uses: counts and sentences only, no markup, nothing decided.
+"""Texts about a whole result that all formats share, without markup.
 
-Texts from calls, plans and the service come through untouched, for each format to neutralise for its place; where a
-sentence holds one, the format passes its `Neutral` in.
+Texts from calls, plans and the service are returned unchanged, and each format neutralises them. Functions that embed one take the
+format's `Neutral`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from planner.results.model import CaseDocument, FreshDocument, OpenLaunch, RunRe
 
 
 def headline(result: RunResult) -> str:
-    """What changed and what it cost: `2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`.
+    """`2 regressed, 1 fixed, 53 same, 1 flaky; $15.02 of $14.20 expected`. Each case is counted once.
 
-    Each case is counted once. Where only all of them together show a change: `3 failing (…), 9 same, worse as a whole`."""
+    Adds `worse as a whole` if only the suite changed."""
     if result.under_way:
-        return "it had not ended when this was written; what it called and paid is not in here"
+        return "still running when this was written; its calls and cost are not included"
     parts = [*_changes(result.cases), *_apart(result.cases)]
     if result.dropped:
         parts.append(f"{len(result.dropped):,} dropped")
@@ -41,27 +41,27 @@ def _changes(cases: Iterable[CaseDocument]) -> list[str]:
         by_word["not_comparable" if is_changed_by_author(case) else change_word(case)].append(case)
     parts: list[str] = []
     for word, phrase in _CHANGED.items():
-        if word == "not_enough_evidence":  # that they fail is what is known of them
+        if word == "not_enough_evidence":  # failing ones are listed as failing first
             failed = [case for case in by_word[word] if case.outcome == "failed"]
             by_word[word] = [case for case in by_word[word] if case.outcome != "failed"]
             parts += [f"{len(failed):,} failing ({phrase})"] if failed else []
-        held = Counter(case.outcome for case in by_word[word])
-        # That a case regressed says that it fails, or is flaky; that it is the same, or new, does not.
-        failing = f"{held['failed']:,} failing" if held["failed"] and word != "regressed" else ""
-        aside = ", ".join(filter(None, [failing, f"{held['flaky']:,} flaky" if held["flaky"] else ""]))
+        outcomes = Counter(case.outcome for case in by_word[word])
+        # Unlike `regressed`, the other words do not imply a failure.
+        failing = f"{outcomes['failed']:,} failing" if outcomes["failed"] and word != "regressed" else ""
+        aside = ", ".join(filter(None, [failing, f"{outcomes['flaky']:,} flaky" if outcomes["flaky"] else ""]))
         if by_word[word]:
             parts.append(f"{len(by_word[word]):,} {phrase}{f' ({aside})' if aside else ''}")
     return parts
 
 
 def _apart(cases: Iterable[CaseDocument]) -> list[str]:
-    """What is told by its outcome, not by its change, so that each case is counted once."""
+    """The cases that are counted by their outcome, not by their change."""
     outcomes = Counter(standing(case) for case in cases if _is_apart(case))
     return [f"{outcomes[outcome]:,} {outcome}" for outcome in ("flaky", "unknown", "quarantined") if outcomes[outcome]]
 
 
 def _is_apart(case: CaseDocument) -> bool:
-    """Flaky ones are told by their change where they have regressed or been fixed."""
+    """Whether a case is counted by its outcome; flaky cases only if they did not regress and were not fixed."""
     moved = case.compared in ("regressed", "fixed")
     return standing(case) in ("unknown", "quarantined") or (case.outcome == "flaky" and not moved)
 
@@ -77,7 +77,7 @@ _CHANGED = {
 
 
 def cost(result: RunResult) -> str:
-    """What was spent of what was expected; a bill that is not known makes it a lower bound, never a smaller sum."""
+    """`$0.96 of $1.09 expected`; a lower bound if a bill is unknown."""
     if result.under_way:
         return "unknown until it ends"
     spent, expected = result.cost.actual_cents, result.cost.estimated_cents
@@ -89,70 +89,66 @@ def cost(result: RunResult) -> str:
 
 
 def spent_so_far(result: RunResult) -> str:
-    """`$0.96`, or `at least $0.80` while a bill is not known."""
+    """`$0.96`, or `at least $0.80` if a bill is unknown."""
     least = "at least " if unbilled_runs(result) or result.cost.ambiguous_cents else ""
     return f"{least}{money(result.cost.actual_cents)}"
 
 
-def _votes(judge: JudgeCost) -> str:
-    """`besides $0.03 for 12 votes of gpt-4o-mini, $0.04 expected; 4 more were given before`."""
+def _judge_calls(judge: JudgeCost) -> str:
+    """`plus $0.03 for 12 judge calls (gpt-4o-mini), $0.04 expected; 4 more reused, not charged again`."""
     spent = judge.this_invocation_cents
-    what = f"{count(judge.votes, 'vote')} of {judge.model}"
     if not judge.votes and not judge.actual_cents and not judge.ambiguous_cents:
-        return f"{count(judge.stored_votes, 'vote')} of {judge.model} given before, not paid for again"
+        return f"{count(judge.stored_votes, 'judge call')} ({judge.model}) reused, not charged again"
+    calls = f"{count(judge.votes, 'judge call')} ({judge.model})"
     if not judge.estimated_cents and not judge.actual_cents:
-        parts = [f"{what}, free"]
+        parts = [f"{calls}, free"]
     else:
         expected = "" if judge.estimated_cents is None else f", {money(judge.estimated_cents)} expected"
-        parts = [f"besides {money(spent)} for {what}{expected}"]
+        parts = [f"plus {money(spent)} for {calls}{expected}"]
     if judge.actual_cents != spent:
-        parts.append(f"{money(judge.actual_cents)} with earlier invocations of the same change set")
+        parts.append(f"{money(judge.actual_cents)} with earlier sessions of this change set")
     if judge.ambiguous_cents:
-        parts.append(f"up to {money(judge.ambiguous_cents)} more for requests that got no answer")
+        parts.append(f"up to {money(judge.ambiguous_cents)} more for requests without an answer")
     if judge.stored_votes:
-        parts.append(f"{judge.stored_votes:,} more given before, not paid for again")
+        parts.append(f"{judge.stored_votes:,} more reused, not charged again")
     return "; ".join(parts)
 
 
 def cost_details(result: RunResult) -> list[str]:
-    """The parts of the bill, one line each: this invocation, what is not known yet, the ceiling, what was carried over."""
+    """The parts of the bill, one line each: this session, unknown bills, the ceiling, reused runs."""
     costs = result.cost
     lines: list[str] = []
     if costs.this_invocation_cents != costs.actual_cents:
         lines.append(
-            f"{money(costs.this_invocation_cents)} of it in this invocation, the rest in earlier ones of the same change set"
+            f"{money(costs.this_invocation_cents)} of it in this session, the rest in earlier sessions of this change set"
         )
-    standing = sum(run.cost_cents or 0 for case in result.cases for run in case.own_runs)
-    if standing > costs.actual_cents:
-        lines.append(
-            f"{money(standing - costs.actual_cents)} more was paid by earlier invocations, for runs that stand in for calls here"
-        )
+    paid = sum(run.cost_cents or 0 for case in result.cases for run in case.own_runs)
+    if paid > costs.actual_cents:
+        lines.append(f"{money(paid - costs.actual_cents)} more was paid by earlier sessions, for runs reused here")
     if (unbilled := unbilled_runs(result) - costs.unbilled_calls - costs.calls_under_way - costs.unread_calls) > 0:
-        lines.append(f"the bill of {count(unbilled, 'run')} is unknown and not in it")
+        lines.append(f"{count(unbilled, 'run')} without a known bill not included")
     if costs.ambiguous_cents:
         lines.append(f"up to {money(costs.ambiguous_cents)} more{_still_unknown(result)}")
     if costs.paid_before_cents and costs.estimated_cents is not None:
         rest = costs.estimated_cents - costs.paid_before_cents
         lines.append(
-            f"what was expected is {money(costs.paid_before_cents)} paid before, and {money(rest)} for what was left then"
+            f"expected: {money(costs.paid_before_cents)} paid before, plus {money(rest)} for the remaining calls"
         )
     lines += _against_range(result)
     if costs.service_estimate_cents is not None:
-        lines.append(f"the service itself expected {money(costs.service_estimate_cents)}")
+        lines.append(f"the service estimated {money(costs.service_estimate_cents)}")
     if (earlier := costs.earlier_estimates) is not None and earlier.mean_error is not None and costs.actual_cents:
         lines.append(
-            f"the last {count(earlier.estimates, 'estimate')} before it were {percent(earlier.mean_error)} off on average"
+            f"the previous {count(earlier.estimates, 'estimate')} were {percent(earlier.mean_error)} off on average"
             if earlier.estimates > 1
-            else f"the estimate before it was {percent(earlier.mean_error)} off"
+            else f"the previous estimate was {percent(earlier.mean_error)} off"
         )
     if (judge := costs.judge) is not None:
-        lines.append(_votes(judge))
+        lines.append(_judge_calls(judge))
     if costs.ceiling_cents is not None:
         lines.append(f"the ceiling is {money(costs.ceiling_cents)}")
     if costs.carried_cents:
-        lines.append(
-            f"earlier runs that count here once cost {money(costs.carried_cents)}; they were not called or paid for again"
-        )
+        lines.append(f"reused runs cost {money(costs.carried_cents)} in earlier sessions and were not charged again")
     carried = [run for case in result.cases for run in case.carried_runs]
     if late := sum(run.cost_cents is None and "bill" in run.missing for run in carried):
         most = f": up to {money(costs.carried_ambiguous_cents)}" if costs.carried_ambiguous_cents else ""
@@ -160,20 +156,20 @@ def cost_details(result: RunResult) -> list[str]:
     return lines
 
 
-def _spent_besides(result: RunResult) -> list[str]:
-    """What the sum does not hold: bills that are not known yet, and votes of a language model."""
+def _not_in_sum(result: RunResult) -> list[str]:
+    """Unknown bills and judge calls."""
     lines: list[str] = []
     if result.cost.ambiguous_cents:
         lines.append(f"up to {money(result.cost.ambiguous_cents)} more{_still_unknown(result)}")
-    return lines if result.cost.judge is None else [*lines, _votes(result.cost.judge)]
+    return lines if result.cost.judge is None else [*lines, _judge_calls(result.cost.judge)]
 
 
 def _still_unknown(result: RunResult) -> str:
-    """` for 1 launch of unknown fate, 13 calls under way and 2 unknown bills`."""
+    """` for 1 unconfirmed launch, 13 calls in progress and 2 unknown bills`."""
     numbers = (
-        (len(result.open_launches), "launch of unknown fate", "launches of unknown fate"),
-        (result.cost.calls_under_way, "call under way", "calls under way"),
-        (result.cost.unread_calls, "call that ended and cannot be read", "calls that ended and cannot be read"),
+        (len(result.open_launches), "unconfirmed launch", "unconfirmed launches"),
+        (result.cost.calls_under_way, "call in progress", "calls in progress"),
+        (result.cost.unread_calls, "ended call that cannot be read", "ended calls that cannot be read"),
         (result.cost.unbilled_calls, "unknown bill", "unknown bills"),
     )
     parts = [count(number, one, many) for number, one, many in numbers if number]
@@ -181,47 +177,46 @@ def _still_unknown(result: RunResult) -> str:
 
 
 def _against_range(result: RunResult) -> list[str]:
-    """`within the range of $1.44–$2.40 estimated`, once the whole bill is known."""
+    """`within the estimated range of $1.44–$2.40`, once the whole bill is known."""
     costs = result.cost
     low, high = costs.estimated_low_cents, costs.estimated_high_cents
     if low is None or high is None or not costs.actual_cents or costs.ambiguous_cents or unbilled_runs(result):
         return []
     where = "below" if costs.actual_cents < low else "above" if costs.actual_cents > high else "within"
-    spared = any(case.runs_not_needed for case in result.cases if case.action == "call")
-    if where == "below" and (spared or not result.finished):
-        return []  # not all was called
-    return [f"{where} the range of {money_range(low, high)} estimated"]
+    skipped = any(case.runs_not_needed for case in result.cases if case.action == "call")
+    if where == "below" and (skipped or not result.finished):
+        return []  # the range is for all calls
+    return [f"{where} the estimated range of {money_range(low, high)}"]
 
 
 def unbilled_runs(result: RunResult) -> int:
-    """Runs of this change set whose bill is not known."""
+    """Runs of this change set without a known bill."""
     return sum(run.cost_cents is None for case in result.cases for run in case.own_runs)
 
 
 def facts(result: RunResult, show: Callable[[str], str], *, brief: bool = False) -> list[tuple[str, str]]:
-    """What a reader wants first, each with its label: cases and cost, and what is known of the suite as a whole. In `brief` the cost is
-    what was spent, and may be besides; `cost_details` are for another place."""
-    bill = "; ".join([cost(result), *(_spent_besides(result) if brief else cost_details(result))])
-    told = [
+    """(label, text) of the most important facts. With `brief`, without `cost_details`."""
+    bill = "; ".join([cost(result), *(_not_in_sum(result) if brief else cost_details(result))])
+    found = [
         ("Cases", " · ".join(filter(None, [outcome_counts(result), scope(result, show)]))),
         ("Cost", f"{bill} (simulated)" if result.sandbox else bill),
         ("Fresh", fresh(result.fresh, show)),
         ("Suite", suite(result.suite)),
         ("Repeats", repeated(result)),
     ]
-    return [(label, text) for label, text in told if text]
+    return [(label, text) for label, text in found if text]
 
 
 def fresh(document: FreshDocument | None, show: Callable[[str], str]) -> str:
-    """`earlier runs of the cases called do not count: the lookup tool was fixed (ana, 2026-11-27 18:00:00 UTC)`; empty otherwise."""
+    """`earlier runs of the called cases are not counted: the lookup tool was fixed (ana, 2026-11-27 18:00:00 UTC)`, or empty."""
     if document is None:
         return ""
     by = f"{show(document.by)}, " if document.by else ""
-    return f"earlier runs of the cases called do not count: {show(document.reason)} ({by}{moment(document.at)})"
+    return f"earlier runs of the called cases are not counted: {show(document.reason)} ({by}{moment(document.at)})"
 
 
 def suite(document: SuiteDocument | None) -> str:
-    """`12 cases compared, together: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`; empty for fewer than two."""
+    """`12 cases compared: 30 of 36 runs passed before, 21 of 36 now: worse (p = 0.012)`; empty for fewer than two."""
     if document is None or document.cases < 2:
         return ""
     word = "not enough evidence of a change" if document.compared == "not_enough_evidence" else document.compared
@@ -233,23 +228,23 @@ def suite(document: SuiteDocument | None) -> str:
         )
     )
     return (
-        f"{document.cases:,} cases compared, together: {before} runs passed before, {now} now:"
+        f"{document.cases:,} cases compared: {before} runs passed before, {now} now:"
         f" {word} ({chance(document.p_value)})"
     )
 
 
 def repeated(result: RunResult) -> str:
-    """`pass^1 92 % · pass^2 85 % · pass^3 80 %`: how likely so many calls of a case are to pass, all of them; empty where runs do
-    not repeat, or all of them pass, or none. Where some cases have too few runs for a k, it says over how many it is:
-    `pass^3 80 % of 4 cases`."""
-    told = [entry for entry in result.repeated if entry.k in _REPEATS]
-    if not told or told[0].rate in (0.0, 1.0):
+    """`pass^1 92 % · pass^2 85 % · pass^3 80 %`: the probability that k calls of a case all pass.
+
+    Empty without repeated runs, or if all or none passed. With the number of cases if it differs: `pass^3 80 % of 4 cases`."""
+    shown = [entry for entry in result.repeated if entry.k in _REPEATS]
+    if not shown or shown[0].rate in (0.0, 1.0):
         return ""
     least = "at least " if any(case.runs_not_needed for case in result.cases) else ""
-    alike = len({entry.cases for entry in told}) == 1
+    same_cases = len({entry.cases for entry in shown}) == 1
     return least + " · ".join(
-        f"pass^{entry.k} {percent(entry.rate)}" + ("" if alike else f" of {count(entry.cases, 'case')}")
-        for entry in told
+        f"pass^{entry.k} {percent(entry.rate)}" + ("" if same_cases else f" of {count(entry.cases, 'case')}")
+        for entry in shown
     )
 
 
@@ -277,14 +272,14 @@ def outcome_counts(result: RunResult) -> str:
 
 
 def warnings(result: RunResult, neutral: Neutral) -> list[str]:
-    """Warnings that came true, most runs first, then those that could not be told: `latency failed in 3 runs of 1 case`."""
+    """`latency failed in 3 runs of 1 case`: failed checks of severity `warning`, most runs first, then undecided ones."""
     runs: dict[str, Counter[str]] = {"failed": Counter(), "errored": Counter()}
     cases: dict[tuple[str, str], set[str]] = {}
     for case in result.cases:
         for run in case.runs:
             for finding in run.findings:
-                untold = finding.outcome == "errored" and run.fault != "platform"  # nothing of such a run was judged
-                if finding.severity == "warning" and (finding.outcome == "failed" or untold):
+                undecided = finding.outcome == "errored" and run.fault != "platform"  # such a run was not judged
+                if finding.severity == "warning" and (finding.outcome == "failed" or undecided):
                     runs[finding.outcome][finding.expectation] += 1
                     cases.setdefault((finding.outcome, finding.expectation), set()).add(case.case_id)
     return [
@@ -295,7 +290,7 @@ def warnings(result: RunResult, neutral: Neutral) -> list[str]:
 
 
 def carried(result: RunResult) -> list[tuple[str, int, list[str]]]:
-    """Cases that were not called, by what was done and why: (`kept: passed`, how many, invocations that made their runs)."""
+    """Cases that were not called, by action and reason: (`kept: passed`, number, sessions that made their runs)."""
     counted: Counter[str] = Counter()
     origins: dict[str, dict[str, None]] = {}
     for case in result.cases:
@@ -312,7 +307,7 @@ def launch_facts(launch: OpenLaunch, neutral: Neutral) -> str:
 
 
 def consent(result: RunResult, neutral: Neutral) -> str:
-    """Who agreed, when and up to what: `given by ana at 2026-11-24 10:00:00 UTC, up to $9.00`."""
+    """`given by ana at 2026-11-24 10:00:00 UTC, up to $9.00`."""
     given = result.consent
     if not given.given:
         return "not given"
@@ -323,35 +318,34 @@ def consent(result: RunResult, neutral: Neutral) -> str:
 
 
 def not_a_baseline(result: RunResult) -> str:
-    """Which later invocations will not compare with this one, and why; empty where all will."""
+    """Which later sessions will not compare with this one, and why; empty if all will."""
     reasons = (
         (result.partial, "only some cases were selected"),
         (not result.finished, "it did not finish"),
     )
-    holding = [text for holds, text in reasons if holds]
-    if holding:
-        return f"Not a baseline for later invocations: {' and '.join(holding)}."
-    return "A baseline for later invocations on the sandbox only." if result.sandbox else ""
+    if found := [text for applies, text in reasons if applies]:
+        return f"Not a baseline for later sessions: {' and '.join(found)}."
+    return "A baseline for later sandbox sessions only." if result.sandbox else ""
 
 
 def numbers(result: RunResult) -> str:
-    """`31 requests · 12 launches · 2 refused (429) · 5 calls not needed · 3 min 2 s`."""
+    """`31 requests · 12 launches · 2 rate-limited (429) · 5 calls not needed · 3 min 2 s`."""
     stats = result.stats
-    spared = sum(case.runs_not_needed for case in result.cases if case.action == "call")
-    saved = [f"{count(spared, 'call')} not needed"] if spared else []
-    refused = [f"{stats.refused:,} refused (429)"] if stats.refused else []
+    skipped = sum(case.runs_not_needed for case in result.cases if case.action == "call")
+    saved = [f"{count(skipped, 'call')} not needed"] if skipped else []
+    refused = [f"{stats.refused:,} rate-limited (429)"] if stats.refused else []
     launches = count(stats.launches, "launch", "launches")
     return " · ".join([count(stats.requests, "request"), launches, *refused, *saved, duration(stats.wall_seconds)])
 
 
 def moment(at: datetime) -> str:
-    """`2026-11-24 10:30:05 UTC`; a time without a zone is taken for UTC."""
+    """`2026-11-24 10:30:05 UTC`; a time without a zone is in UTC."""
     utc = at.astimezone(UTC) if at.tzinfo else at
     return f"{utc:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def step(line: str) -> tuple[str, str]:
-    """A next step as prose and the command to type, either of which may be empty."""
+    """Split a next step into prose and command; either may be empty."""
     if line.startswith("planner "):
         return "", line
     prose, found, command = line.partition(": planner ")

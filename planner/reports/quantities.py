@@ -1,4 +1,4 @@
-"""Money, time and counts as people read them; one wording for all formats. What is unknown is said to be, never shown as 0."""
+"""Format money, times and counts. Unknown values are shown as unknown, never as 0."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ UNKNOWN = "unknown"
 
 
 def money(cents: int | None) -> str:
-    """`176` → `$1.76`; `-5` (an overdrawn balance, a difference) → `-$0.05`; None → `unknown`."""
+    """`176` → `$1.76`; `-5` → `-$0.05`; None → `unknown`."""
     if cents is not None and cents < 0:
         return f"-{money(-cents)}"
     return UNKNOWN if cents is None else f"${cents // 100:,}.{cents % 100:02d}"
 
 
 def money_range(low_cents: int | None, high_cents: int | None) -> str:
-    """`$1.44–$2.40`; one price when both ends agree; an end that is not known is said to be."""
+    """`$1.44–$2.40`; one price if both are equal."""
     if low_cents == high_cents:
         return money(low_cents)
     return f"{money(low_cents)}–{money(high_cents)}"
@@ -43,7 +43,7 @@ def duration(seconds: float | None) -> str:
 
 
 def age(passed: timedelta) -> str:
-    """How long ago, in its one largest unit, rounded down: `2 h`, `6 d`; what has not happened yet is `0 s` ago."""
+    """In the largest unit, rounded down: `2 h`, `6 d`. Negative ages are `0 s`."""
     seconds = max(0, int(passed.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
@@ -55,7 +55,7 @@ def age(passed: timedelta) -> str:
 
 
 def clock(milliseconds: int) -> str:
-    """A moment of a recording as players show it: `0:42`, `1:02:07`."""
+    """A position in a recording: `0:42`, `1:02:07`."""
     seconds = milliseconds // 1000
     if seconds < 3600:
         return f"{seconds // 60}:{seconds % 60:02d}"
@@ -63,7 +63,7 @@ def clock(milliseconds: int) -> str:
 
 
 def percent(share: float) -> str:
-    """`0.8` → `80 %`. Only all is `100 %` and only none is `0 %`."""
+    """`0.8` → `80 %`. Only 1 is `100 %` and only 0 is `0 %`."""
     whole = round(share * 100)
     if whole == 100 and share < 1:
         return "> 99 %"

@@ -1,9 +1,8 @@
-"""The results that others may see: phone numbers show their last two digits, and what a project lists is left out.
+"""Redact results: phone numbers show only their last two digits, and the project's patterns are removed.
 
-What is taken for a phone number is generous, because a number once shown cannot be taken back: seven digits or more, with
-the usual separators or without, or said digit by digit in English. Kept are dates, the ids of this very document's runs,
-hexadecimal digests and ids, and digits glued to a word (`W2378156`). In names, such as case ids, only ten digits or a `+`
-make a phone number: an order number in a case id stays readable.
+Any seven digits or more count as a phone number, with or without separators, or spoken in English. Exceptions are dates, ids of the
+document's runs, hexadecimal digests and ids, and digits attached to a word (`W2378156`). In names, such as case ids, only ten digits
+or a `+` make a phone number, so that order numbers stay readable.
 """
 
 from __future__ import annotations
@@ -53,9 +52,9 @@ _WORDS_BY_WORTH = {
     2: "ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|triple",
 }
 _WORTH = {word: worth for worth, words in _WORDS_BY_WORTH.items() for word in words.split("|")}
-"""How many digits of a number a word stands for."""
+"""How many digits a word represents."""
 _OTHER_CASES = str.maketrans("ſıİ\N{KELVIN SIGN}", "siik")
-"""Letters that an expression takes for those of the words where it does not look at the case."""
+"""Letters that match ASCII letters when case is ignored."""
 _WORDS = "|".join(_WORTH)
 _SPOKEN = re.compile(rf"\b(?:{_WORDS}|\d+)(?:[\s,.…‐-―-]+(?:{_WORDS}|\d+))+\b", re.IGNORECASE)
 _SPOKEN_PART = re.compile(r"[^\W_]+")
@@ -71,22 +70,22 @@ class Pattern(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Redacts text by text. `known_ids` are numbers that a reader needs and that are nobody's phone number."""
+    """`known_ids` are numbers that are not phone numbers."""
 
     patterns: tuple[Pattern, ...] = ()
     known_ids: frozenset[str] = frozenset()
 
     def text(self, text: str) -> str:
-        """Prose, prompts and what was said on a call."""
+        """For prose, prompts and transcripts."""
         masked = self._mask(self._leave_out(text), _MIN_DIGITS_IN_TEXT)
         return _SPOKEN.sub(_mask_spoken, masked) if _may_be_spoken(masked) else masked
 
     def name(self, name: str) -> str:
-        """Case ids, aliases, files, commands."""
+        """For case ids, aliases, files and commands."""
         return self._mask(self._leave_out(name), _MIN_DIGITS_IN_NAME)
 
     def names(self, names: Iterable[str]) -> dict[str, str]:
-        """By name, what it is shown as: different names stay different (`…~2`)."""
+        """The redacted form of each name; different names stay different (`…~2`)."""
         shown: dict[str, str] = {}
         taken: set[str] = set()
         for name in names:
@@ -129,7 +128,7 @@ def mask_digits(number: str) -> str:
 
 
 def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
-    """The document to render and to upload. Its case ids are as unique as they were; judging needs the stored one."""
+    """The document to render and upload. Case ids stay unique. Judging needs the original document."""
     redactor = Redactor(tuple(patterns), _ids(result))
     names = redactor.names(
         [
@@ -159,7 +158,7 @@ def redact(result: RunResult, patterns: Sequence[Pattern] = ()) -> RunResult:
 
 
 def redact_conversation(evidence: Evidence, redactor: Redactor) -> Evidence:
-    """What was said, as others may see it; the rest of the evidence is as it was, and not for others."""
+    """Redact the turns only. The rest of the evidence must not be shown."""
     if evidence.turns is None:
         return evidence
     texts = [redactor.text(turn.text) for turn in evidence.turns]
@@ -202,7 +201,7 @@ def _run(run: RunDocument, redactor: Redactor) -> RunDocument:
     findings = [_finding(finding, redactor) for finding in run.findings]
     label = run.agent_variant_label and redactor.text(run.agent_variant_label)
     if (reason, quote, findings, label) == (run.reason, run.fault_quote, run.findings, run.agent_variant_label):
-        return run  # a copy of an unchanged run would only cost memory
+        return run  # saves memory
     return run.model_copy(
         update={"reason": reason, "fault_quote": quote, "findings": findings, "agent_variant_label": label}
     )
@@ -242,8 +241,8 @@ def _ids(result: RunResult) -> frozenset[str]:
 
 
 def _may_be_spoken(text: str) -> bool:
-    """Whether there are words for so many digits, wherever they stand; nearly always there are not, and to look where is long.
-    Letters beyond ASCII may be one of its own in another case: there it is not said."""
+    """A fast check that is nearly always False: whether the text has words for enough digits. Always True for non-ASCII text, whose
+    letters may match ASCII letters when case is ignored."""
     if not text.isascii():
         return True
     words = _ASCII_PART.findall(text.lower())
@@ -253,11 +252,11 @@ def _may_be_spoken(text: str) -> bool:
 
 
 def _mask_spoken(found: re.Match[str]) -> str:
-    """The words of a number but the last that make two digits; a run of digits alone is `_mask`'s business."""
-    said = found[0]
-    worths = [_worth(word) for word in _SPOKEN_PART.findall(said)]
-    if sum(worths) < _MIN_DIGITS_IN_TEXT or _SPOKEN_WORD.search(said) is None:
-        return said
+    """Mask the words of a spoken number, except those of the last two digits. `_mask` handles digits without words."""
+    spoken = found[0]
+    worths = [_worth(word) for word in _SPOKEN_PART.findall(spoken)]
+    if sum(worths) < _MIN_DIGITS_IN_TEXT or _SPOKEN_WORD.search(spoken) is None:
+        return spoken
     left = sum(worths)
 
     def masked(part: re.Match[str]) -> str:
@@ -266,7 +265,7 @@ def _mask_spoken(found: re.Match[str]) -> str:
         left -= worth
         return MASK * max(1, worth) if hidden else part[0]
 
-    return _SPOKEN_PART.sub(masked, said)
+    return _SPOKEN_PART.sub(masked, spoken)
 
 
 def _worth(word: str) -> int:

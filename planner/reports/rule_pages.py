@@ -1,4 +1,4 @@
-"""One page for each rule of authored files: what it is, why, an example that breaks it, what is said of it, and the cure."""
+"""`planner explain CODE`: explanation of a rule, an example that breaks it, its diagnostics, and the fixed example."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from planner.reports.diagnostics import render_text
 from planner.reports.terminal import Colour, painter, wrapped
 
 MARKDOWN_WIDTH = 120
-_TOLD_WIDTH = 100
+_REPORT_WIDTH = 100
 _MARKDOWN = re.compile(r"`[^`]*`|[*<\[\\]")
 
 
 @dataclass(frozen=True, slots=True)
 class RulePage:
-    """`faults` is what is found wrong with the example's broken files."""
+    """`faults` are the diagnostics of the example's broken files."""
 
     area: str
     rule: Rule
     example: Example | None
     faults: Diagnostics
 
-    def told(self, width: int, *, color: bool) -> str:
-        """The faults as `planner validate` shows them."""
+    def report(self, width: int, *, color: bool) -> str:
+        """The diagnostics as `planner validate` shows them."""
         files = {**self.example.beside, **self.example.broken} if self.example else {}
         return render_text(self.faults, read_source=files.get, width=width, color=color).rstrip()
 
     @property
     def verdict(self) -> str:
-        return "Refused" if self.faults.has_errors else "Warned of"
+        return "Error" if self.faults.has_errors else "Warning"
 
 
 def render_page(page: RulePage, *, width: int, color: bool) -> str:
@@ -47,15 +47,13 @@ def render_page(page: RulePage, *, width: int, color: bool) -> str:
     example = page.example
     if example is None:
         without = WITHOUT.get(page.rule.code)
-        return "\n".join(
-            [*lines, *(["", *wrapped(f"Without an example: {without}.", width, indent="  ")] if without else [])]
-        )
+        return "\n".join([*lines, *(["", *wrapped(f"No example: {without}.", width, indent="  ")] if without else [])])
     chosen = f", with --environment {example.environment}" if example.environment else ""
     lines += ["", paint(f"{page.verdict}{chosen}:", Colour.BOLD)]
     lines += _listing({**example.beside, **example.broken})
-    lines += ["", paint("planner validate says:", Colour.BOLD), ""]
-    lines += textwrap.indent(page.told(max(width - 2, 40), color=color), "  ").splitlines()
-    lines += ["", paint("Mended:", Colour.BOLD)]
+    lines += ["", paint("planner validate reports:", Colour.BOLD), ""]
+    lines += textwrap.indent(page.report(max(width - 2, 40), color=color), "  ").splitlines()
+    lines += ["", paint("Fixed:", Colour.BOLD)]
     lines += _listing(example.mended)
     return "\n".join(lines)
 
@@ -78,11 +76,11 @@ def render_markdown(pages: Sequence[RulePage]) -> str:
     lines = [
         "# Diagnostics",
         "",
-        "What can be wrong with a plan file, by the code that `planner validate` shows in brackets. `planner explain CODE` prints",
-        "one of these pages, and `planner explain --format markdown` all of them: this file is its output.",
+        "The problems that `planner validate` can report, by the code it shows in brackets. `planner explain CODE` prints one page.",
+        "This file is the output of `planner explain --format markdown`.",
         "",
-        "Each page says what is wrong and why it is told, shows files with the fault and what is said of them, and the same files",
-        "mended. What is refused calls nobody until it is mended; what is warned of is called as it is written.",
+        "Each page explains the problem and shows an example, the report for it, and the fixed files. Errors block all calls.",
+        "Warnings do not.",
         "",
         *_contents(pages),
     ]
@@ -125,7 +123,7 @@ def rule_document(page: RulePage) -> dict[str, Any]:
 
 
 def escaped(text: str) -> str:
-    """A text of ours for Markdown; its backticks mean code there too, in which nothing needs an escape and one would be shown."""
+    """Escape a text for Markdown, except its code spans in backticks."""
     return _MARKDOWN.sub(lambda found: found.group() if found.group().startswith("`") else f"\\{found.group()}", text)
 
 
@@ -133,7 +131,7 @@ def _markdown_example(page: RulePage) -> Iterable[str]:
     example = page.example
     if example is None:
         without = WITHOUT.get(page.rule.code)
-        return ["", f"There is no example here: {without}."] if without else []
+        return ["", f"No example: {without}."] if without else []
     chosen = f", with `--environment {example.environment}`" if example.environment else ""
     return [
         "",
@@ -141,10 +139,10 @@ def _markdown_example(page: RulePage) -> Iterable[str]:
         *_markdown_files({**example.beside, **example.broken}),
         "",
         "```text",
-        page.told(_TOLD_WIDTH, color=False),
+        page.report(_REPORT_WIDTH, color=False),
         "```",
         "",
-        "Mended:",
+        "Fixed:",
         *_markdown_files(example.mended),
     ]
 

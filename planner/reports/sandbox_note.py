@@ -1,4 +1,4 @@
-"""What every report says about a sandbox session: which part was simulated."""
+"""The note on sandbox results that every report shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SANDBOX_NOTE_WITH_JUDGE = (
 
 
 def sandbox_note(result: RunResult) -> str:
-    """What is simulated; empty for real calls."""
+    """Empty for real calls."""
     if not result.sandbox:
         return ""
     judge = result.cost.judge

@@ -1,7 +1,7 @@
-"""SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) for code scanning: what did not hold, on its line of the plan.
+"""SARIF 2.1.0 (https://docs.oasis-open.org/sarif/sarif/v2.1.0/) for code scanning.
 
-One result for each expectation of a case that failed, and for each case that is left unknown. A fingerprint of case and
-expectation, not of lines or words, lets a scanner see that it is the same fault as yesterday's.
+One result per failed expectation of a case, on its line of the plan, and one per unknown case. The fingerprint covers case and
+expectation only, so that scanners recognise the problem if lines or messages change.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from planner.results.model import CaseDocument, FindingDocument, RunResult
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
-_LINK = re.compile(r"\]\(")  # what a reader of SARIF makes a link of, also in plain text
+_LINK = re.compile(r"\]\(")  # a link in SARIF, even in plain text
 _UNKNOWN = "unknown-outcome"
-_UNKNOWN_SUMMARY = "Too few runs say anything of the agent: the outcome is unknown, which is not passed."
+_UNKNOWN_SUMMARY = "Too few runs could be counted: the outcome is unknown, not passed."
 
 
 def sarif_log(driver: dict[str, Any], results: list[dict[str, Any]]) -> str:
-    """The whole document, of one run of this tool."""
+    """The whole document."""
     from pydantic_core import to_json
 
     runs = [{"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}]
@@ -35,7 +35,7 @@ def sarif_log(driver: dict[str, Any], results: list[dict[str, Any]]) -> str:
 
 
 def render(result: RunResult) -> str:
-    """The log of an invocation. A file is relative to the working directory, as everywhere."""
+    """The log of a session."""
     found = [item for case in result.cases for item in _of_case(case)]
     rules = sorted({item.rule for item in found})
     driver = {"name": "planner", "version": result.tool_version, "rules": [_rule(rule) for rule in rules]}
@@ -47,7 +47,7 @@ class _Found:
     rule: str
     case: CaseDocument
     expectation: str
-    """Empty where the case as a whole is meant."""
+    """Empty for the case as a whole."""
     line: int
     level: str
     text: str
@@ -55,7 +55,7 @@ class _Found:
 
 def _of_case(case: CaseDocument) -> Iterator[_Found]:
     failed: dict[str, list[FindingDocument]] = {}
-    runs = [run for run in case.runs if run.fault not in ("platform", "caller")]  # the others say nothing of the agent
+    runs = [run for run in case.runs if run.fault not in ("platform", "caller")]  # the others are inconclusive
     for run in runs:
         for finding in run.findings:
             if finding.outcome == "failed":

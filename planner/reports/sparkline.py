@@ -1,4 +1,4 @@
-"""A line of figures in the height of a letter."""
+"""Small graphs of block characters."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ MISSING: Final = "·"
 def sparkline(
     values: Sequence[float | None], *, low: float | None = None, high: float | None = None, width: int
 ) -> str:
-    """The last `width` values, left to right; `·` where one is not known.
+    """The last `width` values, left to right; `·` for unknown ones.
 
-    `low` and `high` are what the lowest and the highest bar stand for; by default the least and the greatest value shown. Where
-    all are the same, that is neither low nor high but in the middle.
+    `low` and `high` are the values of the lowest and highest bar; by default the range of the values. Equal values are in the middle.
     """
     shown = values[-width:] if width > 0 else ()
     known = [value for value in shown if value is not None]

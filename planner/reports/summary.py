@@ -1,4 +1,4 @@
-"""What `planner run` prints at its end: read in ten seconds, with the rest in the report files."""
+"""The short summary at the end of `planner run`; details are in the report files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from planner.reports.terminal import Colour, Paint, painter, wrapped
 from planner.results.model import CaseDocument, FindingDocument, QuoteDocument, RunResult
 
 _SHOWN_FAILURES = 6
-_SHOWN_ALIKE = 2
+_SHOWN_SIMILAR = 2
 _SHOWN_FINDINGS = 3
 _REASON_CHARACTERS = 240
 _SHOWN_OTHERS = 4
@@ -35,8 +35,8 @@ _OUTCOME_SIGNS = {
 
 
 def render_text(result: RunResult, *, report_paths: Sequence[str], width: int, color: bool) -> str:
-    """Headline, what failed with its quotes, cost, where the reports are and how to go on; no line is wider than `width`
-    (cells) but what must stay in one piece to be copied: case ids, paths and commands."""
+    """Headline, failures with quotes, cost, report files and next steps. Lines fit `width` cells, except for case ids, paths and
+    commands, which are never broken."""
     paint = painter(color=color)
     lines = _head(result, width, paint)
     lines += _failures(result, width, paint)
@@ -63,15 +63,15 @@ def _head(result: RunResult, width: int, paint: Paint) -> list[str]:
 
 
 def _failures(result: RunResult, width: int, paint: Paint) -> list[str]:
-    groups = case_phrasing.alike(case_phrasing.with_outcome(result, "failed"))
+    groups = case_phrasing.group_similar(case_phrasing.with_outcome(result, "failed"))
     lines: list[str] = []
     for case, *others in groups[:_SHOWN_FAILURES]:
         lines += ["", _name(case, paint), *wrapped(_facts(case), width, indent="      ")]
         lines += _findings(case, width, paint)
         if others:
-            lines.append(f"      {count(len(others), 'more case')} of this scenario failed alike:")
-            lines += [f"        {for_terminal(other.case_id)}" for other in others[:_SHOWN_ALIKE]]
-            lines += [f"        … and {len(others) - _SHOWN_ALIKE} more"] if len(others) > _SHOWN_ALIKE else []
+            lines.append(f"      {count(len(others), 'more case')} of this scenario failed in the same way:")
+            lines += [f"        {for_terminal(other.case_id)}" for other in others[:_SHOWN_SIMILAR]]
+            lines += [f"        … and {len(others) - _SHOWN_SIMILAR} more"] if len(others) > _SHOWN_SIMILAR else []
     left = sum(map(len, groups[_SHOWN_FAILURES:]))
     return [*lines, "", f"  … and {count(left, 'more failed case')}, in the report"] if left else lines
 
@@ -81,20 +81,20 @@ def _others(result: RunResult, outcome: str, width: int, paint: Paint) -> list[s
     lines: list[str] = [""] if cases else []
     for case in cases[:_SHOWN_OTHERS]:
         reason = for_terminal(case_phrasing.reason(case))
-        told = reason if outcome == "quarantined" else f"{outcome}: {reason}"
-        told += (
+        text = reason if outcome == "quarantined" else f"{outcome}: {reason}"
+        text += (
             f" · {for_terminal(case_phrasing.compared_in_full(case))}" if case_phrasing.compared_counts(case) else ""
         )
-        lines += [_name(case, paint), *wrapped(told, width, indent="      ")]
-        if outcome == "unknown" and (why := _why_untold(case)):
+        lines += [_name(case, paint), *wrapped(text, width, indent="      ")]
+        if outcome == "unknown" and (why := _why_undecided(case)):
             lines += wrapped(why, width, indent="      ")
     if len(cases) > _SHOWN_OTHERS:
         lines.append(f"  … and {count(len(cases) - _SHOWN_OTHERS, f'more {outcome} case')}, in the report")
     return lines
 
 
-def _why_untold(case: CaseDocument) -> str:
-    """What became of the first run that says nothing of the agent: what the caller did, why a check is undecided."""
+def _why_undecided(case: CaseDocument) -> str:
+    """The reason of the first inconclusive run."""
     reasons = dict.fromkeys(run.reason for run in case.runs if run.outcome == "errored" and run.reason)
     more = f" (and {count(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
     first = next(iter(reasons), "")
@@ -123,17 +123,16 @@ def _facts(case: CaseDocument) -> str:
 
 
 def _findings(case: CaseDocument, width: int, paint: Paint) -> list[str]:
-    """What failed, or could not be decided, once for all runs in which it did so, in the words of the first; runs that say nothing of
-    the agent, and those without a finding, by their reason."""
+    """Failed and undecided expectations with the message of their first run, then the reasons of inconclusive runs."""
     found: dict[tuple[str, str], list[FindingDocument]] = {}
     reasons: dict[str, None] = {}
-    for run in case_phrasing.telling_runs(case):
+    for run in case_phrasing.runs_to_show(case):
         open_findings = [finding for finding in case_phrasing.open_findings(run) if finding.severity != "warning"]
-        is_told = bool(open_findings) and run.fault not in ("platform", "caller")
-        for finding in open_findings if is_told else ():
+        is_conclusive = bool(open_findings) and run.fault not in ("platform", "caller")
+        for finding in open_findings if is_conclusive else ():
             found.setdefault((finding.expectation, finding.outcome), []).append(finding)
-        if not is_told:
-            reasons[": ".join(filter(None, [case_phrasing.fault(run), for_terminal(run.reason)]))] = None
+        if not is_conclusive:
+            reasons[": ".join(filter(None, [case_phrasing.cause(run), for_terminal(run.reason)]))] = None
     characters = 2 * max(width - 8, 40)
     lines: list[str] = []
     quoted: set[QuoteDocument] = set()
@@ -175,5 +174,5 @@ def _labelled(label: str, text: str, width: int, paint: Paint) -> list[str]:
 
 
 def _with_label(label: str, lines: Sequence[str], paint: Paint) -> list[str]:
-    """`lines` start with the margin that the label takes the place of."""
+    """Replaces the margin of the first line by the label."""
     return [paint(label, Colour.DIM) + lines[0][len(label) :], *lines[1:]] if lines else []

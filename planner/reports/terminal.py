@@ -1,4 +1,4 @@
-"""Plain text for a terminal: widths in cells, wrapping, columns and the few colours. What is to be copied is never cut."""
+"""Terminal text: widths in cells, wrapping, columns and colours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 from rich.cells import cell_len, chop_cells
 
 NARROWEST = 40
-"""Narrower than this, lines run over instead."""
+"""On narrower terminals, lines overflow."""
 
 
 class Colour(Enum):
@@ -27,7 +27,7 @@ Paint = Callable[[str, Colour], str]
 
 
 def painter(*, color: bool) -> Paint:
-    """Colours text that holds no escape sequences yet, or leaves it alone."""
+    """A function that colours text without escape sequences, or returns it unchanged."""
 
     def paint(text: str, colour: Colour) -> str:
         return f"\x1b[{colour.value}m{text}\x1b[0m" if color and text else text
@@ -58,7 +58,7 @@ def _words(text: str, width: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a list: a sign, a name that is never cut, then columns; `below` are whole lines under it."""
+    """A row of a list: a sign, a name that is never cut, and columns; `below` are lines under it."""
 
     sign: str
     name: str
@@ -70,8 +70,7 @@ class Row:
 def rows(items: Sequence[Row], width: int, paint: Paint) -> list[str]:
     """Aligned rows: `  + name      5 calls   new`.
 
-    The name's column is as wide as the widest name that leaves room for the others; a wider name has a line of its own and
-    its columns on the next. The last column is wrapped, not cut."""
+    A name that leaves no room for the columns has its own line, with the columns below. The last column is wrapped."""
     width = max(width, NARROWEST)
     middles = [
         max((cell_len(row.columns[i]) for row in items if len(row.columns) > i + 1), default=0) for i in range(3)
@@ -79,7 +78,7 @@ def rows(items: Sequence[Row], width: int, paint: Paint) -> list[str]:
     last = max((min(cell_len(row.columns[-1]), _LAST_COLUMN) for row in items if row.columns), default=0)
     room = width - _INDENT - sum(middle + _GUTTER for middle in middles if middle) - last - _GUTTER
     fitting = [cell_len(row.name) for row in items if cell_len(row.name) <= room]
-    # Where most names are too wide, rows in two shapes are harder to read than all in the tall one.
+    # If most names are too wide, all rows have two lines: mixed shapes are harder to read.
     name_width = max(fitting, default=0) if 2 * len(fitting) >= len(items) else 0
     lines: list[str] = []
     for row in items:
@@ -90,7 +89,7 @@ def rows(items: Sequence[Row], width: int, paint: Paint) -> list[str]:
 _INDENT = 4
 _GUTTER = 3
 _LAST_COLUMN = 24
-"""A last column wider than this does not make the names' column narrower."""
+"""A wider last column does not narrow the column of names."""
 
 
 def _row(row: Row, name_width: int, middles: Sequence[int], width: int, paint: Paint) -> list[str]:

@@ -72,7 +72,7 @@ def _conversation(conversation: Conversation, width: int, paint: Paint) -> Itera
     case, run, evidence = conversation.case, conversation.run, conversation.evidence
     sign = paint(_SIGNS[run.outcome], _COLOURS[run.outcome])
     yield f"{sign} {paint(for_terminal(case.case_id), Colour.BOLD)}"
-    facts = [case_phrasing.run_facts(run), case_phrasing.run_outcome(run), case_phrasing.fault(run)]
+    facts = [case_phrasing.run_facts(run), case_phrasing.run_outcome(run), case_phrasing.cause(run)]
     yield from wrapped(" · ".join(for_terminal(fact) for fact in facts if fact), width, indent=_INDENT)
     yield ""
     if evidence is None:
@@ -96,7 +96,7 @@ def _why_not_stored(run: RunDocument) -> str:
 
 
 def _turn(turn: Turn, tools: Sequence[ToolCall], width: int, paint: Paint) -> Iterator[str]:
-    if tools:  # the turn's own text is the tool call as the service wrote it
+    if tools:  # the turn's text is the same tool call, as the service writes it
         for tool in tools:
             yield from _line(turn.start_ms, "tool", _tool(tool), width, paint)
     else:
@@ -131,9 +131,9 @@ def _ending(evidence: Evidence | None, width: int) -> Iterator[str]:
         f"transferred to {call.transferred_to}" if call and call.transferred_to else "",
         f"error: {evidence.error_message}" if evidence.error_message else "",
     ]
-    if said := " · ".join(for_terminal(fact) for fact in facts if fact):
+    if ending := " · ".join(for_terminal(fact) for fact in facts if fact):
         yield ""
-        yield from wrapped(said, width, indent=_INDENT)
+        yield from wrapped(ending, width, indent=_INDENT)
 
 
 def _quoting(run: RunDocument, turn: Turn) -> list[FindingDocument]:

@@ -1,1 +1,1 @@
-"""What calls come to: each run judged, each case compared with its baseline, the whole with an outcome and an exit code."""
+"""Judge runs, compare cases with their baseline, and compute the outcome and exit code of a session."""

@@ -1,4 +1,4 @@
-"""Whether two sets of runs were measured alike: the same variants of the agent, the same grader, the same judge."""
+"""Check that two sets of runs were measured in the same way: same agent variants, grader and judge."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ Variant: TypeAlias = int | str
 
 _WORST_FIRST: Final[tuple[Compared, ...]] = ("regressed", "fixed", "not_enough_evidence", "new", "gone", "same")
 _SEPARATOR: Final = "\n"
-"""No case id has one."""
+"""Never part of a case id."""
 _COMBINED: Final = frozenset({"all_of", "any_of", "not"})
 _MAY_REST_ON: Final[Mapping[NotComparable, frozenset[str]]] = {
     "grader": _COMBINED | {"grade", "field", "expression"},
     "judge": _COMBINED | {"judge"},
 }
-"""The checks whose findings another grader, or another judge, may change."""
+"""The checks that may depend on the grader, or on the judge."""
 
 
-def measured_otherwise(
+def measurement_change(
     before: Iterable[RunDocument], latest: Iterable[RunDocument], *, is_graded: bool
 ) -> NotComparable | None:
-    """What of the measurement differs; None where nothing does, or where one side does not say.
-
-    Another grader or judge excuses no regression that the other checks show by themselves: then it is None, too.
+    """What differs in the measurement; None if nothing does, if one side is unknown, or if the checks that need no grader or judge
+    show a regression anyway.
 
     Args:
-        is_graded: whether the case rests on the platform's grade.
+        is_graded: whether the case uses the platform's grade.
     """
     old, new = list(before), list(latest)
     if variants_of(old) and variants_of(new) and not shared_variants(old, new):
@@ -44,7 +43,7 @@ def measured_otherwise(
 
 
 def _regressed_without(checks: frozenset[str], before: Sequence[RunDocument], latest: Sequence[RunDocument]) -> bool:
-    """Whether the other checks alone show a regression beyond chance."""
+    """Whether the other checks alone show a significant regression."""
     old, new = _sample_without(checks, before), _sample_without(checks, latest)
     return compare({"": (old, new)})[""] == "regressed"
 
@@ -62,33 +61,32 @@ def _sample_without(checks: frozenset[str], runs: Sequence[RunDocument]) -> Samp
     return Sample(outcome, len(counted) - failed, len(counted))
 
 
-def differ(before: Sample, latest: Sample) -> bool:
-    """Whether the counts differ beyond chance."""
+def differ_significantly(before: Sample, latest: Sample) -> bool:
     return compare({"": (before, latest)})[""] in ("regressed", "fixed")
 
 
 def variants_of(runs: Iterable[RunDocument]) -> set[Variant]:
-    """The variants of the agent that took these calls; empty where the service does not say."""
+    """The agent variants that took these calls; empty if unknown."""
     return {run.agent_variant_id for run in runs if run.agent_variant_id is not None}
 
 
 def shared_variants(before: Iterable[RunDocument], latest: Iterable[RunDocument]) -> list[Variant]:
-    """The variants that have runs on both sides, in a stable order."""
+    """The variants with runs on both sides, in a stable order."""
     return sorted(variants_of(before) & variants_of(latest), key=str)
 
 
 def pair_key(case_id: str, number: int) -> str:
-    """The name under which one of several pairs of a case is compared."""
+    """The key of one of several pairs of a case."""
     return f"{case_id}{_SEPARATOR}{number}"
 
 
-def keyed(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, Pair]:
-    """One entry for each pair of each case: each is a hypothesis of its own in the test across the suite."""
+def pairs_by_key(pairs: Mapping[str, Sequence[Pair]]) -> dict[str, Pair]:
+    """One entry per pair: each is a separate hypothesis in the test across the suite."""
     return {pair_key(case_id, number): pair for case_id, own in pairs.items() for number, pair in enumerate(own)}
 
 
-def words_by_case(words: Mapping[str, Compared]) -> dict[str, Compared]:
-    """The word of each case: the first of regressed, fixed, not enough evidence … that any of its pairs has."""
+def worst_by_case(words: Mapping[str, Compared]) -> dict[str, Compared]:
+    """The worst word of each case's pairs."""
     found: dict[str, list[Compared]] = {}
     for key, word in words.items():
         found.setdefault(key.partition(_SEPARATOR)[0], []).append(word)

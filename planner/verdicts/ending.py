@@ -1,4 +1,4 @@
-"""How an invocation ends: the outcome's word, the exit code, what else holds, and how to go on."""
+"""How a session ends: outcome, exit code, problems and next steps."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from planner.reports.phrasing import moment
 from planner.reports.quantities import count, money
 from planner.results.model import CaseDocument, PlanOutcome
 from planner.verdicts.gate import DEFAULT_GATE, FailOn, Gate
-from planner.verdicts.going_on import steps_to_decide
+from planner.verdicts.next_steps import steps_to_decide
 
 _ORDER: Final = (5, 130, 2, 3, 1, 4)
-"""Where several hold, the exit code is the first of these: a failure found stays one whatever is still unknown."""
+"""If several apply, the first wins: a failure is reported even if something else is unknown."""
 WORDS: Final[Mapping[int, PlanOutcome]] = {
     0: "passed",
     1: "failed",
@@ -37,14 +37,14 @@ TEST_CALL_BUDGET: Final = "the organisation's test-call budget"
 
 
 def first_of(codes: Iterable[int]) -> int:
-    """The exit code where several hold; 0 where none does."""
-    blocked = set(codes)
-    return next((code for code in _ORDER if code in blocked), 0)
+    """The exit code if several apply; 0 if there are none."""
+    found = set(codes)
+    return next((code for code in _ORDER if code in found), 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """`finished`: every call asked for was made and its fate is known, so that the results may become the baseline."""
+    """How a session ends. `finished`: every call was made and confirmed, so the results may become a baseline."""
 
     outcome: PlanOutcome
     exit_code: int
@@ -52,8 +52,8 @@ class Ending:
     next_steps: tuple[str, ...]
     finished: bool
 
-    def with_trouble(self, error: StoreError) -> Ending:
-        """What was found stands, but could not be put where it belongs: nothing of it is a baseline, and not all is well."""
+    def with_store_error(self, error: StoreError) -> Ending:
+        """The ending if the results could not be stored: they never become a baseline."""
         code = first_of((self.exit_code, error.exit_code))
         return Ending(
             WORDS[code],
@@ -65,23 +65,22 @@ class Ending:
 
 
 def may_still_end(records: Iterable[RunRecord], journal: Journal, now: datetime) -> set[str]:
-    """The cases with a run that we stopped waiting for: it is paid for, and looked for by every invocation until a day after
-    its launch. Only then is it given up, and another call may stand in for it."""
+    """The cases with a run that we stopped waiting for. Sessions look for it until a day after its launch, as it is paid for; only
+    then may another call replace it."""
     waiting = {record.case_id: record.launch_id for record in records if record.evidence is None}
     launches = {case_id: journal.launch(launch_id) for case_id, launch_id in waiting.items()}
     return {case_id for case_id, launch in launches.items() if launch and now - launch.sent_at < LONGEST_RUN}
 
 
 @dataclass(frozen=True, slots=True)
-class WaysOn:
-    """Commands: `again` goes on with what was begun, `free` does so without a call, and `afterwards` (`afterwards_free`: without
-    one) is to be typed once that is done: `--rerun all` again would pay for everything again. `reconcile` shows launches of unknown
-    fate."""
+class NextCommands:
+    """Command lines to suggest. The `_free` variants make no call."""
 
-    again: str
-    free: str
-    afterwards: str
-    afterwards_free: str
+    resume: str
+    resume_free: str
+    rerun: str
+    """For after the session is complete. Differs from `resume` for `--rerun all`, which would charge everything again."""
+    rerun_free: str
     reconcile: str = "planner reconcile"
 
 
@@ -89,19 +88,20 @@ def ending_of(
     cases: Sequence[CaseDocument],
     outcome: Outcome,
     overdue: AbstractSet[str],
-    ways: WaysOn,
+    commands: NextCommands,
     gate: Gate = DEFAULT_GATE,
     out_of_reach: AbstractSet[str] = frozenset(),
 ) -> Ending:
-    """`overdue` are cases with a run that did not end in time, or could not be read, and may still; `out_of_reach` are failed cases
-    whose rate passing calls could not reach.
+    """The exit code, and what to do next. Quarantined cases do not change the exit code.
 
-    Quarantined cases do not make the exit code non-zero.
+    Args:
+        overdue: cases with a run that is late or unreadable, and may still end.
+        out_of_reach: failed cases whose required rate new calls could not reach.
     """
     counted = [case for case in cases if case.quarantine is None]
     unknown = [case for case in counted if case.outcome == "unknown"]
     waiting = sorted(case.case_id for case in cases if case.outcome == "unknown" and case.case_id in overdue)
-    codes, problems, steps = _stopped(outcome, ways)
+    codes, problems, steps = _stopped(outcome, commands)
     finished = not (codes or outcome.left or waiting)
     stopped_at_failure = outcome.fail_fast and FailOn.FAILURE in gate.fail_on  # its case may not be decided any more
     if stopped_at_failure or gate.has_failure(cases) or gate.has_regression(cases):
@@ -110,43 +110,34 @@ def ending_of(
         codes.add(4)
     problems += _undecided(unknown)
     if waiting:
-        left_open = f"{count(len(waiting), 'case')} left open by runs"
-        looked_for = (
-            "are looked for, free, by every run until a day after their launch; they are called again only then."
+        reasons = ["runs did not end in time"] if len(outcome.unread) < outcome.overdue or not outcome.unread else []
+        reasons += [f"calls cannot be read: {outcome.unread[0]}"] if outcome.unread else []
+        problems.append(f"{count(len(waiting), 'case')} undecided: {', or '.join(reasons)}")
+        steps.append(
+            "Each session looks for these runs, free, for a day after their launch. Only then are the cases called again."
         )
-        if not outcome.unread:
-            problems.append(f"{left_open} that did not end in time")
-            steps.append(f"Runs that have not ended {looked_for}")
-        elif len(outcome.unread) == outcome.overdue:
-            problems.append(f"{left_open} whose calls cannot be read: {outcome.unread[0]}")
-            steps.append(f"Runs whose calls cannot be read {looked_for}")
-        else:
-            problems.append(f"{left_open} that did not end in time, or whose calls cannot be read: {outcome.unread[0]}")
-            steps.append(f"Runs that have not ended, or whose calls cannot be read, {looked_for}")
     if outcome.left:
         left = sum(outcome.left.values())
         problems.append(f"{count(left, 'call')} of {count(len(outcome.left), 'case')} not made")
     if finished:
-        steps += steps_to_decide(cases, unknown, out_of_reach, again=ways.afterwards, free=ways.afterwards_free)
+        steps += steps_to_decide(cases, unknown, out_of_reach, again=commands.rerun, free=commands.rerun_free)
     elif not outcome.ceiling:  # the same ceiling would stop it again
         only_waiting = waiting and {case.case_id for case in unknown} <= set(waiting)
         charged = outcome.left or outcome.unsettled or outcome.interrupted or outcome.trouble or outcome.blocked
-        go_on = ways.free if only_waiting and not charged else ways.again
-        steps.append(f"Go on, without paying for anything twice: {go_on}")
+        resume = commands.resume_free if only_waiting and not charged else commands.resume
+        steps.append(f"To resume (nothing is charged twice): {resume}")
     code = first_of(codes)
     return Ending(WORDS[code], code, tuple(problems), tuple(steps), finished)
 
 
-def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[str]]:
-    """(exit codes, problems, steps) of all that kept the engine from making every call, or from knowing what became of it."""
+def _stopped(outcome: Outcome, commands: NextCommands) -> tuple[set[int], list[str], list[str]]:
+    """(exit codes, problems, steps) for everything that stopped calls or left their result unconfirmed."""
     codes: set[int] = set()
     problems: list[str] = []
     steps: list[str] = []
     if outcome.interrupted:
         codes.add(130)
-        problems.append(
-            "interrupted: nothing more was launched; runs under way are picked up next time, not dialled again"
-        )
+        problems.append("interrupted: no further calls were launched; the next session resumes the calls in progress")
     if outcome.usage:
         codes.add(2)
         problems.append(outcome.usage)
@@ -156,13 +147,12 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
     if outcome.ceiling:
         codes.add(3)
         problems.append(f"the ceiling was reached ({outcome.ceiling_detail or outcome.ceiling})")
-        enough = f" ({outcome.ceiling_enough} would do)" if outcome.ceiling_enough else ""
-        cure = f"Top up {BALANCE}" if outcome.ceiling == BALANCE else f"Raise the ceiling{enough}"
-        left = "make the calls that are left; those made are not paid for again."
-        steps.append(f"{cure} to {left if outcome.left else 'go on; what was asked for is not paid for again.'}")
+        enough = f" ({outcome.ceiling_enough} is enough)" if outcome.ceiling_enough else ""
+        fix = f"Top up {BALANCE}" if outcome.ceiling == BALANCE else f"Raise the ceiling{enough}"
+        steps.append(f"{fix} to {'make the remaining calls' if outcome.left else 'resume'}; nothing is charged twice.")
     if outcome.broken:
         problems.append(
-            f"a ceiling was broken: {outcome.broken}; calls that were under way cost more than was held for them"
+            f"a ceiling was exceeded: {outcome.broken}; calls in progress cost more than was reserved for them"
         )
     for trouble in filter(None, (outcome.trouble, outcome.blocked)):
         codes.add(4)
@@ -175,36 +165,33 @@ def _stopped(outcome: Outcome, ways: WaysOn) -> tuple[set[int], list[str], list[
         codes.add(4)
         cents = sum(launch.reserved_cents for launch in outcome.unsettled)
         problems.append(
-            f"{count(len(outcome.unsettled), 'launch', 'launches')} of unknown fate (up to {money(cents)}):"
-            " not sent again until that is known"
+            f"{count(len(outcome.unsettled), 'unconfirmed launch', 'unconfirmed launches')} (up to {money(cents)}):"
+            " not sent again until the service shows what happened"
         )
-        steps += _fate(outcome.unsettled, ways.reconcile)
+        steps += _steps_to_confirm(outcome.unsettled, commands.reconcile)
     return codes, problems, steps
 
 
-def _fate(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> list[str]:
-    """What will become of launches of unknown fate, and where more of them is shown."""
+def _steps_to_confirm(unsettled: Sequence[UnsettledLaunch], reconcile: str) -> list[str]:
     steps: list[str] = []
     if times := [launch.again_at for launch in unsettled if launch.again_at and not launch.needs_person]:
         steps.append(
-            "Launches of unknown fate are looked for again by the next run, and sent again only if the service does not"
-            f" show them by {moment(max(times))}; what is known of them: {reconcile}"
+            "The next session looks for unconfirmed launches. It sends them again only if the service does not show them by"
+            f" {moment(max(times))}; details: {reconcile}"
         )
     if any(launch.needs_person for launch in unsettled):
-        steps.append(
-            f"What became of a launch cannot be told from what the service shows, and a person must say: {reconcile}"
-        )
+        steps.append(f"Several runs of the service match a launch. Choose one: {reconcile}")
     return steps
 
 
 def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:
-    """What would decide unknown cases whose calls were made."""
+    """Why unknown cases are undecided although their calls were made."""
     undecided = [run for case in unknown for run in case.runs if run.fault == "judge"]
     problems: list[str] = []
     if lacking := {part for run in undecided for part in run.missing}:
         problems.append(
-            f"the service has not told all of calls that were made ({', '.join(sorted(lacking))}): the next run asks for it again,"
-            " free, and calls nobody for it; --rerun failed would call afresh, for money"
+            f"the evidence of some calls is incomplete ({', '.join(sorted(lacking))}): the next session reads it again, free;"
+            " --rerun failed makes new calls (charged)"
         )
     elif any(not run.votes_missing for run in undecided):
         problems.append(
@@ -216,18 +203,18 @@ def _undecided(unknown: Sequence[CaseDocument]) -> list[str]:
         others = f"; and for {count(len(reasons) - 1, 'other reason')}" if len(reasons) > 1 else ""
         why = f" ({reasons[0]}{others})" if reasons else ""
         problems.append(
-            f"{count(votes, 'vote')} of the language model missing{why}: the next run asks for {'it' if votes == 1 else 'them'}"
+            f"{count(votes, 'judge call')} without an answer{why}: the next session repeats {'it' if votes == 1 else 'them'}"
         )
     return problems
 
 
 def why_not_called(outcome: Outcome) -> str:
-    """In one line; empty where all calls were made."""
+    """In one line; empty if all calls were made."""
     reasons = [
         "interrupted" if outcome.interrupted else "",
         f"ceiling reached ({outcome.ceiling})" if outcome.ceiling else "",
         outcome.refusal or outcome.usage or outcome.trouble or outcome.blocked,
         "--fail-fast" if outcome.fail_fast else "",
-        "their launch's fate is unknown" if outcome.unsettled else "",
+        "their launch is unconfirmed" if outcome.unsettled else "",
     ]
     return "; ".join(reason for reason in reasons if reason)

@@ -1,4 +1,4 @@
-"""Which results make the exit code 1: a case that failed, or a regression beyond chance (`--fail-on`)."""
+"""Decide which results make the exit code 1: failed cases, significant regressions, or both (`--fail-on`)."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ EVERYTHING: Final = frozenset(FailOn)
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`suite` is the comparison of all cases together; None where no case was compared."""
+    """`suite` compares all cases together; None if no case was compared."""
 
     fail_on: frozenset[FailOn] = EVERYTHING
     suite: SuiteDocument | None = None
 
     @property
     def names(self) -> list[FailOnName]:
-        """As the results document has them."""
+        """For the results document."""
         return [kind.value for kind in FailOn if kind in self.fail_on]
 
     def has_failure(self, cases: Iterable[CaseDocument]) -> bool:
-        """Whether a case failed by its own requirement; quarantined cases do not count."""
+        """Whether a case failed, quarantined ones excepted."""
         return FailOn.FAILURE in self.fail_on and any(
             case.outcome == "failed" and case.quarantine is None for case in cases
         )
 
     def has_regression(self, cases: Iterable[CaseDocument]) -> bool:
-        """Whether a case, or the suite as a whole, got worse beyond chance; quarantined cases do not count."""
+        """Whether a case or the whole suite got significantly worse, quarantined cases excepted."""
         if FailOn.REGRESSION not in self.fail_on:
             return False
         if self.suite is not None and self.suite.compared == "worse":
@@ -58,5 +58,5 @@ def fail_on_written(text: str) -> frozenset[FailOn]:
 
 
 def fail_on_words(fail_on: frozenset[FailOn]) -> list[str]:
-    """The option as it would be typed; nothing for the default."""
+    """The command-line option; empty for the default."""
     return [] if fail_on == EVERYTHING else ["--fail-on", ",".join(Gate(fail_on).names)]

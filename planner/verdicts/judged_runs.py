@@ -1,4 +1,4 @@
-"""One call of a case, judged: from what the service told of it to its verdict and the document of the run."""
+"""Judge one run: from evidence to verdict and run document."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class JudgedRun:
 
 
 def judge_record(case: Case, record: RunRecord, ask: Ask = nobody_asked) -> JudgedRun:
-    """One run that the engine reports."""
+    """Judge a run that the engine reports."""
     if record.evidence is None:
-        unread = f"it has ended, but what the service tells of it cannot be read: {record.unread}"
-        verdict = platform_verdict(unread if record.unread else "it had not ended when we stopped waiting for it")
+        unread = f"the run ended, but its data cannot be read: {record.unread}"
+        verdict = platform_verdict(unread if record.unread else "the run did not end in time")
     else:
         verdict = _judged(case, record.evidence, ask)
     return JudgedRun(
@@ -57,7 +57,7 @@ def judge_record(case: Case, record: RunRecord, ask: Ask = nobody_asked) -> Judg
 
 
 def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence, ask: Ask = nobody_asked) -> JudgedRun:
-    """A run of earlier results, by today's expectations; as it stood where its evidence is gone or never came."""
+    """Judge a stored run by today's expectations. Without evidence, the stored verdict remains."""
     evidence = load_evidence(run.evidence) if run.evidence is not None else None
     if evidence is None:
         return as_stored(run)
@@ -80,20 +80,20 @@ def judge_stored(case: Case, run: RunDocument, load_evidence: LoadEvidence, ask:
 
 
 def as_stored(run: RunDocument) -> JudgedRun:
-    """With the verdict that its results hold."""
+    """With the stored verdict."""
     return JudgedRun(_stored_verdict(run), run)
 
 
 def _measured(case: Case, evidence: Evidence | None, ask: Ask) -> dict[str, Any]:
-    """What a history follows over time, and by whom and on which variant of the agent it was measured."""
+    """The measured values, and the grader, judge and agent variant they depend on."""
     if evidence is None:
         return {}
     timed, _ = response_times(evidence.turns or ())
-    voters = {vote.model for question in questions(case, evidence) for vote in ask(question).votes if vote.model}
+    judges = {vote.model for question in questions(case, evidence) for vote in ask(question).votes if vote.model}
     return {
         "grader_model": evidence.grade.grader_model if evidence.grade else None,
         "grader_version": evidence.grade.grader_version if evidence.grade else None,
-        "judge_model": ", ".join(sorted(voters)) or None,
+        "judge_model": ", ".join(sorted(judges)) or None,
         "agent_variant_id": evidence.call.variant_id if evidence.call else None,
         "agent_variant_label": evidence.call.variant_label if evidence.call else None,
         "latency_ms": percentile(timed, 50)[0] if timed else None,
@@ -103,17 +103,17 @@ def _measured(case: Case, evidence: Evidence | None, ask: Ask) -> dict[str, Any]
 
 
 def wants_grade(case: Case) -> bool:
-    """Whether a check asks for the platform's grade, which may come late."""
+    """Whether a check needs the platform's grade, which may be late."""
     return any(expectation.check == "grade" for expectation in case.expectations)
 
 
 def rests_on_grade(case: Case) -> bool:
-    """Whether an expectation, or a part of one, reads the platform's grade."""
+    """Whether an expectation, or a part of one, uses the platform's grade."""
     return any(_reads_grade(expectation.fingerprint_fields()) for expectation in case.expectations)
 
 
 def _reads_grade(value: object) -> bool:
-    """Of an expectation as JSON: a grade check, or an expression or a path that names the grade, at any depth."""
+    """Whether an expectation as JSON contains, at any depth, a grade check, or an expression or path that names the grade."""
     if isinstance(value, list):
         return any(map(_reads_grade, cast("list[object]", value)))
     if not isinstance(value, dict):
@@ -132,12 +132,11 @@ def _missing(case: Case, evidence: Evidence) -> list[Part]:
 
 
 def _judged(case: Case, evidence: Evidence, ask: Ask) -> RunVerdict:
-    """A call that the service does not show, or shows as still running, is one of which nothing can be said yet: neither that
-    it never happened, which would call for another, nor anything about half of it."""
+    """A call that cannot be read, or has not ended, is undecided: not a call that never happened, which would be repeated."""
     if _has_ended(evidence):
         return judge_run(case.expectations, evidence, ask, prompt=case.prompt, caller_faults=case.caller_faults)
-    why = "has not ended there" if evidence.call else "cannot be read there"
-    return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, (), f"the service says that the run is over, but its call {why}")
+    why = "is still in progress" if evidence.call else "cannot be read"
+    return RunVerdict(RunOutcome.ERRORED, Fault.JUDGE, (), f"the run has ended, but its call {why}")
 
 
 def _has_ended(evidence: Evidence) -> bool:
@@ -145,13 +144,13 @@ def _has_ended(evidence: Evidence) -> bool:
 
 
 def questions(case: Case, evidence: Evidence) -> list[Question]:
-    """What a language model has to be asked to judge a call of the case; nothing while the call is not known to be over."""
+    """The judge calls needed for a call; none until the call has ended."""
     return questions_of_run(case.expectations, evidence) if _has_ended(evidence) else []
 
 
 def _votes_missing(case: Case, evidence: Evidence, ask: Ask) -> int:
-    ballots = [(question.votes, ask(question)) for question in questions(case, evidence)]
-    return sum(wanted - len(ballot.votes) for wanted, ballot in ballots if not ballot.is_final)
+    answers = [(question.votes, ask(question)) for question in questions(case, evidence)]
+    return sum(wanted - len(answer.votes) for wanted, answer in answers if not answer.is_final)
 
 
 def _finding_document(finding: Finding) -> FindingDocument:

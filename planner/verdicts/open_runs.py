@@ -1,4 +1,4 @@
-"""Runs that may still change the outcome of their case: while there is one, the case is unknown."""
+"""Runs that have not ended. While they may change the outcome of their case, it is unknown."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from planner.verdicts.judged_runs import JudgedRun
 
 @dataclass(frozen=True, slots=True)
 class OpenRuns:
-    """Of one case."""
+    """The open runs of one case."""
 
     launched: int = 0
-    """Launched, or sent without an answer, and not among the runs of the case."""
+    """Launched or unconfirmed runs that are not among the runs of the case."""
     run_ids: frozenset[int] = frozenset()
-    """Among the runs of the case, and not ended; or replaced by those that are open."""
+    """Runs of the case that have not ended, or that open runs replace."""
 
 
 NO_OPEN_RUNS = OpenRuns()
@@ -34,7 +34,7 @@ NO_OPEN_RUNS = OpenRuns()
 def judge_with_open_runs(
     case: Case, runs: Sequence[JudgedRun], open_runs: OpenRuns, cents_per_run: float | None
 ) -> CaseVerdict:
-    """The verdict on `runs`, or unknown where the open ones could change it."""
+    """The verdict on `runs`; unknown if open runs could change it."""
     verdict = judge_case(case, [run.verdict for run in runs], cents_per_run=cents_per_run)
     ended = [run.verdict for run in runs if run.document.run_id not in open_runs.run_ids]
     remaining = open_runs.launched + len(runs) - len(ended)
@@ -51,10 +51,10 @@ def open_runs_at_end(
     overdue: Sequence[RunRecord],
     now: datetime,
 ) -> dict[str, OpenRuns]:
-    """By case id, when a session ends: runs that it launched, or `resumed` (keys of slots), and that have not ended.
+    """By case id, the runs that are open at the end of a session that launched or `resumed` (keys of slots) them.
 
-    `records` are the runs that it reported, `overdue` those of them that it stopped waiting for. A run that was accepted a day ago
-    is given up; an unconfirmed launch is open until somebody knows what became of it.
+    `records` are the runs it reported, `overdue` those of them that it stopped waiting for. An accepted run is given up after a day;
+    an unconfirmed launch stays open until it is confirmed.
     """
     reported = {(record.launch_id, record.ordinal) for record in records}
     slots = [slot for slot in journal.unconsumed_slots() if slot.key not in reported]
@@ -78,8 +78,8 @@ def open_runs_at_end(
 def open_runs_of_stored(
     changes: Iterable[Change], resumable: Mapping[str, Sequence[Slot]], journal: Journal, now: datetime
 ) -> dict[str, OpenRuns]:
-    """By case id, where only stored runs are judged: the next session resumes `resumable`, and counts them beside the runs that each
-    change keeps."""
+    """By case id, the open runs of a session that makes no calls: the next session resumes `resumable`, and counts them together
+    with the runs that each change keeps."""
     found: dict[str, OpenRuns] = {}
     for change in changes:
         slots = resumable.get(change.case_id, ())
@@ -94,4 +94,4 @@ def open_runs_of_stored(
 def _is_open(launch: Launch, now: datetime) -> bool:
     if launch.state in KNOWN:
         return now - launch.sent_at < LONGEST_RUN
-    return launch.state in UNSETTLED and launch.state is not LaunchState.INTENDED  # that one was never sent
+    return launch.state in UNSETTLED and launch.state is not LaunchState.INTENDED  # which was never sent

@@ -1,5 +1,4 @@
-"""What an invocation's calls come to beyond each case's verdict: how often each expectation held, how often runs pass time and
-again, and whether the suite as a whole got better or worse."""
+"""Rates over runs: of each expectation, of repeated passes (pass^k), and of the suite as a whole."""
 
 from __future__ import annotations
 
@@ -24,27 +23,26 @@ RunKey: TypeAlias = tuple[str, int]
 
 
 def expectation_rates(runs: Sequence[RunDocument]) -> list[ExpectationRate]:
-    """Of each expectation, in the order judged, in how many of the runs where it was decided it held. Runs without a proper call
-    say nothing of it."""
-    held: dict[str, list[bool]] = {}
+    """How often each expectation was met, of the runs in which it was decided. Runs without a proper call do not count."""
+    outcomes: dict[str, list[bool]] = {}
     checks: dict[str, str] = {}
     for run in runs:
         for finding in run.findings:
             checks.setdefault(finding.expectation, finding.check)
-            decided = held.setdefault(finding.expectation, [])
+            decided = outcomes.setdefault(finding.expectation, [])
             if finding.outcome != "errored" and run.fault not in ("platform", "caller"):
                 decided.append(finding.outcome == "passed")
     return [
         ExpectationRate(expectation=name, check=checks[name], held=sum(decided), decided=len(decided))
-        for name, decided in held.items()
+        for name, decided in outcomes.items()
     ]
 
 
 def repeated_passes(cases: Sequence[CaseDocument]) -> list[RepeatedPass]:
-    """pass^k over all cases with at least k runs, for every k that any case repeats: the chance that k calls of a case, drawn
-    from those made, all pass (the mean over the cases). A call in which an expectation with a rate of its own did not hold is not
-    one that passed, nor is it in the suite's word. Runs that were not needed count as failed, so it is then a lower bound. Cases in
-    quarantine do not count.
+    """pass^k for each k: the probability that k calls of a case, drawn from those made, all pass (mean of the cases with k runs).
+
+    As in the suite comparison, a call passes only if every expectation is met, including those with their own rate. Runs that were
+    not needed count as failed, so this is a lower bound. Quarantined cases do not count.
     """
     counts = [counted for case in cases if case.quarantine is None and (counted := _counts(case))[1] > 0]
     most = min(MOST_REPEATS, max((total for _, total in counts), default=0))
@@ -64,15 +62,15 @@ def _counts(case: CaseDocument) -> tuple[int, int]:
 
 
 def suite_of(cases: Iterable[CaseDocument]) -> SuiteDocument | None:
-    """All cases with runs on both sides of their comparison, together; None where there is none. Quarantined cases do not count.
+    """Compare all cases together that have runs on both sides; None if there are none. Quarantined cases do not count.
 
-    Kept cases take part with the comparison they were last called for: a suite that got worse stays so until it is called again.
+    Kept cases count with their last comparison: a suite that got worse stays so until it is called again.
     """
     return suite_document(compare_suite(compared_samples(cases)))
 
 
 def compared_samples(cases: Iterable[CaseDocument]) -> dict[str, tuple[Sample | None, Sample | None]]:
-    """(before, latest) by case id, of the cases that count in the suite's word."""
+    """(before, latest) by case id, of the cases that count in the suite comparison."""
     return {
         case.case_id: (sample_from(case.before), sample_from(case.latest))
         for case in cases
@@ -84,7 +82,7 @@ def compared_samples(cases: Iterable[CaseDocument]) -> dict[str, tuple[Sample | 
 
 
 def suite_document(change: SuiteChange) -> SuiteDocument | None:
-    """None where no case has countable runs on both sides."""
+    """None if no case has countable runs on both sides."""
     if not change.cases:
         return None
     return SuiteDocument(
@@ -98,14 +96,14 @@ def suite_document(change: SuiteChange) -> SuiteDocument | None:
     )
 
 
-def sample_of(case: CaseDocument, *, besides: Collection[RunKey] = ()) -> Sample:
-    """A stored case, as one side of a comparison; without the runs `besides`, which stand on the other side."""
-    runs = [run for run in case.runs if run_key(run) not in besides] if besides else case.runs
+def sample_of(case: CaseDocument, *, without: Collection[RunKey] = ()) -> Sample:
+    """A stored case as one side of a comparison; `without` are runs of the other side."""
+    runs = [run for run in case.runs if run_key(run) not in without] if without else case.runs
     rates = [rate for rate in case.expectations if rate.min_pass_rate is not None or _failed_in_passing(case, rate)]
     names = {rate.expectation for rate in rates}
     if len(runs) < len(case.runs):
         rates = [rate for rate in expectation_rates(runs) if rate.expectation in names]
-    spoilt = sum(run.fault is None and bool(names & _failed_in(run)) for run in runs)
+    not_clean = sum(run.fault is None and bool(names & _failed_in(run)) for run in runs)
     passed = sum(run.fault is None for run in runs)
     return Sample(
         CaseOutcome[case.outcome.upper()],
@@ -113,17 +111,17 @@ def sample_of(case: CaseDocument, *, besides: Collection[RunKey] = ()) -> Sample
         sum(run.countable or (run.fault == "platform" and case.counts_platform) for run in runs),
         case.runs_not_needed,
         tuple(OwnRate(rate.expectation, rate.held, rate.decided) for rate in rates),
-        passed - spoilt if names else None,
+        passed - not_clean if names else None,
     )
 
 
 def run_key(run: RunDocument) -> RunKey:
-    """Two services may give the same ids, so it is by who launched it, too."""
+    """Includes the session, as two services may use the same run ids."""
     return run.invocation_id, run.run_id
 
 
 def _failed_in_passing(case: CaseDocument, rate: ExpectationRate) -> bool:
-    """What results of older versions do not tell: an expectation that failed and failed no run by it has a rate of its own."""
+    """Results of older versions do not name expectations with their own rate: those failed in passed runs."""
     return case.runs_countable is None and any(
         run.fault is None and rate.expectation in _failed_in(run) for run in case.runs
     )
@@ -136,7 +134,7 @@ def _failed_in(run: RunDocument) -> set[str]:
 
 
 def total(samples: Sequence[Sample | None]) -> Sample | None:
-    """Their sum; None where one is not known. The runs not made are those of the case, and counted once."""
+    """The sum of the samples of one case; None if one is unknown. Its runs not made are counted once."""
     known = [sample for sample in samples if sample is not None]
     if not known or len(known) < len(samples):
         return None

@@ -31,10 +31,10 @@ from planner.outcome import (
     compare,
     compare_suite,
     comparison,
-    could_be_told,
+    could_show_change,
     differ_too_much,
     judge_case,
-    least_to_settle,
+    min_runs_to_settle,
     settled,
 )
 from planner.statistics import chances
@@ -70,10 +70,10 @@ class Side:
         self.runs = runs
         self._rules = rules
         self._stopping = stopping
-        self._first = least_to_settle(rules, (), runs)
+        self._first = min_runs_to_settle(rules, (), runs)
         self._wave = cache(self._wave_of)
         self._sample = cache(self._sample_of)
-        self._could_be_told = cache(could_be_told)
+        self._could_be_told = cache(could_show_change)
 
     def __call__(self, passed_after: Sequence[int], baseline: Sample | None = None) -> Sample:
         """Of a case of which so many of the first runs pass: `passed_after[3]` of the first three."""
@@ -267,7 +267,7 @@ def early_stopping(suites: int, random: Random) -> None:
 def waves(suites: int, random: Random) -> None:
     """The same, as `run` makes calls: several at once, the next when their verdicts leave the case open."""
     for rules, total in ((Rules(0.8, 3), 5), (Rules(0.8, 5), 10), (Rules(0.8, 10, 0.9), 20)):
-        first = least_to_settle(rules, (), total)
+        first = min_runs_to_settle(rules, (), total)
         for rate in (0.0, 0.3, 0.5, 0.8, 0.95, 1.0):
             cases = max(1, suites // 20)
             calls = made_waves = changed = 0

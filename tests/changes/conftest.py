@@ -1,18 +1,18 @@
-"""Cases and what an earlier invocation stored of them, as the tests of this folder need them."""
+"""Cases, and stored results of earlier sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
 
 from planner.changes.build import build_change_set
-from planner.changes.diff import diff
+from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.fingerprint import call_fingerprint, case_inputs, check_fingerprint
-from planner.changes.model import ChangeSet
+from planner.changes.model import Change, ChangeSet
 from planner.checks.base import Expectation, Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Plan, Target
@@ -23,7 +23,7 @@ _PLACE = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds
 
 
 class Says(Expectation, frozen=True):
-    """A check with one field of its own: enough for whoever never judges."""
+    """A check with one field, for tests that never judge."""
 
     check: Literal["says"] = "says"
     any_of: tuple[Any, ...] = ("30 days",)
@@ -99,7 +99,7 @@ def make_runs(now: datetime) -> Callable[..., list[RunDocument]]:
 
 @pytest.fixture(scope="session")
 def store_case(make_runs: Callable[..., list[RunDocument]]) -> Callable[..., CaseDocument]:
-    """What an earlier invocation stored of a case: passed in all its runs, unless fields say otherwise."""
+    """The stored result of a case: passed in all runs, unless fields say otherwise."""
 
     def store(case: Case, *, revision: str | None = None, **fields: Any) -> CaseDocument:
         inputs = case_inputs(case, revision)
@@ -129,17 +129,28 @@ def store_case(make_runs: Callable[..., list[RunDocument]]) -> Callable[..., Cas
 
 
 @pytest.fixture(scope="session")
-def build(now: datetime) -> Callable[..., ChangeSet]:
-    """The change set of cases against stored ones; without keywords: nothing known but the `spark` behind agent 12."""
+def build(changes_of: Callable[..., tuple[Change, ...]]) -> Callable[..., ChangeSet]:
+    """The change set of cases against stored ones. By default only the product `spark` of agent 12 is known."""
 
     def build_set(cases: list[Case], stored: list[CaseDocument] | None = None, **known: Any) -> ChangeSet:
-        how: dict[str, Any] = {"rerun": "changed", "revisions": {}, "now": now, "partial": False}
         price: dict[str, Any] = {"products": {("agent", 12): "spark"}, "rates": {}, "history": [], "already_made": {}}
         price |= {name: known.pop(name) for name in price if name in known}
-        changes = diff(cases, {prior.case_id: prior for prior in stored or []}, **{**how, **known})
-        return build_change_set(changes, **price)
+        return build_change_set(changes_of(cases, stored, **known), **price)
 
     return build_set
+
+
+@pytest.fixture(scope="session")
+def changes_of(now: datetime) -> Callable[..., tuple[Change, ...]]:
+    """`diff` with the fields of `StoredResults` and `Request` as keywords."""
+    of_stored = {each.name for each in fields(StoredResults)}
+
+    def changes(cases: list[Case], stored: list[CaseDocument] | None = None, **known: Any) -> tuple[Change, ...]:
+        results = {name: known.pop(name) for name in of_stored & known.keys()}
+        baseline = {prior.case_id: prior for prior in stored or []}
+        return diff(cases, StoredResults(baseline, **results), Request(known.pop("now", now), **known))
+
+    return changes
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from planner.outcome import CaseOutcome, OwnRate, Sample, differ_too_much
 from planner.planfile.model import Case
 from planner.reports import case_phrasing
 from planner.results.model import CaseDocument, FreshDocument, RunDocument
-from planner.verdicts.assembling import Unmade, assemble_cases
-from planner.verdicts.early_stopping import Settling, could_pass
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.early_stopping import EarlyStopping, could_pass
 from planner.verdicts.judged_runs import as_stored
 
 NO_EVIDENCE = could_pass(lambda _: None, nobody_asked)
@@ -34,7 +34,7 @@ def night(build: Callable[..., ChangeSet], make_runs: Callable[..., list[RunDocu
         (change,) = build([case], [] if stored is None else [stored], could_pass=NO_EVIDENCE, **known).changes
         runs = make_runs(*[None] * passed, *["agent"] * failed, first=100 * number, invocation_id=f"night-{number}")
         made = {case.case_id: list(map(as_stored, runs))}
-        (found,) = assemble_cases([change], made, lambda _: None, Unmade(), today=date(2026, 11, 25))
+        (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
         return found
 
     return run
@@ -67,7 +67,7 @@ def test_a_failed_case_is_judged_by_all_of_its_runs(night: Night, ten: Case) -> 
     assert second.interval is not None
     assert [run.pooled for run in second.runs] == [True] * 10 + [False] * 10
     assert [run.run_id for run in second.carried_runs] == [run.run_id for run in first.runs]
-    assert case_phrasing.pool(second) == "10 of its 20 calls are earlier ones"
+    assert case_phrasing.pool(second) == "10 of its 20 calls are from earlier sessions"
     third = night(ten, second, 10, 0)
     assert (pool(third), sides(third)) == (("flaky", 25, 30), ((15, 20), (10, 10)))
     assert (night(ten, third, 0, 0).action, pool(night(ten, third, 0, 0))) == ("keep", ("flaky", 25, 30))
@@ -99,7 +99,7 @@ def test_earlier_runs_are_set_aside_on_the_record(night: Night, ten: Case) -> No
     failed = night(ten, None, 6, 4)
     fresh = night(ten, failed, 9, 1, fresh=FRESH)
     assert (pool(fresh), sides(fresh), fresh.fresh) == (("flaky", 9, 10), ((6, 10), (9, 10)), FRESH)
-    assert case_phrasing.pool(fresh) == "its earlier calls do not count: the lookup tool was fixed"
+    assert case_phrasing.pool(fresh) == "earlier calls are not counted: the lookup tool was fixed"
     kept = night(ten, fresh, 0, 0, fresh=FRESH)
     assert (kept.action, kept.fresh) == ("keep", FRESH)
     again = night(ten, night(ten, failed, 7, 3, fresh=FRESH), 9, 1)
@@ -114,7 +114,7 @@ def test_new_runs_that_differ_too_much_begin_a_pool_of_their_own(night: Night, t
     assert (pool(fixed), sides(fixed), fixed.compared) == (("passed", 10, 10), ((1, 10), (10, 10)), "fixed")
     assert fixed.set_aside is not None
     assert (fixed.set_aside.runs_passed, fixed.set_aside.runs_countable) == (1, 10)
-    assert "(1/10) do not count" in case_phrasing.pool(fixed)
+    assert "(1/10) are not counted" in case_phrasing.pool(fixed)
     worse = night(ten, night(ten, None, 7, 3), 0, 10)
     assert (pool(worse), worse.compared, worse.set_aside is not None) == (("failed", 0, 10), "regressed", True)
     lucky, three = Sample(CaseOutcome.PASSED, 3, 3), Sample(CaseOutcome.FAILED, 0, 3)
@@ -182,14 +182,18 @@ def test_runs_of_partial_sessions_count_on_a_retry(night: Night, ten: Case) -> N
     tried = night(ten, older, 6, 4, revisions=revision)
     assert (tried.reason, sides(tried)) == ("agent_edited", ((10, 10), (6, 10)))
     tries = {ten.case_id: tried}
-    found = night(ten, older, 9, 1, revisions=revision, tries=tries)
+    found = night(ten, older, 9, 1, revisions=revision, partial_results=tries)
     assert (pool(found), sides(found)) == (("failed", 15, 20), ((10, 10), (9, 10)))
     assert sum(run.pooled for run in found.runs) == 10
-    assert pool(night(ten, older, 9, 1, revisions={("agent", 12): "2026-11-25 c"}, tries=tries)) == ("flaky", 9, 10)
-    assert pool(night(replace(ten, prompt="Hello."), older, 9, 1, tries=tries)) == ("flaky", 9, 10)
+    assert pool(night(ten, older, 9, 1, revisions={("agent", 12): "2026-11-25 c"}, partial_results=tries)) == (
+        "flaky",
+        9,
+        10,
+    )
+    assert pool(night(replace(ten, prompt="Hello."), older, 9, 1, partial_results=tries)) == ("flaky", 9, 10)
     lost = night(ten, older, 5, 5, revisions=revision)
-    assert night(ten, older, 0, 0, revisions=revision, tries={ten.case_id: lost}).reason == "out_of_reach"
-    assert pool(night(ten, None, 9, 1, tries={ten.case_id: night(ten, None, 6, 4)})) == ("failed", 15, 20)
+    assert night(ten, older, 0, 0, revisions=revision, partial_results={ten.case_id: lost}).reason == "out_of_reach"
+    assert pool(night(ten, None, 9, 1, partial_results={ten.case_id: night(ten, None, 6, 4)})) == ("failed", 15, 20)
 
 
 def test_a_retry_stops_early_only_where_both_views_agree(
@@ -199,7 +203,7 @@ def test_a_retry_stops_early_only_where_both_views_agree(
     stopping = replace(ten, when_settled="stop")
     failed = night(stopping, None, 3, 7)
     changes = build([stopping], [failed], could_pass=NO_EVIDENCE, rerun="failed").changes
-    settling = Settling(changes, lambda _: None, nobody_asked)
+    settling = EarlyStopping(changes, lambda _: None, nobody_asked)
     assert settling.pace(stopping.case_id, 10, 0) > 0
     for run in make_runs(*["agent"] * 5, first=501, invocation_id="new"):
         settling.note(stopping.case_id, as_stored(run))

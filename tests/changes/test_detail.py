@@ -30,7 +30,7 @@ def _detail(old: str, new: str) -> str:
     ],
 )
 def test_changed_lines_only(old: str, new: str, detail: str) -> None:
-    """What moved is shown, old before new, without what stayed."""
+    """What changed is shown, old before new, without what stayed."""
     assert _detail(old, new) == detail
 
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planner.changes.detail import age
-from planner.changes.diff import diff
 from planner.changes.model import Action, Change, Reason
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseDocument
@@ -21,15 +20,6 @@ MakeCase = Callable[..., Case]
 StoreCase = Callable[..., CaseDocument]
 Decide = Callable[..., tuple[Any, ...]]
 _AGENT = ("agent", 12)
-
-
-@pytest.fixture(scope="session")
-def changes_of(now: datetime) -> Callable[..., tuple[Change, ...]]:
-    def changes(cases: list[Case], stored: list[CaseDocument], **known: Any) -> tuple[Change, ...]:
-        defaults: dict[str, Any] = {"revisions": {}, "rerun": "changed", "now": now, "partial": False}
-        return diff(cases, {prior.case_id: prior for prior in stored}, **{**defaults, **known})
-
-    return changes
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +134,7 @@ def test_unknown_last_time(make_case: MakeCase, store_case: StoreCase, make_runs
         "unknown_last_time",
         2,
         (102, 103, 104),
-        "beside 3 stored runs",
+        "in addition to 3 stored runs",
     )
 
 
@@ -164,14 +154,14 @@ def test_unknown_though_all_count(make_case: MakeCase, store_case: StoreCase, ma
         "unknown_last_time",
         0,
         (),
-        "nothing of it is missing: only other calls (--rerun failed) or other expectations can decide it",
+        "the evidence is complete: only new calls (--rerun failed) or different expectations can decide it",
     )
     assert decide(make_case(), prior, rerun="failed") == (
         "call",
         "unknown_last_time",
         1,
         (101, 103),
-        "beside 2 stored runs",
+        "in addition to 2 stored runs",
     )
     again = ("call", "unknown_last_time", 3, (101, 102, 103), "counted with 3 stored runs")
     assert decide(make_case(), prior, rerun="all") == again
@@ -190,7 +180,7 @@ def test_missing_evidence_is_read_again(
         "unknown_last_time",
         0,
         (),
-        "2 stored runs without grade: read again · free",
+        "2 stored runs without grade: read again, free",
     )
 
 
@@ -202,7 +192,7 @@ def test_runs_raised(make_case: MakeCase, store_case: StoreCase, make_runs: Any,
         "runs_raised",
         2,
         (101, 102, 103),
-        "beside 3 stored runs",
+        "in addition to 3 stored runs",
     )
 
 
@@ -228,7 +218,7 @@ def test_flaky_is_kept(make_case: MakeCase, store_case: StoreCase, make_runs: An
 
 
 def test_expectations_changed(make_case: MakeCase, store_case: StoreCase, decide: Decide) -> None:
-    """Where only expectations changed, the stored runs are judged again, free."""
+    """Where only expectations changed, the stored runs are rechecked, free."""
     assert decide(make_case(min_pass_rate=0.5), store_case(make_case())) == (
         "recheck",
         "expectations_changed",
@@ -260,16 +250,16 @@ def test_expectations_changed_of_an_undecided_case(
     undecided = store_case(make_case(), outcome="unknown", runs=make_runs("judge", "judge", None))
     assert decide(after, undecided)[:3] == ("recheck", "expectations_changed", 0)
     not_called = store_case(make_case(), outcome="unknown", runs=make_runs("judge", "platform", None))
-    assert decide(after, not_called) == ("call", "unknown_last_time", 1, (101, 103), "beside 2 stored runs")
+    assert decide(after, not_called) == ("call", "unknown_last_time", 1, (101, 103), "in addition to 2 stored runs")
 
 
 def test_recheck_needs_evidence(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
     """Runs whose evidence was never stored, or is gone, cannot be judged again: the case is called."""
     after = make_case(min_pass_rate=0.5)
     never_stored = store_case(make_case(), runs=make_runs(None, None, None, evidence=None))
-    gone = ("call", "expectations_changed", 3, (), "the stored evidence is gone")
+    gone = ("call", "expectations_changed", 3, (), "the stored evidence is missing")
     assert decide(after, never_stored) == gone
-    assert decide(after, store_case(make_case()), evidence_stored=lambda digest: digest != f"{102:064x}") == gone
+    assert decide(after, store_case(make_case()), has_evidence=lambda digest: digest != f"{102:064x}") == gone
     failed = store_case(make_case(), outcome="failed", runs=make_runs("agent", "agent", None, evidence=None))
     assert decide(after, failed) == ("call", "failed_last_time", 3, (), "")
 
@@ -304,7 +294,7 @@ def test_runs_that_were_not_needed(
         "expectations_changed",
         1,
         kept,
-        "beside 4 stored runs",
+        "in addition to 4 stored runs",
     )
     assert decide(changed, stored)[:4] == ("call", "expectations_changed", 1, kept)
     assert decide(replace(case, when_settled="continue"), stored, still_settled=yes)[:4] == (
@@ -356,7 +346,7 @@ def test_of_unknown_age(make_case: MakeCase, store_case: StoreCase, make_runs: A
     """With max_age, runs that nobody knows the age of do not stand; without it they do."""
     case = make_case(max_age=timedelta(hours=36))
     prior = store_case(case, runs=[*make_runs(None), *make_runs(None, None, first=102, completed_at=None)])
-    assert decide(case, prior)[1:] == ("expired", 3, (), "the age of the stored runs is not known, max_age 36 h")
+    assert decide(case, prior)[1:] == ("expired", 3, (), "the age of the stored runs is unknown, max_age 36 h")
     assert decide(make_case(), prior)[:2] == ("keep", "passed")
 
 
@@ -441,13 +431,13 @@ def test_rerun_all_of_what_did_not_pass(
 
 def test_rerun_failed(make_case: MakeCase, store_case: StoreCase, make_runs: Any, decide: Decide) -> None:
     """`--rerun failed` leaves alone what passed or is new, and says what it would have been."""
-    assert decide(make_case(), None, rerun="failed") == ("keep", "not_selected", 0, (), "left as it is: new")
+    assert decide(make_case(), None, rerun="failed") == ("keep", "not_selected", 0, (), "not called: new")
     assert decide(make_case(prompt="Ask."), store_case(make_case()), rerun="failed") == (
         "keep",
         "not_selected",
         0,
         (),
-        "left as it is: prompt changed",
+        "not called: prompt changed",
     )
     assert decide(make_case(), store_case(make_case()), rerun="failed")[:2] == ("keep", "passed")
     failed = store_case(make_case(), outcome="failed", runs=make_runs("agent", "agent", None))
@@ -578,7 +568,7 @@ def test_labels_for_people() -> None:
         "renamed",
         "failed, rate out of reach",
         "passed",
-        "not asked for",
+        "not selected",
         "no longer in the plan",
     ]
 

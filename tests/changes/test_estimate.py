@@ -82,8 +82,8 @@ def test_the_projects_rates_come_first(make_case: MakeCase, build: Build) -> Non
     ("products", "why"),
     [
         ({("agent", 12): "storm-base"}, "no rate for product storm-base"),
-        ({("agent", 12): None}, "the product is not known"),
-        ({}, "the product is not known"),
+        ({("agent", 12): None}, "the product is unknown"),
+        ({}, "the product is unknown"),
     ],
 )
 def test_unknown(make_case: MakeCase, build: Build, products: dict[Any, Any], why: str) -> None:
@@ -99,7 +99,7 @@ def test_one_unknown_price_makes_the_sum_unknown(make_case: MakeCase, build: Bui
     known = make_case("known")
     other = make_case("other", target=Target("hotline", "phone_number", 77))
     assert build([known, other]).estimate == Estimate(
-        6, None, None, None, "unknown: no past runs and the product is not known"
+        6, None, None, None, "unknown: no past runs and the product is unknown"
     )
     made = build([known, other], already_made={other.case_id: 3})
     assert made.estimate == Estimate(3, 96, 48, 192, "assumed 1–4 minutes at 16 ¢/min (spark)")
@@ -240,7 +240,7 @@ def test_mixed_bases(make_case: MakeCase, build: Build) -> None:
     counted = {source.value: number for source, number in change_set.coverage.items() if number}
     assert counted == {"case": 1, "target": 1, "rate": 1}
     unknown = build([own, wide, assumed], history=history, products={})
-    assert unknown.estimate.basis == "unknown: no past runs and the product is not known; 2 of 3 cases from history"
+    assert unknown.estimate.basis == "unknown: no past runs and the product is unknown; 2 of 3 cases from history"
     assert unknown.estimate.expected_cents is None
 
 

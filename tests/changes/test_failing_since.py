@@ -13,7 +13,7 @@ from planner.planfile.model import Case
 from planner.reports import markdown, summary
 from planner.reports.case_phrasing import failing_since
 from planner.results.model import CaseDocument, RunDocument, RunResult
-from planner.verdicts.assembling import Unmade, assemble_cases
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.judged_runs import JudgedRun
 
 
@@ -55,7 +55,7 @@ def test_the_first_invocation_that_found_it_failing_is_named(
         "platform": RunVerdict(RunOutcome.ERRORED, Fault.PLATFORM, ()),
     }[then]
     made = {change.case_id: [JudgedRun(verdict, run) for run in make_runs(then, then, first=201, invocation_id="new")]}
-    (assembled,) = assemble_cases([change], made, gone, Unmade(), today=date(2026, 11, 30))
+    (assembled,) = assemble_cases([change], made, gone, MissingRuns(), today=date(2026, 11, 30))
     assert assembled.failing_since == found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from planner.changes.diff import diff
+from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.model import Action
 from planner.planfile.load import load_files
 from planner.planfile.model import Case
@@ -146,7 +146,7 @@ def test_one_edit_calls_exactly_the_cases_whose_call_it_changes(
     before, after = PLAN, copy.deepcopy(PLAN)
     EDITS[name](after)
     stored = {case.case_id: store_case(case) for case in _load(tmp_path, before)}
-    changes = diff(_load(tmp_path, after), stored, revisions={}, rerun="changed", now=NOW, partial=False)
+    changes = diff(_load(tmp_path, after), StoredResults(stored), Request(NOW))
     calls, called_now = _calls_by_hand(before), _calls_by_hand(after)
     expected, expected_now = _expected_by_hand(before), _expected_by_hand(after)
 

@@ -14,7 +14,7 @@ from planner.evidence import Evidence
 from planner.planfile.model import Case
 from planner.reports import case_phrasing
 from planner.results.model import CaseDocument, RunDocument
-from planner.verdicts.assembling import Unmade, assemble_cases
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.judged_runs import as_stored, rests_on_grade
 
 Compare = Callable[..., CaseDocument]
@@ -40,7 +40,7 @@ def compare_runs(
         stored = store_case(case, runs=before, outcome="flaky")
         (change,) = build([case], [stored], rerun="all").changes
         made = {case.case_id: [as_stored(each) for each in now]}
-        (found,) = assemble_cases([change], made, lambda _: None, Unmade(), today=date(2026, 11, 25))
+        (found,) = assemble_cases([change], made, lambda _: None, MissingRuns(), today=date(2026, 11, 25))
         return found
 
     return run
@@ -58,7 +58,7 @@ def test_another_grader_is_no_regression(compare_runs: Compare, make_runs: Calla
     old, new = {"grader_version": "3"}, {"grader_version": "4"}
     found = compare_runs(*fallen(make_runs, old, new))
     assert (found.compared, found.not_comparable) == ("not_enough_evidence", "grader")
-    assert case_phrasing.compared(found) == "not comparable: measured with another grader (10/10 → 0/10)"
+    assert case_phrasing.compared(found) == "not comparable: different grader (10/10 → 0/10)"
     assert found.before is not None
     assert found.latest is not None
     for compared in (

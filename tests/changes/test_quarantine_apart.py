@@ -11,7 +11,7 @@ import pytest
 from planner.outcome import Fault, RunOutcome, RunVerdict
 from planner.planfile.model import Case, Quarantine
 from planner.results.model import CaseDocument, RunDocument
-from planner.verdicts.assembling import Unmade, assemble_cases
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.judged_runs import JudgedRun
 
 
@@ -43,5 +43,5 @@ def test_it_holds_to_its_last_day(
         change.case_id: [failing(run) for run in make_runs("agent", "agent", "agent", first=first, invocation_id="new")]
         for change, first in zip(changes, (201, 301), strict=True)
     }
-    assembled = assemble_cases(changes, made, gone, Unmade(), today=today)
+    assembled = assemble_cases(changes, made, gone, MissingRuns(), today=today)
     assert [case.compared for case in assembled] == found

@@ -14,9 +14,9 @@ from planner.checks.opinions import nobody_asked
 from planner.outcome import Fault, RunOutcome, RunVerdict
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument, SampleDocument
-from planner.verdicts.against_baseline import sample_document
-from planner.verdicts.assembling import Unmade, assemble_cases
-from planner.verdicts.early_stopping import Settling
+from planner.verdicts.baseline import sample_document
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
+from planner.verdicts.early_stopping import EarlyStopping
 from planner.verdicts.judged_runs import JudgedRun
 from planner.verdicts.rates import sample_from, suite_of
 
@@ -41,7 +41,7 @@ def assembled(changes: ChangeSet, made: list[RunDocument]) -> CaseDocument:
         [change],
         {change.case_id: [judged(run) for run in made]},
         gone,
-        Unmade(),
+        MissingRuns(),
         today=date(2026, 11, 25),
     )
     return case
@@ -93,7 +93,7 @@ def test_calls_are_not_stopped_for_what_stood_before(
     8 and 0 of 5 would show so, which 8 of 8 and 8 of 13 would not."""
     case = make_case(runs=13, min_runs=7, min_pass_rate=0.8, when_settled="stop")
     stored = store_case(make_case(runs=8, min_runs=4, min_pass_rate=0.8))
-    settling = Settling(build([case], [stored]).changes, gone, nobody_asked)
+    settling = EarlyStopping(build([case], [stored]).changes, gone, nobody_asked)
     for run in make_runs("agent", "agent", "agent", first=201, invocation_id="new"):
         settling.note(case.case_id, judged(run))
     assert settling.pace(case.case_id, 2, 0) == 2

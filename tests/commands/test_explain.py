@@ -52,7 +52,7 @@ environment-needed: target needs an environment
   The plan lists aliases, and what they stand for is in an environment of planner.yaml. Choose one
   with --environment, or write what to call into the plan itself.
 
-Refused:
+Error:
 
   planner.yaml
     environments:
@@ -68,7 +68,7 @@ Refused:
         prompt: Ask how many days you have to return an order.
         expect: [{check: says, any_of: [30 days]}]
 
-planner validate says:
+planner validate reports:
 
   plan.yaml:3:11: error: target needs an environment [environment-needed]
       3 | targets: [support]
@@ -78,7 +78,7 @@ planner validate says:
 
   1 error in 1 file
 
-Mended:
+Fixed:
 
   plan.yaml
     version: 1
@@ -102,8 +102,8 @@ file-too-large: file is too large
   a pull request waiting. Split it: plans in one
   folder are loaded together.
 
-  Without an example: the file would have more
-  than 16 MiB.
+  No example: the file would have more than 16
+  MiB.
 """)
     prose = project.planner("explain").out.splitlines()
     assert max(map(len, prose)) <= 60
@@ -111,13 +111,13 @@ file-too-large: file is too large
 
 def test_an_example_with_an_environment(project: Project) -> None:
     """The environment that is chosen is said."""
-    assert "Refused, with --environment staging:\n" in project.planner("explain", "target-conflict").out
-    assert "Refused, with `--environment staging`:\n" in project.planner("explain", "--format", "markdown").out
+    assert "Error, with --environment staging:\n" in project.planner("explain", "target-conflict").out
+    assert "Error, with `--environment staging`:\n" in project.planner("explain", "--format", "markdown").out
 
 
 def test_a_warning_is_not_called_an_error(project: Project) -> None:
     """Some faults let the plan run."""
-    assert "\nWarned of:\n" in project.planner("explain", "unused-variable").out
+    assert "\nWarning:\n" in project.planner("explain", "unused-variable").out
 
 
 def test_everything_is_listed(project: Project) -> None:

@@ -60,7 +60,7 @@ def test_sandbox_and_environments_are_apart(told: Project) -> None:
     """Neither what was real nor what was of another environment is mixed in."""
     for other in ((), ("--sandbox", "--environment", "staging")):
         ran = told.planner("history", *other)
-        assert (ran.code, ran.out.startswith("No invocation is stored")) == (0, True)
+        assert (ran.code, ran.out.startswith("No session is stored")) == (0, True)
 
 
 @pytest.mark.parametrize(

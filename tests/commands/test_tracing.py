@@ -86,7 +86,7 @@ def test_decisions_are_narrated(project: Project, service: Served) -> None:
     ):
         assert re.search(pattern, ran.err, re.MULTILINE), f"{pattern}\n{ran.err}"
     ran = project.planner("-v", "run", "--rerun", "all")
-    assert "nobody is called without consent" in ran.err
+    assert "consent to the charge is missing" in ran.err
 
 
 def test_help_tells_of_both(project: Project) -> None:

@@ -15,7 +15,7 @@ from planner.github.summary import SUMMARY_LIMIT_BYTES, append_summary, cut_in_t
 REPORT = (
     "# 2 regressed, 1 fixed\n\n"
     + "".join(f"| case-{number} | failed |\n" for number in range(60))
-    + "\n## How to go on\n\nRun it again.\n"
+    + "\n## Next steps\n\nRun it again.\n"
 )
 
 
@@ -50,7 +50,7 @@ def test_what_is_too_long_keeps_its_headline_and_its_last_section() -> None:
 
 > ✂ 43 lines omitted: the limit is 512 bytes. The report files are complete.
 
-## How to go on
+## Next steps
 
 Run it again.
 """)

@@ -81,13 +81,13 @@ def test_a_model_judges_and_is_asked_once(manners: Project, service: Served, mod
     }  # fmt: skip
     refused = manners.planner("run")
     assert refused.code == 3
-    assert "and 2 votes of scripted-1, expected $0.04 (at most $0.08); nobody is called without consent" in refused.err
+    assert "plus 2 judge calls (scripted-1), expected $0.04 (at most $0.08): consent" in refused.err
     assert not model.asked
     assert not service.own_runs()
 
     ran = manners.planner("run", "--consent-to-charge")
     assert (ran.code, len(model.asked)) == (0, 2)
-    assert "besides $0.04 for 2 votes of scripted-1, $0.04 expected" in " ".join(ran.out.split())
+    assert "plus $0.04 for 2 judge calls (scripted-1), $0.04 expected" in " ".join(ran.out.split())
     result = manners.results()
     assert result["cost"]["judge"] == {
         "model": "scripted-1", "votes": 2, "stored_votes": 0, "estimated_cents": 4, "actual_cents": 4,
@@ -132,7 +132,7 @@ def test_another_model_judges_anew(manners: Project, service: Served, model: Mod
     assert (change["action"], change["reason"], change["detail"]) == (
         "recheck",
         "judge_changed",
-        "2 stored runs · by scripted-1 (prompt 1) then, by scripted-2 (prompt 1) now · 2 judge calls needed",
+        "2 stored runs · judged by scripted-1 (prompt 1), now scripted-2 (prompt 1) · 2 judge calls needed",
     )
     assert (planned["estimate"]["judge"]["votes"], planned["estimate"]["judge"]["expected_cents"]) == (2, 4)
     assert manners.planner("run").code == 3
@@ -148,7 +148,7 @@ def test_another_model_judges_anew(manners: Project, service: Served, model: Mod
     (change,) = manners.planner("plan", "--format", "json").json["changes"]
     assert (change["reason"], change["detail"]) == (
         "judge_changed",
-        "2 stored runs · by scripted-2 (prompt 1) then, by scripted-1 (prompt 1) now · free",
+        "2 stored runs · judged by scripted-2 (prompt 1), now scripted-1 (prompt 1) · free",
     )
 
 
@@ -160,7 +160,7 @@ def test_another_rubric_asks_again_with_consent_only(manners: Project, service: 
     for command in ("recheck", "run"):
         refused = manners.planner(command)
         assert refused.code == 3, command
-        assert "2 votes of scripted-1, expected $0.04 (at most $0.08); no model is asked without consent" in refused.err
+        assert "2 judge calls (scripted-1), expected $0.04 (at most $0.08): consent" in refused.err
         assert f"planner {command} --consent-to-charge --max-cost 0.08" in refused.err
     assert "recheck   expectations changed · 2 stored runs · 2 judge calls needed" in manners.planner("plan").out
     assert manners.planner("recheck", "--consent-to-charge").code == 0

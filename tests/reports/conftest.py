@@ -245,7 +245,7 @@ def canonical() -> RunResult:
             "the service answered 503 to 2 of 31 requests",
         ],
         next_steps=[
-            f"Go on, without paying for anything twice: planner run plans/ --consent-to-charge --max-cost 9.00 --plan-digest {DIGEST}",
+            f"To resume (nothing is charged twice): planner run plans/ --consent-to-charge --max-cost 9.00 --plan-digest {DIGEST}",
             "planner reconcile 3f9a2c11",
         ],
         invocation_id="20261124T100000-a1",
@@ -517,7 +517,12 @@ def change_set() -> ChangeSet:
             "hours/opening@hotline", call, Reason.AGENT_EDITED, runs=3, detail="2026-11-20 → 2026-11-24", prior=prior
         ),
         _change(
-            "hours/late@hotline", call, Reason.UNKNOWN_LAST_TIME, runs=1, detail="beside 2 stored runs", prior=prior
+            "hours/late@hotline",
+            call,
+            Reason.UNKNOWN_LAST_TIME,
+            runs=1,
+            detail="in addition to 2 stored runs",
+            prior=prior,
         ),
         _change(
             "hours/closing@hotline",
@@ -528,7 +533,7 @@ def change_set() -> ChangeSet:
         ),
         *(_change(f"hours/kept-{index}@hotline", Action.KEEP, Reason.PASSED, prior=prior) for index in range(20)),
         _change("hours/flaky@hotline", Action.KEEP, Reason.PASSED, prior=_flaky()),
-        _change("hours/skipped@hotline", Action.KEEP, Reason.NOT_SELECTED, detail="left as it is: new"),
+        _change("hours/skipped@hotline", Action.KEEP, Reason.NOT_SELECTED, detail="not called: new"),
         _change("refunds/old-case@support", Action.DROP, Reason.NO_LONGER_IN_PLAN, prior=prior),
     )
     return ChangeSet(DIGEST, changes, Estimate(11, 176, 144, 240, "31 past runs of these scenarios"), {})
@@ -551,7 +556,7 @@ def many_calls() -> Callable[[int], ChangeSet]:
             )
             for index in range(number)
         )
-        basis = "unknown: no past runs and the product is not known"
+        basis = "unknown: no past runs and the product is unknown"
         return ChangeSet(DIGEST, changes, Estimate(number, None, None, None, basis), {})
 
     return build

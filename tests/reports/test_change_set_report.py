@@ -52,16 +52,17 @@ def test_the_whole_text(change_set: ChangeSet, plans: list[Plan]) -> None:
       + You are an impatient caller, �@acme ``` : :x.
   ~ refunds/number[mood=calm]@support             1 call    settings changed
       target number +•••••••••99 → +•••••••••42
-  ~ refunds/number[mood=furious]@support          1 call    settings changed, the same as above
+  ~ refunds/number[mood=furious]@support          1 call    settings changed, same as above
   ~ hours/opening@hotline                         3 calls   agent edited since (2026-11-20 →
                                                             2026-11-24)
-  ~ hours/late@hotline                            1 call    unknown last time · beside 2 stored runs
+  ~ hours/late@hotline                            1 call    unknown last time · in addition to 2
+                                                            stored runs
   ? hours/closing@hotline                         recheck   expectations changed · 3 stored runs ·
                                                             free
   - refunds/old-case@support                      dropped   no longer in the plan
   = 21 cases kept                                           passed, 1 flaky, newest 1 h ago, oldest
                                                             2 h
-  = 1 case kept                                             not asked for
+  = 1 case kept                                             not selected
 
 Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of these scenarios) · ceilings $9.00 (plan
   refunds), $50.00 (policy)
@@ -85,24 +86,25 @@ def test_a_narrow_terminal(change_set: ChangeSet, plans: list[Plan]) -> None:
       1 call    settings changed
       target number +•••••••••99 → +•••••••••42
   ~ refunds/number[mood=furious]@support
-      1 call    settings changed, the same as above
+      1 call    settings changed, same as above
   ~ hours/opening@hotline
       3 calls   agent edited since (2026-11-20 → 2026-11-24)
                 · 2 already made
   ~ hours/late@hotline
-      1 call    unknown last time · beside 2 stored runs
+      1 call    unknown last time · in addition to 2 stored
+                runs
   ? hours/closing@hotline
       recheck   expectations changed · 3 stored runs · free
   - refunds/old-case@support
       dropped   no longer in the plan
   = 21 cases kept   passed, 1 flaky, newest 1 h ago, oldest
                     2 h
-  = 1 case kept   not asked for
+  = 1 case kept   not selected
 
 Calls: 11 · expected $1.76 ($1.44–$2.40, 31 past runs of
   these scenarios) · ceilings $9.00 (plan refunds), $50.00
   (policy) · 2 more calls already made by an earlier
-  invocation, not paid for again
+  session, not charged again
 Nothing was called. To run exactly this:
   planner run --consent-to-charge --max-cost 2.40 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
 """)
@@ -141,18 +143,16 @@ def test_only_a_recheck(change_set: ChangeSet, plans: list[Plan]) -> None:
     free = ChangeSet(change_set.digest, only, replace(change_set.estimate, calls=0, basis="nothing to call"), {})
     text = _text(free, plans)
     assert "Calls: none\n" in text
-    assert "Nothing was called. To bring the stored results up to date, free of charge:\n  planner run" in text
+    assert "Nothing was called. To update the stored results, free of charge:\n  planner run" in text
 
 
 def test_an_unknown_price(many_calls: Callable[[int], ChangeSet], plans: list[Plan]) -> None:
     """What is unknown is said to be, with the reason, in every form; never $0.00."""
     change_set = many_calls(3)
-    assert "Calls: 3 · cost unknown (no past runs and the product is not known)" in _text(
-        change_set, plans, ceilings=[]
-    )
+    assert "Calls: 3 · cost unknown (no past runs and the product is unknown)" in _text(change_set, plans, ceilings=[])
     assert "## 3 calls would be made, of unknown cost" in _markdown(change_set, plans)
     assert "| 3 | unknown | unknown | none |" in _markdown(change_set, plans, ceilings=[])
-    assert json.loads(render_json(change_set))["estimate"]["expected_cents"] is None
+    assert json.loads(render_json(_preview(change_set, plans)))["estimate"]["expected_cents"] is None
     assert "$0.00" not in _text(change_set, plans) + _markdown(change_set, plans)
 
 
@@ -175,9 +175,9 @@ def test_ages_and_flaky_ones(change_set: ChangeSet, plans: list[Plan]) -> None:
     assert "ago" not in _text(change_set, plans, now=None)
 
 
-def test_the_whole_document(change_set: ChangeSet) -> None:
+def test_the_whole_document(change_set: ChangeSet, plans: list[Plan]) -> None:
     """The fields that programs were promised, with their values."""
-    document = json.loads(render_json(change_set))
+    document = json.loads(render_json(_preview(change_set, plans)))
     assert list(document) == [
         "schema_version", "digest", "changes", "estimate", "summary", "warnings", "refused", "open_launches"
     ]  # fmt: skip
@@ -258,7 +258,7 @@ def test_hostile_plans_do_nothing(change_set: ChangeSet, plans: list[Plan]) -> N
     )
     attacked = replace(change_set, changes=hostile)
     text, markdown = _text(attacked, plans), _markdown(attacked, plans)
-    for shown in (text, markdown, render_json(attacked)):
+    for shown in (text, markdown, render_json(_preview(attacked, plans))):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown)
     assert "::" not in text
     tokens = [
@@ -293,7 +293,7 @@ def test_what_run_would_refuse(change_set: ChangeSet, plans: list[Plan]) -> None
     preview = Preview(change_set, plans, [], "planner run", refused=refused)
     text = render_text(preview, width=60, color=False)
     assert text.endswith("""\
-Nothing was called, and `planner run` would refuse to: $1.76
+Nothing was called. `planner run` would refuse this: $1.76
   expected, policy allows $1.00 to @acme
   raise the ceiling
 """)
@@ -303,4 +303,4 @@ Nothing was called, and `planner run` would refuse to: $1.76
         in markdown
     )
     assert "planner run\n" not in markdown
-    assert json.loads(render_json(change_set, refused=refused))["refused"] == refused[0]
+    assert json.loads(render_json(preview))["refused"] == refused[0]

@@ -91,7 +91,7 @@ def test_no_fault_is_no_text() -> None:
     assert render_github(nothing) == ""
     assert json.loads(render_json(nothing)) == {"schema_version": "1.0", "diagnostics": []}
     assert json.loads(render_sarif(nothing, tool_version="0"))["runs"][0]["results"] == []
-    assert count(nothing) == "no faults"
+    assert count(nothing) == "no problems"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_github_shows_nine_and_counts_the_rest() -> None:
     assert [line.rpartition("::")[2] for line in lines[:9]] == [
         f"detail {number}" for number in (6, 7, 8, 9, 10, 11, 0, 1, 2)
     ]
-    assert lines[9:] == ["::notice::3 more faults; `planner validate` lists all"]
+    assert lines[9:] == ["::notice::3 more problems; `planner validate` lists all"]
 
 
 def test_sarif(diagnostics: Diagnostics) -> None:
@@ -239,7 +239,7 @@ def test_sarif(diagnostics: Diagnostics) -> None:
                 "text": "The value has the right type but cannot mean anything here, or would mean two things. The message says which and what to write instead."
               },
               "help": {
-                "text": "The value has the right type but cannot mean anything here, or would mean two things. The message says which and what to write instead.\\n\\n`planner explain bad-value` shows an example, and its cure."
+                "text": "The value has the right type but cannot mean anything here, or would mean two things. The message says which and what to write instead.\\n\\n`planner explain bad-value` shows an example and its fix."
               },
               "defaultConfiguration": {
                 "level": "error"
@@ -254,7 +254,7 @@ def test_sarif(diagnostics: Diagnostics) -> None:
                 "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans. Keep one of them; where both are meant, a name or a `- ` is missing between them, and the second belongs to something else."
               },
               "help": {
-                "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans. Keep one of them; where both are meant, a name or a `- ` is missing between them, and the second belongs to something else.\\n\\n`planner explain duplicate-key` shows an example, and its cure."
+                "text": "A mapping has each key once. YAML readers differ in which of two they keep, so that a reviewer and the tool could see two different plans. Keep one of them; where both are meant, a name or a `- ` is missing between them, and the second belongs to something else.\\n\\n`planner explain duplicate-key` shows an example and its fix."
               },
               "defaultConfiguration": {
                 "level": "error"
@@ -269,7 +269,7 @@ def test_sarif(diagnostics: Diagnostics) -> None:
                 "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant, or its name is mistyped here. Remove it, use it, or correct it."
               },
               "help": {
-                "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant, or its name is mistyped here. Remove it, use it, or correct it.\\n\\n`planner explain unused-variable` shows an example, and its cure."
+                "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant, or its name is mistyped here. Remove it, use it, or correct it.\\n\\n`planner explain unused-variable` shows an example and its fix."
               },
               "defaultConfiguration": {
                 "level": "warning"

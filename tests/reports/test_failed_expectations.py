@@ -86,11 +86,8 @@ def test_the_page_tells_how_sure_it_is_and_the_cost_in_brief(canonical: RunResul
     sure = canonical.cases[0].model_copy(update={"p_value": 0.004})
     page = render(canonical.model_copy(update={"cases": [sure, *canonical.cases[1:]]}))
     assert '["Compared","regressed (p = 0.004 on its own)"]' in page
-    assert (
-        "<dt>Cost</dt><dd>at least $15.02 of $14.20 expected; up to $0.32 more for 1 launch of unknown fate</dd>"
-        in page
-    )
-    assert page.index("the service itself expected $8.00") > page.index('id="particulars"')
+    assert "<dt>Cost</dt><dd>at least $15.02 of $14.20 expected; up to $0.32 more for 1 unconfirmed launch</dd>" in page
+    assert page.index("the service estimated $8.00") > page.index('id="details"')
 
 
 def test_what_was_not_called_is_not_compared(canonical: RunResult) -> None:

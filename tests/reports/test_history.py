@@ -80,17 +80,17 @@ def _invocations(case_ids: tuple[str, ...] = ("refunds/late-order@support", "hou
 
 
 SUITE = """\
-3 invocations · 2026-11-01 to 2026-11-03 · 2 cases · 18 calls · $5.28, the bill of 1 unknown
+3 sessions · 2026-11-01 to 2026-11-03 · 2 cases · 18 calls · $5.28, 1 bill unknown
 
 Pass rate  █▇▆ 83 % (61 % to 94 %), 15 of 18 · newest 67 %
 Duration   ▁▅█ 1 min 1 s median · newest 1 min 11 s
 Latency    ▁▅█ 700 ms median · newest 800 ms
 Grade      █▇▆ 0.80 on average · newest 0.70
 Cost       ▁▅█ $0.31 a call · newest $0.48
-Flips      25 %: 4 of 16 pairs of neighbouring like calls differ
-Estimates  31 % off on average, over 2 invocations; 0 of 2 bills within the 80 % range
+Flaky      the result changed in 4 of 16 consecutive runs (25 %)
+Estimates  31 % off on average, over 2 sessions; 0 of 2 bills within the 80 % range
 
-Invocations, newest first
+Sessions, newest first
   ✗ 2026-11-03 09:00 · 4 of 6 passed · 1 min 11 s · 800 ms · grade 0.70 · at least $2.40
   ✓ 2026-11-02 09:00 · 5 of 6 passed · 1 min 1 s · 700 ms · grade 0.80 · $1.92 · 60 % over the $1.20
     expected
@@ -99,7 +99,7 @@ Invocations, newest first
 
 Cases, least reliable first
   ✗ refunds/late-order@support   █▆▃   67 % (35 % to 88 %) of 9     1 min 1 s · 700 ms · grade 0.80
-                                                                    · $0.32 a call · flips 50 %
+                                                                    · $0.32 a call · flaky 50 %
   ✓ hours/opening@hotline        ███   100 % (70 % to 100 %) of 9   1 min 1 s · 700 ms · $0.30 a
                                                                     call
 """
@@ -107,7 +107,7 @@ NARROW_CASES = """\
   ✗ refunds/late-order@support
       █▆▃ 67 % (35 % to 88 %) of 9 · 1 min 1 s
       · 700 ms · grade 0.80 · $0.32 a call ·
-      flips 50 %
+      flaky 50 %
   ✓ hours/opening@hotline
       ███ 100 % (70 % to 100 %) of 9 · 1 min 1
       s · 700 ms · $0.30 a call
@@ -121,7 +121,7 @@ Duration   ▁▅█ 1 min 1 s median · newest 1 min 11 s
 Latency    ▁▅█ 700 ms median · newest 800 ms
 Grade      █▇▆ 0.80 on average · newest 0.70
 Cost       ▁▅█ $0.32 a call · newest $0.48
-Flips      50 %: 4 of 8 pairs of neighbouring like calls differ
+Flaky      the result changed in 4 of 8 consecutive runs (50 %)
 
   2026-11-03 09:00 · 1 of 3 passed · 1 min 11 s · 800 ms · grade 0.70 · $1.44
   2026-11-02 09:00 · 2 of 3 passed · 1 min 1 s · 700 ms · grade 0.80 · $0.96
@@ -134,7 +134,7 @@ def _text(page: HistoryPage, width: int = 100, *, color: bool = False) -> str:
 
 
 def test_the_suite() -> None:
-    """Graphs over time, what estimates were worth, the newest invocations, and cases with the least reliable first."""
+    """Graphs over time, what estimates were worth, the newest sessions, and cases with the least reliable first."""
     assert _text(HistoryPage(_invocations(), None, (), sandbox=False)) == SUITE
 
 
@@ -165,8 +165,8 @@ def test_colour_changes_no_word() -> None:
 def test_nothing_stored() -> None:
     """It says so, and of what."""
     page = HistoryPage(timeline([]), None, ("sandbox", "environment staging"), sandbox=False)
-    assert _text(page) == "No invocation is stored: sandbox · environment staging\n"
-    assert _text(replace(page, scope=())) == "No invocation is stored\n"
+    assert _text(page) == "No session is stored: sandbox · environment staging\n"
+    assert _text(replace(page, scope=())) == "No session is stored\n"
 
 
 def test_csv_holds_a_line_for_each_case_and_invocation() -> None:

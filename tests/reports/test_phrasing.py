@@ -21,12 +21,12 @@ def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
     } == snapshot(
         {
             0: "All cases met their required pass rate; failures of quarantined cases are not counted.",
-            1: "An expectation failed: the agent is at fault.",
-            2: "A plan, the configuration, the key or the command line is at fault, not the agent.",
-            3: "Consent was withheld, or a ceiling or policy forbids more: nothing was called that is not in this report.",
-            4: "Some outcome is unknown, or the service failed. Running the same command again goes on without paying twice.",
-            5: "This tool has a bug: its verdict cannot be relied on.",
-            130: "Interrupted: this is what was done. Running the same command again goes on without paying twice.",
+            1: "The agent failed an expectation.",
+            2: "A plan, the configuration, the key or the command line is invalid. This says nothing about the agent.",
+            3: "Consent is missing, or a ceiling or policy allows no more calls. This report lists every call made.",
+            4: "An outcome is unknown, or the service failed. Run the same command to resume; nothing is charged twice.",
+            5: "Bug in planner: do not rely on this verdict.",
+            130: "Interrupted. Run the same command to resume; nothing is charged twice.",
             77: "See the problems listed.",
         }
     )
@@ -34,8 +34,8 @@ def test_every_exit_code_has_a_meaning(canonical: RunResult) -> None:
 
 def test_what_is_unknown_once_all_was_done_is_not_to_be_gone_on_with(canonical: RunResult) -> None:
     """Running the same command again would call failed cases again, and decide nothing."""
-    assert verdict_phrasing.meaning(canonical.model_copy(update={"exit_code": 4, "finished": True})) == (
-        "Some outcome is unknown: what was found on the calls does not decide it."
+    assert "same command" not in verdict_phrasing.meaning(
+        canonical.model_copy(update={"exit_code": 4, "finished": True})
     )
 
 
@@ -80,8 +80,8 @@ def test_what_is_not_known_of_the_bill_is_told_apart(canonical: RunResult) -> No
         canonical.model_copy(update={"open_launches": [], "cost": canonical.cost.model_copy(update=cost)})
     )
     assert told[1:3] == [
-        "up to $0.96 more for 2 calls under way and 1 call that ended and cannot be read",
-        "what was expected is $5.00 paid before, and $9.20 for what was left then",
+        "up to $0.96 more for 2 calls in progress and 1 ended call that cannot be read",
+        "expected: $5.00 paid before, plus $9.20 for the remaining calls",
     ]
 
 
@@ -129,12 +129,12 @@ def test_whose_failure_it_is_where_only_its_author_changed_it(canonical: RunResu
         "An expectation failed, in cases whose plan changed: this does not show that the agent changed."
     )
     graded = changed.model_copy(update={"cases": [case.model_copy(update={"not_comparable": "grader"})]})
-    assert verdict_phrasing.meaning(graded) == "An expectation failed: the agent is at fault."
+    assert verdict_phrasing.meaning(graded) == "The agent failed an expectation."
     regressed = case.model_copy(update={"compared": "regressed", "not_comparable": None, "outcome": "flaky"})
     regressed = regressed.model_copy(update={"quarantine": None})
-    assert "beyond chance" in verdict_phrasing.meaning(changed.model_copy(update={"cases": [case, regressed]}))
+    assert "significantly" in verdict_phrasing.meaning(changed.model_copy(update={"cases": [case, regressed]}))
     both = changed.model_copy(update={"cases": [case, canonical.cases[0]]})
-    assert verdict_phrasing.meaning(both) == "An expectation failed: the agent is at fault."
+    assert verdict_phrasing.meaning(both) == "The agent failed an expectation."
     assert case_phrasing.compared_in_full(case) == "not comparable: expectations changed"
 
 
@@ -166,14 +166,14 @@ def test_every_fault_has_a_phrase(canonical: RunResult) -> None:
     """A run that did not pass says whose fault that is."""
     run = canonical.cases[0].runs[0]
     faults = (None, "agent", "caller", "platform", "judge", "author")
-    assert [case_phrasing.fault(run.model_copy(update={"fault": fault})) for fault in faults] == snapshot(
+    assert [case_phrasing.cause(run.model_copy(update={"fault": fault})) for fault in faults] == snapshot(
         [
             "",
-            "fault of the agent",
-            "fault of the test bot",
-            "fault of the platform",
+            "caused by the agent",
+            "caused by the test bot",
+            "caused by the platform",
             "undecided",
-            "fault of the plan's author",
+            "caused by the plan",
         ]
     )
 
@@ -204,23 +204,23 @@ def test_cost(all_passed: RunResult, spent: int, expected: int | None, launches:
 @pytest.mark.parametrize(
     ("changed", "lines"),
     [
-        ({}, ["within the range of $0.30–$0.40 estimated"]),
+        ({}, ["within the estimated range of $0.30–$0.40"]),
         (
             {"actual_cents": 29, "this_invocation_cents": 29},
             [
-                "$0.03 more was paid by earlier invocations, for runs that stand in for calls here",
-                "below the range of $0.30–$0.40 estimated",
+                "$0.03 more was paid by earlier sessions, for runs reused here",
+                "below the estimated range of $0.30–$0.40",
             ],
         ),
-        ({"actual_cents": 41, "this_invocation_cents": 41}, ["above the range of $0.30–$0.40 estimated"]),
+        ({"actual_cents": 41, "this_invocation_cents": 41}, ["above the estimated range of $0.30–$0.40"]),
         ({"estimated_low_cents": None}, []),
-        ({"service_estimate_cents": 48, "estimated_low_cents": None}, ["the service itself expected $0.48"]),
+        ({"service_estimate_cents": 48, "estimated_low_cents": None}, ["the service estimated $0.48"]),
         (
             {
                 "earlier_estimates": EstimateAccuracy(estimates=9, mean_error=0.06, within=7, ranged=9),
                 "estimated_low_cents": None,
             },
-            ["the last 9 estimates before it were 6 % off on average"],
+            ["the previous 9 estimates were 6 % off on average"],
         ),
     ],
     ids=["within", "below", "above", "no range", "service", "earlier"],
@@ -235,7 +235,7 @@ def test_a_bill_that_is_not_whole_is_held_against_no_range(all_passed: RunResult
     """A run without a bill, a launch of unknown fate, and calls that were not made or not needed leave nothing to compare."""
     cost = all_passed.cost.model_copy(update={"estimated_low_cents": 40, "estimated_high_cents": 50})
     whole = all_passed.model_copy(update={"cost": cost})
-    assert phrasing.cost_details(whole) == ["below the range of $0.40–$0.50 estimated"]
+    assert phrasing.cost_details(whole) == ["below the estimated range of $0.40–$0.50"]
     case = next(case for case in whole.cases if case.action == "call")
     spared = case.model_copy(update={"runs_not_needed": 1})
     for changed in (
@@ -303,7 +303,7 @@ def test_a_run_that_passed_says_what_did_not_hold_in_it() -> None:
         {**finding, "expectation": "brief", "severity": "warning"},
     ]
     run = RunDocument.model_validate({"run_id": 1, "outcome": "passed", "fault": None, "findings": found})
-    assert case_phrasing.run_outcome(run) == "passed, but for polite"
-    assert case_phrasing.run_lines(run, str, characters=99)[1] == "  passed, but for polite"
+    assert case_phrasing.run_outcome(run) == "passed, except polite"
+    assert case_phrasing.run_lines(run, str, characters=99)[1] == "  passed, except polite"
     assert case_phrasing.run_outcome(run.model_copy(update={"findings": run.findings[1:]})) == "passed"
     assert case_phrasing.run_outcome(run.model_copy(update={"outcome": "failed", "fault": "agent"})) == "failed"

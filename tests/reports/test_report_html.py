@@ -110,7 +110,7 @@ def test_the_suite_is_told_as_in_every_other_report(canonical: RunResult) -> Non
     )
     repeated = [RepeatedPass(k=2, cases=len(canonical.cases), rate=0.8)]
     page = _page(canonical.model_copy(update={"suite": suite, "repeated": repeated}))
-    assert "<dt>Suite</dt><dd>3 cases compared, together: 9 of 9 runs passed before, 4 of 9 now" in page
+    assert "<dt>Suite</dt><dd>3 cases compared: 9 of 9 runs passed before, 4 of 9 now" in page
     assert "<dt>Repeats</dt><dd>pass^2 80 %" in page
 
 
@@ -202,7 +202,7 @@ def test_a_case_shows_who_said_what_and_where_it_went_wrong(opened: Opened, cano
     page.get_by_role("link", name="turn 6, agent, 0:42").first.click()
     expect(said).to_be_focused()
     page.get_by_role("link", name="run 803").click()
-    expect(page.locator("#case")).to_contain_text("found again after its launch's answer was lost")
+    expect(page.locator("#case")).to_contain_text("adopted: its launch got no answer")
     page.go_back()
     expect(run).to_have_text("✗ run 802")
     page.keyboard.press("j")

@@ -60,7 +60,7 @@ def measured(canonical: RunResult) -> RunResult:
     )
 
 
-SUITE = "12 cases compared, together: 34 of 36 runs passed before, 21 of 36 now: worse (p < 0.001)"
+SUITE = "12 cases compared: 34 of 36 runs passed before, 21 of 36 now: worse (p < 0.001)"
 REPEATED = "at least pass^1 90 % · pass^2 82 % · pass^5 60 %"
 
 
@@ -77,7 +77,7 @@ def test_markdown_tells_how_sure_it_is(measured: RunResult) -> None:
     assert f"\n\n{SUITE}\n\n{REPEATED}\n\n" in shown
     assert "regressed (p = 0.031 on its own)" in shown
     assert "settled after 3 of 5 runs, the others were not needed" in shown
-    assert "held: states-window 1 of 3, call 3 of 3" in shown
+    assert "expectations met: states-window 1 of 3, call 3 of 3" in shown
     quoted = next(line for line in shown.splitlines() if "turn 4, caller, 0:12" in line)
     assert quoted.startswith("    > turn 4, caller, 0:12: “I'm an AI. Call ")
     assert "@all" not in quoted
@@ -163,11 +163,11 @@ def test_what_says_nothing_of_the_agent_is_counted_in_no_failure(canonical: RunR
     told = [line.strip() for line in shown.splitlines() if "alpha" in line or "boom" in line or "hung up" in line]
     assert told == [
         'a (says): never said "alpha" (in 2 runs)',
-        "fault of the platform: the run failed: boom",
-        "fault of the test bot: the caller hung up",
+        "caused by the platform: the run failed: boom",
+        "caused by the test bot: the caller hung up",
     ]
     page = markdown.render(redact(result))
-    assert page.index("fault of the agent") < page.index("fault of the platform")
+    assert page.index("caused by the agent") < page.index("caused by the platform")
 
 
 def test_the_headline_says_what_only_all_cases_show(measured: RunResult) -> None:

@@ -25,7 +25,7 @@ def test_the_whole_summary(canonical: RunResult) -> None:
     assert _plain(canonical) == snapshot("""\
 ✗ Failed: 1 regressed, 1 fixed, 1 not enough evidence of a change, 3 same, 1
   flaky, 2 unknown, 1 quarantined, 1 dropped; at least $15.02 of $14.20 expected
-  An expectation failed: the agent is at fault. (exit code 1)
+  The agent failed an expectation. (exit code 1)
   · budget.max_cost_cents of plan refunds is reached: 1 case was not called
   · the service answered 503 to 2 of 31 requests
 
@@ -58,19 +58,19 @@ def test_the_whole_summary(canonical: RunResult) -> None:
 
 Cases    1 failed, 2 unknown, 1 quarantined, 1 flaky, 5 passed · 10 cases · 15
          runs · 3 plans · environment staging · only some cases were selected
-Cost     at least $15.02 of $14.20 expected; $14.70 of it in this invocation,
-         the rest in earlier ones of the same change set; the bill of 1 run is
-         unknown and not in it; up to $0.32 more for 1 launch of unknown fate;
-         the service itself expected $8.00; the last 12 estimates before it were
-         8 % off on average; the ceiling is $9.00; earlier runs that count here
-         once cost $0.48; they were not called or paid for again
-Calls    31 requests · 5 launches · 2 refused (429) · 3 min 2 s
+Cost     at least $15.02 of $14.20 expected; $14.70 of it in this session, the
+         rest in earlier sessions of this change set; 1 run without a known bill
+         not included; up to $0.32 more for 1 unconfirmed launch; the service
+         estimated $8.00; the previous 12 estimates were 8 % off on average; the
+         ceiling is $9.00; reused runs cost $0.48 in earlier sessions and were
+         not charged again
+Calls    31 requests · 5 launches · 2 rate-limited (429) · 3 min 2 s
 Warnings latency failed in 3 runs of 1 case
 Reports  reports/report.md
          reports/results.json
          reports/junit.xml
          reports/report.html
-Next     Go on, without paying for anything twice:
+Next     To resume (nothing is charged twice):
          planner run plans/ --consent-to-charge --max-cost 9.00 --plan-digest sha256:9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b9f3c2a7b
          planner reconcile 3f9a2c11
 """)
@@ -82,8 +82,8 @@ def test_nobody_was_called(nothing_called: RunResult) -> None:
 ! Refused (sandbox): 1 unknown; nothing called
   These are simulated calls on the sandbox: nobody was phoned, and nothing was
   charged.
-  Consent was withheld, or a ceiling or policy forbids more: nothing was called
-  that is not in this report. (exit code 3)
+  Consent is missing, or a ceiling or policy allows no more calls. This report
+  lists every call made. (exit code 3)
   · 11 calls of unknown cost; nobody is called without consent to that charge
 
   ? hours/opening@hotline
@@ -158,7 +158,7 @@ def test_cases_that_fail_alike_are_told_together(many: Callable[[int], RunResult
         case.model_copy(update={"plan": "one", "scenario": "one"}) for case in result.cases if case.outcome == "failed"
     ]
     lines = _plain(result.model_copy(update={"cases": failed})).splitlines()
-    start = lines.index("      9 more cases of this scenario failed alike:")
+    start = lines.index("      9 more cases of this scenario failed in the same way:")
     assert lines[start + 1 : start + 4] == [
         *(f"        {case.case_id}" for case in failed[1:3]),
         "        … and 7 more",
@@ -196,10 +196,12 @@ def test_a_failure_without_a_finding_gives_its_reason(canonical: RunResult) -> N
     lost = canonical.cases[7].runs[0]
     case = canonical.cases[0].model_copy(update={"runs": [lost, lost]})
     text = _plain(canonical.model_copy(update={"cases": [case]}))
-    assert text.count("fault of the platform: the run failed: carrier rejected the call to") == 1
+    assert text.count("caused by the platform: the run failed: carrier rejected the call to") == 1
 
 
 def test_a_case_without_a_reason(all_passed: RunResult) -> None:
     """An outcome without a reason stands alone."""
     case = all_passed.cases[0].model_copy(update={"outcome": "flaky", "outcome_reason": ""})
-    assert "\n      flaky: 1 of 1 runs passed, all must\n" in _plain(all_passed.model_copy(update={"cases": [case]}))
+    assert "\n      flaky: 1 of 1 runs passed, 100 % needed\n" in _plain(
+        all_passed.model_copy(update={"cases": [case]})
+    )

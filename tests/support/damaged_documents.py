@@ -26,7 +26,7 @@ from typing import Any
 
 import anyio
 
-from planner.changes.saved import SavedPlan
+from planner.changes.saved_plan import SavedPlan
 from planner.commands.plan import PlanOptions, plan
 from planner.commands.run import run
 from planner.errors import PlannerError
@@ -43,7 +43,7 @@ from planner.invocation.service import TargetState
 from planner.invocation.shell import Shell
 from planner.invocation.stores import Place, place_of
 from planner.results.directory import DirectoryStore
-from planner.verdicts.assembling import Unmade, assemble_cases
+from planner.verdicts.case_documents import MissingRuns, assemble_cases
 
 PLAN = """\
 version: 1
@@ -249,7 +249,11 @@ class Fuzzed:
         if journal is not None:
             self._check_ledger(charged_slots(journal, change_set.digest), journal, change_set.digest)
         cases = assemble_cases(
-            change_set.changes, {}, place.repository.load_evidence, Unmade("not called"), today=datetime.now(UTC).date()
+            change_set.changes,
+            {},
+            place.repository.load_evidence,
+            MissingRuns("not called"),
+            today=datetime.now(UTC).date(),
         )
         for case in cases:
             require(case.case_id != BAD or case.outcome not in ("passed", "flaky"), f"{BAD} is {case.outcome}")

@@ -6,9 +6,9 @@ import pytest
 
 from planner.execution.jobs import Outcome
 from planner.results.model import CaseDocument, SuiteDocument
-from planner.verdicts.ending import Ending, WaysOn, ending_of
+from planner.verdicts.ending import Ending, NextCommands, ending_of
 from planner.verdicts.gate import EVERYTHING, FailOn, Gate, fail_on_words, fail_on_written
-from tests.verdicts.test_comparing import case
+from tests.verdicts.test_result_comparison import case
 
 WORSE = SuiteDocument(
     cases=9, passed_before=27, runs_before=27, passed_now=18, runs_now=27, p_value=0.01, compared="worse"
@@ -18,7 +18,7 @@ FAILURE, REGRESSION = frozenset({FailOn.FAILURE}), frozenset({FailOn.REGRESSION}
 
 
 def ending(cases: list[CaseDocument], fail_on: frozenset[FailOn], suite: SuiteDocument | None = None) -> Ending:
-    return ending_of(cases, Outcome(), frozenset(), WaysOn("a", "b", "c", "d"), Gate(fail_on, suite))
+    return ending_of(cases, Outcome(), frozenset(), NextCommands("a", "b", "c", "d"), Gate(fail_on, suite))
 
 
 @pytest.mark.parametrize(

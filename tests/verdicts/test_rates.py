@@ -9,7 +9,7 @@ import pytest
 
 from planner.outcome import CaseOutcome, OwnRate, Sample
 from planner.results.model import CaseDocument, ExpectationRate, QuarantineDocument, RunDocument
-from planner.verdicts.against_baseline import sample_document
+from planner.verdicts.baseline import sample_document
 from planner.verdicts.rates import expectation_rates, repeated_passes, sample_from, sample_of
 
 

@@ -18,11 +18,9 @@ CASE = Case(
 
 
 def test_the_verdict_of_a_call_that_cannot_be_read_says_why() -> None:
-    """Its run has ended; only one that was left under way has not."""
-    senseless = "GET /v1/calls/9: the service's answer makes no sense"
-    record = RunRecord("p/s@t", "1", 0, 7, None, None, None, None, False, "i", None, unread=senseless)
-    assert judge_record(CASE, record).document.reason == (
-        f"it has ended, but what the service tells of it cannot be read: {senseless}"
-    )
-    under_way = judge_record(CASE, replace(record, unread=""))
-    assert under_way.document.reason == "it had not ended when we stopped waiting for it"
+    """Its run has ended; a run that is still in progress has not."""
+    unreadable = "GET /v1/calls/9: the service's answer makes no sense"
+    record = RunRecord("p/s@t", "1", 0, 7, None, None, None, None, False, "i", None, unread=unreadable)
+    assert unreadable in judge_record(CASE, record).document.reason
+    in_progress = judge_record(CASE, replace(record, unread=""))
+    assert in_progress.document.reason == "the run did not end in time"

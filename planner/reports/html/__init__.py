@@ -1,8 +1,7 @@
-"""`report.html`: for people who look rather than read. One file that needs no network, under a policy that allows it none.
+"""`report.html`: one file that needs no network, with a content security policy that allows none.
 
-The list of cases is written out; what was said on each call is data, `conversations.py`, that `page.js` draws when its case is
-opened. All of it is text to the page: the template escapes, the script sets `textContent` only, and no other script or
-style is allowed (their digests are in the policy).
+The list of cases is HTML. Conversations are JSON (`conversations.py`), which `page.js` renders when a case is opened. The template
+escapes all text, the script only sets text content, and the policy allows only this script and style, by their digests.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from planner.reports.sandbox_note import sandbox_note
 from planner.results.model import CaseDocument, RunResult
 
 MAX_CONVERSATION_BYTES = 48 * 1024 * 1024
-"""Of all conversations in one page: about 30,000 calls. A browser opens that; what is beyond keeps its findings and quotes."""
+"""Limit for all conversations, about 30,000 calls. Calls beyond it keep only their findings and quotes."""
 SIGNS = MappingProxyType({"failed": "✗", "unknown": "?", "quarantined": "∎", "flaky": "~", "passed": "✓"})
 _SIGNS_OF_PLANS = {"passed": "✓", "failed": "✗", "unknown": "?", "refused": "!", "interrupted": "!"}
 _BAR_UNITS = 1000
@@ -35,7 +34,7 @@ _SHOWN_EXPECTATIONS = 6
 _MESSAGE_CHARACTERS = 240
 
 Trend = Sequence[float]
-"""Pass rates of earlier invocations, oldest first, each 0..1."""
+"""Pass rates of earlier sessions, oldest first, from 0 to 1."""
 
 
 def render(result: RunResult) -> str:
@@ -46,7 +45,7 @@ def render(result: RunResult) -> str:
 def pieces(
     result: RunResult, evidence_of: EvidenceOf, trends: Mapping[str, Trend] = MappingProxyType({})
 ) -> Iterator[str]:
-    """The page, piece by piece: whole, it would take more memory than all else. `trends` are by case id."""
+    """The page in pieces, to save memory. `trends` are by case id."""
     budget = Budget(MAX_CONVERSATION_BYTES)
     ranked = case_phrasing.worst_first(result.cases)
     standings = Counter(map(case_phrasing.standing, ranked))
@@ -63,7 +62,7 @@ def pieces(
         sandbox_note=sandbox_note(result),
         facts=phrasing.facts(result, str, brief=True),
         failed=_failed(ranked),
-        particulars=_particulars(result),
+        details=_details(result),
         steps=[phrasing.step(line) for line in result.next_steps],
         standings=[(name, SIGNS[name], standings[name]) for name in case_phrasing.OUTCOMES if standings[name]],
         segments=_segments([(name, standings[name]) for name in case_phrasing.OUTCOMES if standings[name]]),
@@ -83,21 +82,20 @@ def pieces(
     )
 
 
-def _particulars(result: RunResult) -> list[tuple[str, str]]:
-    """What is looked up."""
+def _details(result: RunResult) -> list[tuple[str, str]]:
     return [
         *([("Cost", "; ".join(bill))] if (bill := phrasing.cost_details(result)) else []),
         ("Consent", phrasing.consent(result, str)),
         ("Calls", phrasing.numbers(result)),
         ("When", f"{phrasing.moment(result.started_at)} to {phrasing.moment(result.ended_at)}"),
-        ("Invocation", f"{result.invocation_id} · planner {result.tool_version}"),
+        ("Session", f"{result.invocation_id} · planner {result.tool_version}"),
         ("Change set", result.change_set_digest),
         *([("Baseline", baseline)] if (baseline := phrasing.not_a_baseline(result)) else []),
     ]
 
 
 def _failed(ranked: list[CaseDocument]) -> list[dict[str, object]]:
-    """What failed, once for all cases, each with the first of them to open."""
+    """Failed expectations, each with its first case."""
     places = {case.case_id: index for index, case in enumerate(ranked)}
     return [
         {
@@ -115,7 +113,6 @@ def _failed(ranked: list[CaseDocument]) -> list[dict[str, object]]:
 
 def _row(index: int, case: CaseDocument, trend: Trend) -> dict[str, object]:
     standing = case_phrasing.standing(case)
-    because = case_phrasing.reason(case) if standing != "passed" else ""
     return {
         "index": index,
         "case_id": without_controls(case.case_id),
@@ -124,7 +121,7 @@ def _row(index: int, case: CaseDocument, trend: Trend) -> dict[str, object]:
         "sign": SIGNS[standing],
         "compared": case_phrasing.compared(case) if standing != "passed" or case.compared == "fixed" else "",
         "moved": case.compared in ("regressed", "fixed"),
-        "because": because,
+        "because": case_phrasing.reason(case) if standing != "passed" else "",
         "found": case_phrasing.shortened(first_failed(case), _MESSAGE_CHARACTERS) if standing != "passed" else "",
         "runs": [(run.outcome, run.run_id) for run in case.runs],
         "passed": case_phrasing.runs_passed(case),
@@ -140,7 +137,7 @@ _TREND_WIDTH, _TREND_HEIGHT = 60, 16
 
 
 def _trend(trend: Trend) -> str:
-    """The points of a sparkline, in a box of `_TREND_WIDTH` by `_TREND_HEIGHT`."""
+    """The points of an SVG sparkline."""
     if len(trend) < 2:
         return ""
     step = (_TREND_WIDTH - 4) / (len(trend) - 1)
@@ -150,7 +147,7 @@ def _trend(trend: Trend) -> str:
 
 
 def _segments(counts: Sequence[tuple[str, int]]) -> list[tuple[str, float, float]]:
-    """The bar of outcomes: name, start and width in `_BAR_UNITS`; one case among thousands is still to be seen."""
+    """The bar of outcomes: name, start and width in `_BAR_UNITS`, with a minimum width."""
     total = sum(number for _, number in counts)
     widths = [(name, max(_BAR_UNITS * number / total, 4.0)) for name, number in counts]
     scale = _BAR_UNITS / sum(width for _, width in widths) if widths else 1.0
@@ -163,7 +160,7 @@ def _segments(counts: Sequence[tuple[str, int]]) -> list[tuple[str, float, float
 
 
 def _prose(text: str) -> Markup:
-    """A sentence of ours: what stands in backticks in it is code."""
+    """A sentence with code in backticks."""
     parts = without_controls(text).split("`")
     if len(parts) % 2 == 0:
         return escape("`".join(parts))
@@ -172,7 +169,7 @@ def _prose(text: str) -> Markup:
 
 
 def _policy(css: str, script: str) -> str:
-    """No network, no frame, no form; this script and this style."""
+    """Allows this script and style, but no network, frames or forms."""
     return (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(css)};"
         " base-uri 'none'; form-action 'none'"

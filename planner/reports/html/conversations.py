@@ -1,4 +1,4 @@
-"""A case as data for the page: its runs, what each expectation found, and what was said, turn by turn."""
+"""A case as data for the page: runs, findings and turns."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from planner.reports import EvidenceOf, case_phrasing
 from planner.reports.neutral import is_harmless_json, without_controls
 from planner.results.model import CaseDocument, FindingDocument, RunDocument
 
-_NOT_STORED = "What was said on this call is not stored here."
-_LEFT_OUT = "What was said on this call is left out: the page would be too large for a browser."
+_NOT_STORED = "The transcript of this call is not stored here."
+_OMITTED = "The transcript of this call is omitted: the page would be too large for a browser."
 _NO_CALL = "There was no call."
-_NO_WORDS = "The service had no transcript of this call."
+_NO_TRANSCRIPT = "The service returned no transcript of this call."
 _TURN_BYTES = 60
-"""What a turn takes besides its text."""
+"""Size of a turn without its text."""
 
 
 @dataclass(slots=True)
 class Budget:
-    """Bytes that all conversations of a page may take."""
+    """The bytes left for conversations of the page."""
 
     left_bytes: int
 
@@ -36,14 +36,14 @@ def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -
             ", ".join(filter(None, [case_phrasing.compared_in_full(case), case_phrasing.failing_since(case)])),
         ),
         ("Runs passed", ", ".join(filter(None, [case_phrasing.runs_passed(case), case_phrasing.pool(case)]))),
-        ("Why here", case_phrasing.why_in_full(case)),
+        ("Action", case_phrasing.why_in_full(case)),
     ]
     called = [
-        ("Carried from", case.carried_from or ""),
+        ("Reused from", case.carried_from or ""),
         ("Calls", f"{target} ({case.target}), {inputs.direction}, {inputs.mode}"),
         ("Number", inputs.target_number or ""),
-        ("Agent as of", inputs.agent_revision or ""),
-        ("Written at", f"{case.file}:{case.line}" if case.file else ""),
+        ("Agent revision", inputs.agent_revision or ""),
+        ("Defined at", f"{case.file}:{case.line}" if case.file else ""),
         ("Tags", ", ".join(case.tags)),
     ]
     return {
@@ -58,29 +58,29 @@ def case_document(case: CaseDocument, evidence_of: EvidenceOf, budget: Budget) -
 
 
 def _run(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> dict[str, Any]:
-    evidence, silent = _conversation(run, evidence_of, budget)
+    evidence, note = _conversation(run, evidence_of, budget)
     turns = [_turn(turn) for turn in (evidence.turns if evidence else None) or ()]
     budget.left_bytes -= sum(len(turn["text"].encode()) + _TURN_BYTES for turn in turns)
     return {
         "id": run.run_id,
         "outcome": run.outcome,
-        "fault": case_phrasing.fault(run),
+        "cause": case_phrasing.cause(run),
         "reason": case_phrasing.run_reason(run),
         "facts": case_phrasing.run_facts(run),
         "findings": [_finding(finding) for finding in run.findings],
         "turns": turns,
-        "silent": "" if turns else silent,
+        "silent": "" if turns else note,
     }
 
 
 def _conversation(run: RunDocument, evidence_of: EvidenceOf, budget: Budget) -> tuple[Evidence | None, str]:
-    """What was said, and what to say where nothing was."""
+    """The evidence, and a note to show if there are no turns."""
     if run.call_id is None:
         return None, _NO_CALL
     if run.evidence and budget.left_bytes <= 0:
-        return None, _LEFT_OUT
+        return None, _OMITTED
     evidence = evidence_of(run.evidence) if run.evidence else None
-    return evidence, _NOT_STORED if evidence is None else _NO_WORDS
+    return evidence, _NOT_STORED if evidence is None else _NO_TRANSCRIPT
 
 
 def _finding(finding: FindingDocument) -> dict[str, Any]:
@@ -102,14 +102,14 @@ def _turn(turn: Turn) -> dict[str, Any]:
 
 
 def script_json(document: object) -> str:
-    """JSON that can stand in a script element of a page: nothing in it ends the element, and no text hides or reorders."""
-    text = _written(document)
-    if not is_harmless_json(text):  # to look through all of it at once is faster than text by text
-        text = _written(_plain(document))
+    """JSON for a script element: nothing in it ends the element, and no text hides or reorders characters."""
+    text = _dumped(document)
+    if not is_harmless_json(text):  # faster than checking each text
+        text = _dumped(_plain(document))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _written(document: object) -> str:
+def _dumped(document: object) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 

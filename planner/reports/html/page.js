@@ -1,4 +1,4 @@
-// Draws a case when it is opened, filters the list, and answers keys. Text goes in as text only.
+// Renders a case when it is opened, filters the list and handles keys. All text is set as text content.
 (() => {
   "use strict";
   const at = (id) => document.getElementById(id);
@@ -7,7 +7,7 @@
   const SIGNS = { passed: "✓", failed: "✗", errored: "?" };
   let cameFrom = 0, listed = Number(at("more")?.dataset.rows);
 
-  // Elements, always with text content
+  // Elements
   const make = (name, attributes = {}, ...children) => {
     const element = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) if (value !== null && value !== false) element.setAttribute(key, value === true ? "" : value);
@@ -37,7 +37,7 @@
       const fits = (!wanted.size || wanted.has(row.dataset.standing)) && (!plan || row.dataset.plan === plan)
         && (!moved || "moved" in row.dataset) && words.every((word) => searched[index].includes(word));
       fitting += fits;
-      row.hidden = !fits || fitting > listed; // a browser lays out some thousands of rows in seconds, not in an instant
+      row.hidden = !fits || fitting > listed; // laying out thousands of rows takes seconds
     });
     const format = (number) => number.toLocaleString("en-US");
     at("shown").textContent = fitting === rows.length ? format(fitting) : `${format(fitting)} of ${format(rows.length)}`;
@@ -50,11 +50,11 @@
     at("filter").addEventListener("submit", (event) => event.preventDefault());
     at("reset").addEventListener("click", () => { at("filter").reset(); filter(); at("words").focus(); });
     at("all").addEventListener("click", () => { listed = Infinity; filter(); });
-    filter(); // a browser may have kept what was typed
+    filter(); // the browser may have restored the input
   }
 
   // One case
-  const facts = (told) => make("dl", { class: "facts" }, ...told.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text))));
+  const facts = (entries) => make("dl", { class: "facts" }, ...entries.map(([label, text]) => make("div", {}, make("dt", {}, label), make("dd", {}, text))));
   const finding = (found) => {
     const label = found.label ? ` (${found.label})` : "";
     const said = found.turn === null ? [] : [" ", make("a", { href: `#turn-${found.turn}`, "data-turn": found.turn }, found.place)];
@@ -68,7 +68,7 @@
     if (timed.length < 2) return null;
     const last = Math.max(...timed.map((turn) => turn.end ?? turn.start)) || 1, scale = 1000 / last;
     const lane = { agent: 2, caller: 22, tool: 42 };
-    const picture = drawn("svg", { viewBox: "0 0 1000 58", preserveAspectRatio: "none", role: "img", "aria-label": `Who spoke when, in ${moment(last)}` });
+    const picture = drawn("svg", { viewBox: "0 0 1000 58", preserveAspectRatio: "none", role: "img", "aria-label": `Turns by speaker over ${moment(last)}` });
     for (const turn of timed) {
       picture.append(drawn("rect", { class: marked.has(turn.n) ? `${turn.role} marked` : turn.role, x: turn.start * scale, y: lane[turn.role], height: 14,
         width: Math.max(((turn.end ?? turn.start) - turn.start) * scale, 3) }, drawn("title", {}, `${moment(turn.start)} ${turn.role}: ${turn.text}`)));
@@ -92,7 +92,7 @@
   };
   const runPart = (run) => {
     const part = make("section", { "aria-label": `Run ${run.id}` },
-      make("p", {}, make("b", {}, [run.outcome, run.fault].filter(Boolean).join(", ")), run.reason ? `: ${run.reason}` : ""),
+      make("p", {}, make("b", {}, [run.outcome, run.cause].filter(Boolean).join(", ")), run.reason ? `: ${run.reason}` : ""),
       make("p", { class: "quiet" }, run.facts));
     if (run.findings.length) part.append(make("h2", {}, "Findings"), make("ul", { class: "findings" }, ...[...run.findings].sort((one, other) => (one.outcome === "passed") - (other.outcome === "passed")).map(finding)));
     part.append(make("h2", {}, "Conversation"), ...talk(run));
@@ -109,10 +109,10 @@
       make("main", {}, heading,
         facts(data.facts),
         data.diff ? make("details", { open: true }, make("summary", {}, "What changed"), make("pre", {}, data.diff)) : null,
-        make("details", {}, make("summary", {}, "How it was called, and the test bot's prompt"), facts(data.called), make("pre", {}, data.prompt)),
+        make("details", {}, make("summary", {}, "Call settings and caller prompt"), facts(data.called), make("pre", {}, data.prompt)),
         data.runs.length > 1 ? make("ul", { class: "tabs", "aria-label": "Runs" }, ...data.runs.map((one) => make("li", {},
           make("a", { href: `#case-${index}-${one.id}`, "aria-current": one === run ? "true" : null }, make("span", { class: one.outcome }, SIGNS[one.outcome]), ` run ${one.id}`)))) : null,
-        run ? runPart(run) : make("p", { class: "note" }, "Nobody was called.")));
+        run ? runPart(run) : make("p", { class: "note" }, "No call was made.")));
     overview.hidden = true;
     page.hidden = false;
     document.title = `${data.id} · ${title}`;
@@ -132,7 +132,7 @@
     if (found && rows[found[1]]) open(Number(found[1]), found[2] === undefined ? undefined : Number(found[2]));
     else if (!location.hash.startsWith("#turn-")) close();
   };
-  page.addEventListener("click", (event) => { // within a case, the address stays the case's
+  page.addEventListener("click", (event) => { // keeps the address of the case
     const turn = event.target.closest("[data-turn]");
     if (!turn) return;
     event.preventDefault();

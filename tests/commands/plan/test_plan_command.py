@@ -77,12 +77,12 @@ def test_a_plan_that_run_would_refuse_says_so(project: Project, service: Served)
     project.edit("plans/hours.yaml", "scenarios:", "budget: {max_cost_cents: 50}\nscenarios:")
     ran = project.planner("plan", "--refresh", "--detailed-exitcode")
     assert ran.code == 3
-    assert "`planner run` would refuse to: $1.60 expected, budget.max_cost_cents of plan" in ran.out
+    assert "`planner run` would refuse this: $1.60 expected, budget.max_cost_cents of plan" in ran.out
     assert "--consent-to-charge" not in ran.out
     project.write("planner.yaml", "policy: {max_calls: 4}\n")
     ran = project.planner("plan", "--format", "json")
     assert ran.code == 3
-    assert ran.json["refused"] == "5 calls would be made, policy.max_calls allows 4 an invocation"
+    assert ran.json["refused"] == "5 calls would be made, policy.max_calls allows 4 per session"
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_a_ceiling_that_admits_no_call_is_told(
     ran = project.planner("plan", "--refresh", "--format", "json")
     assert ran.code == 3
     assert ran.json["estimate"]["expected_cents"] <= 50
-    assert ran.json["refused"] == f"one call may cost up to $0.64, {named} allows $0.50, so that none would be launched"
+    assert ran.json["refused"] == f"one call may cost up to $0.64, {named} allows $0.50, so no call could be launched"
     told = project.planner("plan", "--refresh")
     assert (told.code, CONSENT in told.out) == (3, False)
-    assert "raise it to $0.64 at least" in " ".join(told.out.split()).lower()
+    assert "raise it to at least $0.64" in " ".join(told.out.split()).lower()
     assert not service.own_runs()
 
     project.write("plans/hours.yaml", ONE_CALL.replace("scenarios:", f"{plan}scenarios:").replace(": 50", ": 64"))

@@ -32,27 +32,27 @@ def test_a_new_case(project: Project) -> None:
     """Keyless: what would be called, and that neither the agent nor the price is known."""
     assert _told(project, "--explain", "hours/cancel@clinic") == snapshot("""\
 hours/cancel@clinic
-  happens     called, 1 call: new
+  action      called, 1 call: new
   calls       agent 12 · outbound · bot
   agent       not asked (--refresh asks the service)
   expects     1 expectation: duration
   stored      nothing
-  price       unknown (no past runs and the product is not known)
+  price       unknown (no past runs and the product is unknown)
 """)
 
 
 def test_an_edited_prompt(called: Project) -> None:
-    """What moved, in lines, and what the stored runs were."""
+    """What changed, in lines, and what the stored runs were."""
     called.edit("plans/hours.yaml", "Monday", "Tuesday")
     assert _told(called, "--refresh", "--explain", "*cancel*") == snapshot("""\
 hours/cancel@clinic
-  happens     called, 1 call: prompt changed
+  action      called, 1 call: prompt changed
   calls       agent 14 · outbound · bot
-  agent       revision WHEN DIGEST, as in the stored runs
+  agent       revision WHEN DIGEST, same as the stored runs
   inputs      - You are Dora Diaz, polite. Cancel your appointment of Monday.
               + You are Dora Diaz, polite. Cancel your appointment of Tuesday.
   expects     1 expectation: duration
-              judged as the stored runs were
+              same as for the stored runs
   stored      passed: 1 of 1 run passed, newest N s ago, oldest N s, made by
               INVOCATION
   price       $0.16 a call ($0.16–$0.32; 5 past runs of these targets)
@@ -64,11 +64,11 @@ def test_an_edited_expectation(called: Project) -> None:
     called.edit("plans/hours.yaml", "{check: duration, max_seconds: 600}", "{check: latency, max_ms: 60000}")
     assert _told(called, "--explain", "*cancel*") == snapshot("""\
 hours/cancel@clinic
-  happens     judged again, free: expectations changed
-  because     1 stored run · free
+  action      rechecked, free: expectations changed
+  detail      1 stored run · free
   calls       agent 14 · outbound · bot
   agent       revision WHEN DIGEST in the stored runs
-  inputs      as in the stored runs
+  inputs      same as in the stored runs
   expects     1 expectation: latency
               + latency
               - duration
@@ -76,7 +76,7 @@ hours/cancel@clinic
               INVOCATION
 """)
     called.edit("plans/hours.yaml", "max_ms: 60000", "id: duration, max_ms: 60000")
-    assert "edited since the stored runs were judged" in _told(called, "--explain", "*cancel*")
+    assert "changed since the stored runs were judged" in _told(called, "--explain", "*cancel*")
 
 
 def test_an_edited_agent(called: Project, service: Served) -> None:
@@ -84,12 +84,12 @@ def test_an_edited_agent(called: Project, service: Served) -> None:
     service.control({"deploy": {"agent_id": 14, "revision": 2}})
     assert _told(called, "--refresh", "--explain", "*cancel*") == snapshot("""\
 hours/cancel@clinic
-  happens     called, 1 call: agent edited since
+  action      called, 1 call: agent edited since
   calls       agent 14 · outbound · bot
-  agent       revision WHEN DIGEST, not as in the stored runs
-  inputs      as in the stored runs
+  agent       revision WHEN DIGEST, different from the stored runs
+  inputs      same as in the stored runs
   expects     1 expectation: duration
-              judged as the stored runs were
+              same as for the stored runs
   stored      passed: 1 of 1 run passed, newest N s ago, oldest N s, made by
               INVOCATION
   price       $0.16 a call ($0.16–$0.32; 5 past runs of these targets)
@@ -103,19 +103,19 @@ def test_more_runs_and_a_dropped_case(called: Project) -> None:
     message = _told(called, "--explain", "*name=Ana*", "--explain", "hours/cancel@clinic")
     assert message == snapshot("""\
 hours/saturday[name=Ana]@clinic
-  happens     called, 1 call: runs raised
-  beside      2 stored runs, which stand
+  action      called, 1 call: runs raised
+  keeps       2 stored runs
   calls       agent 14 · outbound · bot
   agent       not asked (--refresh asks the service)
-  inputs      as in the stored runs
+  inputs      same as in the stored runs
   expects     1 expectation: call
-              judged as the stored runs were
+              same as for the stored runs
   stored      passed: 2 of 2 runs passed, newest N s ago, oldest N s, made by
               INVOCATION
   price       $0.16 a call ($0.16–$0.32; 4 past runs of these scenarios)
 
 hours/cancel@clinic
-  happens     dropped: no longer in the plan
+  action      dropped: no longer in the plan
   stored      passed: 1 of 1 run passed, newest N s ago, oldest N s, made by
               INVOCATION
 """)

@@ -86,13 +86,13 @@ def _already_run(project: Project, service: Served) -> None:
 
 MOVES: dict[str, tuple[Callable[[Project, Served], None], str]] = {
     "prompt": (_edit_prompt, "hours/cancel@clinic: - You are Dora Diaz, polite. Cancel your"),
-    "expectation": (_edit_expectation, "hours/cancel@clinic: what is expected changed"),
-    "case added": (_add_case, "hours/saturday[name=Eva]@clinic would be called too: new"),
-    "case removed": (_remove_case, "hours/saturday[name=Bob]@clinic was to be called, and is in no plan any more"),
+    "expectation": (_edit_expectation, "hours/cancel@clinic: expectations changed"),
+    "case added": (_add_case, "hours/saturday[name=Eva]@clinic would also be called: new"),
+    "case removed": (_remove_case, "hours/saturday[name=Bob]@clinic was to be called, but no plan has it now"),
     "runs": (_raise_runs, "hours/saturday[name=Ana]@clinic: 3 calls instead of 2"),
     "target": (_other_target, "target 14 → 12"),
     "agent": (_edit_agent, "hours/cancel@clinic: agent edited since ("),
-    "results": (_already_run, "hours/cancel@clinic was to be called, and would be kept: passed"),
+    "results": (_already_run, "hours/cancel@clinic was to be called, but would now be kept: passed"),
 }
 
 

@@ -178,7 +178,7 @@ def test_what_an_adopted_launch_cost_is_told_by_another_change_set(project: Proj
     project.edit("plans/hours.yaml", "status: completed", "status: completed}, {check: duration, max_seconds: 600")
     ran = project.planner("run")
     assert ran.code == 0
-    assert "$0.16 more was paid by earlier invocations, for runs that stand in for calls here" in flat(ran.out)
+    assert "$0.16 more was paid by earlier sessions, for runs reused here" in flat(ran.out)
     assert len(service.own_runs()) == 1
 
 

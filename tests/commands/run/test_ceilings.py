@@ -38,7 +38,7 @@ SHORT = {
     "test_call_budget_cents": "the organisation's test-call budget is $0.90, less than the $3.20 expected: some calls will not"
     " be made; raise it first, or resume afterwards",
 }
-TOP_UP = "Top up the organisation's balance to make the calls that are left; those made are not paid for again."
+TOP_UP = "Top up the organisation's balance to make the remaining calls; nothing is charged twice."
 
 
 def world(folder: Path, **settings: int) -> str:
@@ -77,7 +77,7 @@ def test_ceilings_of_command_plan_and_project(project: Project, service: Served)
         f"the ceiling was reached (--max-cost allows $0.90: $0.{billed} spent, $0.00 reserved;"
     )
     step = next(step for step in results["next_steps"] if step.startswith("Raise the ceiling"))
-    enough = step.removeprefix("Raise the ceiling (--max-cost $").partition(" would do) to make")[0]
+    enough = step.removeprefix("Raise the ceiling (--max-cost $").partition(" is enough) to make")[0]
     assert project.planner("run", CONSENT, "--max-cost", enough, "--store", "a").code == 0
     assert project.results()["cost"]["actual_cents"] == service.ledger()["total_cents"]
     assert len(service.own_runs()) == 10
@@ -199,8 +199,8 @@ def test_a_ceiling_that_bills_broke_is_named(project: Project, service: Served) 
     billed = results["cost"]["actual_cents"]
     assert billed == service.ledger()["total_cents"] > 30
     broken = (
-        f"a ceiling was broken: --max-cost allows $0.20, and ${billed / 100:.2f} was billed and policy.max_cost_cents allows"
-        f" $0.30, and ${billed / 100:.2f} was billed; calls that were under way cost more than was held for them"
+        f"a ceiling was exceeded: --max-cost allows $0.20, and ${billed / 100:.2f} was billed and policy.max_cost_cents allows"
+        f" $0.30, and ${billed / 100:.2f} was billed; calls in progress cost more than was reserved for them"
     )
     assert broken in results["problems"]
     assert broken in " ".join(ran.out.split())

@@ -58,7 +58,7 @@ def test_staging_and_production(project: Any, serve: Callable[..., Any], monkeyp
         "- before: `ID`: Passed, WHEN, environment production",
         "- now: `ID`: Failed, WHEN, environment staging",
         "",
-        "2 cases compared, together: 6 of 6 runs passed before, 2 of 6 now: worse (p = 0.029)",
+        "2 cases compared: 6 of 6 runs passed before, 2 of 6 now: worse (p = 0.029)",
     ]
     assert "the same runs" not in text.out
 

@@ -29,7 +29,7 @@ def test_calls_of_another_change_set_are_in_neither_sum(project: Project, servic
     cost = project.results()["cost"]
     assert cost["actual_cents"] == service.ledger()["total_cents"] - before
     assert cost["estimated_cents"] == planned["expected_cents"]
-    assert "more was paid by earlier invocations, for runs that stand in for calls here" in " ".join(ran.out.split())
+    assert "more was paid by earlier sessions" in " ".join(ran.out.split())
 
 
 def test_what_was_paid_before_is_part_of_what_is_expected(project: Project, service: Served) -> None:
@@ -62,10 +62,7 @@ def test_what_was_paid_before_is_part_of_what_is_expected(project: Project, serv
     assert cost["estimated_high_cents"] == paid + rest["high_cents"]
     text = " ".join(ran.out.split())
     assert f"{dollars(cost['actual_cents'])} of {dollars(cost['estimated_cents'])} expected" in text
-    assert (
-        f"what was expected is {dollars(paid)} paid before, and {dollars(rest['expected_cents'])} for what was left then"
-        in text
-    )
+    assert f"{dollars(paid)} paid before, plus {dollars(rest['expected_cents'])} for the remaining calls" in text
 
 
 def dollars(cents: int) -> str:

@@ -68,7 +68,7 @@ def test_a_closed_terminal_is_an_interruption(project: Project, service: Served)
     assert (results["outcome"], results["exit_code"], results["under_way"]) == ("interrupted", 130, False)
     text = " ".join(case["outcome_reason"] for case in results["cases"])
     assert "of 10 calls not made: interrupted" in text
-    assert "without paying" in (project.root / "reports/report.md").read_text()
+    assert "To resume" in (project.root / "reports/report.md").read_text()
     service.release()
     again = project.planner("run", "--consent-to-charge")
     assert again.code == 0, again.err

@@ -68,7 +68,7 @@ EARLY_ENDS = {
     "no such path": (None, [CONSENT, "nowhere"], 2, "refused", "nowhere does not exist"),
     "no key": (lose_key, [CONSENT], 2, "refused", "there is no API key"),
     "an unknown target": (unknown_target, [CONSENT], 2, "refused", "does not know agent 999"),
-    "consent withheld": (edit_prompt, [], 3, "refused", "nobody is called without consent"),
+    "consent withheld": (edit_prompt, [], 3, "refused", "consent to the charge is missing"),
     "an unreachable service": (unreachable, [CONSENT], 4, "unknown", "cannot be reached"),
     "a damaged store": (damage_store, [CONSENT], 4, "unknown", "cannot be read"),
 }
@@ -135,9 +135,7 @@ def test_a_killed_invocation_leaves_a_report_that_says_so(project: Project, serv
     results = standing(project)
     assert (results["outcome"], results["under_way"]) == ("unknown", True)
     report = (project.root / "reports/report.md").read_text()
-    assert report.splitlines()[0] == (
-        "# ❔ Incomplete: it had not ended when this was written; what it called and paid is not in here"
-    )
+    assert report.splitlines()[0].startswith("# ❔ Incomplete: still running ")
     assert "$0.00" not in report + (project.root / "reports/junit.xml").read_text()
     assert project.planner("run", CONSENT, "--rerun", "all").code == 0
     assert project.results()["under_way"] is False
@@ -170,7 +168,7 @@ def test_reports_that_cannot_be_written_any_more(project: Project, service: Serv
     assert "3 new; " in out
     assert "· the reports cannot be written to reports: File exists" in out
     assert f"Cost     ${service.ledger()['total_cents'] / 100:.2f} of" in out
-    assert "earlier invocations" not in out
+    assert "earlier sessions" not in out
     (project.root / "reports").unlink()
     assert project.planner("run", CONSENT).code == 0
     assert {case["action"] for case in project.results()["cases"]} == {"keep"}

@@ -67,7 +67,7 @@ def test_late_evidence_is_fetched_by_the_next_run(
     assert hasty() == 4
     first = project.results()
     assert {run["fault"] for run in first["cases"][0]["runs"]} == {"judge"}
-    assert any("asks for it again, free" in problem for problem in first["problems"])
+    assert any("reads it again, free" in problem for problem in first["problems"])
     assert project.actions()["graded/hours@clinic"] == ("recheck", "unknown_last_time", 0)
     digest = project.planner("plan", "--format", "json").json["digest"]
     service.advance(LATE_SECONDS)
@@ -118,7 +118,7 @@ def test_evidence_that_never_comes_is_not_paid_for_again(
     late(service, LATE_SECONDS, "grade")
     for _ in range(3):
         assert hasty() == 4
-        assert "has not told all of calls that were made (grade)" in " ".join(capsys.readouterr().out.split())
+        assert "the evidence of some calls is incomplete (grade)" in " ".join(capsys.readouterr().out.split())
     assert len(service.own_runs()) == 2
     assert hasty(rerun="failed") == 4
     assert len(service.own_runs()) == 4

@@ -80,7 +80,7 @@ def test_nobody_is_called_in_quiet_hours(project: Project, service: Served) -> N
     )
     ran = project.planner("run", CONSENT)
     assert ran.code == 3
-    assert f"nobody is called in policy.quiet_hours, {start:%H:%M}–{end:%H:%M} UTC" in ran.err
+    assert f"no calls are made during policy.quiet_hours, {start:%H:%M}–{end:%H:%M} UTC" in ran.err
     assert service.ledger()["runs"] == []
     assert project.planner("run", CONSENT, "--sandbox").code == 0
 

@@ -31,7 +31,7 @@ def test_calls_under_way_at_an_interruption_are_no_small_bill(project: Project, 
     assert (cost["actual_cents"], cost["ambiguous_cents"], cost["calls_under_way"]) == (0, 3 * 64, 3)
     bill = "at least $0.00 of $1.60 expected"
     assert f"Interrupted: {bill}" in flat(out) or f"; {bill}" in flat(out)
-    assert f"Cost {bill}; up to $1.92 more for 3 calls under way" in flat(out)
+    assert f"Cost {bill}; up to $1.92 more for 3 calls in progress" in flat(out)
     assert f"cost: {bill}" in (project.root / "reports/junit.xml").read_text()
-    assert "up to $1.92 more for 3 calls under way" in flat((project.root / "reports/report.md").read_text())
+    assert "up to $1.92 more for 3 calls in progress" in flat((project.root / "reports/report.md").read_text())
     RunResult.model_validate(project.results())

@@ -125,7 +125,7 @@ def test_what_was_paid_is_told_where_results_cannot_be_shared(
     assert (ran.code, len(service.own_runs())) == (4, 5)
     assert "the results are stored locally, but could not be shared" in ran.out
     assert f"Cost     ${paid / 100:.2f} of" in ran.out
-    assert "earlier invocations" not in ran.out
+    assert "earlier sessions" not in ran.out
     cost = project.results()["cost"]
     assert (cost["actual_cents"], cost["this_invocation_cents"]) == (paid, paid)
     hook.unlink()

@@ -1,7 +1,6 @@
-"""A change set kept in a file, to be agreed to as it is: what it holds, and what has moved since.
+"""A change set saved in a file, to be run later as it is, and what has changed since.
 
-The file goes from one CI job to the next, so that its texts are those that others may see: the digests beside them tell
-whether anything moved, the texts only show it.
+CI jobs pass the file on, so its texts are redacted. Changes are detected by digests; the texts only show them.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from planner.bounds import Count, Total
-from planner.changes.detail import inputs_detail, revision_detail, revision_digest
+from planner.changes.detail import agent_edit, inputs_detail
 from planner.changes.fingerprint import digest_of
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.results.model import CaseInputs
@@ -21,11 +20,11 @@ from planner.results.model import CaseInputs
 SCHEMA_VERSION: Final = "1.1"
 
 Show = Callable[[str], str]
-"""A text as others may see it."""
+"""Redacts a text."""
 
 _DONE: Final = {
     Action.CALL: "called",
-    Action.RECHECK: "judged again",
+    Action.RECHECK: "rechecked",
     Action.KEEP: "kept",
     Action.DROP: "dropped",
 }
@@ -36,7 +35,7 @@ class _Saved(BaseModel):
 
 
 class SavedChange(_Saved):
-    """What was to happen to one case; cases that were to be kept are not listed."""
+    """The planned change of one case. Kept cases are not listed."""
 
     case_id: str
     action: Literal["call", "recheck", "drop"]
@@ -48,7 +47,7 @@ class SavedChange(_Saved):
 
 
 class SavedSelection(_Saved):
-    """What was typed after `planner plan`; `directory` is the working directory, relative to the repository's root."""
+    """The options of `planner plan`; `directory` is the working directory, relative to the repository's root."""
 
     directory: str
     paths: list[str] = []
@@ -66,37 +65,35 @@ class SavedPlan(_Saved):
     kind: Literal["saved-plan"] = "saved-plan"
     schema_version: str = SCHEMA_VERSION
     tool_version: str
-    plan_id: str = Field(description="Never given twice: a saved plan is carried out once.")
+    plan_id: str = Field(description="Unique: a saved plan can be run only once.")
     saved_at: datetime
     digest: str
     calls: Count
     expected_cents: Total | None
-    max_cost_cents: Total | None = Field(description="The high estimate; null where the cost is unknown.")
+    max_cost_cents: Total | None = Field(description="The high estimate; null if the cost is unknown.")
     selection: SavedSelection
     service: str | None = Field(
         default=None,
-        description="The address of the service that was meant; null for the sandbox, and where an older version saved it.",
+        description="The address of the service; null for the sandbox, and in files of older versions.",
     )
     changes: list[SavedChange]
-    seal: str = Field(
-        default="", description="Digest of all the rest: a file that was edited is not what was agreed to."
-    )
+    seal: str = Field(default="", description="Digest of all other fields: an edited file is refused.")
 
     def sealed(self) -> SavedPlan:
         return self.model_copy(update={"seal": self._digest()})
 
     @property
     def is_intact(self) -> bool:
-        """Whether nothing in the file was edited, ceiling and selection included. No proof against forgery: the seal is no secret."""
+        """Whether the file was not edited. No protection against forgery: the seal is not secret."""
         return self.seal == self._digest()
 
     def _digest(self) -> str:
-        unsaid = {"service"} if self.service is None else set[str]()  # as it was sealed before there was such a field
-        return digest_of(self.model_dump(mode="json", exclude={"seal", *unsaid}))
+        added_later = {"service"} if self.service is None else set[str]()  # so that older files stay intact
+        return digest_of(self.model_dump(mode="json", exclude={"seal", *added_later}))
 
 
 def saved_changes(change_set: ChangeSet, show: Show) -> list[SavedChange]:
-    """Everything that is to happen, in order."""
+    """All changes except kept cases, in order."""
     return [
         SavedChange.model_validate(
             {
@@ -115,54 +112,44 @@ def saved_changes(change_set: ChangeSet, show: Show) -> list[SavedChange]:
 
 
 def moved_since(saved: SavedPlan, change_set: ChangeSet, show: Show) -> list[str]:
-    """What today's change set does otherwise than the saved one, a line for each case; empty where they are equal.
+    """How the current change set differs from the saved one, one line per case.
 
-    An agent that was edited since counts as moved even where the same calls would be made: who agreed to call one agent did
-    not agree to call another. Where either side did not ask the service, that is not known.
+    An edited agent is a difference even if the calls are the same: the consent was for the agent as it was. It is not noticed if
+    either side did not ask the service.
     """
     before = {change.case_id: change for change in saved.changes}
     today = {change.case_id: change for change in change_set.changes}
     lines = [_moved(before[case_id], today.get(case_id), show) for case_id in before]
     lines += [
-        f"{case_id} would be {_DONE[change.action]} too: {change.reason.label}"
+        f"{case_id} would also be {_DONE[change.action]}: {change.reason.label}"
         for case_id, change in today.items()
         if case_id not in before and change.action is not Action.KEEP
     ]
     found = [line for line in lines if line]
     if not found and saved.digest != change_set.digest:
-        found = [f"the change set is {change_set.digest}, {saved.digest} was saved"]
+        found = [f"the change set is {change_set.digest}, the saved one {saved.digest}"]
     return found
 
 
 def _moved(before: SavedChange, now: Change | None, show: Show) -> str:
     was = _DONE[Action(before.action)]
     if now is None:
-        return f"{before.case_id} was to be {was}, and is in no plan any more"
+        return f"{before.case_id} was to be {was}, but no plan has it now"
     if now.action.value != before.action:
-        return f"{before.case_id} was to be {was}, and would be {_DONE[now.action]}: {now.reason.label}"
+        return f"{before.case_id} was to be {was}, but would now be {_DONE[now.action]}: {now.reason.label}"
     parts: list[str] = []
     if now.action is Action.CALL:
         if now.runs != before.runs:
             parts.append(f"{now.runs} calls instead of {before.runs}")
         inputs = _shown(now.inputs, show)
         if now.call_fingerprint != before.call_fingerprint and before.inputs and inputs:
-            parts.append(_in_one_line(inputs_detail(before.inputs, inputs)))
-        if edited := _edited(before.inputs, inputs):
-            parts.append(f"{Reason.AGENT_EDITED.label} ({edited})")
+            parts.append(" / ".join(inputs_detail(before.inputs, inputs).splitlines()))
+        old, new = (each.agent_revision if each else None for each in (before.inputs, inputs))
+        if edit := agent_edit(old, new):
+            parts.append(f"{Reason.AGENT_EDITED.label} ({edit})")
     if now.action is not Action.DROP and now.check_fingerprint != before.check_fingerprint:
-        parts.append("what is expected changed")
+        parts.append("expectations changed")
     return f"{before.case_id}: {'; '.join(parts)}" if parts else ""
-
-
-def _edited(before: CaseInputs | None, now: CaseInputs | None) -> str:
-    old, new = (inputs.agent_revision if inputs else None for inputs in (before, now))
-    if old is None or new is None or revision_digest(old) == revision_digest(new):
-        return ""
-    return revision_detail(old, new)
-
-
-def _in_one_line(detail: str) -> str:
-    return " / ".join(detail.splitlines())
 
 
 def _shown(inputs: CaseInputs | None, show: Show) -> CaseInputs | None:

@@ -1,24 +1,24 @@
-"""From two results documents to their comparison, by the same statistics that compare a run with its baseline."""
+"""Compare two results, with the same statistics as for a baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from planner.outcome import CaseOutcome, Sample, Telling, chance_alone, compare, compare_suite, telling
+from planner.outcome import CaseOutcome, Sample, StrongestRate, case_p_value, compare, compare_suite, strongest_rate
 from planner.reports.comparison import ComparedCase, Comparison, Difference, Metric, Side
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
-from planner.verdicts.against_baseline import AgainstBaseline, judged_anew, other_call, other_judgement
+from planner.verdicts.baseline import BaselineComparison, call_change, compare_outcomes, judgement_change
 from planner.verdicts.comparability import (
     Pair,
     Variant,
-    differ,
-    keyed,
-    measured_otherwise,
+    differ_significantly,
+    measurement_change,
     pair_key,
+    pairs_by_key,
     shared_variants,
     variants_of,
-    words_by_case,
+    worst_by_case,
 )
 from planner.verdicts.rates import RunKey, run_key, sample_of, suite_document, total
 
@@ -27,28 +27,28 @@ _METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (
     ("cost", "cents", lambda run: run.cost_cents),
 )
 _MOST_VALUES = 500
-"""Of each side, in a bootstrap: of more the interval is a little wide, and takes no longer."""
+"""Limit per side of the bootstrap: more values would take longer. The interval becomes a little too wide."""
 
 
 def compare_results(older: RunResult, newer: RunResult, random: RandomSource) -> Comparison:
-    """Cases by id. Where both sides hold the very same runs, what changed is known, not guessed; where prompt or expectations
-    are others, nothing of it is the agent's. Runs that stand on both sides are of the one that was first."""
+    """Compare the cases by id. Cases with the same runs, or with a changed plan, are compared by outcome only. Runs that both results
+    have count for the earlier one."""
     before = {case.case_id: case for case in older.cases}
     now = {case.case_id: case for case in newer.cases}
     backwards = older.started_at > newer.started_at
     case_ids = [*now, *(case_id for case_id in before if case_id not in now)]
-    told: dict[str, AgainstBaseline] = {}
+    found: dict[str, BaselineComparison] = {}
     pairs: dict[str, list[Pair]] = {}
     for case_id in case_ids:
         old, new = before.get(case_id), now.get(case_id)
-        if old is not None and new is not None and (aside := _aside(old, new, backwards)) is not None:
-            told[case_id] = aside
+        if old is not None and new is not None and (by_outcome := _compare_outcomes(old, new, backwards)) is not None:
+            found[case_id] = by_outcome
         else:
             pairs[case_id] = _pairs(old, new, backwards=backwards)
     quarantined = {case_id for case_id, case in now.items() if case.quarantine is not None}
     aside = {pair_key(case_id, number) for case_id in quarantined for number in range(len(pairs.get(case_id, ())))}
-    words = words_by_case(compare(keyed(pairs), aside=aside))
-    told |= {case_id: AgainstBaseline(word) for case_id, word in words.items()}
+    words = worst_by_case(compare(pairs_by_key(pairs), aside=aside))
+    found |= {case_id: BaselineComparison(word) for case_id, word in words.items()}
     samples: dict[str, Pair] = {
         case_id: (total([before for before, _ in own]), total([now for _, now in own]))
         for case_id, own in pairs.items()
@@ -57,7 +57,7 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
         older,
         newer,
         tuple(
-            _compared(case_id, told[case_id], before.get(case_id), now.get(case_id), samples.get(case_id))
+            _compared(case_id, found[case_id], before.get(case_id), now.get(case_id), samples.get(case_id))
             for case_id in case_ids
         ),
         tuple(
@@ -71,10 +71,8 @@ def compare_results(older: RunResult, newer: RunResult, random: RandomSource) ->
     )
 
 
-def _counted(
-    samples: dict[str, tuple[Sample | None, Sample | None]], now: dict[str, CaseDocument]
-) -> dict[str, tuple[Sample | None, Sample | None]]:
-    """Without those in quarantine, which are shown and do not count."""
+def _counted(samples: dict[str, Pair], now: dict[str, CaseDocument]) -> dict[str, Pair]:
+    """Without quarantined cases."""
     return {
         case_id: both
         for case_id, both in samples.items()
@@ -82,55 +80,55 @@ def _counted(
     }
 
 
-def _aside(before: CaseDocument, now: CaseDocument, backwards: bool) -> AgainstBaseline | None:
-    """Of a case that chance has no part in: the same runs, or calls that its author made another thing of. Else None."""
+def _compare_outcomes(before: CaseDocument, now: CaseDocument, backwards: bool) -> BaselineComparison | None:
+    """The comparison of a case with the same runs on both sides, or that is not comparable; else None."""
     outcome = CaseOutcome[now.outcome.upper()]
-    judgement = other_judgement(before, now.check_fingerprint, now.judged_by)
+    judgement = judgement_change(before, now.check_fingerprint, now.judged_by)
     if _are_all_in(before, now) if backwards else _are_all_in(now, before):
-        return judged_anew(before, outcome, judgement)
+        return compare_outcomes(before, outcome, judgement)
     earlier, later = (now, before) if backwards else (before, now)
     new = [run for run in later.runs if run_key(run) not in _keys(earlier)]
     is_graded = before.is_graded or now.is_graded
-    why = other_call(before, now.inputs, now.call_fingerprint) or judgement
+    why = call_change(before, now.inputs, now.call_fingerprint) or judgement
     if why is not None:
-        return judged_anew(before, outcome, why)
-    why = measured_otherwise(earlier.runs, new, is_graded=is_graded)
-    if why is not None and differ(sample_of(before), sample_of(now)):
-        return AgainstBaseline("not_enough_evidence", why)
-    return None if why is None else judged_anew(before, outcome, why)
+        return compare_outcomes(before, outcome, why)
+    why = measurement_change(earlier.runs, new, is_graded=is_graded)
+    if why is not None and differ_significantly(sample_of(before), sample_of(now)):
+        return BaselineComparison("not_enough_evidence", why)
+    return None if why is None else compare_outcomes(before, outcome, why)
 
 
 def _compared(
     case_id: str,
-    told: AgainstBaseline,
+    comparison: BaselineComparison,
     before: CaseDocument | None,
     now: CaseDocument | None,
-    samples: tuple[Sample | None, Sample | None] | None,
+    samples: Pair | None,
 ) -> ComparedCase:
-    by, p_value = None, None
+    difference, p_value = None, None
     match samples:
         case (Sample() as old, Sample() as new) if old.runs_countable and new.runs_countable:
-            by, p_value = _difference(telling(old, new)), chance_alone(old, new)
+            difference, p_value = _difference(strongest_rate(old, new)), case_p_value(old, new)
         case _:
             pass
     return ComparedCase(
         case_id,
-        told.compared,
+        comparison.compared,
         _side(before),
         _side(now),
-        by,
+        difference,
         _same_runs(before, now),
         p_value,
-        told.not_comparable,
+        comparison.not_comparable,
         now is not None and now.quarantine is not None,
         len(_keys(before) & _keys(now)),
     )
 
 
-def _difference(told: Telling) -> Difference:
-    (before, runs_before), (now, runs_now) = told.before, told.now
-    interval = difference_interval(told.before, told.now)
-    return Difference(told.expectation, told.before, told.now, now / runs_now - before / runs_before, interval)
+def _difference(rate: StrongestRate) -> Difference:
+    (before, runs_before), (now, runs_now) = rate.before, rate.now
+    interval = difference_interval(rate.before, rate.now)
+    return Difference(rate.expectation, rate.before, rate.now, now / runs_now - before / runs_before, interval)
 
 
 def _side(case: CaseDocument | None) -> Side | None:
@@ -148,26 +146,25 @@ def _side(case: CaseDocument | None) -> Side | None:
 
 
 def _pairs(before: CaseDocument | None, now: CaseDocument | None, *, backwards: bool) -> list[Pair]:
-    """One pair, or one for each variant of the agent that has runs on both sides. Runs that stand on both sides are of the earlier
-    one: no sample is compared with itself."""
-    both = _keys(before) & _keys(now)
-    besides = {"before": both if backwards else frozenset[RunKey](), "now": frozenset[RunKey]() if backwards else both}
+    """One pair, or one per agent variant with runs on both sides. Shared runs count for the earlier result only."""
     if before is None or now is None:
         return [(None if before is None else sample_of(before), None if now is None else sample_of(now))]
+    shared, none = _keys(before) & _keys(now), frozenset[RunKey]()
+    not_before, not_now = (shared, none) if backwards else (none, shared)
     variants = shared_variants(before.runs, now.runs)
     if not variants or variants_of(before.runs) | variants_of(now.runs) == {variants[0]}:
-        return [(sample_of(before, besides=besides["before"]), sample_of(now, besides=besides["now"]))]
+        return [(sample_of(before, without=not_before), sample_of(now, without=not_now))]
     return [
         (
-            sample_of(before, besides=besides["before"] | _of_others(before, variant)),
-            sample_of(now, besides=besides["now"] | _of_others(now, variant)),
+            sample_of(before, without=not_before | _other_variants(before, variant)),
+            sample_of(now, without=not_now | _other_variants(now, variant)),
         )
         for variant in variants
     ]
 
 
-def _of_others(case: CaseDocument, variant: Variant) -> frozenset[RunKey]:
-    """Its runs on other variants of the agent."""
+def _other_variants(case: CaseDocument, variant: Variant) -> frozenset[RunKey]:
+    """The runs on other agent variants."""
     return frozenset(run_key(run) for run in case.runs if run.agent_variant_id != variant)
 
 
@@ -176,7 +173,6 @@ def _keys(case: CaseDocument | None) -> frozenset[RunKey]:
 
 
 def _are_all_in(case: CaseDocument, other: CaseDocument) -> bool:
-    """Whether it has no runs but those of the other."""
     return bool(case.runs) and _keys(case) <= _keys(other)
 
 
@@ -187,7 +183,7 @@ def _same_runs(before: CaseDocument | None, now: CaseDocument | None) -> bool:
 def _metrics(
     pairs: Sequence[tuple[CaseDocument, CaseDocument]], random: RandomSource, *, backwards: bool
 ) -> list[Metric]:
-    """Over the cases that both sides hold and that were called anew in between, by the runs of each side alone."""
+    """Of cases in both results that were called in between, without shared runs."""
     called: list[tuple[Sequence[RunDocument], Sequence[RunDocument]]] = []
     for before, now in pairs:
         shared = _keys(before) & _keys(now)
@@ -213,7 +209,7 @@ def _median_change(old: Sequence[float], new: Sequence[float]) -> float:
 
 
 def _thinned(values: Sequence[float]) -> Sequence[float]:
-    """Evenly over their order, so that the median stays what it is."""
+    """At most `_MOST_VALUES` evenly spaced order statistics, which keep the median."""
     if len(values) <= _MOST_VALUES:
         return values
     ordered = sorted(values)

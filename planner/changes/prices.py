@@ -1,4 +1,4 @@
-"""What one call of a case would cost, by what past calls did: the narrowest group that tells, else the product's rate, else unknown."""
+"""Price one call of a case from past bills, the product's rate, or neither (unknown). See `estimate`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENOUGH_RUNS: Final = 3
 _MANY_RUNS: Final = 20
 
 _BASES: Final = ("transaction", "call")
-"""Of bills, the surest first."""
+"""Sources of bills, most reliable first."""
 
 Target: TypeAlias = tuple[str, int]
 GroupKey: TypeAlias = tuple[str | int, ...]
@@ -30,11 +30,11 @@ _WIDTHS: Final = (Source.CASE, Source.SCENARIO, Source.TARGET, Source.PRODUCT)
 
 @dataclass(frozen=True, slots=True)
 class Bills:
-    """Past runs of a group, as cents each, and how widely it was drawn (index into the four sources of history).
+    """Statistics of a group's bills, in cents. `width` is the index of the group's kind in `_WIDTHS`.
 
-    `within` is the variance of a run about its case's mean, `between` that of the cases' means about the group's; `unevenness` is
-    the sum of the squares of the cases' shares of the runs. `freedom` is what the variances rest on, 0 for a single run.
-    `step` divides every bill: bills come in started minutes, so it is a minute's price, or a multiple of it.
+    `within` is the variance of runs around their case's mean, `between` that of the case means around the group's; `unevenness` is
+    the sum of the squared shares of the cases. `freedom` is the degrees of freedom, 0 for a single run. `step` is the greatest
+    common divisor: bills are per started minute, so it is a minute's price or a multiple.
     """
 
     width: int
@@ -53,8 +53,7 @@ class Bills:
         return len(self.run_ids)
 
     def variance_of_sum(self, runs_by_case: Sequence[int]) -> float:
-        """Of so many further runs of so many cases about `count` times the mean: each run's own, what the runs of a case share,
-        and that of the mean, which all share."""
+        """Variance of the sum of further runs: of each run, of each case's mean, and of the group's mean."""
         runs = sum(runs_by_case)
         shared = 0.0 if self.width == 0 else sum(number**2 for number in runs_by_case) * self.between
         of_mean = self.between * self.unevenness + self.within / self.count
@@ -62,19 +61,19 @@ class Bills:
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
-    """The price of one case's calls: from bills, by an assumption, or (neither) unknown."""
+class CasePricing:
+    """The price of one call, and the bills it is based on, if any."""
 
     price: CasePrice
     key: GroupKey = ()
     bills: Bills | None = None
 
 
-class Past:
+class PriceHistory:
     """Past runs by the groups that a case may be priced from.
 
-    Bills of one basis only are compared: transactions where there are any, else the bills of calls, else what older versions
-    stored. For a run without such a bill, its length at the product's rate counts, or else what the service estimated.
+    Only bills of one basis are compared: transactions if there are any, else bills of calls, else those of older versions. A run
+    without such a bill is priced by its length and the product's rate, or else by the service's estimate.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Past:
             for key in self._keys(run.case_id, run.plan, run.scenario, run.target):
                 self._groups[key].append(run)
 
-    def price(self, case: Case) -> Priced:
+    def price(self, case: Case) -> CasePricing:
         target = (case.target.kind, case.target.id)
         product, minute = self._products.get(target), self._minute_cents(target)
         keys = self._keys(case.case_id, case.plan, case.scenario, target)
@@ -104,22 +103,23 @@ class Past:
             price = CasePrice(
                 bills.mean, low_cents, high_cents, seconds, billed_basis(bills.count, bills.width), source
             )
-            return Priced(price, key, bills)
+            return CasePricing(price, key, bills)
         if product is None or minute is None:
-            missing = "the product is not known" if product is None else f"no rate for product {product}"
-            return Priced(CasePrice(None, None, None, seconds, f"unknown: no past runs and {missing}", Source.UNKNOWN))
+            missing = "the product is unknown" if product is None else f"no rate for product {product}"
+            price = CasePrice(None, None, None, seconds, f"unknown: no past runs and {missing}", Source.UNKNOWN)
+            return CasePricing(price)
         low, expected, high = (minute * minutes for minutes in _ASSUMED_MINUTES)
         basis = f"assumed {_ASSUMED_MINUTES[0]}–{_ASSUMED_MINUTES[-1]} minutes at {minute:g} ¢/min ({product})"
-        return Priced(CasePrice(expected, low, ceil(high), seconds, basis, Source.RATE))
+        return CasePricing(CasePrice(expected, low, ceil(high), seconds, basis, Source.RATE))
 
     def _minute_cents(self, target: Target) -> float | None:
-        """Of a test call; None where the product or its rate is not known."""
+        """Price of a minute of a test call; None if the product or its rate is unknown."""
         product = self._products.get(target)
         rate = None if product is None else self._rates.get(product)
         return None if rate is None else rate * CHARGE_MULTIPLIER
 
     def _keys(self, case_id: str, plan: str, scenario: str, target: Target) -> list[GroupKey]:
-        """Narrowest first; the product's group only where it is known."""
+        """Narrowest group first."""
         keys: list[GroupKey] = [("case", case_id, *target), ("scenario", plan, scenario, *target), ("target", *target)]
         product = self._products.get(target)
         return keys if product is None else [*keys, ("product", product)]
@@ -137,7 +137,7 @@ class Past:
         return self._bills[key]
 
     def _cents(self, run: PastRun) -> int | None:
-        """The bill, or what its started minutes cost, or what the service estimated."""
+        """The bill, or the price of its started minutes, or the service's estimate."""
         if run.cost_cents is not None and run.cost_basis == self._basis:
             return run.cost_cents
         minute = self._minute_cents(run.target)
@@ -146,7 +146,7 @@ class Past:
         return ceil(max(1, ceil(run.duration_seconds / 60)) * minute)
 
     def _expected_seconds(self, keys: Sequence[GroupKey]) -> float | None:
-        """Of the narrowest group that tells any."""
+        """The mean length of the narrowest group that has one."""
         return next((seconds for key in keys if (seconds := self._mean_seconds(key)) is not None), None)
 
     def _mean_seconds(self, key: GroupKey) -> float | None:
@@ -161,8 +161,8 @@ def billed_basis(count: int, width: int) -> str:
 
 
 def _summary(width: int, costs: Mapping[int, tuple[str, int]]) -> Bills:
-    """The components of variance of cases within a group are those of a one-way analysis of variance with random effects
-    (S. R. Searle, Linear Models, 1971, chapter 9; unequal numbers of runs)."""
+    """Variance components by a one-way analysis of variance with random effects and unequal numbers of runs (S. R. Searle, Linear
+    Models, 1971, chapter 9)."""
     cents = [cost for _, cost in costs.values()]
     count, mean = len(cents), fmean(cents)
     within, between, freedom = (variance(cents), 0.0, count - 1) if count > 1 else (0.0, 0.0, 0)
@@ -194,7 +194,7 @@ def _summary(width: int, costs: Mapping[int, tuple[str, int]]) -> Bills:
 
 
 def _bounds(bills: Bills, minute_cents: float | None) -> tuple[float, int]:
-    """The cheapest and the dearest a call is reckoned with; where a minute's price is not known, the dearest bill stands for it."""
+    """Low and high price of a call. Without a known price of a minute, the highest bill replaces it."""
     if bills.count >= _MANY_RUNS:
         return bills.cheapest, bills.dearest
     minute = bills.dearest if minute_cents is None else minute_cents

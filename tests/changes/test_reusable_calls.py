@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from planner.changes.diff import Rerun, diff
 from planner.changes.model import Action, Change, Reason
 from planner.planfile.model import Case, Target
 from planner.results.model import CaseDocument
@@ -22,7 +21,7 @@ KEY = ("agent", 12)
 
 
 @pytest.fixture
-def compare(now: Any) -> Callable[..., Change]:
+def compare(changes_of: Callable[..., tuple[Change, ...]]) -> Callable[..., Change]:
     """The change of the first case, against a baseline and what was called before."""
 
     def run(
@@ -30,17 +29,13 @@ def compare(now: Any) -> Callable[..., Change]:
         baseline: Iterable[CaseDocument] = (),
         before: Iterable[CaseDocument] = (),
         revision: str | None = OLD,
-        rerun: Rerun = "changed",
         **more: Any,
     ) -> Change:
         stored = list(before)
-        return diff(
+        return changes_of(
             [cases] if isinstance(cases, Case) else cases,
-            {case.case_id: case for case in baseline},
+            list(baseline),
             revisions={KEY: revision},
-            rerun=rerun,
-            now=now,
-            partial=more.pop("partial", False),
             called_before=lambda case_id, fingerprint: [
                 case for case in stored if (case.case_id, case.call_fingerprint) == (case_id, fingerprint)
             ],
@@ -133,17 +128,17 @@ def test_what_would_be_called_anyway_is_called(
     assert reason(replace(case, max_age=timedelta(hours=1)), store_case(case, revision=OLD)) is Reason.PROMPT_CHANGED
     gone = store_case(case, revision=OLD, runs=make_runs(None, None, None, evidence=None))
     assert reason(case, gone) is Reason.PROMPT_CHANGED
-    assert reason(case, store_case(case, revision=OLD), evidence_stored=lambda _: False) is Reason.PROMPT_CHANGED
+    assert reason(case, store_case(case, revision=OLD), has_evidence=lambda _: False) is Reason.PROMPT_CHANGED
     other = store_case(case, revision=OLD, outcome="failed", check_fingerprint="other")
     assert reason(case, other) is Reason.CALLED_BEFORE, "what failed by other expectations is looked at again, free"
 
 
 def test_another_name_needs_no_call(
-    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], now: Any
+    make_case: MakeCase, store_case: StoreCase, compare: Callable[..., Change], changes_of: Any
 ) -> None:
     """The runs of the case that is gone are judged again under the new id, and the old one is not told as dropped."""
     gone, case = store_case(make_case("late-order")), make_case("delayed-order")
-    (change,) = diff([case], {gone.case_id: gone}, revisions={}, rerun="changed", now=now, partial=False)
+    (change,) = changes_of([case], [gone])
     assert (change.action, change.reason, change.prior) == (Action.RECHECK, Reason.RENAMED, gone)
     assert change.detail == "was refunds/late-order@support · 3 stored runs · free"
     assert compare(case, [gone], partial=True).reason is Reason.NEW, "what was not selected is not gone"
@@ -152,12 +147,14 @@ def test_another_name_needs_no_call(
     assert compare(moved, [gone]).reason is Reason.NEW
 
 
-def test_a_case_is_renamed_once_and_only_when_it_is_gone(make_case: MakeCase, store_case: StoreCase, now: Any) -> None:
+def test_a_case_is_renamed_once_and_only_when_it_is_gone(
+    make_case: MakeCase, store_case: StoreCase, changes_of: Any
+) -> None:
     """Two new cases do not share one's calls, and a case that is still there keeps its own."""
     stored = store_case(make_case("late-order"))
     cases = [make_case("one"), make_case("two")]
-    changes = diff(cases, {stored.case_id: stored}, revisions={}, rerun="changed", now=now, partial=False)
+    changes = changes_of(cases, [stored])
     assert [change.reason for change in changes] == [Reason.RENAMED, Reason.NEW]
     cases = [make_case("late-order"), make_case("one")]
-    changes = diff(cases, {stored.case_id: stored}, revisions={}, rerun="changed", now=now, partial=False)
+    changes = changes_of(cases, [stored])
     assert [change.reason for change in changes] == [Reason.PASSED, Reason.NEW]

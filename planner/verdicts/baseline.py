@@ -1,4 +1,4 @@
-"""What a case is compared with, or why with nothing: a prompt or an expectation that its author changed is no change of the agent."""
+"""Find what a case is compared with. A case whose plan changed is not comparable: the difference does not show that the agent changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
-from planner.outcome import CaseOutcome, Sample, chance_alone, judge_case, sample_of_runs
+from planner.outcome import CaseOutcome, Sample, case_p_value, judge_case, sample_of_runs
 from planner.planfile.model import Case
 from planner.results.model import (
     CaseDocument,
@@ -22,30 +22,30 @@ from planner.verdicts.rates import RunKey, run_key, sample_from, sample_of
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """`sample` is None where nothing is known before, or nothing that may be compared; then `not_comparable` says why. `runs` are
-    those it is made of: such of them as a case keeps are of that side alone, for no sample is compared with itself."""
+    """`sample` is None if there is no earlier result, or (`not_comparable`) none that may be compared. `runs` belong to this side of
+    the comparison only, even if the case keeps them: no run is compared with itself."""
 
     sample: Sample | None = None
     not_comparable: NotComparable | None = None
     runs: frozenset[RunKey] = frozenset()
     judged: tuple[JudgedRun, ...] = ()
-    """The same runs with their verdicts, where these are known."""
+    """The same runs with their verdicts, if known."""
 
 
 @dataclass(frozen=True, slots=True)
-class AgainstBaseline:
-    """How a case stands to its baseline, as its document tells it."""
+class BaselineComparison:
+    """The comparison part of a `CaseDocument`."""
 
     compared: Compared
     not_comparable: NotComparable | None = None
     before: Sample | None = None
     p_value: float | None = None
     latest: Sample | None = None
-    """The new runs alone."""
+    """Only the new runs."""
     earlier_runs: frozenset[RunKey] = frozenset()
     """Runs of the case that are not part of `latest`."""
 
-    def told(self) -> dict[str, object]:
+    def fields(self) -> dict[str, object]:
         """Fields of a `CaseDocument`."""
         return {
             "compared": self.compared,
@@ -57,25 +57,24 @@ class AgainstBaseline:
 
 
 def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseline:
-    """Of a case with calls of its own on both sides.
+    """The baseline of a called case.
 
-    Where only what is expected has changed, the older calls are judged by what is expected now, so that like is compared with
-    like; where their evidence is gone, or leaves that open, they are not compared. A case that was left open and is called on is one
-    sample with the calls it keeps, and compared with what these were compared with; so is one of which nothing was known.
+    If only expectations changed, the earlier calls are judged by today's expectations; without their evidence, or if that leaves
+    them undecided, the case is not comparable. The new calls of a case that was undecided are pooled with the calls it keeps, and
+    compared with the same baseline as those.
     """
     before = change.compared_with or change.prior
     if before is None or change.case is None or change.inputs is None:
         return Baseline()
-    why, runs = other_call(before, change.inputs, change.call_fingerprint), frozenset(map(run_key, before.runs))
+    why, runs = call_change(before, change.inputs, change.call_fingerprint), frozenset(map(run_key, before.runs))
     if why is not None:
         return Baseline(None, why, runs)
-    why = other_judgement(before, change.check_fingerprint, change.judge)
+    why = judgement_change(before, change.check_fingerprint, change.judge)
     if why is None:
-        earlier = _compared_when_left_open(change)
-        if earlier is not None:
-            return Baseline(earlier)
+        if (open_baseline := _open_baseline(change)) is not None:
+            return Baseline(open_baseline)
         return Baseline(sample_of(before), None, runs, tuple(map(as_stored, before.runs)))
-    judged = _judged_again(change.case, before, load_evidence, ask)
+    judged = _rechecked_runs(change.case, before, load_evidence, ask)
     verdicts = [run.verdict for run in judged]
     outcome = judge_case(change.case, verdicts).outcome
     if outcome is CaseOutcome.UNKNOWN:
@@ -84,7 +83,7 @@ def baseline_of(change: Change, load_evidence: LoadEvidence, ask: Ask) -> Baseli
     return Baseline(sample, None, runs, judged)
 
 
-def _compared_when_left_open(change: Change) -> Sample | None:
+def _open_baseline(change: Change) -> Sample | None:
     prior = change.prior
     if change.compared_with is not None or change.is_retry or prior is None or prior.outcome != "unknown":
         return None
@@ -93,22 +92,20 @@ def _compared_when_left_open(change: Change) -> Sample | None:
     return sample_from(prior.open_against)
 
 
-def open_against(change: Change, outcome: CaseOutcome, standing: AgainstBaseline) -> SampleDocument | None:
-    """Of a case that is left open: what it is compared with once it is called on. That it is judged again in between, by the same
-    expectations, changes nothing of it."""
+def open_against(change: Change, outcome: CaseOutcome, comparison: BaselineComparison) -> SampleDocument | None:
+    """The baseline for the remaining calls of an undecided case. A recheck by the same expectations keeps it."""
     if outcome is not CaseOutcome.UNKNOWN:
         return None
-    if not is_rejudged(change):
-        return None if standing.before is None or standing.earlier_runs else sample_document(standing.before)
+    if not is_recheck(change):
+        return None if comparison.before is None or comparison.earlier_runs else sample_document(comparison.before)
     prior = change.prior
-    if prior is None or other_judgement(prior, change.check_fingerprint, change.judge) is not None:
+    if prior is None or judgement_change(prior, change.check_fingerprint, change.judge) is not None:
         return None
     return prior.open_against
 
 
-def other_call(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:
-    """What the author changed of the call; None where it is the same, or the same to another target: which of two agents does
-    better is a fair question."""
+def call_change(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> NotComparable | None:
+    """What the author changed in the call; None if it is the same, or the same to a different target: two agents may be compared."""
     if before.call_fingerprint == fingerprint:
         return None
     if before.inputs.prompt != inputs.prompt:
@@ -118,54 +115,53 @@ def other_call(before: CaseDocument, inputs: CaseInputs, fingerprint: str) -> No
     return None if same_way and older != newer else "settings"
 
 
-def other_judgement(before: CaseDocument, fingerprint: str, judge: str | None) -> NotComparable | None:
-    """What is expected, or who judges, where that is not what it was."""
+def judgement_change(before: CaseDocument, fingerprint: str, judge: str | None) -> NotComparable | None:
+    """Whether expectations or judge changed; None if neither did."""
     if before.check_fingerprint != fingerprint:
         return "expectations"
     known = before.judged_by is not None and judge is not None
     return "judge" if known and before.judged_by != judge else None
 
 
-def judged_anew(before: CaseDocument, now: CaseOutcome, why: NotComparable | None) -> AgainstBaseline:
-    """Of the very same calls on both sides, or of calls that may not be compared: whether the case holds as it did is known, but
-    the agent has neither got worse nor better where it does not."""
+def compare_outcomes(before: CaseDocument, now: CaseOutcome, why: NotComparable | None) -> BaselineComparison:
+    """Compare outcomes only, for the same calls on both sides or calls that are not comparable: never a regression or a fix."""
     then = CaseOutcome[before.outcome.upper()]
     if then is now:
-        return AgainstBaseline("same", why)
+        return BaselineComparison("same", why)
     unknown = CaseOutcome.UNKNOWN in (then, now)
-    return AgainstBaseline("not_enough_evidence", why or (None if unknown else "judging"))
+    return BaselineComparison("not_enough_evidence", why or (None if unknown else "judging"))
 
 
-def compared_again(change: Change, prior: CaseDocument) -> bool:
-    """Whether a case that is judged again keeps its comparison: it regressed, or was undecided, and the same expectations hold."""
+def keeps_comparison(change: Change, prior: CaseDocument) -> bool:
+    """Whether a rechecked case keeps its comparison: it regressed or was undecided, and the expectations are the same."""
     return (
         prior.before is not None
         and prior.not_comparable is None
         and (prior.compared == "regressed" or prior.outcome == "unknown")
-        and other_judgement(prior, change.check_fingerprint, change.judge) is None
+        and judgement_change(prior, change.check_fingerprint, change.judge) is None
     )
 
 
 def kept_comparison(prior: CaseDocument) -> dict[str, object]:
-    """Fields of a kept case: a regression stands until the case is called again or judged otherwise."""
-    kept = AgainstBaseline("same").told() | {"before": prior.before, "latest": prior.latest}
+    """Fields of a kept case. A regression remains until the case is called again or judged differently."""
+    kept = BaselineComparison("same").fields() | {"before": prior.before, "latest": prior.latest}
     return kept | ({"compared": prior.compared, "p_value": prior.p_value} if prior.compared == "regressed" else {})
 
 
-def rejudged(change: Change, prior: CaseDocument, now: CaseOutcome) -> AgainstBaseline:
-    """Of a recheck: its calls are those of `prior`."""
-    return judged_anew(prior, now, other_judgement(prior, change.check_fingerprint, change.judge))
+def compare_recheck(change: Change, prior: CaseDocument, now: CaseOutcome) -> BaselineComparison:
+    """Compare a recheck with `prior`, which has the same calls."""
+    return compare_outcomes(prior, now, judgement_change(prior, change.check_fingerprint, change.judge))
 
 
-def is_rejudged(change: Change) -> bool:
-    """Whether both sides are the same calls. Of older calls that stand again there are two samples, as of new ones."""
+def is_recheck(change: Change) -> bool:
+    """Whether both sides have the same calls. Reused older calls are compared with the baseline like new ones."""
     return change.compared_with is None and change.prior is not None and change.action is Action.RECHECK
 
 
-def chance_of(before: Sample | None, now: Sample) -> float | None:
-    if before is None or not before.runs_countable or not now.runs_countable:
+def p_value_of(before: Sample | None, now: Sample | None) -> float | None:
+    if before is None or now is None or not before.runs_countable or not now.runs_countable:
         return None
-    return chance_alone(before, now)
+    return case_p_value(before, now)
 
 
 def sample_document(sample: Sample) -> SampleDocument:
@@ -182,8 +178,8 @@ def sample_document(sample: Sample) -> SampleDocument:
     )
 
 
-def _judged_again(case: Case, before: CaseDocument, load_evidence: LoadEvidence, ask: Ask) -> tuple[JudgedRun, ...]:
-    """The runs of `before` by today's expectations; empty where evidence of one is gone."""
+def _rechecked_runs(case: Case, before: CaseDocument, load_evidence: LoadEvidence, ask: Ask) -> tuple[JudgedRun, ...]:
+    """The runs of `before`, judged by today's expectations; empty if evidence is missing."""
     if any(run.fault != "platform" and not (run.evidence and load_evidence(run.evidence)) for run in before.runs):
         return ()
     return tuple(judge_stored(case, run, load_evidence, ask) for run in before.runs)

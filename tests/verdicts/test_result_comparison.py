@@ -9,7 +9,7 @@ from typing import Any
 
 from planner.reports.comparison import render_markdown
 from planner.results.model import CaseDocument, ExpectationRate, RunResult
-from planner.verdicts.comparing import compare_results
+from planner.verdicts.result_comparison import compare_results
 
 AT = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 
@@ -64,7 +64,7 @@ def result(name: str, at: datetime, *cases: CaseDocument) -> RunResult:
 
 
 RANDOM = Random(1)  # noqa: S311 - a seed, for a test
-B_FELL = "b held in 0 of 10 runs, 60 % needed"
+B_FELL = "b was met in 0 of 10 runs, 60 % needed"
 
 
 def own(held: int) -> CaseDocument:
@@ -123,14 +123,14 @@ GOLDEN = [
     "",
     "- before: `old`: Failed, 2026-11-25 09:00:00 UTC",
     "- now: `new`: Failed, 2026-11-25 08:00:00 UTC",
-    "- ⚠️ “before” began later than “now”: what is fixed here may have regressed. The newer result is named first.",
+    "- ⚠️ “before” is newer than “now”: what is shown as fixed may have regressed. Name the newer result first.",
     "",
-    "4 cases compared, together: 70 of 70 runs passed before, 40 of 67 now: worse (p < 0.001)",
+    "4 cases compared: 70 of 70 runs passed before, 40 of 67 now: worse (p < 0.001)",
     "",
     "## Regressed (3)",
     "",
-    "- ❌ `p/own@s`: b held in 10 of 10 → 0 of 10 runs, -100 points (-100 to -61 points, 95 % interval; p < 0.001 on its own)",
-    "  b held in 0 of 10 runs, 60 % needed",
+    "- ❌ `p/own@s`: b was met in 10 of 10 → 0 of 10 runs, -100 points (-100 to -61 points, 95 % interval; p < 0.001 on its own)",
+    "  b was met in 0 of 10 runs, 60 % needed",
     "- ❌ `p/open@s`: 50 of 50 → 36 of 50 runs passed, passed → unknown, -28 points (-42 to -15 points, 95 % interval; p < 0.001 on its own)",
     "- ❌ `p/apart@s`: 4 of 4 → 0 of 4 runs passed, -100 points (-100 to -31 points, 95 % interval; p = 0.014 on its own); in quarantine: not counted",
     "",
@@ -216,14 +216,14 @@ def test_runs_that_stand_on_both_sides_are_of_the_first() -> None:
     worse beyond chance, though of 8 of 8 and 11 of 16 one could not say so."""
     assert lines(case("raised", "passed", 8), raised(3, 5)) == [
         (
-            "- ❌ `p/raised@s`: 8 of 8 → 3 of 8 runs passed without the 8 that stand in both, -62 points (-86 to -17 points, 95 % interval;"
+            "- ❌ `p/raised@s`: 8 of 8 → 3 of 8 runs passed, not counting 8 shared runs, -62 points (-86 to -17 points, 95 % interval;"
             " p = 0.013 on its own)"
         ),
         "| `p/raised@s` | ❌ regressed | passed, 8 of 8 (68–100 %) | failed, 11 of 16 (44–86 %) |",
     ]
     assert lines(raised(3, 5), case("raised", "passed", 8), backwards=True) == [
         (
-            "- ✅ `p/raised@s`: 3 of 8 → 8 of 8 runs passed without the 8 that stand in both, +62 points (+17 to +86 points, 95 % interval;"
+            "- ✅ `p/raised@s`: 3 of 8 → 8 of 8 runs passed, not counting 8 shared runs, +62 points (+17 to +86 points, 95 % interval;"
             " p = 0.013 on its own)"
         ),
         "| `p/raised@s` | ✅ fixed | failed, 11 of 16 (44–86 %) | passed, 8 of 8 (68–100 %) |",
@@ -236,7 +236,7 @@ def test_rates_of_expectations_leave_out_what_stands_on_both_sides() -> None:
     before = case("raised", "passed", 8).model_copy(update={"expectations": [eight]})
     assert lines(before, raised(8, 0, b_held=1)) == [
         (
-            "- ❌ `p/raised@s`: b held in 8 of 8 → 1 of 8 runs without the 8 that stand in both, -88 points (-98 to -40 points, 95 % interval;"
+            "- ❌ `p/raised@s`: b was met in 8 of 8 → 1 of 8 runs, not counting 8 shared runs, -88 points (-98 to -40 points, 95 % interval;"
             " p = 0.0014 on its own)"
         ),
         "| `p/raised@s` | ❌ regressed | passed, b 8 of 8 | failed, b 1 of 8 |",
@@ -258,7 +258,7 @@ def test_what_fails_as_before_is_told() -> None:
     assert told.startswith("# 3 same (1 failing)\n")
     assert f"## Failing as before (1)\n\n- `p/bad@s`: 0 of 3 → 0 of 3 runs passed\n  {why}\n\n<details>" in told
     again = render_markdown(compare_results(newer, newer, RANDOM))
-    assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed: the same runs\n" in again
+    assert "- `p/bad@s`: 0 of 3 → 0 of 3 runs passed (same runs)\n" in again
 
 
 def test_a_part_of_the_same_runs_is_nothing_new() -> None:

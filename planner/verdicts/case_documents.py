@@ -1,0 +1,338 @@
+"""Build the case documents of a result from changes and judged runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from planner.changes.model import Action, Change
+from planner.checks.opinions import Ask, nobody_asked
+from planner.outcome import (
+    CaseOutcome,
+    CaseVerdict,
+    Sample,
+    compare,
+    differ_too_much,
+    expectation_name,
+    has_own_rate,
+    judge_case,
+    sample_of_runs,
+)
+from planner.planfile.model import Case
+from planner.results.model import CaseDocument, ExpectationRate, QuarantineDocument, RunDocument
+from planner.verdicts.baseline import (
+    Baseline,
+    BaselineComparison,
+    baseline_of,
+    compare_outcomes,
+    compare_recheck,
+    is_recheck,
+    keeps_comparison,
+    kept_comparison,
+    open_against,
+    p_value_of,
+    sample_document,
+)
+from planner.verdicts.comparability import (
+    Pair,
+    Variant,
+    differ_significantly,
+    measurement_change,
+    pair_key,
+    pairs_by_key,
+    shared_variants,
+    variants_of,
+    worst_by_case,
+)
+from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored, rests_on_grade
+from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
+from planner.verdicts.rates import RunKey, expectation_rates, run_key, sample_from, sample_of, total
+
+
+@dataclass(frozen=True, slots=True)
+class MissingRuns:
+    """Runs without a verdict, by case id. `not_called` says in one line why some were not launched."""
+
+    not_called: str = ""
+    not_needed: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Not launched because their case was settled."""
+    open_runs: Mapping[str, OpenRuns] = field(default_factory=dict[str, OpenRuns])
+
+
+@dataclass(frozen=True, slots=True)
+class _JudgedCase:
+    """A case that was called or rechecked."""
+
+    change: Change
+    case: Case
+    runs: Sequence[JudgedRun]
+    verdict: CaseVerdict
+    made: int
+    """Runs of this session."""
+    not_needed: int
+    open_runs: OpenRuns
+    set_aside: Sample | None
+    """Earlier runs that differ too much to be pooled."""
+
+    def sample(self, runs: Sequence[JudgedRun]) -> Sample:
+        not_made = self.not_needed + self.open_runs.launched
+        return sample_of_runs(self.case, [run.verdict for run in runs], self.verdict.outcome, not_made)
+
+    def pairs(self, baseline: Baseline, new_runs: Sequence[JudgedRun]) -> list[Pair]:
+        """The samples to compare: all new runs with the baseline, or one pair per agent variant with runs on both sides."""
+        before, now = [run.document for run in baseline.judged], [run.document for run in new_runs]
+        variants = shared_variants(before, now)
+        if baseline.sample is None or not variants or variants_of(before) | variants_of(now) == {variants[0]}:
+            return [(baseline.sample, self.sample(new_runs))]
+
+        def of(runs: Sequence[JudgedRun], variant: Variant) -> list[JudgedRun]:
+            return [run for run in runs if run.document.agent_variant_id == variant]
+
+        outcome = baseline.sample.outcome
+        return [
+            (
+                sample_of_runs(self.case, [run.verdict for run in of(baseline.judged, variant)], outcome),
+                self.sample(of(new_runs, variant)),
+            )
+            for variant in variants
+        ]
+
+
+def assemble_cases(
+    changes: Sequence[Change],
+    made: Mapping[str, Sequence[JudgedRun]],
+    load_evidence: LoadEvidence,
+    missing: MissingRuns,
+    *,
+    today: date,
+    ask: Ask = nobody_asked,
+) -> list[CaseDocument]:
+    """The document of every case that was not dropped, compared with its baseline.
+
+    Args:
+        made: the runs made or resumed in this session, by case id.
+        today: in UTC; decides which quarantines apply.
+        ask: returns the answers of the language model.
+    """
+    documents: dict[str, CaseDocument] = {}
+    judged: list[_JudgedCase] = []
+    for change in changes:
+        if change.case is None:
+            continue
+        if change.action is not Action.KEEP:
+            judged.append(_judge(change, change.case, made.get(change.case_id, ()), missing, load_evidence, ask))
+        elif change.prior is not None:  # else new and not selected: nothing to report
+            documents[change.case_id] = _kept(change, change.case, change.prior, today)
+    comparisons = _compare(judged, load_evidence, ask, today)
+    for each in judged:
+        case_id = each.change.case_id
+        documents[case_id] = _document(each, comparisons[case_id], missing.not_called, today)
+    return [documents[change.case_id] for change in changes if change.case_id in documents]
+
+
+def stored_runs_to_judge(change: Change) -> list[RunDocument]:
+    """The stored runs that are judged by today's expectations."""
+    if change.prior is None or change.case is None or change.action not in (Action.CALL, Action.RECHECK):
+        return []
+    kept = change.kept_run_ids
+    return [run for run in change.prior.runs if change.action is Action.RECHECK or run.run_id in kept]
+
+
+def _judge(
+    change: Change,
+    case: Case,
+    made: Sequence[JudgedRun],
+    missing: MissingRuns,
+    load_evidence: LoadEvidence,
+    ask: Ask,
+) -> _JudgedCase:
+    new_runs = list(made)
+    if any(expectation.asks_model for expectation in case.expectations):
+        # They were judged when they ended, before the model was asked.
+        new_runs = [judge_stored(case, run.document, load_evidence, ask) for run in new_runs]
+    # In the order of launches, so that the quotes in a report do not depend on timing.
+    new_runs.sort(key=lambda run: run.document.run_id or 0)
+    earlier = [judge_stored(case, run, load_evidence, ask) for run in stored_runs_to_judge(change)]
+    set_aside = _not_poolable(case, earlier, new_runs) if change.is_retry else None
+    runs = new_runs if set_aside else [*earlier, *new_runs]
+    open_runs = missing.open_runs.get(change.case_id, NO_OPEN_RUNS)
+    verdict = judge_with_open_runs(case, runs, open_runs, _cents_per_run(runs))
+    return _JudgedCase(
+        change, case, runs, verdict, len(made), _not_needed(change, missing.not_needed), open_runs, set_aside
+    )
+
+
+def _not_poolable(case: Case, earlier: Sequence[JudgedRun], new_runs: Sequence[JudgedRun]) -> Sample | None:
+    """The earlier runs, if the new ones differ from them too much."""
+    before, now = (
+        sample_of_runs(case, verdicts := [run.verdict for run in side], judge_case(case, verdicts).outcome)
+        for side in (earlier, new_runs)
+    )
+    return before if differ_too_much(before, now) else None
+
+
+def _compare(
+    judged: Sequence[_JudgedCase], load_evidence: LoadEvidence, ask: Ask, today: date
+) -> dict[str, BaselineComparison]:
+    """Compare called cases together, new runs with earlier ones. Rechecked cases, and cases that are not comparable, are compared by
+    their outcomes only and take no part in the test across the suite."""
+    found: dict[str, BaselineComparison] = {}
+    pairs: dict[str, list[Pair]] = {}
+    earlier: dict[str, frozenset[RunKey]] = {}
+    for each in judged:
+        change, prior = each.change, each.change.prior
+        before = change.compared_with or prior
+        if is_recheck(change) and prior is not None:
+            if prior.before is not None and keeps_comparison(change, prior):
+                latest = each.sample([run for run in each.runs if not run.document.pooled])
+                pairs[change.case_id] = [(sample_from(prior.before), latest)]
+                earlier[change.case_id] = frozenset(run_key(run) for run in prior.runs if run.pooled)
+            else:
+                found[change.case_id] = compare_recheck(change, prior, each.verdict.outcome)
+            continue
+        baseline = baseline_of(change, load_evidence, ask)
+        kept = frozenset(map(run_key, stored_runs_to_judge(change))) if change.is_retry else frozenset[RunKey]()
+        shared = frozenset(run_key(run.document) for run in each.runs) & (baseline.runs | kept)
+        new_runs = [run for run in each.runs if run_key(run.document) not in shared]
+        measured = measurement_change(
+            [run.document for run in baseline.judged],
+            [run.document for run in new_runs],
+            is_graded=rests_on_grade(each.case),
+        )
+        if before is not None and (baseline.not_comparable or measured or (each.runs and not new_runs)):
+            result = compare_outcomes(before, each.verdict.outcome, baseline.not_comparable or measured)
+            if (
+                measured
+                and baseline.sample is not None
+                and differ_significantly(baseline.sample, each.sample(new_runs))
+            ):
+                result = replace(result, compared="not_enough_evidence")
+            if new_runs:
+                result = replace(result, before=sample_of(before), latest=each.sample(new_runs), earlier_runs=shared)
+            found[change.case_id] = result
+            continue
+        pairs[change.case_id] = each.pairs(baseline, new_runs)
+        earlier[change.case_id] = shared
+    quarantined = {each.change.case_id for each in judged if _quarantine(each.case, today) is not None}
+    aside = {pair_key(case_id, number) for case_id in quarantined for number in range(len(pairs.get(case_id, ())))}
+    for case_id, word in worst_by_case(compare(pairs_by_key(pairs), aside=aside)).items():
+        own = pairs[case_id]
+        before, latest = total([before for before, _ in own]), total([latest for _, latest in own])
+        p_values = [p_value for pair in own if (p_value := p_value_of(*pair)) is not None]
+        p_value = min(1.0, len(own) * min(p_values)) if p_values else None
+        found[case_id] = BaselineComparison(word, None, before, p_value, latest, earlier[case_id])
+    return found
+
+
+def _not_needed(change: Change, not_needed: Mapping[str, int]) -> int:
+    if change.action is Action.CALL:
+        return not_needed.get(change.case_id, 0)
+    return change.prior.runs_not_needed if change.prior else 0
+
+
+def _cents_per_run(runs: Sequence[JudgedRun]) -> float | None:
+    bills = [run.document.cost_cents for run in runs if run.document.cost_cents is not None]
+    return sum(bills) / len(bills) if bills else None
+
+
+def _kept(change: Change, case: Case, prior: CaseDocument, today: date) -> CaseDocument:
+    """The stored case, with its current place in the files."""
+    update = _current(change, case, today) | {"carried_from": _newest_session(prior.runs)} | kept_comparison(prior)
+    return prior.model_copy(update=update)
+
+
+def _document(judged: _JudgedCase, comparison: BaselineComparison, not_called: str, today: date) -> CaseDocument:
+    change, case, verdict, launched = judged.change, judged.case, judged.verdict, judged.open_runs.launched
+    if change.inputs is None:
+        raise ValueError(f"{change.case_id} has a case and no inputs")
+    missing = change.runs - judged.made - judged.not_needed if change.action is Action.CALL else 0
+    not_made = max(0, missing - launched)
+    reasons = [verdict.reason] if verdict.reason and (judged.runs or not launched) else []
+    if launched:
+        calls = "1 call is" if launched == 1 else f"{launched} calls are"
+        reasons.append(f"{calls} in progress or unconfirmed: the next session resumes")
+    if not_made > 0 and not_called:
+        reasons.append(f"{not_made} of {change.runs} calls not made: {not_called}")
+    documents = [
+        run.document.model_copy(update={"pooled": run_key(run.document) in comparison.earlier_runs})
+        for run in judged.runs
+    ]
+    price = _cents_per_run(judged.runs)
+    continued = change.prior if change.action is Action.RECHECK or change.is_retry else None
+    set_aside = sample_document(judged.set_aside) if judged.set_aside else None
+    return CaseDocument(
+        case_id=case.case_id,
+        plan=case.plan,
+        scenario=case.scenario,
+        target=case.target.alias,
+        carried_from=_newest_session(documents) if change.action is Action.RECHECK else None,
+        outcome=verdict.outcome.word,
+        outcome_reason="; ".join(reasons),
+        runs_required=case.runs,
+        runs_passed=verdict.runs_passed,
+        runs_total=len(judged.runs),
+        runs_countable=verdict.runs_countable,
+        runs_not_needed=judged.not_needed,
+        runs_under_way=launched,
+        pass_rate=verdict.pass_rate,
+        interval=verdict.interval,
+        min_pass_rate=case.min_pass_rate,
+        more_runs=verdict.more_runs,
+        more_runs_cents=None if verdict.more_runs is None or price is None else round(verdict.more_runs * price),
+        expectations=_rates(case, documents),
+        inputs=change.inputs,
+        call_fingerprint=change.call_fingerprint,
+        check_fingerprint=change.check_fingerprint,
+        is_graded=rests_on_grade(case),
+        judged_by=change.judge,
+        runs=documents,
+        failing_since=_failing_since(change, verdict.outcome),
+        open_against=open_against(change, verdict.outcome, comparison),
+        set_aside=set_aside or (continued.set_aside if continued else None),
+        fresh=change.fresh or (continued.fresh if continued else None),
+        **comparison.fields(),
+        **_current(change, case, today),
+    )
+
+
+def _failing_since(change: Change, outcome: CaseOutcome) -> str | None:
+    """The session in which the case began to fail. Shows in a rerun, where the case is `same`, that it did not always fail."""
+    prior = change.prior
+    if prior is None or outcome is not CaseOutcome.FAILED or prior.outcome != "failed":
+        return None
+    return prior.failing_since or _newest_session(prior.runs)
+
+
+def _rates(case: Case, runs: Sequence[RunDocument]) -> list[ExpectationRate]:
+    own = {expectation_name(each): each.min_pass_rate for each in case.expectations if has_own_rate(each)}
+    return [rate.model_copy(update={"min_pass_rate": own.get(rate.expectation)}) for rate in expectation_rates(runs)]
+
+
+def _current(change: Change, case: Case, today: date) -> dict[str, Any]:
+    """The fields that follow the files, not the stored results."""
+    return {
+        "tags": sorted(case.tags),
+        "action": change.action.value,
+        "reason": change.reason.value,
+        "detail": change.detail,
+        "file": case.span.file,
+        "line": case.span.line,
+        "quarantine": _quarantine(case, today),
+        "finding_lines": {
+            expectation.id or expectation.check: span.line
+            for expectation, span in zip(case.expectations, case.expectation_spans, strict=True)
+        },
+    }
+
+
+def _quarantine(case: Case, today: date) -> QuarantineDocument | None:
+    quarantine = case.quarantine
+    if quarantine is None or today > quarantine.until:
+        return None
+    return QuarantineDocument(until=quarantine.until, reason=quarantine.reason)
+
+
+def _newest_session(runs: Sequence[RunDocument]) -> str | None:
+    return max((run.invocation_id for run in runs), default=None)

@@ -1,0 +1,186 @@
+"""The commands that a report suggests next."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from planner.changes.saved_plan import SavedPlan
+from planner.cli import system
+from planner.execution.clock import Clock
+from planner.execution.jobs import Outcome, UnsettledLaunch
+from planner.invocation.run_options import RunOptions, next_commands
+from planner.invocation.selection import Selection
+from planner.invocation.shell import Shell, actor_of
+from planner.results.model import CaseDocument
+from planner.verdicts.ending import Ending, NextCommands, ending_of
+
+UNREADABLE = "GET /v1/calls/9: the service's answer is invalid"
+UNCONFIRMED = UnsettledLaunch("lost-1", ("p/s@t",), 32, False, "", datetime(2026, 11, 24, 10, 10, tzinfo=UTC))
+DEFAULTS = next_commands(RunOptions(Selection()), consenting=True)
+
+
+def run(fault: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"run_id": 1, "outcome": "errored" if fault else "passed", "fault": fault, **fields}
+
+
+def unknown(*runs: dict[str, Any], outcome: str = "unknown", **fields: Any) -> CaseDocument:
+    return CaseDocument.model_validate(
+        {
+            "case_id": "p/s@t", "plan": "p", "scenario": "s", "target": "t", "action": "call", "reason": "forced",
+            "outcome": outcome, "runs": list(runs), "runs_required": 1, "runs_passed": 0, "runs_total": 1, "compared": "new",
+            "call_fingerprint": "", "check_fingerprint": "",
+            "inputs": {"prompt": "", "target_kind": "agent", "target_id": 1, "direction": "outbound", "mode": "bot"},
+            **fields,
+        }
+    )  # fmt: skip
+
+
+def ending(outcome: Outcome, *cases: CaseDocument, overdue: frozenset[str] = frozenset()) -> Ending:
+    return ending_of(cases, outcome, overdue, DEFAULTS)
+
+
+def command_of(step: str) -> str:
+    return found[0] if (found := re.search(r"planner .*", step.rsplit(": ", maxsplit=1)[-1])) else ""
+
+
+def resume(outcome: Outcome, commands: NextCommands, overdue: frozenset[str] = frozenset()) -> str:
+    steps = ending_of([unknown(run("judge"))], outcome, overdue, commands).next_steps
+    (step,) = [step for step in steps if step.startswith("To resume ")]
+    return command_of(step)
+
+
+def test_an_interrupted_session_is_resumed_as_it_began() -> None:
+    """`--rerun all` resumes what was interrupted, and pays for nothing twice."""
+    options = RunOptions(Selection(paths=(Path("plans/a.yaml"),), rerun="all"), max_cost_cents=250)
+    step = resume(Outcome(interrupted=True), next_commands(options, consenting=True))
+    assert step == "planner run plans/a.yaml --rerun all --consent-to-charge --max-cost 2.50"
+
+
+FREE = "planner run plans/a.yaml --max-cost 2.50"
+AGAIN = "planner run plans/a.yaml --consent-to-charge --max-cost 2.50"
+FAILED = unknown(run("agent"), outcome="failed")
+RAISE = "To decide p/s@t, raise its `runs` from 1 to about 6. The calls made so far count."
+
+
+@pytest.mark.parametrize(
+    ("cases", "steps"),
+    [
+        ([FAILED], []),
+        ([unknown(run("judge"))], []),
+        (
+            [unknown(run("judge", missing=["transcript"]))],
+            [f"The next session reads the missing evidence, free: {FREE}"],
+        ),
+        ([unknown(run("judge", votes_missing=1))], [f"The next session reads the missing evidence, free: {FREE}"]),
+        (
+            [unknown(run("judge", votes_missing=1)), FAILED],
+            [f"The next session reads the missing evidence, free, and calls 1 failed case again (charged): {AGAIN}"],
+        ),
+        (
+            [unknown(run("caller")), unknown(run("platform")), FAILED],
+            [f"The next session calls 2 inconclusive cases and 1 failed case again (charged): {AGAIN}"],
+        ),
+        (
+            [unknown(run(), runs_required=20, more_runs=50, more_runs_cents=800)],
+            ["To decide p/s@t, raise its `runs` from 20 to about 70, about $8.00. The calls made so far count."],
+        ),
+        ([unknown(run(), more_runs=5)] * 5, [RAISE, RAISE, RAISE, "2 more cases also need more `runs`."]),
+    ],
+)
+def test_a_finished_session_suggests_only_what_helps(cases: list[CaseDocument], steps: list[str]) -> None:
+    """With its price, and never as `--rerun all`, which would pay for everything again."""
+    options = RunOptions(Selection(paths=(Path("plans/a.yaml"),), rerun="all"), max_cost_cents=250)
+    end = ending_of(cases, Outcome(), frozenset(), next_commands(options, consenting=True))
+    assert end.finished
+    assert list(end.next_steps) == steps
+
+
+def test_the_suggested_command_repeats_what_was_typed() -> None:
+    """It adds no consent that was not given, and keeps the ceiling."""
+    options = RunOptions(Selection(), max_cost_cents=140)
+    outcome = Outcome(unsettled=(UNCONFIRMED,))
+    assert resume(outcome, next_commands(options, consenting=False)) == "planner run --max-cost 1.40"
+    consented = resume(outcome, next_commands(options, consenting=True))
+    assert consented == "planner run --consent-to-charge --max-cost 1.40"
+
+
+def test_waiting_for_a_run_needs_no_consent() -> None:
+    waiting = frozenset({"p/s@t"})
+    assert resume(Outcome(overdue=1), DEFAULTS, waiting) == "planner run"
+    assert resume(Outcome(overdue=1, left={"p/s@t": 1}), DEFAULTS, waiting) == "planner run --consent-to-charge"
+
+
+def test_a_refused_read_is_reported_once() -> None:
+    refused = Outcome(
+        usage="GET /v1/test-calls: no (401: No.). Check the key.", trouble="GET /v1/test-calls: no (401: No.)"
+    )
+    assert ending(refused).problems == (refused.usage,)
+    assert ending(replace(refused, blocked="no network")).problems == (refused.usage, "no network")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "late", "unreadable"),
+    [
+        (Outcome(overdue=1), True, False),
+        (Outcome(overdue=1, unread=[UNREADABLE]), False, True),
+        (Outcome(overdue=2, unread=[UNREADABLE]), True, True),
+    ],
+)
+def test_late_and_unreadable_runs_are_told_apart(outcome: Outcome, late: bool, unreadable: bool) -> None:
+    end = ending(outcome, unknown(run("platform")), overdue=frozenset({"p/s@t"}))
+    (problem,) = [problem for problem in end.problems if problem.startswith("1 case undecided")]
+    assert ("in time" in problem, UNREADABLE in problem) == (late, unreadable)
+
+
+def test_an_unconfirmed_launch_is_reported_with_its_time_and_command() -> None:
+    """The time from which it may be sent again, and the command of its store; several candidates need a person."""
+    commands = next_commands(RunOptions(Selection(store="s3", select=("p/*",))), consenting=True)
+    launches = (UNCONFIRMED, replace(UNCONFIRMED, needs_person=True))
+    look, choose = ending_of([], Outcome(unsettled=launches), frozenset(), commands).next_steps[:2]
+    assert "2026-11-24 10:10:00 UTC" in look
+    assert [command_of(look), command_of(choose)] == ["planner reconcile --store s3"] * 2
+
+
+def test_who_consents_is_known_without_an_environment() -> None:
+    """CI and shell variables come first, then the owner of the process."""
+
+    def actor(environ: dict[str, str]) -> str:
+        clock = Clock(now=lambda: datetime.now(UTC), monotonic=lambda: 0.0, sleep=anyio.sleep)
+        return actor_of(Shell(Path(), environ, StringIO(), StringIO(), clock, lambda: "id", 80, user="ana"))
+
+    assert actor({}) == "ana"
+    assert actor({"USER": "bob"}) == "bob"
+    assert system.shell(0).user not in ("", "unknown")
+
+
+def test_an_overtaken_session_does_not_suggest_the_same_saved_plan() -> None:
+    """The other session may have used it up, so the command selects the cases itself."""
+    saved = SavedPlan.model_construct()
+    options = RunOptions(Selection(select=("p/*",)), max_cost_cents=140, saved=saved, saved_path=Path("agreed.json"))
+    again = "planner run agreed.json --consent-to-charge --max-cost 1.40"
+    assert next_commands(options, consenting=True).resume == again
+    overtaken = next_commands(options, consenting=True, overtaken=True)
+    assert overtaken.resume == "planner run --select 'p/*' --consent-to-charge --max-cost 1.40"
+
+
+def test_a_ceiling_reached_by_judge_calls_alone_does_not_mention_calls() -> None:
+    (step,) = ending(Outcome(ceiling="--max-cost")).next_steps
+    assert "calls" not in step
+    (step,) = ending(Outcome(ceiling="--max-cost", left={"p/s@t": 2})).next_steps
+    assert "calls" in step
+
+
+def test_missing_judge_calls_are_reported_with_their_reasons() -> None:
+    missing = [run("judge", votes_missing=1, reason=reason) for reason in ("it was down", "it was down", "it refused")]
+    (problem,) = ending(Outcome(), unknown(*missing)).problems
+    assert problem.startswith("3 judge calls without an answer (it was down; and for 1 other reason)")
+    (problem,) = ending(Outcome(), unknown(*missing[:2])).problems
+    assert problem.startswith("2 judge calls without an answer (it was down):")
