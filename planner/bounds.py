@@ -6,9 +6,9 @@ Others may be able to write to a cache or shared store, so readers refuse imposs
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, FailFast, Field
 
 from planner.moments import aware
 
@@ -35,8 +35,22 @@ Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
+Element = TypeVar("Element")
+ListOf = Annotated[list[Element], FailFast()]
+"""A list that is refused at its first invalid element: pydantic otherwise stores several kilobytes for each."""
+
 
 def is_possible(moment: datetime, now: datetime | None, skew: timedelta = CLOCK_SKEW) -> bool:
     """Whether a time is plausible: after `EARLIEST` and not later than any clock may be."""
     moment = aware(moment)
     return EARLIEST < moment < (LATEST if now is None else now + skew)
+
+
+def _arithmetic_is_safe(moment: datetime) -> datetime:
+    if not is_possible(moment, None):
+        raise ValueError(f"{moment.isoformat()} is not a possible time")
+    return moment
+
+
+StoredTime = Annotated[datetime, AfterValidator(_arithmetic_is_safe)]
+"""A time as stored, with or without a time zone (see `planner.moments.aware`)."""

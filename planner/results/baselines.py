@@ -7,6 +7,7 @@ from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from planner.bounds import ListOf
 from planner.moments import aware
 from planner.results.model import CaseDocument, RunResult
 
@@ -26,7 +27,7 @@ class BaselineDocument(BaseModel):
     started_at: AwareDatetime | None = None
     """Of that session; None in documents of older versions."""
     ended_at: AwareDatetime
-    cases: list[CaseDocument]
+    cases: ListOf[CaseDocument]
 
 
 def baselines_of(result: RunResult, environment: str) -> list[BaselineDocument]:

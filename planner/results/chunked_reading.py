@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 
 from pydantic import BaseModel, TypeAdapter
 
+from planner.bounds import ListOf
 from planner.results.model import CaseDocument, FindingDocument
 
 _PIECE_BYTES: Final = 256 * 1024
@@ -72,7 +73,7 @@ def _chunks(data: bytes, following: str) -> Iterator[bytes]:
 @cache
 def _list_of_cases() -> TypeAdapter[list[CaseDocument]]:
     """Created on first use."""
-    return TypeAdapter(list[CaseDocument])
+    return TypeAdapter(ListOf[CaseDocument])
 
 
 def read_cases(data: bytes) -> list[CaseDocument]:

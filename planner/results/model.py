@@ -6,12 +6,12 @@ version. Stored documents keep prompts and numbers; `planner.reports.redaction` 
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from typing import Final, Literal
 
 from pydantic import Field
 
-from planner.bounds import Amount, Cents, Count, ServiceId, Share, Total
+from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, StoredTime, Total
 from planner.evidence import CostBasis, Part
 from planner.results.costs import CostDocument
 from planner.results.document import Document
@@ -89,14 +89,14 @@ class RunDocument(Document):
         default=False, description="An earlier run that counts together with the new ones; not part of `latest`."
     )
     evidence: str | None = Field(default=None, description="Digest of the stored evidence.")
-    completed_at: datetime | None = None
-    missing: list[Part] = Field(
+    completed_at: StoredTime | None = None
+    missing: ListOf[Part] = Field(
         default=[], description="Parts that the service had not provided yet; the next run reads them again, free."
     )
     votes_missing: Count = Field(
         default=0, description="Judge calls that its findings still need; the next run makes them."
     )
-    findings: list[FindingDocument] = Field(default=[])
+    findings: ListOf[FindingDocument] = Field(default=[])
 
     @property
     def countable(self) -> bool:
@@ -161,7 +161,7 @@ class FreshDocument(Document):
 
     reason: str
     by: str = Field(default="", description="User or CI actor.")
-    at: datetime
+    at: StoredTime
 
 
 class SampleDocument(Document):
@@ -175,7 +175,7 @@ class SampleDocument(Document):
         default=None,
         description="Passed runs in which all expectations with their own rate passed too; null if there are none.",
     )
-    own_rates: list[ExpectationRate] = Field(default=[], description="Expectations with their own rate.")
+    own_rates: ListOf[ExpectationRate] = Field(default=[], description="Expectations with their own rate.")
 
 
 class CaseDocument(Document):
@@ -183,7 +183,7 @@ class CaseDocument(Document):
     plan: str
     scenario: str
     target: str = Field(description="The author's alias.")
-    tags: list[str] = Field(default=[])
+    tags: ListOf[str] = Field(default=[])
     action: Action
     reason: str = Field(description="Reason code of the action.")
     detail: str = ""
@@ -213,7 +213,7 @@ class CaseDocument(Document):
         description="Additional runs that would probably decide a case left open by `confidence`; otherwise null.",
     )
     more_runs_cents: Total | None = Field(default=None, description="Their approximate cost; null if unknown.")
-    expectations: list[ExpectationRate] = Field(default=[])
+    expectations: ListOf[ExpectationRate] = Field(default=[])
     compared: Compared
     not_comparable: NotComparable | None = Field(
         default=None,
@@ -259,7 +259,7 @@ class CaseDocument(Document):
     file: str = Field(default="", description="Plan file, relative to the working directory.")
     line: int = Field(default=0, description="Line of the scenario.")
     finding_lines: dict[str, int] = Field(default={}, description="Line of each expectation, by id.")
-    runs: list[RunDocument] = Field(default=[])
+    runs: ListOf[RunDocument] = Field(default=[])
 
     @property
     def carried_runs(self) -> list[RunDocument]:
@@ -291,7 +291,7 @@ class CaseDocument(Document):
 class ConsentDocument(Document):
     given: bool
     by: str = Field(default="", description="User or CI actor.")
-    at: datetime | None = None
+    at: StoredTime | None = None
     digest: str = ""
     max_cost_cents: Total | None = None
 
@@ -307,7 +307,7 @@ class OpenLaunch(Document):
     """An unconfirmed launch."""
 
     launch_id: str
-    cases: list[str]
+    cases: ListOf[str]
     reserved_cents: Total
     state: str
     detail: str = ""
@@ -323,14 +323,14 @@ class RunResult(Document):
     tool_version: str
     outcome: PlanOutcome
     exit_code: int
-    problems: list[str] = Field(
+    problems: ListOf[str] = Field(
         default=[], description="Further problems, one line each: ceilings, service failures, interruption."
     )
-    warnings: list[str] = Field(
+    warnings: ListOf[str] = Field(
         default=[],
         description="Warnings about the agents that were called, one line each; no outcome depends on them.",
     )
-    next_steps: list[str] = Field(default=[], description="Next steps, one line each.")
+    next_steps: ListOf[str] = Field(default=[], description="Next steps, one line each.")
     invocation_id: str
     change_set_digest: str
     environment: str = ""
@@ -344,22 +344,22 @@ class RunResult(Document):
         default=False,
         description="Written before the session ended; a killed session leaves it so. Its calls and costs are not included.",
     )
-    started_at: datetime
-    ended_at: datetime
+    started_at: StoredTime
+    ended_at: StoredTime
     consent: ConsentDocument
-    plans: list[str] = Field(default=[])
-    cases: list[CaseDocument]
+    plans: ListOf[str] = Field(default=[])
+    cases: ListOf[CaseDocument]
     suite: SuiteDocument | None = Field(
         default=None, description="All cases with runs on both sides of the comparison, as a whole."
     )
-    fail_on: list[FailOnName] = Field(
+    fail_on: ListOf[FailOnName] = Field(
         default=["failure"], description="What causes the outcome `failed` and exit code 1 (`--fail-on`)."
     )
-    repeated: list[RepeatedPass] = Field(default=[], description="pass^k over all cases with repeated runs.")
-    dropped: list[DroppedCase] = Field(default=[])
+    repeated: ListOf[RepeatedPass] = Field(default=[], description="pass^k over all cases with repeated runs.")
+    dropped: ListOf[DroppedCase] = Field(default=[])
     fresh: FreshDocument | None = Field(
         default=None, description="Earlier runs of the called cases are ignored: the reason, by whom and when."
     )
-    open_launches: list[OpenLaunch] = Field(default=[])
+    open_launches: ListOf[OpenLaunch] = Field(default=[])
     cost: CostDocument
     stats: StatsDocument

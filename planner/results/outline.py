@@ -6,13 +6,12 @@ Skipping findings and quotes makes reading six times faster, which matters for a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from planner.bounds import Amount, Cents, Count, ServiceId, Share
+from planner.bounds import Amount, Cents, Count, ListOf, ServiceId, Share, StoredTime
 from planner.results.chunked_reading import read_in_chunks
 from planner.results.costs import CostDocument
 from planner.results.model import COUNTABLE, CaseOutcomeName, PlanOutcome, RunResult
@@ -33,8 +32,7 @@ class RunOutline:
     grade_score: Share | None = None
     service_estimate_cents: Cents | None = None
     invocation_id: str = ""
-    completed_at: datetime | None = None
-    """As stored, with or without a time zone (see `aware`)."""
+    completed_at: StoredTime | None = None
 
     @property
     def countable(self) -> bool:
@@ -62,7 +60,7 @@ class CaseOutline:
     call_fingerprint: str
     runs_not_needed: Count = 0
     runs_countable: Count | None = None
-    runs: list[RunOutline] = field(default_factory=list[RunOutline])
+    runs: ListOf[RunOutline] = field(default_factory=list[RunOutline])
 
     def counts(self, run: RunOutline) -> bool:
         """Whether the run counts in the case's pass rate; platform failures do if the plan says so."""
@@ -82,10 +80,10 @@ class InvocationOutline:
     sandbox: bool = False
     partial: bool = False
     finished: bool = True
-    started_at: datetime
-    ended_at: datetime
-    plans: list[str] = field(default_factory=list[str])
-    cases: list[CaseOutline]
+    started_at: StoredTime
+    ended_at: StoredTime
+    plans: ListOf[str] = field(default_factory=list[str])
+    cases: ListOf[CaseOutline]
     cost: CostDocument
 
 
@@ -96,7 +94,7 @@ def _invocation() -> TypeAdapter[InvocationOutline]:
 
 @cache
 def _cases() -> TypeAdapter[list[CaseOutline]]:
-    return TypeAdapter(list[CaseOutline])
+    return TypeAdapter(ListOf[CaseOutline])
 
 
 def read_outline(data: bytes) -> InvocationOutline:

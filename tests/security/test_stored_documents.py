@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from planner.results.baselines import BaselineDocument
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 PLAN = """\
@@ -165,6 +167,8 @@ def test_runs_that_were_not_needed(stored: Project) -> None:
         (("runs", 0, "grade_score"), 7),
         (("runs", 0, "completed_at"), "2999-01-01T00:00:00Z"),
         (("runs", 0, "completed_at"), "0001-01-01T00:00:00Z"),
+        (("runs", 0, "completed_at"), "0001-01-01T00:00:00+14:00"),
+        (("runs", 0, "completed_at"), "9999-12-31T23:59:59-14:00"),
         (("runs_passed",), -1),
         (("runs_required",), -1),
         (("runs_not_needed",), -5),
@@ -214,6 +218,33 @@ def test_a_session_in_the_future(stored: Project, field: str) -> None:
     document[field] = (datetime.now(UTC) + timedelta(days=300)).isoformat()
     path.write_text(json.dumps(document))
     assert stored.planner("plan", "--sandbox").code == 4
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_times_at_the_edge_of_the_calendar(stored: Project, moment: str) -> None:
+    """The attacker dates the runs of a past session to a time that overflows when it is converted to UTC.
+
+    Before: `planner plan` ended in a traceback. Now: exit code 4, and the error names the document.
+    """
+    edit(stored, lambda good, _: good["runs"][0].update(completed_at=moment), ".planner/sandbox/runs/*.json")
+    ran = stored.planner("plan", "--sandbox")
+    assert ran.code == 4, (ran.out, ran.err)
+    assert "runs/" in ran.err
+
+
+def test_many_invalid_elements(stored: Project) -> None:
+    """The attacker appends a second key `cases` with 400,000 empty objects to the baseline.
+
+    Before: pydantic stored 14 KB per element, over 5 GB. Now: planner stops at the first invalid element.
+    """
+    path = stored.root / LATEST
+    document = path.read_text(encoding="utf-8").rstrip().removesuffix("}")
+    path.write_text(document + ',"cases":[' + ",".join(["{}"] * 1_000) + "]}", encoding="utf-8")
+    ran = stored.planner("plan", "--sandbox")
+    assert ran.code == 4, (ran.out, ran.err)
+    with pytest.raises(ValidationError) as caught:
+        BaselineDocument.model_validate_json(path.read_bytes())
+    assert caught.value.error_count() < 20
 
 
 @pytest.mark.parametrize("field", ["plan", "environment"])
