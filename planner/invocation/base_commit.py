@@ -41,6 +41,31 @@ _GITLAB: Final = (
 """The newest commit of the target branch if GitLab names it, otherwise the merge base."""
 
 
+def event_value(environ: Mapping[str, str], *keys: str) -> object:
+    """A value of the GitHub event's payload; None if missing or unreadable."""
+    try:
+        found: Any = json.loads(Path(environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    for key in keys:
+        found = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
+    return found
+
+
+def started_by_pull_request(environ: Mapping[str, str]) -> bool:
+    """Whether the event is a comment on a pull request, or the end of a workflow that one started.
+
+    Such jobs may have the pull request's files, but GitHub does not name its base commit.
+    """
+    match environ.get("GITHUB_EVENT_NAME"):
+        case "issue_comment":
+            return event_value(environ, "issue", "pull_request") is not None
+        case "workflow_run":
+            return str(event_value(environ, "workflow_run", "event")).startswith(("pull_request", "merge_group"))
+        case _:
+            return False
+
+
 @dataclass(frozen=True, slots=True)
 class NamedCommit:
     """A named commit. `ref` is passed to git, `what` describes it, `hint` says how to fetch it. `name` is its display
@@ -66,7 +91,10 @@ def named_by_ci(environ: Mapping[str, str]) -> NamedCommit | None:
     event = environ.get("GITHUB_EVENT_NAME", "")
     if event in _GITHUB:
         kind = "merge group" if event == "merge_group" else "pull request"
-        return _by_id(_in_payload(environ, event), f"the base commit of this {kind}")
+        commit = event_value(environ, *_GITHUB[event])
+        return _by_id(commit if isinstance(commit, str) else "", f"the base commit of this {kind}")
+    if started_by_pull_request(environ):
+        return _by_id("", "the base commit of the pull request that started this job")
     ids = [environ[name] for name in _GITLAB if environ.get(name)]
     if ids or environ.get("CI_MERGE_REQUEST_IID") or environ.get("CI_EXTERNAL_PULL_REQUEST_IID"):
         return _by_id(ids[0] if ids else "", "the base commit of this merge request")
@@ -95,17 +123,6 @@ def _by_branch(branch: str) -> NamedCommit:
         " or name another commit with --policy-from."
     )
     return NamedCommit(ref, what, hint)
-
-
-def _in_payload(environ: Mapping[str, str], event: str) -> str:
-    """The commit id in the event's payload; "" if missing or unreadable."""
-    try:
-        found: Any = json.loads(Path(environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return ""
-    for key in _GITHUB[event]:
-        found = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, str) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,11 @@ The CI system names it. Other machines use the default branch's, as their permis
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final
 
+from planner.invocation.base_commit import event_value, started_by_pull_request
 from planner.results.branch_store import BRANCHES
 from planner.results.store import segment_for
 
@@ -25,10 +24,10 @@ _PULL_REQUEST_EVENTS: Final = (
 def namespace_of(environ: Mapping[str, str]) -> str:
     """`branches/42/` in a job of pull request 42, `branches/heads%2Ftopic/` in one of another branch, else ""."""
     event = environ.get("GITHUB_EVENT_NAME", "")
-    if event in _PULL_REQUEST_EVENTS:
+    if event in _PULL_REQUEST_EVENTS or started_by_pull_request(environ):
         return _of_number(_github_number(environ))
     if environ.get("GITHUB_ACTIONS") == "true" and environ.get("GITHUB_REF_TYPE", "branch") == "branch":
-        default = _payload(environ, "repository", "default_branch")
+        default = event_value(environ, "repository", "default_branch")
         return _of_branch(environ.get("GITHUB_REF_NAME", ""), default if isinstance(default, str) else "")
     if number := environ.get("CI_MERGE_REQUEST_IID") or environ.get("CI_EXTERNAL_PULL_REQUEST_IID"):
         return _of_number(number)
@@ -57,16 +56,6 @@ def _github_number(environ: Mapping[str, str]) -> str:
     ref = environ.get("GITHUB_REF", "")
     if found := _PULL_REQUEST_REF.fullmatch(ref) or _QUEUE_REF.fullmatch(ref):
         return found[1]
-    number = _payload(environ, "pull_request", "number")
+    subject = "issue" if environ.get("GITHUB_EVENT_NAME") == "issue_comment" else "pull_request"
+    number = event_value(environ, subject, "number")
     return str(number) if type(number) is int else ""
-
-
-def _payload(environ: Mapping[str, str], *keys: str) -> object:
-    """A value of the event's payload; None if missing or unreadable."""
-    try:
-        found: Any = json.loads(Path(environ.get("GITHUB_EVENT_PATH", "")).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-    for key in keys:
-        found = cast("dict[str, Any]", found).get(key) if isinstance(found, dict) else None
-    return found

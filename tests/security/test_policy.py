@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 from repositories import commit, git, github_event, pull_request
 
+from planner.invocation.base_commit import named_by_ci
+from planner.invocation.namespaces import namespace_of
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports]
 
@@ -212,6 +215,40 @@ def test_event_without_a_base_commit(
     github_event(monkeypatch, outside, payload)
     ran = repository.planner("plan")
     assert (ran.code, "the CI system does not name" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "namespace"),
+    [
+        ("issue_comment", {"issue": {"number": 42, "pull_request": {"url": "x"}}}, "branches/42/"),
+        ("workflow_run", {"workflow_run": {"event": "pull_request"}}, "branches/unknown/"),
+    ],
+)
+def test_job_that_a_pull_request_starts_indirectly(
+    repository: Project,
+    outside: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    event: str,
+    payload: dict[str, Any],
+    namespace: str,
+) -> None:
+    """A comment on a pull request, or the end of its workflow, starts a job that checks out its files.
+
+    Before: the pull request's policy applied, and the results became the default branch's baseline.
+    Now: exit code 2 without `--policy-from`, and the results are stored apart.
+    """
+    commit(repository.root)
+    github_event(monkeypatch, outside, payload, event)
+    ran = repository.planner("plan")
+    assert (ran.code, "--policy-from" in ran.err) == (2, True)
+    assert base_limit_applies(repository, "plan", "--policy-from", "HEAD")
+    assert namespace_of(os.environ) == namespace
+
+
+def test_comment_on_an_issue(repository: Project, outside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comment on an issue is about no pull request: the default branch's files apply."""
+    github_event(monkeypatch, outside, {"issue": {"number": 42}}, "issue_comment")
+    assert named_by_ci(os.environ) is None
 
 
 @pytest.mark.parametrize("branch", ["", "--output=x", "main~1", "main:planner.yaml", "a..b", "@{-1}", "main^{tree}"])
