@@ -1,7 +1,6 @@
-"""Stored cases whose outcomes are not believed: each is judged again from its evidence before anything is decided by it.
+"""Judge stored cases again from their evidence, because anybody who can write to a results store can write `passed` into it.
 
-Anybody who can write a results store can write `passed` into it. Evidence says what was said on a call, so an outcome that it does
-not bear out is replaced. What was redacted, or is not stored, leaves the run undecided.
+An outcome that the evidence does not support is replaced. Without evidence, or if it was redacted, the run is undecided.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _NO_EVIDENCE: Final = "its evidence is not stored, so its outcome cannot be chec
 
 @dataclass(frozen=True, slots=True)
 class UntrustedCases:
-    """Judges stored cases again by today's expectations. `still_settled`: as `planner.changes.diff.diff` takes it."""
+    """Judges stored cases by today's expectations. See `planner.changes.diff.StoredResults` for `still_settled`."""
 
     cases: Mapping[str, Case]
     load_evidence: LoadEvidence
@@ -33,7 +32,7 @@ class UntrustedCases:
     still_settled: Callable[[Case, CaseDocument], bool]
 
     def judged(self, stored: Sequence[CaseDocument]) -> list[CaseDocument]:
-        """The cases as their evidence bears them out; those that no plan has today as they are."""
+        """The cases with the outcomes that their evidence supports. Cases that no plan has are returned unchanged."""
         digests: dict[int, str] = {}
         return [
             document if (case := self.cases.get(document.case_id)) is None else self._judged(case, document, digests)
@@ -41,11 +40,11 @@ class UntrustedCases:
         ]
 
     def by_id(self, stored: Mapping[str, CaseDocument]) -> dict[str, CaseDocument]:
-        """As `judged`."""
+        """`judged`, by case id."""
         return dict(zip(stored, self.judged(list(stored.values())), strict=True))
 
     def knows(self, stored: Sequence[CaseDocument]) -> bool:
-        """Whether today's plans expect of all these cases just what was expected when they were stored."""
+        """Whether today's plans have all these cases, with the same expectations."""
         digests: dict[int, str] = {}
         return all(
             (case := self.cases.get(document.case_id)) is not None
@@ -61,14 +60,14 @@ class UntrustedCases:
         skipped = found.runs_not_needed
         if skipped and not (len(runs) + skipped >= found.runs_required and self.still_settled(case, found)):
             found = found.model_copy(update={"runs_not_needed": 0})
-        # Runs that are neither there nor known to be needless are missing: they are called.
+        # All other runs are missing, and will be called.
         made = len(runs) + found.runs_not_needed
         return found if made >= found.runs_required else found.model_copy(update={"runs_required": made})
 
     def _with_runs(
         self, case: Case, stored: CaseDocument, runs: Sequence[RunDocument], *, by_today: bool
     ) -> CaseDocument:
-        """Where expectations changed the case is judged again anyway: then only what has no evidence is set right."""
+        """If expectations changed, only runs without evidence are corrected: the case is rechecked anyway."""
         if list(runs) == stored.runs and not by_today:
             return stored
         judged = [judge_stored(case, run, self.load_evidence, self.ask) for run in runs]
@@ -95,7 +94,7 @@ class UntrustedCases:
         )
 
     def _run(self, run: RunDocument) -> RunDocument:
-        """A run that claims to say something of the agent, and has no evidence of its own, is undecided; it is read again, free."""
+        """A countable run without its own evidence is undecided; its evidence is read again, free."""
         evidence = None if run.evidence is None else self.load_evidence(run.evidence)
         if (evidence is not None and evidence.run_id == run.run_id) or run.fault in ("platform", "caller", "judge"):
             return run
