@@ -28,7 +28,7 @@ BLOCK = re.compile(
     r"(?:<!-- (?P<note>[^\n]*?) -->\n)?```(?P<language>\w*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
 )
 VARYING = [
-    (re.compile(r"\b\d+ requests? · \d+ launch(?:es)?(?: · \d+ refused \(429\))?"), "<requests>"),
+    (re.compile(r"\b\d+ requests? · \d+ launch(?:es)?(?: · \d+ rate-limited \(429\))?"), "<requests>"),
     (re.compile(r"sha256:[0-9a-f]{4,64}…?"), "sha256:…"),
     (re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?)?"), "<date>"),
     (re.compile(r"\b[\d.,]+ (?:ms|s|min|h|d)\b(?: \d+ (?:s|min)\b)?"), "<time>"),

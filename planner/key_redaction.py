@@ -19,13 +19,17 @@ _LONGEST_PIECE: Final = 64
 _MOST_PIECES: Final = 8
 """Of a long key (a token of a thousand characters, a file in a variable), so many pieces of so many characters are looked for."""
 
+_ANCHOR: Final = 12
+_TOKEN: Final = re.compile(r"[\w.~+/=-]{20,64}")
+"""A key that is cut short is found by its first or last characters, if it is one token."""
+
 _NAMES: Final = re.compile(r"THUNDERPHONE_API_KEY|PLANNER_JUDGE_API_KEY|INPUT_GITHUB[-_]TOKEN")
 _PREFIXES: Final = ("ACTIONS_", "AWS_", "AZURE_", "BUILDKITE_", "CI_", "GCP_", "GH_", "GITHUB_", "GOOGLE_")
 _SECRET: Final = re.compile(r"(?:^|_)(?:\w*KEY|SECRET|TOKEN|PASSWORD|SAS|CREDENTIALS?|JWT)(?:_|$)")
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 _BETWEEN: Final = (
-    r"(?:[\s│|\\\u00AD\u200B-\u200F\u2060]|\\[nrt]|\\u(?:00[aA][dD]|000[9aAdD]|200[b-fB-F]|2060|2502)|%(?:0[9aAdD]|20)"
+    r"(?:[\s│|\\\u00AD\u034F\u200B-\u200F\u2060]|=\r?\n|</?[a-zA-Z]\w{0,10}>|\\[nrt]|\\u(?:00[aA][dD]|000[9aAdD]|200[b-fB-F]|2060|2502)|%(?:0[9aAdD]|20)"
     r"|&#(?:10|13|32);|<br ?/?>|(?:\x1b|\\u001[bB])\[[0-9;]*m)*"
 )
 """What a line end, a table, a colour, an escape or a neutral form may put between two characters."""
@@ -35,10 +39,10 @@ _NAMED: Final = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos":
 _ESCAPED_GAPS: Final = (b"\\n", b"\\r", b"\\t")
 _GAPS: Final = b" \t\r\n\x0b\x0c|\\"
 _WIDE_GAP: Final = re.compile(
-    rb"\xe2\x94\x82|\xc2\xad|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|<br ?/?>|\x1b\[[0-9;]*m"  # those of _BETWEEN, as UTF-8
+    rb"=\r?\n|</?[a-zA-Z]\w{0,10}>|\xe2\x94\x82|\xc2\xad|\xcd\x8f|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|<br ?/?>|\x1b\[[0-9;]*m"  # those of _BETWEEN, as UTF-8
 )
 _ESCAPE: Final = re.compile(
-    rb"\\u([0-9A-Fa-f]{4})|&#[xX]0*([0-9A-Fa-f]{1,6});|&#0*([0-9]{1,7});|%([0-9A-Fa-f]{2})|&(amp|lt|gt|quot|apos);"
+    rb"\\u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|&#[xX]0*([0-9A-Fa-f]{1,6});|&#0*([0-9]{1,7});|%([0-9A-Fa-f]{2})|&(amp|lt|gt|quot|apos);"
 )
 
 
@@ -51,8 +55,13 @@ class KeyRedactor:
 
     def __init__(self, keys: Iterable[str]) -> None:
         pieces = dict.fromkeys(piece for key in keys for piece in _pieces(key.strip()))
-        self._wanted = [(form.encode(), form, piece) for piece in pieces for form in (piece, *_base64(piece.encode()))]
-        """As it stands in the plain form, as text, and the key that it is a form of."""
+        self._wanted = [
+            (form.encode(), _BETWEEN.join(map(_character if form == piece else _base64_character, form)))
+            for piece in pieces
+            for form in (piece, *_base64(piece.encode()))
+        ]
+        """What to look for in the plain form of a text, and the expression for it in the text itself."""
+        self._wanted += [part for piece in pieces if _TOKEN.fullmatch(piece) for part in _cut_short(piece)]
 
     def __bool__(self) -> bool:
         """Whether there is any key."""
@@ -71,27 +80,25 @@ class KeyRedactor:
         """As of a compiled expression, so that it can stand among those that a project redacts."""
         if not self._wanted or not (found := self._found(string.encode("utf-8", "surrogatepass"))):
             return string
-        for form, piece in found:
-            character = _character if form == piece else _base64_character
-            # The backslash of an escape goes with what it stands before, or what is left is no JSON.
-            pattern = re.compile(r"\\*" + _BETWEEN.join(map(character, form)), re.ASCII)
-            string = pattern.sub(lambda _: repl, string)
+        for expression in found:
+            # The backslash of an escape belongs to the character after it: without it the rest is no JSON.
+            string = re.compile(r"\\*" + expression, re.ASCII).sub(lambda _: repl, string)
         # A form that is not known where it stands: better no text than a key.
         return repl if self._found(string.encode("utf-8", "surrogatepass")) else string
 
-    def _found(self, data: bytes) -> list[tuple[str, str]]:
-        """(form, key) of those that are in it."""
+    def _found(self, data: bytes) -> list[str]:
+        """The expressions of those that are in it."""
         if not self._wanted:
             return []
         plain = _plain(data)
-        return [(form, piece) for wanted, form, piece in self._wanted if wanted in plain]
+        return [expression for wanted, expression in self._wanted if wanted in plain]
 
 
 def _plain(data: bytes) -> bytes:
     """Without what may stand between the characters of a key, and with escapes as what they mean."""
-    if b"\\u" in data or b"%" in data or b"&" in data:
+    if b"\\u" in data or b"\\x" in data or b"%" in data or b"&" in data:
         data = _ESCAPE.sub(_meant, data)
-    if b"\x1b" in data or b"<br" in data or not data.isascii():
+    if b"\x1b" in data or b"<" in data or b"=" in data or not data.isascii():
         data = _WIDE_GAP.sub(b"", data)
     if b"\\" in data:
         for gap in _ESCAPED_GAPS:
@@ -100,9 +107,9 @@ def _plain(data: bytes) -> bytes:
 
 
 def _meant(found: re.Match[bytes]) -> bytes:
-    if found[5] is not None:
-        return _NAMED[found[5]]
-    code = int(found[3]) if found[3] is not None else int(found[1] or found[2] or found[4], 16)
+    if found[6] is not None:
+        return _NAMED[found[6]]
+    code = int(found[4]) if found[4] is not None else int(found[1] or found[2] or found[3] or found[5], 16)
     return chr(code).encode("utf-8", "surrogatepass") if code < 0x110000 else b""
 
 
@@ -141,10 +148,25 @@ def _pieces(key: str) -> Iterator[str]:
         yield from [piece for piece in found if len(piece) >= SHORTEST_KEY][:_MOST_PIECES]
 
 
+def _cut_short(token: str) -> Iterator[tuple[bytes, str]]:
+    """The first and the last characters of a token, each with as much of the rest as there is: a server may cut its text."""
+    first, last = token[:_ANCHOR], token[-_ANCHOR:]
+    rest = "".join(f"(?:{_BETWEEN}{_character(character)}" for character in token[_ANCHOR:])
+    yield first.encode(), _BETWEEN.join(map(_character, first)) + rest + ")?" * (len(token) - _ANCHOR)
+    start = "".join(f"{_character(character)}{_BETWEEN})?" for character in token[:-_ANCHOR])
+    yield last.encode(), "(?:" * (len(token) - _ANCHOR) + start + _BETWEEN.join(map(_character, last))
+
+
 def _character(character: str) -> str:
     """In every way that a server or a report may write it."""
     code = ord(character)
-    ways = [re.escape(character), rf"(?i:\\u{code:04x})", rf"&#0*{code};", rf"(?i:&#x0*{code:x};)"]
+    ways = [
+        re.escape(character),
+        rf"(?i:\\u{code:04x})",
+        rf"(?i:\\x{code:02x})",
+        rf"&#0*{code};",
+        rf"(?i:&#x0*{code:x};)",
+    ]
     ways.append("".join(rf"(?i:%{byte:02x})" for byte in character.encode()))
     if character in _ENTITIES:
         ways.append(_ENTITIES[character])

@@ -201,12 +201,17 @@ def base_commit(git: Git, named: NamedCommit) -> tuple[Path, BaseCommit]:
     layout = git.layout()
     if isinstance(layout, Answer):
         raise without_repository(git, layout, "Run the command inside a git repository.")
-    found = git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{named.ref}^{{commit}}")
-    if found.code != 0:
+    commit = _resolve(git, f"refs/remotes/{named.ref}") or _resolve(git, named.ref)
+    if not commit:
         raise UsageError(
             f"this clone has no commit {named.ref!r} ({named.what}), so planner cannot read the policy", named.hint
         )
-    commit = found.out.decode().strip()
     prefix = git("rev-parse", "--show-prefix").out.removesuffix(b"\n").decode(errors="surrogateescape")
     base = BaseCommit(git, commit, named.name or commit[:12], named.what).nearest(prefix)
     return (layout.work_tree or git.folder) / base.folder, base
+
+
+def _resolve(git: Git, ref: str) -> str:
+    """The commit id of a ref or expression; "" if there is none. For `origin/main`, git would prefer a tag of that name,
+    so `base_commit` asks for the remote branch first."""
+    return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").out.decode().strip()

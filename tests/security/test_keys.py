@@ -39,6 +39,13 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in a header": lambda key: f"Authorization: Bearer {key}, and more",
     "over two lines": lambda key: f"{key[:9]}\n    {key[9:]}",
     "over two rows of a table": lambda key: f"│ {key[:9]} │\n│ {key[9:]} │",
+    "over two lines of a mail": lambda key: f"{key[:9]}=\r\n{key[9:]}",
+    "with a mark of HTML in it": lambda key: f"{key[:9]}<b></b>{key[9:]}",
+    "with a joiner in it": lambda key: f"{key[:9]}\u034f{key[9:]}",
+    "as escapes of a program": lambda key: "".join(f"\\x{ord(character):02x}" for character in key),
+    "without its end": lambda key: key[:-3],
+    "without its start": lambda key: key[3:],
+    "without its end, escaped": lambda key: json.dumps(key[:-6].replace("_", "\\u005f"))[1:-1].replace("\\\\", "\\"),
     "in colours": lambda key: f"{key[:4]}\x1b[31m{key[4:]}\x1b[0m",
     "in colours of JSON": lambda key: f"{key[:4]}\\u001b[31m{key[4:]}",
     "over lines of a URL": lambda key: f"{key[:4]}%0A{key[4:]}",
@@ -63,7 +70,7 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_key_in_another_form(form: str) -> None:
-    """A server sends the key back split over lines, with colours, escaped, URL-encoded, in HTML or in base64.
+    """A server sends the key back split over lines, with colours, escaped, URL-encoded, in HTML, in base64, or without its ends.
 
     Before: only the unchanged judge key was replaced.
     Now: every form is replaced, and the text around it is unchanged.

@@ -180,7 +180,7 @@ def test_no_policy_in_the_base_commit(repository: Project, outside: Path, monkey
     commit(repository.root)
     pull_request(monkeypatch, outside, base)
     ran = repository.planner("plan")
-    assert (ran.code, "policy.max_calls allows 100 an" in " ".join(ran.out.split())) == (3, True)
+    assert (ran.code, "policy.max_calls allows 100 per session" in " ".join(ran.out.split())) == (3, True)
     assert "has no planner.yaml" in ran.err
 
 
@@ -271,12 +271,13 @@ def test_tag_named_like_the_base_branch(repository: Project, monkeypatch: pytest
     """The attacker pushes a tag `origin/main`, which git prefers to the remote branch of that name.
 
     Before: Buildkite jobs had no default base, and `--policy-from origin/main` read the attacker's policy.
-    Now: the default uses the full name of the remote branch.
+    Now: both mean the remote branch.
     """
     base = commit(repository.root)
     git(repository.root, "update-ref", "refs/remotes/origin/main", base)
     repository.write("planner.yaml", RAISED)
     git(repository.root, "update-ref", "refs/tags/origin/main", commit(repository.root))
+    assert base_limit_applies(repository, "plan", "--policy-from", "origin/main")
     monkeypatch.setenv("BUILDKITE_PULL_REQUEST", "42")
     monkeypatch.setenv("BUILDKITE_PULL_REQUEST_BASE_BRANCH", "main")
     assert base_limit_applies(repository)
