@@ -90,7 +90,7 @@ def test_a_page_too_large_leaves_conversations_out(canonical: RunResult, monkeyp
     page = _page(canonical)
     assert page.count('"text":"Thanks for calling."') == 1  # the first one that is met
     assert (
-        page.count("is left out: the page would be too large")
+        page.count("is omitted: the page would be too large")
         == sum(run.call_id is not None for case in canonical.cases for run in case.runs) - 1
     )
 
@@ -171,7 +171,7 @@ def test_the_list_is_filtered_searched_and_walked_by_keys(opened: Opened, canoni
     page.keyboard.type("STATUS")
     assert rows.all_text_contents() == ["orders/status@support"]
     page.keyboard.type(" nowhere")
-    assert page.get_by_text("No case fits.").is_visible()
+    assert page.get_by_text("No case matches.").is_visible()
     page.get_by_role("button", name="Clear the filter").click()
     assert rows.count() == len(canonical.cases)
     page.keyboard.press("Escape")
@@ -221,7 +221,7 @@ def test_what_was_found_comes_before_how_it_was_called(opened: Opened, canonical
     expect(page.locator(".finding.failed").first).to_be_in_viewport()
     called = page.get_by_text("phone number 77 (support), inbound, sip")
     expect(called).to_be_hidden()
-    page.get_by_text("How it was called").click()
+    page.get_by_text("Call settings and caller prompt").click()
     expect(called).to_be_visible()
     expect(page.get_by_text("You are a furious caller.", exact=True)).to_be_visible()
 
@@ -266,7 +266,7 @@ def test_thousands_of_cases_open_and_are_listed_on_demand(opened: Opened, many: 
     page = opened(_page(many(1_500)))
     rows = page.locator("#rows li:visible")
     assert rows.count() == 1_000
-    assert page.get_by_text("Only the first 1,000 are listed").is_visible()
+    assert page.get_by_text("Showing the first 1,000").is_visible()
     page.locator("#words").fill("order=1499]")
     assert rows.count() == 1
     page.locator("#words").fill("")

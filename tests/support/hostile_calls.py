@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+from planner.bounds import MAX_INTEGER
 from planner.checks import CHECKS
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 from planner.evidence.size import MAX_CHARACTERS, MAX_TURN_CHARACTERS, MAX_TURNS, MAX_VALUES
@@ -132,7 +133,7 @@ def call(text: str, size: int, document: dict[str, Any] | None = None, number: A
         ),
         tools=(ToolCall(name="lookup", arguments={"order": number}, result=number, has_result=True, turn=1),),
         grade=Grade(status="completed", score=seconds, issues=whole),
-        cost_cents=whole,
+        cost_cents=whole if 0 <= whole <= MAX_INTEGER else None,
     )
 
 
