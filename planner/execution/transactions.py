@@ -13,7 +13,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from planner.api.client import PAGE_LIMIT, ApiClient
 from planner.api.wire import Moment, WireRun, WireTransaction
-from planner.bounds import MAX_INTEGER
 from planner.errors import IncompleteError, PlannerError
 
 MOST_PAGES: Final = 100
@@ -100,9 +99,8 @@ class Transactions:
         return call_id in self._awaited and (self._seen or not self._missed)
 
     def charged_cents(self, call_id: int) -> int | None:
-        """The sum of the call's transactions, at most `MAX_INTEGER`; None if there are none yet."""
-        cents = self._charged.get(call_id)
-        return None if cents is None else min(cents, MAX_INTEGER)
+        """The sum of the call's transactions; None if there are none yet."""
+        return self._charged.get(call_id)
 
     def miss(self, call_id: int) -> None:
         """Its transaction did not come in time."""

@@ -81,7 +81,6 @@ def listing(*rows: Any) -> Callable[[int], Any]:
         ([row(amount=16), row(2, -4, kind="refund"), row(3, 6, kind="transfer_bridge")], 18),
         ([row(), row(2, 20, kind="refund")], 0),
         ([row(created_at="yesterday")], 16),
-        ([row(amount=1 - 2**63), row(2, 1 - 2**63)], 2**63 - 1),
     ],
     ids=str,
 )
