@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -41,13 +41,6 @@ class AxisValue:
     value: Any
     place: Callable[[], Span] = field(compare=False, repr=False)
     """Where it is written."""
-    document: Document = field(compare=False, repr=False)
-
-    def part(self, route: Sequence[str]) -> Span:
-        """Where what the route leads to is written; the whole value where it is not in the document itself."""
-        if isinstance(self.value, Mapping) and (found := self.document.follow(route, self.value)) is not None:
-            return self.document.value(*found)
-        return self.place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +158,7 @@ class AxisReader:
                 return None
         if holds_tags(written):
             self.reporter.warning("literal-template", LITERAL, place())
-        made = AxisValue(token(written), written, place, self.document)
+        made = AxisValue(token(written), written, place)
         if len(made.token) > MAX_TOKEN:
             self._error(
                 "bad-axis",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from planner.checks.base import Expectation
-from planner.planfile.blame import Blame
+from planner.planfile.case_errors import CaseErrors
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
 from planner.planfile.matrix import Matrix, Point
@@ -85,7 +85,7 @@ class _Expansion:
         self.expectations = expectations
         self.allowance = allowance
         self.reporter = reporter
-        self.blame = Blame(reporter, parts.matrix.axes, parts.matrix.points)
+        self.case_errors = CaseErrors(reporter, frozenset(axis.name for axis in parts.matrix.axes))
         self.places = tuple([draft.place for draft in parts.drafts])
 
     def alone(self) -> list[Case]:
@@ -140,11 +140,10 @@ class _Expansion:
                 **{name: value.value for name, value in zip(self.names, point, strict=True)},
             }
             label = self._label(point)
-            self.blame.point, self.blame.which = point, f" (in case {label})"
+            self.case_errors.which = f" (in case {label})"
             prompt = self._prompt(point, values)
             expectations = self._expectations(point, values)
             if self.allowance.characters < 0:
-                self.blame.report()
                 self._report_size()
                 return []
             if prompt is None or expectations is None:
@@ -153,7 +152,6 @@ class _Expansion:
                 continue
             shown = tuple([(name, value.token) for name, value in zip(self.names, point, strict=True)])
             cases.extend(self._of_point(label, shown, prompt, expectations))
-        self.blame.report()
         return cases
 
     def _of_point(
@@ -196,7 +194,7 @@ class _Expansion:
         return memo.known[key]
 
     def _render_prompt(self, values: Lookup[str, Any]) -> str | None:
-        text = self.parts.prompt.render(values, self.blame) if self.parts.prompt is not None else None
+        text = self.parts.prompt.render(values, self.case_errors) if self.parts.prompt is not None else None
         self.allowance.characters -= len(text or "")
         return text
 
@@ -209,7 +207,7 @@ class _Expansion:
 
     def _render_expectations(self, values: Lookup[str, Any]) -> tuple[Expectation, ...] | None:
         before = self.expectations.validations.made_bytes
-        found = self.expectations.of_case(self.parts.drafts, values, self.blame)
+        found = self.expectations.of_case(self.parts.drafts, values, self.case_errors)
         self.allowance.characters -= (self.expectations.validations.made_bytes - before) * EXPECTATION_WEIGHT
         self.allowance.characters -= len(self.parts.drafts) * RENDERING_WEIGHT
         return found

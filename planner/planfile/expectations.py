@@ -20,7 +20,7 @@ from planner.checks.base import Expectation, idle_rate
 from planner.checks.not_ import Not
 from planner.checks.wording import shown
 from planner.diagnostics import Span
-from planner.planfile.blame import Blame
+from planner.planfile.case_errors import CaseErrors
 from planner.planfile.contradictions import Contradictions, Stated, may_contradict
 from planner.planfile.document import Container, Document, as_json, at, larger_than, value_mark
 from planner.planfile.document import Mapping as Written
@@ -34,16 +34,13 @@ from planner.planfile.template_contents import (
     Compiler,
     Route,
     TextFault,
-    is_whole,
-    names_in,
     placeholders,
     read_numbers,
     render,
-    route_of,
     varies,
 )
 from planner.planfile.template_places import place_in_text
-from planner.planfile.templates import TemplateFault, Templates, names_at
+from planner.planfile.templates import TemplateFault, Templates
 from planner.planfile.text import shorten
 from planner.planfile.unresolved import Use
 from planner.planfile.validations import TOLD, Validations
@@ -243,7 +240,9 @@ class Expectations:
                 self._sound(document, at(container, key), part_kind)
         return self.reporter.errors == errors
 
-    def of_case(self, drafts: Sequence[Draft], values: Values, blame: Blame) -> tuple[Expectation, ...] | None:
+    def of_case(
+        self, drafts: Sequence[Draft], values: Values, case_errors: CaseErrors
+    ) -> tuple[Expectation, ...] | None:
         """A case's expectations, each with its id; None, and a fault, where these values do not make them.
 
         An id is the one given, or else the check's name, with -2, -3 for repeats.
@@ -252,13 +251,13 @@ class Expectations:
         given = False
         for draft in drafts:
             shape = draft.shape
-            contents.append(shape.fixed or self._rendering(draft, values, blame))
+            contents.append(shape.fixed or self._rendering(draft, values, case_errors))
             if shape.id is not None:
                 given = True
         taken: set[str] = set()
         if given:
             with_id = [one for one in zip(drafts, contents, strict=True) if one[0].shape.id is not None]
-            taken = self._taken(with_id, blame.which)
+            taken = self._taken(with_id, case_errors.which)
         found: list[Expectation] = []
         kinds: list[type[Expectation]] = []
         for draft, rendered in zip(drafts, contents, strict=True):
@@ -273,7 +272,7 @@ class Expectations:
                 taken.add(name)
             else:
                 name = rendered.content["id"]
-            expectation = rendered.named.get(name) or self._expectation(draft, rendered, name, blame)
+            expectation = rendered.named.get(name) or self._expectation(draft, rendered, name, case_errors)
             if expectation is not None:
                 found.append(expectation)
         if len(found) < len(drafts):
@@ -283,7 +282,7 @@ class Expectations:
                 Stated(one, draft.span, bool(draft.shape.texts), len(draft.shape.json))
                 for draft, one in zip(drafts, found, strict=True)
             ]
-            self._contradictions.report(stated, blame.which)
+            self._contradictions.report(stated, case_errors.which)
         return tuple(found)
 
     def _taken(self, contents: Sequence[tuple[Draft, Rendered | None]], which: str) -> set[str]:
@@ -308,7 +307,7 @@ class Expectations:
                     fault = TemplateFault("template-undefined", detail, offset, offset + len(name))
                     yield name, Use(fault.code, detail, self._place(draft, text.route, fault), draft.user, draft.said)
 
-    def _rendering(self, draft: Draft, values: Values, blame: Blame) -> Rendered | None:
+    def _rendering(self, draft: Draft, values: Values, case_errors: CaseErrors) -> Rendered | None:
         """What a draft with templates expects of one case; None where a fault was reported."""
         shape = draft.shape
         key = (shape.json, *[_identity(values[name]) for name in shape.names])
@@ -323,14 +322,16 @@ class Expectations:
                 return None
             text = next(text for text in shape.texts if text.route == fault.route)
             for one in (fault.fault, *fault.fault.others):
-                place, names = self._place(draft, fault.route, one), names_at(text.template, one)
-                blame.fault(draft.said, one.code, one.detail, place, names, user=draft.user)
+                places = self._place(draft, fault.route, one), draft.user
+                case_errors.report(draft.said, one.code, one.detail, places, text.template.names)
             return None
         if _MANY not in key:
             self._rendered[key] = rendered
         return rendered
 
-    def _expectation(self, draft: Draft, rendered: Rendered, name: str, blame: Blame | None) -> Expectation | None:
+    def _expectation(
+        self, draft: Draft, rendered: Rendered, name: str, case_errors: CaseErrors | None
+    ) -> Expectation | None:
         """Validated under this id; None where a fault was reported."""
         shape, content = draft.shape, rendered.content
         known = self.validations.validate(shape.kind, content, name, shape.json if content is shape.written else None)
@@ -341,7 +342,7 @@ class Expectations:
                 wants_text = isinstance(read, list) and any(error["type"] == "string_type" for error in read)
                 known = known if wants_text else read
         if isinstance(known, list):
-            self._report(draft, known, blame)
+            self._report(draft, known, case_errors)
             return None
         rendered.named[name] = known
         return known
@@ -351,8 +352,8 @@ class Expectations:
         container, key = draft.document.follow((draft.key, *route), draft.container) or (draft.container, draft.key)
         return place_in_text(draft.document, container, key, fault)
 
-    def _report(self, draft: Draft, errors: list[ErrorDetails], blame: Blame | None) -> None:
-        """Of one case where it `blame`s somebody; otherwise of all of them."""
+    def _report(self, draft: Draft, errors: list[ErrorDetails], case_errors: CaseErrors | None) -> None:
+        """`case_errors` are those of one case; without them, the errors are of all cases."""
         if errors and errors[0] is TOLD:
             self.reporter.errors += 1
             return
@@ -371,11 +372,8 @@ class Expectations:
             if varies(draft.shape.content, error["loc"]):
                 made = f"; it is {shown(error['input'])}" if code == "bad-regex" else ""
                 detail = detail.removesuffix(UNQUOTE) + made
-                if blame is not None:
-                    names = names_in(draft.shape.content, error["loc"])
-                    alone = is_whole(draft.shape.content, error["loc"])
-                    below = route_of(draft.shape.content, error["loc"]) if alone else ()
-                    blame.fault(draft.said, code, detail, place, names, user=draft.user, alone=alone, route=below)
+                if case_errors is not None:
+                    case_errors.report(draft.said, code, detail, (place, draft.user), draft.shape.names)
                     continue
             elif error["type"] == "text_fault":
                 context = error.get("ctx", {})

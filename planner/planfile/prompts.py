@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from planner.diagnostics import Span
-from planner.planfile.blame import Blame
+from planner.planfile.case_errors import CaseErrors
 from planner.planfile.decoding import decode
 from planner.planfile.document import Document, Mapping
 from planner.planfile.files import FileFault, Neighbours, display_name
@@ -26,7 +26,6 @@ from planner.planfile.templates import (
     Template,
     TemplateFault,
     Templates,
-    names_at,
 )
 
 MAX_PROMPT_BYTES = 32 * 1024
@@ -50,23 +49,23 @@ class Prompt:
     """False: it has faults, which were reported, and the template is but the names that it uses."""
     said: Said = field(default_factory=lambda: {}, hash=False)  # noqa: PIE807 - typed, and quicker than `Said`
 
-    def render(self, values: Lookup[str, Any], blame: Blame) -> str | None:
+    def render(self, values: Lookup[str, Any], case_errors: CaseErrors) -> str | None:
         """The prompt of one case; None, and a fault, where these values do not make one."""
         try:
             text = self.template.render(values)
         except TemplateFault as fault:
             if fault.is_told:
-                blame.reporter.errors += 1
+                case_errors.reporter.errors += 1
             else:
                 for one in (fault, *fault.others):
-                    self._blame(one, blame)
+                    self._report_case(one, case_errors)
             return None
         if len(text) * 4 > MAX_PROMPT_BYTES and (size := len(text.encode())) > MAX_PROMPT_BYTES:
             detail = f"the prompt has {size:,} bytes, the limit is {MAX_PROMPT_BYTES:,}"
-            self._blame(TemplateFault("template-too-large", detail), blame)
+            self._report_case(TemplateFault("template-too-large", detail), case_errors)
             return None
         if not text or text.isspace():
-            self._blame(TemplateFault("empty-prompt", "the prompt renders to nothing"), blame)
+            self._report_case(TemplateFault("empty-prompt", "the prompt renders to nothing"), case_errors)
             return None
         return text
 
@@ -99,8 +98,8 @@ class Prompt:
     def report(self, fault: TemplateFault, reporter: Reporter) -> None:
         reporter.error_once(self.said, fault.code, fault.detail, self.place(fault))
 
-    def _blame(self, fault: TemplateFault, blame: Blame) -> None:
-        blame.fault(self.said, fault.code, fault.detail, self.place(fault), names_at(self.template, fault))
+    def _report_case(self, fault: TemplateFault, case_errors: CaseErrors) -> None:
+        case_errors.report(self.said, fault.code, fault.detail, (self.place(fault), None), self.template.names)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from planner.planfile.scalars import NumberError, resolve
-from planner.planfile.templates import Constant, Interpolation, Template, TemplateFault, Templates, has_tags
+from planner.planfile.templates import Constant, Template, TemplateFault, Templates, has_tags
 
 _WHOLE = re.compile(r"\s*\{\{[^{}]*\}\}\s*\Z")
 
@@ -92,28 +92,6 @@ def varies(content: Content, route: Sequence[str | int]) -> bool:
     if isinstance(content, (dict, list)):
         return any(varies(value, ()) for _, value in _entries(content))  # pyright: ignore[reportUnknownArgumentType]
     return isinstance(content, Text)
-
-
-def names_in(content: Content, route: Sequence[str | int]) -> frozenset[str]:
-    """What the templates at the end of the route, or below it, use."""
-    content = _at(content, route)
-    if isinstance(content, (dict, list)):
-        return frozenset[str]().union(*[names_in(value, ()) for _, value in _entries(content)])  # pyright: ignore[reportUnknownArgumentType]
-    return frozenset(content.template.names) if isinstance(content, Text) else frozenset()
-
-
-def is_whole(content: Content, route: Sequence[str | int]) -> bool:
-    """Whether one template, and nothing besides, is at the end of the route."""
-    content = _at(content, route)
-    return isinstance(content, Text) and content.whole
-
-
-def route_of(content: Content, route: Sequence[str | int]) -> Sequence[str]:
-    """What the one template at the end of the route looks up in its value: `phone` and `zone` in `{{ caller.phone.zone }}`."""
-    content = _at(content, route)
-    if isinstance(content, Text) and isinstance(content.template, Interpolation):
-        return content.template.routes[0][1:]
-    return ()
 
 
 def read_numbers(content: Content, rendered: Any, faulty: Sequence[Route]) -> Any:

@@ -7,7 +7,7 @@ property test says so): compiling 10,000 prompts with Jinja takes seconds.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -191,20 +191,6 @@ class Templates:
             )
             raise TemplateFault("template-too-costly", detail)
         return self._programs.compile(text)
-
-
-def names_at(template: Template, fault: TemplateFault) -> Collection[str]:
-    """The names that the tag with the fault uses; all of the template's where that cannot be told."""
-    if fault.start is None:
-        return template.names
-    if isinstance(template, Interpolation):
-        placed = zip(template.routes, template.offsets, strict=True)
-        return [
-            route[0] for route, place in placed if place <= fault.start < place + len(".".join(route))
-        ] or template.names
-    text: str = getattr(template, "text", "")
-    tags = [tag.group() for tag in _TAG.finditer(text) if tag.start() <= fault.start < tag.end()]
-    return template.names.keys() & {word for tag in tags for word in _WORD.findall(tag)} or template.names
 
 
 def has_tags(text: str) -> bool:

@@ -250,15 +250,14 @@ def test_fault_of_an_expectation(workspace: Any, name: str) -> None:
 
 
 def test_fault_of_one_case_is_reported_once_with_its_case(workspace: Any) -> None:
-    """Where a text cannot be used in any case, the first is named; where it can in some, the values that are at fault."""
+    """At the text, with the first case that it cannot be used in."""
     text = plan(
         '{check: duration, max_seconds: "{{ n }}"}',
         '{check: says, any_of: ["{{ who.x[n] }}"]}',
         matrix="{axes: {n: [1, two, three, 4]}}",
     )
     assert workspace.faults(text) == snapshot("""\
-plan.yaml:8:28 error wrong-type
-plan.yaml:8:33 error wrong-type
+plan.yaml:10:40 error wrong-type
 plan.yaml:11:40 error template-undefined
 """)
 

@@ -1,0 +1,28 @@
+"""Errors of the case that is being made: each text is reported once, with the first case that it cannot be used in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from planner.diagnostics import Span
+from planner.planfile.reporter import Reporter, Said
+
+
+@dataclass(slots=True)
+class CaseErrors:
+    """Of one scenario. Whoever makes a case sets `which`, the words that name it."""
+
+    reporter: Reporter
+    axes: frozenset[str]
+    which: str = ""
+
+    def report(
+        self, said: Said, code: str, detail: str, places: tuple[Span, Span | None], names: Collection[str]
+    ) -> None:
+        """`places`: of the text, and of what uses it if it is in a library. `names` are those that the text uses."""
+        if not self.reporter.doubted_variables.isdisjoint(names):
+            self.reporter.errors += 1  # the value of one of them could not be read, which was reported
+            return
+        which = "" if self.axes.isdisjoint(names) else self.which
+        self.reporter.error_once(said, code, detail + which, *places)
