@@ -26,7 +26,7 @@ from planner.planfile.targets import TargetReader
 from planner.planfile.template_names import is_name, mended_name
 from planner.planfile.templates import Templates
 from planner.planfile.text import describe, shorten
-from planner.planfile.unresolved import Definitions, Unresolved
+from planner.planfile.unresolved import Unresolved
 from planner.planfile.version import check_version
 
 MAX_SCENARIOS = 20_000
@@ -172,9 +172,8 @@ class PlanReader:
             for name in own
             if name not in used and not holds_used_anchor(document, own, name)
         }
-        told = "no template of this plan uses `{meant}`, but `{name}` is used {times}"
-        plan.unresolved.report(Definitions("unused-variable", told, unused))
-        plan.aliases.report_strangers(document)
+        plan.unresolved.report()
+        plan.aliases.unknown.report()
         plan.imports.mark_used("vars", used)
         if complete:
             for name in unused if plan.variables_readable else ():

@@ -32,7 +32,7 @@ from planner.planfile.targets import Aliases, check_slug, is_slug
 from planner.planfile.template_names import is_name, mended_name, undefined
 from planner.planfile.templates import TemplateFault
 from planner.planfile.text import shorten
-from planner.planfile.unresolved import Definitions, Unresolved, Use, mistyped_definition
+from planner.planfile.unresolved import Unresolved, Use
 
 _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 
@@ -113,7 +113,7 @@ class _Reading:
         self.given = self.fields.model_fields_set
         """What the scenario says without a fault."""
         self.unknown_axes: dict[str, list[Use]] = {}
-        """Names in the matrix's lists that are no axes."""
+        """Names in `exclude` and `include` that are no axes."""
 
     def read(self) -> Scenario:
         errors = self.reporter.errors
@@ -137,6 +137,8 @@ class _Reading:
             self.reporter.warning("cannot-fail", "every call would pass: give an expectation more weight", self.where)
         quarantine = self._quarantine()
         names = self._names(matrix, prompt, [*drafts, *unsound] if unsound else drafts, complete=complete)
+        for name, uses in self.unknown_axes.items():
+            plan.unresolved.add(name, uses)
         prompt = prompt if prompt is not None and prompt.sound else None
         unknown = names.difference(plan.variables)
         if unknown:
@@ -176,11 +178,10 @@ class _Reading:
         written = self.written if "targets" in self.written else self.plan.defaults_written
         aliases = self.plan.aliases
         if "targets" not in written:
-            if aliases.everything is None:
+            if not self.plan.called.issuperset(aliases.own):
                 self.plan.called.update(aliases.own)
                 self.plan.imports.mark_used("targets", aliases.own)
-                aliases.name_all()
-            return aliases.everything or []
+            return aliases.everything
         self.plan.called.update(self._called(written, aliases))
         fields = self.fields if written is self.written else self.plan.defaults
         items: Any = written["targets"]
@@ -211,7 +212,7 @@ class _Reading:
             isinstance(alias, str) and (alias in own or alias in imported) for alias in items
         ):
             return items
-        return () if aliases.strangers else own  # with the first stranger all of them were named
+        return () if aliases.unknown.found else own  # with the first such name all of them were added
 
     def _matrix(self, cases_per_point: int) -> Matrix:
         if "matrix" not in self.written:
@@ -321,12 +322,8 @@ class _Reading:
         if "matrix" not in self.written and used <= self.plan.variables.keys():
             return used
         axes = self._written_axes()
-        for name in axes or ():
-            self.plan.unresolved.axes.setdefault(name, self.name)
         if axes is None or not self.plan.own_variables_readable:
-            self._report_undefined(self.unknown_axes, {})
             return used  # what is undefined may be defined there
-        found = self.unknown_axes
         here = {*axes, *(axis.name for axis in matrix.axes)}
         strange = {name for name in used if name not in self.plan.variables and name not in here}
         if strange:
@@ -336,10 +333,7 @@ class _Reading:
             for name, use in self._undefined(prompt, drafts, known):
                 # What an import that cannot be read may define is left alone, unless it is nearly a name that there is.
                 if self.plan.variables_readable or self.reporter.searches.nearest(name, known) is not None:
-                    found.setdefault(name, []).append(use)
-        if found:
-            unused = {name: self.document.key(axes, name) for name in axes if name not in used}
-            self._report_undefined(found, unused)
+                    self.plan.unresolved.add(name, [use])
         if complete and self.plan.variables_readable and not strange:
             for name in axes:
                 if name not in used and is_name(name):
@@ -370,15 +364,6 @@ class _Reading:
         for draft in drafts:
             if not known.issuperset(draft.shape.names):
                 yield from self.reader.expectations.undefined(draft, known, told)
-
-    def _report_undefined(self, found: Lookup[str, list[Use]], unused: Lookup[str, Span]) -> None:
-        """Report names that are mistyped where an axis is defined; the others are told with the whole plan's."""
-        axes = Definitions(
-            "unused-axis", "no template of this scenario uses `{meant}`, but `{name}` is used {times}", unused
-        )
-        for name, uses in found.items():
-            if not mistyped_definition(name, uses, axes, self.reporter):
-                self.plan.unresolved.add(name, uses)
 
     def _written_axes(self) -> Mapping | None:
         """The axes as written, none where there is no matrix; None where they cannot be read, which was reported."""

@@ -7,17 +7,17 @@ from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.diagnostics import Related, Span
+from planner.diagnostics import Span
 from planner.planfile.document import Document, Items, Mapping, at, start_of, value_mark
 from planner.planfile.environments import undefined_in
 from planner.planfile.field_errors import not_a_slug, wrong_type
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.model import Project, Target
 from planner.planfile.models import MAX_TARGETS, SLUG, PlanFields, TargetFields
-from planner.planfile.reporter import MAX_PER_FILE, Reporter, Said, first_few
+from planner.planfile.reporter import Reporter, Said
 from planner.planfile.source import Place
 from planner.planfile.text import describe, one_of, shorten, unknown
-from planner.planfile.unresolved import Definitions, Use, mistyped_definition
+from planner.planfile.unresolved import Unresolved, Use
 
 _DEFINE = "what to call is written {support: {agent: 12}}"
 _SLUG = re.compile(SLUG)
@@ -50,63 +50,36 @@ class Aliases:
     reader: TargetReader
     readable: bool = True
     """False: `targets` cannot be read, which was reported."""
-    named: set[str] = field(default_factory=set[str])
-    """Those of the plan's own that scenarios call, as far as they were read."""
-    strangers: dict[str, list[Use]] = field(default_factory=dict[str, list[Use]])
+    everything: list[Target] = field(init=False)
+    """What is called where no target is named."""
+    unknown: Unresolved = field(init=False)
     """Names that scenarios call and that are no aliases."""
-    everything: list[Target] | None = None
-    """What is called where no target is named, once that is so somewhere."""
 
-    def name_all(self) -> None:
-        self.named.update(self.own)
+    def __post_init__(self) -> None:
         self.everything = [target for target in self.own.values() if target is not None]
+        self.unknown = Unresolved(self.reader.reporter)
 
     def find(self, alias: str, where: Span) -> Target | None:
         """What is called by this name, at this place; None, and a fault, where it is no alias of the plan.
 
-        Such faults are reported with `report_strangers`, when all of the plan is read.
+        Such errors are reported when all of the plan is read.
         """
         if alias in self.own:
-            self.named.add(alias)
             return self.own[alias]
         if alias in self.imported.targets:
             return self.reader.imported(self.imported.targets[alias], where)
         if not self.readable:
             return None
-        if alias in self.strangers:
-            self.strangers[alias].append(Use("unknown-target", "", where))  # the first place tells what is to be said
-            self.reader.reporter.errors += 1
+        if self.unknown.has(alias):
+            self.unknown.add(alias, [Use("unknown-target", "", where)])
             return None
         known, searches = {**self.own, **self.imported.targets}, self.reader.reporter.searches
-        if (
-            self.imported.complete or searches.nearest(alias, known) is not None
-        ):  # else it may be in the import that was reported
+        if self.imported.complete or searches.nearest(alias, known) is not None:
             detail = unknown(f"`{shorten(alias, 40)}` is not a target of this plan", alias, known, searches)
-            self.strangers[alias] = [Use("unknown-target", detail, where)]
-            if len(self.strangers) > MAX_PER_FILE:
-                self._report_strangers({})  # raises: nobody reads more
-        self.reader.reporter.errors += 1
+            self.unknown.add(alias, [Use("unknown-target", detail, where)])
+        else:  # it may be in the import that was reported
+            self.reader.reporter.errors += 1
         return None
-
-    def report_strangers(self, document: Document) -> None:
-        """Report each name once, with all places; an alias that no scenario calls may be what is mistyped."""
-        written: Any = document.root.get("targets")
-        places = (
-            {alias: document.key(written, alias) for alias in written if alias not in self.named}
-            if isinstance(written, Mapping) and self.strangers
-            else {}
-        )
-        self._report_strangers(places)
-
-    def _report_strangers(self, places: Lookup[str, Span]) -> None:
-        told = "no scenario of this plan calls `{meant}`, but `{name}` is called {times}"
-        for alias, uses in self.strangers.items():
-            if not mistyped_definition(alias, uses, Definitions("unused-target", told, places), self.reader.reporter):
-                first = uses[0]
-                also = first_few(
-                    [Related("called here as well", use.place) for use in uses if use.place != first.place]
-                )
-                self.reader.reporter.error(first.code, first.detail, first.place, *also)
 
 
 class TargetReader:

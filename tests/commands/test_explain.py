@@ -49,8 +49,8 @@ def test_a_code(project: Project) -> None:
     assert ran.out == snapshot("""\
 environment-needed: target needs an environment
 
-  The plan lists aliases, and what they stand for is in an environment of planner.yaml. Choose one
-  with --environment, or write what to call into the plan itself.
+  The plan lists aliases, and an environment of planner.yaml defines them. Choose one with
+  --environment, or write what to call into the plan itself.
 
 Error:
 
@@ -185,7 +185,7 @@ def test_json(project: Project) -> None:
                     "code": "bad-regex",
                     "area": "Scenarios",
                     "summary": "regular expression is not valid",
-                    "explanation": "Patterns are RE2, which takes linear time whatever the text, and therefore has no lookaround and no backreferences. Where a character such as ( or . is meant itself, write a backslash before it. $ is the end of the text and ^ its start: $5 matches nothing, never_says with it would hold whatever is said; \\$5 is the price.",
+                    "explanation": "Patterns are RE2, which takes linear time for any text, and therefore has no lookaround and no backreferences. Where a character such as ( or . is meant itself, write a backslash before it. $ is the end of the text and ^ its start: $5 matches nothing, never_says with it would always pass; \\$5 is the price.",
                     "severity": "error",
                     "example": {
                         "environment": None,

@@ -56,7 +56,7 @@ scenarios:
       exclude: [{mood: calm, order: A}]
     expect: [{check: says, any_of: ["{{ mood }}"]}]
 """,
-        snapshot("plan.yaml:9:9 error unused-axis\n"),
+        snapshot("plan.yaml:6:24 error template-undefined\n"),
     ),
     "a deleted axis": (
         """\
@@ -95,7 +95,7 @@ scenarios:
   two:
     prompt: You have {{ policy_days }} days.
 """,
-        snapshot("plan.yaml:4:8 error unused-variable\n"),
+        snapshot("plan.yaml:5:48 error template-undefined\n"),
     ),
     "a mistyped target": (
         """\
@@ -112,7 +112,7 @@ scenarios:
     targets: [support]
     prompt: You are three.
 """,
-        snapshot("plan.yaml:3:11 error unused-target\n"),
+        snapshot("plan.yaml:7:15 error unknown-target\n"),
     ),
     "a target mistyped where it is called": (
         """\
@@ -233,7 +233,7 @@ def test_a_name_that_only_a_library_uses_is_told_there(workspace: Any) -> None:
     )
     assert workspace.faults(
         head + "vars: {policy_day: 3}\n" + scenario.replace("Ask.", "You have {{ policy_days }}.")
-    ) == snapshot("plan.yaml:5:8 error unused-variable\n")
+    ) == snapshot("plan.yaml:8:25 error template-undefined\n")
 
 
 @pytest.mark.parametrize(
