@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from planner.sandbox.worlds.dialogues import Grade
 
+Object = dict[str, JsonValue]
 Speaker = Literal["agent", "user", "tool_call", "tool_response"]
 
 

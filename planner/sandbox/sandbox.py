@@ -12,11 +12,10 @@ from pydantic import JsonValue
 from starlette.types import ASGIApp
 
 from planner.sandbox.agents import Agents
-from planner.sandbox.conversation import EMPTY, Conversation
+from planner.sandbox.conversation import EMPTY, Conversation, Object
 from planner.sandbox.conversations.playing import Conversations
 from planner.sandbox.conversations.talks import Talks
 from planner.sandbox.launching import Answerer, held, make_launch
-from planner.sandbox.objects import Object
 from planner.sandbox.state.money import can_cover, estimate_cents
 from planner.sandbox.state.records import (
     FOREIGN_USER_ID,
@@ -33,8 +32,9 @@ from planner.sandbox.state.records import (
 from planner.sandbox.state.state import State
 from planner.sandbox.state.store import Store
 from planner.sandbox.state.timeline import run_status
+from planner.sandbox.wire.answers import Dialect
 from planner.sandbox.wire.errors import insufficient_balance, not_found, throttled
-from planner.sandbox.wire.requests import Dialect, LaunchRequest
+from planner.sandbox.wire.requests import LaunchRequest
 from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
@@ -169,21 +169,15 @@ class Sandbox:
         newest = next((run for run in self.state.newest_first() if run.requested_by_id == OWN_USER_ID), None)
         first_agent = next(iter(self.world.agents))
         for _ in range(count):
-            request = LaunchRequest(
-                "agent", first_agent, "outbound", "bot", "", (_FOREIGN_PROMPT,), 1, 0, "", is_batch=False
-            )
+            request = LaunchRequest("agent", first_agent, "outbound", prompts=(_FOREIGN_PROMPT,))
             if identical and newest is not None:
                 request = LaunchRequest(
                     newest.target_type,
                     newest.target_id,
                     newest.direction,
-                    newest.mode,
                     newest.target_number,
                     (newest.prompt,),
-                    1,
-                    0,
-                    "",
-                    is_batch=False,
+                    newest.mode,
                 )
             with self._store.change():
                 self._accept(request, self._answerer(request), self.now(), [], FOREIGN_USER_ID)

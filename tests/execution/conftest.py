@@ -42,7 +42,7 @@ from planner.execution.transactions import Transactions
 from planner.results.directory import DirectoryStore
 from planner.results.repository import ResultsRepository
 from planner.sandbox import Sandbox, load_world
-from planner.sandbox.wire.requests import Dialect
+from planner.sandbox.wire.answers import Dialect
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from planner.invocation.shell import Shell
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Expected, Reader
 from planner.sandbox import FaultSpec, Sandbox, load_world
-from planner.sandbox.wire.requests import Dialect
+from planner.sandbox.wire.answers import Dialect
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from planner.sandbox.objects import Object
+from planner.sandbox.conversation import Object
 from planner.sandbox.worlds.world import Model
 
 _LETTERS_A_TOKEN = 4

@@ -12,11 +12,10 @@ from typing import Protocol, cast
 
 from pydantic import JsonValue
 
-from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversation import Conversation, Object
 from planner.sandbox.conversations.endpoint import Endpoint, ModelError, ToolUse, tool_answer, tool_definition
 from planner.sandbox.conversations.recording import Recording
 from planner.sandbox.draws import Draws, seed_of
-from planner.sandbox.objects import Object
 from planner.sandbox.state.records import Direction
 from planner.sandbox.worlds.dialogues import Grade, Snapshot
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 
-from planner.sandbox.agents import FIELDS
-from planner.sandbox.objects import Object
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.exchange import answer
 from planner.sandbox.wire import organization as wire
-from planner.sandbox.wire.errors import FieldMessages, detail, invalid, not_found
-from planner.sandbox.wire.requests import json_object, path_id
-from planner.sandbox.wire.runs import timestamp
-from planner.sandbox.worlds.world import PRODUCTS
-
-_REQUIRED = ("name", "prompt", "voice")
+from planner.sandbox.wire.answers import timestamp
+from planner.sandbox.wire.errors import detail, not_found
+from planner.sandbox.wire.requests import AgentCopy, AgentEdit, Deployment, NewAgent, body_of, path_id
 
 
 async def list_agents(sandbox: Sandbox, _request: Request) -> Response:
@@ -31,15 +23,16 @@ async def read_agent(sandbox: Sandbox, request: Request) -> Response:
 
 async def create_agent(sandbox: Sandbox, request: Request) -> Response:
     """Deployed at once, as its revision 1."""
-    fields = _fields(await _body(request), required=_REQUIRED)
-    agent_id = sandbox.agents.create(fields, sandbox.now())
+    fields = await body_of(request, NewAgent)
+    agent_id = sandbox.agents.create(fields.model_dump(exclude_none=True), sandbox.now())
     return answer(_shown(sandbox, agent_id), 201)
 
 
 async def edit_agent(sandbox: Sandbox, request: Request) -> Response:
-    """Into a draft: calls use what is deployed."""
+    """Writes a draft: calls use what is deployed."""
     agent_id = _agent_id(sandbox, request)
-    sandbox.agents.draft(agent_id, _fields(await _body(request)), sandbox.now())
+    fields = await body_of(request, AgentEdit)
+    sandbox.agents.draft(agent_id, fields.model_dump(exclude_none=True), sandbox.now())
     return answer(_shown(sandbox, agent_id))
 
 
@@ -50,9 +43,9 @@ async def delete_agent(sandbox: Sandbox, request: Request) -> Response:
 
 async def deploy_draft(sandbox: Sandbox, request: Request) -> Response:
     agent_id = _agent_id(sandbox, request)
-    expected = (await _body(request)).get("if_updated_at")
+    expected = (await body_of(request, Deployment)).if_updated_at
     if expected is not None and expected != timestamp(sandbox.agents.snapshot(agent_id)[0].updated_at):
-        raise detail(409, "The agent was changed since.")
+        raise detail(409, "The agent was changed meanwhile.")
     if sandbox.agents.record(agent_id).draft is None:
         raise detail(409, "There is no draft to deploy.")
     sandbox.agents.deploy(agent_id, sandbox.now())
@@ -67,18 +60,15 @@ async def discard_draft(sandbox: Sandbox, request: Request) -> Response:
 
 async def duplicate_agent(sandbox: Sandbox, request: Request) -> Response:
     agent_id = _agent_id(sandbox, request)
-    name = _fields(await _body(request), names=("name",)).get("name", "")
-    copy = sandbox.agents.duplicate(agent_id, name, sandbox.now())
-    return answer(_shown(sandbox, copy), 201)
+    name = (await body_of(request, AgentCopy)).name or ""
+    return answer(_shown(sandbox, sandbox.agents.duplicate(agent_id, name, sandbox.now())), 201)
 
 
 async def list_variants(sandbox: Sandbox, request: Request) -> Response:
     agent_id = _agent_id(sandbox, request)
     snapshot = sandbox.agents.snapshot(agent_id)[0]
-    shown: list[JsonValue] = [
-        wire.variant(number, variant, snapshot) for number, variant in sandbox.agents.variants(agent_id).items()
-    ]
-    return answer(shown)
+    variants = sandbox.agents.variants(agent_id).items()
+    return answer([wire.variant(number, variant, snapshot) for number, variant in variants])
 
 
 async def list_versions(sandbox: Sandbox, request: Request) -> Response:
@@ -86,10 +76,11 @@ async def list_versions(sandbox: Sandbox, request: Request) -> Response:
     agent_id = _agent_id(sandbox, request)
     current = sandbox.agents.snapshot(agent_id)[0]
     declared = sandbox.world.agents.get(agent_id)
-    earlier = [] if declared is None else [n for n in sorted(declared.revisions, reverse=True) if n < current.revision]
-    notes: Mapping[int, str] = {} if declared is None else {n: each.note for n, each in declared.revisions.items()}
+    revisions = {} if declared is None else declared.revisions
+    earlier = sorted((number for number in revisions if number < current.revision), reverse=True)
     snapshots = [current, *(sandbox.world.snapshot(agent_id, number) for number in earlier)]
-    versions: list[JsonValue] = [wire.version(each, notes.get(each.revision, "")) for each in snapshots]
+    notes = {number: revision.note for number, revision in revisions.items()}
+    versions = [wire.version(each, notes.get(each.revision, "")) for each in snapshots]
     return answer(versions if sandbox.dialect == "page" else {"count": len(versions), "results": versions})
 
 
@@ -100,36 +91,9 @@ def _agent_id(sandbox: Sandbox, request: Request) -> int:
     return agent_id
 
 
-async def _body(request: Request) -> dict[str, JsonValue]:
-    return json_object(await request.body(), request.headers.get("content-type", ""))
-
-
-def _fields(
-    document: Mapping[str, JsonValue], required: Sequence[str] = (), names: Sequence[str] = FIELDS
-) -> dict[str, str]:
-    wrong: FieldMessages = {name: ["This field is required."] for name in required if name not in document}
-    found: dict[str, str] = {}
-    for name in names:
-        value = document.get(name, "")
-        if name not in document:
-            continue
-        if not isinstance(value, str):
-            wrong[name] = ["Not a valid string."]
-        elif not value.strip():
-            wrong[name] = ["This field may not be blank."]
-        elif name == "product" and value not in PRODUCTS:
-            wrong[name] = [f'"{value}" is not a valid choice.']
-        else:
-            found[name] = value
-    if wrong:
-        raise invalid(wrong)
-    return found
-
-
-def _shown(sandbox: Sandbox, agent_id: int) -> Object:
-    agents = sandbox.agents
+def _shown(sandbox: Sandbox, agent_id: int) -> wire.Agent:
+    agents, record = sandbox.agents, sandbox.agents.record(agent_id)
     declared = sandbox.world.agents.get(agent_id)
-    record = agents.record(agent_id)
     view = wire.AgentView(
         agents.snapshot(agent_id)[0],
         agents.thinking_level(agent_id),

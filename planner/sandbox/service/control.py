@@ -21,7 +21,7 @@ from pydantic import Field, JsonValue, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from planner.sandbox.objects import Object
+from planner.sandbox.conversation import Object
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.exchange import answer
 from planner.sandbox.state.money import balance_cents

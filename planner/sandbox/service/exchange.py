@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from typing import cast
 
-from pydantic import JsonValue
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,13 +26,9 @@ _HTML = "<!doctype html>\n<html><head><title>502 Bad Gateway</title></head><body
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def answer(body: JsonValue, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        to_json(body),
-        status,
-        headers,
-        media_type="application/json",
-    )
+def answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """`body` may hold models."""
+    return Response(to_json(body), status, headers, media_type="application/json")
 
 
 def error_answer(error: ApiError) -> Response:

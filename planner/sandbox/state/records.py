@@ -18,10 +18,6 @@ TargetType = Literal["agent", "phone_number"]
 Direction = Literal["outbound", "inbound"]
 Mode = Literal["bot", "sip"]
 Status = Literal["queued", "in_progress", "completed", "failed"]
-TARGET_TYPES: tuple[TargetType, ...] = ("agent", "phone_number")
-DIRECTIONS: tuple[Direction, ...] = ("outbound", "inbound")
-MODES: tuple[Mode, ...] = ("bot", "sip")
-STATUSES: tuple[Status, ...] = ("queued", "in_progress", "completed", "failed")
 
 OWN_USER_ID = 1
 """Who asks with the keys of this organization."""

@@ -3,16 +3,143 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
-from planner.sandbox.conversation import Conversation, Turn
-from planner.sandbox.objects import Object
-from planner.sandbox.state.records import Run
+from planner.sandbox.conversation import Conversation
+from planner.sandbox.conversation import Turn as Spoken
+from planner.sandbox.state.records import Direction, Run
 from planner.sandbox.state.timeline import has_ended, run_status
-from planner.sandbox.wire.requests import Dialect
-from planner.sandbox.wire.runs import timestamp
-from planner.sandbox.worlds.dialogues import Snapshot
+from planner.sandbox.wire.answers import ABSENT, Answer, Count, Dialect, Fields, Id, Listed, Moment, shared
+from planner.sandbox.worlds.dialogues import Issue, Snapshot
+
+Outcome = Literal["success", "failure", "unknown", "no_conversation"]
+Goal = Literal["achieved", "missed", "no_opportunity"]
+Progress = Literal["pending", "completed"]
+
+
+class Call(Answer):
+    call_id: Id
+    agent_id: Id
+    direction: Direction
+    from_number: str
+    to_number: str
+    start_time: Moment
+    end_time: Moment | None
+    duration_seconds: Count | None
+    status: Literal["in_progress", "completed", "failed"]
+    end_reason: str | None
+    is_test_call: bool = True
+    product: str
+    voice: str
+    billable_minutes: Count | None
+    billing_total_cents: Count | None
+    billed_at: Moment | None
+    grade_score: float | None
+    grade_status: Progress | None
+    issue_count: Count
+    agent_variant_id: Id | None
+    agent_variant_label: str | None
+    critical_issue_count: Count
+
+
+class Tool(Answer):
+    name: str
+    description: str
+    parameters: dict[str, str]
+
+
+class ClientCall(Call):
+    grade_score: int | None  # pyright: ignore[reportIncompatibleVariableOverride] - whole percent
+    call_outcome: Outcome | None
+    cloud_run_execution_name: None = None
+    collected_values: dict[str, str] | None
+    consent_evidence: None = None
+    extracted_data: None = None
+    goal_achievement: Goal | None
+    goal_reasoning: str | None
+    grade_updated_at: Moment | None
+    is_scenario_call: bool = False
+    is_simulation: bool = True
+    livekit_room_name: None = None
+    livekit_room_sid: None = None
+    locale: str
+    outbound_dial_state: str | None
+    prompt_snapshot: str
+    recording_mode: str = "disabled_by_config"
+    recording_policy: None = None
+    recording_retention_notice: None = None
+    recording_started_at: None = None
+    recording_url: None = None
+    sip_answered_at: Moment | None
+    steps_trace: None = None
+    summary: str
+    summary_status: Progress
+    thinking_level: str = "base"
+    tool_snapshot: list[Tool]
+    transfer_bridge_kind: str | None
+    transfer_bridge_seconds: None = None
+    transfer_bridge_total_cents: None = None
+    transfer_destination: str
+    transfer_outcome: str | None
+    transfer_sip_status: None = None
+    unresolved_variables: tuple[str, ...] = ()
+    variables: dict[str, str] = Field(default={})
+
+
+class Calls(Listed):
+    results: list[Call]
+
+
+class ClientCalls(Listed):
+    results: list[ClientCall]
+
+
+class Grade(Answer):
+    status: Progress
+    score: float | None = Field(ge=0, le=1)
+    call_outcome: Outcome
+    goal_achievement: Goal | None
+    detected_issues: list[Issue]
+    rubric_breakdown: dict[str, float]
+    summary: str
+
+
+class ClientGrade(Grade):
+    score: int | None = Field(ge=0, le=100)  # pyright: ignore[reportIncompatibleVariableOverride] - whole percent
+    id: Id
+    call_id: Id
+    caller_welfare_reasoning: str = ""
+    caller_welfare_violation: bool = False
+    created_at: Moment
+    error_message: None = None
+    goal_reasoning: str | None
+    graded_at: Moment | None
+    grader_model: str = "sandbox-script"
+    grader_version: str = "1"
+    outcome_reasoning: str
+    updated_at: Moment
+
+
+class Turn(Answer):
+    """Agent turns have `ttfa_ms`, tool calls and their answers `content_type`."""
+
+    role: Literal["agent", "assistant", "user", "tool_call", "tool_response"]
+    content: JsonValue
+    start_ms: Count
+    end_ms: Count
+    ttfa_ms: Count | None = ABSENT
+    content_type: Literal["application/json"] | None = ABSENT
+
+
+class Transcript(Answer):
+    call_id: Id
+    transcripts: list[Turn]
+
+
+class Audio(Answer):
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +149,6 @@ class CallView:
     run: Run
     conversation: Conversation
     snapshot: Snapshot
-    is_graded: bool
     grade_at: float
     now: float
     is_sip_leg: bool
@@ -33,44 +159,25 @@ class CallView:
     def call_id(self) -> int | None:
         return self.run.sip_call_id if self.is_sip_leg else self.run.call_id
 
+    @property
+    def has_ended(self) -> bool:
+        return has_ended(self.run, self.now)
+
+    @property
+    def is_graded(self) -> bool:
+        return self.has_ended and self.now >= self.grade_at
+
+    def score(self, dialect: Dialect) -> float | int | None:
+        """0..1 on the page, whole percent in the client."""
+        score = self.conversation.grade.score if self.is_graded else None
+        if score is None:
+            return None
+        return round(score, 2) if dialect == "page" else round(score * 100)
+
 
 def duration_seconds(run: Run) -> int:
     """Whole seconds of conversation; an answered call has at least one."""
     return max(1, round(run.duration_ms / 1000))
-
-
-def call(view: CallView, dialect: Dialect) -> Object:
-    """The SIP leg is not billed again."""
-    run, ended = view.run, has_ended(view.run, view.now)
-    ends_at = run.ends_at if run.ends_at is not None else 0.0
-    billed = ended and not view.is_sip_leg
-    shown: Object = {
-        "call_id": view.call_id,
-        "agent_id": view.snapshot.agent_id,
-        "direction": "inbound" if view.is_sip_leg else run.direction,
-        "from_number": run.from_number,
-        "to_number": run.to_number,
-        "start_time": timestamp(run.starts_at),
-        "end_time": timestamp(ends_at) if ended else None,
-        "duration_seconds": duration_seconds(run) if ended else None,
-        "status": call_status(run, view.now),
-        "end_reason": view.conversation.end_reason if ended else None,
-        "is_test_call": True,
-        "product": view.snapshot.product,
-        "voice": view.snapshot.voice,
-        "billable_minutes": (run.billable_minutes if billed else 0) if ended else None,
-        "billing_total_cents": (view.bill_cents if billed else 0) if ended else None,
-        "billed_at": timestamp(ends_at) if billed else None,
-        "grade_score": score(view, dialect),
-        "grade_status": _grade_status(view) if ended else None,
-        "issue_count": len(view.conversation.grade.issues) if view.is_graded else 0,
-        "agent_variant_id": view.snapshot.variant_id,
-        "agent_variant_label": view.snapshot.variant_label,
-        "critical_issue_count": sum(issue.severity == "critical" for issue in view.conversation.grade.issues)
-        if view.is_graded
-        else 0,
-    }
-    return shown if dialect == "page" else shown | _client_only(view, ended=ended)
 
 
 def call_status(run: Run, now: float) -> str:
@@ -79,113 +186,99 @@ def call_status(run: Run, now: float) -> str:
     return "in_progress" if status == "queued" else status
 
 
-def score(view: CallView, dialect: Dialect) -> float | int | None:
-    """0..1 on the page, whole percent in the client."""
-    if not view.is_graded or view.conversation.grade.score is None:
-        return None
-    return round(view.conversation.grade.score, 2) if dialect == "page" else round(view.conversation.grade.score * 100)
+def call(view: CallView, dialect: Dialect) -> Call:
+    """The SIP leg is not billed again."""
+    run, ended, graded = view.run, view.has_ended, view.is_graded
+    issues = view.conversation.grade.issues if graded else ()
+    billed = ended and not view.is_sip_leg
+    fields: Fields = shared(Call, run) | {
+        "call_id": view.call_id,
+        "agent_id": view.snapshot.agent_id,
+        "direction": "inbound" if view.is_sip_leg else run.direction,
+        "start_time": run.starts_at,
+        "end_time": run.ends_at if ended else None,
+        "duration_seconds": duration_seconds(run) if ended else None,
+        "status": call_status(run, view.now),
+        "end_reason": view.conversation.end_reason if ended else None,
+        "product": view.snapshot.product,
+        "voice": view.snapshot.voice,
+        "billable_minutes": (run.billable_minutes if billed else 0) if ended else None,
+        "billing_total_cents": (view.bill_cents if billed else 0) if ended else None,
+        "billed_at": run.ends_at if billed else None,
+        "grade_score": view.score(dialect),
+        "grade_status": _grade_status(view) if ended else None,
+        "issue_count": len(issues),
+        "agent_variant_id": view.snapshot.variant_id,
+        "agent_variant_label": view.snapshot.variant_label,
+        "critical_issue_count": sum(issue.severity == "critical" for issue in issues),
+    }
+    return Call(**fields) if dialect == "page" else ClientCall(**fields, **_client_fields(view))
 
 
-def _grade_status(view: CallView) -> str:
-    return "completed" if view.is_graded else "pending"
-
-
-def _client_only(view: CallView, *, ended: bool) -> Object:
-    conversation, grading, graded = view.conversation, view.conversation.grade, view.is_graded
-    transferred = conversation.transferred_to if ended else ""
+def _client_fields(view: CallView) -> Fields:
+    grade, graded = view.conversation.grade, view.is_graded
+    transferred = view.conversation.transferred_to if view.has_ended else ""
     return {
-        "call_outcome": grading.outcome if graded else None,
-        "cloud_run_execution_name": None,
-        "collected_values": {} if ended else None,
-        "consent_evidence": None,
-        "extracted_data": None,
-        "goal_achievement": grading.goal if graded else None,
-        "goal_reasoning": grading.summary if graded else None,
-        "grade_updated_at": timestamp(view.grade_at) if graded else None,
-        "is_scenario_call": False,
-        "is_simulation": True,
-        "livekit_room_name": None,
-        "livekit_room_sid": None,
+        "call_outcome": grade.outcome if graded else None,
+        "collected_values": {} if view.has_ended else None,
+        "goal_achievement": grade.goal if graded else None,
+        "goal_reasoning": grade.summary if graded else None,
+        "grade_updated_at": view.grade_at if graded else None,
         "locale": view.snapshot.primary_language,
         "outbound_dial_state": "answered" if view.run.direction == "inbound" else None,
         "prompt_snapshot": view.snapshot.prompt,
-        "recording_mode": "disabled_by_config",
-        "recording_policy": None,
-        "recording_retention_notice": None,
-        "recording_started_at": None,
-        "recording_url": None,
-        "sip_answered_at": timestamp(view.run.starts_at) if view.is_sip_leg else None,
-        "steps_trace": None,
-        "summary": grading.summary if graded else "",
-        "summary_status": "completed" if graded else "pending",
-        "thinking_level": "base",
-        "tool_snapshot": [_tool(name, view.snapshot) for name in view.snapshot.tools],
+        "sip_answered_at": view.run.starts_at if view.is_sip_leg else None,
+        "summary": grade.summary if graded else "",
+        "summary_status": _grade_status(view),
+        "tool_snapshot": [Tool(name=name, **shared(Tool, tool)) for name, tool in view.snapshot.tools.items()],
         "transfer_bridge_kind": "warm" if transferred else None,
-        "transfer_bridge_seconds": None,
-        "transfer_bridge_total_cents": None,
         "transfer_destination": transferred,
         "transfer_outcome": "bridged" if transferred else None,
-        "transfer_sip_status": None,
-        "unresolved_variables": [],
-        "variables": {},
     }
 
 
-def _tool(name: str, snapshot: Snapshot) -> JsonValue:
-    tool = snapshot.tools[name]
-    return {"name": name, "description": tool.description, "parameters": dict(tool.parameters)}
+def _grade_status(view: CallView) -> Progress:
+    return "completed" if view.is_graded else "pending"
 
 
-def entry(turn: Turn, assistant_role: str) -> Object:
-    """A turn with whatever it holds: speech, a tool call, a tool's answer."""
-    shown: Object = {
-        "role": assistant_role if turn.role == "agent" else turn.role,
-        "content": turn.content,
-        "start_ms": turn.start_ms,
-        "end_ms": turn.end_ms,
-    }
-    if turn.ttfa_ms is not None:
-        shown["ttfa_ms"] = turn.ttfa_ms
-    if turn.role in ("tool_call", "tool_response"):
-        shown["content_type"] = "application/json"
+def turns(spoken: tuple[Spoken, ...], assistant_role: str) -> list[Turn]:
+    shown: list[Turn] = []
+    for turn in spoken:
+        fields = shared(Turn, turn)
+        if turn.role == "agent":
+            fields["role"] = assistant_role
+        if turn.role in ("tool_call", "tool_response"):
+            fields["content_type"] = "application/json"
+        shown.append(Turn(**fields))
     return shown
 
 
-def transcript(turns: tuple[Turn, ...], dialect: Dialect, assistant_role: str) -> list[JsonValue]:
-    """The client's transcript entries hold text only, so tools are left to the history there."""
-    return [entry(turn, assistant_role) for turn in turns if dialect == "page" or turn.role in ("agent", "user")]
+def transcript(spoken: tuple[Spoken, ...], dialect: Dialect, assistant_role: str) -> list[Turn]:
+    """The client's transcript entries hold text only, so that tools are left to the history there."""
+    return turns(tuple(turn for turn in spoken if dialect == "page" or turn.role in ("agent", "user")), assistant_role)
 
 
-def grade(view: CallView, dialect: Dialect) -> Object:
-    grading, graded = view.conversation.grade, view.is_graded
-    issues: list[JsonValue] = [
-        {"severity": issue.severity, "description": issue.description} for issue in grading.issues
-    ]
-    rubric: Object = {} if grading.score is None else {"overall": grading.score}
-    shown: Object = {
+def grade(view: CallView, dialect: Dialect) -> Grade:
+    given, graded = view.conversation.grade, view.is_graded
+    fields: Fields = {
         "status": _grade_status(view),
-        "score": score(view, dialect),
-        "call_outcome": grading.outcome if graded else "unknown",
-        "goal_achievement": grading.goal if graded else None,
-        "detected_issues": issues if graded else [],
-        "rubric_breakdown": rubric if graded else {},
-        "summary": grading.summary if graded else "",
+        "score": view.score(dialect),
+        "call_outcome": given.outcome if graded else "unknown",
+        "goal_achievement": given.goal if graded else None,
+        "detected_issues": list(given.issues) if graded else [],
+        "rubric_breakdown": {"overall": given.score} if graded and given.score is not None else {},
+        "summary": given.summary if graded else "",
     }
     if dialect == "page":
-        return shown
-    ends_at = view.run.ends_at if view.run.ends_at is not None else view.now
-    extra: Object = {
-        "id": view.run.id,
-        "call_id": view.call_id,
-        "caller_welfare_reasoning": "",
-        "caller_welfare_violation": False,
-        "created_at": timestamp(ends_at),
-        "error_message": None,
-        "goal_reasoning": grading.summary if graded else None,
-        "graded_at": timestamp(view.grade_at) if graded else None,
-        "grader_model": "sandbox-rules",
-        "grader_version": "1",
-        "outcome_reasoning": grading.summary if graded else "",
-        "updated_at": timestamp(view.grade_at if graded else ends_at),
-    }
-    return shown | extra
+        return Grade(**fields)
+    ends_at = view.now if view.run.ends_at is None else view.run.ends_at
+    return ClientGrade(
+        **fields,
+        id=view.run.id,
+        call_id=view.call_id or 0,
+        created_at=ends_at,
+        goal_reasoning=given.summary if graded else None,
+        graded_at=view.grade_at if graded else None,
+        outcome_reasoning=given.summary if graded else "",
+        updated_at=view.grade_at if graded else ends_at,
+    )

@@ -1,13 +1,19 @@
-"""Answers that are errors, in the shapes the service uses: `{"detail": …}` or a map of field to messages."""
+"""Answers that are errors, in the shapes of the service: `{"detail": …}` or a map of field to messages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
-FieldMessages = dict[str, JsonValue]
-"""Field → list of messages (for items of a list: index → list of messages)."""
+_MESSAGES = {
+    "missing": "This field is required.",
+    "string_type": "Not a valid string.",
+    "int_type": "A valid integer is required.",
+    "int_parsing": "A valid integer is required.",
+    "int_from_float": "A valid integer is required.",
+}
+"""Type of pydantic's error → what the service says."""
 
 
 class ApiError(Exception):
@@ -24,10 +30,6 @@ def detail(status: int, message: str, headers: Mapping[str, str] | None = None) 
     return ApiError(status, {"detail": message}, headers)
 
 
-def invalid(fields: FieldMessages) -> ApiError:
-    return ApiError(400, fields)
-
-
 def not_found(what: str) -> ApiError:
     return detail(404, f"{what} not found.")
 
@@ -39,3 +41,25 @@ def insufficient_balance() -> ApiError:
 def throttled(retry_after_seconds: int | None) -> ApiError:
     headers = {} if retry_after_seconds is None else {"Retry-After": str(retry_after_seconds)}
     return detail(429, "Maximum number of concurrent test-call runs reached for this organization.", headers)
+
+
+def invalid(error: ValidationError) -> ApiError:
+    """400: the messages by field; for items of a list by their index."""
+    fields: dict[str, JsonValue] = {}
+    for each in error.errors(include_url=False):
+        message = each["msg"].removeprefix("Value error, ")
+        if each["type"] == "json_invalid":
+            return detail(400, f"JSON parse error - {message}")
+        if each["input"] is None:
+            message = "This field may not be null."
+        elif each["type"] == "literal_error":
+            message = f'"{each["input"]}" is not a valid choice.'
+        messages: list[JsonValue] = [_MESSAGES.get(each["type"], message)]
+        field, *index = map(str, each["loc"] or ("non_field_errors",))
+        if index:
+            fields[field] = (
+                {**items, index[0]: messages} if isinstance(items := fields.get(field), dict) else {index[0]: messages}
+            )
+        else:
+            fields[field] = messages
+    return ApiError(400, fields)

@@ -2,103 +2,104 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from functools import lru_cache
+from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field
 
-from planner.sandbox.objects import Object
-from planner.sandbox.state.records import Batch, Run
+from planner.sandbox.state import records
+from planner.sandbox.state.records import Direction, Mode, Status, TargetType
 from planner.sandbox.state.state import State
 from planner.sandbox.state.timeline import batch_view, has_ended, run_status, run_updated_at, shown_call_id
+from planner.sandbox.wire.answers import Answer, Count, Dialect, Fields, Id, Moment, shared
+from planner.sandbox.wire.calls import ClientGrade, Turn
 
 
-@lru_cache(maxsize=1 << 16)
-def timestamp(moment: float) -> str:
-    """`2026-04-20T18:24:10.113Z`: UTC, milliseconds."""
-    return datetime.fromtimestamp(round(moment, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+class Run(Answer):
+    id: Id
+    target_type: TargetType
+    target_id: Id
+    direction: Direction
+    target_number: str
+    scenario_prompt: str
+    mode: Mode
+    status: Status
+    charge_multiplier: Count
+    estimated_cost_cents: Count
+    call_id: Id | None
+    sip_call_id: Id | None
+    error_message: str
+    started_at: Moment | None
+    completed_at: Moment | None
+    batch_id: Id | None
+    created_at: Moment
+    updated_at: Moment
 
 
-def optional_timestamp(moment: float | None) -> str | None:
-    return None if moment is None else timestamp(moment)
+class ClientRun(Run):
+    sip_call_id: Id | None = Field(exclude=True)
+    batch_id: Id | None = Field(exclude=True)
+    agent_name: str | None
+    target_name: str
+    duration_seconds: Count | None
+    grade: ClientGrade | None
+    metadata: dict[str, str] = Field(default={})
+    recording_url: None = None
+    requested_by_id: Id
+    transcript: list[Turn]
 
 
-def page_run(run: Run, now: float) -> Object:
+class Batch(Answer):
+    id: Id
+    name: str
+    target_type: TargetType
+    target_id: Id
+    direction: Direction
+    target_number: str
+    scenario_prompts: list[str]
+    run_count: int = Field(ge=1, le=20)
+    stagger_seconds: int = Field(ge=0, le=60)
+    status: Literal["pending", "in_progress", "completed", "failed"]
+    total_runs: Count
+    completed_runs: Count
+    failed_runs: Count
+    error_message: str = ""
+    requested_by_id: Id
+    started_at: Moment | None
+    completed_at: Moment | None
+    created_at: Moment
+    updated_at: Moment
+    run_ids: list[Id]
+
+
+class ClientBatch(Batch):
+    estimated_cost_cents: Count
+    estimated_minutes: Count
+    matrix_dimensions: dict[str, str] = Field(default={})
+
+
+def run_fields(run: records.Run, now: float) -> Fields:
+    """Of both dialects."""
     ended = has_ended(run, now)
-    return {
-        "id": run.id,
-        "target_type": run.target_type,
-        "target_id": run.target_id,
-        "direction": run.direction,
-        "target_number": run.target_number,
+    return shared(Run, run) | {
         "scenario_prompt": run.prompt,
-        "mode": run.mode,
         "status": run_status(run, now),
-        "charge_multiplier": run.charge_multiplier,
-        "estimated_cost_cents": run.estimated_cost_cents,
         "call_id": shown_call_id(run, now),
         "sip_call_id": run.sip_call_id if now >= run.call_id_at else None,
         "error_message": run.error_message if ended else "",
-        "started_at": timestamp(run.starts_at) if now >= run.starts_at else None,
-        "completed_at": optional_timestamp(run.ends_at) if ended else None,
-        "batch_id": run.batch_id,
-        "created_at": timestamp(run.created_at),
-        "updated_at": timestamp(run_updated_at(run, now)),
+        "started_at": run.starts_at if now >= run.starts_at else None,
+        "completed_at": run.ends_at if ended else None,
+        "updated_at": run_updated_at(run, now),
     }
 
 
-def client_run(
-    run: Run, now: float, *, agent_name: str | None, target_name: str, grade: Object | None, transcript: list[JsonValue]
-) -> Object:
-    shown = page_run(run, now)
-    del shown["sip_call_id"], shown["batch_id"]
-    extra: Object = {
-        "agent_name": agent_name,
-        "target_name": target_name,
-        "duration_seconds": round(run.duration_ms / 1000) if has_ended(run, now) and run.call_id is not None else None,
-        "grade": grade,
-        "metadata": {},
-        "recording_url": None,
-        "requested_by_id": run.requested_by_id,
-        "transcript": transcript,
-    }
-    return shown | extra
-
-
-def page_batch(batch: Batch, state: State, now: float) -> Object:
-    view = batch_view(batch, state, now)
-    return {
-        "id": batch.id,
-        "name": batch.name,
-        "target_type": batch.target_type,
-        "target_id": batch.target_id,
-        "direction": batch.direction,
-        "target_number": batch.target_number,
-        "scenario_prompts": list(batch.prompts),
-        "run_count": batch.run_count,
-        "stagger_seconds": batch.stagger_seconds,
-        "status": view.status,
-        "total_runs": batch.run_count,
-        "completed_runs": view.completed_runs,
-        "failed_runs": view.failed_runs,
-        "error_message": "",
-        "requested_by_id": batch.requested_by_id,
-        "started_at": timestamp(batch.created_at),
-        "completed_at": optional_timestamp(view.completed_at),
-        "created_at": timestamp(batch.created_at),
-        "updated_at": timestamp(view.updated_at),
-        "run_ids": list(batch.run_ids),
-    }
-
-
-def client_batch(batch: Batch, state: State, now: float) -> Object:
-    """Here a batch is `pending` until the first of its runs is under way."""
-    view = batch_view(batch, state, now)
-    extra: Object = {
-        "status": "pending" if view.started_at is None else view.status,
-        "started_at": optional_timestamp(view.started_at),
-        "estimated_cost_cents": batch.estimated_cost_cents,
-        "estimated_minutes": batch.estimated_minutes,
-        "matrix_dimensions": {},
-    }
-    return page_batch(batch, state, now) | extra
+def batch(shown: records.Batch, state: State, now: float, dialect: Dialect) -> Batch:
+    """In the client's dialect a batch is `pending` until the first of its runs has begun."""
+    view = batch_view(shown, state, now)
+    fields: Fields = shared(ClientBatch, shown) | shared(Batch, view)
+    fields |= {"scenario_prompts": list(shown.prompts), "run_ids": list(shown.run_ids), "total_runs": shown.run_count}
+    if dialect == "page":
+        del fields["estimated_cost_cents"], fields["estimated_minutes"]
+        fields["started_at"] = shown.created_at
+        return Batch(**fields)
+    fields["status"] = "pending" if view.started_at is None else view.status
+    return ClientBatch(**fields)

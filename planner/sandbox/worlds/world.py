@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,7 +24,6 @@ Product = Literal[
     "bolt-base-experimental",
     "bolt-extra-experimental",
 ]
-PRODUCTS: tuple[str, ...] = get_args(Product)
 
 
 def _epoch_seconds(moment: datetime) -> float:

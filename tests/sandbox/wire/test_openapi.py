@@ -16,7 +16,7 @@ from planner.sandbox import Sandbox, World
 from planner.sandbox.service.app import build_app
 from planner.sandbox.service.exchange import Dated
 from planner.sandbox.wire.openapi import document
-from planner.sandbox.wire.requests import Dialect
+from planner.sandbox.wire.answers import Dialect
 from tests.sandbox.conftest import Bench, bench_of, served, single  # pyright: ignore[reportMissingImports]
 
 DIALECTS: list[Dialect] = ["page", "client"]
