@@ -47,14 +47,14 @@ def invalid(error: ValidationError) -> ApiError:
     """400: the messages by field; for items of a list by their index."""
     fields: dict[str, JsonValue] = {}
     for each in error.errors(include_url=False):
-        message = each["msg"].removeprefix("Value error, ")
+        message = _MESSAGES.get(each["type"], each["msg"].removeprefix("Value error, "))
         if each["type"] == "json_invalid":
             return detail(400, f"JSON parse error - {message}")
         if each["input"] is None:
             message = "This field may not be null."
         elif each["type"] == "literal_error":
             message = f'"{each["input"]}" is not a valid choice.'
-        messages: list[JsonValue] = [_MESSAGES.get(each["type"], message)]
+        messages: list[JsonValue] = [message]
         field, *index = map(str, each["loc"] or ("non_field_errors",))
         if index:
             fields[field] = (

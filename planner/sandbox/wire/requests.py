@@ -44,15 +44,15 @@ def _moment(text: object) -> object:
     return text
 
 
-Whole = Annotated[int, BeforeValidator(_json_integer), Field(ge=-INT64_MAX, le=INT64_MAX)]
+WHOLE = BeforeValidator(_json_integer)
 Consent = Annotated[
     bool, Field(strict=True), AfterValidator(_is_true), WithJsonSchema({"type": "boolean", "enum": [True]})
 ]
 Filled = Annotated[str, Field(pattern=r"\S")]
 Number = Annotated[str, Field(pattern=r"^(\+[1-9][0-9]{6,14})?$")]
 """E.164, or empty."""
-RunCount = Annotated[Whole, Field(ge=1, le=20)]
-Stagger = Annotated[Whole, Field(ge=0, le=60)]
+RunCount = Annotated[int, Field(ge=1, le=20), WHOLE]
+Stagger = Annotated[int, Field(ge=0, le=60), WHOLE]
 AgentId = Annotated[int, Field(ge=-INT64_MAX, le=INT64_MAX)]
 MomentOrDay = Annotated[
     str,
@@ -79,7 +79,7 @@ class LaunchRequest:
 
 class _Launch(BaseModel):
     target_type: TargetType
-    target_id: Whole
+    target_id: Annotated[int, Field(ge=-INT64_MAX, le=INT64_MAX), WHOLE]
     target_number: Number = ""
     consent_to_charge: Consent
 
@@ -117,7 +117,7 @@ def launch_request(body: PageRun | ClientRun | ClientBatch, *, trim: bool) -> La
     """`trim`: the service strips white space around prompts."""
     sent = body.model_dump()
     one, several = sent.pop("scenario_prompt", ""), sent.pop("scenario_prompts", None)
-    prompts = several or (one,)
+    prompts = several or ((one,) if one or several is None else ())
     del sent["consent_to_charge"]
     if trim:
         prompts = tuple(prompt.strip() for prompt in prompts)

@@ -158,13 +158,10 @@ async def test_list_of_calls(bench: Bench) -> None:
     assert await ids(phone_number="+14155550179") == [3, 0]
     assert await ids(end_date="20261125") == [3, 1, 2, 0]
     assert await ids(exclude_test_calls="true") == []
-    assert await ids(exclude_test_calls="0", limit=1) == [4]
-    assert (await bench.http.get("/v1/calls?exclude_test_calls=maybe")).json() == {
-        "exclude_test_calls": ["Must be a valid boolean."]
-    }
-    assert (await bench.http.get("/v1/calls?start_date=yesterday")).json() == {
-        "start_date": ["Enter a valid date or time in ISO 8601."]
-    }
+    assert await ids(exclude_test_calls="false", limit=1) == [4]
+    for query in ("exclude_test_calls=maybe", "start_date=yesterday"):
+        response = await bench.http.get(f"/v1/calls?{query}")
+        assert (response.status_code, list(response.json())) == (400, [query.partition("=")[0]])
 
 
 async def test_nobody_answers(bench: Bench) -> None:
