@@ -1,17 +1,16 @@
-"""Making runs: the conversation is computed here and now, and with it when the run will end and what it will cost."""
+"""Making runs: the conversation is played at the launch, so that the end of the run and its bill are known."""
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.playing import Conversations
 from planner.sandbox.draws import Draws, seed_of, shuffled
 from planner.sandbox.state.money import billable_minutes, estimate_cents, rate_cents
-from planner.sandbox.state.records import OWN_USER_ID, Batch, LaunchEvent, Run
+from planner.sandbox.state.records import Batch, LaunchEvent, Run
 from planner.sandbox.state.state import State
 from planner.sandbox.wire.requests import LaunchRequest
 from planner.sandbox.worlds.dialogues import Snapshot
@@ -19,6 +18,7 @@ from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import World
 
 NOBODY = "Nobody answers here: the number has no agent for this direction."
+NOT_PLACED = "The call could not be placed: no answer from the carrier."
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,202 +42,159 @@ class Answerer:
         return self
 
 
-def digest_of(snapshot: Snapshot) -> str:
-    return sha256(json.dumps(snapshot.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """An accepted request, who answers it, and what goes wrong with it."""
+
+    request: LaunchRequest
+    answerer: Answerer
+    at: float
+    faults: Sequence[Fault]
+    requested_by_id: int
 
 
-def make_launch(
-    world: World,
-    state: State,
-    request: LaunchRequest,
-    answerer: Answerer,
-    now: float,
-    faults: list[Fault],
-    conversations: Conversations,
-    *,
-    requested_by_id: int = OWN_USER_ID,
-) -> LaunchEvent:
-    """The event of an accepted launch."""
-    count = request.run_count
-    prompts = request.prompts or ("",)
-    run_ids = list(range(state.next_run_id, state.next_run_id + count))
-    if any(fault.spec.kind == "shuffle_ids" for fault in faults):
-        run_ids = shuffled(run_ids, seed_of(world.seed, "shuffle", state.next_run_id))
-    batch_id = state.next_batch_id if request.is_batch else None
-    product = _product(world, answerer)
-    runs: list[Run] = []
-    seen: dict[str, int] = {}
-    call_id = state.next_call_id
-    for index, run_id in enumerate(run_ids):
-        prompt = prompts[index % len(prompts)]
-        before = state.occurrences(request.target_type, request.target_id, request.direction, request.mode, prompt)
-        occurrence = before + seen.get(prompt, 0)
-        seen[prompt] = seen.get(prompt, 0) + 1
-        seed = seed_of(
-            world.seed, request.target_type, request.target_id, request.direction, request.mode, prompt, occurrence
+class Launcher:
+    def __init__(self, world: World, state: State) -> None:
+        self._world = world
+        self._state = state
+        self.conversations = Conversations()
+
+    def estimate_cents(self, answerer: Answerer) -> int:
+        """Of one run."""
+        product = answerer.snapshot.product if answerer.snapshot else next(iter(self._world.rates), "")
+        return estimate_cents(self._world, product)
+
+    def make(self, launch: Launch) -> LaunchEvent:
+        request, world, state = launch.request, self._world, self._state
+        line = (request.target_type, request.target_id, request.direction, request.mode)
+        prompts = request.prompts or ("",)
+        run_ids = list(range(state.next_run_id, state.next_run_id + request.run_count))
+        if any(fault.spec.kind == "shuffle_ids" for fault in launch.faults):
+            run_ids = shuffled(run_ids, seed_of(world.seed, "shuffle", state.next_run_id))
+        batch_id = state.next_batch_id if request.is_batch else None
+        call_id = state.next_call_id
+        made = Counter[str]()
+        runs: list[Run] = []
+        for index, run_id in enumerate(run_ids):
+            prompt = prompts[index % len(prompts)]
+            seed = seed_of(world.seed, *line, prompt, state.occurrences(*line, prompt) + made[prompt])
+            made[prompt] += 1
+            answerer = launch.answerer.of_run(seed)
+            queued = self._queued(launch, answerer, index)
+            run = replace(queued, id=run_id, batch_id=batch_id, prompt=prompt, seed=seed)
+            if answerer.snapshot is not None:
+                run = self._called(run, answerer.snapshot, call_id)
+                call_id += 1 if run.sip_call_id is None else 2
+            runs.append(_with_faults(run, index, launch.faults))
+        return LaunchEvent(launch.at, None if batch_id is None else self._batch(launch, batch_id, runs), tuple(runs))
+
+    def _queued(self, launch: Launch, answerer: Answerer, index: int) -> Run:
+        """The run without a call yet: if nobody is there to answer, that is all."""
+        request, world = launch.request, self._world
+        starts_at = launch.at + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
+        bot = request.target_number or world.demo_number
+        ends = (bot, answerer.number) if request.direction == "outbound" else (answerer.number, bot)
+        return Run(
+            id=0,
+            batch_id=None,
+            target_type=request.target_type,
+            target_id=request.target_id,
+            direction=request.direction,
+            mode=request.mode,
+            target_number=bot,
+            prompt="",
+            requested_by_id=launch.requested_by_id,
+            snapshot=answerer.digest,
+            seed=0,
+            time_scale=world.time_scale,
+            created_at=launch.at,
+            starts_at=starts_at,
+            ends_at=starts_at,
+            from_number=ends[0],
+            to_number=ends[1],
+            charge_multiplier=world.charge_multiplier,
+            estimated_cost_cents=self.estimate_cents(answerer),
+            error_message=NOBODY if answerer.snapshot is None else "",
         )
-        taking = answerer.of_run(seed)
-        run = _queued(
-            world, request, taking, run_id, batch_id, prompt, index, now, seed=seed, requested_by_id=requested_by_id
+
+    def _called(self, run: Run, snapshot: Snapshot, call_id: int) -> Run:
+        """The run with its call. If models talk on it, its end and its bill are not known yet."""
+        call_id_at = run.starts_at + self._world.delays.call_id_seconds / run.time_scale
+        sip_call_id = call_id + 1 if run.mode == "sip" else None
+        run = replace(run, call_id=call_id, sip_call_id=sip_call_id, call_id_at=call_id_at)
+        if snapshot.model or self._world.bot.model:
+            return replace(run, ends_at=None, is_pending=True)
+        conversation = self.conversations.of(run.snapshot, snapshot, run.prompt, run.seed)
+        return self.ended(run, conversation, snapshot.product, run.starts_at)
+
+    def ended(self, run: Run, conversation: Conversation, product: str, not_before: float) -> Run:
+        """The run with its end and its bill. A call that broke off has failed and costs nothing.
+
+        Until then `transcript_at` and `grade_at` are how late a fault makes them.
+        """
+        delays = self._world.delays
+        ends_at = max(not_before, run.starts_at + conversation.duration_ms / 1000 / run.time_scale)
+        minutes = 0 if conversation.error else billable_minutes(conversation.duration_ms)
+        call_cents = minutes * rate_cents(self._world, product)
+        return replace(
+            run,
+            is_pending=False,
+            ends_at=ends_at,
+            transcript_at=ends_at + run.transcript_at + delays.transcript_seconds / run.time_scale,
+            grade_at=ends_at + run.grade_at + delays.grade_seconds / run.time_scale,
+            duration_ms=conversation.duration_ms,
+            billable_minutes=minutes,
+            call_cents=call_cents,
+            cost_cents=call_cents * run.charge_multiplier,
+            error_message=conversation.error,
         )
-        if taking.snapshot is not None and (taking.snapshot.model or world.bot.model):
-            run, call_id = _to_be_held(run, call_id)
-        elif taking.snapshot is not None:
-            conversation = conversations.of(taking.digest, taking.snapshot, prompt, seed)
-            run, call_id = _with_call(run, conversation, world, product, call_id)
-        runs.append(_spoilt(run, index, faults))
-    batch = None if batch_id is None else _batch(world, request, batch_id, runs, now)
-    return LaunchEvent(now, batch, tuple(runs))
+
+    def _batch(self, launch: Launch, batch_id: int, runs: Sequence[Run]) -> Batch:
+        request = launch.request
+        return Batch(
+            id=batch_id,
+            name=request.name,
+            target_type=request.target_type,
+            target_id=request.target_id,
+            direction=request.direction,
+            target_number=request.target_number,
+            prompts=request.prompts,
+            run_count=len(runs),
+            stagger_seconds=request.stagger_seconds,
+            requested_by_id=launch.requested_by_id,
+            created_at=launch.at,
+            run_ids=tuple(run.id for run in runs),
+            estimated_cost_cents=sum(run.estimated_cost_cents for run in runs),
+            estimated_minutes=self._world.estimated_minutes * len(runs),
+        )
 
 
-def _product(world: World, answerer: Answerer) -> str:
-    return str(answerer.snapshot.product if answerer.snapshot else next(iter(world.rates), ""))
-
-
-def _queued(
-    world: World,
-    request: LaunchRequest,
-    answerer: Answerer,
-    run_id: int,
-    batch_id: int | None,
-    prompt: str,
-    index: int,
-    now: float,
-    *,
-    seed: int,
-    requested_by_id: int,
-) -> Run:
-    """The run as it was asked for, without a call yet: where nobody is there to answer, that is all that becomes of it."""
-    starts_at = now + (world.delays.dial_seconds + index * request.stagger_seconds) / world.time_scale
-    bot = request.target_number or world.demo_number
-    outbound = request.direction == "outbound"
-    return Run(
-        id=run_id,
-        batch_id=batch_id,
-        target_type=request.target_type,
-        target_id=request.target_id,
-        direction=request.direction,
-        mode=request.mode,
-        target_number=bot,
-        prompt=prompt,
-        requested_by_id=requested_by_id,
-        snapshot=answerer.digest,
-        seed=seed,
-        time_scale=world.time_scale,
-        created_at=now,
-        starts_at=starts_at,
-        call_id_at=starts_at,
-        ends_at=starts_at,
-        transcript_at=starts_at,
-        grade_at=starts_at,
-        duration_ms=0,
-        call_id=None,
-        sip_call_id=None,
-        from_number=bot if outbound else answerer.number,
-        to_number=answerer.number if outbound else bot,
-        charge_multiplier=world.charge_multiplier,
-        estimated_cost_cents=estimate_cents(world, _product(world, answerer)),
-        billable_minutes=0,
-        call_cents=0,
-        cost_cents=0,
-        error_message=NOBODY if answerer.snapshot is None else "",
-    )
-
-
-def _batch(world: World, request: LaunchRequest, batch_id: int, runs: Sequence[Run], now: float) -> Batch:
-    return Batch(
-        id=batch_id,
-        name=request.name,
-        target_type=request.target_type,
-        target_id=request.target_id,
-        direction=request.direction,
-        target_number=request.target_number,
-        prompts=request.prompts,
-        run_count=len(runs),
-        stagger_seconds=request.stagger_seconds,
-        requested_by_id=runs[0].requested_by_id,
-        created_at=now,
-        run_ids=tuple(run.id for run in runs),
-        estimated_cost_cents=sum(run.estimated_cost_cents for run in runs),
-        estimated_minutes=world.estimated_minutes * len(runs),
-    )
-
-
-def _to_be_held(run: Run, call_id: int) -> tuple[Run, int]:
-    """The run with its call, whose end and bill are not known before models have held it; and the next free call id."""
-    sip = run.mode == "sip"
-    held = replace(run, call_id=call_id, sip_call_id=call_id + 1 if sip else None, ends_at=None, is_pending=True)
-    return held, call_id + (2 if sip else 1)
-
-
-def held(run: Run, conversation: Conversation, world: World, product: str, now: float) -> Run:
-    """A pending run once models have held its call: it ends now or, if that is later, when so much has been said. One that broke off
-    has failed and costs nothing."""
-    ends_at = max(now, run.starts_at + conversation.duration_ms / 1000 / run.time_scale)
-    minutes = 0 if conversation.error else billable_minutes(conversation.duration_ms)
-    call_cents = minutes * rate_cents(world, product)
-    return replace(
-        run,
-        is_pending=False,
-        ends_at=ends_at,
-        transcript_at=ends_at + run.transcript_at - run.starts_at + world.delays.transcript_seconds / run.time_scale,
-        grade_at=ends_at + run.grade_at - run.starts_at + world.delays.grade_seconds / run.time_scale,
-        duration_ms=conversation.duration_ms,
-        billable_minutes=minutes,
-        call_cents=call_cents,
-        cost_cents=call_cents * run.charge_multiplier,
-        error_message=conversation.error,
-    )
-
-
-def _with_call(run: Run, conversation: Conversation, world: World, product: str, call_id: int) -> tuple[Run, int]:
-    """The run with its call, its times and its bill; and the next free call id."""
-    ends_at = run.starts_at + conversation.duration_ms / 1000 / world.time_scale
-    minutes = billable_minutes(conversation.duration_ms)
-    call_cents = minutes * rate_cents(world, product)
-    sip = run.mode == "sip"
-    placed = replace(
-        run,
-        call_id=call_id,
-        sip_call_id=call_id + 1 if sip else None,
-        call_id_at=run.starts_at + world.delays.call_id_seconds / world.time_scale,
-        ends_at=ends_at,
-        transcript_at=ends_at + world.delays.transcript_seconds / world.time_scale,
-        grade_at=ends_at + world.delays.grade_seconds / world.time_scale,
-        duration_ms=conversation.duration_ms,
-        billable_minutes=minutes,
-        call_cents=call_cents,
-        cost_cents=call_cents * run.charge_multiplier,
-    )
-    return placed, call_id + (2 if sip else 1)
-
-
-def _spoilt(run: Run, index: int, faults: list[Fault]) -> Run:
-    """The run after the faults of its launch."""
+def _with_faults(run: Run, index: int, faults: Sequence[Fault]) -> Run:
     for fault in faults:
         spec = fault.spec
         if spec.runs is not None and index >= spec.runs:
             continue
-        if spec.kind == "hang":
-            run = replace(run, ends_at=None, is_pending=False, billable_minutes=0, call_cents=0, cost_cents=0)
-        elif spec.kind == "fail_run":
-            run = replace(
-                run,
-                call_id=None,
-                sip_call_id=None,
-                duration_ms=0,
-                billable_minutes=0,
-                call_cents=0,
-                cost_cents=0,
-                ends_at=run.starts_at,
-                is_pending=False,
-                error_message="The call could not be placed: no answer from the carrier.",
-            )
-        elif spec.kind == "late":
-            run = replace(
-                run,
-                call_id_at=run.call_id_at + (spec.seconds if "call_id" in spec.what else 0),
-                transcript_at=run.transcript_at + (spec.seconds if "transcript" in spec.what else 0),
-                grade_at=run.grade_at + (spec.seconds if "grade" in spec.what else 0),
-            )
+        unbilled = replace(run, is_pending=False, billable_minutes=0, call_cents=0, cost_cents=0)
+        match spec.kind:
+            case "hang":
+                run = replace(unbilled, ends_at=None)
+            case "fail_run":
+                run = replace(
+                    unbilled,
+                    call_id=None,
+                    sip_call_id=None,
+                    duration_ms=0,
+                    ends_at=run.starts_at,
+                    error_message=NOT_PLACED,
+                )
+            case "late":
+                late = {what: spec.seconds if what in spec.what else 0 for what in ("call_id", "transcript", "grade")}
+                run = replace(
+                    run,
+                    call_id_at=run.call_id_at + late["call_id"],
+                    transcript_at=run.transcript_at + late["transcript"],
+                    grade_at=run.grade_at + late["grade"],
+                )
+            case _:
+                pass
     return run

@@ -13,10 +13,9 @@ from starlette.types import ASGIApp
 
 from planner.sandbox.agents import Agents
 from planner.sandbox.conversation import EMPTY, Conversation, Object
-from planner.sandbox.conversations.playing import Conversations
 from planner.sandbox.conversations.talks import Talks
-from planner.sandbox.launching import Answerer, held, make_launch
-from planner.sandbox.state.money import can_cover, estimate_cents
+from planner.sandbox.launching import Answerer, Launch, Launcher
+from planner.sandbox.state.money import can_cover
 from planner.sandbox.state.records import (
     FOREIGN_USER_ID,
     OWN_USER_ID,
@@ -35,7 +34,6 @@ from planner.sandbox.state.timeline import run_status
 from planner.sandbox.wire.answers import Dialect
 from planner.sandbox.wire.errors import insufficient_balance, not_found, throttled
 from planner.sandbox.wire.requests import LaunchRequest
-from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
 from planner.sandbox.worlds.part import meant
@@ -68,7 +66,7 @@ class Sandbox:
         """Signs addresses that need no key."""
         self.concurrency_limit = world.concurrency_limit
         self._store = Store(None if state_path is None else Path(state_path), self.state.apply)
-        self._conversations = Conversations()
+        self._launcher = Launcher(world, self.state)
         self._talks = Talks(world, environ or {})
         self.agents = Agents(world, self.state, self._store.append)
         for event in self.state.faults.values():
@@ -95,7 +93,7 @@ class Sandbox:
             pending = self.state.pending.get(run_id)
             if pending is not None:
                 product = self.state.snapshots[pending.snapshot].product
-                run = held(pending, conversation, self.world, product, self.now())
+                run = self._launcher.ended(pending, conversation, product, self.now())
                 self._store.append(TalkEvent(run, conversation))
         for run in self.state.pending.values():
             self._talks.begin(run, self.state.snapshots[run.snapshot])
@@ -110,34 +108,29 @@ class Sandbox:
         with self._store.change():
             answerer = self._answerer(request)
             now = self.now()
-            product = answerer.snapshot.product if answerer.snapshot else ""
-            estimate = estimate_cents(self.world, product) * request.run_count
+            estimate = self._launcher.estimate_cents(answerer) * request.run_count
             if not can_cover(self.world, self.state, now, estimate):
                 raise insufficient_balance()
             if self.state.live_runs(now) + request.run_count > self.concurrency_limit:
                 raise throttled(self.world.retry_after_seconds)
-            spoiling = self.faults.firing("launch", "launch")
-            for fault in spoiling:
+            faults = self.faults.firing("launch", "launch")
+            for fault in faults:
                 self.note_fired(fault)
                 if fault.spec.kind == "agent_edit" and fault.spec.agent_id is not None:
                     self.agents.deploy_revision(fault.spec.agent_id, fault.spec.revision, self.now())
                     answerer = self._answerer(request)
-            accepted = self._accept(request, answerer, now, spoiling, OWN_USER_ID)
+            accepted = self._accept(Launch(request, answerer, now, faults, OWN_USER_ID))
         self.refresh()
         return accepted
 
-    def _accept(
-        self, request: LaunchRequest, answerer: Answerer, now: float, faults: list[Fault], user_id: int
-    ) -> LaunchEvent:
-        event = make_launch(
-            self.world, self.state, request, answerer, now, faults, self._conversations, requested_by_id=user_id
-        )
-        taking: dict[str, Snapshot] = {digest: snapshot for _, snapshot, digest in answerer.split}
+    def _accept(self, launch: Launch) -> LaunchEvent:
+        event = self._launcher.make(launch)
+        answerer = launch.answerer
+        taking = {digest: snapshot for _, snapshot, digest in answerer.split}
         if answerer.snapshot is not None:
             taking[answerer.digest] = answerer.snapshot
-        used = {run.snapshot for run in event.runs} - self.state.snapshots.keys()
-        remember = [SnapshotEvent(digest, taking[digest]) for digest in sorted(used - {""})]
-        self._store.append(*remember, event)
+        used = {run.snapshot for run in event.runs} - self.state.snapshots.keys() - {""}
+        self._store.append(*(SnapshotEvent(digest, taking[digest]) for digest in sorted(used)), event)
         return event
 
     def _answerer(self, request: LaunchRequest) -> Answerer:
@@ -180,7 +173,7 @@ class Sandbox:
                     newest.mode,
                 )
             with self._store.change():
-                self._accept(request, self._answerer(request), self.now(), [], FOREIGN_USER_ID)
+                self._accept(Launch(request, self._answerer(request), self.now(), (), FOREIGN_USER_ID))
 
     def regrade(self, run: Run) -> None:
         """Grade a call once more, which is billed."""
@@ -221,7 +214,7 @@ class Sandbox:
         """What was said on a run's call, nothing yet while models are holding it; KeyError when nobody was there."""
         if run.id in self.state.talks or run.is_pending:
             return self.state.talks.get(run.id, EMPTY)
-        return self._conversations.of(run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed)
+        return self._launcher.conversations.of(run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed)
 
     # Truth
 
@@ -229,24 +222,16 @@ class Sandbox:
         """What the service believes it charged, and charges once calls end: the bill of a run is fixed at its launch."""
         self.refresh()
         now = self.now()
+        names = ("batch_id", "call_id", "prompt", "target_type", "target_id", "direction", "mode", "cost_cents")
+        names += ("requested_by_id", "created_at", "duration_ms")
         runs: list[JsonValue] = [
             {
+                **{name: getattr(run, name) for name in names},
                 "run_id": run.id,
-                "batch_id": run.batch_id,
-                "call_id": run.call_id,
-                "prompt": run.prompt,
-                "target_type": run.target_type,
-                "target_id": run.target_id,
-                "direction": run.direction,
-                "mode": run.mode,
-                "cost_cents": run.cost_cents,
                 "status": run_status(run, now),
-                "requested_by_id": run.requested_by_id,
                 "foreign": run.requested_by_id != OWN_USER_ID,
-                "created_at": run.created_at,
                 "started_at": run.starts_at,
                 "ended_at": run.ends_at,
-                "duration_ms": run.duration_ms,
             }
             for run in self.state.runs
         ]
@@ -263,13 +248,16 @@ class Sandbox:
         regrades: list[JsonValue] = [
             {"at": event.at, "call_id": event.call_id, "cost_cents": event.cost_cents} for event in self.state.regrades
         ]
+        own, foreign = (
+            sum(run.cost_cents for run in self.state.runs if (run.requested_by_id == OWN_USER_ID) is ours)
+            for ours in (True, False)
+        )
         return {
             "launches": launches,
             "runs": runs,
             "regrades": regrades,
-            "total_cents": sum(run.cost_cents for run in self.state.runs)
-            + sum(event.cost_cents for event in self.state.regrades),
-            "foreign_cents": sum(run.cost_cents for run in self.state.runs if run.requested_by_id != OWN_USER_ID),
+            "total_cents": own + foreign + sum(event.cost_cents for event in self.state.regrades),
+            "foreign_cents": foreign,
             "faults": [dict[str, JsonValue](item) for item in self.faults.state()],
         }
 

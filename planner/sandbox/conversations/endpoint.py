@@ -1,64 +1,67 @@
-"""A model behind any OpenAI-compatible endpoint: one chat completion after the other, within a token budget of its own.
-
-What may go wrong is one exception, `ModelError`, whose text is for people and never holds the key:
-
-    the endpoint cannot be reached, answers too late, answers an error, answers something else, or the budget is used up.
-"""
+"""A model behind an OpenAI-compatible endpoint: one chat completion after the other, within the token budget of a call."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
 
-from pydantic import BaseModel, JsonValue, ValidationError
+from pydantic import BaseModel, Field, JsonValue, ValidationError, field_validator
 
 from planner.sandbox.conversation import Object
 from planner.sandbox.worlds.world import Model
 
-_LETTERS_A_TOKEN = 4
-"""For endpoints that do not say how much they used."""
+_LETTERS_PER_TOKEN = 4
+"""For endpoints that do not report what they used."""
 
 
 class ModelError(Exception):
-    """A model that does not answer as a model should; ends the call it happens on."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolUse:
-    id: str
-    name: str
-    arguments: Object
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What the model said, and the tools it wants to use."""
-
-    text: str
-    tools: tuple[ToolUse, ...]
-    raw: Object
-    """As the next request must repeat it."""
+    """A model does not answer as it should, which ends the call. The text is for people and never holds the key."""
 
 
 class _Function(BaseModel):
     name: str
-    arguments: str | dict[str, JsonValue] | None = None
+    arguments: str = "{}"
+
+    @field_validator("arguments", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        """Some endpoints answer an object."""
+        return value if isinstance(value, str) else json.dumps(value or {})
 
 
-class _ToolCall(BaseModel):
-    id: str | None = None
+class ToolCall(BaseModel):
+    id: str = "call"
+    type: str = "function"
     function: _Function
 
+    @property
+    def arguments(self) -> Object:
+        """Empty if the model wrote no JSON object."""
+        try:
+            given = json.loads(self.function.arguments)
+        except ValueError:
+            return {}
+        return given if isinstance(given, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
-class _Said(BaseModel):
+
+class Message(BaseModel):
+    """What the model said, and the tools that it calls."""
+
+    role: str = "assistant"
     content: str | None = None
-    tool_calls: list[_ToolCall] | None = None
+    tool_calls: list[ToolCall] | None = None
+
+    @property
+    def text(self) -> str:
+        return (self.content or "").strip()
+
+    @property
+    def tools(self) -> list[ToolCall]:
+        return self.tool_calls or []
 
 
 class _Choice(BaseModel):
-    message: _Said
+    message: Message
 
 
 class _Usage(BaseModel):
@@ -66,53 +69,55 @@ class _Usage(BaseModel):
 
 
 class _Completion(BaseModel):
-    """The part of a chat completion that matters; the rest is ignored."""
-
-    choices: list[_Choice]
+    choices: list[_Choice] = Field(min_length=1)
     usage: _Usage | None = None
 
 
-class Endpoint:
-    """One call's way to a model. `name` is the world file's."""
+class Chat:
+    """One party's conversation with its model: the messages so far, and the tools that it may call."""
 
-    def __init__(self, name: str, model: Model, environ: Mapping[str, str], seed: int) -> None:
-        import httpx  # only here: a sandbox without models does not need a client
+    def __init__(self, model: Model, key: str, seed: int, system: str, tools: list[JsonValue]) -> None:
+        import httpx  # only here: a sandbox without models needs no client
 
-        self._name = name
         self._model = model
-        self._seed = seed % 2**31
+        self._http = httpx.Client(
+            timeout=model.timeout_seconds, headers={"Authorization": f"Bearer {key}"} if key else {}
+        )
+        self._settings: Object = {"model": model.model, "max_tokens": model.max_reply_tokens, "seed": seed % 2**31}
+        if tools:
+            self._settings["tools"] = tools
+        if model.temperature is not None:
+            self._settings["temperature"] = model.temperature
+        self.messages: list[JsonValue] = [{"role": "system", "content": system}]
         self._used_tokens = 0
-        key = environ.get(model.api_key_env, "") if model.api_key_env else ""
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx.Client(timeout=model.timeout_seconds, headers=headers)
 
     def close(self) -> None:
         self._http.close()
 
-    def chat(self, messages: list[Object], tools: list[JsonValue]) -> Message:
-        """The next message; raises `ModelError`."""
+    def hear(self, text: str) -> None:
+        self.messages.append({"role": "user", "content": text})
+
+    def answer(self) -> Message:
+        """The next message. Raises `ModelError`."""
         if self._used_tokens >= self._model.max_tokens:
-            raise ModelError(f"model {self._name}: the call's budget of {self._model.max_tokens} tokens is used up")
-        request: Object = {
-            "model": self._model.model,
-            "messages": list[JsonValue](messages),
-            "max_tokens": self._model.max_reply_tokens,
-            "seed": self._seed,
-        }
-        if tools:
-            request["tools"] = tools
-        if self._model.temperature is not None:
-            request["temperature"] = self._model.temperature
+            raise ModelError(
+                f"model {self._model.model}: the call's budget of {self._model.max_tokens} tokens is used up"
+            )
+        request: Object = {**self._settings, "messages": self.messages}
         body = self._post(request)
         try:
             completion = _Completion.model_validate_json(body)
-            said = completion.choices[0].message
-        except (ValidationError, IndexError) as error:
-            raise ModelError(f"model {self._name}: the answer is no chat completion") from error
+        except ValidationError as error:
+            raise ModelError(f"model {self._model.model}: the answer is no chat completion") from error
         used = completion.usage.total_tokens if completion.usage else 0
-        self._used_tokens += used or (len(json.dumps(request)) + len(body)) // _LETTERS_A_TOKEN
-        uses = tuple(self._use(number, call) for number, call in enumerate(said.tool_calls or []))
-        return Message((said.content or "").strip(), uses, _repeated(said, uses))
+        self._used_tokens += used or (len(json.dumps(request)) + len(body)) // _LETTERS_PER_TOKEN
+        message = completion.choices[0].message
+        self.messages.append({"content": "", **message.model_dump(exclude_none=True)})
+        return message
+
+    def tool_result(self, call: ToolCall, result: JsonValue) -> None:
+        content = json.dumps(result, ensure_ascii=False)
+        self.messages.append({"role": "tool", "tool_call_id": call.id, "content": content})
 
     def _post(self, request: Object) -> bytes:
         import httpx
@@ -121,36 +126,14 @@ class Endpoint:
         try:
             response = self._http.post(where, json=request)
         except httpx.TimeoutException as error:
-            raise ModelError(f"model {self._name}: no answer within {self._model.timeout_seconds:g} s") from error
+            raise ModelError(
+                f"model {self._model.model}: no answer within {self._model.timeout_seconds:g} s"
+            ) from error
         except httpx.HTTPError as error:
-            raise ModelError(f"model {self._name}: {where} cannot be reached") from error
+            raise ModelError(f"model {self._model.model}: {where} cannot be reached") from error
         if response.status_code != 200:
-            raise ModelError(f"model {self._name}: {where} answered {response.status_code}")
+            raise ModelError(f"model {self._model.model}: {where} answered {response.status_code}")
         return response.content
-
-    def _use(self, number: int, call: _ToolCall) -> ToolUse:
-        given = call.function.arguments
-        if isinstance(given, str):
-            try:
-                given = json.loads(given or "{}")
-            except ValueError:
-                given = {}
-        arguments = cast(Object, given) if isinstance(given, dict) else {}
-        return ToolUse(call.id or f"call_{number}", call.function.name, arguments)
-
-
-def _repeated(said: _Said, uses: tuple[ToolUse, ...]) -> Object:
-    raw: Object = {"role": "assistant", "content": said.content or ""}
-    if uses:
-        raw["tool_calls"] = [
-            {
-                "id": use.id,
-                "type": "function",
-                "function": {"name": use.name, "arguments": json.dumps(use.arguments, ensure_ascii=False)},
-            }
-            for use in uses
-        ]
-    return raw
 
 
 def tool_definition(name: str, description: str, parameters: Mapping[str, str]) -> JsonValue:
@@ -158,7 +141,3 @@ def tool_definition(name: str, description: str, parameters: Mapping[str, str]) 
     properties: Object = {key: {"type": "string", "description": what} for key, what in parameters.items()}
     schema: Object = {"type": "object", "properties": properties, "required": list[JsonValue](parameters)}
     return {"type": "function", "function": {"name": name, "description": description, "parameters": schema}}
-
-
-def tool_answer(use: ToolUse, result: JsonValue) -> Object:
-    return {"role": "tool", "tool_call_id": use.id, "content": json.dumps(result, ensure_ascii=False)}

@@ -1,7 +1,7 @@
 """Calls that models talk on: each in a thread of its own, since it takes as long as the models do; a few at once.
 
-What comes of a call is handed over in `finished`, to be written down by whoever owns the state: nothing here touches it. The threads
-are daemons: a sandbox that ends leaves its calls unfinished, and the next one with the same state file begins them anew.
+The owner of the state takes what was said from `finished`: nothing here touches the state. The threads are daemons: a sandbox that ends
+leaves its calls unfinished, and the next one with the same state file starts them again.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from queue import SimpleQueue
 
+from pydantic import JsonValue
+
 from planner.sandbox.conversation import Conversation
-from planner.sandbox.conversations.endpoint import Endpoint
-from planner.sandbox.conversations.model_parties import ModelAgent, ModelCaller, ScriptedAgent, ScriptedCaller, talk
+from planner.sandbox.conversations import model_parties as parties
+from planner.sandbox.conversations.endpoint import Chat, tool_definition
 from planner.sandbox.conversations.playing import converse, find_script
 from planner.sandbox.state.records import Run
 from planner.sandbox.worlds.dialogues import Snapshot
@@ -35,7 +37,7 @@ class Talks:
         """Start the run's call, unless this process has."""
         if run.id not in self._begun:
             self._begun.add(run.id)
-            threading.Thread(target=self._hold, args=(run, snapshot), daemon=True).start()
+            threading.Thread(target=self._call, args=(run, snapshot), daemon=True).start()
 
     def finished(self) -> list[tuple[int, Conversation]]:
         """(run id, what was said) of the calls that have ended since the last time."""
@@ -44,30 +46,38 @@ class Talks:
             over.append(self._over.get())
         return over
 
-    def _hold(self, run: Run, snapshot: Snapshot) -> None:
+    def _call(self, run: Run, snapshot: Snapshot) -> None:
         with self._places:
-            self._over.put((run.id, hold(self._world, self._environ, run, snapshot)))
+            self._over.put((run.id, self._talk(run, snapshot)))
 
+    def _talk(self, run: Run, snapshot: Snapshot) -> Conversation:
+        """A failure of a model is in the conversation's `error`.
 
-def hold(world: World, environ: Mapping[str, str], run: Run, snapshot: Snapshot) -> Conversation:
-    """The call of a run whose agent, bot or both are models. A failure of a model is in its `error`.
+        A party that no model plays needs a dialogue: without one this is the generic call, whose transcript says so.
+        """
+        scripted = converse(snapshot, run.prompt, run.seed)
+        played_by = [name for name in (snapshot.model, self._world.bot.model) if name is not None]
+        if len(played_by) == 1 and find_script(snapshot, run.prompt) is None:
+            return scripted
+        with ExitStack() as opened:
 
-    A party that no model plays needs a dialogue: without one this is the generic call, whose transcript says so.
-    """
-    scripted = converse(snapshot, run.prompt, run.seed)
-    agent_model, bot_model = snapshot.model, world.bot.model
-    if (agent_model is None or bot_model is None) and find_script(snapshot, run.prompt) is None:
-        return scripted
-    with ExitStack() as opened:
+            def chat(name: str, system: str, tools: list[JsonValue]) -> Chat:
+                model = self._world.models[name]
+                key = self._environ.get(model.api_key_env, "") if model.api_key_env else ""
+                return opened.enter_context(closing(Chat(model, key, run.seed, f"{system}\n\n{parties.PHONE}", tools)))
 
-        def endpoint(name: str) -> Endpoint:
-            return opened.enter_context(closing(Endpoint(name, world.models[name], environ, run.seed)))
-
-        agent = (
-            ScriptedAgent(scripted)
-            if agent_model is None
-            else ModelAgent(snapshot, endpoint(agent_model), run.seed, run.direction)
-        )
-        caller = ScriptedCaller(scripted) if bot_model is None else ModelCaller(run.prompt, endpoint(bot_model))
-        limits = [world.models[name].max_turns for name in (agent_model, bot_model) if name is not None]
-        return talk(agent, caller, run.seed, run.direction, min(limits))
+            agent: parties.Party = parties.ScriptedAgent(scripted)
+            caller: parties.Party = parties.ScriptedCaller(scripted)
+            if snapshot.model is not None:
+                tools = [
+                    tool_definition(name, each.description, each.parameters) for name, each in snapshot.tools.items()
+                ]
+                offered = [*tools, parties.END_CALL, parties.TRANSFER]
+                agent = parties.ModelAgent(
+                    snapshot, chat(snapshot.model, snapshot.prompt, offered), run.seed, run.direction
+                )
+            if self._world.bot.model is not None:
+                role = run.prompt.strip() or "Ask what they can do for you."
+                caller = parties.ModelCaller(chat(self._world.bot.model, f"{parties.CALLER}{role}", [parties.HANG_UP]))
+            limit = min(self._world.models[name].max_turns for name in played_by)
+            return parties.talk(agent, caller, run.seed, run.direction, limit)

@@ -92,13 +92,7 @@ def _agent_id(sandbox: Sandbox, request: Request) -> int:
 
 
 def _shown(sandbox: Sandbox, agent_id: int) -> wire.Agent:
-    agents, record = sandbox.agents, sandbox.agents.record(agent_id)
-    declared = sandbox.world.agents.get(agent_id)
-    view = wire.AgentView(
-        agents.snapshot(agent_id)[0],
-        agents.thinking_level(agent_id),
-        declared.created_at.timestamp() if declared else record.created_at,
-        record.draft,
-        record.draft_at,
-    )
-    return wire.agent(view, sandbox.dialect, sandbox.world_digest)
+    agents = sandbox.agents
+    shown = wire.agent_fields(agents.snapshot(agent_id)[0], agents.record(agent_id), sandbox.world_digest)
+    model = wire.Agent if sandbox.dialect == "page" else wire.ClientAgent
+    return model(**shown, created_at=agents.created_at(agent_id))

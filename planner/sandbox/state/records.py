@@ -45,28 +45,28 @@ class Run:
     time_scale: float
     created_at: float
     starts_at: float
-    call_id_at: float
     ends_at: float | None
-    """None: it hangs and never ends."""
-    transcript_at: float
-    grade_at: float
-    duration_ms: int
-    """Of the conversation, in its own time."""
-    call_id: int | None
-    sip_call_id: int | None
+    """None: it has not ended yet, or it hangs and never does."""
     from_number: str
     to_number: str
     charge_multiplier: int
     estimated_cost_cents: int
-    billable_minutes: int
-    call_cents: int
-    """The call's bill before the multiplier."""
-    cost_cents: int
-    """What the run is charged once it ends."""
     error_message: str = ""
     """Not empty: the run ends `failed`."""
+    call_id: int | None = None
+    sip_call_id: int | None = None
+    call_id_at: float = 0
+    transcript_at: float = 0
+    grade_at: float = 0
+    duration_ms: int = 0
+    """Of the conversation, in its own time."""
+    billable_minutes: int = 0
+    call_cents: int = 0
+    """The call's bill before the multiplier."""
+    cost_cents: int = 0
+    """What the run is charged once it ends."""
     is_pending: bool = False
-    """Its call is being held by models: neither its end nor its bill is known yet."""
+    """Models are talking on its call: neither its end nor its bill is known yet."""
 
     @property
     def agent_id(self) -> int | None:
@@ -142,23 +142,16 @@ class RegradeEvent:
     kind: Literal["regrade"] = "regrade"
 
 
-@dataclass(frozen=True, slots=True)
-class EditEvent:
-    """An agent was deployed anew."""
-
-    at: float
-    agent_id: int
-    digest: str
-    kind: Literal["edit"] = "edit"
+AgentChange = Literal["create", "draft", "discard", "deploy", "delete"]
 
 
 @dataclass(frozen=True, slots=True)
 class AgentEvent:
-    """Somebody changed an agent over the API. `fields`: of the new agent, the whole draft, or everything deployed so far."""
+    """An agent was changed. `fields`: of the new agent, the whole draft, or everything deployed so far."""
 
     at: float
     agent_id: int
-    change: Literal["create", "draft", "discard", "deploy", "delete"]
+    change: AgentChange
     fields: dict[str, str]
     copy_of: int | None
     """The agent of the world whose dialogues and tools it has; None: any dialogue may match."""
@@ -191,17 +184,7 @@ class FaultEvent:
     kind: Literal["fault"] = "fault"
 
 
-Event = (
-    SnapshotEvent
-    | LaunchEvent
-    | TalkEvent
-    | RegradeEvent
-    | EditEvent
-    | AgentEvent
-    | TopUpEvent
-    | AdvanceEvent
-    | FaultEvent
-)
+Event = SnapshotEvent | LaunchEvent | TalkEvent | RegradeEvent | AgentEvent | TopUpEvent | AdvanceEvent | FaultEvent
 
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 

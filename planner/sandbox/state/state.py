@@ -13,7 +13,6 @@ from planner.sandbox.state.records import (
     AdvanceEvent,
     AgentEvent,
     Batch,
-    EditEvent,
     Event,
     FaultEvent,
     Kind,
@@ -35,10 +34,9 @@ _FIRST_CALL_ID = 987654321
 
 @dataclass(slots=True)
 class AgentRecord:
-    """What was done to an agent over the API."""
+    """What was done to an agent since the world was loaded."""
 
     copy_of: int | None
-    created_at: float
     fields: dict[str, str] = field(default_factory=dict[str, str])
     """Deployed, beyond what the world declares."""
     deployments: list[float] = field(default_factory=list[float])
@@ -70,8 +68,6 @@ class State:
         self.launches: list[LaunchEvent] = []
         self.regrades: list[RegradeEvent] = []
         self.snapshots: dict[str, Snapshot] = {}
-        self.edits: dict[int, EditEvent] = {}
-        """Agent id → its newest deployment after the world file's."""
         self.agents: dict[int, AgentRecord] = {}
         self.faults: dict[str, FaultEvent] = {}
         self.topped_up_cents = 0
@@ -119,10 +115,8 @@ class State:
                 self._billed_cents += event.cost_cents
                 self._settle(event.at)
                 self._transact(event.at, "adjustment", -event.cost_cents, event.call_id, "Call graded again")
-            case EditEvent():
-                self.edits[event.agent_id] = event
             case AgentEvent():
-                record = self.agents.setdefault(event.agent_id, AgentRecord(event.copy_of, event.at))
+                record = self.agents.setdefault(event.agent_id, AgentRecord(event.copy_of))
                 record.apply(event)
             case TopUpEvent():
                 self.topped_up_cents += event.amount_cents
@@ -172,13 +166,6 @@ class State:
     def call(self, call_id: int) -> Run | None:
         """The run whose call, or whose SIP leg, this is."""
         return self._calls.get(call_id)
-
-    def calls_by(self, now: float) -> int:
-        """How many calls there are: those of runs that have not begun are not there yet."""
-        self._settle(now)
-        later = (self._runs_by_id[run_id] for _, run_id in self._live)
-        waiting = sum((run.call_id is not None) + (run.sip_call_id is not None) for run in later if run.starts_at > now)
-        return len(self._calls) - waiting
 
     def batch(self, batch_id: int) -> Batch | None:
         return self._batches_by_id.get(batch_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
@@ -11,7 +9,7 @@ from pydantic import Field
 
 from planner.sandbox.state import records
 from planner.sandbox.state.money import balance_cents, budget_left_cents
-from planner.sandbox.state.state import State
+from planner.sandbox.state.state import AgentRecord, State
 from planner.sandbox.wire.answers import ABSENT, Answer, Count, Dialect, Fields, Id, Listed, Moment, shared
 from planner.sandbox.worlds import dialogues
 from planner.sandbox.worlds import world as worlds
@@ -184,29 +182,16 @@ class Health(Answer):
     ok: Literal[True] = True
 
 
-@dataclass(frozen=True, slots=True)
-class AgentView:
-    snapshot: Snapshot
-    """What answers now."""
-    thinking_level: str
-    created_at: float
-    draft: Mapping[str, str] | None
-    draft_at: float | None
-
-
-def agent(view: AgentView, dialect: Dialect, world_digest: str) -> Agent:
-    snapshot = view.snapshot
+def agent_fields(snapshot: Snapshot, record: AgentRecord, world_digest: str) -> Fields:
+    """Of both dialects, but `created_at`."""
     behaviour = snapshot.model_dump_json(exclude={"agent_id", "name", "updated_at", "revision"})
-    fields: Fields = shared(Agent, snapshot) | {
+    return shared(Agent, snapshot) | {
         "id": snapshot.agent_id,
-        "thinking_level": view.thinking_level,
-        "created_at": view.created_at,
-        "has_draft": view.draft is not None,
-        "draft_updated_at": view.draft_at,
+        "has_draft": record.draft is not None,
+        "draft_updated_at": record.draft_at,
         "configuration_digest": sha256(f"{world_digest} {behaviour}".encode()).hexdigest(),
-        **{f"draft_{name}": value for name, value in (view.draft or {}).items()},
+        **{f"draft_{name}": value for name, value in (record.draft or {}).items()},
     }
-    return (Agent if dialect == "page" else ClientAgent)(**fields)
 
 
 def variant(number: int, declared: dialogues.Variant, snapshot: Snapshot) -> Variant:

@@ -248,6 +248,7 @@ class Snapshot(Part):
     """The world's model that plays the agent; None: its dialogues do."""
     voice: str
     primary_language: str
+    thinking_level: str
     prompt: str
     updated_at: float
     """Seconds since the epoch."""

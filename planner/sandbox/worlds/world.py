@@ -45,7 +45,6 @@ class Agent(Part):
     voice: str = "aria"
     primary_language: str = "en"
     thinking_level: str = "base"
-    created_at: datetime = datetime(2026, 1, 5, 9, tzinfo=UTC)
     tools: tuple[str, ...] = ()
     model: str | None = None
     """One of `models`: it plays the agent by its deployed prompt, with its tools; null: the dialogues do."""
@@ -227,6 +226,7 @@ class World(Part):
             model=agent.model,
             voice=agent.voice,
             primary_language=agent.primary_language,
+            thinking_level=agent.thinking_level,
             prompt=revision.prompt,
             updated_at=_epoch_seconds(revision.updated_at),
             tools={name: self.tools[name] for name in agent.tools},
