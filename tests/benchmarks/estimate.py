@@ -31,8 +31,14 @@ time_scale: 4000
 concurrency_limit: 60
 balance_cents: 100000000
 agents:
-  12: {{revisions: {{3: {{based_on: 2, updated_at: 2026-11-24T09:00:00Z, script: {{flaws: {{slow: {slow}, slow_ms: [1500, 40000], mishears: 0.1}}}}}}}}}}
-  14: {{revisions: {{4: {{based_on: 3, updated_at: 2026-11-24T09:00:00Z, script: {{flaws: {{slow: {slower}, slow_ms: [1500, 70000], mishears: 0.2}}}}}}}}}}
+  12: {{dialogues: {{all: {{prompt: '.*', agent_prompt: '.*', turns: [
+    {{agent: How can I help you?}}, {{caller: I have a question.}},
+    {{choose: [{{probability: {slow}, turns: [{{agent: It took me a while., takes_ms: 40000}}]}}, {{turns: [{{agent: "Yes."}}]}}]}},
+    {{caller: Thank you. Goodbye.}}]}}}}}}
+  14: {{dialogues: {{all: {{prompt: '.*', agent_prompt: '.*', turns: [
+    {{agent: How can I help you?}}, {{caller: I have a question.}},
+    {{choose: [{{probability: {slower}, turns: [{{agent: It took me a while., takes_ms: 70000}}]}}, {{turns: [{{agent: "Yes."}}]}}]}},
+    {{caller: Thank you. Goodbye.}}]}}}}}}
 """
 QUESTIONS = {
     "saturday": ("clinic", "Ask when you are open on Saturday, and then about parking, and then about fees."),

@@ -1,17 +1,4 @@
-"""Where a test changes the service and reads its truth. No key; not part of the API.
-
-`POST /_sandbox/control` takes any of::
-
-    {"faults": [{"kind": "lost_answer", "times": 2}, …],   add faults (the grammar is `FaultSpec`)
-     "clear_faults": true,                                  first take away all that are in force
-     "concurrency_limit": 5,
-     "top_up_cents": 1000,                                  may be negative
-     "deploy": {"agent_id": 14, "revision": 4},             revision null: today's, deployed once more
-     "foreign_runs": {"count": 3, "identical": true},
-     "advance_seconds": 600}                                its clock goes so far forward, for good
-
-and answers what is in force, as `GET` does. `GET /_sandbox/ledger` answers what the service believes it charged.
-"""
+"""Where a test changes the service and reads its truth (docs/sandbox.md). No key; not part of the API."""
 
 from __future__ import annotations
 
@@ -25,7 +12,7 @@ from planner.sandbox.conversation import Object
 from planner.sandbox.sandbox import Sandbox
 from planner.sandbox.service.exchange import answer
 from planner.sandbox.state.money import balance_cents
-from planner.sandbox.wire.errors import detail
+from planner.sandbox.wire.errors import detail, invalid
 from planner.sandbox.worlds.faults import FaultSpec
 from planner.sandbox.worlds.files import WorldError
 from planner.sandbox.worlds.part import Part
@@ -63,8 +50,7 @@ async def change(sandbox: Sandbox, request: Request) -> Response:
     try:
         wanted = Control.model_validate_json(await request.body())
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        raise detail(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise invalid(error) from error
     try:
         if wanted.deploy is not None:
             sandbox.check_deploy(wanted.deploy.agent_id, wanted.deploy.revision)

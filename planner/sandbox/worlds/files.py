@@ -1,4 +1,4 @@
-"""Reading world files: by name or by path, `extends` another world, `based_on` another revision.
+"""Reading world files: by name or by path, with the world that they extend.
 
 Mappings are merged key by key (null removes a key); everything else is replaced.
 """
@@ -133,7 +133,6 @@ def _load(path: Path, within: Path | None) -> World:
     written = _merged(path, files)
     if files.faults:
         raise files.error()
-    _resolve_revisions(written, files)
     try:
         world = World.model_validate(written)
     except ValidationError as error:
@@ -195,34 +194,3 @@ def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
         else:
             merged[key] = value
     return merged
-
-
-def _resolve_revisions(written: dict[str, Any], files: _Files) -> None:
-    """Put under each revision the one that it is `based_on`. What was parsed is left alone: its places are looked up later."""
-    agents: Any = written.get("agents")
-    if not isinstance(agents, dict):
-        return
-    resolved = dict(cast("dict[str, Any]", agents))
-    for agent_id, agent in resolved.items():
-        known: Any = cast("dict[str, Any]", agent).get("revisions") if isinstance(agent, dict) else None
-        if isinstance(known, dict):
-            revisions = cast("dict[str, Any]", known)
-            route = ("agents", agent_id, "revisions")
-            own = {number: _resolved(revisions, number, route, files) for number in revisions}
-            resolved[agent_id] = {**cast("dict[str, Any]", agent), "revisions": own}
-    written["agents"] = resolved
-    if files.faults:
-        raise files.error()
-
-
-def _resolved(revisions: dict[str, Any], number: str, route: Route, files: _Files, depth: int = 0) -> Any:
-    revision: Any = revisions[number]
-    if not isinstance(revision, dict) or "based_on" not in revision:
-        return cast(Any, revision)
-    own = dict(cast("dict[str, Any]", revision))
-    base = str(own.pop("based_on"))
-    if base not in revisions or depth > len(revisions):
-        files.add((*route, number, "based_on"), f"based_on: there is no earlier revision {base!r}")
-        return own
-    below = _resolved(revisions, base, route, files, depth + 1)
-    return _overlay(cast("dict[str, Any]", below), own) if isinstance(below, dict) else own

@@ -14,7 +14,6 @@ from planner.sandbox.worlds.part import Part
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXTENDS = {"type": "string", "description": "A shipped world, or the path of a file beside this one, to start from."}
-_BASED_ON = {"type": "integer", "description": "The revision to start from."}
 _MERGED = ("Agent", "Dialogue", "Model", "PhoneNumber", "Revision", "Tool", "Variant")
 """Parts that a file may state in part, because the rest comes from the world below."""
 
@@ -37,7 +36,6 @@ def world_schema() -> dict[str, Any]:
         for field in definition["properties"].values():
             if isinstance(field.get("additionalProperties"), dict):
                 field["additionalProperties"] = {"anyOf": [field["additionalProperties"], {"type": "null"}]}
-    defs["Revision"]["properties"]["based_on"] = _BASED_ON
     schema["properties"] = {"extends": _EXTENDS, **schema["properties"]}
     schema["required"] = ["version", "world"]
     return {"$schema": _DIALECT, **schema, "title": "Sandbox world"}

@@ -32,7 +32,7 @@ def _epoch_seconds(moment: datetime) -> float:
 
 
 class Revision(Part):
-    """One deployed configuration of an agent. `based_on` (resolved while loading) takes what is not said from another."""
+    """One deployed configuration of an agent."""
 
     updated_at: datetime
     note: str = ""

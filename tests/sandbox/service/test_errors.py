@@ -9,6 +9,7 @@ import pytest
 
 from tests.sandbox.conftest import Bench, batch, bench_of, single  # pyright: ignore[reportMissingImports]
 
+
 @pytest.mark.parametrize(
     "change",
     [

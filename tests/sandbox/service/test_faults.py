@@ -223,22 +223,21 @@ async def test_control_says_what_is_in_force(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "message"),
+    ("body", "place"),
     [
-        ({"faults": [{"kind": "meteor"}]}, "faults.0.kind: Input should be"),
-        ({"faults": [{"kind": "agent_edit"}]}, "faults.0: Value error, agent_id belongs to agent_edit"),
-        ({"faults": [{"kind": "agent_edit", "agent_id": 1}]}, "deploy: there is no agent 1"),
-        ({"deploy": {"agent_id": 14, "revision": 9}}, "deploy: agent 14 has no revision 9"),
-        ({"mood": "stormy"}, "mood: Extra inputs are not permitted"),
-        ({"advance_seconds": -1}, "advance_seconds: Input should be greater than or equal to 0"),
-        ([], ": Input should be an object"),
+        ({"faults": [{"kind": "meteor"}]}, "faults"),
+        ({"faults": [{"kind": "agent_edit"}]}, "faults"),
+        ({"faults": [{"kind": "agent_edit", "agent_id": 1}]}, "detail"),
+        ({"deploy": {"agent_id": 14, "revision": 9}}, "detail"),
+        ({"mood": "stormy"}, "mood"),
+        ({"advance_seconds": -1}, "advance_seconds"),
+        ([], "non_field_errors"),
     ],
 )
-async def test_control_refuses_what_it_does_not_know(bench: Bench, body: Any, message: str) -> None:
+async def test_control_refuses_what_it_does_not_know(bench: Bench, body: Any, place: str) -> None:
     """A wrong order to the sandbox is refused with its place, and changes nothing."""
     response = await bench.http.post("/_sandbox/control", json=body)
-    assert response.status_code == 400
-    assert response.json()["detail"].startswith(message)
+    assert (response.status_code, list(response.json())) == (400, [place])
     assert (await bench.get("/_sandbox/control"))["faults"] == []
 
 

@@ -112,8 +112,8 @@ def test_wrong_references(tmp_path: Path, addition: str, place: str) -> None:
     assert re.match(rf"{re.escape(str(path))}:17:\d+: {re.escape(place)}: ", str(_error(path)))
 
 
-def test_extends_and_based_on(tmp_path: Path) -> None:
-    """A world changes what it names of the world below, a revision what it is based on; null removes."""
+def test_a_world_changes_what_it_names_of_the_world_below(tmp_path: Path) -> None:
+    """Null removes."""
     _write(tmp_path, SMALL, "base.yaml")
     above = """\
 version: 1
@@ -122,14 +122,14 @@ extends: base.yaml
 balance_cents: 7
 agents:
   1:
-    revisions: {2: {based_on: 1, updated_at: 2026-02-01T00:00:00}}
+    revisions: {2: {prompt: You listen., updated_at: 2026-02-01T00:00:00}}
     dialogues:
       hours: null
       parking: {prompt: park, turns: [{agent: Outside.}]}
 """
     world = load_world(_write(tmp_path, above))
     assert (world.world, world.balance_cents) == ("above", 7)
-    assert (world.snapshot(1).revision, world.snapshot(1).prompt) == (2, "You answer.")
+    assert (world.snapshot(1).revision, world.snapshot(1).prompt) == (2, "You listen.")
     assert world.snapshot(1).updated_at == 1_769_904_000
     assert list(world.agents[1].dialogues) == ["parking"]
 
@@ -152,9 +152,6 @@ def test_an_error_in_the_file_below(tmp_path: Path) -> None:
         ("agents: [1, 2]\n", "agents: "),
         ("agents: {1: 2}\n", "agents.1: "),
         ("agents: {1: {name: A, revisions: {1: 2}}}\n", "agents.1.revisions.1: "),
-        ("agents: {1: {revisions: {1: {based_on: 2}}}}\n", ":1:40: "),
-        ("agents: {1: {revisions: {1: {based_on: 2}, 2: {based_on: 1}}}}\n", "based_on: "),
-        ("agents: {1: {name: A, revisions: {1: 5, 2: {based_on: 1}}}}\n", "agents.1.revisions.1: "),
     ],
 )
 def test_other_errors(tmp_path: Path, text: str, place: str) -> None:
