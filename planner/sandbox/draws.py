@@ -21,9 +21,6 @@ class Draws:
     def __init__(self, seed: int) -> None:
         self._next = Random(seed).random
 
-    def chance(self, probability: float) -> bool:
-        return self._next() < probability
-
     def pick(self, items: Sequence[_Item]) -> _Item:
         return items[int(self._next() * len(items))]
 

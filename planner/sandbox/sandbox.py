@@ -54,7 +54,7 @@ class Sandbox:
         state_path: str | os.PathLike[str] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        """`environ` holds the keys of the world's models, by the names the world gives. Raises `WorldError` when one is missing."""
+        """`environ` has the keys of the world's models, by the names that the world gives. Raises `WorldError` when one is missing."""
         check_keys(world, environ or {})
         self.world = world
         self.dialect: Dialect = dialect
@@ -158,7 +158,7 @@ class Sandbox:
         return Answerer(*self.agents.snapshot(agent_id), number, self.agents.split(agent_id))
 
     def add_foreign_runs(self, count: int, *, identical: bool) -> None:
-        """Runs of somebody else in the same organization: like the newest of our own, or of their own making."""
+        """Runs of another user of the organization: like our newest one, or different."""
         newest = next((run for run in self.state.newest_first() if run.requested_by_id == OWN_USER_ID), None)
         first_agent = next(iter(self.world.agents))
         for _ in range(count):
@@ -187,7 +187,7 @@ class Sandbox:
         self._store.append(TopUpEvent(self.now(), amount_cents))
 
     def advance(self, seconds: float) -> None:
-        """Let so much time go by at once: calls end, what is late comes."""
+        """Move the clock forward: calls end, late results appear."""
         self._store.append(AdvanceEvent(self.now(), seconds))
 
     def check_fault(self, spec: FaultSpec) -> None:
@@ -211,7 +211,7 @@ class Sandbox:
     # Conversations
 
     def conversation(self, run: Run) -> Conversation:
-        """What was said on a run's call, nothing yet while models are holding it; KeyError when nobody was there."""
+        """What was said on a run's call; nothing while models are talking on it. KeyError if nobody answered."""
         if run.id in self.state.talks or run.is_pending:
             return self.state.talks.get(run.id, EMPTY)
         return self._launcher.conversations.of(run.snapshot, self.state.snapshots[run.snapshot], run.prompt, run.seed)

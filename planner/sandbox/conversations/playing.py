@@ -74,7 +74,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _values(snapshot: Snapshot, match: re.Match[str]) -> dict[str, JsonValue] | None:
-    """Of the groups; None if a table has no row for one of them, and none that is called ""."""
+    """Of the groups, and as `group.column` of their tables; None if a table has no row for one of them, and none that is called ""."""
     values: dict[str, JsonValue] = {}
     for name, found in match.groupdict(default="").items():
         values[name] = found
@@ -83,19 +83,8 @@ def _values(snapshot: Snapshot, match: re.Match[str]) -> dict[str, JsonValue] | 
             row = rows.get(found.casefold(), rows.get(""))
             if row is None:
                 return None
-            values[name] = _Row(found, row)
+            values |= {f"{name}.{column}": value for column, value in row.items()}
     return values
-
-
-class _Row(dict[str, JsonValue]):
-    """A row of a table; as a text it is the value that was found."""
-
-    def __init__(self, found: str, columns: Mapping[str, JsonValue]) -> None:
-        super().__init__(columns)
-        self._found = found
-
-    def __str__(self) -> str:
-        return self._found
 
 
 @dataclass(slots=True)
@@ -130,9 +119,8 @@ class Playing:
     def use(self, turn: Turn) -> None:
         assert turn.tool is not None
         tool = self.snapshot.tools[turn.tool]
-        arguments = {name: _plain(filled(value, self.values)) for name, value in turn.with_.items()}
-        declared = _plain(filled(turn.result, self.values))
-        result = tool.answer(arguments, self.code) if declared is None else declared
+        arguments = {name: filled(value, self.values) for name, value in turn.with_.items()}
+        result = tool.answer(arguments, self.code) if turn.result is None else filled(turn.result, self.values)
         takes_ms = self.recording.latency_ms(*tool.latency_ms) if turn.takes_ms is None else turn.takes_ms
         self.recording.wait(max(0, turn.after_ms or 0))
         self.recording.tool(turn.tool, arguments, result, takes_ms)
@@ -161,15 +149,6 @@ class Playing:
             transferred_to=end.to or "" if end else "",
             grade=end.grade if end and end.grade else grade,
         )
-
-
-def _plain(value: JsonValue) -> JsonValue:
-    """Rows of tables as the texts that were found."""
-    if isinstance(value, _Row):
-        return str(value)
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def _generic(snapshot: Snapshot, seed: int) -> Conversation:

@@ -1,1 +1,1 @@
-"""What is served over HTTP: the endpoints, what stands around each of them, and the doors that only tests use."""
+"""What is served over HTTP: the endpoints, what all of them share, and the endpoints for tests only."""

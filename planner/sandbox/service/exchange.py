@@ -27,7 +27,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def answer(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """`body` may hold models."""
+    """`body` may contain models."""
     return Response(to_json(body), status, headers, media_type="application/json")
 
 

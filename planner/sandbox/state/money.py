@@ -34,7 +34,7 @@ def budget_left_cents(world: World, state: State, now: float) -> int | None:
 
 
 def can_cover(world: World, state: State, now: float, cents: int) -> bool:
-    """Whether balance and test-call budget bear `cents` more, besides what runs in flight have reserved."""
+    """Whether balance and test-call budget cover `cents` more, besides what runs in flight have reserved."""
     reserved = state.reserved_cents(now)
     balance = balance_cents(world, state, now) - reserved
     budget = budget_left_cents(world, state, now)

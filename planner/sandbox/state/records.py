@@ -126,7 +126,7 @@ class LaunchEvent:
 
 @dataclass(frozen=True, slots=True)
 class TalkEvent:
-    """A call held by models has ended: the run as it is now known, and what was said, which cannot be computed again."""
+    """A call between models has ended: the run with its bill, and what was said, which cannot be computed again."""
 
     run: Run
     conversation: Conversation
@@ -167,7 +167,7 @@ class TopUpEvent:
 
 @dataclass(frozen=True, slots=True)
 class AdvanceEvent:
-    """Time went by at once, because somebody said so."""
+    """The clock was moved forward."""
 
     at: float
     seconds: float

@@ -77,9 +77,9 @@ class State:
         """Of the clock that it was given."""
         self.next_call_id = _FIRST_CALL_ID
         self.pending: dict[int, Run] = {}
-        """By id: runs whose calls models are holding."""
+        """By id: runs on whose calls models are talking."""
         self.talks: dict[int, Conversation] = {}
-        """By run id: what was said on calls that models held."""
+        """By run id: what was said on calls between models."""
         self._runs_by_id: dict[int, Run] = {}
         self._calls: dict[int, Run] = {}
         self._batches_by_id: dict[int, Batch] = {}
@@ -142,7 +142,7 @@ class State:
             self.pending[run.id] = run
 
     def _talked(self, event: TalkEvent) -> None:
-        """Two processes may hold the same call after a restart: the first to end counts."""
+        """Two processes may run the same call after a restart: the first to end counts."""
         run = event.run
         if self.pending.pop(run.id, None) is None:
             return

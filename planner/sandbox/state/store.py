@@ -20,7 +20,7 @@ except ImportError:  # Windows has no such thing: one process per state file the
 
 
 class StateFileError(ValueError):
-    """The state file holds something else than a sandbox's events."""
+    """The state file does not contain a sandbox's events."""
 
 
 class Store:

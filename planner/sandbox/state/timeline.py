@@ -29,7 +29,7 @@ def shown_call_id(run: Run, now: float) -> int | None:
 
 
 def call_exists(run: Run, now: float) -> bool:
-    """A call can be read as soon as it rings, even while its run does not tell its id yet."""
+    """A call can be read as soon as it rings, even before its run shows its id."""
     return run.call_id is not None and now >= run.starts_at
 
 

@@ -23,7 +23,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
-from planner.sandbox.worlds.part import Misnomer, Part, Route, meant
+from planner.sandbox.worlds.part import UnknownName, Part, Route, meant
 
 
 def _one_or_several(value: object) -> object:
@@ -133,15 +133,15 @@ class Dialogue(Part):
             raise ValueError(f"not a regular expression: {error}") from error
         return pattern
 
-    def misnomers(self, tools: frozenset[str], tables: Mapping[str, Table]) -> list[Misnomer]:
+    def unknown_names(self, tools: frozenset[str], tables: Mapping[str, Table]) -> list[UnknownName]:
         """Placeholders and tools that do not exist."""
         groups = frozenset(re.compile(self.prompt).groupindex)
-        return list(_misnomers(self.turns, ("turns",), groups, tools, tables))
+        return list(_unknown_names(self.turns, ("turns",), groups, tools, tables))
 
 
-def _misnomers(
+def _unknown_names(
     turns: tuple[Turn, ...], route: Route, groups: frozenset[str], tools: frozenset[str], tables: Mapping[str, Table]
-) -> Iterator[Misnomer]:
+) -> Iterator[UnknownName]:
     known = groups | tools | {CODE}
     for index, turn in enumerate(turns):
         here = (*route, index)
@@ -157,7 +157,7 @@ def _misnomers(
                         where = f"the table {name!r} has no column" if name in tables else "there is no table for"
                         yield here, f"`{{{name}{path}}}`: {where} {path[1:]!r}{meant(path[1:], columns)}"
         for number, branch in enumerate(turn.choose):
-            yield from _misnomers(branch.turns, (*here, "choose", number, "turns"), groups, tools, tables)
+            yield from _unknown_names(branch.turns, (*here, "choose", number, "turns"), groups, tools, tables)
 
 
 def strings(value: JsonValue) -> Iterator[str]:
@@ -184,7 +184,7 @@ class Answer(Part):
 class Tool(Part):
     description: str = ""
     parameters: dict[str, str] = Field(default={})
-    """Argument → what it is, as a model is told."""
+    """Argument → its description for a model."""
     latency_ms: tuple[int, int] = (250, 900)
     answers: Annotated[tuple[Answer, ...], Field(min_length=1)] = (Answer(result={"ok": True}),)
     """The first that fits counts."""
@@ -202,7 +202,7 @@ def _allowed(value: JsonValue) -> list[str]:
 
 
 def filled(value: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
-    """The value with its placeholders replaced; one that is a whole text keeps the type of what it stands for."""
+    """The value with its placeholders replaced; one that is a whole text keeps the type of its value."""
     if isinstance(value, dict):
         return {key: filled(each, values) for key, each in value.items()}
     if isinstance(value, list):
@@ -217,6 +217,8 @@ def filled(value: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue:
 
 def _looked_up(match: re.Match[str], values: Mapping[str, JsonValue]) -> JsonValue:
     """Empty for what is unknown at this point of the call."""
+    if match[1] + match[2] in values:
+        return values[match[1] + match[2]]
     found: JsonValue = values.get(match[1], "")
     for step in match[2].split(".")[1:]:
         if isinstance(found, dict):

@@ -87,7 +87,7 @@ class FaultSpec(Part):
     late          call ids, transcripts and grades (`what`) of the launch come `seconds` late
     shuffle_ids   run ids do not follow the order of prompts
     foreign_runs  `count` runs of somebody else appear; `identical`: same target and prompt as the newest run
-    agent_edit    `agent_id` is deployed anew before the launch: as its `revision`, or (null) unchanged but for its time
+    agent_edit    `agent_id` is deployed again before the launch: its `revision`, or (null) the same configuration
     """
     route: Route = "launch"
     times: Annotated[int, Field(ge=1)] | None = None
@@ -157,7 +157,7 @@ class Faults:
         self._faults.clear()
 
     def firing(self, phase: Phase, route: str) -> list[Fault]:
-        """The faults that strike now. Those of accepted launches strike whatever route they name."""
+        """The faults that fire now. Those of accepted launches fire for any route."""
         return [
             fault
             for fault in self._faults

@@ -54,7 +54,7 @@ def builtin_worlds() -> tuple[str, ...]:
 def load_world(name_or_path: str | Path, *, within: Path | None = None) -> World:
     """A shipped world by its name, or a YAML file by its path.
 
-    `within` is a folder that the file, and whatever it extends, must be in, also after links. Raises `WorldError`.
+    `within` is a folder that must contain the file and all that it extends, also after links. Raises `WorldError`.
     """
     path = _locate(str(name_or_path), Path())
     return _shipped(path) if path.parent == _SHIPPED else _load(path, within)
@@ -142,7 +142,7 @@ def _load(path: Path, within: Path | None) -> World:
             if not any(len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in errors):
                 files.add(place, each["msg"].removeprefix("Value error, "), each)
         raise files.error() from error
-    for route, message in world.misnomers():
+    for route, message in world.unknown_names():
         files.add(route, message)
     if files.faults:
         raise files.error()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 Route = tuple[str | int, ...]
 """From the root of the file to a value."""
-Misnomer = tuple[Route, str]
+UnknownName = tuple[Route, str]
 """Where something is named that does not exist, and what is wrong."""
 _LISTED = 8
 

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from planner.sandbox.worlds.dialogues import E164, Dialogue, Snapshot, Table, Tool, Variant
 from planner.sandbox.worlds.faults import FaultSpec
-from planner.sandbox.worlds.part import Misnomer, Part, meant
+from planner.sandbox.worlds.part import UnknownName, Part, meant
 
 Cents = Annotated[int, Field(ge=0)]
 Product = Literal[
@@ -57,7 +57,7 @@ class Agent(Part):
     draft_prompt: str | None = None
     """Of an undeployed draft, which answers no call; null: there is none."""
     active: int | None = None
-    """The revision that answers, when it is not the highest: a roll-back, or one held back for a fault to deploy."""
+    """The revision that answers, when it is not the highest: a roll-back, or one that a fault deploys later."""
 
     @model_validator(mode="after")
     def _active(self) -> Self:
@@ -85,7 +85,7 @@ class Model(Part):
     """With its version: `http://127.0.0.1:11434/v1`."""
     model: str
     api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
-    """The environment variable that holds the key; keys never stand in a world file. Null: none is sent."""
+    """The environment variable with the key: keys are never in a world file. Null: none is sent."""
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 60
     """For one answer of the model, by the clock."""
     max_turns: Annotated[int, Field(ge=2, le=200)] = 60
@@ -183,9 +183,9 @@ class World(Part):
     def _named(cls, agents: dict[int, Agent]) -> dict[int, Agent]:
         return dict(sorted(agents.items()))
 
-    def misnomers(self) -> list[Misnomer]:
+    def unknown_names(self) -> list[UnknownName]:
         """Everything that names something that does not exist."""
-        found: list[Misnomer] = []
+        found: list[UnknownName] = []
 
         def check(route: tuple[str | int, ...], what: str, name: str | int | None, known: Iterable[str | int]) -> None:
             if name is not None and name not in set(known):
@@ -199,7 +199,7 @@ class World(Part):
             for index, tool in enumerate(agent.tools):
                 check((*here, "tools", index), "tool", tool, self.tools)
             for name, dialogue in agent.dialogues.items():
-                wrong = dialogue.misnomers(frozenset(agent.tools), self.tables)
+                wrong = dialogue.unknown_names(frozenset(agent.tools), self.tables)
                 found += [((*here, "dialogues", name, *route), what) for route, what in wrong]
         check(("bot", "model"), "model", self.bot.model, self.models)
         for number_id, number in self.phone_numbers.items():
