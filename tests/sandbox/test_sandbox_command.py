@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import re
 import socket
 import subprocess
 import sys
@@ -127,6 +130,31 @@ def test_faults_that_are_none(text: str, told: str) -> None:
     with pytest.raises(UsageError) as caught:
         read_fault(text)
     assert told in str(caught.value)
+
+
+def test_the_examples_of_the_documentation_pass(ran: Any, tmp_path: Path) -> None:
+    """Each world with a plan of its own, as docs/sandbox.md shows them."""
+    page = (Path(__file__).parents[2] / "docs/sandbox.md").read_text(encoding="utf-8")
+    files = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    pairs = [(world, plan) for world, plan in itertools.pairwise(files) if "\nplan: " in plan]
+    assert len(pairs) == 2
+    for number, (world, plan) in enumerate(pairs):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "world.yaml").write_text(world, encoding="utf-8")
+        (folder / "plan.yaml").write_text(plan, encoding="utf-8")
+        where = ("--world", f"{number}/world.yaml", f"{number}/plan.yaml")
+        code, err = ran("run", "--sandbox", "--consent-to-charge", *where)
+        assert code == 0, err
+
+
+def test_a_prompt_without_a_dialogue_is_the_callers_problem(ran: Any, tmp_path: Path) -> None:
+    """The case is unknown, and a check that would pass does not."""
+    plan = "version: 1\nplan: p\ntargets: {t: {agent: 14}}\nscenarios: {s: {prompt: Sing., expect: [{check: call, status: completed}]}}\n"
+    (tmp_path / "p.yaml").write_text(plan, encoding="utf-8")
+    assert ran("run", "--sandbox", "--consent-to-charge", "p.yaml")[0] == 4
+    (case,) = json.loads((tmp_path / "reports" / "results.json").read_text(encoding="utf-8"))["cases"]
+    assert (case["outcome"], case["runs"][0]["outcome"], case["runs"][0]["fault"]) == ("unknown", "errored", "caller")
 
 
 def test_a_fault_that_names_nothing(ran: Any) -> None:

@@ -23,7 +23,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 
-from planner.sandbox.worlds.part import UnknownName, Part, Route, meant
+from planner.sandbox.worlds.part import Part, Route, UnknownName, meant
 
 
 def _one_or_several(value: object) -> object:

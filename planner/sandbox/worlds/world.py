@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from planner.sandbox.worlds.dialogues import E164, Dialogue, Snapshot, Table, Tool, Variant
 from planner.sandbox.worlds.faults import FaultSpec
-from planner.sandbox.worlds.part import UnknownName, Part, meant
+from planner.sandbox.worlds.part import Part, UnknownName, meant
 
 Cents = Annotated[int, Field(ge=0)]
 Product = Literal[
