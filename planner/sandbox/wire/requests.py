@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 
 from planner.sandbox.state.records import Direction, Mode, Status, TargetType
 from planner.sandbox.wire.answers import INT64_MAX, Dialect
@@ -77,7 +77,11 @@ class LaunchRequest:
     is_batch: bool = False
 
 
-class _Launch(BaseModel):
+class Request(BaseModel):
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+
+class _Launch(Request):
     target_type: TargetType
     target_id: Annotated[int, Field(ge=-INT64_MAX, le=INT64_MAX), WHOLE]
     target_number: Number = ""
@@ -124,7 +128,7 @@ def launch_request(body: PageRun | ClientRun | ClientBatch, *, trim: bool) -> La
     return LaunchRequest(**sent, prompts=prompts, is_batch=several is not None)
 
 
-class _Agent(BaseModel):
+class _Agent(Request):
     product: Product | None = None
     primary_language: Filled | None = None
     thinking_level: Filled | None = None
@@ -142,15 +146,15 @@ class AgentEdit(_Agent):
     voice: Filled | None = None
 
 
-class AgentCopy(BaseModel):
+class AgentCopy(Request):
     name: Filled | None = None
 
 
-class Deployment(BaseModel):
+class Deployment(Request):
     if_updated_at: MomentOrDay | None = None
 
 
-class Page(BaseModel):
+class Page(Request):
     limit: Annotated[int, Field(ge=1, le=INT64_MAX, description="More than 200 are 200.")] = 50
     offset: Annotated[int, Field(ge=0, le=INT64_MAX)] = 0
 
@@ -204,7 +208,7 @@ def _seconds(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-async def body_of(request: Request, model: type[_Model]) -> _Model:
+async def body_of(request: HttpRequest, model: type[_Model]) -> _Model:
     """Raises 415 or 400. No body is an empty object."""
     body = await request.body()
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -216,7 +220,7 @@ async def body_of(request: Request, model: type[_Model]) -> _Model:
         raise invalid(error) from error
 
 
-def query_of(request: Request, model: type[_Model]) -> _Model:
+def query_of(request: HttpRequest, model: type[_Model]) -> _Model:
     try:
         return model.model_validate(dict(request.query_params))
     except ValidationError as error:

@@ -30,12 +30,12 @@ async def test_versions_in_both_dialects(bench: Bench, client_bench: Bench) -> N
 
 
 async def test_an_edited_agent(bench: Bench) -> None:
-    """Deploying a revision moves `updated_at`, and the calls after it are that revision's."""
+    """Deploying an earlier revision is a new one with its prompt, and moves `updated_at`."""
     await bench.control(deploy={"agent_id": 14, "revision": 2})
     agent = await bench.get("/v1/agents/14")
     assert agent["updated_at"] == "2026-11-25T12:00:00.000Z"
     assert agent["prompt"].startswith("You answer the phone")
-    assert [version["version"] for version in await bench.get("/v1/agents/14/versions")] == [2]
+    assert [version["version"] for version in await bench.get("/v1/agents/14/versions")] == [4, 3, 2]
     bench.clock.advance(60)
     await bench.control(deploy={"agent_id": 14})
     assert (await bench.get("/v1/agents/14"))["updated_at"] == "2026-11-25T12:01:00.000Z"
