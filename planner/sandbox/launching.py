@@ -10,9 +10,8 @@ from planner.sandbox.conversation import Conversation
 from planner.sandbox.conversations.playing import Conversations
 from planner.sandbox.draws import Draws, seed_of, shuffled
 from planner.sandbox.state.money import billable_minutes, estimate_cents, rate_cents
-from planner.sandbox.state.records import Batch, LaunchEvent, Run
+from planner.sandbox.state.records import Batch, LaunchEvent, LaunchRequest, Run
 from planner.sandbox.state.state import State
-from planner.sandbox.wire.requests import LaunchRequest
 from planner.sandbox.worlds.dialogues import Snapshot
 from planner.sandbox.worlds.faults import Fault
 from planner.sandbox.worlds.world import World
@@ -86,7 +85,18 @@ class Launcher:
                 run = self._called(run, answerer.snapshot, call_id)
                 call_id += 1 if run.sip_call_id is None else 2
             runs.append(_with_faults(run, index, launch.faults))
-        return LaunchEvent(launch.at, None if batch_id is None else self._batch(launch, batch_id, runs), tuple(runs))
+        batch = None
+        if batch_id is not None:
+            batch = Batch(
+                id=batch_id,
+                request=request,
+                requested_by_id=launch.requested_by_id,
+                created_at=launch.at,
+                run_ids=tuple(run_ids),
+                estimated_cost_cents=sum(run.estimated_cost_cents for run in runs),
+                estimated_minutes=world.estimated_minutes * len(runs),
+            )
+        return LaunchEvent(launch.at, batch, tuple(runs))
 
     def _queued(self, launch: Launch, answerer: Answerer, index: int) -> Run:
         """The run without a call yet: if nobody is there to answer, that is all."""
@@ -147,25 +157,6 @@ class Launcher:
             call_cents=call_cents,
             cost_cents=call_cents * run.charge_multiplier,
             error_message=conversation.error,
-        )
-
-    def _batch(self, launch: Launch, batch_id: int, runs: Sequence[Run]) -> Batch:
-        request = launch.request
-        return Batch(
-            id=batch_id,
-            name=request.name,
-            target_type=request.target_type,
-            target_id=request.target_id,
-            direction=request.direction,
-            target_number=request.target_number,
-            prompts=request.prompts,
-            run_count=len(runs),
-            stagger_seconds=request.stagger_seconds,
-            requested_by_id=launch.requested_by_id,
-            created_at=launch.at,
-            run_ids=tuple(run.id for run in runs),
-            estimated_cost_cents=sum(run.estimated_cost_cents for run in runs),
-            estimated_minutes=self._world.estimated_minutes * len(runs),
         )
 
 

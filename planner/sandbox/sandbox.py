@@ -22,6 +22,7 @@ from planner.sandbox.state.records import (
     AdvanceEvent,
     FaultEvent,
     LaunchEvent,
+    LaunchRequest,
     RegradeEvent,
     Run,
     SnapshotEvent,
@@ -33,7 +34,6 @@ from planner.sandbox.state.store import Store
 from planner.sandbox.state.timeline import run_status
 from planner.sandbox.wire.answers import Dialect
 from planner.sandbox.wire.errors import insufficient_balance, not_found, throttled
-from planner.sandbox.wire.requests import LaunchRequest
 from planner.sandbox.worlds.faults import Fault, Faults, FaultSpec
 from planner.sandbox.worlds.files import WorldError
 from planner.sandbox.worlds.part import meant

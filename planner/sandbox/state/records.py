@@ -26,6 +26,22 @@ FOREIGN_USER_ID = 2
 
 
 @dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """What a valid POST asks for. `prompts` rotates over the runs."""
+
+    target_type: TargetType
+    target_id: int
+    direction: Direction
+    target_number: str = ""
+    prompts: tuple[str, ...] = ("",)
+    mode: Mode = "bot"
+    run_count: int = 1
+    stagger_seconds: int = 0
+    name: str = ""
+    is_batch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One test call. What it shows at a moment is computed from the times (`timeline.py`)."""
 
@@ -76,14 +92,7 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class Batch:
     id: int
-    name: str
-    target_type: TargetType
-    target_id: int
-    direction: Direction
-    target_number: str
-    prompts: tuple[str, ...]
-    run_count: int
-    stagger_seconds: int
+    request: LaunchRequest
     requested_by_id: int
     created_at: float
     run_ids: tuple[int, ...]

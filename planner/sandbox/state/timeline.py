@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from planner.sandbox.state.records import Batch, Run, Status
-from planner.sandbox.state.state import State
+from planner.sandbox.state.records import Run, Status
 
 
 def has_ended(run: Run, now: float) -> bool:
@@ -36,29 +33,3 @@ def call_exists(run: Run, now: float) -> bool:
 def elapsed_ms(run: Run, now: float) -> int:
     """How far the conversation has come, in its own time."""
     return max(0, round((now - run.starts_at) * run.time_scale * 1000))
-
-
-@dataclass(frozen=True, slots=True)
-class BatchView:
-    status: str
-    completed_runs: int
-    failed_runs: int
-    started_at: float | None
-    completed_at: float | None
-    updated_at: float
-
-
-def batch_view(batch: Batch, state: State, now: float) -> BatchView:
-    runs = [state.run(run_id) for run_id in batch.run_ids]
-    statuses = [run_status(run, now) for run in runs]
-    completed, failed = statuses.count("completed"), statuses.count("failed")
-    over = completed + failed == len(runs)
-    started = min(run.starts_at for run in runs)
-    return BatchView(
-        status="in_progress" if not over else "completed" if completed else "failed",
-        completed_runs=completed,
-        failed_runs=failed,
-        started_at=started if now >= started else None,
-        completed_at=max(run_updated_at(run, now) for run in runs) if over else None,
-        updated_at=max(run_updated_at(run, now) for run in runs),
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Literal, TypeVar
@@ -13,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request as HttpRequest
 
-from planner.sandbox.state.records import Direction, Mode, Status, TargetType
+from planner.sandbox.state.records import Direction, LaunchRequest, Mode, Status, TargetType
 from planner.sandbox.wire.answers import INT64_MAX, Dialect
 from planner.sandbox.wire.errors import detail, invalid, not_found
 from planner.sandbox.worlds.world import Product
@@ -59,22 +58,6 @@ MomentOrDay = Annotated[
     AfterValidator(_moment),
     WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchRequest:
-    """A valid body of either POST. `prompts` rotates over the runs."""
-
-    target_type: TargetType
-    target_id: int
-    direction: Direction
-    target_number: str = ""
-    prompts: tuple[str, ...] = ("",)
-    mode: Mode = "bot"
-    run_count: int = 1
-    stagger_seconds: int = 0
-    name: str = ""
-    is_batch: bool = False
 
 
 class Request(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import Field
 from planner.sandbox.state import records
 from planner.sandbox.state.records import Direction, Mode, Status, TargetType
 from planner.sandbox.state.state import State
-from planner.sandbox.state.timeline import batch_view, has_ended, run_status, run_updated_at, shown_call_id
+from planner.sandbox.state.timeline import has_ended, run_status, run_updated_at, shown_call_id
 from planner.sandbox.wire.answers import Answer, Count, Dialect, Fields, Id, Moment, shared
 from planner.sandbox.wire.calls import ClientGrade, Turn
 
@@ -55,7 +55,7 @@ class Batch(Answer):
     target_id: Id
     direction: Direction
     target_number: str
-    scenario_prompts: list[str]
+    scenario_prompts: tuple[str, ...]
     run_count: int = Field(ge=1, le=20)
     stagger_seconds: int = Field(ge=0, le=60)
     status: Literal["pending", "in_progress", "completed", "failed"]
@@ -68,7 +68,7 @@ class Batch(Answer):
     completed_at: Moment | None
     created_at: Moment
     updated_at: Moment
-    run_ids: list[Id]
+    run_ids: tuple[Id, ...]
 
 
 class ClientBatch(Batch):
@@ -94,12 +94,28 @@ def run_fields(run: records.Run, now: float) -> Fields:
 
 def batch(shown: records.Batch, state: State, now: float, dialect: Dialect) -> Batch:
     """In the client's dialect a batch is `pending` until the first of its runs has begun."""
-    view = batch_view(shown, state, now)
-    fields: Fields = shared(ClientBatch, shown) | shared(Batch, view)
-    fields |= {"scenario_prompts": list(shown.prompts), "run_ids": list(shown.run_ids), "total_runs": shown.run_count}
+    runs = [state.run(run_id) for run_id in shown.run_ids]
+    statuses = [run_status(run, now) for run in runs]
+    completed, failed = statuses.count("completed"), statuses.count("failed")
+    is_over = completed + failed == len(runs)
+    changed_at = max(run_updated_at(run, now) for run in runs)
+    begins_at = min(run.starts_at for run in runs)
+    fields: Fields = shared(Batch, shown.request) | {
+        **shared(Batch, shown),
+        "scenario_prompts": shown.request.prompts,
+        "status": "in_progress" if not is_over else "completed" if completed else "failed",
+        "total_runs": len(runs),
+        "completed_runs": completed,
+        "failed_runs": failed,
+        "completed_at": changed_at if is_over else None,
+        "updated_at": changed_at,
+        "run_ids": shown.run_ids,
+    }
     if dialect == "page":
-        del fields["estimated_cost_cents"], fields["estimated_minutes"]
-        fields["started_at"] = shown.created_at
-        return Batch(**fields)
-    fields["status"] = "pending" if view.started_at is None else view.status
-    return ClientBatch(**fields)
+        return Batch(**fields, started_at=shown.created_at)
+    fields["started_at"] = begins_at if now >= begins_at else None
+    if now < begins_at:
+        fields["status"] = "pending"
+    return ClientBatch(
+        **fields, estimated_cost_cents=shown.estimated_cost_cents, estimated_minutes=shown.estimated_minutes
+    )
