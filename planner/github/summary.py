@@ -103,7 +103,8 @@ def _states(lines: list[str]) -> list[_State]:
 
 def _note(lines_left_out: int, limit_bytes: int) -> str:
     size = f"{limit_bytes / 1024:,.0f} KiB" if limit_bytes >= 1024 else f"{limit_bytes} bytes"
-    return f"\n> ✂ {lines_left_out:,} lines omitted: the limit is {size}. The report files are complete.\n\n"
+    lines = "1 line" if lines_left_out == 1 else f"{lines_left_out:,} lines"
+    return f"\n> ✂ {lines} omitted: the limit is {size}. The report files are complete.\n\n"
 
 
 def _size(text: str) -> int:

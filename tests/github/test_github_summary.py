@@ -122,7 +122,7 @@ def test_a_cut_fits_and_its_note_is_always_seen(text: str, limit_bytes: int) -> 
         html = "".join(token.content for token in tokens[:note] if token.type in ("html_block", "inline"))
         assert html.count("<details>") <= html.count("</details>")
         after = cut.partition("> ✂")[2]
-        assert "\n## " in after or after.endswith("all.\n\n")
+        assert "\n## " in after or after.endswith("complete.\n\n")
 
 
 def test_summaries_are_appended_with_a_blank_line_between(tmp_path: Path) -> None:
