@@ -266,10 +266,10 @@ def test_sarif(diagnostics: Diagnostics) -> None:
                 "text": "variable is used by no template"
               },
               "fullDescription": {
-                "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant, or its name is mistyped here. Remove it, use it, or correct it."
+                "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant. Remove it, or use it."
               },
               "help": {
-                "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant, or its name is mistyped here. Remove it, use it, or correct it.\\n\\n`planner explain unused-variable` shows an example and its fix."
+                "text": "A variable that nothing uses is a leftover, or a template writes its number out where the variable was meant. Remove it, or use it.\\n\\n`planner explain unused-variable` shows an example and its fix."
               },
               "defaultConfiguration": {
                 "level": "warning"
