@@ -33,6 +33,7 @@ from planner.planfile.version import check_version
 KIND = "library"
 _PARTS: dict[str, type] = {"expectations": Mapping, "axes": Mapping, "vars": Mapping, "targets": Mapping}
 MAX_TEMPLATE_VALUES = 10_000
+MAX_LIBRARY_EXPECTATIONS = 5_000
 """Values in a file's `vars`, aliases expanded: a template's step may walk all of them."""
 
 
@@ -265,6 +266,11 @@ class _Reading:
 
     def _expectations(self) -> None:
         sets = self._part("expectations", "a mapping of names to expectations")
+        written_sets: list[Any] = list(sets.values())
+        if sum(len(each) if isinstance(each, Items) else 1 for each in written_sets) > MAX_LIBRARY_EXPECTATIONS:
+            detail = f"a library may have {MAX_LIBRARY_EXPECTATIONS:,} expectations; split it"
+            self.reporter.error("too-many-nodes", detail, self.document.key(self.document.root, "expectations"))
+            return
         for name in sets:
             check_slug(name, self.document.key(sets, name), self.reporter)
             written: Any = sets[name]

@@ -228,7 +228,7 @@ def hostile_plans() -> list[Hostile]:
             ("a table with a quote that is never closed", "bad-axis-file", with_file(matrix({"a": "{file: a.csv, column: c}"}), "a.csv", lambda: 'c\n"' + "value\n" * 1_000_000)),
             ("50 libraries with 2,000 variables each", "too-many-nodes unused-import", _libraries),
             ("50,000 scenarios", "too-many-nodes", made(lambda: HEAD + CALL + "scenarios:\n" + "".join(f"  c{n}: {{prompt: Ask {n}.}}\n" for n in range(50_000)))),
-            ("a library of 50,000 expectations", "unused-import", with_file(PLAIN + "imports: [lib.yaml]\n", "lib.yaml", lambda: LIBRARY + "expectations:\n" + "".join(f"  e{n}: {{check: cost, max_cents: {n + 1}}}\n" for n in range(50_000)))),
+            ("a library of 50,000 expectations", "too-many-nodes unused-import", with_file(PLAIN + "imports: [lib.yaml]\n", "lib.yaml", lambda: LIBRARY + "expectations:\n" + "".join(f"  e{n}: {{check: cost, max_cents: {n + 1}}}\n" for n in range(50_000)))),
             ("environments with 100,000 targets", "too-many-nodes", with_file(PLAIN, "planner.yaml", lambda: "version: 1\nenvironments:\n  e:\n" + "".join(f"    a{n}: {{agent: {n + 1}}}\n" for n in range(100_000)))),
             ("100,000 targets that may be called", "too-many-nodes", with_file(PLAIN, "planner.yaml", lambda: "version: 1\npolicy:\n  allowed_targets:\n" + "".join(f"    - {{agent: {n + 1}}}\n" for n in range(100_000)))),
             ("400,000 wrong rates", "too-many-nodes", with_file(PLAIN, "planner.yaml", lambda: "version: 1\nrates:\n" + "".join(f"  R{n}: -1\n" for n in range(400_000)))),
