@@ -39,7 +39,7 @@ def main() -> int:
         signal.signal(hang_up_signal, hang_up)
     try:
         if next((word for word in sys.argv[1:] if not word.startswith("-")), "") in ("run", "recheck"):
-            from planner.invocation.deferred_signals import defer
+            from planner.session.deferred_signals import defer
 
             defer()
         from planner.cli import main as run

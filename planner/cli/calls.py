@@ -72,7 +72,7 @@ def run(verbosity: int, verbose: int, **values: Any) -> int:
     To resume an interrupted or killed run, run the same command; nothing is charged twice.
     """
     from planner.commands.run import run as command
-    from planner.invocation.run_options import RunOptions
+    from planner.session.run_options import RunOptions
 
     return command(
         shell(verbosity + verbose),
@@ -163,7 +163,7 @@ def reconcile(verbosity: int, **values: Any) -> int:
     """  # noqa: D301 - click keeps these lines as they are
     from planner.commands.reconcile import ReconcileOptions
     from planner.commands.reconcile import reconcile as command
-    from planner.invocation.selection import Selection
+    from planner.session.selection import Selection
 
     journal = Selection(
         store=values["store"],

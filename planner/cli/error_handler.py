@@ -63,7 +63,7 @@ def run_guarded(command: Callable[[], object], arguments: Sequence[str]) -> int:
 
 def _replace_old_report(arguments: Sequence[str], error: click.ClickException) -> None:
     from planner.errors import UsageError
-    from planner.invocation.report_session import report_usage_error
+    from planner.session.report_session import report_usage_error
 
     with contextlib.suppress(OSError, click.ClickException):  # the usage error is already printed
         report_usage_error(shell(0), arguments, UsageError(error.format_message()))
@@ -73,7 +73,7 @@ def _replace_old_report(arguments: Sequence[str], error: click.ClickException) -
 def _publish_exit_code(code: int) -> None:
     """Write the exit code to the workflow's outputs. Without a workflow, nothing is imported."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        from planner.invocation.reporting import publisher_of
+        from planner.session.reporting import publisher_of
 
         if to_github := publisher_of(shell(0)):
             to_github.exit_code(code)
@@ -81,9 +81,9 @@ def _publish_exit_code(code: int) -> None:
 
 def _report(error: PlannerError) -> None:
     """Print the error and its hint; on GitHub, annotate it too."""
-    from planner.invocation.reporting import print_diagnostics, publisher_of
     from planner.reports.neutral import for_terminal
     from planner.reports.redaction import Redactor
+    from planner.session.reporting import print_diagnostics, publisher_of
 
     outside = shell(0)
     if isinstance(error, PlanInvalidError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from planner.invocation.selection import Selection
+    from planner.session.selection import Selection
     from planner.verdicts.gate import FailOn
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -126,7 +126,7 @@ def selecting(command: F) -> F:
 
 
 def selection(values: dict[str, Any]) -> Selection:
-    from planner.invocation.selection import Selection
+    from planner.session.selection import Selection
 
     if values["world"] is not None and not values["sandbox"]:
         raise click.UsageError("--world needs --sandbox")

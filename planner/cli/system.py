@@ -13,7 +13,7 @@ from planner.cli.streams import lenient, without_keys
 from planner.key_redaction import keys_of
 
 if TYPE_CHECKING:
-    from planner.invocation.shell import Shell
+    from planner.session.shell import Shell
 
 
 def open_streams() -> None:
@@ -35,7 +35,7 @@ def shell(verbosity: int) -> Shell:
     import click
 
     from planner.execution.clock import Clock
-    from planner.invocation.shell import Shell
+    from planner.session.shell import Shell
 
     if not gc.isenabled():
         # Disabled since the start (`__main__`). Imported objects live to the end, so exclude them from collection.

@@ -1,1 +1,1 @@
-"""One module per command; each has one function that returns an exit code. Shared parts are in `planner.invocation`."""
+"""One module per command; each has one function that returns an exit code. Shared parts are in `planner.session`."""

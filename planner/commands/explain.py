@@ -15,12 +15,12 @@ from planner.checks import CHECKS
 from planner.checks.wording import listed
 from planner.diagnostics import Diagnostics
 from planner.errors import UsageError
-from planner.invocation.shell import Shell
 from planner.planfile.examples import check, example_of
 from planner.planfile.rules import AREAS, RULES
 from planner.planfile.text import nearest, unknown
 from planner.reports import check_pages, rule_pages
 from planner.reports.rule_pages import RulePage
+from planner.session.shell import Shell
 
 _CHECK = "check:"
 _CHECKS = "checks"

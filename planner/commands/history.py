@@ -11,16 +11,16 @@ from typing import Literal
 
 from planner.changes.timeline import CaseHistory, Timeline, timeline
 from planner.errors import UsageError
-from planner.invocation.current_project import load_current_project
-from planner.invocation.reporting import redactor_of
-from planner.invocation.selection import Selection, matches
-from planner.invocation.shell import Shell
-from planner.invocation.stores import DEFAULT_STORE, Place, place_of
-from planner.invocation.suggestions import suggest
 from planner.moments import age_of, aware
 from planner.reports.history import HistoryPage, render_text
 from planner.reports.history_documents import render_csv, render_json
 from planner.results.outline import InvocationOutline
+from planner.session.current_project import load_current_project
+from planner.session.reporting import redactor_of
+from planner.session.selection import Selection, matches
+from planner.session.shell import Shell
+from planner.session.stores import DEFAULT_STORE, Place, place_of
+from planner.session.suggestions import suggest
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ import shlex
 from pathlib import Path
 
 from planner.errors import UsageError
-from planner.invocation.selection import DEFAULT_PATH
-from planner.invocation.shell import Shell
 from planner.planfile.files import PROJECT_FILE, display_name, plan_files
 from planner.reports.neutral import for_terminal
+from planner.session.selection import DEFAULT_PATH
+from planner.session.shell import Shell
 
 STARTER = Path(__file__).with_name("starter")
 """Templates of the files. The workflow is also in the documentation."""

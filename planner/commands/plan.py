@@ -12,23 +12,23 @@ import anyio
 from planner.api.wire import WireBilling
 from planner.changes.consent import Limits, consent_command, policy_refusal
 from planner.errors import RefusedError
-from planner.invocation.affordable_calls import guaranteed_calls
-from planner.invocation.interruption import interruptible
-from planner.invocation.jobs import jobs_of, ledger_of, short_of
-from planner.invocation.locking import lock_holder
-from planner.invocation.orphaned_launches import launch_documents
-from planner.invocation.policy_source import PolicySource
-from planner.invocation.preparing import Preparation, charged_slots, open_journal, prepare
-from planner.invocation.reporting import print_diagnostics, publisher_of, redactor_of
-from planner.invocation.saved_plans import save_plan, saved_command
-from planner.invocation.selection import Loaded, Selection, load, picked
-from planner.invocation.service import TargetState, open_client, read_billing, read_targets
-from planner.invocation.shell import Shell
-from planner.invocation.stores import Place, place_of
-from planner.invocation.worlds import named_world
 from planner.reports import change_explanation
 from planner.reports.change_set import Preview, render_json, render_markdown, render_text
 from planner.reports.quantities import money
+from planner.session.affordable_calls import guaranteed_calls
+from planner.session.interruption import interruptible
+from planner.session.jobs import jobs_of, ledger_of, short_of
+from planner.session.locking import lock_holder
+from planner.session.orphaned_launches import launch_documents
+from planner.session.policy_source import PolicySource
+from planner.session.preparing import Preparation, charged_slots, open_journal, prepare
+from planner.session.reporting import print_diagnostics, publisher_of, redactor_of
+from planner.session.saved_plans import save_plan, saved_command
+from planner.session.selection import Loaded, Selection, load, picked
+from planner.session.service import TargetState, open_client, read_billing, read_targets
+from planner.session.shell import Shell
+from planner.session.stores import Place, place_of
+from planner.session.worlds import named_world
 
 CALLS_WOULD_BE_MADE = 10
 

@@ -12,16 +12,16 @@ from dataclasses import replace
 from planner import __version__
 from planner.changes.model import Action, Change, ChangeSet, Reason
 from planner.errors import UsageError
-from planner.invocation.preparing import open_journal, prepare
-from planner.invocation.rechecking import RecheckOptions, request_missing_answers
-from planner.invocation.report_session import ReportSession, report_session
-from planner.invocation.reporting import print_diagnostics, show_result
-from planner.invocation.selection import Loaded, load
-from planner.invocation.shell import Shell
-from planner.invocation.stores import place_of
 from planner.reports.quantities import count
 from planner.results.costs import CostDocument
 from planner.results.model import ConsentDocument, RunResult
+from planner.session.preparing import open_journal, prepare
+from planner.session.rechecking import RecheckOptions, request_missing_answers
+from planner.session.report_session import ReportSession, report_session
+from planner.session.reporting import print_diagnostics, show_result
+from planner.session.selection import Loaded, load
+from planner.session.shell import Shell
+from planner.session.stores import place_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.ending import NextCommands, ending_of
 from planner.verdicts.gate import Gate

@@ -21,16 +21,16 @@ from planner.execution.launch_search import possibly_sent, search_launches, unco
 from planner.execution.launches import OTHER_KEY, UNSETTLED, Launch, LaunchState
 from planner.execution.listing import read_list
 from planner.execution.reconciling import Candidate, Match, Unconfirmed, asks_the_same, bind_slots
-from planner.invocation.current_project import load_current_project
-from planner.invocation.interruption import interruptible
-from planner.invocation.locking import locked
-from planner.invocation.selection import Selection
-from planner.invocation.service import open_client
-from planner.invocation.sharing import shared_session
-from planner.invocation.shell import Shell
-from planner.invocation.stores import Place, place_of
-from planner.invocation.worlds import named_world
 from planner.reports.quantities import count
+from planner.session.current_project import load_current_project
+from planner.session.interruption import interruptible
+from planner.session.locking import locked
+from planner.session.selection import Selection
+from planner.session.service import open_client
+from planner.session.sharing import shared_session
+from planner.session.shell import Shell
+from planner.session.stores import Place, place_of
+from planner.session.worlds import named_world
 
 
 @dataclass(frozen=True, slots=True)

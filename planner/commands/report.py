@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planner.errors import UsageError
-from planner.invocation.current_project import load_current_project
-from planner.invocation.reporting import redactor_patterns, rendered
-from planner.invocation.selection import Selection
-from planner.invocation.shell import Shell
-from planner.invocation.stores import place_of
 from planner.planfile.model import Project
 from planner.reports import comparison
 from planner.reports.neutral import printable
 from planner.reports.redaction import redact
 from planner.results.model import RunResult
 from planner.results.results_file import read_result
+from planner.session.current_project import load_current_project
+from planner.session.reporting import redactor_patterns, rendered
+from planner.session.selection import Selection
+from planner.session.shell import Shell
+from planner.session.stores import place_of
 from planner.statistics import RandomSource
 from planner.verdicts.result_comparison import compare_results
 

@@ -18,31 +18,31 @@ from planner.execution.jobs import Observer, Outcome, RunRecord, Settings, Snaps
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ledger
 from planner.execution.transactions import Transactions
-from planner.invocation.affordable_calls import guaranteed_calls
-from planner.invocation.closing import Closing, EndedRuns
-from planner.invocation.evidence_refresh import refresh_stored
-from planner.invocation.interruption import interruptible
-from planner.invocation.jobs import check_balance, jobs_of, ledger_of, log_ceilings, short_of
-from planner.invocation.judge_calls import JudgeSession, Votes, copy_stop_reasons
-from planner.invocation.late_bills import correct_bills
-from planner.invocation.locking import locked
-from planner.invocation.orphaned_launches import search_orphans
-from planner.invocation.preparing import Preparation, charged_slots, prepare
-from planner.invocation.progress import ProgressState, open_progress, state_of
-from planner.invocation.report_session import ReportSession, report_session
-from planner.invocation.reporting import print_diagnostics, redactor_of
-from planner.invocation.run_options import RunOptions, with_saved
-from planner.invocation.saved_plans import check_unchanged, saved_command
-from planner.invocation.selection import Loaded, load
-from planner.invocation.service import open_client, read_billing, read_targets
-from planner.invocation.sharing import SharedSession, shared_session
-from planner.invocation.shell import Shell, actor_of
-from planner.invocation.stores import Place, place_of
-from planner.invocation.tracing import RequestLog, open_trace
-from planner.invocation.worlds import named_world
 from planner.outcome import Fault, RunOutcome
 from planner.planfile.model import Case, Policy
 from planner.reports.quantities import count
+from planner.session.affordable_calls import guaranteed_calls
+from planner.session.closing import Closing, EndedRuns
+from planner.session.evidence_refresh import refresh_stored
+from planner.session.interruption import interruptible
+from planner.session.jobs import check_balance, jobs_of, ledger_of, log_ceilings, short_of
+from planner.session.judge_calls import JudgeSession, Votes, copy_stop_reasons
+from planner.session.late_bills import correct_bills
+from planner.session.locking import locked
+from planner.session.orphaned_launches import search_orphans
+from planner.session.preparing import Preparation, charged_slots, prepare
+from planner.session.progress import ProgressState, open_progress, state_of
+from planner.session.report_session import ReportSession, report_session
+from planner.session.reporting import print_diagnostics, redactor_of
+from planner.session.run_options import RunOptions, with_saved
+from planner.session.saved_plans import check_unchanged, saved_command
+from planner.session.selection import Loaded, load
+from planner.session.service import open_client, read_billing, read_targets
+from planner.session.sharing import SharedSession, shared_session
+from planner.session.shell import Shell, actor_of
+from planner.session.stores import Place, place_of
+from planner.session.tracing import RequestLog, open_trace
+from planner.session.worlds import named_world
 from planner.verdicts.early_stopping import EarlyStopping
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from planner.errors import UsageError
-from planner.invocation.service_address import ADDRESS, IN_CLEAR
-from planner.invocation.shell import Shell
-from planner.invocation.worlds import NamedWorld, open_world
 from planner.planfile.field_errors import explain
 from planner.planfile.this_machine import is_this_machine
+from planner.session.service_address import ADDRESS, IN_CLEAR
+from planner.session.shell import Shell
+from planner.session.worlds import NamedWorld, open_world
 
 if TYPE_CHECKING:
     from planner.sandbox import FaultSpec

@@ -9,14 +9,14 @@ from typing import Literal
 from pydantic_core import to_json
 
 from planner.errors import PlanInvalidError, UsageError
-from planner.invocation.reporting import print_diagnostics
-from planner.invocation.selection import Files, matches, read_files
-from planner.invocation.shell import Shell
-from planner.invocation.suggestions import suggest
 from planner.planfile.model import Case
 from planner.planfile.origins import OriginReader
 from planner.reports.case_page import CasePage, page_document, render_page
 from planner.reports.neutral import for_json_text
+from planner.session.reporting import print_diagnostics
+from planner.session.selection import Files, matches, read_files
+from planner.session.shell import Shell
+from planner.session.suggestions import suggest
 
 
 def show(

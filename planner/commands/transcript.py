@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from planner.errors import UsageError
-from planner.invocation.current_project import load_current_project
-from planner.invocation.reporting import redactor_patterns
-from planner.invocation.selection import Selection, matches
-from planner.invocation.shell import Shell
-from planner.invocation.stores import Place, place_of
-from planner.invocation.suggestions import suggest
 from planner.reports.evidence_redaction import redact_evidence
 from planner.reports.redaction import Pattern, redact
 from planner.reports.transcript import Conversation, render_json, render_text
 from planner.results.model import CaseDocument, RunDocument, RunResult
+from planner.session.current_project import load_current_project
+from planner.session.reporting import redactor_patterns
+from planner.session.selection import Selection, matches
+from planner.session.shell import Shell
+from planner.session.stores import Place, place_of
+from planner.session.suggestions import suggest
 
 
 @dataclass(frozen=True, slots=True)

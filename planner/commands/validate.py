@@ -9,13 +9,13 @@ from typing import Literal
 
 from planner import __version__
 from planner.diagnostics import Diagnostics
-from planner.invocation.policy_source import work_tree_source
-from planner.invocation.reporting import print_diagnostics, publisher_of
-from planner.invocation.selection import Files, Found, find_files, load_found
-from planner.invocation.shell import Shell
 from planner.planfile.environments import in_environments
 from planner.planfile.files import PROJECT_FILE
 from planner.reports.quantities import count
+from planner.session.policy_source import work_tree_source
+from planner.session.reporting import print_diagnostics, publisher_of
+from planner.session.selection import Files, Found, find_files, load_found
+from planner.session.shell import Shell
 
 
 def validate(

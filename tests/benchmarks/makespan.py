@@ -114,7 +114,7 @@ def virtual(runs: int, limit: int) -> None:
     from mortality import Life
     from whole_runs import Organisation
 
-    from planner.invocation.selection import Selection
+    from planner.session.selection import Selection
 
     with tempfile.TemporaryDirectory() as folder:
         world: dict[str, Any] = {"concurrency_limit": limit, "balance_cents": 10**8}

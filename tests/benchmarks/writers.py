@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from planner.invocation.git import Git
 from planner.results.directory import DirectoryStore
 from planner.results.git_ref import Backoff, GitStore
 from planner.results.store import Reader, Store
+from planner.session.git import Git
 
 REF = "refs/planner/results"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from worlds import ANY_PROMPT
 
-import planner.invocation.service
+import planner.session.service
 from planner.cli.streams import lenient
 from planner.reports.neutral import printable
 
@@ -58,8 +58,8 @@ def spoilt(value: Any, *, said: bool = False) -> Any:
 @pytest.fixture
 def outputs(project: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Run a command against a service whose texts are hostile, and check both streams and every file that it wrote."""
-    embedded = planner.invocation.service.embedded_app
-    monkeypatch.setattr(planner.invocation.service, "embedded_app", lambda *args: hostile_app(embedded(*args)))
+    embedded = planner.session.service.embedded_app
+    monkeypatch.setattr(planner.session.service, "embedded_app", lambda *args: hostile_app(embedded(*args)))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     for variable, name in (("GITHUB_STEP_SUMMARY", "summary.md"), ("GITHUB_OUTPUT", "outputs.txt")):
         monkeypatch.setenv(variable, str(project.root / name))

@@ -10,7 +10,7 @@ import pytest
 from patience import wait_for
 from whole_runs import Organisation
 
-import planner.invocation.judge_calls
+import planner.session.judge_calls
 from planner.evidence import Evidence
 from planner.verdicts.judged_runs import JudgedRun, judge_record
 
@@ -43,7 +43,7 @@ def test_evidence_of_finished_runs_is_let_go(tmp_path: Path, monkeypatch: pytest
         held.append(alive())
         return judge_record(case, record, ask)
 
-    monkeypatch.setattr(planner.invocation.judge_calls, "judge_record", noting)
+    monkeypatch.setattr(planner.session.judge_calls, "judge_record", noting)
     organisation = Organisation(tmp_path, world={"concurrency_limit": LIMIT})
     organisation.write("plans/load.yaml", PLAN)
 

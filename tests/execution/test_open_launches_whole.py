@@ -11,8 +11,8 @@ import pytest
 from whole_runs import Organisation
 
 import planner.commands.recheck
-from planner.invocation.rechecking import RecheckOptions
-from planner.invocation.selection import Selection
+from planner.session.rechecking import RecheckOptions
+from planner.session.selection import Selection
 
 PLAN = """\
 version: 1

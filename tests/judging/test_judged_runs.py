@@ -20,12 +20,12 @@ from planner.cli import system
 from planner.commands.run import run
 from planner.errors import StoreError
 from planner.execution.ledger import Ledger
-from planner.invocation.judge_calls import JudgeSession
-from planner.invocation.preparing import prepare
-from planner.invocation.run_options import RunOptions
-from planner.invocation.selection import Selection, load
-from planner.invocation.stores import place_of
 from planner.judging.judge_calls import JudgeCallsResult
+from planner.session.judge_calls import JudgeSession
+from planner.session.preparing import prepare
+from planner.session.run_options import RunOptions
+from planner.session.selection import Selection, load
+from planner.session.stores import place_of
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judging.conftest import Asked, Model, Reply, completion, honest  # pyright: ignore[reportMissingImports]
 

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from planner.errors import PlannerError, StoreError, UsageError
-from planner.invocation.git import Answer, Git
 from planner.results import git_ref
 from planner.results.git_ref import Backoff, GitRunner, GitStore
 from planner.results.store import UNCONDITIONAL, Reader
+from planner.session.git import Answer, Git
 
 REF = "refs/planner/results"
 BARE_ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
@@ -264,7 +264,7 @@ def test_history_begins_anew(clone: Clones, shared: Path, monkeypatch: pytest.Mo
 _COUNT = """
 import os, random, sys, time
 from pathlib import Path
-from planner.invocation.git import Git
+from planner.session.git import Git
 from planner.results import git_ref
 from planner.results.git_ref import Backoff, GitStore
 git_ref._REFUSALS_WITHOUT_A_WRITE = 1_000_000  # one of the others may be stopped for long while it holds the ref

@@ -17,12 +17,12 @@ import anyio
 import pytest
 from virtual_time import EPOCH, VirtualLoop
 
-import planner.invocation.service
+import planner.session.service
 from planner.commands.run import run
 from planner.execution.clock import Clock
-from planner.invocation.run_options import RunOptions
-from planner.invocation.selection import Selection
-from planner.invocation.shell import Shell
+from planner.session.run_options import RunOptions
+from planner.session.selection import Selection
+from planner.session.shell import Shell
 
 PLAN = """\
 version: 1
@@ -65,7 +65,7 @@ def run_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     loops: list[VirtualLoop] = []
     waited_seconds = 0.0
     numbers = count(1)
-    embedded_app = planner.invocation.service.embedded_app
+    embedded_app = planner.session.service.embedded_app
 
     def passed() -> float:
         return waited_seconds + (loops[-1].time() if loops else 0.0)
@@ -81,7 +81,7 @@ def run_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
         return embedded_app(*what)
 
     monkeypatch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": new_loop}))
-    monkeypatch.setattr(planner.invocation.service, "embedded_app", app)
+    monkeypatch.setattr(planner.session.service, "embedded_app", app)
     clock = Clock(lambda: EPOCH + timedelta(seconds=passed()), passed, anyio.sleep)
 
     def run_(world: str) -> int:

@@ -14,12 +14,12 @@ import pytest
 from repositories import commit, git
 
 from planner.evidence import Evidence, Role, Turn
-from planner.invocation.namespaces import namespace_of
 from planner.results.branch_store import BranchStore
 from planner.results.directory import DirectoryStore
 from planner.results.model import RunResult
 from planner.results.store import UNCONDITIONAL
 from planner.results.tiers import SharedRepository
+from planner.session.namespaces import namespace_of
 from tests.commands.conftest import Project  # pyright: ignore[reportMissingImports]
 
 REF = "refs/planner/results-sandbox"

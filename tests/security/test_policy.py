@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from repositories import commit, git, github_event, pull_request
 
-from planner.invocation.base_commit import named_by_ci
-from planner.invocation.namespaces import namespace_of
+from planner.session.base_commit import named_by_ci
+from planner.session.namespaces import namespace_of
 from tests.commands.conftest import HOURS, Project, Served  # pyright: ignore[reportMissingImports]
 from tests.judging.conftest import Model  # pyright: ignore[reportMissingImports]
 

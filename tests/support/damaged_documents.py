@@ -34,15 +34,15 @@ from planner.execution.clock import Clock
 from planner.execution.journal import IN_MEMORY, Journal
 from planner.execution.launches import Slot
 from planner.execution.sharing import IntentSharing
-from planner.invocation.jobs import ledger_of
-from planner.invocation.preparing import charged_slots, prepare
-from planner.invocation.run_options import RunOptions
-from planner.invocation.saved_plans import check_unchanged, saved_plan_at
-from planner.invocation.selection import Loaded, Selection, load
-from planner.invocation.service import TargetState
-from planner.invocation.shell import Shell
-from planner.invocation.stores import Place, place_of
 from planner.results.directory import DirectoryStore
+from planner.session.jobs import ledger_of
+from planner.session.preparing import charged_slots, prepare
+from planner.session.run_options import RunOptions
+from planner.session.saved_plans import check_unchanged, saved_plan_at
+from planner.session.selection import Loaded, Selection, load
+from planner.session.service import TargetState
+from planner.session.shell import Shell
+from planner.session.stores import Place, place_of
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 
 PLAN = """\

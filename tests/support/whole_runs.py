@@ -26,19 +26,19 @@ from worlds import ANY_PROMPT
 
 import planner.commands.reconcile
 import planner.commands.run
-import planner.invocation.reporting
-import planner.invocation.service
-import planner.invocation.stores
+import planner.session.reporting
+import planner.session.service
+import planner.session.stores
 from planner.commands.reconcile import ReconcileOptions
 from planner.errors import PlannerError
 from planner.execution.clock import Clock
-from planner.invocation.run_options import RunOptions
-from planner.invocation.selection import Selection
-from planner.invocation.shell import Shell
 from planner.results.directory import DirectoryStore
 from planner.results.store import Change, Expected, Reader
 from planner.sandbox import FaultSpec, Sandbox, load_world
 from planner.sandbox.wire.answers import Dialect
+from planner.session.run_options import RunOptions
+from planner.session.selection import Selection
+from planner.session.shell import Shell
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ class Organisation:
     @contextmanager
     def _outside(self, life: Life) -> Generator[None]:
         MortalJournal.life = MortalStore.life = life
-        real_replace: Callable[[Path, str], None] = vars(planner.invocation.reporting)["_replace"]
+        real_replace: Callable[[Path, str], None] = vars(planner.session.reporting)["_replace"]
 
         def write(path: Path, text: str) -> None:
             life.boundary(f"before writing {path.name}")
@@ -188,10 +188,10 @@ class Organisation:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(anyio, "run", partial(anyio.run, backend_options={"loop_factory": self._new_loop}))
-            patch.setattr(planner.invocation.service, "embedded_app", lambda *_: self._app(life))
+            patch.setattr(planner.session.service, "embedded_app", lambda *_: self._app(life))
             patch.setattr(planner.commands.run, "Journal", MortalJournal)
-            patch.setattr(planner.invocation.stores, "DirectoryStore", MortalStore)
-            patch.setattr(planner.invocation.reporting, "_replace", write)
+            patch.setattr(planner.session.stores, "DirectoryStore", MortalStore)
+            patch.setattr(planner.session.reporting, "_replace", write)
             try:
                 yield
             finally:

@@ -16,10 +16,10 @@ from planner.diagnostics import Diagnostics
 from planner.execution.jobs import Line
 from planner.execution.journal import Journal
 from planner.execution.launches import LaunchIntent, LaunchState, SlotIntent
-from planner.invocation.jobs import ledger_of
-from planner.invocation.orphaned_launches import orphans_of
-from planner.invocation.selection import Loaded
 from planner.planfile.model import Project as ProjectFile
+from planner.session.jobs import ledger_of
+from planner.session.orphaned_launches import orphans_of
+from planner.session.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_run import CONSENT  # pyright: ignore[reportMissingImports]
 

@@ -10,9 +10,9 @@ import pytest
 
 from planner.api.wire import WireBilling
 from planner.diagnostics import Diagnostics
-from planner.invocation.jobs import check_balance, ledger_of, short_of
-from planner.invocation.selection import Loaded
 from planner.planfile.model import Project as ProjectFile
+from planner.session.jobs import check_balance, ledger_of, short_of
+from planner.session.selection import Loaded
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 CONSENT = "--consent-to-charge"

@@ -14,7 +14,7 @@ import anyio
 import pytest
 from patience import PATIENCE_SECONDS, wait_for
 
-from planner.invocation.interruption import interruptible
+from planner.session.interruption import interruptible
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 from tests.commands.run.test_interruption_early import interrupted  # pyright: ignore[reportMissingImports]
 

@@ -16,10 +16,10 @@ from planner.changes.saved_plan import SavedPlan
 from planner.cli import system
 from planner.execution.clock import Clock
 from planner.execution.jobs import Outcome, UnsettledLaunch
-from planner.invocation.run_options import RunOptions, next_commands
-from planner.invocation.selection import Selection
-from planner.invocation.shell import Shell, actor_of
 from planner.results.model import CaseDocument
+from planner.session.run_options import RunOptions, next_commands
+from planner.session.selection import Selection
+from planner.session.shell import Shell, actor_of
 from planner.verdicts.ending import Ending, NextCommands, ending_of
 
 UNREADABLE = "GET /v1/calls/9: the service's answer is invalid"

@@ -13,8 +13,8 @@ import pytest
 from planner.cli import system
 from planner.commands.run import run
 from planner.execution.clock import Clock
-from planner.invocation.run_options import RunOptions
-from planner.invocation.selection import Selection
+from planner.session.run_options import RunOptions
+from planner.session.selection import Selection
 from tests.commands.conftest import Project, Served  # pyright: ignore[reportMissingImports]
 
 GRADED = """\

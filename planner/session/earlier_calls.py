@@ -1,0 +1,118 @@
+"""Searches the store's complete sessions for earlier runs of today's calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from planner.changes.detail import revision_digest
+from planner.results.model import CaseDocument
+from planner.results.outline import InvocationOutline
+from planner.results.repository import ResultsRepository
+from planner.session.selection import Loaded
+
+MAX_SESSIONS: Final = 200
+"""Number of newest sessions to search. Beyond those read for prices, they are only read if a case would be called."""
+
+
+def removed_cases(
+    cwd: Path, loaded: Loaded, repository: ResultsRepository, environment: str, baseline: Mapping[str, CaseDocument]
+) -> dict[str, CaseDocument]:
+    """Stored cases of removed plans: their file is gone or has other plans. Only searched if a plan is new, since it
+    may be a renamed one."""
+    known = {case.plan for case in baseline.values()}
+    if known.issuperset(plan.name for plan in loaded.plans if plan.cases):
+        return {}
+    files = {case.span.file for plan in loaded.plans for case in plan.cases}
+    return {
+        case.case_id: case
+        for document in repository.other_baselines(environment, loaded.plan_names)
+        for case in document.cases
+        if case.file and (case.file in files or not (cwd / case.file).exists())
+    }
+
+
+class EarlierCalls:
+    """Reads outlines from the store on first use, and full sessions only if they contain a wanted call."""
+
+    def __init__(self, repository: ResultsRepository, *, environment: str, sandbox: bool) -> None:
+        self._repository = repository
+        self._environment = environment
+        self._sandbox = sandbox
+        self._found: dict[bytes, tuple[_CallRecord, ...]] = {}
+        """By call, newest first."""
+        self._shared_tuples: dict[tuple[_CallRecord, ...], tuple[_CallRecord, ...]] = {}
+        """Shared tuples, which save memory: nearly all calls have the same records."""
+        self._noted = 0
+        self._oldest: str | None = None
+        self._is_whole = False
+        self._read: dict[str, dict[str, CaseDocument]] = {}
+        self._partial_sessions: dict[str, str] = {}
+        """The partial session with earlier runs, by case id."""
+        self._decided: set[str] = set()
+
+    def __call__(self, case_id: str, call_fingerprint: str) -> Iterator[CaseDocument]:
+        """Implements `planner.changes.reusable_calls.CalledBefore`."""
+        if not self._is_whole:
+            self._is_whole = True
+            for outline in islice(self._repository.outlines(before=self._oldest), MAX_SESSIONS - self._noted):
+                self.note(outline)
+        for _, invocation_id in self._found.get(_call(case_id, call_fingerprint), ()):
+            case = self._cases(invocation_id).get(case_id)
+            if case is not None:
+                yield case
+
+    def note(self, outline: InvocationOutline) -> None:
+        """Note an outline that was read for another purpose; each is older than the one before."""
+        self._noted += 1
+        self._oldest = outline.invocation_id
+        if not outline.finished or outline.environment != self._environment or outline.sandbox is not self._sandbox:
+            return
+        self._note_partial(outline)
+        if outline.partial:
+            return
+        for case in outline.cases:
+            call, revision = _call(case.case_id, case.call_fingerprint), case.inputs.agent_revision or ""
+            known = self._found.get(call, ())
+            entry = revision_digest(revision), outline.invocation_id
+            if all(entry[0] != each[0] for each in known):  # the newest session has the latest verdict
+                found = (*known, entry)
+                self._found[call] = self._shared_tuples.setdefault(found, found)
+
+    def earlier_runs(self, case_ids: Iterable[str]) -> dict[str, CaseDocument]:
+        """Results of the newest partial session for these cases, if they failed or were undecided in it and no full
+        session has called them since. They are no baseline, but their runs count on a retry."""
+        found = {
+            case_id: self._cases(self._partial_sessions[case_id]).get(case_id)
+            for case_id in case_ids
+            if case_id in self._partial_sessions
+        }
+        return {case_id: case for case_id, case in found.items() if case is not None}
+
+    def _note_partial(self, outline: InvocationOutline) -> None:
+        for case in outline.cases:
+            if case.action != "call" or case.case_id in self._decided:
+                continue
+            if outline.partial and case.outcome in ("failed", "unknown"):
+                self._partial_sessions[case.case_id] = outline.invocation_id
+            resumed = any(run.invocation_id != outline.invocation_id for run in case.runs)
+            if case.case_id in self._partial_sessions or not outline.partial or not resumed:
+                self._decided.add(case.case_id)  # older sessions do not count
+
+    def _cases(self, invocation_id: str) -> dict[str, CaseDocument]:
+        if invocation_id not in self._read:
+            result = self._repository.load_invocation(invocation_id)
+            self._read[invocation_id] = {case.case_id: case for case in result.cases} if result else {}
+        return self._read[invocation_id]
+
+
+_CallRecord: TypeAlias = tuple[str, str]
+"""Digest of the agent's revision, and the session that holds the call."""
+
+
+def _call(case_id: str, call_fingerprint: str) -> bytes:
+    """A short key, since there may be many."""
+    return blake2b(f"{case_id}\0{call_fingerprint}".encode(errors="surrogatepass"), digest_size=16).digest()

@@ -1,0 +1,139 @@
+"""Turns a consented change set into jobs and ceilings for the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from planner.api.wire import WireBilling
+from planner.changes.model import Action, ChangeSet
+from planner.errors import RefusedError
+from planner.execution.context import Context
+from planner.execution.jobs import Job, Line, Target
+from planner.execution.launches import Slot
+from planner.execution.ledger import Ceiling, Ledger
+from planner.reports.quantities import money
+from planner.session.selection import Loaded
+from planner.verdicts.ending import BALANCE, TEST_CALL_BUDGET
+from planner.verdicts.judged_runs import wants_grade
+
+
+def jobs_of(change_set: ChangeSet) -> list[Job]:
+    jobs: list[Job] = []
+    for change in change_set.with_action(Action.CALL):
+        case = change.case
+        if case is None:
+            continue
+        price = change_set.prices.get(change.case_id)
+        jobs.append(
+            Job(
+                case_id=case.case_id,
+                plan=case.plan,
+                line=Line(
+                    case.target.kind,
+                    case.target.id,
+                    case.direction,
+                    case.mode,
+                    case.target_number,
+                    case.stagger_seconds,
+                ),
+                prompt=case.prompt,
+                call_fingerprint=change.call_fingerprint,
+                agent_revision=change.inputs.agent_revision if change.inputs else None,
+                runs=change.runs,
+                timeout_seconds=case.timeout_seconds,
+                await_grade=wants_grade(case),
+                reserve_cents=price.high_cents if price else None,
+                expected_seconds=price.expected_seconds if price else None,
+                retries=case.retries,
+                may_stop_early=case.when_settled == "stop",
+            )
+        )
+    return jobs
+
+
+def ledger_of(
+    loaded: Loaded,
+    charged: Iterable[Slot],
+    *,
+    max_cost_cents: int | None,
+    billing: WireBilling | None,
+    orphaned_cents: int = 0,
+    bills: Iterable[tuple[Target, int, int]] = (),
+) -> Ledger:
+    """The ledger with all ceilings. `charged` are slots that this change set already launched. `orphaned_cents` may
+    still be charged for other change sets: not part of this consent, but of the account's balance. `bills`
+    (`Journal.bills`) set prices."""
+    ceilings: list[Ceiling] = []
+    if max_cost_cents is not None:
+        ceilings.append(Ceiling("--max-cost", max_cost_cents))
+    if loaded.project.policy.max_cost_cents is not None:
+        ceilings.append(Ceiling("policy.max_cost_cents", loaded.project.policy.max_cost_cents))
+    ceilings += [
+        Ceiling(f"the budget of plan {plan.name}", plan.max_cost_cents, plan.name)
+        for plan in loaded.plans
+        if plan.max_cost_cents is not None
+    ]
+    ledger = Ledger(ceilings)
+    for target, reserved_cents, billed_cents in bills:
+        ledger.learn(target, reserved_cents=reserved_cents, billed_cents=billed_cents)
+    for slot in charged:
+        ledger.reserve(slot.plan, slot.reserved_cents)
+        if slot.cost_cents is not None:
+            ledger.bill(slot.plan, reserved_cents=slot.reserved_cents, billed_cents=slot.cost_cents)
+    if billing is not None and billing.balance_cents is not None:  # the balance already excludes past bills
+        reserved_cents = ledger.reserved_cents + orphaned_cents
+        ceilings.append(Ceiling(BALANCE, billing.balance_cents, None, reserved_cents, reserved_cents, by_service=True))
+    return ledger
+
+
+def check_balance(billing: WireBilling) -> None:
+    """Refuse before anything is spent. A balance that runs out later is handled by the ledger and the service.
+
+    Raises:
+        RefusedError: the balance is empty or the spending limit is reached.
+    """
+    if billing.balance_cents is not None and billing.balance_cents <= 0:
+        raise RefusedError("the organisation has no balance left", "Top it up, then run the same command again.")
+    if billing.spending_limit_reached:
+        raise RefusedError(
+            "the organisation's monthly spending limit is reached", "Raise it, then run the same command again."
+        )
+
+
+def short_of(billing: WireBilling | None, expected_cents: int | None, *, reserved_cents: int) -> list[str]:
+    """Warnings if the organisation's money may not cover these calls. `expected_cents` is None if the price is unknown.
+
+    They do not stop a run, which makes the calls that the money covers. The service enforces its test-call budget
+    (402).
+    """
+    if billing is None or expected_cents == 0:
+        return []
+    warnings: list[str] = []
+    if billing.spending_limit_reached:
+        warnings.append("the organisation's monthly spending limit is reached: no call will be made; raise it first")
+    budget_cents = billing.test_call_budget_left_cents
+    if budget_cents is not None and budget_cents <= 0:
+        warnings.append(f"{TEST_CALL_BUDGET} is used up: the service may refuse these calls (402); raise it first")
+        budget_cents = None
+    warnings += [
+        f"{label} is {money(cents)}, less than the {money(expected_cents + reserved_cents)} expected{_with(reserved_cents)}:"
+        f" {'some calls will not' if cents > 0 else 'no call will'} be made; {fix} first, or resume afterwards"
+        for label, cents, fix in (
+            (BALANCE, billing.balance_cents, "top it up"),
+            (TEST_CALL_BUDGET, budget_cents, "raise it"),
+        )
+        if expected_cents is not None and cents is not None and cents < expected_cents + reserved_cents
+    ]
+    return warnings
+
+
+def _with(reserved_cents: int) -> str:
+    return f" ({money(reserved_cents)} of it reserved for earlier calls)" if reserved_cents else ""
+
+
+def log_ceilings(context: Context) -> None:
+    """Log each ceiling, or that nothing will be launched, for `-v`."""
+    for ceiling in context.ledger.ceilings:
+        context.observer.log(ceiling.summary())
+    if context.stopped:
+        context.observer.log("nothing is launched without consent to charge; calls under way are resumed")

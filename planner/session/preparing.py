@@ -1,0 +1,297 @@
+"""Prepares a priced change set from plans and earlier results: `plan` prints it, `run` executes it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from planner.changes.accuracy import Accuracy, Priced, accuracy, priced
+from planner.changes.build import build_change_set
+from planner.changes.consent import Progress
+from planner.changes.detail import revision_digest
+from planner.changes.diff import Request, StoredResults, diff
+from planner.changes.history import past_runs
+from planner.changes.model import Action, Change, ChangeSet, Estimate
+from planner.execution.journal import IN_MEMORY, Journal
+from planner.execution.launches import UNSETTLED, LaunchState, Slot
+from planner.planfile.model import Case
+from planner.results.model import CaseDocument, FreshDocument
+from planner.results.outline import InvocationOutline
+from planner.results.repository import ResultsRepository
+from planner.session.earlier_calls import EarlierCalls, removed_cases
+from planner.session.judging import Judging, judging_of
+from planner.session.orphaned_launches import NO_ORPHANS, OrphanedLaunches, orphans_of
+from planner.session.selection import Loaded, Selection
+from planner.session.service import TargetState, draft_warnings
+from planner.session.sharing import take_over
+from planner.session.shell import Shell, actor_of
+from planner.session.stores import Place
+from planner.verdicts.early_stopping import could_pass, still_settled
+from planner.verdicts.untrusted_cases import UntrustedCases
+
+HISTORY_INVOCATIONS = 20
+"""Number of newest sessions that prices are learned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """`resumable` are unconsumed runs of earlier sessions by case id, which replace calls of `change_set`; its estimate
+    is of the remaining calls. `whole_estimate` covers everything that this change set pays for, without calls launched
+    by other change sets; `paid_before_cents` of it was already billed."""
+
+    change_set: ChangeSet
+    whole_estimate: Estimate
+    paid_before_cents: int
+    resumable: Mapping[str, tuple[Slot, ...]]
+    spent_cents: Mapping[str, int]
+    """What earlier, unfinished sessions of this change set have spent or reserved, by case id."""
+    reserved_cents: Mapping[str, int]
+    """The reserved part of it, without a bill yet."""
+    unconfirmed_runs: Mapping[str, int]
+    """Number of `resumable` runs in unconfirmed launches, by case id."""
+    accuracy: Accuracy
+    """Accuracy of the estimates of the newest sessions."""
+    judging: Judging
+    """The judge of `check: judge`, with its stored answers."""
+    orphans: OrphanedLaunches = NO_ORPHANS
+    """Unconfirmed or unbilled launches of earlier sessions that this change set does not need."""
+    warnings: tuple[str, ...] = ()
+    """Warnings about the agents that are called."""
+    fresh: FreshDocument | None = None
+    """Set if earlier runs of the called cases are ignored (`--fresh`)."""
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(self.already_made, self.spent_cents, self.reserved_cents)
+
+    @property
+    def already_made(self) -> dict[str, int]:
+        return {case_id: len(slots) for case_id, slots in self.resumable.items()}
+
+    @property
+    def calls_to_make(self) -> int:
+        made = self.already_made
+        return sum(max(0, change.runs - made.get(change.case_id, 0)) for change in self.change_set.changes)
+
+
+def prepare(
+    shell: Shell,
+    selection: Selection,
+    loaded: Loaded,
+    place: Place,
+    *,
+    targets: Mapping[tuple[str, int], TargetState],
+    journal: Journal | None,
+) -> Preparation:
+    """Prepare the change set. `targets` is empty if the service was not asked; `journal` is None if there is none
+    yet."""
+    repository = place.repository
+    estimates: list[Priced] = []
+    earlier = EarlierCalls(repository, environment=selection.environment or "", sandbox=selection.sandbox)
+    history = past_runs(_newest_outlines(repository, selection.environment or "", estimates, earlier))
+    judging = judging_of(shell, selection, loaded, place)
+    checked = UntrustedCases(
+        {case.case_id: case for plan in loaded.plans for case in plan.cases},
+        repository.load_evidence,
+        judging.cache,
+        still_settled(repository.load_evidence, judging.cache),
+    )
+    baseline = _baseline(place, place.base or repository, loaded, checked)
+    on_branch = _baseline(place, repository, loaded, checked) if place.base is not None else {}
+    if place.shared is not None:
+        own = place.shared.repository.own_cases(place.environment, loaded.plan_names)
+        baseline = place.shared.restored(baseline, loaded.cases, own)
+        on_branch = place.shared.restored(on_branch, loaded.cases, own)
+    gone = (
+        {}
+        if selection.partial
+        else removed_cases(shell.cwd, loaded, place.base or repository, place.environment, baseline)
+    )
+    fresh = None
+    if selection.fresh is not None:
+        fresh = FreshDocument(reason=selection.fresh, by=actor_of(shell), at=shell.clock.now())
+
+    stored = StoredResults(
+        baseline,
+        deleted=gone,
+        partial_results=checked.by_id(earlier.earlier_runs(case.case_id for case in loaded.cases)),
+        on_branch=on_branch,
+        called_before=lambda case_id, fingerprint: iter(checked.judged(list(earlier(case_id, fingerprint)))),
+        has_evidence=repository.has_evidence,
+        still_settled=checked.still_settled,
+        could_pass=could_pass(repository.load_evidence, judging.cache),
+    )
+    revisions = {key: state.revision for key, state in targets.items()}
+    request = Request(shell.clock.now(), selection.rerun, revisions, selection.partial, judging.name, fresh)
+    changes = diff(loaded.cases, stored, request)
+
+    def build(already_made: Mapping[str, int]) -> ChangeSet:
+        return build_change_set(
+            changes,
+            products={key: state.product for key, state in targets.items()},
+            rates=dict(loaded.project.rates),
+            history=history,
+            already_made=already_made,
+        )
+
+    whole = change_set = build({})
+    _check_evidence(whole, repository)
+    resumable = _resumable(journal, whole, selection) if journal else {}
+    if resumable:  # runs already made are not priced again
+        change_set = build({case_id: len(slots) for case_id, slots in resumable.items()})
+    spent: Counter[str] = Counter()
+    reserved: Counter[str] = Counter()
+    known = _launched_by_others(journal, resumable, change_set.digest) if journal else Counter[str]()
+    for slot in charged_slots(journal, change_set.digest) if journal else ():
+        spent[slot.case_id] += slot.committed_cents
+        reserved[slot.case_id] += slot.reserved_cents if slot.cost_cents is None else 0
+        known[slot.case_id] += slot.cost_cents is not None
+    paid_cents = spent.total() - reserved.total()
+    if known.total():
+        whole = build(known)
+    unconfirmed_ids = {launch.launch_id for launch in journal.launches(UNSETTLED)} if journal else set[str]()
+    possibly_sent = Counter(
+        slot.case_id for slots in resumable.values() for slot in slots if slot.launch_id in unconfirmed_ids
+    )
+    change_set = judging.with_votes(change_set, resumable)
+    orphans = NO_ORPHANS
+    if journal:
+        resumed = {slot.launch_id for slots in resumable.values() for slot in slots}
+        orphans = orphans_of(journal, resumed, shared=place.shared is not None, now=shell.clock.now())
+    expected = _with_paid(paid_cents, whole.estimate)
+    warnings = tuple(draft_warnings(loaded.cases, targets))
+    return Preparation(
+        change_set,
+        expected,
+        paid_cents,
+        resumable,
+        spent,
+        reserved,
+        possibly_sent,
+        accuracy(estimates),
+        judging,
+        orphans,
+        warnings,
+        fresh,
+    )
+
+
+def _baseline(
+    place: Place, repository: ResultsRepository, loaded: Loaded, checked: UntrustedCases
+) -> dict[str, CaseDocument]:
+    """The stored cases of the plans, by case id. Outcomes that anybody may have written are judged again from evidence, once."""
+    found: dict[str, CaseDocument] = {}
+    for stored in repository.stored_baselines(place.environment, loaded.plan_names):
+        cases = stored.document.cases
+        # What a pull request's own job wrote is anybody's word, also in a shared store.
+        is_base = repository is not place.repository or place.base is None
+        if not (stored.is_trusted if is_base else place.verified.contains(stored.data)):
+            judged = checked.judged(cases)
+            if judged == cases and checked.knows(cases):
+                place.verified.add([stored.data])
+            cases = judged
+        found |= {case.case_id: case for case in cases}
+    return found
+
+
+def _newest_outlines(
+    repository: ResultsRepository, environment: str, estimates: list[Priced], earlier: EarlierCalls
+) -> Iterator[InvocationOutline]:
+    """The newest sessions, one at a time, noting their estimates and bills in `estimates` and their calls in
+    `earlier`."""
+    for outline in islice(repository.outlines(), HISTORY_INVOCATIONS):
+        if outline.environment == environment and (entry := priced(outline)):
+            estimates.append(entry)
+        earlier.note(outline)
+        yield outline
+
+
+def _check_evidence(change_set: ChangeSet, repository: ResultsRepository) -> None:
+    """Verify evidence that will be judged again, before anybody pays. Raises `StoreError`."""
+    for change in change_set.changes:
+        if change.prior is None or change.action not in (Action.CALL, Action.RECHECK):
+            continue
+        for run in change.prior.runs:
+            counts = change.action is Action.RECHECK or run.run_id in change.kept_run_ids
+            if counts and run.evidence is not None:
+                repository.has_evidence(run.evidence)
+
+
+def charged_slots(journal: Journal, digest: str) -> list[Slot]:
+    """Unconsumed slots that this change set launched in any session."""
+    unsent = _unsent(journal)
+    return [
+        slot
+        for slot in journal.slots_of_change_set(digest)
+        if slot.consumed_by is None and slot.launch_id not in unsent
+    ]
+
+
+def _unsent(journal: Journal) -> set[str]:
+    """Launches whose process was killed before sending; `run` will settle them."""
+    return {launch.launch_id for launch in journal.launches([LaunchState.INTENDED])}
+
+
+def open_journal(shell: Shell, place: Place, cases: Iterable[Case]) -> Journal | None:
+    """Open the journal if it exists, read-only if necessary, without changing anything. On a new machine, import
+    launches from the shared store instead."""
+    path = place.journal_path
+    if path.exists():
+        read_only = not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+        return Journal(path, read_only=read_only, now=shell.clock.now())
+    if place.shared is None:
+        return None
+    journal = Journal(IN_MEMORY)
+    take_over(shell, place.shared, journal, cases)
+    return journal
+
+
+def _resumable(journal: Journal, change_set: ChangeSet, selection: Selection) -> dict[str, tuple[Slot, ...]]:
+    """Unconsumed runs of the same calls, collected ones first. With `--rerun` or `--fresh`, only runs of the same
+    unfinished request. Runs that the baseline already contains are excluded, even if the journal does not know that."""
+    wanted = {change.case_id: change for change in change_set.with_action(Action.CALL)}
+    finished = {run.run_id for change in wanted.values() if change.prior for run in change.prior.runs}
+    found: dict[str, list[Slot]] = {}
+    unsent = _unsent(journal)
+    slots = [slot for slot in journal.unconsumed_slots() if slot.launch_id not in unsent]
+    for slot in sorted(slots, key=lambda slot: (slot.evidence is None, slot.run_id is None)):
+        change = wanted.get(slot.case_id)
+        if change is None or slot.run_id in finished or not _same_call(slot, change):
+            continue
+        if selection.rerun != "changed" or selection.fresh is not None:
+            launch = journal.launch(slot.launch_id)
+            if launch is None or launch.change_set_digest != change_set.digest:
+                continue
+        mine = found.setdefault(slot.case_id, [])
+        if len(mine) < change.runs * (1 + (change.case.retries if change.case else 0)):
+            mine.append(slot)
+    return {case_id: tuple(mine) for case_id, mine in found.items() if mine}
+
+
+def _launched_by_others(journal: Journal, resumable: Mapping[str, Sequence[Slot]], digest: str) -> Counter[str]:
+    """How many of them other change sets launched, by case id."""
+    mine = {slot.key for slot in journal.slots_of_change_set(digest)}
+    return Counter(slot.case_id for slots in resumable.values() for slot in slots if slot.key not in mine)
+
+
+def _with_paid(paid_cents: int, rest: Estimate) -> Estimate:
+    """The estimate of `rest` plus what was already paid."""
+    if not paid_cents:
+        return rest
+    expected, low, high = (
+        None if cents is None else cents + paid_cents
+        for cents in (rest.expected_cents, rest.low_cents, rest.high_cents)
+    )
+    return replace(rest, expected_cents=expected, low_cents=low, high_cents=high)
+
+
+def _same_call(slot: Slot, change: Change) -> bool:
+    if slot.call_fingerprint != change.call_fingerprint:
+        return False
+    today = change.inputs.agent_revision if change.inputs else None
+    if today is None or slot.agent_revision is None:
+        return True
+    return revision_digest(today) == revision_digest(slot.agent_revision)

@@ -1,0 +1,45 @@
+"""The variants of an agent belong to its revision: to change one is to edit the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import anyio
+import pytest
+
+from planner.api.client import ApiClient
+from planner.planfile.model import Case
+from planner.session.service import read_targets
+
+AGENT = {"id": 12, "prompt": "Hello.", "product": "spark", "updated_at": "2026-11-01T00:00:00Z"}
+A = {"id": 1, "label": "A", "prompt": "Hi.", "weight": 50, "call_count": 3}
+B = {"id": 2, "label": "B", "prompt": "Hello.", "weight": 50, "call_count": 8}
+
+
+@pytest.fixture
+def revision() -> Callable[..., str | None]:
+    """What is known of agent 12 where the service shows these variants."""
+
+    def read(*variants: dict[str, Any]) -> str | None:
+        async def agent(_: int) -> dict[str, Any]:
+            return AGENT
+
+        async def agent_variants(_: int) -> list[dict[str, Any]]:
+            return list(variants)
+
+        client = cast(ApiClient, SimpleNamespace(agent=agent, agent_variants=agent_variants))
+        target = SimpleNamespace(kind="agent", id=12, alias="support")
+        case = cast(Case, SimpleNamespace(target=target, direction="outbound"))
+        return anyio.run(read_targets, client, [case])["agent", 12].revision
+
+    return read
+
+
+def test_a_changed_variant_is_another_revision(revision: Callable[..., str | None]) -> None:
+    """Its prompt or its weight; not its label, its counters or the order. Without variants the revision is that of the agent alone."""
+    both = revision(A, B)
+    assert both == revision({**B, "call_count": 9}, {**A, "label": "a"})
+    others = (revision(), revision(A), revision(A, {**B, "weight": 60}), revision(A, {**B, "prompt": "Hey."}))
+    assert len({both, *others}) == 5
