@@ -10,10 +10,11 @@ from transcripts import PROMPTS, told, transcripts
 
 from planner.checks import CHECKS
 from planner.checks.wording import shown
-from planner.outcome import Fault, RunOutcome, RunVerdict, judge_run
 from planner.sandbox import load_world
 from planner.sandbox.conversation import EMPTY, Conversation, Turn
 from planner.sandbox.conversations.playing import NO_DIALOGUE, converse
+from planner.verdicts.outcomes import Fault, RunOutcome, RunVerdict
+from planner.verdicts.runs import judge_run
 
 NEVER_SAID: dict[str, Any] = {"check": "says", "any_of": ["xylophone"]}
 

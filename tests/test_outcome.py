@@ -18,38 +18,24 @@ from hypothesis import strategies as st
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judgement, Quote, errored, failed, passed
 from planner.checks.judge import Judge
 from planner.evidence import Call, Evidence, Role, Turn
-from planner.outcome import (
-    CaseOutcome,
-    CaseRules,
-    CaseVerdict,
-    Fault,
-    Finding,
-    OwnRate,
-    PlanOutcome,
-    RunOutcome,
-    RunVerdict,
-    Sample,
-    StrongestRate,
-    calls_at_once,
-    case_p_value,
-    compare,
-    compare_suite,
-    could_show_change,
-    judge_case,
-    judge_run,
-    min_runs_to_settle,
-    plan_outcome,
-    platform_verdict,
-    questions_of_run,
-    sample_of_runs,
-    settled,
-    strongest_rate,
-)
-from planner.outcome.cases import judge_parts
 from planner.planfile.model import Case, Target
 from planner.planfile.source import Place, Source
 from planner.results.model import RunDocument
 from planner.statistics import fisher_mid_p
+from planner.verdicts.cases import CaseRules, judge_case, judge_parts, plan_outcome, sample_of_runs
+from planner.verdicts.comparison import (
+    OwnRate,
+    Sample,
+    StrongestRate,
+    case_p_value,
+    compare,
+    compare_suite,
+    could_show_change,
+    strongest_rate,
+)
+from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
+from planner.verdicts.runs import judge_run, platform_verdict, questions_of_run
+from planner.verdicts.settling import calls_at_once, min_runs_to_settle, settled
 
 
 class Fixed(Expectation, frozen=True):

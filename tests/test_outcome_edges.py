@@ -11,26 +11,12 @@ import pytest
 from planner.checks import CHECKS
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
 from planner.evidence import Call, Evidence, Role, Turn
-from planner.outcome import (
-    CaseOutcome,
-    Fault,
-    PlanOutcome,
-    RunOutcome,
-    RunVerdict,
-    Sample,
-    calls_at_once,
-    case_p_value,
-    compare,
-    compare_suite,
-    could_show_change,
-    judge_case,
-    judge_run,
-    min_runs_to_settle,
-    plan_outcome,
-    platform_verdict,
-)
-from planner.outcome.attribution import DONE_BY_THE_AGENT, caller_fault
-from planner.outcome.model import Finding
+from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault
+from planner.verdicts.cases import judge_case, plan_outcome
+from planner.verdicts.comparison import Sample, case_p_value, compare, compare_suite, could_show_change
+from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, PlanOutcome, RunOutcome, RunVerdict
+from planner.verdicts.runs import judge_run, platform_verdict
+from planner.verdicts.settling import calls_at_once, min_runs_to_settle
 
 GOOD = RunVerdict(RunOutcome.PASSED, None, ())
 BAD = RunVerdict(RunOutcome.FAILED, Fault.AGENT, ())

@@ -11,20 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from planner.checks.base import Expectation
-from planner.outcome import (
-    CaseOutcome,
-    CaseVerdict,
-    Fault,
-    RunOutcome,
-    RunVerdict,
-    Sample,
-    case_p_value,
-    compare,
-    differ_too_much,
-    judge_case,
-    settled,
-)
 from planner.statistics import chances, decide, wilson_interval
+from planner.verdicts.cases import judge_case
+from planner.verdicts.comparison import Sample, case_p_value, compare, differ_too_much
+from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, RunOutcome, RunVerdict
+from planner.verdicts.settling import settled
 
 PAGE = Path(__file__).parent.parent / "docs" / "verdicts.md"
 

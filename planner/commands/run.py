@@ -18,7 +18,6 @@ from planner.execution.jobs import Observer, Outcome, RunRecord, Settings, Snaps
 from planner.execution.journal import Journal
 from planner.execution.ledger import Ledger
 from planner.execution.transactions import Transactions
-from planner.outcome import Fault, RunOutcome
 from planner.planfile.model import Case, Policy
 from planner.reports.quantities import count
 from planner.session.affordable_calls import guaranteed_calls
@@ -44,6 +43,7 @@ from planner.session.stores import Place, place_of
 from planner.session.tracing import RequestLog, open_trace
 from planner.session.worlds import named_world
 from planner.verdicts.early_stopping import EarlyStopping
+from planner.verdicts.outcomes import Fault, RunOutcome
 
 
 def run(shell: Shell, options: RunOptions) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
-from planner.outcome import CaseOutcome, Sample, case_p_value, judge_case, sample_of_runs
 from planner.planfile.model import Case
 from planner.results.model import (
     CaseDocument,
@@ -16,7 +15,10 @@ from planner.results.model import (
     NotComparable,
     SampleDocument,
 )
+from planner.verdicts.cases import judge_case, sample_of_runs
+from planner.verdicts.comparison import Sample, case_p_value
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, as_stored, judge_stored
+from planner.verdicts.outcomes import CaseOutcome
 from planner.verdicts.rates import RunKey, run_key, sample_from, sample_of
 
 

@@ -9,17 +9,6 @@ from typing import Any
 
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask, nobody_asked
-from planner.outcome import (
-    CaseOutcome,
-    CaseVerdict,
-    Sample,
-    compare,
-    differ_too_much,
-    expectation_name,
-    has_own_rate,
-    judge_case,
-    sample_of_runs,
-)
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument, ExpectationRate, QuarantineDocument, RunDocument
 from planner.verdicts.baseline import (
@@ -35,6 +24,7 @@ from planner.verdicts.baseline import (
     p_value_of,
     sample_document,
 )
+from planner.verdicts.cases import has_own_rate, judge_case, sample_of_runs
 from planner.verdicts.comparability import (
     Pair,
     Variant,
@@ -46,9 +36,12 @@ from planner.verdicts.comparability import (
     variants_of,
     worst_by_case,
 )
+from planner.verdicts.comparison import Sample, compare, differ_too_much
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored, rests_on_grade
 from planner.verdicts.open_runs import NO_OPEN_RUNS, OpenRuns, judge_with_open_runs
+from planner.verdicts.outcomes import CaseOutcome, CaseVerdict
 from planner.verdicts.rates import RunKey, expectation_rates, run_key, sample_from, sample_of, total
+from planner.verdicts.runs import expectation_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from planner.outcome import CaseOutcome, Compared, Sample, compare
 from planner.results.model import NotComparable, RunDocument
+from planner.verdicts.comparison import Compared, Sample, compare
+from planner.verdicts.outcomes import CaseOutcome
 
 Pair: TypeAlias = tuple[Sample | None, Sample | None]
 Variant: TypeAlias = int | str

@@ -11,22 +11,15 @@ from dataclasses import dataclass, field
 from planner.changes.model import Action, Change
 from planner.checks.opinions import Ask
 from planner.evidence import Evidence
-from planner.outcome import (
-    CaseOutcome,
-    RunVerdict,
-    calls_at_once,
-    could_show_change,
-    judge_case,
-    min_runs_to_settle,
-    passing_run,
-    sample_of_runs,
-    settled,
-)
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument
 from planner.verdicts.baseline import Baseline, baseline_of
+from planner.verdicts.cases import judge_case, sample_of_runs
+from planner.verdicts.comparison import could_show_change
 from planner.verdicts.judged_runs import JudgedRun, LoadEvidence, judge_stored
+from planner.verdicts.outcomes import CaseOutcome, RunVerdict
 from planner.verdicts.rates import run_key
+from planner.verdicts.settling import calls_at_once, min_runs_to_settle, passing_run, settled
 
 
 @dataclass(slots=True)

@@ -11,9 +11,10 @@ from planner.checks.latency import percentile, response_times
 from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.evidence import Evidence, Part, missing_parts
 from planner.execution.jobs import RunRecord
-from planner.outcome import Fault, Finding, RunOutcome, RunVerdict, judge_run, platform_verdict, questions_of_run
 from planner.planfile.model import Case
 from planner.results.model import FindingDocument, QuoteDocument, RunDocument
+from planner.verdicts.outcomes import Fault, Finding, RunOutcome, RunVerdict
+from planner.verdicts.runs import judge_run, platform_verdict, questions_of_run
 
 LoadEvidence = Callable[[str], Evidence | None]
 

@@ -13,9 +13,11 @@ from planner.execution.jobs import RunRecord
 from planner.execution.journal import Journal
 from planner.execution.launches import KNOWN, UNSETTLED, Launch, LaunchState, Slot
 from planner.execution.rereading import LONGEST_RUN
-from planner.outcome import CaseOutcome, CaseVerdict, judge_case, settled
 from planner.planfile.model import Case
+from planner.verdicts.cases import judge_case
 from planner.verdicts.judged_runs import JudgedRun
+from planner.verdicts.outcomes import CaseOutcome, CaseVerdict
+from planner.verdicts.settling import settled
 
 
 @dataclass(frozen=True, slots=True)

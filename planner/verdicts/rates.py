@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from planner.outcome import CaseOutcome, OwnRate, Sample, SuiteChange, compare_suite
 from planner.results.model import (
     CaseDocument,
     ExpectationRate,
@@ -16,6 +15,8 @@ from planner.results.model import (
     SuiteDocument,
 )
 from planner.statistics import all_of_k
+from planner.verdicts.comparison import OwnRate, Sample, SuiteChange, compare_suite
+from planner.verdicts.outcomes import CaseOutcome
 
 MOST_REPEATS = 10
 

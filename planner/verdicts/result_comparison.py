@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from planner.outcome import CaseOutcome, Sample, StrongestRate, case_p_value, compare, compare_suite, strongest_rate
 from planner.reports.comparison import ComparedCase, Comparison, Difference, Metric, Side
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.statistics import RandomSource, bootstrap_interval, difference_interval, median, wilson_interval
@@ -20,6 +19,8 @@ from planner.verdicts.comparability import (
     variants_of,
     worst_by_case,
 )
+from planner.verdicts.comparison import Sample, StrongestRate, case_p_value, compare, compare_suite, strongest_rate
+from planner.verdicts.outcomes import CaseOutcome
 from planner.verdicts.rates import RunKey, run_key, sample_of, suite_document, total
 
 _METRICS: tuple[tuple[str, str, Callable[[RunDocument], float | None]], ...] = (

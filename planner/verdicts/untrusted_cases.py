@@ -12,10 +12,11 @@ from typing import Final
 from planner.changes.fingerprint import check_fingerprint
 from planner.checks.opinions import Ask
 from planner.evidence import Part
-from planner.outcome import Fault, RunOutcome, judge_case
 from planner.planfile.model import Case
 from planner.results.model import CaseDocument, RunDocument
+from planner.verdicts.cases import judge_case
 from planner.verdicts.judged_runs import LoadEvidence, judge_stored
+from planner.verdicts.outcomes import Fault, RunOutcome
 from planner.verdicts.rates import expectation_rates
 
 _TO_READ_AGAIN: Final[list[Part]] = ["call", "transcript", "history"]

@@ -23,7 +23,9 @@ from transcripts import transcripts
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
 from planner.evidence import Evidence
-from planner.outcome import CaseOutcome, Sample, compare, judge_run
+from planner.verdicts.comparison import Sample, compare
+from planner.verdicts.outcomes import CaseOutcome
+from planner.verdicts.runs import judge_run
 
 WRITTEN: list[dict[str, Any]] = [
     {"check": "says", "any_of": ["30 days", "thirty days"]},

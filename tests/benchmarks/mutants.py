@@ -1,6 +1,6 @@
 """Which changes of the code no test notices: `python tests/benchmarks/mutants.py [--share S] [--results FOLDER] [MODULE…]`.
 
-Changes one thing at a time in `planner/checks`, `planner/outcome` and `planner/statistics.py`, and runs the tests that execute
+Changes one thing at a time in `planner/checks`, `planner/verdicts` and `planner/statistics.py`, and runs the tests that execute
 it, the quickest first, until one fails. Prints each change that no test noticed, and a table by module. Those that stand in
 `equivalent_mutants.toml`, each with its reason, change nothing that could be noticed. They were tried, and are not tried again unless
 --equivalent asks for it, which tries nothing else: then it is said when one of them is noticed after all.
@@ -50,7 +50,11 @@ import pytest
 from mutation_trials import OPTIONS, ROOT, SAID, Nursery, first_failing, in_fork
 from mutations import Mutation, codes, importers, is_kept, module_name, mutations, taken
 
-ROOMS = ("planner/checks", "planner/outcome", "planner/statistics.py")
+ROOMS = (
+    "planner/checks",
+    *(f"planner/verdicts/{name}.py" for name in ("attribution", "cases", "comparison", "outcomes", "runs", "settling")),
+    "planner/statistics.py",
+)
 TESTS = (
     "tests/checks",
     "tests/judging/test_judge_calls.py",

@@ -37,7 +37,7 @@ ROOMS = (
     ("journal", ("/planner/execution/journal",)),
     ("evidence", ("/planner/evidence", "/planner/results/")),
     ("execution", ("/planner/execution/",)),
-    ("judging", ("/planner/checks/", "/planner/outcome/", "/planner/judging/", "/planner/statistics")),
+    ("judging", ("/planner/checks/", "/planner/verdicts/", "/planner/judging/", "/planner/statistics")),
     ("plans", ("/planner/planfile/", "/ruamel", "/yaml/", "/jinja2/")),
     ("changes", ("/planner/changes/",)),
     ("reports", ("/planner/reports/", "/planner/github/")),

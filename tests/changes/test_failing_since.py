@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from planner.outcome import Fault, RunOutcome, RunVerdict
 from planner.planfile.model import Case
 from planner.reports import markdown, summary
 from planner.reports.case_phrasing import failing_since
 from planner.results.model import CaseDocument, RunDocument, RunResult
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.judged_runs import JudgedRun
+from planner.verdicts.outcomes import Fault, RunOutcome, RunVerdict
 
 
 def gone(digest: str) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from planner.outcome import Fault, RunOutcome, RunVerdict
 from planner.planfile.model import Case, Quarantine
 from planner.results.model import CaseDocument, RunDocument
 from planner.verdicts.case_documents import MissingRuns, assemble_cases
 from planner.verdicts.judged_runs import JudgedRun
+from planner.verdicts.outcomes import Fault, RunOutcome, RunVerdict
 
 
 def gone(digest: str) -> None:

@@ -14,7 +14,8 @@ from planner.checks.meaning import missing_packages
 from planner.checks.opinions import nobody_asked
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Call, Evidence, RedactedPart, Role, ToolCall, Turn
-from planner.outcome import Fault, RunOutcome, judge_run
+from planner.verdicts.outcomes import Fault, RunOutcome
+from planner.verdicts.runs import judge_run
 
 SAID = "cannot be told: in {} the shared store left out phone numbers, or what `redact` lists; judge it where the call was made, or call again"
 EVIDENCE = Evidence(

@@ -27,7 +27,7 @@ print("\\n" + json.dumps([code, sorted(sys.modules)]))
 VALIDATING = {
     "asyncio", "httpx", "jinja2", "jsonpath", "junitparser", "phonenumbers", "rich", "sqlite3", "ssl",
     "starlette", "subprocess", "uvicorn",
-    "planner.api", "planner.changes", "planner.execution.engine", "planner.judging", "planner.outcome", "planner.results",
+    "planner.api", "planner.changes", "planner.execution.engine", "planner.judging", "planner.results",
     "planner.sandbox",
     "planner.checks.cel", "planner.checks.field", "planner.checks.judge", "planner.checks.language", "planner.checks.no_pii",
     "planner.checks.similar",

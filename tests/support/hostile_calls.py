@@ -19,7 +19,7 @@ from planner.bounds import MAX_INTEGER
 from planner.checks import CHECKS
 from planner.evidence import Call, Evidence, Grade, Role, ToolCall, Turn
 from planner.evidence.size import MAX_CHARACTERS, MAX_TURN_CHARACTERS, MAX_TURNS, MAX_VALUES
-from planner.outcome import judge_run
+from planner.verdicts.runs import judge_run
 
 PARTS = {
     "digits with spaces": "1 ",

@@ -16,7 +16,7 @@ from planner.checks.call import end_reason_of
 from planner.checks.phrases import searchable
 from planner.checks.wording import shown
 from planner.evidence import Evidence, Role, Turn
-from planner.outcome.model import Finding
+from planner.verdicts.outcomes import Finding
 
 HANGUP_SECONDS = 10
 """A caller that ends the call earlier than this, before any answer, hung up at once."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from planner.outcome.model import CaseOutcome
 from planner.statistics import Counts, could_differ, fisher_mid_p, holm, least_mid_p, stratified_p
+from planner.verdicts.outcomes import CaseOutcome
 
 SIGNIFICANCE = Fraction(1, 20)
 """The probability, over a whole suite, of reporting a difference that is due to chance."""

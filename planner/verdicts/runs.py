@@ -12,8 +12,8 @@ from planner.checks.opinions import Ask, Question, nobody_asked
 from planner.checks.parts import OfSeveral
 from planner.checks.redacted import judge_redacted, left_out
 from planner.evidence import Evidence, too_large
-from planner.outcome.attribution import DONE_BY_THE_AGENT, caller_fault, unscripted_call
-from planner.outcome.model import Fault, Finding, RunOutcome, RunVerdict
+from planner.verdicts.attribution import DONE_BY_THE_AGENT, caller_fault, unscripted_call
+from planner.verdicts.outcomes import Fault, Finding, RunOutcome, RunVerdict
 
 _log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple, Protocol
 
 from planner.checks.base import CheckSeverity, Expectation, FindingOutcome
 from planner.checks.wording import counted
-from planner.outcome.comparison import OwnRate, Sample
-from planner.outcome.model import CaseOutcome, CaseVerdict, Fault, PlanOutcome, RunOutcome, RunVerdict
-from planner.outcome.runs import expectation_name
 from planner.statistics import decide, runs_to_decide, wilson_interval
+from planner.verdicts.comparison import OwnRate, Sample
+from planner.verdicts.outcomes import CaseOutcome, CaseVerdict, Fault, PlanOutcome, RunOutcome, RunVerdict
+from planner.verdicts.runs import expectation_name
 
 
 class CaseRules(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from planner.checks.base import CheckSeverity, FindingOutcome
-from planner.outcome.cases import CaseRules, judge_parts
-from planner.outcome.model import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict
-from planner.outcome.runs import expectation_name
+from planner.verdicts.cases import CaseRules, judge_parts
+from planner.verdicts.outcomes import CaseOutcome, Fault, Finding, RunOutcome, RunVerdict
+from planner.verdicts.runs import expectation_name
 
 WORTH_WAITING = 2
 """To save fewer calls than this, it is not worth waiting for a verdict."""
