@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from transcripts import PROMPTS, told, transcripts
+from transcripts import PROMPTS, evidence_of, transcripts
 
 from planner.checks import CHECKS
 from planner.checks.wording import shown
@@ -23,11 +23,11 @@ def judged(
     conversation: Conversation, dialect: Any, *written: dict[str, Any], prompt: str = "", caller_faults: Any = "ignore"
 ) -> RunVerdict:
     expectations = [CHECKS[fields["check"]].model_validate(fields) for fields in written or [NEVER_SAID]]
-    return judge_run(expectations, told(conversation, dialect), prompt=prompt, caller_faults=caller_faults)
+    return judge_run(expectations, evidence_of(conversation, dialect), prompt=prompt, caller_faults=caller_faults)
 
 
 def call(*lines: str, end_reason: str = "agent_end", duration_ms: int | None = None) -> Conversation:
-    """Turns of three seconds each, told as `agent: Hello.` and `user: Hi.`"""
+    """Turns of three seconds each, written as `agent: Hello.` and `user: Hi.`"""
     turns = tuple(
         Turn(line.partition(": ")[0], line.partition(": ")[2], at * 4000, at * 4000 + 3000)  # pyright: ignore[reportArgumentType]
         for at, line in enumerate(lines)
@@ -128,7 +128,7 @@ def test_a_slip_of_the_caller_excuses_only_what_the_agent_had_no_occasion_for(
     written: list[dict[str, Any]], prompt: str, caller_faults: str, fault: Fault | None
 ) -> None:
     """Not a forbidden word, a late answer, a critical failure, what the prompt asks for, nor anything where faults of the
-    caller count; what holds holds, and what cannot be told yet stays open."""
+    caller count; what cannot be decided yet stays open."""
     assert judged(SLIPPED, "page", *written, prompt=prompt, caller_faults=caller_faults).fault is fault
 
 

@@ -1,4 +1,4 @@
-"""A server made of bytes: it answers what it is told to, however wrong, and remembers what it was asked."""
+"""A server that sends the bytes a test asks for, valid or not, and records its requests."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _http(status: int, body: object, headers: dict[str, str] | None = None) -> b
         "Connection": "close",
         **(headers or {}),
     }
-    lines = [f"HTTP/1.1 {status} Whatever", *(f"{name}: {value}" for name, value in text.items()), "", ""]
+    lines = [f"HTTP/1.1 {status} Any", *(f"{name}: {value}" for name, value in text.items()), "", ""]
     return "\r\n".join(lines).encode("latin-1") + content
 
 

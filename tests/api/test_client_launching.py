@@ -1,4 +1,4 @@
-"""Launching: one POST, sent once, whatever comes back; and what each answer means for the money."""
+"""A launch is one POST, sent once. Each answer has its meaning for the money."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ CLEAR_NO: dict[str, tuple[int, type[Exception]]] = {
 
 
 @pytest.mark.parametrize(("status", "kind"), CLEAR_NO.values(), ids=CLEAR_NO.keys())
-async def test_a_clear_no_is_told_as_what_it_is(talk: Callable[..., Any], status: int, kind: type[Exception]) -> None:
+async def test_a_rejection_has_its_own_error(talk: Callable[..., Any], status: int, kind: type[Exception]) -> None:
     """Nothing was started, and it is not asked again."""
     asked = await talk((status, {"detail": "No."}))
     with pytest.raises(kind) as caught:
@@ -206,7 +206,7 @@ async def test_a_clear_no_is_told_as_what_it_is(talk: Callable[..., Any], status
 async def test_a_launch_that_must_not_be_sent_is_not(
     talk: Callable[..., Any], launch_request: Callable[..., Any], run_object: dict[str, Any]
 ) -> None:
-    """Where it cannot be written down that it is sent, no byte leaves, though the connection stands."""
+    """If the journal cannot record the sending, no byte leaves, even on an open connection."""
     asked = await talk((201, run_object))
 
     def no_disk() -> None:

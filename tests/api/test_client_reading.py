@@ -36,7 +36,7 @@ async def test_a_read_is_repeated_when_the_service_stumbles(talk: Callable[..., 
     ("stumble", "kind"), [((500, {}), ServiceError), ((429, {}), ThrottledError), ("reset", LostAnswerError)], ids=str
 )
 async def test_a_read_that_never_succeeds_is_given_up(talk: Callable[..., Any], stumble: Any, kind: Any) -> None:
-    """After four tries the error stands."""
+    """The error is raised after four attempts."""
     asked = await talk(stumble)
     with pytest.raises(kind):
         await asked.client.billing()
@@ -52,7 +52,7 @@ async def test_a_server_that_is_not_there_is_tried_again(talk: Callable[..., Any
     assert asked.slept == [0.5, 1.0, 2.0]
 
 
-async def test_a_read_waits_as_long_as_it_is_told(talk: Callable[..., Any]) -> None:
+async def test_a_read_waits_as_long_as_the_service_asks(talk: Callable[..., Any]) -> None:
     """`Retry-After` counts where it is longer than our own pause, up to half a minute."""
     asked = await talk(
         (429, {}, {"Retry-After": "9"}), (429, {}, {"Retry-After": "0"}), (429, {}, {"Retry-After": "600"}), BILLING
@@ -145,7 +145,7 @@ async def test_a_call_is_read_with_the_object_it_came_in(talk: Callable[..., Any
     ],
 )
 async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], document: Any, message: str) -> None:
-    """Told in words: which request, where in its answer, what is there and what should be."""
+    """The message names the request, the place in the answer, the value and what was expected."""
     asked = await talk((200, document))
     with pytest.raises(ServiceError) as caught:
         await asked.client.call(7)
@@ -165,7 +165,7 @@ async def test_a_call_that_makes_no_sense_is_an_error(talk: Callable[..., Any], 
 async def test_a_transcript_that_makes_no_sense_is_an_error(
     talk: Callable[..., Any], document: Any, message: str
 ) -> None:
-    """Whichever of its two shapes it nearly has; no name of ours is told."""
+    """The message describes the closer of two shapes and names none of our models."""
     asked = await talk((200, document))
     with pytest.raises(ServiceError) as caught:
         await asked.client.transcript(7)
@@ -204,7 +204,7 @@ async def test_a_transcript_may_be_an_object_or_a_list(talk: Callable[..., Any],
 async def test_a_text_that_was_cut_within_a_character_is_read(
     talk: Callable[..., Any], written: bytes, read: str
 ) -> None:
-    """JSON can write half a character, as services do that cut texts: it is a question mark, and the rest is as it was told."""
+    """JSON can hold half a character, if a service cuts a text: it becomes a question mark, and the rest stays."""
     asked = await talk((200, b'{"transcripts": [{"role": "agent", "content": "%s"}]}' % written))
     (turn,) = await asked.client.transcript(7)
     assert turn.content == read
@@ -229,7 +229,7 @@ async def test_what_else_is_no_json_stays_none(talk: Callable[..., Any], body: b
 
 
 async def test_lists_wait_for_no_evidence() -> None:
-    """They tell what is to be done next, however much is being read."""
+    """They decide what to do next, so they do not wait for evidence reads."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["path"] != "/v1/test-calls":
@@ -365,7 +365,7 @@ def test_no_date_header_breaks_a_read(date: str) -> None:
 
 
 async def test_a_date_in_the_obsolete_zone_is_utc(talk: Callable[..., Any]) -> None:
-    """-0000 is UTC, though Python calls it unknown; and the last date heard is the one that stands."""
+    """-0000 is UTC, though Python calls it unknown. The last date counts."""
     asked = await talk(
         (200, {}, {"Date": "Tue, 24 Nov 2026 12:00:07 -0000"}),
         (200, {}, {"Date": "nonsense"}),
@@ -379,7 +379,7 @@ async def test_a_date_in_the_obsolete_zone_is_utc(talk: Callable[..., Any]) -> N
 
 
 async def test_a_run_without_its_id_is_an_error(talk: Callable[..., Any]) -> None:
-    """What is missing is told, and of which item of the list."""
+    """The message names the missing field and the item of the list."""
     asked = await talk((200, [{"id": 1, "status": "queued"}, {"status": "queued"}]))
     with pytest.raises(
         ServiceError, match=re.escape("GET /v1/test-calls: the service's answer is invalid: [1] has no `id`")

@@ -17,14 +17,14 @@ from planner.api.transport import Answer
 from planner.errors import CredentialError, PlannerError, RefusedError, ServiceError, ThrottledError, UsageError
 
 
-def told(status: int, body: bytes = b'{"detail": "No."}', **headers: str) -> tuple[str, int, str, str]:
+def mapped(status: int, body: bytes = b'{"detail": "No."}', **headers: str) -> tuple[str, int, str, str]:
     error = error_of(Answer(status, headers, body), "GET /v1/billing")
     return type(error).__name__, error.exit_code, str(error), error.hint
 
 
 def test_every_status_has_its_error() -> None:
     """The one mapping, whole."""
-    assert [told(status) for status in (301, 400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 503, 999)] == snapshot(
+    assert [mapped(status) for status in (301, 400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 503, 999)] == snapshot(
         [
             (
                 "ServiceError",
@@ -68,8 +68,8 @@ def test_every_status_has_its_error() -> None:
     [
         (b'{"detail": "Too young."}', "Too young."),
         (
-            b'{"run_count": ["Too many.", "Far too many."], "mode": "Odd."}',
-            "run_count: Too many. Far too many.; mode: Odd.",
+            b'{"run_count": ["Too many.", "Far too many."], "mode": "Unknown."}',
+            "run_count: Too many. Far too many.; mode: Unknown.",
         ),
         (b'{"scenario_prompts": {"0": ["Not a valid string."]}}', "scenario_prompts: {'0': ['Not a valid string.']}"),
         (b'{"detail": ["a", "b"]}', "detail: a b"),
@@ -83,7 +83,7 @@ def test_every_status_has_its_error() -> None:
 )
 def test_what_the_service_said_is_one_line(body: bytes, expected: str) -> None:
     """Its detail, or its fields' messages, at most 300 characters."""
-    assert told(422, body)[2] == f"GET /v1/billing: the service rejects the request (422: {expected})"
+    assert mapped(422, body)[2] == f"GET /v1/billing: the service rejects the request (422: {expected})"
 
 
 @given(st.text().map(lambda text: f"\x1b[2J\u202e{text}\r\n"), st.sampled_from(["detail", "field", "\x1b]0;x\x07"]))
@@ -93,7 +93,7 @@ def test_foreign_text_is_harmless_on_a_terminal(text: str, key: str) -> None:
 
     body = json.dumps({key: text, "list": [text]}).encode()
     for status in (400, 401, 402, 404, 429, 500):
-        message = told(status, body)[2]
+        message = mapped(status, body)[2]
         assert message.isprintable()
         assert len(message) < 400
 

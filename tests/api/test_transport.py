@@ -62,7 +62,7 @@ def test_every_exception_of_httpx_is_accounted_for() -> None:
 @pytest.mark.parametrize("kind", CARRIED)
 @pytest.mark.parametrize("launching", [False, True], ids=["read", "launch"])
 async def test_no_exception_of_httpx_comes_out(kind: type[Exception], launching: bool) -> None:
-    """Whatever is raised under way is one of ours; of a launch it is ambiguous, since it was said to be sent."""
+    """Every error on the way becomes one of ours. A launch is ambiguous, since it was recorded as sent."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         raise kind("what httpx says")
@@ -117,9 +117,7 @@ def test_certificates_that_cannot_be_read_are_the_environments_fault(
 
 
 @pytest.mark.parametrize("exempt", [False, True])
-async def test_a_service_out_of_reach_is_told_with_the_proxy_in_between(
-    exempt: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unreachable_service_is_reported_with_the_proxy(exempt: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy's variable, where the address goes by it."""
     forget_proxies(monkeypatch)
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
@@ -143,7 +141,7 @@ def forget_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_connection_that_fails_late_is_ambiguous_all_the_same(talk: Callable[..., Any]) -> None:
-    """Through a proxy, bytes leave before the connection to the service stands: the kind of error proves nothing then."""
+    """Through a proxy, bytes leave before the connection to the service is open, so the kind of error proves nothing."""
     asked = await talk((502, b"no route"))
     async with HttpxTransport("https://service.invalid", {}) as transport:
         transport._fresh = httpx.AsyncClient(base_url="https://service.invalid", proxy=asked.server.url)
@@ -191,10 +189,10 @@ async def test_a_slow_app_in_process_is_late_too() -> None:
 
 async def test_names_of_headers_are_lower_case(talk: Callable[..., Any]) -> None:
     """However a server writes them."""
-    asked = await talk((200, {}, {"RETRY-AFTER": "7", "X-Odd": "é"}))
+    asked = await talk((200, {}, {"RETRY-AFTER": "7", "X-Accent": "é"}))
     async with HttpxTransport(asked.server.url, {"X-Who": "me"}) as transport:
         answer = await transport.send("GET", "/v1/x", query={"limit": 5}, body=None)
-    assert (answer.status, answer.headers.get("retry-after"), answer.headers["x-odd"]) == (200, "7", "é")
+    assert (answer.status, answer.headers.get("retry-after"), answer.headers["x-accent"]) == (200, "7", "é")
     assert asked.server.asked[0].target == "/v1/x?limit=5"
     assert asked.server.asked[0].headers["x-who"] == "me"
     assert "content-type" not in asked.server.asked[0].headers
@@ -215,7 +213,7 @@ async def test_reads_keep_their_connection(talk: Callable[..., Any]) -> None:
     async with HttpxTransport(asked.server.url, {}) as transport:
         pool = vars(vars(transport._kept)["_transport"])["_pool"]
         assert pool._keepalive_expiry
-        pool._keepalive_expiry = PATIENCE_SECONDS  # else five, and a machine may stand still for longer
+        pool._keepalive_expiry = PATIENCE_SECONDS  # the default is 5 s, and a machine may be suspended for longer
         connections: list[int] = []
         for launching in (False, False, True, True, False):
             await transport.send("GET", "/", query={}, body=None, on_sending=(lambda: None) if launching else None)

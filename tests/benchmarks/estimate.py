@@ -4,7 +4,7 @@
 
 Each team (20) has a store, a sandbox of its own seed whose agents answer at very different speeds, and a plan that it runs whole
 every time (11 times), editing it in between: a prompt, a new caller, a new question. So some cases have bills of their own, others
-only their scenario's or their target's. Everything goes through `planner run`. The first invocation has no history and is told apart.
+only their scenario's or their target's. Everything goes through `planner run`. The first invocation has no history and is listed separately.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def measure(teams: int, invocations: int, keep: Path | None) -> None:
                 seen.append(invocation(root, index))
                 team.edit()
             os.chdir("/")
-        told(number, seen[-invocations:])
+        print_errors(number, seen[-invocations:])
     report(seen)
 
 
@@ -138,7 +138,7 @@ def invocation(root: Path, index: int) -> dict[str, float]:
     }
 
 
-def told(number: int, entries: Iterable[dict[str, float]]) -> None:
+def print_errors(number: int, entries: Iterable[dict[str, float]]) -> None:
     bills = " ".join(
         f"{entry['bill'] / 100:.2f}{'' if entry['low'] <= entry['bill'] <= entry['high'] else '!'}" for entry in entries
     )

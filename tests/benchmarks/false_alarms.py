@@ -90,7 +90,7 @@ class Side:
         return Sample(outcome, passed, made, left)
 
     def judged(self, pool: Sample) -> Sample:
-        """With the outcome that all of its runs come to."""
+        """With the outcome of all of its runs."""
         outcome = judge_case(self._rules, counts(pool.runs_passed, pool.runs_countable)).outcome
         return replace(pool, outcome=outcome)
 
@@ -126,7 +126,7 @@ def false_alarms(suites: int, random: np.random.Generator) -> None:
                 by_case += bool({"regressed", "fixed"} & set(compare(pairs).values()))
                 by_suite += compare_suite(pairs).word != "not_enough_evidence"
             print(
-                f"{suites:,} suites of {CASES} unchanged cases, {told(rules)}, {runs} runs a side, {way(stopping)}: "
+                f"{suites:,} suites of {CASES} unchanged cases, {described(rules)}, {runs} runs a side, {way(stopping)}: "
                 f"any case called changed in {by_case / suites:.2%}, the suite in {by_suite / suites:.2%} (5 % allowed)",
                 flush=True,
             )
@@ -185,7 +185,7 @@ def gate(suites: int, random: np.random.Generator) -> None:
                     either + (has_failed or is_worse),
                 )
             print(
-                f"{suites:,} suites of {CASES} unchanged cases, all at {rate:.0%}, {told(rules)}, {runs} runs a side: exit 1 by a "
+                f"{suites:,} suites of {CASES} unchanged cases, all at {rate:.0%}, {described(rules)}, {runs} runs a side: exit 1 by a "
                 f"failure in {failing / suites:.1%}, by a regression in {regressed / suites:.1%}, by either in {either / suites:.1%}",
                 flush=True,
             )
@@ -211,7 +211,7 @@ def power(suites: int, random: np.random.Generator) -> None:
                 )
 
 
-def told(rules: Rules) -> str:
+def described(rules: Rules) -> str:
     sure = f" with {rules.confidence:.0%}" if rules.confidence else ""
     return f"{rules.min_pass_rate:.0%} required{sure}"
 
@@ -249,7 +249,7 @@ def early_stopping(suites: int, random: Random) -> None:
                 changed += early is not judge_case(rules, verdicts).outcome
                 made, needed = made + 20, needed + stopped
             print(
-                f"{told(rules)}, true rate {rate:.0%}: {1 - needed / made:.0%} of 20 calls saved, {changed} outcomes changed"
+                f"{described(rules)}, true rate {rate:.0%}: {1 - needed / made:.0%} of 20 calls saved, {changed} outcomes changed"
             )
 
 
@@ -269,7 +269,7 @@ def waves(suites: int, random: Random) -> None:
                 changed += settled(rules, verdicts[:made], total - made) is not judge_case(rules, verdicts).outcome
                 calls += made
             print(
-                f"{told(rules)}, true rate {rate:.0%}: {1 - calls / cases / total:.0%} of {total} calls saved, "
+                f"{described(rules)}, true rate {rate:.0%}: {1 - calls / cases / total:.0%} of {total} calls saved, "
                 f"{made_waves / cases:.2f} waves, {changed} outcomes changed"
             )
 

@@ -2,7 +2,7 @@
 
     python tests/benchmarks/history.py [invocations] [cases]
 
-Each invocation calls every tenth case anew (three calls, three findings each) and carries the others over, as a team's days do.
+Each invocation calls every tenth case again (three calls, three findings each) and carries the others over, as a team's days do.
 """
 
 from __future__ import annotations

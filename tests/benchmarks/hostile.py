@@ -28,7 +28,7 @@ MOST_SECONDS = 2.0
 MOST_BYTES = 300 * 1000 * 1000
 
 ENVIRONMENT = {**os.environ, "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir(), "planner-hostile-bytecode"))}
-"""Starts are as fast as a user's second one, whatever this environment says of bytecode."""
+"""Starts are as fast as a user's second one, even if this environment disables bytecode."""
 ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
@@ -59,7 +59,7 @@ def run(folder: Path) -> Ran:
 
 
 def write(hostile: Hostile, folder: Path) -> None:
-    """In a process of its own: a child's peak is never told smaller than its parent's."""
+    """In a separate process, since a child's peak is never reported as smaller than its parent's."""
     process = os.fork()
     if not process:
         hostile.write(folder)
@@ -70,8 +70,8 @@ def write(hostile: Hostile, folder: Path) -> None:
 def fault(hostile: Hostile, ran: Ran) -> str:
     if "Traceback" in ran.said or ran.code not in {0, 2}:
         return f"ended with exit code {ran.code}"
-    told: list[str] = re.findall(r"(?:error|warning): .* \[([a-z0-9-]+)\]$", ran.said, re.MULTILINE)
-    if sorted(set(told)) != sorted(hostile.codes):
+    codes: list[str] = re.findall(r"(?:error|warning): .* \[([a-z0-9-]+)\]$", ran.said, re.MULTILINE)
+    if sorted(set(codes)) != sorted(hostile.codes):
         return f"expected {' and '.join(sorted(hostile.codes)) or 'no fault'}"
     if ran.cpu_seconds > MOST_SECONDS:
         return "too slow"
@@ -93,9 +93,9 @@ def bounds(words: list[str]) -> int:
             ran = run(folder)
             wrong = fault(hostile, ran)
             faults += bool(wrong)
-            told = f"{wrong.upper()}: {ran.said[:300]}" if wrong else ran.first[:90]
+            shown = f"{wrong.upper()}: {ran.said[:300]}" if wrong else ran.first[:90]
             print(
-                f"{hostile.name:48.48} {ran.seconds:>6.2f}s {ran.cpu_seconds:>6.2f}s {ran.peak_bytes / 1e6:>5.0f} MB  {told}",
+                f"{hostile.name:48.48} {ran.seconds:>6.2f}s {ran.cpu_seconds:>6.2f}s {ran.peak_bytes / 1e6:>5.0f} MB  {shown}",
                 flush=True,
             )
             for file in folder.iterdir():

@@ -1,6 +1,6 @@
 """How fast stored runs are judged: `python tests/benchmarks/judge.py [CALLS]`.
 
-Prints findings a second of one core (CPU time, nothing cached from before) over calls that the sandbox's two talked, told in both
+Prints findings a second of one core (CPU time, nothing cached from before) over calls that the sandbox's two talked, in both
 dialects: for each check on its own, and for a case that has all of them; how much memory grows while the same is done ten times
 over other calls; and how long a suite of cases takes to compare with its baseline.
 """

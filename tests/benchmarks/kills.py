@@ -179,10 +179,10 @@ def check(root: Path, service: Service, number: int, tally: Tally) -> None:
     charged = {run["run_id"]: run["cost_cents"] for run in runs}
     results = json.loads((root / "reports" / "results.json").read_text())
     reported = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
-    for told, what in ((noted, "journal"), (reported, "report")):
-        if told != charged:
-            tally.difference_cents += abs(sum(told.values()) - sum(charged.values()))
-            tally.unexpected.append(f"{root}, plan {number}: the {what} says {told}, the service {charged}")
+    for found, what in ((noted, "journal"), (reported, "report")):
+        if found != charged:
+            tally.difference_cents += abs(sum(found.values()) - sum(charged.values()))
+            tally.unexpected.append(f"{root}, plan {number}: the {what} says {found}, the service {charged}")
 
 
 TARGET = int(sys.argv[1]) if len(sys.argv) > 1 else 1000

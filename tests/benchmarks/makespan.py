@@ -56,7 +56,7 @@ PROGRESS = re.compile(r"^([\d,]+) of [\d,]+ runs .*· (?:(\d+) min )?(\d+) s gon
 
 
 def second_start() -> dict[str, str]:
-    """An environment in which starts are as fast as a user's second one, whatever this one says of bytecode."""
+    """An environment in which starts are as fast as a user's second one, even if this one disables bytecode."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(BYTECODE)
     subprocess.run([sys.executable, "-c", WARM], env=environment, check=True)
@@ -79,7 +79,7 @@ def greedy(calls: Iterable[float], limit: int) -> float:
     return max(places)
 
 
-def told_blind(calls: Sequence[float], limit: int, orders: int = 400) -> str:
+def blind_line(calls: Sequence[float], limit: int, orders: int = 400) -> str:
     """What the order is worth where nothing is known of the calls: `greedy` in so many orders drawn by lot."""
     dice, shuffled, found = random.Random(1), list(calls), list[float]()
     for _ in range(orders):
@@ -102,7 +102,7 @@ def log(runs: int, limit: int, seconds: float, calls: Sequence[float], *figures:
     )
 
 
-def told_requests(requests: int, polls: int, launches: int, runs: int) -> str:
+def requests_line(requests: int, polls: int, launches: int, runs: int) -> str:
     return (
         f"{requests / runs:.2f} requests a run (target 4; evidence alone 3), {polls / runs:.3f} of them polls (target 0.3),"
         f" {launches} launches"
@@ -131,12 +131,12 @@ def virtual(runs: int, limit: int) -> None:
             assert ran.code == 0, ran.err[-2000:]
             made = organisation.sandbox.state.runs[earlier:]
             earlier += len(made)
-            held = [run.ends_at - run.created_at for run in made if run.ends_at is not None]
+            seconds = [run.ends_at - run.created_at for run in made if run.ends_at is not None]
             requests = [step for step in life.crossed if step.startswith("before ") and " /v1" in step]
             polls = requests.count("before GET /v1/test-calls")
             launches = sum("POST" in step for step in requests)
-            told = told_requests(len(requests), polls, launches, len(held))
-            log(len(held), limit, ran.seconds, held, label, told, told_blind(held, limit))
+            line = requests_line(len(requests), polls, launches, len(seconds))
+            log(len(seconds), limit, ran.seconds, seconds, label, line, blind_line(seconds, limit))
 
 
 def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
@@ -195,7 +195,7 @@ def served(runs: int, limit: int, time_scale: float, *, profile: bool) -> None:
         f"CPU {cpu_ms:.0f} ms, {cpu_ms / len(calls):.2f} ms a run (target 3; start included, which 100 runs show; ten million"
         f" additions take {ten_million_additions_ms():.0f} ms here)",
         f"peak {after.ru_maxrss / 1024:.0f} MiB (target 300)",
-        *told_pace(done.stderr, len(calls)),
+        *pace_cells(done.stderr, len(calls)),
     )
 
 
@@ -207,7 +207,7 @@ def ten_million_additions_ms() -> float:
     return (time.process_time() - began) * 1000
 
 
-def told_pace(said: str, runs: int) -> list[str]:
+def pace_cells(said: str, runs: int) -> list[str]:
     """Seconds a run in the first thousand and from there to the last look but one at the progress: is it getting slower?"""
     seen = [
         (int(done.replace(",", "")), 60 * int(minutes or 0) + int(seconds))

@@ -1,7 +1,7 @@
 """Which changes of the code no test notices: `python tests/benchmarks/mutants.py [--share S] [--results FOLDER] [MODULE…]`.
 
 Changes one thing at a time in `planner/checks`, `planner/verdicts` and `planner/statistics.py`, and runs the tests that execute
-it, the quickest first, until one fails. Prints each change that no test noticed, and a table by module. Those that stand in
+it, the quickest first, until one fails. Prints each change that no test noticed, and a table by module. Those listed in
 `equivalent_mutants.toml`, each with its reason, change nothing that could be noticed. They were tried, and are not tried again unless
 --equivalent asks for it, which tries nothing else: then it is said when one of them is noticed after all.
 
@@ -283,7 +283,7 @@ class Trial:
         return [(function, inner) for inner in codes(code) for function in self._functions.get(_place(inner), ())]
 
     def _takes_place(self, code: types.CodeType) -> bool:
-        """A function whose only `super()` was dropped has another closure, so that it has to be made anew."""
+        """A function whose only `super()` was dropped has another closure, so it must be made again."""
         return all(function.__code__.co_freevars == inner.co_freevars for function, inner in self._to_replace(code))
 
     def _ordered(self, names: Iterable[str]) -> list[str]:

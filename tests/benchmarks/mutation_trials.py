@@ -26,7 +26,7 @@ from _pytest.tmpdir import tmppath_result_key
 
 ROOT = Path(__file__).parents[2]
 SAID = os.dup(1)
-"""Where we print, whatever becomes of standard output."""
+"""Where we print, even if a trial replaces standard output."""
 
 OPTIONS = [
     "-q",

@@ -38,7 +38,7 @@ UNJUDGED = {"description", "title", "examples", "json_schema_extra", "model_conf
 
 @dataclass(frozen=True)
 class Scope:
-    """Where in a module a node stands. `function` is the innermost one (its dotted name, empty outside), `lines` those of its
+    """The place of a node in a module. `function` is the innermost one (its dotted name, empty outside), `lines` those of its
     statement, `in_class` whether the statement is of a class and runs when that is made."""
 
     function: str = ""
@@ -86,9 +86,9 @@ def mutations(path: Path) -> list[Mutation]:
         ast.fix_missing_locations(node)
         after = ast.unparse(node)
         node.__class__, node.__dict__ = kept  # pyright: ignore[reportAttributeAccessIssue]
-        told = f"{'.'.join(scope.outer) or 'module'}: {' '.join(f'{before[:70]}  →  {after[:70]}'.split())}"
-        times[told] = times.get(told, 0) + 1
-        key = told if times[told] == 1 else f"{told} ({times[told]})"
+        label = f"{'.'.join(scope.outer) or 'module'}: {' '.join(f'{before[:70]}  →  {after[:70]}'.split())}"
+        times[label] = times.get(label, 0) + 1
+        key = label if times[label] == 1 else f"{label} ({times[label]})"
         found.append(Mutation(path, scope, getattr(node, "lineno", 0), key, node, tree))
     return found
 
@@ -122,7 +122,7 @@ def _of_statement(statement: ast.stmt, scope: Scope) -> Iterator[tuple[ast.AST, 
 
 
 def _of_node(node: ast.AST, here: Scope, inside: Scope) -> Iterator[tuple[ast.AST, Scope]]:
-    """`here` is where its expressions stand, `inside` where its statements do."""
+    """`here` is the scope of its expressions, `inside` that of its statements."""
     if _is_changed(node):
         yield node, here
     for child in _children(node):
@@ -229,7 +229,7 @@ def change(node: ast.AST) -> None:
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:
-    """Of all functions in it, at whatever depth."""
+    """Of all functions in it, at any depth."""
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield constant

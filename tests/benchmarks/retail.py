@@ -46,8 +46,8 @@ Row = Mapping[str, Any]
 
 def scenario(row: Row) -> str:
     """One scenario as YAML, in any form: brackets are JSON."""
-    told = (row[key] for key in ("known_info", "reason_for_call", "unknown_info", "task_instructions"))
-    lines = [line for text in told if text and text != "." for line in text.splitlines() if line.strip()]
+    parts = (row[key] for key in ("known_info", "reason_for_call", "unknown_info", "task_instructions"))
+    lines = [line for text in parts if text and text != "." for line in text.splitlines() if line.strip()]
     return (
         f"  s{row['id']}:\n    prompt: |\n"
         + "".join(f"      {line.strip()}\n" for line in lines)

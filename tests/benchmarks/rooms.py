@@ -1,7 +1,7 @@
 """Where a command's CPU goes, by room: `python tests/benchmarks/rooms.py FILE planner-arguments…` writes a table to FILE.
 
 A signal comes every 2 ms of the process's CPU (`ITIMER_PROF`, threads included); what is on the stack then is asked for
-the innermost line that tells a room. Code in C belongs to the line that called it. Signals that come while one waits are
+the innermost line of a known package. Code in C belongs to the line that called it. Signals that come while one waits are
 lost, and most kernels look only every 4 ms: what came shares the whole CPU.
 """
 

@@ -5,7 +5,7 @@
 CPU seconds of whole processes, user and system, the best of so many rounds (10) in which all take turns, so that what else the
 machine does falls on all alike; the bytecode is there already, as on a user's second start. Two lines to hold the others
 against: `python -c pass`, and the libraries that a program of this kind would import at its top, with nothing done with them.
-The last column counts the modules that stand in `sys.modules` in the end.
+The last column counts the modules in `sys.modules` at the end.
 """
 
 from __future__ import annotations

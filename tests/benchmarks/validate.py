@@ -7,11 +7,11 @@ the same bytes, through PyYAML's binding of libyaml:
 
   tokens   libyaml alone: it parses, and nothing of it is handed to Python
   events   each event becomes a Python object with two marks; nobody looks at them
-  nodes    the events become a tree of nodes with marks: what a validator that tells places needs at the least
+  nodes    the events become a tree of nodes with marks: what a validator that reports places needs at least
   values   the nodes become dicts, lists, texts and numbers, as yaml.CSafeLoader gives them; the places are lost
 
 And what planner does: "read" is values with their places, "validate" is everything: cases, prompts, checked expectations.
-Nobody validates with less than nodes: what is said of a file is said of a place in it. So "validate" is held against "nodes";
+Nobody validates with less than nodes: each message names a place. So "validate" is compared with "nodes";
 the others are there for those who would call something else bare parsing.
 `check-jsonschema`, with plan.schema.json and the same files, is run as a command, as is `planner validate`: it reads YAML,
 checks it against the schema, and knows no places, templates, matrices or expectations.

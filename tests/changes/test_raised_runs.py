@@ -129,7 +129,7 @@ def test_a_case_of_which_nothing_was_known_is_compared_with_what_was(
     assert (found.compared, found.before) == ("regressed", sample_document(sample_from(before)))
 
 
-def test_known_calls_that_are_made_anew_are_the_baseline(
+def test_known_calls_that_are_made_again_are_the_baseline(
     make_case: MakeCase, store_case: StoreCase, build: Build, make_runs: MakeRuns
 ) -> None:
     """What was left open and is called all over again is a sample of its own, and the newest."""

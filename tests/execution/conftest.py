@@ -370,7 +370,7 @@ def job() -> Callable[..., Job]:
 
 @pytest.fixture(scope="session")
 def killable() -> Callable[..., Any]:
-    """Makes an invocation that dies at a boundary, by number or name; tells whether it did, or was through before."""
+    """Starts a session that dies at a boundary, by number or name; returns whether it died or ended before."""
 
     async def invoke(service: Service, jobs: Iterable[Job], boundary: int | str, **options: Any) -> bool:
         life = Life(dies_at=boundary)

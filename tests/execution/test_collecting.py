@@ -30,7 +30,7 @@ def _is_timed(said: Any) -> bool:
 
 
 class Scripted:
-    """A service that tells of one call, of each thing the first that is due at a moment: {seconds: answer}."""
+    """A service with one call. Each part answers with the latest entry that is due: {seconds: answer}."""
 
     def __init__(self, script: Mapping[str, Mapping[float, Any]]) -> None:
         self.script = script
@@ -137,7 +137,7 @@ async def test_a_late_call_is_awaited(fetch: Callable[..., Any], early: Any, lat
 async def test_a_call_that_never_comes_is_awaited_so_long(
     fetch: Callable[..., Any], never: Any, call_status: str | None, cost: int | None
 ) -> None:
-    """And then told as far as it is known."""
+    """Then what is known is reported."""
     evidence, _, seconds = await fetch(wait_seconds=30.0, call=never)
     assert (evidence.call.status if evidence.call else None) == call_status
     assert evidence.cost_cents == cost
@@ -145,7 +145,7 @@ async def test_a_call_that_never_comes_is_awaited_so_long(
 
 
 async def test_what_a_service_does_not_tell_is_not_awaited(fetch: Callable[..., Any]) -> None:
-    """A service that tells of no bills at all, and a call that failed and has none."""
+    """A service that shows no bills, and a failed call without one."""
     unbilled = {key: value for key, value in CALL.items() if key != "billing_total_cents"}
     for call in (unbilled, {**CALL, "status": "failed", "billing_total_cents": None}):
         evidence, _, seconds = await fetch(call=call, transcript={"transcripts": TURNS})

@@ -49,7 +49,7 @@ def simulate(allowed: int, runs: int, *, ceiling: int | None = None, foreign: in
 
 @pytest.mark.parametrize("allowed", [1, 2, 3, 5, 7, 8, 9, 10, 16, 20, 33, 50, 64, 100, 127, 200])
 def test_the_limit_is_found(allowed: int) -> None:
-    """Whatever the service allows is used to the full, and not much is wasted on asking for more."""
+    """The limit of the service is used fully, with few refused requests."""
     runs = allowed * 20
     _, refused, most, used_percent = simulate(allowed, runs)
     assert most == allowed
@@ -131,7 +131,7 @@ def test_retry_after_is_obeyed() -> None:
 
 
 def test_an_invitation_to_come_back_at_once_does_not_make_a_storm() -> None:
-    """`Retry-After: 0` leaves our own pauses standing."""
+    """`Retry-After: 0` does not shorten our own pauses."""
     limit = ConcurrencyLimit()
     pauses = [limit.refused(1, in_flight=0, now=0.0, retry_after_seconds=0.0) for _ in range(5)]
     assert pauses == snapshot([0.5, 0.5, 1.0, 2.0, 4.0])

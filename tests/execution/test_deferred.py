@@ -16,21 +16,21 @@ class Verdicts:
     settles_after: int | None
     first: int = 2
     then: int = 1
-    told: list[int] = field(default_factory=list[int])
+    reported: list[int] = field(default_factory=list[int])
     asked: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     platform_failed: frozenset[int] = frozenset()
     """Which reports, counted from 1, are of runs that the platform failed."""
 
     def note(self, record: RunRecord) -> bool:
-        self.told.append(record.run_id)
-        return len(self.told) in self.platform_failed
+        self.reported.append(record.run_id)
+        return len(self.reported) in self.platform_failed
 
     def pace(self, case_id: str, to_come: int, retries: int) -> int:
         del case_id
         self.asked.append((to_come, retries))
-        if self.settles_after is not None and len(self.told) >= self.settles_after:
+        if self.settles_after is not None and len(self.reported) >= self.settles_after:
             return 0
-        return self.first - len(self.told) if len(self.told) < self.first else self.then
+        return self.first - len(self.reported) if len(self.reported) < self.first else self.then
 
     @property
     def options(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ async def test_calls_that_cannot_matter_are_not_made(
 async def test_a_case_that_is_never_settled_is_called_as_often_as_asked(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Holding calls back loses none of them; a case without a pace goes its own way beside it."""
+    """Deferring loses no calls, and other cases are not deferred."""
     service = make_service()
     jobs = [job("ana", runs=5, may_stop_early=True), job("bob", runs=3)]
     done = await service.invoke(jobs, pace=Verdicts(settles_after=None).pace)
@@ -136,8 +136,8 @@ async def test_an_ambiguous_launch_of_a_settled_case_that_never_arrived_is_not_n
     verdicts = Verdicts(settles_after=2, first=3, then=3)
 
     def pace(case_id: str, to_come: int, retries: int) -> int:
-        verdicts.first = 1 if not verdicts.told else 3
-        return verdicts.pace(case_id, to_come, retries) or (0 if len(verdicts.told) >= 2 else 3)
+        verdicts.first = 1 if not verdicts.reported else 3
+        return verdicts.pace(case_id, to_come, retries) or (0 if len(verdicts.reported) >= 2 else 3)
 
     jobs = [job("ana", runs=3, may_stop_early=True)]
     done = await service.invoke(

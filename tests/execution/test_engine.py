@@ -133,7 +133,9 @@ async def test_the_makespan_is_bounded_by_the_limit_and_not_by_us(
     requests = Counter(path.split("/")[-1] for _, path in service.requests)
     assert requests["transcript"] == requests["history"] == 120
     polls = sum(request == ("GET", "/v1/test-calls") for request in service.requests)
-    assert polls <= 1.5 * done.seconds / 2  # one request a poll, one poll in so many seconds, whatever is in flight
+    assert (
+        polls <= 1.5 * done.seconds / 2
+    )  # one request a poll, one poll in so many seconds, for any number of runs in flight
     bills = requests["transactions"]
     assert bills <= polls
     assert done.stats.requests == 3 * 120 + polls + bills + done.outcome.launches + done.stats.refused + 1
@@ -150,7 +152,7 @@ async def test_evidence_is_fetched_once_a_run(
     assert Counter(path.split("/")[-1].strip("0123456789") for path in reads) == {"": 3, "transcript": 3, "history": 3}
 
 
-async def test_runs_that_share_a_target_but_not_a_batch_are_told_apart(
+async def test_runs_that_share_a_target_but_not_a_batch_are_distinguished(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """Two cases with the very same prompt, and one that differs by white space only, each get as many runs as they want."""
@@ -184,7 +186,7 @@ async def test_a_service_that_trims_prompts_is_understood(
     assert len(await service.own_runs()) == 3
 
 
-async def test_progress_is_told(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+async def test_progress_is_reported(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
     """From nothing to everything: runs done never go down, money is spent or reserved, and the last word is complete."""
     service = make_service(concurrency_limit=2)
     done = await service.invoke([job("ana", runs=4)], ceilings=[(100, None)])
@@ -214,7 +216,7 @@ async def test_staggered_runs_have_their_time_from_their_own_start(
 async def test_grades_are_awaited_where_a_check_wants_them(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """Late ones too; where none does, what the call tells of its grade must do."""
+    """Late ones too. Without such a check, the grade in the call is enough."""
     service = make_service(dialect, [{"kind": "late", "what": ["grade"], "seconds": 20}])
     done = await service.invoke([job("ana", await_grade=True), job("bob", target=17)])
     grades = {record.case_id: record.evidence.grade for record in done.records}

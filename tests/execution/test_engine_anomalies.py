@@ -1,4 +1,4 @@
-"""A service that answers two launches with one thing, or shows runs otherwise than they were asked for: seen and told, no call
+"""A service that gives two launches one answer, or shows other prompts than were sent: reported, no call
 taken for another's, and nothing paid for again."""
 
 from __future__ import annotations
@@ -27,23 +27,25 @@ def amended(answer: Answer, **fields: Any) -> Answer:
 
 
 class OneBatch:
-    """Answers each batch with the id of the first; `told` are the runs it tells of: its own, the first's, or none, and then it has
+    """Answers each batch with the id of the first; `listing` says which runs it lists: its own, the first's, or none, and then it has
     all of them, when asked."""
 
     def __init__(self, text: str) -> None:
-        self._told = text
+        self._listing = text
         self._first: dict[str, Any] = {}
         self._all: list[int] = []
 
     def __call__(self, method: str, path: str, answer: Answer) -> Answer:
-        if method == "GET" and self._told == "none" and path.startswith("/v1/test-call-batches/"):
+        if method == "GET" and self._listing == "none" and path.startswith("/v1/test-call-batches/"):
             return amended(answer, run_ids=sorted(self._all, reverse=True))
         if method != "POST" or not path.endswith("batches"):
             return answer
         document = json.loads(answer.body)
         self._first = self._first or document
         self._all += document.get("run_ids", [])
-        run_ids = {"own": document.get("run_ids", []), "first": self._first.get("run_ids", []), "none": []}[self._told]
+        run_ids = {"own": document.get("run_ids", []), "first": self._first.get("run_ids", []), "none": []}[
+            self._listing
+        ]
         return amended(answer, id=self._first["id"], run_ids=run_ids)
 
 
@@ -86,7 +88,7 @@ async def test_one_batch_for_two_launches(
     await service.check_exact(later)
 
 
-async def test_one_batch_with_runs_of_its_own_is_only_told(
+async def test_one_batch_with_runs_of_its_own_is_only_reported(
     make_service: Callable[..., Any], jobs: list[Any], dialect: str
 ) -> None:
     """Where each answer lists other runs, it is known which are whose."""
@@ -152,8 +154,8 @@ async def test_what_only_the_first_answer_says_is_not_believed(
     done = await service.invoke(jobs, amend=amend, settings=PATIENT)
     assert len(await service.own_runs()) == 2
     assert not done.outcome.finished
-    (odd,) = done.outcome.anomalies.values()
-    assert "is not what the launch asked for (p/ana@t): it counts for no case" in odd
+    (anomaly,) = done.outcome.anomalies.values()
+    assert "is not what the launch asked for (p/ana@t): it counts for no case" in anomaly
     assert [record.case_id for record in done.records if record.evidence is not None] in ([], ["p/bob@t"])
     again = await service.invoke(jobs, settings=PATIENT)
     assert len(await service.own_runs()) == 2
@@ -164,7 +166,7 @@ async def test_what_only_the_first_answer_says_is_not_believed(
 async def test_a_death_where_the_second_answer_comes_costs_nothing(
     make_service: Callable[..., Any], killable: Callable[..., Any], jobs: list[Any], text: str
 ) -> None:
-    """Killed at each boundary from the first launch's answer to the second's doubt: the next invocation makes no call twice."""
+    """Killed at each boundary from the first launch's answer until the second is unconfirmed: the next session makes no call twice."""
     alive = Life()
     await make_service().invoke(jobs, amend=OneBatch(text), life=alive, settings=HASTY)
     answers = [number for number, name in enumerate(alive.crossed, 1) if name.startswith("after POST")]
@@ -178,7 +180,7 @@ async def test_a_death_where_the_second_answer_comes_costs_nothing(
         await service.check_exact(jobs)
 
 
-async def test_runs_shown_without_prompts_are_told_as_such(
+async def test_runs_shown_without_prompts_are_reported_as_such(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """Nothing was altered: nothing is shown."""
@@ -201,24 +203,24 @@ def shouting(method: str, path: str, answer: Answer) -> Answer:
     return replace(answer, body=json.dumps(rows).encode())
 
 
-async def test_runs_shown_with_other_prompts_are_told_at_once(
+async def test_runs_shown_with_other_prompts_are_warned_at_once(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """With why they count for no case; then, shown as they were sent, they do, and are not made again."""
     service = make_service(dialect)
     jobs = [job("ana"), job("bob")]
-    told_at: list[float] = []
+    warned_at: list[float] = []
     began = anyio.current_time()
 
     def on_context(context: Any) -> None:
-        context.observer = replace(context.observer, warn=lambda _: told_at.append(anyio.current_time() - began))
+        context.observer = replace(context.observer, warn=lambda _: warned_at.append(anyio.current_time() - began))
 
     done = await service.invoke(jobs, amend=shouting, on_context=on_context)
-    assert told_at
-    assert told_at[0] < 10
-    (odd,) = done.outcome.anomalies.values()
+    assert warned_at
+    assert warned_at[0] < 10
+    (anomaly,) = done.outcome.anomalies.values()
     ids = ", ".join(str(run["run_id"]) for run in await service.own_runs())
-    assert odd == (
+    assert anomaly == (
         f"the service shows runs {ids} with a different prompt than was sent. Their case is unknown, so they count"
         " for no case (p/ana@t, p/bob@t). They are charged and will not be repeated."
     )
@@ -238,12 +240,12 @@ async def test_runs_that_are_shown_otherwise_are_named_up_to_five(
     """Where there are more, it is said that these are not all."""
     service = make_service()
     done = await service.invoke([job(f"c{number}") for number in range(count)], amend=shouting)
-    (odd,) = done.outcome.anomalies.values()
+    (anomaly,) = done.outcome.anomalies.values()
     first = ", ".join([str(run["run_id"]) for run in await service.own_runs()][:5])
-    assert f"shows runs {first}{', …' if count > 5 else ''} with a different prompt" in odd
+    assert f"shows runs {first}{', …' if count > 5 else ''} with a different prompt" in anomaly
 
 
-async def test_runs_shown_otherwise_for_a_while_are_odd_no_more(
+async def test_runs_shown_otherwise_for_a_while_are_not_reported_later(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """As soon as the list shows what was sent, they count and are no longer reported."""

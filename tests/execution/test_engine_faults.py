@@ -1,4 +1,4 @@
-"""Whatever goes wrong at the service, each run is paid for once, and the journal's money is the service's."""
+"""Under every fault of the service, each run is paid for once, and the journal's money equals the service's."""
 
 from __future__ import annotations
 

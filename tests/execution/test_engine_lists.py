@@ -1,4 +1,4 @@
-"""Lists that lag, end early or tell little, and clocks that are wrong: what was carried out is found all the same."""
+"""Lists that lag, end early or omit fields, and wrong clocks: launched runs are still found."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_service_that_lists_no_older_batches_shows_their_runs(
 async def test_a_batch_whose_answer_lists_no_runs(
     make_service: Callable[..., Any], job: Callable[..., Any], text: str
 ) -> None:
-    """Its detail may not be known at once, or never list them; then the runs' own batch, or their prompts, must tell."""
+    """Its detail may not be known at once, or never list them; then the runs' own batch, or their prompts, show it."""
     service = make_service("client" if text == "by neither" else "page", [{"kind": "shuffle_ids"}])
     reads: list[str] = []
 
@@ -197,7 +197,7 @@ async def test_a_list_of_runs_that_does_not_reach_back_proves_nothing(
 async def test_no_more_of_the_list_is_read_than_what_is_under_way(
     make_service: Callable[..., Any], job: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole first page until all are known, then as deep as the oldest run under way was, with some to spare."""
+    """The whole first page until all are known, then as deep as the oldest run under way was, with a margin."""
     service = make_service(concurrency_limit=100)
     limits: list[int] = []
     read = ApiClient.runs

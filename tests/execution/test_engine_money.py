@@ -1,4 +1,4 @@
-"""Ceilings: what is spent, reserved or in doubt counts; nothing is launched that could break one."""
+"""Ceilings: spent, reserved and unconfirmed money counts; nothing is launched that could break one."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ async def test_a_person_who_must_choose_is_not_waited_for(
 async def test_no_balance_in_the_middle_ends_launching(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """402: what is under way is collected, what is left is told, and nothing more is tried."""
+    """402: runs under way are collected, the rest is reported, and nothing more is launched."""
     service = make_service(dialect, [{"kind": "no_balance", "after": 1}])
     jobs = [job("ana", runs=2, expected_seconds=90.0, target=14), job("bob", runs=3)]
     done = await service.invoke(jobs)
@@ -196,7 +196,7 @@ async def test_no_balance_in_the_middle_ends_launching(
 
 
 async def test_a_real_balance_that_runs_out(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """The service refuses the call that its balance does not cover, whatever we had estimated."""
+    """The service refuses the call that its balance does not cover, even if our estimate was lower."""
     service = make_service(balance_cents=50)
     done = await service.invoke([job("ana", runs=5)], settings=Settings(max_concurrent_runs=1))
     assert await spent(service) == 48
@@ -208,7 +208,7 @@ async def test_a_real_balance_that_runs_out(make_service: Callable[..., Any], jo
 async def test_a_bill_that_never_comes(
     make_service: Callable[..., Any], job: Callable[..., Any], reserve_cents: int | None, made: int
 ) -> None:
-    """What was reserved stands in place of the bill; where the price was unknown, what the service expected does. The record
+    """The reservation replaces the bill; if the price was unknown, the estimate of the service does. The record
     says that the cost is unknown."""
     service = make_service()
 
@@ -255,7 +255,7 @@ async def test_no_ceiling_is_ever_broken(
     known: bool,
     faults: bool,
 ) -> None:
-    """Whatever is wanted and whatever goes wrong: what the service charged stays within every ceiling, in every
+    """For any jobs and any faults, what the service charged stays within every ceiling, in every
     invocation, and all that fits was made in the end."""
     trouble = [{"kind": "lost_answer", "every": 3}, {"kind": "error_before", "after": 1, "every": 4}] if faults else []
     service = make_service("client", trouble, concurrency_limit=4)
@@ -287,7 +287,7 @@ async def test_every_cent_that_may_be_spent_is_spent(
 
 
 async def test_quiet_hours_that_begin_in_the_middle(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Calls under way end and are paid for; no more are launched, and the reason is told."""
+    """Calls under way end and are paid for; no more are launched, and the reason is reported."""
     service = make_service("page", concurrency_limit=2)
     starts = service.now()
     begins = starts + timedelta(seconds=10)

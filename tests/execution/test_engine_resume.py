@@ -149,7 +149,7 @@ async def test_only_as_many_runs_as_are_wanted_are_put_back(
 async def test_only_as_many_runs_as_are_wanted_are_reported(
     make_service: Callable[..., Any], job: Callable[..., Any], killable: Callable[..., Any]
 ) -> None:
-    """A launch of three that did happen, of which one stands in for a call wanted now; the others wait for who wants them."""
+    """A launch of three that did happen, of which one is a call wanted now; the others stay for later sessions."""
     service = make_service("page")
     assert await killable(service, [job("ana", runs=3)], "after POST")
     done = await service.invoke([job("ana", runs=1)], digest="sha256:2")
@@ -187,7 +187,7 @@ async def test_other_change_sets_runs_are_gone_on_with_and_not_billed_to_this_on
 async def test_launches_that_never_happened_stand_in_for_nothing(
     make_service: Callable[..., Any], job: Callable[..., Any], state: LaunchState
 ) -> None:
-    """Whatever the journal remembers of them."""
+    """Even if the journal knows them."""
     service = make_service()
     await service.invoke([job("ana")], intercept=lambda method, *_: StoreError("stop") if method == "POST" else None)
     journal = service.journal()

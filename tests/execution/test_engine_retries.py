@@ -28,7 +28,7 @@ def retried(job: Callable[..., Any]) -> Callable[..., Any]:
 async def test_a_failed_run_is_called_again(
     make_service: Callable[..., Any], retried: Callable[..., Any], dialect: str
 ) -> None:
-    """Both runs are told, and what is wanted is there in the end."""
+    """Both runs are reported, and the wanted number is reached."""
     service = make_service(dialect, [FAILS])
     done = await service.invoke([retried("ana", retries=1)], on_run=platform_failed)
     assert done.outcome.finished
@@ -68,7 +68,7 @@ async def test_what_the_agent_failed_is_not_called_again(
 
 
 async def test_a_retry_keeps_to_the_ceiling(make_service: Callable[..., Any], retried: Callable[..., Any]) -> None:
-    """There is money for one call: the other is left, and told."""
+    """There is money for one call: the other is left and reported."""
     service = make_service("page", [FAILS])
     jobs = [retried("ana", retries=1), retried("bob", retries=1, target=17)]
     done = await service.invoke(jobs, on_run=platform_failed, ceilings=[(30, None)])
@@ -88,7 +88,7 @@ async def test_no_retry_after_an_interruption(make_service: Callable[..., Any], 
 async def test_a_death_at_any_boundary_pays_for_no_retry_twice(
     make_service: Callable[..., Any], retried: Callable[..., Any], killable: Callable[..., Any], dialect: str
 ) -> None:
-    """Killed before or after any step of a run that fails and is called again, with retries to spare: one failure is made
+    """Killed before or after any step of a run that fails and is called again, with retries left: one failure is made
     up for by one call, whichever invocation sees it."""
     jobs = [retried("ana", retries=3)]
     settings = Settings(linger_seconds=700, poll_floor_seconds=12, poll_ceiling_seconds=12)

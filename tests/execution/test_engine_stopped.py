@@ -85,7 +85,7 @@ async def test_an_outage_is_not_as_long_as_the_process_was_stopped(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_that_was_about_to_be_sent_for_a_night_is_made_anew(
+async def test_a_launch_that_was_about_to_be_sent_for_a_night_is_replaced(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
     """The machine slept while it connected: sent in the morning it would not be found by the evening's time, so it is not sent."""

@@ -1,4 +1,4 @@
-"""A service or a disk that fails for good: what is told, that nothing is lost, and that it ends."""
+"""A service or disk that keeps failing: the session reports it, loses nothing and ends."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_a_list_that_is_gone_is_the_services_business(
     await service.check_exact(jobs)
 
 
-async def test_a_call_that_cannot_be_read_is_told_of_once_a_try(
+async def test_a_call_that_cannot_be_read_is_reported_of_once_a_try(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
     """One line, with when it is tried again; in the end it counts as what it is, and not as under way."""
@@ -95,7 +95,7 @@ async def test_a_call_that_cannot_be_read_is_told_of_once_a_try(
 async def test_interrupted_while_it_is_to_be_read_again(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """It has ended, whatever can be read of it."""
+    """It has ended, even if little of it can be read."""
     service = make_service()
 
     def garbage(method: str, path: str, body: bytes | None) -> Any:
@@ -106,7 +106,7 @@ async def test_interrupted_while_it_is_to_be_read_again(
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])
-async def test_a_request_that_the_service_does_not_take_is_told(
+async def test_a_request_that_the_service_does_not_take_is_reported(
     make_service: Callable[..., Any], job: Callable[..., Any], status: int
 ) -> None:
     """With its own words; it is not tried again."""
@@ -267,7 +267,7 @@ async def test_an_answer_that_makes_no_sense_is_asked_for_with_growing_pauses(
 async def test_evidence_that_is_read_at_the_second_try_is_whole(
     make_service: Callable[..., Any], job: Callable[..., Any], misdeed: Any
 ) -> None:
-    """Whatever went wrong at the first, even beyond the client's own tries."""
+    """After any failure of the first read, even beyond the client's own attempts."""
     service = make_service()
     tries: list[str] = []
 
@@ -305,7 +305,7 @@ def failing(nth: int, what: str) -> Any:
 async def test_a_full_disk_stops_everything_and_loses_nothing(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str, nth: int
 ) -> None:
-    """At whichever journal write: it is told with a way out, nothing is launched without a durable intent, and when there
+    """At any journal write: it is reported with a fix, nothing is launched without a durable intent, and when there
     is room again each run is made once."""
     service = make_service(dialect)
     jobs = [job("ana", runs=2), job("bob", target=17)]
@@ -335,7 +335,9 @@ async def test_evidence_that_cannot_be_stored_stops_everything(
     await service.check_exact(jobs)
 
 
-async def test_a_store_that_cannot_be_read_is_told(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
+async def test_a_store_that_cannot_be_read_is_reported(
+    make_service: Callable[..., Any], job: Callable[..., Any]
+) -> None:
     """Evidence that the store has and will not give is no reason to call again."""
     service = make_service()
     jobs = [job("ana")]
@@ -351,7 +353,7 @@ async def test_a_store_that_cannot_be_read_is_told(make_service: Callable[..., A
 async def test_an_answer_that_claims_anothers_run_is_not_believed(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """A service that gives the same run id twice: it is told, nothing more is launched, and the run that was made is found."""
+    """A service that gives the same run id twice: it is reported, nothing more is launched, and the run that was made is found."""
     service = make_service()
 
     def same_id(method: str, path: str, answer: Answer) -> Answer:
@@ -380,7 +382,7 @@ async def test_a_bug_is_not_swallowed(make_service: Callable[..., Any], job: Cal
 
 
 async def test_failing_fast_launches_nothing_more(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Whoever listens may stop it between two runs: what is under way is collected, what is left is told."""
+    """Whoever listens may stop it between two runs: runs under way are collected, the rest is reported."""
     service = make_service(concurrency_limit=2)
     contexts: list[Any] = []
 
@@ -399,7 +401,7 @@ async def test_failing_fast_launches_nothing_more(make_service: Callable[..., An
 async def test_a_call_id_that_never_comes_is_not_awaited_for_ever(
     make_service: Callable[..., Any], job: Callable[..., Any], dialect: str
 ) -> None:
-    """The run has ended, and after a minute it is told without its call; its bill stays unknown, not zero."""
+    """The run has ended, and after a minute it is reported without its call; its bill stays unknown, not zero."""
     service = make_service(dialect, [{"kind": "late", "what": ["call_id"], "seconds": 500}], concurrency_limit=1)
     done = await service.invoke([job("ana"), job("bob")])
     assert done.outcome.finished

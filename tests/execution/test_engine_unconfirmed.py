@@ -124,7 +124,7 @@ async def test_three_doubts_stop_launching(make_service: Callable[..., Any], job
 async def test_somebody_elses_equal_run_needs_a_person(
     make_service: Callable[..., Any], job: Callable[..., Any]
 ) -> None:
-    """Where the service does not tell who asked, either run could be ours; a person's choice is resumed."""
+    """If the service does not show the requester, either run could be ours; a person's choice is resumed."""
     service = make_service(
         "page",
         [{"kind": "lost_answer", "times": 1}, {"kind": "foreign_runs", "route": "list", "identical": True, "times": 1}],
@@ -149,7 +149,7 @@ async def test_somebody_elses_equal_run_needs_a_person(
 
 
 async def test_anothers_run_is_never_adopted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """Where the service tells who asked and we know who we are to it, the equal run of somebody else is no candidate."""
+    """If the service shows the requester and we know our own id, an equal run of somebody else is no candidate."""
     service = make_service(
         "client",
         [
@@ -198,7 +198,7 @@ def test_each_key_has_requesters_of_its_own(tmp_path: Path) -> None:
 
 
 async def test_anothers_batch_is_never_adopted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """The page's batches tell who asked: the answer to our first one tells who we are."""
+    """In this dialect batches show the requester: the answer to our first one shows our own id."""
     service = make_service("page", [{"kind": "lost_answer", "after": 1, "times": 1}])
     jobs = [job("bob", runs=2, target=17, expected_seconds=90.0), job("ana", runs=2)]
 
@@ -236,7 +236,7 @@ def slow_batch_posts(service: Any) -> Callable[..., Any]:
 async def test_a_single_never_takes_a_run_of_our_own_batch(
     make_service: Callable[..., Any], job: Callable[..., Any], sent: str
 ) -> None:
-    """Runs of one dialect do not tell their batch: one with the same prompt in it, listed before its launch is answered, is
+    """Runs of one dialect do not show their batch: one with the same prompt in it, listed before its launch is answered, is
     not mistaken for the lost single."""
     service = make_service("client")
     started = service.now_seconds()
@@ -277,7 +277,7 @@ async def test_twins_sent_at_once_and_lost_get_a_run_each(
 
 
 async def test_marks_make_the_search_exact(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """With a reference in each prompt, even equal launches are told apart; the case keeps its own prompt."""
+    """With a reference in each prompt, even equal launches are distinguished; the case keeps its own prompt."""
     service = make_service("client", [{"kind": "lost_answer", "times": 2}])
     prompt = "You are Ana. Ask for the opening hours."
     jobs = [job("a", prompt=prompt, stagger_seconds=1), job("b", prompt=prompt, stagger_seconds=2, runs=2)]

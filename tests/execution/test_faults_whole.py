@@ -1,4 +1,4 @@
-"""Whatever goes wrong at the service: no call twice, none lost, no wrong pass, no ceiling broken. `planner run` as a whole."""
+"""`planner run` under every fault of the service: no call twice, none lost, no wrong pass, no ceiling broken."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ async def test_waiting_for_the_service_can_be_interrupted(
 
 
 async def test_lingering_can_be_interrupted(make_service: Callable[..., Any], job: Callable[..., Any]) -> None:
-    """The doubt stays open."""
+    """It stays unconfirmed."""
     service = make_service("page", [{"kind": "error_before", "times": 1}])
     done = await service.invoke_interrupted([job("ana")], 20.0, settings=Settings(linger_seconds=500))
     assert done.seconds < 20.1

@@ -148,7 +148,7 @@ def test_a_dead_invocation_leaves_unsent_and_ambiguous_launches(journal: Journal
 
 
 def test_only_launches_that_may_cost_money_count(journal: Journal) -> None:
-    """Slots of refused, unsent, rejected and absent launches are neither gone on with nor charged; consumed ones are charged."""
+    """Slots of refused, unsent, rejected and absent launches are neither resumed nor charged; consumed ones are charged."""
     for number, state in enumerate(LaunchState):
         bring(journal, state, f"l{number}", slots=1)
     live = {
@@ -226,7 +226,7 @@ def test_slots_move_only_as_drawn(journal: Journal) -> None:
     assert [state.value for state in seen] == ["wanted", "bound", "collected", "consumed", "consumed"]
 
 
-def test_runs_told_late_are_claimed_late(journal: Journal) -> None:
+def test_runs_listed_late_are_claimed_late(journal: Journal) -> None:
     """A launch whose answer listed no runs gets them afterwards."""
     bring(journal, LaunchState.ACKNOWLEDGED)
     journal.claim("l1", (9, 8))
@@ -263,7 +263,7 @@ def test_a_number_over_64_bits_is_an_error_of_ours(journal: Journal) -> None:
 def test_a_garbage_file_is_no_journal(path: Path) -> None:
     """A file that is something else is left as it is, and named."""
     path.parent.mkdir()
-    path.write_bytes(b"not a database, whatever its name says" * 100)
+    path.write_bytes(b"not a database, despite its name" * 100)
     with pytest.raises(StoreError, match=r"journal\.sqlite is damaged: file is not a database") as caught:
         Journal(path)
     assert caught.value.hint
@@ -454,7 +454,7 @@ def test_a_process_that_dies_leaves_whole_transactions(path: Path) -> None:
     assert states == {"l1": LaunchState.SENT, "l2": LaunchState.INTENDED}
 
 
-def test_a_locked_journal_is_told(path: Path, journal: Journal) -> None:
+def test_a_locked_journal_is_reported(path: Path, journal: Journal) -> None:
     """Another writer, where there should be none, is an error after a wait, not a traceback."""
     other = sqlite3.connect(path, isolation_level=None)
     journal._db.execute("PRAGMA busy_timeout=1")
@@ -475,7 +475,7 @@ def test_reading_a_closed_journal_is_an_error_of_ours(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"no database at all " * 100, b""])
-def test_a_damaged_journal_is_told_to_be_damaged(path: Path, damage: bytes) -> None:
+def test_a_damaged_journal_is_reported_to_be_damaged(path: Path, damage: bytes) -> None:
     """Neither space nor permissions would fix it; that moving it away may cost money is said."""
     journal = Journal(path)
     journal.close()

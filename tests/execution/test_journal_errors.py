@@ -1,4 +1,4 @@
-"""What is said of a journal that cannot be used, as it stands in a report."""
+"""Messages about an unusable journal, as reports show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The journal against a model of it, over random histories: closed, killed or cut off at any byte, it tells a sound past."""
+"""The journal against a model of it, over random histories: closed, killed or cut off at any byte, it holds a consistent past."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Model:
     def copy(self) -> Model:
         return Model(dict(self.states), dict(self.batch_ids), dict(self.claims), dict(self.slots))
 
-    def told(self) -> dict[str, Any]:
-        """In the shape that `told_by` reads from a journal."""
+    def state(self) -> dict[str, Any]:
+        """In the shape that `state_of` reads from a journal."""
         live = {launch_id for launch_id, state in self.states.items() if state in LIVE}
         return {
             "launches": {
@@ -61,7 +61,7 @@ class Model:
         }
 
 
-def told_by(journal: Journal) -> dict[str, Any]:
+def state_of(journal: Journal) -> dict[str, Any]:
     launches = journal.launches(LaunchState)
     return {
         "launches": {launch.launch_id: (launch.state, launch.batch_id, list(launch.run_ids)) for launch in launches},
@@ -89,7 +89,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.remember()
 
     def remember(self) -> None:
-        self.past.append(self.model.copy().told())
+        self.past.append(self.model.copy().state())
 
     def teardown(self) -> None:
         self.journal.close()
@@ -203,7 +203,7 @@ class JournalMachine(RuleBasedStateMachine):
             if (source := Path(f"{copy}{suffix}")).exists():
                 source.rename(f"{self.path}{suffix}")
         self.journal = Journal(self.path)
-        assert told_by(self.journal) == self.model.told()
+        assert state_of(self.journal) == self.model.state()
         suspects = self.journal.mark_interrupted()
         assert suspects == sum(state is LaunchState.SENT for state in self.model.states.values())
         moved = {LaunchState.INTENDED: LaunchState.UNSENT, LaunchState.SENT: LaunchState.AMBIGUOUS}
@@ -223,14 +223,14 @@ class JournalMachine(RuleBasedStateMachine):
             Path(f"{cut}-wal").write_bytes(document[: round(len(document) * share)])
         journal = Journal(cut)
         try:
-            assert told_by(journal) in self.past
+            assert state_of(journal) in self.past
         finally:
             journal.close()
 
     @invariant()
     def agrees(self) -> None:
         if hasattr(self, "journal"):
-            assert told_by(self.journal) == self.model.told()
+            assert state_of(self.journal) == self.model.state()
             assert all(
                 slot.state in SLOT_STATES[self.model.states[slot.launch_id] in KNOWN]
                 for slot in self.model.slots.values()

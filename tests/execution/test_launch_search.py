@@ -88,7 +88,7 @@ async def test_altered_prompts_are_no_proof_of_absence(
     answered: bool,
     shown: Callable[[str], str | None],
 ) -> None:
-    """Runs of its time that cannot be told from a lost launch's keep it open for a person: neither this invocation nor the next
+    """Runs that may belong to a lost launch keep it open for a person: neither this invocation nor the next
     pays for it again."""
     service = make_service(dialect, [{"kind": "lost_answer", "times": 1}])
     jobs = [job("ana", expected_seconds=90.0)] + ([job("cleo", stagger_seconds=1)] if answered else [])

@@ -117,7 +117,7 @@ PLANS = st.sampled_from(["a", "b"])
     known=st.booleans(),
 )
 def test_no_launch_breaks_a_ceiling(data: st.DataObject, limits: list[tuple[int, str | None]], known: bool) -> None:
-    """Whatever is launched, billed and released in whatever order: at every launch, committed money of every ceiling is
+    """For launches, bills and releases in any order: at every launch, committed money of every ceiling is
     within it, as long as no bill was higher than its reservation; and the sums are those of a naive account."""
     ledger = ledger_of(*limits)
     flying: list[Flight] = []
@@ -180,11 +180,11 @@ def test_a_better_word_takes_the_place_of_a_reservation() -> None:
     """Under every ceiling that covers it, with nothing left over when the bill comes; the next calls are reckoned by it."""
     own, other = Ceiling("plan a", 300, "a"), Ceiling("plan b", 300, "b")
     ledger = Ledger([Ceiling("all", 100), own, other])
-    held = ledger.reservation_for("a", AGENT, None)
-    assert held == 100
-    ledger.reserve("a", held)
+    reserved = ledger.reservation_for("a", AGENT, None)
+    assert reserved == 100
+    ledger.reserve("a", reserved)
     assert ledger.reservation_for("a", AGENT, None) is None
-    ledger.revise("a", held, 16)
+    ledger.revise("a", reserved, 16)
     assert (ledger.reserved_cents, own.pending_cents, own.committed_cents, other.committed_cents) == (16, 16, 16, 0)
     assert ledger.reservation_for("a", AGENT, None) == 20
     ledger.bill("a", reserved_cents=16, billed_cents=24)

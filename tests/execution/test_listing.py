@@ -48,7 +48,7 @@ async def read(
 
 @pytest.mark.parametrize("rows", [0, 1, 49, 50, 199, 200, 201, 450])
 async def test_a_list_is_read_to_its_end(rows: int) -> None:
-    """Whatever its length."""
+    """Of any length."""
     listed = await read(Service(rows))
     assert sorted(listed.found) == list(range(1, rows + 1))
     assert listed.whole
@@ -93,7 +93,7 @@ async def test_a_service_with_small_pages_is_read_to_its_end() -> None:
 
 @pytest.mark.parametrize(("rows", "whole"), [(NEVER_CUT - 1, True), (NEVER_CUT, False), (300, False)])
 async def test_a_service_that_does_not_page(rows: int, whole: bool) -> None:
-    """It tells the same again and again: a short list is all there is, a long one may have been cut."""
+    """It returns the same page every time: a short list is complete, a long one may have been cut."""
     listed = await read(Service(rows, paged=False, cap=100))
     assert len(listed.found) == min(rows, 100)
     assert listed.whole is whole

@@ -180,7 +180,7 @@ class Machine(RuleBasedStateMachine):
         adopted = {
             name: sum(run.id in noted and f"You are {name}." in run.prompt for run in strangers) for name in self.runs
         }
-        # One dialect does not tell who asked: a lone stranger's run that is in every way like a lost one of ours is taken for it.
+        # One dialect does not show the requester: a single foreign run that equals a lost one of ours is adopted.
         assert self.service.dialect == "page" or not any(adopted.values())
         assert {name: calls + adopted[name] for name, calls in self.made().items()} == self.runs
         assert {run.id for run in self.own()} <= set(noted)

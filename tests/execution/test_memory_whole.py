@@ -30,17 +30,17 @@ scenarios:
 """
 
 
-def test_evidence_of_finished_runs_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evidence_of_finished_runs_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many calls are over, no more of them are in memory than are under way at once, their quotes and verdicts apart."""
     seen: list[ref[Evidence]] = []
-    held: list[int] = []
+    alive_counts: list[int] = []
 
     def alive() -> int:
         return sum(evidence() is not None for evidence in seen)
 
     def noting(case: Any, record: Any, ask: Any) -> JudgedRun:
         seen.append(ref(record.evidence))
-        held.append(alive())
+        alive_counts.append(alive())
         return judge_record(case, record, ask)
 
     monkeypatch.setattr(planner.session.judge_calls, "judge_record", noting)
@@ -51,5 +51,5 @@ def test_evidence_of_finished_runs_is_let_go(tmp_path: Path, monkeypatch: pytest
 
     assert ran.code in (0, 1), ran.err
     assert len(seen) == 60
-    assert max(held) <= LIMIT
-    wait_for(lambda: alive() == 0)  # a thread that stored some may not have been given the time to let go of them
+    assert max(alive_counts) <= LIMIT
+    wait_for(lambda: alive() == 0)  # a thread that stored some may still refer to them

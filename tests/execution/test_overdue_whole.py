@@ -46,7 +46,7 @@ def test_a_run_that_ends_an_hour_later_is_not_paid_for_again(make: Any) -> None:
 
 
 def test_a_run_that_never_ends_is_given_up_after_a_day(make: Any) -> None:
-    """Until then nobody is called in its place, which is told; after that the next invocation calls again."""
+    """Until then no call replaces it, and the report says so; after that the next session calls again."""
     service = make(({"kind": "hang", "times": 1},))
     for _ in range(3):
         assert service.run().code == 4

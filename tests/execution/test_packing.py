@@ -26,7 +26,7 @@ def always(_: Any) -> bool:
 def test_everything_wanted_is_taken_once(
     job: Callable[..., Any], cases: list[tuple[int, int, int | None]], rooms: list[int], data: st.DataObject
 ) -> None:
-    """Never more than there is room for, nor than 20, nor of two lines; put back what is not launched: all is taken in the end."""
+    """Never more than there is room for, nor than 20, nor of two lines; runs that are not launched are returned: in the end all are taken."""
     jobs = [job(f"c{n}", target=target, expected_seconds=seconds) for n, (_, target, seconds) in enumerate(cases)]
     pending = Pending(zip(jobs, (runs for runs, _, _ in cases), strict=True))
     wanted = {item.case_id: runs for item, (runs, _, _) in zip(jobs, cases, strict=True)}

@@ -111,10 +111,10 @@ def matched_as_they_are(
     assert sorted(match.unconfirmed.launch.launch_id for match in matches) == sorted(
         item.launch.launch_id for item in launches
     )
-    return {match.unconfirmed.launch.launch_id: _told(match) for match in matches}
+    return {match.unconfirmed.launch.launch_id: _found(match) for match in matches}
 
 
-def _told(match: Match) -> Any:
+def _found(match: Match) -> Any:
     if match.found is None:
         return f"{len(match.candidates)} candidates" if match.candidates else None
     assert match.found in match.candidates
@@ -163,7 +163,7 @@ def test_what_differs_is_not_ours(other: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "missing", ["target_id", "target_type", "direction", "mode", "created_at", "target_number", "requested_by_id"]
 )
-def test_what_is_not_told_rules_nothing_out(missing: str) -> None:
+def test_missing_fields_rule_nothing_out(missing: str) -> None:
     """Calling again would be the dearer mistake."""
     assert matched([unconfirmed("a", "p")], [run(1, "p", **{missing: None})], requesters=[1]) == {"a": (1,)}
 
@@ -175,7 +175,7 @@ def test_clocks_may_differ_by_the_slack(after: float) -> None:
 
 
 def test_an_unknown_clock_may_differ_by_more() -> None:
-    """Where no answer ever told the time, the search is wider."""
+    """If no answer ever had a date, the search is wider."""
     assert matched([unconfirmed("a", "p", slack=3600.0)], [run(1, "p", after=-3000.0)]) == {"a": (1,)}
 
 
@@ -192,7 +192,7 @@ def test_claimed_runs_do_not_count() -> None:
 
 
 def test_anothers_runs_are_never_adopted() -> None:
-    """Where the service tells who asked, and we know who we are to it."""
+    """If the service shows the requester and we know our own id."""
     runs = [run(1, "p", requested_by_id=2), run(2, "p", requested_by_id=1)]
     assert matched([unconfirmed("a", "p")], runs, requesters=[1]) == {"a": (2,)}
     assert matched([unconfirmed("a", "p")], runs[:1], requesters=[1]) == {"a": None}
@@ -215,7 +215,7 @@ def test_each_launch_has_requesters_of_its_own() -> None:
 
 
 def test_a_run_that_a_batch_lists_is_no_single() -> None:
-    """In the dialect whose runs do not tell their batch, the batch tells its runs."""
+    """In the dialect whose runs do not show their batch, the batch lists its runs."""
     runs = [run(1, "p"), run(2, "q")]
     assert matched([unconfirmed("a", "p")], runs, [batch(201, "p", "q", run_ids=[1, 2])]) == {"a": None}
 
@@ -251,12 +251,12 @@ def test_a_twin_sent_too_late_for_a_run_does_not_count_for_it() -> None:
 
 
 def test_one_candidate_is_not_given_to_two_launches() -> None:
-    """Launches that differ in something the lists do not tell share their candidates: the first takes it."""
+    """Launches that differ only in something the lists do not show share their candidates: the first takes it."""
     launches = [unconfirmed("a", "p"), unconfirmed("b", "p", mode="sip")]
     assert matched(launches, [run(1, "p", mode=None)]) == {"a": (1,), "b": None}
 
 
-def test_the_number_called_from_tells_launches_apart() -> None:
+def test_the_called_number_distinguishes_launches() -> None:
     """Who asked for a number gets the run with it; who did not may get any other."""
     launches = [unconfirmed("a", "p"), unconfirmed("b", "p", target_number="+14155550001")]
     runs = [run(1, "p", target_number="+14155550199"), run(2, "p", target_number="+14155550001")]
@@ -298,7 +298,7 @@ def test_another_batch_is_not_ours(other: dict[str, Any]) -> None:
 
 
 def test_an_echoed_name_is_proof() -> None:
-    """Even where times, prompts and twins leave doubt."""
+    """Even if times, prompts and equal launches leave several candidates."""
     launches = [unconfirmed("a", "p", "q"), unconfirmed("b", "p", "q")]
     batches = [
         batch(201, "p", "q", name="planner b", after=-500.0),
@@ -329,9 +329,9 @@ def test_a_batch_that_is_not_listed_shows_in_its_runs() -> None:
     assert matched(launches, runs, every_batch=False) == {"a": "2 candidates"}
     assert matched(launches, runs[2:], every_batch=False) == {"a": "1 candidates"}
     assert matched(launches, [], every_batch=False) == {"a": None}
-    untold = [run(1, "p"), run(2, "q")]
-    assert matched(launches, untold, every_batch=False) == {"a": (1, 2)}
-    assert matched([*launches, unconfirmed("b", "p")], untold, every_batch=False) == {"a": "1 candidates", "b": (1,)}
+    unlisted = [run(1, "p"), run(2, "q")]
+    assert matched(launches, unlisted, every_batch=False) == {"a": (1, 2)}
+    assert matched([*launches, unconfirmed("b", "p")], unlisted, every_batch=False) == {"a": "1 candidates", "b": (1,)}
 
 
 # A law
@@ -398,7 +398,7 @@ def test_runs_too_many_or_strange_bind_nothing() -> None:
 
 @given(prompts=st.lists(st.sampled_from("pqr"), min_size=1, max_size=8), data=st.data())
 def test_when_all_is_listed_all_is_bound(prompts: list[str], data: st.DataObject) -> None:
-    """Each run to a slot of its own prompt, each slot to another run, whatever the order, in one go or in two."""
+    """Each run to a slot of its own prompt, each slot to another run, in any order, at once or in two steps."""
     slots = slots_of("a", *prompts)
     order = data.draw(st.permutations(range(len(prompts))), "order")
     runs = {10 + place: run(10 + place, prompts[ordinal]) for place, ordinal in enumerate(order)}

@@ -1,4 +1,4 @@
-"""Launches told to every machine that shares a store: a fresh one resumes what a dead one launched, and pays for nothing twice."""
+"""Launches are shared between machines: a fresh machine resumes what a killed one launched, and pays for nothing twice."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def calls_of(jobs: Sequence[Any]) -> dict[tuple[str, str], KnownCall]:
 
 
 def share_with(shared: SharedFolder, jobs: Sequence[Any]) -> Callable[[Context], None]:
-    """What an invocation does at its start: take over what others launched, and tell of what it launches."""
+    """What an invocation does at its start: import what others launched, and share its own launches."""
 
     def begin(context: Context) -> None:
         sharing = IntentSharing(shared, context.journal, show_name=str)
@@ -128,7 +128,7 @@ async def test_a_machine_with_a_key_of_its_own(
 
         return begin
 
-    with pytest.raises(BaseException):  # noqa: B017, PT011 - whatever a death is
+    with pytest.raises(BaseException):  # noqa: B017, PT011 - any kind of death
         await service.invoke(jobs, life=life, settings=SETTINGS, on_context=as_somebody("a", None))
     assert life.dead
     fresh_machine(service)
@@ -222,12 +222,12 @@ async def test_a_store_that_fails_holds_launches_back(
 
         context.share_intent = share
 
-    held = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
-    assert held.outcome.blocked == "results cannot be written at R: no network. Look at the network."
-    assert not held.outcome.finished
-    assert not held.outcome.trouble
-    assert [record.evidence is not None for record in held.records] == [True]
-    assert sum(held.outcome.left.values()) == 1
+    stopped = await service.invoke(jobs, settings=SETTINGS, on_context=begin)
+    assert stopped.outcome.blocked == "results cannot be written at R: no network. Look at the network."
+    assert not stopped.outcome.finished
+    assert not stopped.outcome.trouble
+    assert [record.evidence is not None for record in stopped.records] == [True]
+    assert sum(stopped.outcome.left.values()) == 1
     done = await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
     assert done.outcome.finished
     await service.check_exact(jobs)
@@ -254,10 +254,10 @@ async def test_what_is_stopped_while_it_is_shared_does_not_leave(
     await service.check_exact(jobs)
 
 
-async def test_a_launch_that_was_long_in_sharing_is_made_anew(
+async def test_a_launch_that_was_long_in_sharing_is_replaced(
     make_service: Callable[..., Any], job: Callable[..., Any], shared: SharedFolder
 ) -> None:
-    """Others look for a launch from the time it tells: one that could only leave much later does not leave, and has a successor."""
+    """Other machines search for a launch from its recorded time on: one that would leave much later is not sent, but replaced."""
     jobs, service, shares = [job("ana")], make_service(), list[str]()
 
     def begin(context: Context) -> None:
@@ -297,9 +297,9 @@ async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
         context.share_intent = share
 
     settings = replace(SETTINGS, settle_seconds=settle_seconds)
-    held = await service.invoke(jobs, settings=settings, on_context=begin)
-    assert limit in held.outcome.blocked
-    assert (held.outcome.launches, held.outcome.left) == (0, {"p/ana@t": 1, "p/bob@t": 1})
+    stopped = await service.invoke(jobs, settings=settings, on_context=begin)
+    assert limit in stopped.outcome.blocked
+    assert (stopped.outcome.launches, stopped.outcome.left) == (0, {"p/ana@t": 1, "p/bob@t": 1})
     assert len(shares) == 6
     assert await service.own_runs() == []
     done = await service.invoke(jobs)
@@ -310,7 +310,7 @@ async def test_a_store_that_is_always_too_slow_is_not_written_for_ever(
 async def test_what_became_of_launches(
     make_service: Callable[..., Any], jobs: list[Any], shared: SharedFolder, tmp_path: Path
 ) -> None:
-    """Published, a launch tells its runs, so that a fresh machine need not search; when all its runs stand in results it is gone."""
+    """A shared launch lists its runs, so that a fresh machine need not search; when all its runs are in results it is removed."""
     service = make_service()
     await service.invoke(jobs, settings=SETTINGS, on_context=share_with(shared, jobs))
     publish(service, shared)
@@ -337,7 +337,7 @@ async def test_what_became_of_launches(
 
 
 def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: Path) -> None:
-    """A launch that is damaged, or that a newer planner told of, ends the command: its calls may be under way."""
+    """A damaged launch, or one of a newer planner, ends the command: its calls may be under way."""
     journal = Journal(tmp_path / "journal.sqlite")
     sharing = IntentSharing(shared, journal, show_name=str)
     shared.put("intents/a.json", b"{}", expected=None)
@@ -346,8 +346,8 @@ def test_what_cannot_be_read_is_not_passed_over(shared: SharedFolder, tmp_path: 
     journal.close()
 
 
-def test_runs_of_finished_results_are_spoken_for(shared: SharedFolder, tmp_path: Path) -> None:
-    """Runs in results of other machines are no launch's of unknown fate; one that a launch here claims stays its own."""
+def test_runs_of_finished_results_are_claimed(shared: SharedFolder, tmp_path: Path) -> None:
+    """Runs in results of other machines belong to no unconfirmed launch; one that a launch here claims stays its own."""
     journal = Journal(tmp_path / "journal.sqlite")
     journal.record_claimed([1, 2], datetime(2026, 11, 24, tzinfo=UTC))
     journal.record_claimed([2, 3], datetime(2026, 11, 25, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""Reading bills from the account's transactions, whatever their list looks like."""
+"""Reading bills from the account's transactions, for every shape of their list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repositories as a stranger's pull request may bring them: each is at a bound of what plans may come to, or past it."""
+"""Repositories of hostile pull requests: each is at or beyond a bound of plans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether something takes time in proportion to its size, on any machine: told by what sixteen times as much of it takes.
+"""Whether something takes time in proportion to its size, on any machine: measured by the time for sixteen times as much.
 
 What is measured is the processor's time, each time the least of several: another program only ever adds to it.
 """

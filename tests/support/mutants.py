@@ -103,7 +103,7 @@ TOKENS = [
     "id: a", "use: polite", "matches: '(a+)+$'", "matches: '('", "cel: 'turns.all('", "file: lib.yaml", "column: number", "strategy: pairwise", "max_cases: 100000",
     "[" * 70, "{a: " * 70, "- " * 70, "(" * 300, "x" * 40_000,
 ]  # fmt: skip
-"""What is put in: of YAML, of templates, of values, of odd characters, of plans."""
+"""What is put in: of YAML, of templates, of values, of unusual characters, of plans."""
 
 
 @dataclass(frozen=True)

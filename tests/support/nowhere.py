@@ -14,10 +14,10 @@ NO_HOST = "nobody.invalid"
 
 @contextmanager
 def nowhere() -> Generator[str]:
-    """A port that was let go of may be another program's a moment later; one that is held and not listened at refuses."""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+    """A released port may belong to another program a moment later; a bound port without a listener refuses connections."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 @contextmanager

@@ -130,9 +130,9 @@ class Spoiler:
         there = http.client.HTTPConnection(urlsplit(self.service).netloc, timeout=PATIENCE_SECONDS)
         try:
             there.request(request.method, request.path, body or None, dict(headers))
-            told = there.getresponse()
-            kept = {name: value for name in KEPT_HEADERS if (value := told.headers.get(name))}
-            return Whole(told.status, kept, told.read())
+            answer = there.getresponse()
+            kept = {name: value for name in KEPT_HEADERS if (value := answer.headers.get(name))}
+            return Whole(answer.status, kept, answer.read())
         finally:
             there.close()
 

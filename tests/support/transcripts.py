@@ -32,10 +32,10 @@ def transcripts(count: int, dialects: Sequence[Dialect] = ("page", "client")) ->
         agent_id, prompt = PROMPTS[number % len(PROMPTS)]
         dialect = dialects[number // len(PROMPTS) % len(dialects)]
         conversation = converse(load_world("demo").snapshot(agent_id), prompt, number)
-        yield prompt, told(conversation, dialect, run_id=number + 1)
+        yield prompt, evidence_of(conversation, dialect, run_id=number + 1)
 
 
-def told(conversation: Conversation, dialect: Dialect, *, run_id: int = 1) -> Evidence:
+def evidence_of(conversation: Conversation, dialect: Dialect, *, run_id: int = 1) -> Evidence:
     """A conversation as a completed run's evidence."""
     page = dialect == "page"
     document: dict[str, Any] = {

@@ -38,7 +38,7 @@ WANTED = Counter(
 )
 PROJECT = "version: 1\nexecution: {settle_seconds: 30, linger_seconds: 100}\n"
 TROUBLES: dict[str, Sequence[dict[str, Any]]] = {
-    "a batch whose answer is lost, a call that never came to be": (
+    "a batch whose answer is lost, a call that was never made": (
         {"kind": "lost_answer", "times": 1},
         {"kind": "fail_run", "runs": 1, "after": 1, "times": 1},
         {"kind": "shuffle_ids"},
@@ -78,11 +78,11 @@ def check(service: Organisation, wanted: Counter[str] = WANTED) -> None:
     assert service.made() == wanted
     assert service.noted() == charged
     results = service.results()
-    told = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
+    reported = {run["run_id"]: run["cost_cents"] for case in results["cases"] for run in case["runs"]}
     assert {run_id: cents for run_id, cents in charged.items() if cents} == {
-        run_id: cents for run_id, cents in told.items() if cents
+        run_id: cents for run_id, cents in reported.items() if cents
     }
-    assert set(told) <= set(charged)
+    assert set(reported) <= set(charged)
     assert all(case["runs_passed"] == case["runs_required"] for case in results["cases"])
     again = service.run()
     assert (again.code, service.charged()) == (0, charged)

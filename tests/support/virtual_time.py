@@ -15,7 +15,7 @@ LONGEST_VIRTUAL_SECONDS = 10_000.0
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time stands still while anything can run, and jumps to the next timer when nothing can."""
+    """Time stops while anything can run, and jumps to the next timer when nothing can."""
 
     def __init__(self, begins_at: float = 0.0) -> None:
         self.virtual_seconds = begins_at
@@ -27,7 +27,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.virtual_seconds
 
     def mind_threads(self) -> None:
-        """To be told from within: what threads do takes real time, which this clock must wait for."""
+        """To be called from within: work in threads takes real time, which this clock must wait for."""
         self.threads = anyio.to_thread.current_default_thread_limiter()
 
 

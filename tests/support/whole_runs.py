@@ -1,7 +1,7 @@
 """`planner run` as a whole (plans, consent, calls, verdicts, store, reports) against a sandbox, in virtual time and mortal.
 
 What is exchanged is the world outside, never what is tested: the event loop, for its clock; the sandbox's ASGI app, for one
-that outlives the process and can be of either dialect; and the doors to the disk, which tell a `Life` that they are crossed.
+that outlives the process and can be of either dialect; and the doors to the disk, which report to a `Life` when they are crossed.
 """
 
 from __future__ import annotations
@@ -220,16 +220,16 @@ class Organisation:
     def _lagging(self, send: Any) -> Any:
         """A list as it was a while ago."""
         start: dict[str, Any] = {}
-        told = bytearray()
+        received = bytearray()
 
         async def later(message: Any) -> None:
             if message["type"] == "http.response.start":
                 start.update(message)
                 return
-            told.extend(message.get("body", b""))
+            received.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            body = bytes(told)
+            body = bytes(received)
             if start["status"] == 200 and body.endswith(b"]"):  # else it was spoilt on its way
                 until = (self.now() - timedelta(seconds=self.lag_seconds)).isoformat()
                 body = json.dumps([row for row in json.loads(body) if row["created_at"] <= until]).encode()
