@@ -9,7 +9,6 @@ from typing import Literal
 
 from planner import __version__
 from planner.diagnostics import Diagnostics
-from planner.planfile.environments import in_environments
 from planner.planfile.files import PROJECT_FILE
 from planner.reports.quantities import count
 from planner.session.policy_source import work_tree_source
@@ -61,8 +60,8 @@ def _read(shell: Shell, found: Found, environment: str | None) -> Files:
     if environment is not None or not names or all(item.code != "environment-needed" for item in files.diagnostics):
         return files
     in_each = {name: load_found(shell, found, name) for name in names}
-    diagnostics = in_environments({name: files.diagnostics for name, files in in_each.items()})
-    return replace(in_each[names[0]], diagnostics=diagnostics)
+    distinct = dict.fromkeys(item for files in in_each.values() for item in files.diagnostics)
+    return replace(in_each[names[0]], diagnostics=Diagnostics(list(distinct)))
 
 
 def _summary(files: Files) -> str:

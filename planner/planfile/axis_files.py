@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,14 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic_core import from_json
-
 from planner.diagnostics import Related, Severity, Span
 from planner.planfile.decoding import MAX_BYTES, decode
 from planner.planfile.document import Document, Mapping
 from planner.planfile.fields import read_fields
 from planner.planfile.files import FileFault, Neighbours, display_name
-from planner.planfile.json_lines import explained, written_twice
 from planner.planfile.models import MAX_CASES, AxisFileFields
 from planner.planfile.reporter import Reporter
 from planner.planfile.source import Source
@@ -34,14 +32,6 @@ _JSON_LINES = {".jsonl", ".ndjson"}
 _MAX_KEYS = 200
 FILE_SUFFIXES = frozenset({*_DELIMITERS, *_JSON_LINES, ".txt"})
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
-_CSV = {
-    "unexpected end of data": "a double quote is not closed, in this row or one below",
-    **{
-        f"'{sign}' expected after '\"'": 'text follows a closing quote; a double quote within a cell is written twice: ""'
-        for sign in _OTHER_DELIMITERS
-    },
-}
-"""What the parser says, in words for the author."""
 
 
 @dataclass(slots=True)
@@ -146,7 +136,7 @@ def _table(source: Source, delimiter: str, column: str | None, told: _Told) -> I
             else:
                 yield row[position].strip(), partial(source.line, line)
     except csv.Error as error:
-        told.line(begins, f"this is not CSV: {_CSV.get(str(error), str(error))}")
+        told.line(begins, f"this is not CSV: {error}")
 
 
 def _column(source: Source, header: list[str], column: str | None, delimiter: str) -> int:
@@ -178,20 +168,19 @@ def _json_lines(source: Source, column: str | None, told: _Told) -> Iterator[Can
     any_has = any_read = False
     for number, line in _numbered(source):
         try:
-            value: Any = from_json(line, allow_inf_nan=False)
-        except ValueError as error:
+            value: Any = json.loads(line, object_pairs_hook=_object, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
             if not any_read and _is_one_list(source.text):
                 raise _PlanFault(
                     "file",
                     f"{source.file} is one list over several lines; write each of its values on a line of its own, "
                     "without the brackets and without commas between them",
                 ) from error
-            told.line(number, f"this line is not JSON: {explained(error)}")
+            told.line(
+                number, f"this line is not JSON: {error.msg if isinstance(error, json.JSONDecodeError) else error}"
+            )
             continue
         any_read = True
-        if (again := written_twice(line, value)) is not None:
-            told.line(number, f"this line has the key `{shorten(again, 40)}` twice; keep one")
-            continue
         if column is not None and not (isinstance(value, dict) and column in value):
             lacking.append(number)
             if isinstance(value, dict) and len(others) < _MAX_KEYS:
@@ -212,6 +201,17 @@ def _json_lines(source: Source, column: str | None, told: _Told) -> Iterator[Can
         )
     for number in lacking:
         told.line(number, f"this line has no `{shorten(column or '', 40)}`")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key is written twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no value of JSON")
 
 
 def _unusable(value: Any) -> str:

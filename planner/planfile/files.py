@@ -158,22 +158,8 @@ class Neighbours:
         """The file that `plan` calls `path`, and its content. Raises `FileFault`."""
         shown, resolved = self.find(plan, path)
         if resolved not in self._contents:
-            try:
-                self._contents[resolved] = _read(resolved, display_name(shown, self.cwd), max_bytes)
-            except FileFault as fault:
-                if fault.code != "file-missing" or ";" in fault.detail or not (cure := self._meant(plan, path)):
-                    raise
-                raise FileFault(fault.code, f"{fault.detail}; {cure}") from fault
+            self._contents[resolved] = _read(resolved, display_name(shown, self.cwd), max_bytes)
         return shown, self._contents[resolved]
-
-    def _meant(self, plan: Path, path: str) -> str:
-        """What to write for a path that is written from the root, or as a pattern."""
-        if "*" in path:
-            return "a path is no pattern: name each file"
-        root = self._root(plan.parent)
-        if ".." in Path(path).parts or not (root / path).is_file():
-            return ""
-        return f"paths are relative to this file: write {Path(os.path.relpath(root / path, plan.parent)).as_posix()}"
 
     def find(self, plan: Path, path: str) -> tuple[Path, Path]:
         """The file that `plan` calls `path`, beside it and with links resolved. Raises `FileFault` where it may not be read."""
@@ -189,17 +175,6 @@ def read_authored(path: Path, shown: str, max_bytes: int) -> bytes:
     Raises `FileFault`.
     """
     return _read(_contained(path, find_root(path.parent)), shown, max_bytes)
-
-
-def expect_file(path: Path, shown: str) -> None:
-    """Whether `read_authored` would find a file there, which is not read. Raises `FileFault` where it would not."""
-    resolved = _contained(path, find_root(path.parent))
-    try:
-        status = resolved.stat()
-    except OSError as error:
-        raise _unreadable(resolved, shown, error) from error
-    if not S_ISREG(status.st_mode):
-        raise FileFault("file-missing", f"{shown} is not a file")
 
 
 def _contained(path: Path, root: Path) -> Path:
@@ -248,41 +223,21 @@ def _content(resolved: Path | str, shown: str, max_bytes: int) -> bytes:
 
 
 def _near(path: Path, shown: str) -> str:
-    """A file that may be meant: nearby, and with nearly the same name."""
-    first, _, rest = shown.partition("/")
-    if rest.startswith(f"{first}/") and not path.parent.exists():
-        return f"; a path begins where the file that names it is: leave out `{first}/`"
+    """A file that may be meant: in the same folder, with nearly the same name."""
     try:
         names = os.listdir(path.parent)  # noqa: PTH208 - names are all that is needed
     except OSError:
         return ""
-    folder = shown.removesuffix(path.name)
-    if (elsewhere := _elsewhere(path, names)) is not None:
-        return f"; did you mean {folder}{elsewhere}?"
-    meant = nearest(path.stem, [name.removesuffix(path.suffix) for name in names if name.endswith(path.suffix)])
-    return f"; did you mean {folder}{meant}{path.suffix}?" if meant is not None else ""
-
-
-_OTHER_SUFFIX = {".yaml": ".yml", ".yml": ".yaml"}
-_MAX_FOLDERS = 50
-
-
-def _elsewhere(path: Path, names: list[str]) -> str | None:
-    """The file with the other ending of YAML beside it, or the file of this name in a folder beside it."""
-    other = _OTHER_SUFFIX.get(path.suffix)
-    if other is not None and f"{path.stem}{other}" in names:
-        return f"{path.stem}{other}"
-    for name in sorted(names)[:_MAX_FOLDERS]:
-        folder = path.parent / name
-        if not name.startswith(".") and not folder.is_symlink() and os.path.isfile(folder / path.name):  # noqa: PTH113
-            return f"{name}/{path.name}"
-    return None
+    other = {".yaml": ".yml", ".yml": ".yaml"}.get(path.suffix, "")
+    meant = f"{path.stem}{other}" if other else ""
+    if meant not in names:
+        meant = nearest(path.name, [name for name in names if name.endswith(path.suffix)])
+    return f"; did you mean {shown.removesuffix(path.name)}{meant}?" if meant is not None else ""
 
 
 def _unreadable(path: Path, shown: str, error: OSError) -> FileFault:
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        hint = "; write / between folders" if "\\" in shown else _near(path, shown)
-        return FileFault("file-missing", f"there is no file {shown}{hint}")
+        return FileFault("file-missing", f"there is no file {shown}{_near(path, shown)}")
     if error.errno in {errno.ENXIO, errno.EISDIR} or os.path.isdir(path):  # noqa: PTH112 - says False where pathlib raises
         return FileFault("file-missing", f"{shown} is not a file")
     return FileFault("file-unreadable", f"this file cannot be read: {error.strerror}")

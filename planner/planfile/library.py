@@ -27,7 +27,7 @@ from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import ImportedTarget, check_slug, read_target
 from planner.planfile.template_names import check_name, is_name
 from planner.planfile.templates import Templates, holds_tags
-from planner.planfile.text import did_you_mean, shorten
+from planner.planfile.text import shorten
 from planner.planfile.version import check_version
 
 KIND = "library"
@@ -89,58 +89,26 @@ class _Known:
 
 
 def is_library(document: Document, reporter: Reporter) -> bool:
-    """Whether the file says that it is a library; a `kind` that cannot be is reported, and the likelier one assumed."""
+    """Whether the file is a library; reported if its `kind` does not say so clearly."""
     root = document.root
+    of_plans = [key for key in ("plan", "scenarios") if key in root]
     if "kind" not in root:
-        return False
-    like_a_plan = {"plan", "scenarios"}.intersection(root)
-    kind: Any = root["kind"]
-    like_a_plan = sorted({"plan", "scenarios"}.intersection(root))
-    if kind == KIND and not like_a_plan:
+        of_libraries = [key for key in ("expectations", "axes") if key in root]
+        if of_plans or not of_libraries:
+            return False
+        detail = f"only a library has `{of_libraries[0]}`: write kind: {KIND} below its version"
+        reporter.error("missing-key", detail, document.key(root, of_libraries[0]))
+        return True
+    if root["kind"] == KIND and not of_plans:
         return True
     place = document.value(root, "kind")
-    if kind == KIND and "scenarios" not in root and _names_of_library(root):
-        reporter.error("bad-value", "a library has no `plan`: remove it", document.key(root, "plan"))
-        root.take_out("plan")
-        return True
-    if kind == KIND and "plan" not in root:
-        detail = "a library has no `scenarios`; if this is a plan, write plan: NAME in the place of kind: library"
-        reporter.error("bad-value", detail, place)
-        reporter.incomplete[id(root)] = root  # its name is not missing besides
-    elif kind == KIND:
-        detail = f"a library has no `{like_a_plan[0]}`; remove `kind` if this is a plan"
+    if root["kind"] == KIND:
+        detail = f"a library has no `{of_plans[0]}`; remove one of the two"
         reporter.error("bad-value", detail, place)
     else:
-        hint = did_you_mean(kind, [KIND]) if isinstance(kind, str) else ""
-        hint = hint or ("remove it" if like_a_plan else f"write kind: {KIND}")
-        detail = f"`kind` is `{KIND}`, and is left out in a plan; {hint}"
-        reporter.error("not-a-choice", detail, place)
-    root.take_out("kind")  # said once is enough
-    return not like_a_plan
-
-
-def _names_of_library(root: Mapping) -> list[str]:
-    """What stands in the file that only a library has."""
-    return [key for key in ("expectations", "axes") if isinstance(root.get(key), Mapping)]
-
-
-def lacks_kind(document: Document, reporter: Reporter) -> bool:
-    """Whether the file is a library that does not say so, which is reported."""
-    root = document.root
-    named = [key for key in ("expectations", "axes") if key in root]
-    if not named or "kind" in root or "scenarios" in root:
-        return False
-    if "plan" in root and ("defaults" in root or not _names_of_library(root)):
-        return False
-    told = f"only a library has `{named[0]}`: write kind: {KIND}"
-    if "plan" in root:
-        detail = f"{told} in the place of `plan`; or this is a plan, and lacks `scenarios`"
-        reporter.error("missing-key", detail, document.key(root, "plan"))
-        root.take_out("plan")
-    else:
-        detail = f"{told} below its version; or this is a plan, and lacks `plan` and `scenarios`"
-        reporter.error("missing-key", detail, document.key(root, named[0]))
-    return True
+        reporter.error("not-a-choice", f"write kind: {KIND}, or leave `kind` out in a plan", place)
+    root.take_out("kind")  # one error is enough
+    return not of_plans
 
 
 @dataclass(slots=True)
@@ -196,7 +164,7 @@ class Libraries:
             document = parse(source, self.reporter) if source is not None else None
             if document is not None:
                 warn_of_plain_texts(document, self.reporter)
-            library = document is None or is_library(document, self.reporter) or lacks_kind(document, self.reporter)
+            library = document is None or is_library(document, self.reporter)
             if document is not None and not library:
                 kind = "a plan" if "scenarios" in document.root else "no library: it does not say kind: library"
                 self.reporter.error("not-a-library", f"{shorten(file)} is {kind}", place)

@@ -16,7 +16,7 @@ from planner.planfile.decoding import MAX_BYTES, decode
 from planner.planfile.expectations import Expectations
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
 from planner.planfile.judge import warn_of_unasked_model
-from planner.planfile.library import Faults, Libraries, is_library, lacks_kind
+from planner.planfile.library import Faults, Libraries, is_library
 from planner.planfile.model import Plan, Project
 from planner.planfile.parsing import parse
 from planner.planfile.plain_texts import warn_of_plain_texts
@@ -138,7 +138,7 @@ def _load(path: Path, file: str, reader: PlanReader, reporter: Reporter, names: 
     document = parse(source, reporter) if source is not None else None
     if document is not None:
         warn_of_plain_texts(document, reporter)
-    if document is None or is_library(document, reporter) or lacks_kind(document, reporter):
+    if document is None or is_library(document, reporter):
         libraries.read(document, path, before)
         return None
     plan = reader.read(document, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -51,8 +51,11 @@ class _Terms:
     total: int
     before: str = ""
     """What stands before the sum."""
-    pairs: int | None = None
-    """How many points a pairwise table would have."""
+
+
+def _fewer(total: int, *, in_pairs: bool) -> str:
+    pairs = "" if in_pairs else "use `strategy: pairwise`, "
+    return f"{pairs}exclude some, or {'raise `max_cases`' if total <= MAX_CASES else 'make several scenarios of it'}"
 
 
 class MatrixReader:
@@ -179,17 +182,11 @@ class MatrixReader:
         terms = _Terms(" × ".join(f"{axis.name} {len(axis.values):,}" for axis in axes), total)
         hopeless = not exclusions.kinds and total * self.cases_per_point > self.fields.max_cases
         if hopeless or total * (1 + exclusions.kinds) > _MAX_WALK:
-            self._too_many(self._with_pairs(terms, axes, exclusions), total, included)
+            self._too_many(terms, total, included)
             return None
         combinations = itertools.product(*(axis.values.values() for axis in axes))
         points = [point for point in combinations if not exclusions.hold(point)]
-        if len(points) * self.cases_per_point > self.fields.max_cases:
-            terms = self._with_pairs(terms, axes, exclusions)
         return points, terms
-
-    def _with_pairs(self, terms: _Terms, axes: tuple[Axis, ...], exclusions: Exclusions) -> _Terms:
-        rows = self._rows(axes, exclusions) if len(axes) > _PAIR else None
-        return terms if rows is None else replace(terms, pairs=len(rows))
 
     def _pairs(
         self, axes: tuple[Axis, ...], exclusions: Exclusions, included: int
@@ -271,7 +268,7 @@ class MatrixReader:
         told = f"{shown} = {total:,}" if set(shown) & set("×+−") else f"{total:,}"
         limit = self.fields.max_cases
         more = (
-            f"more than {limit:,}; {self._fewer(terms, total)}"
+            f"more than {limit:,}; {_fewer(total, in_pairs=bool(terms.before))}"
             if total > limit
             else "which takes too long to find; write fewer axes, values or exclusions"
             if terms.before
@@ -283,19 +280,6 @@ class MatrixReader:
             else self.document.key(self.written, "axes")
         )
         self.reporter.error("too-many-cases", f"{terms.before}{told} cases, {more}", place)
-
-    def _fewer(self, terms: _Terms, total: int) -> str:
-        """How to have fewer cases, or all of them on purpose."""
-        fewer = ""
-        pairs = terms.pairs and terms.pairs * self.cases_per_point
-        if pairs and pairs <= self.fields.max_cases:
-            fewer = f"write `strategy: pairwise` for every pair of values in {pairs:,} cases,"
-        others = (
-            "exclude some, or raise `max_cases`"
-            if total <= MAX_CASES
-            else "exclude some, or make several scenarios of it"
-        )
-        return " ".join(filter(None, [fewer, others]))
 
     def _pattern(self, axes: tuple[Axis, ...], entry: tuple[Items, int], *, exclude: bool = True) -> dict[int, str]:
         """Axis position to token, for the axes an entry names."""

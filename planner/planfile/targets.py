@@ -9,7 +9,6 @@ from typing import Any
 
 from planner.diagnostics import Span
 from planner.planfile.document import Document, Items, Mapping, at, start_of, value_mark
-from planner.planfile.environments import undefined_in
 from planner.planfile.field_errors import not_a_slug, wrong_type
 from planner.planfile.fields import missing, read_fields
 from planner.planfile.model import Project, Target
@@ -190,7 +189,7 @@ class TargetReader:
             self.reporter.errors += 1  # it may be what could not be read there
             return None
         if self.environment is not None:
-            told = undefined_in(self.environment, shown)
+            told = f"environment `{self.environment}` does not define `{shown}`"
             self.report_unknown(unknown(told, alias, {**self.chosen, **imported.targets}), where, imported)
             return None
         defining = [

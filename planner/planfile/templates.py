@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SIMPLE = re.compile(r"(\{\{[ \t]*)([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*)([ \t]*\}\})")
 RESERVED_NAMES = frozenset(
-    {
+    [
         "true",
         "false",
         "none",
@@ -35,7 +35,7 @@ RESERVED_NAMES = frozenset(
         "loop",
         "range",
         "recursive",
-    }
+    ]
 )
 """Words of the template language: no variable or axis can have them as its name."""
 MAX_SOURCE = 64 * 1024

@@ -1,28 +1,10 @@
-"""Names of time zones, and what is written in their place."""
+"""Names of time zones."""
 
 from __future__ import annotations
 
 from zoneinfo import available_timezones
 
 from planner.planfile.text import shorten, unknown
-
-_PLACES = {
-    "CEST": "Europe/Berlin",
-    "BST": "Europe/London",
-    "WEST": "Europe/Lisbon",
-    "EEST": "Europe/Athens",
-    "EDT": "America/New_York",
-    "CST": "America/Chicago",
-    "CDT": "America/Chicago",
-    "MDT": "America/Denver",
-    "PST": "America/Los_Angeles",
-    "PDT": "America/Los_Angeles",
-    "IST": "Asia/Kolkata",
-    "JST": "Asia/Tokyo",
-    "AEST": "Australia/Sydney",
-    "AEDT": "Australia/Sydney",
-}
-"""A place of each that many people live in. Several of these letters mean other zones, too."""
 
 
 def zone_fault(name: str) -> str:
@@ -31,8 +13,6 @@ def zone_fault(name: str) -> str:
     if name in zones:
         return ""
     what = f"`{shorten(name, 40)}` is not a name of the time zone database"
-    if name.upper() in _PLACES:
-        return f"{what}; write a place that has this time, such as {_PLACES[name.upper()]}"
     place = f"/{name.strip().replace(' ', '_')}".lower()
     ends = sorted(zone for zone in zones if zone.lower().endswith(place))
     if ends:

@@ -223,167 +223,108 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
         (
             "{file: x.csv}",
             "a,b\n1,2\n",
-            snapshot([("bad-axis-file", "`column` is required: x.csv has `a`, `b`", "plan.yaml:8:31")]),
+            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.csv, column: c}",
             "a,b\n1,2\n",
-            snapshot([("bad-axis-file", "x.csv has no column `c`; known: `a`, `b`", "plan.yaml:8:46")]),
+            snapshot([("bad-axis-file", "plan.yaml:8:46")]),
         ),
         (
             "{file: x.csv, column: b}",
             "a,b\n1,2\n3\n4, \n",
-            snapshot(
-                [
-                    ("bad-axis-file", "this row has 1 cell, but the first row has 2", "x.csv:3:1"),
-                    ("bad-axis-file", "this row has no `b`", "x.csv:4:1"),
-                ]
-            ),
+            snapshot([("bad-axis-file", "x.csv:3:1"), ("bad-axis-file", "x.csv:4:1")]),
         ),
         (
             "{file: x.csv, column: b}",
             'a,b\n1,"2\n',
-            snapshot(
-                [
-                    (
-                        "bad-axis-file",
-                        "this is not CSV: a double quote is not closed, in this row or one below",
-                        "x.csv:2:1",
-                    )
-                ]
-            ),
+            snapshot([("bad-axis-file", "x.csv:2:1")]),
         ),
         (
             "{file: x.csv, column: b}",
             "a,b\n1,2\n2,2\n",
-            snapshot([("duplicate-item", 'the text "2" is listed twice; remove one', "x.csv:3:1")]),
+            snapshot([("duplicate-item", "x.csv:3:1")]),
         ),
         (
             "{file: x.csv, column: b}",
             "a,b\n",
-            snapshot([("bad-axis-file", "there is no value in x.csv", "plan.yaml:8:31")]),
+            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.csv, column: b}",
             "",
-            snapshot([("bad-axis-file", "the first row of x.csv names no columns", "plan.yaml:8:31")]),
+            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.csv, column: b}",
             "a,b,b\n1,2,3\n",
-            snapshot([("bad-axis-file", "two columns are named `b`; rename one", "x.csv:1:1")]),
+            snapshot([("bad-axis-file", "x.csv:1:1")]),
         ),
         (
             "{file: x.csv, column: b}",
             "a,b\n1,2,3\n4,5\n",
-            snapshot(
-                [
-                    (
-                        "bad-axis-file",
-                        "this row has 3 cells, but the first row has 2; put a value that has the separator in it in quotes",
-                        "x.csv:2:1",
-                    )
-                ]
-            ),
+            snapshot([("bad-axis-file", "x.csv:2:1")]),
         ),
         (
             "{file: x.csv, column: b}",
             "a;b\n1;2\n",
-            snapshot(
-                [("bad-axis-file", "x.csv separates its cells by semicolons; save it with commas", "plan.yaml:8:31")]
-            ),
+            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.csv, column: b}",
             "a\tb\n1\t2\n",
-            snapshot(
-                [
-                    (
-                        "bad-axis-file",
-                        "x.csv separates its cells by tabs; save it with commas (or name it .tsv)",
-                        "plan.yaml:8:31",
-                    )
-                ]
-            ),
+            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.tsv}",
             "a,b\n1,2\n",
-            snapshot([("bad-axis-file", "x.tsv separates its cells by commas; save it with tabs", "plan.yaml:8:31")]),
+            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.csv}",
             "\n1\n",
-            snapshot([("bad-axis-file", "the first row of x.csv names no columns", "plan.yaml:8:31")]),
+            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.csv, column: b}",
             'a,b\n1,"two\nlines"\n3,4,5\n',
-            snapshot(
-                [
-                    (
-                        "bad-axis-file",
-                        "this row has 3 cells, but the first row has 2; put a value that has the separator in it in quotes",
-                        "x.csv:4:1",
-                    )
-                ]
-            ),
+            snapshot([("bad-axis-file", "x.csv:4:1")]),
         ),
         (
             "{file: x.csv, column: b}",
             "a,b\n1,\x1b[31m2\n",
-            snapshot([("control-character", "U+001B is a control character; remove it", "x.csv:2:3")]),
+            snapshot([("control-character", "x.csv:2:3")]),
         ),
         (
             "{file: x.txt}",
             "a\x00b\n",
-            snapshot([("control-character", "U+0000 is a control character; remove it", "x.txt:1:2")]),
+            snapshot([("control-character", "x.txt:1:2")]),
         ),
         (
             "{file: x.txt}",
             "calm\n# not calm\n",
-            snapshot([("bad-axis-file", "this line is a value as well: a text file has no comments", "x.txt:2:1")]),
+            snapshot([("bad-axis-file", "x.txt:2:1")]),
         ),
         (
             "{file: x.jsonl}",
             '"\\u001b[31m"\n1e999\n{"id": "x", "n": [1, {"m": 1e999}]}\n"ok"\n',
             snapshot(
-                [
-                    (
-                        "bad-axis-file",
-                        "this line has a control character, written as an escape; remove it",
-                        "x.jsonl:1:1",
-                    ),
-                    ("bad-axis-file", "this line has a number that is too large", "x.jsonl:2:1"),
-                    ("bad-axis-file", "this line has a number that is too large", "x.jsonl:3:1"),
-                ]
+                [("bad-axis-file", "x.jsonl:1:1"), ("bad-axis-file", "x.jsonl:2:1"), ("bad-axis-file", "x.jsonl:3:1")]
             ),
         ),
         (
             "{file: x.csv, column: a}",
             'a,b\n"x"y,z\n',
-            snapshot(
-                [
-                    (
-                        "bad-axis-file",
-                        'this is not CSV: text follows a closing quote; a double quote within a cell is written twice: ""',
-                        "x.csv:2:1",
-                    )
-                ]
-            ),
+            snapshot([("bad-axis-file", "x.csv:2:1")]),
         ),
         (
             "{file: x.jsonl}",
             '{"id": "a", "id": "b"}\n{"id": "at 9:30"}\n{"id": "c", "n": [{"m": 1, "k": 2, "m": 3}]}\n',
             snapshot(
                 [
-                    (
-                        "template-failed",
-                        '`a`: the value is a mapping, not text; write one of its keys, such as .id (in case p/s[a="at 9:30"])',
-                        "plan.yaml:7:18",
-                    ),
-                    ("bad-axis-file", "this line has the key `id` twice; keep one", "x.jsonl:1:1"),
-                    ("bad-axis-file", "this line has the key `m` twice; keep one", "x.jsonl:3:1"),
+                    ("template-failed", "plan.yaml:7:18"),
+                    ("bad-axis-file", "x.jsonl:1:1"),
+                    ("bad-axis-file", "x.jsonl:3:1"),
                 ]
             ),
         ),
@@ -392,165 +333,90 @@ def test_axis_values_come_from_files(workspace: Any) -> None:
             '{id: 1}\n{"id": 1\n[1\n"a\n1 2\n{"id" 1}\n{"id": 1,}\n{"id": "a" "b": 1}\n"\\q"\n01\n"\t"\n',
             snapshot(
                 [
-                    ("bad-axis-file", 'this line is not JSON: a key is in double quotes: {"id": …}', "x.jsonl:1:1"),
-                    ("bad-axis-file", "this line is not JSON: a } is missing at its end", "x.jsonl:2:1"),
-                    ("bad-axis-file", "this line is not JSON: a ] is missing at its end", "x.jsonl:3:1"),
-                    ("bad-axis-file", "this line is not JSON: a double quote is not closed", "x.jsonl:4:1"),
-                    (
-                        "bad-axis-file",
-                        "this line is not JSON: one line is one value, and something follows this one",
-                        "x.jsonl:5:1",
-                    ),
-                    ("bad-axis-file", "this line is not JSON: a colon is missing after a key", "x.jsonl:6:1"),
-                    (
-                        "bad-axis-file",
-                        "this line is not JSON: nothing follows the last comma; remove it",
-                        "x.jsonl:7:1",
-                    ),
-                    ("bad-axis-file", "this line is not JSON: a comma or a } is missing", "x.jsonl:8:1"),
-                    (
-                        "bad-axis-file",
-                        "this line is not JSON: a backslash begins no escape that JSON knows; write \\\\ for the character itself",
-                        "x.jsonl:9:1",
-                    ),
-                    (
-                        "bad-axis-file",
-                        "this line is not JSON: a number is written as 17 or 0.5; put it in double quotes if it is meant as text",
-                        "x.jsonl:10:1",
-                    ),
-                    (
-                        "bad-axis-file",
-                        "this line is not JSON: a text has a control character; write it as an escape, such as \\t",
-                        "x.jsonl:11:1",
-                    ),
+                    ("bad-axis-file", "x.jsonl:1:1"),
+                    ("bad-axis-file", "x.jsonl:2:1"),
+                    ("bad-axis-file", "x.jsonl:3:1"),
+                    ("bad-axis-file", "x.jsonl:4:1"),
+                    ("bad-axis-file", "x.jsonl:5:1"),
+                    ("bad-axis-file", "x.jsonl:6:1"),
+                    ("bad-axis-file", "x.jsonl:7:1"),
+                    ("bad-axis-file", "x.jsonl:8:1"),
+                    ("bad-axis-file", "x.jsonl:9:1"),
+                    ("bad-axis-file", "x.jsonl:10:1"),
+                    ("bad-axis-file", "x.jsonl:11:1"),
                 ]
             ),
         ),
         (
             "{file: x.jsonl}",
             '1\n{"a": 1}\nnope\nNaN\n',
-            snapshot(
-                [
-                    ("bad-axis", "a mapping needs an `id`: it names the case", "x.jsonl:2:1"),
-                    (
-                        "bad-axis-file",
-                        'this line is not JSON: a value is a number, true, false, null, or text in double quotes: "calm"',
-                        "x.jsonl:3:1",
-                    ),
-                    (
-                        "bad-axis-file",
-                        'this line is not JSON: a value is a number, true, false, null, or text in double quotes: "calm"',
-                        "x.jsonl:4:1",
-                    ),
-                ]
-            ),
+            snapshot([("bad-axis", "x.jsonl:2:1"), ("bad-axis-file", "x.jsonl:3:1"), ("bad-axis-file", "x.jsonl:4:1")]),
         ),
         (
             "{file: x.jsonl, column: k}",
             '{"k": 1}\n{"a": 1}\n5\n',
-            snapshot(
-                [
-                    ("bad-axis-file", "this line has no `k`", "x.jsonl:2:1"),
-                    ("bad-axis-file", "this line has no `k`", "x.jsonl:3:1"),
-                ]
-            ),
+            snapshot([("bad-axis-file", "x.jsonl:2:1"), ("bad-axis-file", "x.jsonl:3:1")]),
         ),
         (
             "{file: x.jsonl, column: Name}",
             '{"name": "Ana"}\n5\n{"id": "a"}\n',
-            snapshot([("bad-axis-file", "no line of x.jsonl has `Name`; did you mean `name`?", "plan.yaml:8:48")]),
+            snapshot([("bad-axis-file", "plan.yaml:8:48")]),
         ),
         (
             "{file: x.jsonl, column: k}",
             '"a"\n"b"\n',
-            snapshot(
-                [
-                    (
-                        "bad-axis-file",
-                        "no line of x.jsonl has `k`; its values are no objects: leave `column` out",
-                        "plan.yaml:8:48",
-                    )
-                ]
-            ),
+            snapshot([("bad-axis-file", "plan.yaml:8:48")]),
         ),
         (
             "{file: x.jsonl, column: k}",
             '{"k": [1]}\n',
-            snapshot(
-                [
-                    (
-                        "bad-axis",
-                        "a list cannot be one value of an axis; a mapping with an `id` can hold one",
-                        "x.jsonl:1:1",
-                    )
-                ]
-            ),
+            snapshot([("bad-axis", "x.jsonl:1:1")]),
         ),
         (
             "{file: x.jsonl}",
             '{"id": 5}\n',
-            snapshot(
-                [
-                    (
-                        "bad-axis",
-                        'an `id` is a text that names the case, but this is the number 5; write "5"',
-                        "x.jsonl:1:1",
-                    )
-                ]
-            ),
+            snapshot([("bad-axis", "x.jsonl:1:1")]),
         ),
         (
             "{file: x.txt, column: k}",
             "a\n",
-            snapshot(
-                [("bad-axis-file", "x.txt is plain text and has no columns; leave `column` out", "plan.yaml:8:46")]
-            ),
+            snapshot([("bad-axis-file", "plan.yaml:8:46")]),
         ),
         (
             "{file: x.xlsx}",
             "a\n",
-            snapshot([("bad-axis-file", "x.xlsx is none of .csv, .tsv, .jsonl, .ndjson and .txt", "plan.yaml:8:31")]),
+            snapshot([("bad-axis-file", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.txt}",
             b"caf\xe9",
-            snapshot([("not-utf8", "byte 0xe9 here is not UTF-8; save the file as UTF-8", "x.txt:1:4")]),
+            snapshot([("not-utf8", "x.txt:1:4")]),
         ),
         (
             "{file: ../../x.txt}",
             "",
-            snapshot(
-                [
-                    (
-                        "file-outside",
-                        "this leads out of the repository; files that a plan names stay inside it",
-                        "plan.yaml:8:31",
-                    )
-                ]
-            ),
+            snapshot([("file-outside", "plan.yaml:8:31")]),
         ),
         (
             "{file: x.txt, colum: k}",
             "a\n",
-            snapshot([("unknown-key", "`colum` is not a key here; did you mean `column`?", "plan.yaml:8:38")]),
+            snapshot([("unknown-key", "plan.yaml:8:38")]),
         ),
         (
             "{file: 5}",
             "a\n",
-            snapshot(
-                [("wrong-type", 'this must be text, but it is the number 5; put it in quotes: "5"', "plan.yaml:8:31")]
-            ),
+            snapshot([("wrong-type", "plan.yaml:8:31")]),
         ),
         (
             "{file: }",
             "a\n",
-            snapshot([("wrong-type", "there is no value here; write one, or remove the key", "plan.yaml:8:25")]),
+            snapshot([("wrong-type", "plan.yaml:8:25")]),
         ),
     ],
     ids=range(34),
 )
 def test_axis_file_that_cannot_be_used(
-    workspace: Any, axis: str, content: str | bytes, said: list[tuple[str, str, str]]
+    workspace: Any, axis: str, content: str | bytes, said: list[tuple[str, str]]
 ) -> None:
     """A fault of the file is shown in the file, a fault of what the plan says about it in the plan."""
     name = axis.removeprefix("{file: ").rstrip("}").split(",")[0]
@@ -558,9 +424,7 @@ def test_axis_file_that_cannot_be_used(
         workspace.write(name, content)
     workspace.write("plan.yaml", f'{PLAIN}    prompt: "x{{{{ a }}}}"\n    matrix: {{axes: {{a: {axis}}}}}\n')
     _, diagnostics = workspace.load()
-    assert [
-        (item.code, item.detail, f"{item.span.file}:{item.span.line}:{item.span.column}") for item in diagnostics
-    ] == said
+    assert [(item.code, f"{item.span.file}:{item.span.line}:{item.span.column}") for item in diagnostics] == said
 
 
 def test_all_files_are_read_whatever_is_wrong_with_one(workspace: Any) -> None:
@@ -703,16 +567,6 @@ def test_path_that_leads_where_no_plan_may_read(workspace: Any, path: str) -> No
     assert [code for code, *_ in workspace.codes()] == ["file-outside"]
 
 
-def test_path_with_the_other_slash(workspace: Any) -> None:
-    """Written as on Windows, a path would be found only there; what to write is said."""
-    workspace.write("prompts/x.md", "Hello.")
-    workspace.write("plan.yaml", f"{PLAIN}    prompt_file: 'prompts\\x.md'\n")
-    _, diagnostics = workspace.load()
-    assert [(item.code, item.detail) for item in diagnostics] == [
-        ("file-missing", "there is no file prompts\\x.md; write / between folders")
-    ]
-
-
 def test_names_with_spaces_at_their_end(workspace: Any) -> None:
     """A name is taken as it is written."""
     workspace.write("x.md ", "Hello.")
@@ -782,21 +636,11 @@ def test_file_that_does_not_know_its_size() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "said"),
-    [
-        ("voice.yaml", "there is no file plans/voice.yaml; did you mean plans/lib/voice.yaml?"),
-        ("lib/voice.yml", "there is no file plans/lib/voice.yml; did you mean plans/lib/voice.yaml?"),
-        (
-            "plans/lib/voice.yaml",
-            "there is no file plans/plans/lib/voice.yaml; a path begins where the file that names it is: leave out `plans/`",
-        ),
-        ("lib/vioce.yaml", "there is no file plans/lib/vioce.yaml; did you mean plans/lib/voice.yaml?"),
-        ("secret.yaml", "there is no file plans/secret.yaml"),
-    ],
-    ids=range(5),
+    ("written", "meant"),
+    [("lib/voice.yml", "lib/voice.yaml"), ("lib/vioce.yaml", "lib/voice.yaml"), ("secret.yaml", None)],
 )
-def test_a_file_that_is_elsewhere_is_named(workspace: Any, written: str, said: str) -> None:
-    """In a folder beside it, under the other ending, or from the wrong folder; links are not followed to look for it."""
+def test_a_file_with_nearly_the_same_name_is_suggested(workspace: Any, written: str, meant: str | None) -> None:
+    """In the same folder; links are not followed to look for it."""
     workspace.write("plans/lib/voice.yaml", "version: 1\nkind: library\nvars: {a: 1}\n")
     workspace.write("outside/secret.yaml", "")
     (workspace.root / "plans" / "link").symlink_to(workspace.root / "outside")
@@ -805,4 +649,6 @@ def test_a_file_that_is_elsewhere_is_named(workspace: Any, written: str, said: s
         f"version: 1\nplan: p\nimports: [{written}]\ntargets: {{s: {{agent: 1}}}}\n"
         "scenarios: {a: {prompt: Hi, expect: [{check: call, status: completed}]}}\n",
     )
-    assert [item.detail for item in workspace.load("plans/p.yaml")[1]] == [said]
+    (found,) = workspace.load("plans/p.yaml")[1]
+    assert found.code == "file-missing"
+    assert (f"plans/{meant}" in found.detail) is (meant is not None)

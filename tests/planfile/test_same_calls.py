@@ -18,21 +18,21 @@ def scenario(prompt: str, matrix: str, expect: str = SAYS) -> str:
 SAME = {
     "a mistyped value, in a condition that never holds": (
         scenario("\"Ask. {% if mood == 'frious' %}Shout.{% endif %}\"", MOODS),
-        snapshot("plan.yaml:8:34 warning same-call\n"),
+        snapshot("plan.yaml:6:3 warning same-call\n"),
     ),
     "some values": (
         scenario(
             "\"Ask for {{ order }}. {% if mood == 'furious' %}Shout.{% endif %}\"",
             "matrix: {axes: {mood: [calm, furious, sad, sorry], order: [1, 2]}}",
         ),
-        snapshot("plan.yaml:8:43 warning same-call\n"),
+        snapshot("plan.yaml:6:3 warning same-call\n"),
     ),
     "an axis that matters for one value of another": (
         scenario(
             "\"Ask. {% if mood == 'furious' %}Shout {{ why }}.{% endif %}\"",
             "matrix: {axes: {mood: [calm, furious], why: [late, lost, broken]}}",
         ),
-        snapshot("plan.yaml:8:56 warning same-call\n"),
+        snapshot("plan.yaml:6:3 warning same-call\n"),
     ),
     "two axes that matter together": (
         scenario('"Ask{% if a == b %} twice{% endif %}."', "matrix: {axes: {a: [1, 2], b: [1, 2]}}"),
@@ -42,14 +42,14 @@ SAME = {
         scenario(
             '"You are {{ caller.name }}."', "matrix: {axes: {caller: [{id: ana, name: Ana}, {id: bob, name: Ana}]}}"
         ),
-        snapshot("plan.yaml:8:52 warning same-call\n"),
+        snapshot("plan.yaml:6:3 warning same-call\n"),
     ),
 }
 
 
 @pytest.mark.parametrize("name", SAME)
 def test_the_same_call_made_for_several_values_is_told(workspace: Any, head: str, name: str) -> None:
-    """One warning for an axis, with the value that repeats another."""
+    """One warning, at the scenario."""
     plan, expected = SAME[name]
     assert workspace.faults(head + plan) == expected
 
