@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from planner import __version__
-from planner.diagnostics import Diagnostics
+from planner.diagnostics import Diagnostic, Diagnostics, Span
 from planner.planfile.files import PROJECT_FILE
 from planner.reports.quantities import count
 from planner.session.policy_source import work_tree_source
@@ -60,8 +60,10 @@ def _read(shell: Shell, found: Found, environment: str | None) -> Files:
     if environment is not None or not names or all(item.code != "environment-needed" for item in files.diagnostics):
         return files
     in_each = {name: load_found(shell, found, name) for name in names}
-    distinct = dict.fromkeys(item for files in in_each.values() for item in files.diagnostics)
-    return replace(in_each[names[0]], diagnostics=Diagnostics(list(distinct)))
+    first: dict[tuple[str, Span], Diagnostic] = {}
+    for item in (item for files in in_each.values() for item in files.diagnostics):
+        first.setdefault((item.code, item.span), item)
+    return replace(in_each[names[0]], diagnostics=Diagnostics(list(first.values())))
 
 
 def _summary(files: Files) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterator, Sequence
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from planner.diagnostics import Diagnostics
@@ -13,7 +16,11 @@ from planner.planfile.project_models import ProjectFields
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import shorten
 
-_OTHER_NAMES = ("planner.yml", ".planner.yaml", ".planner.yml")
+_STEM = "planner"
+_ENDINGS = (".yaml", ".yml")
+_ALIKE = 0.85
+_LOOKED_AT = 10_000
+"""Entries of a folder."""
 _READ = 64 * 1024
 _OF_PROJECTS = re.compile(rf"^(?:{'|'.join(sorted({*ProjectFields.model_fields} - {'version'}))}) *:", re.MULTILINE)
 _OF_PLANS = re.compile(r"^(?:plan|scenarios|kind) *:", re.MULTILINE)
@@ -51,7 +58,7 @@ def misplaced_projects(root: Path, folders: Collection[Path], *, cwd: Path) -> D
             if folder != root and own.is_file():
                 where, detail = _misplaced(own, read, has_one=has_one, cwd=cwd)
                 reporter.file_fault(display_name(where, cwd), "project-misplaced", detail)
-            for near in (folder / name for name in _OTHER_NAMES if _is_project(folder / name)):
+            for near in _near(folder, own):
                 detail = f"nobody reads a file of this name; rename it to {PROJECT_FILE}"
                 where = "" if folder == root else f", and move it to {there}"
                 reporter.file_fault(display_name(near, cwd), "project-misplaced", detail + where)
@@ -98,6 +105,30 @@ def _upwards(start: Path) -> Iterator[Path]:
             yield from above[: number + 1]
             return
     yield from above[:2]
+
+
+def _near(folder: Path, own: Path) -> list[Path]:
+    """Files whose names are nearly that of the project file, and which are one by what is in them."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, _LOOKED_AT) if _is_near(entry.name)]
+    except OSError:
+        return []  # nothing is read there either
+    found = [folder / name for name in sorted(names)]
+    return [path for path in found if not _same(path, own) and _is_project(path)]
+
+
+def _is_near(name: str) -> bool:
+    stem, ending = os.path.splitext(name.casefold().lstrip("."))  # noqa: PTH122 - a name
+    return name != PROJECT_FILE and ending in _ENDINGS and bool(get_close_matches(stem, (_STEM,), cutoff=_ALIKE))
+
+
+def _same(path: Path, own: Path) -> bool:
+    """Whether they are one file, as they are where names differ by no capitals."""
+    try:
+        return path.samefile(own)
+    except OSError:
+        return False
 
 
 def _is_project(path: Path) -> bool:
