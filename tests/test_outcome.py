@@ -19,7 +19,7 @@ from planner.checks.base import CheckSeverity, Expectation, FindingOutcome, Judg
 from planner.checks.judge import Judge
 from planner.evidence import Call, Evidence, Role, Turn
 from planner.planfile.model import Case, Target
-from planner.planfile.source import Place, Source
+from planner.planfile.yaml.source import Place, Source
 from planner.results.model import RunDocument
 from planner.statistics import fisher_mid_p
 from planner.verdicts.cases import CaseRules, judge_case, judge_parts, plan_outcome, sample_of_runs

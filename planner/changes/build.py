@@ -9,7 +9,7 @@ from planner.changes.fingerprint import digest_of
 from planner.changes.history import PastRun
 from planner.changes.model import Action, Change, ChangeSet
 from planner.changes.prices import Target
-from planner.planfile.prices import DEFAULT_RATES
+from planner.planfile.project.prices import DEFAULT_RATES
 
 
 def build_change_set(

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 from planner.changes.history import PastRun
 from planner.changes.model import CasePrice, Source
 from planner.planfile.model import Case
-from planner.planfile.prices import CHARGE_MULTIPLIER
+from planner.planfile.project.prices import CHARGE_MULTIPLIER
 
 _ASSUMED_MINUTES: Final = (1, 2, 4)
 _ENOUGH_RUNS: Final = 3

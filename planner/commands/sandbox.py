@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from planner.errors import UsageError
-from planner.planfile.field_errors import explain
-from planner.planfile.this_machine import is_this_machine
+from planner.planfile.grammar.field_errors import explain
+from planner.planfile.project.this_machine import is_this_machine
 from planner.session.service_address import ADDRESS, IN_CLEAR
 from planner.session.shell import Shell
 from planner.session.worlds import NamedWorld, open_world

@@ -8,11 +8,11 @@ from typing import Any
 
 from planner.checks.base import Doubt, Expectation
 from planner.diagnostics import Span
-from planner.planfile.document import Container, Document, Items
-from planner.planfile.document import Mapping as Written
 from planner.planfile.reporter import Said
-from planner.planfile.source import Place
-from planner.planfile.template_contents import Content, Text
+from planner.planfile.templates.contents import Content, Text
+from planner.planfile.yaml.document import Container, Document, Items
+from planner.planfile.yaml.document import Mapping as Written
+from planner.planfile.yaml.source import Place
 
 
 @dataclass(slots=True)

@@ -20,17 +20,14 @@ from planner.checks.base import Expectation, idle_rate
 from planner.checks.not_ import Not
 from planner.checks.wording import shown
 from planner.diagnostics import Span
-from planner.planfile.case_errors import CaseErrors
 from planner.planfile.contradictions import Contradictions, Stated, may_contradict
-from planner.planfile.document import Container, Document, as_json, at, larger_than, value_mark
-from planner.planfile.document import Mapping as Written
 from planner.planfile.drafts import Draft, Rendered, Shape, Used, free_id, parts_of
-from planner.planfile.field_errors import EMPTY, UNQUOTE, explain, mistyped, wrong_type
-from planner.planfile.kinds import kind_of
-from planner.planfile.numbers import as_written, warn_of_rewritten
+from planner.planfile.grammar.field_errors import EMPTY, UNQUOTE, explain, mistyped, wrong_type
+from planner.planfile.grammar.kinds import kind_of
+from planner.planfile.grammar.validations import TOLD, Validations
+from planner.planfile.matrix.case_errors import CaseErrors
 from planner.planfile.reporter import Reporter
-from planner.planfile.source import Place
-from planner.planfile.template_contents import (
+from planner.planfile.templates.contents import (
     Compiler,
     Route,
     TextFault,
@@ -39,11 +36,14 @@ from planner.planfile.template_contents import (
     render,
     varies,
 )
-from planner.planfile.template_places import place_in_text
-from planner.planfile.templates import TemplateFault, Templates
+from planner.planfile.templates.places import place_in_text
+from planner.planfile.templates.templates import TemplateFault, Templates
 from planner.planfile.text import shorten
 from planner.planfile.unresolved import Use
-from planner.planfile.validations import TOLD, Validations
+from planner.planfile.yaml.document import Container, Document, as_json, at, larger_than, value_mark
+from planner.planfile.yaml.document import Mapping as Written
+from planner.planfile.yaml.numbers import as_written, warn_of_rewritten
+from planner.planfile.yaml.source import Place
 
 MAX_NODES = 1_000
 """Values in one expectation, aliases expanded: it may be rendered for each case."""

@@ -12,18 +12,18 @@ from pydantic import BaseModel
 from planner.checks import CHECKS
 from planner.checks.base import idle_rate
 from planner.diagnostics import Related, Span
-from planner.planfile.axes import AxisValue
-from planner.planfile.document import Document, Items, Mapping
 from planner.planfile.drafts import Draft, Used
 from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
-from planner.planfile.fields import missing, read_fields
 from planner.planfile.files import FileFault
+from planner.planfile.grammar.fields import missing, read_fields
+from planner.planfile.grammar.models import AxisUseFields, PlanFields, UseFields
 from planner.planfile.library import Libraries, Library
-from planner.planfile.made_often import made_often
-from planner.planfile.models import AxisUseFields, PlanFields, UseFields
+from planner.planfile.matrix.axes import AxisValue
 from planner.planfile.reporter import Reporter
 from planner.planfile.targets import Imported
+from planner.planfile.templates.made_often import made_often
 from planner.planfile.text import shorten, unknown
+from planner.planfile.yaml.document import Document, Items, Mapping
 
 _PARTS = {"expectations": "expectations", "axes": "an axis", "vars": "a variable", "targets": "a target"}
 """What a library defines under a name, by the key it stands under."""

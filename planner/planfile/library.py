@@ -10,25 +10,25 @@ from typing import Any
 from pydantic import BaseModel
 
 from planner.diagnostics import Related, Span
-from planner.planfile.axes import AxisReader, AxisValue
-from planner.planfile.axis_files import AxisFileReader
-from planner.planfile.decoding import MAX_BYTES, decode
-from planner.planfile.document import Document, Items, Mapping, larger_than
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
-from planner.planfile.field_errors import LITERAL, wrong_type
-from planner.planfile.fields import missing, read_fields
 from planner.planfile.files import Neighbours, display_name
-from planner.planfile.models import LibraryFields
-from planner.planfile.numbers import warn_of_rewritten
-from planner.planfile.parsing import parse
-from planner.planfile.plain_texts import warn_of_plain_texts
+from planner.planfile.grammar.field_errors import LITERAL, wrong_type
+from planner.planfile.grammar.fields import missing, read_fields
+from planner.planfile.grammar.models import LibraryFields
+from planner.planfile.grammar.version import check_version
+from planner.planfile.matrix.axes import AxisReader, AxisValue
+from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.targets import ImportedTarget, check_slug, read_target
-from planner.planfile.template_names import check_name, is_name
-from planner.planfile.templates import Templates, holds_tags
+from planner.planfile.templates.names import check_name, is_name
+from planner.planfile.templates.templates import Templates, holds_tags
 from planner.planfile.text import shorten
-from planner.planfile.version import check_version
+from planner.planfile.yaml.decoding import MAX_BYTES, decode
+from planner.planfile.yaml.document import Document, Items, Mapping, larger_than
+from planner.planfile.yaml.numbers import warn_of_rewritten
+from planner.planfile.yaml.parsing import parse
+from planner.planfile.yaml.plain_texts import warn_of_plain_texts
 
 KIND = "library"
 _PARTS: dict[str, type] = {"expectations": Mapping, "axes": Mapping, "vars": Mapping, "targets": Mapping}

@@ -8,10 +8,10 @@ from typing import Any
 
 from planner.checks.base import CheckSeverity
 from planner.diagnostics import Related, Span
-from planner.planfile.document import Document, Items, Mapping
 from planner.planfile.drafts import Draft
 from planner.planfile.reporter import Reporter
 from planner.planfile.text import shorten
+from planner.planfile.yaml.document import Document, Items, Mapping
 
 _ANCHOR = re.compile(r"(?<=[\s,\[{:])&([^\s,\[\]{}]+)")
 _ALIAS = re.compile(r"(?<=[\s,\[{:])\*([^\s,\[\]{}]+)")

@@ -11,24 +11,24 @@ from pathlib import Path
 
 from planner.diagnostics import Diagnostics, Related
 from planner.errors import UsageError
-from planner.planfile.axis_files import AxisFileReader
-from planner.planfile.decoding import MAX_BYTES, decode
 from planner.planfile.expectations import Expectations
 from planner.planfile.files import FileFault, Neighbours, display_name, plan_files
-from planner.planfile.judge import warn_of_unasked_model
 from planner.planfile.library import Faults, Libraries, is_library
+from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.model import Plan, Project
-from planner.planfile.parsing import parse
-from planner.planfile.plain_texts import warn_of_plain_texts
 from planner.planfile.plan import PlanReader
-from planner.planfile.prices import report_price
-from planner.planfile.prompts import PromptReader
+from planner.planfile.project.judge import warn_of_unasked_model
+from planner.planfile.project.prices import report_price
 from planner.planfile.reporter import EnoughFaults, Reporter
 from planner.planfile.scenario import ScenarioReader
-from planner.planfile.source import Place
 from planner.planfile.targets import TargetReader
-from planner.planfile.templates import Templates
+from planner.planfile.templates.prompts import PromptReader
+from planner.planfile.templates.templates import Templates
 from planner.planfile.text import unknown
+from planner.planfile.yaml.decoding import MAX_BYTES, decode
+from planner.planfile.yaml.parsing import parse
+from planner.planfile.yaml.plain_texts import warn_of_plain_texts
+from planner.planfile.yaml.source import Place
 
 
 @dataclass(frozen=True, slots=True)

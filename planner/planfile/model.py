@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from planner.checks.base import Expectation
 from planner.diagnostics import Span
-from planner.planfile.made_often import made_often
-from planner.planfile.source import Place
+from planner.planfile.templates.made_often import made_often
+from planner.planfile.yaml.source import Place
 
 Direction = Literal["outbound", "inbound"]
 Mode = Literal["bot", "sip"]

@@ -13,22 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from planner.diagnostics import Diagnostics, Span
-from planner.planfile.axes import token
-from planner.planfile.axis_files import AxisFileReader
-from planner.planfile.decoding import MAX_BYTES, decode
-from planner.planfile.document import Document, Items, Mapping
 from planner.planfile.drafts import Draft
 from planner.planfile.expectations import Expectations
-from planner.planfile.fields import read_fields
 from planner.planfile.files import Neighbours, read_authored
+from planner.planfile.grammar.fields import read_fields
+from planner.planfile.grammar.models import PlanFields, ScenarioDefaults, ScenarioFields
 from planner.planfile.imports import Imports, read_expected, read_imports
 from planner.planfile.library import Libraries
+from planner.planfile.matrix.axes import token
+from planner.planfile.matrix.axis_files import AxisFileReader
 from planner.planfile.model import Case
-from planner.planfile.models import PlanFields, ScenarioDefaults, ScenarioFields
-from planner.planfile.parsing import parse
-from planner.planfile.prompts import PromptReader
 from planner.planfile.reporter import Reporter
-from planner.planfile.templates import Templates
+from planner.planfile.templates.prompts import PromptReader
+from planner.planfile.templates.templates import Templates
+from planner.planfile.yaml.decoding import MAX_BYTES, decode
+from planner.planfile.yaml.document import Document, Items, Mapping
+from planner.planfile.yaml.parsing import parse
 
 
 class Source(Enum):

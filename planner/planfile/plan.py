@@ -8,26 +8,26 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from planner.planfile.document import Document, Items, Mapping, larger_than, start_of
-from planner.planfile.expand import Allowance
 from planner.planfile.expectations import Expectations
-from planner.planfile.field_errors import wrong_type
-from planner.planfile.fields import missing, read_fields, read_nested
+from planner.planfile.grammar.field_errors import wrong_type
+from planner.planfile.grammar.fields import missing, read_fields, read_nested
+from planner.planfile.grammar.models import BudgetFields, PlanFields, ScenarioDefaults
+from planner.planfile.grammar.version import check_version
 from planner.planfile.imports import UNREADABLE, Imports, read_expected, read_imports
 from planner.planfile.library import MAX_TEMPLATE_VALUES, Libraries, read_variables
 from planner.planfile.lint import holds_used_anchor, warn_of_unused_targets
+from planner.planfile.matrix.expand import Allowance
 from planner.planfile.model import Case, Plan
-from planner.planfile.models import BudgetFields, PlanFields, ScenarioDefaults
 from planner.planfile.quarantine import read_quarantine
 from planner.planfile.reporter import Reporter
 from planner.planfile.scenario import PlanContext, ScenarioReader
 from planner.planfile.settings import need_check, settings_of
 from planner.planfile.targets import TargetReader
-from planner.planfile.template_names import is_name, mended_name
-from planner.planfile.templates import Templates
+from planner.planfile.templates.names import is_name, mended_name
+from planner.planfile.templates.templates import Templates
 from planner.planfile.text import describe, shorten
 from planner.planfile.unresolved import Unresolved
-from planner.planfile.version import check_version
+from planner.planfile.yaml.document import Document, Items, Mapping, larger_than, start_of
 
 MAX_SCENARIOS = 20_000
 """Each takes a tenth of a millisecond to read."""

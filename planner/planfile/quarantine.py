@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-from planner.planfile.document import Document, Mapping
-from planner.planfile.fields import absent, read_nested
+from planner.planfile.grammar.fields import absent, read_nested
+from planner.planfile.grammar.models import QuarantineFields
 from planner.planfile.model import Quarantine
-from planner.planfile.models import QuarantineFields
 from planner.planfile.reporter import Reporter
+from planner.planfile.yaml.document import Document, Mapping
 
 _WANTED: Final = {"until": "the last day on which failures do not count", "reason": "why, for the reader"}
 

@@ -24,7 +24,7 @@ class Rule:
 
 @cache
 def _areas() -> Mapping[str, tuple[Rule, ...]]:
-    from planner.planfile.yaml import read
+    from planner.planfile.yaml.reader import read
 
     document, problems = read(_FILE.read_bytes(), _FILE.name)
     assert document is not None, problems

@@ -11,28 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from planner.diagnostics import Related, Span
-from planner.planfile.axes import AxisReader
-from planner.planfile.axis_files import AxisFileReader
-from planner.planfile.document import Document, Items, Mapping
 from planner.planfile.drafts import Draft
-from planner.planfile.expand import Allowance, Parts, expand
 from planner.planfile.expectations import MAX_EXPECTATIONS, Expectations
-from planner.planfile.fields import missing, read_fields, read_nested
+from planner.planfile.grammar.fields import missing, read_fields, read_nested
+from planner.planfile.grammar.models import MatrixFields, ScenarioDefaults, ScenarioFields
 from planner.planfile.imports import Expected, Imports, read_expected
 from planner.planfile.lint import cannot_fail, warn_of_equal, warn_of_shadowed_variables
-from planner.planfile.made_often import made_often
-from planner.planfile.matrix import Matrix, MatrixReader
+from planner.planfile.matrix.axes import AxisReader
+from planner.planfile.matrix.axis_files import AxisFileReader
+from planner.planfile.matrix.expand import Allowance, Parts, expand
+from planner.planfile.matrix.matrix import Matrix, MatrixReader
 from planner.planfile.model import Case, Quarantine, Target
-from planner.planfile.models import MatrixFields, ScenarioDefaults, ScenarioFields
-from planner.planfile.prompts import Prompt, PromptReader
 from planner.planfile.quarantine import read_quarantine
 from planner.planfile.reporter import Reporter
 from planner.planfile.settings import DECIDING, CaseSettings, Settings, check_own_rates, need_check, settings_of
 from planner.planfile.targets import Aliases, check_slug, is_slug
-from planner.planfile.template_names import is_name, mended_name, undefined
-from planner.planfile.templates import TemplateFault
+from planner.planfile.templates.made_often import made_often
+from planner.planfile.templates.names import is_name, mended_name, undefined
+from planner.planfile.templates.prompts import Prompt, PromptReader
+from planner.planfile.templates.templates import TemplateFault
 from planner.planfile.text import shorten
 from planner.planfile.unresolved import Unresolved, Use
+from planner.planfile.yaml.document import Document, Items, Mapping
 
 _NO_MATRIX, _NO_AXES = Matrix(), Mapping()
 

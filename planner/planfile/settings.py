@@ -11,14 +11,14 @@ from typing import Any, Literal, NamedTuple
 
 from planner.diagnostics import Span
 from planner.moments import age_of
-from planner.planfile.document import Document
-from planner.planfile.document import Mapping as Written
 from planner.planfile.drafts import Draft
-from planner.planfile.field_errors import wrong_type
+from planner.planfile.grammar.field_errors import wrong_type
+from planner.planfile.grammar.models import ScenarioDefaults, ScenarioFields
 from planner.planfile.model import Direction, Mode
-from planner.planfile.models import ScenarioDefaults, ScenarioFields
 from planner.planfile.phone import phone_number_fault
 from planner.planfile.reporter import Reporter
+from planner.planfile.yaml.document import Document
+from planner.planfile.yaml.document import Mapping as Written
 from planner.statistics import least_runs_to_pass
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planner.diagnostics import Span
-from planner.planfile.document import Document, Items, Mapping, at, start_of, value_mark
-from planner.planfile.field_errors import not_a_slug, wrong_type
-from planner.planfile.fields import missing, read_fields
+from planner.planfile.grammar.field_errors import not_a_slug, wrong_type
+from planner.planfile.grammar.fields import missing, read_fields
+from planner.planfile.grammar.models import MAX_TARGETS, SLUG, PlanFields, TargetFields
 from planner.planfile.model import Project, Target
-from planner.planfile.models import MAX_TARGETS, SLUG, PlanFields, TargetFields
 from planner.planfile.reporter import Reporter, Said
-from planner.planfile.source import Place
 from planner.planfile.text import describe, one_of, shorten, unknown
 from planner.planfile.unresolved import Unresolved, Use
+from planner.planfile.yaml.document import Document, Items, Mapping, at, start_of, value_mark
+from planner.planfile.yaml.source import Place
 
 _DEFINE = "what to call is written {support: {agent: 12}}"
 _SLUG = re.compile(SLUG)

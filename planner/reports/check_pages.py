@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from planner.checks import CHECKS
 from planner.checks.base import Expectation
-from planner.planfile.schema import check_schema
+from planner.planfile.grammar.schema import check_schema
 from planner.reports.rule_pages import MARKDOWN_WIDTH, escaped
 from planner.reports.terminal import Colour, painter, wrapped
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.files import PROJECT_FILE, plan_files
 from planner.planfile.model import Project
-from planner.planfile.project_places import misplaced_projects
+from planner.planfile.project.places import misplaced_projects
 from planner.session.policy_source import policy_source
 from planner.session.selection import default_path
 from planner.session.shell import Shell

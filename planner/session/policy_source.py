@@ -13,8 +13,8 @@ from typing import Final
 from planner.diagnostics import Diagnostics
 from planner.planfile.files import PROJECT_FILE
 from planner.planfile.model import Policy, Project
-from planner.planfile.project import load_project, read_project
-from planner.planfile.project_places import root_of
+from planner.planfile.project.load import load_project, read_project
+from planner.planfile.project.places import root_of
 from planner.session.base_commit import BaseCommit, base_commit, named_by_ci, typed_commit
 from planner.session.git import Git
 from planner.session.shell import Shell

@@ -14,7 +14,7 @@ from planner.errors import PlanInvalidError, UsageError
 from planner.planfile.files import PROJECT_FILE, plan_files
 from planner.planfile.load import load_files
 from planner.planfile.model import Case, Plan, Project
-from planner.planfile.project_places import misplaced_projects
+from planner.planfile.project.places import misplaced_projects
 from planner.session.base_commit import BaseCommit
 from planner.session.policy_source import PolicySource, policy_source, work_tree_source
 from planner.session.shell import Shell

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl
 
 from planner.errors import UsageError
 from planner.planfile.model import Project
-from planner.planfile.project import load_project
-from planner.planfile.stores import store_fault
+from planner.planfile.project.load import load_project
+from planner.planfile.project.stores import store_fault
 from planner.results.backoff import Backoff
 from planner.results.branch_store import BranchStore
 from planner.results.directory import DirectoryStore

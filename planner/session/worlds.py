@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from planner.diagnostics import Diagnostics, Span
 from planner.errors import PlanInvalidError, UsageError
-from planner.planfile.field_errors import explain
 from planner.planfile.files import find_root
+from planner.planfile.grammar.field_errors import explain
 from planner.planfile.rules import RULES
 from planner.planfile.text import shorten
 from planner.session.base_commit import named_by_ci

@@ -32,11 +32,11 @@ from time import perf_counter, process_time
 from yaml import CBaseLoader, CSafeLoader
 
 from planner.diagnostics import Diagnostics
-from planner.planfile.decoding import decode
 from planner.planfile.load import load_plans
 from planner.planfile.model import Project
-from planner.planfile.parsing import parse
 from planner.planfile.reporter import Reporter
+from planner.planfile.yaml.decoding import decode
+from planner.planfile.yaml.parsing import parse
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "plan.schema.json"
 CASES = 10_000

@@ -16,7 +16,7 @@ from planner.changes.model import Change, ChangeSet
 from planner.checks.base import Expectation, Judgement, passed
 from planner.evidence import Evidence
 from planner.planfile.model import Case, Plan, Target
-from planner.planfile.source import Place, Source
+from planner.planfile.yaml.source import Place, Source
 from planner.results.model import CaseDocument, RunDocument
 
 _PLACE = Place(Source("plans/refunds.yaml", "version: 1\nscenarios:\n    refunds:\n"), 26, 33)

@@ -15,7 +15,7 @@ from planner.changes.diff import Request, StoredResults, diff
 from planner.changes.model import Action
 from planner.planfile.load import load_files
 from planner.planfile.model import Case
-from planner.planfile.project import load_project
+from planner.planfile.project.load import load_project
 from planner.results.model import CaseDocument
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

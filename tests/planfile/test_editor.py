@@ -17,7 +17,7 @@ import pytest
 from patience import PATIENCE_SECONDS
 
 from planner.checks import CHECKS
-from planner.planfile.schema import plan_schema
+from planner.planfile.grammar.schema import plan_schema
 
 SERVER = Path(os.environ.get("PLANNER_NODE_MODULES", "node_modules"), "yaml-language-server/bin/yaml-language-server")
 

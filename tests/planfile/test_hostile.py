@@ -15,8 +15,8 @@ from mutants import Mutants, judged
 
 from planner.checks.patterns import compile_pattern
 from planner.planfile import expectations as rendering
-from planner.planfile import validations
-from planner.planfile.project import read_project
+from planner.planfile.grammar import validations
+from planner.planfile.project.load import read_project
 
 CHILD = """\
 import contextlib, ctypes, io, json, os, resource, sys

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from planner.checks import cel, json_paths, patterns
-from planner.planfile import expand as expansion
 from planner.planfile import expectations as rendering
 from planner.planfile import library as libraries
-from planner.planfile import models as keys
-from planner.planfile import plan, prompts
-from planner.planfile import template_environment as metering
-from planner.planfile import templates as template
+from planner.planfile import plan
+from planner.planfile.grammar import models as keys
+from planner.planfile.matrix import expand as expansion
+from planner.planfile.templates import environment as metering
+from planner.planfile.templates import prompts
+from planner.planfile.templates import templates as template
 
 PAGE = " ".join((Path(__file__).parents[2] / "docs" / "plans.md").read_text(encoding="utf-8").split())
 

@@ -16,10 +16,10 @@ from inline_snapshot import snapshot
 from planner.checks import CHECKS
 from planner.diagnostics import Diagnostics
 from planner.planfile.examples import FOLDER, example_of
-from planner.planfile.parsing import parse
+from planner.planfile.grammar.schema import library_schema, plan_schema, project_schema
 from planner.planfile.reporter import Reporter
-from planner.planfile.schema import library_schema, plan_schema, project_schema
-from planner.planfile.source import Source
+from planner.planfile.yaml.parsing import parse
+from planner.planfile.yaml.source import Source
 
 jsonschema = pytest.importorskip("jsonschema", reason="an editor's validator, not needed by the program")
 
@@ -293,7 +293,7 @@ def test_schema_knows_what_a_quarantine_needs(part: str) -> None:
     assert complaints("budget: {}\n" + plan % "runs: 1") != []
 
 
-_WRITTEN = "import json; from planner.planfile.schema import library_schema, plan_schema; print(json.dumps([plan_schema(), library_schema()]))"
+_WRITTEN = "import json; from planner.planfile.grammar.schema import library_schema, plan_schema; print(json.dumps([plan_schema(), library_schema()]))"
 
 
 def test_no_hash_decides_how_schemas_are_written() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from planner.planfile.project import load_project
+from planner.planfile.project.load import load_project
 
 PLAN = """\
 version: 1

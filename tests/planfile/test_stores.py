@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from inline_snapshot import snapshot
 
-from planner.planfile.project import read_project
-from planner.planfile.stores import BUCKETS
+from planner.planfile.project.load import read_project
+from planner.planfile.project.stores import BUCKETS
 from planner.results.object_store import SCHEMES
 
 FAULTS: list[tuple[str, str]] = [

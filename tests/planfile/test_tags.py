@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.planfile.template_tags import tags_of
+from planner.planfile.templates.tags import tags_of
 
 SIMPLY = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 """The same, in time that grows with the square of the text where nothing closes what is opened."""

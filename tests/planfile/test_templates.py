@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment, StrictUndefined
 
-from planner.planfile.template_environment import FILTERS, TESTS, WORK_PER_RENDER
-from planner.planfile.template_programs import Programs
-from planner.planfile.templates import (
+from planner.planfile.templates.environment import FILTERS, TESTS, WORK_PER_RENDER
+from planner.planfile.templates.programs import Programs
+from planner.planfile.templates.templates import (
     MAX_PROGRAMS,
     MAX_SOURCE,
     MAX_TEXT,

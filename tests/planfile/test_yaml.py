@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from planner.diagnostics import Span
-from planner.planfile.document import Document, Items, Mapping
-from planner.planfile.source import Source
-from planner.planfile.yaml import MAX_BYTES, read
+from planner.planfile.yaml.document import Document, Items, Mapping
+from planner.planfile.yaml.reader import MAX_BYTES, read
+from planner.planfile.yaml.source import Source
 
 Found = list[tuple[str, int, int]]
 

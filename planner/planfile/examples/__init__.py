@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import cast
 
 from planner.diagnostics import Diagnostics
-from planner.planfile.decoding import MAX_BYTES, decode
 from planner.planfile.files import plan_files
 from planner.planfile.load import load_plans
-from planner.planfile.parsing import parse
-from planner.planfile.project import load_project
-from planner.planfile.project_places import misplaced_projects
+from planner.planfile.project.load import load_project
+from planner.planfile.project.places import misplaced_projects
 from planner.planfile.reporter import Reporter
+from planner.planfile.yaml.decoding import MAX_BYTES, decode
+from planner.planfile.yaml.parsing import parse
 
 FOLDER = Path(__file__).parent
 TODAY = date(2026, 11, 25)

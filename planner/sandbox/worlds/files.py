@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from planner.diagnostics import Span
-from planner.planfile.yaml import Document, read
+from planner.planfile.yaml.reader import Document, read
 from planner.sandbox.worlds.part import Route
 from planner.sandbox.worlds.world import World
 

@@ -1,0 +1,297 @@
+"""Plans and libraries as pydantic models: what keys there are, their types and bounds. Also the source of the schemas.
+
+Every field may be missing here, so that one fault does not hide the next; what is required is checked where it is
+used. Mappings whose parts are read one by one (targets, scenarios, expectations) are typed for the schema only.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SkipValidation, StringConstraints
+
+from planner.planfile.grammar.model_terms import Authored, Text
+
+FORMAT_VERSION = 1
+
+SLUG = r"^[a-z0-9][a-z0-9_-]*$"
+NAME = r"^[A-Za-z][A-Za-z0-9_]*$"
+TAG = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$"
+AGE = r"^[1-9][0-9]{0,3}[hdw]$"
+DAY = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+MAX_RUNS = 1_000
+MAX_RETRIES = 5
+DEFAULT_MAX_CASES = 500
+MAX_CASES = 100_000
+MAX_TARGETS = 10_000
+MAX_ITEMS = 1_000
+"""Of a list of texts: what is wrong with each is told."""
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=100)]
+Tag = Annotated[str, StringConstraints(pattern=TAG, max_length=100)]
+Tags = Annotated[list[Tag], Field(max_length=MAX_ITEMS)]
+Texts = Annotated[list[Text], Field(max_length=MAX_ITEMS)]
+TargetId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class TargetFields(Authored):
+    """What to call: an agent or a phone number of the organisation, by the service's id."""
+
+    agent: TargetId | None = Field(default=None, description="Id of the agent to call.", examples=[12])
+    phone_number: TargetId | None = Field(default=None, description="Id of the phone number to call.", examples=[77])
+
+
+class BudgetFields(Authored):
+    max_cost_cents: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="This plan may not cost more, in US cents; the project's and the command's ceilings apply too.",
+        examples=[900],
+    )
+
+
+class AxisFileFields(Authored):
+    """Values from a file: one column of a table (.csv, .tsv), JSON lines (.jsonl, .ndjson), or text with one value a line (.txt).
+
+    Space around a value and blank lines are no part of it. Values of tables and of text are texts, those of JSON what they
+    are there; a text file has no comments.
+    """
+
+    file: Text | None = Field(default=None, description="The file, relative to this one.", examples=["orders.csv"])
+    column: Text | None = Field(
+        default=None,
+        description="Column of a table, which needs it, or key of JSON objects; without it these are values as a whole.",
+        examples=["number"],
+    )
+
+
+class AxisUseFields(Authored):
+    """Values that a library defines under `axes`."""
+
+    use: Text | None = Field(
+        default=None, description="Name of an axis of an imported library.", examples=["languages"]
+    )
+
+
+_AxisValues = Annotated[list[Any], Field(min_length=1)]
+
+
+class MatrixFields(Authored):
+    """Named lists whose combinations become cases."""
+
+    axes: SkipValidation[dict[str, _AxisValues | AxisFileFields | AxisUseFields]] = Field(
+        default_factory=dict,
+        json_schema_extra={"minProperties": 1},
+        description="Axis name to its values: texts, numbers, booleans, or mappings with an id. Templates use the name.",
+        examples=[{"mood": ["calm", "furious"], "language": ["English", "Spanish"]}],
+    )
+    exclude: list[SkipValidation[dict[str, Any]]] = Field(
+        default_factory=list[Any],
+        description="Combinations to leave out. An axis that is not named matches any value.",
+        examples=[[{"mood": "calm", "language": "Spanish"}]],
+    )
+    include: list[SkipValidation[dict[str, Any]]] = Field(
+        default_factory=list[Any],
+        description="Combinations to add. Each names every axis; a value may be new.",
+        examples=[[{"mood": "confused", "language": "English"}]],
+    )
+    strategy: Literal["full", "pairwise"] = Field(
+        default="full",
+        description="full: every combination. pairwise: every allowed pair of values of two axes in at least one case, which is far fewer.",
+    )
+    max_cases: Annotated[int, Field(ge=1, le=MAX_CASES)] = Field(
+        default=DEFAULT_MAX_CASES, description="More cases than this (all targets together) is an error.", examples=[60]
+    )
+
+
+class QuarantineFields(Authored):
+    """Failures are reported and not counted, for a while and for a reason."""
+
+    until: Annotated[str, StringConstraints(pattern=DAY)] | None = Field(
+        default=None, description="Last day (UTC) on which failures do not count.", examples=["2027-01-31"]
+    )
+    reason: Text | None = Field(default=None, description="Why, for the reader.", examples=["ticket VOX-41"])
+
+
+class UseFields(Authored):
+    """The expectations that a library defines under a name, all of them, in the place of this item."""
+
+    use: Text | None = Field(
+        default=None, description="Name of expectations of an imported library.", examples=["polite"]
+    )
+    severity: Literal["critical", "error", "warning"] | None = Field(
+        default=None, description="Replaces the severity of each of them."
+    )
+    min_pass_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Replaces the share of runs in which each of them must hold."
+    )
+    id: Slug | None = Field(default=None, description="Replaces the id, where the name stands for one expectation.")
+
+
+class ScenarioDefaults(Authored):
+    """What a scenario may say and `defaults` may say for all scenarios."""
+
+    description: str | None = Field(default=None, description="What happens on this call, for the reader.")
+    tags: Tags = Field(
+        default_factory=list,
+        description="To select cases by; added to the plan's tags.",
+        examples=[["policy", "smoke"]],
+    )
+    targets: Annotated[list[str], Field(max_length=MAX_TARGETS)] = Field(
+        default_factory=list,
+        description="Aliases to call; by default all targets of the plan.",
+        examples=[["support"]],
+        json_schema_extra={"minItems": 1, "uniqueItems": True},
+    )
+    direction: Literal["outbound", "inbound"] = Field(
+        default="outbound", description="outbound: the test bot calls. inbound: the test bot answers."
+    )
+    mode: Literal["bot", "sip"] = Field(default="bot", description="bot: bot to bot. sip: over a SIP loopback.")
+    target_number: SkipValidation[str | None] = Field(
+        default=None,
+        description="Phone number the bot appears to call from, E.164, quoted.",
+        examples=["+14155550199"],
+        json_schema_extra={"pattern": r"^\+[1-9][0-9]{1,14}$"},
+    )
+    runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] = Field(default=1, description="Calls per case.", examples=[3])
+    min_pass_rate: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="Share of runs that must pass.", examples=[0.8]
+    )
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = Field(
+        default=None,
+        description=(
+            "Require the pass rate with this confidence, not just in these runs: the case passes when its rate is shown to be "
+            "high enough, fails when it is shown not to be, and is unknown in between."
+        ),
+        examples=[0.9],
+    )
+    min_runs: Annotated[int, Field(ge=1, le=MAX_RUNS)] | None = Field(
+        default=None,
+        description="With fewer countable runs the outcome is unknown; by default half of runs, rounded up.",
+    )
+    platform_failures: Literal["ignore", "fail"] = Field(
+        default="ignore", description="ignore: a run the platform failed does not count. fail: it counts as failed."
+    )
+    caller_faults: Literal["ignore", "count"] = Field(
+        default="ignore",
+        description=(
+            "ignore: a failed run in which the test bot left its role, spoke the agent's part or hung up before the agent could "
+            "help does not count. count: it is the agent's to answer for, like any other."
+        ),
+    )
+    when_settled: Literal["stop", "continue"] | None = Field(
+        default=None,
+        description=(
+            "stop: calls that can no longer change what the case comes to, or how it compares with its baseline, are not made. "
+            "continue: all are made. By default stop where `confidence` or a `min_pass_rate` below 1 is set."
+        ),
+    )
+    stagger_seconds: Annotated[int, Field(ge=0, le=60)] = Field(
+        default=0, description="Pause between launches of one batch, in seconds.", examples=[2]
+    )
+    timeout_seconds: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=900, description="How long to wait for one run, in seconds.", examples=[900]
+    )
+    retries: Annotated[int, Field(ge=0, le=MAX_RETRIES)] = Field(
+        default=0,
+        description="How often a run that the platform failed may be called again; the high estimate includes it.",
+        examples=[1],
+    )
+    max_age: Annotated[str, StringConstraints(pattern=AGE)] | None = Field(
+        default=None,
+        description="A passing result older than this is called again: a number and h (hours), d (days) or w (weeks).",
+        examples=["14d"],
+    )
+    quarantine: SkipValidation[QuarantineFields | None] = Field(
+        default=None,
+        description="Failures are reported and not counted through a day; after it they count again.",
+        examples=[{"until": "2027-01-31", "reason": "ticket VOX-41"}],
+    )
+    expect: list[SkipValidation[dict[str, Any]]] = Field(
+        default_factory=list[Any], description="What must hold on every call; a scenario's come after the defaults'."
+    )
+
+
+class ScenarioFields(ScenarioDefaults):
+    """A prompt for the test bot, its matrix and what is expected of the agent."""
+
+    prompt: str | None = Field(
+        default=None,
+        description="What the test bot does, as a Jinja template over vars and axes.",
+        examples=["You are {{ caller }}. Ask how many days you have to return an order."],
+        json_schema_extra={"pattern": r"\S"},
+    )
+    prompt_file: Text | None = Field(
+        default=None, description="File that holds the prompt, relative to this file.", examples=["prompts/refund.md"]
+    )
+    matrix: SkipValidation[MatrixFields | None] = Field(
+        default=None, description="Varies the prompt: one case for each combination of the axes' values."
+    )
+
+
+class PlanFields(Authored):
+    """A test plan for phone agents."""
+
+    version: int | None = Field(default=None, description="Version of the plan format.", examples=[FORMAT_VERSION])
+    plan: Slug | None = Field(
+        default=None,
+        description="Name of the plan: a slug, unique among the files loaded together.",
+        examples=["refunds"],
+    )
+    description: str = Field(default="", description="What the plan is there to show.")
+    owners: Texts = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
+    tags: Tags = Field(
+        default_factory=list, description="Tags of all scenarios, to select cases by.", examples=[["billing"]]
+    )
+    imports: Texts = Field(
+        default_factory=list,
+        description="Libraries, relative to this file: their expectations and axes can be used, their vars and targets join the plan's.",
+        examples=[["lib/voice.yaml"]],
+    )
+    targets: SkipValidation[dict[str, TargetFields] | list[Slug]] = Field(
+        default_factory=dict,
+        description="Alias to what it calls; or a list of aliases that an environment of planner.yaml, or an import, defines.",
+        examples=[{"support": {"agent": 12}, "hotline": {"phone_number": 77}}],
+        json_schema_extra={"minProperties": 1, "minItems": 1, "uniqueItems": True},
+    )
+    vars: SkipValidation[dict[str, Any]] = Field(
+        default_factory=dict, description="Values for the templates of all scenarios.", examples=[{"policy_days": 30}]
+    )
+    budget: SkipValidation[BudgetFields | None] = Field(default=None, description="What this plan may cost.")
+    defaults: SkipValidation[ScenarioDefaults | None] = Field(
+        default=None,
+        description="Fields of all scenarios that do not say otherwise; expectations are added.",
+    )
+    scenarios: SkipValidation[dict[str, ScenarioFields]] = Field(
+        default_factory=dict, description="Slug to scenario.", json_schema_extra={"minProperties": 1}
+    )
+
+
+class LibraryFields(Authored):
+    """What several plans share; a plan names it under `imports`."""
+
+    version: int | None = Field(default=None, description="Version of the plan format.", examples=[FORMAT_VERSION])
+    kind: Literal["library"] = Field(default="library", description="Says that this is no plan.")
+    description: str = Field(default="", description="What this library is for.")
+    owners: Texts = Field(default_factory=list, description="Whom to ask.", examples=[["@acme/voice"]])
+    expectations: SkipValidation[dict[str, dict[str, Any] | list[dict[str, Any]]]] = Field(
+        default_factory=dict,
+        description="Name to an expectation, or to a list of them. A plan has them in its `expect` by `- use: NAME`.",
+        examples=[{"polite": [{"check": "never_says", "matches": "(?i)calm down"}]}],
+    )
+    axes: SkipValidation[dict[str, _AxisValues | AxisFileFields]] = Field(
+        default_factory=dict,
+        description="Name to values. A plan has them in its matrix by `axis: {use: NAME}`.",
+        examples=[{"languages": ["English", "Spanish"]}],
+    )
+    vars: SkipValidation[dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Values for templates; they join those of each plan that imports this.",
+        examples=[{"policy_days": 30}],
+    )
+    targets: SkipValidation[dict[str, TargetFields]] = Field(
+        default_factory=dict,
+        description="Alias to what it calls. A plan calls those that it names; all of them if it has no targets of its own.",
+        examples=[{"support": {"agent": 12}}],
+    )

@@ -1,0 +1,230 @@
+"""JSON Schemas of the authored files, for editors: made from the same models that read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from planner.checks import CHECKS
+from planner.checks.parts import OF_THE_WHOLE, PART_SCHEMA
+from planner.planfile.grammar.models import FORMAT_VERSION, NAME, SLUG, LibraryFields, PlanFields, UseFields
+from planner.planfile.grammar.project_models import ProjectFields
+from planner.planfile.grammar.schema_hints import choices, hinted
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TEMPLATE = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$", "description": "A template that renders to the value."}
+_DATA = frozenset({"examples", "default", "const", "enum"})
+_EXPECTED = "Something that must hold on every call."
+_EXPECTATION = {"$ref": "#/$defs/Expectation"}
+_SCALARS = frozenset({"integer", "number", "boolean"})
+_OF_THE_SAME = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else", "not"})
+_OF_WHAT_IS_INSIDE = frozenset({"items", "prefixItems", "additionalProperties", "propertyNames", "contains"})
+_BY_NAME = frozenset({"properties", "$defs"})
+"""Keywords whose values are schemas: of the same value, of what is in it, and by name."""
+
+
+def plan_schema() -> dict[str, Any]:
+    """The schema of plan files: every key with its description and examples, and the fields of each kind of check."""
+    schema = _schema_of(PlanFields, "Test plan")
+    defs: dict[str, Any] = schema["$defs"]
+    properties: dict[str, Any] = schema["properties"]
+    schema["required"] = ["version", "plan", "scenarios"]
+    schema["anyOf"] = [{"required": ["targets"]}, {"required": ["imports"]}]
+    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
+    for names in (properties["scenarios"], *properties["targets"]["anyOf"][:1]):
+        names["propertyNames"] = {"pattern": SLUG}
+    for names in (properties["vars"], defs["MatrixFields"]["properties"]["axes"]):
+        names["propertyNames"] = {"pattern": NAME}
+    _one_target(defs)
+    defs["AxisFileFields"]["required"] = ["file"]
+    defs["AxisUseFields"]["required"] = ["use"]
+    defs["MatrixFields"]["required"] = ["axes"]
+    defs["BudgetFields"]["required"] = ["max_cost_cents"]
+    defs["QuarantineFields"]["required"] = ["until", "reason"]
+    defs["ScenarioFields"]["oneOf"] = [{"required": ["prompt"]}, {"required": ["prompt_file"]}]
+    use_fields: dict[str, Any] = {**UseFields.model_json_schema(schema_generator=_Generator), "required": ["use"]}
+    defs["UseFields"] = use_fields
+    _add_expectation(defs)
+    use = use_fields["properties"]["use"]
+    defs["Item"] = {
+        "description": _EXPECTED,
+        "type": "object",
+        "if": {"type": "object", "required": ["use"]},
+        "then": {"$ref": "#/$defs/UseFields"},
+        "else": _EXPECTATION,
+        # Where there is no `check` yet, `use` is offered besides.
+        "allOf": [{"if": {"not": {"type": "object", "required": ["check"]}}, "then": {"properties": {"use": use}}}],
+    }
+    for holder in ("ScenarioFields", "ScenarioDefaults"):
+        defs[holder]["properties"]["expect"]["items"] = {"$ref": "#/$defs/Item"}
+    return _words_templated(hinted(_naming_required(schema)))
+
+
+def library_schema() -> dict[str, Any]:
+    """The schema of libraries, which plans import."""
+    schema = _schema_of(LibraryFields, "Library of test plans")
+    defs: dict[str, Any] = schema["$defs"]
+    properties: dict[str, Any] = schema["properties"]
+    schema["required"] = ["version", "kind"]
+    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
+    for part in ("expectations", "axes", "targets"):
+        properties[part]["propertyNames"] = {"pattern": SLUG}
+    properties["vars"]["propertyNames"] = {"pattern": NAME}
+    _one_target(defs)
+    defs["AxisFileFields"]["required"] = ["file"]
+    _add_expectation(defs)
+    several = {"type": "array", "items": _EXPECTATION, "minItems": 1}
+    properties["expectations"]["additionalProperties"] = {
+        "if": {"type": "array"},
+        "then": several,
+        "else": _EXPECTATION,
+    }
+    return _words_templated(hinted(_naming_required(schema)))
+
+
+_OF_A_WORD = ("type", "const", "enum", "pattern", "enumDescriptions", "markdownEnumDescriptions")
+_WRITTEN_OUT = frozenset({"check", "id"})
+"""Fields of an expectation that are no template as a whole."""
+_PARTLY = {"type": "string", "pattern": r"\{\{|\{%", "description": "A template, amid other characters or alone."}
+
+
+def _words_templated(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, taking a template wherever an expectation takes one of some words, or a text of some form."""
+    defs: dict[str, Any] = schema["$defs"]
+    for name in [name for name in defs if name.startswith("check-") or name == "Words"]:
+        properties: dict[str, Any] = defs[name]["properties"]
+        for key in properties.keys() - _WRITTEN_OUT:
+            properties[key] = _word_templated(properties[key])
+        if "id" in properties:
+            word = {key: properties["id"][key] for key in _OF_A_WORD if key in properties["id"]}
+            about = {key: value for key, value in properties["id"].items() if key not in word}
+            properties["id"] = {**about, "anyOf": [word, _PARTLY]}
+    return schema
+
+
+def _word_templated(schema: Any) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    known: dict[str, Any] = dict(schema)  # pyright: ignore[reportUnknownArgumentType]
+    if "anyOf" in known and _TEMPLATE not in known["anyOf"]:
+        known["anyOf"] = [_word_templated(part) for part in known["anyOf"]]
+    if "items" in known:
+        known["items"] = _word_templated(known["items"])
+    if (
+        known.get("type") != "string"
+        or not {"const", "enum", "pattern"} & known.keys()
+        or known.get("pattern") == r"\S"
+    ):
+        return known
+    word = {key: known.pop(key) for key in _OF_A_WORD if key in known}
+    return {**known, "anyOf": [word, _TEMPLATE]}
+
+
+def project_schema() -> dict[str, Any]:
+    """The schema of `planner.yaml`."""
+    schema = _schema_of(ProjectFields, "Project")
+    properties: dict[str, Any] = schema["properties"]
+    properties["version"] = {**properties["version"], "const": FORMAT_VERSION}
+    properties["environments"]["propertyNames"] = {"pattern": SLUG}
+    properties["environments"]["additionalProperties"]["propertyNames"] = {"pattern": SLUG}
+    _one_target(schema["$defs"])
+    schema["$defs"]["QuietHoursFields"]["required"] = ["start", "end", "time_zone"]
+    schema["$defs"]["JudgeFields"]["required"] = ["base_url", "model"]
+    return hinted(_naming_required(schema))
+
+
+def check_schema(name: str) -> dict[str, Any]:
+    """The schema of one kind of check as its model has it, definitions included."""
+    return CHECKS[name].model_json_schema(schema_generator=_Generator)
+
+
+class _Generator(GenerateJsonSchema):
+    """In a plan a key that does not apply is left out; it is never null. Keys stay in the order in which models have them."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        del parent_key
+        return value
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+
+def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_Generator), "title": title}
+
+
+def _naming_required(schema: Any, named: frozenset[str] = frozenset()) -> Any:
+    """The schema with each required key among its properties, or among those of what it is a part of: strict validators ask for it."""
+    if isinstance(schema, list):
+        return [_naming_required(part, named) for part in schema]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(schema, dict):
+        return schema
+    known: dict[str, Any] = dict(schema)  # pyright: ignore[reportUnknownArgumentType]
+    named = named | known.get("properties", {}).keys()
+    if unnamed := [key for key in known.get("required", []) if key not in named]:
+        known["properties"] = {**known.get("properties", {}), **dict.fromkeys(unnamed, True)}
+        named = named.union(unnamed)
+    for key, part in known.items():
+        if key in _OF_THE_SAME:
+            known[key] = _naming_required(part, named)
+        elif key in _BY_NAME:
+            known[key] = {name: _naming_required(below) for name, below in part.items()}
+        elif key in _OF_WHAT_IS_INSIDE:
+            known[key] = _naming_required(part)
+    return known
+
+
+def _one_target(defs: dict[str, Any]) -> None:
+    defs["TargetFields"]["oneOf"] = [{"required": [kind]} for kind in defs["TargetFields"]["properties"]]
+
+
+def _add_expectation(defs: dict[str, Any]) -> None:
+    """Adds what one expectation may be, in a list of a plan, in a library or inside another.
+
+    `if` and `then` rather than one alternative a check: so an editor offers the fields of the check that is written and
+    no others, and a fault in one of them is said as that and not as "is none of these".
+    """
+    meanings: dict[str, str] = {}
+    branches: list[dict[str, Any]] = []
+    for name in CHECKS:
+        branch = check_schema(name)
+        defs.update({key: _templated(value) for key, value in branch.pop("$defs", {}).items()})
+        branch = _templated(branch)
+        branch["title"] = name
+        branch["required"] = sorted({"check", *branch.get("required", [])})
+        defs[f"check-{name}"] = branch
+        meanings[name] = branch["description"].split("\n", maxsplit=1)[0]
+        chosen = {"type": "object", "required": ["check"], "properties": {"check": {"const": name}}}
+        branches.append({"if": chosen, "then": {"$ref": f"#/$defs/check-{name}"}})
+    defs["Expectation"] = {
+        "description": _EXPECTED,
+        "type": "object",
+        "required": ["check"],
+        "properties": {"check": {"description": "The kind of check.", **choices(meanings)}},
+        "allOf": branches,
+    }
+    defs["Part"] = {**_EXPECTATION, "properties": dict.fromkeys(OF_THE_WHOLE, False)}
+
+
+def _templated(schema: Any) -> Any:
+    """Wherever a number or a boolean is taken, a text that is wholly one template is taken too."""
+    if isinstance(schema, list):
+        return [_templated(item) for item in schema]  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(schema, dict):
+        return schema
+    if schema == PART_SCHEMA:
+        return {"$ref": "#/$defs/Part"}
+    known: dict[str, Any] = {key: value if key in _DATA else _templated(value) for key, value in schema.items()}  # pyright: ignore[reportUnknownVariableType]
+    kind = known.get("type")
+    if not isinstance(kind, str) or kind not in _SCALARS or "const" in known:
+        return known
+    about = {key: known.pop(key) for key in ("title", "description", "default", "examples") if key in known}
+    return {**about, "anyOf": [known, _TEMPLATE]}

@@ -1,0 +1,1 @@
+"""Axes and their combinations: from a scenario to its cases."""

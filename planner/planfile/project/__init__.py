@@ -1,0 +1,1 @@
+"""`planner.yaml`: environments, policy, prices, the judge and the store."""

@@ -1,0 +1,1 @@
+"""YAML text to values that know where they are written."""
